@@ -1,0 +1,99 @@
+# Kontora. `make help` lists what can be made.
+#
+# Everything that is built goes to build/, run-time state to var/. SANITIZE=address,undefined builds
+# beside the optimised program, into build/sanitize/.
+
+ifeq ($(origin CC),default)
+CC        = gcc
+endif
+PYTHON    = /usr/bin/python3
+SANITIZE ?=
+
+BUILD    := build$(if $(SANITIZE),/sanitize)
+PROGRAM  := $(BUILD)/kontora
+
+STANDARD := -std=gnu17 -D_GNU_SOURCE -Iapp
+WARNINGS := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wvla -Wformat=2 -Wno-missing-field-initializers
+HARDENED := -fPIE -fvisibility=hidden -fstack-protector-strong -fno-common
+ifeq ($(SANITIZE),)
+OPTIMIZE := -O2 -g -D_FORTIFY_SOURCE=2
+LINKING  := -pie -Wl,-z,relro,-z,now,--as-needed
+else
+OPTIMIZE := -O1 -g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LINKING  := -pie -fsanitize=$(SANITIZE) -Wl,--as-needed
+endif
+CFLAGS   := $(STANDARD) $(WARNINGS) $(HARDENED) $(OPTIMIZE)
+LIBS     := -lfcgi -lldap -llber -ljson-c -ljwt -lcrypto -lcrypt
+
+SOURCES  := $(sort $(wildcard app/*.c app/*/*.c))
+OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
+
+# Unit programs: one a file, linked with all of app/ but main.
+UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
+
+.PHONY: all run test unit lint format bench fuzz clean help packages-build
+all: $(PROGRAM)
+
+# --- building -------------------------------------------------------------------------------------
+
+$(PROGRAM): $(OBJECTS)
+	$(CC) $(LINKING) -o $@ $^ $(LIBS)
+
+# Objects depend on the flags too: build/flags changes only when they do.
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(filter-out $(BUILD)/app/main.o,$(OBJECTS))
+	$(CC) $(LINKING) -o $@ $^ -lcmocka $(LIBS)
+
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
+FORCE:
+
+.SECONDARY:
+-include $(OBJECTS:.o=.d) $(UNIT_PROGRAMS:=.d)
+
+# --- using ----------------------------------------------------------------------------------------
+
+run:
+	@sh tests/packages.sh run
+	@$(MAKE) --no-print-directory -s -j2 all
+	@cd tests && exec $(PYTHON) -m stack run
+
+# Unit programs and the API tests run under the sanitizers; faults and speed on the real program.
+test:
+	@sh tests/packages.sh test
+	@sh tests/run.sh
+
+unit: $(UNIT_PROGRAMS)
+	@for program in $(UNIT_PROGRAMS); do $$program || exit 1; done
+
+lint:
+	@sh tests/packages.sh lint
+	@sh tests/lint/lint.sh
+
+format:
+	@clang-format -i $(wildcard app/*.[ch] app/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
+
+bench:
+	@sh tests/packages.sh test
+	@$(MAKE) --no-print-directory -s -j2 all
+	@cd tests && exec $(PYTHON) -m bench
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make          build the optimised program, build/kontora'
+	@echo 'make run      install what is missing, build, and run everything on this machine'
+	@echo 'make test     install what is missing, and run every test'
+	@echo 'make unit     build and run the unit programs alone'
+	@echo 'make lint     warnings, clang-tidy, cppcheck, format, the rules of layers and top level'
+	@echo 'make format   format the C files in place'
+	@echo 'make bench    measure against references in the same run, and print the ratios'
+	@echo 'make clean    remove build/ (var/ holds state, and stays)'
+	@echo 'SANITIZE=address,undefined  build with sanitizers, into build/sanitize/'

@@ -1,0 +1,84 @@
+/* See token.h. The only user of libjwt. */
+#include "auth/token.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/random.h"
+
+#include <errno.h>
+#include <jwt.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MS_PER_S = 1000,
+    TOKEN_MAX = 4096, /* bytes; ours have some 300 */
+};
+
+static const char *const type_names[] = {[TOKEN_ACCESS] = "access", [TOKEN_REFRESH] = "refresh"};
+
+static void release(void *jwt)
+{
+    jwt_free(jwt);
+}
+
+struct error *token_issue(struct arena *arena, const char *key, enum token_type type,
+                          const char *subject, int64_t lifetime_s, const char **token_r)
+{
+    jwt_t *jwt = NULL;
+    if (jwt_new(&jwt)) {
+        return error_new(arena, ERR_INTERNAL, "jwt_new: %s", strerror(errno));
+    }
+    arena_defer(arena, release, jwt);
+    char id[RANDOM_ID_SIZE];
+    long now = (long)(clock_wall_ms() / MS_PER_S);
+    if (jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)key, (int)strlen(key)) ||
+        jwt_add_grant(jwt, "sub", subject) || jwt_add_grant(jwt, "type", type_names[type]) ||
+        jwt_add_grant(jwt, "jti", random_id(id)) || jwt_add_grant_int(jwt, "iat", now) ||
+        jwt_add_grant_int(jwt, "exp", now + (long)lifetime_s)) {
+        return error_new(arena, ERR_INTERNAL, "the token cannot be built: %s", strerror(errno));
+    }
+    char *text = jwt_encode_str(jwt);
+    if (!text) {
+        return error_new(arena, ERR_INTERNAL, "jwt_encode_str: %s", strerror(errno));
+    }
+    *token_r = arena_string(arena, text);
+    free(text);
+    return NULL;
+}
+
+/* A claim that must be there and be a whole number. */
+static bool read_integer(jwt_t *jwt, const char *name, int64_t *value_r)
+{
+    errno = 0;
+    *value_r = jwt_get_grant_int(jwt, name);
+    return errno == 0;
+}
+
+struct error *token_verify(struct arena *arena, const char *key, enum token_type type,
+                           const char *token, struct token_claims *claims_r)
+{
+    jwt_t *jwt = NULL;
+    if (strlen(token) > TOKEN_MAX ||
+        jwt_decode(&jwt, token, (const unsigned char *)key, (int)strlen(key))) {
+        return error_new(arena, ERR_INVALID_TOKEN, "not a token that we signed");
+    }
+    arena_defer(arena, release, jwt);
+    if (jwt_get_alg(jwt) != JWT_ALG_HS256) {
+        return error_new(arena, ERR_INVALID_TOKEN, "signed with another algorithm");
+    }
+    const char *subject = jwt_get_grant(jwt, "sub");
+    const char *name = jwt_get_grant(jwt, "type");
+    struct token_claims claims = {0};
+    if (!subject || !name || strcmp(name, type_names[type]) != 0 ||
+        !read_integer(jwt, "iat", &claims.issued) || !read_integer(jwt, "exp", &claims.expires)) {
+        return error_new(arena, ERR_INVALID_TOKEN, "not a token of type %s", type_names[type]);
+    }
+    if (claims.expires <= clock_wall_ms() / MS_PER_S) {
+        return error_new(arena, ERR_TOKEN_EXPIRED, NULL);
+    }
+    claims.subject = arena_string(arena, subject);
+    *claims_r = claims;
+    return NULL;
+}

@@ -1,0 +1,83 @@
+/* See buffer.h. */
+#include "base/buffer.h"
+
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALLEST = 256 };
+
+char *buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (buffer->size - buffer->length <= more) {
+        size_t size = buffer->size ? buffer->size : SMALLEST;
+        while (size - buffer->length <= more) {
+            size *= 2;
+        }
+        if (buffer->arena) {
+            char *moved = arena_alloc(buffer->arena, size);
+            if (buffer->length) {
+                memcpy(moved, buffer->bytes, buffer->length);
+            }
+            buffer->bytes = moved;
+        } else {
+            buffer->bytes = must_realloc(buffer->bytes, size);
+        }
+        buffer->size = size;
+    }
+    return buffer->bytes + buffer->length;
+}
+
+void buffer_add(struct buffer *buffer, const char *bytes, size_t length)
+{
+    char *end = buffer_reserve(buffer, length);
+    if (length) {
+        memcpy(end, bytes, length);
+    }
+    end[length] = '\0';
+    buffer->length += length;
+}
+
+void buffer_add_string(struct buffer *buffer, const char *text)
+{
+    buffer_add(buffer, text, strlen(text));
+}
+
+void buffer_add_char(struct buffer *buffer, char c)
+{
+    buffer_add(buffer, &c, 1);
+}
+
+void buffer_format(struct buffer *buffer, const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length > 0) {
+        vsnprintf(buffer_reserve(buffer, (size_t)length), (size_t)length + 1, format, again);
+        buffer->length += (size_t)length;
+    }
+    va_end(again);
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+    buffer->length = 0;
+    if (buffer->bytes) {
+        buffer->bytes[0] = '\0';
+    }
+}
+
+void buffer_free(struct buffer *buffer)
+{
+    if (!buffer->arena) {
+        free(buffer->bytes);
+    }
+    *buffer = (struct buffer){.arena = buffer->arena};
+}

@@ -1,0 +1,422 @@
+/* See config.h. The table comes first, then the readers of its types, then the file. */
+#include "base/config.h"
+
+#include "base/arena.h"
+#include "base/log.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *const pool_names[POOL_COUNT] = {"core", "auth", "directory", "files"};
+
+enum option_type {
+    OPTION_STRING,
+    OPTION_INTEGER,
+    OPTION_BOOLEAN,
+    OPTION_CHOICE,
+    OPTION_PATH, /* relative ones are below STATE_DIR */
+};
+
+enum option_flag {
+    OPTION_SECRET = 1 << 0,
+};
+
+struct option {
+    const char *name;
+    enum option_type type;
+    size_t offset; /* in struct config */
+    const char *standard;
+    int64_t min, max;
+    const char *const *choices; /* of OPTION_CHOICE; the value is the index */
+    unsigned flags;
+};
+
+static const char *const environments[] = {"development", "production", NULL};
+static const char *const languages[] = {"ru", "en", NULL};
+static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
+static const char *const algorithms[] = {"HS256", NULL};
+static const char *const switches[] = {"off", "on", NULL};
+
+static const char default_jwt_secret[] = "your-secret-key-change-this-in-production";
+static const char default_admin_password[] = "admin123";
+
+enum {
+    SECRET_MIN = 32, /* bytes of an HS256 key: RFC 7518 3.2 asks for the size of the hash */
+    PORT_LDAP = 389,
+    PORT_LDAPS = 636,
+    PORT_MAX = 65535,
+    WORKERS_MAX = 256,
+    HOURS_MAX = 24 * 366,
+    SOCKET_PATH_MAX = 107, /* sockaddr_un.sun_path less its NUL */
+};
+
+#define AT(member) offsetof(struct config, member)
+
+/* clang-format off: one row a setting */
+static const struct option options[] = {
+    {"APP_NAME", OPTION_STRING, AT(app_name), "kontora", 1, 64, NULL, 0},
+    {"ENVIRONMENT", OPTION_CHOICE, AT(environment), "development", 0, 0, environments, 0},
+    {"DEBUG", OPTION_BOOLEAN, AT(debug), "false", 0, 0, NULL, 0},
+    {"DEFAULT_LANGUAGE", OPTION_CHOICE, AT(default_language), "ru", 0, 0, languages, 0},
+    {"STATE_DIR", OPTION_STRING, AT(state_dir), "var", 1, 4096, NULL, 0},
+    {"SOCKET_DIR", OPTION_PATH, AT(socket_dir), "run", 1, 4096, NULL, 0},
+    {"SOCKET_GROUP", OPTION_STRING, AT(socket_group), "", 0, 64, NULL, 0},
+    {"LOG_LEVEL", OPTION_CHOICE, AT(log_level), "info", 0, 0, levels, 0},
+    {"LOG_PATH", OPTION_PATH, AT(log_path), "", 0, 4096, NULL, 0},
+    {"AUDIT_LOG_PATH", OPTION_PATH, AT(audit_log_path), "logs/audit.jsonl", 1, 4096, NULL, 0},
+
+    {"CORE_WORKERS", OPTION_INTEGER, AT(workers[POOL_CORE]), "2", 1, WORKERS_MAX, NULL, 0},
+    {"AUTH_WORKERS", OPTION_INTEGER, AT(workers[POOL_AUTH]), "2", 1, WORKERS_MAX, NULL, 0},
+    {"DIRECTORY_WORKERS", OPTION_INTEGER, AT(workers[POOL_DIRECTORY]), "4", 1, WORKERS_MAX, NULL,
+     0},
+    {"FILES_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILES]), "4", 1, WORKERS_MAX, NULL, 0},
+    {"WORKER_MAX_REQUESTS", OPTION_INTEGER, AT(worker_max_requests), "1000000", 0, INT32_MAX, NULL,
+     0},
+    {"WORKER_MAX_GROWTH_MIB", OPTION_INTEGER, AT(worker_max_growth_mib), "64", 0, 65536, NULL, 0},
+    {"DRAIN_TIMEOUT", OPTION_INTEGER, AT(drain_timeout_s), "30", 1, 3600, NULL, 0},
+    {"REQUEST_TIMEOUT", OPTION_INTEGER, AT(request_timeout_s), "30", 1, 3600, NULL, 0},
+    {"MAX_JSON_KIB", OPTION_INTEGER, AT(max_json_kib), "256", 1, 65536, NULL, 0},
+
+    {"JWT_SECRET_KEY", OPTION_STRING, AT(jwt_secret_key), default_jwt_secret, 1, 4096, NULL,
+     OPTION_SECRET},
+    {"JWT_ALGORITHM", OPTION_CHOICE, AT(jwt_algorithm), "HS256", 0, 0, algorithms, 0},
+    {"JWT_EXPIRATION_HOURS", OPTION_INTEGER, AT(jwt_expiration_hours), "24", 1, HOURS_MAX, NULL, 0},
+    {"REFRESH_EXPIRATION_HOURS", OPTION_INTEGER, AT(refresh_expiration_hours), "720", 1, HOURS_MAX,
+     NULL, 0},
+    {"LOCAL_AUTH_USERNAME", OPTION_STRING, AT(local_auth_username), "admin", 1, 256, NULL, 0},
+    {"LOCAL_AUTH_PASSWORD", OPTION_STRING, AT(local_auth_password), default_admin_password, 1, 256,
+     NULL, OPTION_SECRET},
+
+    {"LDAP_SERVER", OPTION_STRING, AT(ldap_server), "", 0, 1024, NULL, 0},
+    {"LDAP_PORT", OPTION_INTEGER, AT(ldap_port), "0", 0, PORT_MAX, NULL, 0},
+    {"LDAP_USE_SSL", OPTION_BOOLEAN, AT(ldap_use_ssl), "false", 0, 0, NULL, 0},
+    {"LDAP_START_TLS", OPTION_BOOLEAN, AT(ldap_start_tls), "false", 0, 0, NULL, 0},
+    {"LDAP_TLS_CA_FILE", OPTION_PATH, AT(ldap_tls_ca_file), "", 0, 4096, NULL, 0},
+    {"LDAP_BIND_DN", OPTION_STRING, AT(ldap_bind_dn), "", 0, 2048, NULL, 0},
+    {"LDAP_BIND_PASSWORD", OPTION_STRING, AT(ldap_bind_password), "", 0, 256, NULL, OPTION_SECRET},
+    {"LDAP_BASE_DN", OPTION_STRING, AT(ldap_base_dn), "", 0, 2048, NULL, 0},
+    {"LDAP_CONNECT_TIMEOUT_MS", OPTION_INTEGER, AT(ldap_connect_timeout_ms), "1500", 100, 60000,
+     NULL, 0},
+    {"LDAP_TIMEOUT_MS", OPTION_INTEGER, AT(ldap_timeout_ms), "3000", 100, 60000, NULL, 0},
+
+    {"HTTP_PORT", OPTION_INTEGER, AT(http_port), "8000", 1, PORT_MAX, NULL, 0},
+    {"HTTPS_PORT", OPTION_INTEGER, AT(https_port), "8443", 1, PORT_MAX, NULL, 0},
+    {"FILES_PORT", OPTION_INTEGER, AT(files_port), "5000", 1, PORT_MAX, NULL, 0},
+    {"RATE_LIMITS", OPTION_CHOICE, AT(rate_limits), "on", 0, 0, switches, 0},
+};
+/* clang-format on */
+
+enum { OPTION_COUNT = sizeof options / sizeof *options };
+
+/* What the file says of each option; NULL: nothing. */
+struct file_values {
+    const char *of[OPTION_COUNT];
+};
+
+static void fault(struct buffer *lines, const char *name, const char *what)
+{
+    buffer_format(lines, "%s: %s\n", name, what);
+}
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+static void read_string(const struct option *option, const char *text, const char **value,
+                        struct buffer *faults)
+{
+    size_t length = strlen(text);
+    if (length < (size_t)option->min || length > (size_t)option->max) {
+        buffer_format(faults, "%s: must have %" PRId64 " to %" PRId64 " characters\n", option->name,
+                      option->min, option->max);
+    }
+    *value = text;
+}
+
+static void read_integer(const struct option *option, const char *text, int64_t *value,
+                         struct buffer *faults)
+{
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (errno || end == text || *end || number < option->min || number > option->max) {
+        buffer_format(faults, "%s: must be a whole number from %" PRId64 " to %" PRId64 "\n",
+                      option->name, option->min, option->max);
+        return;
+    }
+    *value = number;
+}
+
+static void read_boolean(const struct option *option, const char *text, bool *value,
+                         struct buffer *faults)
+{
+    if (!strcasecmp(text, "true") || !strcmp(text, "1")) {
+        *value = true;
+    } else if (!strcasecmp(text, "false") || !strcmp(text, "0")) {
+        *value = false;
+    } else {
+        fault(faults, option->name, "must be true or false");
+    }
+}
+
+static void read_choice(const struct option *option, const char *text, int64_t *value,
+                        struct buffer *faults)
+{
+    for (int64_t i = 0; option->choices[i]; i++) {
+        if (!strcmp(text, option->choices[i])) {
+            *value = i;
+            return;
+        }
+    }
+    buffer_format(faults, "%s: must be one of", option->name);
+    for (size_t i = 0; option->choices[i]; i++) {
+        buffer_format(faults, " %s", option->choices[i]);
+    }
+    buffer_add_char(faults, '\n');
+}
+
+static void read_option(struct config *config, const struct option *option, const char *text,
+                        struct buffer *faults)
+{
+    char *member = (char *)config + option->offset;
+    switch (option->type) {
+    case OPTION_STRING:
+    case OPTION_PATH:
+        read_string(option, arena_string(config->arena, text), (const char **)(void *)member,
+                    faults);
+        break;
+    case OPTION_INTEGER:
+        read_integer(option, text, (int64_t *)(void *)member, faults);
+        break;
+    case OPTION_BOOLEAN:
+        read_boolean(option, text, (bool *)member, faults);
+        break;
+    case OPTION_CHOICE:
+        read_choice(option, text, (int64_t *)(void *)member, faults);
+        break;
+    }
+}
+
+/* --- rules between settings ------------------------------------------------------------------ */
+
+static void check_production(const struct config *config, struct buffer *faults)
+{
+    if (!strcmp(config->jwt_secret_key, default_jwt_secret)) {
+        fault(faults, "JWT_SECRET_KEY", "must be set in production");
+    } else if (strlen(config->jwt_secret_key) < SECRET_MIN) {
+        fault(faults, "JWT_SECRET_KEY", "must have at least 32 characters in production");
+    }
+    if (!strcmp(config->local_auth_password, default_admin_password)) {
+        fault(faults, "LOCAL_AUTH_PASSWORD", "must not be the default in production");
+    }
+    if (*config->ldap_server && !config->ldap_use_ssl && !config->ldap_start_tls) {
+        fault(faults, "LDAP_USE_SSL", "production needs LDAP_USE_SSL or LDAP_START_TLS");
+    }
+}
+
+static void check_directory(struct config *config, struct buffer *faults)
+{
+    if (config->ldap_use_ssl && config->ldap_start_tls) {
+        fault(faults, "LDAP_START_TLS", "cannot be combined with LDAP_USE_SSL");
+    }
+    if (!config->ldap_port) {
+        config->ldap_port = config->ldap_use_ssl ? PORT_LDAPS : PORT_LDAP;
+    }
+    if (!*config->ldap_server) {
+        return;
+    }
+    if (!*config->ldap_base_dn) {
+        fault(faults, "LDAP_BASE_DN", "is needed when LDAP_SERVER is set");
+    }
+    if (!*config->ldap_bind_dn) {
+        fault(faults, "LDAP_BIND_DN", "is needed when LDAP_SERVER is set");
+    }
+    if (!*config->ldap_bind_password) {
+        /* An empty one would bind as anonymous: RFC 4513 5.1.2. */
+        fault(faults, "LDAP_BIND_PASSWORD", "is needed when LDAP_SERVER is set");
+    }
+    if (*config->ldap_tls_ca_file && access(config->ldap_tls_ca_file, R_OK) < 0) {
+        fault(faults, "LDAP_TLS_CA_FILE", strerror(errno));
+    }
+}
+
+/* Relative paths are below STATE_DIR, so that nothing lands in the working directory. */
+static void resolve_paths(struct config *config)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const char **path = (const char **)(void *)((char *)config + options[i].offset);
+        if (options[i].type == OPTION_PATH && **path && **path != '/') {
+            *path = arena_format(config->arena, "%s/%s", config->state_dir, *path);
+        }
+    }
+}
+
+static void check_socket_dir(const struct config *config, struct buffer *faults)
+{
+    for (size_t i = 0; i < POOL_COUNT; i++) {
+        if (strlen(config->socket_dir) + strlen("/.sock") + strlen(pool_names[i]) >
+            SOCKET_PATH_MAX) {
+            fault(faults, "SOCKET_DIR", "is too long for the path of a Unix socket");
+            return;
+        }
+    }
+}
+
+/* --- the environment file -------------------------------------------------------------------- */
+
+static char *trim(char *text)
+{
+    while (isspace((unsigned char)*text)) {
+        text++;
+    }
+    char *end = text + strlen(text);
+    while (end > text && isspace((unsigned char)end[-1])) {
+        *--end = '\0';
+    }
+    return text;
+}
+
+/* Takes the quotes off a value, or the comment that follows an unquoted one. False: no end quote.
+ */
+static bool unquote(char **value)
+{
+    char quote = **value;
+    if (quote == '"' || quote == '\'') {
+        char *end = strchr(*value + 1, quote);
+        if (!end) {
+            return false;
+        }
+        char *rest = trim(end + 1);
+        if (*rest && *rest != '#') {
+            return false;
+        }
+        *end = '\0';
+        *value += 1;
+        return true;
+    }
+    char *comment = strstr(*value, " #");
+    if (comment) {
+        *comment = '\0';
+        *value = trim(*value);
+    }
+    return true;
+}
+
+/* One line: blank, a comment, or [export] NAME=value. */
+static void read_line(struct config *config, char *line, int number, struct file_values *values,
+                      struct buffer *faults, struct buffer *warnings)
+{
+    line = trim(line);
+    if (!*line || *line == '#') {
+        return;
+    }
+    if (!strncmp(line, "export ", strlen("export "))) {
+        line = trim(line + strlen("export "));
+    }
+    char *equals = strchr(line, '=');
+    char *value = equals ? trim(equals + 1) : NULL;
+    if (!equals || !unquote(&value)) {
+        buffer_format(faults, "line %d of the environment file: not NAME=value\n", number);
+        return;
+    }
+    *equals = '\0';
+    const char *name = trim(line);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (!strcmp(name, options[i].name)) {
+            values->of[i] = arena_string(config->arena, value);
+            return;
+        }
+    }
+    fault(warnings, name, "no such setting (in the environment file)");
+}
+
+static void read_file(struct config *config, const char *path, struct file_values *values,
+                      struct buffer *faults, struct buffer *warnings)
+{
+    FILE *file = fopen(path ? path : ".env", "re");
+    if (!file) {
+        if (path || errno != ENOENT) {
+            fault(faults, path ? path : ".env", strerror(errno));
+        }
+        return;
+    }
+    char *line = NULL;
+    size_t size = 0;
+    for (int number = 1; getline(&line, &size, file) >= 0; number++) {
+        read_line(config, line, number, values, faults, warnings);
+    }
+    if (ferror(file)) {
+        fault(faults, path ? path : ".env", strerror(errno));
+    }
+    free(line);
+    fclose(file);
+}
+
+/* --- the public functions -------------------------------------------------------------------- */
+
+bool config_load(struct config *config, const char *env_file, struct buffer *faults,
+                 struct buffer *warnings)
+{
+    size_t before = faults->length;
+    *config = (struct config){.arena = arena_new()};
+    struct file_values values = {0};
+    read_file(config, env_file, &values, faults, warnings);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const char *text = getenv(options[i].name);
+        if (!text) {
+            text = values.of[i];
+        }
+        read_option(config, &options[i], text ? text : options[i].standard, faults);
+    }
+    resolve_paths(config);
+    check_socket_dir(config, faults);
+    check_directory(config, faults);
+    if (config->environment == ENVIRONMENT_PRODUCTION) {
+        check_production(config, faults);
+    }
+    if (config->debug) {
+        config->log_level = LOG_LEVEL_DEBUG;
+    }
+    return faults->length == before;
+}
+
+void config_free(struct config *config)
+{
+    arena_free(&config->arena);
+    *config = (struct config){0};
+}
+
+void config_print(const struct config *config, struct buffer *out)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *option = &options[i];
+        const char *member = (const char *)config + option->offset;
+        int64_t integer;
+        buffer_format(out, "%s=", option->name);
+        switch (option->type) {
+        case OPTION_STRING:
+        case OPTION_PATH:
+            if (option->flags & OPTION_SECRET) {
+                buffer_add_string(out, **(const char *const *)(const void *)member ? "***" : "");
+            } else {
+                buffer_add_string(out, *(const char *const *)(const void *)member);
+            }
+            break;
+        case OPTION_BOOLEAN:
+            buffer_add_string(out, *(const bool *)member ? "true" : "false");
+            break;
+        case OPTION_INTEGER:
+            memcpy(&integer, member, sizeof integer);
+            buffer_format(out, "%" PRId64, integer);
+            break;
+        case OPTION_CHOICE:
+            memcpy(&integer, member, sizeof integer);
+            buffer_add_string(out, option->choices[integer]);
+            break;
+        }
+        buffer_add_char(out, '\n');
+    }
+}

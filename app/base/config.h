@@ -1,0 +1,88 @@
+/*
+ * Configuration: every setting of Kontora in one table (config.c), read from the environment and
+ * from an environment file; the environment wins. The table gives each setting its type, default,
+ * range, and whether it is secret; README and .env.example are held against it by a test.
+ */
+#ifndef BASE_CONFIG_H
+#define BASE_CONFIG_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum pool_id { POOL_CORE, POOL_AUTH, POOL_DIRECTORY, POOL_FILES, POOL_COUNT };
+
+/* One value a setting, named as the setting. Strings are never NULL; empty is "not set". */
+struct config {
+    /* service */
+    const char *app_name;
+    int64_t environment; /* enum config_environment */
+    bool debug;
+    int64_t default_language; /* enum config_language */
+    const char *state_dir;
+    const char *socket_dir; /* absolute, or below state_dir when not set */
+    const char *socket_group;
+    int64_t log_level; /* enum log_level */
+    const char *log_path;
+    const char *audit_log_path;
+    /* processes */
+    int64_t workers[POOL_COUNT];
+    int64_t worker_max_requests;
+    int64_t worker_max_growth_mib;
+    int64_t drain_timeout_s;
+    int64_t request_timeout_s;
+    int64_t max_json_kib;
+    /* authentication */
+    const char *jwt_secret_key;
+    int64_t jwt_algorithm;
+    int64_t jwt_expiration_hours;
+    int64_t refresh_expiration_hours;
+    const char *local_auth_username;
+    const char *local_auth_password;
+    /* directory */
+    const char *ldap_server;
+    int64_t ldap_port; /* 0 in the environment: chosen by ldap_use_ssl; never 0 here */
+    bool ldap_use_ssl;
+    bool ldap_start_tls;
+    const char *ldap_tls_ca_file;
+    const char *ldap_bind_dn;
+    const char *ldap_bind_password;
+    const char *ldap_base_dn;
+    int64_t ldap_connect_timeout_ms;
+    int64_t ldap_timeout_ms;
+    /* `make run` alone */
+    int64_t http_port;
+    int64_t https_port;
+    int64_t files_port;
+    int64_t rate_limits;
+
+    struct arena *arena; /* holds the strings */
+};
+
+enum config_environment {
+    ENVIRONMENT_DEVELOPMENT,
+    ENVIRONMENT_PRODUCTION,
+};
+
+enum config_language { LANGUAGE_RU, LANGUAGE_EN, LANGUAGE_COUNT };
+
+/* The names of the pools: of their sockets, in systemd's units and in the log. */
+extern const char *const pool_names[POOL_COUNT];
+
+/*
+ * Reads all settings. `env_file` is a path, or NULL for `.env` in the working directory if there is
+ * one. Every fault is a line of `faults` ("NAME: what is wrong"), every oddity that does not stop
+ * the service a line of `warnings`; neither ever shows a secret. True if there is no fault. The
+ * caller ends it with config_free() in either case.
+ */
+bool config_load(struct config *config, const char *env_file, struct buffer *faults,
+                 struct buffer *warnings) MUST_CHECK;
+
+void config_free(struct config *config);
+
+/* Appends NAME=value lines of the effective values, secrets masked. */
+void config_print(const struct config *config, struct buffer *out);
+
+#endif

@@ -1,0 +1,39 @@
+/* See error.h. */
+#include "base/error.h"
+
+#include "base/arena.h"
+
+#include <stdarg.h>
+
+struct error *error_new(struct arena *arena, enum error_id id, const char *cause, ...)
+{
+    struct error *error = arena_alloc(arena, sizeof *error);
+    error->id = id;
+    error->arena = arena;
+    if (cause) {
+        va_list arguments;
+        va_start(arguments, cause);
+        error->cause = arena_format_v(arena, cause, arguments);
+        va_end(arguments);
+    }
+    return error;
+}
+
+struct error *error_detail(struct error *error, const char *field, enum fault_id fault,
+                           const char *argument)
+{
+    struct error_detail *detail = arena_alloc(error->arena, sizeof *detail);
+    *detail = (struct error_detail){.field = field, .fault = fault, .argument = argument};
+    struct error_detail **end = &error->details;
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = detail;
+    return error;
+}
+
+struct error *error_field(struct arena *arena, const char *field, enum fault_id fault,
+                          const char *argument)
+{
+    return error_detail(error_new(arena, ERR_VALIDATION, NULL), field, fault, argument);
+}

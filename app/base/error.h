@@ -1,0 +1,101 @@
+/*
+ * Error: what went wrong, in terms that every layer shares.
+ *
+ * A function that can fail returns `struct error *`: NULL is success. Errors live in the arena they
+ * were made in, so nobody frees them. What a client sees of one (status, code, message) is looked
+ * up by its id in http/problem.c; `cause` is for the log alone.
+ */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+struct arena;
+
+/* Each has a row in http/problem.c: status, stable code, messages. */
+enum error_id {
+    ERR_INTERNAL, /* a fault of ours; the cause is logged */
+    ERR_BAD_REQUEST,
+    ERR_INVALID_JSON,
+    ERR_VALIDATION, /* details name every offending field */
+    ERR_UNAUTHORIZED,
+    ERR_INVALID_TOKEN,
+    ERR_TOKEN_EXPIRED,
+    ERR_INVALID_CREDENTIALS,
+    ERR_FORBIDDEN,
+    ERR_NOT_FOUND,
+    ERR_METHOD_NOT_ALLOWED,
+    ERR_PAYLOAD_TOO_LARGE,
+    ERR_UNSUPPORTED_MEDIA_TYPE,
+    ERR_ALREADY_EXISTS,
+    ERR_AMBIGUOUS, /* details are the DNs */
+    ERR_NOT_EMPTY,
+    ERR_CONFLICT,
+    ERR_PARENT_NOT_FOUND,
+    ERR_PASSWORD_POLICY,
+    ERR_PASSWORD_NEEDS_TLS,
+    ERR_DIRECTORY_INVALID, /* schema, syntax or constraint; details name the attribute if known */
+    ERR_DIRECTORY_REFUSED, /* unwillingToPerform; details are the server's reason */
+    ERR_DIRECTORY_FORBIDDEN,
+    ERR_DIRECTORY_UNAVAILABLE,
+    ERR_DIRECTORY_CREDENTIALS,
+    ERR_DIRECTORY_LIMIT,
+    ERR_PARTIALLY_APPLIED, /* details name what was applied and could not be undone */
+    ERR_COUNT
+};
+
+/* What is wrong with one field. Each has a row in http/problem.c. */
+enum fault_id {
+    FAULT_NONE,
+    FAULT_REQUIRED,
+    FAULT_UNKNOWN,
+    FAULT_READ_ONLY,
+    FAULT_NOT_NULL,
+    FAULT_NOT_STRING,
+    FAULT_NOT_INTEGER,
+    FAULT_NOT_BOOLEAN,
+    FAULT_NOT_OBJECT,
+    FAULT_TOO_SHORT, /* argument: the least number of characters */
+    FAULT_TOO_LONG,  /* argument: the greatest */
+    FAULT_TOO_SMALL, /* argument: the least value */
+    FAULT_TOO_LARGE, /* argument: the greatest */
+    FAULT_NUL_CHARACTER,
+    FAULT_CONTROL_CHARACTER,
+    FAULT_INVALID_UTF8,
+    FAULT_REPEATED,
+    FAULT_NOT_DN,
+    FAULT_OUTSIDE_BASE_DN,
+    FAULT_ACCOUNT_NAME,
+    FAULT_REJECTED_BY_DIRECTORY,
+    FAULT_EITHER_REQUIRED, /* argument: the names of which exactly one is needed */
+    FAULT_COUNT
+};
+
+struct error_detail {
+    struct error_detail *next;
+    const char *field;   /* NULL: the detail is the argument itself (a DN, a server's reason) */
+    enum fault_id fault; /* what is wrong with the field */
+    const char *argument;
+};
+
+struct error {
+    enum error_id id;
+    const char *cause;            /* for the log, never for a client; may be NULL */
+    struct error_detail *details; /* in the order in which they were added */
+    struct arena *arena;
+};
+
+/* Results that may be errors must be looked at. */
+#define MUST_CHECK __attribute__((warn_unused_result))
+
+/* A new error in the arena; `cause` is a printf format, NULL where there is nothing to add. */
+struct error *error_new(struct arena *arena, enum error_id id, const char *cause, ...)
+    __attribute__((format(printf, 3, 4), returns_nonnull));
+
+/* Adds a detail; field and argument must live as long as the arena. Returns the error. */
+struct error *error_detail(struct error *error, const char *field, enum fault_id fault,
+                           const char *argument);
+
+/* ERR_VALIDATION about one field. */
+struct error *error_field(struct arena *arena, const char *field, enum fault_id fault,
+                          const char *argument);
+
+#endif

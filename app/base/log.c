@@ -1,0 +1,155 @@
+/* See log.h. */
+#include "base/log.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    FILE_MODE = 0640,
+    FOLDER_MODE = 0750,
+    MESSAGE_SIZE = 2048, /* longer messages are cut */
+};
+
+static const char *const level_names[] = {"debug", "info", "warning", "error"};
+
+static struct {
+    int fd;
+    enum log_level level;
+    char *path; /* NULL: standard error */
+    const char *request_id;
+    struct buffer line;
+    struct jsonw json;
+} sink = {.fd = STDERR_FILENO, .level = LOG_LEVEL_INFO};
+
+/* Makes the folders that lead to `path`. What fails here shows when the file is opened. */
+static void make_folders(const char *path)
+{
+    char *folder = must_string(path);
+    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(folder, FOLDER_MODE) < 0 && errno != EEXIST) {
+            *slash = '/';
+            break;
+        }
+        *slash = '/';
+    }
+    free(folder);
+}
+
+int log_open_append(const char *path)
+{
+    make_folders(path);
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, FILE_MODE);
+}
+
+bool log_open(enum log_level level, const char *path)
+{
+    sink.level = level;
+    free(sink.path);
+    sink.path = *path ? must_string(path) : NULL;
+    int fd = sink.path ? log_open_append(sink.path) : STDERR_FILENO;
+    if (fd < 0) {
+        return false;
+    }
+    if (sink.fd != STDERR_FILENO) {
+        close(sink.fd);
+    }
+    sink.fd = fd;
+    return true;
+}
+
+void log_reopen(void)
+{
+    if (!sink.path) {
+        return;
+    }
+    int fd = log_open_append(sink.path);
+    if (fd < 0) {
+        log_error("cannot open the log %s again: %s", sink.path, strerror(errno));
+        return;
+    }
+    close(sink.fd);
+    sink.fd = fd;
+}
+
+void log_set_request(const char *request_id)
+{
+    sink.request_id = request_id;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level >= sink.level;
+}
+
+bool log_write_line(int fd, const char *line, size_t length)
+{
+    while (length) {
+        ssize_t written = write(fd, line, length);
+        if (written < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return false;
+        }
+        line += written;
+        length -= (size_t)written;
+    }
+    return true;
+}
+
+struct jsonw *log_begin(enum log_level level, const char *message)
+{
+    buffer_clear(&sink.line);
+    sink.json = (struct jsonw){.out = &sink.line};
+    jsonw_open_object(&sink.json, NULL);
+    jsonw_time(&sink.json, "time", clock_wall_ms());
+    jsonw_string(&sink.json, "level", level_names[level]);
+    jsonw_string(&sink.json, "message", message);
+    jsonw_integer(&sink.json, "pid", getpid());
+    if (sink.request_id) {
+        jsonw_string(&sink.json, "request_id", sink.request_id);
+    }
+    return &sink.json;
+}
+
+void log_end(void)
+{
+    jsonw_close_object(&sink.json);
+    buffer_add_char(&sink.line, '\n');
+    /* A log that cannot be written has nowhere to say so; the service goes on without it. */
+    (void)log_write_line(sink.fd, sink.line.bytes, sink.line.length);
+}
+
+static void log_message(enum log_level level, const char *format, va_list arguments)
+{
+    char message[MESSAGE_SIZE];
+    if (log_enabled(level)) {
+        vsnprintf(message, sizeof message, format, arguments);
+        log_begin(level, message);
+        log_end();
+    }
+}
+
+#define DEFINE_LEVEL(function, level)                                                              \
+    void function(const char *format, ...)                                                         \
+    {                                                                                              \
+        va_list arguments;                                                                         \
+        va_start(arguments, format);                                                               \
+        log_message(level, format, arguments);                                                     \
+        va_end(arguments);                                                                         \
+    }
+
+DEFINE_LEVEL(log_debug, LOG_LEVEL_DEBUG)
+DEFINE_LEVEL(log_info, LOG_LEVEL_INFO)
+DEFINE_LEVEL(log_warning, LOG_LEVEL_WARNING)
+DEFINE_LEVEL(log_error, LOG_LEVEL_ERROR)

@@ -1,0 +1,54 @@
+/*
+ * Log: one JSON object a line, each written with one write(2) on an append-only descriptor, so that
+ * lines of different processes never mix. Every line has time, level and message, and inside a
+ * request its id. Nothing that is secret is ever handed to it.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/error.h"
+#include "base/jsonw.h"
+
+#include <stdbool.h>
+
+struct arena;
+
+enum log_level {
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_ERROR,
+};
+
+/* Sets the least level that is written, and opens `path` for appending; an empty path means
+ * standard error. Until it is called, lines of level info and above go to standard error. */
+bool log_open(enum log_level level, const char *path) MUST_CHECK;
+
+/* Opens the path again, after its file was renamed by log rotation. Keeps the old one on failure.
+ */
+void log_reopen(void);
+
+/* The id that every following line carries; NULL: none. It must live until it is changed. */
+void log_set_request(const char *request_id);
+
+bool log_enabled(enum log_level level);
+
+void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A line with members of its own: add them to what log_begin() returns, then log_end(). Only when
+ * log_enabled(); only one line at a time. */
+struct jsonw *log_begin(enum log_level level, const char *message);
+void log_end(void);
+
+/* An append-only file of lines: opened for appending, created with mode 0640, missing folders made.
+ * Returns the descriptor, or -1 with errno set. */
+int log_open_append(const char *path) MUST_CHECK;
+
+/* One write of the whole line, repeated only for what a signal or a full pipe left over. False if
+ * it could not be written. */
+bool log_write_line(int fd, const char *line, size_t length);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * Directory: Active Directory through one bound connection a worker.
+ *
+ * Resources describe a class of objects (struct directory_class) and say what they want in terms of
+ * field maps and changes; how Active Directory wants to be asked stands in this folder alone.
+ * Everything that is returned lives in the caller's arena. No function here writes to a log what a
+ * change holds: it may be a password.
+ *
+ * Sources: MS-ADTS (Active Directory technical specification), MS-SAMR, RFC 4511 to 4519, RFC 2696
+ * (paged results), RFC 2891 (server-side sorting), draft-ietf-ldapext-ldapv3-vlv-09.
+ */
+#ifndef DIRECTORY_DIRECTORY_H
+#define DIRECTORY_DIRECTORY_H
+
+#include "base/error.h"
+#include "base/field.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct config;
+
+/* One worker's view of the directory: its connection, and the little that is remembered. */
+struct directory;
+
+/* What the objects of one kind have in common. Static tables in resources/. */
+struct directory_class {
+    const char *filter;          /* RFC 4515: which entries are of this class */
+    const char *name_attribute;  /* what a name in a path is compared with */
+    const char *rdn_attribute;   /* what the entry is named by: "CN", "OU" */
+    const char *sort_attribute;  /* the order of lists */
+    const char *const *searched; /* the attributes that ?search= looks in; NULL ends */
+    const char *const *object_classes; /* of a new entry; NULL ends */
+    const struct field *fields;  /* what is read of an entry, and how it is bound */
+};
+
+/* One object as it was read. */
+struct directory_entry {
+    const char *dn;
+    const char *guid;     /* objectGUID as text: names the object wherever it is moved to */
+    struct value *values; /* parallel to the class's fields */
+};
+
+struct directory_page {
+    struct directory_entry *const *entries;
+    size_t count;
+    int64_t total; /* of the whole list, by the server's count */
+};
+
+/* What shall be changed of one object; made by directory_changes_new() and filled by the rest. */
+struct directory_changes;
+
+/* Does not connect yet: the first use does. `config` must outlive it. */
+struct directory *directory_new(const struct config *config);
+void directory_free(struct directory **directory);
+
+/*
+ * The one object of the class that is called `name`, below `parent_dn` (directly) or, if that is
+ * NULL, anywhere below the base DN. ERR_NOT_FOUND; ERR_AMBIGUOUS with the DNs if there are several.
+ */
+struct error *directory_find(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class, const char *name,
+                             const char *parent_dn, struct directory_entry **entry_r) MUST_CHECK;
+
+/* The object at a DN or, after a change, by its GUID ("<GUID=…>" is a DN to Active Directory). */
+struct error *directory_read(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class, const char *dn,
+                             struct directory_entry **entry_r) MUST_CHECK;
+
+/* One page of the class, sorted, by a virtual list view: `skip` objects are passed over, at most
+ * `limit` (1 to 1000) are read. `search` may be NULL. */
+struct error *directory_list(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class, const char *search,
+                             int64_t skip, int64_t limit, struct directory_page *page_r) MUST_CHECK;
+
+/* An empty change. */
+struct directory_changes *directory_changes_new(struct arena *arena);
+
+/* Takes over every field that is bound as text and has a value: null clears the attribute. */
+void directory_change_fields(struct directory_changes *changes, const struct field *fields,
+                             struct value *values);
+
+/* Sets one attribute. */
+void directory_change_text(struct directory_changes *changes, const char *attribute,
+                           const char *text);
+
+/* A reset of the password (unicodePwd, MS-ADTS 3.1.1.3.1.5): needs an encrypted connection. */
+void directory_change_password(struct directory_changes *changes, const char *password);
+
+/* Sets or clears the bits of `mask` in userAccountControl and leaves all others as they stand. */
+void directory_change_account_control(struct directory_changes *changes, int64_t mask, bool set);
+
+/* Renames (NULL: keeps the name) and moves (NULL: stays where it is). */
+void directory_change_place(struct directory_changes *changes, const char *name,
+                            const char *parent_dn);
+
+/* Creates an entry in one operation, named `name` below `parent_dn`. ERR_ALREADY_EXISTS,
+ * ERR_PARENT_NOT_FOUND, ERR_PASSWORD_POLICY, ERR_PASSWORD_NEEDS_TLS … */
+struct error *directory_add(struct directory *directory, struct arena *arena,
+                            const struct directory_class *class, const char *name,
+                            const char *parent_dn, const struct directory_changes *changes,
+                            struct directory_entry **entry_r) MUST_CHECK;
+
+/*
+ * Applies all changes to `entry`, or none: the move goes first, because it can be taken back, then
+ * one modify; ERR_PARTIALLY_APPLIED says what stayed if taking back failed too. `entry_r` is the
+ * object as it is afterwards.
+ */
+struct error *directory_update(struct directory *directory, struct arena *arena,
+                               const struct directory_class *class,
+                               const struct directory_entry *entry,
+                               const struct directory_changes *changes,
+                               struct directory_entry **entry_r) MUST_CHECK;
+
+/* Deletes the entry if nothing is below it: ERR_NOT_EMPTY. */
+struct error *directory_delete(struct directory *directory, struct arena *arena,
+                               const struct directory_entry *entry) MUST_CHECK;
+
+/* --- rules that field maps name as checks ------------------------------------------------------ */
+
+/* A distinguished name (RFC 4514). */
+enum fault_id directory_check_dn(const char *text, size_t length);
+
+/* MS-SAMR 3.1.1.6 and 3.1.1.8.4: no "/\[]:;|=,+*?<>@, no control characters, no dot at the end. */
+enum fault_id directory_check_account_name(const char *text, size_t length);
+
+#endif

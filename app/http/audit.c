@@ -1,0 +1,102 @@
+/* See audit.h. */
+#include "http/audit.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/jsonw.h"
+#include "base/log.h"
+#include "http/problem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+    int fd;
+    char *path;
+} audit = {.fd = -1};
+
+bool audit_open(const char *path)
+{
+    int fd = log_open_append(path);
+    if (fd < 0) {
+        log_error("AUDIT_LOG_PATH %s: %s", path, strerror(errno));
+        return false;
+    }
+    free(audit.path);
+    audit.path = must_string(path);
+    audit.fd = fd;
+    return true;
+}
+
+void audit_reopen(void)
+{
+    int fd = log_open_append(audit.path);
+    if (fd < 0) {
+        log_error("cannot open %s again: %s", audit.path, strerror(errno));
+        return;
+    }
+    close(audit.fd);
+    audit.fd = fd;
+}
+
+/* What was changed: as the handler put it, else the last name in the path. */
+static const char *subject(const struct request *request)
+{
+    if (request->subject) {
+        return request->subject;
+    }
+    const char *pattern = request->route->pattern;
+    size_t length = strlen(pattern);
+    bool named = request->segments_count && length && pattern[length - 1] == '}';
+    return named ? request->segments[request->segments_count - 1] : NULL;
+}
+
+/* The names of the fields that came, and what was wrong; the values stay out. */
+static void write_details(struct jsonw *json, const struct request *request,
+                          const struct error *error)
+{
+    const struct schema *body = request->route->body;
+    jsonw_open_object(json, "details");
+    if (body && request->body) {
+        jsonw_open_array(json, "fields");
+        for (size_t i = 0; body->fields[i].name; i++) {
+            if (request->body[i].state != VALUE_ABSENT) {
+                jsonw_string(json, NULL, body->fields[i].name);
+            }
+        }
+        jsonw_close_array(json);
+    }
+    if (error) {
+        jsonw_string(json, "code", problem_code(error->id));
+        problem_write_details(json, error, LANGUAGE_EN);
+    }
+    jsonw_close_object(json);
+}
+
+void audit_write(const struct request *request, const struct error *error)
+{
+    struct buffer line = {.arena = request->arena};
+    struct jsonw json = {.out = &line};
+    jsonw_open_object(&json, NULL);
+    jsonw_time(&json, "timestamp", clock_wall_ms());
+    jsonw_string(&json, "actor", request->actor);
+    jsonw_string(&json, "action", request->route->action);
+    jsonw_string(&json, "resource_type", request->route->resource_type);
+    jsonw_string(&json, "resource_id", subject(request));
+    jsonw_string(&json, "status", error ? "failure" : "success");
+    jsonw_string(&json, "message",
+                 error ? problem_message(error->id, LANGUAGE_EN) : request->route->summary.en);
+    write_details(&json, request, error);
+    jsonw_string(&json, "request_id", request->id);
+    jsonw_string(&json, "address", request->headers.address);
+    jsonw_close_object(&json);
+    buffer_add_char(&line, '\n');
+    if (!log_write_line(audit.fd, line.bytes, line.length)) {
+        /* The change is done and cannot be taken back: the line goes where it can still be found.
+         */
+        log_error("audit line not written: %s: %.*s", strerror(errno), (int)line.length - 1,
+                  line.bytes);
+    }
+}

@@ -1,0 +1,420 @@
+/* See fields.h. The only user of json-c. */
+#include "http/fields.h"
+
+#include "base/arena.h"
+#include "base/utf8.h"
+#include "http/request.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    NESTING_MAX = 32,
+    NAME_SHOWN_MAX = 100, /* bytes of an unknown name that an error repeats */
+};
+
+/* --- faults ---------------------------------------------------------------------------------- */
+
+/* The faults of one body or query; no error until the first. */
+struct faults {
+    struct arena *arena;
+    struct error *error;
+};
+
+static void add_fault(struct faults *faults, const char *name, enum fault_id fault,
+                      const char *argument)
+{
+    if (!faults->error) {
+        faults->error = error_new(faults->arena, ERR_VALIDATION, NULL);
+    }
+    error_detail(faults->error, name, fault, argument);
+}
+
+static void add_bound_fault(struct faults *faults, const char *name, enum fault_id fault,
+                            int64_t bound)
+{
+    add_fault(faults, name, fault, arena_format(faults->arena, "%" PRId64, bound));
+}
+
+/* --- one value ------------------------------------------------------------------------------- */
+
+static bool bounded(const struct field *field)
+{
+    return field->min || field->max;
+}
+
+static bool has_control_character(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_string(struct faults *faults, const struct field *field, const char *text,
+                        size_t length, struct value *value)
+{
+    int64_t units = (int64_t)utf8_utf16_units(text, length);
+    if (memchr(text, '\0', length)) {
+        add_fault(faults, field->name, FAULT_NUL_CHARACTER, NULL);
+    } else if (bounded(field) && units < field->min) {
+        add_bound_fault(faults, field->name, FAULT_TOO_SHORT, field->min);
+    } else if (bounded(field) && units > field->max) {
+        add_bound_fault(faults, field->name, FAULT_TOO_LONG, field->max);
+    } else if ((field->flags & FIELD_NAME) && has_control_character(text, length)) {
+        add_fault(faults, field->name, FAULT_CONTROL_CHARACTER, NULL);
+    } else {
+        enum fault_id fault = field->check ? field->check(text, length) : FAULT_NONE;
+        if (fault != FAULT_NONE) {
+            add_fault(faults, field->name, fault, NULL);
+            return;
+        }
+        *value = (struct value){.state = VALUE_SET,
+                                .string = {arena_copy(faults->arena, text, length), length}};
+    }
+}
+
+static void read_integer(struct faults *faults, const struct field *field, int64_t integer,
+                         struct value *value)
+{
+    if (bounded(field) && integer < field->min) {
+        add_bound_fault(faults, field->name, FAULT_TOO_SMALL, field->min);
+    } else if (bounded(field) && integer > field->max) {
+        add_bound_fault(faults, field->name, FAULT_TOO_LARGE, field->max);
+    } else {
+        value_set_integer(value, integer);
+    }
+}
+
+static void read_json_value(struct faults *faults, const struct field *field,
+                            struct json_object *json, struct value *value)
+{
+    if (!json) {
+        if (field->flags & FIELD_NULLABLE) {
+            value->state = VALUE_NULL;
+        } else {
+            add_fault(faults, field->name, FAULT_NOT_NULL, NULL);
+        }
+        return;
+    }
+    switch (field->type) {
+    case FIELD_STRING:
+        if (json_object_is_type(json, json_type_string)) {
+            read_string(faults, field, json_object_get_string(json),
+                        (size_t)json_object_get_string_len(json), value);
+        } else {
+            add_fault(faults, field->name, FAULT_NOT_STRING, NULL);
+        }
+        break;
+    case FIELD_INTEGER:
+        if (json_object_is_type(json, json_type_int)) {
+            read_integer(faults, field, json_object_get_int64(json), value);
+        } else {
+            add_fault(faults, field->name, FAULT_NOT_INTEGER, NULL);
+        }
+        break;
+    case FIELD_BOOLEAN:
+        if (json_object_is_type(json, json_type_boolean)) {
+            value_set_boolean(value, json_object_get_boolean(json));
+        } else {
+            add_fault(faults, field->name, FAULT_NOT_BOOLEAN, NULL);
+        }
+        break;
+    case FIELD_TIME:
+    case FIELD_STRINGS:
+    case FIELD_RECORDS: /* stand in replies only */
+        add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
+        break;
+    }
+}
+
+/* --- a whole body ---------------------------------------------------------------------------- */
+
+static const struct field *find_field(const struct field *fields, const char *name)
+{
+    for (; fields->name; fields++) {
+        if (!strcmp(fields->name, name)) {
+            return fields;
+        }
+    }
+    return NULL;
+}
+
+/* Faults in the order of the map, required ones that are missing among them; defaults set. */
+static void complete(struct faults *faults, const struct field *fields, struct value *values,
+                     const bool *seen)
+{
+    for (size_t i = 0; fields[i].name; i++) {
+        if (!seen[i] && (fields[i].flags & FIELD_REQUIRED)) {
+            add_fault(faults, fields[i].name, FAULT_REQUIRED, NULL);
+        }
+        if (!seen[i] && (fields[i].flags & FIELD_DEFAULT)) {
+            value_set_integer(&values[i], fields[i].standard);
+        }
+    }
+}
+
+static void release_json(void *json)
+{
+    json_object_put(json);
+}
+
+/* Members that the text has, against those that json-c kept: it keeps the last of a name. */
+static size_t count_members(struct json_object *json)
+{
+    size_t count = 0;
+    if (json_object_is_type(json, json_type_object)) {
+        json_object_object_foreach(json, key, member)
+        {
+            (void)key;
+            count += 1 + count_members(member);
+        }
+    } else if (json_object_is_type(json, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(json); i++) {
+            count += count_members(json_object_array_get_idx(json, i));
+        }
+    }
+    return count;
+}
+
+/* Walks over text that json-c has accepted. Counts the colons outside strings, one a member, and
+ * refuses what json-c lets pass: control characters in strings (RFC 8259 7). */
+static bool scan(const char *text, size_t length, size_t *members_r)
+{
+    bool in_string = false;
+    *members_r = 0;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (in_string && c < 0x20) {
+            return false;
+        }
+        if (c == '"') {
+            in_string = !in_string;
+        } else if (in_string && c == '\\') {
+            i++;
+        } else if (!in_string && c == ':') {
+            (*members_r)++;
+        }
+    }
+    return true;
+}
+
+static struct error *invalid_json(struct arena *arena, const char *why)
+{
+    return error_new(arena, ERR_INVALID_JSON, "%s", why);
+}
+
+/* One tokener a process: it is not cheap to make, and a worker reads one body at a time. */
+static struct json_tokener *tokener_get(void)
+{
+    static struct json_tokener *tokener;
+    if (!tokener) {
+        tokener = json_tokener_new_ex(NESTING_MAX);
+        if (!tokener) {
+            abort();
+        }
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    }
+    json_tokener_reset(tokener);
+    return tokener;
+}
+
+static struct error *parse_json(struct arena *arena, const char *text, size_t length,
+                                struct json_object **json_r)
+{
+    if (length > INT32_MAX || memchr(text, '\0', length) || !utf8_valid(text, length)) {
+        return invalid_json(arena, "NUL or invalid UTF-8");
+    }
+    struct json_tokener *tokener = tokener_get();
+    struct json_object *json = json_tokener_parse_ex(tokener, text, (int)length);
+    enum json_tokener_error result = json_tokener_get_error(tokener);
+    if (result != json_tokener_success) {
+        json_object_put(json);
+        return invalid_json(arena, json_tokener_error_desc(result));
+    }
+    arena_defer(arena, release_json, json);
+    size_t members = 0;
+    if (!scan(text, length, &members)) {
+        return invalid_json(arena, "a control character in a string");
+    }
+    if (members != count_members(json)) {
+        return invalid_json(arena, "a name stands twice in an object");
+    }
+    *json_r = json;
+    return NULL;
+}
+
+/* Names come from the client: as much of one as is worth repeating, cut between characters. */
+static const char *shown_name(struct arena *arena, const char *name)
+{
+    size_t length = strlen(name);
+    size_t at = 0, end = 0;
+    while (at < length) {
+        utf8_next(name, length, &at);
+        if (at > NAME_SHOWN_MAX) {
+            break;
+        }
+        end = at;
+    }
+    return arena_copy(arena, name, end);
+}
+
+struct error *fields_read_json(struct arena *arena, const struct field *fields, const char *text,
+                               size_t length, struct value **values_r)
+{
+    struct json_object *json = NULL;
+    struct error *error = parse_json(arena, text, length, &json);
+    if (error) {
+        return error;
+    }
+    if (!json_object_is_type(json, json_type_object)) {
+        return invalid_json(arena, "not an object");
+    }
+    struct faults faults = {.arena = arena};
+    struct value *values = arena_array(arena, fields_count(fields) + 1, sizeof *values);
+    bool *seen = arena_array(arena, fields_count(fields) + 1, sizeof *seen);
+    json_object_object_foreach(json, name, member)
+    {
+        const struct field *field = find_field(fields, name);
+        if (field) {
+            seen[field - fields] = true;
+            read_json_value(&faults, field, member, &values[field - fields]);
+        } else {
+            add_fault(&faults, shown_name(arena, name), FAULT_UNKNOWN, NULL);
+        }
+    }
+    complete(&faults, fields, values, seen);
+    *values_r = values;
+    return faults.error;
+}
+
+/* --- queries --------------------------------------------------------------------------------- */
+
+static void read_query_value(struct faults *faults, const struct field *field, const char *text,
+                             struct value *value)
+{
+    char *end = NULL;
+    int64_t integer;
+    switch (field->type) {
+    case FIELD_INTEGER:
+        errno = 0;
+        integer = strtoll(text, &end, 10);
+        if (errno || end == text || *end || strchr(" \t\n\v\f\r+", *text)) {
+            add_fault(faults, field->name, FAULT_NOT_INTEGER, NULL);
+        } else {
+            read_integer(faults, field, integer, value);
+        }
+        break;
+    default:
+        read_string(faults, field, text, strlen(text), value);
+        break;
+    }
+}
+
+static void read_pair(struct faults *faults, const struct field *fields, char *pair,
+                      struct value *values, bool *seen)
+{
+    char *equals = strchr(pair, '=');
+    const char *text = "";
+    if (equals) {
+        *equals = '\0';
+        text = equals + 1;
+    }
+    if (!request_decode(pair, true) || (equals && !request_decode(equals + 1, true))) {
+        add_fault(faults, utf8_valid(pair, strlen(pair)) ? shown_name(faults->arena, pair) : "?",
+                  FAULT_INVALID_UTF8, NULL);
+        return;
+    }
+    const struct field *field = find_field(fields, pair);
+    if (!field) {
+        add_fault(faults, shown_name(faults->arena, pair), FAULT_UNKNOWN, NULL);
+    } else if (seen[field - fields]) {
+        add_fault(faults, field->name, FAULT_REPEATED, NULL);
+    } else {
+        seen[field - fields] = true;
+        read_query_value(faults, field, text, &values[field - fields]);
+    }
+}
+
+struct error *fields_read_query(struct arena *arena, const struct field *fields, const char *query,
+                                struct value **values_r)
+{
+    struct faults faults = {.arena = arena};
+    struct value *values = arena_array(arena, fields_count(fields) + 1, sizeof *values);
+    bool *seen = arena_array(arena, fields_count(fields) + 1, sizeof *seen);
+    char *rest = arena_string(arena, query);
+    for (char *pair; (pair = strsep(&rest, "&"));) {
+        if (*pair) {
+            read_pair(&faults, fields, pair, values, seen);
+        }
+    }
+    complete(&faults, fields, values, seen);
+    *values_r = values;
+    return faults.error;
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static void write_strings(struct jsonw *json, const char *key, const struct value *value)
+{
+    jsonw_open_array(json, key);
+    for (size_t i = 0; i < value->strings.count; i++) {
+        jsonw_string(json, NULL, value->strings.items[i]);
+    }
+    jsonw_close_array(json);
+}
+
+static void write_records(struct jsonw *json, const struct field *field, const struct value *value)
+{
+    jsonw_open_array(json, field->name);
+    for (size_t i = 0; i < value->records.count; i++) {
+        fields_write(json, NULL, field->fields, value->records.items[i]);
+    }
+    jsonw_close_array(json);
+}
+
+static void write_value(struct jsonw *json, const struct field *field, const struct value *value)
+{
+    switch (field->type) {
+    case FIELD_STRING:
+        jsonw_bytes(json, field->name, value->string.bytes, value->string.length);
+        break;
+    case FIELD_INTEGER:
+        jsonw_integer(json, field->name, value->integer);
+        break;
+    case FIELD_BOOLEAN:
+        jsonw_boolean(json, field->name, value->boolean);
+        break;
+    case FIELD_TIME:
+        jsonw_time(json, field->name, value->integer);
+        break;
+    case FIELD_STRINGS:
+        write_strings(json, field->name, value);
+        break;
+    case FIELD_RECORDS:
+        write_records(json, field, value);
+        break;
+    }
+}
+
+void fields_write(struct jsonw *json, const char *key, const struct field *fields,
+                  const struct value *values)
+{
+    jsonw_open_object(json, key);
+    for (size_t i = 0; fields[i].name; i++) {
+        if (fields[i].flags & FIELD_SECRET) {
+            continue;
+        }
+        if (values[i].state == VALUE_SET) {
+            write_value(json, &fields[i], &values[i]);
+        } else {
+            jsonw_null(json, fields[i].name);
+        }
+    }
+    jsonw_close_object(json);
+}

@@ -1,0 +1,205 @@
+/* See problem.h. */
+#include "http/problem.h"
+
+#include "base/field.h"
+
+#include <string.h>
+
+struct problem {
+    int status;
+    const char *code; /* never changes once published */
+    struct text message;
+};
+
+/* clang-format off: two languages side by side */
+static const struct problem problems[ERR_COUNT] = {
+    [ERR_INTERNAL] = {500,
+                      "INTERNAL_ERROR",
+                      {"Внутренняя ошибка сервера", "Internal server error"}},
+    [ERR_BAD_REQUEST] = {400,
+                         "BAD_REQUEST",
+                         {"Неверный запрос", "The request cannot be understood"}},
+    [ERR_INVALID_JSON] = {400,
+                          "INVALID_JSON",
+                          {"Тело запроса не является корректным объектом JSON",
+                           "The body is not a valid JSON object"}},
+    [ERR_VALIDATION] = {400, "VALIDATION_ERROR", {"Неверные данные", "Some fields are not valid"}},
+    [ERR_UNAUTHORIZED] = {401,
+                          "UNAUTHORIZED",
+                          {"Требуется аутентификация", "Authentication is required"}},
+    [ERR_INVALID_TOKEN] = {401,
+                           "INVALID_TOKEN",
+                           {"Недействительный токен", "The token is not valid"}},
+    [ERR_TOKEN_EXPIRED] = {401,
+                           "TOKEN_EXPIRED",
+                           {"Срок действия токена истёк", "The token has expired"}},
+    [ERR_INVALID_CREDENTIALS] = {401,
+                                 "INVALID_CREDENTIALS",
+                                 {"Неверное имя пользователя или пароль",
+                                  "Wrong user name or password"}},
+    [ERR_FORBIDDEN] = {403, "FORBIDDEN", {"Доступ запрещен", "You are not allowed to do this"}},
+    [ERR_NOT_FOUND] = {404, "NOT_FOUND", {"Ресурс не найден", "There is no such resource"}},
+    [ERR_METHOD_NOT_ALLOWED] = {405,
+                                "METHOD_NOT_ALLOWED",
+                                {"Метод не поддерживается", "The method is not allowed here"}},
+    [ERR_PAYLOAD_TOO_LARGE] = {413,
+                               "PAYLOAD_TOO_LARGE",
+                               {"Тело запроса слишком большое", "The request body is too large"}},
+    [ERR_UNSUPPORTED_MEDIA_TYPE] = {415,
+                                    "UNSUPPORTED_MEDIA_TYPE",
+                                    {"Тип содержимого не поддерживается",
+                                     "The content type is not supported"}},
+    [ERR_ALREADY_EXISTS] = {409,
+                            "ALREADY_EXISTS",
+                            {"Такой объект уже существует", "There is such an object already"}},
+    [ERR_AMBIGUOUS] = {409,
+                       "AMBIGUOUS",
+                       {"Имя неоднозначно: укажите parent_dn",
+                        "The name is ambiguous: choose by parent_dn"}},
+    [ERR_NOT_EMPTY] = {409, "NOT_EMPTY", {"Объект не пуст", "The object is not empty"}},
+    [ERR_CONFLICT] = {409,
+                      "CONFLICT",
+                      {"Объект был изменён одновременно с этим запросом",
+                       "The object changed at the same time"}},
+    [ERR_PARENT_NOT_FOUND] = {400,
+                              "PARENT_NOT_FOUND",
+                              {"Родительский объект не найден", "There is no such parent"}},
+    [ERR_PASSWORD_POLICY] = {400,
+                             "PASSWORD_POLICY",
+                             {"Пароль не соответствует политике домена",
+                              "The password does not meet the policy of the domain"}},
+    [ERR_PASSWORD_NEEDS_TLS] =
+        {400,
+         "PASSWORD_NEEDS_TLS",
+         {"Пароль можно задать только по защищённому соединению с каталогом (LDAP_USE_SSL)",
+          "A password can only be set over an encrypted connection to the directory "
+          "(LDAP_USE_SSL)"}},
+    [ERR_DIRECTORY_INVALID] = {400,
+                               "DIRECTORY_INVALID",
+                               {"Каталог не принимает эти данные",
+                                "The directory does not accept this data"}},
+    [ERR_DIRECTORY_REFUSED] = {400,
+                               "DIRECTORY_REFUSED",
+                               {"Каталог отказался выполнить операцию",
+                                "The directory refused the operation"}},
+    [ERR_DIRECTORY_FORBIDDEN] = {403,
+                                 "DIRECTORY_FORBIDDEN",
+                                 {"Служебной учётной записи не хватает прав в каталоге",
+                                  "The service account lacks rights in the directory"}},
+    [ERR_DIRECTORY_UNAVAILABLE] = {503,
+                                   "DIRECTORY_UNAVAILABLE",
+                                   {"Каталог недоступен", "The directory is not available"}},
+    [ERR_DIRECTORY_CREDENTIALS] = {503,
+                                   "DIRECTORY_CREDENTIALS",
+                                   {"Каталог не принимает служебную учётную запись",
+                                    "The directory does not accept the service account"}},
+    [ERR_DIRECTORY_LIMIT] = {503,
+                             "DIRECTORY_LIMIT",
+                             {"Запрос превышает ограничения каталога",
+                              "The request exceeds a limit of the directory"}},
+    [ERR_PARTIALLY_APPLIED] = {500,
+                               "PARTIALLY_APPLIED",
+                               {"Изменения применены не полностью",
+                                "The changes were applied only in part"}},
+};
+
+/* {} is where the argument goes. */
+static const struct text faults[FAULT_COUNT] = {
+    [FAULT_NONE] = {"", ""},
+    [FAULT_REQUIRED] = {"обязательное поле", "is required"},
+    [FAULT_UNKNOWN] = {"неизвестное поле", "is not a known field"},
+    [FAULT_READ_ONLY] = {"поле только для чтения", "cannot be set"},
+    [FAULT_NOT_NULL] = {"не может быть null", "must not be null"},
+    [FAULT_NOT_STRING] = {"должно быть строкой", "must be a string"},
+    [FAULT_NOT_INTEGER] = {"должно быть целым числом", "must be a whole number"},
+    [FAULT_NOT_BOOLEAN] = {"должно быть true или false", "must be true or false"},
+    [FAULT_NOT_OBJECT] = {"должно быть объектом", "must be an object"},
+    [FAULT_TOO_SHORT] = {"не короче {} симв.", "must have at least {} character(s)"},
+    [FAULT_TOO_LONG] = {"не длиннее {} симв.", "must have at most {} characters"},
+    [FAULT_TOO_SMALL] = {"не меньше {}", "must be at least {}"},
+    [FAULT_TOO_LARGE] = {"не больше {}", "must be at most {}"},
+    [FAULT_NUL_CHARACTER] = {"содержит символ NUL", "must not contain a NUL character"},
+    [FAULT_CONTROL_CHARACTER] = {"содержит управляющий символ",
+                                 "must not contain control characters"},
+    [FAULT_INVALID_UTF8] = {"некорректная кодировка", "is not correctly encoded"},
+    [FAULT_REPEATED] = {"указано несколько раз", "is given more than once"},
+    [FAULT_NOT_DN] = {"должно быть уникальным именем (DN)", "must be a distinguished name (DN)"},
+    [FAULT_OUTSIDE_BASE_DN] = {"вне управляемого дерева (LDAP_BASE_DN)",
+                               "is outside of the managed tree (LDAP_BASE_DN)"},
+    [FAULT_ACCOUNT_NAME] = {"не допускаются символы \"/\\[]:;|=,+*?<>@ и точка в конце",
+                            "must have none of \"/\\[]:;|=,+*?<>@ and no dot at the end"},
+    [FAULT_REJECTED_BY_DIRECTORY] = {"каталог не принимает это значение",
+                                     "is not accepted by the directory"},
+    [FAULT_EITHER_REQUIRED] = {"требуется ровно одно из: {}",
+                               "exactly one of these is required: {}"},
+};
+/* clang-format on */
+
+static const char *in_language(const struct text *text, enum config_language language)
+{
+    return language == LANGUAGE_EN ? text->en : text->ru;
+}
+
+int problem_status(enum error_id id)
+{
+    return problems[id].status;
+}
+
+const char *problem_code(enum error_id id)
+{
+    return problems[id].code;
+}
+
+const char *problem_message(enum error_id id, enum config_language language)
+{
+    return in_language(&problems[id].message, language);
+}
+
+void problem_fault(const struct error_detail *detail, enum config_language language,
+                   struct buffer *out)
+{
+    const char *message = in_language(&faults[detail->fault], language);
+    const char *place = strstr(message, "{}");
+    if (!place) {
+        buffer_add_string(out, message);
+        return;
+    }
+    buffer_add(out, message, (size_t)(place - message));
+    buffer_add_string(out, detail->argument ? detail->argument : "");
+    buffer_add_string(out, place + 2);
+}
+
+void problem_write_details(struct jsonw *json, const struct error *error,
+                           enum config_language language)
+{
+    if (!error->details) {
+        return;
+    }
+    struct buffer message = {.arena = error->arena};
+    jsonw_open_array(json, "details");
+    for (const struct error_detail *detail = error->details; detail; detail = detail->next) {
+        if (!detail->field) {
+            jsonw_string(json, NULL, detail->argument);
+            continue;
+        }
+        buffer_clear(&message);
+        problem_fault(detail, language, &message);
+        jsonw_open_object(json, NULL);
+        jsonw_string(json, "field", detail->field);
+        jsonw_bytes(json, "message", message.bytes, message.length);
+        jsonw_close_object(json);
+    }
+    jsonw_close_array(json);
+}
+
+void problem_write(struct buffer *out, const struct error *error, enum config_language language,
+                   const char *request_id)
+{
+    struct jsonw json = {.out = out};
+    jsonw_open_object(&json, NULL);
+    jsonw_string(&json, "error", problem_message(error->id, language));
+    jsonw_string(&json, "code", problem_code(error->id));
+    problem_write_details(&json, error, language);
+    jsonw_string(&json, "request_id", request_id);
+    jsonw_close_object(&json);
+}

@@ -1,0 +1,85 @@
+/* See reply.h. */
+#include "http/reply.h"
+
+#include "base/arena.h"
+#include "base/jsonw.h"
+#include "http/fields.h"
+
+#include <stdlib.h>
+
+enum {
+    STATUS_OK = 200,
+    STATUS_CREATED = 201,
+    STATUS_NO_CONTENT = 204,
+};
+
+void reply_header(struct reply *reply, const char *name, const char *value)
+{
+    if (reply->headers_count == REPLY_HEADERS_MAX) {
+        abort(); /* a slip of the code: no answer has so many */
+    }
+    reply->headers[reply->headers_count++] = (struct reply_header){name, value};
+}
+
+void reply_record(struct reply *reply, struct value *record)
+{
+    reply->status = reply->status ? reply->status : STATUS_OK;
+    reply->record = record;
+}
+
+void reply_created(struct request *request, struct reply *reply, const char *collection,
+                   const char *name)
+{
+    reply->status = STATUS_CREATED;
+    reply_header(reply, "Location",
+                 arena_format(request->arena, "%s/%s", collection,
+                              request_encode_segment(request->arena, name)));
+}
+
+void reply_list(struct reply *reply, struct value *const *items, size_t count, int64_t total,
+                int64_t skip, int64_t limit)
+{
+    reply->status = STATUS_OK;
+    reply->items = items;
+    reply->items_count = count;
+    reply->total = total;
+    reply->skip = skip;
+    reply->limit = limit;
+}
+
+void reply_nothing(struct reply *reply)
+{
+    reply->status = STATUS_NO_CONTENT;
+}
+
+static void serialize_list(const struct field *fields, const struct reply *reply,
+                           struct jsonw *json)
+{
+    jsonw_open_object(json, NULL);
+    jsonw_open_array(json, "items");
+    for (size_t i = 0; i < reply->items_count; i++) {
+        fields_write(json, NULL, fields, reply->items[i]);
+    }
+    jsonw_close_array(json);
+    jsonw_integer(json, "total", reply->total);
+    jsonw_integer(json, "skip", reply->skip);
+    jsonw_integer(json, "limit", reply->limit);
+    jsonw_integer(json, "pages", (reply->total + reply->limit - 1) / reply->limit);
+    jsonw_close_object(json);
+}
+
+void reply_serialize(const struct route *route, struct reply *reply, struct arena *arena)
+{
+    reply->body = (struct buffer){.arena = arena};
+    struct jsonw json = {.out = &reply->body};
+    switch (route->shape) {
+    case REPLY_NOTHING:
+        break;
+    case REPLY_RECORD:
+        fields_write(&json, NULL, route->reply->fields, reply->record);
+        break;
+    case REPLY_LIST:
+        serialize_list(route->reply->fields, reply, &json);
+        break;
+    }
+}

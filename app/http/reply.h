@@ -1,0 +1,46 @@
+/* Reply: what a handler answers. Only the router makes bytes of it. */
+#ifndef HTTP_REPLY_H
+#define HTTP_REPLY_H
+
+#include "base/buffer.h"
+#include "base/field.h"
+#include "http/request.h"
+
+enum { REPLY_HEADERS_MAX = 8 };
+
+struct reply_header {
+    const char *name, *value;
+};
+
+struct reply {
+    int status;
+    struct reply_header headers[REPLY_HEADERS_MAX];
+    size_t headers_count;
+    struct value *record;       /* REPLY_RECORD: parallel to the fields of route->reply */
+    struct value *const *items; /* REPLY_LIST: the same, each */
+    size_t items_count;
+    int64_t total, skip, limit;
+    struct buffer body; /* serialized, by the router */
+};
+
+/* 200, or 201 after reply_created(), with one record. */
+void reply_record(struct reply *reply, struct value *record);
+
+/* 201 and the place of what was created: a pattern's collection and the name of the new member. */
+void reply_created(struct request *request, struct reply *reply, const char *collection,
+                   const char *name);
+
+/* 200 with one page of a list. */
+void reply_list(struct reply *reply, struct value *const *items, size_t count, int64_t total,
+                int64_t skip, int64_t limit);
+
+/* 204. */
+void reply_nothing(struct reply *reply);
+
+/* Adds a header field. The value must hold no line break and outlive the reply. */
+void reply_header(struct reply *reply, const char *name, const char *value);
+
+/* Writes the body that the route's row describes. */
+void reply_serialize(const struct route *route, struct reply *reply, struct arena *arena);
+
+#endif

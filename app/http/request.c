@@ -1,0 +1,191 @@
+/* See request.h. */
+#include "http/request.h"
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/utf8.h"
+#include "http/language.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const method_names[METHOD_COUNT] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool request_decode(char *text, bool plus_is_space)
+{
+    char *out = text;
+    for (const char *in = text; *in; in++) {
+        if (*in == '%') {
+            int high = hex_digit(in[1]);
+            int low = high < 0 ? -1 : hex_digit(in[2]);
+            if (low < 0 || high * 16 + low == 0) {
+                return false;
+            }
+            *out++ = (char)(high * 16 + low);
+            in += 2;
+        } else {
+            *out++ = *in == '+' && plus_is_space ? ' ' : *in;
+        }
+    }
+    *out = '\0';
+    return utf8_valid(text, (size_t)(out - text));
+}
+
+const char *request_encode_segment(struct arena *arena, const char *segment)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *encoded = arena_alloc(arena, 3 * strlen(segment) + 1);
+    char *out = encoded;
+    for (const char *in = segment; *in; in++) {
+        unsigned char c = (unsigned char)*in;
+        if (c < 0x80 && (isalnum(c) || strchr("-._~", c))) {
+            *out++ = (char)c;
+        } else {
+            *out++ = '%';
+            *out++ = digits[c >> 4];
+            *out++ = digits[c & 15];
+        }
+    }
+    return encoded;
+}
+
+static void parse_method(struct request *request)
+{
+    const char *name = request->headers.method;
+    request->head = !strcmp(name, "HEAD");
+    request->method = METHOD_GET;
+    while (!request->head && request->method < METHOD_COUNT &&
+           strcmp(name, method_names[request->method]) != 0) {
+        request->method++;
+    }
+}
+
+static struct error *bad_path(struct request *request)
+{
+    return error_new(request->arena, ERR_BAD_REQUEST, "the path cannot be decoded");
+}
+
+/* Splits before it decodes, so that %2F is part of a name and no separator. */
+static struct error *parse_path(struct request *request)
+{
+    char *path = arena_string(request->arena, request->headers.uri);
+    char *question = strchr(path, '?');
+    request->query_text = "";
+    if (question) {
+        *question = '\0';
+        request->query_text = question + 1;
+    }
+    if (*path != '/') {
+        return bad_path(request);
+    }
+    if (!path[1]) {
+        return NULL; /* "/" has no segment */
+    }
+    for (char *segment = path + 1; segment;) {
+        char *slash = strchr(segment, '/');
+        if (slash) {
+            *slash = '\0';
+        }
+        if (request->segments_count == REQUEST_SEGMENTS_MAX) {
+            return error_new(request->arena, ERR_NOT_FOUND, NULL);
+        }
+        if (!request_decode(segment, false)) {
+            return bad_path(request);
+        }
+        request->segments[request->segments_count++] = segment;
+        segment = slash ? slash + 1 : NULL;
+    }
+    return NULL;
+}
+
+/* The client's identifier if it is a harmless one, else ours. */
+static void choose_id(struct request *request)
+{
+    const char *id = request->headers.request_id;
+    size_t length = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                               "0123456789._-");
+    if (length && length <= REQUEST_ID_MAX && !id[length]) {
+        request->id = id;
+    } else {
+        request->id = random_id(arena_alloc(request->arena, RANDOM_ID_SIZE));
+    }
+}
+
+struct error *request_parse(struct request *request, enum config_language standard_language)
+{
+    choose_id(request);
+    request->language = language_choose(request->headers.accept_language, standard_language);
+    parse_method(request);
+    return parse_path(request);
+}
+
+const char *request_path_value(const struct request *request, const char *name)
+{
+    const char *pattern = request->route->pattern;
+    size_t length = strlen(name);
+    for (size_t i = 0; i < request->segments_count; i++) {
+        pattern = strchr(pattern, '/') + 1;
+        if (*pattern == '{' && !strncmp(pattern + 1, name, length) && pattern[1 + length] == '}') {
+            return request->segments[i];
+        }
+    }
+    log_error("%s has no {%s}", request->route->pattern, name);
+    abort();
+}
+
+const char *request_query_string(const struct request *request, const char *name)
+{
+    return fields_string(request->route->query, request->query, name);
+}
+
+int64_t request_query_integer(const struct request *request, const char *name)
+{
+    return fields_get(request->route->query, request->query, name)->integer;
+}
+
+struct value *request_body_value(const struct request *request, const char *name)
+{
+    return fields_get(request->route->body->fields, request->body, name);
+}
+
+const char *request_body_string(const struct request *request, const char *name)
+{
+    return fields_string(request->route->body->fields, request->body, name);
+}
+
+struct error *request_read_body(struct request *request, size_t limit, struct buffer *body)
+{
+    enum { PIECE = 8192 };
+    *body = (struct buffer){.arena = request->arena};
+    if (strtoull(request->headers.content_length, NULL, 10) > limit) {
+        return error_new(request->arena, ERR_PAYLOAD_TOO_LARGE, NULL);
+    }
+    for (;;) {
+        char *end = buffer_reserve(body, PIECE);
+        size_t got = request->input.read(request->input.source, end, PIECE);
+        if (!got) {
+            break;
+        }
+        body->length += got;
+        body->bytes[body->length] = '\0';
+        if (body->length > limit) {
+            return error_new(request->arena, ERR_PAYLOAD_TOO_LARGE, NULL);
+        }
+    }
+    if (*request->headers.content_length &&
+        body->length != strtoull(request->headers.content_length, NULL, 10)) {
+        return error_new(request->arena, ERR_BAD_REQUEST, "the body was cut off");
+    }
+    return NULL;
+}

@@ -1,0 +1,86 @@
+/*
+ * Request: what a client asked, taken apart. Everything in it lives in the request's arena and ends
+ * with it.
+ */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include "base/config.h"
+#include "base/error.h"
+#include "base/field.h"
+#include "http/route.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    REQUEST_SEGMENTS_MAX = 12,
+    REQUEST_ID_MAX = 64,
+};
+
+struct app;       /* what handlers work with: resources/app.h */
+struct principal; /* who asks: auth/ */
+
+/* The header fields that matter, as they came; never NULL. */
+struct request_headers {
+    const char *method, *uri, *content_type, *content_length, *authorization, *accept_language;
+    const char *request_id, *address;
+};
+
+/* Where the body comes from: returns the bytes read, 0 at its end. */
+struct request_body {
+    size_t (*read)(void *source, char *bytes, size_t size);
+    void *source;
+};
+
+struct request {
+    struct arena *arena;
+    struct app *app;
+    const struct route *route; /* NULL until the router has found it */
+    enum method method;        /* METHOD_COUNT: none that we know */
+    bool head;
+    char *segments[REQUEST_SEGMENTS_MAX]; /* of the path, decoded */
+    size_t segments_count;
+    const char *query_text; /* still encoded */
+    struct request_headers headers;
+    struct request_body input;
+    enum config_language language;
+    const char *id;
+    const struct principal *principal; /* NULL: anonymous */
+    struct value *query;               /* parallel to route->query */
+    struct value *body;                /* parallel to route->body->fields */
+    const char *actor;                 /* who, for audit and access log; NULL: nobody known */
+    const char *subject; /* what was changed, for audit; the last path value if NULL */
+};
+
+/* Takes method, path, query, language and id from the headers. The path may be refused: it is too
+ * deep, or its percent-encoding is broken or hides NUL or what is no UTF-8. */
+struct error *request_parse(struct request *request,
+                            enum config_language standard_language) MUST_CHECK;
+
+/* The value of {name} in the route's pattern. Ends the process if the pattern has none. */
+const char *request_path_value(const struct request *request, const char *name)
+    __attribute__((returns_nonnull));
+
+/* Values of the query by the name of their field; NULL where it is absent. */
+const char *request_query_string(const struct request *request, const char *name);
+int64_t request_query_integer(const struct request *request, const char *name);
+
+/* Values of the body. */
+struct value *request_body_value(const struct request *request, const char *name)
+    __attribute__((returns_nonnull));
+const char *request_body_string(const struct request *request, const char *name);
+
+/* Reads the whole body, at most `limit` bytes: ERR_PAYLOAD_TOO_LARGE. */
+struct error *request_read_body(struct request *request, size_t limit,
+                                struct buffer *body) MUST_CHECK;
+
+/* Undoes percent-encoding in place ('+' is a space in queries: WHATWG URL, form-urlencoded).
+ * Returns false if it is broken, or yields NUL or what is no UTF-8. */
+bool request_decode(char *text, bool plus_is_space) MUST_CHECK;
+
+/* Percent-encodes one segment of a path (RFC 3986 2.3: all but the unreserved). */
+const char *request_encode_segment(struct arena *arena, const char *segment);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * Route: one row a call. Dispatch, permission, validation, serialization, audit and documentation
+ * all read the same row, so that they cannot disagree. A resource has one static table of routes
+ * that ends with a row without a pattern.
+ */
+#ifndef HTTP_ROUTE_H
+#define HTTP_ROUTE_H
+
+#include "base/config.h"
+#include "base/error.h"
+#include "base/field.h"
+
+struct reply;
+struct request;
+
+enum method {
+    METHOD_GET, /* serves HEAD too */
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_COUNT
+};
+
+extern const char *const method_names[METHOD_COUNT];
+
+/* Does the one job of the call: fills the reply, or returns an error. It writes no output. */
+typedef struct error *route_handler(struct request *request, struct reply *reply);
+
+/* A field map under the name that the OpenAPI document gives its schema. */
+struct schema {
+    const char *name;
+    const struct field *fields;
+};
+
+/* What an answer's body looks like. */
+enum reply_shape {
+    REPLY_NOTHING, /* 204 */
+    REPLY_RECORD,
+    REPLY_LIST, /* {"items","total","skip","limit","pages"} */
+};
+
+struct route {
+    enum method method;
+    const char *pattern; /* "/api/v1/users/{username}"; NULL ends a table */
+    route_handler *handler;
+    unsigned permission; /* of enum permission in auth/, checked by the router; 0: open to all */
+    enum pool_id pool;   /* where nginx sends it */
+    struct text summary;
+    const struct field *query; /* NULL: parameters are ignored */
+    const struct schema *body; /* NULL: takes none */
+    bool body_optional;        /* an empty body is as good as {} */
+    enum reply_shape shape;
+    const struct schema *reply;
+    const enum error_id *errors; /* beside what the row itself implies; ERR_COUNT ends */
+    const char *action;          /* of the audit line; NULL: not audited */
+    const char *resource_type;
+};
+
+#endif

@@ -1,0 +1,266 @@
+/* See router.h. The routes stand in a tree of path segments, built once. */
+#include "http/router.h"
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "http/audit.h"
+#include "http/fields.h"
+#include "http/problem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct node {
+    const char *segment; /* of the pattern, up to '/' or its end */
+    size_t length;
+    struct node *sibling, *children;
+    const struct route *routes[METHOD_COUNT];
+};
+
+struct router {
+    struct arena *arena; /* holds the tree */
+    struct router_settings settings;
+    struct node root;
+};
+
+/* --- the tree -------------------------------------------------------------------------------- */
+
+/* Literal segments stand before {placeholders}: /users/me would win over /users/{username}. */
+static struct node *add_child(struct router *router, struct node *parent, const char *segment,
+                              size_t length)
+{
+    struct node **place = &parent->children;
+    for (; *place; place = &(*place)->sibling) {
+        bool same = (*place)->length == length && !memcmp((*place)->segment, segment, length);
+        if (same || (*segment == '{' && *(*place)->segment == '{')) {
+            return *place;
+        }
+        if (*(*place)->segment == '{') {
+            break;
+        }
+    }
+    struct node *node = arena_alloc(router->arena, sizeof *node);
+    *node = (struct node){.segment = segment, .length = length, .sibling = *place};
+    *place = node;
+    return node;
+}
+
+static void add_route(struct router *router, const struct route *route)
+{
+    struct node *node = &router->root;
+    for (const char *segment = route->pattern + 1; *segment;) {
+        size_t length = strcspn(segment, "/");
+        node = add_child(router, node, segment, length);
+        segment += length + (segment[length] == '/');
+    }
+    if (node->routes[route->method]) {
+        log_error("two routes for %s %s", method_names[route->method], route->pattern);
+        abort();
+    }
+    node->routes[route->method] = route;
+}
+
+struct router *router_new(const struct route *const *tables, const struct router_settings *settings)
+{
+    struct router *router = must_alloc(sizeof *router);
+    router->arena = arena_new();
+    router->settings = *settings;
+    for (; *tables; tables++) {
+        for (const struct route *route = *tables; route->pattern; route++) {
+            add_route(router, route);
+        }
+    }
+    return router;
+}
+
+void router_free(struct router **router)
+{
+    if (*router) {
+        arena_free(&(*router)->arena);
+        free(*router);
+        *router = NULL;
+    }
+}
+
+/* The node of a path below `node`, with a route on it; a literal match that leads nowhere gives way
+ * to a placeholder. */
+static const struct node *find_node(const struct node *node, char *const *segments, size_t count)
+{
+    if (!count) {
+        for (size_t i = 0; i < METHOD_COUNT; i++) {
+            if (node->routes[i]) {
+                return node;
+            }
+        }
+        return NULL;
+    }
+    size_t length = strlen(segments[0]);
+    for (const struct node *child = node->children; child; child = child->sibling) {
+        bool literal = child->length == length && !memcmp(child->segment, segments[0], length);
+        if (literal || (*child->segment == '{' && length)) {
+            const struct node *found = find_node(child, segments + 1, count - 1);
+            if (found) {
+                return found;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* --- the steps of an answer ------------------------------------------------------------------ */
+
+/* The Allow field of RFC 9110 10.2.1. */
+static const char *allowed_methods(struct arena *arena, const struct node *node)
+{
+    struct buffer list = {.arena = arena};
+    for (size_t i = 0; i < METHOD_COUNT; i++) {
+        if (node->routes[i]) {
+            buffer_format(&list, "%s%s%s", list.length ? ", " : "", method_names[i],
+                          i == METHOD_GET ? ", HEAD" : "");
+        }
+    }
+    return list.bytes;
+}
+
+static struct error *find_route(const struct router *router, struct request *request,
+                                struct reply *reply)
+{
+    const struct node *node = find_node(&router->root, request->segments, request->segments_count);
+    if (!node) {
+        return error_new(request->arena, ERR_NOT_FOUND, NULL);
+    }
+    if (request->method == METHOD_COUNT || !node->routes[request->method]) {
+        reply_header(reply, "Allow", allowed_methods(request->arena, node));
+        return error_new(request->arena, ERR_METHOD_NOT_ALLOWED, NULL);
+    }
+    request->route = node->routes[request->method];
+    return NULL;
+}
+
+static struct error *check_permission(const struct router *router, struct request *request)
+{
+    const struct router_guard *guard = &router->settings.guard;
+    unsigned permission = request->route->permission;
+    if (!permission) {
+        return NULL;
+    }
+    struct error *error = guard->authenticate(request);
+    if (error) {
+        return error;
+    }
+    if (guard->permits(request, permission)) {
+        return NULL;
+    }
+    return error_new(request->arena, request->principal ? ERR_FORBIDDEN : ERR_UNAUTHORIZED, NULL);
+}
+
+/* Whether a Content-Type field says JSON in UTF-8, the only encoding JSON has (RFC 8259 8.1). */
+static bool is_json(const char *content_type)
+{
+    static const char json[] = "application/json";
+    content_type += strspn(content_type, " \t");
+    if (strncasecmp(content_type, json, sizeof json - 1) != 0) {
+        return false;
+    }
+    const char *rest = content_type + sizeof json - 1;
+    rest += strspn(rest, " \t");
+    if (*rest && *rest != ';') {
+        return false;
+    }
+    const char *charset = strcasestr(rest, "charset=");
+    if (!charset) {
+        return true;
+    }
+    charset += strlen("charset=");
+    charset += *charset == '"';
+    return !strncasecmp(charset, "utf-8", strlen("utf-8"));
+}
+
+static struct error *read_body(const struct router *router, struct request *request)
+{
+    const struct schema *schema = request->route->body;
+    if (!schema) {
+        return NULL;
+    }
+    struct buffer text;
+    struct error *error = request_read_body(request, router->settings.body_max, &text);
+    if (error) {
+        return error;
+    }
+    if (!text.length && request->route->body_optional) {
+        text = (struct buffer){.bytes = (char[]){"{}"}, .length = 2};
+        return fields_read_json(request->arena, schema->fields, text.bytes, text.length,
+                                &request->body);
+    }
+    if (!is_json(request->headers.content_type)) {
+        return error_new(request->arena, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
+    }
+    return fields_read_json(request->arena, schema->fields, text.bytes, text.length,
+                            &request->body);
+}
+
+static struct error *run(const struct router *router, struct request *request, struct reply *reply)
+{
+    struct error *error = request_parse(request, router->settings.standard_language);
+    log_set_request(request->id);
+    if (error) {
+        return error;
+    }
+    if ((error = find_route(router, request, reply)) ||
+        (error = check_permission(router, request))) {
+        return error;
+    }
+    if (request->route->query) {
+        error = fields_read_query(request->arena, request->route->query, request->query_text,
+                                  &request->query);
+        if (error) {
+            return error;
+        }
+    }
+    if ((error = read_body(router, request))) {
+        return error;
+    }
+    return request->route->handler(request, reply);
+}
+
+/* --- errors ---------------------------------------------------------------------------------- */
+
+enum {
+    STATUS_UNAUTHORIZED = 401,
+    STATUS_SERVER_ERROR = 500,
+    STATUS_UNAVAILABLE = 503,
+};
+
+static void serialize_error(const struct request *request, struct reply *reply,
+                            const struct error *error)
+{
+    reply->status = problem_status(error->id);
+    if (reply->status == STATUS_UNAUTHORIZED) {
+        reply_header(reply, "WWW-Authenticate", "Bearer"); /* RFC 6750 3 */
+    }
+    if (reply->status == STATUS_UNAVAILABLE) {
+        reply_header(reply, "Retry-After", "5");
+    }
+    if (error->cause && reply->status >= STATUS_SERVER_ERROR) {
+        log_error("%s: %s", problem_code(error->id), error->cause);
+    } else if (error->cause) {
+        log_debug("%s: %s", problem_code(error->id), error->cause);
+    }
+    reply->body = (struct buffer){.arena = request->arena};
+    problem_write(&reply->body, error, request->language, request->id);
+}
+
+void router_answer(const struct router *router, struct request *request, struct reply *reply)
+{
+    *reply = (struct reply){0};
+    struct error *error = run(router, request, reply);
+    if (request->route && request->route->action) {
+        audit_write(request, error);
+    }
+    if (error) {
+        serialize_error(request, reply, error);
+    } else {
+        reply_serialize(request->route, reply, request->arena);
+    }
+}

@@ -1,0 +1,42 @@
+/*
+ * Router: finds the route of a request by method and path, checks who may use it, reads query and
+ * body by the route's field maps, calls the handler and serializes what it returns. 404, 405 with
+ * Allow, 400, 401, 403, 413 and 415 are decided here and in no handler.
+ */
+#ifndef HTTP_ROUTER_H
+#define HTTP_ROUTER_H
+
+#include "http/reply.h"
+#include "http/request.h"
+#include "http/route.h"
+
+#include <stdbool.h>
+
+struct router;
+
+/* How the router learns who asks and what they may do; auth/ knows, main hands it over. */
+struct router_guard {
+    /* Turns the Authorization field into a principal and sets request->actor; without a field the
+     * principal stays NULL. */
+    struct error *(*authenticate)(struct request *request);
+    /* Whether the request's principal, NULL for nobody, has the permission. */
+    bool (*permits)(const struct request *request, unsigned permission);
+};
+
+struct router_settings {
+    struct router_guard guard;
+    enum config_language standard_language;
+    size_t body_max; /* bytes of a JSON body */
+};
+
+/* Builds the tree from tables of routes, NULL after the last. Two rows for one call end the
+ * process. */
+struct router *router_new(const struct route *const *tables,
+                          const struct router_settings *settings);
+void router_free(struct router **router);
+
+/* Answers one request, whose arena, app, headers and input are set. Never fails: what goes wrong
+ * becomes the answer. */
+void router_answer(const struct router *router, struct request *request, struct reply *reply);
+
+#endif

@@ -1,0 +1,186 @@
+/*
+ * See server.h.
+ *
+ * libfcgi is made to accept and then keep one connection. Here every connection is a FCGX_Request
+ * of its own, so that one worker can hold many: the descriptor we accepted is put in before the
+ * first FCGX_Accept_r(), and keepConnection with it, or that call would close what it was given
+ * while it finishes the "previous" request. It has no listening socket: where libfcgi would go on
+ * to accept another connection, it gets an error instead and returns.
+ */
+#include "http/server.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <fcgiapp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    NO_LISTENING_SOCKET = -1,
+};
+
+struct server {
+    const struct router *router;
+    struct app *app;
+    struct arena *arena; /* of the request that is being served */
+};
+
+struct server_connection {
+    FCGX_Request fcgi;
+};
+
+bool server_init(void)
+{
+    return FCGX_Init() == 0;
+}
+
+struct server *server_new(const struct router *router, struct app *app)
+{
+    struct server *server = must_alloc(sizeof *server);
+    *server = (struct server){.router = router, .app = app, .arena = arena_new()};
+    return server;
+}
+
+void server_free(struct server **server)
+{
+    if (*server) {
+        arena_free(&(*server)->arena);
+        free(*server);
+        *server = NULL;
+    }
+}
+
+struct server_connection *server_open(struct server *server, int fd)
+{
+    (void)server;
+    struct server_connection *connection = must_alloc(sizeof *connection);
+    if (FCGX_InitRequest(&connection->fcgi, NO_LISTENING_SOCKET, 0) != 0) {
+        abort(); /* it only fills the struct */
+    }
+    connection->fcgi.ipcFd = fd;
+    connection->fcgi.keepConnection = 1;
+    return connection;
+}
+
+/* Closes the descriptor itself: libfcgi would shut it down and wait for the peer's answer, which is
+ * not worth the time of a worker that has other connections to serve. */
+void server_close(struct server_connection *connection)
+{
+    if (connection->fcgi.ipcFd >= 0) {
+        close(connection->fcgi.ipcFd);
+        connection->fcgi.ipcFd = -1;
+    }
+    FCGX_Free(&connection->fcgi, 0);
+    free(connection);
+}
+
+static size_t read_input(void *source, char *bytes, size_t size)
+{
+    int got = FCGX_GetStr(bytes, (int)size, source);
+    return got > 0 ? (size_t)got : 0;
+}
+
+/* Takes all that matters in one walk: libfcgi's own look-up walks once a name. Copies, because
+ * libfcgi frees its own before the access log is written. */
+static void read_params(struct arena *arena, char *const *params, struct request_headers *headers)
+{
+    static const struct {
+        const char *name;
+        size_t length, offset;
+    } wanted[] = {
+#define PARAM(name, member) {name "=", sizeof name, offsetof(struct request_headers, member)}
+        PARAM("REQUEST_METHOD", method),
+        PARAM("REQUEST_URI", uri),
+        PARAM("CONTENT_TYPE", content_type),
+        PARAM("CONTENT_LENGTH", content_length),
+        PARAM("HTTP_AUTHORIZATION", authorization),
+        PARAM("HTTP_ACCEPT_LANGUAGE", accept_language),
+        PARAM("HTTP_X_REQUEST_ID", request_id),
+        PARAM("REMOTE_ADDR", address),
+#undef PARAM
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        *(const char **)(void *)((char *)headers + wanted[i].offset) = "";
+    }
+    for (; *params; params++) {
+        for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+            if (!strncmp(*params, wanted[i].name, wanted[i].length)) {
+                *(const char **)(void *)((char *)headers + wanted[i].offset) =
+                    arena_string(arena, *params + wanted[i].length);
+                break;
+            }
+        }
+    }
+}
+
+/* The answer as CGI (RFC 3875 6.2). The length is that of the body also where HEAD leaves it out.
+ */
+static void write_reply(FCGX_Stream *out, const struct request *request, const struct reply *reply)
+{
+    enum { STATUS_NO_CONTENT = 204 };
+    struct buffer head = {.arena = request->arena};
+    buffer_format(&head, "Status: %d\r\nX-Request-ID: %s\r\nCache-Control: no-store\r\n",
+                  reply->status, request->id);
+    for (size_t i = 0; i < reply->headers_count; i++) {
+        buffer_format(&head, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
+    }
+    if (reply->status != STATUS_NO_CONTENT) {
+        buffer_format(&head,
+                      "Content-Type: application/json; charset=utf-8\r\nContent-Length: %zu\r\n",
+                      reply->body.length);
+    }
+    buffer_add_string(&head, "\r\n");
+    /* What cannot be written has nobody to read it: the client is gone. */
+    FCGX_PutStr(head.bytes, (int)head.length, out);
+    if (!request->head && reply->body.length) {
+        FCGX_PutStr(reply->body.bytes, (int)reply->body.length, out);
+    }
+}
+
+static void log_access(const struct request *request, const struct reply *reply, int64_t started)
+{
+    if (!log_enabled(LOG_LEVEL_INFO)) {
+        return;
+    }
+    struct jsonw *json = log_begin(LOG_LEVEL_INFO, "request");
+    jsonw_string(json, "method", request->headers.method);
+    jsonw_string(json, "route", request->route ? request->route->pattern : NULL);
+    jsonw_integer(json, "status", reply->status);
+    jsonw_integer(json, "duration_us", clock_steady_us() - started);
+    jsonw_integer(json, "bytes", (int64_t)reply->body.length);
+    jsonw_string(json, "actor", request->actor);
+    jsonw_string(json, "address", request->headers.address);
+    log_end();
+}
+
+bool server_serve(struct server *server, struct server_connection *connection)
+{
+    FCGX_Request *fcgi = &connection->fcgi;
+    if (FCGX_Accept_r(fcgi) != 0) {
+        server_close(connection);
+        return false;
+    }
+    int64_t started = clock_steady_us();
+    struct request request = {
+        .arena = server->arena,
+        .app = server->app,
+        .input = {read_input, fcgi->in},
+    };
+    struct reply reply;
+    read_params(server->arena, fcgi->envp, &request.headers);
+    router_answer(server->router, &request, &reply);
+    write_reply(fcgi->out, &request, &reply);
+    FCGX_Finish_r(fcgi);
+    log_access(&request, &reply, started);
+    log_set_request(NULL);
+    arena_reset(server->arena);
+    if (fcgi->ipcFd < 0) {
+        free(connection);
+        return false;
+    }
+    return true;
+}

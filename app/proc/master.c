@@ -1,0 +1,451 @@
+/*
+ * See master.h. One idea carries it: the master keeps a list of its children and, after every
+ * event, makes the pools what they should be (reconcile). A worker that dies, a reload, a worker
+ * that leaves: each only changes the list.
+ */
+#include "proc/master.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/notify.h"
+#include "proc/sockets.h"
+#include "proc/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    US_PER_MS = 1000,
+    US_PER_S = 1000 * 1000,
+    QUICK_DEATH_US = 5 * US_PER_S,     /* who dies sooner counts towards the back-off */
+    BACKOFF_FIRST_US = 50 * US_PER_MS, /* doubles at each quick death in a row … */
+    BACKOFF_DOUBLINGS = 8,             /* … up to 12.8 s */
+};
+
+struct child {
+    pid_t pid;
+    enum pool_id pool;
+    unsigned generation; /* of the configuration it was started with */
+    int64_t started_us;
+    int64_t kill_us; /* when a leaving one is killed; 0: it has not been told to leave */
+    bool ready;
+    bool leaving; /* on its own or told to: it no longer counts as one of the pool */
+};
+
+struct pool {
+    unsigned quick_deaths; /* in a row */
+    int64_t not_before_us; /* no start before that */
+};
+
+struct master {
+    struct config *config;
+    const char *env_file;
+    const struct service *service;
+    struct pool_socket sockets[POOL_COUNT];
+    struct pool pools[POOL_COUNT];
+    struct child *children;
+    size_t children_count, children_size;
+    unsigned generation;
+    int signal_fd;
+    int news[2]; /* the pipe in which workers send messages */
+    bool reloading, reload_wanted;
+    bool announced; /* systemd knows that we are ready */
+    bool stopping;
+};
+
+/* --- children -------------------------------------------------------------------------------- */
+
+static bool is_current(const struct master *master, const struct child *child)
+{
+    return child->generation == master->generation && !child->leaving;
+}
+
+static struct child *child_add(struct master *master)
+{
+    if (master->children_count == master->children_size) {
+        master->children_size = master->children_size ? 2 * master->children_size : 32;
+        master->children =
+            must_realloc(master->children, master->children_size * sizeof *master->children);
+    }
+    return &master->children[master->children_count++];
+}
+
+static struct child *child_find(struct master *master, pid_t pid)
+{
+    for (size_t i = 0; i < master->children_count; i++) {
+        if (master->children[i].pid == pid) {
+            return &master->children[i];
+        }
+    }
+    return NULL;
+}
+
+static void child_remove(struct master *master, struct child *child)
+{
+    *child = master->children[--master->children_count];
+}
+
+/* In the child: what is the master's alone goes, then it serves and never returns. */
+static _Noreturn void become_worker(struct master *master, enum pool_id pool, pid_t parent)
+{
+    /* A master that is killed takes its workers with it; they drain as at SIGTERM. */
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent) {
+        _exit(EXIT_FAILURE);
+    }
+    char name[16]; /* what ps and top show; the kernel keeps 15 characters */
+    snprintf(name, sizeof name, "kontora-%.7s", pool_names[pool]);
+    (void)prctl(PR_SET_NAME, name);
+    close(master->signal_fd);
+    close(master->news[0]);
+    for (size_t i = 0; i < POOL_COUNT; i++) {
+        if (i != pool) {
+            close(master->sockets[i].fd);
+        }
+    }
+    free(master->children);
+    worker_run(master->config, master->service, pool, master->sockets[pool].fd, master->news[1]);
+}
+
+static void start_worker(struct master *master, enum pool_id id)
+{
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        become_worker(master, id, parent);
+    }
+    if (pid < 0) {
+        log_error("fork: %s", strerror(errno));
+        master->pools[id].not_before_us = clock_steady_us() + US_PER_S;
+        return;
+    }
+    *child_add(master) = (struct child){
+        .pid = pid,
+        .pool = id,
+        .generation = master->generation,
+        .started_us = clock_steady_us(),
+    };
+}
+
+static void tell_to_leave(struct master *master, struct child *child)
+{
+    if (!child->kill_us) {
+        child->leaving = true;
+        child->kill_us = clock_steady_us() + master->config->drain_timeout_s * US_PER_S;
+        kill(child->pid, SIGTERM);
+    }
+}
+
+/* --- the pools ------------------------------------------------------------------------------- */
+
+static int64_t count_current(const struct master *master, enum pool_id pool, bool ready_only)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < master->children_count; i++) {
+        const struct child *child = &master->children[i];
+        count += child->pool == pool && is_current(master, child) && (child->ready || !ready_only);
+    }
+    return count;
+}
+
+static bool all_ready(const struct master *master)
+{
+    for (size_t i = 0; i < POOL_COUNT; i++) {
+        if (count_current(master, (enum pool_id)i, true) < master->config->workers[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void fill_pools(struct master *master, int64_t now)
+{
+    for (size_t i = 0; i < POOL_COUNT; i++) {
+        int64_t missing =
+            master->config->workers[i] - count_current(master, (enum pool_id)i, false);
+        while (missing-- > 0 && master->pools[i].not_before_us <= now) {
+            start_worker(master, (enum pool_id)i);
+        }
+    }
+}
+
+static void retire_old_generations(struct master *master)
+{
+    for (size_t i = 0; i < master->children_count; i++) {
+        if (master->children[i].generation != master->generation) {
+            tell_to_leave(master, &master->children[i]);
+        }
+    }
+}
+
+static void kill_the_late(struct master *master, int64_t now)
+{
+    for (size_t i = 0; i < master->children_count; i++) {
+        struct child *child = &master->children[i];
+        if (child->kill_us && child->kill_us <= now) {
+            log_warning("worker %d of %s does not leave: killed", (int)child->pid,
+                        pool_names[child->pool]);
+            kill(child->pid, SIGKILL);
+            child->kill_us = now + US_PER_S;
+        }
+    }
+}
+
+static void reload(struct master *master)
+{
+    struct config fresh;
+    struct buffer faults = {0}, warnings = {0};
+    notify_systemd("RELOADING=1");
+    if (config_load(&fresh, master->env_file, &faults, &warnings)) {
+        if (strcmp(fresh.socket_dir, master->config->socket_dir) != 0) {
+            log_warning("SOCKET_DIR takes effect at the next start");
+        }
+        config_free(master->config);
+        *master->config = fresh;
+        if (!log_open((enum log_level)fresh.log_level, fresh.log_path)) {
+            log_error("LOG_PATH %s: %s", fresh.log_path, strerror(errno));
+        }
+        master->generation++;
+        master->reloading = true;
+        master->announced = false;
+        for (size_t i = 0; i < POOL_COUNT; i++) {
+            master->pools[i].not_before_us = 0;
+            master->pools[i].quick_deaths = 0;
+        }
+        log_info("configuration read again");
+    } else {
+        log_error("configuration not taken, the old one stays: %s", faults.bytes);
+        config_free(&fresh);
+        notify_systemd("READY=1");
+    }
+    buffer_free(&faults);
+    buffer_free(&warnings);
+}
+
+/* One reload after the other: a second SIGHUP waits until the first has its workers, unless those
+ * do not come up, which the new configuration may be meant to mend. */
+static bool may_reload(const struct master *master)
+{
+    bool failing = false;
+    for (size_t i = 0; i < POOL_COUNT; i++) {
+        failing |= master->pools[i].quick_deaths > 0;
+    }
+    return !master->reloading || failing || all_ready(master);
+}
+
+/* Makes the pools what they should be. */
+static void reconcile(struct master *master)
+{
+    int64_t now = clock_steady_us();
+    if (master->stopping) {
+        for (size_t i = 0; i < master->children_count; i++) {
+            tell_to_leave(master, &master->children[i]);
+        }
+    } else {
+        if (master->reload_wanted && may_reload(master)) {
+            master->reload_wanted = false;
+            reload(master);
+        }
+        fill_pools(master, now);
+        if (all_ready(master)) {
+            master->reloading = false;
+            retire_old_generations(master);
+            if (!master->announced) {
+                master->announced = true;
+                log_info("ready");
+                notify_systemd("READY=1");
+            }
+        }
+    }
+    kill_the_late(master, now);
+}
+
+/* --- events ---------------------------------------------------------------------------------- */
+
+static void note_death(struct master *master, const struct child *child, int status)
+{
+    bool failed = !WIFEXITED(status) || WEXITSTATUS(status);
+    if (failed) {
+        log_error("worker %d of %s ended by %s %d", (int)child->pid, pool_names[child->pool],
+                  WIFSIGNALED(status) ? "signal" : "status",
+                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    }
+    struct pool *pool = &master->pools[child->pool];
+    int64_t now = clock_steady_us();
+    if (!is_current(master, child)) {
+        return;
+    }
+    if (now - child->started_us >= QUICK_DEATH_US) {
+        pool->quick_deaths = 0;
+        return;
+    }
+    unsigned doublings =
+        pool->quick_deaths < BACKOFF_DOUBLINGS ? pool->quick_deaths : BACKOFF_DOUBLINGS;
+    pool->quick_deaths++;
+    pool->not_before_us = now + ((int64_t)BACKOFF_FIRST_US << doublings);
+}
+
+static void reap(struct master *master)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct child *child = child_find(master, pid);
+        if (child) {
+            note_death(master, child, status);
+            child_remove(master, child);
+        }
+    }
+}
+
+static void reopen_logs(struct master *master)
+{
+    log_reopen();
+    for (size_t i = 0; i < master->children_count; i++) {
+        kill(master->children[i].pid, SIGUSR1);
+    }
+}
+
+static void read_signals(struct master *master)
+{
+    struct signalfd_siginfo info;
+    while (read(master->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        switch (info.ssi_signo) {
+        case SIGTERM:
+        case SIGINT:
+            if (!master->stopping) {
+                log_info("stopping");
+                notify_systemd("STOPPING=1");
+            }
+            master->stopping = true;
+            break;
+        case SIGHUP:
+            master->reload_wanted = true;
+            break;
+        case SIGUSR1:
+            reopen_logs(master);
+            break;
+        default: /* SIGCHLD */
+            break;
+        }
+    }
+    reap(master);
+}
+
+static void read_news(struct master *master)
+{
+    struct worker_message message;
+    while (read(master->news[0], &message, sizeof message) == (ssize_t)sizeof message) {
+        struct child *child = child_find(master, message.pid);
+        if (!child) {
+            continue;
+        }
+        if (message.news == WORKER_READY) {
+            child->ready = true;
+        } else {
+            child->leaving = true;
+            if (!child->kill_us) {
+                child->kill_us = clock_steady_us() + master->config->drain_timeout_s * US_PER_S;
+            }
+        }
+    }
+}
+
+/* Milliseconds until the next deadline, -1 if there is none. */
+static int patience_ms(const struct master *master)
+{
+    int64_t next = INT64_MAX;
+    for (size_t i = 0; i < master->children_count; i++) {
+        int64_t kill_us = master->children[i].kill_us;
+        next = kill_us && kill_us < next ? kill_us : next;
+    }
+    for (size_t i = 0; i < POOL_COUNT && !master->stopping; i++) {
+        bool waits = count_current(master, (enum pool_id)i, false) < master->config->workers[i];
+        int64_t start = master->pools[i].not_before_us;
+        next = waits && start < next ? start : next;
+    }
+    if (next == INT64_MAX) {
+        return -1;
+    }
+    int64_t left = (next - clock_steady_us()) / US_PER_MS + 1;
+    return left < 0 ? 0 : (int)left;
+}
+
+static void wait_for_event(struct master *master)
+{
+    struct pollfd watched[] = {
+        {.fd = master->signal_fd, .events = POLLIN},
+        {.fd = master->news[0], .events = POLLIN},
+    };
+    if (poll(watched, sizeof watched / sizeof *watched, patience_ms(master)) < 0 &&
+        errno != EINTR) {
+        log_error("poll: %s", strerror(errno));
+    }
+    read_news(master);
+    read_signals(master);
+}
+
+/* --- start and end --------------------------------------------------------------------------- */
+
+static bool open_events(struct master *master)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGCHLD);
+    /* Blocked from here on, in the workers too: nothing interrupts a system call. */
+    if (sigprocmask(SIG_SETMASK, &signals, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+        return false;
+    }
+    master->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    return master->signal_fd >= 0 && pipe2(master->news, O_NONBLOCK | O_CLOEXEC) == 0;
+}
+
+/* A worker may hold a connection for each of nginx's: as many descriptors as we are given. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
+            log_warning("setrlimit: %s", strerror(errno));
+        }
+    }
+}
+
+int master_run(struct config *config, const char *env_file, const struct service *service)
+{
+    struct master master = {
+        .config = config, .env_file = env_file, .service = service, .generation = 1};
+    raise_descriptor_limit();
+    if (!open_events(&master)) {
+        log_error("master: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    if (!sockets_open(config, master.sockets)) {
+        return EXIT_FAILURE;
+    }
+    reconcile(&master);
+    while (!master.stopping || master.children_count) {
+        wait_for_event(&master);
+        reconcile(&master);
+    }
+    sockets_close(master.sockets);
+    free(master.children);
+    log_info("stopped");
+    return EXIT_SUCCESS;
+}

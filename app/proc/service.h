@@ -1,0 +1,33 @@
+/*
+ * Service: what a worker does with its connections. proc knows nothing of HTTP or FastCGI; main
+ * hands it these functions.
+ */
+#ifndef PROC_SERVICE_H
+#define PROC_SERVICE_H
+
+#include "base/config.h"
+
+#include <stdbool.h>
+
+struct service {
+    /* In a fresh worker, before it takes connections. Returns the worker's state, NULL if it cannot
+     * serve: the worker then ends and is started again with back-off. */
+    void *(*start)(const struct config *config, enum pool_id pool);
+
+    /* A connection was accepted; takes over the descriptor. Never NULL. */
+    void *(*open)(void *state, int fd);
+
+    /* There is something to read: serves one request. False: the connection is over, and closed. */
+    bool (*serve)(void *state, void *connection);
+
+    /* Closes a connection between two requests. */
+    void (*close)(void *state, void *connection);
+
+    /* Opens log files again. */
+    void (*reopen)(void *state);
+
+    /* The worker is about to end. */
+    void (*stop)(void *state);
+};
+
+#endif

@@ -1,0 +1,176 @@
+/* See sockets.h. systemd's protocol is sd_listen_fds(3): three variables and a range of
+ * descriptors; libsystemd would bring its compressors into every worker for it. */
+#include "proc/sockets.h"
+
+#include "base/arena.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    LISTEN_FDS_START = 3,
+    BACKLOG =
+        4096, /* a thousand clients may connect in one turn; the kernel's somaxconn bounds it */
+    SOCKET_MODE = 0660,
+    DIRECTORY_MODE = 0755,
+    SOCKET_PATH_SIZE = sizeof((struct sockaddr_un *)0)->sun_path, /* config.c has checked it */
+};
+
+/* The descriptor that systemd named after the pool, or -1. */
+static int socket_from_systemd(const char *pool)
+{
+    const char *pid = getenv("LISTEN_PID");
+    const char *count = getenv("LISTEN_FDS");
+    const char *names = getenv("LISTEN_FDNAMES");
+    if (!pid || !count || !names || atol(pid) != (long)getpid()) {
+        return -1;
+    }
+    size_t length = strlen(pool);
+    for (int i = 0; i < atoi(count); i++) {
+        size_t here = strcspn(names, ":");
+        if (here == length && !strncmp(names, pool, length)) {
+            return LISTEN_FDS_START + i;
+        }
+        names += here + (names[here] == ':');
+    }
+    return -1;
+}
+
+static bool in_use(const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return false;
+    }
+    /* EAGAIN is a full backlog: somebody listens. */
+    bool used =
+        connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN;
+    close(fd);
+    return used;
+}
+
+/* Hands the socket to the group that nginx runs in. */
+static bool give_to_group(const char *path, const char *name)
+{
+    const struct group *group = *name ? getgrnam(name) : NULL;
+    if (*name && !group) {
+        log_error("SOCKET_GROUP: there is no group %s", name);
+        return false;
+    }
+    if (group && chown(path, (uid_t)-1, group->gr_gid) < 0) {
+        log_error("chown %s: %s", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static int socket_listen(const char path[SOCKET_PATH_SIZE], const char *group)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, path, SOCKET_PATH_SIZE);
+    if (in_use(&address)) {
+        log_error("%s is in use: another kontora is running", path);
+        return -1;
+    }
+    if (unlink(path) < 0 && errno != ENOENT) {
+        log_error("unlink %s: %s", path, strerror(errno));
+        return -1;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        log_error("socket: %s", strerror(errno));
+        return -1;
+    }
+    /* No window in which the socket is open to more than its group. */
+    mode_t before = umask((mode_t)~SOCKET_MODE & 0777);
+    bool bound = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    umask(before);
+    if (!bound || listen(fd, BACKLOG) < 0) {
+        log_error("%s: %s", path, strerror(errno));
+        close(fd);
+        return -1;
+    }
+    if (!give_to_group(path, group)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool make_directory(const char *path)
+{
+    char *folder = must_string(path);
+    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(folder, DIRECTORY_MODE); /* what is wrong shows at the last one */
+        *slash = '/';
+    }
+    bool made = mkdir(folder, DIRECTORY_MODE) == 0 || errno == EEXIST;
+    if (!made) {
+        log_error("SOCKET_DIR %s: %s", path, strerror(errno));
+    }
+    free(folder);
+    return made;
+}
+
+static bool socket_open(const struct config *config, const char *pool, struct pool_socket *socket)
+{
+    int fd = socket_from_systemd(pool);
+    if (fd >= 0) {
+        int flags = fcntl(fd, F_GETFL);
+        *socket = (struct pool_socket){.fd = fd};
+        return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
+               fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+    }
+    if (!make_directory(config->socket_dir)) {
+        return false;
+    }
+    char path[SOCKET_PATH_SIZE] = "";
+    snprintf(path, sizeof path, "%s/%s.sock", config->socket_dir, pool);
+    fd = socket_listen(path, config->socket_group);
+    if (fd < 0) {
+        return false;
+    }
+    *socket = (struct pool_socket){.fd = fd, .path = must_string(path)};
+    return true;
+}
+
+bool sockets_open(const struct config *config, struct pool_socket sockets[POOL_COUNT])
+{
+    for (size_t i = 0; i < POOL_COUNT; i++) {
+        sockets[i] = (struct pool_socket){.fd = -1};
+    }
+    for (size_t i = 0; i < POOL_COUNT; i++) {
+        if (!socket_open(config, pool_names[i], &sockets[i])) {
+            sockets_close(sockets);
+            return false;
+        }
+    }
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    return true;
+}
+
+void sockets_close(struct pool_socket sockets[POOL_COUNT])
+{
+    for (size_t i = 0; i < POOL_COUNT; i++) {
+        if (sockets[i].fd >= 0) {
+            close(sockets[i].fd);
+        }
+        if (sockets[i].path && unlink(sockets[i].path) < 0) {
+            log_warning("unlink %s: %s", sockets[i].path, strerror(errno));
+        }
+        free(sockets[i].path);
+        sockets[i] = (struct pool_socket){.fd = -1};
+    }
+}

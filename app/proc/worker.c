@@ -1,0 +1,259 @@
+/* See worker.h. */
+#include "proc/worker.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    EVENTS = 256,
+    ACCEPTS_A_TURN = 8,    /* few, so that a burst spreads over the workers */
+    GROWTH_INTERVAL = 256, /* requests between two looks at the memory */
+    KIB = 1024,
+    FULL_PAUSE_NS = 10 * 1000 * 1000, /* no descriptors left: let some be closed */
+    EXIT_CANNOT_START = 78,
+};
+
+struct worker {
+    const struct config *config;
+    const struct service *service;
+    void *state;
+    int epoll_fd, listen_fd, signal_fd, news_fd;
+    bool multiplexing;
+    bool leaving;
+    size_t connections; /* kept ones */
+    int64_t requests, max_requests;
+    long first_pages; /* resident, when it had warmed up */
+};
+
+/* What epoll gives back for the two descriptors that are no connection. */
+static char listen_tag, signal_tag;
+
+static void watch(struct worker *worker, int fd, uint32_t events, void *tag)
+{
+    struct epoll_event event = {.events = events, .data.ptr = tag};
+    if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+        log_error("epoll_ctl: %s", strerror(errno));
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void tell(const struct worker *worker, enum worker_news news)
+{
+    struct worker_message message = {.pid = getpid(), .news = news};
+    if (write(worker->news_fd, &message, sizeof message) != (ssize_t)sizeof message) {
+        log_warning("cannot reach the master: %s", strerror(errno));
+    }
+}
+
+static void leave(struct worker *worker, const char *why)
+{
+    if (worker->leaving) {
+        return;
+    }
+    worker->leaving = true;
+    log_debug("worker leaves: %s", why);
+    epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, worker->listen_fd, NULL);
+    tell(worker, WORKER_LEAVING);
+}
+
+static void read_signals(struct worker *worker)
+{
+    struct signalfd_siginfo info;
+    while (read(worker->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGTERM) {
+            leave(worker, "asked to");
+        } else if (info.ssi_signo == SIGUSR1) {
+            worker->service->reopen(worker->state);
+        }
+        /* SIGINT and SIGHUP come to the whole process group of a terminal: the master's business */
+    }
+}
+
+static long resident_pages(void)
+{
+    long total = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file) {
+        if (fscanf(file, "%ld %ld", &total, &resident) != 2) {
+            resident = 0;
+        }
+        fclose(file);
+    }
+    return resident;
+}
+
+static void count_request(struct worker *worker)
+{
+    worker->requests++;
+    if (worker->max_requests && worker->requests >= worker->max_requests) {
+        leave(worker, "enough requests");
+    }
+    if (!worker->config->worker_max_growth_mib || worker->requests % GROWTH_INTERVAL) {
+        return;
+    }
+    long pages = resident_pages();
+    if (!worker->first_pages) {
+        worker->first_pages = pages;
+    }
+    int64_t grown_kib = (pages - worker->first_pages) * sysconf(_SC_PAGESIZE) / KIB;
+    if (grown_kib > worker->config->worker_max_growth_mib * KIB) {
+        leave(worker, "grown too large");
+    }
+}
+
+/* Whether the other side has closed: an end of file must not reach a reader that expects a
+ * request. */
+static bool at_end(int fd)
+{
+    char byte;
+    ssize_t got = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+/* A connection that is watched. The service's own is behind it. */
+struct connection {
+    int fd;
+    void *handle;
+};
+
+static void serve_connection(struct worker *worker, struct connection *connection)
+{
+    if (at_end(connection->fd)) {
+        worker->service->close(worker->state, connection->handle);
+    } else {
+        count_request(worker);
+        if (worker->service->serve(worker->state, connection->handle)) {
+            return;
+        }
+    }
+    /* Closing the descriptor took it out of the epoll. */
+    free(connection);
+    worker->connections--;
+}
+
+/* A reader or writer that waits for a peer for ever would take the worker with it. */
+static void bound_patience(const struct worker *worker, int fd)
+{
+    struct timeval patience = {.tv_sec = worker->config->request_timeout_s};
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0) {
+        log_warning("setsockopt: %s", strerror(errno));
+    }
+}
+
+/* False when nothing is waiting to be accepted. */
+static bool accept_one(struct worker *worker)
+{
+    int fd = accept4(worker->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            log_error("accept: %s", strerror(errno));
+            nanosleep(&(struct timespec){.tv_nsec = FULL_PAUSE_NS}, NULL);
+        }
+        return false;
+    }
+    bound_patience(worker, fd);
+    void *handle = worker->service->open(worker->state, fd);
+    if (!worker->multiplexing) {
+        count_request(worker);
+        if (worker->service->serve(worker->state, handle)) {
+            worker->service->close(worker->state, handle);
+        }
+        return true;
+    }
+    struct connection *connection = malloc(sizeof *connection);
+    if (!connection) {
+        abort();
+    }
+    *connection = (struct connection){fd, handle};
+    worker->connections++;
+    watch(worker, fd, EPOLLIN, connection);
+    return true;
+}
+
+static void turn(struct worker *worker)
+{
+    struct epoll_event events[EVENTS];
+    int count = epoll_wait(worker->epoll_fd, events, EVENTS, -1);
+    if (count < 0 && errno != EINTR) {
+        log_error("epoll_wait: %s", strerror(errno));
+        exit(EXIT_FAILURE);
+    }
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.ptr == &signal_tag) {
+            read_signals(worker);
+        } else if (events[i].data.ptr == &listen_tag) {
+            int accepts = worker->multiplexing ? ACCEPTS_A_TURN : 1;
+            while (!worker->leaving && accepts-- && accept_one(worker)) {
+            }
+        } else {
+            serve_connection(worker, events[i].data.ptr);
+        }
+    }
+}
+
+/* Signals are read from the loop only: one that interrupted libfcgi's read would cost a request. */
+static int block_signals(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGCHLD);
+    if (sigprocmask(SIG_SETMASK, &signals, NULL) < 0) {
+        return -1;
+    }
+    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* Workers that started together must not leave together: spread over the last tenth. */
+static int64_t spread(int64_t max_requests)
+{
+    enum { STEPS = 16 };
+    return max_requests - max_requests / 10 * (getpid() % STEPS) / STEPS;
+}
+
+_Noreturn void worker_run(const struct config *config, const struct service *service,
+                          enum pool_id pool, int listen_fd, int news_fd)
+{
+    struct worker worker = {
+        .config = config,
+        .service = service,
+        .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
+        .listen_fd = listen_fd,
+        .signal_fd = block_signals(),
+        .news_fd = news_fd,
+        .multiplexing = pool == POOL_CORE,
+        .max_requests = spread(config->worker_max_requests),
+    };
+    if (worker.epoll_fd < 0 || worker.signal_fd < 0) {
+        log_error("worker: %s", strerror(errno));
+        exit(EXIT_FAILURE);
+    }
+    worker.state = service->start(config, pool);
+    if (!worker.state) {
+        exit(EXIT_CANNOT_START);
+    }
+    watch(&worker, worker.signal_fd, EPOLLIN, &signal_tag);
+    watch(&worker, listen_fd, EPOLLIN | EPOLLEXCLUSIVE, &listen_tag);
+    tell(&worker, WORKER_READY);
+    while (!worker.leaving || worker.connections) {
+        turn(&worker);
+    }
+    service->stop(worker.state);
+    exit(EXIT_SUCCESS);
+}

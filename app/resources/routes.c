@@ -1,0 +1,9 @@
+/* The list of resources. */
+#include "resources/resources.h"
+
+const struct route *const resource_routes[] = {
+    health_routes,
+    auth_routes,
+    users_routes,
+    NULL,
+};

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Everything that `make lint` checks. Runs all of it, prints what is wrong, and fails if anything is.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+sources=$(find app tests -name '*.c' | sort)
+headers=$(find app tests -name '*.h' | sort)
+flags='-std=gnu17 -D_GNU_SOURCE -Iapp -Itests'
+failed=0
+
+check() { # name command …
+    name=$1
+    shift
+    if output=$("$@" 2>&1); then
+        echo "lint: $name: ok"
+    else
+        printf '%s\nlint: %s: FAILED\n' "$output" "$name"
+        failed=1
+    fi
+}
+
+tidy() {
+    # Two at a time; only what clang-tidy itself calls an error counts, not its statistics.
+    # shellcheck disable=SC2086
+    printf '%s\n' $sources | xargs -P 2 -n 4 sh -c \
+        'clang-tidy --quiet --warnings-as-errors="*" "$@" -- '"$flags" clang-tidy
+}
+
+# shellcheck disable=SC2086
+check rules /usr/bin/python3 tests/lint/rules.py
+# shellcheck disable=SC2086
+check clang-format clang-format --dry-run --Werror $sources $headers
+# shellcheck disable=SC2086
+check cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
+    --enable=warning,performance,portability --suppress=missingInclude \
+    --suppressions-list=tests/lint/cppcheck.txt -Iapp app
+check clang-tidy tidy
+check warnings make --no-print-directory -s -j2 all
+exit $failed

@@ -1,0 +1,105 @@
+"""The rules of structure that no compiler knows: layers and the top level.
+
+Prints every violation as file:line: text and exits 1 if there is any.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+
+# What stands at the top level, beside dotfiles. build/ and var/ are ignored by git.
+TOP_LEVEL = {"app", "nginx", "systemd", "sql", "tests", "Makefile", "README.md", "LICENSE"}
+
+# A layer may include itself and these. main.c may include everything.
+LAYERS = {
+    "base": set(),
+    "proc": {"base"},
+    "http": {"base"},
+    "store": {"base"},
+    "directory": {"base"},
+    "objects": {"base"},
+    "auth": {"store", "base"},
+    "resources": {"http", "auth", "store", "directory", "objects", "base"},
+    "openapi": {"resources", "http", "base"},
+}
+
+# A foreign header belongs to one place: a folder, or files of one.
+FOREIGN = {
+    "fcgiapp.h": "app/http/server.c",
+    "json-c/": "app/http/fields.c",
+    "jwt.h": "app/auth/",
+    "crypt.h": "app/auth/",
+    "openssl/": "app/auth/ app/objects/",
+    "ldap.h": "app/directory/",
+    "lber.h": "app/directory/",
+    "sqlite3.h": "app/store/sqlite.c",
+    "libpq-fe.h": "app/store/postgres.c",
+    "curl/": "app/objects/",
+}
+
+LONGEST_FILE = 800
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
+
+
+def tracked() -> list[str]:
+    """Files that git tracks or would: what is ignored is build output or state."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=TOP, check=True, capture_output=True, text=True)
+    return [name for name in listing.stdout.splitlines() if (TOP / name).exists()]
+
+
+def check_top_level(names: list[str]) -> list[str]:
+    tops = {name.split("/")[0] for name in names}
+    return [f"{top}: not of the top level" for top in sorted(tops)
+            if top not in TOP_LEVEL and not top.startswith(".")]
+
+
+def check_include(name: str, quote: str, header: str) -> str | None:
+    """What is wrong with one include, or None."""
+    if quote == "<":
+        for foreign, places in FOREIGN.items():
+            if header.startswith(foreign) and not name.startswith(tuple(places.split())):
+                return f"<{header}> belongs to {places}"
+        return None
+    if name == "app/main.c":
+        return None
+    layer, target = name.split("/")[1], header.split("/")[0]
+    if layer not in LAYERS or target not in LAYERS:
+        return f'"{header}": unknown layer'
+    if layer == "resources" and target == "resources" and header != "resources/resources.h":
+        return "resources do not include each other"
+    if target != layer and target not in LAYERS[layer]:
+        return f"{layer} must not include {target}"
+    return None
+
+
+def check_file(name: str) -> list[str]:
+    faults = []
+    lines = (TOP / name).read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        match = INCLUDE.match(line)
+        fault = check_include(name, *match.groups()) if match else None
+        if fault:
+            faults.append(f"{name}:{number}: {fault}")
+    if not lines or not lines[0].startswith("/*"):
+        faults.append(f"{name}:1: does not open with what it is for")
+    if len(lines) > LONGEST_FILE:
+        faults.append(f"{name}: {len(lines)} lines, more than {LONGEST_FILE}")
+    return faults
+
+
+def main() -> int:
+    names = tracked()
+    faults = check_top_level(names)
+    for name in names:
+        if name.startswith("app/") and name.endswith((".c", ".h")):
+            faults += check_file(name)
+    print("\n".join(faults), end="\n" if faults else "")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
