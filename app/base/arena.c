@@ -65,10 +65,7 @@ char *must_string(const char *text)
 
 static struct chunk *chunk_new(struct chunk *previous, size_t size)
 {
-    struct chunk *chunk = malloc(sizeof *chunk + size);
-    if (!chunk) {
-        out_of_memory();
-    }
+    struct chunk *chunk = must_realloc(NULL, sizeof *chunk + size);
     *chunk = (struct chunk){.previous = previous, .size = size};
     return chunk;
 }

@@ -27,13 +27,13 @@ struct directory;
 
 /* What the objects of one kind have in common. Static tables in resources/. */
 struct directory_class {
-    const char *filter;          /* RFC 4515: which entries are of this class */
-    const char *name_attribute;  /* what a name in a path is compared with */
-    const char *rdn_attribute;   /* what the entry is named by: "CN", "OU" */
-    const char *sort_attribute;  /* the order of lists */
-    const char *const *searched; /* the attributes that ?search= looks in; NULL ends */
+    const char *filter;                /* RFC 4515: which entries are of this class */
+    const char *name_attribute;        /* what a name in a path is compared with */
+    const char *rdn_attribute;         /* what the entry is named by: "CN", "OU" */
+    const char *sort_attribute;        /* the order of lists */
+    const char *const *searched;       /* the attributes that ?search= looks in; NULL ends */
     const char *const *object_classes; /* of a new entry; NULL ends */
-    const struct field *fields;  /* what is read of an entry, and how it is bound */
+    const struct field *fields;        /* what is read of an entry, and how it is bound */
 };
 
 /* One object as it was read. */
@@ -72,8 +72,8 @@ struct error *directory_read(struct directory *directory, struct arena *arena,
 /* One page of the class, sorted, by a virtual list view: `skip` objects are passed over, at most
  * `limit` (1 to 1000) are read. `search` may be NULL. */
 struct error *directory_list(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *search,
-                             int64_t skip, int64_t limit, struct directory_page *page_r) MUST_CHECK;
+                             const struct directory_class *class, const char *search, int64_t skip,
+                             int64_t limit, struct directory_page *page_r) MUST_CHECK;
 
 /* An empty change. */
 struct directory_changes *directory_changes_new(struct arena *arena);
@@ -118,7 +118,8 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
 struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry) MUST_CHECK;
 
-/* --- rules that field maps name as checks ------------------------------------------------------ */
+/* --- rules that field maps name as checks ------------------------------------------------------
+ */
 
 /* A distinguished name (RFC 4514). */
 enum fault_id directory_check_dn(const char *text, size_t length);

@@ -18,8 +18,8 @@ static int hex_digit(char c)
     if (c >= '0' && c <= '9') {
         return c - '0';
     }
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    int lower = c | 0x20;
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 bool request_decode(char *text, bool plus_is_space)
@@ -35,7 +35,8 @@ bool request_decode(char *text, bool plus_is_space)
             *out++ = (char)(high * 16 + low);
             in += 2;
         } else {
-            *out++ = *in == '+' && plus_is_space ? ' ' : *in;
+            bool space = *in == '+' && plus_is_space;
+            *out++ = (char)(space ? ' ' : *in);
         }
     }
     *out = '\0';

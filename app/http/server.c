@@ -92,15 +92,15 @@ static void read_params(struct arena *arena, char *const *params, struct request
         const char *name;
         size_t length, offset;
     } wanted[] = {
-#define PARAM(name, member) {name "=", sizeof name, offsetof(struct request_headers, member)}
-        PARAM("REQUEST_METHOD", method),
-        PARAM("REQUEST_URI", uri),
-        PARAM("CONTENT_TYPE", content_type),
-        PARAM("CONTENT_LENGTH", content_length),
-        PARAM("HTTP_AUTHORIZATION", authorization),
-        PARAM("HTTP_ACCEPT_LANGUAGE", accept_language),
-        PARAM("HTTP_X_REQUEST_ID", request_id),
-        PARAM("REMOTE_ADDR", address),
+#define PARAM(name, member) {(name), sizeof(name) - 1, offsetof(struct request_headers, member)}
+        PARAM("REQUEST_METHOD=", method),
+        PARAM("REQUEST_URI=", uri),
+        PARAM("CONTENT_TYPE=", content_type),
+        PARAM("CONTENT_LENGTH=", content_length),
+        PARAM("HTTP_AUTHORIZATION=", authorization),
+        PARAM("HTTP_ACCEPT_LANGUAGE=", accept_language),
+        PARAM("HTTP_X_REQUEST_ID=", request_id),
+        PARAM("REMOTE_ADDR=", address),
 #undef PARAM
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
@@ -117,14 +117,45 @@ static void read_params(struct arena *arena, char *const *params, struct request
     }
 }
 
+/* The reason phrases of RFC 9110 15, of the statuses that we answer with. */
+static const char *reason(int status)
+{
+    static const struct {
+        int status;
+        const char *phrase;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {204, "No Content"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {409, "Conflict"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        if (reasons[i].status == status) {
+            return reasons[i].phrase;
+        }
+    }
+    return "Unknown";
+}
+
 /* The answer as CGI (RFC 3875 6.2). The length is that of the body also where HEAD leaves it out.
  */
 static void write_reply(FCGX_Stream *out, const struct request *request, const struct reply *reply)
 {
     enum { STATUS_NO_CONTENT = 204 };
     struct buffer head = {.arena = request->arena};
-    buffer_format(&head, "Status: %d\r\nX-Request-ID: %s\r\nCache-Control: no-store\r\n",
-                  reply->status, request->id);
+    buffer_format(&head, "Status: %d %s\r\nX-Request-ID: %s\r\nCache-Control: no-store\r\n",
+                  reply->status, reason(reply->status), request->id);
     for (size_t i = 0; i < reply->headers_count; i++) {
         buffer_format(&head, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
     }

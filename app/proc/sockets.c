@@ -31,11 +31,12 @@ static int socket_from_systemd(const char *pool)
     const char *pid = getenv("LISTEN_PID");
     const char *count = getenv("LISTEN_FDS");
     const char *names = getenv("LISTEN_FDNAMES");
-    if (!pid || !count || !names || atol(pid) != (long)getpid()) {
+    if (!pid || !count || !names || strtol(pid, NULL, 10) != (long)getpid()) {
         return -1;
     }
     size_t length = strlen(pool);
-    for (int i = 0; i < atoi(count); i++) {
+    long offered = strtol(count, NULL, 10);
+    for (int i = 0; i < offered; i++) {
         size_t here = strcspn(names, ":");
         if (here == length && !strncmp(names, pool, length)) {
             return LISTEN_FDS_START + i;

@@ -1,6 +1,7 @@
 /* See worker.h. */
 #include "proc/worker.h"
 
+#include "base/arena.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -83,15 +84,17 @@ static void read_signals(struct worker *worker)
 
 static long resident_pages(void)
 {
-    long total = 0, resident = 0;
+    char line[128] = "";
     FILE *file = fopen("/proc/self/statm", "re");
-    if (file) {
-        if (fscanf(file, "%ld %ld", &total, &resident) != 2) {
-            resident = 0;
-        }
-        fclose(file);
+    if (!file) {
+        return 0;
     }
-    return resident;
+    if (!fgets(line, sizeof line, file)) {
+        line[0] = '\0';
+    }
+    fclose(file);
+    const char *resident = strchr(line, ' '); /* the second of its numbers: proc(5) */
+    return resident ? strtol(resident, NULL, 10) : 0;
 }
 
 static void count_request(struct worker *worker)
@@ -173,10 +176,7 @@ static bool accept_one(struct worker *worker)
         }
         return true;
     }
-    struct connection *connection = malloc(sizeof *connection);
-    if (!connection) {
-        abort();
-    }
+    struct connection *connection = must_alloc(sizeof *connection);
     *connection = (struct connection){fd, handle};
     worker->connections++;
     watch(worker, fd, EPOLLIN, connection);

@@ -22,8 +22,9 @@ static const char collection[] = "/api/v1/users";
 /* Bounds are the schema's rangeUpper (MS-ADA1 to MS-ADA3); the directory counts UTF-16 units. */
 #define TEXT(attribute_, max_, flags_, ru_, en_, example_)                                         \
     {                                                                                              \
-        .name = attribute_, .type = FIELD_STRING, .flags = flags_, .min = 1, .max = max_,          \
-        .attribute = attribute_, .codec = CODEC_TEXT, .about = {ru_, en_}, .example = example_     \
+        .name = (attribute_), .type = FIELD_STRING, .flags = (flags_), .min = 1, .max = (max_),    \
+        .attribute = (attribute_), .codec = CODEC_TEXT, .about = {(ru_), (en_)},                   \
+        .example = (example_)                                                                      \
     }
 
 /* What a client sets and reads alike. */
@@ -48,7 +49,7 @@ static const char collection[] = "/api/v1/users";
 
 #define BOOLEAN(name_, ru_, en_, example_)                                                         \
     {                                                                                              \
-        .name = name_, .type = FIELD_BOOLEAN, .about = {ru_, en_}, .example = example_             \
+        .name = (name_), .type = FIELD_BOOLEAN, .about = {(ru_), (en_)}, .example = (example_)     \
     }
 
 #define ACCOUNT_NAME_FIELD(flags_)                                                                 \
@@ -68,7 +69,7 @@ static const char collection[] = "/api/v1/users";
 
 #define PARENT_FIELD(name_, flags_)                                                                \
     {                                                                                              \
-        .name = name_, .type = FIELD_STRING, .flags = flags_, .min = 1, .max = DN_MAX,             \
+        .name = (name_), .type = FIELD_STRING, .flags = (flags_), .min = 1, .max = DN_MAX,         \
         .check = directory_check_dn, .format = "dn",                                               \
         .about = {"DN родительского объекта", "The DN of the parent"},                             \
         .example = "\"OU=Staff,DC=kontora,DC=test\""                                               \

@@ -1,0 +1,252 @@
+/*
+ * What the files of the directory layer share; nobody outside of the folder includes it.
+ *
+ *   connection.c  one live, verified, bound connection, or an error
+ *   operation.c   one LDAP operation: sent, waited for, its answer copied out of libldap
+ *   result.c      what a result code means to a client
+ *   names.c       distinguished names and filters: built, taken apart, compared, escaped
+ *   codec.c       attribute values to and from their binary and text forms
+ *   entry.c       an answer's entry to the values of a field map
+ *   search.c      find, read, list
+ *   changes.c     the set of changes, as LDAP modifications
+ *   modify.c      add, update, delete
+ *
+ * All memory is the caller's arena's unless a comment says otherwise. libldap's messages are copied
+ * and freed at once, so that nothing outlives the connection that it came from.
+ */
+#ifndef DIRECTORY_INTERNAL_H
+#define DIRECTORY_INTERNAL_H
+
+#include "directory/directory.h"
+
+#include <lber.h>
+#include <ldap.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* --- connection.c ---------------------------------------------------------------------------- */
+
+enum {
+    CAUSE_SIZE = 512,
+    PRIMARY_GROUPS = 8, /* remembered at a time: a domain has one or two that are in use */
+};
+
+/* One domain controller of LDAP_SERVER. */
+struct server {
+    char *uri;            /* malloc; NULL: not a host */
+    int64_t avoid_until;  /* steady clock: it failed lately, others are tried first */
+};
+
+/* A failure that is answered again for a while without asking, so that neither a storm of requests
+ * nor a wrong password reaches the controllers as a storm of binds. */
+struct refusal {
+    int64_t until; /* steady clock; 0: none */
+    int64_t pause; /* the last one's length, microseconds; it grows while the password is refused */
+    enum error_id id;
+    char cause[CAUSE_SIZE];
+};
+
+/* The DN of a primary group, by its SID. */
+struct primary_group {
+    char *sid, *dn; /* malloc; NULL: free */
+    int64_t until;  /* steady clock */
+};
+
+struct directory {
+    const struct config *config;
+    struct server *servers;
+    size_t server_count;
+    LDAP *ldap;         /* NULL: not connected */
+    size_t server;      /* the one it is connected to */
+    int64_t return_at;  /* steady clock: when to try the servers before it again */
+    int64_t deadline;   /* steady clock: of the call under way */
+    struct refusal refusal;
+    struct primary_group primary_groups[PRIMARY_GROUPS];
+    size_t next_primary_group; /* the one that is replaced next */
+};
+
+/* Every public function begins with it: from now on, silence is borne for the two configured
+ * time-outs together and no longer. */
+void connection_begin(struct directory *directory);
+
+/* The live connection: the kept one if nothing speaks against it, else a new one. */
+struct error *connection_get(struct directory *directory, struct arena *arena,
+                             LDAP **ldap_r) MUST_CHECK;
+
+/* Ends it; the next connection_get() makes another. */
+void connection_drop(struct directory *directory);
+
+/* The controller fell silent: drops the connection and lets another server be tried first. */
+void connection_silent(struct directory *directory);
+
+/* How long an answer may take from now on: microseconds, at least one. */
+int64_t connection_patience(const struct directory *directory);
+
+/* An answer came, so the controller lives: the call may take as long again. */
+void connection_alive(struct directory *directory);
+
+/* Whether what is sent is encrypted: Active Directory takes passwords only then. */
+bool connection_encrypted(const struct directory *directory);
+
+/* --- operation.c ----------------------------------------------------------------------------- */
+
+/* One attribute of an entry: its description without options, and its values. */
+struct attribute {
+    const char *name;
+    struct berval *values; /* with a NUL behind each */
+    size_t count;
+    int64_t next; /* the index to go on from if the server gave only a range; 0: that is all */
+};
+
+struct raw_entry {
+    const char *dn;
+    struct attribute *attributes;
+    size_t count;
+};
+
+/* The answer to one operation. */
+struct answer {
+    int code;               /* RFC 4511 4.1.9, or one of libldap's own, which are negative */
+    bool lost;              /* the connection died: the server may or may not have done it */
+    const char *diagnostic; /* never NULL */
+    struct raw_entry *entries;
+    size_t count;
+    LDAPControl **controls; /* may be NULL */
+};
+
+struct operation {
+    const char *name; /* for the log */
+    int (*send)(LDAP *ldap, const void *request, int *message_id_r);
+    const void *request;
+};
+
+/*
+ * Sends an operation and waits for its answer. An error means that there is no connection or that
+ * time ran out; everything else, a lost connection included, is in `answer_r`.
+ */
+struct error *operation_run(struct directory *directory, struct arena *arena,
+                            const struct operation *operation, struct answer *answer_r) MUST_CHECK;
+
+/* The same for what may be repeated: once more on a fresh connection if the first was lost. Lost
+ * again is an error. */
+struct error *operation_repeat(struct directory *directory, struct arena *arena,
+                               const struct operation *operation,
+                               struct answer *answer_r) MUST_CHECK;
+
+/* --- result.c -------------------------------------------------------------------------------- */
+
+/* The error that a result code other than success stands for; `fields` (may be NULL) gives the
+ * attributes that the server names their JSON names. */
+struct error *result_error(struct arena *arena, const struct answer *answer,
+                           const struct field *fields, const char *operation);
+
+/* ERR_DIRECTORY_UNAVAILABLE: the connection was lost with the answer outstanding. */
+struct error *result_lost(struct arena *arena, const char *operation);
+
+/* Why a bind was refused, from "… data 52e, …"; "unknown reason" if it does not say. */
+const char *result_bind_reason(const char *diagnostic);
+
+/* --- names.c --------------------------------------------------------------------------------- */
+
+/* ATTRIBUTE=value as RFC 4514 writes it; NULL if it cannot be written. */
+const char *names_rdn(struct arena *arena, const char *attribute, const char *value);
+
+/* The DN as libldap understood it, written anew: what was checked is what is sent. NULL: no DN. */
+const char *names_normal(struct arena *arena, const char *dn);
+
+/* The DN without its first component, and that component; NULL if there is none. */
+const char *names_parent(struct arena *arena, const char *dn);
+const char *names_first(struct arena *arena, const char *dn);
+
+bool names_equal(const char *a, const char *b);
+
+/* Whether `dn` is `base` or below it. */
+bool names_within(const char *dn, const char *base);
+
+/* The value with every character escaped that means something in a filter (RFC 4515 3). */
+const char *names_filter_value(struct arena *arena, const char *text);
+
+/* --- codec.c --------------------------------------------------------------------------------- */
+
+/* All of them: false if the bytes are not of that form. */
+bool codec_integer(const struct berval *value, int64_t *integer_r);
+bool codec_time(const struct berval *value, int64_t *wall_ms_r);
+bool codec_guid(struct arena *arena, const struct berval *value, const char **text_r);
+bool codec_sid(struct arena *arena, const struct berval *value, const char **text_r);
+
+/* The SID of the group `rid` in the domain of `sid`, as text. */
+const char *codec_sid_sibling(struct arena *arena, const char *sid, int64_t rid);
+
+/* unicodePwd: UTF-16LE in double quotes. False if the password is not UTF-8. */
+bool codec_password(struct arena *arena, const char *password, struct berval *value_r);
+
+/* --- entry.c --------------------------------------------------------------------------------- */
+
+/* The attributes that the fields of a class are bound to, as libldap wants them. */
+char **entry_attributes(struct arena *arena, const struct field *fields);
+
+/* The attribute, or NULL if the entry has no value of it. */
+const struct attribute *entry_attribute(const struct raw_entry *raw, const char *name);
+
+/* The values of the class's fields. Asks the server again for what an answer leaves out: the rest
+ * of long attributes, the primary group. */
+struct error *entry_decode(struct directory *directory, struct arena *arena,
+                           const struct directory_class *class, struct raw_entry *raw,
+                           struct directory_entry **entry_r) MUST_CHECK;
+
+/* --- search.c -------------------------------------------------------------------------------- */
+
+struct search {
+    const char *base;
+    int scope;
+    const char *filter; /* NULL: any object */
+    char **attributes;
+    int size_limit;         /* 0: none of ours */
+    LDAPControl **controls; /* may be NULL */
+};
+
+/* A search as it is, repeated once if the connection is lost. */
+struct error *search_run(struct directory *directory, struct arena *arena,
+                         const struct search *search, struct answer *answer_r) MUST_CHECK;
+
+/* One object and a few attributes of it. ERR_NOT_FOUND if it is not there. */
+struct error *search_object(struct directory *directory, struct arena *arena, const char *dn,
+                            char **attributes, struct raw_entry **raw_r) MUST_CHECK;
+
+/* A parent that a client named: a fault of `field` if it is outside of the base DN,
+ * ERR_PARENT_NOT_FOUND if it does not exist. `parent_r` is its DN as the directory writes it. */
+struct error *search_parent(struct directory *directory, struct arena *arena, const char *dn,
+                            const char *field, const char **parent_r) MUST_CHECK;
+
+/* "<GUID=…>": a DN to Active Directory (MS-ADTS 3.1.1.3.1.2.4) that no rename makes stale. */
+const char *search_guid_dn(struct arena *arena, const struct directory_entry *entry);
+
+/* --- changes.c ------------------------------------------------------------------------------- */
+
+struct change {
+    struct change *next;
+    const char *attribute;
+    const char *text; /* NULL: clears it */
+};
+
+struct directory_changes {
+    struct arena *arena;
+    struct change *first, **end;
+    const char *password;         /* NULL: stays */
+    int64_t set_bits, clear_bits; /* of userAccountControl */
+    const char *name, *parent_dn; /* NULL: stay */
+};
+
+/* userAccountControl after the change. */
+int64_t changes_account_control(const struct directory_changes *changes, int64_t before);
+
+/* The attributes of a new entry, as libldap wants them. */
+struct error *changes_to_entry(const struct directory_changes *changes, struct arena *arena,
+                               const struct directory_class *class, LDAPMod ***mods_r) MUST_CHECK;
+
+/* The modifications of an entry whose userAccountControl is `account_control`; NULL for none. */
+struct error *changes_to_mods(const struct directory_changes *changes, struct arena *arena,
+                              int64_t account_control, LDAPMod ***mods_r) MUST_CHECK;
+
+#endif

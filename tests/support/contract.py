@@ -1,0 +1,81 @@
+"""The contract's conventions, held against every answer that a test sees."""
+
+import re
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+CODE = re.compile(r"[A-Z][A-Z_]+")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
+
+# Whatever the service says of a user, it says all of this, and nothing else.
+USER_TYPES = {
+    "dn": str, "cn": str, "sAMAccountName": str, "userPrincipalName": (str, type(None)),
+    "givenName": (str, type(None)), "sn": (str, type(None)), "mail": (str, type(None)),
+    "telephoneNumber": (str, type(None)), "title": (str, type(None)),
+    "department": (str, type(None)), "description": (str, type(None)),
+    "userAccountControl": int, "enabled": bool, "locked": bool, "objectGUID": str,
+    "memberOf": list, "whenCreated": str, "whenChanged": str,
+}
+LIST_KEYS = {"items", "total", "skip", "limit", "pages"}
+
+# One status a code, whoever answers: filled while the session goes on.
+_status_of_code = {}
+
+
+def check_answer(response):
+    """What every answer of the service keeps, whatever its status."""
+    identifier = response.headers.get("X-Request-ID", "")
+    assert REQUEST_ID.fullmatch(identifier), f"X-Request-ID {identifier!r}"
+    if response.status_code >= 400 and response.request.method != "HEAD":
+        check_problem(response.status_code, response.headers, response.json())
+
+
+def check_problem(status, headers, body):
+    """The one format of errors, of the workers and of nginx alike."""
+    assert headers["Content-Type"].startswith("application/json"), headers["Content-Type"]
+    assert {"error", "code", "request_id"} <= set(body) <= {"error", "code", "details",
+                                                           "request_id"}, body
+    assert isinstance(body["error"], str) and body["error"], body
+    assert CODE.fullmatch(body["code"]), body
+    assert body["request_id"] == headers["X-Request-ID"], body
+    assert _status_of_code.setdefault(body["code"], status) == status, body
+    if status == 401:
+        assert headers["WWW-Authenticate"].startswith("Bearer"), headers
+    if status == 405:
+        assert headers["Allow"], headers
+    if status == 429 or body["code"] == "DIRECTORY_UNAVAILABLE":
+        assert int(headers["Retry-After"]) > 0, headers
+    if body["code"] == "VALIDATION_ERROR":
+        assert body["details"], body
+        for detail in body["details"]:
+            assert set(detail) == {"field", "message"} and detail["message"], body
+
+
+def check_user(user):
+    """A user as the contract describes it; returns it."""
+    assert set(user) == set(USER_TYPES), set(user) ^ set(USER_TYPES)
+    for name, kind in USER_TYPES.items():
+        assert isinstance(user[name], kind), (name, user[name])
+    assert GUID.fullmatch(user["objectGUID"]), user["objectGUID"]
+    assert TIME.fullmatch(user["whenCreated"]), user["whenCreated"]
+    assert TIME.fullmatch(user["whenChanged"]), user["whenChanged"]
+    assert all(isinstance(group, str) for group in user["memberOf"])
+    assert user["enabled"] == (not user["userAccountControl"] & 2)
+    return user
+
+
+def check_list(body):
+    """A list as the contract describes it; returns its items."""
+    assert set(body) == LIST_KEYS, body.keys()
+    assert body["pages"] == -(-body["total"] // body["limit"]), body
+    assert len(body["items"]) <= body["limit"]
+    return body["items"]
+
+
+def refused(response, status, code):
+    """Asserts a refusal and returns the fields that it names."""
+    assert response.status_code == status, (response.status_code, response.text)
+    body = response.json()
+    assert body["code"] == code, body
+    return [detail["field"] for detail in body.get("details", []) if isinstance(detail, dict)]

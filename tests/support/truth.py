@@ -1,0 +1,171 @@
+"""Truth: what the directory itself says, asked past the API with other tools."""
+
+import os
+import re
+import subprocess
+import tempfile
+import uuid
+
+import ldap
+import ldap.dn
+import ldap.filter
+import ldap.modlist
+
+TIMEOUT_S = 10
+REASON = re.compile(r"data ([0-9a-f]+)", re.IGNORECASE)
+
+# Attributes that change by themselves whenever an entry is written at all.
+BOOKKEEPING = ("uSNChanged", "whenChanged")
+# What a login attempt leaves on an account.
+LOGIN_TRACES = ("lastLogon", "lastLogonTimestamp", "logonCount", "badPwdCount", "badPasswordTime")
+
+
+def rdn(name, kind="CN"):
+    return f"{kind}={ldap.dn.escape_dn_chars(name)}"
+
+
+def same_dn(one, other):
+    """Whether two DNs name the same place: without case, after parsing."""
+    def parts(dn):
+        return [[(kind.lower(), value.lower()) for kind, value, _ in part]
+                for part in ldap.dn.str2dn(dn)]
+    return parts(one) == parts(other)
+
+
+def guid_text(octets):
+    """RFC 4122 text of Active Directory's bytes (MS-DTYP 2.3.4.2)."""
+    return str(uuid.UUID(bytes_le=octets))
+
+
+class Truth:
+    """The service account's own connection to the directory, and logins of others."""
+
+    def __init__(self, url, ca_file, base_dn, bind_dn, password):
+        self.url, self.ca_file, self.base_dn = url, str(ca_file), base_dn
+        self.bind_dn, self.password = bind_dn, password
+        self._connection = None
+
+    # --- connections ----------------------------------------------------------------------------
+
+    def _open(self):
+        connection = ldap.initialize(self.url)
+        connection.set_option(ldap.OPT_X_TLS_CACERTFILE, self.ca_file)
+        connection.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
+        connection.set_option(ldap.OPT_REFERRALS, 0)
+        connection.set_option(ldap.OPT_NETWORK_TIMEOUT, TIMEOUT_S)
+        connection.set_option(ldap.OPT_TIMEOUT, TIMEOUT_S)
+        connection.set_option(ldap.OPT_X_TLS_NEWCTX, 0)
+        return connection
+
+    @property
+    def connection(self):
+        if self._connection is None:
+            self._connection = self._open()
+            self._connection.simple_bind_s(self.bind_dn, self.password)
+        return self._connection
+
+    def close(self):
+        if self._connection is not None:
+            self._connection.unbind_s()
+            self._connection = None
+
+    def bind_failure(self, name, password):
+        """Why a login fails: Active Directory's code ("52e" …), None if it succeeds."""
+        connection = self._open()
+        try:
+            connection.simple_bind_s(name, password)
+            return None
+        except ldap.INVALID_CREDENTIALS as failure:
+            match = REASON.search(failure.args[0].get("info", ""))
+            return match.group(1).lower() if match else "?"
+        finally:
+            connection.unbind_s()
+
+    def binds(self, name, password):
+        return self.bind_failure(name, password) is None
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def search(self, text, attributes=("*", "+"), base=None):
+        """(dn, attributes) of all matches, referrals left out."""
+        found = self.connection.search_s(base or self.base_dn, ldap.SCOPE_SUBTREE, text,
+                                         list(attributes))
+        return [(dn, values) for dn, values in found if dn]
+
+    def find(self, account):
+        """(dn, attributes) of the account, None if there is none."""
+        found = self.search(f"(sAMAccountName={ldap.filter.escape_filter_chars(account)})")
+        assert len(found) <= 1, found
+        return found[0] if found else None
+
+    def entry(self, dn, attributes=("*",)):
+        """The attributes at a DN, None if nothing is there."""
+        try:
+            found = self.connection.search_s(dn, ldap.SCOPE_BASE, attrlist=list(attributes))
+        except ldap.NO_SUCH_OBJECT:
+            return None
+        return found[0][1]
+
+    def text(self, account, attribute):
+        """One value of an account as text, None if it is not set."""
+        _, values = self.find(account)
+        return values[attribute][0].decode() if attribute in values else None
+
+    def snapshot(self, account, without=()):
+        """The account's place and every attribute but the traces of logins."""
+        dn, values = self.find(account)
+        return dn, {name: sorted(of) for name, of in values.items()
+                    if name not in LOGIN_TRACES and name not in without}
+
+    def ldapsearch(self, text, *attributes, base=None):
+        """The same by the command line: a list of {attribute: [bytes]} with "dn" in it."""
+        with tempfile.NamedTemporaryFile() as secret:
+            secret.write(self.password.encode())
+            secret.flush()
+            command = ["ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-o", "nettimeout=10",
+                       "-H", self.url, "-D", self.bind_dn, "-y", secret.name,
+                       "-b", base or self.base_dn, text, *attributes]
+            done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=True,
+                                  env={**os.environ, "LDAPTLS_CACERT": self.ca_file})
+        return _parse_ldif(done.stdout)
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def add(self, dn, **attributes):
+        values = {name: [of.encode() if isinstance(of, str) else of for of in
+                         (value if isinstance(value, (list, tuple)) else [value])]
+                  for name, value in attributes.items()}
+        self.connection.add_s(dn, ldap.modlist.addModlist(values))
+        return dn
+
+    def add_ou(self, name, parent=None):
+        return self.add(f"{rdn(name, 'OU')},{parent or self.base_dn}",
+                        objectClass="organizationalUnit")
+
+    def set(self, dn, attribute, *values):
+        """Replaces an attribute; no value clears it."""
+        octets = [value.encode() if isinstance(value, str) else value for value in values]
+        self.connection.modify_s(dn, [(ldap.MOD_REPLACE, attribute, octets or None)])
+
+    def swap(self, dn, attribute, old, new):
+        """Changes a value only if it is still `old`; False if it is not."""
+        try:
+            self.connection.modify_s(dn, [(ldap.MOD_DELETE, attribute, [str(old).encode()]),
+                                          (ldap.MOD_ADD, attribute, [str(new).encode()])])
+            return True
+        except ldap.NO_SUCH_ATTRIBUTE:
+            return False
+
+    def add_member(self, group_dn, member_dn):
+        self.connection.modify_s(group_dn, [(ldap.MOD_ADD, "member", [member_dn.encode()])])
+
+    def delete(self, dn):
+        self.connection.delete_s(dn)
+
+
+def _parse_ldif(octets):
+    import io
+    import ldif
+    reader = ldif.LDIFRecordList(io.BytesIO(octets))
+    reader.parse()
+    return [{"dn": dn, **values} for dn, values in reader.all_records if dn]
