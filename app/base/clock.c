@@ -1,7 +1,7 @@
 /* See clock.h. */
 #include "base/clock.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 enum {
@@ -27,16 +27,24 @@ int64_t clock_steady_us(void)
 
 char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
 {
+    /* Log lines ask for the same second again and again. */
+    static time_t last = -1;
+    static char date[CLOCK_TEXT_SIZE - sizeof ".789Z"];
+    static size_t length;
     int64_t ms = wall_ms % MS_PER_S;
     if (ms < 0) { /* before 1970 */
         ms += MS_PER_S;
     }
     time_t seconds = (time_t)((wall_ms - ms) / MS_PER_S);
-    struct tm utc = {0};
-    char date[CLOCK_TEXT_SIZE];
-    if (!gmtime_r(&seconds, &utc) || !strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc)) {
-        date[0] = '\0';
+    if (seconds != last || !length) {
+        struct tm utc = {0};
+        (void)gmtime_r(&seconds, &utc);
+        length = strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
+        last = seconds;
     }
-    snprintf(text, CLOCK_TEXT_SIZE, "%.26s.%03dZ", date, (int)ms);
+    memcpy(text, date, length);
+    char fraction[] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
+                       (char)('0' + ms % 10), 'Z', '\0'};
+    memcpy(text + length, fraction, sizeof fraction);
     return text;
 }

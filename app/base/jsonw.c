@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 static void add_escape(struct buffer *out, unsigned char c)
@@ -118,8 +117,20 @@ void jsonw_string(struct jsonw *json, const char *key, const char *text)
 
 void jsonw_integer(struct jsonw *json, const char *key, int64_t integer)
 {
+    enum { DIGITS = 20 };
+    char digits[DIGITS];
+    size_t at = DIGITS;
+    /* The least integer has no positive counterpart: the magnitude is unsigned. */
+    uint64_t rest = integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
     begin(json, key);
-    buffer_format(json->out, "%" PRId64, integer);
+    if (integer < 0) {
+        buffer_add_char(json->out, '-');
+    }
+    buffer_add(json->out, digits + at, DIGITS - at);
 }
 
 void jsonw_boolean(struct jsonw *json, const char *key, bool boolean)

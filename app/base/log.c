@@ -26,6 +26,7 @@ static struct {
     enum log_level level;
     char *path; /* NULL: standard error */
     const char *request_id;
+    pid_t pid; /* of this process: set when the log is opened and after a fork */
     struct buffer line;
     struct jsonw json;
 } sink = {.fd = STDERR_FILENO, .level = LOG_LEVEL_INFO};
@@ -53,6 +54,7 @@ int log_open_append(const char *path)
 
 bool log_open(enum log_level level, const char *path)
 {
+    log_forked();
     sink.level = level;
     free(sink.path);
     sink.path = *path ? must_string(path) : NULL;
@@ -65,6 +67,11 @@ bool log_open(enum log_level level, const char *path)
     }
     sink.fd = fd;
     return true;
+}
+
+void log_forked(void)
+{
+    sink.pid = getpid();
 }
 
 void log_reopen(void)
@@ -115,7 +122,7 @@ struct jsonw *log_begin(enum log_level level, const char *message)
     jsonw_time(&sink.json, "time", clock_wall_ms());
     jsonw_string(&sink.json, "level", level_names[level]);
     jsonw_string(&sink.json, "message", message);
-    jsonw_integer(&sink.json, "pid", getpid());
+    jsonw_integer(&sink.json, "pid", sink.pid);
     if (sink.request_id) {
         jsonw_string(&sink.json, "request_id", sink.request_id);
     }

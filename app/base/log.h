@@ -24,6 +24,9 @@ enum log_level {
  * standard error. Until it is called, lines of level info and above go to standard error. */
 bool log_open(enum log_level level, const char *path) MUST_CHECK;
 
+/* In a new process: its lines shall carry its own id. */
+void log_forked(void);
+
 /* Opens the path again, after its file was renamed by log rotation. Keeps the old one on failure.
  */
 void log_reopen(void);

@@ -394,13 +394,12 @@ static enum connected connect_to(struct directory *directory, struct arena *aren
 
 /* One round over the servers that are, or are not, avoided at the moment. */
 static enum connected connect_round(struct directory *directory, struct arena *arena, bool avoided,
-                                    int64_t now, const char **cause_r)
+                                    const char **cause_r)
 {
     enum connected result = TRY_NEXT;
     for (size_t i = 0; i < directory->server_count && result == TRY_NEXT; i++) {
         struct server *server = &directory->servers[i];
-        bool is_avoided = server->avoid_until > now;
-        if (is_avoided != avoided || directory->deadline <= clock_steady_us()) {
+        if (server->avoided != avoided || directory->deadline <= clock_steady_us()) {
             continue;
         }
         result = connect_to(directory, arena, i, cause_r);
@@ -410,6 +409,16 @@ static enum connected connect_round(struct directory *directory, struct arena *a
         }
     }
     return result;
+}
+
+static enum connected connect_in_order(struct directory *directory, struct arena *arena,
+                                       int64_t now, const char **cause_r)
+{
+    for (size_t i = 0; i < directory->server_count; i++) {
+        directory->servers[i].avoided = directory->servers[i].avoid_until > now;
+    }
+    enum connected result = connect_round(directory, arena, false, cause_r);
+    return result == TRY_NEXT ? connect_round(directory, arena, true, cause_r) : result;
 }
 
 static struct error *connect_any(struct directory *directory, struct arena *arena)
@@ -422,11 +431,7 @@ static struct error *connect_any(struct directory *directory, struct arena *aren
     if (directory->refusal.until > now) {
         return error_new(arena, directory->refusal.id, "%s", directory->refusal.cause);
     }
-    enum connected result = connect_round(directory, arena, false, now, &cause);
-    if (result == TRY_NEXT) {
-        result = connect_round(directory, arena, true, now, &cause);
-    }
-    switch (result) {
+    switch (connect_in_order(directory, arena, now, &cause)) {
     case CONNECTED:
         return NULL;
     case CREDENTIALS_REFUSED:

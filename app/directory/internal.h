@@ -34,8 +34,9 @@ enum {
 
 /* One domain controller of LDAP_SERVER. */
 struct server {
-    char *uri;            /* malloc; NULL: not a host */
-    int64_t avoid_until;  /* steady clock: it failed lately, others are tried first */
+    char *uri;           /* malloc */
+    int64_t avoid_until; /* steady clock: it failed lately, so others are tried first */
+    bool avoided;        /* that time is not over, as this attempt to connect began */
 };
 
 /* A failure that is answered again for a while without asking, so that neither a storm of requests

@@ -108,7 +108,8 @@ static void read_params(struct arena *arena, char *const *params, struct request
     }
     for (; *params; params++) {
         for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-            if (!strncmp(*params, wanted[i].name, wanted[i].length)) {
+            if (**params == *wanted[i].name &&
+                !strncmp(*params, wanted[i].name, wanted[i].length)) {
                 *(const char **)(void *)((char *)headers + wanted[i].offset) =
                     arena_string(arena, *params + wanted[i].length);
                 break;

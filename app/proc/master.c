@@ -104,6 +104,7 @@ static _Noreturn void become_worker(struct master *master, enum pool_id pool, pi
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent) {
         _exit(EXIT_FAILURE);
     }
+    log_forked();
     char name[16]; /* what ps and top show; the kernel keeps 15 characters */
     snprintf(name, sizeof name, "kontora-%.7s", pool_names[pool]);
     (void)prctl(PR_SET_NAME, name);

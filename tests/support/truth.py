@@ -1,5 +1,6 @@
 """Truth: what the directory itself says, asked past the API with other tools."""
 
+import io
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ import ldap
 import ldap.dn
 import ldap.filter
 import ldap.modlist
+import ldif
 
 TIMEOUT_S = 10
 REASON = re.compile(r"data ([0-9a-f]+)", re.IGNORECASE)
@@ -164,8 +166,6 @@ class Truth:
 
 
 def _parse_ldif(octets):
-    import io
-    import ldif
     reader = ldif.LDIFRecordList(io.BytesIO(octets))
     reader.parse()
     return [{"dn": dn, **values} for dn, values in reader.all_records if dn]

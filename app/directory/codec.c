@@ -1,0 +1,218 @@
+/*
+ * Codec: attribute values to and from the forms in which Active Directory keeps them. Nothing here
+ * asks the server; a value that is not of its form is told from one that is, and never guessed.
+ */
+#include "directory/internal.h"
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    DECIMAL = 10,
+    GUID_BYTES = 16,
+    SID_HEADER_BYTES = 8, /* revision, number of parts, 48 bits of authority */
+    SID_PART_BYTES = 4,
+    SID_PARTS_MAX = 15,
+    FILETIME_PER_MS = 10000, /* units of 100 ns */
+    MS_PER_SECOND = 1000,
+};
+
+/* From 1601-01-01, where FILETIME begins, to 1970-01-01 (MS-DTYP 2.3.3). */
+static const int64_t filetime_epoch_ms = INT64_C(11644473600000);
+
+/* --- numbers --------------------------------------------------------------------------------- */
+
+bool codec_integer(const struct berval *value, int64_t *integer_r)
+{
+    char *end = NULL;
+    errno = 0;
+    long long integer = strtoll(value->bv_val, &end, DECIMAL);
+    if (errno || !value->bv_len || end != value->bv_val + value->bv_len) {
+        return false;
+    }
+    *integer_r = integer;
+    return true;
+}
+
+/* --- time ------------------------------------------------------------------------------------ */
+
+/* `count` digits at *at, which moves behind them; -1 if they are not digits. */
+static int read_digits(const char **at, int count)
+{
+    int number = 0;
+    for (int i = 0; i < count; i++) {
+        if ((*at)[i] < '0' || (*at)[i] > '9') {
+            return -1;
+        }
+        number = number * DECIMAL + ((*at)[i] - '0');
+    }
+    *at += count;
+    return number;
+}
+
+/* A fraction of a unit of `unit_ms`, if there is one; what is finer than a millisecond is cut off. */
+static int64_t read_fraction(const char **at, int64_t unit_ms)
+{
+    int64_t fraction = 0;
+    if (**at != '.' && **at != ',') {
+        return 0;
+    }
+    for (*at += 1; **at >= '0' && **at <= '9'; *at += 1) {
+        fraction += unit_ms * (**at - '0') / DECIMAL;
+        unit_ms /= DECIMAL;
+    }
+    return fraction;
+}
+
+/* "Z", "+0300" or "-03" to the milliseconds that are to be subtracted. */
+static bool read_zone(const char **at, int64_t *offset_ms_r)
+{
+    char sign = **at;
+    *at += sign ? 1 : 0;
+    *offset_ms_r = 0;
+    if (sign == 'Z') {
+        return true;
+    }
+    int hours = sign == '+' || sign == '-' ? read_digits(at, 2) : -1;
+    int minutes = hours >= 0 && **at ? read_digits(at, 2) : 0;
+    int64_t offset = ((int64_t)hours * 60 + minutes) * 60 * MS_PER_SECOND;
+    *offset_ms_r = sign == '-' ? -offset : offset;
+    return hours >= 0 && minutes >= 0;
+}
+
+/* RFC 4517 3.3.13: YYYYMMDDHH[MM[SS]][.fraction]zone. */
+static bool generalized_time(const char *text, int64_t *wall_ms_r)
+{
+    const char *at = text;
+    struct tm tm = {0};
+    int64_t unit = 3600 * MS_PER_SECOND, offset = 0;
+    int year = read_digits(&at, 4);
+    int month = year < 0 ? -1 : read_digits(&at, 2);
+    tm.tm_mday = month < 1 || month > 12 ? -1 : read_digits(&at, 2);
+    tm.tm_hour = tm.tm_mday < 1 || tm.tm_mday > 31 ? -1 : read_digits(&at, 2);
+    if (tm.tm_hour < 0 || tm.tm_hour > 23) {
+        return false;
+    }
+    if (*at >= '0' && *at <= '9') {
+        tm.tm_min = read_digits(&at, 2);
+        unit = 60 * MS_PER_SECOND;
+        if (tm.tm_min >= 0 && *at >= '0' && *at <= '9') {
+            tm.tm_sec = read_digits(&at, 2);
+            unit = MS_PER_SECOND;
+        }
+    }
+    if (tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60) {
+        return false;
+    }
+    int64_t fraction = read_fraction(&at, unit);
+    if (!read_zone(&at, &offset) || *at) {
+        return false;
+    }
+    tm.tm_year = year - 1900;
+    tm.tm_mon = month - 1;
+    *wall_ms_r = (int64_t)timegm(&tm) * MS_PER_SECOND + fraction - offset;
+    return true;
+}
+
+/* Generalized time ends with its zone; a value of digits alone is a FILETIME, of which 0 and the
+ * greatest number mean "never" and so no time. */
+bool codec_time(const struct berval *value, int64_t *wall_ms_r)
+{
+    int64_t filetime;
+    if (!codec_integer(value, &filetime)) {
+        return strlen(value->bv_val) == value->bv_len &&
+               generalized_time(value->bv_val, wall_ms_r);
+    }
+    if (filetime <= 0 || filetime == INT64_MAX) {
+        return false;
+    }
+    *wall_ms_r = filetime / FILETIME_PER_MS - filetime_epoch_ms;
+    return true;
+}
+
+/* --- identifiers ----------------------------------------------------------------------------- */
+
+/* MS-DTYP 2.3.4.2: the first three fields are little-endian. */
+bool codec_guid(struct arena *arena, const struct berval *value, const char **text_r)
+{
+    const unsigned char *b = (const unsigned char *)value->bv_val;
+    if (value->bv_len != GUID_BYTES) {
+        return false;
+    }
+    *text_r = arena_format(
+        arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[3], b[2],
+        b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    return true;
+}
+
+/* MS-DTYP 2.4.2: the authority is big-endian, the parts after it are little-endian. */
+bool codec_sid(struct arena *arena, const struct berval *value, const char **text_r)
+{
+    const unsigned char *bytes = (const unsigned char *)value->bv_val;
+    if (value->bv_len < SID_HEADER_BYTES || bytes[1] > SID_PARTS_MAX ||
+        value->bv_len != SID_HEADER_BYTES + (size_t)bytes[1] * SID_PART_BYTES) {
+        return false;
+    }
+    uint64_t authority = 0;
+    for (size_t i = 2; i < SID_HEADER_BYTES; i++) {
+        authority = authority << 8 | bytes[i];
+    }
+    struct buffer text = {.arena = arena};
+    buffer_format(&text, "S-%u-%" PRIu64, bytes[0], authority);
+    for (size_t i = 0; i < bytes[1]; i++) {
+        const unsigned char *part = bytes + SID_HEADER_BYTES + i * SID_PART_BYTES;
+        buffer_format(&text, "-%" PRIu32,
+                      (uint32_t)part[0] | (uint32_t)part[1] << 8 | (uint32_t)part[2] << 16 |
+                          (uint32_t)part[3] << 24);
+    }
+    *text_r = text.bytes;
+    return true;
+}
+
+const char *codec_sid_sibling(struct arena *arena, const char *sid, int64_t rid)
+{
+    const char *last = strrchr(sid, '-');
+    size_t domain = last ? (size_t)(last - sid) : strlen(sid);
+    return arena_format(arena, "%.*s-%" PRId64, (int)domain, sid, rid);
+}
+
+/* --- passwords ------------------------------------------------------------------------------- */
+
+static char *put_unit(char *at, uint32_t unit)
+{
+    *at++ = (char)(unit & 0xFF);
+    *at++ = (char)(unit >> 8 & 0xFF);
+    return at;
+}
+
+/* MS-ADTS 3.1.1.3.1.5: the quotes are part of the form, whatever stands between them. */
+bool codec_password(struct arena *arena, const char *password, struct berval *value_r)
+{
+    size_t length = strlen(password);
+    char *bytes = arena_alloc(arena, 2 * length + 2 * 2 + 1);
+    char *at = put_unit(bytes, '"');
+    for (size_t i = 0; i < length;) {
+        int32_t character = utf8_next(password, length, &i);
+        if (character < 0) {
+            return false;
+        }
+        if (character > 0xFFFF) {
+            uint32_t above = (uint32_t)character - 0x10000;
+            at = put_unit(at, 0xD800 | above >> 10);
+            at = put_unit(at, 0xDC00 | (above & 0x3FF));
+        } else {
+            at = put_unit(at, (uint32_t)character);
+        }
+    }
+    at = put_unit(at, '"');
+    *value_r = (struct berval){.bv_len = (size_t)(at - bytes), .bv_val = bytes};
+    return true;
+}

@@ -1,0 +1,295 @@
+/*
+ * Entry: what was read of an object, as the values of a field map.
+ *
+ * An attribute that is absent is null; a list is then empty. A value that is not of its form (text
+ * that is no UTF-8, a number that is none) is null as well: one odd entry must not hide the rest.
+ */
+#include "directory/internal.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/utf8.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ALWAYS_ASKED = 4, /* objectGUID; and for memberships objectSid, primaryGroupID; the end */
+    PRIMARY_GROUP_US = 10 * 1000 * 1000,
+};
+
+/* --- what to ask for ------------------------------------------------------------------------- */
+
+static void ask(char **attributes, size_t *count, struct arena *arena, const char *name)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (!strcasecmp(attributes[i], name)) {
+            return;
+        }
+    }
+    attributes[(*count)++] = arena_string(arena, name);
+}
+
+char **entry_attributes(struct arena *arena, const struct field *fields)
+{
+    char **attributes =
+        arena_array(arena, fields_count(fields) + ALWAYS_ASKED, sizeof *attributes);
+    size_t count = 0;
+    ask(attributes, &count, arena, "objectGUID");
+    for (const struct field *field = fields; field->name; field++) {
+        if (field->codec == CODEC_MEMBERSHIPS) {
+            ask(attributes, &count, arena, "objectSid");
+            ask(attributes, &count, arena, "primaryGroupID");
+        }
+        if (field->attribute && field->codec != CODEC_NONE) {
+            ask(attributes, &count, arena, field->attribute);
+        }
+    }
+    return attributes;
+}
+
+/* The length of an attribute's name without its options. */
+static size_t base_length(const char *description)
+{
+    return strcspn(description, ";");
+}
+
+const struct attribute *entry_attribute(const struct raw_entry *raw, const char *name)
+{
+    size_t length = base_length(name);
+    for (size_t i = 0; i < raw->count; i++) {
+        const struct attribute *attribute = &raw->attributes[i];
+        if (attribute->count && strlen(attribute->name) == length &&
+            !strncasecmp(attribute->name, name, length)) {
+            return attribute;
+        }
+    }
+    return NULL;
+}
+
+/* --- long attributes ------------------------------------------------------------------------- */
+
+static void append(struct arena *arena, struct attribute *attribute, const struct attribute *more)
+{
+    size_t count = attribute->count + more->count;
+    struct berval *values = arena_array(arena, count, sizeof *values);
+    memcpy(values, attribute->values, attribute->count * sizeof *values);
+    memcpy(values + attribute->count, more->values, more->count * sizeof *values);
+    attribute->values = values;
+    attribute->count = count;
+}
+
+/* Asks on for "name;range=N-*" until the server says that this is the end. */
+static struct error *complete_attribute(struct directory *directory, struct arena *arena,
+                                        const char *dn, struct attribute *attribute)
+{
+    while (attribute->next) {
+        char *wanted =
+            arena_format(arena, "%s;range=%" PRId64 "-*", attribute->name, attribute->next);
+        char *attributes[] = {wanted, NULL};
+        struct raw_entry *rest;
+        struct error *error = search_object(directory, arena, dn, attributes, &rest);
+        if (error) {
+            return error;
+        }
+        const struct attribute *more = entry_attribute(rest, attribute->name);
+        attribute->next = more && more->next > attribute->next ? more->next : 0;
+        if (more) {
+            append(arena, attribute, more);
+        }
+    }
+    return NULL;
+}
+
+static struct error *complete(struct directory *directory, struct arena *arena,
+                              struct raw_entry *raw)
+{
+    for (size_t i = 0; i < raw->count; i++) {
+        struct error *error = complete_attribute(directory, arena, raw->dn, &raw->attributes[i]);
+        if (error) {
+            return error;
+        }
+    }
+    return NULL;
+}
+
+/* --- the primary group ----------------------------------------------------------------------- */
+
+static const char *remembered_group(const struct directory *directory, const char *sid)
+{
+    int64_t now = clock_steady_us();
+    for (size_t i = 0; i < PRIMARY_GROUPS; i++) {
+        const struct primary_group *group = &directory->primary_groups[i];
+        if (group->sid && group->until > now && !strcmp(group->sid, sid)) {
+            return group->dn;
+        }
+    }
+    return NULL;
+}
+
+static void remember_group(struct directory *directory, const char *sid, const char *dn)
+{
+    struct primary_group *group = NULL;
+    for (size_t i = 0; i < PRIMARY_GROUPS; i++) {
+        struct primary_group *known = &directory->primary_groups[i];
+        if (known->sid && !strcmp(known->sid, sid)) {
+            group = known;
+        }
+    }
+    if (!group) {
+        group = &directory->primary_groups[directory->next_primary_group];
+        directory->next_primary_group = (directory->next_primary_group + 1) % PRIMARY_GROUPS;
+    }
+    free(group->sid);
+    free(group->dn);
+    *group = (struct primary_group){.sid = must_string(sid),
+                                    .dn = must_string(dn),
+                                    .until = clock_steady_us() + PRIMARY_GROUP_US};
+}
+
+/* The DN of the primary group, NULL if the account has none that can be seen. It is in neither
+ * memberOf nor member: MS-SAMR 3.1.1.8.? keeps it as a number beside the domain's SID. */
+static struct error *primary_group(struct directory *directory, struct arena *arena,
+                                   const struct raw_entry *raw, const char **dn_r)
+{
+    const struct attribute *sid = entry_attribute(raw, "objectSid");
+    const struct attribute *id = entry_attribute(raw, "primaryGroupID");
+    const char *text;
+    int64_t rid;
+    *dn_r = NULL;
+    if (!sid || !id || !codec_sid(arena, sid->values, &text) || !codec_integer(id->values, &rid)) {
+        return NULL;
+    }
+    text = codec_sid_sibling(arena, text, rid);
+    const char *known = remembered_group(directory, text);
+    if (known) {
+        *dn_r = arena_string(arena, known);
+        return NULL;
+    }
+    char *attributes[] = {LDAP_NO_ATTRS, NULL};
+    struct raw_entry *group;
+    struct error *error = search_object(directory, arena, arena_format(arena, "<SID=%s>", text),
+                                        attributes, &group);
+    if (error) {
+        return error->id == ERR_NOT_FOUND ? NULL : error;
+    }
+    remember_group(directory, text, group->dn);
+    *dn_r = group->dn;
+    return NULL;
+}
+
+/* --- fields ---------------------------------------------------------------------------------- */
+
+/* All values that are text; `last` (may be NULL) is one more. */
+static void decode_strings(struct arena *arena, const struct attribute *attribute,
+                           const char *last, struct value *value)
+{
+    size_t count = 0, most = (attribute ? attribute->count : 0) + 1;
+    const char **items = arena_array(arena, most, sizeof *items);
+    for (size_t i = 0; attribute && i < attribute->count; i++) {
+        const struct berval *item = &attribute->values[i];
+        if (utf8_valid(item->bv_val, item->bv_len)) {
+            items[count++] = item->bv_val;
+        }
+    }
+    if (last) {
+        items[count++] = last;
+    }
+    value_set_strings(value, items, count);
+}
+
+static void decode_text(const struct berval *text, struct value *value)
+{
+    if (utf8_valid(text->bv_val, text->bv_len)) {
+        *value = (struct value){.state = VALUE_SET, .string = {text->bv_val, text->bv_len}};
+    }
+}
+
+static void decode_number(const struct field *field, const struct berval *text,
+                          struct value *value)
+{
+    int64_t number;
+    if (!codec_integer(text, &number)) {
+        return;
+    }
+    if (field->codec == CODEC_INTEGER) {
+        value_set_integer(value, number);
+    } else if (field->codec == CODEC_BITS_SET) {
+        value_set_boolean(value, (number & field->mask) == field->mask);
+    } else {
+        value_set_boolean(value, (number & field->mask) == 0);
+    }
+}
+
+static void decode_one(struct arena *arena, const struct field *field, const struct berval *text,
+                       struct value *value)
+{
+    const char *guid;
+    int64_t wall_ms;
+    switch (field->codec) {
+    case CODEC_TEXT:
+        decode_text(text, value);
+        break;
+    case CODEC_GUID:
+        if (codec_guid(arena, text, &guid)) {
+            value_set_string(value, guid);
+        }
+        break;
+    case CODEC_TIME:
+        if (codec_time(text, &wall_ms)) {
+            value_set_integer(value, wall_ms);
+        }
+        break;
+    case CODEC_INTEGER:
+    case CODEC_BITS_SET:
+    case CODEC_BITS_CLEAR:
+        decode_number(field, text, value);
+        break;
+    case CODEC_NONE:
+    case CODEC_DN:
+    case CODEC_MEMBERSHIPS:
+        break;
+    }
+}
+
+static struct error *decode_field(struct directory *directory, struct arena *arena,
+                                  const struct field *field, const struct raw_entry *raw,
+                                  struct value *value)
+{
+    const struct attribute *attribute =
+        field->attribute ? entry_attribute(raw, field->attribute) : NULL;
+    const char *group = NULL;
+    struct error *error = NULL;
+    value->state = VALUE_NULL;
+    if (field->codec == CODEC_DN) {
+        value_set_string(value, raw->dn);
+    } else if (field->codec == CODEC_MEMBERSHIPS) {
+        error = primary_group(directory, arena, raw, &group);
+        decode_strings(arena, attribute, group, value);
+    } else if (field->type == FIELD_STRINGS) {
+        decode_strings(arena, attribute, NULL, value);
+    } else if (attribute) {
+        decode_one(arena, field, attribute->values, value);
+    }
+    return error;
+}
+
+struct error *entry_decode(struct directory *directory, struct arena *arena,
+                           const struct directory_class *class, struct raw_entry *raw,
+                           struct directory_entry **entry_r)
+{
+    struct directory_entry *entry = arena_alloc(arena, sizeof *entry);
+    const struct attribute *guid = entry_attribute(raw, "objectGUID");
+    struct error *error = complete(directory, arena, raw);
+    entry->dn = raw->dn;
+    entry->values = arena_array(arena, fields_count(class->fields), sizeof *entry->values);
+    if (!error && (!guid || !codec_guid(arena, guid->values, &entry->guid))) {
+        error = error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);
+    }
+    for (size_t i = 0; !error && class->fields[i].name; i++) {
+        error = decode_field(directory, arena, &class->fields[i], raw, &entry->values[i]);
+    }
+    *entry_r = entry;
+    return error;
+}

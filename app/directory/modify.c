@@ -1,0 +1,365 @@
+/*
+ * Modify: objects are created, changed, moved and deleted.
+ *
+ * Objects are addressed by their GUID, so that a concurrent rename cannot turn a change against
+ * another object. A write whose connection died may have been done: adding looks at what is there
+ * before it says that the name is taken, deleting takes "gone" for done, a move looks where the
+ * object is, and a modification replaces values and so can simply be repeated.
+ */
+#include "directory/internal.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <string.h>
+
+enum {
+    SWAP_TRIES = 8,              /* of one userAccountControl against concurrent changes */
+    CLOCK_SLACK_MS = 60 * 1000,  /* between our clock and the controller's */
+};
+
+static const char account_control[] = "userAccountControl";
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+struct write {
+    const char *dn;
+    LDAPMod **mods;     /* of an addition or a modification */
+    const char *rdn;    /* of a move */
+    const char *parent; /* of a move; NULL: stays */
+};
+
+static int send_add(LDAP *ldap, const void *request, int *message_id_r)
+{
+    const struct write *write = request;
+    return ldap_add_ext(ldap, write->dn, write->mods, NULL, NULL, message_id_r);
+}
+
+static int send_modify(LDAP *ldap, const void *request, int *message_id_r)
+{
+    const struct write *write = request;
+    return ldap_modify_ext(ldap, write->dn, write->mods, NULL, NULL, message_id_r);
+}
+
+static int send_rename(LDAP *ldap, const void *request, int *message_id_r)
+{
+    const struct write *write = request;
+    return ldap_rename(ldap, write->dn, write->rdn, write->parent, 1, NULL, NULL, message_id_r);
+}
+
+static int send_delete(LDAP *ldap, const void *request, int *message_id_r)
+{
+    const struct write *write = request;
+    return ldap_delete_ext(ldap, write->dn, NULL, NULL, message_id_r);
+}
+
+/* Active Directory takes passwords over encrypted connections only; asking would send it in clear. */
+static struct error *check_password(const struct directory *directory, struct arena *arena,
+                                    const struct directory_changes *changes)
+{
+    if (changes->password && !connection_encrypted(directory)) {
+        return error_new(arena, ERR_PASSWORD_NEEDS_TLS, NULL);
+    }
+    return NULL;
+}
+
+/* --- add ------------------------------------------------------------------------------------- */
+
+static const char *change_of(const struct directory_changes *changes, const char *attribute)
+{
+    for (const struct change *change = changes->first; change; change = change->next) {
+        if (!strcasecmp(change->attribute, attribute)) {
+            return change->text;
+        }
+    }
+    return NULL;
+}
+
+/* Whether the object at `dn` is the one that an addition begun at `began` (wall clock) has made,
+ * though its answer was lost. */
+static bool is_ours(struct directory *directory, struct arena *arena, const char *dn,
+                    const struct directory_changes *changes, int64_t began)
+{
+    char *attributes[] = {"sAMAccountName", "whenCreated", NULL};
+    const char *wanted = change_of(changes, "sAMAccountName");
+    struct raw_entry *raw;
+    int64_t created;
+    if (search_object(directory, arena, dn, attributes, &raw)) {
+        return false;
+    }
+    const struct attribute *name = entry_attribute(raw, "sAMAccountName");
+    const struct attribute *when = entry_attribute(raw, "whenCreated");
+    return when && codec_time(when->values, &created) && created >= began - CLOCK_SLACK_MS &&
+           (!wanted || (name && !strcmp(name->values->bv_val, wanted)));
+}
+
+static struct error *add_result(struct arena *arena, const struct directory_class *class,
+                                const struct answer *answer)
+{
+    if (answer->code == LDAP_NO_SUCH_OBJECT) {
+        return error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer->diagnostic);
+    }
+    return result_error(arena, answer, class->fields, "add");
+}
+
+static struct error *add(struct directory *directory, struct arena *arena,
+                         const struct directory_class *class, const struct write *write,
+                         const struct directory_changes *changes)
+{
+    const struct operation operation = {"add", send_add, write};
+    struct answer answer;
+    int64_t began = clock_wall_ms();
+    struct error *error = operation_run(directory, arena, &operation, &answer);
+    bool lost = !error && answer.lost;
+    if (lost) {
+        error = operation_run(directory, arena, &operation, &answer);
+    }
+    if (error) {
+        return error;
+    }
+    if (answer.lost) {
+        return result_lost(arena, operation.name);
+    }
+    if (lost && answer.code == LDAP_ALREADY_EXISTS &&
+        is_ours(directory, arena, write->dn, changes, began)) {
+        return NULL;
+    }
+    return answer.code == LDAP_SUCCESS ? NULL : add_result(arena, class, &answer);
+}
+
+struct error *directory_add(struct directory *directory, struct arena *arena,
+                            const struct directory_class *class, const char *name,
+                            const char *parent_dn, const struct directory_changes *changes,
+                            struct directory_entry **entry_r)
+{
+    struct write write = {0};
+    const char *parent = NULL;
+    connection_begin(directory);
+    struct error *error = check_password(directory, arena, changes);
+    if (!error) {
+        error = changes_to_entry(changes, arena, class, &write.mods);
+    }
+    if (!error) {
+        error = search_parent(directory, arena, parent_dn,
+                              class->parent_field ? class->parent_field : "parent_dn", &parent);
+    }
+    if (error) {
+        return error;
+    }
+    const char *rdn = names_rdn(arena, class->rdn_attribute, name);
+    if (!rdn) {
+        return error_new(arena, ERR_DIRECTORY_INVALID, "the name cannot be written as a DN");
+    }
+    write.dn = arena_format(arena, "%s,%s", rdn, parent);
+    error = add(directory, arena, class, &write, changes);
+    return error ? error : directory_read(directory, arena, class, write.dn, entry_r);
+}
+
+/* --- move ------------------------------------------------------------------------------------ */
+
+/* Where an object stands and where it shall stand; the DNs are as the directory writes them. */
+struct move {
+    const char *guid_dn;
+    const char *old_dn, *old_rdn, *old_parent;
+    const char *rdn, *parent;
+    bool done;
+};
+
+/* Where the object is now, and its userAccountControl. */
+static struct error *read_state(struct directory *directory, struct arena *arena,
+                                const char *guid_dn, const char **dn_r, int64_t *control_r)
+{
+    char *attributes[] = {(char *)(uintptr_t)account_control, NULL};
+    struct raw_entry *raw;
+    struct error *error = search_object(directory, arena, guid_dn, attributes, &raw);
+    if (error) {
+        return error;
+    }
+    const struct attribute *attribute = entry_attribute(raw, account_control);
+    *dn_r = raw->dn;
+    *control_r = 0;
+    if (attribute && !codec_integer(attribute->values, control_r)) {
+        return error_new(arena, ERR_INTERNAL, "userAccountControl is no number");
+    }
+    return NULL;
+}
+
+static bool stands_at(struct arena *arena, const char *dn, const char *rdn, const char *parent)
+{
+    const char *first = names_first(arena, dn);
+    const char *rest = names_parent(arena, dn);
+    return first && rest && !strcmp(first, rdn) && names_equal(rest, parent);
+}
+
+/* One rename. If its answer was lost, it is looked up where the object is before it is repeated. */
+static struct error *rename_to(struct directory *directory, struct arena *arena,
+                               const struct directory_class *class, const char *guid_dn,
+                               const char *rdn, const char *parent)
+{
+    const struct write write = {.dn = guid_dn, .rdn = rdn, .parent = parent};
+    const struct operation operation = {"rename", send_rename, &write};
+    struct answer answer;
+    struct error *error = operation_run(directory, arena, &operation, &answer);
+    if (!error && answer.lost) {
+        const char *dn;
+        int64_t control;
+        error = read_state(directory, arena, guid_dn, &dn, &control);
+        if (error || stands_at(arena, dn, rdn, parent)) {
+            return error;
+        }
+        error = operation_run(directory, arena, &operation, &answer);
+    }
+    if (error) {
+        return error;
+    }
+    if (answer.lost) {
+        return result_lost(arena, operation.name);
+    }
+    return answer.code == LDAP_SUCCESS ? NULL
+                                       : result_error(arena, &answer, class->fields, "rename");
+}
+
+/* What the changes say of the place, against where the object is. */
+static struct error *plan_move(struct directory *directory, struct arena *arena,
+                               const struct directory_class *class,
+                               const struct directory_changes *changes, struct move *move)
+{
+    struct error *error = NULL;
+    if (changes->parent_dn) {
+        error = search_parent(directory, arena, changes->parent_dn, "parent_dn", &move->parent);
+    }
+    if (error) {
+        return error;
+    }
+    move->old_rdn = names_first(arena, move->old_dn);
+    move->old_parent = names_parent(arena, move->old_dn);
+    move->rdn = changes->name ? names_rdn(arena, class->rdn_attribute, changes->name)
+                              : move->old_rdn;
+    if (!move->parent) {
+        move->parent = move->old_parent;
+    }
+    if (!move->old_rdn || !move->old_parent || !move->rdn) {
+        return error_new(arena, ERR_INTERNAL, "the name of the object cannot be taken apart");
+    }
+    return NULL;
+}
+
+static struct error *apply_move(struct directory *directory, struct arena *arena,
+                                const struct directory_class *class, struct move *move)
+{
+    if (stands_at(arena, move->old_dn, move->rdn, move->parent)) {
+        return NULL;
+    }
+    struct error *error =
+        rename_to(directory, arena, class, move->guid_dn, move->rdn, move->parent);
+    move->done = !error;
+    return error;
+}
+
+/* Takes the move back after `error`. If that fails too, the answer says what stays. */
+static struct error *undo_move(struct directory *directory, struct arena *arena,
+                               const struct directory_class *class, const struct move *move,
+                               struct error *error)
+{
+    struct error *again =
+        rename_to(directory, arena, class, move->guid_dn, move->old_rdn, move->old_parent);
+    if (!again) {
+        return error;
+    }
+    struct error *partial =
+        error_new(arena, ERR_PARTIALLY_APPLIED, "%s; then the move could not be undone: %s",
+                  error->cause ? error->cause : "the change failed",
+                  again->cause ? again->cause : "unknown");
+    return error_detail(partial, NULL, FAULT_NONE,
+                        arena_format(arena, "%s,%s", move->rdn, move->parent));
+}
+
+/* --- modify ---------------------------------------------------------------------------------- */
+
+/* One modify with everything in it. A userAccountControl that changed since it was read is read
+ * again. */
+static struct error *apply_changes(struct directory *directory, struct arena *arena,
+                                   const struct directory_class *class, const char *guid_dn,
+                                   const struct directory_changes *changes, int64_t control)
+{
+    struct answer answer = {.diagnostic = ""};
+    for (int i = 0; i < SWAP_TRIES; i++) {
+        struct write write = {.dn = guid_dn};
+        const struct operation operation = {"modify", send_modify, &write};
+        const char *dn;
+        struct error *error = changes_to_mods(changes, arena, control, &write.mods);
+        if (error || !write.mods) {
+            return error;
+        }
+        error = operation_repeat(directory, arena, &operation, &answer);
+        if (error || answer.code == LDAP_SUCCESS) {
+            return error;
+        }
+        bool swapped = changes_account_control(changes, control) != control;
+        if (answer.code != LDAP_NO_SUCH_ATTRIBUTE || !swapped) {
+            break;
+        }
+        error = read_state(directory, arena, guid_dn, &dn, &control);
+        if (error) {
+            return error;
+        }
+    }
+    return result_error(arena, &answer, class->fields, "modify");
+}
+
+struct error *directory_update(struct directory *directory, struct arena *arena,
+                               const struct directory_class *class,
+                               const struct directory_entry *entry,
+                               const struct directory_changes *changes,
+                               struct directory_entry **entry_r)
+{
+    struct move move = {.guid_dn = search_guid_dn(arena, entry)};
+    bool moves = changes->name || changes->parent_dn;
+    int64_t control = 0;
+    connection_begin(directory);
+    struct error *error = check_password(directory, arena, changes);
+    if (!error && (moves || changes->set_bits || changes->clear_bits)) {
+        error = read_state(directory, arena, move.guid_dn, &move.old_dn, &control);
+    }
+    if (!error && moves) {
+        error = plan_move(directory, arena, class, changes, &move);
+    }
+    if (!error && moves) {
+        error = apply_move(directory, arena, class, &move);
+    }
+    if (error) {
+        return error;
+    }
+    error = apply_changes(directory, arena, class, move.guid_dn, changes, control);
+    if (error) {
+        return move.done ? undo_move(directory, arena, class, &move, error) : error;
+    }
+    return directory_read(directory, arena, class, move.guid_dn, entry_r);
+}
+
+/* --- delete ---------------------------------------------------------------------------------- */
+
+struct error *directory_delete(struct directory *directory, struct arena *arena,
+                               const struct directory_entry *entry)
+{
+    const struct write write = {.dn = search_guid_dn(arena, entry)};
+    const struct operation operation = {"delete", send_delete, &write};
+    struct answer answer;
+    connection_begin(directory);
+    struct error *error = operation_run(directory, arena, &operation, &answer);
+    bool lost = !error && answer.lost;
+    if (lost) {
+        error = operation_run(directory, arena, &operation, &answer);
+    }
+    if (error) {
+        return error;
+    }
+    if (answer.lost) {
+        return result_lost(arena, operation.name);
+    }
+    if (answer.code == LDAP_SUCCESS || (lost && answer.code == LDAP_NO_SUCH_OBJECT)) {
+        return NULL;
+    }
+    return result_error(arena, &answer, NULL, operation.name);
+}

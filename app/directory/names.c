@@ -1,0 +1,215 @@
+/*
+ * Names: distinguished names (RFC 4514) and values in filters (RFC 4515).
+ *
+ * libldap's parser takes names apart and its writer escapes them; nothing is done on the text. What
+ * a client names is written anew from what was parsed, so that what was checked is what is sent.
+ */
+#include "directory/internal.h"
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/utf8.h"
+
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wctype.h>
+
+enum { ACCOUNT_NAME_DELETE = 0x7F, FIRST_PRINTABLE = 0x20 };
+
+/* --- written --------------------------------------------------------------------------------- */
+
+/* Takes over what libldap allocated. */
+static const char *take(struct arena *arena, int code, struct berval *text)
+{
+    const char *copy = NULL;
+    if (code == LDAP_SUCCESS && text->bv_val) {
+        copy = arena_copy(arena, text->bv_val, text->bv_len);
+    }
+    ldap_memfree(text->bv_val);
+    return copy;
+}
+
+const char *names_rdn(struct arena *arena, const char *attribute, const char *value)
+{
+    LDAPAVA part = {
+        .la_attr = {.bv_len = strlen(attribute), .bv_val = arena_string(arena, attribute)},
+        .la_value = {.bv_len = strlen(value), .bv_val = arena_string(arena, value)},
+        .la_flags = LDAP_AVA_STRING,
+    };
+    LDAPAVA *rdn[] = {&part, NULL};
+    struct berval text = {0};
+    int code = ldap_rdn2bv(rdn, &text, LDAP_DN_FORMAT_LDAPV3);
+    return take(arena, code, &text);
+}
+
+static LDAPDN parse(const char *dn)
+{
+    LDAPDN parsed = NULL;
+    return ldap_str2dn(dn, &parsed, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS ? parsed : NULL;
+}
+
+const char *names_normal(struct arena *arena, const char *dn)
+{
+    LDAPDN parsed = parse(dn);
+    struct berval text = {0};
+    if (!parsed) {
+        return NULL;
+    }
+    int code = ldap_dn2bv(parsed, &text, LDAP_DN_FORMAT_LDAPV3);
+    ldap_dnfree(parsed);
+    return take(arena, code, &text);
+}
+
+/* --- taken apart ----------------------------------------------------------------------------- */
+
+const char *names_parent(struct arena *arena, const char *dn)
+{
+    LDAPDN parsed = parse(dn);
+    struct berval text = {0};
+    if (!parsed) {
+        return NULL;
+    }
+    int code = parsed[0] && parsed[1] ? ldap_dn2bv(parsed + 1, &text, LDAP_DN_FORMAT_LDAPV3)
+                                      : LDAP_NO_SUCH_OBJECT;
+    ldap_dnfree(parsed);
+    return take(arena, code, &text);
+}
+
+const char *names_first(struct arena *arena, const char *dn)
+{
+    LDAPDN parsed = parse(dn);
+    struct berval text = {0};
+    if (!parsed) {
+        return NULL;
+    }
+    int code = ldap_rdn2bv(parsed[0], &text, LDAP_DN_FORMAT_LDAPV3);
+    ldap_dnfree(parsed);
+    return take(arena, code, &text);
+}
+
+/* --- compared -------------------------------------------------------------------------------- */
+
+/* The C library's case tables for all of Unicode, whatever locale the process runs in. */
+static wint_t fold(int32_t character)
+{
+    static locale_t unicode;
+    if (!unicode) {
+        unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    }
+    /* Upper, then lower: some characters have two lower forms of one upper. */
+    return unicode ? towlower_l(towupper_l((wint_t)character, unicode), unicode)
+                   : towlower((wint_t)character);
+}
+
+static bool same_text(const struct berval *a, const struct berval *b)
+{
+    size_t i = 0, j = 0;
+    while (i < a->bv_len && j < b->bv_len) {
+        int32_t left = utf8_next(a->bv_val, a->bv_len, &i);
+        int32_t right = utf8_next(b->bv_val, b->bv_len, &j);
+        if (left < 0 || right < 0 || fold(left) != fold(right)) {
+            return false;
+        }
+    }
+    return i == a->bv_len && j == b->bv_len;
+}
+
+static bool same_rdn(LDAPRDN a, LDAPRDN b)
+{
+    size_t i = 0;
+    for (; a[i] && b[i]; i++) {
+        if (!same_text(&a[i]->la_attr, &b[i]->la_attr) ||
+            !same_text(&a[i]->la_value, &b[i]->la_value)) {
+            return false;
+        }
+    }
+    return !a[i] && !b[i];
+}
+
+static size_t depth(LDAPDN dn)
+{
+    size_t count = 0;
+    while (dn && dn[count]) {
+        count++;
+    }
+    return count;
+}
+
+/* Whether the last components of `dn` are those of `base`. */
+static bool ends_with(LDAPDN dn, LDAPDN base)
+{
+    size_t length = depth(dn), base_length = depth(base);
+    if (length < base_length) {
+        return false;
+    }
+    for (size_t i = 0; i < base_length; i++) {
+        if (!same_rdn(dn[length - base_length + i], base[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool compare(const char *a, const char *b, bool below)
+{
+    LDAPDN left = parse(a), right = parse(b);
+    bool result = left && right && ends_with(left, right) &&
+                  (below || depth(left) == depth(right));
+    ldap_dnfree(left);
+    ldap_dnfree(right);
+    return result;
+}
+
+bool names_equal(const char *a, const char *b)
+{
+    return compare(a, b, false);
+}
+
+bool names_within(const char *dn, const char *base)
+{
+    return compare(dn, base, true);
+}
+
+/* --- filters --------------------------------------------------------------------------------- */
+
+const char *names_filter_value(struct arena *arena, const char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    struct buffer out = {.arena = arena};
+    for (const char *at = text; *at; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (strchr("\\*()", *at) || byte < FIRST_PRINTABLE || byte == ACCOUNT_NAME_DELETE) {
+            const char escaped[] = {'\\', digits[byte >> 4], digits[byte & 0xF]};
+            buffer_add(&out, escaped, sizeof escaped);
+        } else {
+            buffer_add_char(&out, *at);
+        }
+    }
+    return out.bytes ? out.bytes : "";
+}
+
+/* --- checks of field maps -------------------------------------------------------------------- */
+
+enum fault_id directory_check_dn(const char *text, size_t length)
+{
+    if (!length || strlen(text) != length || !utf8_valid(text, length)) {
+        return FAULT_NOT_DN;
+    }
+    LDAPDN parsed = parse(text);
+    bool is_dn = parsed && parsed[0];
+    ldap_dnfree(parsed);
+    return is_dn ? FAULT_NONE : FAULT_NOT_DN;
+}
+
+enum fault_id directory_check_account_name(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        if (byte < FIRST_PRINTABLE || byte == ACCOUNT_NAME_DELETE ||
+            strchr("\"/\\[]:;|=,+*?<>@", text[i])) {
+            return FAULT_ACCOUNT_NAME;
+        }
+    }
+    return !length || text[length - 1] == '.' ? FAULT_ACCOUNT_NAME : FAULT_NONE;
+}

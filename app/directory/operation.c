@@ -1,0 +1,238 @@
+/*
+ * Operation: one LDAP request and its answer (see internal.h).
+ *
+ * The answer is copied into the arena and libldap's messages are freed at once. A time-out drops
+ * the connection: the answer may still come, and must not meet the next request. libldap returns
+ * codes of its own, which are negative, where it did not get as far as a result.
+ */
+#include "directory/internal.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RANGE_BASE = 10 };
+
+/* --- copying --------------------------------------------------------------------------------- */
+
+/* ";range=0-1499" of an attribute description: the index after the last one, 0 after "-*"
+ * (MS-ADTS 3.1.1.3.1.3.3). */
+static int64_t range_next(const char *options)
+{
+    static const char range[] = ";range=";
+    const char *at = strcasestr(options, range);
+    const char *dash = at ? strchr(at, '-') : NULL;
+    if (!dash || dash[1] == '*') {
+        return 0;
+    }
+    return strtoll(dash + 1, NULL, RANGE_BASE) + 1;
+}
+
+static void copy_attribute(struct arena *arena, const struct berval *description,
+                           struct berval *values, struct attribute *attribute)
+{
+    char *name = arena_copy(arena, description->bv_val, description->bv_len);
+    char *options = strchr(name, ';');
+    if (options) {
+        attribute->next = range_next(options);
+        *options = '\0';
+    }
+    attribute->name = name;
+    while (values && values[attribute->count].bv_val) {
+        attribute->count++;
+    }
+    attribute->values = arena_array(arena, attribute->count, sizeof *attribute->values);
+    for (size_t i = 0; i < attribute->count; i++) {
+        attribute->values[i] =
+            (struct berval){.bv_len = values[i].bv_len,
+                            .bv_val = arena_copy(arena, values[i].bv_val, values[i].bv_len)};
+    }
+}
+
+static bool copy_attributes(struct arena *arena, LDAP *ldap, LDAPMessage *message, BerElement *ber,
+                            struct raw_entry *raw)
+{
+    size_t size = 0;
+    for (;;) {
+        struct berval description = {0};
+        struct berval *values = NULL;
+        if (ldap_get_attribute_ber(ldap, message, ber, &description, &values) != LDAP_SUCCESS) {
+            return false;
+        }
+        if (!description.bv_val) {
+            return true;
+        }
+        if (raw->count == size) {
+            size = size ? 2 * size : 16;
+            struct attribute *more = arena_array(arena, size, sizeof *more);
+            if (raw->count) {
+                memcpy(more, raw->attributes, raw->count * sizeof *more);
+            }
+            raw->attributes = more;
+        }
+        copy_attribute(arena, &description, values, &raw->attributes[raw->count++]);
+        ber_memfree(values); /* the array; the values point into the message */
+    }
+}
+
+static bool copy_entry(struct arena *arena, LDAP *ldap, LDAPMessage *message,
+                       struct raw_entry *raw)
+{
+    BerElement *ber = NULL;
+    struct berval dn = {0};
+    if (ldap_get_dn_ber(ldap, message, &ber, &dn) != LDAP_SUCCESS || !ber) {
+        return false;
+    }
+    raw->dn = arena_copy(arena, dn.bv_val, dn.bv_len);
+    bool copied = copy_attributes(arena, ldap, message, ber, raw);
+    ber_free(ber, 0);
+    return copied;
+}
+
+static void release_controls(void *controls)
+{
+    ldap_controls_free(controls);
+}
+
+static bool copy_result(struct arena *arena, LDAP *ldap, LDAPMessage *message,
+                        struct answer *answer)
+{
+    char *diagnostic = NULL;
+    int parsed = ldap_parse_result(ldap, message, &answer->code, NULL, &diagnostic, NULL,
+                                   &answer->controls, 0);
+    if (answer->controls) {
+        arena_defer(arena, release_controls, answer->controls);
+    }
+    if (diagnostic) {
+        answer->diagnostic = arena_string(arena, diagnostic);
+        ldap_memfree(diagnostic);
+    }
+    return parsed == LDAP_SUCCESS;
+}
+
+/* All messages of the answer. References to other naming contexts (RFC 4511 4.5.3) are passed over:
+ * what Kontora manages is in one. */
+static bool copy_answer(struct arena *arena, LDAP *ldap, LDAPMessage *chain, struct answer *answer)
+{
+    int count = ldap_count_entries(ldap, chain);
+    bool complete = false;
+    answer->entries = arena_array(arena, count > 0 ? (size_t)count : 0, sizeof *answer->entries);
+    for (LDAPMessage *message = ldap_first_message(ldap, chain); message;
+         message = ldap_next_message(ldap, message)) {
+        switch (ldap_msgtype(message)) {
+        case LDAP_RES_SEARCH_ENTRY:
+            if (!copy_entry(arena, ldap, message, &answer->entries[answer->count++])) {
+                return false;
+            }
+            break;
+        case LDAP_RES_SEARCH_REFERENCE:
+        case LDAP_RES_INTERMEDIATE:
+            break;
+        default:
+            complete = copy_result(arena, ldap, message, answer);
+        }
+    }
+    return complete;
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+static int local_code(LDAP *ldap)
+{
+    int code = LDAP_SUCCESS;
+    if (ldap_get_option(ldap, LDAP_OPT_RESULT_CODE, &code) != LDAP_OPT_SUCCESS || code >= 0) {
+        return LDAP_SERVER_DOWN;
+    }
+    return code;
+}
+
+/* The connection is of no use any more; what became of the request is not known. */
+static void lose(struct directory *directory, struct answer *answer)
+{
+    answer->code = LDAP_SERVER_DOWN;
+    answer->lost = true;
+    connection_drop(directory);
+}
+
+static struct error *give_up(struct directory *directory, struct arena *arena,
+                             const struct operation *operation, int64_t began)
+{
+    struct error *error =
+        error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "%s: no answer from %s within %" PRId64 " ms",
+                  operation->name, directory->servers[directory->server].uri,
+                  (clock_steady_us() - began) / 1000);
+    log_warning("directory: %s", error->cause);
+    connection_silent(directory);
+    return error;
+}
+
+static struct error *receive(struct directory *directory, struct arena *arena,
+                             const struct operation *operation, int message_id,
+                             struct answer *answer)
+{
+    LDAPMessage *chain = NULL;
+    int64_t began = clock_steady_us();
+    int64_t patience = connection_patience(directory);
+    struct timeval time = {.tv_sec = patience / 1000000, .tv_usec = patience % 1000000};
+    int type = ldap_result(directory->ldap, message_id, LDAP_MSG_ALL, &time, &chain);
+    if (type == 0 || (type < 0 && local_code(directory->ldap) == LDAP_TIMEOUT)) {
+        ldap_msgfree(chain);
+        return give_up(directory, arena, operation, began);
+    }
+    bool copied = type > 0 && copy_answer(arena, directory->ldap, chain, answer);
+    ldap_msgfree(chain);
+    if (!copied) {
+        lose(directory, answer);
+        return NULL;
+    }
+    connection_alive(directory);
+    return NULL;
+}
+
+/* Codes with which a controller says that it cannot serve at the moment, whatever is asked. */
+static bool unavailable(int code)
+{
+    return code == LDAP_UNAVAILABLE || code == LDAP_BUSY;
+}
+
+struct error *operation_run(struct directory *directory, struct arena *arena,
+                            const struct operation *operation, struct answer *answer_r)
+{
+    LDAP *ldap;
+    int message_id = 0;
+    *answer_r = (struct answer){.diagnostic = ""};
+    struct error *error = connection_get(directory, arena, &ldap);
+    if (error) {
+        return error;
+    }
+    answer_r->code = operation->send(ldap, operation->request, &message_id);
+    if (answer_r->code == LDAP_SERVER_DOWN || answer_r->code == LDAP_CONNECT_ERROR) {
+        lose(directory, answer_r);
+        return NULL;
+    }
+    if (answer_r->code != LDAP_SUCCESS) {
+        return NULL; /* it could not even be encoded: nothing was sent */
+    }
+    error = receive(directory, arena, operation, message_id, answer_r);
+    if (!error && unavailable(answer_r->code)) {
+        connection_silent(directory);
+    }
+    return error;
+}
+
+struct error *operation_repeat(struct directory *directory, struct arena *arena,
+                               const struct operation *operation, struct answer *answer_r)
+{
+    struct error *error = operation_run(directory, arena, operation, answer_r);
+    if (!error && answer_r->lost) {
+        error = operation_run(directory, arena, operation, answer_r);
+    }
+    if (!error && answer_r->lost) {
+        error = result_lost(arena, operation->name);
+    }
+    return error;
+}

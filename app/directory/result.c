@@ -1,0 +1,159 @@
+/*
+ * Result: what a result code of the directory means to a client of ours.
+ *
+ * RFC 4511 gives the codes, MS-ADTS 3.1.1.3.1.9 the Windows error code in hexadecimal with which
+ * Active Directory begins the diagnostic message; Samba does the same where it can.
+ */
+#include "directory/internal.h"
+
+#include "base/arena.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- binds ----------------------------------------------------------------------------------- */
+
+struct bind_reason {
+    const char *data; /* of "AcceptSecurityContext error, data 52e, v4563" */
+    const char *text;
+};
+
+static const struct bind_reason bind_reasons[] = {
+    {"525", "no such user"},
+    {"52e", "wrong password"},
+    {"530", "not allowed to log in at this time"},
+    {"531", "not allowed to log in from here"},
+    {"532", "the password has expired"},
+    {"533", "the account is disabled"},
+    {"568", "in too many groups"},
+    {"701", "the account has expired"},
+    {"773", "the password must be changed"},
+    {"775", "the account is locked"},
+};
+
+const char *result_bind_reason(const char *diagnostic)
+{
+    static const char mark[] = "data ";
+    const char *data = strstr(diagnostic, mark);
+    for (size_t i = 0; data && i < sizeof bind_reasons / sizeof *bind_reasons; i++) {
+        size_t length = strlen(bind_reasons[i].data);
+        const char *code = data + strlen(mark);
+        if (!strncasecmp(code, bind_reasons[i].data, length) &&
+            !isalnum((unsigned char)code[length])) {
+            return bind_reasons[i].text;
+        }
+    }
+    return "unknown reason";
+}
+
+/* --- everything else ------------------------------------------------------------------------- */
+
+struct meaning {
+    int code;
+    const char *windows; /* how the diagnostic message begins, or a part of it; NULL: any */
+    enum error_id id;
+};
+
+/* The first row that fits. 80 and what is not here is a fault of ours or of the server. */
+static const struct meaning meanings[] = {
+    {LDAP_NO_SUCH_OBJECT, NULL, ERR_NOT_FOUND},
+    {LDAP_REFERRAL, NULL, ERR_NOT_FOUND}, /* it would be in another naming context */
+    {LDAP_ALREADY_EXISTS, NULL, ERR_ALREADY_EXISTS},
+    {LDAP_NOT_ALLOWED_ON_NONLEAF, NULL, ERR_NOT_EMPTY},
+    {LDAP_UNWILLING_TO_PERFORM, "non-leaf", ERR_NOT_EMPTY}, /* Samba */
+    {LDAP_CONSTRAINT_VIOLATION, "0000052D", ERR_PASSWORD_POLICY},
+    {LDAP_UNWILLING_TO_PERFORM, "0000052D", ERR_PASSWORD_POLICY},
+    {LDAP_CONSTRAINT_VIOLATION, "000021C7", ERR_ALREADY_EXISTS}, /* UPN not unique */
+    {LDAP_CONSTRAINT_VIOLATION, "000021C8", ERR_ALREADY_EXISTS}, /* SPN not unique */
+    {LDAP_NO_SUCH_ATTRIBUTE, NULL, ERR_CONFLICT},
+    {LDAP_TYPE_OR_VALUE_EXISTS, NULL, ERR_CONFLICT},
+    {LDAP_UNDEFINED_TYPE, NULL, ERR_DIRECTORY_INVALID},
+    {LDAP_CONSTRAINT_VIOLATION, NULL, ERR_DIRECTORY_INVALID},
+    {LDAP_INVALID_SYNTAX, NULL, ERR_DIRECTORY_INVALID},
+    {LDAP_INVALID_DN_SYNTAX, NULL, ERR_DIRECTORY_INVALID},
+    {LDAP_NAMING_VIOLATION, NULL, ERR_DIRECTORY_INVALID},
+    {LDAP_OBJECT_CLASS_VIOLATION, NULL, ERR_DIRECTORY_INVALID},
+    {LDAP_NOT_ALLOWED_ON_RDN, NULL, ERR_DIRECTORY_INVALID},
+    {LDAP_INSUFFICIENT_ACCESS, NULL, ERR_DIRECTORY_FORBIDDEN},
+    {LDAP_UNWILLING_TO_PERFORM, NULL, ERR_DIRECTORY_REFUSED},
+    {LDAP_AFFECTS_MULTIPLE_DSAS, NULL, ERR_DIRECTORY_REFUSED},
+    {LDAP_NO_OBJECT_CLASS_MODS, NULL, ERR_DIRECTORY_REFUSED},
+    {LDAP_TIMELIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
+    {LDAP_SIZELIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
+    {LDAP_ADMINLIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
+    {LDAP_UNAVAILABLE_CRITICAL_EXTENSION, NULL, ERR_DIRECTORY_LIMIT}, /* too many to sort */
+    {LDAP_VLV_ERROR, NULL, ERR_DIRECTORY_LIMIT},
+    {LDAP_INVALID_CREDENTIALS, NULL, ERR_DIRECTORY_CREDENTIALS},
+    {LDAP_STRONG_AUTH_REQUIRED, NULL, ERR_DIRECTORY_UNAVAILABLE},
+    {LDAP_CONFIDENTIALITY_REQUIRED, NULL, ERR_DIRECTORY_UNAVAILABLE},
+    {LDAP_OPERATIONS_ERROR, NULL, ERR_DIRECTORY_UNAVAILABLE}, /* "a successful bind must be …" */
+    {LDAP_BUSY, NULL, ERR_DIRECTORY_UNAVAILABLE},
+    {LDAP_UNAVAILABLE, NULL, ERR_DIRECTORY_UNAVAILABLE},
+    {LDAP_SERVER_DOWN, NULL, ERR_DIRECTORY_UNAVAILABLE},
+    {LDAP_CONNECT_ERROR, NULL, ERR_DIRECTORY_UNAVAILABLE},
+    {LDAP_TIMEOUT, NULL, ERR_DIRECTORY_UNAVAILABLE},
+};
+
+static enum error_id meaning_of(const struct answer *answer)
+{
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
+        const struct meaning *row = &meanings[i];
+        if (row->code == answer->code &&
+            (!row->windows || strcasestr(answer->diagnostic, row->windows))) {
+            return row->id;
+        }
+    }
+    return ERR_INTERNAL;
+}
+
+/* Whether `name` stands in the message as a name: "Att 9000d (mail)", "attribute 'mail'", and not
+ * as a part of a word or of the entry's DN. */
+static bool is_named(const char *diagnostic, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = diagnostic; (at = strcasestr(at, name)) != NULL; at += length) {
+        char before = at > diagnostic ? at[-1] : ' ';
+        char after = at[length];
+        bool quoted = (before == '(' && after == ')') || (before == '\'' && after == '\'') ||
+                      (before == '"' && after == '"') || (before == '\'' && after == ':');
+        if (quoted || (before == ' ' && (after == ' ' || after == ':' || after == '\0'))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void name_attributes(struct error *error, const char *diagnostic,
+                            const struct field *fields)
+{
+    const char *last = "";
+    for (const struct field *field = fields; field && field->name; field++) {
+        if (field->attribute && strcmp(field->attribute, last) != 0 &&
+            is_named(diagnostic, field->attribute)) {
+            error_detail(error, field->name, FAULT_REJECTED_BY_DIRECTORY, NULL);
+            last = field->attribute;
+        }
+    }
+}
+
+struct error *result_error(struct arena *arena, const struct answer *answer,
+                           const struct field *fields, const char *operation)
+{
+    enum error_id id = meaning_of(answer);
+    struct error *error =
+        error_new(arena, id, "%s: LDAP result %d, %s%s%s", operation, answer->code,
+                  ldap_err2string(answer->code), *answer->diagnostic ? ": " : "",
+                  answer->diagnostic);
+    if (id == ERR_DIRECTORY_INVALID) {
+        name_attributes(error, answer->diagnostic, fields);
+    } else if (id == ERR_DIRECTORY_REFUSED && *answer->diagnostic) {
+        error_detail(error, NULL, FAULT_NONE, answer->diagnostic);
+    }
+    return error;
+}
+
+struct error *result_lost(struct arena *arena, const char *operation)
+{
+    return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "%s: the connection was lost", operation);
+}

@@ -1,0 +1,303 @@
+/*
+ * Search: one object by its name, one by its DN, or a page of many.
+ *
+ * A list is a virtual list view over a server-side sort: the directory counts and sorts, and sends
+ * the page that was asked for and nothing else.
+ */
+#include "directory/internal.h"
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/config.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+    MATCHES_MAX = 100, /* of one name: enough to tell the client how ambiguous it is */
+};
+
+/* --- searching ------------------------------------------------------------------------------- */
+
+static int send_search(LDAP *ldap, const void *request, int *message_id_r)
+{
+    const struct search *search = request;
+    return ldap_search_ext(ldap, search->base, search->scope,
+                           search->filter ? search->filter : "(objectClass=*)", search->attributes,
+                           0, search->controls, NULL, NULL, search->size_limit, message_id_r);
+}
+
+struct error *search_run(struct directory *directory, struct arena *arena,
+                         const struct search *search, struct answer *answer_r)
+{
+    const struct operation operation = {"search", send_search, search};
+    return operation_repeat(directory, arena, &operation, answer_r);
+}
+
+struct error *search_object(struct directory *directory, struct arena *arena, const char *dn,
+                            char **attributes, struct raw_entry **raw_r)
+{
+    const struct search search = {.base = dn, .scope = LDAP_SCOPE_BASE, .attributes = attributes};
+    struct answer answer;
+    struct error *error = search_run(directory, arena, &search, &answer);
+    if (error) {
+        return error;
+    }
+    if (answer.code != LDAP_SUCCESS) {
+        return result_error(arena, &answer, NULL, "read");
+    }
+    if (!answer.count) {
+        return error_new(arena, ERR_NOT_FOUND, "%s cannot be seen", dn);
+    }
+    *raw_r = answer.entries;
+    return NULL;
+}
+
+const char *search_guid_dn(struct arena *arena, const struct directory_entry *entry)
+{
+    return arena_format(arena, "<GUID=%s>", entry->guid);
+}
+
+/* --- parents --------------------------------------------------------------------------------- */
+
+/* The DN written anew, if it is within the base DN. */
+static struct error *managed_dn(const struct directory *directory, struct arena *arena,
+                                const char *dn, const char *field, const char **normal_r)
+{
+    *normal_r = names_normal(arena, dn);
+    if (!*normal_r || !**normal_r) {
+        return error_field(arena, field, FAULT_NOT_DN, NULL);
+    }
+    if (!names_within(*normal_r, directory->config->ldap_base_dn)) {
+        return error_field(arena, field, FAULT_OUTSIDE_BASE_DN, NULL);
+    }
+    return NULL;
+}
+
+struct error *search_parent(struct directory *directory, struct arena *arena, const char *dn,
+                            const char *field, const char **parent_r)
+{
+    const char *normal;
+    struct error *error = managed_dn(directory, arena, dn, field, &normal);
+    if (error) {
+        return error;
+    }
+    char *attributes[] = {LDAP_NO_ATTRS, NULL};
+    struct raw_entry *raw;
+    error = search_object(directory, arena, normal, attributes, &raw);
+    if (error) {
+        bool missing = error->id == ERR_NOT_FOUND || error->id == ERR_DIRECTORY_INVALID;
+        return missing ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", error->cause) : error;
+    }
+    *parent_r = raw->dn;
+    return NULL;
+}
+
+/* --- find and read --------------------------------------------------------------------------- */
+
+static struct error *ambiguous(struct arena *arena, const struct answer *answer, const char *name)
+{
+    struct error *error =
+        error_new(arena, ERR_AMBIGUOUS, "%zu objects are called \"%s\"", answer->count, name);
+    for (size_t i = 0; i < answer->count; i++) {
+        error_detail(error, NULL, FAULT_NONE, answer->entries[i].dn);
+    }
+    return error;
+}
+
+static struct error *the_only_one(struct directory *directory, struct arena *arena,
+                                  const struct directory_class *class, const struct answer *answer,
+                                  const char *name, struct directory_entry **entry_r)
+{
+    if (answer->count > 1) {
+        return ambiguous(arena, answer, name);
+    }
+    if (answer->code != LDAP_SUCCESS) {
+        return result_error(arena, answer, class->fields, "search");
+    }
+    if (!answer->count) {
+        return error_new(arena, ERR_NOT_FOUND, NULL);
+    }
+    return entry_decode(directory, arena, class, answer->entries, entry_r);
+}
+
+struct error *directory_find(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class, const char *name,
+                             const char *parent_dn, struct directory_entry **entry_r)
+{
+    struct answer answer;
+    struct search search = {
+        .base = directory->config->ldap_base_dn,
+        .scope = LDAP_SCOPE_SUBTREE,
+        .filter = arena_format(arena, "(&%s(%s=%s))", class->filter, class->name_attribute,
+                               names_filter_value(arena, name)),
+        .attributes = entry_attributes(arena, class->fields),
+        .size_limit = MATCHES_MAX,
+    };
+    struct error *error = NULL;
+    connection_begin(directory);
+    if (parent_dn) {
+        search.scope = LDAP_SCOPE_ONELEVEL;
+        error = managed_dn(directory, arena, parent_dn, "parent_dn", &search.base);
+    }
+    if (!error) {
+        error = search_run(directory, arena, &search, &answer);
+    }
+    if (error) {
+        return error;
+    }
+    if (parent_dn && answer.code == LDAP_NO_SUCH_OBJECT) {
+        return error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic);
+    }
+    return the_only_one(directory, arena, class, &answer, name, entry_r);
+}
+
+struct error *directory_read(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class, const char *dn,
+                             struct directory_entry **entry_r)
+{
+    struct answer answer;
+    const struct search search = {
+        .base = dn,
+        .scope = LDAP_SCOPE_BASE,
+        .filter = class->filter,
+        .attributes = entry_attributes(arena, class->fields),
+    };
+    connection_begin(directory);
+    struct error *error = search_run(directory, arena, &search, &answer);
+    return error ? error : the_only_one(directory, arena, class, &answer, dn, entry_r);
+}
+
+/* --- lists ----------------------------------------------------------------------------------- */
+
+static const char *list_filter(struct arena *arena, const struct directory_class *class,
+                               const char *search)
+{
+    if (!search || !*search) {
+        return class->filter;
+    }
+    const char *value = names_filter_value(arena, search);
+    struct buffer filter = {.arena = arena};
+    buffer_format(&filter, "(&%s(|", class->filter);
+    for (const char *const *attribute = class->searched; *attribute; attribute++) {
+        buffer_format(&filter, "(%s=*%s*)", *attribute, value);
+    }
+    buffer_add_string(&filter, "))");
+    return filter.bytes;
+}
+
+static void release_control(void *control)
+{
+    ldap_control_free(control);
+}
+
+/* RFC 2891. Critical: an unsorted list would have no pages. */
+static LDAPControl *sort_control(struct arena *arena, LDAP *ldap, const char *attribute)
+{
+    LDAPSortKey **keys = NULL;
+    LDAPControl *control = NULL;
+    char *text = arena_string(arena, attribute);
+    if (ldap_create_sort_keylist(&keys, text) == LDAP_SUCCESS &&
+        ldap_create_sort_control(ldap, keys, 1, &control) == LDAP_SUCCESS) {
+        arena_defer(arena, release_control, control);
+    }
+    ldap_free_sort_keylist(keys);
+    return control;
+}
+
+/* draft-ietf-ldapext-ldapv3-vlv-09: the entry at skip + 1, and limit - 1 after it. */
+static LDAPControl *view_control(struct arena *arena, LDAP *ldap, int64_t skip, int64_t limit)
+{
+    LDAPVLVInfo view = {
+        .ldvlv_version = LDAP_VLVINFO_VERSION,
+        .ldvlv_after_count = (ber_int_t)(limit - 1),
+        .ldvlv_offset = (ber_int_t)(skip < INT32_MAX - 1 ? skip + 1 : INT32_MAX),
+    };
+    LDAPControl *control = NULL;
+    if (ldap_create_vlv_control(ldap, &view, &control) == LDAP_SUCCESS) {
+        arena_defer(arena, release_control, control);
+    }
+    return control;
+}
+
+struct view {
+    ber_int_t target; /* the position of the first entry that was sent, from 1 */
+    ber_int_t total;
+    int code;
+};
+
+static struct error *read_view(struct arena *arena, LDAP *ldap, const struct answer *answer,
+                               struct view *view_r)
+{
+    LDAPControl *control =
+        ldap_control_find(LDAP_CONTROL_VLVRESPONSE, answer->controls, NULL);
+    struct berval *context = NULL;
+    *view_r = (struct view){0};
+    if (!control || ldap_parse_vlvresponse_control(ldap, control, &view_r->target, &view_r->total,
+                                                   &context, &view_r->code) != LDAP_SUCCESS) {
+        return error_new(arena, ERR_INTERNAL, "list: no virtual list view in the answer");
+    }
+    ber_bvfree(context);
+    return NULL;
+}
+
+static struct error *decode_page(struct directory *directory, struct arena *arena,
+                                 const struct directory_class *class, const struct answer *answer,
+                                 struct directory_page *page)
+{
+    struct directory_entry **entries = arena_array(arena, answer->count, sizeof *entries);
+    for (size_t i = 0; i < answer->count; i++) {
+        struct error *error =
+            entry_decode(directory, arena, class, &answer->entries[i], &entries[i]);
+        if (error) {
+            return error;
+        }
+    }
+    page->entries = entries;
+    page->count = answer->count;
+    return NULL;
+}
+
+struct error *directory_list(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class, const char *search, int64_t skip,
+                             int64_t limit, struct directory_page *page_r)
+{
+    LDAP *ldap;
+    struct answer answer;
+    struct view view;
+    *page_r = (struct directory_page){0};
+    connection_begin(directory);
+    struct error *error = connection_get(directory, arena, &ldap);
+    if (error) {
+        return error;
+    }
+    LDAPControl *controls[] = {sort_control(arena, ldap, class->sort_attribute),
+                               view_control(arena, ldap, skip, limit), NULL};
+    if (!controls[0] || !controls[1]) {
+        return error_new(arena, ERR_INTERNAL, "list: the controls cannot be encoded");
+    }
+    const struct search request = {
+        .base = directory->config->ldap_base_dn,
+        .scope = LDAP_SCOPE_SUBTREE,
+        .filter = list_filter(arena, class, search),
+        .attributes = entry_attributes(arena, class->fields),
+        .controls = controls,
+    };
+    error = search_run(directory, arena, &request, &answer);
+    if (error) {
+        return error;
+    }
+    if (answer.code != LDAP_SUCCESS) {
+        return result_error(arena, &answer, class->fields, "list");
+    }
+    error = read_view(arena, directory->ldap, &answer, &view);
+    if (error) {
+        return error;
+    }
+    page_r->total = view.total;
+    /* Beyond the end the server goes back to the last entry: that is not what was asked for. */
+    if (view.target != skip + 1) {
+        return NULL;
+    }
+    return decode_page(directory, arena, class, &answer, page_r);
+}

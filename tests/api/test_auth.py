@@ -1,0 +1,262 @@
+"""Auth: log in, renew, see who one is; and every token that must not be taken."""
+
+import base64
+import json
+import time
+
+import jwt
+import pytest
+
+from support import contract, vault
+
+WRONG = "not-the-password"
+
+
+@pytest.fixture(scope="module")
+def tokens(nobody, stack):
+    return nobody.login(stack.admin_username, stack.admin_password)
+
+
+@pytest.fixture(scope="module")
+def claims(tokens):
+    return jwt.decode(tokens["access_token"], options={"verify_signature": False})
+
+
+# --- login --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("field", ["username", "email"])
+def test_login(nobody, stack, field):
+    response = nobody.post("/auth/login", json={field: stack.admin_username,
+                                                "password": stack.admin_password})
+    assert response.status_code == 200
+    body = response.json()
+    assert set(body) == {"access_token", "refresh_token", "token_type", "expires_in"}
+    assert (body["token_type"], body["expires_in"]) == ("bearer", 24 * 3600)
+    assert nobody.bearing(body["access_token"]).get("/users?limit=1").status_code == 200
+
+
+def test_login_is_not_to_be_cached(nobody, stack):
+    response = nobody.post("/auth/login", json={"username": stack.admin_username,
+                                                "password": stack.admin_password})
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_wrong_password_and_unknown_user_look_alike(nobody, stack):
+    answers = [nobody.post("/auth/login", json={"username": name, "password": WRONG})
+               for name in (stack.admin_username, "nobody", "ADMIN ", "*", "администратор")]
+    bodies = [{**answer.json(), "request_id": None} for answer in answers]
+    assert all(body == bodies[0] for body in bodies)
+    for answer in answers:
+        contract.refused(answer, 401, "INVALID_CREDENTIALS")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("password", ["{}x", "x{}", "{} ", "{}\t"])
+def test_nearly_the_password_is_wrong(nobody, stack, password):
+    body = {"username": stack.admin_username, "password": password.format(stack.admin_password)}
+    contract.refused(nobody.post("/auth/login", json=body), 401, "INVALID_CREDENTIALS")
+
+
+def test_the_password_in_another_case_is_wrong(nobody, stack):
+    body = {"username": stack.admin_username, "password": stack.admin_password.swapcase()}
+    contract.refused(nobody.post("/auth/login", json=body), 401, "INVALID_CREDENTIALS")
+
+
+@pytest.mark.parametrize("body, fields", [
+    ({"password": "x"}, ["username"]),
+    ({"username": "a", "email": "b", "password": "x"}, ["username"]),
+    ({}, ["password"]),
+    ({"username": "a"}, ["password"]),
+    ({"username": "", "password": ""}, ["username", "password"]),
+    ({"username": "a" * 257, "password": "b" * 257}, ["username", "password"]),
+    ({"username": "a\0b", "password": "x\0y"}, ["username", "password"]),
+    ({"username": "a", "password": "x", "remember": True}, ["remember"]),
+])
+def test_login_names_the_fields_that_are_wrong(nobody, body, fields):
+    assert contract.refused(nobody.post("/auth/login", json=body), 400,
+                            "VALIDATION_ERROR") == fields
+
+
+def test_an_old_token_does_not_stand_in_the_way_of_a_login(nobody, stack):
+    client = nobody.bearing("an.old.token")
+    assert client.login(stack.admin_username, stack.admin_password)["access_token"]
+
+
+# --- tokens -------------------------------------------------------------------------------------
+
+def test_access_token_says_what_the_contract_lists(claims):
+    assert {"sub", "iat", "exp", "jti", "type"} <= set(claims)
+    assert claims["exp"] - claims["iat"] == 24 * 3600
+    assert abs(claims["iat"] - time.time()) < 300
+
+
+def test_tokens_are_never_the_same(nobody, stack):
+    one = nobody.login(stack.admin_username, stack.admin_password)
+    other = nobody.login(stack.admin_username, stack.admin_password)
+    assert len({one["access_token"], one["refresh_token"],
+                other["access_token"], other["refresh_token"]}) == 4
+
+
+def test_me(api, stack):
+    response = api.get("/auth/me")
+    assert response.status_code == 200
+    me = response.json()
+    assert set(me) == {"id", "username", "email", "name", "kind", "organizations", "permissions"}
+    assert (me["username"], me["kind"], me["organizations"]) == (stack.admin_username, "local", [])
+    assert {"directory:read", "directory:write"} <= set(me["permissions"])
+
+
+# --- refresh ------------------------------------------------------------------------------------
+
+def assert_works(client, response):
+    assert response.status_code == 200, response.text
+    body = response.json()
+    assert set(body) == {"access_token", "refresh_token", "token_type", "expires_in"}
+    assert client.bearing(body["access_token"]).get("/auth/me").status_code == 200
+
+
+def test_refresh_by_refresh_token(nobody, tokens):
+    assert_works(nobody, nobody.post("/auth/refresh",
+                                     json={"refresh_token": tokens["refresh_token"]}))
+
+
+def test_refresh_by_bearer_without_a_body(nobody, tokens):
+    assert_works(nobody, nobody.bearing(tokens["access_token"]).post("/auth/refresh"))
+
+
+def test_refresh_by_bearer_with_an_empty_object(nobody, tokens):
+    assert_works(nobody, nobody.bearing(tokens["access_token"]).post("/auth/refresh", json={}))
+
+
+def test_refresh_by_nobody(nobody):
+    contract.refused(nobody.post("/auth/refresh"), 401, "UNAUTHORIZED")
+
+
+def test_an_access_token_is_no_refresh_token(nobody, tokens):
+    response = nobody.post("/auth/refresh", json={"refresh_token": tokens["access_token"]})
+    contract.refused(response, 401, "INVALID_TOKEN")
+
+
+def test_a_refresh_token_is_no_bearer(nobody, tokens):
+    client = nobody.bearing(tokens["refresh_token"])
+    for response in (client.get("/auth/me"), client.get("/users"), client.post("/auth/refresh")):
+        contract.refused(response, 401, "INVALID_TOKEN")
+
+
+def test_a_refresh_token_that_is_not_ours(nobody, tokens):
+    garbled = tokens["refresh_token"][:-4] + "AAAA"
+    for token in (garbled, "garbage", "a.b.c", "x" * 4096):
+        contract.refused(nobody.post("/auth/refresh", json={"refresh_token": token}), 401,
+                         "INVALID_TOKEN")
+
+
+@pytest.mark.parametrize("body, fields", [
+    ({"refresh_token": ""}, ["refresh_token"]),
+    ({"refresh_token": None}, ["refresh_token"]),
+    ({"refresh_token": "x" * 4097}, ["refresh_token"]),
+    ({"token": "x"}, ["token"]),
+])
+def test_refresh_names_the_fields_that_are_wrong(nobody, body, fields):
+    assert contract.refused(nobody.post("/auth/refresh", json=body), 400,
+                            "VALIDATION_ERROR") == fields
+
+
+# --- tokens that must not be taken ----------------------------------------------------------------
+
+def encode_part(value):
+    octets = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def unsigned(header, claims, signature=""):
+    return f"{encode_part(header)}.{encode_part(claims)}.{signature}"
+
+
+def forgeries(claims, key):
+    """Tokens by the name of what is wrong with them."""
+    now = int(time.time())
+    signature = jwt.encode(claims, key, "HS256").split(".")[2]
+    without = {name: {k: v for k, v in claims.items() if k != name}
+               for name in ("sub", "exp", "iat", "type")}
+    return {
+        "another key": jwt.encode(claims, "another-key-of-thirty-two-characters", "HS256"),
+        "an empty key": jwt.encode(claims, "", "HS256"),
+        "HS384": jwt.encode(claims, key, "HS384"),
+        "HS512": jwt.encode(claims, key, "HS512"),
+        "none": unsigned({"alg": "none", "typ": "JWT"}, claims),
+        "None": unsigned({"alg": "None", "typ": "JWT"}, claims),
+        "NONE": unsigned({"alg": "NONE", "typ": "JWT"}, claims),
+        "none with a signature": unsigned({"alg": "none", "typ": "JWT"}, claims, signature),
+        "no algorithm": unsigned({"typ": "JWT"}, claims, signature),
+        "RS256 in name": unsigned({"alg": "RS256", "typ": "JWT"}, claims, signature),
+        "no signature": unsigned({"alg": "HS256", "typ": "JWT"}, claims),
+        "another subject": jwt.encode({**claims, "sub": "local:somebody"}, key, "HS256"),
+        "a subject of another kind": jwt.encode({**claims, "sub": claims["sub"].split(":")[-1]},
+                                                key, "HS256"),
+        "an empty subject": jwt.encode({**claims, "sub": ""}, key, "HS256"),
+        "no subject": jwt.encode(without["sub"], key, "HS256"),
+        "no expiry": jwt.encode(without["exp"], key, "HS256"),
+        "no issue time": jwt.encode(without["iat"], key, "HS256"),
+        "no type": jwt.encode(without["type"], key, "HS256"),
+        "another type": jwt.encode({**claims, "type": "admin"}, key, "HS256"),
+        "an expiry that is text": unsigned_with_key({**claims, "exp": str(now + 900)}, key),
+        "claims that are a list": unsigned_with_key([claims], key),
+        "claims changed after signing": swap_claims(jwt.encode(claims, key, "HS256"),
+                                                    {**claims, "exp": now + 10 ** 6}),
+    }
+
+
+def unsigned_with_key(claims, key):
+    """Signed rightly, whatever the claims are: jwt.encode() refuses some."""
+    return jwt.PyJWS().encode(json.dumps(claims).encode(), key, "HS256")
+
+
+def swap_claims(token, claims):
+    header, _, signature = token.split(".")
+    return f"{header}.{encode_part(claims)}.{signature}"
+
+
+FORGERIES = sorted(forgeries({"sub": "local:x", "exp": 1, "iat": 1, "type": "access"}, "k" * 32))
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_forged_tokens_are_refused(nobody, stack, claims, name):
+    token = forgeries(claims, stack.jwt_secret)[name]
+    vault.remember(token) if len(token) > 30 else None
+    for path in ("/auth/me", "/users"):
+        contract.refused(nobody.bearing(token).get(path), 401, "INVALID_TOKEN")
+    contract.refused(nobody.bearing(token).post("/auth/refresh"), 401, "INVALID_TOKEN")
+
+
+def test_the_same_claims_signed_rightly_are_taken(nobody, stack, claims):
+    """Else the forgeries might be refused for another reason than the one that is tested."""
+    token = jwt.encode(claims, stack.jwt_secret, "HS256")
+    assert nobody.bearing(token).get("/auth/me").status_code == 200
+
+
+@pytest.mark.parametrize("ago", [0, 1, 3600, 10 ** 9])
+def test_expired_tokens_are_refused_as_expired(nobody, stack, claims, ago):
+    token = jwt.encode({**claims, "exp": int(time.time()) - ago}, stack.jwt_secret, "HS256")
+    for path in ("/auth/me", "/users"):
+        contract.refused(nobody.bearing(token).get(path), 401, "TOKEN_EXPIRED")
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Bearer ", "Bearer garbage", "Bearer a.b.c",
+                                    "Bearer ..", "Bearer " + "x" * 3000, "Basic YWRtaW46eA==",
+                                    "Token x", "bearer", "Bearer \xff\xfe", "Bearer null"])
+def test_garbage_is_no_token(nobody, header):
+    response = nobody.get("/auth/me", headers={"Authorization": header.encode("latin-1")})
+    assert response.status_code == 401
+    assert response.json()["code"] in ("INVALID_TOKEN", "UNAUTHORIZED")
+
+
+def test_the_scheme_has_no_case(nobody, tokens):
+    for scheme in ("bearer", "BEARER", "Bearer"):
+        response = nobody.get("/auth/me",
+                              headers={"Authorization": f"{scheme} {tokens['access_token']}"})
+        assert response.status_code == 200
+
+
+def test_a_token_in_the_url_is_no_token(nobody, tokens):
+    response = nobody.get("/auth/me", params={"access_token": "x"})
+    contract.refused(response, 401, "UNAUTHORIZED")

@@ -1,0 +1,187 @@
+"""Health, the greeting, and the conventions that hold on every path: HEAD, 404, 405, identifiers."""
+
+import re
+
+import pytest
+
+from support import contract, wire
+from support.client import user_path
+
+GET_PATHS = ["/", "/health", "/api/v1/users", "/api/v1/auth/me"]
+
+
+def test_health_names_the_service(site):
+    response = site.get("/health")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "service": "kontora"}
+    assert response.headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+def test_health_needs_nobody(site):
+    assert site.as_nobody().get("/health").status_code == 200
+
+
+def test_greeting(site):
+    assert site.as_nobody().get("/").json() == {"message": "Hello World!"}
+
+
+def test_greeting_of_a_browser_leads_to_the_documentation(site):
+    response = site.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith("text/html")
+    assert "/docs" in response.text
+
+
+@pytest.mark.parametrize("surface", ["https_url", "http_url", "files_url"])
+def test_every_surface_greets(site, stack, surface):
+    assert site.at(getattr(stack, surface)).get("/").status_code == 200
+
+
+@pytest.mark.parametrize("path", GET_PATHS)
+def test_head_is_get_without_a_body(site, path):
+    got, headed = site.get(path), site.head(path)
+    assert headed.status_code == got.status_code == 200
+    assert headed.content == b""
+    assert headed.headers["Content-Type"] == got.headers["Content-Type"]
+    assert headed.headers["Content-Length"] == str(len(got.content))
+
+
+def test_head_of_a_user(api, people):
+    user = people.create()
+    headed = api.head(user_path(user["sAMAccountName"]))
+    assert (headed.status_code, headed.content) == (200, b"")
+    assert api.head("/users/nobody-is-called-so").status_code == 404
+
+
+@pytest.mark.parametrize("surface", ["https_url", "http_url"])
+@pytest.mark.parametrize("path", ["/users?limit=1", "/auth/me", "/users/Administrator"])
+def test_short_paths_are_the_same_resources(site, stack, surface, path):
+    short = site.at(getattr(stack, surface)).get(path)
+    long = site.get("/api/v1" + path)
+    assert short.status_code == long.status_code == 200
+    assert short.json() == long.json()
+
+
+def test_login_on_the_short_path(site, stack):
+    tokens = site.as_nobody().login(stack.admin_username, stack.admin_password)
+    assert site.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1/nothing", "/api/v2/users", "/users/a/b/c/d",
+                                  "/api/v1/users/", "/users//", "/api", "/healthy",
+                                  "/api/v1/auth/login/x", "/.git/config", "/..%2f..%2fetc/passwd",
+                                  "/" + "/".join("abcdefghijklmnopqrstuvwxyz")])
+def test_unknown_paths_are_404(site, path):
+    contract.refused(site.get(path), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("method, path, allowed", [
+    ("DELETE", "/health", {"GET", "HEAD"}),
+    ("POST", "/", {"GET", "HEAD"}),
+    ("PUT", "/api/v1/users", {"GET", "HEAD", "POST"}),
+    ("DELETE", "/users", {"GET", "HEAD", "POST"}),
+    ("PUT", "/users/somebody", {"GET", "HEAD", "PATCH", "DELETE"}),
+    ("POST", "/users/somebody", {"GET", "HEAD", "PATCH", "DELETE"}),
+    ("GET", "/auth/login", {"POST"}),
+    ("HEAD", "/auth/login", {"POST"}),
+    ("PATCH", "/auth/refresh", {"POST"}),
+    ("POST", "/auth/me", {"GET", "HEAD"}),
+])
+def test_methods_that_a_resource_has_not_are_405(site, method, path, allowed):
+    response = site.request(method, path)
+    assert response.status_code == 405
+    assert set(re.split(r",\s*", response.headers["Allow"])) == allowed
+    if method != "HEAD":
+        assert response.json()["code"] == "METHOD_NOT_ALLOWED"
+
+
+@pytest.mark.parametrize("path", ["/users", "/auth/login"])
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/json",
+                                  "multipart/form-data; boundary=x", "application/jsonp",
+                                  "application/json; charset=koi8-r"])
+def test_other_content_types_are_415(api, path, kind):
+    response = api.post(path, data='{"password":"x"}', headers={"Content-Type": kind})
+    contract.refused(response, 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8",
+                                  "Application/JSON;charset=\"UTF-8\""])
+def test_json_by_any_of_its_names_is_taken(site, kind):
+    response = site.post("/auth/login", data="{}", headers={"Content-Type": kind})
+    contract.refused(response, 400, "VALIDATION_ERROR")
+
+
+# --- X-Request-ID -------------------------------------------------------------------------------
+
+BOTH = pytest.mark.parametrize("path", ["/health", "/users", "/nowhere", "/users/%00"])
+
+
+@BOTH
+@pytest.mark.parametrize("identifier", ["a", "abc-DEF_1.2", "x" * 64, "."])
+def test_a_good_request_id_comes_back(site, path, identifier):
+    response = site.get(path, headers={"X-Request-ID": identifier})
+    assert response.headers["X-Request-ID"] == identifier
+
+
+@BOTH
+@pytest.mark.parametrize("identifier", ["", "x" * 65, "x" * 2000, "two words", "a/b", "a\"b", "a,b",
+                                        "<script>", "{}", "a%0d%0aSet-Cookie:x", "$request_id"])
+def test_any_other_request_id_is_replaced(site, path, identifier):
+    response = site.get(path, headers={"X-Request-ID": identifier})
+    assert response.headers["X-Request-ID"] != identifier
+    assert "Set-Cookie" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/health", "/nowhere"])
+@pytest.mark.parametrize("identifier", [b"\xff\xfe", "кириллица".encode(), b"a\tb", b"a\x01b"])
+def test_a_request_id_of_hostile_bytes_is_not_repeated(stack, path, identifier):
+    octets = (b"GET " + path.encode() + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+              b"X-Request-ID: " + identifier + b"\r\n\r\n")
+    answer = wire.exchange(stack.https_url, stack.ca_file, octets)
+    assert contract.REQUEST_ID.fullmatch(answer.headers["X-Request-ID"])
+    assert identifier not in answer.octets
+
+
+def test_our_own_request_ids_differ(site):
+    seen = {site.get("/health", headers={"X-Request-ID": ""}).headers["X-Request-ID"]
+            for _ in range(20)}
+    assert len(seen) == 20
+
+
+# --- languages ----------------------------------------------------------------------------------
+
+# Errors of a worker, and errors that nginx makes itself.
+SPEAKERS = pytest.mark.parametrize("path", ["/users/nobody-is-called-so", "/no/such/place/at/all"])
+
+
+def is_russian(response):
+    return bool(contract.CYRILLIC.search(response.json()["error"]))
+
+
+@SPEAKERS
+@pytest.mark.parametrize("language, russian", [
+    (None, True), ("", True), ("ru", True), ("ru-RU", True), ("de", True), ("*", True),
+    ("en", False), ("EN", False), ("en-GB", False), ("en-US,en;q=0.9", False), ("de,en", False),
+    ("en;q=0.2,ru;q=0.8", True), ("ru;q=0.2,en;q=0.8", False), ("ru, en;q=0.9", True),
+    ("en, ru;q=0.9", False), ("fr;q=0.9, en;q=0.5", False), ("en;q=0", True),
+    ("ru;q=0.5, en", False), ("english", True),
+])
+def test_the_client_chooses_the_language(site, path, language, russian):
+    response = site.get(path, headers={"Accept-Language": language} if language is not None else {})
+    assert response.status_code == 404
+    assert response.json()["code"] == "NOT_FOUND"
+    assert is_russian(response) == russian, response.text
+
+
+def test_details_are_in_the_language_too(api):
+    russian = api.post("/users", json={}).json()["details"]
+    english = api.post("/users", json={}, headers={"Accept-Language": "en"}).json()["details"]
+    assert [d["field"] for d in russian] == [d["field"] for d in english]
+    assert all(contract.CYRILLIC.search(d["message"]) for d in russian)
+    assert not any(contract.CYRILLIC.search(d["message"]) for d in english)
+
+
+def test_a_thousand_language_ranges_harm_nobody(site):
+    response = site.get("/users/nobody-is-called-so",
+                        headers={"Accept-Language": ",".join(["xx;q=0.1"] * 400)})
+    assert response.status_code == 404

@@ -1,0 +1,61 @@
+"""Permissions: who may call what, as one table."""
+
+import pytest
+
+from support import contract
+
+# Every route, with a body that would be taken: permission is asked before anything else.
+ROUTES = [
+    ("GET", "/", None, "open"),
+    ("GET", "/health", None, "open"),
+    ("POST", "/api/v1/auth/login", {"username": "a", "password": "b"}, "open"),
+    ("POST", "/api/v1/auth/refresh", {"refresh_token": "x"}, "open"),
+    ("GET", "/api/v1/auth/me", None, "principal"),
+    ("GET", "/api/v1/users", None, "directory"),
+    ("POST", "/api/v1/users", {}, "directory"),
+    ("GET", "/api/v1/users/Administrator", None, "directory"),
+    ("PATCH", "/api/v1/users/Administrator", {"title": "x"}, "directory"),
+    ("DELETE", "/api/v1/users/Administrator", None, "directory"),
+]
+CLOSED = [(method, path, body) for method, path, body, who in ROUTES if who != "open"]
+
+
+@pytest.mark.parametrize("method, path, body", CLOSED)
+@pytest.mark.parametrize("prefix", ["", "/api/v1"])
+def test_nobody_is_asked_to_log_in(site, method, path, body, prefix):
+    path = prefix + path.removeprefix("/api/v1")
+    contract.refused(site.as_nobody().request(method, path, json=body), 401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("method, path, body", CLOSED)
+def test_a_bad_token_is_refused(site, method, path, body):
+    contract.refused(site.bearing("a.b.c").request(method, path, json=body), 401, "INVALID_TOKEN")
+
+
+@pytest.mark.parametrize("method, path, body", CLOSED)
+def test_who_may_not_learns_nothing_of_the_body(site, method, path, body):
+    """A stranger's malformed body is a 401, not a 400."""
+    response = site.as_nobody().request(method, path, data="{broken",
+                                        headers={"Content-Type": "application/json"})
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize("method, path, body",
+                         [route[:3] for route in ROUTES if route[3] == "open"])
+def test_open_calls_ask_for_no_token(site, method, path, body):
+    response = site.as_nobody().request(method, path, json=body)
+    assert response.status_code == 200 or response.json()["code"] in ("INVALID_CREDENTIALS",
+                                                                      "INVALID_TOKEN")
+
+
+def test_refused_calls_change_nothing(site, truth):
+    before = truth.snapshot("Administrator")
+    site.as_nobody().delete("/users/Administrator")
+    site.as_nobody().patch("/users/Administrator", json={"title": "x"})
+    assert truth.snapshot("Administrator") == before
+
+
+def test_the_local_administrator_may_read_and_write(api, people):
+    user = people.create()
+    assert api.get("/users").status_code == 200
+    assert people.change(user["sAMAccountName"], title="Chief")["title"] == "Chief"

@@ -1,0 +1,198 @@
+"""Reading users: one by name, searches that find only what they say, people and nothing else."""
+
+import pytest
+
+from support import contract
+from support.client import user_path
+from support.people import tag
+from support.truth import rdn, same_dn
+
+
+def test_unknown_user(api):
+    contract.refused(api.get("/users/nobody-is-called-so"), 404, "NOT_FOUND")
+
+
+def test_names_have_no_case(people):
+    user = people.create(sAMAccountName="Жук" + tag()[:6])
+    for spelling in (user["sAMAccountName"].upper(), user["sAMAccountName"].lower()):
+        assert people.get(spelling)["objectGUID"] == user["objectGUID"]
+
+
+def test_a_user_is_not_found_by_other_names(api, people):
+    user = people.create(cn="Other " + tag(), mail=f"{tag()}@example.com")
+    for name in (user["cn"], user["mail"], user["dn"], user["objectGUID"]):
+        contract.refused(api.get(user_path(name)), 404, "NOT_FOUND")
+
+
+# --- people only --------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def machines(truth, ou):
+    """A computer, a group and a contact that share a word with nobody."""
+    word = tag()[:8]
+    truth.add(f"{rdn(word + 'pc')},{ou}", objectClass="computer", sAMAccountName=f"{word}pc$",
+              userAccountControl="4096")
+    truth.add(f"{rdn(word + 'group')},{ou}", objectClass="group", sAMAccountName=f"{word}group")
+    truth.add(f"{rdn(word + 'contact')},{ou}", objectClass="contact", mail=f"{word}@example.com")
+    return word
+
+
+def test_computers_groups_and_contacts_are_no_users(api, people, machines):
+    assert people.search(machines) == []
+    for name in (f"{machines}pc$", f"{machines}pc", f"{machines}group", f"{machines}contact"):
+        contract.refused(api.get(user_path(name)), 404, "NOT_FOUND")
+
+
+def test_they_can_be_neither_changed_nor_deleted(api, truth, machines):
+    for name in (f"{machines}pc$", f"{machines}group"):
+        before = truth.snapshot(name)
+        contract.refused(api.patch(user_path(name), json={"description": "x"}), 404, "NOT_FOUND")
+        contract.refused(api.delete(user_path(name)), 404, "NOT_FOUND")
+        assert truth.snapshot(name) == before
+
+
+def test_the_domain_controller_is_no_user(api, truth):
+    [(_, controller)] = truth.search("(userAccountControl:1.2.840.113556.1.4.803:=8192)")[:1]
+    name = controller["sAMAccountName"][0].decode()
+    contract.refused(api.get(user_path(name)), 404, "NOT_FOUND")
+
+
+# --- groups -------------------------------------------------------------------------------------
+
+def test_the_primary_group_is_a_group(people, truth):
+    user = people.create()
+    [group] = user["memberOf"]
+    assert same_dn(group, truth.find("Domain Users")[0])
+
+
+def test_all_groups_are_there(people, truth, ou):
+    user = people.create()
+    groups = [truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
+              for name in (f"a, \"b\" {tag()[:6]}".replace(",", "ь").replace('"', "'"), tag())]
+    for group in groups:
+        truth.add_member(group, user["dn"])
+    found = people.get(user["sAMAccountName"])["memberOf"]
+    assert sorted(found) == sorted([*groups, truth.find("Domain Users")[0]])
+
+
+def test_another_primary_group(people, truth, ou):
+    user = people.create()
+    name = tag()
+    group = truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
+    truth.add_member(group, user["dn"])
+    number = truth.entry(group, ["primaryGroupToken"])["primaryGroupToken"][0].decode()
+    truth.set(user["dn"], "primaryGroupID", number)
+    found = people.get(user["sAMAccountName"])["memberOf"]
+    assert sorted(found) == sorted([group, truth.find("Domain Users")[0]])
+
+
+def test_lists_show_the_groups_too(api, people):
+    user = people.create()
+    [listed] = contract.check_list(api.get("/users", params={"search": user["cn"]}).json())
+    assert contract.check_user(listed) == people.get(user["sAMAccountName"])
+
+
+# --- searches -----------------------------------------------------------------------------------
+
+def test_search_looks_in_three_attributes(people):
+    word = tag()
+    by_cn = people.create(cn=f"Petrov {word} Pyotr")
+    by_account = people.create(sAMAccountName=f"a{word}b")
+    by_mail = people.create(mail=f"first.{word}@example.com")
+    people.create(title=word, description=word, department=word, givenName=word, sn=word)
+    expected = sorted(user["sAMAccountName"] for user in (by_cn, by_account, by_mail))
+    assert people.search(word) == expected
+    assert people.search(word.upper()) == expected
+    assert people.search(word[1:-1]) == expected
+
+
+@pytest.mark.parametrize("name, text", [("Щукина Ёлка", "щукина ёлка"), ("щукина", "ЩУКИНА"),
+                                        ("MÜLLER", "müller"), ("Ångström", "ÅNGSTRÖM")])
+def test_search_has_no_case(people, name, text):
+    word = tag()
+    user = people.create(cn=f"{name} {word}")
+    assert people.search(f"{text} {word}") == [user["sAMAccountName"]]
+
+
+# What stands in the name, and what must not be found by it though a filter would.
+FILTERS = ["*", "(cn=*", "\\2a", ")(|", "*)(cn=*", "(", ")", "\\", "\\5c", "**", "a*c", "&", "|", "!",
+           "=*", "\"", "%", "_", "#", "😀", ",", "+"]
+
+
+@pytest.mark.parametrize("text", FILTERS)
+def test_search_finds_the_characters_themselves(people, text):
+    word = tag()
+    literal = people.create(cn=f"{word}{text}end")
+    people.create(cn=f"{word}abcend")
+    people.create(cn=f"{word}end")
+    assert people.search(f"{word}{text}end") == [literal["sAMAccountName"]]
+    assert people.search(f"{word}{text}") == [literal["sAMAccountName"]]
+
+
+@pytest.mark.parametrize("text", ["*)(objectClass=*", "*)(sAMAccountName=admin*", "\\00", "zz*zz",
+                                  "admin*", "*dmin*", ")(", "(|(cn=*)", "*))(|(cn=*", "cn=*"])
+def test_search_is_never_a_filter(people, text):
+    assert people.search(text) == []
+
+
+def test_search_of_nothing_is_the_list(api):
+    everybody = api.get("/users").json()["total"]
+    assert api.get("/users?search=").json()["total"] == everybody
+    assert everybody > 1
+
+
+def test_search_without_a_match(api):
+    body = api.get("/users", params={"search": tag()}).json()
+    assert body == {"items": [], "total": 0, "skip": 0, "limit": 10, "pages": 0}
+
+
+@pytest.mark.parametrize("text", ["x" * 257, "a\0b"])
+def test_search_that_cannot_be(api, text):
+    response = api.get("/users", params={"search": text})
+    assert response.status_code == 400
+    assert response.json()["details"][0]["field"] == "search"
+
+
+def test_search_of_broken_encoding(api):
+    for query in ("search=%ff%fe", "search=%zz", "search=%00", "search=%ed%a0%80"):
+        assert contract.refused(api.get(f"/users?{query}"), 400, "VALIDATION_ERROR") == ["search"]
+
+
+# --- lists: what the query may say --------------------------------------------------------------
+
+def test_list_has_its_defaults(api):
+    body = api.get("/users").json()
+    contract.check_list(body)
+    assert (body["skip"], body["limit"]) == (0, 10)
+
+
+@pytest.mark.parametrize("query, fields", [
+    ("limit=0", ["limit"]), ("limit=1001", ["limit"]), ("limit=-1", ["limit"]),
+    ("limit=abc", ["limit"]), ("limit=", ["limit"]), ("limit=10.5", ["limit"]),
+    ("limit=1e2", ["limit"]), ("limit=0x10", ["limit"]), ("limit=%2010", ["limit"]),
+    ("limit=" + "9" * 400, ["limit"]), ("limit=9223372036854775808", ["limit"]),
+    ("skip=-1", ["skip"]), ("skip=abc", ["skip"]), ("skip=2147483648", ["skip"]),
+    ("skip=" + "9" * 19, ["skip"]), ("skip=-" + "9" * 400, ["skip"]), ("skip=&limit=", ["skip",
+                                                                                       "limit"]),
+    ("limit=10&limit=20", ["limit"]), ("nonsense=1", ["nonsense"]), ("LIMIT=5", ["LIMIT"]),
+    ("sort=cn", ["sort"]), ("limit=0&skip=-1&x=y", ["limit", "skip", "x"]),
+    ("filter=(cn=*)", ["filter"]), ("limit[]=1", ["limit[]"]),
+])
+def test_queries_that_are_refused(api, query, fields):
+    found = contract.refused(api.get(f"/users?{query}"), 400, "VALIDATION_ERROR")
+    assert sorted(found) == sorted(fields)
+
+
+@pytest.mark.parametrize("query", ["limit=1", "limit=1000", "skip=0", "limit=007", "&&limit=3&", "",
+                                   "search=a&skip=1&limit=2"])
+def test_queries_that_are_taken(api, query):
+    response = api.get(f"/users?{query}")
+    assert response.status_code == 200
+    contract.check_list(response.json())
+
+
+@pytest.mark.parametrize("skip", [100000, 2147482647])
+def test_skip_beyond_the_end(api, skip):
+    total = api.get("/users").json()["total"]
+    body = api.get(f"/users?skip={skip}").json()
+    assert (body["items"], body["total"], body["skip"]) == ([], total, skip)

@@ -1,0 +1,19 @@
+"""Brings up a whole Kontora on a folder of state: the development Active Directory, the service,
+and nginx in front of it. `make run` uses it, and so do the tests.
+
+    from stack import Stack
+
+    with Stack(tmp_path) as stack:
+        requests.get(stack.https_url + "/health", verify=stack.ca_file)
+
+Everything listens on loopback only and takes addresses that are free, so that several stacks run
+side by side. Nothing outlives the process that started it, even if that is killed (guard.py).
+"""
+
+from stack.directory import Directory
+from stack.errors import StackError
+from stack.nginx import Ports
+from stack.stack import TOP, Stack
+from stack.tls import Authority
+
+__all__ = ["TOP", "Authority", "Directory", "Ports", "Stack", "StackError"]

@@ -1,0 +1,47 @@
+"""Logs: what the service wrote about itself, read as an administrator would."""
+
+import json
+from pathlib import Path
+
+from support.waiting import wait_until
+
+AUDIT_KEYS = {"timestamp", "actor", "action", "resource_type", "resource_id", "status", "message",
+              "details", "request_id", "address"}
+
+
+def lines(path):
+    """The JSON objects of a file of lines; every line must be one."""
+    text = Path(path).read_text(encoding="utf-8") if Path(path).exists() else ""
+    assert not text or text.endswith("\n"), f"{path} ends within a line"
+    return [json.loads(line) for line in text.splitlines()]
+
+
+class Audit:
+    """The audit log of one stack."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    def all(self):
+        return lines(self.path)
+
+    def of(self, request_id):
+        return [line for line in self.all() if line["request_id"] == request_id]
+
+    def one_of(self, response):
+        """The one line that a request owes."""
+        identifier = response.headers["X-Request-ID"]
+        found = wait_until(lambda: self.of(identifier), what=f"an audit line of {identifier}")
+        assert len(found) == 1, found
+        assert set(found[0]) == AUDIT_KEYS, found[0]
+        return found[0]
+
+    def none_of(self, response):
+        """Asserts that a request left no line."""
+        assert not self.of(response.headers["X-Request-ID"])
+
+
+def every_log_file(folder):
+    """All files below a folder that hold log lines."""
+    names = ("*.log", "*.jsonl", "*.log.*", "*.jsonl.*")
+    return sorted({path for name in names for path in Path(folder).rglob(name) if path.is_file()})

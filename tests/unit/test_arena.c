@@ -1,0 +1,215 @@
+/* Arena: memory that is zeroed, aligned and apart; clean-ups; and the end of a process without
+ * memory. */
+#include "unit.h"
+
+enum { STATUS_OUT_OF_MEMORY = 70 };
+
+static bool all_bytes(const unsigned char *bytes, size_t size, unsigned char value)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != value) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void memory_is_zeroed_and_aligned(void **state)
+{
+    struct arena *arena = *state;
+    for (int round = 0; round < 3; round++) {
+        for (size_t size = 0; size < 200; size++) {
+            unsigned char *bytes = arena_alloc(arena, size);
+            assert_int_equal((uintptr_t)bytes % _Alignof(max_align_t), 0);
+            assert_true(all_bytes(bytes, size, 0));
+            memset(bytes, 0xAA, size);
+        }
+        arena_reset(arena); /* what is used again is zeroed again */
+    }
+}
+
+static void allocations_do_not_overlap(void **state)
+{
+    enum { COUNT = 200 };
+    struct arena *arena = *state;
+    unsigned char *blocks[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        blocks[i] = arena_alloc(arena, i * 37); /* crosses several chunks */
+        memset(blocks[i], (int)i, i * 37);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_true(all_bytes(blocks[i], i * 37, (unsigned char)i));
+    }
+}
+
+static void large_allocations_get_a_chunk_of_their_own(void **state)
+{
+    struct arena *arena = *state;
+    const size_t sizes[] = {16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 1024 * 1024};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        unsigned char *bytes = arena_alloc(arena, sizes[i]);
+        assert_true(all_bytes(bytes, sizes[i], 0));
+        memset(bytes, 0xFF, sizes[i]);
+    }
+}
+
+static void reset_keeps_one_chunk(void **state)
+{
+    struct arena *arena = *state;
+    const void *first = arena_alloc(arena, 8);
+    arena_alloc(arena, 1024 * 1024);
+    arena_reset(arena);
+    assert_ptr_equal(arena_alloc(arena, 8), first);
+}
+
+static void copies_end_with_nul(void **state)
+{
+    struct arena *arena = *state;
+    char *copy = arena_copy(arena, BYTES("a\0b"));
+    assert_memory_equal(copy, "a\0b", 4);
+    assert_string_equal(arena_copy(arena, NULL, 0), "");
+    assert_string_equal(arena_copy(arena, "abc", 0), "");
+    const char *text = "text";
+    char *string = arena_string(arena, text);
+    assert_string_equal(string, text);
+    assert_ptr_not_equal(string, text);
+}
+
+static void formats(void **state)
+{
+    struct arena *arena = *state;
+    assert_string_equal(arena_format(arena, "%s-%d", "a", 7), "a-7");
+    assert_string_equal(arena_format(arena, "%s", ""), "");
+    const char *wide = arena_format(arena, "%40000d|", 1);
+    assert_int_equal(strlen(wide), 40001);
+    assert_string_equal(wide + 39999, "1|");
+}
+
+static void arrays_have_room_for_all(void **state)
+{
+    struct arena *arena = *state;
+    int64_t *numbers = arena_array(arena, 1000, sizeof *numbers);
+    for (size_t i = 0; i < 1000; i++) {
+        assert_int_equal(numbers[i], 0);
+        numbers[i] = (int64_t)i;
+    }
+    assert_non_null(arena_array(arena, 0, sizeof *numbers));
+}
+
+/* --- clean-ups ------------------------------------------------------------------------------- */
+
+static char released[16]; /* the names of what was released, in order */
+
+static void release(void *handle)
+{
+    strncat(released, handle, 1);
+}
+
+static void cleanups_run_last_first_and_once(void **state)
+{
+    struct arena *arena = *state;
+    static char a[] = "a", b[] = "b", c[] = "c";
+    released[0] = '\0';
+    arena_defer(arena, release, a);
+    arena_defer(arena, release, b);
+    arena_reset(arena);
+    assert_string_equal(released, "ba");
+    arena_reset(arena);
+    assert_string_equal(released, "ba");
+    arena_defer(arena, release, c);
+    arena_alloc(arena, 100 * 1024);
+    arena_reset(arena);
+    assert_string_equal(released, "bac");
+}
+
+static void free_runs_cleanups_and_clears(void **state)
+{
+    (void)state;
+    static char a[] = "a";
+    struct arena *arena = arena_new();
+    released[0] = '\0';
+    arena_defer(arena, release, a);
+    arena_free(&arena);
+    assert_null(arena);
+    assert_string_equal(released, "a");
+    arena_free(&arena); /* NULL inside is fine */
+    assert_null(arena);
+}
+
+static void release_and_defer(void *handle)
+{
+    static char late[] = "z";
+    strncat(released, "y", 2);
+    arena_defer(handle, release, late);
+}
+
+static void cleanups_may_use_the_arena(void **state)
+{
+    struct arena *arena = *state;
+    released[0] = '\0';
+    arena_defer(arena, release_and_defer, arena);
+    arena_reset(arena);
+    assert_string_equal(released, "yz");
+}
+
+/* --- no memory ------------------------------------------------------------------------------- */
+
+static void allocate_too_much(void *size)
+{
+    struct arena *arena = arena_new();
+    arena_alloc(arena, *(const size_t *)size);
+}
+
+static void overflow_an_array(void *count)
+{
+    struct arena *arena = arena_new();
+    arena_array(arena, *(const size_t *)count, 16);
+}
+
+static void what_cannot_be_had_ends_the_process(void **state)
+{
+    (void)state;
+    size_t sizes[] = {SIZE_MAX, SIZE_MAX - 8, SIZE_MAX / 2 + 1};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        int status = ending_of(allocate_too_much, &sizes[i]);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), STATUS_OUT_OF_MEMORY);
+    }
+    size_t count = SIZE_MAX / 16 + 2; /* the product wraps to 16 */
+    int status = ending_of(overflow_an_array, &count);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), STATUS_OUT_OF_MEMORY);
+}
+
+static void memory_that_outlives_arenas(void **state)
+{
+    (void)state;
+    unsigned char *bytes = must_alloc(64);
+    assert_true(all_bytes(bytes, 64, 0));
+    bytes[63] = 7;
+    bytes = must_realloc(bytes, 4096);
+    assert_int_equal(bytes[63], 7);
+    free(bytes);
+    char *text = must_string("text");
+    assert_string_equal(text, "text");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(memory_is_zeroed_and_aligned),
+        ARENA_TEST(allocations_do_not_overlap),
+        ARENA_TEST(large_allocations_get_a_chunk_of_their_own),
+        ARENA_TEST(reset_keeps_one_chunk),
+        ARENA_TEST(copies_end_with_nul),
+        ARENA_TEST(formats),
+        ARENA_TEST(arrays_have_room_for_all),
+        ARENA_TEST(cleanups_run_last_first_and_once),
+        cmocka_unit_test(free_runs_cleanups_and_clears),
+        ARENA_TEST(cleanups_may_use_the_arena),
+        cmocka_unit_test(what_cannot_be_had_ends_the_process),
+        cmocka_unit_test(memory_that_outlives_arenas),
+    };
+    return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
+}

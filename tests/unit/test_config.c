@@ -1,0 +1,554 @@
+/* Configuration: the environment file, every type's bad values, the rules between settings, what is
+ * printed, and that no secret is. */
+#include "unit.h"
+
+#include "base/config.h"
+#include "base/log.h"
+
+#define LONG_SECRET "0123456789abcdef0123456789abcdef"
+
+/* What a production needs, so that a test changes one thing of it. */
+#define PRODUCTION                                                                                 \
+    "ENVIRONMENT=production\nJWT_SECRET_KEY=" LONG_SECRET "\nLOCAL_AUTH_PASSWORD=another\n"
+
+#define DIRECTORY                                                                                  \
+    "LDAP_SERVER=dc.kontora.test\nLDAP_BASE_DN=DC=kontora,DC=test\n"                               \
+    "LDAP_BIND_DN=CN=service\nLDAP_BIND_PASSWORD=bind-secret\n"
+
+struct loaded {
+    struct config config;
+    struct buffer faults, warnings;
+    bool valid;
+};
+
+static void release(void *loaded)
+{
+    config_free(&((struct loaded *)loaded)->config);
+}
+
+static struct loaded *load_path(struct arena *arena, const char *path)
+{
+    struct loaded *loaded = arena_alloc(arena, sizeof *loaded);
+    loaded->faults.arena = loaded->warnings.arena = arena;
+    buffer_add(&loaded->faults, "", 0);
+    buffer_add(&loaded->warnings, "", 0);
+    loaded->valid = config_load(&loaded->config, path, &loaded->faults, &loaded->warnings);
+    arena_defer(arena, release, loaded);
+    assert_int_equal(loaded->valid, loaded->faults.length == 0);
+    return loaded;
+}
+
+static struct loaded *load_bytes(struct arena *arena, const char *bytes, size_t length)
+{
+    write_file("settings", bytes, length);
+    return load_path(arena, "settings");
+}
+
+static struct loaded *load(struct arena *arena, const char *text)
+{
+    return load_bytes(arena, text, strlen(text));
+}
+
+static struct loaded *must_load(struct arena *arena, const char *text)
+{
+    struct loaded *loaded = load(arena, text);
+    assert_string_equal(loaded->faults.bytes, "");
+    assert_string_equal(loaded->warnings.bytes, "");
+    return loaded;
+}
+
+static size_t count_lines(const struct buffer *lines)
+{
+    size_t count = 0;
+    for (const char *c = lines->bytes; *c; c++) {
+        count += *c == '\n';
+    }
+    return count;
+}
+
+/* Whether one of the lines is about the setting. */
+static bool names(const struct buffer *lines, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *line = lines->bytes; *line; line += strcspn(line, "\n") + 1) {
+        if (!strncmp(line, name, length) && line[length] == ':') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One fault, and it names the setting. */
+static void assert_refused(struct arena *arena, const char *text, const char *name)
+{
+    struct loaded *loaded = load(arena, text);
+    if (!names(&loaded->faults, name) || count_lines(&loaded->faults) != 1) {
+        fail_msg("%s gives: %s", text, loaded->faults.bytes);
+    }
+}
+
+/* --- defaults and sources -------------------------------------------------------------------- */
+
+static void nothing_set_is_enough_for_development(void **state)
+{
+    const struct config *config = &must_load(*state, "")->config;
+    assert_string_equal(config->app_name, "kontora");
+    assert_int_equal(config->environment, ENVIRONMENT_DEVELOPMENT);
+    assert_int_equal(config->default_language, LANGUAGE_RU);
+    assert_int_equal(config->log_level, LOG_LEVEL_INFO);
+    assert_string_equal(config->state_dir, "var");
+    assert_string_equal(config->socket_dir, "var/run");
+    assert_string_equal(config->log_path, "");
+    assert_string_equal(config->audit_log_path, "var/logs/audit.jsonl");
+    assert_int_equal(config->jwt_expiration_hours, 24);
+    assert_string_equal(config->local_auth_username, "admin");
+    assert_string_equal(config->ldap_server, "");
+    assert_string_equal(config->ldap_tls_ca_file, "");
+    assert_int_equal(config->ldap_port, 389);
+    assert_int_equal(config->http_port, 8000);
+    assert_int_equal(config->https_port, 8443);
+    assert_int_equal(config->files_port, 5000);
+    for (size_t i = 0; i < POOL_COUNT; i++) {
+        assert_true(config->workers[i] >= 1);
+    }
+}
+
+static void the_environment_wins(void **state)
+{
+    setenv("APP_NAME", "from-environment", 1);
+    setenv("LOG_PATH", "", 1); /* set to nothing is set */
+    const struct config *config = &must_load(*state, "APP_NAME=file\nLOG_PATH=a.log\n")->config;
+    unsetenv("APP_NAME");
+    unsetenv("LOG_PATH");
+    assert_string_equal(config->app_name, "from-environment");
+    assert_string_equal(config->log_path, "");
+}
+
+static void the_file_of_the_working_directory_is_read(void **state)
+{
+    struct loaded *loaded = load_path(*state, NULL); /* there is none, and none is needed */
+    assert_true(loaded->valid);
+    write_file(".env", BYTES("APP_NAME=from-dotenv\n"));
+    loaded = load_path(*state, NULL);
+    unlink(".env");
+    assert_true(loaded->valid);
+    assert_string_equal(loaded->config.app_name, "from-dotenv");
+}
+
+static void a_file_that_cannot_be_read_is_a_fault(void **state)
+{
+    struct loaded *loaded = load_path(*state, "no-such-file");
+    assert_true(names(&loaded->faults, "no-such-file"));
+    loaded = load_path(*state, "/");
+    assert_true(names(&loaded->faults, "/"));
+}
+
+/* --- lines of the file ----------------------------------------------------------------------- */
+
+static void values_are_read_as_shells_do(void **state)
+{
+    static const struct {
+        const char *text, *app_name;
+    } rows[] = {
+        {"APP_NAME=plain", "plain"},
+        {"APP_NAME=plain\r\n", "plain"},
+        {"  APP_NAME =  spaced out  \n", "spaced out"},
+        {"export APP_NAME=exported\n", "exported"},
+        {"export   APP_NAME = exported\n", "exported"},
+        {"APP_NAME=\"double quotes\"\n", "double quotes"},
+        {"APP_NAME='single quotes'\n", "single quotes"},
+        {"APP_NAME=\" kept \"\n", " kept "},
+        {"APP_NAME='it \"is\"'\n", "it \"is\""},
+        {"APP_NAME=\"it's\"\n", "it's"},
+        {"APP_NAME=\"a # b\" # comment\n", "a # b"},
+        {"APP_NAME='a'# comment\n", "a"},
+        {"APP_NAME=value # comment\n", "value"},
+        {"APP_NAME=value    # comment\n", "value"},
+        {"APP_NAME=value\t# comment\n", "value"},
+        {"APP_NAME=a#b\n", "a#b"},
+        {"APP_NAME=a=b=c\n", "a=b=c"},
+        {"# APP_NAME=comment\n\n   \n\t# more\nAPP_NAME=below\n", "below"},
+        {"APP_NAME=first\nAPP_NAME=last\n", "last"},
+        {"APP_NAME=Контора", "Контора"},
+        {"APP_NAME=$HOME\n", "$HOME"}, /* nothing is expanded */
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_string_equal(must_load(*state, rows[i].text)->config.app_name, rows[i].app_name);
+    }
+}
+
+static void values_may_be_empty(void **state)
+{
+    static const char *const lines[] = {"LOG_PATH=",          "LOG_PATH=\n",
+                                        "LOG_PATH=\"\"\n",    "LOG_PATH='' # none\n",
+                                        "LOG_PATH= # none\n", "LOG_PATH=\t# none\n"};
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        assert_string_equal(must_load(*state, lines[i])->config.log_path, "");
+    }
+}
+
+static void lines_that_are_none_are_faults(void **state)
+{
+    static const char *const lines[] = {
+        "APP_NAME\n",    "APP_NAME=\"open\n", "APP_NAME='open\n", "APP_NAME=\"a\" b\n",
+        "APP_NAME=\"\n", "export\n",          "some words\n",
+    };
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        struct loaded *loaded = load(*state, arena_format(*state, "\n%s", lines[i]));
+        assert_false(loaded->valid);
+        assert_non_null(strstr(loaded->faults.bytes, "line 2 "));
+    }
+}
+
+static void unknown_names_are_warned_of(void **state)
+{
+    struct loaded *loaded = load(*state, "APP_NMAE=x\nPATH=/bin\nAPP_NAME=known\n");
+    assert_true(loaded->valid);
+    assert_int_equal(count_lines(&loaded->warnings), 2);
+    assert_true(names(&loaded->warnings, "APP_NMAE"));
+    assert_true(names(&loaded->warnings, "PATH"));
+    assert_string_equal(loaded->config.app_name, "known");
+}
+
+static void bytes_of_any_kind_do_no_harm(void **state)
+{
+    load_bytes(*state, BYTES("APP_NAME=a\0b\n\0=\n=\n\xFF\xFE=\x80\n\"=\"\n'"));
+    char *line = arena_alloc(*state, 200001);
+    memset(line, 'x', 200000);
+    assert_false(load(*state, line)->valid);
+    memcpy(line, "LDAP_BASE_DN=", strlen("LDAP_BASE_DN="));
+    assert_refused(*state, line, "LDAP_BASE_DN");
+}
+
+/* --- types ----------------------------------------------------------------------------------- */
+
+static void bad_values_name_their_setting(void **state)
+{
+    static const struct {
+        const char *name, *value;
+    } rows[] = {
+        {"APP_NAME", ""},
+        {"STATE_DIR", ""},
+        {"AUDIT_LOG_PATH", ""},
+        {"LOCAL_AUTH_USERNAME", ""},
+        {"ENVIRONMENT", "prod"},
+        {"ENVIRONMENT", ""},
+        {"ENVIRONMENT", "Production"},
+        {"DEFAULT_LANGUAGE", "de"},
+        {"LOG_LEVEL", "verbose"},
+        {"JWT_ALGORITHM", "none"},
+        {"JWT_ALGORITHM", "HS512"},
+        {"JWT_ALGORITHM", "RS256"},
+        {"RATE_LIMITS", "true"},
+        {"DEBUG", "yes"},
+        {"DEBUG", "2"},
+        {"DEBUG", ""},
+        {"LDAP_USE_SSL", "on"},
+        {"CORE_WORKERS", "0"},
+        {"CORE_WORKERS", "257"},
+        {"CORE_WORKERS", "-1"},
+        {"CORE_WORKERS", ""},
+        {"CORE_WORKERS", "two"},
+        {"CORE_WORKERS", "2.5"},
+        {"CORE_WORKERS", "2e0"},
+        {"CORE_WORKERS", "0x2"},
+        {"CORE_WORKERS", "2 workers"},
+        {"CORE_WORKERS", "99999999999999999999"},
+        {"CORE_WORKERS", "-99999999999999999999"},
+        {"CORE_WORKERS", "9223372036854775808"},
+        {"AUTH_WORKERS", "0"},
+        {"DIRECTORY_WORKERS", "0"},
+        {"FILES_WORKERS", "0"},
+        {"WORKER_MAX_REQUESTS", "-1"},
+        {"WORKER_MAX_GROWTH_MIB", "65537"},
+        {"DRAIN_TIMEOUT", "0"},
+        {"REQUEST_TIMEOUT", "3601"},
+        {"MAX_JSON_KIB", "0"},
+        {"JWT_EXPIRATION_HOURS", "0"},
+        {"REFRESH_EXPIRATION_HOURS", "9000"},
+        {"LDAP_PORT", "65536"},
+        {"LDAP_CONNECT_TIMEOUT_MS", "99"},
+        {"LDAP_TIMEOUT_MS", "60001"},
+        {"HTTP_PORT", "0"},
+        {"HTTPS_PORT", "65536"},
+        {"FILES_PORT", "http"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *line = arena_format(*state, "%s=%s\n", rows[i].name, rows[i].value);
+        assert_refused(*state, line, rows[i].name);
+        setenv(rows[i].name, rows[i].value, 1); /* the same from the environment */
+        assert_refused(*state, "", rows[i].name);
+        unsetenv(rows[i].name);
+    }
+}
+
+static void every_fault_is_named_at_once(void **state)
+{
+    static const char *const bad[] = {"APP_NAME",     "DEBUG",     "LOG_LEVEL",
+                                      "CORE_WORKERS", "HTTP_PORT", "JWT_ALGORITHM"};
+    struct buffer text = {.arena = *state};
+    buffer_add_string(&text, "not a line\n");
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        buffer_format(&text, "%s=\n", bad[i]);
+    }
+    struct loaded *loaded = load(*state, text.bytes);
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_true(names(&loaded->faults, bad[i]));
+    }
+    assert_int_equal(count_lines(&loaded->faults), COUNT_OF(bad) + 1);
+}
+
+static void good_values_are_taken(void **state)
+{
+    static const struct {
+        const char *text;
+        bool value;
+    } booleans[] = {{"true", true},   {"TRUE", true},   {"1", true},
+                    {"false", false}, {"False", false}, {"0", false}};
+    for (size_t i = 0; i < COUNT_OF(booleans); i++) {
+        const char *line = arena_format(*state, "LDAP_USE_SSL=%s", booleans[i].text);
+        assert_int_equal(must_load(*state, line)->config.ldap_use_ssl, booleans[i].value);
+    }
+    assert_int_equal(must_load(*state, "CORE_WORKERS=1")->config.workers[POOL_CORE], 1);
+    assert_int_equal(must_load(*state, "FILES_WORKERS=256")->config.workers[POOL_FILES], 256);
+    assert_int_equal(must_load(*state, "LOG_LEVEL=error")->config.log_level, LOG_LEVEL_ERROR);
+    assert_int_equal(must_load(*state, "DEFAULT_LANGUAGE=en")->config.default_language,
+                     LANGUAGE_EN);
+    assert_int_equal(must_load(*state, "DEBUG=true\nLOG_LEVEL=error")->config.log_level,
+                     LOG_LEVEL_DEBUG);
+}
+
+static void lengths_are_counted_in_characters(void **state)
+{
+    static const char *const characters[] = {"x", "я"};
+    for (size_t i = 0; i < COUNT_OF(characters); i++) {
+        struct buffer line = {.arena = *state};
+        buffer_add_string(&line, "APP_NAME=");
+        for (int count = 0; count < 64; count++) {
+            buffer_add_string(&line, characters[i]);
+        }
+        must_load(*state, line.bytes);
+        buffer_add_string(&line, characters[i]);
+        assert_refused(*state, line.bytes, "APP_NAME");
+    }
+}
+
+/* --- rules between settings ------------------------------------------------------------------ */
+
+static void production_refuses_defaults(void **state)
+{
+    must_load(*state, PRODUCTION);
+    struct loaded *loaded = load(*state, "ENVIRONMENT=production\n");
+    assert_true(names(&loaded->faults, "JWT_SECRET_KEY"));
+    assert_true(names(&loaded->faults, "LOCAL_AUTH_PASSWORD"));
+    assert_int_equal(count_lines(&loaded->faults), 2);
+    /* An option given as its default is no better than one left out. */
+    assert_refused(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=admin123\n", "LOCAL_AUTH_PASSWORD");
+    assert_refused(*state, PRODUCTION "JWT_SECRET_KEY=your-secret-key-change-this-in-production\n",
+                   "JWT_SECRET_KEY");
+}
+
+static void production_refuses_short_keys(void **state)
+{
+    must_load(*state, "JWT_SECRET_KEY=short\n"); /* development does not mind */
+    assert_refused(*state, PRODUCTION "JWT_SECRET_KEY=0123456789abcdef0123456789abcde\n",
+                   "JWT_SECRET_KEY");
+    must_load(*state, PRODUCTION "JWT_SECRET_KEY=0123456789abcdef0123456789abcdef\n");
+}
+
+static void production_needs_an_encrypted_directory(void **state)
+{
+    must_load(*state, DIRECTORY);
+    assert_refused(*state, PRODUCTION DIRECTORY, "LDAP_USE_SSL");
+    must_load(*state, PRODUCTION DIRECTORY "LDAP_USE_SSL=true\n");
+    must_load(*state, PRODUCTION DIRECTORY "LDAP_START_TLS=true\n");
+}
+
+static void a_directory_needs_all_of_its_settings(void **state)
+{
+    struct loaded *loaded = load(*state, "LDAP_SERVER=dc.kontora.test\n");
+    assert_true(names(&loaded->faults, "LDAP_BASE_DN"));
+    assert_true(names(&loaded->faults, "LDAP_BIND_DN"));
+    assert_true(names(&loaded->faults, "LDAP_BIND_PASSWORD"));
+    assert_refused(*state, DIRECTORY "LDAP_BIND_PASSWORD=\n", "LDAP_BIND_PASSWORD");
+    assert_refused(*state, DIRECTORY "LDAP_TLS_CA_FILE=/no/such/file\n", "LDAP_TLS_CA_FILE");
+    write_file("ca.pem", "", 0);
+    must_load(*state, DIRECTORY "STATE_DIR=.\nLDAP_TLS_CA_FILE=ca.pem\n");
+}
+
+static void the_port_of_the_directory_follows_tls(void **state)
+{
+    assert_int_equal(must_load(*state, DIRECTORY)->config.ldap_port, 389);
+    assert_int_equal(must_load(*state, DIRECTORY "LDAP_USE_SSL=1\n")->config.ldap_port, 636);
+    assert_int_equal(must_load(*state, DIRECTORY "LDAP_START_TLS=1\n")->config.ldap_port, 389);
+    assert_int_equal(must_load(*state, DIRECTORY "LDAP_PORT=3269\n")->config.ldap_port, 3269);
+    assert_refused(*state, DIRECTORY "LDAP_USE_SSL=1\nLDAP_START_TLS=1\n", "LDAP_START_TLS");
+}
+
+static void relative_paths_are_below_the_state_directory(void **state)
+{
+    const struct config *config =
+        &must_load(*state, "STATE_DIR=/srv/kontora\nLOG_PATH=logs/a.log\nSOCKET_DIR=/run/k\n")
+             ->config;
+    assert_string_equal(config->log_path, "/srv/kontora/logs/a.log");
+    assert_string_equal(config->socket_dir, "/run/k");
+    assert_string_equal(config->audit_log_path, "/srv/kontora/logs/audit.jsonl");
+    assert_string_equal(config->ldap_tls_ca_file, ""); /* not set stays not set */
+}
+
+/* sun_path has room for 107 bytes, and "directory" is the longest name of a pool. */
+static void socket_paths_must_fit(void **state)
+{
+    char folder[PATH_MAX];
+    size_t longest = 107 - strlen("/directory.sock");
+    memset(folder, 'x', sizeof folder);
+    folder[0] = '/';
+    folder[longest] = '\0';
+    must_load(*state, arena_format(*state, "SOCKET_DIR=%s\n", folder));
+    folder[longest] = 'x';
+    folder[longest + 1] = '\0';
+    assert_refused(*state, arena_format(*state, "SOCKET_DIR=%s\n", folder), "SOCKET_DIR");
+}
+
+/* --- what is shown --------------------------------------------------------------------------- */
+
+static const char *print(struct arena *arena, const struct config *config)
+{
+    struct buffer out = {.arena = arena};
+    config_print(config, &out);
+    return out.bytes;
+}
+
+static void secrets_are_masked(void **state)
+{
+    const char *out =
+        print(*state, &must_load(*state, PRODUCTION DIRECTORY "LDAP_USE_SSL=1\n"
+                                                              "LOCAL_AUTH_PASSWORD=local-secret\n")
+                           ->config);
+    assert_null(strstr(out, LONG_SECRET));
+    assert_null(strstr(out, "local-secret"));
+    assert_null(strstr(out, "bind-secret"));
+    assert_non_null(strstr(out, "\nJWT_SECRET_KEY=***\n"));
+    assert_non_null(strstr(out, "\nLOCAL_AUTH_PASSWORD=***\n"));
+    assert_non_null(strstr(out, "\nLDAP_BIND_PASSWORD=***\n"));
+    out = print(*state, &must_load(*state, "")->config);
+    assert_non_null(strstr(out, "\nLDAP_BIND_PASSWORD=\n")); /* whether it is set may show */
+}
+
+/* A secret that is itself at fault, or stands on a line that is. */
+static void faults_show_no_secret(void **state)
+{
+    char text[8192] = "JWT_SECRET_KEY=";
+    size_t start = strlen(text);
+    for (size_t i = start; i < 6000; i += strlen("secret-")) {
+        snprintf(text + i, sizeof text - i, "secret-");
+    }
+    struct loaded *loaded = load(*state, text);
+    assert_true(names(&loaded->faults, "JWT_SECRET_KEY"));
+    assert_null(strstr(loaded->faults.bytes, "secret-"));
+    static const char *const lines[] = {
+        "LDAP_BIND_PASSWORD=\"secret-\n",
+        "LDAP_BIND_PASSWORD='secret-' x\n",
+        "secret-\n",
+        "JWT_SECRET_KEY=\"first line\nsecret-1=\"\n",
+        "LDAP_BIND_PASWORD=secret-\n",
+    };
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        loaded = load(*state, lines[i]);
+        assert_true(loaded->faults.length || loaded->warnings.length);
+        assert_null(strstr(loaded->faults.bytes, "secret-"));
+        assert_null(strstr(loaded->warnings.bytes, "secret-"));
+    }
+}
+
+/* What is printed is an environment file that yields the same (but for the secrets). */
+static void what_is_printed_can_be_read(void **state)
+{
+    const char *text = "APP_NAME=Контора 2\nDEFAULT_LANGUAGE=en\nLDAP_START_TLS=true\n"
+                       "LOG_LEVEL=warning\nSTATE_DIR=/srv\nFILES_WORKERS=9\nRATE_LIMITS=off\n";
+    const char *first = print(*state, &must_load(*state, text)->config);
+    const char *second = print(*state, &must_load(*state, first)->config);
+    assert_string_equal(first, second);
+}
+
+/* The table and this list are to change together: a setting that is forgotten here is not tested.
+ * Each name, in the order in which it is printed. */
+static void every_setting_is_printed(void **state)
+{
+    const char *out = print(*state, &must_load(*state, "")->config);
+    static const char *const some[] = {
+        "APP_NAME",
+        "ENVIRONMENT",
+        "DEBUG",
+        "DEFAULT_LANGUAGE",
+        "STATE_DIR",
+        "SOCKET_DIR",
+        "LOG_LEVEL",
+        "LOG_PATH",
+        "AUDIT_LOG_PATH",
+        "CORE_WORKERS",
+        "AUTH_WORKERS",
+        "DIRECTORY_WORKERS",
+        "FILES_WORKERS",
+        "DRAIN_TIMEOUT",
+        "MAX_JSON_KIB",
+        "JWT_SECRET_KEY",
+        "JWT_ALGORITHM",
+        "JWT_EXPIRATION_HOURS",
+        "LOCAL_AUTH_USERNAME",
+        "LOCAL_AUTH_PASSWORD",
+        "LDAP_SERVER",
+        "LDAP_PORT",
+        "LDAP_USE_SSL",
+        "LDAP_BIND_DN",
+        "LDAP_BIND_PASSWORD",
+        "LDAP_BASE_DN",
+        "HTTP_PORT",
+        "HTTPS_PORT",
+        "FILES_PORT",
+        "RATE_LIMITS",
+    };
+    for (size_t i = 0; i < COUNT_OF(some); i++) {
+        const char *line = strstr(out, arena_format(*state, "%s=", some[i]));
+        assert_true(line && (line == out || line[-1] == '\n'));
+    }
+    for (const char *line = out; *line; line += strcspn(line, "\n") + 1) {
+        size_t name = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+        assert_true(name > 0 && line[name] == '=');
+    }
+}
+
+int main(void)
+{
+    char folder[PATH_MAX];
+    if (!enter_temporary(folder) || clearenv()) {
+        return EXIT_FAILURE;
+    }
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(nothing_set_is_enough_for_development),
+        ARENA_TEST(the_environment_wins),
+        ARENA_TEST(the_file_of_the_working_directory_is_read),
+        ARENA_TEST(a_file_that_cannot_be_read_is_a_fault),
+        ARENA_TEST(values_are_read_as_shells_do),
+        ARENA_TEST(values_may_be_empty),
+        ARENA_TEST(lines_that_are_none_are_faults),
+        ARENA_TEST(unknown_names_are_warned_of),
+        ARENA_TEST(bytes_of_any_kind_do_no_harm),
+        ARENA_TEST(bad_values_name_their_setting),
+        ARENA_TEST(every_fault_is_named_at_once),
+        ARENA_TEST(good_values_are_taken),
+        ARENA_TEST(lengths_are_counted_in_characters),
+        ARENA_TEST(production_refuses_defaults),
+        ARENA_TEST(production_refuses_short_keys),
+        ARENA_TEST(production_needs_an_encrypted_directory),
+        ARENA_TEST(a_directory_needs_all_of_its_settings),
+        ARENA_TEST(the_port_of_the_directory_follows_tls),
+        ARENA_TEST(relative_paths_are_below_the_state_directory),
+        ARENA_TEST(socket_paths_must_fit),
+        ARENA_TEST(secrets_are_masked),
+        ARENA_TEST(faults_show_no_secret),
+        ARENA_TEST(what_is_printed_can_be_read),
+        ARENA_TEST(every_setting_is_printed),
+    };
+    return leave_temporary(folder, cmocka_run_group_tests_name("config", tests, NULL, NULL));
+}

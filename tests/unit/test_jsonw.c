@@ -1,0 +1,170 @@
+/* JSON, written: json-c reads back what went in, and nothing that goes in makes it no JSON. */
+#include "unit.h"
+
+#include "base/jsonw.h"
+#include "base/utf8.h"
+
+static void structures_get_their_commas(void **state)
+{
+    struct buffer out = {.arena = *state};
+    struct jsonw json = {.out = &out};
+    jsonw_open_object(&json, NULL);
+    jsonw_open_object(&json, "empty");
+    jsonw_close_object(&json);
+    jsonw_open_array(&json, "none");
+    jsonw_close_array(&json);
+    jsonw_open_array(&json, "list");
+    jsonw_integer(&json, NULL, 1);
+    jsonw_open_array(&json, NULL);
+    jsonw_close_array(&json);
+    jsonw_open_object(&json, NULL);
+    jsonw_string(&json, "a", "b");
+    jsonw_null(&json, "c");
+    jsonw_close_object(&json);
+    jsonw_boolean(&json, NULL, true);
+    jsonw_close_array(&json);
+    jsonw_boolean(&json, "last", false);
+    jsonw_close_object(&json);
+    assert_string_equal(out.bytes, "{\"empty\":{},\"none\":[],"
+                                   "\"list\":[1,[],{\"a\":\"b\",\"c\":null},true],\"last\":false}");
+}
+
+static void the_outermost_value_may_be_anything(void **state)
+{
+    struct buffer out = {.arena = *state};
+    struct jsonw json = {.out = &out};
+    jsonw_string(&json, NULL, "alone");
+    assert_string_equal(out.bytes, "\"alone\"");
+}
+
+/* What `bytes` are, written as a string and read back by json-c. */
+static void assert_reads_back(struct arena *arena, const char *bytes, size_t length,
+                              const char *expected, size_t expected_length)
+{
+    struct buffer out = {.arena = arena};
+    struct jsonw json = {.out = &out};
+    jsonw_open_object(&json, NULL);
+    jsonw_bytes(&json, "value", bytes, length);
+    jsonw_close_object(&json);
+    assert_true(utf8_valid(out.bytes, out.length));
+    struct json_object *object = must_parse(out.bytes, out.length);
+    struct json_object *value = must_get(object, "value");
+    assert_int_equal(json_object_get_string_len(value), expected_length);
+    assert_memory_equal(json_object_get_string(value), expected, expected_length);
+    json_object_put(object);
+}
+
+static void every_ascii_character_is_read_back(void **state)
+{
+    for (int c = 0; c < 0x80; c++) {
+        const char bytes[] = {'x', (char)c, 'y'};
+        assert_reads_back(*state, bytes, sizeof bytes, bytes, sizeof bytes);
+    }
+}
+
+static void control_characters_are_never_raw(void **state)
+{
+    struct buffer out = {.arena = *state};
+    struct jsonw json = {.out = &out};
+    char all[0x80];
+    for (size_t i = 0; i < sizeof all; i++) {
+        all[i] = (char)i;
+    }
+    jsonw_bytes(&json, NULL, all, sizeof all);
+    for (size_t i = 0; i < out.length; i++) {
+        assert_true(out.bytes[i] >= 0x20 && out.bytes[i] != 0x7F);
+    }
+}
+
+static void unicode_is_read_back(void **state)
+{
+    static const char *const texts[] = {
+        "Иванов Иван",      "naïve",        "日本語",       "😀",
+        "\xF4\x8F\xBF\xBF", "\xEF\xBB\xBF", "\xE2\x80\xA8", "a/b</script>",
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        size_t length = strlen(texts[i]);
+        assert_reads_back(*state, texts[i], length, texts[i], length);
+    }
+}
+
+#define REPLACEMENT "\xEF\xBF\xBD"
+
+static void what_is_no_utf8_is_replaced(void **state)
+{
+    static const struct {
+        const char *bytes, *expected;
+    } rows[] = {
+        {"\xFF", REPLACEMENT},
+        {"a\x80z", "a" REPLACEMENT "z"},
+        {"\xC0\x80", REPLACEMENT REPLACEMENT},
+        {"\xED\xA0\x80", REPLACEMENT REPLACEMENT REPLACEMENT},
+        {"cut \xE2\x82", "cut " REPLACEMENT REPLACEMENT},
+        {"\xE2\x82\"", REPLACEMENT REPLACEMENT "\""}, /* the quote is not swallowed */
+        {"\xF0\\", REPLACEMENT "\\"},
+        {"я\xD1", "я" REPLACEMENT},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_reads_back(*state, rows[i].bytes, strlen(rows[i].bytes), rows[i].expected,
+                          strlen(rows[i].expected));
+    }
+}
+
+static void keys_are_escaped_too(void **state)
+{
+    struct buffer out = {.arena = *state};
+    struct jsonw json = {.out = &out};
+    jsonw_open_object(&json, NULL);
+    jsonw_integer(&json, "a\"b\\c\n\xFF", 1);
+    jsonw_close_object(&json);
+    struct json_object *object = must_parse(out.bytes, out.length);
+    assert_member(object, "a\"b\\c\n" REPLACEMENT, "1");
+    json_object_put(object);
+}
+
+static void integers_keep_every_digit(void **state)
+{
+    static const int64_t integers[] = {0, 1, -1, 9007199254740993, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < COUNT_OF(integers); i++) {
+        struct buffer out = {.arena = *state};
+        struct jsonw json = {.out = &out};
+        jsonw_open_array(&json, NULL);
+        jsonw_integer(&json, NULL, integers[i]);
+        jsonw_close_array(&json);
+        struct json_object *array = must_parse(out.bytes, out.length);
+        struct json_object *value = json_object_array_get_idx(array, 0);
+        assert_true(json_object_is_type(value, json_type_int));
+        assert_true(json_object_get_int64(value) == integers[i]);
+        json_object_put(array);
+    }
+}
+
+static void times_and_missing_texts(void **state)
+{
+    struct buffer out = {.arena = *state};
+    struct jsonw json = {.out = &out};
+    jsonw_open_object(&json, NULL);
+    jsonw_time(&json, "when", 1795178096789);
+    jsonw_string(&json, "nobody", NULL);
+    jsonw_string(&json, "empty", "");
+    jsonw_bytes(&json, "nothing", NULL, 0);
+    jsonw_close_object(&json);
+    assert_string_equal(out.bytes, "{\"when\":\"2026-11-20T12:34:56.789Z\",\"nobody\":null,"
+                                   "\"empty\":\"\",\"nothing\":\"\"}");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(structures_get_their_commas),
+        ARENA_TEST(the_outermost_value_may_be_anything),
+        ARENA_TEST(every_ascii_character_is_read_back),
+        ARENA_TEST(control_characters_are_never_raw),
+        ARENA_TEST(unicode_is_read_back),
+        ARENA_TEST(what_is_no_utf8_is_replaced),
+        ARENA_TEST(keys_are_escaped_too),
+        ARENA_TEST(integers_keep_every_digit),
+        ARENA_TEST(times_and_missing_texts),
+    };
+    return cmocka_run_group_tests_name("jsonw", tests, NULL, NULL);
+}

@@ -1,0 +1,63 @@
+/* Random: the shape of identifiers, and that they differ, also between a process and its child. */
+#include "unit.h"
+
+#include "base/random.h"
+
+static void identifiers_are_hexadecimal(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        char id[RANDOM_ID_SIZE];
+        assert_ptr_equal(random_id(id), id);
+        assert_int_equal(strspn(id, "0123456789abcdef"), RANDOM_ID_SIZE - 1);
+        assert_int_equal(id[RANDOM_ID_SIZE - 1], 0);
+    }
+}
+
+static int compare(const void *one, const void *other)
+{
+    return strcmp(one, other);
+}
+
+static void identifiers_differ(void **state)
+{
+    enum { COUNT = 10000 };
+    char(*ids)[RANDOM_ID_SIZE] = arena_array(*state, COUNT, sizeof *ids);
+    for (size_t i = 0; i < COUNT; i++) {
+        random_id(ids[i]);
+    }
+    qsort(ids, COUNT, sizeof *ids, compare);
+    for (size_t i = 1; i < COUNT; i++) {
+        assert_string_not_equal(ids[i - 1], ids[i]);
+    }
+}
+
+/* Workers are forked from one master: they must not go on with the same numbers. */
+static void a_child_has_others(void **state)
+{
+    (void)state;
+    int ends[2];
+    char mine[RANDOM_ID_SIZE], other[RANDOM_ID_SIZE] = "";
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        random_id(other);
+        _exit(write(ends[1], other, sizeof other) == (ssize_t)sizeof other ? 0 : 1);
+    }
+    random_id(mine);
+    assert_int_equal(read(ends[0], other, sizeof other), sizeof other);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_string_not_equal(mine, other);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(identifiers_are_hexadecimal),
+        ARENA_TEST(identifiers_differ),
+        cmocka_unit_test(a_child_has_others),
+    };
+    return cmocka_run_group_tests_name("random", tests, NULL, NULL);
+}

@@ -1,0 +1,144 @@
+/* UTF-8: every character there is, and every way to spell none. */
+#include "unit.h"
+
+#include "base/utf8.h"
+
+/* The encoding of RFC 3629 3, written down once more. */
+static size_t encode(uint32_t character, char bytes[4])
+{
+    if (character < 0x80) {
+        bytes[0] = (char)character;
+        return 1;
+    }
+    size_t more = character < 0x800 ? 1 : character < 0x10000 ? 2 : 3;
+    for (size_t i = more; i; i--) {
+        bytes[i] = (char)(0x80 | (character & 0x3F));
+        character >>= 6;
+    }
+    static const unsigned char marks[] = {0, 0xC0, 0xE0, 0xF0};
+    bytes[0] = (char)(marks[more] | character);
+    return more + 1;
+}
+
+static void every_character_is_read_back(void **state)
+{
+    (void)state;
+    for (uint32_t character = 0; character <= 0x10FFFF; character++) {
+        char bytes[4];
+        size_t length = encode(character, bytes);
+        bool surrogate = character >= 0xD800 && character <= 0xDFFF;
+        size_t at = 0;
+        int32_t got = utf8_next(bytes, length, &at);
+        if (got != (surrogate ? -1 : (int32_t)character) || at != (surrogate ? 1 : length) ||
+            utf8_valid(bytes, length) == surrogate) {
+            fail_msg("U+%04X is read as %d", character, got);
+        }
+    }
+}
+
+/* Cut off anywhere, no character is valid, and nothing behind the end is read: each copy ends where
+ * its memory does. */
+static void what_is_cut_off_is_refused(void **state)
+{
+    (void)state;
+    static const uint32_t characters[] = {0x80, 0x7FF, 0x800, 0xFFFD, 0x10000, 0x10FFFF};
+    for (size_t i = 0; i < COUNT_OF(characters); i++) {
+        char bytes[4];
+        size_t length = encode(characters[i], bytes);
+        for (size_t cut = 1; cut < length; cut++) {
+            char *copy = malloc(cut);
+            assert_non_null(copy);
+            memcpy(copy, bytes, cut);
+            size_t at = 0;
+            assert_int_equal(utf8_next(copy, cut, &at), -1);
+            assert_int_equal(at, 1);
+            assert_false(utf8_valid(copy, cut));
+            free(copy);
+        }
+    }
+}
+
+static const char *const invalid[] = {
+    "\x80",             /* a byte that continues nothing */
+    "\xBF",             /* the same */
+    "\xC0\x80",         /* NUL, overlong */
+    "\xC1\xBF",         /* overlong */
+    "\xC0\xAF",         /* a slash, overlong */
+    "\xE0\x80\x80",     /* overlong */
+    "\xE0\x9F\xBF",     /* overlong: U+07FF in three bytes */
+    "\xF0\x80\x80\x80", /* overlong */
+    "\xF0\x8F\xBF\xBF", /* overlong: U+FFFF in four bytes */
+    "\xED\xA0\x80",     /* a surrogate */
+    "\xED\xBF\xBF",     /* a surrogate */
+    "\xF4\x90\x80\x80", /* U+110000 */
+    "\xF5\x80\x80\x80", /* beyond all planes */
+    "\xF8\x88\x80\x80\x80",
+    "\xFC\x84\x80\x80\x80\x80",
+    "\xFE",
+    "\xFF",
+    "\xC3(",     /* not continued */
+    "\xE2\x82(", /* not continued */
+    "\xF0\x9F\x98(",
+    "a\xFFz",
+    "ok \xE2\x82",
+};
+
+static void what_is_no_utf8_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(invalid); i++) {
+        if (utf8_valid(invalid[i], strlen(invalid[i]))) {
+            fail_msg("row %zu is taken for valid", i);
+        }
+    }
+}
+
+/* The reader never stands still and never passes the end, whatever it is given. */
+static void walks_through_anything(void **state)
+{
+    (void)state;
+    for (unsigned first = 0; first < 256; first++) {
+        for (unsigned second = 0; second < 256; second++) {
+            const char bytes[] = {(char)first, (char)second, (char)0x80, (char)0x80, 'a'};
+            size_t at = 0;
+            while (at < sizeof bytes) {
+                size_t before = at;
+                int32_t character = utf8_next(bytes, sizeof bytes, &at);
+                assert_true(at > before && at <= sizeof bytes);
+                assert_true(character >= 0 || at == before + 1);
+            }
+        }
+    }
+}
+
+static void nothing_is_valid(void **state)
+{
+    (void)state;
+    assert_true(utf8_valid("", 0));
+    assert_true(utf8_valid(BYTES("a\0b"))); /* NUL is a character to UTF-8 */
+    assert_int_equal(utf8_utf16_units("", 0), 0);
+}
+
+static void units_are_those_of_utf16(void **state)
+{
+    (void)state;
+    assert_int_equal(utf8_utf16_units(BYTES("abc")), 3);
+    assert_int_equal(utf8_utf16_units(BYTES("Иванов")), 6);
+    assert_int_equal(utf8_utf16_units(BYTES("€")), 1);
+    assert_int_equal(utf8_utf16_units(BYTES("\xEF\xBF\xBF")), 1);     /* U+FFFF */
+    assert_int_equal(utf8_utf16_units(BYTES("\xF0\x90\x80\x80")), 2); /* U+10000 */
+    assert_int_equal(utf8_utf16_units(BYTES("a😀я")), 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_character_is_read_back),
+        cmocka_unit_test(what_is_cut_off_is_refused),
+        cmocka_unit_test(what_is_no_utf8_is_refused),
+        cmocka_unit_test(walks_through_anything),
+        cmocka_unit_test(nothing_is_valid),
+        cmocka_unit_test(units_are_those_of_utf16),
+    };
+    return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
+}

@@ -1,0 +1,158 @@
+/*
+ * What unit programs share: cmocka with what it needs, an arena a test, functions that are expected
+ * to end the process, temporary files, and json-c as the judge of what is JSON.
+ *
+ * Everything is static inline, because each program is one file linked with all of app/.
+ */
+#ifndef TESTS_UNIT_H
+#define TESTS_UNIT_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+/* The length of a literal that may hold NUL. */
+#define BYTES(literal) (literal), sizeof(literal) - 1
+
+/* A test with an arena of its own as its state. */
+#define ARENA_TEST(function) cmocka_unit_test_setup_teardown(function, arena_setup, arena_teardown)
+
+static inline int arena_setup(void **state)
+{
+    *state = arena_new();
+    return 0;
+}
+
+static inline int arena_teardown(void **state)
+{
+    struct arena *arena = *state;
+    arena_free(&arena);
+    return arena != NULL;
+}
+
+/* Runs work(argument) in a child whose standard error is thrown away, and returns what waitpid
+ * tells of its end; a child that comes back from `work` exits with 0. */
+static inline int ending_of(void (*work)(void *argument), void *argument)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        if (nowhere < 0 || dup2(nowhere, STDERR_FILENO) < 0) {
+            _exit(EXIT_FAILURE);
+        }
+        work(argument);
+        _exit(EXIT_SUCCESS);
+    }
+    int status = 0;
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static inline void assert_aborts(void (*work)(void *argument), void *argument)
+{
+    int status = ending_of(work, argument);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
+/* Strict JSON and nothing behind it. The caller puts the object. */
+static inline struct json_object *must_parse(const char *text, size_t length)
+{
+    struct json_tokener *tokener = json_tokener_new();
+    assert_non_null(tokener);
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    struct json_object *json = json_tokener_parse_ex(tokener, text, (int)length);
+    if (json_tokener_get_error(tokener) != json_tokener_success) {
+        print_error("not JSON: %.*s\n", (int)length, text);
+    }
+    assert_int_equal(json_tokener_get_error(tokener), json_tokener_success);
+    json_tokener_free(tokener);
+    return json;
+}
+
+/* The member `name`, which must be there. */
+static inline struct json_object *must_get(struct json_object *json, const char *name)
+{
+    struct json_object *member = NULL;
+    if (!json_object_object_get_ex(json, name, &member)) {
+        print_error("no \"%s\" in %s\n", name, json_object_to_json_string(json));
+        fail();
+    }
+    return member;
+}
+
+static inline void assert_member(struct json_object *json, const char *name, const char *expected)
+{
+    const char *got = json_object_get_string(must_get(json, name));
+    if (!got) {
+        print_error("\"%s\" is null\n", name);
+    }
+    assert_string_equal(got ? got : "", expected);
+}
+
+/* A folder of its own for a program: made by main(), entered, and removed at the end. */
+static inline bool enter_temporary(char folder[PATH_MAX])
+{
+    const char *parent = getenv("TMPDIR");
+    snprintf(folder, PATH_MAX, "%s/kontora-unit-XXXXXX", parent && *parent ? parent : "/tmp");
+    return mkdtemp(folder) && chdir(folder) == 0;
+}
+
+static inline int leave_temporary(const char *folder, int result)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        execlp("rm", "rm", "-rf", "--", folder, (char *)NULL);
+        _exit(EXIT_FAILURE);
+    }
+    int status = EXIT_FAILURE;
+    if (child < 0 || chdir("/") < 0 || waitpid(child, &status, 0) != child || status) {
+        fprintf(stderr, "cannot remove %s\n", folder);
+        return EXIT_FAILURE;
+    }
+    return result;
+}
+
+static inline void write_file(const char *path, const char *bytes, size_t length)
+{
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* The whole of a file, with a NUL behind it, in the arena. */
+static inline char *read_file(struct arena *arena, const char *path)
+{
+    struct buffer text = {.arena = arena};
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    buffer_add(&text, "", 0);
+    for (int c = fgetc(file); c != EOF; c = fgetc(file)) {
+        buffer_add_char(&text, (char)c);
+    }
+    fclose(file);
+    return text.bytes;
+}
+
+#endif
