@@ -39,15 +39,18 @@ all: $(PROGRAM)
 # --- building -------------------------------------------------------------------------------------
 
 $(PROGRAM): $(OBJECTS)
-	$(CC) $(LINKING) -o $@ $^ $(LIBS)
+	@echo '  LD  $@'
+	@$(CC) $(LINKING) -o $@ $^ $(LIBS)
 
 # Objects depend on the flags too: build/flags changes only when they do.
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo '  CC  $<'
+	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(filter-out $(BUILD)/app/main.o,$(OBJECTS))
-	$(CC) $(LINKING) -o $@ $^ -lcmocka $(LIBS)
+	@echo '  LD  $@'
+	@$(CC) $(LINKING) -o $@ $^ -lcmocka $(LIBS)
 
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)

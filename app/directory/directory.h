@@ -34,6 +34,7 @@ struct directory_class {
     const char *const *searched;       /* the attributes that ?search= looks in; NULL ends */
     const char *const *object_classes; /* of a new entry; NULL ends */
     const struct field *fields;        /* what is read of an entry, and how it is bound */
+    const char *parent_field; /* what a client calls the parent of a new one; NULL: "parent_dn" */
 };
 
 /* One object as it was read. */

@@ -209,7 +209,7 @@ static LDAPControl *sort_control(struct arena *arena, LDAP *ldap, const char *at
 static LDAPControl *view_control(struct arena *arena, LDAP *ldap, int64_t skip, int64_t limit)
 {
     LDAPVLVInfo view = {
-        .ldvlv_version = LDAP_VLVINFO_VERSION,
+        .ldvlv_version = 1,
         .ldvlv_after_count = (ber_int_t)(limit - 1),
         .ldvlv_offset = (ber_int_t)(skip < INT32_MAX - 1 ? skip + 1 : INT32_MAX),
     };

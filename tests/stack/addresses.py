@@ -5,34 +5,34 @@ time, and as long as the stack lives, it is claimed by a name in the kernel's ab
 Unix sockets: it belongs to the same network namespace as the address, and is gone with its owner.
 """
 
-import errno
 import random
 import socket
-from collections.abc import Iterable
-from typing import Generic, TypeVar
 
 from stack.errors import StackError
 
 LOCALHOST = "127.0.0.1"
 
-# LDAP and LDAPS: a domain controller has no others.
-DIRECTORY_PORTS = (389, 636)
+# A domain controller has no others.
+LDAP_PORT = 389
+LDAPS_PORT = 636
 
 # Below the range from which the kernel gives ports to outgoing connections.
 FREE_PORTS = range(20000, 32000)
+TRIES = 200
 
-Address = TypeVar("Address", int, str)
+# 127.0.77.1, 127.0.78.1, …
+DIRECTORY_ADDRESSES = [f"127.0.{number}.1" for number in range(77, 255)]
 
 
-class Claim(Generic[Address]):
+class Claim:
     """An address that is ours until it is released."""
 
-    def __init__(self, value: Address) -> None:
-        """Raises OSError if it is claimed already."""
-        self.value = value
+    def __init__(self, address: str) -> None:
+        """Raises OSError if another stack has it."""
+        self.address = address
         self._name = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._name.bind(f"\0kontora/{value}")
+            self._name.bind(f"\0kontora/{address}")
         except OSError:
             self._name.close()
             raise
@@ -54,6 +54,41 @@ def why_taken(address: str, port: int) -> str | None:
     return None
 
 
-def claim_first(candidates: Iterable[Address], ports_of: dict[Address, list[tuple[str, int]]]
-                ) -> Claim[Address]:
-    raise NotImplementedError
+def accepts(address: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection((address, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def claim_ports(count: int) -> tuple[list[int], list[Claim]]:
+    """Free ports of the loopback address."""
+    ports: list[int] = []
+    claims: list[Claim] = []
+    for port in random.sample(FREE_PORTS, TRIES):
+        if len(ports) == count:
+            return ports, claims
+        if why_taken(LOCALHOST, port):
+            continue
+        try:
+            claims.append(Claim(f"{LOCALHOST}:{port}"))
+        except OSError:
+            continue
+        ports.append(port)
+    raise StackError(f"no free ports in {FREE_PORTS.start}-{FREE_PORTS.stop - 1}")
+
+
+def claim_directory_address() -> Claim:
+    """A loopback address whose LDAP ports are free: the first, if nothing runs beside us."""
+    reason = None
+    for address in DIRECTORY_ADDRESSES:
+        reason = why_taken(address, LDAP_PORT) or why_taken(address, LDAPS_PORT)
+        if reason:
+            continue
+        try:
+            return Claim(address)
+        except OSError:
+            continue
+    raise StackError(f"no address for the directory: ports 389 and 636 of 127.0.X.1: {reason}")

@@ -1,0 +1,185 @@
+"""Validation: every field of every body with every wrong type, and JSON that is none."""
+
+import json
+
+import pytest
+
+from support import contract
+from support.client import user_path
+
+STRINGS = ["cn", "sAMAccountName", "userPrincipalName", "givenName", "sn", "mail",
+           "telephoneNumber", "title", "department", "description", "password"]
+NULLABLE = {"userPrincipalName", "givenName", "sn", "mail", "telephoneNumber", "title",
+            "department", "description"}
+NOT_STRINGS = [0, 1, -1.5, 1e308, True, False, [], ["x"], {}, {"cn": "x"}, [[["x"]]]]
+NOT_BOOLEANS = [0, 1, "true", "", "false", [], {}, None, 1.0]
+
+# Each body: how it is sent, its fields of text and of truth values.
+BODIES = {
+    "login": ("POST", "/auth/login", ["username", "email", "password"], []),
+    "refresh": ("POST", "/auth/refresh", ["refresh_token"], []),
+    "create": ("POST", "/users", [*STRINGS, "ou"], ["enabled", "must_change_password"]),
+    "update": ("PATCH", "/users/{}", [*STRINGS, "parent_dn"],
+               ["enabled", "unlock", "must_change_password"]),
+}
+
+
+@pytest.fixture(scope="module")
+def victim(people):
+    return people.create(title="as it was")
+
+
+@pytest.fixture(scope="module")
+def send(api, people, victim, truth):
+    """Sends a body to one of BODIES with `fields` in it, and sees that nothing comes of it."""
+    def call(kind, **fields):
+        method, path, _, _ = BODIES[kind]
+        body = people.body(**fields) if kind == "create" else fields
+        if kind == "login":
+            body = {"username": "admin", "password": "x", **fields}
+        before = truth.snapshot(victim["sAMAccountName"])
+        response = api.request(method, path.format(victim["sAMAccountName"]), json=body)
+        assert truth.snapshot(victim["sAMAccountName"]) == before
+        if kind == "create" and isinstance(body["sAMAccountName"], str):
+            assert truth.find(body["sAMAccountName"]) is None
+        return response
+    return call
+
+
+def wrong_values():
+    for kind, (_, _, texts, switches) in BODIES.items():
+        for field in texts:
+            values = NOT_STRINGS + ([] if field in NULLABLE else [None])
+            yield from ((kind, field, value) for value in values)
+        for field in switches:
+            yield from ((kind, field, value) for value in NOT_BOOLEANS)
+
+
+@pytest.mark.parametrize("kind, field, value", wrong_values())
+def test_wrong_types(send, kind, field, value):
+    response = send(kind, **{field: value})
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == [field]
+
+
+@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.parametrize("field", ["nonsense", "CN", "dn", "objectGUID", "memberOf", "", " ",
+                                   "userAccountControl", "locked", "поле", "__proto__", "x" * 5000])
+def test_unknown_fields(send, kind, field):
+    response = send(kind, **{field: "x"})
+    [named] = contract.refused(response, 400, "VALIDATION_ERROR")
+    assert field.startswith(named) and (named or not field)
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_all_that_is_wrong_is_named_at_once(send, kind):
+    _, _, texts, switches = BODIES[kind]
+    fields = {**dict.fromkeys(texts, 7), **dict.fromkeys(switches, 7), "one": 1, "two": 2}
+    found = contract.refused(send(kind, **fields), 400, "VALIDATION_ERROR")
+    assert sorted(found) == sorted(fields)
+
+
+@pytest.mark.parametrize("kind, required", [
+    ("create", {"cn", "sAMAccountName", "password", "ou"}), ("login", {"password"}),
+])
+def test_what_is_missing_is_named(api, kind, required):
+    method, path, _, _ = BODIES[kind]
+    response = api.request(method, path, json={})
+    assert set(contract.refused(response, 400, "VALIDATION_ERROR")) == required
+
+
+def test_a_thousand_unknown_fields(send):
+    response = send("update", **{f"field{number}": number for number in range(1000)})
+    assert len(contract.refused(response, 400, "VALIDATION_ERROR")) == 1000
+
+
+# --- JSON that is none --------------------------------------------------------------------------
+
+NESTED = 10_000
+NOT_JSON = {
+    "a brace": b"{", "an open string": b'{"title":"x', "an open member": b'{"title"',
+    "a trailing comma": b'{"title":"x",}', "single quotes": b"{'title':'x'}", "a word": b"nope",
+    "an array": b"[]", "a string": b'"x"', "null": b"null", "a number": b"12", "true": b"true",
+    "not a number": b'{"title":NaN}', "infinity": b'{"title":Infinity}', "two": b"{}{}",
+    "something behind": b'{"title":"x"} x', "a comment": b'{"title":"x"/*c*/}',
+    "a byte order mark": b'\xef\xbb\xbf{"title":"x"}', "unquoted": b'{title:"x"}',
+    "invalid UTF-8": b'{"title":"\xff\xfe"}', "overlong UTF-8": b'{"title":"\xc0\xaf"}',
+    "a surrogate in UTF-8": b'{"title":"\xed\xa0\x80"}', "a cut character": b'{"title":"\xd0"}',
+    "Latin-1": '{"title":"Müller"}'.encode("latin-1"), "UTF-16": '{"title":"x"}'.encode("utf-16"),
+    "beyond Unicode": b'{"title":"\xf4\x90\x80\x80"}', "a NUL": b'{"title":"a\0b"}',
+    "a NUL behind": b'{"title":"x"}\0', "a bare newline": b'{"title":"a\nb"}',
+    "a bare tab": b'{"title":"a\tb"}', "a bad escape": b'{"title":"\\x41"}',
+    "half an escape": b'{"title":"\\u12"}', "a lone high surrogate": b'{"title":"\\ud83d"}',
+    "a lone low surrogate": b'{"title":"\\ude00"}', "surrogates swapped": b'{"title":"\\ude00\\ud83d"}',
+    "a name twice": b'{"title":"x","title":"y"}', "a name twice, escaped": b'{"title":"x","t\\u0069tle":"y"}',
+    "an unknown name twice": b'{"x":1,"x":2}', "a name twice within": b'{"x":{"a":1,"a":2}}',
+    "nested arrays": b'{"title":' + b"[" * NESTED + b"]" * NESTED + b"}",
+    "nested objects": b'{"a":' * NESTED + b"1" + b"}" * NESTED, "open arrays": b"[" * NESTED,
+    "open arrays within": b'{"title":' + b"[" * NESTED, "a form": b"title=x&sn=y",
+    "XML": b"<title>x</title>", "white space": b" \r\n\t ", "plus": b'{"title":+1}',
+    "a hexadecimal number": b'{"title":0x10}', "a leading zero": b'{"title":01}',
+    "a point without digits": b'{"title":1.}', "a capital literal": b'{"enabled":TRUE}',
+    "a missing colon": b'{"title" "x"}', "a missing comma": b'{"title":"x" "sn":"y"}',
+    "a comma first": b'{,"title":"x"}', "binary": bytes(range(256)),
+}
+JSON_TYPE = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize("name", NOT_JSON)
+def test_what_is_no_json(api, people, truth, victim, name):
+    before = truth.snapshot(victim["sAMAccountName"])
+    for method, path in (("PATCH", user_path(victim["sAMAccountName"])), ("POST", "/users"),
+                         ("POST", "/auth/login"), ("POST", "/auth/refresh")):
+        response = api.request(method, path, data=NOT_JSON[name], headers=JSON_TYPE)
+        contract.refused(response, 400, "INVALID_JSON")
+    assert truth.snapshot(victim["sAMAccountName"]) == before
+
+
+HUGE = {
+    "digits": b'{"title":' + b"9" * 100_000 + b"}", "an exponent": b'{"title":1e999999999}',
+    "a small one": b'{"title":-1e-999999999}', "as a switch": b'{"enabled":' + b"9" * 400 + b"}",
+    "beyond 64 bits": b'{"title":18446744073709551616}', "decimals": b'{"title":0.' + b"1" * 50_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_huge_numbers(api, victim, name):
+    response = api.patch(user_path(victim["sAMAccountName"]), data=HUGE[name], headers=JSON_TYPE)
+    assert response.status_code == 400
+    assert response.json()["code"] in ("INVALID_JSON", "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("body", [b'{"title\\u0000":"x"}', b'{"title\\u0000x":"x"}',
+                                  b'{"\\u0000title":"x"}', b'{"\\u0000":"x"}',
+                                  b'{"title":"x","title\\u0000a":"y"}'])
+def test_a_nul_in_a_name_ends_no_name(api, people, truth, victim, body):
+    before = truth.snapshot(victim["sAMAccountName"])
+    response = api.patch(user_path(victim["sAMAccountName"]), data=body, headers=JSON_TYPE)
+    assert response.status_code == 400, response.text
+    assert truth.snapshot(victim["sAMAccountName"]) == before
+
+
+@pytest.mark.parametrize("method, path", [("POST", "/users"), ("POST", "/auth/login"),
+                                          ("PATCH", "/users/Administrator")])
+def test_no_body_at_all(api, method, path):
+    contract.refused(api.request(method, path, headers=JSON_TYPE), 400, "INVALID_JSON")
+    assert api.request(method, path).status_code in (400, 415)
+
+
+def test_escapes_are_what_they_stand_for(people, api):
+    user = people.create()
+    body = json.dumps({"title": "Ж😀\"\\/\n", "sn": "Ö"}, ensure_ascii=True).replace("/", "\\/")
+    response = api.patch(user_path(user["sAMAccountName"]), data=body, headers=JSON_TYPE)
+    assert (response.json()["title"], response.json()["sn"]) == ("Ж😀\"\\/\n", "Ö")
+
+
+def test_white_space_around_and_within(people, api):
+    user = people.create()
+    response = api.patch(user_path(user["sAMAccountName"]), headers=JSON_TYPE,
+                         data=b' \r\n\t{ "title" : "x" , "enabled" : true } \n')
+    assert response.json()["title"] == "x"
+
+
+def test_bodies_where_none_is_taken_are_passed_over(api, people):
+    user = people.create()
+    response = api.request("GET", user_path(user["sAMAccountName"]), data=b"{broken")
+    assert response.status_code == 200

@@ -1,0 +1,247 @@
+"""The development Active Directory: Samba's domain controller on a loopback address of its own.
+
+It is Active Directory down to its quirks, and needs nothing from outside. Only its LDAP service is
+started. State is one folder, which can be moved: smb.conf, with its absolute paths, is written anew
+at every start, and the address with it.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import ssl
+import tempfile
+from pathlib import Path
+
+from stack import addresses
+from stack.guard import PYTHON, Guard
+from stack.processes import PATH, Process, run
+from stack.tls import Authority
+
+REALM = "KONTORA.TEST"
+DOMAIN = "KONTORA"
+BASE_DN = "DC=kontora,DC=test"
+BIND_NAME = "kontora-service"
+
+# Wrong passwords until an account is locked. Samba's own default is never.
+LOCKOUT_THRESHOLD = 5
+
+# The longest path of a Unix socket, less what Samba puts below the folder (private/ldap_priv/ldapi).
+FOLDER_PATH_MAX = 107 - 30
+
+START_PATIENCE_S = 30
+
+# Only ldap: no other port, and no other process. `dreplsrv` and the rest have nobody to talk to.
+SMB_CONF = """\
+[global]
+    server role = active directory domain controller
+    realm = {realm}
+    workgroup = {domain}
+    netbios name = DC1
+    server services = ldap
+    interfaces = {address}/8
+    bind interfaces only = yes
+    idmap_ldb:use rfc2307 = yes
+
+    private dir = {folder}/private
+    state directory = {folder}/state
+    cache directory = {folder}/cache
+    lock directory = {folder}/lock
+    binddns dir = {folder}/bind-dns
+    pid directory = {folder}/run
+    ncalrpc dir = {folder}/run/ncalrpc
+    winbindd socket directory = {folder}/run/winbindd
+    ntp signd socket directory = {folder}/run/ntp
+    usershare path =
+
+    tls enabled = yes
+    tls keyfile = {key}
+    tls certfile = {certificate}
+    tls cafile = {authority}
+
+    log file = {folder}/run/samba.log
+    max log size = 1000
+
+[sysvol]
+    path = {folder}/state/sysvol
+    read only = no
+
+[netlogon]
+    path = {folder}/state/sysvol/{domain_name}/scripts
+    read only = no
+"""
+
+
+class Directory:
+    """One domain controller. `folder` holds it all, and is made when it is not there."""
+
+    def __init__(self, folder: Path, authority: Authority, guard: Guard, *, log: Path) -> None:
+        self.base_dn = BASE_DN
+        self.ca_file = authority.file
+        self._folder = folder
+        self._authority = authority
+        self._guard = guard
+        self._log = log
+        self._process: Process | None = None
+        self._claim: addresses.Claim | None = None
+        self._alias: Path | None = None
+        if not folder.exists():
+            self._provision()
+        credentials = json.loads((folder / "credentials.json").read_text(encoding="utf-8"))
+        self.bind_dn = f"CN={BIND_NAME},CN=Users,{BASE_DN}"
+        self.bind_password: str = credentials["bind_password"]
+        self.administrator_dn = f"CN=Administrator,CN=Users,{BASE_DN}"
+        self.administrator_password: str = credentials["administrator_password"]
+        # Of all people of the sample company (seed.py).
+        self.sample_password: str = credentials["sample_password"]
+
+    # --- for the service and for tests -----------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """Chosen at the first start, and kept for later ones."""
+        if not self._claim:
+            self._claim = addresses.claim_directory_address()
+        return self._claim.address
+
+    @property
+    def url(self) -> str:
+        return f"ldaps://{self.address}"
+
+    def settings(self) -> dict[str, str]:
+        """Kontora's, to work on this directory."""
+        return {
+            "LDAP_SERVER": self.address,
+            "LDAP_PORT": str(addresses.LDAPS_PORT),
+            "LDAP_USE_SSL": "true",
+            "LDAP_TLS_CA_FILE": str(self.ca_file),
+            "LDAP_BIND_DN": self.bind_dn,
+            "LDAP_BIND_PASSWORD": self.bind_password,
+            "LDAP_BASE_DN": self.base_dn,
+        }
+
+    # --- the process -----------------------------------------------------------------------------
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.alive
+
+    def start(self, wait: bool = True) -> None:
+        """Also after stop() and kill(). Without `wait`, wait_ready() is to follow."""
+        if not self._process:
+            self._process = self._prepare()
+        self._process.start()
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        self._running.wait_ready(self._answers, START_PATIENCE_S)
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.stop()
+
+    def kill(self) -> None:
+        self._running.kill()
+
+    def freeze(self) -> None:
+        """It keeps its connections and answers nothing: a controller that hangs."""
+        self._running.freeze()
+
+    def thaw(self) -> None:
+        self._running.thaw()
+
+    def close(self) -> None:
+        """Stops it and gives the address back."""
+        self.stop()
+        if self._claim:
+            self._claim.release()
+            self._claim = None
+        if self._alias:
+            shutil.rmtree(self._alias, ignore_errors=True)
+            self._alias = None
+        self._process = None
+
+    @property
+    def _running(self) -> Process:
+        assert self._process, "the directory has not been started"
+        return self._process
+
+    def _answers(self) -> bool:
+        """Whether it listens and shows a certificate that its clients will trust."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        try:
+            with socket.create_connection((self.address, addresses.LDAPS_PORT), timeout=1) as tcp:
+                context.wrap_socket(tcp, server_hostname=self.address).close()
+        except OSError:
+            return False
+        return True
+
+    def _prepare(self) -> Process:
+        """Writes smb.conf for the address and the place we have now."""
+        folder = self._short_path()
+        shutil.rmtree(folder / "run", ignore_errors=True)  # of a run that was killed
+        for name in ("run", "run/ncalrpc", "cache", "lock"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        for name in ("run/winbindd", "run/ntp"):
+            (folder / name).mkdir(mode=0o750)  # Samba insists
+        certificate = self._authority.certificate("directory", [f"IP:{self.address}"])
+        conf = folder / "smb.conf"
+        conf.write_text(SMB_CONF.format(
+            realm=REALM, domain=DOMAIN, domain_name=REALM.lower(), address=self.address,
+            folder=folder, key=certificate.key, certificate=certificate.file,
+            authority=self._authority.file), encoding="utf-8")
+        # One process for all connections; in the foreground, its log to our file.
+        command = ["samba", "--configfile", str(conf), "--interactive", "--model=single"]
+        return Process("the directory (samba)", command, guard=self._guard, log=self._log,
+                       cwd=self._folder, env={"PATH": PATH})
+
+    def _short_path(self) -> Path:
+        """The folder, by way of a short link if Unix sockets in it would have too long a path."""
+        if len(str(self._folder)) <= FOLDER_PATH_MAX:
+            return self._folder
+        if not self._alias:
+            self._alias = Path(tempfile.mkdtemp(prefix="kontora-"))
+            self._guard.remove_at_end(self._alias)
+            (self._alias / "directory").symlink_to(self._folder)
+        return self._alias / "directory"
+
+    # --- making it -------------------------------------------------------------------------------
+
+    def _provision(self) -> None:
+        """Makes the domain and fills it, beside its place: half a directory is never started."""
+        made = self._folder.with_name(self._folder.name + ".new")
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(parents=True, mode=0o700)
+        base_conf = made / "provision.conf"
+        base_conf.write_text("[global]\n", encoding="ascii")
+        # Its own configuration file, or it would begin with the host's. What it prints (a password
+        # that is replaced at once) is shown if it fails only. Synced once, at the end.
+        run([PYTHON, "/usr/bin/samba-tool", "domain", "provision",
+             f"--configfile={base_conf}", f"--targetdir={made}", f"--realm={REALM}",
+             f"--domain={DOMAIN}", "--host-name=dc1", "--host-ip=127.0.77.1",
+             "--server-role=dc", "--dns-backend=NONE", "--use-rfc2307",
+             "--option=bind interfaces only=yes", "--option=interfaces=127.0.77.1/8",
+             "--option=ldb:nosync=yes"])
+        self._fill(made)
+        os.sync()
+        made.rename(self._folder)
+
+    @staticmethod
+    def _fill(folder: Path) -> None:
+        credentials = {name: _new_password() for name in
+                       ("administrator_password", "bind_password", "sample_password")}
+        parameters = {
+            "smb_conf": str(folder / "etc/smb.conf"), "sam_ldb": str(folder / "private/sam.ldb"),
+            "base_dn": BASE_DN, "bind_name": BIND_NAME, "lockout_threshold": LOCKOUT_THRESHOLD,
+            **credentials}
+        run([PYTHON, str(Path(__file__).with_name("seed.py"))], stdin=json.dumps(parameters))
+        file = folder / "credentials.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(credentials), encoding="ascii")
+
+
+def _new_password() -> str:
+    """Random, and of all the kinds of characters that a policy asks for."""
+    return "Aa1-" + secrets.token_urlsafe(18)

@@ -1,0 +1,107 @@
+"""Certificates of our own: an authority for this state, and what it signs for nginx and Samba.
+
+The authority can vouch for loopback only (name constraints, RFC 5280 4.2.1.10): who trusts it in a
+browser gives nothing else away. Keys never leave their files, which only root can read.
+"""
+
+import dataclasses
+import os
+import tempfile
+from pathlib import Path
+
+from stack.errors import StackError
+from stack.processes import run
+
+AUTHORITY_DAYS = 3650
+CERTIFICATE_DAYS = 825  # the most that some clients accept
+RENEW_BEFORE_S = 30 * 24 * 3600
+
+NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc")
+AUTHORITY_EXTENSIONS = (
+    "basicConstraints=critical,CA:TRUE,pathlen:0",
+    "keyUsage=critical,keyCertSign,cRLSign",
+    "subjectKeyIdentifier=hash",
+    "nameConstraints=critical,permitted;DNS:localhost,permitted;IP:127.0.0.0/255.0.0.0",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Certificate:
+    file: Path
+    key: Path
+
+
+class Authority:
+    """A certificate authority in a folder. Made when it is not there, or about to expire."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self.file = folder / "ca.pem"
+        self._key = folder / "ca.key"
+        if not _is_good(Certificate(self.file, self._key), self.file):
+            self._make()
+
+    def certificate(self, name: str, alternatives: list[str]) -> Certificate:
+        """For a server of these names ("DNS:localhost", "IP:127.0.0.1"). The one that is there, if
+        it is good for them."""
+        certificate = Certificate(self._folder / f"{name}.pem", self._folder / f"{name}.key")
+        if not (_is_good(certificate, self.file) and _names(certificate) == set(alternatives)):
+            self._sign(certificate, name, alternatives)
+        return certificate
+
+    def _make(self) -> None:
+        extensions = [word for line in AUTHORITY_EXTENSIONS for word in ("-addext", line)]
+        with tempfile.TemporaryDirectory(dir=self._folder) as work:
+            key, file = Path(work) / "key", Path(work) / "file"
+            run(["openssl", "req", "-x509", *NEW_KEY, "-keyout", str(key), "-out", str(file),
+                 "-subj", "/CN=Kontora development authority", "-days", str(AUTHORITY_DAYS),
+                 *extensions])
+            _put_in_place(Certificate(file, key), Certificate(self.file, self._key))
+
+    def _sign(self, certificate: Certificate, name: str, alternatives: list[str]) -> None:
+        with tempfile.TemporaryDirectory(dir=self._folder) as work:
+            key, request, file, extensions = (
+                Path(work) / part for part in ("key", "request", "file", "extensions"))
+            extensions.write_text(
+                f"subjectAltName={','.join(alternatives)}\n"
+                "basicConstraints=critical,CA:FALSE\n"
+                "keyUsage=critical,digitalSignature\n"
+                "extendedKeyUsage=serverAuth\n"
+                "subjectKeyIdentifier=hash\n"
+                "authorityKeyIdentifier=keyid\n", encoding="ascii")
+            run(["openssl", "req", "-new", *NEW_KEY, "-keyout", str(key), "-out", str(request),
+                 "-subj", f"/CN=Kontora {name}"])
+            run(["openssl", "x509", "-req", "-in", str(request), "-out", str(file),
+                 "-CA", str(self.file), "-CAkey", str(self._key), "-extfile", str(extensions),
+                 "-days", str(CERTIFICATE_DAYS)])
+            _put_in_place(Certificate(file, key), certificate)
+
+
+def _put_in_place(made: Certificate, place: Certificate) -> None:
+    made.key.chmod(0o600)
+    made.file.chmod(0o644)
+    # If we are killed between the two, _is_good() sees that they do not belong together.
+    os.replace(made.key, place.key)
+    os.replace(made.file, place.file)
+
+
+def _is_good(certificate: Certificate, authority: Path) -> bool:
+    """Whether it is there, whole, signed by the authority, and has time left."""
+    file = str(certificate.file)
+    try:
+        run(["openssl", "verify", "-CAfile", str(authority), file])
+        run(["openssl", "x509", "-in", file, "-noout", "-checkend", str(RENEW_BEFORE_S)])
+        of_file = run(["openssl", "x509", "-in", file, "-noout", "-pubkey"])
+        of_key = run(["openssl", "pkey", "-in", str(certificate.key), "-pubout"])
+    except StackError:
+        return False
+    return of_file == of_key
+
+
+def _names(certificate: Certificate) -> set[str]:
+    """Its subject alternative names, spelled as openssl's configuration does."""
+    text = run(["openssl", "x509", "-in", str(certificate.file), "-noout",
+                "-ext", "subjectAltName"])
+    names = text.splitlines()[1].split(",")
+    return {name.strip().replace("IP Address:", "IP:") for name in names}

@@ -1,0 +1,212 @@
+/* Problem: the catalogue of errors and faults is whole in both languages, and what clients see. */
+#include "unit.h"
+
+#include "base/utf8.h"
+#include "http/problem.h"
+
+#include <ctype.h>
+
+/* Codes that the contract names, and what they answer with. */
+static const struct {
+    enum error_id id;
+    int status;
+    const char *code;
+} published[] = {
+    {ERR_INTERNAL, 500, "INTERNAL_ERROR"},
+    {ERR_INVALID_JSON, 400, "INVALID_JSON"},
+    {ERR_VALIDATION, 400, "VALIDATION_ERROR"},
+    {ERR_UNAUTHORIZED, 401, "UNAUTHORIZED"},
+    {ERR_INVALID_TOKEN, 401, "INVALID_TOKEN"},
+    {ERR_TOKEN_EXPIRED, 401, "TOKEN_EXPIRED"},
+    {ERR_INVALID_CREDENTIALS, 401, "INVALID_CREDENTIALS"},
+    {ERR_FORBIDDEN, 403, "FORBIDDEN"},
+    {ERR_NOT_FOUND, 404, "NOT_FOUND"},
+    {ERR_METHOD_NOT_ALLOWED, 405, "METHOD_NOT_ALLOWED"},
+    {ERR_PAYLOAD_TOO_LARGE, 413, "PAYLOAD_TOO_LARGE"},
+    {ERR_UNSUPPORTED_MEDIA_TYPE, 415, "UNSUPPORTED_MEDIA_TYPE"},
+    {ERR_ALREADY_EXISTS, 409, "ALREADY_EXISTS"},
+    {ERR_AMBIGUOUS, 409, "AMBIGUOUS"},
+    {ERR_NOT_EMPTY, 409, "NOT_EMPTY"},
+    {ERR_PASSWORD_POLICY, 400, "PASSWORD_POLICY"},
+    {ERR_DIRECTORY_UNAVAILABLE, 503, "DIRECTORY_UNAVAILABLE"},
+};
+
+static void published_codes_do_not_change(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(published); i++) {
+        assert_int_equal(problem_status(published[i].id), published[i].status);
+        assert_string_equal(problem_code(published[i].id), published[i].code);
+    }
+}
+
+static void assert_text(const char *text)
+{
+    assert_non_null(text);
+    assert_true(*text && utf8_valid(text, strlen(text)));
+    assert_false(isspace((unsigned char)*text) || isspace((unsigned char)text[strlen(text) - 1]));
+}
+
+static bool has_cyrillic(const char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text == 0xD0 || (unsigned char)*text == 0xD1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void every_error_has_its_row(void **state)
+{
+    (void)state;
+    for (int id = 0; id < ERR_COUNT; id++) {
+        enum error_id error = (enum error_id)id;
+        int status = problem_status(error);
+        const char *code = problem_code(error);
+        if (status < 400 || status > 599 || !code || !*code) {
+            fail_msg("error %d has no row", id);
+        }
+        assert_int_equal(strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_"), strlen(code));
+        assert_text(problem_message(error, LANGUAGE_RU));
+        assert_text(problem_message(error, LANGUAGE_EN));
+        assert_true(has_cyrillic(problem_message(error, LANGUAGE_RU)));
+        assert_false(has_cyrillic(problem_message(error, LANGUAGE_EN)));
+    }
+}
+
+static void no_two_errors_share_a_code(void **state)
+{
+    (void)state;
+    for (int one = 0; one < ERR_COUNT; one++) {
+        for (int other = one + 1; other < ERR_COUNT; other++) {
+            assert_string_not_equal(problem_code((enum error_id)one),
+                                    problem_code((enum error_id)other));
+        }
+    }
+}
+
+/* The message of a fault, with `argument` where it belongs. */
+static const char *fault_text(struct arena *arena, enum fault_id fault, const char *argument,
+                              enum config_language language)
+{
+    struct buffer out = {.arena = arena};
+    const struct error_detail detail = {.field = "f", .fault = fault, .argument = argument};
+    problem_fault(&detail, language, &out);
+    return out.bytes;
+}
+
+static bool takes_argument(struct arena *arena, enum fault_id fault, enum config_language language)
+{
+    return strstr(fault_text(arena, fault, "\x01", language), "\x01") != NULL;
+}
+
+static void every_fault_has_its_row(void **state)
+{
+    for (int id = FAULT_NONE + 1; id < FAULT_COUNT; id++) {
+        enum fault_id fault = (enum fault_id)id;
+        const char *ru = fault_text(*state, fault, "7", LANGUAGE_RU);
+        const char *en = fault_text(*state, fault, "7", LANGUAGE_EN);
+        if (!ru || !*ru || !en || !*en) {
+            fail_msg("fault %d has no text", id);
+        }
+        assert_text(ru);
+        assert_text(en);
+        assert_true(has_cyrillic(ru));
+        assert_false(has_cyrillic(en));
+        assert_null(strstr(ru, "{}"));
+        assert_null(strstr(en, "{}"));
+        assert_int_equal(takes_argument(*state, fault, LANGUAGE_RU),
+                         takes_argument(*state, fault, LANGUAGE_EN));
+    }
+}
+
+/* What error.h says of arguments holds for the texts. */
+static void those_with_an_argument_show_it(void **state)
+{
+    static const enum fault_id with[] = {FAULT_TOO_SHORT, FAULT_TOO_LONG, FAULT_TOO_SMALL,
+                                         FAULT_TOO_LARGE, FAULT_EITHER_REQUIRED};
+    size_t count = 0;
+    for (int id = FAULT_NONE + 1; id < FAULT_COUNT; id++) {
+        count += takes_argument(*state, (enum fault_id)id, LANGUAGE_EN);
+    }
+    assert_int_equal(count, COUNT_OF(with));
+    for (size_t i = 0; i < COUNT_OF(with); i++) {
+        assert_true(takes_argument(*state, with[i], LANGUAGE_EN));
+    }
+    assert_string_equal(fault_text(*state, FAULT_TOO_LONG, "64", LANGUAGE_EN),
+                        "must have at most 64 characters");
+    assert_string_equal(fault_text(*state, FAULT_TOO_SMALL, "1", LANGUAGE_RU), "не меньше 1");
+    /* One that is missing, or looks like a place for another, does no harm. */
+    assert_string_equal(fault_text(*state, FAULT_TOO_LARGE, NULL, LANGUAGE_EN), "must be at most ");
+    assert_string_equal(fault_text(*state, FAULT_TOO_LARGE, "{}", LANGUAGE_EN),
+                        "must be at most {}");
+}
+
+/* --- bodies ---------------------------------------------------------------------------------- */
+
+static struct json_object *body(struct arena *arena, const struct error *error,
+                                enum config_language language)
+{
+    struct buffer out = {.arena = arena};
+    problem_write(&out, error, language, "request-7");
+    return must_parse(out.bytes, out.length);
+}
+
+static void a_body_has_the_form_of_the_contract(void **state)
+{
+    struct error *error = error_new(*state, ERR_NOT_FOUND, "%s", "the secret cause");
+    struct json_object *json = body(*state, error, LANGUAGE_EN);
+    assert_member(json, "error", problem_message(ERR_NOT_FOUND, LANGUAGE_EN));
+    assert_member(json, "code", "NOT_FOUND");
+    assert_member(json, "request_id", "request-7");
+    assert_false(json_object_object_get_ex(json, "details", NULL));
+    assert_null(strstr(json_object_to_json_string(json), "secret"));
+    json_object_put(json);
+    json = body(*state, error, LANGUAGE_RU);
+    assert_member(json, "error", "Ресурс не найден");
+    assert_member(json, "code", "NOT_FOUND");
+    json_object_put(json);
+}
+
+static void details_name_every_field(void **state)
+{
+    struct error *error = error_field(*state, "cn", FAULT_TOO_LONG, "64");
+    error_detail(error, "evil\"\xFF", FAULT_UNKNOWN, NULL);
+    struct json_object *json = body(*state, error, LANGUAGE_EN);
+    struct json_object *details = must_get(json, "details");
+    assert_int_equal(json_object_array_length(details), 2);
+    struct json_object *first = json_object_array_get_idx(details, 0);
+    assert_member(first, "field", "cn");
+    assert_member(first, "message", "must have at most 64 characters");
+    assert_int_equal(json_object_object_length(first), 2);
+    assert_member(json_object_array_get_idx(details, 1), "field", "evil\"\xEF\xBF\xBD");
+    json_object_put(json);
+}
+
+static void details_without_a_field_stand_for_themselves(void **state)
+{
+    struct error *error = error_new(*state, ERR_AMBIGUOUS, NULL);
+    error_detail(error, NULL, FAULT_NONE, "CN=a,DC=b");
+    error_detail(error, NULL, FAULT_NONE, "CN=\"c\"");
+    struct json_object *json = body(*state, error, LANGUAGE_RU);
+    struct json_object *details = must_get(json, "details");
+    assert_string_equal(json_object_get_string(json_object_array_get_idx(details, 0)), "CN=a,DC=b");
+    assert_string_equal(json_object_get_string(json_object_array_get_idx(details, 1)), "CN=\"c\"");
+    json_object_put(json);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(published_codes_do_not_change),
+        cmocka_unit_test(every_error_has_its_row),
+        cmocka_unit_test(no_two_errors_share_a_code),
+        ARENA_TEST(every_fault_has_its_row),
+        ARENA_TEST(those_with_an_argument_show_it),
+        ARENA_TEST(a_body_has_the_form_of_the_contract),
+        ARENA_TEST(details_name_every_field),
+        ARENA_TEST(details_without_a_field_stand_for_themselves),
+    };
+    return cmocka_run_group_tests_name("problem", tests, NULL, NULL);
+}
