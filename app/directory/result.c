@@ -64,8 +64,9 @@ static const struct meaning meanings[] = {
     {LDAP_UNWILLING_TO_PERFORM, "non-leaf", ERR_NOT_EMPTY}, /* Samba */
     {LDAP_CONSTRAINT_VIOLATION, "0000052D", ERR_PASSWORD_POLICY},
     {LDAP_UNWILLING_TO_PERFORM, "0000052D", ERR_PASSWORD_POLICY},
-    {LDAP_CONSTRAINT_VIOLATION, "000021C7", ERR_ALREADY_EXISTS}, /* UPN not unique */
-    {LDAP_CONSTRAINT_VIOLATION, "000021C8", ERR_ALREADY_EXISTS}, /* SPN not unique */
+    {LDAP_CONSTRAINT_VIOLATION, "000021C7", ERR_ALREADY_EXISTS}, /* SPN not unique in the forest */
+    {LDAP_CONSTRAINT_VIOLATION, "000021C8", ERR_ALREADY_EXISTS}, /* UPN not unique in the forest */
+    {LDAP_CONSTRAINT_VIOLATION, "already in use", ERR_ALREADY_EXISTS}, /* the same of Samba */
     {LDAP_NO_SUCH_ATTRIBUTE, NULL, ERR_CONFLICT},
     {LDAP_TYPE_OR_VALUE_EXISTS, NULL, ERR_CONFLICT},
     {LDAP_UNDEFINED_TYPE, NULL, ERR_DIRECTORY_INVALID},
@@ -79,6 +80,7 @@ static const struct meaning meanings[] = {
     {LDAP_UNWILLING_TO_PERFORM, NULL, ERR_DIRECTORY_REFUSED},
     {LDAP_AFFECTS_MULTIPLE_DSAS, NULL, ERR_DIRECTORY_REFUSED},
     {LDAP_NO_OBJECT_CLASS_MODS, NULL, ERR_DIRECTORY_REFUSED},
+    {LDAP_OTHER, "LDB_DELETE", ERR_DIRECTORY_REFUSED}, /* Samba, of built-in accounts */
     {LDAP_TIMELIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
     {LDAP_SIZELIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
     {LDAP_ADMINLIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
@@ -107,33 +109,44 @@ static enum error_id meaning_of(const struct answer *answer)
     return ERR_INTERNAL;
 }
 
-/* Whether `name` stands in the message as a name: "Att 9000d (mail)", "attribute 'mail'", and not
- * as a part of a word or of the entry's DN. */
-static bool is_named(const char *diagnostic, const char *name)
+/* Where `name` stands in the message between two characters of `before` and `after`, at the same
+ * index; NULL: nowhere. */
+static const char *find_name(const char *diagnostic, const char *name, const char *before,
+                             const char *after)
 {
     size_t length = strlen(name);
-    for (const char *at = diagnostic; (at = strcasestr(at, name)) != NULL; at += length) {
-        char before = at > diagnostic ? at[-1] : ' ';
-        char after = at[length];
-        bool quoted = (before == '(' && after == ')') || (before == '\'' && after == '\'') ||
-                      (before == '"' && after == '"') || (before == '\'' && after == ':');
-        if (quoted || (before == ' ' && (after == ' ' || after == ':' || after == '\0'))) {
-            return true;
+    for (const char *at = diagnostic; (at = strcasestr(at, name)) != NULL; at++) {
+        for (size_t i = 0; before[i]; i++) {
+            if (at > diagnostic && at[-1] == before[i] && at[length] == after[i]) {
+                return at;
+            }
         }
     }
-    return false;
+    return NULL;
 }
 
-static void name_attributes(struct error *error, const char *diagnostic,
-                            const struct field *fields)
+/* Names the fields whose attributes the server blames: all that it marks as names, "Att 9000d
+ * (mail)" or "attribute 'mail'", else the first that it mentions, "sAMAccountName contains …". */
+static void name_fields(struct error *error, const char *diagnostic, const struct field *fields)
 {
-    const char *last = "";
+    const struct field *first = NULL;
+    const char *first_at = NULL, *last = "";
     for (const struct field *field = fields; field && field->name; field++) {
-        if (field->attribute && strcmp(field->attribute, last) != 0 &&
-            is_named(diagnostic, field->attribute)) {
-            error_detail(error, field->name, FAULT_REJECTED_BY_DIRECTORY, NULL);
-            last = field->attribute;
+        if (!field->attribute || !strcmp(field->attribute, last)) {
+            continue;
         }
+        last = field->attribute;
+        if (find_name(diagnostic, field->attribute, "('\"", ")'\"")) {
+            error_detail(error, field->name, FAULT_REJECTED_BY_DIRECTORY, NULL);
+        }
+        const char *at = find_name(diagnostic, field->attribute, "  ", " :");
+        if (at && (!first_at || at < first_at)) {
+            first = field;
+            first_at = at;
+        }
+    }
+    if (first && !error->details) {
+        error_detail(error, first->name, FAULT_REJECTED_BY_DIRECTORY, NULL);
     }
 }
 
@@ -146,7 +159,7 @@ struct error *result_error(struct arena *arena, const struct answer *answer,
                   ldap_err2string(answer->code), *answer->diagnostic ? ": " : "",
                   answer->diagnostic);
     if (id == ERR_DIRECTORY_INVALID) {
-        name_attributes(error, answer->diagnostic, fields);
+        name_fields(error, answer->diagnostic, fields);
     } else if (id == ERR_DIRECTORY_REFUSED && *answer->diagnostic) {
         error_detail(error, NULL, FAULT_NONE, answer->diagnostic);
     }

@@ -194,6 +194,7 @@ static const struct directory_class user_class = {
     .searched = (const char *const[]){"cn", "sAMAccountName", "mail", NULL},
     .object_classes = (const char *const[]){"top", "person", "organizationalPerson", "user", NULL},
     .fields = user_fields,
+    .parent_field = "ou",
 };
 
 /* --- handlers -------------------------------------------------------------------------------- */

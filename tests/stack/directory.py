@@ -6,7 +6,6 @@ at every start, and the address with it.
 """
 
 import json
-import os
 import secrets
 import shutil
 import socket
@@ -217,15 +216,13 @@ class Directory:
         base_conf = made / "provision.conf"
         base_conf.write_text("[global]\n", encoding="ascii")
         # Its own configuration file, or it would begin with the host's. What it prints (a password
-        # that is replaced at once) is shown if it fails only. Synced once, at the end.
+        # that is replaced at once) is only shown if it fails.
         run([PYTHON, "/usr/bin/samba-tool", "domain", "provision",
              f"--configfile={base_conf}", f"--targetdir={made}", f"--realm={REALM}",
              f"--domain={DOMAIN}", "--host-name=dc1", "--host-ip=127.0.77.1",
              "--server-role=dc", "--dns-backend=NONE", "--use-rfc2307",
-             "--option=bind interfaces only=yes", "--option=interfaces=127.0.77.1/8",
-             "--option=ldb:nosync=yes"])
+             "--option=bind interfaces only=yes", "--option=interfaces=127.0.77.1/8"])
         self._fill(made)
-        os.sync()
         made.rename(self._folder)
 
     @staticmethod

@@ -1,0 +1,132 @@
+"""Audit: one line for each change, done or refused, and for each login."""
+
+import pytest
+
+from support import client, contract, vault
+from support.client import user_path
+from support.people import tag
+
+
+def outcome(line):
+    return line["action"], line["resource_type"], line["resource_id"], line["status"]
+
+
+def test_login(nobody, stack, audit):
+    response = nobody.post("/auth/login", json={"username": stack.admin_username,
+                                                "password": stack.admin_password})
+    line = audit.one_of(response)
+    assert outcome(line) == ("login", "session", stack.admin_username, "success")
+    assert line["actor"] == stack.admin_username
+
+
+@pytest.mark.parametrize("name", ["admin", "nobody", "имя \"x\"\n{}"])
+def test_failed_login(nobody, audit, name):
+    password = vault.password()
+    line = audit.one_of(nobody.post("/auth/login", json={"username": name, "password": password}))
+    assert outcome(line) == ("login", "session", name, "failure")
+    assert line["details"]["code"] == "INVALID_CREDENTIALS"
+
+
+def test_login_that_cannot_be_read(nobody, audit):
+    for arguments in ({"data": "{", "headers": {"Content-Type": "application/json"}},
+                      {"json": {"username": 1}}, {"data": "x"}):
+        line = audit.one_of(nobody.post("/auth/login", **arguments))
+        assert (line["action"], line["status"]) == ("login", "failure")
+
+
+def test_the_life_of_a_user(api, people, audit, stack):
+    body = people.body()
+    account = body["sAMAccountName"]
+    steps = [
+        ("create_user", api.post("/users", json=body)),
+        ("update_user", api.patch(user_path(account), json={"title": "x", "mail": None})),
+        ("delete_user", api.delete(user_path(account))),
+    ]
+    for action, response in steps:
+        line = audit.one_of(response)
+        assert outcome(line) == (action, "user", account, "success")
+        assert line["actor"] == stack.admin_username
+        assert contract.TIME.fullmatch(line["timestamp"])
+        assert line["address"].startswith("127.")
+        assert line["message"]
+
+
+def test_details_name_the_fields_and_no_values(api, people, audit):
+    user, secret = people.create(), vault.password()
+    response = api.patch(user_path(user["sAMAccountName"]),
+                         json={"password": secret, "description": "not to be found"})
+    line = audit.one_of(response)
+    assert {"password", "description"} <= set(line["details"]["fields"])
+    assert secret not in str(line) and "not to be found" not in str(line)
+
+
+REFUSALS = [
+    ("create_user", "POST", "/users", {"json": {}}, "VALIDATION_ERROR"),
+    ("create_user", "POST", "/users", {"data": "{", "headers": {"Content-Type": "application/json"}},
+     "INVALID_JSON"),
+    ("create_user", "POST", "/users", {"data": "x"}, "UNSUPPORTED_MEDIA_TYPE"),
+    ("update_user", "PATCH", "/users/nobody-at-all", {"json": {}}, "NOT_FOUND"),
+    ("update_user", "PATCH", "/users/nobody-at-all", {"json": {"x": 1}}, "VALIDATION_ERROR"),
+    ("delete_user", "DELETE", "/users/nobody-at-all", {}, "NOT_FOUND"),
+]
+
+
+@pytest.mark.parametrize("action, method, path, arguments, code", REFUSALS)
+def test_refused_changes(api, audit, action, method, path, arguments, code):
+    line = audit.one_of(api.request(method, path, **arguments))
+    assert (line["action"], line["status"], line["details"]["code"]) == (action, "failure", code)
+
+
+@pytest.mark.parametrize("fields, code", [
+    ({"password": "weak"}, "PASSWORD_POLICY"),
+    ({"ou": "OU=nowhere,{base}"}, "PARENT_NOT_FOUND"),
+    ({"sAMAccountName": "Administrator"}, "ALREADY_EXISTS"),
+])
+def test_changes_that_the_directory_refuses(api, people, audit, truth, fields, code):
+    body = people.body(**{key: value.format(base=truth.base_dn) for key, value in fields.items()})
+    line = audit.one_of(api.post("/users", json=body))
+    assert (line["resource_id"], line["status"]) == (body["sAMAccountName"], "failure")
+    assert line["details"]["code"] == code
+
+
+@pytest.mark.parametrize("method, path, body", [
+    ("POST", "/users", {}), ("PATCH", "/users/x", {}), ("DELETE", "/users/x", None),
+])
+@pytest.mark.parametrize("token, code", [(None, "UNAUTHORIZED"), ("a.b.c", "INVALID_TOKEN")])
+def test_changes_by_strangers(nobody, audit, method, path, body, token, code):
+    line = audit.one_of(nobody.bearing(token).request(method, path, json=body))
+    assert (line["actor"], line["status"]) == (None, "failure")
+    assert line["details"]["code"] == code
+
+
+def test_reading_leaves_no_line(api, nobody, audit):
+    responses = [api.get("/users"), api.get("/users/Administrator"), api.get("/auth/me"),
+                 api.head("/users"), nobody.get("/users"), api.get("/users/nobody-at-all")]
+    audit.one_of(api.delete("/users/nobody-at-all"))  # by now the others' lines would be there
+    for response in responses:
+        audit.none_of(response)
+
+
+def test_names_cannot_break_the_lines(api, people, audit):
+    name = f"\"}}\n{{\"actor\":\"forged\"}}{tag()}"
+    line = audit.one_of(api.post("/users", json=people.body(sAMAccountName=name)))
+    assert (line["actor"] != "forged", line["status"]) == (True, "failure")
+    line = audit.one_of(api.delete(user_path(name)))
+    assert line["resource_id"] == name
+
+
+def test_a_line_of_2000_characters_is_one_line(api, audit):
+    line = audit.one_of(api.delete(user_path("ж" * 1000)))
+    assert line["resource_id"] == "ж" * 1000
+
+
+def test_every_call_of_the_session_has_its_one_line(audit):
+    """What all tests before this one changed, tried to change, or logged in as."""
+    lines = {}
+    for line in audit.all():
+        lines.setdefault(line["request_id"], []).append(line)
+    assert len(client.journal) > 10
+    for identifier, action, status in client.journal:
+        [line] = lines.get(identifier, [None])
+        assert line, (identifier, action, status)
+        assert (line["action"], line["status"]) == (action, "success" if status < 300 else "failure")

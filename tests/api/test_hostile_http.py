@@ -1,0 +1,252 @@
+"""Hostile HTTP: what no browser sends. Each gets a 4xx in the one format, and no worker is lost."""
+
+import json
+import socket
+
+import pytest
+
+from support import contract, processes, wire
+from support.client import user_path
+
+SURFACES = pytest.mark.parametrize("surface", ["https_url", "http_url"])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_worker_is_lost(stack, site):
+    before = processes.workers(stack.kontora_pid)
+    yield
+    assert site.get("/health").status_code == 200
+    assert processes.workers(stack.kontora_pid) == before
+
+
+@pytest.fixture
+def send(stack):
+    """Sends bytes to a surface; the answer, held against the error format if it is an error."""
+    def call(octets, surface="https_url", half_close=False):
+        answer = wire.exchange(getattr(stack, surface), stack.ca_file, octets, half_close)
+        if answer.status and answer.status >= 400 and b" " in octets[:10]:
+            headers = {"-".join(part.capitalize() for part in name.split("-")): value
+                       for name, value in answer.headers.items()}
+            headers["X-Request-ID"] = next((value for name, value in answer.headers.items()
+                                            if name.lower() == "x-request-id"), "")
+            headers["WWW-Authenticate"] = headers.get("Www-Authenticate")
+            if not octets.startswith(b"HEAD"):
+                contract.check_problem(answer.status, headers, answer.json())
+        return answer
+    return call
+
+
+# --- methods ------------------------------------------------------------------------------------
+
+@SURFACES
+@pytest.mark.parametrize("path", ["/users", "/health", "/", "/auth/login", "/api/v1/users/x"])
+@pytest.mark.parametrize("method", ["FOO", "TRACE", "CONNECT", "PROPFIND", "OPTIONS", "LINK",
+                                    "MKCOL", "GETT", "G", "X" * 300, "A-B", "A_B"])
+def test_methods_that_do_not_exist(send, surface, method, path):
+    answer = send(wire.request(method, path), surface)
+    assert 400 <= answer.status < 500, answer.status_line
+
+
+@SURFACES
+@pytest.mark.parametrize("method", ["get", "Get", "pOST", "G E T", "GE\tT", "G\x00T", "ГET", "{}",
+                                    "\"GET\"", "1", ""])
+def test_methods_that_are_no_words(send, surface, method):
+    assert send(wire.request(method, "/users"), surface).status == 400
+
+
+@pytest.mark.parametrize("path, allowed", [("/health", "GET"), ("/users", "POST")])
+def test_an_unknown_method_learns_the_known_ones(send, path, allowed):
+    answer = send(wire.request("FOO", path))
+    assert answer.status == 405
+    assert allowed in answer.headers["Allow"]
+
+
+# --- request lines ------------------------------------------------------------------------------
+
+@SURFACES
+@pytest.mark.parametrize("line", [
+    b"GET /users HTTP/1.1 extra", b"GET /users HTTP/9.9", b"GET /users HTTP/x", b"GET /users FTP/1.1",
+    b"GET users HTTP/1.1", b"GET  HTTP/1.1", b"GET /a\0b HTTP/1.1", b"GET /../../etc HTTP/1.1",
+    b"GET /%00 HTTP/1.1", b"GET /users/%zz HTTP/1.1", b"GET /users?limit=%zz HTTP/1.1",
+    b"GET \\users HTTP/1.1", b"GET /" + b"x" * 40_000 + b" HTTP/1.1",
+    b"GET /users?search=" + b"x" * 40_000 + b" HTTP/1.1", b"GET /\xff\xfe HTTP/1.1",
+    b"GET /users/\xff\xfe HTTP/1.1", b"GET /users?search=\xff HTTP/1.1", b"GET * HTTP/1.1",
+    b"GET http://[::1 HTTP/1.1", b"POST /users/" + b"%41" * 3000 + b" HTTP/1.1",
+])
+def test_request_lines(send, surface, line, stack, admin_token):
+    octets = (line + b"\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer "
+              + admin_token.encode() + b"\r\n\r\n")
+    answer = send(octets, surface)
+    assert answer.status is None or 400 <= answer.status < 600, answer.octets
+    if answer.status is not None and b"HTTP/9.9" not in line:
+        assert answer.status < 500, answer.octets
+
+
+@SURFACES
+@pytest.mark.parametrize("octets", [
+    b"\r\n\r\n", b"\0" * 100, b"\xff" * 100, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
+    b"SSH-2.0-OpenSSH_9.2\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET / HTTP/1.1", b"G", b"",
+    b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00", b"{" * 1000,
+    b"EHLO mail\r\nQUIT\r\n", b"*3\r\n$3\r\nSET\r\n",
+], ids=repr)
+def test_garbage_is_answered_or_closed(send, surface, octets):
+    answer = send(octets, surface, half_close=surface == "http_url")
+    assert answer.status in (None, 400, 405)
+
+
+def test_plain_http_on_the_encrypted_port(stack):
+    base = "http" + stack.https_url.removeprefix("https")
+    answer = wire.exchange(base, stack.ca_file, wire.request("GET", "/users"))
+    assert answer.status in (301, 308, 400, 426)
+    if answer.status >= 400:
+        assert answer.json()["code"]
+
+
+def test_http_1_0_and_0_9(send):
+    assert send(wire.request("GET", "/health", version="HTTP/1.0")).status == 200
+    answer = send(b"GET /health\r\n")
+    assert answer.status in (None, 200, 400)
+
+
+# --- headers ------------------------------------------------------------------------------------
+
+HEADERS = {
+    "no host": b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n",
+    "two hosts": b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
+    "a huge field": wire.request("GET", "/health", [("X-Big", "x" * 100_000)]),
+    "many large fields": wire.request("GET", "/health", [(f"X-{n}", "x" * 4000) for n in range(40)]),
+    "a huge cookie": wire.request("GET", "/health", [("Cookie", "x" * 70_000)]),
+    "a huge token": wire.request("GET", "/users", [("Authorization", "Bearer " + "x" * 60_000)]),
+    "a bad length": wire.request("POST", "/auth/login", [("Content-Length", "abc")]),
+    "a negative length": wire.request("POST", "/auth/login", [("Content-Length", "-1")]),
+    "a huge length": wire.request("POST", "/auth/login", [("Content-Length", "9" * 40)]),
+    "two lengths": wire.request("POST", "/auth/login", [("Content-Length", "2"),
+                                                       ("Content-Length", "3")], b"{}x"),
+    "length and chunks": wire.request("POST", "/auth/login",
+                                      [("Content-Length", "5"), ("Transfer-Encoding", "chunked"),
+                                       ("Content-Type", "application/json")], b"0\r\n\r\n"),
+    "another coding": wire.request("POST", "/auth/login", [("Transfer-Encoding", "gzip, chunked")],
+                                   b"0\r\n\r\n"),
+    "a bad chunk": wire.request("POST", "/auth/login", [("Transfer-Encoding", "chunked"),
+                                                       ("Content-Type", "application/json")],
+                                b"zz\r\n{}\r\n0\r\n\r\n"),
+    "a field without a name": b"GET /health HTTP/1.1\r\nHost: a\r\n: x\r\nConnection: close\r\n\r\n",
+    "a NUL in a field": b"GET /health HTTP/1.1\r\nHost: a\r\nX: a\0b\r\nConnection: close\r\n\r\n",
+    "a bad host": b"GET /health HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n",
+}
+# What nginx passes over rather than refuses, as RFC 9110 lets it.
+HARMLESS = {"a field without a name"}
+
+
+@SURFACES
+@pytest.mark.parametrize("name", HEADERS)
+def test_headers(send, surface, name):
+    answer = send(HEADERS[name], surface)
+    if name in HARMLESS:
+        assert answer.status == 200 or 400 <= answer.status < 500
+    else:
+        assert 400 <= answer.status < 500 or answer.status == 501, answer.status_line
+
+
+def test_oversized_headers_say_so(send):
+    answer = send(HEADERS["a huge field"])
+    assert answer.status in (400, 431)
+
+
+def test_header_names_cannot_pose_as_parameters(api, send, admin_token):
+    """A field that ends up in the same FastCGI parameter must not speak for the real one."""
+    answer = send(wire.request("GET", "/auth/me", [("Authorization_", f"Bearer {admin_token}"),
+                                                   ("HTTP-AUTHORIZATION", f"Bearer {admin_token}"),
+                                                   ("X_Request_ID", "forged")]))
+    assert answer.status == 401
+    assert b"forged" not in answer.octets
+
+
+def test_the_address_cannot_be_forged(api, audit):
+    response = api.patch("/users/nobody-is-called-so", json={},
+                         headers={"X-Forwarded-For": "203.0.113.7", "X-Real-IP": "203.0.113.7",
+                                  "Forwarded": "for=203.0.113.7"})
+    assert audit.one_of(response)["address"].startswith("127.")
+
+
+# --- bodies -------------------------------------------------------------------------------------
+
+def json_headers(token, *more):
+    return [("Authorization", f"Bearer {token}"), ("Content-Type", "application/json"), *more]
+
+
+@pytest.mark.parametrize("size", [257 * 1024, 1024 * 1024 + 1, 5 * 1024 * 1024])
+def test_bodies_too_large(api, size):
+    body = json.dumps({"title": "x" * size})
+    response = api.post("/users", data=body, headers={"Content-Type": "application/json"})
+    contract.refused(response, 413, "PAYLOAD_TOO_LARGE")
+
+
+def test_a_body_just_small_enough(api, people):
+    user = people.create()
+    body = ('{"title":"x"' + " " * (256 * 1024 - 13) + "}").encode()
+    assert len(body) == 256 * 1024
+    headers = {"Content-Type": "application/json"}
+    path = user_path(user["sAMAccountName"])
+    assert api.patch(path, data=body, headers=headers).json()["title"] == "x"
+    contract.refused(api.patch(path, data=body + b" ", headers=headers), 413, "PAYLOAD_TOO_LARGE")
+
+
+@SURFACES
+def test_a_body_announced_too_large(send, surface, admin_token):
+    answer = send(wire.request("POST", "/users",
+                               json_headers(admin_token, ("Content-Length", str(10 ** 12)))), surface)
+    assert answer.status == 413
+
+
+def test_a_body_in_chunks(send, admin_token, people):
+    body = json.dumps(people.body(title="in chunks")).encode()
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece)
+                      for piece in (body[i:i + 7] for i in range(0, len(body), 7)))
+    answer = send(wire.request("POST", "/users",
+                               json_headers(admin_token, ("Transfer-Encoding", "chunked")),
+                               chunks + b"0\r\n\r\n"))
+    assert answer.status == 201, answer.octets
+
+
+def test_too_large_a_body_in_chunks(send, admin_token):
+    chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    answer = send(wire.request("POST", "/users",
+                               json_headers(admin_token, ("Transfer-Encoding", "chunked")),
+                               chunk * 24 + b"0\r\n\r\n"))
+    assert answer.status == 413
+
+
+def test_a_body_that_is_cut_off_changes_nothing(stack, admin_token, people, truth):
+    body = people.body()
+    octets = json.dumps(body).encode()
+    with wire.connect(stack.http_url, stack.ca_file) as peer:
+        peer.sendall(wire.request("POST", "/users", json_headers(
+            admin_token, ("Content-Length", str(len(octets) + 10))), octets))
+        peer.shutdown(socket.SHUT_WR)
+        peer.recv(65536)
+    assert truth.find(body["sAMAccountName"]) is None
+
+
+def test_two_requests_in_one_packet(stack):
+    octets = (wire.request("GET", "/health", [("Connection", "keep-alive")])
+              + wire.request("GET", "/nowhere"))
+    with wire.connect(stack.http_url, stack.ca_file) as peer:
+        peer.sendall(octets)
+        received = b""
+        while piece := peer.recv(65536):
+            received += piece
+    assert received.count(b"HTTP/1.1 200 ") == received.count(b"HTTP/1.1 404 ") == 1
+
+
+def test_a_client_that_leaves_in_the_middle(stack, site):
+    for _ in range(50):
+        with wire.connect(stack.http_url, stack.ca_file) as peer:
+            peer.sendall(wire.request("GET", "/users?limit=1000"))
+    assert site.get("/health").status_code == 200
+
+
+def test_no_version_is_told(stack):
+    for path in ("/health", "/nowhere", "/users"):
+        answer = wire.exchange(stack.https_url, stack.ca_file, wire.request("GET", path))
+        assert not any(c.isdigit() for c in answer.headers.get("Server", ""))

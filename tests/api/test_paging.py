@@ -1,0 +1,109 @@
+"""Paging over 2,500 users: no gap, no duplicate, and totals that are right."""
+
+import time
+
+import ldap
+import pytest
+
+from support import contract
+from support.people import tag
+from support.truth import rdn
+
+MANY = 2500
+IN_FLIGHT = 100
+
+
+@pytest.fixture(scope="module")
+def crowd(truth, ou):
+    """A word, and the account names of 2,500 users who have it in their names."""
+    word = tag()[:8]
+    parent = truth.add_ou(word, ou)
+    names = [f"{word}{number:05}" for number in range(MANY)]
+    connection, waiting = truth.connection, []
+    for name in names:
+        waiting.append(connection.add(f"{rdn(name)},{parent}", [
+            ("objectClass", [b"user"]), ("sAMAccountName", [name.encode()]),
+            ("userAccountControl", [b"514"]), ("mail", [f"{name}@example.com".encode()])]))
+        if len(waiting) == IN_FLIGHT:
+            connection.result(waiting.pop(0), timeout=30)
+    for identifier in waiting:
+        connection.result(identifier, timeout=30)
+    return word, names
+
+
+def pages(api, limit, **parameters):
+    """Every page from the first to the last."""
+    skip = 0
+    while True:
+        body = api.get("/users", params={"skip": skip, "limit": limit, **parameters}).json()
+        items = contract.check_list(body)
+        assert (body["skip"], body["limit"]) == (skip, limit)
+        if not items:
+            return
+        yield body
+        skip += limit
+
+
+@pytest.mark.parametrize("limit", [1000, 333, 100])
+def test_a_search_page_by_page(api, crowd, limit):
+    word, names = crowd
+    seen = []
+    for body in pages(api, limit, search=word):
+        assert body["total"] == MANY
+        assert body["pages"] == -(-MANY // limit)
+        seen += [user["sAMAccountName"] for user in body["items"]]
+    assert len(seen) == MANY
+    assert sorted(seen) == names
+
+
+def test_the_whole_list_page_by_page(api, crowd, truth):
+    seen = [user for body in pages(api, 1000) for user in body["items"]]
+    names = [user["sAMAccountName"] for user in seen]
+    assert len(names) == len(set(names))
+    assert set(crowd[1]) <= set(names)
+    people = paged(truth, "(&(objectCategory=person)(objectClass=user))")
+    assert sorted(names) == sorted(people)
+
+
+def paged(truth, text):
+    """The account names that the directory itself lists, by RFC 2696 pages."""
+    control = ldap.controls.SimplePagedResultsControl(True, size=500, cookie="")
+    names = []
+    while True:
+        identifier = truth.connection.search_ext(truth.base_dn, ldap.SCOPE_SUBTREE, text,
+                                                 ["sAMAccountName"], serverctrls=[control])
+        _, found, _, answered = truth.connection.result3(identifier)
+        names += [values["sAMAccountName"][0].decode() for dn, values in found if dn]
+        control.cookie = answered[0].cookie
+        if not control.cookie:
+            return names
+
+
+def test_lists_have_an_order(api, crowd):
+    word, _ = crowd
+    first = api.get("/users", params={"search": word, "limit": 50}).json()["items"]
+    again = api.get("/users", params={"search": word, "limit": 50}).json()["items"]
+    names = [user["sAMAccountName"] for user in first]
+    assert first == again and names == sorted(names)
+
+
+@pytest.mark.parametrize("skip, limit, expected", [
+    (0, 1, 1), (2499, 10, 1), (2490, 10, 10), (2495, 10, 5), (2500, 10, 0), (2501, 1, 0),
+    (1000, 1000, 1000), (999, 2, 2), (10 ** 9, 10, 0),
+])
+def test_the_edges(api, crowd, skip, limit, expected):
+    word, names = crowd
+    body = api.get("/users", params={"search": word, "skip": skip, "limit": limit}).json()
+    assert [user["sAMAccountName"] for user in contract.check_list(body)] == \
+        names[skip:skip + limit]
+    assert (len(body["items"]), body["total"]) == (expected, MANY)
+
+
+def test_a_deep_page_does_not_cost_much_more_than_the_first(api, crowd):
+    def cost(skip):
+        started = time.perf_counter()
+        api.get("/users", params={"search": crowd[0], "skip": skip})
+        return time.perf_counter() - started
+    first = min(cost(0) for _ in range(5))
+    deep = min(cost(2480) for _ in range(5))
+    assert deep < 3 * first + 0.05

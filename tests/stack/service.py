@@ -1,0 +1,90 @@
+"""The service itself: the program `kontora` with its four pools of workers."""
+
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from stack.guard import Guard
+from stack.processes import Process
+
+POOLS = ("core", "auth", "directory", "files")
+
+START_PATIENCE_S = 15
+STOP_PATIENCE_S = 10
+
+# Workers are named after their pool; the kernel keeps 15 characters.
+WORKER_NAME = "kontora-"
+NAME_MAX = 15
+
+
+class Service:
+    """One master with its workers."""
+
+    def __init__(self, program: Path, settings: Mapping[str, str], guard: Guard, *,
+                 socket_dir: Path, log: Path, cwd: Path) -> None:
+        """`settings` are its whole environment."""
+        self._sockets = [socket_dir / f"{pool}.sock" for pool in POOLS]
+        self._process = Process("kontora", [str(program), "serve"], guard=guard, log=log, cwd=cwd,
+                                env=settings, patience_s=STOP_PATIENCE_S)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.alive
+
+    def start(self, wait: bool = True) -> None:
+        """Also after stop() and kill(). Without `wait`, wait_ready() is to follow."""
+        self._process.start()
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        self._process.wait_ready(self._listens, START_PATIENCE_S)
+
+    def stop(self) -> None:
+        """Lets requests under way end."""
+        self._process.stop()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def freeze(self) -> None:
+        self._process.freeze()
+
+    def thaw(self) -> None:
+        self._process.thaw()
+
+    def reload(self) -> None:
+        """New configuration, new workers."""
+        self._process.signal(signal.SIGHUP)
+
+    def reopen_logs(self) -> None:
+        self._process.signal(signal.SIGUSR1)
+
+    def workers(self, pool: str = "") -> list[int]:
+        """The processes of a pool, or of all."""
+        wanted = f"{WORKER_NAME}{pool}"[:NAME_MAX]
+        return [pid for pid in self._process.children() if _name(pid).startswith(wanted)]
+
+    def _listens(self) -> bool:
+        return all(map(_accepts, self._sockets)) and all(map(self.workers, POOLS))
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:  # it has just ended
+        return ""
+
+
+def _accepts(path: Path) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(path))
+    except OSError:
+        return False
+    return True
