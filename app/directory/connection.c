@@ -33,9 +33,38 @@ enum {
     KEEPALIVE_IDLE_S = 60, /* firewalls forget silent connections after some minutes */
     KEEPALIVE_INTERVAL_S = 5,
     KEEPALIVE_PROBES = 3,
+    LDAP_DEBUG_UNUSED = 0x8000, /* <ldap_log.h>, which is not installed: LDAP_DEBUG_NONE */
 };
 
 static const char system_certificates[] = "/etc/ssl/certs/ca-certificates.crt";
+
+/* --- why TLS failed -------------------------------------------------------------------------- */
+
+/*
+ * libldap tells a certificate that is not trusted from one of another host in its debug output
+ * alone: to its caller both are "Can't contact LDAP server (unknown error code)". So its output is
+ * turned to here, at a level that lets through only what it always says, and the first line about
+ * TLS of an attempt is kept.
+ */
+static char tls_reason[CAUSE_SIZE / 2];
+
+static void hear_libldap(const char *line)
+{
+    static const char mark[] = "TLS: ";
+    if (!*tls_reason && !strncmp(line, mark, strlen(mark))) {
+        snprintf(tls_reason, sizeof tls_reason, "%.*s", (int)strcspn(line, "\n"), line);
+    }
+}
+
+static void listen_to_tls(void)
+{
+    int level = LDAP_DEBUG_UNUSED;
+    if (ber_set_option(NULL, LBER_OPT_LOG_PRINT_FN, (void *)(uintptr_t)hear_libldap) !=
+            LBER_OPT_SUCCESS ||
+        ldap_set_option(NULL, LDAP_OPT_DEBUG_LEVEL, &level) != LDAP_OPT_SUCCESS) {
+        log_warning("directory: libldap does not say why TLS fails");
+    }
+}
 
 /* --- servers --------------------------------------------------------------------------------- */
 
@@ -86,6 +115,7 @@ static void read_servers(struct directory *directory)
 struct directory *directory_new(const struct config *config)
 {
     struct directory *directory = must_alloc(sizeof *directory);
+    listen_to_tls();
     directory->config = config;
     read_servers(directory);
     return directory;
@@ -160,7 +190,7 @@ bool connection_encrypted(const struct directory *directory)
     return directory->config->ldap_use_ssl || directory->config->ldap_start_tls;
 }
 
-/* Writes down why, once, and answers it again until the pause is over. */
+/* Keeps the failure, to answer it again until the pause is over. */
 static struct error *refuse(struct directory *directory, struct arena *arena, enum error_id id,
                             const char *cause)
 {
@@ -177,7 +207,6 @@ static struct error *refuse(struct directory *directory, struct arena *arena, en
     refusal->id = id;
     refusal->until = clock_steady_us() + refusal->pause;
     snprintf(refusal->cause, sizeof refusal->cause, "%s", cause);
-    log_error("directory: %s", refusal->cause);
     return error_new(arena, id, "%s", refusal->cause);
 }
 
@@ -229,6 +258,13 @@ static const char *describe(struct arena *arena, LDAP *ldap, int code)
 {
     char *diagnostic = NULL;
     const char *text = ldap_err2string(code);
+    if (strstr(tls_reason, "(unknown error code)")) {
+        /* GnuTLS has no word for what libldap itself refuses: the chain does not lead to a root. */
+        return arena_format(arena, "%s (TLS: the certificate is not trusted)", text);
+    }
+    if (*tls_reason) {
+        return arena_format(arena, "%s (%s)", text, tls_reason);
+    }
     if (ldap_get_option(ldap, LDAP_OPT_DIAGNOSTIC_MESSAGE, &diagnostic) == LDAP_OPT_SUCCESS &&
         diagnostic && *diagnostic) {
         text = arena_format(arena, "%s (%s)", text, diagnostic);
@@ -291,6 +327,7 @@ static LDAP *open_server(const struct directory *directory, struct arena *arena,
                          const char **cause_r)
 {
     LDAP *ldap = NULL;
+    *tls_reason = '\0';
     int code = ldap_initialize(&ldap, uri);
     if (code != LDAP_SUCCESS) {
         *cause_r = ldap_err2string(code);
@@ -405,7 +442,9 @@ static enum connected connect_round(struct directory *directory, struct arena *a
         result = connect_to(directory, arena, i, cause_r);
         if (result == TRY_NEXT) {
             server->avoid_until = clock_steady_us() + AVOID_US;
-            log_warning("directory: %s", *cause_r);
+        }
+        if (result != CONNECTED) {
+            log_error("directory: %s", *cause_r);
         }
     }
     return result;

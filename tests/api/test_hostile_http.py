@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from support import contract, processes, wire
+from support import contract, wire
 from support.client import user_path
 
 SURFACES = pytest.mark.parametrize("surface", ["https_url", "http_url"])
@@ -13,10 +13,10 @@ SURFACES = pytest.mark.parametrize("surface", ["https_url", "http_url"])
 
 @pytest.fixture(autouse=True, scope="module")
 def no_worker_is_lost(stack, site):
-    before = processes.workers(stack.kontora_pid)
+    before = set(stack.service.workers())
     yield
     assert site.get("/health").status_code == 200
-    assert processes.workers(stack.kontora_pid) == before
+    assert set(stack.service.workers()) == before
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ Everything listens on loopback only and takes addresses that are free, so that s
 side by side. Nothing outlives the process that started it, even if that is killed (guard.py).
 """
 
-from stack.directory import Directory
+from stack.directory import Directory, running_directory
 from stack.errors import StackError
 from stack.nginx import Ports
 from stack.stack import TOP, Stack
 from stack.tls import Authority
 
-__all__ = ["TOP", "Authority", "Directory", "Ports", "Stack", "StackError"]
+__all__ = ["TOP", "Authority", "Directory", "Ports", "Stack", "StackError",
+           "running_directory"]

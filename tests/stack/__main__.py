@@ -53,15 +53,76 @@ def port(settings: Mapping[str, str], name: str, standard: int) -> int:
 
 
 def open_stack() -> Stack:
-    from_file = read_env_file(TOP / ".env")
-    settings = {**from_file, **os.environ}
-    # The service reads .env itself, at a reload too: what the file sets is left to it.
-    env = {**os.environ, **{name: value for name, value in from_file.items()
-                            if name not in os.environ}}
+    settings = {**read_env_file(TOP / ".env"), **os.environ}
     return Stack(
         TOP / settings.get("STATE_DIR", "var"),
         ports=Ports(port(settings, "HTTP_PORT", 8000), port(settings, "HTTPS_PORT", 8443),
                     port(settings, "FILES_PORT", 5000)),
         own_directory=not settings.get("LDAP_SERVER"),
         rate_limits=settings.get("RATE_LIMITS", "on") != "off",
-        env=env, cwd=TOP)
+        env=settings, cwd=TOP)
+
+
+def ready_text(stack: Stack) -> str:
+    """The one thing that is printed: where it is, and how to log in."""
+    name, password = stack.administrator
+    if password != DEVELOPMENT_PASSWORD:
+        password = "$LOCAL_AUTH_PASSWORD"  # a secret: not for the screen
+    body = '{"username":"%s","password":"%s"}' % (name, password)
+    quote = shlex.quote(body) if password == DEVELOPMENT_PASSWORD else f'"{escaped(body)}"'
+    directory = f"{stack.directory.url}  {stack.directory.base_dn}" if stack.directory else (
+        stack.env["LDAP_SERVER"])
+    return f"""\
+Kontora is ready: {stack.https_url}  {stack.http_url}  (files and accounts: {stack.files_url})
+  login      {name} / {password}
+  directory  {directory}
+  logs       {stack.logs_dir}
+  try        curl --cacert {shlex.quote(stack.ca_file)} {stack.https_url}/auth/login \\
+               -H 'Content-Type: application/json' -d {quote}
+Ctrl-C stops it."""
+
+
+def escaped(text: str) -> str:
+    return text.replace('"', '\\"')
+
+
+def serve(stack: Stack) -> int:
+    """Runs it until a signal comes or a part dies."""
+    asked = threading.Event()
+
+    def stop(*_: object) -> None:
+        if asked.is_set():
+            stack.kill()  # asked twice: no patience left
+        asked.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    dead = None
+    try:
+        stack.start()
+        print(ready_text(stack), flush=True)
+        while not asked.wait(LOOK_EVERY_S) and not dead:
+            dead = stack.dead_part()
+    finally:
+        stack.stop()
+        stack.close()
+    if dead:
+        raise StackError(f"{dead} has ended; see {stack.logs_dir}")
+    return 0
+
+
+def main() -> int:
+    if sys.argv[1:] != ["run"]:
+        print("usage: python3 -m stack run", file=sys.stderr)
+        return 2
+    try:
+        return serve(open_stack())
+    except StackError as error:
+        print(f"kontora: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

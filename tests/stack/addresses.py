@@ -12,9 +12,10 @@ from stack.errors import StackError
 
 LOCALHOST = "127.0.0.1"
 
-# A domain controller has no others.
-LDAP_PORT = 389
 LDAPS_PORT = 636
+
+# What a domain controller listens on: LDAP, LDAPS, and its global catalogue on both.
+DIRECTORY_PORTS = (389, LDAPS_PORT, 3268, 3269)
 
 # Below the range from which the kernel gives ports to outgoing connections.
 FREE_PORTS = range(20000, 32000)
@@ -84,11 +85,11 @@ def claim_directory_address() -> Claim:
     """A loopback address whose LDAP ports are free: the first, if nothing runs beside us."""
     reason = None
     for address in DIRECTORY_ADDRESSES:
-        reason = why_taken(address, LDAP_PORT) or why_taken(address, LDAPS_PORT)
+        reason = next(filter(None, (why_taken(address, port) for port in DIRECTORY_PORTS)), None)
         if reason:
             continue
         try:
             return Claim(address)
         except OSError:
             continue
-    raise StackError(f"no address for the directory: ports 389 and 636 of 127.0.X.1: {reason}")
+    raise StackError(f"no address for the directory: the ports of LDAP on 127.0.X.1: {reason}")

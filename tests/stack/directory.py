@@ -5,12 +5,14 @@ started. State is one folder, which can be moved: smb.conf, with its absolute pa
 at every start, and the address with it.
 """
 
+import contextlib
 import json
 import secrets
 import shutil
 import socket
 import ssl
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from stack import addresses
@@ -157,9 +159,6 @@ class Directory:
         if self._claim:
             self._claim.release()
             self._claim = None
-        if self._alias:
-            shutil.rmtree(self._alias, ignore_errors=True)
-            self._alias = None
         self._process = None
 
     @property
@@ -185,6 +184,8 @@ class Directory:
             (folder / name).mkdir(parents=True, exist_ok=True)
         for name in ("run/winbindd", "run/ntp"):
             (folder / name).mkdir(mode=0o750)  # Samba insists
+        for name in ("private/ldapi", "private/ldap_priv/ldapi"):
+            self._guard.remove_at_end(self._folder / name)  # Samba itself leaves its sockets
         certificate = self._authority.certificate("directory", [f"IP:{self.address}"])
         conf = folder / "smb.conf"
         conf.write_text(SMB_CONF.format(
@@ -237,6 +238,23 @@ class Directory:
         file = folder / "credentials.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps(credentials), encoding="ascii")
+
+
+@contextlib.contextmanager
+def running_directory(folder: Path) -> Iterator[Directory]:
+    """A directory that belongs to no stack, for several stacks to share."""
+    guard = Guard()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        directory = Directory(folder / "directory", Authority(folder / "tls"), guard,
+                              log=folder / "directory.log")
+        try:
+            directory.start()
+            yield directory
+        finally:
+            directory.close()
+    finally:
+        guard.close()
 
 
 def _new_password() -> str:

@@ -12,6 +12,8 @@ the owner's locks (descriptors it inherited), so that they are only free when ev
 This file holds both sides: class Guard for the owner, main() for the guard.
 """
 
+import contextlib
+import glob
 import os
 import shutil
 import signal
@@ -40,7 +42,8 @@ class Guard:
         self._order(f"group {group}")
 
     def drop_group(self, group: int) -> None:
-        self._order(f"gone {group}")
+        with contextlib.suppress(BrokenPipeError):  # a guard that was killed needs to know nothing
+            self._order(f"gone {group}")
 
     def remove_at_end(self, path: Path) -> None:
         self._order(f"remove {path}")
@@ -48,7 +51,8 @@ class Guard:
     def close(self) -> None:
         """Returns when the guard has done its work."""
         assert self._process.stdin
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
 
     def _order(self, line: str) -> None:
@@ -57,22 +61,31 @@ class Guard:
         self._process.stdin.flush()
 
 
-def group_exists(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def group_lives(group: int) -> bool:
+    """Whether a process of the group still runs. One that has ended, and that its new parent has
+    not yet taken note of, does not; killpg(group, 0) would count it."""
+    for stat in glob.iglob("/proc/[0-9]*/stat"):
+        with contextlib.suppress(OSError), open(stat, encoding="utf-8", errors="replace") as file:
+            # proc(5): pid (name) state ppid pgrp …; a name may hold anything
+            state, _, group_of = file.read().rpartition(")")[2].split()[:3]
+            if int(group_of) == group and state not in "ZX":
+                return True
+    return False
+
+
+def signal_group(group: int, number: signal.Signals) -> None:
+    """Does nothing if it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
 
 
 def end_groups(groups: set[int]) -> None:
     """Asks, then forces. A stopped process hears nothing until it is continued."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         for group in groups:
-            if group_exists(group):
-                os.killpg(group, number)
-                os.killpg(group, signal.SIGCONT)
-        wait_until(lambda: not any(map(group_exists, groups)), PATIENCE_S)
+            signal_group(group, number)
+            signal_group(group, signal.SIGCONT)
+        wait_until(lambda: not any(map(group_lives, groups)), PATIENCE_S)
 
 
 def wait_until(condition: Callable[[], bool], patience_s: float) -> bool:
@@ -98,7 +111,10 @@ def main() -> None:
             paths.append(argument)
     end_groups(groups)
     for path in paths:
-        shutil.rmtree(path, ignore_errors=True)
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+        elif os.path.lexists(path):
+            os.unlink(path)
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ class Nginx:
         run(self._check_command)
 
     def reload(self) -> None:
-        self._process.signal(signal.SIGHUP)
+        self._process.send(signal.SIGHUP)
 
     def stop(self) -> None:
         """Lets requests under way end."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from stack.errors import StackError
-from stack.guard import Guard, group_exists, wait_until
+from stack.guard import Guard, group_lives, signal_group, wait_until
 
 # What children find: Debian's programs, and no python3 of another kind.
 PATH = "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -64,7 +64,7 @@ class Process:
         what = "is not ready" if self.alive else f"ended with status {self._status()}"
         raise StackError(f"{self.name} {what}. The end of {self.log}:\n{self._log_end()}")
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """To the program itself."""
         os.kill(self.pid, number)
 
@@ -72,7 +72,7 @@ class Process:
         """Asks it to end, and forces it when it takes too long."""
         if self.alive:
             self.thaw()
-            self.signal(number)
+            self.send(number)
             wait_until(lambda: not self.alive, self._patience_s)
         self.kill()
 
@@ -81,20 +81,18 @@ class Process:
         if not self._child:
             return
         group = self._child.pid
-        if group_exists(group):
-            os.killpg(group, signal.SIGKILL)
+        signal_group(group, signal.SIGKILL)
         self._child.wait()
-        # Its descendants are not ours to wait for; the kernel has them when the group is gone.
-        wait_until(lambda: not group_exists(group), self._patience_s)
+        wait_until(lambda: not group_lives(group), self._patience_s)
         self._guard.drop_group(group)
         self._child = None
 
     def freeze(self) -> None:
         """Stops all of it in its tracks: its sockets stay open, and nobody answers."""
-        os.killpg(self.pid, signal.SIGSTOP)
+        signal_group(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        os.killpg(self.pid, signal.SIGCONT)
+        signal_group(self.pid, signal.SIGCONT)
 
     def children(self) -> list[int]:
         """The processes that the program itself has forked."""

@@ -1,7 +1,6 @@
 """The service itself: the program `kontora` with its four pools of workers."""
 
 import signal
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,9 +21,8 @@ class Service:
     """One master with its workers."""
 
     def __init__(self, program: Path, settings: Mapping[str, str], guard: Guard, *,
-                 socket_dir: Path, log: Path, cwd: Path) -> None:
+                 log: Path, cwd: Path) -> None:
         """`settings` are its whole environment."""
-        self._sockets = [socket_dir / f"{pool}.sock" for pool in POOLS]
         self._process = Process("kontora", [str(program), "serve"], guard=guard, log=log, cwd=cwd,
                                 env=settings, patience_s=STOP_PATIENCE_S)
 
@@ -43,7 +41,7 @@ class Service:
             self.wait_ready()
 
     def wait_ready(self) -> None:
-        self._process.wait_ready(self._listens, START_PATIENCE_S)
+        self._process.wait_ready(self._has_workers, START_PATIENCE_S)
 
     def stop(self) -> None:
         """Lets requests under way end."""
@@ -60,18 +58,19 @@ class Service:
 
     def reload(self) -> None:
         """New configuration, new workers."""
-        self._process.signal(signal.SIGHUP)
+        self._process.send(signal.SIGHUP)
 
     def reopen_logs(self) -> None:
-        self._process.signal(signal.SIGUSR1)
+        self._process.send(signal.SIGUSR1)
 
     def workers(self, pool: str = "") -> list[int]:
         """The processes of a pool, or of all."""
         wanted = f"{WORKER_NAME}{pool}"[:NAME_MAX]
         return [pid for pid in self._process.children() if _name(pid).startswith(wanted)]
 
-    def _listens(self) -> bool:
-        return all(map(_accepts, self._sockets)) and all(map(self.workers, POOLS))
+    def _has_workers(self) -> bool:
+        """Workers are forked when their sockets listen: a connection now waits for them at worst."""
+        return all(map(self.workers, POOLS))
 
 
 def _name(pid: int) -> str:
@@ -79,12 +78,3 @@ def _name(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
     except OSError:  # it has just ended
         return ""
-
-
-def _accepts(path: Path) -> bool:
-    try:
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.connect(str(path))
-    except OSError:
-        return False
-    return True

@@ -9,11 +9,13 @@
     STATE/logs/         the logs of all
 """
 
+import contextlib
 import fcntl
 import os
 import secrets
-import shutil
 import tempfile
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,6 +34,8 @@ ADMINISTRATOR = "admin"
 DEVELOPMENT_PASSWORD = "admin123"
 
 SOCKET_PATH_MAX = 107  # sockaddr_un.sun_path less its NUL
+
+START_PATIENCE_S = 15
 
 # A run that was killed is cleared away in less.
 LOCK_PATIENCE_S = 5.0
@@ -56,7 +60,6 @@ class Stack:
         self._claims: list[addresses.Claim] = []
         self._guard: Guard | None = None
         self._lock: int | None = None
-        self._short_dir: Path | None = None
         self.directory: Directory | None = None
         self._own_directory: Directory | None = None
         try:
@@ -76,14 +79,19 @@ class Stack:
         self._check_ports()
         self._guard = Guard(self._lock)
         self.authority = Authority(self.state_dir / "tls")
-        self.socket_dir = self._make_socket_dir()
+        self.socket_dir = self._make_socket_dir(env.get("SOCKET_DIR"))
         if directory is None and own_directory:
             directory = self._own_directory = Directory(
                 self.state_dir / "directory", self.authority, self._guard,
                 log=self.logs_dir / "directory.log")
         self.directory = directory
-        self.env = {**self._base_env(), **(directory.settings() if directory else {}), **env}
-        self.service = Service(self.binary, self.env, self._guard, socket_dir=self.socket_dir,
+        self.env = {
+            **self._standard_env(),
+            **(directory.settings() if directory else {}),
+            **env,
+            **self._own_env(rate_limits),
+        }
+        self.service = Service(self.binary, self.env, self._guard,
                                log=self.logs_dir / "kontora.log", cwd=cwd or self.state_dir)
         certificate = self.authority.certificate(
             "nginx", ["DNS:localhost", f"IP:{addresses.LOCALHOST}"])
@@ -129,6 +137,8 @@ class Stack:
         if self._own_directory:
             self._own_directory.wait_ready()
         self.nginx.start()
+        if not wait_until(self._serves, START_PATIENCE_S):
+            raise StackError(f"kontora does not answer: see {self.logs_dir}")
 
     def dead_part(self) -> str | None:
         """The name of a part that should run and does not."""
@@ -137,10 +147,11 @@ class Stack:
 
     def stop(self) -> None:
         """From the outside in, so that no request meets a part that has gone."""
-        self.nginx.stop()
-        self.service.stop()
-        if self._own_directory:
-            self._own_directory.stop()
+        with contextlib.ExitStack() as parts:  # the last one first, and all of them come what may
+            if self._own_directory:
+                parts.callback(self._own_directory.stop)
+            parts.callback(self.service.stop)
+            parts.callback(self.nginx.stop)
 
     def kill(self) -> None:
         """All at once."""
@@ -155,13 +166,11 @@ class Stack:
             self._own_directory.close()
         if self._guard:
             self._guard.close()
-        if self._short_dir:
-            shutil.rmtree(self._short_dir, ignore_errors=True)
         for claim in self._claims:
             claim.release()
         if self._lock is not None:
             os.close(self._lock)
-        self._claims, self._guard, self._lock, self._short_dir = [], None, None, None
+        self._claims, self._guard, self._lock = [], None, None
 
     def __enter__(self) -> "Stack":
         try:
@@ -207,30 +216,48 @@ class Stack:
             if reason:
                 raise StackError(f"{name}: cannot listen on {addresses.LOCALHOST}:{port}: {reason}")
 
-    def _make_socket_dir(self) -> Path:
+    def _make_socket_dir(self, wanted: str | None) -> Path:
         """Below the state, or a short folder elsewhere if the path of a socket would be too long."""
-        folder = self.state_dir / "run"
+        folder = self.state_dir / (wanted or "run")
         longest = folder / f"{max(POOLS, key=len)}.sock"
-        if len(os.fsencode(longest)) <= SOCKET_PATH_MAX:
-            folder.mkdir(exist_ok=True)
-            return folder
-        self._short_dir = Path(tempfile.mkdtemp(prefix="kontora-"))
-        assert self._guard
-        self._guard.remove_at_end(self._short_dir)
-        return self._short_dir
+        if not wanted and len(os.fsencode(longest)) > SOCKET_PATH_MAX:
+            folder = Path(tempfile.mkdtemp(prefix="kontora-"))
+        folder.mkdir(parents=True, exist_ok=True)
+        if not wanted:
+            assert self._guard
+            self._guard.remove_at_end(folder)  # a service that was killed leaves its sockets
+        return folder
 
-    def _base_env(self) -> dict[str, str]:
+    def _standard_env(self) -> dict[str, str]:
+        """What the caller may set otherwise."""
         kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         return {
             **kept,
             "PATH": PATH,
             "ENVIRONMENT": "development",
-            "STATE_DIR": str(self.state_dir),
-            "SOCKET_DIR": str(self.socket_dir),
             "LOCAL_AUTH_USERNAME": ADMINISTRATOR,
             "LOCAL_AUTH_PASSWORD": DEVELOPMENT_PASSWORD,
             "JWT_SECRET_KEY": self._secret("jwt"),
         }
+
+    def _own_env(self, rate_limits: bool) -> dict[str, str]:
+        """Where everything is, made absolute, and what nginx has been told too."""
+        return {
+            "STATE_DIR": str(self.state_dir),
+            "SOCKET_DIR": str(self.socket_dir),
+            "HTTP_PORT": str(self.ports.http),
+            "HTTPS_PORT": str(self.ports.https),
+            "FILES_PORT": str(self.ports.files),
+            "RATE_LIMITS": "on" if rate_limits else "off",
+        }
+
+    def _serves(self) -> bool:
+        """Whether an answer comes from the service, all the way through nginx."""
+        try:
+            with urllib.request.urlopen(f"{self.http_url}/health", timeout=START_PATIENCE_S):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
 
     def _secret(self, name: str) -> str:
         """A random one, made once."""

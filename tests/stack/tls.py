@@ -70,8 +70,9 @@ class Authority:
                 "extendedKeyUsage=serverAuth\n"
                 "subjectKeyIdentifier=hash\n"
                 "authorityKeyIdentifier=keyid\n", encoding="ascii")
+            # No common name: GnuTLS would hold one against the constraints, as a host's.
             run(["openssl", "req", "-new", *NEW_KEY, "-keyout", str(key), "-out", str(request),
-                 "-subj", f"/CN=Kontora {name}"])
+                 "-subj", f"/O=Kontora/OU={name}"])
             run(["openssl", "x509", "-req", "-in", str(request), "-out", str(file),
                  "-CA", str(self.file), "-CAkey", str(self._key), "-extfile", str(extensions),
                  "-days", str(CERTIFICATE_DAYS)])

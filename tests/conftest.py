@@ -1,0 +1,99 @@
+"""Fixtures of the API and the fault tests: one directory for all, one stack for the API tests.
+
+KONTORA_BINARY names the program to test (build/kontora). The folder of the tests is on the path of
+imports because this file is in it.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from stack import TOP, Stack, running_directory
+
+from support import sanitizer, vault
+from support.client import Client
+from support.logs import Audit
+from support.people import People, tag
+from support.truth import Truth
+
+# What must come after everything else of its folder.
+LAST = ("test_paging.py", "test_sweep.py")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: (item.path.parent.name,
+                                 LAST.index(item.path.name) if item.path.name in LAST else -1))
+
+
+@pytest.fixture(scope="session")
+def binary():
+    """The program under test."""
+    return Path(os.environ.get("KONTORA_BINARY", TOP / "build/kontora")).resolve()
+
+
+@pytest.fixture(scope="session")
+def directory(tmp_path_factory):
+    """A domain controller, which every stack of the session works on."""
+    with running_directory(tmp_path_factory.mktemp("directory")) as controller:
+        vault.remember(controller.bind_password, controller.administrator_password,
+                       controller.sample_password)
+        yield controller
+
+
+@pytest.fixture(scope="session")
+def truth(directory):
+    truth = Truth(directory.url, directory.ca_file, directory.base_dn, directory.bind_dn,
+                  directory.bind_password)
+    yield truth
+    truth.close()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory, directory, binary):
+    """The stack of the API tests: without rates, for what one client asks here is a crowd's."""
+    folder = tmp_path_factory.mktemp("stack")
+    settings = {"LOCAL_AUTH_PASSWORD": vault.password(), **sanitizer.settings(folder)}
+    with Stack(folder, directory=directory, env=settings, binary=binary) as running:
+        vault.remember(running.env["JWT_SECRET_KEY"])
+        yield running
+    sanitizer.assert_silent(folder)
+
+
+@pytest.fixture(scope="session")
+def admin_token(stack):
+    return Client(f"{stack.https_url}/api/v1", stack.ca_file).login(
+        *stack.administrator)["access_token"]
+
+
+@pytest.fixture(scope="session")
+def site(stack, admin_token):
+    """The administrator at the top of the encrypted surface."""
+    return Client(stack.https_url, stack.ca_file, admin_token)
+
+
+@pytest.fixture(scope="session")
+def api(site):
+    """The administrator below /api/v1."""
+    return site.at(site.base_url + "/api/v1")
+
+
+@pytest.fixture(scope="session")
+def nobody(api):
+    """Somebody without a token, below /api/v1."""
+    return api.as_nobody()
+
+
+@pytest.fixture(scope="session")
+def audit(stack):
+    return Audit(stack.audit_log)
+
+
+@pytest.fixture(scope="module")
+def ou(truth):
+    """An organizational unit of the module's own."""
+    return truth.add_ou(tag())
+
+
+@pytest.fixture(scope="module")
+def people(api, truth, ou):
+    return People(api, truth, ou)

@@ -1,0 +1,21 @@
+"""Sanitizers: their settings for a service, and their reports."""
+
+from pathlib import Path
+
+REPORTS = "sanitizer"
+STATUS = 99  # of a process that ends by a report
+
+# Read by the program if it was built with SANITIZE, and by nobody else.
+OPTIONS = "log_path={path}:exitcode={status}:detect_leaks=1:abort_on_error=0:print_stacktrace=1"
+
+
+def settings(folder):
+    """What makes a service write its reports into the folder."""
+    options = OPTIONS.format(path=Path(folder) / REPORTS, status=STATUS)
+    return {"ASAN_OPTIONS": options, "UBSAN_OPTIONS": options}
+
+
+def assert_silent(folder):
+    reports = sorted(Path(folder).glob(f"{REPORTS}.*"))
+    texts = "\n".join(path.read_text(errors="replace") for path in reports)
+    assert not reports, texts[:8000]

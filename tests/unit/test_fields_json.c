@@ -1,0 +1,657 @@
+/* Field maps and JSON bodies: what is no JSON, what does not fit the map, what is taken as it is.
+ */
+#include "unit.h"
+
+#include "base/utf8.h"
+#include "http/fields.h"
+
+enum { NAME, NOTE, COUNT, FREE, FLAG, CHECKED, WHEN, TAGS, ROWS, FIELDS };
+
+static enum fault_id no_spaces(const char *text, size_t length)
+{
+    return memchr(text, ' ', length) ? FAULT_ACCOUNT_NAME : FAULT_NONE;
+}
+
+static const struct field map[] = {
+    [NAME] = {.name = "name", .type = FIELD_STRING, .flags = FIELD_NAME, .min = 1, .max = 5},
+    [NOTE] = {.name = "note", .type = FIELD_STRING, .flags = FIELD_NULLABLE},
+    [COUNT] = {.name = "count", .type = FIELD_INTEGER, .min = -10, .max = 10},
+    [FREE] = {.name = "free", .type = FIELD_INTEGER},
+    [FLAG] = {.name = "flag", .type = FIELD_BOOLEAN},
+    [CHECKED] = {.name = "checked", .type = FIELD_STRING, .check = no_spaces},
+    [WHEN] = {.name = "when", .type = FIELD_TIME},
+    [TAGS] = {.name = "tags", .type = FIELD_STRINGS},
+    [ROWS] = {.name = "rows", .type = FIELD_RECORDS},
+    [FIELDS] = {.name = NULL},
+};
+
+static const struct field demanding_map[] = {
+    {.name = "first", .type = FIELD_STRING, .flags = FIELD_REQUIRED},
+    {.name = "second", .type = FIELD_INTEGER, .flags = FIELD_REQUIRED},
+    {.name = "third", .type = FIELD_INTEGER, .flags = FIELD_DEFAULT, .standard = 7},
+    {.name = NULL},
+};
+
+static struct error *read_bytes(struct arena *arena, const char *text, size_t length,
+                                struct value **values_r)
+{
+    /* A copy that ends where its memory does: what is read behind the end shows. */
+    char *copy = malloc(length + !length);
+    assert_non_null(copy);
+    memcpy(copy, text, length);
+    struct error *error = fields_read_json(arena, map, copy, length, values_r);
+    free(copy);
+    return error;
+}
+
+static struct value *must_read(struct arena *arena, const char *text)
+{
+    struct value *values = NULL;
+    if (read_bytes(arena, text, strlen(text), &values) || !values) {
+        fail_msg("refused: %s", text);
+    }
+    return values;
+}
+
+static void assert_no_json(struct arena *arena, const char *text, size_t length)
+{
+    struct value *values = NULL;
+    struct error *error = read_bytes(arena, text, length, &values);
+    if (!error || error->id != ERR_INVALID_JSON) {
+        fail_msg("%s as JSON: %.*s", error ? "not refused" : "taken", (int)length, text);
+    }
+    assert_null(error->details);
+}
+
+/* ERR_VALIDATION with this one detail. */
+static void assert_fault(struct arena *arena, const char *text, const char *field,
+                         enum fault_id fault, const char *argument)
+{
+    struct value *values = NULL;
+    struct error *error = read_bytes(arena, text, strlen(text), &values);
+    if (!error || error->id != ERR_VALIDATION || !error->details || error->details->next ||
+        strcmp(error->details->field, field) != 0 || error->details->fault != fault) {
+        fail_msg("not refused with fault %d of %s alone: %s", (int)fault, field, text);
+    }
+    assert_string_equal(error->details->argument ? error->details->argument : "",
+                        argument ? argument : "");
+}
+
+static void assert_faults(struct arena *arena, const char *const *texts, size_t count,
+                          const char *field, enum fault_id fault)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_fault(arena, texts[i], field, fault, NULL);
+    }
+}
+
+#define ASSERT_FAULTS(arena, field, fault, ...)                                                    \
+    assert_faults(arena, (const char *const[]){__VA_ARGS__},                                       \
+                  COUNT_OF(((const char *const[]){__VA_ARGS__})), field, fault)
+
+/* --- what is no JSON ------------------------------------------------------------------------- */
+
+static void what_is_no_json_is_refused(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        " ",
+        "\n",
+        "{",
+        "}",
+        "[",
+        "{\"note\"",
+        "{\"note\":",
+        "{\"note\":\"",
+        "{\"note\":\"x",
+        "{\"note\":\"x\"",
+        "{\"note\":\"x\",",
+        "{\"note\":\"x\",}",
+        "{,}",
+        "{\"note\" \"x\"}",
+        "{\"note\":}",
+        "{note:\"x\"}",
+        "{\"note\":\"x\" \"flag\":true}",
+        "{\"note\":x}",
+        "{\"note\":undefined}",
+        "{:1}",
+        "{\"note\"}",
+        "{1:2}",
+        "{true:1}",
+        "{\"note\":\"x\",,}",
+        "{\"tags\":[1,]}",
+        "{\"tags\":[,]}",
+        "{\"tags\":[1 2]}",
+        "{\"tags\":[1}",
+        "{\"tags\":]}",
+        "{\"flag\":tru}",
+        "{\"flag\":True}",
+        "{\"flag\":TRUE}",
+        "{\"note\":NULL}",
+        "{\"note\":nul}",
+        "{\"flag\":truefalse}",
+        "{\"flag\":t}",
+        "a=1&b=2",
+        "<a/>",
+        "--",
+        "\"",
+        "name",
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_no_json(*state, texts[i], strlen(texts[i]));
+    }
+}
+
+/* What json-c takes and RFC 8259 does not. */
+static void what_only_resembles_json_is_refused(void **state)
+{
+    static const char *const texts[] = {
+        "{'note':\"x\"}",
+        "{\"note\":'x'}",
+        "{'note':'x'}",
+        "{'flag':true}",
+        "/* */{}",
+        "{/* */}",
+        "{\"note\":\"x\"/**/}",
+        "{}//",
+        "// \n{}",
+        "#\n{}",
+        "{\"free\":NaN}",
+        "{\"free\":-NaN}",
+        "{\"free\":nan}",
+        "{\"free\":Infinity}",
+        "{\"free\":-Infinity}",
+        "{\"free\":+1}",
+        "{\"free\":01}",
+        "{\"free\":-01}",
+        "{\"free\":00}",
+        "{\"free\":-00}",
+        "{\"free\":00.5}",
+        "{\"free\":1.}",
+        "{\"free\":.5}",
+        "{\"free\":-.5}",
+        "{\"free\":1.e5}",
+        "{\"free\":1e}",
+        "{\"free\":1e+}",
+        "{\"free\":-}",
+        "{\"free\":0x10}",
+        "{\"free\":1_000}",
+        "{\"free\":1 000}",
+        "{\"free\":--1}",
+        "{\"free\":1a}",
+        "{\"free\":\xD9\xA1}",
+        "{\"free\":1.2.3}",
+        "{\"free\":1e5e5}",
+        "{\"rows\":[{'a':1}]}",
+        "{\"other\":[-01]}",
+        "{\"other\":{\"a\":NaN}}",
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_no_json(*state, texts[i], strlen(texts[i]));
+    }
+}
+
+static void only_an_object_is_a_body(void **state)
+{
+    static const char *const texts[] = {"[]", "[{}]", "null",     "true", "1",
+                                        "-0", "1.5",  "\"text\"", " 12 ", "[\"name\",\"x\"]"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_no_json(*state, texts[i], strlen(texts[i]));
+    }
+}
+
+static void nothing_but_space_may_follow(void **state)
+{
+    must_read(*state, "{\"note\":\"x\"}\r\n\t ");
+    must_read(*state, " \t\r\n{ \"note\" : \"x\" , \"flag\"\n:\ttrue } ");
+    static const char *const texts[] = {"{}{}", "{} x",   "{},",        "{}]",
+                                        "{}}",  "{}\"\"", "{}0",        "{} null",
+                                        "{}\v", "{}\f",   "{}\xC2\xA0", "\xC2\xA0{}"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_no_json(*state, texts[i], strlen(texts[i]));
+    }
+    assert_no_json(*state, BYTES("{}\0"));
+    assert_no_json(*state, BYTES("{}\0garbage"));
+}
+
+static void bytes_that_are_no_utf8_are_refused(void **state)
+{
+    static const char *const texts[] = {
+        "\xEF\xBB\xBF{}", /* a byte order mark: RFC 8259 8.1 */
+        "{\"note\":\"\xFF\"}",
+        "{\"note\":\"\xC0\x80\"}",
+        "{\"note\":\"\xED\xA0\x80\"}",
+        "{\"note\":\"\xD0\"}",
+        "{\"no\xFFte\":1}",
+        "\xFF{}",
+        "{}\xFF",
+        "{\"note\":\"\xF4\x90\x80\x80\"}",
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_no_json(*state, texts[i], strlen(texts[i]));
+    }
+    assert_no_json(*state, BYTES("{\0\"\0a\0\"\0:\0001\0}\0")); /* UTF-16 */
+}
+
+static void raw_control_characters_are_refused(void **state)
+{
+    for (int c = 0; c < 0x20; c++) {
+        char value[] = "{\"note\":\"a?b\"}", name[] = "{\"a?b\":1}";
+        *strchr(value, '?') = (char)c;
+        *strchr(name, '?') = (char)c;
+        assert_no_json(*state, value, sizeof value - 1);
+        assert_no_json(*state, name, sizeof name - 1);
+    }
+    must_read(*state, "{\"note\":\"a\x7F\"}"); /* DEL is none to JSON */
+}
+
+static void broken_escapes_are_refused(void **state)
+{
+    static const char *const texts[] = {
+        "{\"note\":\"\\x\"}",     "{\"note\":\"\\u\"}",     "{\"note\":\"\\u12\"}",
+        "{\"note\":\"\\u12G4\"}", "{\"note\":\"\\u+123\"}", "{\"note\":\"\\u 123\"}",
+        "{\"note\":\"\\U0041\"}", "{\"note\":\"\\'\"}",     "{\"note\":\"\\0\"}",
+        "{\"note\":\"\\\"}",      "{\"note\":\"\\\n\"}",
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_no_json(*state, texts[i], strlen(texts[i]));
+    }
+}
+
+/* No UTF-8 says what they mean; to put something else in their place would change a password. */
+static void lone_surrogates_are_refused(void **state)
+{
+    static const char *const escapes[] = {
+        "\\ud800",        "\\udbff",        "\\udc00",          "\\uDFFF",
+        "\\ud800\\ud800", "\\udc00\\ud800", "\\ud800x",         "\\ud800\\n",
+        "\\ud800\\u0041", "a\\ud83d",       "\\ud83d\\\\ude00",
+    };
+    for (size_t i = 0; i < COUNT_OF(escapes); i++) {
+        static const char *const forms[] = {"{\"note\":\"%s\"}", "{\"%s\":1}"};
+        for (size_t form = 0; form < COUNT_OF(forms); form++) {
+            struct buffer text = {.arena = *state};
+            const char *place = strstr(forms[form], "%s");
+            buffer_add(&text, forms[form], (size_t)(place - forms[form]));
+            buffer_add_string(&text, escapes[i]);
+            buffer_add_string(&text, place + 2);
+            struct value *values = NULL;
+            struct error *error = read_bytes(*state, text.bytes, text.length, &values);
+            if (!error) {
+                fail_msg("taken: %s", text.bytes);
+            }
+        }
+    }
+    struct value *values = must_read(*state, "{\"note\":\"\\ud83d\\ude00\\\\ud800\"}");
+    assert_string_equal(values[NOTE].string.bytes, "😀\\ud800");
+}
+
+static void names_stand_once(void **state)
+{
+    static const char *const texts[] = {
+        "{\"note\":\"a\",\"note\":\"b\"}",
+        "{\"note\":\"a\",\"note\":\"a\"}",
+        "{\"note\":\"a\",\"flag\":true,\"note\":null}",
+        "{\"note\":\"a\",\"n\\u006fte\":\"b\"}", /* another spelling of the same name */
+        "{\"\\u006e\\u006F\\u0074\\u0065\":\"a\",\"note\":\"b\"}",
+        "{\"a\\/b\":1,\"a/b\":2}",
+        "{\"\\ud83d\\ude00\":1,\"😀\":2}",
+        "{\"\":1,\"\":2}",
+        "{\"rows\":[{\"a\":1,\"a\":2}]}", /* nested */
+        "{\"other\":{\"b\":{\"a\":1,\"\\u0061\":2}}}",
+        "{\"other\":[[[{\"a:\":1,\"a:\":2}]]]}",
+        "{\":\":1,\":\":2}",
+        "{\"note\":\"::\",\"note\":\"\\\":\"}",
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_no_json(*state, texts[i], strlen(texts[i]));
+    }
+    /* the same name in different objects, and colons that are no separators, are fine */
+    assert_fault(*state, "{\"other\":[{\"a\":1},{\"a\":2},{\"b\":{\"a\":\":\"}}]}", "other",
+                 FAULT_UNKNOWN, NULL);
+    assert_string_equal(must_read(*state, "{\"note\":\":\\\":\\\\\"}")[NOTE].string.bytes,
+                        ":\":\\");
+}
+
+/* Single quotes and raw quotes inside them must not hide a name that stands twice, nor a control
+ * character. */
+static void repeated_names_cannot_be_hidden(void **state)
+{
+    static const char *const texts[] = {
+        "{'\"':1,\"note\":\"::\",\"note\":\"b\"}",
+        "{'\"':1,\"note\":\":\",\"note\":\":::\",\"flag\":true}",
+        "{'\"':\"a\nb\"}",
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_no_json(*state, texts[i], strlen(texts[i]));
+    }
+}
+
+static char *nest(struct arena *arena, const char *open, size_t depth, const char *inside,
+                  const char *close)
+{
+    struct buffer text = {.arena = arena};
+    for (size_t i = 0; i < depth; i++) {
+        buffer_add_string(&text, open);
+    }
+    buffer_add_string(&text, inside);
+    for (size_t i = 0; i < depth; i++) {
+        buffer_add_string(&text, close);
+    }
+    return text.bytes;
+}
+
+static void deep_nesting_is_refused(void **state)
+{
+    static const size_t depths[] = {100, 10000, 100000};
+    for (size_t i = 0; i < COUNT_OF(depths); i++) {
+        const char *arrays = nest(*state, "[", depths[i], "", "]");
+        const char *objects = nest(*state, "{\"a\":", depths[i], "1", "}");
+        const char *open = nest(*state, "[", depths[i], "", "");
+        const char *field = arena_format(*state, "{\"note\":%s}", arrays);
+        assert_no_json(*state, arrays, strlen(arrays));
+        assert_no_json(*state, objects, strlen(objects));
+        assert_no_json(*state, open, strlen(open));
+        assert_no_json(*state, field, strlen(field));
+    }
+    /* what a later resource might nest is no offence in itself */
+    assert_fault(*state, arena_format(*state, "{\"note\":%s}", nest(*state, "[", 8, "", "]")),
+                 "note", FAULT_NOT_STRING, NULL);
+    must_read(*state, "{\"note\":\"after\"}");
+}
+
+/* --- what does not fit the map --------------------------------------------------------------- */
+
+static void every_type_is_checked(void **state)
+{
+    ASSERT_FAULTS(*state, "note", FAULT_NOT_STRING, "{\"note\":1}", "{\"note\":1.5}",
+                  "{\"note\":true}", "{\"note\":[]}", "{\"note\":{}}", "{\"note\":[\"x\"]}",
+                  "{\"note\":{\"note\":\"x\"}}", "{\"note\":-0}", "{\"note\":1e400}");
+    ASSERT_FAULTS(*state, "free", FAULT_NOT_INTEGER, "{\"free\":\"1\"}", "{\"free\":\"\"}",
+                  "{\"free\":true}", "{\"free\":[]}", "{\"free\":[1]}", "{\"free\":{}}",
+                  "{\"free\":1.5}", "{\"free\":1.0}", "{\"free\":1e2}", "{\"free\":1E2}",
+                  "{\"free\":0.0}", "{\"free\":-0.0}", "{\"free\":1e400}", "{\"free\":-1e400}",
+                  "{\"free\":1e-400}", "{\"free\":0e0}");
+    ASSERT_FAULTS(*state, "flag", FAULT_NOT_BOOLEAN, "{\"flag\":1}", "{\"flag\":0}",
+                  "{\"flag\":\"true\"}", "{\"flag\":\"\"}", "{\"flag\":[]}", "{\"flag\":{}}",
+                  "{\"flag\":[true]}");
+    ASSERT_FAULTS(*state, "when", FAULT_READ_ONLY, "{\"when\":\"2026-11-20T12:34:56.789Z\"}",
+                  "{\"when\":1}", "{\"when\":[]}");
+    ASSERT_FAULTS(*state, "tags", FAULT_READ_ONLY, "{\"tags\":[]}", "{\"tags\":[\"a\"]}");
+    ASSERT_FAULTS(*state, "rows", FAULT_READ_ONLY, "{\"rows\":[]}", "{\"rows\":[{}]}");
+}
+
+static void null_is_for_what_may_be_null(void **state)
+{
+    ASSERT_FAULTS(*state, "name", FAULT_NOT_NULL, "{\"name\":null}");
+    ASSERT_FAULTS(*state, "count", FAULT_NOT_NULL, "{\"count\":null}");
+    ASSERT_FAULTS(*state, "flag", FAULT_NOT_NULL, "{\"flag\":null}");
+    ASSERT_FAULTS(*state, "tags", FAULT_NOT_NULL, "{\"tags\":null}");
+    const struct value *values = must_read(*state, "{\"note\":null}");
+    assert_int_equal(values[NOTE].state, VALUE_NULL);
+    assert_int_equal(values[NAME].state, VALUE_ABSENT);
+}
+
+static void unknown_fields_are_named(void **state)
+{
+    ASSERT_FAULTS(*state, "other", FAULT_UNKNOWN, "{\"other\":1}", "{\"other\":null}",
+                  "{\"other\":{\"name\":\"x\"}}", "{\"o\\u0074her\":[]}");
+    ASSERT_FAULTS(*state, "Name", FAULT_UNKNOWN, "{\"Name\":\"x\"}");
+    ASSERT_FAULTS(*state, "nam", FAULT_UNKNOWN, "{\"nam\":\"x\"}");
+    ASSERT_FAULTS(*state, "names", FAULT_UNKNOWN, "{\"names\":\"x\"}");
+    ASSERT_FAULTS(*state, "", FAULT_UNKNOWN, "{\"\":\"x\"}");
+    ASSERT_FAULTS(*state, "я\"\n", FAULT_UNKNOWN, "{\"я\\\"\\n\":1}");
+}
+
+/* A NUL must not cut a name down to one that is known. */
+static void names_with_nul_are_not_known(void **state)
+{
+    static const char *const texts[] = {"{\"note\\u0000\":\"x\"}", "{\"note\\u0000evil\":\"x\"}",
+                                        "{\"\\u0000note\":\"x\"}"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct value *values = NULL;
+        struct error *error = read_bytes(*state, texts[i], strlen(texts[i]), &values);
+        if (!error) {
+            fail_msg("taken: %s", texts[i]);
+        }
+        assert_true(error->id == ERR_INVALID_JSON || error->id == ERR_VALIDATION);
+    }
+}
+
+static void long_unknown_names_are_cut_between_characters(void **state)
+{
+    struct buffer text = {.arena = *state};
+    buffer_add_string(&text, "{\"x");
+    for (int i = 0; i < 5000; i++) {
+        buffer_add_string(&text, "я");
+    }
+    buffer_add_string(&text, "\":1}");
+    struct value *values = NULL;
+    struct error *error = read_bytes(*state, text.bytes, text.length, &values);
+    assert_non_null(error);
+    const char *shown = error->details->field;
+    assert_true(strlen(shown) > 50 && strlen(shown) <= 100);
+    assert_true(utf8_valid(shown, strlen(shown)));
+}
+
+static void bounds_of_strings_are_in_utf16_units(void **state)
+{
+    assert_string_equal(must_read(*state, "{\"name\":\"абвгд\"}")[NAME].string.bytes, "абвгд");
+    must_read(*state, "{\"name\":\"😀😀a\"}");
+    must_read(*state, "{\"name\":\"\\ud83d\\ude00abc\"}");
+    assert_fault(*state, "{\"name\":\"абвгде\"}", "name", FAULT_TOO_LONG, "5");
+    assert_fault(*state, "{\"name\":\"😀😀😀\"}", "name", FAULT_TOO_LONG, "5");
+    assert_fault(*state, "{\"name\":\"\"}", "name", FAULT_TOO_SHORT, "1");
+    must_read(*state, "{\"note\":\"\"}");
+}
+
+static void bounds_of_integers_hold(void **state)
+{
+    assert_int_equal(must_read(*state, "{\"count\":10}")[COUNT].integer, 10);
+    assert_int_equal(must_read(*state, "{\"count\":-10}")[COUNT].integer, -10);
+    assert_int_equal(must_read(*state, "{\"count\":-0}")[COUNT].integer, 0);
+    assert_fault(*state, "{\"count\":11}", "count", FAULT_TOO_LARGE, "10");
+    assert_fault(*state, "{\"count\":-11}", "count", FAULT_TOO_SMALL, "-10");
+    assert_fault(*state, "{\"count\":9223372036854775807}", "count", FAULT_TOO_LARGE, "10");
+}
+
+static void integers_keep_every_digit(void **state)
+{
+    assert_true(must_read(*state, "{\"free\":9007199254740993}")[FREE].integer == 9007199254740993);
+    assert_true(must_read(*state, "{\"free\":9223372036854775807}")[FREE].integer == INT64_MAX);
+    assert_true(must_read(*state, "{\"free\":-9223372036854775808}")[FREE].integer == INT64_MIN);
+}
+
+/* A number that 64 bits do not hold is refused in whatever way, and never becomes another one. */
+static void huge_integers_are_refused(void **state)
+{
+    static const char *const texts[] = {
+        "{\"free\":9223372036854775808}",   "{\"free\":18446744073709551615}",
+        "{\"free\":18446744073709551616}",  "{\"free\":-9223372036854775809}",
+        "{\"free\":99999999999999999999}",  "{\"free\":-99999999999999999999}",
+        "{\"count\":99999999999999999999}",
+    };
+    const char *many = arena_format(*state, "{\"free\":1%s}", nest(*state, "0", 5000, "", ""));
+    for (size_t i = 0; i <= COUNT_OF(texts); i++) {
+        const char *text = i < COUNT_OF(texts) ? texts[i] : many;
+        struct value *values = NULL;
+        struct error *error = read_bytes(*state, text, strlen(text), &values);
+        if (!error) {
+            fail_msg("taken: %.60s", text);
+        }
+        assert_true(error->id == ERR_INVALID_JSON || error->id == ERR_VALIDATION);
+    }
+}
+
+static void nul_and_control_characters_in_values(void **state)
+{
+    ASSERT_FAULTS(*state, "note", FAULT_NUL_CHARACTER, "{\"note\":\"\\u0000\"}",
+                  "{\"note\":\"a\\u0000b\"}", "{\"note\":\"a\\u0000\"}");
+    ASSERT_FAULTS(*state, "name", FAULT_NUL_CHARACTER, "{\"name\":\"a\\u0000\"}");
+    ASSERT_FAULTS(*state, "name", FAULT_CONTROL_CHARACTER, "{\"name\":\"a\\n\"}",
+                  "{\"name\":\"\\u0001\"}", "{\"name\":\"\x7F\"}", "{\"name\":\"\\u001f\"}",
+                  "{\"name\":\"\\tx\"}");
+    assert_string_equal(must_read(*state, "{\"note\":\"a\\n\\t\\u0001\"}")[NOTE].string.bytes,
+                        "a\n\t\x01");
+}
+
+static void further_rules_are_asked(void **state)
+{
+    assert_fault(*state, "{\"checked\":\"a b\"}", "checked", FAULT_ACCOUNT_NAME, NULL);
+    must_read(*state, "{\"checked\":\"ab\"}");
+    must_read(*state, "{\"checked\":\"\"}");
+}
+
+static bool has_detail(const struct error *error, const char *field, enum fault_id fault)
+{
+    for (const struct error_detail *detail = error->details; detail; detail = detail->next) {
+        if (!strcmp(detail->field, field) && detail->fault == fault) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t count_details(const struct error *error)
+{
+    size_t count = 0;
+    for (const struct error_detail *detail = error->details; detail; detail = detail->next) {
+        count++;
+    }
+    return count;
+}
+
+static void every_fault_is_named_at_once(void **state)
+{
+    static const char text[] = "{\"name\":\"\",\"note\":1,\"count\":11,\"free\":1.5,\"flag\":0,"
+                               "\"checked\":\" \",\"when\":1,\"tags\":[],\"rows\":[],\"x\":1,"
+                               "\"y\":2}";
+    struct value *values = NULL;
+    struct error *error = read_bytes(*state, BYTES(text), &values);
+    assert_non_null(error);
+    assert_int_equal(error->id, ERR_VALIDATION);
+    assert_int_equal(count_details(error), 11);
+    assert_true(has_detail(error, "name", FAULT_TOO_SHORT));
+    assert_true(has_detail(error, "note", FAULT_NOT_STRING));
+    assert_true(has_detail(error, "count", FAULT_TOO_LARGE));
+    assert_true(has_detail(error, "free", FAULT_NOT_INTEGER));
+    assert_true(has_detail(error, "flag", FAULT_NOT_BOOLEAN));
+    assert_true(has_detail(error, "checked", FAULT_ACCOUNT_NAME));
+    assert_true(has_detail(error, "when", FAULT_READ_ONLY));
+    assert_true(has_detail(error, "tags", FAULT_READ_ONLY));
+    assert_true(has_detail(error, "rows", FAULT_READ_ONLY));
+    assert_true(has_detail(error, "x", FAULT_UNKNOWN));
+    assert_true(has_detail(error, "y", FAULT_UNKNOWN));
+}
+
+static void required_fields_must_be_there(void **state)
+{
+    struct value *values = NULL;
+    struct error *error = fields_read_json(*state, demanding_map, BYTES("{\"x\":1}"), &values);
+    assert_non_null(error);
+    assert_int_equal(count_details(error), 3);
+    assert_true(has_detail(error, "first", FAULT_REQUIRED));
+    assert_true(has_detail(error, "second", FAULT_REQUIRED));
+    assert_true(has_detail(error, "x", FAULT_UNKNOWN));
+    /* one that is there and wrong is wrong, not missing */
+    error =
+        fields_read_json(*state, demanding_map, BYTES("{\"first\":null,\"second\":1}"), &values);
+    assert_non_null(error);
+    assert_int_equal(count_details(error), 1);
+    assert_true(has_detail(error, "first", FAULT_NOT_NULL));
+}
+
+static void absent_integers_take_their_default(void **state)
+{
+    struct value *values = NULL;
+    assert_null(
+        fields_read_json(*state, demanding_map, BYTES("{\"first\":\"\",\"second\":0}"), &values));
+    assert_int_equal(values[2].state, VALUE_SET);
+    assert_int_equal(values[2].integer, 7);
+    assert_null(fields_read_json(*state, demanding_map,
+                                 BYTES("{\"first\":\"\",\"second\":0,\"third\":0}"), &values));
+    assert_int_equal(values[2].integer, 0);
+}
+
+/* --- what is taken --------------------------------------------------------------------------- */
+
+static void values_are_taken_as_they_are(void **state)
+{
+    const struct value *values =
+        must_read(*state, "{\"flag\":true,\"note\":\"\\u0422\\\"\\\\\\/\\b\\f\\n\\r\\t😀\","
+                          "\"free\":-5,\"name\":\" x \"}");
+    assert_true(values[FLAG].state == VALUE_SET && values[FLAG].boolean);
+    assert_string_equal(values[NOTE].string.bytes, "Т\"\\/\b\f\n\r\t😀");
+    assert_int_equal(values[NOTE].string.length, strlen(values[NOTE].string.bytes));
+    assert_true(values[FREE].integer == -5);
+    assert_string_equal(values[NAME].string.bytes, " x ");
+    assert_int_equal(values[COUNT].state, VALUE_ABSENT);
+    assert_false(must_read(*state, "{\"flag\":false}")[FLAG].boolean);
+}
+
+static void an_empty_object_sets_nothing(void **state)
+{
+    const struct value *values = must_read(*state, "{}");
+    for (size_t i = 0; i < FIELDS; i++) {
+        assert_int_equal(values[i].state, VALUE_ABSENT);
+    }
+}
+
+/* A body that is refused leaves nothing behind for the next one. */
+static void each_body_stands_for_itself(void **state)
+{
+    for (int i = 0; i < 100; i++) {
+        assert_no_json(*state, BYTES("{\"note\":\"half"));
+        assert_no_json(*state, BYTES("{\"note\":\"x\"}}"));
+        const struct value *values = must_read(*state, "{\"count\":1}");
+        assert_int_equal(values[NOTE].state, VALUE_ABSENT);
+        assert_int_equal(values[COUNT].integer, 1);
+        arena_reset(*state);
+    }
+}
+
+static void large_bodies_are_taken(void **state)
+{
+    struct buffer text = {.arena = *state};
+    buffer_add_string(&text, "{\"note\":\"");
+    for (int i = 0; i < 100000; i++) {
+        buffer_add_string(&text, "я:");
+    }
+    buffer_add_string(&text, "\"}");
+    assert_int_equal(must_read(*state, text.bytes)[NOTE].string.length, 300000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(what_is_no_json_is_refused),
+        ARENA_TEST(what_only_resembles_json_is_refused),
+        ARENA_TEST(only_an_object_is_a_body),
+        ARENA_TEST(nothing_but_space_may_follow),
+        ARENA_TEST(bytes_that_are_no_utf8_are_refused),
+        ARENA_TEST(raw_control_characters_are_refused),
+        ARENA_TEST(broken_escapes_are_refused),
+        ARENA_TEST(lone_surrogates_are_refused),
+        ARENA_TEST(names_stand_once),
+        ARENA_TEST(repeated_names_cannot_be_hidden),
+        ARENA_TEST(deep_nesting_is_refused),
+        ARENA_TEST(every_type_is_checked),
+        ARENA_TEST(null_is_for_what_may_be_null),
+        ARENA_TEST(unknown_fields_are_named),
+        ARENA_TEST(names_with_nul_are_not_known),
+        ARENA_TEST(long_unknown_names_are_cut_between_characters),
+        ARENA_TEST(bounds_of_strings_are_in_utf16_units),
+        ARENA_TEST(bounds_of_integers_hold),
+        ARENA_TEST(integers_keep_every_digit),
+        ARENA_TEST(huge_integers_are_refused),
+        ARENA_TEST(nul_and_control_characters_in_values),
+        ARENA_TEST(further_rules_are_asked),
+        ARENA_TEST(every_fault_is_named_at_once),
+        ARENA_TEST(required_fields_must_be_there),
+        ARENA_TEST(absent_integers_take_their_default),
+        ARENA_TEST(values_are_taken_as_they_are),
+        ARENA_TEST(an_empty_object_sets_nothing),
+        ARENA_TEST(each_body_stands_for_itself),
+        ARENA_TEST(large_bodies_are_taken),
+    };
+    return cmocka_run_group_tests_name("fields_json", tests, NULL, NULL);
+}

@@ -1,0 +1,282 @@
+/* Field maps and queries: application/x-www-form-urlencoded in, and JSON of records out. */
+#include "unit.h"
+
+#include "http/fields.h"
+
+enum { SEARCH, SKIP, LIMIT, FREE, FLAG, FIELDS };
+
+static const struct field map[] = {
+    [SEARCH] = {.name = "search", .type = FIELD_STRING, .max = 10},
+    [SKIP] = {.name = "skip", .type = FIELD_INTEGER, .flags = FIELD_DEFAULT, .max = 1000},
+    [LIMIT] = {.name = "limit",
+               .type = FIELD_INTEGER,
+               .flags = FIELD_DEFAULT,
+               .min = 1,
+               .max = 1000,
+               .standard = 10},
+    [FREE] = {.name = "free", .type = FIELD_INTEGER},
+    [FLAG] = {.name = "flag", .type = FIELD_BOOLEAN},
+    [FIELDS] = {.name = NULL},
+};
+
+static struct value *must_read(struct arena *arena, const char *query)
+{
+    struct value *values = NULL;
+    if (fields_read_query(arena, map, query, &values) || !values) {
+        fail_msg("refused: %s", query);
+    }
+    return values;
+}
+
+static void assert_fault(struct arena *arena, const char *query, const char *field,
+                         enum fault_id fault)
+{
+    struct value *values = NULL;
+    struct error *error = fields_read_query(arena, map, query, &values);
+    if (!error || error->id != ERR_VALIDATION || !error->details || error->details->next ||
+        strcmp(error->details->field, field) != 0 || error->details->fault != fault) {
+        fail_msg("not refused with fault %d of %s alone: %s", (int)fault, field, query);
+    }
+}
+
+static void defaults_stand_where_nothing_is_said(void **state)
+{
+    static const char *const queries[] = {"", "&", "&&&"};
+    for (size_t i = 0; i < COUNT_OF(queries); i++) {
+        const struct value *values = must_read(*state, queries[i]);
+        assert_int_equal(values[SEARCH].state, VALUE_ABSENT);
+        assert_int_equal(values[SKIP].integer, 0);
+        assert_int_equal(values[LIMIT].integer, 10);
+        assert_int_equal(values[LIMIT].state, VALUE_SET);
+    }
+}
+
+static void strings_are_decoded(void **state)
+{
+    static const struct {
+        const char *query, *search;
+    } rows[] = {
+        {"search=a", "a"},
+        {"search=", ""},
+        {"search", ""},
+        {"search=a+b", "a b"},
+        {"search=a%20b%2Bc", "a b+c"},
+        {"search=%D0%98", "И"},
+        {"search=И", "И"},
+        {"search=a=b", "a=b"},
+        {"search=%26%3D%25", "&=%"},
+        {"%73earch=x", "x"},
+        {"&search=x&", "x"},
+        {"search=*()", "*()"},
+        {"search=%0A", "\n"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_string_equal(must_read(*state, rows[i].query)[SEARCH].string.bytes, rows[i].search);
+    }
+}
+
+static void integers_are_read(void **state)
+{
+    assert_int_equal(must_read(*state, "limit=1000&skip=5")[LIMIT].integer, 1000);
+    assert_int_equal(must_read(*state, "limit=1000&skip=5")[SKIP].integer, 5);
+    assert_int_equal(must_read(*state, "skip=007")[SKIP].integer, 7);
+    assert_int_equal(must_read(*state, "free=-5")[FREE].integer, -5);
+    assert_true(must_read(*state, "free=9223372036854775807")[FREE].integer == INT64_MAX);
+    assert_true(must_read(*state, "free=-9223372036854775808")[FREE].integer == INT64_MIN);
+}
+
+static void what_is_no_integer_is_refused(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "x",
+        "1x",
+        "1.0",
+        "1e2",
+        "0x10",
+        "+1",
+        "%2B1",
+        "%201",
+        "1%20",
+        "--1",
+        "-",
+        "1,5",
+        "%D9%A1",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "99999999999999999999",
+        "NaN",
+        "null",
+        "true",
+        "%0A1",
+        "1%0A",
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_fault(*state, arena_format(*state, "free=%s", texts[i]), "free", FAULT_NOT_INTEGER);
+    }
+    assert_fault(*state, "free", "free", FAULT_NOT_INTEGER);
+}
+
+/* Byte by byte: a text in the place of a boolean would be undefined to load. */
+static void assert_boolean(struct arena *arena, const char *query, bool expected)
+{
+    const struct value *value = &must_read(arena, query)[FLAG];
+    assert_int_equal(value->state, VALUE_SET);
+    assert_memory_equal(&value->boolean, &expected, sizeof expected);
+}
+
+static void booleans_are_read(void **state)
+{
+    assert_boolean(*state, "flag=true", true);
+    assert_boolean(*state, "flag=false", false);
+    assert_fault(*state, "flag=yes", "flag", FAULT_NOT_BOOLEAN);
+    assert_fault(*state, "flag=", "flag", FAULT_NOT_BOOLEAN);
+}
+
+static void bounds_hold(void **state)
+{
+    assert_fault(*state, "limit=0", "limit", FAULT_TOO_SMALL);
+    assert_fault(*state, "limit=-1", "limit", FAULT_TOO_SMALL);
+    assert_fault(*state, "limit=1001", "limit", FAULT_TOO_LARGE);
+    assert_fault(*state, "skip=-1", "skip", FAULT_TOO_SMALL);
+    must_read(*state, "search=0123456789");
+    assert_fault(*state, "search=0123456789x", "search", FAULT_TOO_LONG);
+}
+
+static void unknown_and_repeated_names_are_refused(void **state)
+{
+    assert_fault(*state, "other=1", "other", FAULT_UNKNOWN);
+    assert_fault(*state, "other", "other", FAULT_UNKNOWN);
+    assert_fault(*state, "=1", "", FAULT_UNKNOWN);
+    assert_fault(*state, "Search=a", "Search", FAULT_UNKNOWN);
+    assert_fault(*state, "skip%20=1", "skip ", FAULT_UNKNOWN);
+    assert_fault(*state, "skip=1&skip=1", "skip", FAULT_REPEATED);
+    assert_fault(*state, "skip=1&%73kip=2", "skip", FAULT_REPEATED);
+    assert_fault(*state, "skip=1;limit=2", "skip", FAULT_NOT_INTEGER); /* ; separates nothing */
+}
+
+static void broken_encoding_is_refused(void **state)
+{
+    static const char *const queries[] = {"search=%",      "search=%4",    "search=%zz",
+                                          "search=%00",    "search=a%00b", "search=%FF",
+                                          "search=%C0%80", "search=\xFF",  "search=%ED%A0%80"};
+    for (size_t i = 0; i < COUNT_OF(queries); i++) {
+        assert_fault(*state, queries[i], "search", FAULT_INVALID_UTF8);
+    }
+    static const char *const names[] = {"%=1", "%FF=1", "%00=1", "\xFF=1", "%ED%A0%80"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct value *values = NULL;
+        struct error *error = fields_read_query(*state, map, names[i], &values);
+        assert_non_null(error);
+        assert_int_equal(error->id, ERR_VALIDATION);
+    }
+}
+
+static void every_fault_is_named_at_once(void **state)
+{
+    static const struct field demanding[] = {
+        {.name = "needed", .type = FIELD_STRING, .flags = FIELD_REQUIRED},
+        {.name = "number", .type = FIELD_INTEGER, .min = 1, .max = 2},
+        {.name = NULL},
+    };
+    struct value *values = NULL;
+    struct error *error = fields_read_query(*state, demanding, "number=3&x=1&y=%", &values);
+    size_t count = 0;
+    assert_non_null(error);
+    for (const struct error_detail *detail = error->details; detail; detail = detail->next) {
+        count++;
+    }
+    assert_int_equal(count, 4);
+}
+
+static void many_pairs_are_no_burden(void **state)
+{
+    struct buffer query = {.arena = *state};
+    for (int i = 0; i < 2000; i++) {
+        buffer_format(&query, "x%d=1&", i);
+    }
+    struct value *values = NULL;
+    struct error *error = fields_read_query(*state, map, query.bytes, &values);
+    assert_non_null(error);
+    assert_int_equal(error->id, ERR_VALIDATION);
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static const struct field inner[] = {
+    {.name = "id", .type = FIELD_INTEGER},
+    {.name = "hidden", .type = FIELD_STRING, .flags = FIELD_SECRET},
+    {.name = NULL},
+};
+
+enum { TEXT, NUMBER, YES, WHEN, TAGS, ROWS, SECRET, NOTHING, CLEARED, REPLY_FIELDS };
+
+static const struct field reply[] = {
+    [TEXT] = {.name = "text", .type = FIELD_STRING},
+    [NUMBER] = {.name = "number", .type = FIELD_INTEGER},
+    [YES] = {.name = "yes", .type = FIELD_BOOLEAN},
+    [WHEN] = {.name = "when", .type = FIELD_TIME},
+    [TAGS] = {.name = "tags", .type = FIELD_STRINGS},
+    [ROWS] = {.name = "rows", .type = FIELD_RECORDS, .fields = inner},
+    [SECRET] = {.name = "secret", .type = FIELD_STRING, .flags = FIELD_SECRET},
+    [NOTHING] = {.name = "nothing", .type = FIELD_STRING},
+    [CLEARED] = {.name = "cleared", .type = FIELD_INTEGER},
+    [REPLY_FIELDS] = {.name = NULL},
+};
+
+static void records_are_written(void **state)
+{
+    static const char *const tags[] = {"a", "b\"c"};
+    struct value row[2] = {0}, values[REPLY_FIELDS] = {0};
+    struct value *const rows[] = {row, row};
+    struct buffer out = {.arena = *state};
+    struct jsonw json = {.out = &out};
+    value_set_integer(&row[0], 1);
+    value_set_string(&row[1], "hush");
+    value_set_string(&values[TEXT], "Иван \"И\"");
+    value_set_integer(&values[NUMBER], -5);
+    value_set_boolean(&values[YES], true);
+    value_set_integer(&values[WHEN], 0);
+    value_set_strings(&values[TAGS], tags, COUNT_OF(tags));
+    value_set_records(&values[ROWS], rows, COUNT_OF(rows));
+    value_set_string(&values[SECRET], "hush");
+    values[CLEARED].state = VALUE_NULL;
+    fields_write(&json, NULL, reply, values);
+    assert_string_equal(out.bytes,
+                        "{\"text\":\"Иван \\\"И\\\"\",\"number\":-5,\"yes\":true,"
+                        "\"when\":\"1970-01-01T00:00:00.000Z\",\"tags\":[\"a\",\"b\\\"c\"],"
+                        "\"rows\":[{\"id\":1},{\"id\":1}],\"nothing\":null,\"cleared\":null}");
+}
+
+static void empty_lists_are_lists(void **state)
+{
+    struct value values[REPLY_FIELDS] = {0};
+    struct buffer out = {.arena = *state};
+    struct jsonw json = {.out = &out};
+    value_set_strings(&values[TAGS], NULL, 0);
+    value_set_records(&values[ROWS], NULL, 0);
+    jsonw_open_object(&json, NULL);
+    fields_write(&json, "inside", reply, values);
+    jsonw_close_object(&json);
+    assert_non_null(strstr(out.bytes, "{\"inside\":{\"text\":null,"));
+    assert_non_null(strstr(out.bytes, "\"tags\":[],\"rows\":[],"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(defaults_stand_where_nothing_is_said),
+        ARENA_TEST(strings_are_decoded),
+        ARENA_TEST(integers_are_read),
+        ARENA_TEST(what_is_no_integer_is_refused),
+        ARENA_TEST(booleans_are_read),
+        ARENA_TEST(bounds_hold),
+        ARENA_TEST(unknown_and_repeated_names_are_refused),
+        ARENA_TEST(broken_encoding_is_refused),
+        ARENA_TEST(every_fault_is_named_at_once),
+        ARENA_TEST(many_pairs_are_no_burden),
+        ARENA_TEST(records_are_written),
+        ARENA_TEST(empty_lists_are_lists),
+    };
+    return cmocka_run_group_tests_name("fields_query", tests, NULL, NULL);
+}

@@ -1,0 +1,589 @@
+/* Router: which route a path finds, what is refused before a handler runs, and in which order. */
+#include "unit.h"
+
+#include "http/audit.h"
+#include "http/router.h"
+
+/* --- handlers and routes --------------------------------------------------------------------- */
+
+static const struct field name_map[] = {
+    {.name = "name", .type = FIELD_STRING, .flags = FIELD_REQUIRED, .min = 1, .max = 5},
+    {.name = "password", .type = FIELD_STRING, .flags = FIELD_SECRET},
+    {.name = NULL},
+};
+
+static const struct field page_map[] = {
+    {.name = "skip", .type = FIELD_INTEGER, .flags = FIELD_DEFAULT, .max = 100},
+    {.name = NULL},
+};
+
+static const struct field optional_map[] = {
+    {.name = "name", .type = FIELD_STRING},
+    {.name = NULL},
+};
+
+static const struct schema name_schema = {"Name", name_map};
+static const struct schema optional_schema = {"Optional", optional_map};
+
+static int calls; /* of handlers */
+
+/* Answers with the pattern of the route, so that a test sees which one it was. */
+static struct error *tell_pattern(struct request *request, struct reply *reply)
+{
+    calls++;
+    struct value *record = arena_array(request->arena, fields_count(name_map), sizeof *record);
+    value_set_string(&record[0], request->route->pattern);
+    reply_record(reply, record);
+    return NULL;
+}
+
+static struct error *create(struct request *request, struct reply *reply)
+{
+    calls++;
+    reply_created(request, reply, "/things", request_body_string(request, "name"));
+    reply_record(reply, request->body);
+    return NULL;
+}
+
+static struct error *nothing(struct request *request, struct reply *reply)
+{
+    calls++;
+    assert_non_null(request->arena);
+    reply_nothing(reply);
+    return NULL;
+}
+
+static struct error *list(struct request *request, struct reply *reply)
+{
+    calls++;
+    reply_list(reply, NULL, 0, 95, request_query_integer(request, "skip"), 10);
+    return NULL;
+}
+
+static struct error *fail_inside(struct request *request, struct reply *reply)
+{
+    calls++;
+    assert_non_null(reply);
+    return error_new(request->arena, ERR_INTERNAL, "the secret cause");
+}
+
+static struct error *be_unavailable(struct request *request, struct reply *reply)
+{
+    calls++;
+    assert_non_null(reply);
+    return error_new(request->arena, ERR_DIRECTORY_UNAVAILABLE, NULL);
+}
+
+#define RECORD(method_, pattern_, ...)                                                             \
+    {                                                                                              \
+        .method = METHOD_##method_, .pattern = pattern_, .handler = tell_pattern,                  \
+        .shape = REPLY_RECORD, .reply = &name_schema, __VA_ARGS__                                  \
+    }
+
+enum { PERMIT_READ = 1, PERMIT_WRITE = 2 };
+
+/* Placeholders first: the order of the rows must not matter. */
+static const struct route first_table[] = {
+    RECORD(GET, "/things/{thing}"),
+    RECORD(GET, "/things/{other}/parts"),
+    RECORD(GET, "/things/{thing}/parts/{part}"),
+    RECORD(GET, "/things/me"),
+    RECORD(GET, "/things/me/secrets"),
+    RECORD(PATCH, "/things/{thing}", .permission = PERMIT_WRITE, .body = &name_schema),
+    RECORD(POST, "/open", .body = &optional_schema, .body_optional = true),
+    RECORD(GET, "/"),
+    {.pattern = NULL},
+};
+
+static const struct route second_table[] = {
+    {.method = METHOD_POST,
+     .pattern = "/things",
+     .handler = create,
+     .permission = PERMIT_WRITE,
+     .summary = {"Создать", "Create a thing"},
+     .body = &name_schema,
+     .shape = REPLY_RECORD,
+     .reply = &name_schema,
+     .action = "create_thing",
+     .resource_type = "thing"},
+    {.method = METHOD_GET,
+     .pattern = "/things",
+     .handler = list,
+     .permission = PERMIT_READ,
+     .query = page_map,
+     .shape = REPLY_LIST,
+     .reply = &name_schema},
+    {.method = METHOD_DELETE,
+     .pattern = "/things/{thing}",
+     .handler = nothing,
+     .permission = PERMIT_WRITE,
+     .summary = {"Удалить", "Delete a thing"},
+     .shape = REPLY_NOTHING,
+     .action = "delete_thing",
+     .resource_type = "thing"},
+    {.method = METHOD_GET, .pattern = "/broken", .handler = fail_inside},
+    {.method = METHOD_GET, .pattern = "/unavailable", .handler = be_unavailable},
+    {.pattern = NULL},
+};
+
+static const struct route *const tables[] = {first_table, second_table, NULL};
+
+/* --- one request ----------------------------------------------------------------------------- */
+
+struct principal {
+    unsigned permissions;
+};
+
+static const struct principal reader = {1U << PERMIT_READ};
+static const struct principal writer = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
+
+/* "reader" and "writer" are who they say; nobody else is anybody. */
+static struct error *authenticate(struct request *request)
+{
+    const char *who = request->headers.authorization;
+    if (!strcmp(who, "reader")) {
+        request->principal = &reader;
+    } else if (!strcmp(who, "writer")) {
+        request->principal = &writer;
+    } else if (*who) {
+        return error_new(request->arena, ERR_INVALID_TOKEN, NULL);
+    }
+    request->actor = *who ? who : NULL;
+    return NULL;
+}
+
+static bool permits(const struct request *request, unsigned permission)
+{
+    return request->principal && (request->principal->permissions & 1U << permission);
+}
+
+struct exchange {
+    struct arena *arena;
+    struct router *router;
+    struct request request;
+    struct reply reply;
+    const char *body; /* what is sent */
+    size_t body_read;
+};
+
+enum { BODY_MAX = 1000 };
+
+static size_t read_input(void *source, char *bytes, size_t size)
+{
+    struct exchange *exchange = source;
+    size_t left = exchange->body ? strlen(exchange->body) - exchange->body_read : 0;
+    size_t count = left < size ? left : size;
+    memcpy(bytes, (exchange->body ? exchange->body : "") + exchange->body_read, count);
+    exchange->body_read += count;
+    return count;
+}
+
+static int setup(void **state)
+{
+    struct exchange *exchange = must_alloc(sizeof *exchange);
+    struct router_settings settings = {
+        .guard = {authenticate, permits},
+        .standard_language = LANGUAGE_EN,
+        .body_max = BODY_MAX,
+    };
+    exchange->arena = arena_new();
+    exchange->router = router_new(tables, &settings);
+    *state = exchange;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct exchange *exchange = *state;
+    router_free(&exchange->router);
+    router_free(&exchange->router); /* NULL inside is fine */
+    arena_free(&exchange->arena);
+    free(exchange);
+    return 0;
+}
+
+/* Sends one request; `body` NULL is none. Returns the status. */
+static int ask(struct exchange *exchange, const char *who, const char *method, const char *uri,
+               const char *body)
+{
+    exchange->request = (struct request){
+        .arena = exchange->arena,
+        .headers = {.method = method,
+                    .uri = uri,
+                    .content_type = body ? "application/json" : "",
+                    .content_length = "",
+                    .authorization = who,
+                    .accept_language = "",
+                    .request_id = "id-1",
+                    .address = "192.0.2.1"},
+        .input = {read_input, exchange},
+    };
+    exchange->body = body;
+    exchange->body_read = 0;
+    calls = 0;
+    router_answer(exchange->router, &exchange->request, &exchange->reply);
+    return exchange->reply.status;
+}
+
+static const char *header(const struct exchange *exchange, const char *name)
+{
+    for (size_t i = 0; i < exchange->reply.headers_count; i++) {
+        if (!strcmp(exchange->reply.headers[i].name, name)) {
+            return exchange->reply.headers[i].value;
+        }
+    }
+    return "";
+}
+
+static const char *text_of(const struct exchange *exchange)
+{
+    return exchange->reply.body.bytes ? exchange->reply.body.bytes : "";
+}
+
+static void assert_code(const struct exchange *exchange, const char *code)
+{
+    struct json_object *json = must_parse(text_of(exchange), exchange->reply.body.length);
+    assert_member(json, "code", code);
+    assert_member(json, "request_id", "id-1");
+    json_object_put(json);
+}
+
+/* --- finding --------------------------------------------------------------------------------- */
+
+static void literals_stand_before_placeholders(void **state)
+{
+    static const struct {
+        const char *uri, *pattern;
+    } rows[] = {
+        {"/", "/"},
+        {"/?a=b", "/"},
+        {"/things/me", "/things/me"},
+        {"/things/%6De", "/things/me"},
+        {"/things/you", "/things/{thing}"},
+        {"/things/meme", "/things/{thing}"},
+        {"/things/m", "/things/{thing}"},
+        {"/things/%7Bthing%7D", "/things/{thing}"},
+        {"/things/a%2Fparts", "/things/{thing}"},
+        {"/things/me/secrets", "/things/me/secrets"},
+        {"/things/me/parts", "/things/{other}/parts"}, /* a literal that leads nowhere gives way */
+        {"/things/me/parts/x", "/things/{thing}/parts/{part}"},
+        {"/things/a/parts/b", "/things/{thing}/parts/{part}"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(ask(*state, "", "GET", rows[i].uri, NULL), 200);
+        assert_int_equal(calls, 1);
+        const char *expected =
+            arena_format(((struct exchange *)*state)->arena, "{\"name\":\"%s\"}", rows[i].pattern);
+        assert_string_equal(text_of(*state), expected);
+    }
+}
+
+static void what_is_not_there_is_404(void **state)
+{
+    static const char *const uris[] = {
+        "/thing",
+        "/Things",
+        "/things/",
+        "/things/me/",
+        "//",
+        "/things//",
+        "/things/a/parts/",
+        "/things//parts",
+        "/things/a/b",
+        "//things",
+        "/things/a/parts/b/c",
+        "/things/me/secrets/x",
+        "/{thing}",
+        "/%",
+    };
+    for (size_t i = 0; i < COUNT_OF(uris); i++) {
+        int status = ask(*state, "writer", "GET", uris[i], NULL);
+        assert_int_equal(status, strcmp(uris[i], "/%") ? 404 : 400);
+        assert_int_equal(calls, 0);
+        assert_code(*state, status == 404 ? "NOT_FOUND" : "BAD_REQUEST");
+        assert_string_equal(header(*state, "Allow"), "");
+    }
+}
+
+static void other_methods_are_405_with_allow(void **state)
+{
+    static const struct {
+        const char *method, *uri, *allow;
+    } rows[] = {
+        {"PUT", "/things", "GET, HEAD, POST"},
+        {"OPTIONS", "/things", "GET, HEAD, POST"},
+        {"BREW", "/things", "GET, HEAD, POST"},
+        {"get", "/things", "GET, HEAD, POST"},
+        {"DELETE", "/things/me", "GET, HEAD"},
+        {"POST", "/things/x", "GET, HEAD, PATCH, DELETE"},
+        {"GET", "/open", "POST"},
+        {"HEAD", "/open", "POST"},
+        {"POST", "/", "GET, HEAD"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(ask(*state, "", rows[i].method, rows[i].uri, NULL), 405);
+        assert_string_equal(header(*state, "Allow"), rows[i].allow);
+        assert_code(*state, "METHOD_NOT_ALLOWED");
+        assert_int_equal(calls, 0);
+    }
+}
+
+static void head_is_served_as_get(void **state)
+{
+    struct exchange *exchange = *state;
+    assert_int_equal(ask(exchange, "", "HEAD", "/things/me", NULL), 200);
+    assert_true(exchange->request.head);
+    assert_string_equal(text_of(exchange), "{\"name\":\"/things/me\"}"); /* its length is sent */
+}
+
+/* --- before the handler ---------------------------------------------------------------------- */
+
+static void permission_comes_before_everything_the_client_sent(void **state)
+{
+    struct exchange *exchange = *state;
+    assert_int_equal(ask(exchange, "", "POST", "/things", "not JSON"), 401);
+    assert_code(exchange, "UNAUTHORIZED");
+    assert_string_equal(header(exchange, "WWW-Authenticate"), "Bearer");
+    assert_int_equal(exchange->body_read, 0); /* not even read */
+    assert_int_equal(ask(exchange, "forged", "POST", "/things", "not JSON"), 401);
+    assert_code(exchange, "INVALID_TOKEN");
+    assert_string_equal(header(exchange, "WWW-Authenticate"), "Bearer");
+    assert_int_equal(ask(exchange, "reader", "POST", "/things", "not JSON"), 403);
+    assert_code(exchange, "FORBIDDEN");
+    assert_string_equal(header(exchange, "WWW-Authenticate"), "");
+    assert_int_equal(exchange->body_read, 0);
+    assert_int_equal(ask(exchange, "", "GET", "/things?skip=x", NULL), 401);
+    assert_int_equal(ask(exchange, "reader", "GET", "/things?skip=x", NULL), 400);
+    assert_int_equal(calls, 0);
+}
+
+static void open_routes_ask_nobody(void **state)
+{
+    assert_int_equal(ask(*state, "forged", "GET", "/things/me", NULL), 200);
+    assert_null(((struct exchange *)*state)->request.principal);
+}
+
+static void queries_are_checked(void **state)
+{
+    assert_int_equal(ask(*state, "reader", "GET", "/things?skip=20", NULL), 200);
+    assert_string_equal(text_of(*state),
+                        "{\"items\":[],\"total\":95,\"skip\":20,\"limit\":10,\"pages\":10}");
+    assert_int_equal(ask(*state, "reader", "GET", "/things?skip=101&x=1", NULL), 400);
+    assert_code(*state, "VALIDATION_ERROR");
+    assert_int_equal(calls, 0);
+    /* a route that takes no query ignores one */
+    assert_int_equal(ask(*state, "", "GET", "/things/me?%zz", NULL), 200);
+}
+
+static void bodies_are_checked(void **state)
+{
+    static const struct {
+        const char *body;
+        int status;
+        const char *code;
+    } rows[] = {
+        {"{\"name\":\"", 400, "INVALID_JSON"},
+        {"", 400, "INVALID_JSON"},
+        {"[]", 400, "INVALID_JSON"},
+        {"{}", 400, "VALIDATION_ERROR"},
+        {"{\"name\":\"123456\"}", 400, "VALIDATION_ERROR"},
+        {"{\"name\":\"x\",\"y\":1}", 400, "VALIDATION_ERROR"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(ask(*state, "writer", "POST", "/things", rows[i].body), rows[i].status);
+        assert_code(*state, rows[i].code);
+        assert_int_equal(calls, 0);
+    }
+    assert_int_equal(ask(*state, "writer", "POST", "/things", "{\"name\":\"a/я\"}"), 201);
+    assert_string_equal(header(*state, "Location"), "/things/a%2F%D1%8F");
+    assert_string_equal(text_of(*state), "{\"name\":\"a/я\"}");
+}
+
+static int ask_with_type(struct exchange *exchange, const char *type)
+{
+    const char *body = "{\"name\":\"x\"}";
+    exchange->request = (struct request){
+        .arena = exchange->arena,
+        .headers = {"POST", "/things", type, "", "writer", "", "id-1", "192.0.2.1"},
+        .input = {read_input, exchange},
+    };
+    exchange->body = body;
+    exchange->body_read = 0;
+    router_answer(exchange->router, &exchange->request, &exchange->reply);
+    return exchange->reply.status;
+}
+
+static void only_json_is_supported(void **state)
+{
+    static const char *const json[] = {
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=utf-8",
+        "application/json;charset=\"UTF-8\"",
+        " application/json ; charset=utf-8",
+        "application/json;",
+    };
+    static const char *const others[] = {
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "application/json-patch+json",
+        "text/json",
+        "application/json; charset=utf-16",
+        "application/json; charset=windows-1251",
+        "application",
+        "multipart/form-data; boundary=x",
+        "text/plain; application/json",
+    };
+    for (size_t i = 0; i < COUNT_OF(json); i++) {
+        assert_int_equal(ask_with_type(*state, json[i]), 201);
+    }
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        assert_int_equal(ask_with_type(*state, others[i]), 415);
+        assert_code(*state, "UNSUPPORTED_MEDIA_TYPE");
+    }
+}
+
+static void optional_bodies_may_be_missing(void **state)
+{
+    assert_int_equal(ask(*state, "", "POST", "/open", NULL), 200);
+    assert_int_equal(ask(*state, "", "POST", "/open", ""), 200);
+    assert_int_equal(ask(*state, "", "POST", "/open", "{\"name\":\"x\"}"), 200);
+    assert_int_equal(ask(*state, "", "POST", "/open", " "), 400);
+    assert_int_equal(ask(*state, "", "POST", "/open", "{\"x\":\"x\"}"), 400);
+}
+
+static void bodies_have_a_limit(void **state)
+{
+    struct exchange *exchange = *state;
+    char *body = arena_alloc(exchange->arena, BODY_MAX + 2);
+    memset(body, ' ', BODY_MAX + 1);
+    memcpy(body, "{\"name\":\"x\"}", strlen("{\"name\":\"x\"}"));
+    assert_int_equal(ask(exchange, "writer", "POST", "/things", body), 413);
+    assert_code(exchange, "PAYLOAD_TOO_LARGE");
+    body[BODY_MAX] = '\0';
+    assert_int_equal(ask(exchange, "writer", "POST", "/things", body), 201);
+}
+
+/* --- after the handler ----------------------------------------------------------------------- */
+
+static void nothing_has_no_body(void **state)
+{
+    assert_int_equal(ask(*state, "writer", "DELETE", "/things/x", NULL), 204);
+    assert_int_equal(((struct exchange *)*state)->reply.body.length, 0);
+}
+
+static void errors_tell_no_cause(void **state)
+{
+    assert_int_equal(ask(*state, "", "GET", "/broken", NULL), 500);
+    assert_code(*state, "INTERNAL_ERROR");
+    assert_null(strstr(text_of(*state), "secret"));
+    assert_int_equal(ask(*state, "", "GET", "/unavailable", NULL), 503);
+    assert_code(*state, "DIRECTORY_UNAVAILABLE");
+    assert_true(strtol(header(*state, "Retry-After"), NULL, 10) > 0);
+}
+
+static void errors_speak_the_clients_language(void **state)
+{
+    struct exchange *exchange = *state;
+    exchange->request = (struct request){
+        .arena = exchange->arena,
+        .headers = {"GET", "/nowhere", "", "", "", "ru", "id-1", ""},
+        .input = {read_input, exchange},
+    };
+    router_answer(exchange->router, &exchange->request, &exchange->reply);
+    assert_non_null(strstr(text_of(exchange), "Ресурс не найден"));
+    assert_int_equal(ask(exchange, "", "GET", "/nowhere", NULL), 404);
+    assert_non_null(strstr(text_of(exchange), "There is no such resource"));
+}
+
+/* --- audit ----------------------------------------------------------------------------------- */
+
+static void changes_are_audited_once_done_or_refused(void **state)
+{
+    static const struct {
+        const char *who, *method, *uri, *body, *line;
+    } rows[] = {
+        {"writer", "POST", "/things", "{\"name\":\"x\",\"password\":\"hush\"}",
+         "\"status\":\"success\""},
+        {"writer", "DELETE", "/things/a%2Fb", NULL, "\"resource_id\":\"a/b\""},
+        {"reader", "DELETE", "/things/x", NULL, "\"code\":\"FORBIDDEN\""},
+        {"", "DELETE", "/things/x", NULL, "\"code\":\"UNAUTHORIZED\""},
+        {"forged", "DELETE", "/things/x", NULL, "\"code\":\"INVALID_TOKEN\""},
+        {"writer", "POST", "/things", "{\"name\":\"hush hush\",\"password\":\"hush\"}",
+         "\"code\":\"VALIDATION_ERROR\""},
+        {"writer", "POST", "/things", "hush", "\"code\":\"INVALID_JSON\""},
+    };
+    struct exchange *exchange = *state;
+    unlink("audit.jsonl");
+    assert_true(audit_open("audit.jsonl"));
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(truncate("audit.jsonl", 0), 0);
+        ask(exchange, rows[i].who, rows[i].method, rows[i].uri, rows[i].body);
+        const char *line = read_file(exchange->arena, "audit.jsonl");
+        assert_true(*line && strchr(line, '\n') == line + strlen(line) - 1);
+        assert_non_null(strstr(line, rows[i].line));
+        assert_null(strstr(line, "hush"));
+    }
+    assert_int_equal(truncate("audit.jsonl", 0), 0);
+    ask(exchange, "reader", "GET", "/things", NULL); /* reading changes nothing */
+    ask(exchange, "writer", "PUT", "/things/x", NULL);
+    ask(exchange, "writer", "DELETE", "/nowhere", NULL);
+    assert_string_equal(read_file(exchange->arena, "audit.jsonl"), "");
+}
+
+/* --- tables ---------------------------------------------------------------------------------- */
+
+static void build(void *route_tables)
+{
+    const struct router_settings settings = {.guard = {authenticate, permits}};
+    struct router *router = router_new(route_tables, &settings);
+    router_free(&router);
+}
+
+static void two_rows_for_one_call_end_the_process(void **state)
+{
+    (void)state;
+    static const struct route doubled[] = {
+        RECORD(GET, "/things/{name}"), /* another name, the same call */
+        {.pattern = NULL},
+    };
+    static const struct route *const one[] = {first_table, NULL};
+    static const struct route *const both[] = {first_table, doubled, NULL};
+    int status = ending_of(build, (void *)(uintptr_t)one);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_aborts(build, (void *)(uintptr_t)both);
+}
+
+#define ROUTER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+    char folder[PATH_MAX];
+    if (!enter_temporary(folder)) {
+        return EXIT_FAILURE;
+    }
+    if (!audit_open("audit.jsonl")) {
+        return leave_temporary(folder, EXIT_FAILURE);
+    }
+    const struct CMUnitTest tests[] = {
+        ROUTER_TEST(literals_stand_before_placeholders),
+        ROUTER_TEST(what_is_not_there_is_404),
+        ROUTER_TEST(other_methods_are_405_with_allow),
+        ROUTER_TEST(head_is_served_as_get),
+        ROUTER_TEST(permission_comes_before_everything_the_client_sent),
+        ROUTER_TEST(open_routes_ask_nobody),
+        ROUTER_TEST(queries_are_checked),
+        ROUTER_TEST(bodies_are_checked),
+        ROUTER_TEST(only_json_is_supported),
+        ROUTER_TEST(optional_bodies_may_be_missing),
+        ROUTER_TEST(bodies_have_a_limit),
+        ROUTER_TEST(nothing_has_no_body),
+        ROUTER_TEST(errors_tell_no_cause),
+        ROUTER_TEST(errors_speak_the_clients_language),
+        ROUTER_TEST(changes_are_audited_once_done_or_refused),
+        cmocka_unit_test(two_rows_for_one_call_end_the_process),
+    };
+    return leave_temporary(folder, cmocka_run_group_tests_name("router", tests, NULL, NULL));
+}

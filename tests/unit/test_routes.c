@@ -1,0 +1,328 @@
+/* Routes: the rows of all resources say what the router, the audit log and the documentation need,
+ * and the fields of their maps what clients are told. */
+#include "unit.h"
+
+#include "auth/principal.h"
+#include "base/utf8.h"
+#include "http/fields.h"
+#include "http/problem.h"
+#include "http/route.h"
+#include "http/router.h"
+#include "resources/resources.h"
+
+#define FOR_EACH_ROUTE(route)                                                                      \
+    for (const struct route *const *table_ = resource_routes; *table_; table_++)                   \
+        for (const struct route *route = *table_; route->pattern; route++)
+
+/* Fails the test, and says of which call. */
+#define MUST(route, condition)                                                                     \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fail_msg("%s %s: not so: %s", method_names[(route)->method], (route)->pattern,         \
+                     #condition);                                                                  \
+        }                                                                                          \
+    } while (0)
+
+static bool is_text(const struct text *text)
+{
+    return text->ru && *text->ru && text->en && *text->en &&
+           utf8_valid(text->ru, strlen(text->ru)) && strspn(text->en, " ") == 0;
+}
+
+static bool has_cyrillic(const char *text)
+{
+    return strchr(text, '\xD0') || strchr(text, '\xD1');
+}
+
+static bool changes_something(const struct route *route)
+{
+    return route->method != METHOD_GET && strcmp(route->pattern, "/api/v1/auth/refresh") != 0;
+}
+
+static void there_are_routes(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    FOR_EACH_ROUTE(route)
+    {
+        MUST(route, route->method < METHOD_COUNT);
+        MUST(route, route->pool < POOL_COUNT);
+        MUST(route, route->handler);
+        MUST(route, route->permission < PERMIT_COUNT);
+        count++;
+    }
+    assert_true(count >= 10);
+}
+
+static void summaries_are_in_both_languages(void **state)
+{
+    (void)state;
+    FOR_EACH_ROUTE(route)
+    {
+        MUST(route, is_text(&route->summary));
+        MUST(route, has_cyrillic(route->summary.ru));
+        MUST(route, !has_cyrillic(route->summary.en));
+    }
+}
+
+static void patterns_are_well_formed(void **state)
+{
+    (void)state;
+    FOR_EACH_ROUTE(route)
+    {
+        const char *pattern = route->pattern;
+        MUST(route, *pattern == '/');
+        MUST(route, !strstr(pattern, "//"));
+        MUST(route, !pattern[1] || pattern[strlen(pattern) - 1] != '/');
+        for (const char *c = pattern; (c = strchr(c, '{')); c++) {
+            size_t name = strspn(c + 1, "abcdefghijklmnopqrstuvwxyz_");
+            MUST(route, c[-1] == '/');
+            MUST(route, name > 0 && c[1 + name] == '}');
+            MUST(route, !c[2 + name] || c[2 + name] == '/');
+        }
+    }
+}
+
+static void the_router_takes_them_all(void **state)
+{
+    (void)state;
+    const struct router_settings settings = {0};
+    struct router *router = router_new(resource_routes, &settings);
+    assert_non_null(router);
+    router_free(&router);
+}
+
+static void replies_have_what_their_shape_needs(void **state)
+{
+    (void)state;
+    FOR_EACH_ROUTE(route)
+    {
+        MUST(route, (route->shape != REPLY_NOTHING) == (route->reply != NULL));
+        MUST(route, route->method != METHOD_GET || route->reply);
+        MUST(route, route->method != METHOD_GET || !route->body);
+        MUST(route, !route->body_optional || route->body);
+    }
+}
+
+static void changes_are_audited_and_nothing_else(void **state)
+{
+    (void)state;
+    FOR_EACH_ROUTE(route)
+    {
+        MUST(route, changes_something(route) == (route->action != NULL));
+        MUST(route, !route->action == !route->resource_type);
+        MUST(route, !route->action || strspn(route->action, "abcdefghijklmnopqrstuvwxyz_") ==
+                                          strlen(route->action));
+    }
+}
+
+/* The list of the contract: everything else needs a principal. */
+static void only_open_calls_are_open(void **state)
+{
+    (void)state;
+    static const char *const open[] = {
+        "/",
+        "/health",
+        "/api/v1/auth/login",
+        "/api/v1/auth/refresh",
+        "/api/v1/auth/register",
+        "/app/token",
+        "/app/valid/{token}",
+        "/app/valid",
+        "/app/clear/all/tokens",
+        "/openapi.json",
+        "/docs",
+        "/redoc",
+    };
+    FOR_EACH_ROUTE(route)
+    {
+        bool listed = !strncmp(route->pattern, "/health/", strlen("/health/"));
+        for (size_t i = 0; i < COUNT_OF(open); i++) {
+            listed |= !strcmp(route->pattern, open[i]);
+        }
+        MUST(route, listed || route->permission != PERMIT_ALL);
+        bool directory = route->pool == POOL_DIRECTORY;
+        MUST(route, !directory || route->permission == (route->method == METHOD_GET
+                                                            ? PERMIT_DIRECTORY_READ
+                                                            : PERMIT_DIRECTORY_WRITE));
+    }
+}
+
+static void errors_are_of_the_catalogue(void **state)
+{
+    (void)state;
+    FOR_EACH_ROUTE(route)
+    {
+        size_t count = 0;
+        for (const enum error_id *id = route->errors; id && *id != ERR_COUNT; id++) {
+            MUST(route, *id < ERR_COUNT);
+            for (const enum error_id *other = route->errors; other < id; other++) {
+                MUST(route, *other != *id);
+            }
+            count++;
+        }
+        MUST(route, count < ERR_COUNT);
+    }
+}
+
+/* --- fields ---------------------------------------------------------------------------------- */
+
+/* An example stands in documentation: it must be what the field is. */
+static bool example_fits(const struct field *field)
+{
+    struct json_tokener *tokener = json_tokener_new();
+    size_t length = strlen(field->example);
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
+    /* the space ends a number */
+    char *text = must_alloc(length + 2);
+    snprintf(text, length + 2, "%s ", field->example);
+    struct json_object *json = json_tokener_parse_ex(tokener, text, (int)length + 1);
+    bool parsed = json_tokener_get_error(tokener) == json_tokener_success;
+    static const enum json_type types[] = {
+        [FIELD_STRING] = json_type_string,   [FIELD_INTEGER] = json_type_int,
+        [FIELD_BOOLEAN] = json_type_boolean, [FIELD_TIME] = json_type_string,
+        [FIELD_STRINGS] = json_type_array,   [FIELD_RECORDS] = json_type_array,
+    };
+    bool fits = parsed && (!json || json_object_is_type(json, types[field->type]));
+    json_object_put(json);
+    json_tokener_free(tokener);
+    free(text);
+    return fits;
+}
+
+static void check_map(const struct route *route, const struct field *fields)
+{
+    for (const struct field *field = fields; field->name; field++) {
+        const char *name = field->name;
+        bool bounded = field->min || field->max;
+        if (!*name || !is_text(&field->about) || !has_cyrillic(field->about.ru) ||
+            has_cyrillic(field->about.en) || !field->example || !example_fits(field) ||
+            (bounded && field->min > field->max) ||
+            ((field->flags & FIELD_DEFAULT) && field->type != FIELD_INTEGER) ||
+            (field->type == FIELD_RECORDS && !field->fields) ||
+            (field->codec != CODEC_NONE && field->codec != CODEC_DN && !field->attribute)) {
+            fail_msg("%s %s: the field \"%s\" is not whole", method_names[route->method],
+                     route->pattern, name);
+        }
+        for (const struct field *other = fields; other < field; other++) {
+            assert_string_not_equal(other->name, name);
+        }
+        if (field->type == FIELD_RECORDS) {
+            check_map(route, field->fields);
+        }
+    }
+}
+
+/* What a reader of bodies and queries cannot read stands in replies only. */
+static void check_input(const struct route *route, const struct field *fields)
+{
+    for (const struct field *field = fields; field->name; field++) {
+        MUST(route, field->type == FIELD_STRING || field->type == FIELD_INTEGER ||
+                        field->type == FIELD_BOOLEAN);
+        /* a string without an end would be as long as a body may be */
+        MUST(route, field->type != FIELD_STRING || field->max > 0);
+        MUST(route, !(field->flags & FIELD_REQUIRED) || !(field->flags & FIELD_DEFAULT));
+    }
+}
+
+static void fields_are_told_in_both_languages(void **state)
+{
+    (void)state;
+    FOR_EACH_ROUTE(route)
+    {
+        if (route->query) {
+            check_map(route, route->query);
+            check_input(route, route->query);
+        }
+        if (route->body) {
+            check_map(route, route->body->fields);
+            check_input(route, route->body->fields);
+        }
+        if (route->reply) {
+            check_map(route, route->reply->fields);
+        }
+    }
+}
+
+/* The examples of a body together are a body that is taken. */
+static void examples_pass_their_own_rules(void **state)
+{
+    FOR_EACH_ROUTE(route)
+    {
+        if (!route->body) {
+            continue;
+        }
+        struct buffer text = {.arena = *state};
+        buffer_add_char(&text, '{');
+        for (const struct field *field = route->body->fields; field->name; field++) {
+            buffer_format(&text, "%s\"%s\":%s", text.length > 1 ? "," : "", field->name,
+                          field->example);
+        }
+        buffer_add_char(&text, '}');
+        struct value *values = NULL;
+        const struct error *error =
+            fields_read_json(*state, route->body->fields, text.bytes, text.length, &values);
+        if (error) {
+            fail_msg("%s %s: %s of its own example: %s", method_names[route->method],
+                     route->pattern, problem_code(error->id), text.bytes);
+        }
+    }
+}
+
+static void schemas_have_names_of_their_own(void **state)
+{
+    (void)state;
+    FOR_EACH_ROUTE(route)
+    {
+        const struct schema *schemas[] = {route->body, route->reply};
+        for (size_t i = 0; i < COUNT_OF(schemas); i++) {
+            MUST(route, !schemas[i] || (schemas[i]->name && *schemas[i]->name));
+            for (const struct route *const *table = resource_routes; *table; table++) {
+                for (const struct route *other = *table; schemas[i] && other->pattern; other++) {
+                    const struct schema *twin = other->reply;
+                    MUST(route, !twin || strcmp(twin->name, schemas[i]->name) != 0 ||
+                                    twin->fields == schemas[i]->fields);
+                    twin = other->body;
+                    MUST(route, !twin || strcmp(twin->name, schemas[i]->name) != 0 ||
+                                    twin->fields == schemas[i]->fields);
+                }
+            }
+        }
+    }
+}
+
+/* Passwords and tokens that clients send are secret: in no log, in no answer. */
+static void secrets_are_marked(void **state)
+{
+    (void)state;
+    static const char *const secret[] = {"password", "refresh_token", "current_password",
+                                         "new_password", "token"};
+    FOR_EACH_ROUTE(route)
+    {
+        const struct field *fields = route->body ? route->body->fields : NULL;
+        for (const struct field *field = fields; field && field->name; field++) {
+            for (size_t i = 0; i < COUNT_OF(secret); i++) {
+                MUST(route, strcmp(field->name, secret[i]) != 0 || (field->flags & FIELD_SECRET));
+            }
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(there_are_routes),
+        cmocka_unit_test(summaries_are_in_both_languages),
+        cmocka_unit_test(patterns_are_well_formed),
+        cmocka_unit_test(the_router_takes_them_all),
+        cmocka_unit_test(replies_have_what_their_shape_needs),
+        cmocka_unit_test(changes_are_audited_and_nothing_else),
+        cmocka_unit_test(only_open_calls_are_open),
+        cmocka_unit_test(errors_are_of_the_catalogue),
+        cmocka_unit_test(fields_are_told_in_both_languages),
+        ARENA_TEST(examples_pass_their_own_rules),
+        cmocka_unit_test(schemas_have_names_of_their_own),
+        cmocka_unit_test(secrets_are_marked),
+    };
+    return cmocka_run_group_tests_name("routes", tests, NULL, NULL);
+}
