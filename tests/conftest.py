@@ -20,6 +20,14 @@ from support.truth import Truth
 LAST = ("test_paging.py", "test_sweep.py")
 
 
+SHOWN = 40  # characters of a parameter in the name of a test
+
+
+def pytest_make_parametrize_id(val):
+    """Values as they are written, cut before they fill the screen."""
+    return ascii(val).strip("'\"")[:SHOWN] if isinstance(val, (str, bytes, dict, list)) else None
+
+
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: (item.path.parent.name,
                                  LAST.index(item.path.name) if item.path.name in LAST else -1))

@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 
 enum {
@@ -172,9 +171,11 @@ static int64_t at_most(const struct directory *directory, int64_t timeout)
     return patience > 0 ? patience : 1;
 }
 
-int64_t connection_patience(const struct directory *directory)
+int64_t connection_expect(struct directory *directory)
 {
-    return at_most(directory, operation_timeout_us(directory));
+    int64_t patience = at_most(directory, operation_timeout_us(directory));
+    directory->io_deadline = clock_steady_us() + patience;
+    return patience;
 }
 
 static struct timeval timeval_of(int64_t microseconds)
@@ -254,10 +255,14 @@ static bool set_tls(const struct directory *directory, LDAP *ldap)
 }
 
 /* A libldap error in words, with what it knows beyond the code. */
-static const char *describe(struct arena *arena, LDAP *ldap, int code)
+static const char *describe(const struct directory *directory, struct arena *arena, LDAP *ldap,
+                            int code)
 {
     char *diagnostic = NULL;
     const char *text = ldap_err2string(code);
+    if (code == LDAP_TIMEOUT || clock_steady_us() >= directory->io_deadline) {
+        return "no answer in time";
+    }
     if (strstr(tls_reason, "(unknown error code)")) {
         /* GnuTLS has no word for what libldap itself refuses: the chain does not lead to a root. */
         return arena_format(arena, "%s (TLS: the certificate is not trusted)", text);
@@ -274,12 +279,12 @@ static const char *describe(struct arena *arena, LDAP *ldap, int code)
 }
 
 /* Waits for the one answer to a bind or StartTLS. Returns its result code. */
-static int wait_simple(const struct directory *directory, struct arena *arena, LDAP *ldap,
+static int wait_simple(struct directory *directory, struct arena *arena, LDAP *ldap,
                        int message_id, const char **diagnostic_r)
 {
     LDAPMessage *message = NULL;
     char *diagnostic = NULL;
-    struct timeval patience = timeval_of(connection_patience(directory));
+    struct timeval patience = timeval_of(connection_expect(directory));
     int code = LDAP_OTHER;
     *diagnostic_r = "";
     int type = ldap_result(ldap, message_id, LDAP_MSG_ALL, &patience, &message);
@@ -300,7 +305,7 @@ static int wait_simple(const struct directory *directory, struct arena *arena, L
 }
 
 /* RFC 4511 4.14, before anything else is said. */
-static int start_tls(const struct directory *directory, struct arena *arena, LDAP *ldap)
+static int start_tls(struct directory *directory, struct arena *arena, LDAP *ldap)
 {
     int message_id = 0;
     const char *diagnostic;
@@ -311,19 +316,8 @@ static int start_tls(const struct directory *directory, struct arena *arena, LDA
     return code == LDAP_SUCCESS ? ldap_install_tls(ldap) : code;
 }
 
-/* A peer that stops in the middle of a TLS record must not hold a read or a write for ever: libldap
- * waits for the socket before it reads, but reads the whole record then. */
-static bool bound_socket(const struct directory *directory, LDAP *ldap)
-{
-    int fd = -1;
-    struct timeval time = timeval_of(operation_timeout_us(directory));
-    return ldap_get_option(ldap, LDAP_OPT_DESC, &fd) == LDAP_OPT_SUCCESS && fd >= 0 &&
-           setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) == 0 &&
-           setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time) == 0;
-}
-
 /* TCP and TLS. Returns the handle, or NULL and the cause. */
-static LDAP *open_server(const struct directory *directory, struct arena *arena, const char *uri,
+static LDAP *open_server(struct directory *directory, struct arena *arena, const char *uri,
                          const char **cause_r)
 {
     LDAP *ldap = NULL;
@@ -333,7 +327,9 @@ static LDAP *open_server(const struct directory *directory, struct arena *arena,
         *cause_r = ldap_err2string(code);
         return NULL;
     }
-    if (!set_options(directory, ldap)) {
+    directory->io_deadline =
+        clock_steady_us() + at_most(directory, connect_timeout_us(directory));
+    if (!deadline_add(ldap, &directory->io_deadline) || !set_options(directory, ldap)) {
         *cause_r = "an option is refused by libldap";
     } else if (!set_tls(directory, ldap)) {
         *cause_r = "LDAP_TLS_CA_FILE cannot be used";
@@ -342,10 +338,10 @@ static LDAP *open_server(const struct directory *directory, struct arena *arena,
         if (code == LDAP_SUCCESS && directory->config->ldap_start_tls) {
             code = start_tls(directory, arena, ldap);
         }
-        if (code == LDAP_SUCCESS && bound_socket(directory, ldap)) {
+        if (code == LDAP_SUCCESS) {
             return ldap;
         }
-        *cause_r = describe(arena, ldap, code);
+        *cause_r = describe(directory, arena, ldap, code);
     }
     ldap_unbind_ext(ldap, NULL, NULL);
     return NULL;
@@ -360,7 +356,7 @@ static bool about_credentials(int code)
            code == LDAP_INVALID_DN_SYNTAX || code == LDAP_NO_SUCH_OBJECT;
 }
 
-static int bind_service(const struct directory *directory, struct arena *arena, LDAP *ldap,
+static int bind_service(struct directory *directory, struct arena *arena, LDAP *ldap,
                         const char **diagnostic_r)
 {
     const struct config *config = directory->config;

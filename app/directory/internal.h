@@ -2,6 +2,7 @@
  * What the files of the directory layer share; nobody outside of the folder includes it.
  *
  *   connection.c  one live, verified, bound connection, or an error
+ *   deadline.c    no byte is waited for longer than a call may take
  *   operation.c   one LDAP operation: sent, waited for, its answer copied out of libldap
  *   result.c      what a result code means to a client
  *   names.c       distinguished names and filters: built, taken apart, compared, escaped
@@ -61,7 +62,8 @@ struct directory {
     LDAP *ldap;         /* NULL: not connected */
     size_t server;      /* the one it is connected to */
     int64_t return_at;  /* steady clock: when to try the servers before it again */
-    int64_t deadline;   /* steady clock: of the call under way */
+    int64_t deadline;    /* steady clock: of the call under way */
+    int64_t io_deadline; /* of the reading and writing under way: deadline.c */
     struct refusal refusal;
     struct primary_group primary_groups[PRIMARY_GROUPS];
     size_t next_primary_group; /* the one that is replaced next */
@@ -81,14 +83,21 @@ void connection_drop(struct directory *directory);
 /* The controller fell silent: drops the connection and lets another server be tried first. */
 void connection_silent(struct directory *directory);
 
-/* How long an answer may take from now on: microseconds, at least one. */
-int64_t connection_patience(const struct directory *directory);
+/* Before something is sent: how long its answer may take, microseconds, at least one. Reading and
+ * writing end then, too. */
+int64_t connection_expect(struct directory *directory);
 
 /* An answer came, so the controller lives: the call may take as long again. */
 void connection_alive(struct directory *directory);
 
 /* Whether what is sent is encrypted: Active Directory takes passwords only then. */
 bool connection_encrypted(const struct directory *directory);
+
+/* --- deadline.c ------------------------------------------------------------------------------ */
+
+/* From now on reads and writes of this handle end with ETIMEDOUT when the steady clock reaches
+ * *deadline, which may change at any time and must outlive the handle. */
+bool deadline_add(LDAP *ldap, int64_t *deadline) MUST_CHECK;
 
 /* --- operation.c ----------------------------------------------------------------------------- */
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RANGE_BASE = 10 };
+enum { DECIMAL = 10, SECOND_US = 1000 * 1000 };
 
 /* --- copying --------------------------------------------------------------------------------- */
 
@@ -29,7 +29,7 @@ static int64_t range_next(const char *options)
     if (!dash || dash[1] == '*') {
         return 0;
     }
-    return strtoll(dash + 1, NULL, RANGE_BASE) + 1;
+    return strtoll(dash + 1, NULL, DECIMAL) + 1;
 }
 
 static void copy_attribute(struct arena *arena, const struct berval *description,
@@ -171,13 +171,12 @@ static struct error *give_up(struct directory *directory, struct arena *arena,
 }
 
 static struct error *receive(struct directory *directory, struct arena *arena,
-                             const struct operation *operation, int message_id,
+                             const struct operation *operation, int message_id, int64_t patience,
                              struct answer *answer)
 {
     LDAPMessage *chain = NULL;
     int64_t began = clock_steady_us();
-    int64_t patience = connection_patience(directory);
-    struct timeval time = {.tv_sec = patience / 1000000, .tv_usec = patience % 1000000};
+    struct timeval time = {.tv_sec = patience / SECOND_US, .tv_usec = patience % SECOND_US};
     int type = ldap_result(directory->ldap, message_id, LDAP_MSG_ALL, &time, &chain);
     if (type == 0 || (type < 0 && local_code(directory->ldap) == LDAP_TIMEOUT)) {
         ldap_msgfree(chain);
@@ -209,6 +208,7 @@ struct error *operation_run(struct directory *directory, struct arena *arena,
     if (error) {
         return error;
     }
+    int64_t patience = connection_expect(directory);
     answer_r->code = operation->send(ldap, operation->request, &message_id);
     if (answer_r->code == LDAP_SERVER_DOWN || answer_r->code == LDAP_CONNECT_ERROR) {
         lose(directory, answer_r);
@@ -217,7 +217,7 @@ struct error *operation_run(struct directory *directory, struct arena *arena,
     if (answer_r->code != LDAP_SUCCESS) {
         return NULL; /* it could not even be encoded: nothing was sent */
     }
-    error = receive(directory, arena, operation, message_id, answer_r);
+    error = receive(directory, arena, operation, message_id, patience, answer_r);
     if (!error && unavailable(answer_r->code)) {
         connection_silent(directory);
     }

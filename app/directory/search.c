@@ -129,8 +129,9 @@ struct error *directory_find(struct directory *directory, struct arena *arena,
     struct search search = {
         .base = directory->config->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
-        .filter = arena_format(arena, "(&%s(%s=%s))", class->filter, class->name_attribute,
-                               names_filter_value(arena, name)),
+        /* The name first: Samba takes the candidates of the first index that it can use. */
+        .filter = arena_format(arena, "(&(%s=%s)%s)", class->name_attribute,
+                               names_filter_value(arena, name), class->filter),
         .attributes = entry_attributes(arena, class->fields),
         .size_limit = MATCHES_MAX,
     };

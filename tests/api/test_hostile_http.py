@@ -68,8 +68,8 @@ def test_an_unknown_method_learns_the_known_ones(send, path, allowed):
     b"GET /users HTTP/1.1 extra", b"GET /users HTTP/9.9", b"GET /users HTTP/x", b"GET /users FTP/1.1",
     b"GET users HTTP/1.1", b"GET  HTTP/1.1", b"GET /a\0b HTTP/1.1", b"GET /../../etc HTTP/1.1",
     b"GET /%00 HTTP/1.1", b"GET /users/%zz HTTP/1.1", b"GET /users?limit=%zz HTTP/1.1",
-    b"GET \\users HTTP/1.1", b"GET /" + b"x" * 40_000 + b" HTTP/1.1",
-    b"GET /users?search=" + b"x" * 40_000 + b" HTTP/1.1", b"GET /\xff\xfe HTTP/1.1",
+    b"GET \\users HTTP/1.1", b"GET /" + b"x" * 12_000 + b" HTTP/1.1",
+    b"GET /users?search=" + b"x" * 12_000 + b" HTTP/1.1", b"GET /\xff\xfe HTTP/1.1",
     b"GET /users/\xff\xfe HTTP/1.1", b"GET /users?search=\xff HTTP/1.1", b"GET * HTTP/1.1",
     b"GET http://[::1 HTTP/1.1", b"POST /users/" + b"%41" * 3000 + b" HTTP/1.1",
 ])
@@ -84,14 +84,20 @@ def test_request_lines(send, surface, line, stack, admin_token):
 
 @SURFACES
 @pytest.mark.parametrize("octets", [
-    b"\r\n\r\n", b"\0" * 100, b"\xff" * 100, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
-    b"SSH-2.0-OpenSSH_9.2\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET / HTTP/1.1", b"G", b"",
+    b"\0" * 100, b"\xff" * 100, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
+    b"SSH-2.0-OpenSSH_9.2\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00", b"{" * 1000,
     b"EHLO mail\r\nQUIT\r\n", b"*3\r\n$3\r\nSET\r\n",
 ], ids=repr)
-def test_garbage_is_answered_or_closed(send, surface, octets):
-    answer = send(octets, surface, half_close=surface == "http_url")
+def test_garbage_is_refused(send, surface, octets):
+    answer = send(octets, surface)
     assert answer.status in (None, 400, 405)
+
+
+@pytest.mark.parametrize("octets", [b"", b"\r\n\r\n", b"G", b"GET / HTTP/1.1",
+                                    b"GET / HTTP/1.1\r\nHost: x\r\n"])
+def test_half_a_request_is_no_request(send, octets):
+    assert send(octets, "http_url", half_close=True).status in (None, 400)
 
 
 def test_plain_http_on_the_encrypted_port(stack):
@@ -113,10 +119,10 @@ def test_http_1_0_and_0_9(send):
 HEADERS = {
     "no host": b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n",
     "two hosts": b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
-    "a huge field": wire.request("GET", "/health", [("X-Big", "x" * 100_000)]),
+    "a huge field": wire.request("GET", "/health", [("X-Big", "x" * 20_000)]),
     "many large fields": wire.request("GET", "/health", [(f"X-{n}", "x" * 4000) for n in range(40)]),
-    "a huge cookie": wire.request("GET", "/health", [("Cookie", "x" * 70_000)]),
-    "a huge token": wire.request("GET", "/users", [("Authorization", "Bearer " + "x" * 60_000)]),
+    "a huge cookie": wire.request("GET", "/health", [("Cookie", "x" * 20_000)]),
+    "a huge token": wire.request("GET", "/users", [("Authorization", "Bearer " + "x" * 20_000)]),
     "a bad length": wire.request("POST", "/auth/login", [("Content-Length", "abc")]),
     "a negative length": wire.request("POST", "/auth/login", [("Content-Length", "-1")]),
     "a huge length": wire.request("POST", "/auth/login", [("Content-Length", "9" * 40)]),

@@ -12,7 +12,7 @@ TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]{8,}")
 def test_no_secret_is_in_any_log(stack, site):
     last = site.get("/health").headers["X-Request-ID"]
     access = stack.logs_dir / "nginx-access.log"
-    wait_until(lambda: last in access.read_text(encoding="utf-8"), what="the access log")
+    wait_until(lambda: last.encode() in access.read_bytes(), what="the access log")
     secrets = [secret for secret in vault.all_secrets() if len(secret) >= 8]
     spellings = {spelling.encode() for secret in secrets
                  for spelling in (secret, json.dumps(secret)[1:-1])}

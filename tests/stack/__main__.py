@@ -11,7 +11,7 @@ import os
 import shlex
 import signal
 import sys
-import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -86,42 +86,38 @@ def escaped(text: str) -> str:
     return text.replace('"', '\\"')
 
 
-def serve(stack: Stack) -> int:
-    """Runs it until a signal comes or a part dies."""
-    asked = threading.Event()
+class Asked(BaseException):
+    """A signal asks us to stop. It may come at any time, while parts are started or stopped too;
+    what is then left running is the guard's to end."""
 
-    def stop(*_: object) -> None:
-        if asked.is_set():
-            stack.kill()  # asked twice: no patience left
-        asked.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
-    dead = None
-    try:
-        stack.start()
+def ask(*_: object) -> None:
+    raise Asked
+
+
+def serve() -> None:
+    """Runs it until a part dies."""
+    with open_stack() as stack:
         print(ready_text(stack), flush=True)
-        while not asked.wait(LOOK_EVERY_S) and not dead:
-            dead = stack.dead_part()
-    finally:
-        stack.stop()
-        stack.close()
-    if dead:
-        raise StackError(f"{dead} has ended; see {stack.logs_dir}")
-    return 0
+        while not (dead := stack.dead_part()):
+            time.sleep(LOOK_EVERY_S)
+        raise StackError(f"{dead} has ended by itself: see {stack.logs_dir}")
 
 
 def main() -> int:
     if sys.argv[1:] != ["run"]:
         print("usage: python3 -m stack run", file=sys.stderr)
         return 2
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ask)
     try:
-        return serve(open_stack())
+        serve()
     except StackError as error:
         print(f"kontora: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
+    except Asked:
+        pass
+    return 0
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ SMB_CONF = """\
     private dir = {folder}/private
     state directory = {folder}/state
     cache directory = {folder}/cache
-    lock directory = {folder}/lock
+    lock directory = {folder}/run/lock
     binddns dir = {folder}/bind-dns
     pid directory = {folder}/run
     ncalrpc dir = {folder}/run/ncalrpc
@@ -180,11 +180,11 @@ class Directory:
         """Writes smb.conf for the address and the place we have now."""
         folder = self._short_path()
         shutil.rmtree(folder / "run", ignore_errors=True)  # of a run that was killed
-        for name in ("run", "run/ncalrpc", "cache", "lock"):
+        for name in ("run", "run/lock", "run/ncalrpc", "cache"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         for name in ("run/winbindd", "run/ntp"):
             (folder / name).mkdir(mode=0o750)  # Samba insists
-        for name in ("private/ldapi", "private/ldap_priv/ldapi"):
+        for name in ("run", "private/ldapi", "private/ldap_priv/ldapi"):
             self._guard.remove_at_end(self._folder / name)  # Samba itself leaves its sockets
         certificate = self._authority.certificate("directory", [f"IP:{self.address}"])
         conf = folder / "smb.conf"
@@ -214,16 +214,21 @@ class Directory:
         made = self._folder.with_name(self._folder.name + ".new")
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True, mode=0o700)
-        base_conf = made / "provision.conf"
-        base_conf.write_text("[global]\n", encoding="ascii")
-        # Its own configuration file, or it would begin with the host's. What it prints (a password
-        # that is replaced at once) is only shown if it fails.
-        run([PYTHON, "/usr/bin/samba-tool", "domain", "provision",
-             f"--configfile={base_conf}", f"--targetdir={made}", f"--realm={REALM}",
-             f"--domain={DOMAIN}", "--host-name=dc1", "--host-ip=127.0.77.1",
-             "--server-role=dc", "--dns-backend=NONE", "--use-rfc2307",
-             "--option=bind interfaces only=yes", "--option=interfaces=127.0.77.1/8"])
+        # A configuration of its own to begin with, or it would take the host's.
+        base, log = made / "provision.conf", made / "provision.log"
+        base.write_text("[global]\n", encoding="ascii")
+        command = [
+            PYTHON, "/usr/bin/samba-tool", "domain", "provision", f"--configfile={base}",
+            f"--targetdir={made}", f"--realm={REALM}", f"--domain={DOMAIN}", "--host-name=dc1",
+            "--host-ip=127.0.77.1", "--server-role=dc", "--dns-backend=NONE", "--use-rfc2307",
+            "--option=bind interfaces only=yes", "--option=interfaces=127.0.77.1/8"]
+        provision = Process("samba-tool", command, guard=self._guard, log=log, cwd=made,
+                            env={"PATH": PATH})
+        provision.start()
+        provision.wait_end()
         self._fill(made)
+        log.unlink()
+        base.unlink()
         made.rename(self._folder)
 
     @staticmethod

@@ -64,6 +64,15 @@ class Process:
         what = "is not ready" if self.alive else f"ended with status {self._status()}"
         raise StackError(f"{self.name} {what}. The end of {self.log}:\n{self._log_end()}")
 
+    def wait_end(self) -> None:
+        """Until it has ended by itself. Raises if it says that it failed."""
+        assert self._child
+        status = self._child.wait()
+        self.kill()
+        if status:
+            raise StackError(f"{self.name} ended with status {status}. The end of {self.log}:\n"
+                             f"{self._log_end()}")
+
     def send(self, number: signal.Signals) -> None:
         """To the program itself."""
         os.kill(self.pid, number)

@@ -38,7 +38,7 @@ SOCKET_PATH_MAX = 107  # sockaddr_un.sun_path less its NUL
 START_PATIENCE_S = 15
 
 # A run that was killed is cleared away in less.
-LOCK_PATIENCE_S = 5.0
+LOCK_PATIENCE_S = 4.0
 
 # What a program may need of our own environment, beside its settings.
 KEPT_VARIABLES = ("LANG", "LC_ALL", "TZ", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
@@ -50,12 +50,15 @@ class Stack:
     def __init__(self, state_dir: Path, *, ports: Ports | None = None,
                  directory: Directory | None = None, own_directory: bool = True,
                  rate_limits: bool = False, env: Mapping[str, str] | None = None,
-                 binary: Path = TOP / "build/kontora", cwd: Path | None = None) -> None:
+                 binary: Path = TOP / "build/kontora", cwd: Path | None = None,
+                 nginx_source: Path = TOP / "nginx") -> None:
         """`ports`: free ones. `directory`: one that runs already and is shared; without it the
         stack has its own, below its state, or none if not `own_directory`. `env`: settings of the
-        service, over those of the stack. `cwd` of the service: the state (it reads .env there)."""
+        service, over those of the stack. `cwd` of the service: the state (it reads .env there).
+        `nginx_source`: another configuration than the repository's."""
         self.state_dir = state_dir.resolve()
         self.binary = binary
+        self._nginx_source = nginx_source
         self.logs_dir = self.state_dir / "logs"
         self._claims: list[addresses.Claim] = []
         self._guard: Guard | None = None
@@ -97,7 +100,7 @@ class Stack:
             "nginx", ["DNS:localhost", f"IP:{addresses.LOCALHOST}"])
         site = Site(self.ports, certificate, self.socket_dir, self.logs_dir, rate_limits,
                     self.env.get("DEFAULT_LANGUAGE", "ru"))
-        self.nginx = Nginx(self.state_dir / "nginx", TOP / "nginx", site, self._guard)
+        self.nginx = Nginx(self.state_dir / "nginx", self._nginx_source, site, self._guard)
 
     # --- where and who ---------------------------------------------------------------------------
 

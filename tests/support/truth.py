@@ -29,8 +29,9 @@ def rdn(name, kind="CN"):
 def same_dn(one, other):
     """Whether two DNs name the same place: without case, after parsing."""
     def parts(dn):
+        plain = dn.replace("\\?", "?")  # Samba escapes more than RFC 4514 lets it
         return [[(kind.lower(), value.lower()) for kind, value, _ in part]
-                for part in ldap.dn.str2dn(dn)]
+                for part in ldap.dn.str2dn(plain, ldap.DN_FORMAT_LDAPV3)]
     return parts(one) == parts(other)
 
 

@@ -40,8 +40,8 @@ def exchange(base_url, ca_file, octets, half_close=False):
             peer.sendall(octets)
             if half_close:
                 peer.shutdown(socket.SHUT_WR)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it may refuse before it has read all
+        except OSError:
+            pass  # it may refuse, and close, before it has read all
         return Answer(_read_answer(peer))
 
 
@@ -50,7 +50,7 @@ def _read_answer(peer):
     while not _is_whole(received):
         try:
             piece = peer.recv(65536)
-        except ConnectionResetError:
+        except OSError:
             break
         if not piece:
             break

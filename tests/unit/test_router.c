@@ -1,6 +1,7 @@
 /* Router: which route a path finds, what is refused before a handler runs, and in which order. */
 #include "unit.h"
 
+#include "base/log.h"
 #include "http/audit.h"
 #include "http/router.h"
 
@@ -564,7 +565,7 @@ int main(void)
     if (!enter_temporary(folder)) {
         return EXIT_FAILURE;
     }
-    if (!audit_open("audit.jsonl")) {
+    if (!log_open(LOG_LEVEL_DEBUG, "kontora.log") || !audit_open("audit.jsonl")) {
         return leave_temporary(folder, EXIT_FAILURE);
     }
     const struct CMUnitTest tests[] = {

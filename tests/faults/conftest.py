@@ -1,0 +1,41 @@
+"""Fixtures of the fault tests: stacks that can be harmed, on the one directory of the session."""
+
+import pytest
+
+from support.rig import Rig
+from support.waiting import wait_until
+
+
+@pytest.fixture
+def make_rig(tmp_path_factory, binary):
+    """Makes running stacks; all are gone at the end of the test."""
+    rigs = []
+
+    def make(directory=None, **arguments):
+        rig = Rig(tmp_path_factory.mktemp("rig"), binary, directory, **arguments)
+        rigs.append(rig)
+        return rig.__enter__()
+
+    yield make
+    for rig in reversed(rigs):
+        rig.__exit__()
+
+
+@pytest.fixture
+def rig(make_rig, directory):
+    """A running stack with a directory that works."""
+    made = make_rig(directory)
+    wait_until(lambda: made.api.get("/users?limit=1").status_code == 200, what="the directory")
+    return made
+
+
+@pytest.fixture
+def harmed(directory, truth):
+    """The directory, to be stopped or frozen: whole again at the end."""
+    yield directory
+    if directory.alive:
+        directory.thaw()
+    else:
+        directory.start()
+    directory.wait_ready()
+    truth.close()

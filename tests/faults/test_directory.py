@@ -1,0 +1,246 @@
+"""Faults of the directory: away, silent, not trusted, not trusting; and back again."""
+
+import ipaddress
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from stack import Authority
+
+from support import contract, vault
+from support.client import user_path
+from support.load import Load
+from support.people import People, tag
+from support.waiting import wait_until
+
+PROMPT_S = 5  # "503 with Retry-After in under 5 seconds"
+CROWD = 20
+
+CALLS = [("GET", "/users", None), ("GET", "/users/Administrator", None),
+         ("PATCH", "/users/Administrator", {"title": "x"}), ("DELETE", "/users/somebody", None)]
+
+
+@pytest.fixture
+def people(rig, truth):
+    return People(rig.api, truth, truth.add_ou(tag()))
+
+
+def call(rig, method, path, body):
+    """(answer, seconds) of one call."""
+    started = time.monotonic()
+    response = rig.api.at(rig.api.base_url).request(method, path, json=body)
+    return response, time.monotonic() - started
+
+
+def assert_unavailable(response, seconds):
+    contract.refused(response, 503, "DIRECTORY_UNAVAILABLE")
+    assert int(response.headers["Retry-After"]) > 0
+    assert seconds < PROMPT_S
+
+
+def works(rig):
+    return rig.api.get("/users?limit=1").status_code == 200
+
+
+def wait_for_recovery(rig):
+    wait_until(lambda: works(rig), 15, "the recovery")
+    for _ in range(CROWD):  # every worker of the pool, and not only the first
+        wait_until(lambda: works(rig), 15, "the recovery of all")
+
+
+# --- away, and back -----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_directory_that_goes_and_comes_back(rig, people, harmed, end):
+    body, workers = people.body(), rig.service.workers()
+    getattr(harmed, end)()
+    for arguments in [*CALLS, ("POST", "/users", body)]:
+        assert_unavailable(*call(rig, *arguments))
+    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.api.get("/auth/me").status_code == 200
+    harmed.start()
+    wait_for_recovery(rig)
+    assert rig.service.workers() == workers
+    assert rig.api.post("/users", json=body).status_code == 201
+
+
+def test_a_directory_that_restarts_between_two_calls(rig, people, harmed):
+    """The connection that a worker kept is dead; the client must not notice."""
+    user = people.create()
+    harmed.stop()
+    harmed.start()
+    for _ in range(8):
+        assert rig.api.get(user_path(user["sAMAccountName"])).status_code == 200
+    response = rig.api.patch(user_path(user["sAMAccountName"]), json={"title": "after"})
+    assert response.json()["title"] == "after"
+
+
+def test_it_goes_under_load(rig, harmed):
+    with Load(rig.stack.http_url, "/users?limit=1", kept=4, fresh=2, headers=rig.bearer()) as load:
+        load.wait_for(50)
+        harmed.kill()
+        load.wait_for(50)
+        harmed.start()
+        wait_for_recovery(rig)
+        load.wait_for(50)
+    assert set(load.statuses) <= {200, 503}, load.statuses
+    assert b'"DIRECTORY_UNAVAILABLE"' in load.bodies[503]
+    assert max(load.latencies) < PROMPT_S
+
+
+# --- silent -------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("method, path, body", [*CALLS[:2], ("PATCH", "/users/{}", {"title": "x"})])
+def test_a_directory_that_hangs(rig, people, harmed, truth, method, path, body):
+    user = people.create()
+    harmed.freeze()
+    assert_unavailable(*call(rig, method, path.format(user["sAMAccountName"]), body))
+    harmed.thaw()
+    wait_for_recovery(rig)
+    assert people.get(user["sAMAccountName"])["title"] in (None, "x")
+
+
+def test_a_creation_that_hangs_is_done_whole_or_not_at_all(rig, people, harmed, truth):
+    body = people.body()
+    harmed.freeze()
+    assert_unavailable(*call(rig, "POST", "/users", body))
+    harmed.thaw()
+    wait_for_recovery(rig)
+    if truth.find(body["sAMAccountName"]):
+        assert truth.binds(truth.find(body["sAMAccountName"])[0], body["password"])
+    else:
+        assert rig.api.post("/users", json=body).status_code == 201
+
+
+def test_a_crowd_before_a_directory_that_hangs(rig, harmed):
+    """More calls than workers: those that wait for a worker do not wait for the directory too."""
+    harmed.freeze()
+    with ThreadPoolExecutor(CROWD) as pool:
+        answers = list(pool.map(lambda _: call(rig, "GET", "/users", None), range(CROWD)))
+    for response, seconds in answers:
+        contract.refused(response, 503, "DIRECTORY_UNAVAILABLE")
+        assert seconds < 2 * PROMPT_S
+    harmed.thaw()
+    wait_for_recovery(rig)
+
+
+def test_the_rest_does_not_wait_with_it(rig, harmed):
+    rig.api.get("/users")
+    with Load(rig.stack.http_url, "/health", kept=8, fresh=2) as load:
+        load.wait_for(100)
+        harmed.freeze()
+        with ThreadPoolExecutor(8) as pool:
+            hung = [pool.submit(call, rig, "GET", "/users", None) for _ in range(8)]
+            load.latencies.clear()
+            while not all(future.done() for future in hung):
+                load.wait_for(50)
+                assert rig.api.get("/auth/me").status_code == 200
+        assert max(load.latencies) < 1
+        harmed.thaw()
+    assert set(load.statuses) == {200}
+
+
+# --- not trusting -------------------------------------------------------------------------------
+
+def test_a_wrong_service_password(make_rig, directory, truth, people):
+    user = people.create()
+    rig = make_rig(directory, LDAP_BIND_DN=user["dn"], LDAP_BIND_PASSWORD=vault.password())
+    for _ in range(CROWD):
+        response, seconds = call(rig, "GET", "/users", None)
+        contract.refused(response, 503, "DIRECTORY_CREDENTIALS")
+        assert seconds < PROMPT_S
+    # A storm of calls is no storm of binds: it would lock the account out.
+    assert truth.binds(user["dn"], user["password"])
+    assert rig.nobody("").get("/health").status_code == 200
+    rig.set(**directory.settings())
+    rig.reload()
+    assert works(rig)
+
+
+def test_the_log_says_why_the_bind_is_refused(make_rig, directory, people):
+    user = people.create(enabled=False)
+    rig = make_rig(directory, LDAP_BIND_DN=user["dn"], LDAP_BIND_PASSWORD=user["password"])
+    contract.refused(rig.api.get("/users"), 503, "DIRECTORY_CREDENTIALS")
+    assert rig.count_log("disabled")
+
+
+def test_a_service_account_that_may_not_write(make_rig, directory, people, truth):
+    """An ordinary user reads, and changes nothing."""
+    user, victim = people.create(), people.create()
+    rig = make_rig(directory, LDAP_BIND_DN=user["dn"], LDAP_BIND_PASSWORD=user["password"])
+    before = truth.snapshot(victim["sAMAccountName"])
+    path = user_path(victim["sAMAccountName"])
+    assert rig.api.get(path).status_code == 200
+    contract.refused(rig.api.patch(path, json={"title": "x"}), 403, "DIRECTORY_FORBIDDEN")
+    contract.refused(rig.api.delete(path), 403, "DIRECTORY_FORBIDDEN")
+    contract.refused(rig.api.post("/users", json=people.body()), 403, "DIRECTORY_FORBIDDEN")
+    assert truth.snapshot(victim["sAMAccountName"]) == before
+
+
+# --- not trusted --------------------------------------------------------------------------------
+
+def test_an_untrusted_certificate(make_rig, directory, tmp_path):
+    other = Authority(tmp_path / "other")
+    rig = make_rig(directory, LDAP_TLS_CA_FILE=other.file)
+    assert_unavailable(*call(rig, "GET", "/users", None))
+    rig.set(LDAP_TLS_CA_FILE=directory.ca_file)
+    rig.reload()
+    assert works(rig)
+
+
+def test_without_a_ca_file_the_system_s_are_trusted_and_no_other(make_rig, directory):
+    rig = make_rig(directory, LDAP_TLS_CA_FILE="")
+    assert_unavailable(*call(rig, "GET", "/users", None))
+
+
+def test_a_certificate_of_another_name(make_rig, directory):
+    """The same controller by another spelling of its address, which the certificate has not."""
+    spelling = str(int(ipaddress.ip_address(directory.address)))
+    rig = make_rig(directory, LDAP_SERVER=spelling)
+    assert_unavailable(*call(rig, "GET", "/users", None))
+
+
+# --- other ways to it ---------------------------------------------------------------------------
+
+def test_no_directory_at_all(make_rig):
+    rig = make_rig()
+    for arguments in CALLS:
+        assert_unavailable(*call(rig, *arguments))
+    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.api.get("/auth/me").status_code == 200
+
+
+def test_a_password_needs_an_encrypted_connection(make_rig, directory, people, truth):
+    rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_PORT="389")
+    body = people.body()
+    contract.refused(rig.api.post("/users", json=body), 400, "PASSWORD_NEEDS_TLS")
+    assert truth.find(body["sAMAccountName"]) is None
+
+
+def test_a_controller_that_demands_encryption(make_rig, directory):
+    rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_PORT="389")
+    assert_unavailable(*call(rig, "GET", "/users", None))
+    assert rig.count_log("LDAP_START_TLS"), "the log says what to do"
+
+
+def test_start_tls(make_rig, directory, people, truth):
+    rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_START_TLS="true", LDAP_PORT="389")
+    body = people.body()
+    response = rig.api.post("/users", json=body)
+    assert response.status_code == 201
+    assert truth.binds(response.json()["dn"], body["password"])
+
+
+def test_start_tls_verifies_too(make_rig, directory, tmp_path):
+    rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_START_TLS="true", LDAP_PORT="389",
+                   LDAP_TLS_CA_FILE=Authority(tmp_path / "other").file)
+    assert_unavailable(*call(rig, "GET", "/users", None))
+
+
+@pytest.mark.parametrize("servers", ["127.0.0.250 {}", "{},127.0.0.250", "127.0.0.250:1, {}:636"])
+def test_the_next_controller_serves_when_one_does_not(make_rig, directory, servers):
+    rig = make_rig(directory, LDAP_SERVER=servers.format(directory.address))
+    for _ in range(8):
+        response, seconds = call(rig, "GET", "/users", None)
+        assert response.status_code == 200
+        assert seconds < PROMPT_S

@@ -1,0 +1,53 @@
+/*
+ * Fuzzes what a directory server sends: integers, times, GUIDs, SIDs and the reasons of refused
+ * binds; and passwords as they are sent to it. A server that lies must do no harm.
+ */
+#include "directory/internal.h"
+#include "fuzz.h"
+
+/* libldap puts a NUL behind every value; the sanitizer sees what is read behind that. */
+static void check_values(struct arena *arena, struct berval *value)
+{
+    int64_t number = 0;
+    const char *text = NULL;
+    (void)codec_integer(value, &number);
+    (void)codec_time(value, &number);
+    if (codec_guid(arena, value, &text)) {
+        FUZZ_CHECK(value->bv_len == 16 && strlen(text) == 36);
+    }
+    if (codec_sid(arena, value, &text)) {
+        FUZZ_CHECK(!strncmp(text, "S-", 2));
+        FUZZ_CHECK(strspn(text + 2, "0123456789-") == strlen(text + 2));
+        FUZZ_CHECK(*codec_sid_sibling(arena, text, 513));
+    }
+    FUZZ_CHECK(*result_bind_reason(value->bv_val));
+}
+
+static void check_password(struct arena *arena, const char *password)
+{
+    struct berval value = {0};
+    size_t length = strlen(password);
+    bool valid = utf8_valid(password, length);
+    FUZZ_CHECK(codec_password(arena, password, &value) == valid);
+    if (valid) {
+        FUZZ_CHECK(value.bv_len == 2 * (utf8_utf16_units(password, length) + 2));
+        FUZZ_CHECK(!memcmp(value.bv_val, "\"\0", 2));
+        FUZZ_CHECK(!memcmp(value.bv_val + value.bv_len - 2, "\"\0", 2));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena *arena = arena_new();
+    char *bytes = malloc(size + 1);
+    FUZZ_CHECK(bytes);
+    if (size) {
+        memcpy(bytes, data, size);
+    }
+    bytes[size] = '\0';
+    check_values(arena, &(struct berval){.bv_len = size, .bv_val = bytes});
+    check_password(arena, bytes);
+    free(bytes);
+    arena_free(&arena);
+    return 0;
+}

@@ -1,0 +1,162 @@
+/*
+ * Fuzzes the writer of JSON: the input is a list of calls and their arguments. Whatever is written,
+ * the standard and json-c take it, and strings that were UTF-8 come back as they went in.
+ */
+#include "base/jsonw.h"
+#include "fuzz.h"
+#include "rfc8259.h"
+
+#include <json-c/json.h>
+
+enum { DEPTH_MAX = 30 };
+
+struct calls {
+    const uint8_t *at, *end;
+    struct jsonw json;
+    struct buffer key;
+    char closers[DEPTH_MAX + 1]; /* of what is open, the innermost last */
+    size_t depth;
+    unsigned keys; /* to make each name one of its own */
+};
+
+/* Up to `limit` bytes of the input. */
+static const char *take(struct calls *calls, size_t limit, size_t *length_r)
+{
+    size_t left = (size_t)(calls->end - calls->at);
+    size_t length = left && limit ? *calls->at % limit : 0;
+    calls->at += left ? 1 : 0;
+    left = (size_t)(calls->end - calls->at);
+    *length_r = length < left ? length : left;
+    const char *bytes = (const char *)calls->at;
+    calls->at += *length_r;
+    return bytes;
+}
+
+/* A name inside an object, NULL inside an array. */
+static const char *next_key(struct calls *calls)
+{
+    size_t length;
+    if (calls->closers[calls->depth] == ']') {
+        return NULL;
+    }
+    const char *bytes = take(calls, 16, &length);
+    buffer_clear(&calls->key);
+    buffer_add(&calls->key, bytes, length);
+    buffer_format(&calls->key, "%u", calls->keys++);
+    return calls->key.bytes;
+}
+
+static void open(struct calls *calls, char closer)
+{
+    if (calls->depth == DEPTH_MAX) {
+        return;
+    }
+    const char *key = next_key(calls);
+    if (closer == '}') {
+        jsonw_open_object(&calls->json, key);
+    } else {
+        jsonw_open_array(&calls->json, key);
+    }
+    calls->closers[++calls->depth] = closer;
+}
+
+static void close(struct calls *calls)
+{
+    if (calls->closers[calls->depth--] == '}') {
+        jsonw_close_object(&calls->json);
+    } else {
+        jsonw_close_array(&calls->json);
+    }
+}
+
+static int64_t integer(struct calls *calls)
+{
+    size_t length;
+    int64_t number = 0;
+    const char *bytes = take(calls, sizeof number + 1, &length);
+    memcpy(&number, bytes, length);
+    return number;
+}
+
+/* One string alone is read back as it was, or with U+FFFD where it was no UTF-8. */
+static void check_string(const char *bytes, size_t length)
+{
+    struct buffer out = {0};
+    struct jsonw json = {.out = &out};
+    jsonw_open_array(&json, NULL);
+    jsonw_bytes(&json, NULL, bytes, length);
+    jsonw_close_array(&json);
+    FUZZ_CHECK(rfc8259_valid(out.bytes, out.length));
+    struct json_object *array = json_tokener_parse(out.bytes);
+    struct json_object *value = json_object_array_get_idx(array, 0);
+    size_t got = (size_t)json_object_get_string_len(value);
+    const char *text = json_object_get_string(value);
+    FUZZ_CHECK(utf8_valid(text, got));
+    FUZZ_CHECK(!utf8_valid(bytes, length) || (got == length && !memcmp(text, bytes, length)));
+    json_object_put(array);
+    buffer_free(&out);
+}
+
+static void call(struct calls *calls)
+{
+    size_t length;
+    const char *bytes;
+    switch (*calls->at++ % 9) {
+    case 0:
+        open(calls, '}');
+        break;
+    case 1:
+        open(calls, ']');
+        break;
+    case 2:
+        if (calls->depth > 1) {
+            close(calls);
+        }
+        break;
+    case 3:
+        jsonw_null(&calls->json, next_key(calls));
+        break;
+    case 4:
+        jsonw_boolean(&calls->json, next_key(calls), calls->depth % 2);
+        break;
+    case 5:
+        jsonw_integer(&calls->json, next_key(calls), integer(calls));
+        break;
+    case 6:
+        jsonw_time(&calls->json, next_key(calls), integer(calls));
+        break;
+    case 7:
+        jsonw_string(&calls->json, next_key(calls), NULL);
+        break;
+    default:
+        bytes = take(calls, 64, &length);
+        check_string(bytes, length);
+        jsonw_bytes(&calls->json, next_key(calls), bytes, length);
+        break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct buffer out = {0};
+    struct calls calls = {.at = data, .end = data + size, .json = {.out = &out}};
+    calls.closers[0] = ']'; /* the outermost has no name */
+    open(&calls, '}');
+    while (calls.at < calls.end) {
+        call(&calls);
+    }
+    while (calls.depth) {
+        close(&calls);
+    }
+    FUZZ_CHECK(rfc8259_valid(out.bytes, out.length));
+    struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX + 2);
+    FUZZ_CHECK(tokener);
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    struct json_object *json = json_tokener_parse_ex(tokener, out.bytes, (int)out.length);
+    FUZZ_CHECK(json && json_tokener_get_error(tokener) == json_tokener_success);
+    json_object_put(json);
+    json_tokener_free(tokener);
+    buffer_free(&calls.key);
+    buffer_free(&out);
+    return 0;
+}

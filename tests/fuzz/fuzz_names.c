@@ -1,0 +1,88 @@
+/*
+ * Fuzzes distinguished names and filter values. The input is two lines: a name, and a text that
+ * becomes the value of a component and of a filter.
+ */
+#include "directory/internal.h"
+#include "fuzz.h"
+
+/* What was understood is what is written: written again, it is the same. */
+static void check_dn(struct arena *arena, const char *dn)
+{
+    const char *normal = names_normal(arena, dn);
+    bool taken = directory_check_dn(dn, strlen(dn)) == FAULT_NONE;
+    FUZZ_CHECK(!taken || normal);
+    if (!taken) {
+        (void)names_parent(arena, dn);
+        (void)names_equal(dn, dn);
+        return;
+    }
+    const char *again = names_normal(arena, normal);
+    FUZZ_CHECK(again && !strcmp(again, normal));
+    bool textual = names_equal(dn, dn); /* not of bytes that are no characters */
+    FUZZ_CHECK(!textual || (names_equal(dn, normal) && names_within(normal, dn)));
+    const char *first = names_first(arena, dn), *parent = names_parent(arena, dn);
+    FUZZ_CHECK(first && *first);
+    if (!parent) {
+        FUZZ_CHECK(!strcmp(first, normal));
+        return;
+    }
+    FUZZ_CHECK(!strcmp(arena_format(arena, "%s,%s", first, parent), normal));
+    FUZZ_CHECK(!textual || names_within(dn, parent));
+    FUZZ_CHECK(!names_equal(dn, parent) && !names_within(parent, dn));
+}
+
+/* A component keeps its value whatever that holds, and never becomes two. */
+static void check_rdn(struct arena *arena, const char *value)
+{
+    const char *rdn = names_rdn(arena, "CN", value);
+    if (!rdn) {
+        return;
+    }
+    LDAPDN parsed = NULL;
+    const char *dn = arena_format(arena, "%s,DC=kontora,DC=test", rdn);
+    FUZZ_CHECK(ldap_str2dn(dn, &parsed, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS);
+    FUZZ_CHECK(parsed[0] && parsed[1] && parsed[2] && !parsed[3]);
+    FUZZ_CHECK(parsed[0][0] && !parsed[0][1]);
+    FUZZ_CHECK(parsed[0][0]->la_value.bv_len == strlen(value));
+    FUZZ_CHECK(!strlen(value) || !memcmp(parsed[0][0]->la_value.bv_val, value, strlen(value)));
+    ldap_dnfree(parsed);
+    FUZZ_CHECK(!utf8_valid(value, strlen(value)) || names_within(dn, "dc=KONTORA,dc=test"));
+    FUZZ_CHECK(!names_within("DC=kontora,DC=test", dn));
+}
+
+static int hex(char c)
+{
+    const char *digits = "0123456789abcdef", *found = c ? strchr(digits, c) : NULL;
+    FUZZ_CHECK(found);
+    return (int)(found - digits);
+}
+
+/* RFC 4515 3: nothing in it means anything, and undone it is the text. */
+static void check_filter(struct arena *arena, const char *text)
+{
+    const char *escaped = names_filter_value(arena, text);
+    FUZZ_CHECK(!strpbrk(escaped, "*()"));
+    for (; *escaped; escaped++, text++) {
+        char c = *escaped;
+        if (c == '\\') {
+            c = (char)(hex(escaped[1]) * 16 + hex(escaped[2]));
+            escaped += 2;
+        }
+        FUZZ_CHECK(c == *text);
+    }
+    FUZZ_CHECK(!*text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena *arena = arena_new();
+    char *text = fuzz_string(data, size), *rest = text;
+    const char *dn = fuzz_line(&rest), *value = rest ? rest : "";
+    check_dn(arena, dn);
+    check_rdn(arena, value);
+    check_filter(arena, value);
+    (void)directory_check_account_name(value, strlen(value));
+    free(text);
+    arena_free(&arena);
+    return 0;
+}

@@ -1,0 +1,105 @@
+/*
+ * Fuzzes the whole way of a request through the routes of all resources, as nobody and with tokens
+ * of any kind. The input is lines: method, request target, Content-Type, Authorization,
+ * Accept-Language; what follows is the body. Whatever comes, the answer is one of the contract.
+ */
+#include "auth/auth.h"
+#include "auth/principal.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "directory/directory.h"
+#include "fuzz.h"
+#include "http/audit.h"
+#include "http/router.h"
+#include "resources/resources.h"
+#include "rfc8259.h"
+
+enum { BODY_MAX = 2048 };
+
+static struct app app;
+static struct router *router;
+
+static struct error *authenticate(struct request *request)
+{
+    return auth_bearer(request->app->config, request->arena, request->headers.authorization,
+                       &request->principal);
+}
+
+static bool permits(const struct request *request, unsigned permission)
+{
+    return principal_permits(request->principal, (enum permission)permission);
+}
+
+/* Once a process. No directory is configured: nothing is asked over a network. */
+static void start(void)
+{
+    static struct config config;
+    struct buffer faults = {0}, warnings = {0};
+    const struct router_settings settings = {
+        .guard = {authenticate, permits}, .standard_language = LANGUAGE_RU, .body_max = BODY_MAX};
+    FUZZ_CHECK(!clearenv() && !setenv("LDAP_SERVER", "", 1));
+    FUZZ_CHECK(config_load(&config, "/dev/null", &faults, &warnings));
+    FUZZ_CHECK(log_open(LOG_LEVEL_ERROR, "/dev/null") && audit_open("/dev/null"));
+    app = (struct app){.config = &config, .directory = directory_new(&config)};
+    router = router_new(resource_routes, &settings);
+}
+
+struct source {
+    const char *bytes;
+    size_t left;
+};
+
+static size_t read_input(void *opaque, char *bytes, size_t size)
+{
+    struct source *source = opaque;
+    size_t count = source->left < size ? source->left : size;
+    if (count) {
+        memcpy(bytes, source->bytes, count);
+    }
+    source->bytes += count;
+    source->left -= count;
+    return count;
+}
+
+static void check_reply(const struct request *request, const struct reply *reply)
+{
+    static const int statuses[] = {200, 201, 204, 400, 401, 403, 404, 405, 409, 413, 415, 500, 503};
+    bool known = false;
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        known |= reply->status == statuses[i];
+    }
+    FUZZ_CHECK(known);
+    FUZZ_CHECK(reply->status == 204 || rfc8259_valid(reply->body.bytes, reply->body.length));
+    for (size_t i = 0; i < reply->headers_count; i++) {
+        FUZZ_CHECK(!strpbrk(reply->headers[i].name, "\r\n: "));
+        FUZZ_CHECK(!strpbrk(reply->headers[i].value, "\r\n"));
+    }
+    /* nobody gets where somebody must be */
+    FUZZ_CHECK(reply->status >= 400 || !request->route->permission || request->principal);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (!router) {
+        start();
+    }
+    char *text = fuzz_string(data, size), *rest = text;
+    struct request request = {.arena = arena_new(), .app = &app};
+    struct reply reply;
+    request.headers =
+        (struct request_headers){.content_length = "", .request_id = "", .address = "192.0.2.1"};
+    request.headers.method = fuzz_line(&rest);
+    request.headers.uri = fuzz_line(&rest);
+    request.headers.content_type = fuzz_line(&rest);
+    request.headers.authorization = fuzz_line(&rest);
+    request.headers.accept_language = fuzz_line(&rest);
+    size_t head = rest ? (size_t)(rest - text) : size;
+    struct source source = {(const char *)data + head, size - head};
+    request.input = (struct request_body){read_input, &source};
+    router_answer(router, &request, &reply);
+    check_reply(&request, &reply);
+    log_set_request(NULL);
+    arena_free(&request.arena);
+    free(text);
+    return 0;
+}

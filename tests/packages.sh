@@ -1,0 +1,89 @@
+#!/bin/sh
+# Installs the Debian packages that something needs, if any is missing:
+#
+#   sh tests/packages.sh build | run | test | lint
+#
+# Silent and quick when all are there. Installing needs root. No service of a package is started:
+# what runs here is started by us, on addresses of our own.
+set -eu
+
+build='gcc make libc6-dev libfcgi-dev libldap-dev libjson-c-dev libjwt-dev libssl-dev libcrypt-dev
+    pkg-config'
+
+# nginx of any flavour; Samba's domain controller in the parts that Debian has made of it.
+run="$build nginx openssl curl python3 python3-samba samba samba-common-bin samba-ad-provision
+    samba-dsdb-modules samba-vfs-modules winbind ldb-tools"
+
+test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
+    procps"
+
+lint="$build clang-format clang-tidy cppcheck git python3"
+
+usage() {
+    echo 'usage: sh tests/packages.sh build|run|test|lint' >&2
+    exit 2
+}
+
+[ $# -eq 1 ] || usage
+case $1 in
+build) wanted=$build ;;
+run) wanted=$run ;;
+test) wanted=$test ;;
+lint) wanted=$lint ;;
+*) usage ;;
+esac
+
+# Those of the wanted that are not installed, one a line.
+missing() {
+    # shellcheck disable=SC2086  # one word a package
+    {
+        dpkg-query -W -f '${Package} ${db:Status-Status}\n' $wanted 2>/dev/null || true
+        printf '%s wanted\n' $wanted
+    } | awk '$2 == "installed" { has[$1] = 1 } $2 == "wanted" && !has[$1] { print $1 }'
+}
+
+packages=$(missing)
+[ -n "$packages" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    # shellcheck disable=SC2086
+    echo "These packages are missing; install them, or run this as root:" $packages >&2
+    exit 1
+fi
+
+# One at a time: `make run` and `make test` may both begin on a fresh machine.
+exec 9>/run/lock/kontora-packages
+flock 9
+packages=$(missing)
+[ -n "$packages" ] || exit 0
+
+# invoke-rc.d(8) asks this program before it starts a service; 101 means no.
+policy=/usr/sbin/policy-rc.d
+log=$(mktemp)
+made=
+clean_up() {
+    rm -f "$log"
+    [ -z "$made" ] || rm -f "$policy"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+if [ ! -e "$policy" ]; then
+    made=yes
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+fi
+
+# shellcheck disable=SC2086
+echo "Installing" $packages
+export DEBIAN_FRONTEND=noninteractive
+apt() {
+    # Somebody else may be at it: unattended upgrades run right after a machine's first start.
+    apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null >"$log" 2>&1 9>&- || {
+        cat "$log" >&2
+        echo "apt-get $1 failed" >&2
+        exit 1
+    }
+}
+apt update
+# shellcheck disable=SC2086
+apt install -y --no-install-recommends $packages

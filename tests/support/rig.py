@@ -1,0 +1,80 @@
+"""Rig: a stack whose settings can be changed while it runs, for the tests of faults.
+
+What a test sets goes to the .env file that the service reads again at SIGHUP; the environment holds
+only what the stack itself needs.
+"""
+
+from stack import Stack
+
+from support import logs, sanitizer, vault
+from support.client import Client
+from support.logs import Audit
+from support.waiting import wait_until
+
+READY = "ready"
+
+
+class Rig:
+    """One stack, its settings, and the administrator in front of it."""
+
+    def __init__(self, folder, binary, directory=None, rate_limits=False, **settings):
+        self.folder = folder
+        self.settings = {**(directory.settings() if directory else {}), **settings}
+        self._write_settings()
+        self.stack = Stack(folder, own_directory=False, rate_limits=rate_limits, binary=binary,
+                           env={"LOCAL_AUTH_PASSWORD": vault.password(),
+                                **sanitizer.settings(folder)})
+        self.service, self.nginx = self.stack.service, self.stack.nginx
+        self._administrator = None
+
+    def __enter__(self):
+        self.stack.__enter__()
+        return self
+
+    def __exit__(self, *_):
+        self.stack.__exit__()
+        sanitizer.assert_silent(self.folder)
+
+    # --- settings -------------------------------------------------------------------------------
+
+    def set(self, **settings):
+        """Writes settings; None takes one out. They are taken at the next reload."""
+        self.settings.update(settings)
+        self.settings = {name: value for name, value in self.settings.items() if value is not None}
+        self._write_settings()
+
+    def _write_settings(self):
+        lines = [f'{name}="{value}"\n' for name, value in self.settings.items()]
+        (self.folder / ".env").write_text("".join(lines), encoding="utf-8")
+
+    def reload(self):
+        """SIGHUP, and waits until every new worker is ready."""
+        before = self.count_log(READY)
+        self.service.reload()
+        wait_until(lambda: self.count_log(READY) > before, 20, "the reload")
+
+    # --- looking at it --------------------------------------------------------------------------
+
+    def log(self):
+        """What the service says on standard error, line by line."""
+        return logs.lines(self.stack.logs_dir / "kontora.log")
+
+    def count_log(self, message):
+        return sum(message in line["message"] for line in self.log())
+
+    def audit(self):
+        return Audit(self.stack.audit_log)
+
+    def nobody(self, prefix="/api/v1"):
+        return Client(self.stack.https_url + prefix, self.stack.ca_file)
+
+    @property
+    def api(self):
+        """The administrator below /api/v1; logged in once, for tokens outlive workers."""
+        if not self._administrator:
+            tokens = self.nobody().login(*self.stack.administrator)
+            self._administrator = self.nobody().bearing(tokens["access_token"])
+        return self._administrator
+
+    def bearer(self):
+        return {"Authorization": f"Bearer {self.api.token}"}

@@ -1,0 +1,169 @@
+/* Audit: the members of a line, that values stay out of it, and log rotation. */
+#include "unit.h"
+
+#include "http/audit.h"
+
+static const struct field map[] = {
+    {.name = "name", .type = FIELD_STRING},
+    {.name = "password", .type = FIELD_STRING, .flags = FIELD_SECRET},
+    {.name = "title", .type = FIELD_STRING, .flags = FIELD_NULLABLE},
+    {.name = NULL},
+};
+
+static const struct schema schema = {"Thing", map};
+
+static const struct route change = {
+    .method = METHOD_PATCH,
+    .pattern = "/things/{thing}",
+    .summary = {"Изменить", "Change a thing"},
+    .body = &schema,
+    .action = "update_thing",
+    .resource_type = "thing",
+};
+
+static const struct route create = {
+    .method = METHOD_POST,
+    .pattern = "/things",
+    .summary = {"Создать", "Create a thing"},
+    .action = "create_thing",
+    .resource_type = "thing",
+};
+
+static struct request *request_for(struct arena *arena, const struct route *route)
+{
+    static char first[] = "things", last[] = "Я \"7\"";
+    struct request *request = arena_alloc(arena, sizeof *request);
+    *request = (struct request){
+        .arena = arena,
+        .route = route,
+        .segments = {first, last},
+        .segments_count = route == &change ? 2 : 1,
+        .headers = {.address = "192.0.2.1"},
+        .id = "id-1",
+        .actor = "admin",
+    };
+    return request;
+}
+
+/* The one line that writing leaves behind. The caller puts it. */
+static struct json_object *written(struct arena *arena, const struct request *request,
+                                   const struct error *error)
+{
+    unlink("audit.jsonl");
+    audit_reopen();
+    audit_write(request, error);
+    const char *text = read_file(arena, "audit.jsonl");
+    size_t length = strlen(text);
+    assert_true(length > 0 && strchr(text, '\n') == text + length - 1);
+    assert_null(strstr(text, "hush"));
+    return must_parse(text, length);
+}
+
+static void a_line_says_who_what_which_when_and_whence(void **state)
+{
+    struct request *request = request_for(*state, &change);
+    struct json_object *line = written(*state, request, NULL);
+    assert_int_equal(json_object_get_string_len(must_get(line, "timestamp")),
+                     strlen("2026-11-20T12:34:56.789Z"));
+    assert_member(line, "actor", "admin");
+    assert_member(line, "action", "update_thing");
+    assert_member(line, "resource_type", "thing");
+    assert_member(line, "resource_id", "Я \"7\"");
+    assert_member(line, "status", "success");
+    assert_member(line, "message", "Change a thing");
+    assert_member(line, "request_id", "id-1");
+    assert_member(line, "address", "192.0.2.1");
+    assert_true(json_object_is_type(must_get(line, "details"), json_type_object));
+    json_object_put(line);
+}
+
+static void fields_are_named_and_their_values_are_not(void **state)
+{
+    struct request *request = request_for(*state, &change);
+    struct value *values = arena_array(*state, fields_count(map), sizeof *values);
+    value_set_string(&values[1], "hush");
+    value_set_string(&values[2], NULL);
+    request->body = values;
+    struct json_object *line = written(*state, request, NULL);
+    struct json_object *fields = must_get(must_get(line, "details"), "fields");
+    assert_string_equal(json_object_to_json_string_ext(fields, JSON_C_TO_STRING_PLAIN),
+                        "[\"password\",\"title\"]");
+    json_object_put(line);
+}
+
+static void a_failure_says_why(void **state)
+{
+    struct request *request = request_for(*state, &change);
+    struct error *error = error_field(*state, "password", FAULT_TOO_SHORT, "8");
+    error->cause = "hush";
+    struct json_object *line = written(*state, request, error);
+    assert_member(line, "status", "failure");
+    struct json_object *details = must_get(line, "details");
+    assert_member(details, "code", "VALIDATION_ERROR");
+    struct json_object *first = json_object_array_get_idx(must_get(details, "details"), 0);
+    assert_member(first, "field", "password");
+    assert_member(first, "message", "must have at least 8 character(s)");
+    json_object_put(line);
+}
+
+static void the_subject_is_what_the_handler_says(void **state)
+{
+    struct request *request = request_for(*state, &create);
+    request->subject = "new";
+    struct json_object *line = written(*state, request, NULL);
+    assert_member(line, "resource_id", "new");
+    json_object_put(line);
+    request->subject = NULL; /* and nothing where neither handler nor path names one */
+    line = written(*state, request, NULL);
+    assert_null(must_get(line, "resource_id"));
+    json_object_put(line);
+}
+
+static void an_unknown_actor_is_null(void **state)
+{
+    struct request *request = request_for(*state, &change);
+    request->actor = NULL;
+    struct json_object *line = written(*state, request, error_new(*state, ERR_UNAUTHORIZED, NULL));
+    assert_null(must_get(line, "actor"));
+    json_object_put(line);
+}
+
+static void lines_are_appended_and_survive_rotation(void **state)
+{
+    struct request *request = request_for(*state, &change);
+    json_object_put(written(*state, request, NULL));
+    audit_write(request, NULL);
+    assert_int_equal(rename("audit.jsonl", "audit.jsonl.1"), 0);
+    audit_write(request, NULL);
+    audit_reopen();
+    audit_write(request, NULL);
+    size_t old = 0, fresh = 0;
+    for (const char *c = read_file(*state, "audit.jsonl.1"); *c; c++) {
+        old += *c == '\n';
+    }
+    for (const char *c = read_file(*state, "audit.jsonl"); *c; c++) {
+        fresh += *c == '\n';
+    }
+    assert_int_equal(old, 3);
+    assert_int_equal(fresh, 1);
+}
+
+int main(void)
+{
+    char folder[PATH_MAX];
+    if (!enter_temporary(folder)) {
+        return EXIT_FAILURE;
+    }
+    if (!audit_open("audit.jsonl")) {
+        return leave_temporary(folder, EXIT_FAILURE);
+    }
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(a_line_says_who_what_which_when_and_whence),
+        ARENA_TEST(fields_are_named_and_their_values_are_not),
+        ARENA_TEST(a_failure_says_why),
+        ARENA_TEST(the_subject_is_what_the_handler_says),
+        ARENA_TEST(an_unknown_actor_is_null),
+        ARENA_TEST(lines_are_appended_and_survive_rotation),
+    };
+    return leave_temporary(folder, cmocka_run_group_tests_name("audit", tests, NULL, NULL));
+}

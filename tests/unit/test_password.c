@@ -1,0 +1,107 @@
+/* Password: what is stored plain, what is stored as a hash, and what is neither. */
+#include "unit.h"
+
+#include "auth/password.h"
+
+#include <crypt.h>
+
+static void secrets_are_equal_or_not(void **state)
+{
+    (void)state;
+    assert_true(secret_equal("", ""));
+    assert_true(secret_equal("пароль", "пароль"));
+    assert_false(secret_equal("", "a"));
+    assert_false(secret_equal("a", ""));
+    assert_false(secret_equal("a", "A"));
+    assert_false(secret_equal("secret", "secret "));
+    assert_false(secret_equal("secret", "secre"));
+}
+
+static void plain_ones_are_compared(void **state)
+{
+    (void)state;
+    assert_true(password_verify("admin123", "admin123"));
+    assert_false(password_verify("admin123", "Admin123"));
+    assert_false(password_verify("admin123", "admin1234"));
+    assert_false(password_verify("admin123", "admin12"));
+    assert_false(password_verify("admin123", ""));
+}
+
+static void hashes_are_verified(void **state)
+{
+    (void)state;
+    /* of "U*U", from the test vectors of crypt_blowfish, and in the newer spelling */
+    static const char *const hashes[] = {
+        "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+    };
+    for (size_t i = 0; i < COUNT_OF(hashes); i++) {
+        assert_true(password_verify(hashes[i], "U*U"));
+        assert_false(password_verify(hashes[i], "U*U*"));
+        assert_false(password_verify(hashes[i], "u*u"));
+        assert_false(password_verify(hashes[i], ""));
+        assert_false(password_verify(hashes[i], hashes[i])); /* the hash is not the password */
+    }
+}
+
+static void fresh_hashes_are_verified(void **state)
+{
+    (void)state;
+    static const char *const passwords[] = {"пароль с пробелами", "", "😀", "a"};
+    for (size_t i = 0; i < COUNT_OF(passwords); i++) {
+        char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+        struct crypt_data *data = must_alloc(sizeof *data);
+        assert_non_null(crypt_gensalt_rn("$2b$", 4, NULL, 0, setting, sizeof setting));
+        const char *hash = crypt_r(passwords[i], setting, data);
+        assert_non_null(hash);
+        assert_true(password_verify(hash, passwords[i]));
+        assert_false(password_verify(hash, "another"));
+        free(data);
+    }
+}
+
+/* What looks like a hash and is none lets nobody in, not even with itself. */
+static void broken_hashes_fit_nothing(void **state)
+{
+    (void)state;
+    static const char *const stored[] = {
+        "$",
+        "$2b$",
+        "$2b$05$",
+        "$2b$99$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe",
+        "$9$nothing",
+        "$$$$",
+        "$2b$05$!!!!!!!!!!!!!!!!!!!!!!E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$\xFF",
+    };
+    static const char *const passwords[] = {"U*U", "", "*0", "*1"};
+    for (size_t i = 0; i < COUNT_OF(stored); i++) {
+        assert_false(password_verify(stored[i], stored[i]));
+        for (size_t j = 0; j < COUNT_OF(passwords); j++) {
+            assert_false(password_verify(stored[i], passwords[j]));
+        }
+    }
+}
+
+static void long_ones_do_no_harm(void **state)
+{
+    enum { SIZE = 100000 };
+    char *text = arena_alloc(*state, SIZE + 1);
+    memset(text, 'x', SIZE);
+    assert_false(password_verify("admin123", text));
+    assert_false(
+        password_verify("$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", text));
+    assert_true(password_verify(text, text));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(secrets_are_equal_or_not),  cmocka_unit_test(plain_ones_are_compared),
+        cmocka_unit_test(hashes_are_verified),       cmocka_unit_test(fresh_hashes_are_verified),
+        cmocka_unit_test(broken_hashes_fit_nothing), ARENA_TEST(long_ones_do_no_harm),
+    };
+    return cmocka_run_group_tests_name("password", tests, NULL, NULL);
+}

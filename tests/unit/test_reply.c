@@ -1,0 +1,105 @@
+/* Reply: statuses, header fields and the body that a route's row describes. */
+#include "unit.h"
+
+#include "http/reply.h"
+
+static const struct field map[] = {
+    {.name = "id", .type = FIELD_INTEGER},
+    {.name = NULL},
+};
+
+static const struct schema schema = {"Thing", map};
+static const struct route record_route = {.shape = REPLY_RECORD, .reply = &schema};
+static const struct route list_route = {.shape = REPLY_LIST, .reply = &schema};
+static const struct route silent_route = {.shape = REPLY_NOTHING};
+
+static const char *serialize(struct arena *arena, const struct route *route, struct reply *reply)
+{
+    reply_serialize(route, reply, arena);
+    return reply->body.bytes ? reply->body.bytes : "";
+}
+
+static void a_record_is_200(void **state)
+{
+    struct value record = {0};
+    struct reply reply = {0};
+    value_set_integer(&record, 7);
+    reply_record(&reply, &record);
+    assert_int_equal(reply.status, 200);
+    assert_string_equal(serialize(*state, &record_route, &reply), "{\"id\":7}");
+}
+
+static void what_was_created_is_201_and_says_where(void **state)
+{
+    struct request request = {.arena = *state};
+    struct value record = {0};
+    struct reply reply = {0};
+    value_set_integer(&record, 7);
+    reply_created(&request, &reply, "/things", "a b\r\nX: Я/..");
+    reply_record(&reply, &record);
+    assert_int_equal(reply.status, 201);
+    assert_int_equal(reply.headers_count, 1);
+    assert_string_equal(reply.headers[0].name, "Location");
+    assert_string_equal(reply.headers[0].value, "/things/a%20b%0D%0AX%3A%20%D0%AF%2F..");
+}
+
+static void nothing_is_204(void **state)
+{
+    struct reply reply = {0};
+    reply_nothing(&reply);
+    assert_int_equal(reply.status, 204);
+    assert_string_equal(serialize(*state, &silent_route, &reply), "");
+    assert_int_equal(reply.body.length, 0);
+}
+
+static void lists_count_their_pages(void **state)
+{
+    static const struct {
+        int64_t total, limit, pages;
+    } rows[] = {{0, 10, 0},  {1, 10, 1},      {9, 10, 1}, {10, 10, 1},
+                {11, 10, 2}, {2500, 1000, 3}, {5, 1, 5}};
+    struct value record = {0};
+    struct value *const items[] = {&record, &record};
+    value_set_integer(&record, 7);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct reply reply = {0};
+        reply_list(&reply, items, COUNT_OF(items), rows[i].total, 3, rows[i].limit);
+        assert_int_equal(reply.status, 200);
+        const char *expected =
+            arena_format(*state,
+                         "{\"items\":[{\"id\":7},{\"id\":7}],\"total\":%d,\"skip\":3,"
+                         "\"limit\":%d,\"pages\":%d}",
+                         (int)rows[i].total, (int)rows[i].limit, (int)rows[i].pages);
+        assert_string_equal(serialize(*state, &list_route, &reply), expected);
+    }
+}
+
+static void add_headers(void *count)
+{
+    struct reply reply = {0};
+    for (int i = 0; i < *(const int *)count; i++) {
+        reply_header(&reply, "Name", "value");
+    }
+}
+
+static void too_many_header_fields_end_the_process(void **state)
+{
+    (void)state;
+    int count = REPLY_HEADERS_MAX;
+    int status = ending_of(add_headers, &count);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    count++;
+    assert_aborts(add_headers, &count);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(a_record_is_200),
+        ARENA_TEST(what_was_created_is_201_and_says_where),
+        ARENA_TEST(nothing_is_204),
+        ARENA_TEST(lists_count_their_pages),
+        cmocka_unit_test(too_many_header_fields_end_the_process),
+    };
+    return cmocka_run_group_tests_name("reply", tests, NULL, NULL);
+}

@@ -1,0 +1,391 @@
+/* Server: FastCGI (specification 1.0) over a pair of sockets, as nginx speaks it and as nobody
+ * should: kept and closed connections, split records, ends in the middle, garbage. */
+#include "unit.h"
+
+#include "base/log.h"
+#include "http/server.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+enum { BEGIN_REQUEST = 1, ABORT_REQUEST = 2, END_REQUEST = 3, PARAMS = 4, STDIN = 5, STDOUT = 6 };
+
+/* --- the service ----------------------------------------------------------------------------- */
+
+static const struct field map[] = {
+    {.name = "name", .type = FIELD_STRING, .flags = FIELD_REQUIRED},
+    {.name = NULL},
+};
+
+static const struct schema schema = {"Thing", map};
+
+static struct error *get_hello(struct request *request, struct reply *reply)
+{
+    struct value *record = arena_array(request->arena, 1, sizeof *record);
+    value_set_string(record, "hello");
+    reply_record(reply, record);
+    return NULL;
+}
+
+static struct error *echo(struct request *request, struct reply *reply)
+{
+    reply_created(request, reply, "/things", "new");
+    reply_record(reply, request->body);
+    return NULL;
+}
+
+static struct error *do_nothing(struct request *request, struct reply *reply)
+{
+    assert_non_null(request);
+    reply_nothing(reply);
+    return NULL;
+}
+
+static const struct route table[] = {
+    {.method = METHOD_GET,
+     .pattern = "/hello",
+     .handler = get_hello,
+     .shape = REPLY_RECORD,
+     .reply = &schema},
+    {.method = METHOD_POST,
+     .pattern = "/things",
+     .handler = echo,
+     .body = &schema,
+     .shape = REPLY_RECORD,
+     .reply = &schema},
+    {.method = METHOD_DELETE, .pattern = "/things", .handler = do_nothing},
+    {.pattern = NULL},
+};
+
+struct world {
+    struct arena *arena;
+    struct router *router;
+    struct server *server;
+    struct server_connection *connection;
+    int peer;
+};
+
+static int setup(void **state)
+{
+    static const struct route *const tables[] = {table, NULL};
+    const struct router_settings settings = {.standard_language = LANGUAGE_EN, .body_max = 100000};
+    struct world *world = must_alloc(sizeof *world);
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    world->arena = arena_new();
+    world->router = router_new(tables, &settings);
+    world->server = server_new(world->router, NULL);
+    world->connection = server_open(world->server, ends[0]);
+    world->peer = ends[1];
+    *state = world;
+    return 0;
+}
+
+/* A test sets `connection` to NULL when the server has closed it. */
+static int teardown(void **state)
+{
+    struct world *world = *state;
+    if (world->connection) {
+        server_close(world->connection);
+    }
+    close(world->peer);
+    server_free(&world->server);
+    server_free(&world->server); /* NULL inside is fine */
+    router_free(&world->router);
+    arena_free(&world->arena);
+    free(world);
+    return 0;
+}
+
+/* --- the other side -------------------------------------------------------------------------- */
+
+static void add_record(struct buffer *out, int type, const char *bytes, size_t length)
+{
+    const char head[] = {1, (char)type, 0, 1, (char)(length >> 8), (char)length, 0, 0};
+    buffer_add(out, head, sizeof head);
+    buffer_add(out, bytes, length);
+}
+
+static void add_begin(struct buffer *out, bool keep)
+{
+    const char body[] = {0, 1, (char)keep, 0, 0, 0, 0, 0};
+    add_record(out, BEGIN_REQUEST, body, sizeof body);
+}
+
+static void add_param(struct buffer *out, const char *name, const char *value)
+{
+    size_t length = strlen(value);
+    buffer_add_char(out, (char)strlen(name));
+    if (length < 0x80) {
+        buffer_add_char(out, (char)length);
+    } else {
+        const char wide[] = {(char)(0x80 | length >> 24), (char)(length >> 16), (char)(length >> 8),
+                             (char)length};
+        buffer_add(out, wide, sizeof wide);
+    }
+    buffer_add_string(out, name);
+    buffer_add_string(out, value);
+}
+
+/* A whole request, its body in records of `piece` bytes. */
+static void add_request(struct buffer *out, bool keep, const char *method, const char *uri,
+                        const char *body, size_t piece)
+{
+    struct buffer params = {.arena = out->arena};
+    size_t length = strlen(body);
+    add_begin(out, keep);
+    add_param(&params, "REQUEST_METHOD", method);
+    add_param(&params, "REQUEST_URI", uri);
+    add_param(&params, "HTTP_X_REQUEST_ID", "id-1");
+    add_param(&params, "HTTP_IGNORED", "value");
+    add_param(&params, "CONTENT_TYPE", length ? "application/json" : "");
+    add_param(&params, "CONTENT_LENGTH", length ? arena_format(out->arena, "%zu", length) : "");
+    add_record(out, PARAMS, params.bytes, params.length);
+    add_record(out, PARAMS, "", 0);
+    for (size_t at = 0; at < length; at += piece) {
+        add_record(out, STDIN, body + at, length - at < piece ? length - at : piece);
+    }
+    add_record(out, STDIN, "", 0);
+}
+
+static void send_all(struct world *world, const struct buffer *bytes)
+{
+    size_t sent = 0;
+    while (sent < bytes->length) {
+        ssize_t now = send(world->peer, bytes->bytes + sent, bytes->length - sent, MSG_NOSIGNAL);
+        assert_true(now > 0);
+        sent += (size_t)now;
+    }
+}
+
+/* Serves one request, and remembers when the connection is gone. */
+static bool serve(struct world *world)
+{
+    bool kept = server_serve(world->server, world->connection);
+    if (!kept) {
+        world->connection = NULL;
+    }
+    return kept;
+}
+
+static void read_exactly(struct world *world, char *bytes, size_t length)
+{
+    for (size_t got = 0; got < length;) {
+        struct pollfd waiting = {.fd = world->peer, .events = POLLIN};
+        assert_int_equal(poll(&waiting, 1, 5000), 1);
+        ssize_t now = read(world->peer, bytes + got, length - got);
+        assert_true(now > 0);
+        got += (size_t)now;
+    }
+}
+
+/* What comes on the standard output of one request, up to its end. */
+static const char *answer(struct world *world)
+{
+    struct buffer out = {.arena = world->arena};
+    buffer_add(&out, "", 0);
+    for (;;) {
+        unsigned char head[8];
+        read_exactly(world, (char *)head, sizeof head);
+        size_t length = (size_t)head[4] << 8 | head[5];
+        char *bytes = arena_alloc(world->arena, length + head[6] + 1);
+        read_exactly(world, bytes, length + head[6]);
+        assert_int_equal(head[0], 1);
+        assert_int_equal(head[3], 1);
+        if (head[1] == STDOUT) {
+            buffer_add(&out, bytes, length);
+        } else if (head[1] == END_REQUEST) {
+            return out.bytes;
+        }
+    }
+}
+
+static bool closed(const struct world *world)
+{
+    struct pollfd waiting = {.fd = world->peer, .events = POLLIN};
+    char byte;
+    return poll(&waiting, 1, 5000) == 1 && read(world->peer, &byte, 1) <= 0;
+}
+
+static const char *exchange(struct world *world, const char *method, const char *uri,
+                            const char *body, size_t piece)
+{
+    struct buffer bytes = {.arena = world->arena};
+    add_request(&bytes, true, method, uri, body, piece);
+    send_all(world, &bytes);
+    assert_true(serve(world));
+    return answer(world);
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (!strstr(text, part)) {
+        fail_msg("no \"%s\" in: %s", part, text);
+    }
+}
+
+/* --- the tests ------------------------------------------------------------------------------- */
+
+static void a_request_is_answered(void **state)
+{
+    const char *text = exchange(*state, "GET", "/hello", "", 1);
+    assert_has(text, "Status: 200 ");
+    assert_has(text, "X-Request-ID: id-1\r\n");
+    assert_has(text, "Content-Type: application/json; charset=utf-8\r\n");
+    assert_has(text, "Content-Length: 16\r\n");
+    assert_has(text, "\r\n\r\n{\"name\":\"hello\"}");
+}
+
+static void a_connection_is_kept_for_many(void **state)
+{
+    for (int i = 0; i < 50; i++) {
+        assert_has(exchange(*state, "GET", "/hello", "", 1), "\r\n\r\n{\"name\":\"hello\"}");
+        assert_has(exchange(*state, "POST", "/things", "{\"name\":\"я\"}", 1000),
+                   "\r\n\r\n{\"name\":\"я\"}");
+        assert_has(exchange(*state, "GET", "/nowhere", "", 1), "Status: 404 ");
+    }
+}
+
+static void a_connection_is_closed_when_asked(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    add_request(&bytes, false, "GET", "/hello", "", 1);
+    send_all(world, &bytes);
+    assert_false(serve(world));
+    assert_has(answer(world), "Status: 200 ");
+    assert_true(closed(world));
+}
+
+static void bodies_come_in_many_records(void **state)
+{
+    struct world *world = *state;
+    struct buffer body = {.arena = world->arena};
+    buffer_add_string(&body, "{\"name\":\"");
+    for (int i = 0; i < 2000; i++) {
+        buffer_add_char(&body, (char)('a' + i % 26));
+    }
+    buffer_add_string(&body, "\"}");
+    static const size_t pieces[] = {7, 1000, 60000};
+    for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+        const char *text = exchange(world, "POST", "/things", body.bytes, pieces[i]);
+        assert_has(text, "Status: 201 ");
+        assert_has(text, "Location: /things/new\r\n");
+        assert_has(text, body.bytes);
+    }
+}
+
+static void a_body_that_nobody_reads_does_no_harm(void **state)
+{
+    assert_has(exchange(*state, "GET", "/hello", "{\"name\":\"unread\"}", 3), "Status: 200 ");
+    assert_has(exchange(*state, "PUT", "/things", "{\"name\":\"unread\"}", 3), "Status: 405 ");
+    assert_has(exchange(*state, "GET", "/hello", "", 1), "Status: 200 ");
+}
+
+static void head_has_the_length_and_not_the_body(void **state)
+{
+    const char *text = exchange(*state, "HEAD", "/hello", "", 1);
+    assert_has(text, "Content-Length: 16\r\n");
+    assert_string_equal(strstr(text, "\r\n\r\n"), "\r\n\r\n");
+}
+
+static void nothing_has_no_type_and_no_length(void **state)
+{
+    const char *text = exchange(*state, "DELETE", "/things", "", 1);
+    assert_has(text, "Status: 204 ");
+    assert_null(strstr(text, "Content-"));
+    assert_string_equal(strstr(text, "\r\n\r\n"), "\r\n\r\n");
+}
+
+/* Without a single parameter there is still an answer. */
+static void missing_parameters_are_empty(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    add_begin(&bytes, true);
+    add_record(&bytes, PARAMS, "", 0);
+    add_record(&bytes, STDIN, "", 0);
+    send_all(world, &bytes);
+    assert_true(serve(world));
+    assert_has(answer(world), "Status: 400 ");
+}
+
+static void long_parameters_are_whole(void **state)
+{
+    struct world *world = *state;
+    char *uri = arena_alloc(world->arena, 20001);
+    memset(uri, 'a', 20000);
+    uri[0] = '/';
+    assert_has(exchange(world, "GET", uri, "", 1), "Status: 404 ");
+}
+
+/* The peer goes away at every byte of a request: the connection ends, and nothing else does. */
+static void requests_may_be_cut_off_anywhere(void **state)
+{
+    struct arena *arena = ((struct world *)*state)->arena;
+    struct buffer whole = {.arena = arena};
+    add_request(&whole, true, "POST", "/things", "{\"name\":\"cut\"}", 5);
+    for (size_t cut = 1; cut < whole.length; cut += 3) {
+        void *inner = NULL;
+        assert_int_equal(setup(&inner), 0);
+        struct world *world = inner;
+        struct buffer part = {.arena = arena};
+        buffer_add(&part, whole.bytes, cut);
+        send_all(world, &part);
+        shutdown(world->peer, SHUT_WR);
+        serve(world);
+        teardown(&inner);
+    }
+}
+
+static void garbage_closes_the_connection(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    buffer_add_string(&bytes, "GET / HTTP/1.1\r\nHost: kontora\r\n\r\n");
+    send_all(world, &bytes);
+    shutdown(world->peer, SHUT_WR);
+    assert_false(serve(world));
+    assert_true(closed(world));
+}
+
+static void broken_parameters_close_the_connection(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    add_begin(&bytes, true);
+    add_record(&bytes, PARAMS, BYTES("\xFF\xFF\xFF\xFF\x7F\xFF")); /* lengths beyond the record */
+    add_record(&bytes, PARAMS, "", 0);
+    add_record(&bytes, STDIN, "", 0);
+    send_all(world, &bytes);
+    shutdown(world->peer, SHUT_WR);
+    assert_false(serve(world));
+}
+
+#define SERVER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+    char folder[PATH_MAX];
+    if (!server_init() || !enter_temporary(folder)) {
+        return EXIT_FAILURE;
+    }
+    if (!log_open(LOG_LEVEL_DEBUG, "kontora.log")) {
+        return leave_temporary(folder, EXIT_FAILURE);
+    }
+    const struct CMUnitTest tests[] = {
+        SERVER_TEST(a_request_is_answered),
+        SERVER_TEST(a_connection_is_kept_for_many),
+        SERVER_TEST(a_connection_is_closed_when_asked),
+        SERVER_TEST(bodies_come_in_many_records),
+        SERVER_TEST(a_body_that_nobody_reads_does_no_harm),
+        SERVER_TEST(head_has_the_length_and_not_the_body),
+        SERVER_TEST(nothing_has_no_type_and_no_length),
+        SERVER_TEST(missing_parameters_are_empty),
+        SERVER_TEST(long_parameters_are_whole),
+        SERVER_TEST(requests_may_be_cut_off_anywhere),
+        SERVER_TEST(garbage_closes_the_connection),
+        SERVER_TEST(broken_parameters_close_the_connection),
+    };
+    return leave_temporary(folder, cmocka_run_group_tests_name("server", tests, NULL, NULL));
+}

@@ -1,0 +1,288 @@
+/* Worker: the loop over a service that echoes: kept connections, many at once, and leaving. */
+#include "unit.h"
+
+#include "proc/worker.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum { PATIENCE_MS = 10000 };
+
+/* --- a service that sends back what it gets, a byte a request -------------------------------- */
+
+static void *echo_start(const struct config *config, enum pool_id pool)
+{
+    (void)pool;
+    static int state;
+    return *config->app_name ? &state : NULL;
+}
+
+static void *echo_open(void *state, int fd)
+{
+    (void)state;
+    int *connection = must_alloc(sizeof *connection);
+    *connection = fd;
+    return connection;
+}
+
+static void echo_close(void *state, void *connection)
+{
+    (void)state;
+    close(*(int *)connection);
+    free(connection);
+}
+
+/* An 'x' is a request after which the connection is closed. */
+static bool echo_serve(void *state, void *connection)
+{
+    char byte = 0;
+    int fd = *(int *)connection;
+    if (read(fd, &byte, 1) == 1 && write(fd, &byte, 1) == 1 && byte != 'x') {
+        return true;
+    }
+    echo_close(state, connection);
+    return false;
+}
+
+static void echo_reopen(void *state)
+{
+    (void)state;
+    write_file("reopened", "", 0);
+}
+
+static void echo_stop(void *state)
+{
+    (void)state;
+    write_file("stopped", "", 0);
+}
+
+static const struct service service = {
+    .start = echo_start,
+    .open = echo_open,
+    .serve = echo_serve,
+    .close = echo_close,
+    .reopen = echo_reopen,
+    .stop = echo_stop,
+};
+
+/* --- a worker of its own --------------------------------------------------------------------- */
+
+struct worker {
+    struct config config;
+    struct sockaddr_un address;
+    int listen_fd, news_fd;
+    pid_t pid;
+};
+
+static void start(struct worker *worker, enum pool_id pool)
+{
+    int news[2];
+    unlink("stopped");
+    unlink("reopened");
+    unlink("worker.sock");
+    worker->address = (struct sockaddr_un){.sun_family = AF_UNIX, .sun_path = "worker.sock"};
+    worker->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(worker->listen_fd >= 0);
+    assert_int_equal(
+        bind(worker->listen_fd, (const struct sockaddr *)&worker->address, sizeof worker->address),
+        0);
+    assert_int_equal(listen(worker->listen_fd, 100), 0);
+    assert_int_equal(pipe(news), 0);
+    fflush(NULL);
+    worker->pid = fork();
+    if (worker->pid == 0) {
+        close(news[0]);
+        worker_run(&worker->config, &service, pool, worker->listen_fd, news[1]);
+    }
+    assert_true(worker->pid > 0);
+    close(news[1]);
+    worker->news_fd = news[0];
+}
+
+static void assert_news(const struct worker *worker, enum worker_news news)
+{
+    struct pollfd waiting = {.fd = worker->news_fd, .events = POLLIN};
+    struct worker_message message = {0};
+    assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
+    assert_int_equal(read(worker->news_fd, &message, sizeof message), sizeof message);
+    assert_int_equal(message.pid, worker->pid);
+    assert_int_equal(message.news, news);
+}
+
+static struct worker begin(enum pool_id pool, int64_t max_requests)
+{
+    struct worker worker = {.config = {.app_name = "echo",
+                                       .request_timeout_s = 5,
+                                       .worker_max_requests = max_requests}};
+    start(&worker, pool);
+    assert_news(&worker, WORKER_READY);
+    return worker;
+}
+
+/* Waits for its end; it must be a good one. */
+static void assert_ends(struct worker *worker)
+{
+    int status = 0;
+    struct pollfd waiting = {.fd = worker->news_fd, .events = 0};
+    assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1); /* the pipe hangs up */
+    assert_int_equal(waitpid(worker->pid, &status, 0), worker->pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(access("stopped", F_OK), 0);
+    close(worker->news_fd);
+    close(worker->listen_fd);
+}
+
+static int dial(const struct worker *worker)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&worker->address, sizeof worker->address),
+                     0);
+    return fd;
+}
+
+/* Sends one request and waits for its answer. */
+static void ask(int fd, char byte)
+{
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    char answer = 0;
+    assert_int_equal(send(fd, &byte, 1, MSG_NOSIGNAL), 1);
+    assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
+    assert_int_equal(read(fd, &answer, 1), 1);
+    assert_int_equal(answer, byte);
+}
+
+static bool answers_within(int fd, int patience_ms)
+{
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    return poll(&waiting, 1, patience_ms) == 1;
+}
+
+static void wait_for_file(const char *path)
+{
+    for (int i = 0; i < PATIENCE_MS / 10 && access(path, F_OK) < 0; i++) {
+        poll(NULL, 0, 10);
+    }
+    assert_int_equal(access(path, F_OK), 0);
+}
+
+/* --- the tests ------------------------------------------------------------------------------- */
+
+static void core_keeps_many_connections(void **state)
+{
+    (void)state;
+    enum { CONNECTIONS = 300 };
+    static int fds[CONNECTIONS];
+    struct worker worker = begin(POOL_CORE, 0);
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        fds[i] = dial(&worker);
+    }
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = CONNECTIONS; i--;) {
+            ask(fds[i], (char)('a' + round));
+        }
+    }
+    ask(fds[0], 'x'); /* one that the service closes */
+    assert_true(answers_within(fds[0], PATIENCE_MS));
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        close(fds[i]);
+    }
+    kill(worker.pid, SIGTERM);
+    assert_ends(&worker);
+}
+
+static void others_take_one_connection_a_request(void **state)
+{
+    (void)state;
+    char byte;
+    struct worker worker = begin(POOL_DIRECTORY, 0);
+    for (int i = 0; i < 20; i++) {
+        int fd = dial(&worker);
+        ask(fd, 'a');
+        assert_int_equal(read(fd, &byte, 1), 0); /* closed after its answer */
+        close(fd);
+    }
+    kill(worker.pid, SIGTERM);
+    assert_ends(&worker);
+}
+
+/* Draining: what is connected is served until the peer closes, what is new waits for others. */
+static void a_leaving_worker_serves_what_it_has(void **state)
+{
+    (void)state;
+    struct worker worker = begin(POOL_CORE, 0);
+    int kept = dial(&worker);
+    ask(kept, 'a');
+    kill(worker.pid, SIGTERM);
+    assert_news(&worker, WORKER_LEAVING);
+    int fresh = dial(&worker);
+    assert_int_equal(send(fresh, "b", 1, MSG_NOSIGNAL), 1);
+    assert_false(answers_within(fresh, 200));
+    ask(kept, 'c');
+    ask(kept, 'd');
+    close(kept);
+    close(fresh);
+    assert_ends(&worker);
+}
+
+static void a_worker_leaves_after_its_requests(void **state)
+{
+    (void)state;
+    struct worker worker = begin(POOL_CORE, 5);
+    int fd = dial(&worker);
+    for (int i = 0; i < 5; i++) {
+        ask(fd, 'a');
+    }
+    assert_news(&worker, WORKER_LEAVING);
+    ask(fd, 'b'); /* on a kept connection it still answers */
+    close(fd);
+    assert_ends(&worker);
+}
+
+static void signals_cost_no_request(void **state)
+{
+    (void)state;
+    struct worker worker = begin(POOL_CORE, 0);
+    int fd = dial(&worker);
+    for (int i = 0; i < 50; i++) {
+        kill(worker.pid, i % 2 ? SIGUSR1 : SIGHUP);
+        ask(fd, 'a');
+    }
+    wait_for_file("reopened");
+    close(fd);
+    kill(worker.pid, SIGTERM);
+    assert_ends(&worker);
+}
+
+static void a_worker_that_cannot_start_says_so(void **state)
+{
+    (void)state;
+    int status = 0;
+    char byte;
+    struct worker worker = {.config = {.app_name = ""}};
+    start(&worker, POOL_CORE);
+    assert_int_equal(waitpid(worker.pid, &status, 0), worker.pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+    assert_int_equal(read(worker.news_fd, &byte, 1), 0); /* never ready */
+    close(worker.news_fd);
+    close(worker.listen_fd);
+}
+
+int main(void)
+{
+    char folder[PATH_MAX];
+    if (!enter_temporary(folder)) {
+        return EXIT_FAILURE;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(core_keeps_many_connections),
+        cmocka_unit_test(others_take_one_connection_a_request),
+        cmocka_unit_test(a_leaving_worker_serves_what_it_has),
+        cmocka_unit_test(a_worker_leaves_after_its_requests),
+        cmocka_unit_test(signals_cost_no_request),
+        cmocka_unit_test(a_worker_that_cannot_start_says_so),
+    };
+    return leave_temporary(folder, cmocka_run_group_tests_name("worker", tests, NULL, NULL));
+}
