@@ -204,10 +204,11 @@ struct error *changes_to_mods(const struct directory_changes *changes, struct ar
 {
     struct mods mods = mods_new(changes, arena);
     struct error *error = NULL;
-    add_account_control(&mods, before, changes_account_control(changes, before));
     if (changes->password) {
         error = add_password(&mods, LDAP_MOD_REPLACE, changes->password);
     }
+    /* After the password: an account without one cannot be enabled. */
+    add_account_control(&mods, before, changes_account_control(changes, before));
     for (const struct change *change = changes->first; change; change = change->next) {
         if (change->text) {
             add_text(&mods, LDAP_MOD_REPLACE, change->attribute, change->text);

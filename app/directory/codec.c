@@ -58,7 +58,8 @@ static int read_digits(const char **at, int count)
     return number;
 }
 
-/* A fraction of a unit of `unit_ms`, if there is one; what is finer than a millisecond is cut off. */
+/* A fraction of a unit of `unit_ms`, if there is one; what is finer than a millisecond is cut off.
+ */
 static int64_t read_fraction(const char **at, int64_t unit_ms)
 {
     int64_t fraction = 0;
@@ -128,8 +129,7 @@ bool codec_time(const struct berval *value, int64_t *wall_ms_r)
 {
     int64_t filetime;
     if (!codec_integer(value, &filetime)) {
-        return strlen(value->bv_val) == value->bv_len &&
-               generalized_time(value->bv_val, wall_ms_r);
+        return strlen(value->bv_val) == value->bv_len && generalized_time(value->bv_val, wall_ms_r);
     }
     if (filetime <= 0 || filetime == INT64_MAX) {
         return false;

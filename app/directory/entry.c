@@ -33,8 +33,7 @@ static void ask(char **attributes, size_t *count, struct arena *arena, const cha
 
 char **entry_attributes(struct arena *arena, const struct field *fields)
 {
-    char **attributes =
-        arena_array(arena, fields_count(fields) + ALWAYS_ASKED, sizeof *attributes);
+    char **attributes = arena_array(arena, fields_count(fields) + ALWAYS_ASKED, sizeof *attributes);
     size_t count = 0;
     ask(attributes, &count, arena, "objectGUID");
     for (const struct field *field = fields; field->name; field++) {
@@ -103,10 +102,11 @@ static struct error *complete_attribute(struct directory *directory, struct aren
 }
 
 static struct error *complete(struct directory *directory, struct arena *arena,
-                              struct raw_entry *raw)
+                              struct raw_entry *raw, const char *guid)
 {
+    const char *dn = arena_format(arena, "<GUID=%s>", guid);
     for (size_t i = 0; i < raw->count; i++) {
-        struct error *error = complete_attribute(directory, arena, raw->dn, &raw->attributes[i]);
+        struct error *error = complete_attribute(directory, arena, dn, &raw->attributes[i]);
         if (error) {
             return error;
         }
@@ -169,8 +169,8 @@ static struct error *primary_group(struct directory *directory, struct arena *ar
     }
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
     struct raw_entry *group;
-    struct error *error = search_object(directory, arena, arena_format(arena, "<SID=%s>", text),
-                                        attributes, &group);
+    struct error *error =
+        search_object(directory, arena, arena_format(arena, "<SID=%s>", text), attributes, &group);
     if (error) {
         return error->id == ERR_NOT_FOUND ? NULL : error;
     }
@@ -182,8 +182,8 @@ static struct error *primary_group(struct directory *directory, struct arena *ar
 /* --- fields ---------------------------------------------------------------------------------- */
 
 /* All values that are text; `last` (may be NULL) is one more. */
-static void decode_strings(struct arena *arena, const struct attribute *attribute,
-                           const char *last, struct value *value)
+static void decode_strings(struct arena *arena, const struct attribute *attribute, const char *last,
+                           struct value *value)
 {
     size_t count = 0, most = (attribute ? attribute->count : 0) + 1;
     const char **items = arena_array(arena, most, sizeof *items);
@@ -206,8 +206,7 @@ static void decode_text(const struct berval *text, struct value *value)
     }
 }
 
-static void decode_number(const struct field *field, const struct berval *text,
-                          struct value *value)
+static void decode_number(const struct field *field, const struct berval *text, struct value *value)
 {
     int64_t number;
     if (!codec_integer(text, &number)) {
@@ -281,12 +280,12 @@ struct error *entry_decode(struct directory *directory, struct arena *arena,
 {
     struct directory_entry *entry = arena_alloc(arena, sizeof *entry);
     const struct attribute *guid = entry_attribute(raw, "objectGUID");
-    struct error *error = complete(directory, arena, raw);
+    if (!guid || !codec_guid(arena, guid->values, &entry->guid)) {
+        return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);
+    }
+    struct error *error = complete(directory, arena, raw, entry->guid);
     entry->dn = raw->dn;
     entry->values = arena_array(arena, fields_count(class->fields), sizeof *entry->values);
-    if (!error && (!guid || !codec_guid(arena, guid->values, &entry->guid))) {
-        error = error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);
-    }
     for (size_t i = 0; !error && class->fields[i].name; i++) {
         error = decode_field(directory, arena, &class->fields[i], raw, &entry->values[i]);
     }

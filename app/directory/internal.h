@@ -1,7 +1,8 @@
 /*
  * What the files of the directory layer share; nobody outside of the folder includes it.
  *
- *   connection.c  one live, verified, bound connection, or an error
+ *   connection.c  one live connection, or an error: kept, checked, failed over, timed
+ *   server.c      one controller: TCP, verified TLS, bind
  *   deadline.c    no byte is waited for longer than a call may take
  *   operation.c   one LDAP operation: sent, waited for, its answer copied out of libldap
  *   result.c      what a result code means to a client
@@ -59,9 +60,9 @@ struct directory {
     const struct config *config;
     struct server *servers;
     size_t server_count;
-    LDAP *ldap;         /* NULL: not connected */
-    size_t server;      /* the one it is connected to */
-    int64_t return_at;  /* steady clock: when to try the servers before it again */
+    LDAP *ldap;          /* NULL: not connected */
+    size_t server;       /* the one it is connected to */
+    int64_t return_at;   /* steady clock: when to try the servers before it again */
     int64_t deadline;    /* steady clock: of the call under way */
     int64_t io_deadline; /* of the reading and writing under way: deadline.c */
     struct refusal refusal;
@@ -80,18 +81,40 @@ struct error *connection_get(struct directory *directory, struct arena *arena,
 /* Ends it; the next connection_get() makes another. */
 void connection_drop(struct directory *directory);
 
-/* The controller fell silent: drops the connection and lets another server be tried first. */
-void connection_silent(struct directory *directory);
+/* The controller does not serve: drops the connection and lets other servers be tried first. */
+void connection_avoid(struct directory *directory);
 
 /* Before something is sent: how long its answer may take, microseconds, at least one. Reading and
  * writing end then, too. */
 int64_t connection_expect(struct directory *directory);
+
+/* The same for TCP and TLS. */
+int64_t connection_expect_connect(struct directory *directory);
 
 /* An answer came, so the controller lives: the call may take as long again. */
 void connection_alive(struct directory *directory);
 
 /* Whether what is sent is encrypted: Active Directory takes passwords only then. */
 bool connection_encrypted(const struct directory *directory);
+
+/* --- server.c -------------------------------------------------------------------------------- */
+
+enum server_result {
+    SERVER_CONNECTED,
+    SERVER_FAILED,              /* another one may do */
+    SERVER_REFUSES_CREDENTIALS, /* another one will not, and each try counts */
+};
+
+/* Lets libldap tell us why TLS fails. Once a process is enough. */
+void server_listen(void);
+
+/* "host", "host:port", "[v6]", "[v6]:port" or a bare IPv6 address to an URI that the caller frees;
+ * NULL: none of these. A scheme is refused: LDAP_USE_SSL says whether to encrypt, nothing else. */
+char *server_uri(const struct config *config, const char *text, size_t length);
+
+/* One attempt; the cause is for the log. */
+enum server_result server_connect(struct directory *directory, struct arena *arena, const char *uri,
+                                  LDAP **ldap_r, const char **cause_r) MUST_CHECK;
 
 /* --- deadline.c ------------------------------------------------------------------------------ */
 
@@ -223,6 +246,11 @@ struct error *search_run(struct directory *directory, struct arena *arena,
 /* One object and a few attributes of it. ERR_NOT_FOUND if it is not there. */
 struct error *search_object(struct directory *directory, struct arena *arena, const char *dn,
                             char **attributes, struct raw_entry **raw_r) MUST_CHECK;
+
+/* The object of the class at a DN. ERR_NOT_FOUND if it is not there, or of another class. */
+struct error *search_entry(struct directory *directory, struct arena *arena,
+                           const struct directory_class *class, const char *dn,
+                           struct directory_entry **entry_r) MUST_CHECK;
 
 /* A parent that a client named: a fault of `field` if it is outside of the base DN,
  * ERR_PARENT_NOT_FOUND if it does not exist. `parent_r` is its DN as the directory writes it. */

@@ -15,8 +15,8 @@
 #include <string.h>
 
 enum {
-    SWAP_TRIES = 8,              /* of one userAccountControl against concurrent changes */
-    CLOCK_SLACK_MS = 60 * 1000,  /* between our clock and the controller's */
+    SWAP_TRIES = 8,             /* of one userAccountControl against concurrent changes */
+    CLOCK_SLACK_MS = 60 * 1000, /* between our clock and the controller's */
 };
 
 static const char account_control[] = "userAccountControl";
@@ -54,7 +54,8 @@ static int send_delete(LDAP *ldap, const void *request, int *message_id_r)
     return ldap_delete_ext(ldap, write->dn, NULL, NULL, message_id_r);
 }
 
-/* Active Directory takes passwords over encrypted connections only; asking would send it in clear. */
+/* Active Directory takes passwords over encrypted connections only; asking would send it in clear.
+ */
 static struct error *check_password(const struct directory *directory, struct arena *arena,
                                     const struct directory_changes *changes)
 {
@@ -153,7 +154,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
     }
     write.dn = arena_format(arena, "%s,%s", rdn, parent);
     error = add(directory, arena, class, &write, changes);
-    return error ? error : directory_read(directory, arena, class, write.dn, entry_r);
+    return error ? error : search_entry(directory, arena, class, write.dn, entry_r);
 }
 
 /* --- move ------------------------------------------------------------------------------------ */
@@ -234,8 +235,8 @@ static struct error *plan_move(struct directory *directory, struct arena *arena,
     }
     move->old_rdn = names_first(arena, move->old_dn);
     move->old_parent = names_parent(arena, move->old_dn);
-    move->rdn = changes->name ? names_rdn(arena, class->rdn_attribute, changes->name)
-                              : move->old_rdn;
+    move->rdn =
+        changes->name ? names_rdn(arena, class->rdn_attribute, changes->name) : move->old_rdn;
     if (!move->parent) {
         move->parent = move->old_parent;
     }
@@ -267,10 +268,9 @@ static struct error *undo_move(struct directory *directory, struct arena *arena,
     if (!again) {
         return error;
     }
-    struct error *partial =
-        error_new(arena, ERR_PARTIALLY_APPLIED, "%s; then the move could not be undone: %s",
-                  error->cause ? error->cause : "the change failed",
-                  again->cause ? again->cause : "unknown");
+    struct error *partial = error_new(
+        arena, ERR_PARTIALLY_APPLIED, "%s; then the move could not be undone: %s",
+        error->cause ? error->cause : "the change failed", again->cause ? again->cause : "unknown");
     return error_detail(partial, NULL, FAULT_NONE,
                         arena_format(arena, "%s,%s", move->rdn, move->parent));
 }
@@ -335,7 +335,7 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     if (error) {
         return move.done ? undo_move(directory, arena, class, &move, error) : error;
     }
-    return directory_read(directory, arena, class, move.guid_dn, entry_r);
+    return search_entry(directory, arena, class, move.guid_dn, entry_r);
 }
 
 /* --- delete ---------------------------------------------------------------------------------- */

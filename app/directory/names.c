@@ -154,8 +154,7 @@ static bool ends_with(LDAPDN dn, LDAPDN base)
 static bool compare(const char *a, const char *b, bool below)
 {
     LDAPDN left = parse(a), right = parse(b);
-    bool result = left && right && ends_with(left, right) &&
-                  (below || depth(left) == depth(right));
+    bool result = left && right && ends_with(left, right) && (below || depth(left) == depth(right));
     ldap_dnfree(left);
     ldap_dnfree(right);
     return result;

@@ -79,8 +79,7 @@ static bool copy_attributes(struct arena *arena, LDAP *ldap, LDAPMessage *messag
     }
 }
 
-static bool copy_entry(struct arena *arena, LDAP *ldap, LDAPMessage *message,
-                       struct raw_entry *raw)
+static bool copy_entry(struct arena *arena, LDAP *ldap, LDAPMessage *message, struct raw_entry *raw)
 {
     BerElement *ber = NULL;
     struct berval dn = {0};
@@ -141,15 +140,6 @@ static bool copy_answer(struct arena *arena, LDAP *ldap, LDAPMessage *chain, str
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
-static int local_code(LDAP *ldap)
-{
-    int code = LDAP_SUCCESS;
-    if (ldap_get_option(ldap, LDAP_OPT_RESULT_CODE, &code) != LDAP_OPT_SUCCESS || code >= 0) {
-        return LDAP_SERVER_DOWN;
-    }
-    return code;
-}
-
 /* The connection is of no use any more; what became of the request is not known. */
 static void lose(struct directory *directory, struct answer *answer)
 {
@@ -166,7 +156,7 @@ static struct error *give_up(struct directory *directory, struct arena *arena,
                   operation->name, directory->servers[directory->server].uri,
                   (clock_steady_us() - began) / 1000);
     log_warning("directory: %s", error->cause);
-    connection_silent(directory);
+    connection_avoid(directory);
     return error;
 }
 
@@ -178,8 +168,7 @@ static struct error *receive(struct directory *directory, struct arena *arena,
     int64_t began = clock_steady_us();
     struct timeval time = {.tv_sec = patience / SECOND_US, .tv_usec = patience % SECOND_US};
     int type = ldap_result(directory->ldap, message_id, LDAP_MSG_ALL, &time, &chain);
-    if (type == 0 || (type < 0 && local_code(directory->ldap) == LDAP_TIMEOUT)) {
-        ldap_msgfree(chain);
+    if (type == 0 || (type < 0 && clock_steady_us() >= directory->io_deadline)) {
         return give_up(directory, arena, operation, began);
     }
     bool copied = type > 0 && copy_answer(arena, directory->ldap, chain, answer);
@@ -219,7 +208,7 @@ struct error *operation_run(struct directory *directory, struct arena *arena,
     }
     error = receive(directory, arena, operation, message_id, patience, answer_r);
     if (!error && unavailable(answer_r->code)) {
-        connection_silent(directory);
+        connection_avoid(directory);
     }
     return error;
 }

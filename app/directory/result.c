@@ -154,10 +154,9 @@ struct error *result_error(struct arena *arena, const struct answer *answer,
                            const struct field *fields, const char *operation)
 {
     enum error_id id = meaning_of(answer);
-    struct error *error =
-        error_new(arena, id, "%s: LDAP result %d, %s%s%s", operation, answer->code,
-                  ldap_err2string(answer->code), *answer->diagnostic ? ": " : "",
-                  answer->diagnostic);
+    struct error *error = error_new(arena, id, "%s: LDAP result %d, %s%s%s", operation,
+                                    answer->code, ldap_err2string(answer->code),
+                                    *answer->diagnostic ? ": " : "", answer->diagnostic);
     if (id == ERR_DIRECTORY_INVALID) {
         name_fields(error, answer->diagnostic, fields);
     } else if (id == ERR_DIRECTORY_REFUSED && *answer->diagnostic) {

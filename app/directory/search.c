@@ -19,6 +19,10 @@ enum {
 
 /* --- searching ------------------------------------------------------------------------------- */
 
+/* MS-ADTS 3.1.1.3.4.1.7: no references to other naming contexts. We would pass them over; not to be
+ * sent them is cheaper. */
+static LDAPControl one_domain = {.ldctl_oid = LDAP_CONTROL_X_DOMAIN_SCOPE};
+
 static int send_search(LDAP *ldap, const void *request, int *message_id_r)
 {
     const struct search *search = request;
@@ -121,11 +125,19 @@ static struct error *the_only_one(struct directory *directory, struct arena *are
     return entry_decode(directory, arena, class, answer->entries, entry_r);
 }
 
+/* What everything is searched below is not there: that is no client's fault. */
+static struct error *no_base(struct arena *arena, const struct answer *answer)
+{
+    return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN cannot be read: %s",
+                     *answer->diagnostic ? answer->diagnostic : ldap_err2string(answer->code));
+}
+
 struct error *directory_find(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *name,
                              const char *parent_dn, struct directory_entry **entry_r)
 {
     struct answer answer;
+    LDAPControl *controls[] = {&one_domain, NULL};
     struct search search = {
         .base = directory->config->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
@@ -134,6 +146,7 @@ struct error *directory_find(struct directory *directory, struct arena *arena,
                                names_filter_value(arena, name), class->filter),
         .attributes = entry_attributes(arena, class->fields),
         .size_limit = MATCHES_MAX,
+        .controls = controls,
     };
     struct error *error = NULL;
     connection_begin(directory);
@@ -147,15 +160,16 @@ struct error *directory_find(struct directory *directory, struct arena *arena,
     if (error) {
         return error;
     }
-    if (parent_dn && answer.code == LDAP_NO_SUCH_OBJECT) {
-        return error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic);
+    if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
+        return parent_dn ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic)
+                         : no_base(arena, &answer);
     }
     return the_only_one(directory, arena, class, &answer, name, entry_r);
 }
 
-struct error *directory_read(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *dn,
-                             struct directory_entry **entry_r)
+struct error *search_entry(struct directory *directory, struct arena *arena,
+                           const struct directory_class *class, const char *dn,
+                           struct directory_entry **entry_r)
 {
     struct answer answer;
     const struct search search = {
@@ -164,9 +178,16 @@ struct error *directory_read(struct directory *directory, struct arena *arena,
         .filter = class->filter,
         .attributes = entry_attributes(arena, class->fields),
     };
-    connection_begin(directory);
     struct error *error = search_run(directory, arena, &search, &answer);
     return error ? error : the_only_one(directory, arena, class, &answer, dn, entry_r);
+}
+
+struct error *directory_read(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class, const char *dn,
+                             struct directory_entry **entry_r)
+{
+    connection_begin(directory);
+    return search_entry(directory, arena, class, dn, entry_r);
 }
 
 /* --- lists ----------------------------------------------------------------------------------- */
@@ -230,8 +251,7 @@ struct view {
 static struct error *read_view(struct arena *arena, LDAP *ldap, const struct answer *answer,
                                struct view *view_r)
 {
-    LDAPControl *control =
-        ldap_control_find(LDAP_CONTROL_VLVRESPONSE, answer->controls, NULL);
+    LDAPControl *control = ldap_control_find(LDAP_CONTROL_VLVRESPONSE, answer->controls, NULL);
     struct berval *context = NULL;
     *view_r = (struct view){0};
     if (!control || ldap_parse_vlvresponse_control(ldap, control, &view_r->target, &view_r->total,
@@ -259,21 +279,18 @@ static struct error *decode_page(struct directory *directory, struct arena *aren
     return NULL;
 }
 
-struct error *directory_list(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *search, int64_t skip,
-                             int64_t limit, struct directory_page *page_r)
+/* The search that asks for a page. */
+static struct error *run_list(struct directory *directory, struct arena *arena,
+                              const struct directory_class *class, const char *search, int64_t skip,
+                              int64_t limit, struct answer *answer)
 {
     LDAP *ldap;
-    struct answer answer;
-    struct view view;
-    *page_r = (struct directory_page){0};
-    connection_begin(directory);
     struct error *error = connection_get(directory, arena, &ldap);
     if (error) {
         return error;
     }
     LDAPControl *controls[] = {sort_control(arena, ldap, class->sort_attribute),
-                               view_control(arena, ldap, skip, limit), NULL};
+                               view_control(arena, ldap, skip, limit), &one_domain, NULL};
     if (!controls[0] || !controls[1]) {
         return error_new(arena, ERR_INTERNAL, "list: the controls cannot be encoded");
     }
@@ -284,9 +301,23 @@ struct error *directory_list(struct directory *directory, struct arena *arena,
         .attributes = entry_attributes(arena, class->fields),
         .controls = controls,
     };
-    error = search_run(directory, arena, &request, &answer);
+    return search_run(directory, arena, &request, answer);
+}
+
+struct error *directory_list(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class, const char *search, int64_t skip,
+                             int64_t limit, struct directory_page *page_r)
+{
+    struct answer answer;
+    struct view view;
+    *page_r = (struct directory_page){0};
+    connection_begin(directory);
+    struct error *error = run_list(directory, arena, class, search, skip, limit, &answer);
     if (error) {
         return error;
+    }
+    if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
+        return no_base(arena, &answer);
     }
     if (answer.code != LDAP_SUCCESS) {
         return result_error(arena, &answer, class->fields, "list");

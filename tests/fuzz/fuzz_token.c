@@ -3,11 +3,11 @@
  * claims of one that is rightly signed, or the header of one. Nothing is taken that we did not
  * sign, with HMAC-SHA256, for this use, and until later than now.
  */
+#include "../unit/forge.h"
 #include "auth/token.h"
 #include "base/clock.h"
 #include "fuzz.h"
 #include "rfc8259.h"
-#include "../unit/jwt.h"
 
 #include <json-c/json.h>
 #include <strings.h>
@@ -42,7 +42,7 @@ static const char *member(struct json_object *json, const char *name)
 
 static void check_claims(struct arena *arena, const char *claims)
 {
-    if (verify(arena, jwt_forge(arena, EVP_sha256(), key, hs256, claims, strlen(claims)))) {
+    if (verify(arena, forge_token(arena, EVP_sha256(), key, hs256, claims, strlen(claims)))) {
         struct json_object *json = json_tokener_parse(claims);
         const char *type = member(json, "type");
         FUZZ_CHECK(type && !strcmp(type, "access") && member(json, "sub"));
@@ -50,20 +50,20 @@ static void check_claims(struct arena *arena, const char *claims)
     }
     const char *other = "0123456789abcdef0123456789abcdeF";
     FUZZ_CHECK(
-        !verify(arena, jwt_forge(arena, EVP_sha256(), other, hs256, claims, strlen(claims))));
+        !verify(arena, forge_token(arena, EVP_sha256(), other, hs256, claims, strlen(claims))));
 }
 
 static void check_header(struct arena *arena, const char *header)
 {
     size_t length = strlen(good_claims);
-    if (verify(arena, jwt_forge(arena, EVP_sha256(), key, header, good_claims, length))) {
+    if (verify(arena, forge_token(arena, EVP_sha256(), key, header, good_claims, length))) {
         struct json_object *json = json_tokener_parse(header);
         const char *algorithm = member(json, "alg");
         FUZZ_CHECK(algorithm && !strcasecmp(algorithm, "HS256"));
         json_object_put(json);
     }
-    FUZZ_CHECK(!verify(arena, jwt_forge(arena, NULL, key, header, good_claims, length)));
-    FUZZ_CHECK(!verify(arena, jwt_forge(arena, EVP_sha512(), key, header, good_claims, length)));
+    FUZZ_CHECK(!verify(arena, forge_token(arena, NULL, key, header, good_claims, length)));
+    FUZZ_CHECK(!verify(arena, forge_token(arena, EVP_sha512(), key, header, good_claims, length)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -5,9 +5,9 @@
 #                     it makes of that, for so long (default 5)
 #   run.sh replay     builds them with the compiler of everything else and feeds them the corpora
 #
-# Prints one line a fuzzer and fails if any does. What fails is kept as build/fuzz/crash-NAME-…, and
-# `build/fuzz/tests/fuzz/fuzz_NAME FILE` shows it again; what was found and is worth keeping belongs
-# into corpus/NAME/.
+# Prints one line a fuzzer and fails if any does. What fails is kept as build/fuzz/NAME-crash-…, and
+# `build/fuzz/tests/fuzz/fuzz_NAME FILE` shows it again. An input that found a fault belongs into
+# corpus/NAME/, where every later run begins.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 jobs=$(nproc)
@@ -18,7 +18,7 @@ report() { # name status log
     if [ "$2" -eq 0 ]; then
         echo "fuzz $1: ok, $(sed -n 's/^Done \([0-9]*\) runs.*/\1/p; s/^replayed //p' "$3") inputs"
     else
-        tail -n 60 "$3"
+        grep -v '^#[0-9]' "$3" | tail -n 40
         echo "fuzz $1: FAILED with status $2"
         return 1
     fi
@@ -35,7 +35,7 @@ fuzz() { # name seconds
     dictionary=
     [ ! -e "tests/fuzz/$1.dict" ] || dictionary="-dict=tests/fuzz/$1.dict"
     "$out/tests/fuzz/fuzz_$1" -max_total_time="$2" -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
-        -artifact_prefix="$out/crash-$1-" -print_final_stats=0 ${dictionary:+"$dictionary"} \
+        -artifact_prefix="$out/$1-" -print_final_stats=0 ${dictionary:+"$dictionary"} \
         "$out/corpus/$1" "tests/fuzz/corpus/$1" >"$out/$1.log" 2>&1
     report "$1" $? "$out/$1.log"
 }
@@ -61,10 +61,17 @@ case ${1:-5} in
 --fuzz) fuzz "$2" "$3" ;;
 replay)
     build SANITIZE=address,undefined
-    all --replay
+    all --replay || exit 1
     ;;
 *)
-    build BUILD=$out CC=clang-14 SANITIZE=fuzzer-no-link,address,undefined FUZZ_MAIN=-fsanitize=fuzzer
-    all --fuzz "${1:-5}"
+    if ! echo 'int LLVMFuzzerTestOneInput(const char *data, long size) { return !data || size; }' |
+        clang-14 -fsanitize=fuzzer -x c -o /dev/null - 2>/dev/null; then
+        echo 'fuzz: clang-14 and libclang-rt-14-dev are needed; "run.sh replay" goes without'
+        exit 1
+    fi
+    # The warnings are those of the other compiler.
+    build BUILD=$out CC=clang-14 WARNINGS= SANITIZE=fuzzer-no-link,address,undefined \
+        FUZZ_MAIN=-fsanitize=fuzzer
+    all --fuzz "${1:-5}" || exit 1
     ;;
 esac

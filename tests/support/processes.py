@@ -1,5 +1,6 @@
-"""Processes: whether they live, read from /proc."""
+"""Processes: whether they live and what waits for them, read from /proc."""
 
+import socket
 from pathlib import Path
 
 
@@ -9,3 +10,10 @@ def alive(pid):
     except (FileNotFoundError, ProcessLookupError):
         return False
     return text.rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def unread_bytes(address, port):
+    """What was sent to an IPv4 address and has not been read there yet."""
+    local = f"{socket.inet_aton(address)[::-1].hex().upper()}:{port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(row[4].split(":")[1], 16) for row in rows if row[1] == local)

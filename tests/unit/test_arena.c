@@ -45,7 +45,7 @@ static void allocations_do_not_overlap(void **state)
 static void large_allocations_get_a_chunk_of_their_own(void **state)
 {
     struct arena *arena = *state;
-    const size_t sizes[] = {16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 1024 * 1024};
+    const size_t sizes[] = {16383, 16384, 16385, 1 << 20};
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         unsigned char *bytes = arena_alloc(arena, sizes[i]);
         assert_true(all_bytes(bytes, sizes[i], 0));
@@ -57,7 +57,7 @@ static void reset_keeps_one_chunk(void **state)
 {
     struct arena *arena = *state;
     const void *first = arena_alloc(arena, 8);
-    arena_alloc(arena, 1024 * 1024);
+    arena_alloc(arena, 1 << 20);
     arena_reset(arena);
     assert_ptr_equal(arena_alloc(arena, 8), first);
 }
@@ -117,7 +117,7 @@ static void cleanups_run_last_first_and_once(void **state)
     arena_reset(arena);
     assert_string_equal(released, "ba");
     arena_defer(arena, release, c);
-    arena_alloc(arena, 100 * 1024);
+    arena_alloc(arena, 100000);
     arena_reset(arena);
     assert_string_equal(released, "bac");
 }

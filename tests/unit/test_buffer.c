@@ -14,9 +14,9 @@ static void fill(struct buffer *buffer)
         assert_true(buffer->size > buffer->length);
         assert_int_equal(buffer->bytes[buffer->length], 0);
     }
-    for (int i = 0; i < ROUNDS; i++) {
+    for (size_t i = 0; i < ROUNDS; i++) {
         char expected[16];
-        snprintf(expected, sizeof expected, "cde%03d", i);
+        snprintf(expected, sizeof expected, "cde%03zu", i);
         assert_memory_equal(buffer->bytes + 9 * i, "a\0b", 3);
         assert_memory_equal(buffer->bytes + 9 * i + 3, expected, 6);
     }

@@ -48,7 +48,7 @@ static struct value *must_read(struct arena *arena, const char *text)
 {
     struct value *values = NULL;
     if (read_bytes(arena, text, strlen(text), &values) || !values) {
-        fail_msg("refused: %s", text);
+        FAIL("refused: %s", text);
     }
     return values;
 }
@@ -58,7 +58,7 @@ static void assert_no_json(struct arena *arena, const char *text, size_t length)
     struct value *values = NULL;
     struct error *error = read_bytes(arena, text, length, &values);
     if (!error || error->id != ERR_INVALID_JSON) {
-        fail_msg("%s as JSON: %.*s", error ? "not refused" : "taken", (int)length, text);
+        FAIL("%s as JSON: %.*s", error ? "not refused" : "taken", (int)length, text);
     }
     assert_null(error->details);
 }
@@ -71,7 +71,7 @@ static void assert_fault(struct arena *arena, const char *text, const char *fiel
     struct error *error = read_bytes(arena, text, strlen(text), &values);
     if (!error || error->id != ERR_VALIDATION || !error->details || error->details->next ||
         strcmp(error->details->field, field) != 0 || error->details->fault != fault) {
-        fail_msg("not refused with fault %d of %s alone: %s", (int)fault, field, text);
+        FAIL("not refused with fault %d of %s alone: %s", (int)fault, field, text);
     }
     assert_string_equal(error->details->argument ? error->details->argument : "",
                         argument ? argument : "");
@@ -277,7 +277,7 @@ static void lone_surrogates_are_refused(void **state)
             struct value *values = NULL;
             struct error *error = read_bytes(*state, text.bytes, text.length, &values);
             if (!error) {
-                fail_msg("taken: %s", text.bytes);
+                FAIL("taken: %s", text.bytes);
             }
         }
     }
@@ -411,7 +411,7 @@ static void names_with_nul_are_not_known(void **state)
         struct value *values = NULL;
         struct error *error = read_bytes(*state, texts[i], strlen(texts[i]), &values);
         if (!error) {
-            fail_msg("taken: %s", texts[i]);
+            FAIL("taken: %s", texts[i]);
         }
         assert_true(error->id == ERR_INVALID_JSON || error->id == ERR_VALIDATION);
     }
@@ -476,7 +476,7 @@ static void huge_integers_are_refused(void **state)
         struct value *values = NULL;
         struct error *error = read_bytes(*state, text, strlen(text), &values);
         if (!error) {
-            fail_msg("taken: %.60s", text);
+            FAIL("taken: %.60s", text);
         }
         assert_true(error->id == ERR_INVALID_JSON || error->id == ERR_VALIDATION);
     }
@@ -596,6 +596,23 @@ static void an_empty_object_sets_nothing(void **state)
     }
 }
 
+/* A body that is cut off inside an escape leaves nothing behind for the next client's. */
+static void broken_escapes_do_not_reach_the_next_body(void **state)
+{
+    static const char *const broken[] = {
+        "{\"note\":\"\\ud83d",      "{\"note\":\"\\ud83d\\",         "{\"note\":\"\\ud83d\\u",
+        "{\"note\":\"\\ud83d\\ude", "{\"note\":\"\\ud83d\\uXXXX\"}", "{\"\\ud83d",
+        "{\"note\":\"\\u00",
+    };
+    for (size_t i = 0; i < COUNT_OF(broken); i++) {
+        assert_no_json(*state, broken[i], strlen(broken[i]));
+        assert_string_equal(must_read(*state, "{\"note\":\"\\u0041bc\"}")[NOTE].string.bytes,
+                            "Abc");
+        assert_no_json(*state, broken[i], strlen(broken[i]));
+        assert_string_equal(must_read(*state, "{\"n\\u006fte\":\"x\"}")[NOTE].string.bytes, "x");
+    }
+}
+
 /* A body that is refused leaves nothing behind for the next one. */
 static void each_body_stands_for_itself(void **state)
 {
@@ -650,6 +667,7 @@ int main(void)
         ARENA_TEST(absent_integers_take_their_default),
         ARENA_TEST(values_are_taken_as_they_are),
         ARENA_TEST(an_empty_object_sets_nothing),
+        ARENA_TEST(broken_escapes_do_not_reach_the_next_body),
         ARENA_TEST(each_body_stands_for_itself),
         ARENA_TEST(large_bodies_are_taken),
     };

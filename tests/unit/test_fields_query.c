@@ -23,7 +23,7 @@ static struct value *must_read(struct arena *arena, const char *query)
 {
     struct value *values = NULL;
     if (fields_read_query(arena, map, query, &values) || !values) {
-        fail_msg("refused: %s", query);
+        FAIL("refused: %s", query);
     }
     return values;
 }
@@ -35,7 +35,7 @@ static void assert_fault(struct arena *arena, const char *query, const char *fie
     struct error *error = fields_read_query(arena, map, query, &values);
     if (!error || error->id != ERR_VALIDATION || !error->details || error->details->next ||
         strcmp(error->details->field, field) != 0 || error->details->fault != fault) {
-        fail_msg("not refused with fault %d of %s alone: %s", (int)fault, field, query);
+        FAIL("not refused with fault %d of %s alone: %s", (int)fault, field, query);
     }
 }
 

@@ -40,7 +40,7 @@ static void the_greatest_weight_wins(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (language_choose(rows[i].field, LANGUAGE_RU) != rows[i].with_ru ||
             language_choose(rows[i].field, LANGUAGE_EN) != rows[i].with_en) {
-            fail_msg("\"%s\" chooses the wrong language", rows[i].field);
+            FAIL("\"%s\" chooses the wrong language", rows[i].field);
         }
     }
 }
@@ -53,7 +53,7 @@ static void a_thousandth_decides(void **state)
         char field[64];
         snprintf(field, sizeof field, "ru;q=0.%03d, en;q=0.%03d", weight - 1, weight);
         if (language_choose(field, LANGUAGE_RU) != LANGUAGE_EN) {
-            fail_msg("%s chooses ru", field);
+            FAIL("%s chooses ru", field);
         }
     }
 }

@@ -29,7 +29,7 @@ static struct request *must_parse_uri(struct arena *arena, const char *uri)
     enum error_id error;
     struct request *request = parse(arena, uri, &error);
     if (error != ERR_COUNT) {
-        fail_msg("%s is refused with %d", uri, (int)error);
+        FAIL("%s is refused with %d", uri, (int)error);
     }
     return request;
 }
@@ -109,7 +109,7 @@ static void broken_paths_are_refused(void **state)
         enum error_id error;
         parse(*state, uris[i], &error);
         if (error != ERR_BAD_REQUEST) {
-            fail_msg("%s is not refused", uris[i]);
+            FAIL("%s is not refused", uris[i]);
         }
     }
 }

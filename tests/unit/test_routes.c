@@ -10,16 +10,30 @@
 #include "http/router.h"
 #include "resources/resources.h"
 
-#define FOR_EACH_ROUTE(route)                                                                      \
-    for (const struct route *const *table_ = resource_routes; *table_; table_++)                   \
-        for (const struct route *route = *table_; route->pattern; route++)
+enum { ROUTES_MAX = 1000 };
+
+/* Every row of every table, in one list: main() makes it. */
+static const struct route *routes[ROUTES_MAX];
+static size_t routes_count;
+
+static void collect_routes(void)
+{
+    for (const struct route *const *table = resource_routes; *table; table++) {
+        for (const struct route *route = *table; route->pattern; route++) {
+            if (routes_count == ROUTES_MAX) {
+                abort();
+            }
+            routes[routes_count++] = route;
+        }
+    }
+}
 
 /* Fails the test, and says of which call. */
 #define MUST(route, condition)                                                                     \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
-            fail_msg("%s %s: not so: %s", method_names[(route)->method], (route)->pattern,         \
-                     #condition);                                                                  \
+            FAIL("%s %s: not so: %s", method_names[(route)->method], (route)->pattern,             \
+                 #condition);                                                                      \
         }                                                                                          \
     } while (0)
 
@@ -42,43 +56,44 @@ static bool changes_something(const struct route *route)
 static void there_are_routes(void **state)
 {
     (void)state;
-    size_t count = 0;
-    FOR_EACH_ROUTE(route)
-    {
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
         MUST(route, route->method < METHOD_COUNT);
         MUST(route, route->pool < POOL_COUNT);
         MUST(route, route->handler);
         MUST(route, route->permission < PERMIT_COUNT);
-        count++;
     }
-    assert_true(count >= 10);
+    assert_true(routes_count >= 10);
 }
 
 static void summaries_are_in_both_languages(void **state)
 {
     (void)state;
-    FOR_EACH_ROUTE(route)
-    {
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
         MUST(route, is_text(&route->summary));
         MUST(route, has_cyrillic(route->summary.ru));
         MUST(route, !has_cyrillic(route->summary.en));
     }
 }
 
+/* {name}, and nothing else between two slashes. */
+static bool is_placeholder(const char *c)
+{
+    size_t name = strspn(c + 1, "abcdefghijklmnopqrstuvwxyz_");
+    return c[-1] == '/' && name > 0 && c[1 + name] == '}' && (!c[2 + name] || c[2 + name] == '/');
+}
+
 static void patterns_are_well_formed(void **state)
 {
     (void)state;
-    FOR_EACH_ROUTE(route)
-    {
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
         const char *pattern = route->pattern;
-        MUST(route, *pattern == '/');
-        MUST(route, !strstr(pattern, "//"));
+        MUST(route, *pattern == '/' && !strstr(pattern, "//"));
         MUST(route, !pattern[1] || pattern[strlen(pattern) - 1] != '/');
         for (const char *c = pattern; (c = strchr(c, '{')); c++) {
-            size_t name = strspn(c + 1, "abcdefghijklmnopqrstuvwxyz_");
-            MUST(route, c[-1] == '/');
-            MUST(route, name > 0 && c[1 + name] == '}');
-            MUST(route, !c[2 + name] || c[2 + name] == '/');
+            MUST(route, is_placeholder(c));
         }
     }
 }
@@ -95,8 +110,8 @@ static void the_router_takes_them_all(void **state)
 static void replies_have_what_their_shape_needs(void **state)
 {
     (void)state;
-    FOR_EACH_ROUTE(route)
-    {
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
         MUST(route, (route->shape != REPLY_NOTHING) == (route->reply != NULL));
         MUST(route, route->method != METHOD_GET || route->reply);
         MUST(route, route->method != METHOD_GET || !route->body);
@@ -107,8 +122,8 @@ static void replies_have_what_their_shape_needs(void **state)
 static void changes_are_audited_and_nothing_else(void **state)
 {
     (void)state;
-    FOR_EACH_ROUTE(route)
-    {
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
         MUST(route, changes_something(route) == (route->action != NULL));
         MUST(route, !route->action == !route->resource_type);
         MUST(route, !route->action || strspn(route->action, "abcdefghijklmnopqrstuvwxyz_") ==
@@ -134,11 +149,11 @@ static void only_open_calls_are_open(void **state)
         "/docs",
         "/redoc",
     };
-    FOR_EACH_ROUTE(route)
-    {
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
         bool listed = !strncmp(route->pattern, "/health/", strlen("/health/"));
-        for (size_t i = 0; i < COUNT_OF(open); i++) {
-            listed |= !strcmp(route->pattern, open[i]);
+        for (size_t j = 0; j < COUNT_OF(open); j++) {
+            listed |= !strcmp(route->pattern, open[j]);
         }
         MUST(route, listed || route->permission != PERMIT_ALL);
         bool directory = route->pool == POOL_DIRECTORY;
@@ -151,8 +166,8 @@ static void only_open_calls_are_open(void **state)
 static void errors_are_of_the_catalogue(void **state)
 {
     (void)state;
-    FOR_EACH_ROUTE(route)
-    {
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
         size_t count = 0;
         for (const enum error_id *id = route->errors; id && *id != ERR_COUNT; id++) {
             MUST(route, *id < ERR_COUNT);
@@ -201,8 +216,8 @@ static void check_map(const struct route *route, const struct field *fields)
             ((field->flags & FIELD_DEFAULT) && field->type != FIELD_INTEGER) ||
             (field->type == FIELD_RECORDS && !field->fields) ||
             (field->codec != CODEC_NONE && field->codec != CODEC_DN && !field->attribute)) {
-            fail_msg("%s %s: the field \"%s\" is not whole", method_names[route->method],
-                     route->pattern, name);
+            FAIL("%s %s: the field \"%s\" is not whole", method_names[route->method],
+                 route->pattern, name);
         }
         for (const struct field *other = fields; other < field; other++) {
             assert_string_not_equal(other->name, name);
@@ -228,8 +243,8 @@ static void check_input(const struct route *route, const struct field *fields)
 static void fields_are_told_in_both_languages(void **state)
 {
     (void)state;
-    FOR_EACH_ROUTE(route)
-    {
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
         if (route->query) {
             check_map(route, route->query);
             check_input(route, route->query);
@@ -247,8 +262,8 @@ static void fields_are_told_in_both_languages(void **state)
 /* The examples of a body together are a body that is taken. */
 static void examples_pass_their_own_rules(void **state)
 {
-    FOR_EACH_ROUTE(route)
-    {
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
         if (!route->body) {
             continue;
         }
@@ -263,30 +278,29 @@ static void examples_pass_their_own_rules(void **state)
         const struct error *error =
             fields_read_json(*state, route->body->fields, text.bytes, text.length, &values);
         if (error) {
-            fail_msg("%s %s: %s of its own example: %s", method_names[route->method],
-                     route->pattern, problem_code(error->id), text.bytes);
+            FAIL("%s %s: %s of its own example: %s", method_names[route->method], route->pattern,
+                 problem_code(error->id), text.bytes);
         }
     }
+}
+
+/* Whether two schemas of one name would be two in the documentation. */
+static bool clash(const struct schema *one, const struct schema *other)
+{
+    return one && other && !strcmp(one->name, other->name) && one->fields != other->fields;
 }
 
 static void schemas_have_names_of_their_own(void **state)
 {
     (void)state;
-    FOR_EACH_ROUTE(route)
-    {
-        const struct schema *schemas[] = {route->body, route->reply};
-        for (size_t i = 0; i < COUNT_OF(schemas); i++) {
-            MUST(route, !schemas[i] || (schemas[i]->name && *schemas[i]->name));
-            for (const struct route *const *table = resource_routes; *table; table++) {
-                for (const struct route *other = *table; schemas[i] && other->pattern; other++) {
-                    const struct schema *twin = other->reply;
-                    MUST(route, !twin || strcmp(twin->name, schemas[i]->name) != 0 ||
-                                    twin->fields == schemas[i]->fields);
-                    twin = other->body;
-                    MUST(route, !twin || strcmp(twin->name, schemas[i]->name) != 0 ||
-                                    twin->fields == schemas[i]->fields);
-                }
-            }
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
+        MUST(route, !route->body || *route->body->name);
+        MUST(route, !route->reply || *route->reply->name);
+        for (size_t j = 0; j < routes_count; j++) {
+            MUST(route, !clash(route->body, routes[j]->body));
+            MUST(route, !clash(route->body, routes[j]->reply));
+            MUST(route, !clash(route->reply, routes[j]->reply));
         }
     }
 }
@@ -297,12 +311,12 @@ static void secrets_are_marked(void **state)
     (void)state;
     static const char *const secret[] = {"password", "refresh_token", "current_password",
                                          "new_password", "token"};
-    FOR_EACH_ROUTE(route)
-    {
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
         const struct field *fields = route->body ? route->body->fields : NULL;
         for (const struct field *field = fields; field && field->name; field++) {
-            for (size_t i = 0; i < COUNT_OF(secret); i++) {
-                MUST(route, strcmp(field->name, secret[i]) != 0 || (field->flags & FIELD_SECRET));
+            for (size_t j = 0; j < COUNT_OF(secret); j++) {
+                MUST(route, strcmp(field->name, secret[j]) != 0 || (field->flags & FIELD_SECRET));
             }
         }
     }
@@ -310,6 +324,7 @@ static void secrets_are_marked(void **state)
 
 int main(void)
 {
+    collect_routes();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_are_routes),
         cmocka_unit_test(summaries_are_in_both_languages),

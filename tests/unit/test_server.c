@@ -220,7 +220,7 @@ static const char *exchange(struct world *world, const char *method, const char 
 static void assert_has(const char *text, const char *part)
 {
     if (!strstr(text, part)) {
-        fail_msg("no \"%s\" in: %s", part, text);
+        FAIL("no \"%s\" in: %s", part, text);
     }
 }
 

@@ -3,7 +3,7 @@
 
 #include "auth/token.h"
 #include "base/clock.h"
-#include "jwt.h"
+#include "forge.h"
 
 static const char key[] = "0123456789abcdef0123456789abcdef";
 static const char other_key[] = "0123456789abcdef0123456789abcdeF";
@@ -29,7 +29,7 @@ static enum error_id verify(struct arena *arena, enum token_type type, const cha
 static char *forge(struct arena *arena, const EVP_MD *hash, const char *with, const char *header,
                    const char *claims)
 {
-    return jwt_forge(arena, hash, with, header, claims, strlen(claims));
+    return forge_token(arena, hash, with, header, claims, strlen(claims));
 }
 
 /* Claims that are good for an hour, as an access token has them. */
@@ -143,7 +143,7 @@ static void other_algorithms_are_refused(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(tokens); i++) {
         if (verify(*state, TOKEN_ACCESS, tokens[i]) != ERR_INVALID_TOKEN) {
-            fail_msg("row %zu is taken", i);
+            FAIL("row %zu is taken", i);
         }
     }
 }
@@ -205,7 +205,7 @@ static void claims_must_be_there_and_be_what_they_are(void **state)
     for (size_t i = 0; i < COUNT_OF(claims); i++) {
         const char *token = forge(*state, EVP_sha256(), key, hs256, claims[i]);
         if (verify(*state, TOKEN_ACCESS, token) == ERR_COUNT) {
-            fail_msg("taken: %s", claims[i]);
+            FAIL("taken: %s", claims[i]);
         }
     }
 }
@@ -256,11 +256,11 @@ static void huge_ones_are_refused(void **state)
     /* well signed, but of a size that none of ours has */
     memset(text, ' ', 8192);
     memcpy(text, good_claims(*state), strlen(good_claims(*state)));
-    const char *token = jwt_forge(*state, EVP_sha256(), key, hs256, text, 8192);
+    const char *token = forge_token(*state, EVP_sha256(), key, hs256, text, 8192);
     assert_int_equal(verify(*state, TOKEN_ACCESS, token), ERR_INVALID_TOKEN);
     /* deep enough to exhaust a stack */
     memset(text, '[', 2000);
-    token = jwt_forge(*state, EVP_sha256(), key, hs256, text, 2000);
+    token = forge_token(*state, EVP_sha256(), key, hs256, text, 2000);
     assert_int_equal(verify(*state, TOKEN_ACCESS, token), ERR_INVALID_TOKEN);
 }
 

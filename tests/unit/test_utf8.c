@@ -31,7 +31,7 @@ static void every_character_is_read_back(void **state)
         int32_t got = utf8_next(bytes, length, &at);
         if (got != (surrogate ? -1 : (int32_t)character) || at != (surrogate ? 1 : length) ||
             utf8_valid(bytes, length) == surrogate) {
-            fail_msg("U+%04X is read as %d", character, got);
+            FAIL("U+%04X is read as %d", character, got);
         }
     }
 }
@@ -88,7 +88,7 @@ static void what_is_no_utf8_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(invalid); i++) {
         if (utf8_valid(invalid[i], strlen(invalid[i]))) {
-            fail_msg("row %zu is taken for valid", i);
+            FAIL("row %zu is taken for valid", i);
         }
     }
 }

@@ -32,6 +32,13 @@
 /* The length of a literal that may hold NUL. */
 #define BYTES(literal) (literal), sizeof(literal) - 1
 
+/* Fails the test, and says why. It does not come back, which cmocka's declaration does not say. */
+#define FAIL(...)                                                                                  \
+    do {                                                                                           \
+        fail_msg(__VA_ARGS__);                                                                     \
+        abort();                                                                                   \
+    } while (0)
+
 /* A test with an arena of its own as its state. */
 #define ARENA_TEST(function) cmocka_unit_test_setup_teardown(function, arena_setup, arena_teardown)
 

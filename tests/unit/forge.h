@@ -2,8 +2,8 @@
  * JSON Web Tokens as an attacker makes them: any header and any claims, signed by whatever hash
  * with whatever key (RFC 7515 3.1), written without the library that checks them.
  */
-#ifndef TESTS_UNIT_JWT_H
-#define TESTS_UNIT_JWT_H
+#ifndef TESTS_UNIT_FORGE_H
+#define TESTS_UNIT_FORGE_H
 
 #include "base/arena.h"
 #include "base/buffer.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* Appends the bytes in base64url without padding (RFC 4648 5). */
-static inline void jwt_add_base64(struct buffer *out, const unsigned char *bytes, size_t length)
+static inline void forge_base64(struct buffer *out, const unsigned char *bytes, size_t length)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     for (size_t i = 0; i < length; i += 3) {
@@ -28,19 +28,19 @@ static inline void jwt_add_base64(struct buffer *out, const unsigned char *bytes
 }
 
 /* header.claims. and the signature; `hash` NULL leaves that empty. */
-static inline char *jwt_forge(struct arena *arena, const EVP_MD *hash, const char *key,
-                              const char *header, const char *claims, size_t claims_length)
+static inline char *forge_token(struct arena *arena, const EVP_MD *hash, const char *key,
+                                const char *header, const char *claims, size_t claims_length)
 {
     struct buffer token = {.arena = arena};
-    unsigned char signature[EVP_MAX_MD_SIZE];
+    unsigned char signature[EVP_MAX_MD_SIZE] = {0};
     unsigned size = 0;
-    jwt_add_base64(&token, (const unsigned char *)header, strlen(header));
+    forge_base64(&token, (const unsigned char *)header, strlen(header));
     buffer_add_char(&token, '.');
-    jwt_add_base64(&token, (const unsigned char *)claims, claims_length);
+    forge_base64(&token, (const unsigned char *)claims, claims_length);
     if (hash && HMAC(hash, key, (int)strlen(key), (const unsigned char *)token.bytes, token.length,
                      signature, &size)) {
         buffer_add_char(&token, '.');
-        jwt_add_base64(&token, signature, size);
+        forge_base64(&token, signature, size);
     } else {
         buffer_add_char(&token, '.');
     }

@@ -1,0 +1,284 @@
+/*
+ * Server: one domain controller, from its name in LDAP_SERVER to a verified and bound connection.
+ *
+ * Everything that an ldap.conf, an .ldaprc or an LDAP… variable could set otherwise is set on the
+ * handle. The certificate's chain and the name in it are always verified (RFC 4513 3.1.3), also if
+ * the name is an IP address. The password leaves here in a bind alone and is never logged.
+ */
+#include "directory/internal.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+enum {
+    SECOND_US = 1000 * 1000,
+    KEEPALIVE_IDLE_S = 60, /* firewalls forget silent connections after some minutes */
+    KEEPALIVE_INTERVAL_S = 5,
+    KEEPALIVE_PROBES = 3,
+    DEBUG_NOTHING = 0x8000, /* LDAP_DEBUG_NONE of <ldap_log.h>, which is not installed */
+};
+
+static const char system_certificates[] = "/etc/ssl/certs/ca-certificates.crt";
+
+/* --- why TLS failed -------------------------------------------------------------------------- */
+
+/*
+ * libldap tells a certificate that is not trusted from one of another host in its debug output
+ * alone: to its caller both are "Can't contact LDAP server (unknown error code)". So its output is
+ * turned to here, at a level that lets through only what it always says, and the first line about
+ * TLS of an attempt is kept.
+ */
+static char tls_reason[CAUSE_SIZE / 2];
+
+static void hear_libldap(const char *line)
+{
+    static const char mark[] = "TLS: ";
+    if (!*tls_reason && !strncmp(line, mark, strlen(mark))) {
+        snprintf(tls_reason, sizeof tls_reason, "%.*s", (int)strcspn(line, "\n"), line);
+    }
+}
+
+void server_listen(void)
+{
+    int level = DEBUG_NOTHING;
+    if (ber_set_option(NULL, LBER_OPT_LOG_PRINT_FN, (void *)(uintptr_t)hear_libldap) !=
+            LBER_OPT_SUCCESS ||
+        ldap_set_option(NULL, LDAP_OPT_DEBUG_LEVEL, &level) != LDAP_OPT_SUCCESS) {
+        log_warning("directory: libldap does not say why TLS fails");
+    }
+}
+
+/* Why a connection could not be made, as far as libldap lets us know. */
+static const char *describe(const struct directory *directory, struct arena *arena, LDAP *ldap,
+                            int code)
+{
+    char *diagnostic = NULL;
+    const char *text = ldap_err2string(code);
+    const char *more = "";
+    if (code == LDAP_TIMEOUT || clock_steady_us() >= directory->io_deadline) {
+        return "no answer in time";
+    }
+    if (ldap_get_option(ldap, LDAP_OPT_DIAGNOSTIC_MESSAGE, &diagnostic) == LDAP_OPT_SUCCESS &&
+        diagnostic) {
+        more = arena_string(arena, diagnostic);
+    }
+    ldap_memfree(diagnostic);
+    if (strstr(tls_reason, "(unknown error code)")) {
+        /* GnuTLS has no word for what libldap itself refuses: the chain leads to no known root. */
+        more = "TLS: the certificate is not trusted";
+    } else if (*tls_reason) {
+        more = arena_string(arena, tls_reason);
+    }
+    return *more ? arena_format(arena, "%s (%s)", text, more) : text;
+}
+
+/* --- its name -------------------------------------------------------------------------------- */
+
+char *server_uri(const struct config *config, const char *text, size_t length)
+{
+    static const char characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "0123456789.-_:[]%";
+    size_t colons = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (!strchr(characters, text[i])) {
+            return NULL;
+        }
+        colons += text[i] == ':';
+    }
+    bool bare_v6 = colons > 1 && text[0] != '[';
+    bool has_port = colons && !bare_v6 && text[length - 1] != ']';
+    char port[sizeof ":65535"] = "";
+    if (!has_port) {
+        snprintf(port, sizeof port, ":%u", (unsigned)(uint16_t)config->ldap_port);
+    }
+    char *uri = NULL;
+    int written = asprintf(&uri, "%s://%s%.*s%s%s", config->ldap_use_ssl ? "ldaps" : "ldap",
+                           bare_v6 ? "[" : "", (int)length, text, bare_v6 ? "]" : "", port);
+    return written < 0 ? NULL : uri;
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
+static struct timeval timeval_of(int64_t microseconds)
+{
+    return (struct timeval){.tv_sec = microseconds / SECOND_US,
+                            .tv_usec = microseconds % SECOND_US};
+}
+
+static bool set_integer(LDAP *ldap, int option, int value)
+{
+    return ldap_set_option(ldap, option, &value) == LDAP_OPT_SUCCESS;
+}
+
+static bool set_time(LDAP *ldap, int option, int64_t microseconds)
+{
+    struct timeval time = timeval_of(microseconds);
+    return ldap_set_option(ldap, option, &time) == LDAP_OPT_SUCCESS;
+}
+
+/* Referrals are off: libldap would chase those to other naming contexts, with a bind each. */
+static bool set_options(LDAP *ldap, int64_t timeout)
+{
+    return set_integer(ldap, LDAP_OPT_PROTOCOL_VERSION, LDAP_VERSION3) &&
+           ldap_set_option(ldap, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == LDAP_OPT_SUCCESS &&
+           ldap_set_option(ldap, LDAP_OPT_RESTART, LDAP_OPT_ON) == LDAP_OPT_SUCCESS &&
+           set_integer(ldap, LDAP_OPT_DEREF, LDAP_DEREF_NEVER) &&
+           set_integer(ldap, LDAP_OPT_SIZELIMIT, LDAP_NO_LIMIT) &&
+           set_integer(ldap, LDAP_OPT_TIMELIMIT, LDAP_NO_LIMIT) &&
+           set_time(ldap, LDAP_OPT_NETWORK_TIMEOUT, timeout) &&
+           set_time(ldap, LDAP_OPT_TIMEOUT, timeout) &&
+           set_integer(ldap, LDAP_OPT_X_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S) &&
+           set_integer(ldap, LDAP_OPT_X_KEEPALIVE_INTERVAL, KEEPALIVE_INTERVAL_S) &&
+           set_integer(ldap, LDAP_OPT_X_KEEPALIVE_PROBES, KEEPALIVE_PROBES);
+}
+
+/* A TLS context of the handle's own: chain and name verified, nothing below TLS 1.2. */
+static bool set_tls(LDAP *ldap, const char *ca_file)
+{
+    return set_integer(ldap, LDAP_OPT_X_TLS_REQUIRE_CERT, LDAP_OPT_X_TLS_DEMAND) &&
+           set_integer(ldap, LDAP_OPT_X_TLS_PROTOCOL_MIN, LDAP_OPT_X_TLS_PROTOCOL_TLS1_2) &&
+           ldap_set_option(ldap, LDAP_OPT_X_TLS_CACERTDIR, NULL) == LDAP_OPT_SUCCESS &&
+           ldap_set_option(ldap, LDAP_OPT_X_TLS_CACERTFILE,
+                           *ca_file ? ca_file : system_certificates) == LDAP_OPT_SUCCESS &&
+           set_integer(ldap, LDAP_OPT_X_TLS_NEWCTX, 0);
+}
+
+/* Waits for the one answer to a bind or StartTLS. Returns its result code. */
+static int wait_simple(struct arena *arena, LDAP *ldap, int message_id, int64_t patience,
+                       const char **diagnostic_r)
+{
+    LDAPMessage *message = NULL;
+    char *diagnostic = NULL;
+    struct timeval time = timeval_of(patience);
+    int code = LDAP_OTHER;
+    int type = ldap_result(ldap, message_id, LDAP_MSG_ALL, &time, &message);
+    if (type == 0) {
+        return LDAP_TIMEOUT;
+    }
+    if (type < 0) {
+        return LDAP_SERVER_DOWN;
+    }
+    int parsed = ldap_parse_result(ldap, message, &code, NULL, &diagnostic, NULL, NULL, 1);
+    if (diagnostic) {
+        *diagnostic_r = arena_string(arena, diagnostic);
+        ldap_memfree(diagnostic);
+    }
+    return parsed == LDAP_SUCCESS ? code : parsed;
+}
+
+/* RFC 4511 4.14, before anything else is said. */
+static int start_tls(struct directory *directory, struct arena *arena, LDAP *ldap)
+{
+    int message_id = 0;
+    const char *diagnostic;
+    int64_t patience = connection_expect_connect(directory);
+    int code = ldap_start_tls(ldap, NULL, NULL, &message_id);
+    if (code == LDAP_SUCCESS) {
+        code = wait_simple(arena, ldap, message_id, patience, &diagnostic);
+    }
+    return code == LDAP_SUCCESS ? ldap_install_tls(ldap) : code;
+}
+
+/* TCP and TLS. Returns the handle, or NULL and the cause. */
+static LDAP *open_server(struct directory *directory, struct arena *arena, const char *uri,
+                         const char **cause_r)
+{
+    LDAP *ldap = NULL;
+    int64_t timeout = connection_expect_connect(directory);
+    *tls_reason = '\0';
+    int code = ldap_initialize(&ldap, uri);
+    if (code != LDAP_SUCCESS) {
+        *cause_r = ldap_err2string(code);
+        return NULL;
+    }
+    if (!deadline_add(ldap, &directory->io_deadline) || !set_options(ldap, timeout)) {
+        *cause_r = "an option is refused by libldap";
+    } else if (connection_encrypted(directory) &&
+               !set_tls(ldap, directory->config->ldap_tls_ca_file)) {
+        *cause_r = "LDAP_TLS_CA_FILE cannot be used";
+    } else {
+        code = ldap_connect(ldap);
+        if (code == LDAP_SUCCESS && directory->config->ldap_start_tls) {
+            code = start_tls(directory, arena, ldap);
+        }
+        if (code == LDAP_SUCCESS) {
+            return ldap;
+        }
+        *cause_r = describe(directory, arena, ldap, code);
+    }
+    ldap_unbind_ext(ldap, NULL, NULL);
+    return NULL;
+}
+
+/* --- binding --------------------------------------------------------------------------------- */
+
+/* Whether a result of a bind is about who binds, and not about the server. */
+static bool about_credentials(int code)
+{
+    return code == LDAP_INVALID_CREDENTIALS || code == LDAP_INAPPROPRIATE_AUTH ||
+           code == LDAP_INVALID_DN_SYNTAX || code == LDAP_NO_SUCH_OBJECT;
+}
+
+static int bind_service(struct directory *directory, struct arena *arena, LDAP *ldap,
+                        const char **diagnostic_r)
+{
+    const struct config *config = directory->config;
+    int message_id = 0;
+    struct berval password = {.bv_len = strlen(config->ldap_bind_password),
+                              .bv_val = (char *)(uintptr_t)config->ldap_bind_password};
+    if (!password.bv_len || !*config->ldap_bind_dn) {
+        *diagnostic_r = "LDAP_BIND_DN or LDAP_BIND_PASSWORD is empty";
+        return LDAP_INAPPROPRIATE_AUTH; /* it would succeed as anonymous: RFC 4513 5.1.2 */
+    }
+    int64_t patience = connection_expect(directory);
+    int code = ldap_sasl_bind(ldap, config->ldap_bind_dn, LDAP_SASL_SIMPLE, &password, NULL, NULL,
+                              &message_id);
+    return code == LDAP_SUCCESS ? wait_simple(arena, ldap, message_id, patience, diagnostic_r)
+                                : code;
+}
+
+static const char *bind_cause(struct arena *arena, int code, const char *diagnostic)
+{
+    switch (code) {
+    case LDAP_STRONG_AUTH_REQUIRED: /* 00002028 */
+        return arena_format(arena,
+                            "the controller demands signing or encryption (%s): set LDAP_USE_SSL "
+                            "or LDAP_START_TLS",
+                            diagnostic);
+    case LDAP_INVALID_CREDENTIALS:
+        return arena_format(arena, "the bind of LDAP_BIND_DN is refused: %s",
+                            result_bind_reason(diagnostic));
+    case LDAP_TIMEOUT:
+        return "no answer to the bind in time";
+    default:
+        return arena_format(arena, "the bind of LDAP_BIND_DN failed: %s%s%s", ldap_err2string(code),
+                            *diagnostic ? ": " : "", diagnostic);
+    }
+}
+
+enum server_result server_connect(struct directory *directory, struct arena *arena, const char *uri,
+                                  LDAP **ldap_r, const char **cause_r)
+{
+    const char *diagnostic = "";
+    const char *why = NULL;
+    LDAP *ldap = open_server(directory, arena, uri, &why);
+    if (!ldap) {
+        *cause_r = arena_format(arena, "%s: %s", uri, why);
+        return SERVER_FAILED;
+    }
+    int code = bind_service(directory, arena, ldap, &diagnostic);
+    if (code == LDAP_SUCCESS) {
+        *ldap_r = ldap;
+        return SERVER_CONNECTED;
+    }
+    *cause_r = arena_format(arena, "%s: %s", uri, bind_cause(arena, code, diagnostic));
+    ldap_unbind_ext(ldap, NULL, NULL);
+    return about_credentials(code) ? SERVER_REFUSES_CREDENTIALS : SERVER_FAILED;
+}

@@ -1,0 +1,90 @@
+"""What is written down twice agrees: README, .env.example and nginx's messages with the program."""
+
+import os
+import re
+import subprocess
+
+import pytest
+from stack import TOP
+
+README = (TOP / "README.md").read_text(encoding="utf-8")
+SECRETS = {"JWT_SECRET_KEY", "LOCAL_AUTH_PASSWORD", "LDAP_BIND_PASSWORD"}
+
+
+@pytest.fixture(scope="module")
+def options(binary, tmp_path_factory):
+    """Every setting with its default, as the program has it."""
+    done = subprocess.run([binary, "config"], check=True, capture_output=True, text=True,
+                          env={"PATH": os.environ["PATH"]}, cwd=tmp_path_factory.mktemp("empty"))
+    return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+
+def settings(text):
+    return dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
+
+
+def below_state(name, value):
+    """Paths are printed as they are in force: below STATE_DIR."""
+    return f"var/{value}" if name in ("SOCKET_DIR", "AUDIT_LOG_PATH") else value
+
+
+def test_env_example_has_every_setting_with_its_default(options):
+    example = settings((TOP / ".env.example").read_text(encoding="utf-8"))
+    assert example.keys() == options.keys()
+    for name, value in example.items():
+        if name not in SECRETS and name != "LDAP_PORT":  # shown is the port that 0 stands for
+            assert below_state(name, value) == options[name], name
+
+
+def test_readme_has_every_setting_with_its_default(options):
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ?(?:`([^`]*)`|[^|]*?) ?\|", README, re.MULTILINE))
+    assert rows.keys() == options.keys()
+    for name, value in rows.items():
+        if name not in SECRETS and name != "LDAP_PORT":
+            assert below_state(name, value) == options[name], name
+
+
+def test_the_first_session_of_the_readme_works(stack, tmp_path):
+    session = re.search(r"```sh\n(# Log in;.*?)```", README, re.DOTALL)[1]
+    name, password = stack.administrator
+    for old, new in (("var/tls/ca.pem", stack.ca_file), ("https://localhost:8443", stack.https_url),
+                     ('"admin123"', f'"{password}"'), ('"admin"', f'"{name}"'),
+                     ("var/logs/audit.jsonl", str(stack.audit_log))):
+        assert old in session, old
+        session = session.replace(old, new)
+    done = subprocess.run(["bash", "-eu", "-c", session], capture_output=True, text=True,
+                          cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    answers = done.stdout
+    assert '"code"' not in answers, answers
+    assert answers.count('"sAMAccountName":"petrova"') == 6, answers
+    assert '"title":"Главный бухгалтер"' in answers
+    assert "CN=Петрова Анна,OU=Sales,OU=Staff,DC=kontora,DC=test" in answers
+    assert "\n204\n" in answers
+    assert answers.rstrip().splitlines()[-1].count('"action":"delete_user"') == 1
+
+
+def catalogue():
+    """Codes of the service with their messages, from the source of the program."""
+    source = (TOP / "app/http/problem.c").read_text(encoding="utf-8")
+    rows = re.findall(r'\{\d+, "([A-Z_]+)",\s*\{"([^"]*)",\s*"([^"]*)"\}\}', source)
+    return {code: {"ru": ru, "en": en} for code, ru, en in rows}
+
+
+def nginx_map(name):
+    text = (TOP / "nginx/errors.conf").read_text(encoding="utf-8")
+    body = re.search(r"map \$uri \$" + name + r" \{(.*?)\n\}", text, re.DOTALL)[1]
+    return {status: value.strip('"') for status, value in
+            re.findall(r'^\s+/_error/(\d+)\s+("[^"]*"|\S+);', body, re.MULTILINE)}
+
+
+def test_nginx_and_the_service_say_the_same_of_the_same_errors():
+    messages = catalogue()
+    codes = nginx_map("error_code")
+    shared = {status: code for status, code in codes.items() if code in messages}
+    assert len(messages) > 20 and len(shared) >= 4
+    for language in ("ru", "en"):
+        of_nginx = nginx_map(f"error_message_{language}")
+        assert of_nginx.keys() == codes.keys()
+        for status, code in shared.items():
+            assert of_nginx[status] == messages[code][language], code

@@ -1,0 +1,165 @@
+"""Configuration: what `kontora config` shows, and what stops a start-up, named."""
+
+import subprocess
+
+import pytest
+
+EXIT_CONFIGURATION = 78
+SECRETS = {"JWT_SECRET_KEY": "a-secret-that-nobody-may-see-at-all-1",
+           "LOCAL_AUTH_PASSWORD": "a-secret-that-nobody-may-see-at-all-2",
+           "LDAP_BIND_PASSWORD": "a-secret-that-nobody-may-see-at-all-3"}
+PRODUCTION = {"ENVIRONMENT": "production", **SECRETS}
+DIRECTORY = {"LDAP_SERVER": "dc.example.com", "LDAP_BASE_DN": "DC=x", "LDAP_BIND_DN": "CN=x",
+             "LDAP_USE_SSL": "true"}
+
+
+@pytest.fixture
+def kontora(binary, tmp_path):
+    """Runs a command in a folder of its own, with nothing but `settings` in the environment."""
+    def call(*arguments, env_file=None, **settings):
+        if env_file is not None:
+            (tmp_path / ".env").write_text(env_file, encoding="utf-8")
+        return subprocess.run([binary, *arguments], cwd=tmp_path, capture_output=True, text=True,
+                              env=settings, timeout=20, check=False)
+    return call
+
+
+def values(done):
+    """What `config` printed, by name."""
+    return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+
+# --- what is shown ------------------------------------------------------------------------------
+
+def test_config_shows_every_setting_and_no_secret(kontora):
+    done = kontora("config", **SECRETS)
+    assert done.returncode == 0
+    shown = values(done)
+    assert {"APP_NAME", "ENVIRONMENT", "STATE_DIR", "LDAP_SERVER", "JWT_EXPIRATION_HOURS",
+            "AUDIT_LOG_PATH", "CORE_WORKERS", *SECRETS} <= set(shown)
+    assert all(shown[name] == "***" for name in SECRETS)
+    assert not any(secret in done.stdout + done.stderr for secret in SECRETS.values())
+
+
+def test_the_environment_wins_over_the_file(kontora):
+    done = kontora("config", env_file="APP_NAME=file\nCORE_WORKERS=7\n", APP_NAME="environment")
+    assert (values(done)["APP_NAME"], values(done)["CORE_WORKERS"]) == ("environment", "7")
+
+
+@pytest.mark.parametrize("line, value", [
+    ("APP_NAME=plain", "plain"), ('APP_NAME="two words"', "two words"), ("APP_NAME='a # b'", "a # b"),
+    ("export APP_NAME=x", "x"), ("  APP_NAME =  x  ", "x"), ("APP_NAME=x # comment", "x"),
+    ("APP_NAME=a=b", "a=b"), ("APP_NAME=контора", "контора"),
+])
+def test_lines_of_the_file(kontora, line, value):
+    assert values(kontora("config", env_file=f"# a comment\n\n{line}\n"))["APP_NAME"] == value
+
+
+def test_another_file(kontora, tmp_path):
+    (tmp_path / "other").write_text("APP_NAME=other\n")
+    assert values(kontora("config", "--env-file", "other"))["APP_NAME"] == "other"
+    assert kontora("config", "--check", "--env-file", "missing").returncode == EXIT_CONFIGURATION
+
+
+def test_paths_are_below_the_state(kontora):
+    shown = values(kontora("config", STATE_DIR="/srv/state", AUDIT_LOG_PATH="a/b"))
+    assert shown["AUDIT_LOG_PATH"] == "/srv/state/a/b"
+
+
+def test_a_name_that_is_no_setting_is_mentioned(kontora):
+    done = kontora("config", "--check", env_file="LDAP_SEVER=typo\n")
+    assert done.returncode == 0
+    assert "LDAP_SEVER" in done.stderr and "typo" not in done.stderr
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+def test_a_good_configuration_passes(kontora):
+    done = kontora("config", "--check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert kontora("config", "--check", **PRODUCTION, **DIRECTORY).returncode == 0
+
+
+@pytest.mark.parametrize("name, value", [
+    ("CORE_WORKERS", "0"), ("CORE_WORKERS", "257"), ("CORE_WORKERS", "two"), ("CORE_WORKERS", ""),
+    ("CORE_WORKERS", "2.0"), ("LDAP_PORT", "65536"), ("LDAP_USE_SSL", "yes"), ("DEBUG", "2"),
+    ("ENVIRONMENT", "staging"), ("DEFAULT_LANGUAGE", "de"), ("JWT_ALGORITHM", "none"),
+    ("JWT_ALGORITHM", "RS256"), ("JWT_EXPIRATION_HOURS", "-1"), ("LOG_LEVEL", "loud"),
+    ("APP_NAME", ""), ("RATE_LIMITS", "maybe"), ("MAX_JSON_KIB", "99999999999999999999"),
+    ("SOCKET_DIR", "/" + "x" * 120), ("LOCAL_AUTH_PASSWORD", ""), ("JWT_SECRET_KEY", ""),
+])
+@pytest.mark.parametrize("command", [["config", "--check"], ["serve"]])
+def test_a_wrong_setting_is_named_and_stops_the_start(kontora, command, name, value):
+    done = kontora(*command, **{name: value})
+    assert done.returncode == EXIT_CONFIGURATION
+    assert f"{name}:" in done.stderr
+
+
+def test_every_fault_is_named_at_once(kontora):
+    done = kontora("config", "--check", CORE_WORKERS="x", LDAP_PORT="-1", DEBUG="?",
+                   ENVIRONMENT="nowhere", APP_NAME="")
+    for name in ("CORE_WORKERS", "LDAP_PORT", "DEBUG", "ENVIRONMENT", "APP_NAME"):
+        assert f"{name}:" in done.stderr
+
+
+def test_no_fault_shows_a_secret(kontora):
+    secret = "x" * 300
+    done = kontora("config", "--check", LOCAL_AUTH_PASSWORD=secret)
+    assert done.returncode == EXIT_CONFIGURATION
+    assert secret[:20] not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("missing", ["LDAP_BASE_DN", "LDAP_BIND_DN", "LDAP_BIND_PASSWORD"])
+def test_half_a_directory_is_none(kontora, missing):
+    settings = {**DIRECTORY, "LDAP_BIND_PASSWORD": "x", missing: ""}
+    done = kontora("config", "--check", **settings)
+    assert done.returncode == EXIT_CONFIGURATION
+    assert f"{missing}:" in done.stderr
+
+
+def test_a_ca_file_that_is_not_there(kontora):
+    done = kontora("config", "--check", **DIRECTORY, LDAP_BIND_PASSWORD="x",
+                   LDAP_TLS_CA_FILE="/no/such/file")
+    assert (done.returncode, "LDAP_TLS_CA_FILE:" in done.stderr) == (EXIT_CONFIGURATION, True)
+
+
+# --- production ---------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("command", [["config", "--check"], ["serve"]])
+@pytest.mark.parametrize("change, name", [
+    ({"JWT_SECRET_KEY": None}, "JWT_SECRET_KEY"),
+    ({"JWT_SECRET_KEY": "your-secret-key-change-this-in-production"}, "JWT_SECRET_KEY"),
+    ({"JWT_SECRET_KEY": "x" * 31}, "JWT_SECRET_KEY"),
+    ({"LOCAL_AUTH_PASSWORD": None}, "LOCAL_AUTH_PASSWORD"),
+    ({"LOCAL_AUTH_PASSWORD": "admin123"}, "LOCAL_AUTH_PASSWORD"),
+    ({"LDAP_USE_SSL": "false"}, "LDAP_USE_SSL"),
+])
+def test_production_refuses(kontora, command, change, name):
+    settings = {key: value for key, value in {**PRODUCTION, **DIRECTORY, **change}.items()
+                if value is not None}
+    done = kontora(*command, **settings)
+    assert done.returncode == EXIT_CONFIGURATION
+    assert f"{name}:" in done.stderr
+
+
+def test_development_lives_with_the_defaults(kontora):
+    assert kontora("config", "--check", ENVIRONMENT="development").returncode == 0
+
+
+# --- the command line ---------------------------------------------------------------------------
+
+def test_version(kontora):
+    assert kontora("version").stdout.startswith("kontora ")
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["serve", "extra"], ["config", "--nonsense"],
+                                       ["config", "--env-file"]])
+def test_a_wrong_command_line(kontora, arguments):
+    assert kontora(*arguments).returncode == 2
+
+
+def test_help(kontora):
+    done = kontora("help")
+    assert done.returncode == 0
+    for command in ("serve", "config", "version", "--env-file"):
+        assert command in done.stdout
