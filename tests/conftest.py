@@ -60,7 +60,9 @@ def truth(directory):
 def stack(tmp_path_factory, directory, binary):
     """The stack of the API tests: without rates, for what one client asks here is a crowd's."""
     folder = tmp_path_factory.mktemp("stack")
-    settings = {"LOCAL_AUTH_PASSWORD": vault.password(), **sanitizer.settings(folder)}
+    settings = {"LOCAL_AUTH_PASSWORD": vault.password(),
+                "WORKER_MAX_GROWTH_MIB": "0",  # sanitizers keep what is freed
+                **sanitizer.settings(folder)}
     with Stack(folder, directory=directory, env=settings, binary=binary) as running:
         vault.remember(running.env["JWT_SECRET_KEY"])
         yield running

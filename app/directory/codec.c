@@ -17,13 +17,15 @@
 
 enum {
     DECIMAL = 10,
+    UTF16_UNIT = 2, /* bytes */
     GUID_BYTES = 16,
     SID_HEADER_BYTES = 8, /* revision, number of parts, 48 bits of authority */
     SID_PART_BYTES = 4,
     SID_PARTS_MAX = 15,
     FILETIME_PER_MS = 10000, /* units of 100 ns */
-    MS_PER_SECOND = 1000,
 };
+
+static const int64_t ms_per_second = 1000, ms_per_minute = 60000, ms_per_hour = 3600000;
 
 /* From 1601-01-01, where FILETIME begins, to 1970-01-01 (MS-DTYP 2.3.3). */
 static const int64_t filetime_epoch_ms = INT64_C(11644473600000);
@@ -84,7 +86,7 @@ static bool read_zone(const char **at, int64_t *offset_ms_r)
     }
     int hours = sign == '+' || sign == '-' ? read_digits(at, 2) : -1;
     int minutes = hours >= 0 && **at ? read_digits(at, 2) : 0;
-    int64_t offset = ((int64_t)hours * 60 + minutes) * 60 * MS_PER_SECOND;
+    int64_t offset = hours * ms_per_hour + minutes * ms_per_minute;
     *offset_ms_r = sign == '-' ? -offset : offset;
     return hours >= 0 && minutes >= 0;
 }
@@ -94,7 +96,7 @@ static bool generalized_time(const char *text, int64_t *wall_ms_r)
 {
     const char *at = text;
     struct tm tm = {0};
-    int64_t unit = 3600 * MS_PER_SECOND, offset = 0;
+    int64_t unit = ms_per_hour, offset = 0;
     int year = read_digits(&at, 4);
     int month = year < 0 ? -1 : read_digits(&at, 2);
     tm.tm_mday = month < 1 || month > 12 ? -1 : read_digits(&at, 2);
@@ -104,10 +106,10 @@ static bool generalized_time(const char *text, int64_t *wall_ms_r)
     }
     if (*at >= '0' && *at <= '9') {
         tm.tm_min = read_digits(&at, 2);
-        unit = 60 * MS_PER_SECOND;
+        unit = ms_per_minute;
         if (tm.tm_min >= 0 && *at >= '0' && *at <= '9') {
             tm.tm_sec = read_digits(&at, 2);
-            unit = MS_PER_SECOND;
+            unit = ms_per_second;
         }
     }
     if (tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60) {
@@ -119,7 +121,7 @@ static bool generalized_time(const char *text, int64_t *wall_ms_r)
     }
     tm.tm_year = year - 1900;
     tm.tm_mon = month - 1;
-    *wall_ms_r = (int64_t)timegm(&tm) * MS_PER_SECOND + fraction - offset;
+    *wall_ms_r = (int64_t)timegm(&tm) * ms_per_second + fraction - offset;
     return true;
 }
 
@@ -197,7 +199,8 @@ static char *put_unit(char *at, uint32_t unit)
 bool codec_password(struct arena *arena, const char *password, struct berval *value_r)
 {
     size_t length = strlen(password);
-    char *bytes = arena_alloc(arena, 2 * length + 2 * 2 + 1);
+    /* A character has no more units than bytes, and there are two quotes. */
+    char *bytes = arena_array(arena, length + 2, UTF16_UNIT);
     char *at = put_unit(bytes, '"');
     for (size_t i = 0; i < length;) {
         int32_t character = utf8_next(password, length, &i);

@@ -87,12 +87,12 @@ static struct error *complete_attribute(struct directory *directory, struct aren
         char *wanted =
             arena_format(arena, "%s;range=%" PRId64 "-*", attribute->name, attribute->next);
         char *attributes[] = {wanted, NULL};
-        struct raw_entry *rest;
+        struct raw_entry rest = {0};
         struct error *error = search_object(directory, arena, dn, attributes, &rest);
         if (error) {
             return error;
         }
-        const struct attribute *more = entry_attribute(rest, attribute->name);
+        const struct attribute *more = entry_attribute(&rest, attribute->name);
         attribute->next = more && more->next > attribute->next ? more->next : 0;
         if (more) {
             append(arena, attribute, more);
@@ -168,14 +168,14 @@ static struct error *primary_group(struct directory *directory, struct arena *ar
         return NULL;
     }
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
-    struct raw_entry *group;
+    struct raw_entry group = {0};
     struct error *error =
         search_object(directory, arena, arena_format(arena, "<SID=%s>", text), attributes, &group);
     if (error) {
         return error->id == ERR_NOT_FOUND ? NULL : error;
     }
-    remember_group(directory, text, group->dn);
-    *dn_r = group->dn;
+    remember_group(directory, text, group.dn);
+    *dn_r = group.dn;
     return NULL;
 }
 

@@ -172,10 +172,12 @@ struct error *operation_repeat(struct directory *directory, struct arena *arena,
 /* The error that a result code other than success stands for; `fields` (may be NULL) gives the
  * attributes that the server names their JSON names. */
 struct error *result_error(struct arena *arena, const struct answer *answer,
-                           const struct field *fields, const char *operation);
+                           const struct field *fields, const char *operation)
+    __attribute__((returns_nonnull));
 
 /* ERR_DIRECTORY_UNAVAILABLE: the connection was lost with the answer outstanding. */
-struct error *result_lost(struct arena *arena, const char *operation);
+struct error *result_lost(struct arena *arena, const char *operation)
+    __attribute__((returns_nonnull));
 
 /* Why a bind was refused, from "… data 52e, …"; "unknown reason" if it does not say. */
 const char *result_bind_reason(const char *diagnostic);
@@ -245,7 +247,7 @@ struct error *search_run(struct directory *directory, struct arena *arena,
 
 /* One object and a few attributes of it. ERR_NOT_FOUND if it is not there. */
 struct error *search_object(struct directory *directory, struct arena *arena, const char *dn,
-                            char **attributes, struct raw_entry **raw_r) MUST_CHECK;
+                            char **attributes, struct raw_entry *raw_r) MUST_CHECK;
 
 /* The object of the class at a DN. ERR_NOT_FOUND if it is not there, or of another class. */
 struct error *search_entry(struct directory *directory, struct arena *arena,
@@ -283,8 +285,8 @@ int64_t changes_account_control(const struct directory_changes *changes, int64_t
 struct error *changes_to_entry(const struct directory_changes *changes, struct arena *arena,
                                const struct directory_class *class, LDAPMod ***mods_r) MUST_CHECK;
 
-/* The modifications of an entry whose userAccountControl is `account_control`; NULL for none. */
+/* The modifications of an entry whose userAccountControl was `before`; NULL for none. */
 struct error *changes_to_mods(const struct directory_changes *changes, struct arena *arena,
-                              int64_t account_control, LDAPMod ***mods_r) MUST_CHECK;
+                              int64_t before, LDAPMod ***mods_r) MUST_CHECK;
 
 #endif

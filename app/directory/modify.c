@@ -19,8 +19,6 @@ enum {
     CLOCK_SLACK_MS = 60 * 1000, /* between our clock and the controller's */
 };
 
-static const char account_control[] = "userAccountControl";
-
 /* --- requests -------------------------------------------------------------------------------- */
 
 struct write {
@@ -84,13 +82,13 @@ static bool is_ours(struct directory *directory, struct arena *arena, const char
 {
     char *attributes[] = {"sAMAccountName", "whenCreated", NULL};
     const char *wanted = change_of(changes, "sAMAccountName");
-    struct raw_entry *raw;
+    struct raw_entry raw = {0};
     int64_t created;
     if (search_object(directory, arena, dn, attributes, &raw)) {
         return false;
     }
-    const struct attribute *name = entry_attribute(raw, "sAMAccountName");
-    const struct attribute *when = entry_attribute(raw, "whenCreated");
+    const struct attribute *name = entry_attribute(&raw, "sAMAccountName");
+    const struct attribute *when = entry_attribute(&raw, "whenCreated");
     return when && codec_time(when->values, &created) && created >= began - CLOCK_SLACK_MS &&
            (!wanted || (name && !strcmp(name->values->bv_val, wanted)));
 }
@@ -171,14 +169,14 @@ struct move {
 static struct error *read_state(struct directory *directory, struct arena *arena,
                                 const char *guid_dn, const char **dn_r, int64_t *control_r)
 {
-    char *attributes[] = {(char *)(uintptr_t)account_control, NULL};
-    struct raw_entry *raw;
+    char *attributes[] = {"userAccountControl", NULL};
+    struct raw_entry raw = {0};
     struct error *error = search_object(directory, arena, guid_dn, attributes, &raw);
     if (error) {
         return error;
     }
-    const struct attribute *attribute = entry_attribute(raw, account_control);
-    *dn_r = raw->dn;
+    const struct attribute *attribute = entry_attribute(&raw, "userAccountControl");
+    *dn_r = raw.dn;
     *control_r = 0;
     if (attribute && !codec_integer(attribute->values, control_r)) {
         return error_new(arena, ERR_INTERNAL, "userAccountControl is no number");

@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/utf8.h"
 
+#include <ctype.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,10 +44,32 @@ const char *names_rdn(struct arena *arena, const char *attribute, const char *va
     return take(arena, code, &text);
 }
 
+/* Samba puts a backslash before more characters than RFC 4514 has escapes for ("\?"), and libldap
+ * refuses those: they become pairs of hexadecimal digits, which may stand for any character. */
+static char *standard_escapes(const char *dn)
+{
+    struct buffer text = {0};
+    for (const char *at = dn; *at; at++) {
+        if (*at == '\\' && at[1] && !strchr("\\\"+,;<>=# ", at[1]) &&
+            !isxdigit((unsigned char)at[1])) {
+            at++;
+            buffer_format(&text, "\\%02X", (unsigned char)*at);
+        } else if (*at == '\\' && at[1]) {
+            buffer_add(&text, at++, 2);
+        } else {
+            buffer_add_char(&text, *at);
+        }
+    }
+    return text.bytes;
+}
+
 static LDAPDN parse(const char *dn)
 {
     LDAPDN parsed = NULL;
-    return ldap_str2dn(dn, &parsed, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS ? parsed : NULL;
+    char *text = standard_escapes(dn);
+    int code = ldap_str2dn(text ? text : "", &parsed, LDAP_DN_FORMAT_LDAPV3);
+    free(text);
+    return code == LDAP_SUCCESS ? parsed : NULL;
 }
 
 const char *names_normal(struct arena *arena, const char *dn)

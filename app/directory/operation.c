@@ -42,7 +42,10 @@ static void copy_attribute(struct arena *arena, const struct berval *description
         *options = '\0';
     }
     attribute->name = name;
-    while (values && values[attribute->count].bv_val) {
+    if (!values) {
+        return;
+    }
+    while (values[attribute->count].bv_val) {
         attribute->count++;
     }
     attribute->values = arena_array(arena, attribute->count, sizeof *attribute->values);

@@ -39,7 +39,7 @@ struct error *search_run(struct directory *directory, struct arena *arena,
 }
 
 struct error *search_object(struct directory *directory, struct arena *arena, const char *dn,
-                            char **attributes, struct raw_entry **raw_r)
+                            char **attributes, struct raw_entry *raw_r)
 {
     const struct search search = {.base = dn, .scope = LDAP_SCOPE_BASE, .attributes = attributes};
     struct answer answer;
@@ -53,7 +53,7 @@ struct error *search_object(struct directory *directory, struct arena *arena, co
     if (!answer.count) {
         return error_new(arena, ERR_NOT_FOUND, "%s cannot be seen", dn);
     }
-    *raw_r = answer.entries;
+    *raw_r = answer.entries[0];
     return NULL;
 }
 
@@ -87,13 +87,13 @@ struct error *search_parent(struct directory *directory, struct arena *arena, co
         return error;
     }
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
-    struct raw_entry *raw;
+    struct raw_entry raw = {0};
     error = search_object(directory, arena, normal, attributes, &raw);
     if (error) {
         bool missing = error->id == ERR_NOT_FOUND || error->id == ERR_DIRECTORY_INVALID;
         return missing ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", error->cause) : error;
     }
-    *parent_r = raw->dn;
+    *parent_r = raw.dn;
     return NULL;
 }
 
@@ -308,7 +308,7 @@ struct error *directory_list(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *search, int64_t skip,
                              int64_t limit, struct directory_page *page_r)
 {
-    struct answer answer;
+    struct answer answer = {0};
     struct view view;
     *page_r = (struct directory_page){0};
     connection_begin(directory);

@@ -48,8 +48,7 @@ static void hear_libldap(const char *line)
 void server_listen(void)
 {
     int level = DEBUG_NOTHING;
-    if (ber_set_option(NULL, LBER_OPT_LOG_PRINT_FN, (void *)(uintptr_t)hear_libldap) !=
-            LBER_OPT_SUCCESS ||
+    if (ber_set_option(NULL, LBER_OPT_LOG_PRINT_FN, (void *)hear_libldap) != LBER_OPT_SUCCESS ||
         ldap_set_option(NULL, LDAP_OPT_DEBUG_LEVEL, &level) != LDAP_OPT_SUCCESS) {
         log_warning("directory: libldap does not say why TLS fails");
     }
@@ -232,7 +231,7 @@ static int bind_service(struct directory *directory, struct arena *arena, LDAP *
     const struct config *config = directory->config;
     int message_id = 0;
     struct berval password = {.bv_len = strlen(config->ldap_bind_password),
-                              .bv_val = (char *)(uintptr_t)config->ldap_bind_password};
+                              .bv_val = (char *)config->ldap_bind_password};
     if (!password.bv_len || !*config->ldap_bind_dn) {
         *diagnostic_r = "LDAP_BIND_DN or LDAP_BIND_PASSWORD is empty";
         return LDAP_INAPPROPRIATE_AUTH; /* it would succeed as anonymous: RFC 4513 5.1.2 */

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/utf8.h"
+#include "http/json_strict.h"
 #include "http/request.h"
 
 #include <errno.h>
@@ -182,28 +183,6 @@ static size_t count_members(struct json_object *json)
     return count;
 }
 
-/* Walks over text that json-c has accepted. Counts the colons outside strings, one a member, and
- * refuses what json-c lets pass: control characters in strings (RFC 8259 7). */
-static bool scan(const char *text, size_t length, size_t *members_r)
-{
-    bool in_string = false;
-    *members_r = 0;
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (in_string && c < 0x20) {
-            return false;
-        }
-        if (c == '"') {
-            in_string = !in_string;
-        } else if (in_string && c == '\\') {
-            i++;
-        } else if (!in_string && c == ':') {
-            (*members_r)++;
-        }
-    }
-    return true;
-}
-
 static struct error *invalid_json(struct arena *arena, const char *why)
 {
     return error_new(arena, ERR_INVALID_JSON, "%s", why);
@@ -239,8 +218,9 @@ static struct error *parse_json(struct arena *arena, const char *text, size_t le
     }
     arena_defer(arena, release_json, json);
     size_t members = 0;
-    if (!scan(text, length, &members)) {
-        return invalid_json(arena, "a control character in a string");
+    const char *fault = json_strict_check(text, length, &members);
+    if (fault) {
+        return invalid_json(arena, fault);
     }
     if (members != count_members(json)) {
         return invalid_json(arena, "a name stands twice in an object");

@@ -32,12 +32,11 @@ static inline char *fuzz_string(const uint8_t *data, size_t size)
 {
     const uint8_t *nul = size ? memchr(data, '\0', size) : NULL;
     size_t length = nul ? (size_t)(nul - data) : size;
-    char *text = malloc(length + 1);
+    char *text = calloc(1, length + 1);
     FUZZ_CHECK(text);
     if (length) {
         memcpy(text, data, length);
     }
-    text[length] = '\0';
     return text;
 }
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from stack import directory
 from stack.errors import StackError
 from stack.nginx import Ports
 from stack.stack import DEVELOPMENT_PASSWORD, TOP, Stack
@@ -23,7 +24,7 @@ LOOK_EVERY_S = 0.25
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """NAME=value lines, as the service reads them (app/base/config.c): `export`, quotes, comments."""
+    """NAME=value lines with `export`, quotes and comments, as the service reads them too."""
     values: dict[str, str] = {}
     if not path.exists():
         return values
@@ -54,11 +55,15 @@ def port(settings: Mapping[str, str], name: str, standard: int) -> int:
 
 def open_stack() -> Stack:
     settings = {**read_env_file(TOP / ".env"), **os.environ}
+    own_directory = not settings.get("LDAP_SERVER")
+    if own_directory:  # a sample file may hold the rest of some other directory
+        settings = {name: value for name, value in settings.items()
+                    if name not in directory.SETTINGS}
     return Stack(
         TOP / settings.get("STATE_DIR", "var"),
         ports=Ports(port(settings, "HTTP_PORT", 8000), port(settings, "HTTPS_PORT", 8443),
                     port(settings, "FILES_PORT", 5000)),
-        own_directory=not settings.get("LDAP_SERVER"),
+        own_directory=own_directory,
         rate_limits=settings.get("RATE_LIMITS", "on") != "off",
         env=settings, cwd=TOP)
 
@@ -70,12 +75,12 @@ def ready_text(stack: Stack) -> str:
         password = "$LOCAL_AUTH_PASSWORD"  # a secret: not for the screen
     body = '{"username":"%s","password":"%s"}' % (name, password)
     quote = shlex.quote(body) if password == DEVELOPMENT_PASSWORD else f'"{escaped(body)}"'
-    directory = f"{stack.directory.url}  {stack.directory.base_dn}" if stack.directory else (
+    where = f"{stack.directory.url}  {stack.directory.base_dn}" if stack.directory else (
         stack.env["LDAP_SERVER"])
     return f"""\
 Kontora is ready: {stack.https_url}  {stack.http_url}  (files and accounts: {stack.files_url})
   login      {name} / {password}
-  directory  {directory}
+  directory  {where}
   logs       {stack.logs_dir}
   try        curl --cacert {shlex.quote(stack.ca_file)} {stack.https_url}/auth/login \\
                -H 'Content-Type: application/json' -d {quote}

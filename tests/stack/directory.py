@@ -28,10 +28,14 @@ BIND_NAME = "kontora-service"
 # Wrong passwords until an account is locked. Samba's own default is never.
 LOCKOUT_THRESHOLD = 5
 
-# The longest path of a Unix socket, less what Samba puts below the folder (private/ldap_priv/ldapi).
+# The longest path of a Unix socket, less what Samba puts below the folder.
 FOLDER_PATH_MAX = 107 - 30
 
 START_PATIENCE_S = 30
+
+# The service's settings that say which directory it works on, and how.
+SETTINGS = ("LDAP_SERVER", "LDAP_PORT", "LDAP_USE_SSL", "LDAP_START_TLS", "LDAP_TLS_CA_FILE",
+            "LDAP_BIND_DN", "LDAP_BIND_PASSWORD", "LDAP_BASE_DN")
 
 # Only ldap: no other port, and no other process. `dreplsrv` and the rest have nobody to talk to.
 SMB_CONF = """\
@@ -112,15 +116,9 @@ class Directory:
 
     def settings(self) -> dict[str, str]:
         """Kontora's, to work on this directory."""
-        return {
-            "LDAP_SERVER": self.address,
-            "LDAP_PORT": str(addresses.LDAPS_PORT),
-            "LDAP_USE_SSL": "true",
-            "LDAP_TLS_CA_FILE": str(self.ca_file),
-            "LDAP_BIND_DN": self.bind_dn,
-            "LDAP_BIND_PASSWORD": self.bind_password,
-            "LDAP_BASE_DN": self.base_dn,
-        }
+        values = (self.address, str(addresses.LDAPS_PORT), "true", "false", str(self.ca_file),
+                  self.bind_dn, self.bind_password, self.base_dn)
+        return dict(zip(SETTINGS, values, strict=True))
 
     # --- the process -----------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """nginx in front of the service: the configuration of the repository, with a site of our own.
 
-The folder it runs in holds links to nginx/*.conf, so that what is tested and what `make run` reloads
-is what administrators get; only the three files that differ between hosts are written here.
+The folder it runs in holds links to nginx/*.conf, so that what is tested, and what `make run`
+serves with, is what administrators get. Only the files that differ between hosts are written here.
 """
 
 import dataclasses

@@ -69,7 +69,7 @@ class Service:
         return [pid for pid in self._process.children() if _name(pid).startswith(wanted)]
 
     def _has_workers(self) -> bool:
-        """Workers are forked when their sockets listen: a connection now waits for them at worst."""
+        """Workers are forked after their sockets listen: a connection waits for them at worst."""
         return all(map(self.workers, POOLS))
 
 

@@ -36,6 +36,7 @@ DEVELOPMENT_PASSWORD = "admin123"
 SOCKET_PATH_MAX = 107  # sockaddr_un.sun_path less its NUL
 
 START_PATIENCE_S = 15
+NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 # A run that was killed is cleared away in less.
 LOCK_PATIENCE_S = 4.0
@@ -220,13 +221,15 @@ class Stack:
                 raise StackError(f"{name}: cannot listen on {addresses.LOCALHOST}:{port}: {reason}")
 
     def _make_socket_dir(self, wanted: str | None) -> Path:
-        """Below the state, or a short folder elsewhere if the path of a socket would be too long."""
-        folder = self.state_dir / (wanted or "run")
+        """Below the state, or a short folder elsewhere if a socket's path would be too long."""
+        standard = self.state_dir / "run"
+        folder = self.state_dir / wanted if wanted else standard
+        ours = folder == standard
         longest = folder / f"{max(POOLS, key=len)}.sock"
-        if not wanted and len(os.fsencode(longest)) > SOCKET_PATH_MAX:
+        if ours and len(os.fsencode(longest)) > SOCKET_PATH_MAX:
             folder = Path(tempfile.mkdtemp(prefix="kontora-"))
         folder.mkdir(parents=True, exist_ok=True)
-        if not wanted:
+        if ours:
             assert self._guard
             self._guard.remove_at_end(folder)  # a service that was killed leaves its sockets
         return folder
@@ -257,7 +260,7 @@ class Stack:
     def _serves(self) -> bool:
         """Whether an answer comes from the service, all the way through nginx."""
         try:
-            with urllib.request.urlopen(f"{self.http_url}/health", timeout=START_PATIENCE_S):
+            with NO_PROXY.open(f"{self.http_url}/health", timeout=START_PATIENCE_S):
                 return True
         except (urllib.error.URLError, OSError):
             return False

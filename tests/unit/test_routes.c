@@ -294,13 +294,11 @@ static void schemas_have_names_of_their_own(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
-        const struct route *route = routes[i];
-        MUST(route, !route->body || *route->body->name);
-        MUST(route, !route->reply || *route->reply->name);
+        const struct schema *body = routes[i]->body, *reply = routes[i]->reply;
+        MUST(routes[i], (!body || *body->name) && (!reply || *reply->name));
         for (size_t j = 0; j < routes_count; j++) {
-            MUST(route, !clash(route->body, routes[j]->body));
-            MUST(route, !clash(route->body, routes[j]->reply));
-            MUST(route, !clash(route->reply, routes[j]->reply));
+            MUST(routes[i], !clash(body, routes[j]->body) && !clash(body, routes[j]->reply) &&
+                                !clash(reply, routes[j]->reply));
         }
     }
 }

@@ -1,0 +1,170 @@
+/* Changes to an object of the directory, as the modifications that are sent. */
+#include "unit.h"
+
+#include "directory/internal.h"
+
+enum { DISABLED = 0x2, NORMAL = 0x200, NEVER_EXPIRES = 0x10000 };
+
+static const struct field fields[] = {
+    {.name = "title", .type = FIELD_STRING, .attribute = "title", .codec = CODEC_TEXT},
+    {.name = "email", .type = FIELD_STRING, .attribute = "mail", .codec = CODEC_TEXT},
+    {.name = "sn", .type = FIELD_STRING, .attribute = "sn", .codec = CODEC_TEXT},
+    {.name = "password", .type = FIELD_STRING},
+    {.name = "flags", .type = FIELD_INTEGER, .attribute = "flags", .codec = CODEC_INTEGER},
+    {.name = NULL},
+};
+
+static const struct directory_class user = {
+    .rdn_attribute = "CN",
+    .object_classes = (const char *const[]){"top", "user", NULL},
+    .fields = fields,
+};
+
+static const struct directory_class unit = {
+    .rdn_attribute = "OU",
+    .object_classes = (const char *const[]){"top", "organizationalUnit", NULL},
+    .fields = fields,
+};
+
+/* The modifications as lines of "operation attribute=value,…". */
+static const char *lines_of(struct arena *arena, LDAPMod **mods)
+{
+    static const char *const operations[] = {"add", "delete", "replace"};
+    struct buffer lines = {.arena = arena};
+    buffer_add_string(&lines, "");
+    for (size_t i = 0; mods && mods[i]; i++) {
+        assert_true(mods[i]->mod_op & LDAP_MOD_BVALUES);
+        buffer_format(&lines, "%s %s=", operations[mods[i]->mod_op & LDAP_MOD_OP],
+                      mods[i]->mod_type);
+        struct berval **values = mods[i]->mod_vals.modv_bvals;
+        for (size_t j = 0; values && values[j]; j++) {
+            buffer_add_string(&lines, j ? "," : "");
+            buffer_add(&lines, values[j]->bv_val, values[j]->bv_len);
+        }
+        buffer_add_char(&lines, '\n');
+    }
+    return lines.bytes;
+}
+
+static void assert_mods(struct arena *arena, const struct directory_changes *changes,
+                        int64_t before, const char *expected)
+{
+    LDAPMod **mods = NULL;
+    assert_null(changes_to_mods(changes, arena, before, &mods));
+    assert_string_equal(lines_of(arena, mods), expected);
+}
+
+static void nothing_is_no_modification(void **state)
+{
+    struct arena *arena = *state;
+    LDAPMod **mods = (LDAPMod *[]){NULL};
+    const struct directory_changes *changes = directory_changes_new(arena);
+    assert_null(changes_to_mods(changes, arena, NORMAL, &mods));
+    assert_null(mods);
+}
+
+static void fields_that_are_text_are_taken_over(void **state)
+{
+    struct arena *arena = *state;
+    struct value values[COUNT_OF(fields)] = {0};
+    struct directory_changes *changes = directory_changes_new(arena);
+    value_set_string(fields_get(fields, values, "title"), "Chef");
+    value_set_string(fields_get(fields, values, "email"), NULL);
+    value_set_string(fields_get(fields, values, "password"), "secret");
+    value_set_integer(fields_get(fields, values, "flags"), 1);
+    directory_change_fields(changes, fields, values);
+    assert_mods(arena, changes, 0, "replace title=Chef\nreplace mail=\n");
+}
+
+static void the_last_word_counts(void **state)
+{
+    struct arena *arena = *state;
+    struct directory_changes *changes = directory_changes_new(arena);
+    directory_change_text(changes, "pwdLastSet", "0");
+    directory_change_text(changes, "lockoutTime", "0");
+    directory_change_text(changes, "PWDLASTSET", "-1");
+    assert_mods(arena, changes, 0, "replace pwdLastSet=-1\nreplace lockoutTime=0\n");
+}
+
+static void account_control_is_compared_and_swapped(void **state)
+{
+    struct arena *arena = *state;
+    struct directory_changes *changes = directory_changes_new(arena);
+    directory_change_account_control(changes, DISABLED, true);
+    assert_mods(arena, changes, NORMAL | NEVER_EXPIRES,
+                "delete userAccountControl=66048\nadd userAccountControl=66050\n");
+    assert_mods(arena, changes, NORMAL | DISABLED, "");
+    directory_change_account_control(changes, DISABLED, false);
+    assert_mods(arena, changes, NORMAL, "");
+    directory_change_account_control(changes, NEVER_EXPIRES, true);
+    assert_mods(arena, changes, NORMAL | DISABLED,
+                "delete userAccountControl=514\nadd userAccountControl=66048\n");
+}
+
+static void a_password_is_replaced_before_the_account_is_enabled(void **state)
+{
+    struct arena *arena = *state;
+    struct directory_changes *changes = directory_changes_new(arena);
+    LDAPMod **mods = NULL;
+    directory_change_password(changes, "x");
+    directory_change_account_control(changes, DISABLED, false);
+    assert_null(changes_to_mods(changes, arena, NORMAL | DISABLED, &mods));
+    assert_string_equal(mods[0]->mod_type, "unicodePwd");
+    assert_int_equal(mods[0]->mod_op & LDAP_MOD_OP, LDAP_MOD_REPLACE);
+    assert_int_equal(mods[0]->mod_vals.modv_bvals[0]->bv_len, 6);
+    assert_string_equal(mods[1]->mod_type, "userAccountControl");
+}
+
+static void a_password_that_is_no_text_is_a_fault(void **state)
+{
+    struct arena *arena = *state;
+    struct directory_changes *changes = directory_changes_new(arena);
+    LDAPMod **mods = NULL;
+    directory_change_password(changes, "\xff");
+    const struct error *error = changes_to_mods(changes, arena, 0, &mods);
+    assert_non_null(error);
+    assert_int_equal(error->id, ERR_VALIDATION);
+    assert_string_equal(error->details->field, "password");
+    error = changes_to_entry(changes, arena, &user, &mods);
+    assert_non_null(error);
+    assert_int_equal(error->id, ERR_VALIDATION);
+}
+
+static void a_new_account_is_normal_and_has_what_is_set(void **state)
+{
+    struct arena *arena = *state;
+    struct value values[COUNT_OF(fields)] = {0};
+    struct directory_changes *changes = directory_changes_new(arena);
+    LDAPMod **mods = NULL;
+    value_set_string(fields_get(fields, values, "title"), NULL);
+    value_set_string(fields_get(fields, values, "sn"), "Жук");
+    directory_change_fields(changes, fields, values);
+    directory_change_text(changes, "cn", "the name says it");
+    directory_change_account_control(changes, DISABLED, true);
+    assert_null(changes_to_entry(changes, arena, &user, &mods));
+    assert_string_equal(lines_of(arena, mods),
+                        "add objectClass=top,user\nadd sn=Жук\nadd userAccountControl=514\n");
+}
+
+static void what_is_no_account_has_no_account_control(void **state)
+{
+    struct arena *arena = *state;
+    LDAPMod **mods = NULL;
+    assert_null(changes_to_entry(directory_changes_new(arena), arena, &unit, &mods));
+    assert_string_equal(lines_of(arena, mods), "add objectClass=top,organizationalUnit\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(nothing_is_no_modification),
+        ARENA_TEST(fields_that_are_text_are_taken_over),
+        ARENA_TEST(the_last_word_counts),
+        ARENA_TEST(account_control_is_compared_and_swapped),
+        ARENA_TEST(a_password_is_replaced_before_the_account_is_enabled),
+        ARENA_TEST(a_password_that_is_no_text_is_a_fault),
+        ARENA_TEST(a_new_account_is_normal_and_has_what_is_set),
+        ARENA_TEST(what_is_no_account_has_no_account_control),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

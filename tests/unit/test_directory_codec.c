@@ -1,0 +1,146 @@
+/* Codecs of the directory: values as Active Directory keeps them, to and from ours. */
+#include "unit.h"
+
+#include "directory/internal.h"
+
+static struct berval bytes_of(const char *bytes, size_t length)
+{
+    return (struct berval){.bv_len = length, .bv_val = (char *)bytes};
+}
+
+static struct berval text_of(const char *text)
+{
+    return bytes_of(text, strlen(text));
+}
+
+static void integers(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "x", "1x", "9223372036854775808", "1.0", "TRUE"};
+    int64_t integer = 0;
+    struct berval value = text_of("-2147483646");
+    assert_true(codec_integer(&value, &integer));
+    assert_int_equal(integer, -2147483646);
+    value = text_of("9223372036854775807");
+    assert_true(codec_integer(&value, &integer));
+    assert_true(integer == INT64_MAX);
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        value = text_of(wrong[i]);
+        assert_false(codec_integer(&value, &integer));
+    }
+    value = bytes_of(BYTES("1\0"));
+    assert_false(codec_integer(&value, &integer));
+}
+
+struct time_case {
+    const char *text;
+    int64_t wall_ms;
+};
+
+static void times(void **state)
+{
+    (void)state;
+    static const struct time_case right[] = {
+        {"19700101000000Z", 0},
+        {"20261120123456.0Z", 1795178096000},
+        {"20261120123456Z", 1795178096000},
+        {"20261120123456.789Z", 1795178096789},
+        {"20261120123456,7Z", 1795178096700},
+        {"20261120153456.0+0300", 1795178096000},
+        {"20261120073456.0-05", 1795178096000},
+        {"202611201234Z", 1795178040000},
+        {"202611201234.5Z", 1795178070000},
+        {"2026112012Z", 1795176000000},
+        {"16010101000000.0Z", -11644473600000},
+        {"116444736000000000", 0}, /* FILETIME of 1970-01-01 */
+        {"133444736001234567", 1700000000123},
+        {"1", -11644473600000},
+    };
+    static const char *const wrong[] = {
+        "",
+        "x",
+        "0",                   /* FILETIME: never */
+        "9223372036854775807", /* FILETIME: never */
+        "-1",
+        "20261320123456.0Z",
+        "20261100123456.0Z",
+        "20261132123456.0Z",
+        "20261120243456.0Z",
+        "20261120126056.0Z",
+        "20261120123456.0",
+        "20261120123456.0Zx",
+        "20261120123456.0+3",
+        "2026112Z",
+        "20261120123456.0Z ",
+    };
+    for (size_t i = 0; i < COUNT_OF(right); i++) {
+        int64_t wall_ms = -1;
+        struct berval value = text_of(right[i].text);
+        if (!codec_time(&value, &wall_ms) || wall_ms != right[i].wall_ms) {
+            FAIL("%s is read as %lld", right[i].text, (long long)wall_ms);
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        int64_t wall_ms;
+        struct berval value = text_of(wrong[i]);
+        if (codec_time(&value, &wall_ms)) {
+            FAIL("%s is taken for a time", wrong[i]);
+        }
+    }
+}
+
+static void guids(void **state)
+{
+    struct arena *arena = *state;
+    const char *text = NULL;
+    struct berval value =
+        bytes_of(BYTES("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\xff"));
+    assert_true(codec_guid(arena, &value, &text));
+    assert_string_equal(text, "03020100-0504-0706-0809-0a0b0c0d0eff");
+    value.bv_len--;
+    assert_false(codec_guid(arena, &value, &text));
+}
+
+static void sids(void **state)
+{
+    struct arena *arena = *state;
+    const char *text = NULL;
+    static const char bytes[] = "\x01\x05\x00\x00\x00\x00\x00\x05\x15\x00\x00\x00\x00\x00\x00\x80"
+                                "\x01\x00\x00\x00\xff\xff\xff\xff\xf4\x01\x00\x00";
+    struct berval value = bytes_of(BYTES(bytes));
+    assert_true(codec_sid(arena, &value, &text));
+    assert_string_equal(text, "S-1-5-21-2147483648-1-4294967295-500");
+    assert_string_equal(codec_sid_sibling(arena, text, 513),
+                        "S-1-5-21-2147483648-1-4294967295-513");
+    for (size_t length = 0; length < sizeof bytes - 1; length++) {
+        value.bv_len = length;
+        assert_false(codec_sid(arena, &value, &text));
+    }
+    value = bytes_of(BYTES("\x01\xff\x00\x00\x00\x00\x00\x05"));
+    assert_false(codec_sid(arena, &value, &text));
+}
+
+static void passwords(void **state)
+{
+    struct arena *arena = *state;
+    struct berval value;
+    assert_true(codec_password(arena, "aЖ", &value));
+    assert_int_equal(value.bv_len, 8);
+    assert_memory_equal(value.bv_val, "\"\0a\0\x16\x04\"\0", 8);
+    assert_true(codec_password(arena, "😀\"", &value));
+    assert_int_equal(value.bv_len, 10);
+    assert_memory_equal(value.bv_val, "\"\0\x3d\xd8\x00\xde\"\0\"\0", 10);
+    assert_true(codec_password(arena, "", &value));
+    assert_int_equal(value.bv_len, 4);
+    assert_false(codec_password(arena, "\xff", &value));
+    assert_false(codec_password(arena, "\xed\xa0\x80", &value)); /* half a surrogate pair */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(integers), cmocka_unit_test(times), ARENA_TEST(guids),
+        ARENA_TEST(sids),           ARENA_TEST(passwords),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,344 @@
+/*
+ * The connection to the directory against peers that are no directory: silent ones, dead ones, and
+ * a simple one that refuses every bind. What needs a real Active Directory is in tests/api and
+ * tests/faults.
+ */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "directory/internal.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+enum {
+    MS_US = 1000,
+    CONNECT_MS = 300,
+    ANSWER_MS = 400,
+    SLACK_MS = 1500, /* for a busy machine under sanitizers */
+    BACKLOG = 16,
+};
+
+static const struct field fields[] = {
+    {.name = "cn", .type = FIELD_STRING, .attribute = "cn", .codec = CODEC_TEXT},
+    {.name = NULL},
+};
+
+static const struct directory_class class = {
+    .filter = "(objectClass=user)",
+    .name_attribute = "sAMAccountName",
+    .rdn_attribute = "CN",
+    .sort_attribute = "cn",
+    .searched = (const char *const[]){"cn", NULL},
+    .object_classes = (const char *const[]){"top", "user", NULL},
+    .fields = fields,
+};
+
+static struct config settings(const char *server)
+{
+    return (struct config){
+        .ldap_server = server,
+        .ldap_port = 389,
+        .ldap_tls_ca_file = "",
+        .ldap_bind_dn = "CN=service,DC=x",
+        .ldap_bind_password = "secret",
+        .ldap_base_dn = "DC=x",
+        .ldap_connect_timeout_ms = CONNECT_MS,
+        .ldap_timeout_ms = ANSWER_MS,
+    };
+}
+
+/* A socket on a port of its own; nobody accepts what the backlog takes. */
+static int listen_anywhere(struct arena *arena, const char **server_r)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fd, BACKLOG), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *server_r = arena_format(arena, "127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
+    return fd;
+}
+
+static const struct error *find(struct directory *directory, struct arena *arena)
+{
+    struct directory_entry *entry = NULL;
+    return directory_find(directory, arena, &class, "x", NULL, &entry);
+}
+
+/* A call that must fail in time, and whose cause must contain `cause`. */
+static void assert_fails(struct directory *directory, struct arena *arena, enum error_id id,
+                         const char *cause)
+{
+    int64_t began = clock_steady_us();
+    const struct error *error = find(directory, arena);
+    int64_t took_ms = (clock_steady_us() - began) / MS_US;
+    assert_non_null(error);
+    if (error->id != id || !strstr(error->cause, cause)) {
+        FAIL("error %d because \"%s\"", (int)error->id, error->cause);
+    }
+    if (took_ms > CONNECT_MS + ANSWER_MS + SLACK_MS) {
+        FAIL("it took %lld ms", (long long)took_ms);
+    }
+}
+
+struct uri_case {
+    const char *server, *uri;
+};
+
+static void servers_are_named_in_several_ways(void **state)
+{
+    (void)state;
+    static const struct uri_case cases[] = {
+        {"dc1.example.com", "ldaps://dc1.example.com:636"},
+        {"dc1:1636", "ldaps://dc1:1636"},
+        {"10.0.0.1", "ldaps://10.0.0.1:636"},
+        {"::1", "ldaps://[::1]:636"},
+        {"[fe80::1%eth0]", "ldaps://[fe80::1%eth0]:636"},
+        {"[::1]:1636", "ldaps://[::1]:1636"},
+        {"ldap://dc1", NULL},
+        {"dc1/", NULL},
+        {"dc1?x", NULL},
+        {"d c", NULL},
+    };
+    struct config config = settings("");
+    config.ldap_use_ssl = true;
+    config.ldap_port = 636;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char *uri = server_uri(&config, cases[i].server, strlen(cases[i].server));
+        if (!cases[i].uri) {
+            assert_null(uri);
+        } else {
+            assert_non_null(uri);
+            assert_string_equal(uri, cases[i].uri);
+        }
+        free(uri);
+    }
+}
+
+static void several_servers_are_kept_in_order(void **state)
+{
+    (void)state;
+    struct config config = settings(" a:1, b\tldap://no ,,c ");
+    struct directory *directory = directory_new(&config);
+    assert_int_equal(directory->server_count, 3);
+    assert_string_equal(directory->servers[0].uri, "ldap://a:1");
+    assert_string_equal(directory->servers[1].uri, "ldap://b:389");
+    assert_string_equal(directory->servers[2].uri, "ldap://c:389");
+    directory_free(&directory);
+    assert_null(directory);
+    directory_free(&directory);
+}
+
+static void without_a_server_it_is_not_available(void **state)
+{
+    struct arena *arena = *state;
+    struct config config = settings("");
+    struct directory *directory = directory_new(&config);
+    assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "not configured");
+    directory_free(&directory);
+}
+
+static void without_a_base_it_is_not_available(void **state)
+{
+    struct arena *arena = *state;
+    struct config config = settings("127.0.0.1:1");
+    config.ldap_base_dn = "example.com";
+    struct directory *directory = directory_new(&config);
+    assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN");
+    directory_free(&directory);
+}
+
+static void a_silent_server_is_not_waited_for(void **state)
+{
+    struct arena *arena = *state;
+    static const char *const ways[] = {"plain", "LDAPS", "StartTLS"};
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        const char *server;
+        int fd = listen_anywhere(arena, &server);
+        struct config config = settings(server);
+        config.ldap_use_ssl = !strcmp(ways[i], "LDAPS");
+        config.ldap_start_tls = !strcmp(ways[i], "StartTLS");
+        struct directory *directory = directory_new(&config);
+        assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "in time");
+        directory_free(&directory);
+        close(fd);
+    }
+}
+
+static void many_silent_servers_are_not_waited_for_either(void **state)
+{
+    struct arena *arena = *state;
+    const char *a, *b, *c;
+    int fds[] = {listen_anywhere(arena, &a), listen_anywhere(arena, &b),
+                 listen_anywhere(arena, &c)};
+    struct config config = settings(arena_format(arena, "%s %s %s", a, b, c));
+    config.ldap_use_ssl = true;
+    struct directory *directory = directory_new(&config);
+    assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "in time");
+    directory_free(&directory);
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        close(fds[i]);
+    }
+}
+
+static void a_failure_is_answered_again_at_once(void **state)
+{
+    struct arena *arena = *state;
+    const char *server;
+    int fd = listen_anywhere(arena, &server);
+    struct config config = settings(server);
+    config.ldap_use_ssl = true;
+    struct directory *directory = directory_new(&config);
+    assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "in time");
+    int64_t began = clock_steady_us();
+    for (int i = 0; i < 100; i++) {
+        assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "in time");
+    }
+    assert_true(clock_steady_us() - began < CONNECT_MS * MS_US);
+    directory->refusal.until = 0;
+    close(fd);
+    assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, server);
+    directory_free(&directory);
+}
+
+/* Answers binds, as many as come on as many connections, with invalidCredentials and data 775. */
+static void refuse_binds(int listener)
+{
+    static const char answer[] = "\x30\x24\x02\x01\x01\x61\x1f\x0a\x01\x31\x04\x00\x04\x18"
+                                 "error, data 775, v1db1..";
+    for (;;) {
+        char request[512];
+        int fd = accept(listener, NULL, NULL);
+        if (fd < 0 || read(fd, request, sizeof request) <= 0 ||
+            write(fd, answer, sizeof answer - 1) < 0 || write(STDOUT_FILENO, "B", 1) < 0) {
+            _exit(EXIT_FAILURE);
+        }
+        while (read(fd, request, sizeof request) > 0) {
+        }
+        close(fd);
+    }
+}
+
+/* Starts refuse_binds() in a process of its own; *binds_r is where it says how often. */
+static pid_t start_refusing(int listener, int *binds_r)
+{
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        if (dup2(ends[1], STDOUT_FILENO) < 0) {
+            _exit(EXIT_FAILURE);
+        }
+        refuse_binds(listener);
+    }
+    assert_true(child > 0);
+    close(ends[1]);
+    *binds_r = ends[0];
+    return child;
+}
+
+static void a_refused_password_is_not_tried_again_and_again(void **state)
+{
+    struct arena *arena = *state;
+    const char *server;
+    int binds, listener = listen_anywhere(arena, &server);
+    char marks[16];
+    pid_t child = start_refusing(listener, &binds);
+    struct config config = settings(arena_format(arena, "%s %s", server, server));
+    struct directory *directory = directory_new(&config);
+    for (int i = 0; i < 20; i++) {
+        assert_fails(directory, arena, ERR_DIRECTORY_CREDENTIALS, "locked");
+        assert_null(strstr(find(directory, arena)->cause, "secret"));
+    }
+    assert_int_equal(read(binds, marks, sizeof marks), 1);
+    int64_t pause = directory->refusal.pause;
+    directory->refusal.until = 0;
+    assert_fails(directory, arena, ERR_DIRECTORY_CREDENTIALS, "locked");
+    assert_true(directory->refusal.pause > pause);
+    assert_int_equal(read(binds, marks, sizeof marks), 1);
+    directory_free(&directory);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    close(binds);
+    close(listener);
+}
+
+static void an_empty_password_never_binds(void **state)
+{
+    struct arena *arena = *state;
+    const char *server;
+    int binds, listener = listen_anywhere(arena, &server);
+    char marks[16];
+    pid_t child = start_refusing(listener, &binds);
+    struct config config = settings(server);
+    config.ldap_bind_password = "";
+    struct directory *directory = directory_new(&config);
+    assert_fails(directory, arena, ERR_DIRECTORY_CREDENTIALS, "empty");
+    directory_free(&directory);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(read(binds, marks, sizeof marks) <= 0);
+    close(binds);
+    close(listener);
+}
+
+static void a_password_is_not_sent_in_clear(void **state)
+{
+    struct arena *arena = *state;
+    struct config config = settings("127.0.0.1:1");
+    struct directory *directory = directory_new(&config);
+    struct directory_changes *changes = directory_changes_new(arena);
+    struct directory_entry *entry = NULL;
+    const struct directory_entry old = {.guid = "03020100-0504-0706-0809-0a0b0c0d0e0f"};
+    directory_change_password(changes, "secret");
+    const struct error *error =
+        directory_add(directory, arena, &class, "x", "DC=x", changes, &entry);
+    assert_int_equal(error->id, ERR_PASSWORD_NEEDS_TLS);
+    error = directory_update(directory, arena, &class, &old, changes, &entry);
+    assert_int_equal(error->id, ERR_PASSWORD_NEEDS_TLS);
+    directory_free(&directory);
+}
+
+static void a_parent_outside_of_the_base_is_refused_before_connecting(void **state)
+{
+    struct arena *arena = *state;
+    struct config config = settings("127.0.0.1:1");
+    struct directory *directory = directory_new(&config);
+    struct directory_entry *entry = NULL;
+    const struct error *error = directory_add(directory, arena, &class, "x", "OU=a,DC=y",
+                                              directory_changes_new(arena), &entry);
+    assert_int_equal(error->id, ERR_VALIDATION);
+    assert_int_equal(error->details->fault, FAULT_OUTSIDE_BASE_DN);
+    assert_string_equal(error->details->field, "parent_dn");
+    error = directory_find(directory, arena, &class, "x", "OU=a,DC=xx", &entry);
+    assert_int_equal(error->details->fault, FAULT_OUTSIDE_BASE_DN);
+    directory_free(&directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(servers_are_named_in_several_ways),
+        cmocka_unit_test(several_servers_are_kept_in_order),
+        ARENA_TEST(without_a_server_it_is_not_available),
+        ARENA_TEST(without_a_base_it_is_not_available),
+        ARENA_TEST(a_silent_server_is_not_waited_for),
+        ARENA_TEST(many_silent_servers_are_not_waited_for_either),
+        ARENA_TEST(a_failure_is_answered_again_at_once),
+        ARENA_TEST(a_refused_password_is_not_tried_again_and_again),
+        ARENA_TEST(an_empty_password_never_binds),
+        ARENA_TEST(a_password_is_not_sent_in_clear),
+        ARENA_TEST(a_parent_outside_of_the_base_is_refused_before_connecting),
+    };
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || !log_open(LOG_LEVEL_ERROR, "/dev/null")) {
+        return EXIT_FAILURE;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,216 @@
+/* Entries of the directory to the values of a field map: each codec, and what is absent or odd. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "directory/internal.h"
+
+enum { DN, TITLE, FLAGS, ENABLED, LOCKED, GUID, GROUPS, PHONES, CREATED, UNBOUND, COUNT };
+
+static const struct field fields[] = {
+    [DN] = {.name = "dn", .type = FIELD_STRING, .codec = CODEC_DN},
+    [TITLE] = {.name = "title", .type = FIELD_STRING, .attribute = "title", .codec = CODEC_TEXT},
+    [FLAGS] = {.name = "flags",
+               .type = FIELD_INTEGER,
+               .attribute = "userAccountControl",
+               .codec = CODEC_INTEGER},
+    [ENABLED] = {.name = "enabled",
+                 .type = FIELD_BOOLEAN,
+                 .attribute = "userAccountControl",
+                 .codec = CODEC_BITS_CLEAR,
+                 .mask = 0x2},
+    [LOCKED] = {.name = "locked",
+                .type = FIELD_BOOLEAN,
+                .attribute = "msDS-User-Account-Control-Computed",
+                .codec = CODEC_BITS_SET,
+                .mask = 0x10},
+    [GUID] = {.name = "guid", .type = FIELD_STRING, .attribute = "objectGUID", .codec = CODEC_GUID},
+    [GROUPS] = {.name = "groups",
+                .type = FIELD_STRINGS,
+                .attribute = "memberOf",
+                .codec = CODEC_MEMBERSHIPS},
+    [PHONES] = {.name = "phones",
+                .type = FIELD_STRINGS,
+                .attribute = "otherTelephone",
+                .codec = CODEC_TEXT},
+    [CREATED] = {.name = "created",
+                 .type = FIELD_TIME,
+                 .attribute = "whenCreated",
+                 .codec = CODEC_TIME},
+    [UNBOUND] = {.name = "unbound", .type = FIELD_STRING},
+    [COUNT] = {.name = NULL},
+};
+
+static const struct directory_class class = {.fields = fields};
+
+static const char guid_bytes[] = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f";
+static const char guid_text[] = "03020100-0504-0706-0809-0a0b0c0d0e0f";
+
+/* S-1-5-21-1-500 */
+static const char sid_bytes[] = "\x01\x03\x00\x00\x00\x00\x00\x05\x15\x00\x00\x00\x01\x00\x00\x00"
+                                "\xf4\x01\x00\x00";
+
+#define VALUE(literal)                                                                             \
+    {                                                                                              \
+        .bv_val = (char *)(literal), .bv_len = sizeof(literal) - 1                                 \
+    }
+#define ATTRIBUTE(name_, ...)                                                                      \
+    {                                                                                              \
+        .name = (name_), .values = (struct berval[]){__VA_ARGS__},                                 \
+        .count = COUNT_OF(((struct berval[]){__VA_ARGS__}))                                        \
+    }
+
+static struct directory_entry *decode(struct directory *directory, struct arena *arena,
+                                      struct attribute *attributes, size_t count)
+{
+    struct raw_entry raw = {.dn = "CN=x,DC=y", .attributes = attributes, .count = count};
+    struct directory_entry *entry = NULL;
+    assert_null(entry_decode(directory, arena, &class, &raw, &entry));
+    assert_string_equal(entry->dn, "CN=x,DC=y");
+    assert_string_equal(entry->guid, guid_text);
+    return entry;
+}
+
+static void every_attribute_is_asked_for_once(void **state)
+{
+    struct arena *arena = *state;
+    static const char *const expected[] = {
+        "objectGUID", "title",          "userAccountControl", "msDS-User-Account-Control-Computed",
+        "objectSid",  "primaryGroupID", "memberOf",           "otherTelephone",
+        "whenCreated"};
+    char **attributes = entry_attributes(arena, fields);
+    for (size_t i = 0; i < COUNT_OF(expected); i++) {
+        assert_string_equal(attributes[i], expected[i]);
+    }
+    assert_null(attributes[COUNT_OF(expected)]);
+}
+
+static void every_codec_decodes(void **state)
+{
+    struct arena *arena = *state;
+    struct directory directory = {0};
+    struct attribute attributes[] = {
+        ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
+        ATTRIBUTE("TITLE", VALUE("Начальник"), VALUE("second")),
+        ATTRIBUTE("userAccountControl", VALUE("514")),
+        ATTRIBUTE("msDS-User-Account-Control-Computed", VALUE("8388624")),
+        ATTRIBUTE("memberOf", VALUE("CN=a"), VALUE("CN=b")),
+        ATTRIBUTE("otherTelephone", VALUE("1"), VALUE("\xff"), VALUE("2")),
+        ATTRIBUTE("whenCreated", VALUE("20261120123456.0Z")),
+    };
+    const struct value *values =
+        decode(&directory, arena, attributes, COUNT_OF(attributes))->values;
+    assert_string_equal(values[DN].string.bytes, "CN=x,DC=y");
+    assert_string_equal(values[TITLE].string.bytes, "Начальник");
+    assert_int_equal(values[FLAGS].integer, 514);
+    assert_false(values[ENABLED].boolean);
+    assert_true(values[LOCKED].boolean);
+    assert_string_equal(values[GUID].string.bytes, guid_text);
+    assert_int_equal(values[GROUPS].strings.count, 2);
+    assert_string_equal(values[GROUPS].strings.items[1], "CN=b");
+    assert_int_equal(values[PHONES].strings.count, 2); /* what is no text is left out */
+    assert_string_equal(values[PHONES].strings.items[1], "2");
+    assert_int_equal(values[CREATED].integer, 1795178096000);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(values[i].state, i == UNBOUND ? VALUE_NULL : VALUE_SET);
+    }
+}
+
+static void what_is_absent_is_null_and_a_list_is_empty(void **state)
+{
+    struct arena *arena = *state;
+    struct attribute attributes[] = {
+        ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
+        {.name = "title", .count = 0},
+        ATTRIBUTE("titles", VALUE("another attribute")),
+    };
+    struct directory directory = {0};
+    const struct value *values =
+        decode(&directory, arena, attributes, COUNT_OF(attributes))->values;
+    for (size_t i = TITLE; i < COUNT; i++) {
+        bool set = i == GUID || i == GROUPS || i == PHONES;
+        assert_int_equal(values[i].state, set ? VALUE_SET : VALUE_NULL);
+    }
+    assert_int_equal(values[GROUPS].strings.count, 0);
+    assert_int_equal(values[PHONES].strings.count, 0);
+}
+
+static void what_is_odd_is_null(void **state)
+{
+    struct arena *arena = *state;
+    struct attribute attributes[] = {
+        ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
+        ATTRIBUTE("title", VALUE("\xff\xfe")),
+        ATTRIBUTE("userAccountControl", VALUE("many")),
+        ATTRIBUTE("msDS-User-Account-Control-Computed", VALUE("")),
+        ATTRIBUTE("objectSid", VALUE("short")),
+        ATTRIBUTE("primaryGroupID", VALUE("513")),
+        ATTRIBUTE("whenCreated", VALUE("yesterday")),
+    };
+    struct directory directory = {0};
+    const struct value *values =
+        decode(&directory, arena, attributes, COUNT_OF(attributes))->values;
+    static const size_t odd[] = {TITLE, FLAGS, ENABLED, LOCKED, CREATED};
+    for (size_t i = 0; i < COUNT_OF(odd); i++) {
+        assert_int_equal(values[odd[i]].state, VALUE_NULL);
+    }
+    assert_int_equal(values[GROUPS].strings.count, 0);
+}
+
+static void text_may_hold_nul(void **state)
+{
+    struct arena *arena = *state;
+    struct attribute attributes[] = {
+        ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
+        ATTRIBUTE("title", VALUE("a\0b")),
+    };
+    struct directory directory = {0};
+    const struct value *values =
+        decode(&directory, arena, attributes, COUNT_OF(attributes))->values;
+    assert_int_equal(values[TITLE].string.length, 3);
+    assert_memory_equal(values[TITLE].string.bytes, "a\0b", 4);
+}
+
+static void the_primary_group_is_the_last_of_the_groups(void **state)
+{
+    struct arena *arena = *state;
+    struct attribute attributes[] = {
+        ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
+        ATTRIBUTE("objectSid", VALUE(sid_bytes)),
+        ATTRIBUTE("primaryGroupID", VALUE("513")),
+        ATTRIBUTE("memberOf", VALUE("CN=a")),
+    };
+    struct directory directory = {.primary_groups = {
+                                      [3] = {.sid = (char *)"S-1-5-21-1-513",
+                                             .dn = (char *)"CN=Domain Users",
+                                             .until = INT64_MAX},
+                                  }};
+    const struct value *values =
+        decode(&directory, arena, attributes, COUNT_OF(attributes))->values;
+    assert_int_equal(values[GROUPS].strings.count, 2);
+    assert_string_equal(values[GROUPS].strings.items[0], "CN=a");
+    assert_string_equal(values[GROUPS].strings.items[1], "CN=Domain Users");
+}
+
+static void an_object_without_a_guid_is_an_error(void **state)
+{
+    struct arena *arena = *state;
+    struct raw_entry raw = {.dn = "CN=x"};
+    struct directory_entry *entry = NULL;
+    const struct error *error = entry_decode(NULL, arena, &class, &raw, &entry);
+    assert_non_null(error);
+    assert_int_equal(error->id, ERR_INTERNAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(every_attribute_is_asked_for_once),
+        ARENA_TEST(every_codec_decodes),
+        ARENA_TEST(what_is_absent_is_null_and_a_list_is_empty),
+        ARENA_TEST(what_is_odd_is_null),
+        ARENA_TEST(text_may_hold_nul),
+        ARENA_TEST(the_primary_group_is_the_last_of_the_groups),
+        ARENA_TEST(an_object_without_a_guid_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,172 @@
+/* Names of the directory: DNs are built, taken apart and compared by what they mean, filters hold
+ * what was searched for and nothing else. */
+#include "unit.h"
+
+#include "directory/internal.h"
+
+/* Values that mean something in a DN or a filter, and those that look as if they did. */
+static const char *const awkward[] = {
+    "Иванов Иван", "Müller", "a,b",       "\"quoted\"", "#lead", " lead", "trail ", "  both  ",
+    "a*b",         "(x)",    "back\\",    "a+b",        "a=b",   "<x>",   "a;b",    "nl\nx",
+    "tab\tx",      "\\2C",   "CN=x,OU=y", "*)(cn=*",    "#",     " ",     "\\",     "😀",
+};
+
+/* The value of the first component of a DN, as libldap reads it. */
+static const char *value_of(struct arena *arena, const char *dn)
+{
+    LDAPDN parsed = NULL;
+    assert_int_equal(ldap_str2dn(dn, &parsed, LDAP_DN_FORMAT_LDAPV3), LDAP_SUCCESS);
+    const struct berval *value = &parsed[0][0]->la_value;
+    const char *copy = arena_copy(arena, value->bv_val, value->bv_len);
+    ldap_dnfree(parsed);
+    return copy;
+}
+
+static void a_value_comes_back_out_of_the_name_it_went_into(void **state)
+{
+    struct arena *arena = *state;
+    for (size_t i = 0; i < COUNT_OF(awkward); i++) {
+        const char *rdn = names_rdn(arena, "CN", awkward[i]);
+        assert_non_null(rdn);
+        const char *dn = arena_format(arena, "%s,OU=Staff,DC=x", rdn);
+        assert_string_equal(value_of(arena, dn), awkward[i]);
+        assert_string_equal(value_of(arena, names_normal(arena, dn)), awkward[i]);
+        assert_string_equal(names_first(arena, dn), rdn);
+        assert_string_equal(names_parent(arena, dn), "OU=Staff,DC=x");
+        assert_true(names_within(dn, "ou=staff,dc=X"));
+    }
+}
+
+static void a_long_value_is_no_matter(void **state)
+{
+    struct arena *arena = *state;
+    enum { LENGTH = 20000 };
+    char *value = arena_alloc(arena, LENGTH + 1);
+    memset(value, ',', LENGTH);
+    const char *dn = arena_format(arena, "%s,DC=x", names_rdn(arena, "CN", value));
+    assert_string_equal(value_of(arena, dn), value);
+    assert_int_equal(directory_check_dn(dn, strlen(dn)), FAULT_NONE);
+}
+
+static void a_name_is_taken_apart(void **state)
+{
+    struct arena *arena = *state;
+    assert_string_equal(names_parent(arena, "CN=Ivanov\\, Ivan , OU=a+L=b, DC=x"), "OU=a+L=b,DC=x");
+    assert_string_equal(names_first(arena, "CN=Ivanov\\, Ivan , OU=a, DC=x"), "CN=Ivanov\\2C Ivan");
+    assert_null(names_parent(arena, "DC=x"));
+    assert_null(names_parent(arena, "no name"));
+    assert_null(names_first(arena, "no name"));
+    assert_null(names_normal(arena, "no name"));
+}
+
+static void names_are_compared_by_what_they_mean(void **state)
+{
+    (void)state;
+    assert_true(names_equal("CN=Ann,DC=x", "cn = ANN , dc=X"));
+    assert_true(names_equal("CN=ЁЖИК,DC=x", "CN=ёжик,DC=x"));
+    assert_true(names_equal("CN=MÜLLER,DC=x", "CN=m\\c3\\bcller,DC=x"));
+    assert_true(names_equal("CN=a\\2Cb,DC=x", "CN=a\\,b,DC=x"));
+    assert_false(names_equal("CN=a,CN=b,DC=x", "CN=a\\,CN\\=b,DC=x"));
+    assert_false(names_equal("CN=a,DC=x", "OU=a,DC=x"));
+    assert_false(names_equal("CN=a,DC=x", "CN=a,DC=y"));
+    assert_false(names_equal("CN=a,DC=x", "CN=a"));
+    assert_false(names_equal("CN=a+L=b,DC=x", "CN=a,DC=x"));
+    assert_false(names_equal("CN=a", "no name"));
+    assert_false(names_equal("no name", "no name"));
+}
+
+static void what_is_within_a_base(void **state)
+{
+    (void)state;
+    static const char base[] = "OU=Staff,DC=kontora,DC=test";
+    assert_true(names_within(base, base));
+    assert_true(names_within("OU=x,ou=STAFF,dc=kontora,dc=test", base));
+    assert_true(names_within("CN=a\\,b,OU=x,OU=Staff,DC=kontora,DC=test", base));
+    assert_false(names_within("DC=kontora,DC=test", base));
+    assert_false(names_within("OU=NotStaff,DC=kontora,DC=test", base));
+    assert_false(names_within("CN=x\\,OU=Staff,DC=kontora,DC=test", base));
+    assert_false(names_within("OU=Staff,DC=kontora,DC=test,DC=evil", base));
+    assert_false(names_within("", base));
+    assert_false(names_within("no name", base));
+}
+
+static void a_filter_holds_the_value_alone(void **state)
+{
+    struct arena *arena = *state;
+    assert_string_equal(names_filter_value(arena, ""), "");
+    assert_string_equal(names_filter_value(arena, "plain, text"), "plain, text");
+    assert_string_equal(names_filter_value(arena, "*)(a=\\"), "\\2a\\29\\28a=\\5c");
+    assert_string_equal(names_filter_value(arena, "\x01\n\x7f"), "\\01\\0a\\7f");
+    assert_string_equal(names_filter_value(arena, "Жук"), "Жук");
+}
+
+static void what_is_a_dn(void **state)
+{
+    (void)state;
+    static const char *const yes[] = {"DC=x", "CN=a\\,b,OU=y,DC=x", "CN=Ж+L=b , DC=x", "2.5.4.3=a"};
+    static const char *const no[] = {"",           " ",     "x",         "CN",          "=x",
+                                     "CN=a,,DC=x", "CN=a,", "<GUID=00>", "CN=\xff,DC=x"};
+    for (size_t i = 0; i < COUNT_OF(yes); i++) {
+        assert_int_equal(directory_check_dn(yes[i], strlen(yes[i])), FAULT_NONE);
+    }
+    for (size_t i = 0; i < COUNT_OF(no); i++) {
+        if (directory_check_dn(no[i], strlen(no[i])) != FAULT_NOT_DN) {
+            FAIL("taken for a DN: \"%s\"", no[i]);
+        }
+    }
+    assert_int_equal(directory_check_dn(BYTES("DC=x\0,DC=y")), FAULT_NOT_DN);
+}
+
+static void what_is_an_account_name(void **state)
+{
+    (void)state;
+    static const char forbidden[] = "\"/\\[]:;|=,+*?<>@\x01\x1f\x7f";
+    assert_int_equal(directory_check_account_name(BYTES("ivanov")), FAULT_NONE);
+    assert_int_equal(directory_check_account_name(BYTES("i.v_a-n$o v")), FAULT_NONE);
+    assert_int_equal(directory_check_account_name(BYTES("иванов")), FAULT_NONE);
+    assert_int_equal(directory_check_account_name(BYTES("")), FAULT_ACCOUNT_NAME);
+    assert_int_equal(directory_check_account_name(BYTES("dot.")), FAULT_ACCOUNT_NAME);
+    assert_int_equal(directory_check_account_name(BYTES("nul\0x")), FAULT_ACCOUNT_NAME);
+    for (const char *c = forbidden; *c; c++) {
+        const char name[] = {'a', *c, 'b', '\0'};
+        assert_int_equal(directory_check_account_name(name, 3), FAULT_ACCOUNT_NAME);
+    }
+}
+
+/* Bytes of every kind: whatever they are, they are answered and not crashed on. */
+static void rubbish_is_borne(void **state)
+{
+    struct arena *arena = *state;
+    static const char pieces[] = "CNOU=,;+\\\"# <>*()0aF\xd0\x96\xff\n";
+    unsigned seed = 1;
+    for (int round = 0; round < 20000; round++) {
+        char text[24];
+        size_t length = (size_t)rand_r(&seed) % (sizeof text - 1);
+        for (size_t i = 0; i < length; i++) {
+            text[i] = pieces[(size_t)rand_r(&seed) % (sizeof pieces - 1)];
+        }
+        text[length] = '\0';
+        const char *normal = names_normal(arena, text);
+        if (directory_check_dn(text, length) == FAULT_NONE) {
+            assert_non_null(normal);
+            assert_true(names_equal(text, normal));
+        }
+        arena_reset(arena);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(a_value_comes_back_out_of_the_name_it_went_into),
+        ARENA_TEST(a_long_value_is_no_matter),
+        ARENA_TEST(a_name_is_taken_apart),
+        cmocka_unit_test(names_are_compared_by_what_they_mean),
+        cmocka_unit_test(what_is_within_a_base),
+        ARENA_TEST(a_filter_holds_the_value_alone),
+        cmocka_unit_test(what_is_a_dn),
+        cmocka_unit_test(what_is_an_account_name),
+        ARENA_TEST(rubbish_is_borne),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
