@@ -5,6 +5,7 @@
 #
 # State is below /tmp, and stays there only if something failed. The last line is the sum, of unit
 # tests and of those of pytest; a step of another kind that fails adds one to what failed.
+# shellcheck disable=SC2317  # functions that only step() calls
 set -u
 cd "$(dirname "$0")/.." || exit 1
 

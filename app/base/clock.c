@@ -43,8 +43,8 @@ char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
         last = seconds;
     }
     memcpy(text, date, length);
-    char fraction[] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
-                       (char)('0' + ms % 10), 'Z', '\0'};
+    char fraction[] = {
+        '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z', '\0'};
     memcpy(text + length, fraction, sizeof fraction);
     return text;
 }

@@ -17,13 +17,22 @@ struct scan {
     const char *fault; /* NULL: none yet */
 };
 
+/* NUL beyond the end: the text has none of its own. */
+static char character_at(const struct scan *scan, size_t at)
+{
+    if (at < scan->length) {
+        return scan->text[at];
+    }
+    return '\0';
+}
+
 static char next_visible(const struct scan *scan)
 {
     size_t at = scan->at;
     while (at < scan->length && strchr(" \t\r\n", scan->text[at])) {
         at++;
     }
-    return at < scan->length ? scan->text[at] : '\0';
+    return character_at(scan, at);
 }
 
 /* The code unit of the \uXXXX at the cursor, -1 if there is none. */
@@ -84,7 +93,7 @@ static void pass_other(struct scan *scan, char c)
     if (c == 'N' || c == 'I') {
         scan->fault = "NaN or Infinity";
     } else if (c == '.') {
-        char digit = scan->at < scan->length ? scan->text[scan->at] : '\0';
+        char digit = character_at(scan, scan->at);
         if (digit < '0' || digit > '9') {
             scan->fault = "a point without digits";
         }

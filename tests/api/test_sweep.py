@@ -1,28 +1,15 @@
 """The last look around: what the whole session left in the log files."""
 
-import json
-import re
-
-from support import client, logs, sanitizer, vault
+from support import client, logs, sanitizer
 from support.waiting import wait_until
-
-TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]{8,}")
 
 
 def test_no_secret_is_in_any_log(stack, site):
     last = site.get("/health").headers["X-Request-ID"]
     access = stack.logs_dir / "nginx-access.log"
     wait_until(lambda: last.encode() in access.read_bytes(), what="the access log")
-    secrets = [secret for secret in vault.all_secrets() if len(secret) >= 8]
-    spellings = {spelling.encode() for secret in secrets
-                 for spelling in (secret, json.dumps(secret)[1:-1])}
-    files = logs.every_log_file(stack.state_dir)
-    assert len(files) >= 4, files
-    for path in files:
-        octets = path.read_bytes()
-        assert vault.MARK.encode() not in octets, path
-        assert not TOKEN.search(octets), path
-        assert [secret for secret in spellings if secret in octets] == [], path
+    assert len(logs.every_log_file(stack.state_dir)) >= 4
+    logs.assert_no_secret(stack.state_dir)
 
 
 def test_every_line_of_the_service_log_is_an_object(stack):
@@ -46,8 +33,13 @@ def test_every_call_of_the_session_has_its_one_audit_line(audit):
     lines = {}
     for line in audit.all():
         lines.setdefault(line["request_id"], []).append(line)
-    assert len(client.journal) > 10
+    assert client.journal
     for identifier, action, status in client.journal:
         [line] = lines.get(identifier, [None])
         assert line, (identifier, action, status)
         assert (line["action"], line["status"]) == (action, "success" if status < 300 else "failure")
+
+
+def test_every_line_of_the_access_log_is_an_object(stack):
+    for line in logs.lines(stack.logs_dir / "nginx-access.log"):
+        assert {"time", "request_id", "method", "path", "status"} <= set(line), line

@@ -1,9 +1,14 @@
 """Logs: what the service wrote about itself, read as an administrator would."""
 
 import json
+import re
 from pathlib import Path
 
+from support import vault
 from support.waiting import wait_until
+
+TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]{8,}")
+SECRET_LENGTH = 8  # shorter ones stand in any text
 
 AUDIT_KEYS = {"timestamp", "actor", "action", "resource_type", "resource_id", "status", "message",
               "details", "request_id", "address"}
@@ -45,3 +50,15 @@ def every_log_file(folder):
     """All files below a folder that hold log lines."""
     names = ("*.log", "*.jsonl", "*.log.*", "*.jsonl.*")
     return sorted({path for name in names for path in Path(folder).rglob(name) if path.is_file()})
+
+
+def assert_no_secret(folder):
+    """That nothing the tests know as a secret is in any log below a folder."""
+    secrets = [secret for secret in vault.all_secrets() if len(secret) >= SECRET_LENGTH]
+    spellings = {spelling.encode() for secret in secrets
+                 for spelling in (secret, json.dumps(secret)[1:-1])}
+    for path in every_log_file(folder):
+        octets = path.read_bytes()
+        assert vault.MARK.encode() not in octets, path
+        assert not TOKEN.search(octets), path
+        assert [secret for secret in spellings if secret in octets] == [], path

@@ -17,13 +17,15 @@ READY = "ready"
 class Rig:
     """One stack, its settings, and the administrator in front of it."""
 
-    def __init__(self, folder, binary, directory=None, rate_limits=False, **settings):
+    def __init__(self, folder, binary, directory=None, rate_limits=False, env=None, **settings):
+        """`settings` can be changed later; `env` are those that nginx or the stack needs too."""
         self.folder = folder
         self.settings = {**(directory.settings() if directory else {}), **settings}
         self._write_settings()
         self.stack = Stack(folder, own_directory=False, rate_limits=rate_limits, binary=binary,
                            env={"LOCAL_AUTH_PASSWORD": vault.password(),
-                                **sanitizer.settings(folder)})
+                                **sanitizer.settings(folder), **(env or {})})
+        vault.remember(self.stack.env["JWT_SECRET_KEY"])
         self.service, self.nginx = self.stack.service, self.stack.nginx
         self._administrator = None
 
@@ -34,6 +36,7 @@ class Rig:
     def __exit__(self, *_):
         self.stack.__exit__()
         sanitizer.assert_silent(self.folder)
+        logs.assert_no_secret(self.folder)
 
     # --- settings -------------------------------------------------------------------------------
 

@@ -1,0 +1,102 @@
+"""nginx: what it adds to every answer, what it tells other sites, and what its log holds."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from support import vault
+from support.waiting import wait_until
+
+# An answer of a worker, an error of a worker, an error of nginx.
+ANSWERS = pytest.mark.parametrize("method, path", [("GET", "/health"), ("GET", "/nowhere"),
+                                                   ("TRACE", "/health")])
+FRIEND = "http://localhost:3000"
+STRANGER = "https://evil.example"
+
+
+@ANSWERS
+def test_headers_of_every_answer(site, method, path):
+    headers = site.request(method, path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+# --- other sites --------------------------------------------------------------------------------
+
+@ANSWERS
+def test_a_listed_origin_may_read_the_answer(site, method, path):
+    headers = site.request(method, path, headers={"Origin": FRIEND}).headers
+    assert headers["Access-Control-Allow-Origin"] == FRIEND
+    assert "X-Request-ID" in headers["Access-Control-Expose-Headers"]
+    assert headers["Vary"] == "Origin"
+
+
+@ANSWERS
+@pytest.mark.parametrize("origin", [STRANGER, "null", FRIEND + ".evil.example", "http://localhosts"])
+def test_no_other_origin_may(site, method, path, origin):
+    headers = site.request(method, path, headers={"Origin": origin}).headers
+    assert not [name for name in headers if name.startswith("Access-Control-")]
+
+
+def preflight(site, origin):
+    return site.as_nobody().request("OPTIONS", "/users", headers={
+        "Origin": origin, "Access-Control-Request-Method": "PATCH",
+        "Access-Control-Request-Headers": "authorization,content-type"})
+
+
+def test_a_preflight_of_a_listed_origin(site):
+    response = preflight(site, FRIEND)
+    assert response.status_code == 204
+    assert "PATCH" in response.headers["Access-Control-Allow-Methods"]
+    assert "Authorization" in response.headers["Access-Control-Allow-Headers"]
+
+
+def test_a_preflight_of_another(site):
+    assert "Access-Control-Allow-Methods" not in preflight(site, STRANGER).headers
+
+
+# --- the access log -----------------------------------------------------------------------------
+
+def logged(stack, response):
+    """The one line of the access log about an answer."""
+    wanted = response.headers["X-Request-ID"].encode()
+    path = stack.logs_dir / "nginx-access.log"
+    os.kill(stack.nginx.pid, signal.SIGUSR1)  # writes what it has buffered
+
+    def find():
+        return [line for line in path.read_bytes().splitlines() if wanted in line]
+
+    [line] = wait_until(find, what="a line of the access log")
+    return json.loads(line)
+
+
+def test_a_line_answers_questions(site, stack):
+    line = logged(stack, site.get("/users/nobody-is-called-so?x=y"))
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/users/nobody-is-called-so",
+                                                              404)
+    assert line["address"].startswith("127.")
+    assert line["pool"].endswith("directory.sock")
+
+
+def test_an_error_of_nginx_is_logged_as_what_was_asked(site, stack):
+    line = logged(stack, site.request("TRACE", "/health"))
+    assert (line["method"], line["path"], line["status"]) == ("TRACE", "/health", 405)
+
+
+@pytest.mark.parametrize("path", ["/app/valid/123456:{}", "/app//valid/123456:{}",
+                                  "/app/%76alid/123456:{}", "/nowhere/123456:{}",
+                                  "/health?token={}", "/users?search={}"])
+def test_what_may_be_secret_is_not_logged(site, stack, path):
+    """The sweep at the end of the session searches all logs for it too."""
+    secret = vault.password()
+    line = logged(stack, site.get(path.format(secret)))
+    assert secret not in str(line)
+
+
+@pytest.mark.parametrize("octets", ["/%ff%fe", "/a%0ab", "/%22%5c", "/\"}", "/ж"])
+def test_every_line_is_json(site, stack, octets):
+    assert logged(stack, site.get(octets))["status"] in (400, 404)

@@ -1,0 +1,92 @@
+"""Settings that clients notice: the administrator, lives of tokens, language, sizes."""
+
+import json
+import statistics
+import time
+
+import jwt
+import pytest
+
+from support import contract, vault
+
+PASSWORD = f"{vault.MARK}-bcrypt-7A"
+HASH = "$2b$10$abcdefghijklmnopqrstuumeAz4kLj6x0.oVDNYuaoXL5QNhoBbFi"  # of it, at a cost of 10
+
+
+def attempt(client, username, password):
+    return client.post("/auth/login", json={"username": username, "password": password})
+
+
+@pytest.fixture
+def hashed(make_rig):
+    """A stack whose administrator's password is stored as bcrypt."""
+    vault.remember(PASSWORD, HASH)
+    return make_rig(env={"LOCAL_AUTH_PASSWORD": HASH})
+
+
+def test_a_password_stored_as_bcrypt(hashed):
+    client = hashed.nobody()
+    assert attempt(client, "admin", PASSWORD).status_code == 200
+    for wrong in (PASSWORD + "x", PASSWORD[:-1], HASH, HASH[:7]):
+        contract.refused(attempt(client, "admin", wrong), 401, "INVALID_CREDENTIALS")
+
+
+def test_the_time_does_not_tell_who_exists(hashed):
+    client = hashed.nobody()
+
+    def seconds(username):
+        def once():
+            started = time.perf_counter()
+            contract.refused(attempt(client, username, PASSWORD + "x"), 401, "INVALID_CREDENTIALS")
+            return time.perf_counter() - started
+        return statistics.median(once() for _ in range(7))
+
+    assert 0.5 < seconds("nobody") / seconds("admin") < 2
+
+
+def test_another_name_of_the_administrator(make_rig):
+    rig = make_rig(env={"LOCAL_AUTH_USERNAME": "главный"})
+    assert rig.api.get("/auth/me").json()["username"] == "главный"
+    contract.refused(attempt(rig.nobody(), "admin", rig.stack.administrator[1]), 401,
+                     "INVALID_CREDENTIALS")
+
+
+def test_a_token_of_an_administrator_who_is_gone(make_rig):
+    """Signed by us, and yet of nobody: the subject is looked up."""
+    rig = make_rig()
+    claims = jwt.decode(rig.api.token, options={"verify_signature": False})
+    token = jwt.encode({**claims, "sub": "local:former"}, rig.stack.env["JWT_SECRET_KEY"], "HS256")
+    contract.refused(rig.nobody().bearing(token).get("/auth/me"), 401, "INVALID_TOKEN")
+
+
+def test_tokens_live_as_long_as_the_setting_says(make_rig):
+    rig = make_rig(JWT_EXPIRATION_HOURS=2, REFRESH_EXPIRATION_HOURS=5)
+    tokens = rig.nobody().login(*rig.stack.administrator)
+    assert tokens["expires_in"] == 2 * 3600
+    for name, hours in (("access_token", 2), ("refresh_token", 5)):
+        claims = jwt.decode(tokens[name], options={"verify_signature": False})
+        assert claims["exp"] - claims["iat"] == hours * 3600
+
+
+@pytest.mark.parametrize("method, path", [("GET", "/nowhere"), ("TRACE", "/health")])
+def test_the_language_of_who_asks_for_none(make_rig, method, path):
+    site = make_rig(env={"DEFAULT_LANGUAGE": "en"}).nobody("")
+    for language, russian in ((None, False), ("de", False), ("ru", True)):
+        headers = {"Accept-Language": language} if language else {}
+        error = site.request(method, path, headers=headers).json()["error"]
+        assert bool(contract.CYRILLIC.search(error)) == russian
+
+
+def test_the_size_of_bodies(make_rig):
+    client = make_rig(MAX_JSON_KIB=1).nobody()
+    headers = {"Content-Type": "application/json"}
+    fits, too_large = (json.dumps({"username": "x" * size}) for size in (900, 1024))
+    contract.refused(client.post("/auth/login", data=fits, headers=headers), 400,
+                     "VALIDATION_ERROR")
+    contract.refused(client.post("/auth/login", data=too_large, headers=headers), 413,
+                     "PAYLOAD_TOO_LARGE")
+
+
+def test_the_name_of_the_service(make_rig):
+    assert make_rig(APP_NAME="Контора № 1").nobody("").get("/health").json() == {
+        "status": "ok", "service": "Контора № 1"}
