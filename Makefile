@@ -33,7 +33,7 @@ OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
-.PHONY: all run test unit lint format bench fuzz clean help packages-build
+.PHONY: all run test unit lint format bench fuzz clean help
 all: $(PROGRAM)
 
 # --- building -------------------------------------------------------------------------------------
@@ -67,7 +67,6 @@ run:
 	@$(MAKE) --no-print-directory -s -j2 all
 	@cd tests && exec $(PYTHON) -m stack run
 
-# Unit programs and the API tests run under the sanitizers; faults and speed on the real program.
 test:
 	@sh tests/packages.sh test
 	@sh tests/run.sh
@@ -81,6 +80,10 @@ lint:
 
 format:
 	@clang-format -i $(wildcard app/*.[ch] app/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
+
+fuzz:
+	@sh tests/packages.sh lint
+	@sh tests/fuzz/run.sh $(SECONDS)
 
 bench:
 	@sh tests/packages.sh test
@@ -96,6 +99,7 @@ help:
 	@echo 'make test     install what is missing, and run every test'
 	@echo 'make unit     build and run the unit programs alone'
 	@echo 'make lint     warnings, clang-tidy, cppcheck, format, the rules of layers and top level'
+	@echo 'make fuzz     fuzz every parser for a while (SECONDS=60: each for a minute)'
 	@echo 'make format   format the C files in place'
 	@echo 'make bench    measure against references in the same run, and print the ratios'
 	@echo 'make clean    remove build/ (var/ holds state, and stays)'

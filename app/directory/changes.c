@@ -199,7 +199,21 @@ static void add_account_control(struct mods *mods, int64_t before, int64_t after
     }
 }
 
+/* Whether the entry had a value of the attribute; also if nothing is known of it. */
+static bool had_value(const struct directory_class *class, const struct value *values,
+                      const char *attribute)
+{
+    for (size_t i = 0; class->fields[i].name; i++) {
+        const char *bound = class->fields[i].attribute;
+        if (bound && class->fields[i].codec == CODEC_TEXT && !strcasecmp(bound, attribute)) {
+            return values[i].state == VALUE_SET;
+        }
+    }
+    return true;
+}
+
 struct error *changes_to_mods(const struct directory_changes *changes, struct arena *arena,
+                              const struct directory_class *class, const struct value *values,
                               int64_t before, LDAPMod ***mods_r)
 {
     struct mods mods = mods_new(changes, arena);
@@ -212,9 +226,10 @@ struct error *changes_to_mods(const struct directory_changes *changes, struct ar
     for (const struct change *change = changes->first; change; change = change->next) {
         if (change->text) {
             add_text(&mods, LDAP_MOD_REPLACE, change->attribute, change->text);
-        } else {
-            /* A replacement by nothing: no error if it is not there (RFC 4511 4.6). */
-            add_values(&mods, LDAP_MOD_REPLACE, change->attribute, NULL);
+        } else if (had_value(class, values, change->attribute)) {
+            /* Not a replacement by nothing, which would do without looking (RFC 4511 4.6): Samba
+             * refuses it for userPrincipalName. */
+            add_values(&mods, LDAP_MOD_DELETE, change->attribute, NULL);
         }
     }
     *mods_r = mods.count ? mods.items : NULL;

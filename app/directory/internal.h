@@ -285,8 +285,10 @@ int64_t changes_account_control(const struct directory_changes *changes, int64_t
 struct error *changes_to_entry(const struct directory_changes *changes, struct arena *arena,
                                const struct directory_class *class, LDAPMod ***mods_r) MUST_CHECK;
 
-/* The modifications of an entry whose userAccountControl was `before`; NULL for none. */
+/* The modifications of an entry that was read with these values and whose userAccountControl was
+ * `before`; NULL for none. They fail with 16 (no such attribute) if that is no longer so. */
 struct error *changes_to_mods(const struct directory_changes *changes, struct arena *arena,
+                              const struct directory_class *class, const struct value *values,
                               int64_t before, LDAPMod ***mods_r) MUST_CHECK;
 
 #endif

@@ -275,10 +275,11 @@ static struct error *undo_move(struct directory *directory, struct arena *arena,
 
 /* --- modify ---------------------------------------------------------------------------------- */
 
-/* One modify with everything in it. A userAccountControl that changed since it was read is read
- * again. */
+/* One modify with everything in it. What changed since it was read, and so could not be swapped or
+ * cleared, is read again. */
 static struct error *apply_changes(struct directory *directory, struct arena *arena,
-                                   const struct directory_class *class, const char *guid_dn,
+                                   const struct directory_class *class,
+                                   const struct directory_entry *entry, const char *guid_dn,
                                    const struct directory_changes *changes, int64_t control)
 {
     struct answer answer = {.diagnostic = ""};
@@ -286,7 +287,9 @@ static struct error *apply_changes(struct directory *directory, struct arena *ar
         struct write write = {.dn = guid_dn};
         const struct operation operation = {"modify", send_modify, &write};
         const char *dn;
-        struct error *error = changes_to_mods(changes, arena, control, &write.mods);
+        struct directory_entry *again;
+        struct error *error =
+            changes_to_mods(changes, arena, class, entry->values, control, &write.mods);
         if (error || !write.mods) {
             return error;
         }
@@ -294,14 +297,17 @@ static struct error *apply_changes(struct directory *directory, struct arena *ar
         if (error || answer.code == LDAP_SUCCESS) {
             return error;
         }
-        bool swapped = changes_account_control(changes, control) != control;
-        if (answer.code != LDAP_NO_SUCH_ATTRIBUTE || !swapped) {
+        if (answer.code != LDAP_NO_SUCH_ATTRIBUTE) {
             break;
         }
-        error = read_state(directory, arena, guid_dn, &dn, &control);
+        error = search_entry(directory, arena, class, guid_dn, &again);
+        if (!error) {
+            error = read_state(directory, arena, guid_dn, &dn, &control);
+        }
         if (error) {
             return error;
         }
+        entry = again;
     }
     return result_error(arena, &answer, class->fields, "modify");
 }
@@ -329,7 +335,7 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     if (error) {
         return error;
     }
-    error = apply_changes(directory, arena, class, move.guid_dn, changes, control);
+    error = apply_changes(directory, arena, class, entry, move.guid_dn, changes, control);
     if (error) {
         return move.done ? undo_move(directory, arena, class, &move, error) : error;
     }
