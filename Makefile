@@ -82,7 +82,7 @@ format:
 	@clang-format -i $(wildcard app/*.[ch] app/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
 
 fuzz:
-	@sh tests/packages.sh lint
+	@sh tests/packages.sh fuzz
 	@sh tests/fuzz/run.sh $(SECONDS)
 
 bench:

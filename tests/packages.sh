@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that something needs, if any is missing:
 #
-#   sh tests/packages.sh build | run | test | lint
+#   sh tests/packages.sh build | run | test | lint | fuzz
 #
 # Silent and quick when all are there. Installing needs root. No service of a package is started:
 # what runs here is started by us, on addresses of our own.
@@ -15,12 +15,14 @@ run="$build nginx openssl curl python3 python3-samba samba samba-common-bin samb
     samba-dsdb-modules samba-vfs-modules winbind ldb-tools"
 
 test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
-    procps"
+    procps git"
 
 lint="$build clang-format clang-tidy cppcheck git python3"
 
+fuzz="$build clang libclang-rt-14-dev"
+
 usage() {
-    echo 'usage: sh tests/packages.sh build|run|test|lint' >&2
+    echo 'usage: sh tests/packages.sh build|run|test|lint|fuzz' >&2
     exit 2
 }
 
@@ -30,6 +32,7 @@ build) wanted=$build ;;
 run) wanted=$run ;;
 test) wanted=$test ;;
 lint) wanted=$lint ;;
+fuzz) wanted=$fuzz ;;
 *) usage ;;
 esac
 

@@ -141,6 +141,7 @@ static enum server_result connect_to(struct directory *directory, struct arena *
     case SERVER_CONNECTED:
         server->avoid_until = 0;
         directory->server = index;
+        directory->generation++;
         directory->return_at = clock_steady_us() + RETURN_US;
         directory->refusal = (struct refusal){0};
         log_info("directory: connected to %s", server->uri);
@@ -226,6 +227,7 @@ static struct error *connect_any(struct directory *directory, struct arena *aren
 
 void connection_drop(struct directory *directory)
 {
+    list_forget(directory);
     if (directory->ldap) {
         ldap_unbind_ext(directory->ldap, NULL, NULL);
         directory->ldap = NULL;

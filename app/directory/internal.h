@@ -9,7 +9,8 @@
  *   names.c       distinguished names and filters: built, taken apart, compared, escaped
  *   codec.c       attribute values to and from their binary and text forms
  *   entry.c       an answer's entry to the values of a field map
- *   search.c      find, read, list
+ *   search.c      find and read, and the parents that clients name
+ *   list.c        a page of many
  *   changes.c     the set of changes, as LDAP modifications
  *   modify.c      add, update, delete
  *
@@ -32,6 +33,7 @@
 enum {
     CAUSE_SIZE = 512,
     PRIMARY_GROUPS = 8, /* remembered at a time: a domain has one or two that are in use */
+    KNOWN_VIEWS = 4,    /* the same, of lists; Samba keeps ten a connection */
 };
 
 /* One domain controller of LDAP_SERVER. */
@@ -56,18 +58,29 @@ struct primary_group {
     int64_t until;  /* steady clock */
 };
 
+/* A list that the server has sorted, and may be asked for more pages of: list.c. */
+struct known_view {
+    char *key;     /* malloc; what it is a view of; NULL: free */
+    char *context; /* malloc; the server's name for it, `length` bytes */
+    size_t length;
+    int64_t usn; /* highestCommittedUSN before it was made: it is true as long as that stays */
+};
+
 struct directory {
     const struct config *config;
     struct server *servers;
     size_t server_count;
     LDAP *ldap;          /* NULL: not connected */
     size_t server;       /* the one it is connected to */
+    uint64_t generation; /* of the connection: grows with each */
     int64_t return_at;   /* steady clock: when to try the servers before it again */
     int64_t deadline;    /* steady clock: of the call under way */
     int64_t io_deadline; /* of the reading and writing under way: deadline.c */
     struct refusal refusal;
     struct primary_group primary_groups[PRIMARY_GROUPS];
-    size_t next_primary_group; /* the one that is replaced next */
+    size_t next_primary_group;            /* the one that is replaced next */
+    struct known_view views[KNOWN_VIEWS]; /* of the connection there is */
+    size_t next_view;                     /* the one that is replaced next */
 };
 
 /* Every public function begins with it: from now on, silence is borne for the two configured
@@ -261,6 +274,18 @@ struct error *search_parent(struct directory *directory, struct arena *arena, co
 
 /* "<GUID=…>": a DN to Active Directory (MS-ADTS 3.1.1.3.1.2.4) that no rename makes stale. */
 const char *search_guid_dn(struct arena *arena, const struct directory_entry *entry);
+
+/* What everything is searched below is not there: that is no client's fault. */
+struct error *search_no_base(struct arena *arena, const struct answer *answer)
+    __attribute__((returns_nonnull));
+
+/* For searches of a subtree, MS-ADTS 3.1.1.3.4.1.7: no references to other naming contexts. */
+extern LDAPControl search_one_domain;
+
+/* --- list.c ---------------------------------------------------------------------------------- */
+
+/* Forgets the views of a connection that ends. */
+void list_forget(struct directory *directory);
 
 /* --- changes.c ------------------------------------------------------------------------------- */
 

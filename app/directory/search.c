@@ -1,16 +1,12 @@
 /*
- * Search: one object by its name, one by its DN, or a page of many.
- *
- * A list is a virtual list view over a server-side sort: the directory counts and sorts, and sends
- * the page that was asked for and nothing else.
+ * Search: one object by its name, or by its DN; and the parents that clients name. Lists are in
+ * list.c.
  */
 #include "directory/internal.h"
 
 #include "base/arena.h"
-#include "base/buffer.h"
 #include "base/config.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -21,7 +17,7 @@ enum {
 
 /* MS-ADTS 3.1.1.3.4.1.7: no references to other naming contexts. We would pass them over; not to be
  * sent them is cheaper. */
-static LDAPControl one_domain = {.ldctl_oid = LDAP_CONTROL_X_DOMAIN_SCOPE};
+LDAPControl search_one_domain = {.ldctl_oid = LDAP_CONTROL_X_DOMAIN_SCOPE};
 
 static int send_search(LDAP *ldap, const void *request, int *message_id_r)
 {
@@ -60,6 +56,12 @@ struct error *search_object(struct directory *directory, struct arena *arena, co
 const char *search_guid_dn(struct arena *arena, const struct directory_entry *entry)
 {
     return arena_format(arena, "<GUID=%s>", entry->guid);
+}
+
+struct error *search_no_base(struct arena *arena, const struct answer *answer)
+{
+    return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN cannot be read: %s",
+                     *answer->diagnostic ? answer->diagnostic : ldap_err2string(answer->code));
 }
 
 /* --- parents --------------------------------------------------------------------------------- */
@@ -125,19 +127,12 @@ static struct error *the_only_one(struct directory *directory, struct arena *are
     return entry_decode(directory, arena, class, answer->entries, entry_r);
 }
 
-/* What everything is searched below is not there: that is no client's fault. */
-static struct error *no_base(struct arena *arena, const struct answer *answer)
-{
-    return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN cannot be read: %s",
-                     *answer->diagnostic ? answer->diagnostic : ldap_err2string(answer->code));
-}
-
 struct error *directory_find(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *name,
                              const char *parent_dn, struct directory_entry **entry_r)
 {
     struct answer answer;
-    LDAPControl *controls[] = {&one_domain, NULL};
+    LDAPControl *controls[] = {&search_one_domain, NULL};
     struct search search = {
         .base = directory->config->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
@@ -162,7 +157,7 @@ struct error *directory_find(struct directory *directory, struct arena *arena,
     }
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
         return parent_dn ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic)
-                         : no_base(arena, &answer);
+                         : search_no_base(arena, &answer);
     }
     return the_only_one(directory, arena, class, &answer, name, entry_r);
 }
@@ -188,148 +183,4 @@ struct error *directory_read(struct directory *directory, struct arena *arena,
 {
     connection_begin(directory);
     return search_entry(directory, arena, class, dn, entry_r);
-}
-
-/* --- lists ----------------------------------------------------------------------------------- */
-
-static const char *list_filter(struct arena *arena, const struct directory_class *class,
-                               const char *search)
-{
-    if (!search || !*search) {
-        return class->filter;
-    }
-    const char *value = names_filter_value(arena, search);
-    struct buffer filter = {.arena = arena};
-    buffer_format(&filter, "(&%s(|", class->filter);
-    for (const char *const *attribute = class->searched; *attribute; attribute++) {
-        buffer_format(&filter, "(%s=*%s*)", *attribute, value);
-    }
-    buffer_add_string(&filter, "))");
-    return filter.bytes;
-}
-
-static void release_control(void *control)
-{
-    ldap_control_free(control);
-}
-
-/* RFC 2891. Critical: an unsorted list would have no pages. */
-static LDAPControl *sort_control(struct arena *arena, LDAP *ldap, const char *attribute)
-{
-    LDAPSortKey **keys = NULL;
-    LDAPControl *control = NULL;
-    char *text = arena_string(arena, attribute);
-    if (ldap_create_sort_keylist(&keys, text) == LDAP_SUCCESS &&
-        ldap_create_sort_control(ldap, keys, 1, &control) == LDAP_SUCCESS) {
-        arena_defer(arena, release_control, control);
-    }
-    ldap_free_sort_keylist(keys);
-    return control;
-}
-
-/* draft-ietf-ldapext-ldapv3-vlv-09: the entry at skip + 1, and limit - 1 after it. */
-static LDAPControl *view_control(struct arena *arena, LDAP *ldap, int64_t skip, int64_t limit)
-{
-    LDAPVLVInfo view = {
-        .ldvlv_version = 1,
-        .ldvlv_after_count = (ber_int_t)(limit - 1),
-        .ldvlv_offset = (ber_int_t)(skip < INT32_MAX - 1 ? skip + 1 : INT32_MAX),
-    };
-    LDAPControl *control = NULL;
-    if (ldap_create_vlv_control(ldap, &view, &control) == LDAP_SUCCESS) {
-        arena_defer(arena, release_control, control);
-    }
-    return control;
-}
-
-struct view {
-    ber_int_t target; /* the position of the first entry that was sent, from 1 */
-    ber_int_t total;
-    int code;
-};
-
-static struct error *read_view(struct arena *arena, LDAP *ldap, const struct answer *answer,
-                               struct view *view_r)
-{
-    LDAPControl *control = ldap_control_find(LDAP_CONTROL_VLVRESPONSE, answer->controls, NULL);
-    struct berval *context = NULL;
-    *view_r = (struct view){0};
-    if (!control || ldap_parse_vlvresponse_control(ldap, control, &view_r->target, &view_r->total,
-                                                   &context, &view_r->code) != LDAP_SUCCESS) {
-        return error_new(arena, ERR_INTERNAL, "list: no virtual list view in the answer");
-    }
-    ber_bvfree(context);
-    return NULL;
-}
-
-static struct error *decode_page(struct directory *directory, struct arena *arena,
-                                 const struct directory_class *class, const struct answer *answer,
-                                 struct directory_page *page)
-{
-    struct directory_entry **entries = arena_array(arena, answer->count, sizeof *entries);
-    for (size_t i = 0; i < answer->count; i++) {
-        struct error *error =
-            entry_decode(directory, arena, class, &answer->entries[i], &entries[i]);
-        if (error) {
-            return error;
-        }
-    }
-    page->entries = entries;
-    page->count = answer->count;
-    return NULL;
-}
-
-/* The search that asks for a page. */
-static struct error *run_list(struct directory *directory, struct arena *arena,
-                              const struct directory_class *class, const char *search, int64_t skip,
-                              int64_t limit, struct answer *answer)
-{
-    LDAP *ldap;
-    struct error *error = connection_get(directory, arena, &ldap);
-    if (error) {
-        return error;
-    }
-    LDAPControl *controls[] = {sort_control(arena, ldap, class->sort_attribute),
-                               view_control(arena, ldap, skip, limit), &one_domain, NULL};
-    if (!controls[0] || !controls[1]) {
-        return error_new(arena, ERR_INTERNAL, "list: the controls cannot be encoded");
-    }
-    const struct search request = {
-        .base = directory->config->ldap_base_dn,
-        .scope = LDAP_SCOPE_SUBTREE,
-        .filter = list_filter(arena, class, search),
-        .attributes = entry_attributes(arena, class->fields),
-        .controls = controls,
-    };
-    return search_run(directory, arena, &request, answer);
-}
-
-struct error *directory_list(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *search, int64_t skip,
-                             int64_t limit, struct directory_page *page_r)
-{
-    struct answer answer = {0};
-    struct view view;
-    *page_r = (struct directory_page){0};
-    connection_begin(directory);
-    struct error *error = run_list(directory, arena, class, search, skip, limit, &answer);
-    if (error) {
-        return error;
-    }
-    if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
-        return no_base(arena, &answer);
-    }
-    if (answer.code != LDAP_SUCCESS) {
-        return result_error(arena, &answer, class->fields, "list");
-    }
-    error = read_view(arena, directory->ldap, &answer, &view);
-    if (error) {
-        return error;
-    }
-    page_r->total = view.total;
-    /* Beyond the end the server goes back to the last entry: that is not what was asked for. */
-    if (view.target != skip + 1) {
-        return NULL;
-    }
-    return decode_page(directory, arena, class, &answer, page_r);
 }

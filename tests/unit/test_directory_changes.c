@@ -46,11 +46,21 @@ static const char *lines_of(struct arena *arena, LDAPMod **mods)
     return lines.bytes;
 }
 
+/* What an entry had before: a mail address, and nothing else. */
+static const struct value *old_values(void)
+{
+    static struct value values[COUNT_OF(fields)];
+    value_set_string(fields_get(fields, values, "title"), NULL);
+    value_set_string(fields_get(fields, values, "email"), "a@example.com");
+    value_set_string(fields_get(fields, values, "sn"), NULL);
+    return values;
+}
+
 static void assert_mods(struct arena *arena, const struct directory_changes *changes,
                         int64_t before, const char *expected)
 {
     LDAPMod **mods = NULL;
-    assert_null(changes_to_mods(changes, arena, before, &mods));
+    assert_null(changes_to_mods(changes, arena, &user, old_values(), before, &mods));
     assert_string_equal(lines_of(arena, mods), expected);
 }
 
@@ -59,7 +69,7 @@ static void nothing_is_no_modification(void **state)
     struct arena *arena = *state;
     LDAPMod **mods = (LDAPMod *[]){NULL};
     const struct directory_changes *changes = directory_changes_new(arena);
-    assert_null(changes_to_mods(changes, arena, NORMAL, &mods));
+    assert_null(changes_to_mods(changes, arena, &user, old_values(), NORMAL, &mods));
     assert_null(mods);
 }
 
@@ -73,7 +83,18 @@ static void fields_that_are_text_are_taken_over(void **state)
     value_set_string(fields_get(fields, values, "password"), "secret");
     value_set_integer(fields_get(fields, values, "flags"), 1);
     directory_change_fields(changes, fields, values);
-    assert_mods(arena, changes, 0, "replace title=Chef\nreplace mail=\n");
+    assert_mods(arena, changes, 0, "replace title=Chef\ndelete mail=\n");
+}
+
+static void what_is_not_there_is_not_cleared(void **state)
+{
+    struct arena *arena = *state;
+    struct value values[COUNT_OF(fields)] = {0};
+    struct directory_changes *changes = directory_changes_new(arena);
+    value_set_string(fields_get(fields, values, "title"), NULL);
+    value_set_string(fields_get(fields, values, "sn"), NULL);
+    directory_change_fields(changes, fields, values);
+    assert_mods(arena, changes, 0, "");
 }
 
 static void the_last_word_counts(void **state)
@@ -108,7 +129,7 @@ static void a_password_is_replaced_before_the_account_is_enabled(void **state)
     LDAPMod **mods = NULL;
     directory_change_password(changes, "x");
     directory_change_account_control(changes, DISABLED, false);
-    assert_null(changes_to_mods(changes, arena, NORMAL | DISABLED, &mods));
+    assert_null(changes_to_mods(changes, arena, &user, old_values(), NORMAL | DISABLED, &mods));
     assert_string_equal(mods[0]->mod_type, "unicodePwd");
     assert_int_equal(mods[0]->mod_op & LDAP_MOD_OP, LDAP_MOD_REPLACE);
     assert_int_equal(mods[0]->mod_vals.modv_bvals[0]->bv_len, 6);
@@ -121,7 +142,7 @@ static void a_password_that_is_no_text_is_a_fault(void **state)
     struct directory_changes *changes = directory_changes_new(arena);
     LDAPMod **mods = NULL;
     directory_change_password(changes, "\xff");
-    const struct error *error = changes_to_mods(changes, arena, 0, &mods);
+    const struct error *error = changes_to_mods(changes, arena, &user, old_values(), 0, &mods);
     assert_non_null(error);
     assert_int_equal(error->id, ERR_VALIDATION);
     assert_string_equal(error->details->field, "password");
@@ -159,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARENA_TEST(nothing_is_no_modification),
         ARENA_TEST(fields_that_are_text_are_taken_over),
+        ARENA_TEST(what_is_not_there_is_not_cleared),
         ARENA_TEST(the_last_word_counts),
         ARENA_TEST(account_control_is_compared_and_swapped),
         ARENA_TEST(a_password_is_replaced_before_the_account_is_enabled),
