@@ -53,7 +53,7 @@ static bool read_integer(jwt_t *jwt, const char *name, int64_t *value_r)
 {
     errno = 0;
     *value_r = jwt_get_grant_int(jwt, name);
-    return errno == 0;
+    return errno == 0 && *value_r > 0; /* libjwt yields 0 for what is no integer */
 }
 
 struct error *token_verify(struct arena *arena, const char *key, enum token_type type,

@@ -35,11 +35,11 @@ char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
     if (ms < 0) { /* before 1970 */
         ms += MS_PER_S;
     }
-    time_t seconds = (time_t)((wall_ms - ms) / MS_PER_S);
+    time_t seconds = (time_t)(wall_ms / MS_PER_S - (wall_ms % MS_PER_S < 0));
     if (seconds != last || !length) {
         struct tm utc = {0};
         (void)gmtime_r(&seconds, &utc);
-        length = strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
+        length = strftime(date, sizeof date, "%04Y-%m-%dT%H:%M:%S", &utc);
         last = seconds;
     }
     memcpy(text, date, length);

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -126,7 +127,7 @@ static void fault(struct buffer *lines, const char *name, const char *what)
 static void read_string(const struct option *option, const char *text, const char **value,
                         struct buffer *faults)
 {
-    size_t length = strlen(text);
+    size_t length = utf8_utf16_units(text, strlen(text));
     if (length < (size_t)option->min || length > (size_t)option->max) {
         buffer_format(faults, "%s: must have %" PRId64 " to %" PRId64 " characters\n", option->name,
                       option->min, option->max);
@@ -277,10 +278,13 @@ static char *trim(char *text)
     return text;
 }
 
-/* Takes the quotes off a value, or the comment that follows an unquoted one. False: no end quote.
+/* Takes the space and the quotes off a value, or the comment that follows an unquoted one; a
+ * comment begins with a # behind a space. The value follows its equals sign. False: no end quote.
  */
 static bool unquote(char **value)
 {
+    char *raw = *value;
+    *value = trim(raw);
     char quote = **value;
     if (quote == '"' || quote == '\'') {
         char *end = strchr(*value + 1, quote);
@@ -295,10 +299,12 @@ static bool unquote(char **value)
         *value += 1;
         return true;
     }
-    char *comment = strstr(*value, " #");
-    if (comment) {
-        *comment = '\0';
-        *value = trim(*value);
+    for (char *c = raw; *c; c++) {
+        if (*c == '#' && isspace((unsigned char)c[-1])) {
+            *c = '\0';
+            *value = trim(raw);
+            break;
+        }
     }
     return true;
 }
@@ -315,7 +321,7 @@ static void read_line(struct config *config, char *line, int number, struct file
         line = trim(line + strlen("export "));
     }
     char *equals = strchr(line, '=');
-    char *value = equals ? trim(equals + 1) : NULL;
+    char *value = equals ? equals + 1 : NULL;
     if (!equals || !unquote(&value)) {
         buffer_format(faults, "line %d of the environment file: not NAME=value\n", number);
         return;
@@ -328,7 +334,12 @@ static void read_line(struct config *config, char *line, int number, struct file
             return;
         }
     }
-    fault(warnings, name, "no such setting (in the environment file)");
+    /* What is no name may be a piece of a secret that was broken over lines. */
+    if (*name && !name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")]) {
+        fault(warnings, name, "no such setting (in the environment file)");
+    } else {
+        buffer_format(warnings, "line %d of the environment file: no such setting\n", number);
+    }
 }
 
 static void read_file(struct config *config, const char *path, struct file_values *values,

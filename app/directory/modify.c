@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum {
-    SWAP_TRIES = 8,             /* of one userAccountControl against concurrent changes */
+    SWAP_TRIES = 40,            /* against others that never stop changing the same entry */
     CLOCK_SLACK_MS = 60 * 1000, /* between our clock and the controller's */
 };
 

@@ -188,30 +188,22 @@ static struct error *invalid_json(struct arena *arena, const char *why)
     return error_new(arena, ERR_INVALID_JSON, "%s", why);
 }
 
-/* One tokener a process: it is not cheap to make, and a worker reads one body at a time. */
-static struct json_tokener *tokener_get(void)
-{
-    static struct json_tokener *tokener;
-    if (!tokener) {
-        tokener = json_tokener_new_ex(NESTING_MAX);
-        if (!tokener) {
-            abort();
-        }
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-    }
-    json_tokener_reset(tokener);
-    return tokener;
-}
-
 static struct error *parse_json(struct arena *arena, const char *text, size_t length,
                                 struct json_object **json_r)
 {
     if (length > INT32_MAX || memchr(text, '\0', length) || !utf8_valid(text, length)) {
         return invalid_json(arena, "NUL or invalid UTF-8");
     }
-    struct json_tokener *tokener = tokener_get();
+    /* A new one each time: json_tokener_reset() leaves half of a surrogate pair in it, which would
+     * begin the next client's text. */
+    struct json_tokener *tokener = json_tokener_new_ex(NESTING_MAX);
+    if (!tokener) {
+        abort();
+    }
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     struct json_object *json = json_tokener_parse_ex(tokener, text, (int)length);
     enum json_tokener_error result = json_tokener_get_error(tokener);
+    json_tokener_free(tokener);
     if (result != json_tokener_success) {
         json_object_put(json);
         return invalid_json(arena, json_tokener_error_desc(result));
@@ -290,8 +282,20 @@ static void read_query_value(struct faults *faults, const struct field *field, c
             read_integer(faults, field, integer, value);
         }
         break;
-    default:
+    case FIELD_BOOLEAN:
+        if (!strcmp(text, "true") || !strcmp(text, "false")) {
+            value_set_boolean(value, *text == 't');
+        } else {
+            add_fault(faults, field->name, FAULT_NOT_BOOLEAN, NULL);
+        }
+        break;
+    case FIELD_STRING:
         read_string(faults, field, text, strlen(text), value);
+        break;
+    case FIELD_TIME:
+    case FIELD_STRINGS:
+    case FIELD_RECORDS: /* stand in replies only */
+        add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
         break;
     }
 }
