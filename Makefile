@@ -38,9 +38,10 @@ all: $(PROGRAM)
 
 # --- building -------------------------------------------------------------------------------------
 
-$(PROGRAM): $(OBJECTS)
+# The list of objects is a prerequisite too: a source that is gone links anew.
+$(PROGRAM): $(OBJECTS) $(BUILD)/link
 	@echo '  LD  $@'
-	@$(CC) $(LINKING) -o $@ $^ $(LIBS)
+	@$(CC) $(LINKING) -o $@ $(filter %.o,$^) $(LIBS)
 
 # Objects depend on the flags too: build/flags changes only when they do.
 $(BUILD)/%.o: %.c $(BUILD)/flags
@@ -55,6 +56,9 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(filter-out $(BUILD)/a
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
+$(BUILD)/link: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LINKING) $(LIBS) $(OBJECTS)' | cmp -s - $@ || echo '$(LINKING) $(LIBS) $(OBJECTS)' > $@
 FORCE:
 
 .SECONDARY:

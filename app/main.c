@@ -56,10 +56,31 @@ static bool permits(const struct request *request, unsigned permission)
     return principal_permits(request->principal, (enum permission)permission);
 }
 
+/* What the layers can see to be wrong with their settings. */
+static bool check(const struct config *config, struct buffer *faults)
+{
+    bool directory_fits = directory_check(config, faults);
+    bool auth_fits = auth_check(config, faults);
+    return directory_fits && auth_fits;
+}
+
+/* The same, and what shows only when it is done: the audit log is opened. */
+static bool prepare(const struct config *config, struct buffer *faults)
+{
+    bool fits = check(config, faults);
+    if (!audit_open(config->audit_log_path)) {
+        buffer_format(faults, "AUDIT_LOG_PATH: cannot open %s: %s\n", config->audit_log_path,
+                      strerror(errno));
+        return false;
+    }
+    return fits;
+}
+
 static void *worker_start(const struct config *config, enum pool_id pool)
 {
     (void)pool; /* every worker runs every route: the pools isolate, they do not decide */
     if (!audit_open(config->audit_log_path)) {
+        log_error("AUDIT_LOG_PATH %s: %s", config->audit_log_path, strerror(errno));
         return NULL;
     }
     struct router_settings settings = {
@@ -107,6 +128,7 @@ static void worker_stop(void *state)
 }
 
 static const struct service service = {
+    .prepare = prepare,
     .start = worker_start,
     .open = worker_open,
     .serve = worker_serve,
@@ -127,6 +149,7 @@ static bool load(struct config *config, const char *env_file)
 {
     struct buffer faults = {0}, warnings = {0};
     bool loaded = config_load(config, env_file, &faults, &warnings);
+    loaded = check(config, &faults) && loaded;
     if (faults.length || warnings.length) {
         fprintf(stderr, "%s%s", warnings.length ? warnings.bytes : "",
                 faults.length ? faults.bytes : "");

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Every test, as `make test` runs them: the rules of structure, both builds, the unit programs and the
-# fuzzers' corpora under the sanitizers, the API tests on the sanitized program, the fault tests on
-# the optimised one (faults have to be answered in time).
+# Every test, as `make test` runs them: the rules of structure, both builds, the unit programs and
+# the fuzzers' corpora under the sanitizers, the API tests on the sanitized program, the fault tests
+# on the optimised one (faults have to be answered in time).
 #
 # State is below /tmp, and stays there only if something failed. The last line is the sum, of unit
 # tests and of those of pytest; a step of another kind that fails adds one to what failed.
@@ -44,17 +44,23 @@ step() { # name command …
     fi
 }
 
-# Two runs share build/: one of them builds, and the other finds everything there.
+# Two runs share build/: one of them builds, and the other finds everything there. What is tested is
+# a copy, so that whoever builds meanwhile is in nobody's way.
 build() {
-    mkdir -p build
     units=$(printf "build/sanitize/%s\n" tests/unit/test_*.c | sed 's/\.c$//')
+    mkdir -p build "$work/sanitized" "$work/unit"
     # shellcheck disable=SC2086  # one word a program
-    flock build/lock make --no-print-directory -s -j2 "$sanitize" all $units &&
-        flock build/lock make --no-print-directory -s -j2 all
+    (
+        flock 9 &&
+            make --no-print-directory -s -j2 "$sanitize" all $units 9>&- &&
+            make --no-print-directory -s -j2 all 9>&- &&
+            cp build/sanitize/kontora "$work/sanitized/kontora" &&
+            cp build/kontora "$work/kontora" &&
+            cp $units "$work/unit/"
+    ) 9>build/lock
 }
 
 fuzz_replay() {
-    mkdir -p build
     flock build/lock sh tests/fuzz/run.sh replay
 }
 
@@ -78,8 +84,8 @@ unit() { # program
 
 units() {
     before=$passed
-    for source in tests/unit/test_*.c; do
-        unit "build/sanitize/${source%.c}"
+    for program in "$work"/unit/test_*; do
+        unit "$program"
     done
     echo "unit programs: $((passed - before)) tests passed"
 }
@@ -112,7 +118,7 @@ step 'rules' "$python" tests/lint/rules.py
 step 'build' build || finish
 units
 [ ! -e tests/fuzz/run.sh ] || step 'fuzz corpora' fuzz_replay
-suite api build/sanitize/kontora
-suite faults build/kontora
+suite api "$work/sanitized/kontora"
+suite faults "$work/kontora"
 step 'sanitizer reports: none' no_sanitizer_report
 finish

@@ -4,6 +4,7 @@
 #include "auth/password.h"
 #include "auth/token.h"
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/config.h"
 
 #include <string.h>
@@ -24,6 +25,15 @@ static const struct principal *local_administrator(const struct config *config, 
         .name = username,
     };
     return principal;
+}
+
+bool auth_check(const struct config *config, struct buffer *faults)
+{
+    if (password_hash_usable(config->local_auth_password)) {
+        return true;
+    }
+    buffer_add_string(faults, "LOCAL_AUTH_PASSWORD: begins as a hash ($…) and is none\n");
+    return false;
 }
 
 struct error *auth_login(const struct config *config, struct arena *arena, const char *username,

@@ -9,15 +9,20 @@
 #include "auth/principal.h"
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct arena;
+struct buffer;
 struct config;
 
 struct auth_tokens {
     const char *access, *refresh;
     int64_t expires_in; /* seconds, of the access token */
 };
+
+/* Adds a line to `faults` for everything that is wrong with the settings. False if there is any. */
+bool auth_check(const struct config *config, struct buffer *faults) MUST_CHECK;
 
 /* Who has this name and password; ERR_INVALID_CREDENTIALS, after the same work for every name. */
 struct error *auth_login(const struct config *config, struct arena *arena, const char *username,

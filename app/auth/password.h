@@ -11,4 +11,7 @@ bool secret_equal(const char *one, const char *other);
  * ("$2b$…" is bcrypt), else as it is. */
 bool password_verify(const char *stored, const char *password);
 
+/* Whether passwords can be verified against what is stored: it is plain, or a whole hash. */
+bool password_hash_usable(const char *stored);
+
 #endif

@@ -7,10 +7,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const char *const pool_names[POOL_COUNT] = {"core", "auth", "directory", "files"};
@@ -127,6 +129,9 @@ static void fault(struct buffer *lines, const char *name, const char *what)
 static void read_string(const struct option *option, const char *text, const char **value,
                         struct buffer *faults)
 {
+    if (!utf8_valid(text, strlen(text))) {
+        fault(faults, option->name, "is not valid UTF-8");
+    }
     size_t length = utf8_utf16_units(text, strlen(text));
     if (length < (size_t)option->min || length > (size_t)option->max) {
         buffer_format(faults, "%s: must have %" PRId64 " to %" PRId64 " characters\n", option->name,
@@ -237,8 +242,44 @@ static void check_directory(struct config *config, struct buffer *faults)
         /* An empty one would bind as anonymous: RFC 4513 5.1.2. */
         fault(faults, "LDAP_BIND_PASSWORD", "is needed when LDAP_SERVER is set");
     }
-    if (*config->ldap_tls_ca_file && access(config->ldap_tls_ca_file, R_OK) < 0) {
+    struct stat facts;
+    if (*config->ldap_tls_ca_file && (access(config->ldap_tls_ca_file, R_OK) < 0 ||
+                                      stat(config->ldap_tls_ca_file, &facts) < 0)) {
         fault(faults, "LDAP_TLS_CA_FILE", strerror(errno));
+    } else if (*config->ldap_tls_ca_file && !S_ISREG(facts.st_mode)) {
+        fault(faults, "LDAP_TLS_CA_FILE", "is not a file");
+    }
+}
+
+/* A file that will be made must have a folder that can hold it, or that can be made. */
+static void check_writable(const char *path, const char *name, struct buffer *faults)
+{
+    char *place = must_string(path);
+    char *slash;
+    errno = 0;
+    while (access(place, W_OK) < 0 && errno == ENOENT && (slash = strrchr(place, '/')) != NULL &&
+           slash != place) {
+        *slash = '\0';
+        errno = 0;
+    }
+    struct stat facts;
+    bool is_path = !strcmp(place, path);
+    if (errno && errno != ENOENT) {
+        fault(faults, name, strerror(errno));
+    } else if (!errno && stat(place, &facts) == 0 && S_ISDIR(facts.st_mode) == is_path) {
+        fault(faults, name, is_path ? "is a folder" : "a file stands where a folder is needed");
+    }
+    free(place);
+}
+
+static void check_places(const struct config *config, struct buffer *faults)
+{
+    check_writable(config->audit_log_path, "AUDIT_LOG_PATH", faults);
+    if (*config->log_path) {
+        check_writable(config->log_path, "LOG_PATH", faults);
+    }
+    if (*config->socket_group && !getgrnam(config->socket_group)) {
+        fault(faults, "SOCKET_GROUP", "there is no such group");
     }
 }
 
@@ -382,6 +423,7 @@ bool config_load(struct config *config, const char *env_file, struct buffer *fau
     }
     resolve_paths(config);
     check_socket_dir(config, faults);
+    check_places(config, faults);
     check_directory(config, faults);
     if (config->environment == ENVIRONMENT_PRODUCTION) {
         check_production(config, faults);

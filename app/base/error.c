@@ -10,6 +10,7 @@ struct error *error_new(struct arena *arena, enum error_id id, const char *cause
     struct error *error = arena_alloc(arena, sizeof *error);
     error->id = id;
     error->arena = arena;
+    error->end = &error->details;
     if (cause) {
         va_list arguments;
         va_start(arguments, cause);
@@ -24,11 +25,8 @@ struct error *error_detail(struct error *error, const char *field, enum fault_id
 {
     struct error_detail *detail = arena_alloc(error->arena, sizeof *detail);
     *detail = (struct error_detail){.field = field, .fault = fault, .argument = argument};
-    struct error_detail **end = &error->details;
-    while (*end) {
-        end = &(*end)->next;
-    }
-    *end = detail;
+    *error->end = detail;
+    error->end = &detail->next;
     return error;
 }
 

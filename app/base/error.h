@@ -80,6 +80,7 @@ struct error {
     enum error_id id;
     const char *cause;            /* for the log, never for a client; may be NULL */
     struct error_detail *details; /* in the order in which they were added */
+    struct error_detail **end;    /* where the next one goes */
     struct arena *arena;
 };
 

@@ -3,19 +3,16 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
-    FILE_MODE = 0640,
-    FOLDER_MODE = 0750,
     MESSAGE_SIZE = 2048, /* longer messages are cut */
 };
 
@@ -31,34 +28,13 @@ static struct {
     struct jsonw json;
 } sink = {.fd = STDERR_FILENO, .level = LOG_LEVEL_INFO};
 
-/* Makes the folders that lead to `path`. What fails here shows when the file is opened. */
-static void make_folders(const char *path)
-{
-    char *folder = must_string(path);
-    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(folder, FOLDER_MODE) < 0 && errno != EEXIST) {
-            *slash = '/';
-            break;
-        }
-        *slash = '/';
-    }
-    free(folder);
-}
-
-int log_open_append(const char *path)
-{
-    make_folders(path);
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, FILE_MODE);
-}
-
 bool log_open(enum log_level level, const char *path)
 {
     log_forked();
     sink.level = level;
     free(sink.path);
     sink.path = *path ? must_string(path) : NULL;
-    int fd = sink.path ? log_open_append(sink.path) : STDERR_FILENO;
+    int fd = sink.path ? file_open_append(sink.path) : STDERR_FILENO;
     if (fd < 0) {
         return false;
     }
@@ -79,7 +55,7 @@ void log_reopen(void)
     if (!sink.path) {
         return;
     }
-    int fd = log_open_append(sink.path);
+    int fd = file_open_append(sink.path);
     if (fd < 0) {
         log_error("cannot open the log %s again: %s", sink.path, strerror(errno));
         return;
@@ -96,22 +72,6 @@ void log_set_request(const char *request_id)
 bool log_enabled(enum log_level level)
 {
     return level >= sink.level;
-}
-
-bool log_write_line(int fd, const char *line, size_t length)
-{
-    while (length) {
-        ssize_t written = write(fd, line, length);
-        if (written < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return false;
-        }
-        line += written;
-        length -= (size_t)written;
-    }
-    return true;
 }
 
 struct jsonw *log_begin(enum log_level level, const char *message)
@@ -134,7 +94,7 @@ void log_end(void)
     jsonw_close_object(&sink.json);
     buffer_add_char(&sink.line, '\n');
     /* A log that cannot be written has nowhere to say so; the service goes on without it. */
-    (void)log_write_line(sink.fd, sink.line.bytes, sink.line.length);
+    (void)file_write(sink.fd, sink.line.bytes, sink.line.length);
 }
 
 static void log_message(enum log_level level, const char *format, va_list arguments)

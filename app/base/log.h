@@ -46,12 +46,4 @@ void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 struct jsonw *log_begin(enum log_level level, const char *message);
 void log_end(void);
 
-/* An append-only file of lines: opened for appending, created with mode 0640, missing folders made.
- * Returns the descriptor, or -1 with errno set. */
-int log_open_append(const char *path) MUST_CHECK;
-
-/* One write of the whole line, repeated only for what a signal or a full pipe left over. False if
- * it could not be written. */
-bool log_write_line(int fd, const char *line, size_t length);
-
 #endif

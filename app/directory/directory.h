@@ -6,6 +6,10 @@
  * Everything that is returned lives in the caller's arena. No function here writes to a log what a
  * change holds: it may be a password.
  *
+ * A directory that is silent or gone is borne for LDAP_CONNECT_TIMEOUT_MS and LDAP_TIMEOUT_MS
+ * together, however many servers there are, and then is ERR_DIRECTORY_UNAVAILABLE. Every function
+ * that asks it can return that and ERR_DIRECTORY_CREDENTIALS.
+ *
  * Sources: MS-ADTS (Active Directory technical specification), MS-SAMR, RFC 4511 to 4519, RFC 2696
  * (paged results), RFC 2891 (server-side sorting), draft-ietf-ldapext-ldapv3-vlv-09.
  */
@@ -20,6 +24,7 @@
 #include <stdint.h>
 
 struct arena;
+struct buffer;
 struct config;
 
 /* One worker's view of the directory: its connection, and the little that is remembered. */
@@ -53,13 +58,18 @@ struct directory_page {
 /* What shall be changed of one object; made by directory_changes_new() and filled by the rest. */
 struct directory_changes;
 
+/* Adds a line to `faults` for everything that is wrong with the settings and can be seen without
+ * asking the directory. False if there is any. */
+bool directory_check(const struct config *config, struct buffer *faults) MUST_CHECK;
+
 /* Does not connect yet: the first use does. `config` must outlive it. */
 struct directory *directory_new(const struct config *config);
 void directory_free(struct directory **directory);
 
 /*
  * The one object of the class that is called `name`, below `parent_dn` (directly) or, if that is
- * NULL, anywhere below the base DN. ERR_NOT_FOUND; ERR_AMBIGUOUS with the DNs if there are several.
+ * NULL, anywhere below the base DN. ERR_NOT_FOUND; ERR_AMBIGUOUS with the DNs if there are several;
+ * ERR_PARENT_NOT_FOUND, or ERR_VALIDATION about "parent_dn" if it is outside of the base DN.
  */
 struct error *directory_find(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *name,
@@ -76,7 +86,7 @@ struct error *directory_list(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *search, int64_t skip,
                              int64_t limit, struct directory_page *page_r) MUST_CHECK;
 
-/* An empty change. */
+/* An empty change. What it is filled with is not copied: the strings must live as long as it. */
 struct directory_changes *directory_changes_new(struct arena *arena);
 
 /* Takes over every field that is bound as text and has a value: null clears the attribute. */

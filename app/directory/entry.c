@@ -149,7 +149,8 @@ static void remember_group(struct directory *directory, const char *sid, const c
 }
 
 /* The DN of the primary group, NULL if the account has none that can be seen. It is in neither
- * memberOf nor member: MS-SAMR 3.1.1.8.? keeps it as a number beside the domain's SID. */
+ * memberOf nor member: the account has its number alone, primaryGroupID, which stands behind the
+ * domain's SID in the group's. */
 static struct error *primary_group(struct directory *directory, struct arena *arena,
                                    const struct raw_entry *raw, const char **dn_r)
 {

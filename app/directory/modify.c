@@ -13,9 +13,11 @@
 #include "base/log.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum {
-    SWAP_TRIES = 40,            /* against others that never stop changing the same entry */
+    SWAP_TRIES = 20, /* against others that keep changing the same entry */
+    STEP_ASIDE_US = 1000,
     CLOCK_SLACK_MS = 60 * 1000, /* between our clock and the controller's */
 };
 
@@ -275,6 +277,43 @@ static struct error *undo_move(struct directory *directory, struct arena *arena,
 
 /* --- modify ---------------------------------------------------------------------------------- */
 
+/* Whether something is to be cleared, which depends on what is there. */
+static bool clears(const struct directory_changes *changes)
+{
+    for (const struct change *change = changes->first; change; change = change->next) {
+        if (!change->text) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Waits for a moment that grows, and is another one in every process: two that read and write in
+ * step would never let each other through. */
+static void step_aside(int tries)
+{
+    int64_t most_us = (int64_t)STEP_ASIDE_US * (tries + 1);
+    usleep((useconds_t)(clock_steady_us() % most_us));
+}
+
+/* What an entry is now that somebody else has changed it. */
+static struct error *read_again(struct directory *directory, struct arena *arena,
+                                const struct directory_class *class, const char *guid_dn,
+                                const struct directory_changes *changes,
+                                const struct directory_entry **entry, int64_t *control_r)
+{
+    struct directory_entry *now = NULL;
+    const char *dn;
+    if (clears(changes)) {
+        struct error *error = search_entry(directory, arena, class, guid_dn, &now);
+        if (error) {
+            return error;
+        }
+        *entry = now;
+    }
+    return read_state(directory, arena, guid_dn, &dn, control_r);
+}
+
 /* One modify with everything in it. What changed since it was read, and so could not be swapped or
  * cleared, is read again. */
 static struct error *apply_changes(struct directory *directory, struct arena *arena,
@@ -283,11 +322,9 @@ static struct error *apply_changes(struct directory *directory, struct arena *ar
                                    const struct directory_changes *changes, int64_t control)
 {
     struct answer answer = {.diagnostic = ""};
-    for (int i = 0; i < SWAP_TRIES; i++) {
+    for (int tries = 0; tries < SWAP_TRIES; tries++) {
         struct write write = {.dn = guid_dn};
         const struct operation operation = {"modify", send_modify, &write};
-        const char *dn;
-        struct directory_entry *again;
         struct error *error =
             changes_to_mods(changes, arena, class, entry->values, control, &write.mods);
         if (error || !write.mods) {
@@ -300,14 +337,11 @@ static struct error *apply_changes(struct directory *directory, struct arena *ar
         if (answer.code != LDAP_NO_SUCH_ATTRIBUTE) {
             break;
         }
-        error = search_entry(directory, arena, class, guid_dn, &again);
-        if (!error) {
-            error = read_state(directory, arena, guid_dn, &dn, &control);
-        }
+        step_aside(tries);
+        error = read_again(directory, arena, class, guid_dn, changes, &entry, &control);
         if (error) {
             return error;
         }
-        entry = again;
     }
     return result_error(arena, &answer, class->fields, "modify");
 }

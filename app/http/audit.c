@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/jsonw.h"
 #include "base/log.h"
 #include "http/problem.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static struct {
@@ -19,10 +21,12 @@ static struct {
 
 bool audit_open(const char *path)
 {
-    int fd = log_open_append(path);
+    int fd = file_open_append(path);
     if (fd < 0) {
-        log_error("AUDIT_LOG_PATH %s: %s", path, strerror(errno));
         return false;
+    }
+    if (audit.fd >= 0) {
+        close(audit.fd);
     }
     free(audit.path);
     audit.path = must_string(path);
@@ -32,7 +36,7 @@ bool audit_open(const char *path)
 
 void audit_reopen(void)
 {
-    int fd = log_open_append(audit.path);
+    int fd = file_open_append(audit.path);
     if (fd < 0) {
         log_error("cannot open %s again: %s", audit.path, strerror(errno));
         return;
@@ -75,6 +79,24 @@ static void write_details(struct jsonw *json, const struct request *request,
     jsonw_close_object(json);
 }
 
+/* All of the line or nothing: what a full disk cut off would spoil the next line too. The lock keeps
+ * other workers from appending to a line that is about to be taken back. */
+static bool append(const struct buffer *line)
+{
+    if (flock(audit.fd, LOCK_EX) < 0) {
+        return false;
+    }
+    off_t end = lseek(audit.fd, 0, SEEK_END);
+    bool written = end >= 0 && file_write(audit.fd, line->bytes, line->length) == line->length;
+    int cause = errno;
+    if (!written && end >= 0 && ftruncate(audit.fd, end) < 0) {
+        log_error("the audit log ends in half a line: %s", strerror(errno));
+    }
+    (void)flock(audit.fd, LOCK_UN);
+    errno = cause;
+    return written;
+}
+
 void audit_write(const struct request *request, const struct error *error)
 {
     struct buffer line = {.arena = request->arena};
@@ -93,10 +115,12 @@ void audit_write(const struct request *request, const struct error *error)
     jsonw_string(&json, "address", request->headers.address);
     jsonw_close_object(&json);
     buffer_add_char(&line, '\n');
-    if (!log_write_line(audit.fd, line.bytes, line.length)) {
-        /* The change is done and cannot be taken back: the line goes where it can still be found.
-         */
-        log_error("audit line not written: %s: %.*s", strerror(errno), (int)line.length - 1,
-                  line.bytes);
+    if (!append(&line)) {
+        const char *cause = strerror(errno);
+        /* The change is done and cannot be taken back: the line goes where it can still be found. */
+        struct jsonw *log = log_begin(LOG_LEVEL_ERROR, "audit line not written");
+        jsonw_string(log, "cause", cause);
+        jsonw_bytes(log, "line", line.bytes, line.length - 1);
+        log_end();
     }
 }

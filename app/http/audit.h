@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-/* Opens the file for appending. False after logging why not. */
+/* Opens the file for appending, instead of one that is open. False with errno set. */
 bool audit_open(const char *path) MUST_CHECK;
 
 /* Opens it again, after log rotation renamed it. */

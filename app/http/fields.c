@@ -15,6 +15,7 @@
 enum {
     NESTING_MAX = 32,
     NAME_SHOWN_MAX = 100, /* bytes of an unknown name that an error repeats */
+    FAULTS_MAX = 100,     /* more than any map has fields: only unknown names can be so many */
 };
 
 /* --- faults ---------------------------------------------------------------------------------- */
@@ -23,6 +24,7 @@ enum {
 struct faults {
     struct arena *arena;
     struct error *error;
+    size_t count;
 };
 
 static void add_fault(struct faults *faults, const char *name, enum fault_id fault,
@@ -31,7 +33,9 @@ static void add_fault(struct faults *faults, const char *name, enum fault_id fau
     if (!faults->error) {
         faults->error = error_new(faults->arena, ERR_VALIDATION, NULL);
     }
-    error_detail(faults->error, name, fault, argument);
+    if (faults->count++ < FAULTS_MAX) {
+        error_detail(faults->error, name, fault, argument);
+    }
 }
 
 static void add_bound_fault(struct faults *faults, const char *name, enum fault_id fault,

@@ -21,6 +21,8 @@
 
 enum {
     NO_LISTENING_SOCKET = -1,
+    DRAIN_PIECE = 8192,
+    DRAIN_MAX = 2 * 1024 * 1024, /* bytes; more than nginx's client_max_body_size for JSON */
 };
 
 struct server {
@@ -189,6 +191,23 @@ static void log_access(const struct request *request, const struct reply *reply,
     log_end();
 }
 
+/* Takes what is left of the body off the connection: libfcgi only forgets what it has buffered, and
+ * would read the rest, the client's own bytes, as the records of the next request. What is longer
+ * than nginx lets through ends the connection instead. */
+static void drain_body(FCGX_Request *fcgi)
+{
+    char rest[DRAIN_PIECE];
+    size_t drained = 0;
+    while (drained <= DRAIN_MAX) {
+        int got = FCGX_GetStr(rest, sizeof rest, fcgi->in);
+        if (got <= 0) {
+            return;
+        }
+        drained += (size_t)got;
+    }
+    fcgi->keepConnection = 0;
+}
+
 bool server_serve(struct server *server, struct server_connection *connection)
 {
     FCGX_Request *fcgi = &connection->fcgi;
@@ -206,6 +225,7 @@ bool server_serve(struct server *server, struct server_connection *connection)
     read_params(server->arena, fcgi->envp, &request.headers);
     router_answer(server->router, &request, &reply);
     write_reply(fcgi->out, &request, &reply);
+    drain_body(fcgi);
     FCGX_Finish_r(fcgi);
     log_access(&request, &reply, started);
     log_set_request(NULL);

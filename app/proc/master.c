@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/notify.h"
+#include "proc/signals.h"
 #include "proc/sockets.h"
 #include "proc/worker.h"
 
@@ -31,7 +32,8 @@ enum {
     US_PER_S = 1000 * 1000,
     QUICK_DEATH_US = 5 * US_PER_S,     /* who dies sooner counts towards the back-off */
     BACKOFF_FIRST_US = 50 * US_PER_MS, /* doubles at each quick death in a row … */
-    BACKOFF_DOUBLINGS = 8,             /* … up to 12.8 s */
+    RELOAD_DEATHS = 3,     /* quick ones of one pool after which a reload is taken back */
+    BACKOFF_DOUBLINGS = 8, /* … up to 12.8 s */
 };
 
 struct child {
@@ -59,7 +61,10 @@ struct master {
     size_t children_count, children_size;
     unsigned generation;
     int signal_fd;
-    int news[2]; /* the pipe in which workers send messages */
+    int news[2];              /* the pipe in which workers send messages */
+    unsigned last_generation; /* the highest number that was given out */
+    struct config previous;   /* while reloading: what goes on serving, and comes back on failure */
+    unsigned previous_generation;
     bool reloading, reload_wanted;
     bool announced; /* systemd knows that we are ready */
     bool stopping;
@@ -203,35 +208,90 @@ static void kill_the_late(struct master *master, int64_t now)
     }
 }
 
+static void forget_deaths(struct master *master)
+{
+    for (size_t i = 0; i < POOL_COUNT; i++) {
+        master->pools[i] = (struct pool){0};
+    }
+}
+
+static void use_log(const struct config *config)
+{
+    if (!log_open((enum log_level)config->log_level, config->log_path)) {
+        log_error("LOG_PATH %s: %s", config->log_path, strerror(errno));
+    }
+}
+
+/* From now on workers are started with `fresh`; those that run stay until these are ready. */
+static void begin_reload(struct master *master, const struct config *fresh)
+{
+    if (strcmp(fresh->socket_dir, master->config->socket_dir) != 0) {
+        log_warning("SOCKET_DIR takes effect at the next start");
+    }
+    if (master->reloading) { /* the one before never came up: what served before it still does */
+        config_free(master->config);
+    } else {
+        master->previous = *master->config;
+        master->previous_generation = master->generation;
+    }
+    *master->config = *fresh;
+    master->generation = ++master->last_generation;
+    master->reloading = true;
+    master->announced = false;
+    forget_deaths(master);
+    use_log(fresh);
+}
+
+static void end_reload(struct master *master)
+{
+    if (master->reloading) {
+        config_free(&master->previous);
+        master->reloading = false;
+    }
+}
+
+/* The new workers do not come up: the old ones, and others like them, go on. */
+static void take_back_reload(struct master *master)
+{
+    log_error("the workers of the new configuration do not come up: the old one stays");
+    config_free(master->config);
+    *master->config = master->previous;
+    master->previous = (struct config){0};
+    master->generation = master->previous_generation;
+    master->reloading = false;
+    forget_deaths(master);
+    use_log(master->config);
+}
+
 static void reload(struct master *master)
 {
     struct config fresh;
     struct buffer faults = {0}, warnings = {0};
     notify_systemd("RELOADING=1");
-    if (config_load(&fresh, master->env_file, &faults, &warnings)) {
-        if (strcmp(fresh.socket_dir, master->config->socket_dir) != 0) {
-            log_warning("SOCKET_DIR takes effect at the next start");
-        }
-        config_free(master->config);
-        *master->config = fresh;
-        if (!log_open((enum log_level)fresh.log_level, fresh.log_path)) {
-            log_error("LOG_PATH %s: %s", fresh.log_path, strerror(errno));
-        }
-        master->generation++;
-        master->reloading = true;
-        master->announced = false;
-        for (size_t i = 0; i < POOL_COUNT; i++) {
-            master->pools[i].not_before_us = 0;
-            master->pools[i].quick_deaths = 0;
-        }
+    bool loaded = config_load(&fresh, master->env_file, &faults, &warnings);
+    if (loaded && master->service->prepare(&fresh, &faults)) {
+        begin_reload(master, &fresh);
         log_info("configuration read again");
     } else {
         log_error("configuration not taken, the old one stays: %s", faults.bytes);
         config_free(&fresh);
         notify_systemd("READY=1");
     }
+    if (warnings.length) {
+        log_warning("configuration: %s", warnings.bytes);
+    }
     buffer_free(&faults);
     buffer_free(&warnings);
+}
+
+static bool reload_failed(const struct master *master)
+{
+    for (size_t i = 0; master->reloading && i < POOL_COUNT; i++) {
+        if (master->pools[i].quick_deaths >= RELOAD_DEATHS) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* One reload after the other: a second SIGHUP waits until the first has its workers, unless those
@@ -254,13 +314,16 @@ static void reconcile(struct master *master)
             tell_to_leave(master, &master->children[i]);
         }
     } else {
+        if (reload_failed(master)) {
+            take_back_reload(master);
+        }
         if (master->reload_wanted && may_reload(master)) {
             master->reload_wanted = false;
             reload(master);
         }
         fill_pools(master, now);
         if (all_ready(master)) {
-            master->reloading = false;
+            end_reload(master);
             retire_old_generations(master);
             if (!master->announced) {
                 master->announced = true;
@@ -401,19 +464,9 @@ static void wait_for_event(struct master *master)
 
 static bool open_events(struct master *master)
 {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGUSR1);
-    sigaddset(&signals, SIGCHLD);
-    /* Blocked from here on, in the workers too: nothing interrupts a system call. */
-    if (sigprocmask(SIG_SETMASK, &signals, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
-        return false;
-    }
-    master->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    return master->signal_fd >= 0 && pipe2(master->news, O_NONBLOCK | O_CLOEXEC) == 0;
+    master->signal_fd = signals_open();
+    return master->signal_fd >= 0 && signal(SIGPIPE, SIG_IGN) != SIG_ERR &&
+           pipe2(master->news, O_NONBLOCK | O_CLOEXEC) == 0;
 }
 
 /* A worker may hold a connection for each of nginx's: as many descriptors as we are given. */
@@ -430,11 +483,20 @@ static void raise_descriptor_limit(void)
 
 int master_run(struct config *config, const char *env_file, const struct service *service)
 {
-    struct master master = {
-        .config = config, .env_file = env_file, .service = service, .generation = 1};
+    struct master master = {.config = config,
+                            .env_file = env_file,
+                            .service = service,
+                            .generation = 1,
+                            .last_generation = 1};
     raise_descriptor_limit();
     if (!open_events(&master)) {
         log_error("master: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    struct buffer faults = {0};
+    if (!service->prepare(config, &faults)) {
+        log_error("configuration: %s", faults.bytes);
+        buffer_free(&faults);
         return EXIT_FAILURE;
     }
     if (!sockets_open(config, master.sockets)) {

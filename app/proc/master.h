@@ -3,9 +3,9 @@
  * back-off against crash loops, and never serves.
  *
  *   SIGTERM, SIGINT  drain: workers finish what they have; who does not in DRAIN_TIMEOUT is killed
- *   SIGHUP           reads the configuration again and replaces all workers; the old ones leave
- * only when every new one is ready, so that a fault in the new costs nothing SIGUSR1          opens
- * the logs again, everywhere
+ *   SIGHUP           reads the configuration again and replaces all workers; the old ones leave only
+ *                    when every new one is ready, and stay if the new ones do not come up
+ *   SIGUSR1          opens the logs again, everywhere
  *
  * It tells systemd when it is ready, reloading and stopping (sd_notify(3)).
  */

@@ -10,6 +10,10 @@
 #include <stdbool.h>
 
 struct service {
+    /* In the master, before it forks workers with these settings: adds a line to `faults` for all
+     * that would keep them from serving. False if there is any. */
+    bool (*prepare)(const struct config *config, struct buffer *faults);
+
     /* In a fresh worker, before it takes connections. Returns the worker's state, NULL if it cannot
      * serve: the worker then ends and is started again with back-off. */
     void *(*start)(const struct config *config, enum pool_id pool);

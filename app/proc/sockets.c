@@ -3,6 +3,7 @@
 #include "proc/sockets.h"
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -107,22 +108,6 @@ static int socket_listen(const char path[SOCKET_PATH_SIZE], const char *group)
     return fd;
 }
 
-static bool make_directory(const char *path)
-{
-    char *folder = must_string(path);
-    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(folder, DIRECTORY_MODE); /* what is wrong shows at the last one */
-        *slash = '/';
-    }
-    bool made = mkdir(folder, DIRECTORY_MODE) == 0 || errno == EEXIST;
-    if (!made) {
-        log_error("SOCKET_DIR %s: %s", path, strerror(errno));
-    }
-    free(folder);
-    return made;
-}
-
 static bool socket_open(const struct config *config, const char *pool, struct pool_socket *socket)
 {
     int fd = socket_from_systemd(pool);
@@ -132,11 +117,9 @@ static bool socket_open(const struct config *config, const char *pool, struct po
         return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
                fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
     }
-    if (!make_directory(config->socket_dir)) {
-        return false;
-    }
     char path[SOCKET_PATH_SIZE] = "";
     snprintf(path, sizeof path, "%s/%s.sock", config->socket_dir, pool);
+    file_make_parents(path, DIRECTORY_MODE);
     fd = socket_listen(path, config->socket_group);
     if (fd < 0) {
         return false;

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "proc/signals.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -22,6 +23,7 @@ enum {
     ACCEPTS_A_TURN = 8,    /* few, so that a burst spreads over the workers */
     GROWTH_INTERVAL = 256, /* requests between two looks at the memory */
     KIB = 1024,
+    CORE_PATIENCE_S = 1,
     FULL_PAUSE_NS = 10 * 1000 * 1000, /* no descriptors left: let some be closed */
     EXIT_CANNOT_START = 78,
 };
@@ -146,10 +148,13 @@ static void serve_connection(struct worker *worker, struct connection *connectio
     worker->connections--;
 }
 
-/* A reader or writer that waits for a peer for ever would take the worker with it. */
+/* A reader or writer that waits for a peer for ever would take the worker with it; in `core`, all
+ * connections of the worker: nginx has the whole request before it sends, and sends it at once. */
 static void bound_patience(const struct worker *worker, int fd)
 {
-    struct timeval patience = {.tv_sec = worker->config->request_timeout_s};
+    struct timeval patience = {.tv_sec = worker->multiplexing
+                                             ? CORE_PATIENCE_S
+                                             : (time_t)worker->config->request_timeout_s};
     if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0) {
         log_warning("setsockopt: %s", strerror(errno));
@@ -204,22 +209,6 @@ static void turn(struct worker *worker)
     }
 }
 
-/* Signals are read from the loop only: one that interrupted libfcgi's read would cost a request. */
-static int block_signals(void)
-{
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGUSR1);
-    sigaddset(&signals, SIGCHLD);
-    if (sigprocmask(SIG_SETMASK, &signals, NULL) < 0) {
-        return -1;
-    }
-    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
 /* Workers that started together must not leave together: spread over the last tenth. */
 static int64_t spread(int64_t max_requests)
 {
@@ -235,7 +224,7 @@ _Noreturn void worker_run(const struct config *config, const struct service *ser
         .service = service,
         .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
         .listen_fd = listen_fd,
-        .signal_fd = block_signals(),
+        .signal_fd = signals_open(),
         .news_fd = news_fd,
         .multiplexing = pool == POOL_CORE,
         .max_requests = spread(config->worker_max_requests),

@@ -146,12 +146,15 @@ static struct error *login(struct request *request, struct reply *reply)
         return error_field(request->arena, "username", FAULT_EITHER_REQUIRED, "username, email");
     }
     username = username ? username : email;
-    request->actor = username;
-    request->subject = username;
+    request->subject = username; /* a claim; the actor is known only once it is proved */
     const struct principal *principal;
     struct error *error = auth_login(request->app->config, request->arena, username,
                                      request_body_string(request, "password"), &principal);
-    return error ? error : reply_tokens(request, reply, principal);
+    if (error) {
+        return error;
+    }
+    request->actor = principal->username;
+    return reply_tokens(request, reply, principal);
 }
 
 static struct error *refresh(struct request *request, struct reply *reply)

@@ -201,8 +201,13 @@ static const struct directory_class user_class = {
 
 static struct error *find_user(struct request *request, struct directory_entry **entry_r)
 {
-    return directory_find(request->app->directory, request->arena, &user_class,
-                          request_path_value(request, "username"), NULL, entry_r);
+    struct error *error = directory_find(request->app->directory, request->arena, &user_class,
+                                         request_path_value(request, "username"), NULL, entry_r);
+    if (!error) {
+        /* The directory's spelling: it finds names whatever their case and outer spaces. */
+        request->subject = fields_string(user_fields, (*entry_r)->values, "sAMAccountName");
+    }
+    return error;
 }
 
 static struct error *list_users(struct request *request, struct reply *reply)

@@ -62,8 +62,8 @@ def test_details_name_the_fields_and_no_values(api, people, audit):
 
 REFUSALS = [
     ("create_user", "POST", "/users", {"json": {}}, "VALIDATION_ERROR"),
-    ("create_user", "POST", "/users", {"data": "{", "headers": {"Content-Type": "application/json"}},
-     "INVALID_JSON"),
+    ("create_user", "POST", "/users",
+     {"data": "{", "headers": {"Content-Type": "application/json"}}, "INVALID_JSON"),
     ("create_user", "POST", "/users", {"data": "x"}, "UNSUPPORTED_MEDIA_TYPE"),
     ("update_user", "PATCH", "/users/nobody-at-all", {"json": {}}, "NOT_FOUND"),
     ("update_user", "PATCH", "/users/nobody-at-all", {"json": {"x": 1}}, "VALIDATION_ERROR"),

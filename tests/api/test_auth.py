@@ -102,7 +102,8 @@ def test_me(api, stack):
     assert response.status_code == 200
     me = response.json()
     assert set(me) == {"id", "username", "email", "name", "kind", "organizations", "permissions"}
-    assert (me["username"], me["kind"], me["organizations"]) == (stack.administrator[0], "local", [])
+    assert (me["username"], me["kind"]) == (stack.administrator[0], "local")
+    assert me["organizations"] == []
     assert {"directory:read", "directory:write"} <= set(me["permissions"])
 
 
@@ -241,7 +242,8 @@ def test_an_expiry_that_is_no_time_to_come(nobody, stack, claims, expiry):
 
 @pytest.mark.parametrize("ago", [0, 1, 3600, 10 ** 9])
 def test_expired_tokens_are_refused_as_expired(nobody, stack, claims, ago):
-    token = jwt.encode({**claims, "exp": int(time.time()) - ago}, stack.env["JWT_SECRET_KEY"], "HS256")
+    past = {**claims, "exp": int(time.time()) - ago}
+    token = jwt.encode(past, stack.env["JWT_SECRET_KEY"], "HS256")
     for path in ("/auth/me", "/users"):
         contract.refused(nobody.bearing(token).get(path), 401, "TOKEN_EXPIRED")
 

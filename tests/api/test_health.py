@@ -1,4 +1,4 @@
-"""Health, the greeting, and the conventions that hold on every path: HEAD, 404, 405, identifiers."""
+"""Health, the greeting, and what holds on every path: HEAD, 404, 405, identifiers, languages."""
 
 import re
 

@@ -65,8 +65,8 @@ def test_an_unknown_method_learns_the_known_ones(send, path, allowed):
 
 @SURFACES
 @pytest.mark.parametrize("line", [
-    b"GET /users HTTP/1.1 extra", b"GET /users HTTP/9.9", b"GET /users HTTP/x", b"GET /users FTP/1.1",
-    b"GET users HTTP/1.1", b"GET  HTTP/1.1", b"GET /a\0b HTTP/1.1", b"GET /../../etc HTTP/1.1",
+    b"GET /users HTTP/1.1 extra", b"GET /users HTTP/9.9", b"GET /users HTTP/x",
+    b"GET /users FTP/1.1", b"GET users HTTP/1.1", b"GET  HTTP/1.1", b"GET /a\0b HTTP/1.1", b"GET /../../etc HTTP/1.1",
     b"GET /%00 HTTP/1.1", b"GET /users/%zz HTTP/1.1", b"GET /users?limit=%zz HTTP/1.1",
     b"GET \\users HTTP/1.1", b"GET /" + b"x" * 12_000 + b" HTTP/1.1",
     b"GET /users?search=" + b"x" * 12_000 + b" HTTP/1.1", b"GET /\xff\xfe HTTP/1.1",
@@ -120,7 +120,8 @@ HEADERS = {
     "no host": b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n",
     "two hosts": b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
     "a huge field": wire.request("GET", "/health", [("X-Big", "x" * 20_000)]),
-    "many large fields": wire.request("GET", "/health", [(f"X-{n}", "x" * 4000) for n in range(40)]),
+    "many large fields": wire.request("GET", "/health",
+                                      [(f"X-{n}", "x" * 4000) for n in range(40)]),
     "a huge cookie": wire.request("GET", "/health", [("Cookie", "x" * 20_000)]),
     "a huge token": wire.request("GET", "/users", [("Authorization", "Bearer " + "x" * 20_000)]),
     "a bad length": wire.request("POST", "/auth/login", [("Content-Length", "abc")]),
@@ -136,7 +137,8 @@ HEADERS = {
     "a bad chunk": wire.request("POST", "/auth/login", [("Transfer-Encoding", "chunked"),
                                                        ("Content-Type", "application/json")],
                                 b"zz\r\n{}\r\n0\r\n\r\n"),
-    "a field without a name": b"GET /health HTTP/1.1\r\nHost: a\r\n: x\r\nConnection: close\r\n\r\n",
+    "a field without a name": (b"GET /health HTTP/1.1\r\nHost: a\r\n: x\r\n"
+                               b"Connection: close\r\n\r\n"),
     "a NUL in a field": b"GET /health HTTP/1.1\r\nHost: a\r\nX: a\0b\r\nConnection: close\r\n\r\n",
     "a bad host": b"GET /health HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n",
 }
@@ -200,8 +202,8 @@ def test_a_body_just_small_enough(api, people):
 
 @SURFACES
 def test_a_body_announced_too_large(send, surface, admin_token):
-    answer = send(wire.request("POST", "/users",
-                               json_headers(admin_token, ("Content-Length", str(10 ** 12)))), surface)
+    headers = json_headers(admin_token, ("Content-Length", str(10 ** 12)))
+    answer = send(wire.request("POST", "/users", headers), surface)
     assert answer.status == 413
 
 

@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from support import vault
+from support import vault, wire
+from support.people import tag
 from support.waiting import wait_until
 
 # An answer of a worker, an error of a worker, an error of nginx.
@@ -36,7 +37,8 @@ def test_a_listed_origin_may_read_the_answer(site, method, path):
 
 
 @ANSWERS
-@pytest.mark.parametrize("origin", [STRANGER, "null", FRIEND + ".evil.example", "http://localhosts"])
+@pytest.mark.parametrize("origin", [STRANGER, "null", FRIEND + ".evil.example",
+                                    "http://localhosts"])
 def test_no_other_origin_may(site, method, path, origin):
     headers = site.request(method, path, headers={"Origin": origin}).headers
     assert not [name for name in headers if name.startswith("Access-Control-")]
@@ -63,7 +65,11 @@ def test_a_preflight_of_another(site):
 
 def logged(stack, response):
     """The one line of the access log about an answer."""
-    wanted = response.headers["X-Request-ID"].encode()
+    return line_of(stack, response.headers["X-Request-ID"])
+
+
+def line_of(stack, identifier):
+    wanted = identifier.encode()
     path = stack.logs_dir / "nginx-access.log"
     os.kill(stack.nginx.pid, signal.SIGUSR1)  # writes what it has buffered
 
@@ -100,3 +106,14 @@ def test_what_may_be_secret_is_not_logged(site, stack, path):
 @pytest.mark.parametrize("octets", ["/%ff%fe", "/a%0ab", "/%22%5c", "/\"}", "/ж"])
 def test_every_line_is_json(site, stack, octets):
     assert logged(stack, site.get(octets))["status"] in (400, 404)
+
+
+@pytest.mark.parametrize("octets", [b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n",
+                                    b"GET /health HTTP/1.1\r\nHost: x\r\nUser-Agent: \xff\xfe\r\n",
+                                    b"GET /health HTTP/1.1\r\nHost: \xff\xfe\r\n"])
+def test_raw_bytes_break_no_line(stack, octets):
+    identifier = tag()
+    octets += b"X-Request-ID: " + identifier.encode() + b"\r\nConnection: close\r\n\r\n"
+    answer = wire.exchange(stack.https_url, stack.ca_file, octets)
+    assert answer.status in (200, 400, 404)
+    assert line_of(stack, identifier)["status"] == answer.status

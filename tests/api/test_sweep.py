@@ -37,7 +37,8 @@ def test_every_call_of_the_session_has_its_one_audit_line(audit):
     for identifier, action, status in client.journal:
         [line] = lines.get(identifier, [None])
         assert line, (identifier, action, status)
-        assert (line["action"], line["status"]) == (action, "success" if status < 300 else "failure")
+        outcome = "success" if status < 300 else "failure"
+        assert (line["action"], line["status"]) == (action, outcome)
 
 
 def test_every_line_of_the_access_log_is_an_object(stack):

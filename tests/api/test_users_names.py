@@ -102,8 +102,8 @@ def short():
     return tag()[:9]
 
 
-@pytest.mark.parametrize("pattern", ["{}", "Ü{}", "ж{}", "{} b", "#{}", "({})", "{}'", "{}$x", "{}&",
-                                     "{}%41", "{}%", "{{{}}}", "-{}", "_{}!", "a.b{}", ".{}",
+@pytest.mark.parametrize("pattern", ["{}", "Ü{}", "ж{}", "{} b", "#{}", "({})", "{}'", "{}$x",
+                                     "{}&", "{}%41", "{}%", "{{{}}}", "-{}", "_{}!", "a.b{}", ".{}",
                                      "{}~^`"])
 @pytest.mark.parametrize("prefix", ["/users", "/api/v1/users"])
 def test_account_names_live(site, people, truth, prefix, pattern):
@@ -123,8 +123,8 @@ def test_twenty_characters_are_an_account_name(people):
     assert people.create(sAMAccountName=account)["sAMAccountName"] == account
 
 
-@pytest.mark.parametrize("account", ["", "x" * 21, "x" * 2000, "Ж" * 21, "dot.", "..", "a\0b", "a\nb",
-                                     "a\tb", "\x7f", *(f"a{c}b" for c in "\"/\\[]:;|=,+*?<>@")])
+@pytest.mark.parametrize("account", ["", "x" * 21, "x" * 2000, "Ж" * 21, "dot.", "..", "a\0b",
+                                     "a\nb", "a\tb", "\x7f", *(f"a{c}b" for c in "\"/\\[]:;|=,+*?<>@")])
 def test_what_is_no_account_name_is_refused(api, people, truth, account):
     body = people.body(sAMAccountName=account)
     assert contract.refused(api.post("/users", json=body), 400,
@@ -142,7 +142,8 @@ def test_nobody_s_account_is_renamed_so(api, people, truth, account):
 
 
 @pytest.mark.parametrize("name", ["*", "(cn=*)", "adm*", "*)(objectClass=*", "\\2a", "a\\00b",
-                                  "Administrator)(cn=*", "x" * 2000, "' or '1'='1", "%2a", "no+body"])
+                                  "Administrator)(cn=*", "x" * 2000, "' or '1'='1", "%2a",
+                                  "no+body"])
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_nobody_is_called_a_filter(api, people, truth, method, name):
     before = len(truth.search("(objectClass=user)", ["cn"]))

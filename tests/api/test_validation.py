@@ -109,8 +109,10 @@ NOT_JSON = {
     "a NUL behind": b'{"title":"x"}\0', "a bare newline": b'{"title":"a\nb"}',
     "a bare tab": b'{"title":"a\tb"}', "a bad escape": b'{"title":"\\x41"}',
     "half an escape": b'{"title":"\\u12"}', "a lone high surrogate": b'{"title":"\\ud83d"}',
-    "a lone low surrogate": b'{"title":"\\ude00"}', "surrogates swapped": b'{"title":"\\ude00\\ud83d"}',
-    "a name twice": b'{"title":"x","title":"y"}', "a name twice, escaped": b'{"title":"x","t\\u0069tle":"y"}',
+    "a lone low surrogate": b'{"title":"\\ude00"}',
+    "surrogates swapped": b'{"title":"\\ude00\\ud83d"}',
+    "a name twice": b'{"title":"x","title":"y"}',
+    "a name twice, escaped": b'{"title":"x","t\\u0069tle":"y"}',
     "an unknown name twice": b'{"x":1,"x":2}', "a name twice within": b'{"x":{"a":1,"a":2}}',
     "nested arrays": b'{"title":' + b"[" * NESTED + b"]" * NESTED + b"}",
     "nested objects": b'{"a":' * NESTED + b"1" + b"}" * NESTED, "open arrays": b"[" * NESTED,
@@ -137,7 +139,8 @@ def test_what_is_no_json(api, people, truth, victim, name):
 HUGE = {
     "digits": b'{"title":' + b"9" * 100_000 + b"}", "an exponent": b'{"title":1e999999999}',
     "a small one": b'{"title":-1e-999999999}', "as a switch": b'{"enabled":' + b"9" * 400 + b"}",
-    "beyond 64 bits": b'{"title":18446744073709551616}', "decimals": b'{"title":0.' + b"1" * 50_000 + b"}",
+    "beyond 64 bits": b'{"title":18446744073709551616}',
+    "decimals": b'{"title":0.' + b"1" * 50_000 + b"}",
 }
 
 

@@ -25,7 +25,7 @@ def make_rig(tmp_path_factory, binary):
 def rig(make_rig, directory):
     """A running stack with a directory that works."""
     made = make_rig(directory)
-    wait_until(lambda: made.api.get("/users/Administrator").status_code == 200, what="the directory")
+    wait_until(lambda: made.api.get("/users/Administrator").ok, what="the directory")
     return made
 
 

@@ -47,8 +47,8 @@ def test_the_environment_wins_over_the_file(kontora):
 
 
 @pytest.mark.parametrize("line, value", [
-    ("APP_NAME=plain", "plain"), ('APP_NAME="two words"', "two words"), ("APP_NAME='a # b'", "a # b"),
-    ("export APP_NAME=x", "x"), ("  APP_NAME =  x  ", "x"), ("APP_NAME=x # comment", "x"),
+    ("APP_NAME=plain", "plain"), ('APP_NAME="two words"', "two words"),
+    ("APP_NAME='a # b'", "a # b"), ("export APP_NAME=x", "x"), ("  APP_NAME =  x  ", "x"), ("APP_NAME=x # comment", "x"),
     ("APP_NAME=a=b", "a=b"), ("APP_NAME=контора", "контора"),
 ])
 def test_lines_of_the_file(kontora, line, value):
@@ -152,8 +152,8 @@ def test_version(kontora):
     assert kontora("version").stdout.startswith("kontora ")
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["serve", "extra"], ["config", "--nonsense"],
-                                       ["config", "--env-file"]])
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["serve", "extra"],
+                                       ["config", "--nonsense"], ["config", "--env-file"]])
 def test_a_wrong_command_line(kontora, arguments):
     assert kontora(*arguments).returncode == 2
 

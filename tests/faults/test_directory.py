@@ -16,8 +16,9 @@ from support.waiting import wait_until
 PROMPT_S = 5  # "503 with Retry-After in under 5 seconds"
 CROWD = 20
 
-CALLS = [("GET", "/users", None), ("GET", "/users/Administrator", None),
-         ("PATCH", "/users/Administrator", {"title": "x"}), ("DELETE", "/users/somebody", None)]
+USER = "/users/Administrator"
+CALLS = [("GET", "/users", None), ("GET", USER, None), ("PATCH", USER, {"title": "x"}),
+         ("DELETE", "/users/somebody", None)]
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def assert_unavailable(response, seconds):
 
 
 def works(rig):
-    return rig.api.get("/users/Administrator").status_code == 200
+    return rig.api.get(USER).status_code == 200
 
 
 def wait_for_recovery(rig):
@@ -76,7 +77,7 @@ def test_a_directory_that_restarts_between_two_calls(rig, people, harmed):
 
 
 def test_it_goes_under_load(rig, harmed):
-    with Load(rig.stack.http_url, "/users/Administrator", kept=4, fresh=2, headers=rig.bearer()) as load:
+    with Load(rig.stack.http_url, USER, kept=4, fresh=2, headers=rig.bearer()) as load:
         load.wait_for(50)
         harmed.kill()
         load.wait_for(50)
