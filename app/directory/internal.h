@@ -154,6 +154,7 @@ struct raw_entry {
 /* The answer to one operation. */
 struct answer {
     int code;               /* RFC 4511 4.1.9, or one of libldap's own, which are negative */
+    bool repeated;          /* a first try was lost */
     bool lost;              /* the connection died: the server may or may not have done it */
     const char *diagnostic; /* never NULL */
     struct raw_entry *entries;
@@ -165,6 +166,7 @@ struct operation {
     const char *name; /* for the log */
     int (*send)(LDAP *ldap, const void *request, int *message_id_r);
     const void *request;
+    bool writes; /* no answer then means that nobody knows: ERR_OUTCOME_UNKNOWN */
 };
 
 /*
@@ -174,8 +176,8 @@ struct operation {
 struct error *operation_run(struct directory *directory, struct arena *arena,
                             const struct operation *operation, struct answer *answer_r) MUST_CHECK;
 
-/* The same for what may be repeated: once more on a fresh connection if the first was lost. Lost
- * again is an error. */
+/* The same for what may be repeated: once more on a fresh connection if the first was lost, which
+ * is then `repeated` in the answer. Lost again is an error. */
 struct error *operation_repeat(struct directory *directory, struct arena *arena,
                                const struct operation *operation,
                                struct answer *answer_r) MUST_CHECK;
@@ -188,8 +190,9 @@ struct error *result_error(struct arena *arena, const struct answer *answer,
                            const struct field *fields, const char *operation)
     __attribute__((returns_nonnull));
 
-/* ERR_DIRECTORY_UNAVAILABLE: the connection was lost with the answer outstanding. */
-struct error *result_lost(struct arena *arena, const char *operation)
+/* The connection was lost with the answer outstanding: ERR_DIRECTORY_UNAVAILABLE, of a write
+ * ERR_OUTCOME_UNKNOWN. `cause` is what went wrong afterwards, NULL for nothing. */
+struct error *result_lost(struct arena *arena, const struct operation *operation, const char *cause)
     __attribute__((returns_nonnull));
 
 /* Why a bind was refused, from "… data 52e, …"; "unknown reason" if it does not say. */

@@ -65,6 +65,18 @@ static struct error *check_password(const struct directory *directory, struct ar
     return NULL;
 }
 
+/* What came of a change that was made. Not to be able to read it is not a failed change. */
+static struct error *read_result(struct directory *directory, struct arena *arena,
+                                 const struct directory_class *class, const char *dn,
+                                 struct directory_entry **entry_r)
+{
+    struct error *error = search_entry(directory, arena, class, dn, entry_r);
+    if (error) {
+        return error_new(arena, ERR_RESULT_UNREAD, "%s", error->cause ? error->cause : "not found");
+    }
+    return NULL;
+}
+
 /* --- add ------------------------------------------------------------------------------------- */
 
 static const char *change_of(const struct directory_changes *changes, const char *attribute)
@@ -108,21 +120,14 @@ static struct error *add(struct directory *directory, struct arena *arena,
                          const struct directory_class *class, const struct write *write,
                          const struct directory_changes *changes)
 {
-    const struct operation operation = {"add", send_add, write};
+    const struct operation operation = {"add", send_add, write, .writes = true};
     struct answer answer;
     int64_t began = clock_wall_ms();
-    struct error *error = operation_run(directory, arena, &operation, &answer);
-    bool lost = !error && answer.lost;
-    if (lost) {
-        error = operation_run(directory, arena, &operation, &answer);
-    }
+    struct error *error = operation_repeat(directory, arena, &operation, &answer);
     if (error) {
         return error;
     }
-    if (answer.lost) {
-        return result_lost(arena, operation.name);
-    }
-    if (lost && answer.code == LDAP_ALREADY_EXISTS &&
+    if (answer.repeated && answer.code == LDAP_ALREADY_EXISTS &&
         is_ours(directory, arena, write->dn, changes, began)) {
         return NULL;
     }
@@ -154,7 +159,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
     }
     write.dn = arena_format(arena, "%s,%s", rdn, parent);
     error = add(directory, arena, class, &write, changes);
-    return error ? error : search_entry(directory, arena, class, write.dn, entry_r);
+    return error ? error : read_result(directory, arena, class, write.dn, entry_r);
 }
 
 /* --- move ------------------------------------------------------------------------------------ */
@@ -199,15 +204,18 @@ static struct error *rename_to(struct directory *directory, struct arena *arena,
                                const char *rdn, const char *parent)
 {
     const struct write write = {.dn = guid_dn, .rdn = rdn, .parent = parent};
-    const struct operation operation = {"rename", send_rename, &write};
+    const struct operation operation = {"rename", send_rename, &write, .writes = true};
     struct answer answer;
     struct error *error = operation_run(directory, arena, &operation, &answer);
     if (!error && answer.lost) {
         const char *dn;
         int64_t control;
         error = read_state(directory, arena, guid_dn, &dn, &control);
-        if (error || stands_at(arena, dn, rdn, parent)) {
-            return error;
+        if (error) {
+            return result_lost(arena, &operation, error->cause);
+        }
+        if (stands_at(arena, dn, rdn, parent)) {
+            return NULL;
         }
         error = operation_run(directory, arena, &operation, &answer);
     }
@@ -215,7 +223,7 @@ static struct error *rename_to(struct directory *directory, struct arena *arena,
         return error;
     }
     if (answer.lost) {
-        return result_lost(arena, operation.name);
+        return result_lost(arena, &operation, NULL);
     }
     return answer.code == LDAP_SUCCESS ? NULL
                                        : result_error(arena, &answer, class->fields, "rename");
@@ -263,6 +271,11 @@ static struct error *undo_move(struct directory *directory, struct arena *arena,
                                const struct directory_class *class, const struct move *move,
                                struct error *error)
 {
+    const char *now = arena_format(arena, "%s,%s", move->rdn, move->parent);
+    if (error->id == ERR_OUTCOME_UNKNOWN) {
+        /* The rest may have been made as well: half of it must not be taken back. */
+        return error_detail(error, NULL, FAULT_NONE, now);
+    }
     struct error *again =
         rename_to(directory, arena, class, move->guid_dn, move->old_rdn, move->old_parent);
     if (!again) {
@@ -271,8 +284,7 @@ static struct error *undo_move(struct directory *directory, struct arena *arena,
     struct error *partial = error_new(
         arena, ERR_PARTIALLY_APPLIED, "%s; then the move could not be undone: %s",
         error->cause ? error->cause : "the change failed", again->cause ? again->cause : "unknown");
-    return error_detail(partial, NULL, FAULT_NONE,
-                        arena_format(arena, "%s,%s", move->rdn, move->parent));
+    return error_detail(partial, NULL, FAULT_NONE, now);
 }
 
 /* --- modify ---------------------------------------------------------------------------------- */
@@ -324,7 +336,7 @@ static struct error *apply_changes(struct directory *directory, struct arena *ar
     struct answer answer = {.diagnostic = ""};
     for (int tries = 0; tries < SWAP_TRIES; tries++) {
         struct write write = {.dn = guid_dn};
-        const struct operation operation = {"modify", send_modify, &write};
+        const struct operation operation = {"modify", send_modify, &write, .writes = true};
         struct error *error =
             changes_to_mods(changes, arena, class, entry->values, control, &write.mods);
         if (error || !write.mods) {
@@ -373,7 +385,7 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     if (error) {
         return move.done ? undo_move(directory, arena, class, &move, error) : error;
     }
-    return search_entry(directory, arena, class, move.guid_dn, entry_r);
+    return read_result(directory, arena, class, move.guid_dn, entry_r);
 }
 
 /* --- delete ---------------------------------------------------------------------------------- */
@@ -382,21 +394,14 @@ struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry)
 {
     const struct write write = {.dn = search_guid_dn(arena, entry)};
-    const struct operation operation = {"delete", send_delete, &write};
+    const struct operation operation = {"delete", send_delete, &write, .writes = true};
     struct answer answer;
     connection_begin(directory);
-    struct error *error = operation_run(directory, arena, &operation, &answer);
-    bool lost = !error && answer.lost;
-    if (lost) {
-        error = operation_run(directory, arena, &operation, &answer);
-    }
+    struct error *error = operation_repeat(directory, arena, &operation, &answer);
     if (error) {
         return error;
     }
-    if (answer.lost) {
-        return result_lost(arena, operation.name);
-    }
-    if (answer.code == LDAP_SUCCESS || (lost && answer.code == LDAP_NO_SUCH_OBJECT)) {
+    if (answer.code == LDAP_SUCCESS || (answer.repeated && answer.code == LDAP_NO_SUCH_OBJECT)) {
         return NULL;
     }
     return result_error(arena, &answer, NULL, operation.name);

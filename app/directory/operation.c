@@ -154,10 +154,10 @@ static void lose(struct directory *directory, struct answer *answer)
 static struct error *give_up(struct directory *directory, struct arena *arena,
                              const struct operation *operation, int64_t began)
 {
+    enum error_id id = operation->writes ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
     struct error *error =
-        error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "%s: no answer from %s within %" PRId64 " ms",
-                  operation->name, directory->servers[directory->server].uri,
-                  (clock_steady_us() - began) / 1000);
+        error_new(arena, id, "%s: no answer from %s within %" PRId64 " ms", operation->name,
+                  directory->servers[directory->server].uri, (clock_steady_us() - began) / 1000);
     log_warning("directory: %s", error->cause);
     connection_avoid(directory);
     return error;
@@ -220,11 +220,13 @@ struct error *operation_repeat(struct directory *directory, struct arena *arena,
                                const struct operation *operation, struct answer *answer_r)
 {
     struct error *error = operation_run(directory, arena, operation, answer_r);
-    if (!error && answer_r->lost) {
-        error = operation_run(directory, arena, operation, answer_r);
+    if (error || !answer_r->lost) {
+        return error;
     }
-    if (!error && answer_r->lost) {
-        error = result_lost(arena, operation->name);
+    error = operation_run(directory, arena, operation, answer_r);
+    answer_r->repeated = true;
+    if (error) {
+        return operation->writes ? result_lost(arena, operation, error->cause) : error;
     }
-    return error;
+    return answer_r->lost ? result_lost(arena, operation, NULL) : NULL;
 }

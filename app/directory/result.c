@@ -165,7 +165,9 @@ struct error *result_error(struct arena *arena, const struct answer *answer,
     return error;
 }
 
-struct error *result_lost(struct arena *arena, const char *operation)
+struct error *result_lost(struct arena *arena, const struct operation *operation, const char *cause)
 {
-    return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "%s: the connection was lost", operation);
+    enum error_id id = operation->writes ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
+    return error_new(arena, id, "%s: the connection was lost%s%s", operation->name,
+                     cause ? ", then: " : "", cause ? cause : "");
 }

@@ -99,6 +99,7 @@ static bool append(const struct buffer *line)
 
 void audit_write(const struct request *request, const struct error *error)
 {
+    bool failed = error && error->id != ERR_RESULT_UNREAD; /* that change was made */
     struct buffer line = {.arena = request->arena};
     struct jsonw json = {.out = &line};
     jsonw_open_object(&json, NULL);
@@ -107,7 +108,7 @@ void audit_write(const struct request *request, const struct error *error)
     jsonw_string(&json, "action", request->route->action);
     jsonw_string(&json, "resource_type", request->route->resource_type);
     jsonw_string(&json, "resource_id", subject(request));
-    jsonw_string(&json, "status", error ? "failure" : "success");
+    jsonw_string(&json, "status", failed ? "failure" : "success");
     jsonw_string(&json, "message",
                  error ? problem_message(error->id, LANGUAGE_EN) : request->route->summary.en);
     write_details(&json, request, error);

@@ -71,6 +71,12 @@ static const struct problem problems[ERR_COUNT] = {
          "The directory does not accept the service account"}},
     [ERR_DIRECTORY_LIMIT] = {503, "DIRECTORY_LIMIT",
         {"Запрос превышает ограничения каталога", "The request exceeds a limit of the directory"}},
+    [ERR_OUTCOME_UNKNOWN] = {503, "OUTCOME_UNKNOWN",
+        {"Каталог не ответил: изменение могло быть выполнено",
+         "The directory did not answer: the change may have been made"}},
+    [ERR_RESULT_UNREAD] = {503, "RESULT_UNREAD",
+        {"Изменение выполнено, но результат прочитать не удалось",
+         "The change was made, but its result could not be read"}},
     [ERR_PARTIALLY_APPLIED] = {500, "PARTIALLY_APPLIED",
         {"Изменения применены не полностью", "The changes were applied only in part"}},
 };

@@ -66,7 +66,8 @@ def test_an_unknown_method_learns_the_known_ones(send, path, allowed):
 @SURFACES
 @pytest.mark.parametrize("line", [
     b"GET /users HTTP/1.1 extra", b"GET /users HTTP/9.9", b"GET /users HTTP/x",
-    b"GET /users FTP/1.1", b"GET users HTTP/1.1", b"GET  HTTP/1.1", b"GET /a\0b HTTP/1.1", b"GET /../../etc HTTP/1.1",
+    b"GET /users FTP/1.1", b"GET users HTTP/1.1", b"GET  HTTP/1.1", b"GET /a\0b HTTP/1.1",
+    b"GET /../../etc HTTP/1.1",
     b"GET /%00 HTTP/1.1", b"GET /users/%zz HTTP/1.1", b"GET /users?limit=%zz HTTP/1.1",
     b"GET \\users HTTP/1.1", b"GET /" + b"x" * 12_000 + b" HTTP/1.1",
     b"GET /users?search=" + b"x" * 12_000 + b" HTTP/1.1", b"GET /\xff\xfe HTTP/1.1",

@@ -104,7 +104,8 @@ def test_the_same_body_with_a_good_password_succeeds_after_that(api, people):
 
 
 @pytest.mark.parametrize("password", ["Пароль-Geheim-7", "Geheim 7 with spaces ",
-                                      "Geheim7\"quoted\"", "Geheim7\\back'slash", "Geheim7😀😀😀", "Geheim7" + "x" * 120,
+                                      "Geheim7\"quoted\"", "Geheim7\\back'slash", "Geheim7😀😀😀",
+                                      "Geheim7" + "x" * 120,
                                       " leading Geheim7", "Geheim7\tTab", "Geheim7{}$%&/()=?`"])
 def test_unusual_passwords_are_set_as_they_are(people, truth, password):
     vault.remember(password)

@@ -48,7 +48,8 @@ def test_the_environment_wins_over_the_file(kontora):
 
 @pytest.mark.parametrize("line, value", [
     ("APP_NAME=plain", "plain"), ('APP_NAME="two words"', "two words"),
-    ("APP_NAME='a # b'", "a # b"), ("export APP_NAME=x", "x"), ("  APP_NAME =  x  ", "x"), ("APP_NAME=x # comment", "x"),
+    ("APP_NAME='a # b'", "a # b"), ("export APP_NAME=x", "x"),
+    ("  APP_NAME =  x  ", "x"), ("APP_NAME=x # comment", "x"),
     ("APP_NAME=a=b", "a=b"), ("APP_NAME=контора", "контора"),
 ])
 def test_lines_of_the_file(kontora, line, value):

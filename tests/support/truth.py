@@ -101,6 +101,12 @@ class Truth:
         assert len(found) <= 1, found
         return found[0] if found else None
 
+    def find_guid(self, text):
+        """The DN of an object by its objectGUID, None if there is none."""
+        octets = "".join(f"\\{octet:02x}" for octet in uuid.UUID(text).bytes_le)
+        found = self.search(f"(objectGUID={octets})", ["cn"])
+        return found[0][0] if found else None
+
     def entry(self, dn, attributes=("*",)):
         """The attributes at a DN, None if nothing is there."""
         try:
