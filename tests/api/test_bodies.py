@@ -1,0 +1,48 @@
+"""Bodies that nobody asked for: on a kept connection to the service, nothing of one request may be
+taken for the next."""
+
+import concurrent.futures
+
+import pytest
+import requests
+
+WRITERS = READERS = 4
+ROUNDS = 40
+SIZES = (1, 100, 7_700, 8_192, 8_193, 16_384, 65_536, 300_000, 900_000)
+
+# Where a record of FastCGI would begin if the service took this for one: version 1, a management
+# record of no content.
+RECORDS = bytes([1, 9, 0, 0, 0, 0, 0, 0])
+
+
+def ask(stack, method, path, **arguments):
+    return requests.request(method, stack.http_url + path, timeout=30, **arguments)
+
+
+def send_bodies(stack, path, statuses):
+    for number in range(ROUNDS):
+        size = SIZES[number % len(SIZES)]
+        body = RECORDS * (size // len(RECORDS)) + b"\1" * (size % len(RECORDS))
+        answer = ask(stack, "POST", path, data=body)
+        assert answer.status_code in statuses, (size, answer.text)
+
+
+def read_health(stack, number):
+    for count in range(4 * ROUNDS):
+        marker = f"reader-{number}-{count}"
+        answer = ask(stack, "GET", "/health", headers={"X-Request-ID": marker})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["status"] == "ok"
+        assert answer.headers["X-Request-ID"] == marker
+
+
+@pytest.mark.parametrize("path, statuses", [("/health", (405,)), ("/nowhere", (404,)),
+                                            ("/api/v1/app", (404,)), ("/", (405,))])
+def test_a_body_that_no_route_takes_harms_no_other_request(stack, path, statuses):
+    before = stack.service.workers("core")
+    with concurrent.futures.ThreadPoolExecutor(WRITERS + READERS) as pool:
+        work = [pool.submit(send_bodies, stack, path, statuses) for _ in range(WRITERS)]
+        work += [pool.submit(read_health, stack, number) for number in range(READERS)]
+        for each in work:
+            each.result()
+    assert sorted(stack.service.workers("core")) == sorted(before)
