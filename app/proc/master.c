@@ -32,6 +32,7 @@ enum {
     US_PER_S = 1000 * 1000,
     QUICK_DEATH_US = 5 * US_PER_S,     /* who dies sooner counts towards the back-off */
     BACKOFF_FIRST_US = 50 * US_PER_MS, /* doubles at each quick death in a row … */
+    EXIT_CONFIGURATION = 78,           /* EX_CONFIG of sysexits.h */
     RELOAD_DEATHS = 3,     /* quick ones of one pool after which a reload is taken back */
     BACKOFF_DOUBLINGS = 8, /* … up to 12.8 s */
 };
@@ -497,7 +498,7 @@ int master_run(struct config *config, const char *env_file, const struct service
     if (!service->prepare(config, &faults)) {
         log_error("configuration: %s", faults.bytes);
         buffer_free(&faults);
-        return EXIT_FAILURE;
+        return EXIT_CONFIGURATION;
     }
     if (!sockets_open(config, master.sockets)) {
         return EXIT_FAILURE;

@@ -88,8 +88,10 @@ def test_what_is_missing_is_named(api, kind, required):
 
 
 def test_a_thousand_unknown_fields(send):
+    """Named are as many as anybody would read, and at least more than any body has."""
     response = send("update", **{f"field{number}": number for number in range(1000)})
-    assert len(contract.refused(response, 400, "VALIDATION_ERROR")) == 1000
+    named = contract.refused(response, 400, "VALIDATION_ERROR")
+    assert 100 <= len(named) == len(set(named))
 
 
 # --- JSON that is none --------------------------------------------------------------------------

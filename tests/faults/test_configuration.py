@@ -88,12 +88,32 @@ def test_a_good_configuration_passes(kontora):
     ("JWT_ALGORITHM", "RS256"), ("JWT_EXPIRATION_HOURS", "-1"), ("LOG_LEVEL", "loud"),
     ("APP_NAME", ""), ("RATE_LIMITS", "maybe"), ("MAX_JSON_KIB", "99999999999999999999"),
     ("SOCKET_DIR", "/" + "x" * 120), ("LOCAL_AUTH_PASSWORD", ""), ("JWT_SECRET_KEY", ""),
+    ("LOCAL_AUTH_PASSWORD", "$2b$12$short"), ("SOCKET_GROUP", "no-such-group"),
+    ("AUDIT_LOG_PATH", "/dev/null/audit.jsonl"), ("AUDIT_LOG_PATH", "/tmp"),
+    ("LOG_PATH", "/dev/null/log"), ("APP_NAME", "\udcff"),
 ])
 @pytest.mark.parametrize("command", [["config", "--check"], ["serve"]])
 def test_a_wrong_setting_is_named_and_stops_the_start(kontora, command, name, value):
     done = kontora(*command, **{name: value})
     assert done.returncode == EXIT_CONFIGURATION
     assert f"{name}:" in done.stderr
+
+
+@pytest.mark.parametrize("name, value", [
+    ("LDAP_SERVER", "ldaps://dc1"), ("LDAP_SERVER", ","), ("LDAP_SERVER", "dc1:99999"),
+    ("LDAP_SERVER", "dc1:"), ("LDAP_BASE_DN", "nonsense"), ("LDAP_TLS_CA_FILE", "/tmp"),
+])
+@pytest.mark.parametrize("command", [["config", "--check"], ["serve"]])
+def test_a_wrong_directory_is_named_and_stops_the_start(kontora, command, name, value):
+    done = kontora(*command, **{**DIRECTORY, name: value})
+    assert done.returncode == EXIT_CONFIGURATION
+    assert f"{name}:" in done.stderr
+
+
+def test_several_controllers_pass(kontora):
+    servers = "dc1.example.com,dc2:636 [2001:db8::1]:636 2001:db8::2"
+    done = kontora("config", "--check", **{**PRODUCTION, **DIRECTORY, "LDAP_SERVER": servers})
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_every_fault_is_named_at_once(kontora):

@@ -1,0 +1,42 @@
+"""The audit log on a disk that is full: no line is spoilt, and none is lost."""
+
+import json
+import subprocess
+
+import pytest
+from support.waiting import wait_until
+
+SIZE_KIB = 32
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_KIB}k", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_costs_no_line(make_rig, small_disk):
+    rig = make_rig(AUDIT_LOG_PATH=str(small_disk / "audit.jsonl"))
+    log = small_disk / "audit.jsonl"
+    nobody = rig.nobody()
+    tried = []
+
+    def guess():
+        answer = nobody.post("/auth/login", json={"username": "x" * 200, "password": "wrong"})
+        assert answer.status_code == 401
+        tried.append(answer.headers["X-Request-ID"])
+        return rig.count_log("audit line not written") > 2
+
+    wait_until(guess, 30, "a full disk")
+    kept = [json.loads(line)["request_id"] for line in log.read_text("utf-8").splitlines()]
+    told = [json.loads(line["line"])["request_id"] for line in rig.log()
+            if line["message"] == "audit line not written"]
+    assert sorted(kept + told) == sorted(tried)
+
+    log.write_text("", encoding="utf-8")  # somebody makes room
+    guess()
+    (line,) = log.read_text("utf-8").splitlines()
+    assert json.loads(line)["request_id"] == tried[-1]
