@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that something needs, if any is missing:
 #
-#   sh tests/packages.sh build | run | test | lint | fuzz
+#   sh tests/packages.sh build | serve | run | test | lint | fuzz
 #
 # Silent and quick when all are there. Installing needs root. No service of a package is started:
 # what runs here is started by us, on addresses of our own.
@@ -9,6 +9,9 @@ set -eu
 
 build='gcc make libc6-dev libfcgi-dev libldap-dev libjson-c-dev libjwt-dev libssl-dev libcrypt-dev
     pkg-config'
+
+# What a host in production needs.
+serve="$build nginx openssl"
 
 # nginx of any flavour; Samba's domain controller in the parts that Debian has made of it.
 run="$build nginx openssl curl python3 python3-samba samba samba-common-bin samba-ad-provision
@@ -22,13 +25,14 @@ lint="$build clang-format clang-tidy cppcheck git python3"
 fuzz="$build clang libclang-rt-14-dev"
 
 usage() {
-    echo 'usage: sh tests/packages.sh build|run|test|lint|fuzz' >&2
+    echo 'usage: sh tests/packages.sh build|serve|run|test|lint|fuzz' >&2
     exit 2
 }
 
 [ $# -eq 1 ] || usage
 case $1 in
 build) wanted=$build ;;
+serve) wanted=$serve ;;
 run) wanted=$run ;;
 test) wanted=$test ;;
 lint) wanted=$lint ;;

@@ -38,7 +38,7 @@ static void read_servers(struct directory *directory)
     directory->servers = must_alloc((strlen(text) + 1) * sizeof *directory->servers);
     for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
         size_t length = strcspn(text, separators);
-        char *uri = server_uri(directory->config, text, length);
+        char *uri = controller_uri(directory->config, text, length);
         if (uri) {
             directory->servers[directory->server_count++].uri = uri;
         } else {
@@ -52,7 +52,7 @@ struct directory *directory_new(const struct config *config)
 {
     struct directory *directory = must_alloc(sizeof *directory);
     directory->config = config;
-    server_listen();
+    controller_listen();
     read_servers(directory);
     return directory;
 }
@@ -131,12 +131,12 @@ bool connection_encrypted(const struct directory *directory)
 
 /* --- connecting ------------------------------------------------------------------------------ */
 
-static enum server_result connect_to(struct directory *directory, struct arena *arena, size_t index,
-                                     const char **cause_r)
+static enum controller_result connect_to(struct directory *directory, struct arena *arena,
+                                         size_t index, const char **cause_r)
 {
-    struct server *server = &directory->servers[index];
-    enum server_result result =
-        server_connect(directory, arena, server->uri, &directory->ldap, cause_r);
+    struct controller *server = &directory->servers[index];
+    enum controller_result result =
+        controller_connect(directory, arena, server->uri, &directory->ldap, cause_r);
     switch (result) {
     case SERVER_CONNECTED:
         server->avoid_until = 0;
@@ -158,10 +158,10 @@ static enum server_result connect_to(struct directory *directory, struct arena *
 }
 
 /* One round over the servers that are, or are not, avoided at the moment. */
-static enum server_result connect_round(struct directory *directory, struct arena *arena,
-                                        bool avoided, const char **cause_r)
+static enum controller_result connect_round(struct directory *directory, struct arena *arena,
+                                            bool avoided, const char **cause_r)
 {
-    enum server_result result = SERVER_FAILED;
+    enum controller_result result = SERVER_FAILED;
     for (size_t i = 0; i < directory->server_count && result == SERVER_FAILED; i++) {
         if (directory->servers[i].avoided == avoided && clock_steady_us() < directory->deadline) {
             result = connect_to(directory, arena, i, cause_r);
@@ -170,13 +170,13 @@ static enum server_result connect_round(struct directory *directory, struct aren
     return result;
 }
 
-static enum server_result connect_in_order(struct directory *directory, struct arena *arena,
-                                           int64_t now, const char **cause_r)
+static enum controller_result connect_in_order(struct directory *directory, struct arena *arena,
+                                               int64_t now, const char **cause_r)
 {
     for (size_t i = 0; i < directory->server_count; i++) {
         directory->servers[i].avoided = directory->servers[i].avoid_until > now;
     }
-    enum server_result result = connect_round(directory, arena, false, cause_r);
+    enum controller_result result = connect_round(directory, arena, false, cause_r);
     return result == SERVER_FAILED ? connect_round(directory, arena, true, cause_r) : result;
 }
 

@@ -75,11 +75,6 @@ struct error *directory_find(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *name,
                              const char *parent_dn, struct directory_entry **entry_r) MUST_CHECK;
 
-/* The object at a DN or, after a change, by its GUID ("<GUID=…>" is a DN to Active Directory). */
-struct error *directory_read(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *dn,
-                             struct directory_entry **entry_r) MUST_CHECK;
-
 /* One page of the class, sorted, by a virtual list view: `skip` objects are passed over, at most
  * `limit` (1 to 1000) are read. `search` may be NULL. */
 struct error *directory_list(struct directory *directory, struct arena *arena,

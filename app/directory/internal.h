@@ -2,7 +2,7 @@
  * What the files of the directory layer share; nobody outside of the folder includes it.
  *
  *   connection.c  one live connection, or an error: kept, checked, failed over, timed
- *   server.c      one controller: TCP, verified TLS, bind
+ *   controller.c      one controller: TCP, verified TLS, bind
  *   deadline.c    no byte is waited for longer than a call may take
  *   operation.c   one LDAP operation: sent, waited for, its answer copied out of libldap
  *   result.c      what a result code means to a client
@@ -37,7 +37,7 @@ enum {
 };
 
 /* One domain controller of LDAP_SERVER. */
-struct server {
+struct controller {
     char *uri;           /* malloc */
     int64_t avoid_until; /* steady clock: it failed lately, so others are tried first */
     bool avoided;        /* that time is not over, as this attempt to connect began */
@@ -68,7 +68,7 @@ struct known_view {
 
 struct directory {
     const struct config *config;
-    struct server *servers;
+    struct controller *servers;
     size_t server_count;
     LDAP *ldap;          /* NULL: not connected */
     size_t server;       /* the one it is connected to */
@@ -110,24 +110,25 @@ void connection_alive(struct directory *directory);
 /* Whether what is sent is encrypted: Active Directory takes passwords only then. */
 bool connection_encrypted(const struct directory *directory);
 
-/* --- server.c -------------------------------------------------------------------------------- */
+/* --- controller.c -------------------------------------------------------------------------------- */
 
-enum server_result {
+enum controller_result {
     SERVER_CONNECTED,
     SERVER_FAILED,              /* another one may do */
     SERVER_REFUSES_CREDENTIALS, /* another one will not, and each try counts */
 };
 
 /* Lets libldap tell us why TLS fails. Once a process is enough. */
-void server_listen(void);
+void controller_listen(void);
 
 /* "host", "host:port", "[v6]", "[v6]:port" or a bare IPv6 address to an URI that the caller frees;
  * NULL: none of these. A scheme is refused: LDAP_USE_SSL says whether to encrypt, nothing else. */
-char *server_uri(const struct config *config, const char *text, size_t length);
+char *controller_uri(const struct config *config, const char *text, size_t length);
 
 /* One attempt; the cause is for the log. */
-enum server_result server_connect(struct directory *directory, struct arena *arena, const char *uri,
-                                  LDAP **ldap_r, const char **cause_r) MUST_CHECK;
+enum controller_result controller_connect(struct directory *directory, struct arena *arena,
+                                          const char *uri, LDAP **ldap_r,
+                                          const char **cause_r) MUST_CHECK;
 
 /* --- deadline.c ------------------------------------------------------------------------------ */
 

@@ -176,11 +176,3 @@ struct error *search_entry(struct directory *directory, struct arena *arena,
     struct error *error = search_run(directory, arena, &search, &answer);
     return error ? error : the_only_one(directory, arena, class, &answer, dn, entry_r);
 }
-
-struct error *directory_read(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *dn,
-                             struct directory_entry **entry_r)
-{
-    connection_begin(directory);
-    return search_entry(directory, arena, class, dn, entry_r);
-}

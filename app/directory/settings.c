@@ -34,7 +34,7 @@ bool directory_check(const struct config *config, struct buffer *faults)
     }
     for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
         size_t length = strcspn(text, separators);
-        char *uri = server_uri(config, text, length);
+        char *uri = controller_uri(config, text, length);
         if (!uri || !port_fits(text, length)) {
             buffer_format(faults, "LDAP_SERVER: \"%.*s\" is not a host or host:port\n", (int)length,
                           text);

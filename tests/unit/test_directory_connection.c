@@ -111,7 +111,7 @@ static void servers_are_named_in_several_ways(void **state)
     config.ldap_use_ssl = true;
     config.ldap_port = 636;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        char *uri = server_uri(&config, cases[i].server, strlen(cases[i].server));
+        char *uri = controller_uri(&config, cases[i].server, strlen(cases[i].server));
         if (!cases[i].uri) {
             assert_null(uri);
         } else {

@@ -1,5 +1,5 @@
 /*
- * Server: one domain controller, from its name in LDAP_SERVER to a verified and bound connection.
+ * Controller: one domain controller, from its name in LDAP_SERVER to a verified and bound connection.
  *
  * Everything that an ldap.conf, an .ldaprc or an LDAP… variable could set otherwise is set on the
  * handle. The certificate's chain and the name in it are always verified (RFC 4513 3.1.3), also if
@@ -45,7 +45,7 @@ static void hear_libldap(const char *line)
     }
 }
 
-void server_listen(void)
+void controller_listen(void)
 {
     int level = DEBUG_NOTHING;
     if (ber_set_option(NULL, LBER_OPT_LOG_PRINT_FN, (void *)hear_libldap) != LBER_OPT_SUCCESS ||
@@ -80,7 +80,7 @@ static const char *describe(const struct directory *directory, struct arena *are
 
 /* --- its name -------------------------------------------------------------------------------- */
 
-char *server_uri(const struct config *config, const char *text, size_t length)
+char *controller_uri(const struct config *config, const char *text, size_t length)
 {
     static const char characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                      "0123456789.-_:[]%";
@@ -282,8 +282,8 @@ static const char *bind_cause(struct arena *arena, int code, const char *diagnos
     }
 }
 
-enum server_result server_connect(struct directory *directory, struct arena *arena, const char *uri,
-                                  LDAP **ldap_r, const char **cause_r)
+enum controller_result controller_connect(struct directory *directory, struct arena *arena,
+                                          const char *uri, LDAP **ldap_r, const char **cause_r)
 {
     const char *diagnostic = "";
     const char *why = NULL;
