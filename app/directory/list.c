@@ -196,14 +196,14 @@ static struct error *read_view(struct arena *arena, LDAP *ldap, const struct ans
     LDAPControl *control = ldap_control_find(LDAP_CONTROL_VLVRESPONSE, answer->controls, NULL);
     int code = LDAP_OTHER;
     *view_r = (struct view){0};
-    if (!control ||
-        ldap_parse_vlvresponse_control(ldap, control, &view_r->target, &view_r->total,
-                                       &view_r->context, &code) != LDAP_SUCCESS ||
-        code != LDAP_SUCCESS) {
-        return error_new(arena, ERR_INTERNAL, "list: no virtual list view in the answer");
-    }
+    bool parsed =
+        control && ldap_parse_vlvresponse_control(ldap, control, &view_r->target, &view_r->total,
+                                                  &view_r->context, &code) == LDAP_SUCCESS;
     if (view_r->context) {
         arena_defer(arena, release_bytes, view_r->context);
+    }
+    if (!parsed || code != LDAP_SUCCESS) {
+        return error_new(arena, ERR_INTERNAL, "list: no virtual list view in the answer");
     }
     return NULL;
 }
