@@ -15,7 +15,7 @@
 enum {
     NESTING_MAX = 32,
     NAME_SHOWN_MAX = 100, /* bytes of an unknown name that an error repeats */
-    FAULTS_MAX = 100,     /* more than any map has fields: only unknown names can be so many */
+    UNKNOWN_MAX = 100,    /* unknown names that an error tells of: a client can send any number */
 };
 
 /* --- faults ---------------------------------------------------------------------------------- */
@@ -24,7 +24,7 @@ enum {
 struct faults {
     struct arena *arena;
     struct error *error;
-    size_t count;
+    size_t unknown; /* names that the map does not have */
 };
 
 static void add_fault(struct faults *faults, const char *name, enum fault_id fault,
@@ -33,8 +33,28 @@ static void add_fault(struct faults *faults, const char *name, enum fault_id fau
     if (!faults->error) {
         faults->error = error_new(faults->arena, ERR_VALIDATION, NULL);
     }
-    if (faults->count++ < FAULTS_MAX) {
-        error_detail(faults->error, name, fault, argument);
+    error_detail(faults->error, name, fault, argument);
+}
+
+/* Names come from the client: as much of one as is worth repeating, cut between characters. */
+static const char *shown_name(struct arena *arena, const char *name)
+{
+    size_t length = strlen(name);
+    size_t at = 0, end = 0;
+    while (at < length) {
+        utf8_next(name, length, &at);
+        if (at > NAME_SHOWN_MAX) {
+            break;
+        }
+        end = at;
+    }
+    return arena_copy(arena, name, end);
+}
+
+static void add_unknown(struct faults *faults, const char *name)
+{
+    if (faults->unknown++ < UNKNOWN_MAX) {
+        add_fault(faults, shown_name(faults->arena, name), FAULT_UNKNOWN, NULL);
     }
 }
 
@@ -225,21 +245,6 @@ static struct error *parse_json(struct arena *arena, const char *text, size_t le
     return NULL;
 }
 
-/* Names come from the client: as much of one as is worth repeating, cut between characters. */
-static const char *shown_name(struct arena *arena, const char *name)
-{
-    size_t length = strlen(name);
-    size_t at = 0, end = 0;
-    while (at < length) {
-        utf8_next(name, length, &at);
-        if (at > NAME_SHOWN_MAX) {
-            break;
-        }
-        end = at;
-    }
-    return arena_copy(arena, name, end);
-}
-
 struct error *fields_read_json(struct arena *arena, const struct field *fields, const char *text,
                                size_t length, struct value **values_r)
 {
@@ -261,7 +266,7 @@ struct error *fields_read_json(struct arena *arena, const struct field *fields, 
             seen[field - fields] = true;
             read_json_value(&faults, field, member, &values[field - fields]);
         } else {
-            add_fault(&faults, shown_name(arena, name), FAULT_UNKNOWN, NULL);
+            add_unknown(&faults, name);
         }
     }
     complete(&faults, fields, values, seen);
@@ -320,7 +325,7 @@ static void read_pair(struct faults *faults, const struct field *fields, char *p
     }
     const struct field *field = find_field(fields, pair);
     if (!field) {
-        add_fault(faults, shown_name(faults->arena, pair), FAULT_UNKNOWN, NULL);
+        add_unknown(faults, pair);
     } else if (seen[field - fields]) {
         add_fault(faults, field->name, FAULT_REPEATED, NULL);
     } else {
