@@ -1,0 +1,105 @@
+"""The directory falls silent, or the connection ends, in the middle of a change: what is answered and
+audited is what has happened, as far as anybody can know it.
+"""
+
+import pytest
+from stack import Authority
+from support import contract
+from support.client import user_path
+from support.ldap_proxy import DELETE, MODIFY, RENAME, SEARCH, LdapProxy
+from support.people import People, tag
+from support.truth import same_dn
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path)
+
+
+@pytest.fixture
+def proxy(directory, authority):
+    certificate = authority.certificate("proxy", ["IP:127.0.0.1"])
+    with LdapProxy(certificate, directory.address, str(directory.ca_file)) as made:
+        yield made
+
+
+@pytest.fixture
+def rig(make_rig, directory, authority, proxy):
+    """One worker and one connection, so that what is cut is what is asked."""
+    return make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}",
+                    LDAP_TLS_CA_FILE=str(authority.file), DIRECTORY_WORKERS="1",
+                    LDAP_TIMEOUT_MS="1000", LDAP_CONNECT_TIMEOUT_MS="1000")
+
+
+@pytest.fixture
+def user(rig, truth):
+    return People(rig.api, truth, truth.add_ou(tag())).create(title="before")
+
+
+def change(rig, user, **fields):
+    return rig.api.patch(user_path(user["sAMAccountName"]), json=fields)
+
+
+def refused(rig, response, code):
+    contract.refused(response, 503, code)
+    assert int(response.headers["Retry-After"]) > 0
+    return rig.audit().one_of(response)
+
+
+def test_silence_in_a_modification(rig, proxy, user, truth):
+    proxy.cut(MODIFY)
+    line = refused(rig, change(rig, user, title="after"), "OUTCOME_UNKNOWN")
+    assert line["status"] == "failure" and line["details"]["code"] == "OUTCOME_UNKNOWN"
+    assert truth.text(user["sAMAccountName"], "title") == "after"  # nobody could know
+
+
+def test_silence_while_the_result_is_read(rig, proxy, user, truth):
+    proxy.cut(MODIFY, SEARCH)
+    line = refused(rig, change(rig, user, title="after"), "RESULT_UNREAD")
+    assert line["status"] == "success"
+    assert truth.text(user["sAMAccountName"], "title") == "after"
+
+
+def test_silence_in_a_move(rig, proxy, user, truth):
+    proxy.cut(RENAME)
+    other = truth.add_ou(tag())
+    line = refused(rig, change(rig, user, parent_dn=other, title="after"), "OUTCOME_UNKNOWN")
+    assert line["status"] == "failure"
+    assert truth.text(user["sAMAccountName"], "title") == "before"
+
+
+def test_silence_in_a_modification_after_a_move(rig, proxy, user, truth):
+    """It may have been made, so the move stays, and the answer says where to."""
+    proxy.cut(MODIFY)
+    other = truth.add_ou(tag())
+    response = change(rig, user, parent_dn=other, title="after")
+    refused(rig, response, "OUTCOME_UNKNOWN")
+    (dn,) = response.json()["details"]
+    assert same_dn(dn, f"CN={user['cn']},{other}")
+    assert truth.text(user["sAMAccountName"], "distinguishedName") == dn
+
+
+def test_silence_in_a_deletion(rig, proxy, user, truth):
+    proxy.cut(DELETE)
+    refused(rig, rig.api.delete(user_path(user["sAMAccountName"])), "OUTCOME_UNKNOWN")
+    assert truth.find(user["sAMAccountName"]) is None
+
+
+@pytest.mark.parametrize("kinds", [(MODIFY,), (RENAME,), (MODIFY, SEARCH), (SEARCH,)])
+def test_a_connection_that_ends_in_a_change_is_not_noticed(rig, proxy, user, truth, kinds):
+    assert rig.api.get(user_path(user["sAMAccountName"])).status_code == 200
+    proxy.cut(*kinds, hang_up=True)
+    other = truth.add_ou(tag())
+    response = change(rig, user, parent_dn=other, title="after")
+    assert response.status_code == 200, response.text
+    assert proxy.cuts == 1
+    assert response.json()["title"] == truth.text(user["sAMAccountName"], "title") == "after"
+    assert same_dn(response.json()["dn"], f"CN={user['cn']},{other}")
+    assert rig.audit().one_of(response)["status"] == "success"
+
+
+def test_a_connection_that_ends_in_a_deletion_is_not_noticed(rig, proxy, user, truth):
+    proxy.cut(DELETE, hang_up=True)
+    assert rig.api.delete(user_path(user["sAMAccountName"])).status_code == 204
+    assert proxy.cuts == 1
+    assert truth.find(user["sAMAccountName"]) is None
