@@ -20,7 +20,8 @@
 
 enum {
     EVENTS = 256,
-    ACCEPTS_A_TURN = 8,    /* few, so that a burst spreads over the workers */
+    ACCEPTS_A_TURN = 64,   /* enough that nginx may renew all its connections at once, and few enough that
+                            * a burst spreads over the workers */
     GROWTH_INTERVAL = 256, /* requests between two looks at the memory */
     KIB = 1024,
     CORE_PATIENCE_S = 1,
