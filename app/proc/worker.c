@@ -20,8 +20,9 @@
 
 enum {
     EVENTS = 256,
-    ACCEPTS_A_TURN = 64,   /* enough that nginx may renew all its connections at once, and few enough that
-                            * a burst spreads over the workers */
+    /* Enough that nginx may renew all its connections at once, and few enough that a burst spreads
+     * over the workers. */
+    ACCEPTS_A_TURN = 64,
     GROWTH_INTERVAL = 256, /* requests between two looks at the memory */
     KIB = 1024,
     CORE_PATIENCE_S = 1,
