@@ -9,7 +9,7 @@
 
 enum { PORT_MAX = 65535 };
 
-/* The port at the end of "host:port" or "[v6]:port"; 0 if there is one that is none. */
+/* Whether what follows the colon of "host:port" or "[v6]:port" is a port; true without one. */
 static bool port_fits(const char *text, size_t length)
 {
     const char *bracket = memrchr(text, ']', length);
