@@ -51,9 +51,35 @@ static struct error *authenticate(struct request *request)
     return error;
 }
 
-static bool permits(const struct request *request, unsigned permission)
+/* A token lives for hours, and rights in the directory are the directory's to take away: it is
+ * asked again, now and then, where it would be asked anyway. */
+static struct error *confirm(struct request *request, const char *guid)
 {
-    return principal_permits(request->principal, (enum permission)permission);
+    struct principal *principal = arena_alloc(request->arena, sizeof *principal);
+    struct directory_identity identity;
+    struct error *error =
+        directory_identify(request->app->directory, request->arena, guid, false, &identity);
+    if (error) {
+        request->reason = error->id == ERR_INVALID_TOKEN ? error->cause : NULL;
+        return error;
+    }
+    *principal = *request->principal;
+    principal->username = identity.username;
+    principal->administrator = identity.administrator;
+    request->principal = principal;
+    request->actor = principal->username;
+    return NULL;
+}
+
+static struct error *permits(struct request *request, unsigned permission, bool *permitted_r)
+{
+    const char *guid = request->principal ? principal_guid(request->principal->id) : NULL;
+    struct error *error = NULL;
+    if (guid && permission_of_directory((enum permission)permission)) {
+        error = confirm(request, guid);
+    }
+    *permitted_r = !error && principal_permits(request->principal, (enum permission)permission);
+    return error;
 }
 
 /* What the layers can see to be wrong with their settings. */

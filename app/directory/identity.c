@@ -26,7 +26,7 @@ enum {
     GUID_TEXT = 36, /* characters */
     /* userAccountControl, MS-ADTS 2.2.16 */
     ACCOUNT_DISABLED = 0x2,
-    ACCOUNT_LOCKED = 0x10,        /* of msDS-User-Account-Control-Computed alone */
+    ACCOUNT_LOCKED = 0x10,       /* of msDS-User-Account-Control-Computed alone */
     PASSWORD_EXPIRED = 0x800000, /* the same */
 };
 
@@ -120,8 +120,8 @@ static struct error *search_group(struct directory *directory, struct arena *are
         search = (struct search){
             .base = directory->config->ldap_base_dn,
             .scope = LDAP_SCOPE_SUBTREE,
-            .filter =
-                arena_format(arena, "(&(cn=%s)(objectClass=group))", names_filter_value(arena, name)),
+            .filter = arena_format(arena, "(&(cn=%s)(objectClass=group))",
+                                   names_filter_value(arena, name)),
             .attributes = attributes,
             .size_limit = 2, /* enough to see that it is not the only one */
             .controls = controls,
@@ -186,7 +186,8 @@ static bool is_member(struct arena *arena, const struct raw_entry *raw, const ch
     const struct attribute *groups = entry_attribute(raw, "tokenGroups");
     const char *group;
     if (!groups) { /* there is a primary group at least: it is hidden from us */
-        log_error("directory: LDAP_BIND_DN may not read tokenGroups, so nobody is an administrator");
+        log_error(
+            "directory: LDAP_BIND_DN may not read tokenGroups, so nobody is an administrator");
     }
     for (size_t i = 0; groups && i < groups->count; i++) {
         if (codec_sid(arena, &groups->values[i], &group) && !strcmp(group, sid)) {

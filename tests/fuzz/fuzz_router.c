@@ -25,9 +25,10 @@ static struct error *authenticate(struct request *request)
                        &request->principal);
 }
 
-static bool permits(const struct request *request, unsigned permission)
+static struct error *permits(struct request *request, unsigned permission, bool *permitted_r)
 {
-    return principal_permits(request->principal, (enum permission)permission);
+    *permitted_r = principal_permits(request->principal, (enum permission)permission);
+    return NULL;
 }
 
 /* Once a process. No directory is configured: nothing is asked over a network. */

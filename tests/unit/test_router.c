@@ -138,6 +138,8 @@ struct principal {
 static const struct principal reader = {1U << PERMIT_READ};
 static const struct principal writer = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
 
+static const struct principal ghost = {0};
+
 /* "reader" and "writer" are who they say; nobody else is anybody. */
 static struct error *authenticate(struct request *request)
 {
@@ -146,6 +148,8 @@ static struct error *authenticate(struct request *request)
         request->principal = &reader;
     } else if (!strcmp(who, "writer")) {
         request->principal = &writer;
+    } else if (!strcmp(who, "ghost")) {
+        request->principal = &ghost;
     } else if (*who) {
         return error_new(request->arena, ERR_INVALID_TOKEN, NULL);
     }
@@ -153,9 +157,15 @@ static struct error *authenticate(struct request *request)
     return NULL;
 }
 
-static bool permits(const struct request *request, unsigned permission)
+/* "ghost" was somebody when the token was issued. */
+static struct error *permits(struct request *request, unsigned permission, bool *permitted_r)
 {
-    return request->principal && (request->principal->permissions & 1U << permission);
+    if (request->principal == &ghost) {
+        *permitted_r = true;
+        return error_new(request->arena, ERR_INVALID_TOKEN, NULL);
+    }
+    *permitted_r = request->principal && (request->principal->permissions & 1U << permission);
+    return NULL;
 }
 
 struct exchange {

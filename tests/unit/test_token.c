@@ -12,7 +12,7 @@ static const char hs256[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
 static const char *issue(struct arena *arena, enum token_type type, int64_t lifetime_s)
 {
     const char *token = NULL;
-    assert_null(token_issue(arena, key, type, "local:admin", lifetime_s, &token));
+    assert_null(token_issue(arena, key, type, "local:admin", NULL, lifetime_s, &token));
     assert_non_null(token);
     return token;
 }
@@ -66,7 +66,7 @@ static void subjects_keep_every_character(void **state)
     for (size_t i = 0; i < COUNT_OF(subjects); i++) {
         const char *token = NULL;
         struct token_claims claims;
-        assert_null(token_issue(*state, key, TOKEN_ACCESS, subjects[i], 60, &token));
+        assert_null(token_issue(*state, key, TOKEN_ACCESS, subjects[i], NULL, 60, &token));
         assert_null(token_verify(*state, key, TOKEN_ACCESS, token, &claims));
         assert_string_equal(claims.subject, subjects[i]);
     }
@@ -267,7 +267,7 @@ static void huge_ones_are_refused(void **state)
 static void what_cannot_be_a_claim_is_an_error(void **state)
 {
     const char *token = NULL;
-    struct error *error = token_issue(*state, key, TOKEN_ACCESS, "\xFF", 60, &token);
+    struct error *error = token_issue(*state, key, TOKEN_ACCESS, "\xFF", NULL, 60, &token);
     assert_non_null(error);
     assert_int_equal(error->id, ERR_INTERNAL);
     assert_null(token);
