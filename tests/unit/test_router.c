@@ -359,6 +359,9 @@ static void permission_comes_before_everything_the_client_sent(void **state)
     assert_int_equal(ask(exchange, "forged", "POST", "/things", "not JSON"), 401);
     assert_code(exchange, "INVALID_TOKEN");
     assert_string_equal(header(exchange, "WWW-Authenticate"), "Bearer");
+    assert_int_equal(ask(exchange, "ghost", "POST", "/things", "not JSON"), 401);
+    assert_code(exchange, "INVALID_TOKEN");
+    assert_int_equal(exchange->body_read, 0);
     assert_int_equal(ask(exchange, "reader", "POST", "/things", "not JSON"), 403);
     assert_code(exchange, "FORBIDDEN");
     assert_string_equal(header(exchange, "WWW-Authenticate"), "");
