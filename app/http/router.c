@@ -150,8 +150,11 @@ static struct error *check_permission(const struct router *router, struct reques
     if (!error) {
         error = guard->permits(request, permission, &permitted);
     }
-    if (error || permitted) {
+    if (error) {
         return error;
+    }
+    if (permitted) {
+        return NULL;
     }
     return error_new(request->arena, request->principal ? ERR_FORBIDDEN : ERR_UNAUTHORIZED, NULL);
 }
