@@ -142,18 +142,17 @@ static struct error *check_permission(const struct router *router, struct reques
 {
     const struct router_guard *guard = &router->settings.guard;
     unsigned permission = request->route->permission;
-    bool permitted = false;
     if (!permission) {
         return NULL;
     }
     struct error *error = guard->authenticate(request);
     if (!error) {
-        error = guard->permits(request, permission, &permitted);
+        error = guard->confirm(request, permission);
     }
     if (error) {
         return error;
     }
-    if (permitted) {
+    if (guard->permits(request, permission)) {
         return NULL;
     }
     return error_new(request->arena, request->principal ? ERR_FORBIDDEN : ERR_UNAUTHORIZED, NULL);

@@ -138,7 +138,7 @@ struct principal {
 static const struct principal reader = {1U << PERMIT_READ};
 static const struct principal writer = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
 
-static const struct principal ghost = {0};
+static const struct principal ghost = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
 
 /* "reader" and "writer" are who they say; nobody else is anybody. */
 static struct error *authenticate(struct request *request)
@@ -158,14 +158,15 @@ static struct error *authenticate(struct request *request)
 }
 
 /* "ghost" was somebody when the token was issued. */
-static struct error *permits(struct request *request, unsigned permission, bool *permitted_r)
+static struct error *confirm(struct request *request, unsigned permission)
 {
-    if (request->principal == &ghost) {
-        *permitted_r = true;
-        return error_new(request->arena, ERR_INVALID_TOKEN, NULL);
-    }
-    *permitted_r = request->principal && (request->principal->permissions & 1U << permission);
-    return NULL;
+    bool gone = request->principal == &ghost && permission;
+    return gone ? error_new(request->arena, ERR_INVALID_TOKEN, NULL) : NULL;
+}
+
+static bool permits(const struct request *request, unsigned permission)
+{
+    return request->principal && (request->principal->permissions & 1U << permission);
 }
 
 struct exchange {
@@ -193,7 +194,7 @@ static int setup(void **state)
 {
     struct exchange *exchange = must_alloc(sizeof *exchange);
     struct router_settings settings = {
-        .guard = {authenticate, permits},
+        .guard = {authenticate, confirm, permits},
         .standard_language = LANGUAGE_EN,
         .body_max = BODY_MAX,
     };
@@ -557,7 +558,7 @@ static const struct route doubled[] = {
 static void build(void *twice)
 {
     const struct route *const built[] = {first_table, *(const bool *)twice ? doubled : NULL, NULL};
-    const struct router_settings settings = {.guard = {authenticate, permits}};
+    const struct router_settings settings = {.guard = {authenticate, confirm, permits}};
     struct router *router = router_new(built, &settings);
     router_free(&router);
 }
