@@ -1,5 +1,5 @@
 /*
- * Directory: Active Directory through one bound connection a worker.
+ * Directory: Active Directory through one bound connection a worker; logins alone have others.
  *
  * Resources describe a class of objects (struct directory_class) and say what they want in terms of
  * field maps and changes; how Active Directory wants to be asked stands in this folder alone.

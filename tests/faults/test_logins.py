@@ -142,7 +142,7 @@ def test_no_password_goes_to_a_controller_that_is_not_trusted(make_rig, director
 
 # --- what is remembered -------------------------------------------------------------------------
 
-def test_rights_are_remembered_for_a_while(make_login_rig, truth, directory):
+def test_rights_are_remembered_for_a_while(make_login_rig, truth):
     """A worker that was asked once goes on for LDAP_LOGIN_CACHE_S; refresh does not wait."""
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=LONG_S, DIRECTORY_WORKERS=1)
     user = people_of(rig, truth).create()
