@@ -51,6 +51,30 @@ static struct error *authenticate(struct request *request)
     return error;
 }
 
+/* A token lives for hours, and rights in the directory are the directory's to take away: it is
+ * asked again, now and then, where it would be asked anyway. */
+static struct error *confirm(struct request *request, unsigned permission)
+{
+    const char *guid = request->principal ? principal_guid(request->principal->id) : NULL;
+    struct directory_identity identity;
+    if (!guid || !permission_of_directory((enum permission)permission)) {
+        return NULL;
+    }
+    struct error *error =
+        directory_identify(request->app->directory, request->arena, guid, false, &identity);
+    if (error) {
+        request->reason = error->id == ERR_INVALID_TOKEN ? error->cause : NULL;
+        return error;
+    }
+    struct principal *principal = arena_alloc(request->arena, sizeof *principal);
+    *principal = *request->principal;
+    principal->username = identity.username;
+    principal->administrator = identity.administrator;
+    request->principal = principal;
+    request->actor = principal->username;
+    return NULL;
+}
+
 static bool permits(const struct request *request, unsigned permission)
 {
     return principal_permits(request->principal, (enum permission)permission);
@@ -84,7 +108,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         return NULL;
     }
     struct router_settings settings = {
-        .guard = {authenticate, permits},
+        .guard = {authenticate, confirm, permits},
         .standard_language = (enum config_language)config->default_language,
         .body_max = (size_t)config->max_json_kib * KIB,
     };

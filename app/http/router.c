@@ -146,6 +146,9 @@ static struct error *check_permission(const struct router *router, struct reques
         return NULL;
     }
     struct error *error = guard->authenticate(request);
+    if (!error) {
+        error = guard->confirm(request, permission);
+    }
     if (error) {
         return error;
     }

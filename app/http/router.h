@@ -19,6 +19,9 @@ struct router_guard {
     /* Turns the Authorization field into a principal and sets request->actor; without a field the
      * principal stays NULL. */
     struct error *(*authenticate)(struct request *request);
+    /* Brings the request's principal, NULL for nobody, up to date as far as the permission depends
+     * on it. An error if that cannot be done, or if the principal is nobody any more. */
+    struct error *(*confirm)(struct request *request, unsigned permission);
     /* Whether the request's principal, NULL for nobody, has the permission. */
     bool (*permits)(const struct request *request, unsigned permission);
 };
