@@ -66,7 +66,9 @@ def test_the_first_session_of_the_readme_works(stack, tmp_path):
         '"admin123"': f'"{password}"', '"admin"': f'"{name}"',
         "var/logs/audit.jsonl": stack.audit_log})
     assert '"code"' not in answers, answers
-    assert answers.count('"sAMAccountName":"petrova"') == 6, answers
+    assert answers.count('"sAMAccountName":"petrova"') == 7, answers
+    assert '"member":["CN=Петрова Анна,OU=Sales,OU=Staff,DC=kontora,DC=test"]' in answers
+    assert '"dn":"OU=Sales,DC=kontora,DC=test"' in answers
     assert '"title":"Главный бухгалтер"' in answers
     assert "CN=Петрова Анна,OU=Sales,OU=Staff,DC=kontora,DC=test" in answers
     assert "\n204\n" in answers
