@@ -80,6 +80,22 @@ static bool permits(const struct request *request, unsigned permission)
     return principal_permits(request->principal, (enum permission)permission);
 }
 
+/* Nothing is written yet that a commit would make durable. */
+static bool turn_waits(struct app *app)
+{
+    (void)app;
+    return false;
+}
+
+static struct error *turn_commit(struct app *app, struct arena *arena)
+{
+    (void)app;
+    (void)arena;
+    return NULL;
+}
+
+static const struct server_turn turn = {turn_waits, turn_commit};
+
 /* What the layers can see to be wrong with their settings. */
 static bool check(const struct config *config, struct buffer *faults)
 {
@@ -115,7 +131,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
     struct worker_state *state = must_alloc(sizeof *state);
     state->app = (struct app){.config = config, .directory = directory_new(config)};
     state->router = router_new(resource_routes, &settings);
-    state->server = server_new(state->router, &state->app);
+    state->server = server_new(state->router, &state->app, &turn);
     return state;
 }
 
@@ -124,9 +140,25 @@ static void *worker_open(void *state, int fd)
     return server_open(((struct worker_state *)state)->server, fd);
 }
 
-static bool worker_serve(void *state, void *connection)
+static const enum served served[] = {
+    [SERVER_ANSWERED] = SERVED,
+    [SERVER_CLOSED] = SERVED_CLOSED,
+    [SERVER_HELD] = SERVED_HELD,
+};
+
+static enum served worker_serve(void *state, void *connection)
 {
-    return server_serve(((struct worker_state *)state)->server, connection);
+    return served[server_serve(((struct worker_state *)state)->server, connection)];
+}
+
+static void worker_commit(void *state)
+{
+    server_commit(((struct worker_state *)state)->server);
+}
+
+static enum served worker_finish(void *state, void *connection)
+{
+    return served[server_finish(((struct worker_state *)state)->server, connection)];
 }
 
 static void worker_close(void *state, void *connection)
@@ -156,6 +188,8 @@ static const struct service service = {
     .start = worker_start,
     .open = worker_open,
     .serve = worker_serve,
+    .commit = worker_commit,
+    .finish = worker_finish,
     .close = worker_close,
     .reopen = worker_reopen,
     .stop = worker_stop,

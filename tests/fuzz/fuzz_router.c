@@ -104,7 +104,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t head = rest ? (size_t)(rest - text) : size;
     struct source source = {(const char *)data + head, size - head};
     request.input = (struct request_body){read_input, &source};
-    router_answer(router, &request, &reply);
+    const struct error *error = router_handle(router, &request, &reply);
+    router_finish(&request, &reply, error);
     check_reply(&request, &reply);
     log_set_request(NULL);
     arena_free(&request.arena);

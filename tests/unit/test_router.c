@@ -214,6 +214,13 @@ static int teardown(void **state)
     return 0;
 }
 
+static void answer(struct exchange *exchange)
+{
+    const struct error *error =
+        router_handle(exchange->router, &exchange->request, &exchange->reply);
+    router_finish(&exchange->request, &exchange->reply, error);
+}
+
 /* Sends one request; `body` NULL is none. Returns the status. */
 static int ask(struct exchange *exchange, const char *who, const char *method, const char *uri,
                const char *body)
@@ -233,7 +240,7 @@ static int ask(struct exchange *exchange, const char *who, const char *method, c
     exchange->body = body;
     exchange->body_read = 0;
     calls = 0;
-    router_answer(exchange->router, &exchange->request, &exchange->reply);
+    answer(exchange);
     return exchange->reply.status;
 }
 
@@ -424,7 +431,7 @@ static int ask_with_type(struct exchange *exchange, const char *type)
     };
     exchange->body = body;
     exchange->body_read = 0;
-    router_answer(exchange->router, &exchange->request, &exchange->reply);
+    answer(exchange);
     return exchange->reply.status;
 }
 
@@ -507,7 +514,7 @@ static void errors_speak_the_clients_language(void **state)
         .headers = {"GET", "/nowhere", "", "", "", "ru", "id-1", ""},
         .input = {read_input, exchange},
     };
-    router_answer(exchange->router, &exchange->request, &exchange->reply);
+    answer(exchange);
     assert_non_null(strstr(text_of(exchange), "Ресурс не найден"));
     assert_int_equal(ask(exchange, "", "GET", "/nowhere", NULL), 404);
     assert_non_null(strstr(text_of(exchange), "There is no such resource"));
