@@ -15,6 +15,7 @@
 #include "proc/master.h"
 #include "proc/service.h"
 #include "resources/resources.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -41,10 +42,28 @@ struct worker_state {
     struct server *server;
 };
 
+/* The organization that a request is about: the path's, else the header's; 0: the token's. */
+static struct error *find_organization(struct request *request, int64_t *organization_r)
+{
+    const char *in_path = request_path_value_if(request, "organization_id");
+    const char *in_header = request->headers.organization;
+    *organization_r = 0;
+    if (!in_path && !*in_header) {
+        return NULL;
+    }
+    *organization_r = request_parse_id(in_path ? in_path : in_header);
+    return *organization_r ? NULL : error_new(request->arena, ERR_NOT_FOUND, NULL);
+}
+
 static struct error *authenticate(struct request *request)
 {
-    struct error *error = auth_bearer(request->app->config, request->arena,
-                                      request->headers.authorization, &request->principal);
+    const struct app *app = request->app;
+    int64_t organization_id;
+    struct error *error = find_organization(request, &organization_id);
+    if (!error) {
+        error = auth_bearer(app->config, app->store, request->arena, request->headers.authorization,
+                            organization_id, &request->principal);
+    }
     if (!error && request->principal) {
         request->actor = request->principal->username;
     }
@@ -75,23 +94,33 @@ static struct error *confirm(struct request *request, unsigned permission)
     return NULL;
 }
 
-static bool permits(const struct request *request, unsigned permission)
+/* The surface of files and accounts may be open to all: nginx says by which one a request came. */
+static bool open_to_all(const struct request *request, unsigned permission)
 {
-    return principal_permits(request->principal, (enum permission)permission);
+    return permission == PERMIT_ACCOUNTS && !strcmp(request->headers.surface, "files") &&
+           config_anonymous(request->app->config, SURFACE_ACCOUNTS);
 }
 
-/* Nothing is written yet that a commit would make durable. */
+static bool permits(const struct request *request, unsigned permission)
+{
+    const struct principal *principal = request->principal;
+    if (permission == PERMIT_MANAGE_OR_SELF) {
+        return principal_permits(principal, PERMIT_MANAGE) ||
+               (principal_permits(principal, PERMIT_READ) &&
+                request_path_id(request, "account_id") == principal->account_id);
+    }
+    return principal_permits(principal, (enum permission)permission) ||
+           (!principal && open_to_all(request, permission));
+}
+
 static bool turn_waits(struct app *app)
 {
-    (void)app;
-    return false;
+    return store_turn_open(app->store);
 }
 
 static struct error *turn_commit(struct app *app, struct arena *arena)
 {
-    (void)app;
-    (void)arena;
-    return NULL;
+    return store_turn_end(app->store, arena);
 }
 
 static const struct server_turn turn = {turn_waits, turn_commit};
@@ -101,7 +130,8 @@ static bool check(const struct config *config, struct buffer *faults)
 {
     bool directory_fits = directory_check(config, faults);
     bool auth_fits = auth_check(config, faults);
-    return directory_fits && auth_fits;
+    bool store_fits = store_check(config, faults);
+    return directory_fits && auth_fits && store_fits;
 }
 
 /* The same, and what shows only when it is done: the audit log is opened. */
@@ -129,7 +159,11 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         .body_max = (size_t)config->max_json_kib * KIB,
     };
     struct worker_state *state = must_alloc(sizeof *state);
-    state->app = (struct app){.config = config, .directory = directory_new(config)};
+    state->app = (struct app){
+        .config = config,
+        .directory = directory_new(config),
+        .store = store_new(config, shared),
+    };
     state->router = router_new(resource_routes, &settings);
     state->server = server_new(state->router, &state->app, &turn);
     return state;
@@ -180,6 +214,7 @@ static void worker_stop(void *state)
     server_free(&worker->server);
     router_free(&worker->router);
     directory_free(&worker->app.directory);
+    store_free(&worker->app.store);
     free(worker);
 }
 

@@ -2,19 +2,33 @@
 #include "auth/auth.h"
 
 #include "auth/password.h"
+#include "auth/session.h"
+#include "auth/throttle.h"
 #include "auth/token.h"
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/config.h"
 
 #include <string.h>
 #include <strings.h>
 
-enum { SECONDS_PER_HOUR = 3600 };
+enum { SECONDS_PER_HOUR = 3600, MS_PER_HOUR = 3600 * 1000 };
 
 static const char local_prefix[] = "local:";
 
-static const struct principal *local_administrator(const struct config *config, struct arena *arena)
+bool auth_check(const struct config *config, struct buffer *faults)
+{
+    if (password_hash_usable(config->local_auth_password)) {
+        return true;
+    }
+    buffer_add_string(faults, "LOCAL_AUTH_PASSWORD: begins as a hash ($…) and is none\n");
+    return false;
+}
+
+/* --- credentials ----------------------------------------------------------------------------- */
+
+static struct principal *local_administrator(const struct config *config, struct arena *arena)
 {
     struct principal *principal = arena_alloc(arena, sizeof *principal);
     const char *username = arena_string(arena, config->local_auth_username);
@@ -27,75 +41,319 @@ static const struct principal *local_administrator(const struct config *config, 
     return principal;
 }
 
-bool auth_check(const struct config *config, struct buffer *faults)
-{
-    if (password_hash_usable(config->local_auth_password)) {
-        return true;
-    }
-    buffer_add_string(faults, "LOCAL_AUTH_PASSWORD: begins as a hash ($…) and is none\n");
-    return false;
-}
-
 bool auth_is_local(const struct config *config, const char *username)
 {
     return secret_equal(config->local_auth_username, username);
 }
 
-struct error *auth_login(const struct config *config, struct arena *arena, const char *username,
-                         const char *password, const struct principal **principal_r)
+struct error *auth_login_local(const struct config *config, struct arena *arena,
+                               const char *username, const char *password,
+                               const struct principal **principal_r)
 {
     /* Both are compared whatever the first yields: the time must not tell names that exist. */
     bool name_fits = auth_is_local(config, username);
     bool password_fits = password_verify(config->local_auth_password, password);
     if (!name_fits || !password_fits) {
-        return error_new(arena, ERR_INVALID_CREDENTIALS, NULL);
+        return error_new(arena, ERR_INVALID_CREDENTIALS, "wrong name or password");
     }
     *principal_r = local_administrator(config, arena);
     return NULL;
 }
 
-/* A person of the directory as the token tells of them; a refresh token tells nothing but the id. */
-static const struct principal *directory_person(struct arena *arena, const char *guid,
-                                                const struct token_profile *profile)
+static struct principal *principal_from(struct arena *arena, const struct account *account)
 {
-    struct principal *principal = principal_of_directory(arena, guid);
-    principal->username = profile->username;
-    principal->email = profile->email;
-    principal->name = profile->name;
-    principal->administrator = profile->administrator;
+    struct principal *principal = principal_of_account(arena, account->id);
+    principal->username = account->username;
+    principal->email = account->email;
+    principal->name = account->name;
     return principal;
 }
 
-/* A token outlives the configuration: its subject must still be somebody. */
-static struct error *find_subject(const struct config *config, struct arena *arena,
-                                  const struct token_claims *claims,
-                                  const struct principal **principal_r)
+struct error *auth_login_account(const struct config *config, struct store *store,
+                                 struct arena *arena, const char *name, const char *password,
+                                 const struct principal **principal_r, bool *known_r)
 {
-    const char *guid = principal_guid(claims->subject);
-    if (guid && config->ldap_login) {
-        *principal_r = directory_person(arena, guid, &claims->profile);
-        return NULL;
+    struct account *account;
+    struct error *error = account_find(store, arena, name, &account);
+    if (error) {
+        return error;
     }
-    const struct principal *local = local_administrator(config, arena);
-    if (strcmp(local->id, claims->subject) != 0) {
-        return error_new(arena, ERR_INVALID_TOKEN, "the subject does not exist");
+    bool usable = account && account->password_hash;
+    bool fits = password_verify(
+        usable ? account->password_hash : password_nobodys(config->bcrypt_cost), password);
+    *known_r = account != NULL;
+    if (!usable || !fits) {
+        return error_new(arena, ERR_INVALID_CREDENTIALS,
+                         account ? "wrong password" : "no such user");
     }
-    *principal_r = local;
+    *principal_r = principal_from(arena, account);
     return NULL;
 }
 
-static struct error *verify(const struct config *config, struct arena *arena, enum token_type type,
-                            const char *token, const struct principal **principal_r)
+struct error *auth_hash(const struct config *config, struct arena *arena, const char *password,
+                        const char **hash_r)
 {
-    struct token_claims claims;
-    struct error *error = token_verify(arena, config->jwt_secret_key, type, token, &claims);
-    return error ? error : find_subject(config, arena, &claims, principal_r);
+    *hash_r = password_hash(arena, password, config->bcrypt_cost);
+    return *hash_r ? NULL : error_new(arena, ERR_INTERNAL, "bcrypt does not hash");
 }
 
-struct error *auth_bearer(const struct config *config, struct arena *arena,
-                          const char *authorization, const struct principal **principal_r)
+/* --- tokens ---------------------------------------------------------------------------------- */
+
+/* The access token that goes with a session. */
+static struct error *issue(const struct config *config, struct arena *arena,
+                           const struct principal *principal, const struct session *session,
+                           int64_t organization_id, struct auth_tokens *tokens_r)
+{
+    struct token_claims claims = {
+        .subject = principal->id,
+        .session = session->id,
+        .organization_id = organization_id,
+    };
+    if (principal->kind == PRINCIPAL_DIRECTORY) { /* who is not looked up each time */
+        claims.profile = (struct token_profile){principal->username, principal->email,
+                                                principal->name, principal->administrator};
+    }
+    tokens_r->refresh = session->refresh_token;
+    tokens_r->expires_in = config->jwt_expiration_hours * SECONDS_PER_HOUR;
+    return token_issue(arena, config->jwt_secret_key, &claims, tokens_r->expires_in,
+                       &tokens_r->access);
+}
+
+static int64_t refresh_lifetime_ms(const struct config *config)
+{
+    return config->refresh_expiration_hours * MS_PER_HOUR;
+}
+
+/* What the transactions below work with. */
+struct opening {
+    const struct config *config;
+    struct arena *arena;
+    const char *name; /* whose failures are forgotten; NULL: nobody's */
+    struct session session;
+    struct auth_registration *registration;
+};
+
+static struct error *open_session(struct store *store, void *context)
+{
+    struct opening *work = context;
+    struct error *error = work->name ? throttle_forget(store, work->arena, work->name) : NULL;
+    return error ? error
+                 : session_begin(store, work->arena, &work->session, clock_wall_ms(),
+                                 refresh_lifetime_ms(work->config));
+}
+
+struct error *auth_open(const struct config *config, struct store *store, struct arena *arena,
+                        const struct principal *principal, const char *name,
+                        struct auth_tokens *tokens_r)
+{
+    struct opening work = {
+        .config = config,
+        .arena = arena,
+        .name = name,
+        .session = {.subject = principal->id, .account_id = principal->account_id},
+    };
+    int64_t organization_id = 0;
+    struct error *error = NULL;
+    if (principal->account_id) {
+        error = account_first_organization(store, arena, principal->account_id, &organization_id);
+    }
+    if (!error) {
+        error = store_write(store, arena, open_session, &work);
+    }
+    return error ? error
+                 : issue(config, arena, principal, &work.session, organization_id, tokens_r);
+}
+
+static struct error *add_registration(struct store *store, void *context)
+{
+    struct opening *work = context;
+    struct auth_registration *registration = work->registration;
+    int64_t now = clock_wall_ms();
+    struct error *error = account_insert(store, work->arena, &registration->account, now);
+    if (!error) {
+        error = organization_insert(store, work->arena, &registration->organization,
+                                    registration->account.id, now);
+    }
+    if (error) {
+        return error;
+    }
+    work->session.account_id = registration->account.id;
+    work->session.subject = principal_of_account(work->arena, registration->account.id)->id;
+    return open_session(store, work);
+}
+
+struct error *auth_register(const struct config *config, struct store *store, struct arena *arena,
+                            struct auth_registration *registration, struct auth_tokens *tokens_r)
+{
+    struct opening work = {.config = config, .arena = arena, .registration = registration};
+    struct error *error = store_write(store, arena, add_registration, &work);
+    return error ? error
+                 : issue(config, arena, principal_from(arena, &registration->account),
+                         &work.session, registration->organization.id, tokens_r);
+}
+
+/* --- refreshing, ending ---------------------------------------------------------------------- */
+
+/* A subject must still be somebody: tokens outlive the configuration and accounts. Of an account and
+ * of people of the directory only the id is set. */
+static struct error *find_subject(const struct config *config, struct arena *arena,
+                                  const char *subject, struct principal **principal_r)
+{
+    const char *guid = principal_guid(subject);
+    int64_t account_id = principal_account_id(subject);
+    struct principal *local = local_administrator(config, arena);
+    *principal_r = guid && config->ldap_login    ? principal_of_directory(arena, guid)
+                   : account_id                  ? principal_of_account(arena, account_id)
+                   : !strcmp(local->id, subject) ? local
+                                                 : NULL;
+    return *principal_r ? NULL : error_new(arena, ERR_INVALID_TOKEN, "the subject does not exist");
+}
+
+struct error *auth_refresh_subject(const struct config *config, struct store *store,
+                                   struct arena *arena, const char *token,
+                                   const struct principal **principal_r)
+{
+    const char *subject;
+    struct principal *principal = NULL;
+    struct account *account = NULL;
+    struct error *error = session_subject(store, arena, token, &subject);
+    if (!error) {
+        error = find_subject(config, arena, subject, &principal);
+    }
+    if (!error && principal->account_id) {
+        error = account_get(store, arena, principal->account_id, &account);
+        if (!error && !account) {
+            error = error_new(arena, ERR_INVALID_TOKEN, "the account does not exist");
+        }
+    }
+    if (!error) {
+        *principal_r = account ? principal_from(arena, account) : principal;
+    }
+    return error;
+}
+
+struct error *auth_refresh(const struct config *config, struct store *store, struct arena *arena,
+                           const struct principal *principal, const char *token,
+                           struct auth_tokens *tokens_r)
+{
+    struct session session = {.subject = principal->id, .account_id = principal->account_id};
+    int64_t now = clock_wall_ms(), lifetime = refresh_lifetime_ms(config);
+    int64_t organization_id = principal->organization_id;
+    struct error *error =
+        token ? session_refresh(store, arena, token, now, lifetime, &session)
+              : session_extend(store, arena, principal->session, now, lifetime, &session);
+    if (!error && principal->account_id && !organization_id) {
+        error = account_first_organization(store, arena, principal->account_id, &organization_id);
+    }
+    return error ? error : issue(config, arena, principal, &session, organization_id, tokens_r);
+}
+
+struct ending {
+    struct arena *arena;
+    const struct principal *principal;
+    const char *password_hash;
+};
+
+static struct error *end_session(struct store *store, void *context)
+{
+    const struct ending *work = context;
+    return session_end(store, work->arena, work->principal->session, clock_wall_ms());
+}
+
+struct error *auth_logout(struct store *store, struct arena *arena,
+                          const struct principal *principal)
+{
+    struct ending work = {.arena = arena, .principal = principal};
+    return principal->session ? store_write(store, arena, end_session, &work) : NULL;
+}
+
+static struct error *set_password(struct store *store, void *context)
+{
+    const struct ending *work = context;
+    const struct principal *principal = work->principal;
+    int64_t now = clock_wall_ms();
+    struct store_query *query = store_query(store, work->arena, SQL_ACCOUNTS_SET_PASSWORD);
+    store_bind_integer(query, principal->account_id);
+    store_bind_text(query, work->password_hash);
+    store_bind_integer(query, now);
+    struct error *error = store_execute(query);
+    return error ? error
+                 : session_end_others(store, work->arena, principal->session, principal->account_id,
+                                      now);
+}
+
+struct error *auth_change_password(const struct config *config, struct store *store,
+                                   struct arena *arena, const struct principal *principal,
+                                   const char *password)
+{
+    struct ending work = {.arena = arena, .principal = principal};
+    struct error *error = auth_hash(config, arena, password, &work.password_hash);
+    return error ? error : store_write(store, arena, set_password, &work);
+}
+
+/* --- bearers --------------------------------------------------------------------------------- */
+
+/* Fills in who the account is, and its role in the organization. */
+static struct error *look_up_account(struct store *store, struct arena *arena,
+                                     struct principal *principal)
+{
+    unsigned char *family = arena_alloc(arena, RANDOM_ID_BYTES);
+    bool row;
+    if (!principal->session || !session_id_bytes(principal->session, family)) {
+        return error_new(arena, ERR_INVALID_TOKEN, "no session");
+    }
+    struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_PRINCIPAL);
+    store_bind_integer(query, principal->account_id);
+    store_bind_integer(query, principal->organization_id);
+    store_bind_bytes(query, family, RANDOM_ID_BYTES);
+    struct error *error = store_next(query, &row);
+    if (error) {
+        return error;
+    }
+    if (!row || !store_integer(query, 4)) {
+        return error_new(arena, ERR_INVALID_TOKEN, row ? "the session has ended" : "no account");
+    }
+    principal->username = arena_string(arena, store_text(query, 0, NULL));
+    principal->email =
+        store_is_null(query, 1) ? NULL : arena_string(arena, store_text(query, 1, NULL));
+    principal->name = arena_string(arena, store_text(query, 2, NULL));
+    principal->role = role_of_name(store_text(query, 3, NULL));
+    return store_next(query, &row);
+}
+
+static struct error *find_principal(const struct config *config, struct store *store,
+                                    struct arena *arena, const struct token_claims *claims,
+                                    int64_t organization_id, const struct principal **principal_r)
+{
+    struct principal *principal = NULL;
+    struct error *error = find_subject(config, arena, claims->subject, &principal);
+    if (error) {
+        return error;
+    }
+    principal->session = claims->session;
+    if (principal->kind == PRINCIPAL_DIRECTORY) {
+        principal->username = claims->profile.username;
+        principal->email = claims->profile.email;
+        principal->name = claims->profile.name;
+        principal->administrator = claims->profile.administrator;
+    }
+    if (principal->kind == PRINCIPAL_ACCOUNT) {
+        principal->organization_id = organization_id ? organization_id : claims->organization_id;
+        error = look_up_account(store, arena, principal);
+    }
+    if (!error && organization_id && principal->role == ROLE_NONE) {
+        error = error_new(arena, ERR_NOT_FOUND, NULL); /* whatever belongs to others */
+    }
+    *principal_r = principal;
+    return error;
+}
+
+struct error *auth_bearer(const struct config *config, struct store *store, struct arena *arena,
+                          const char *authorization, int64_t organization_id,
+                          const struct principal **principal_r)
 {
     static const char scheme[] = "Bearer ";
+    struct token_claims claims;
     *principal_r = NULL;
     if (!*authorization) {
         return NULL;
@@ -104,31 +362,8 @@ struct error *auth_bearer(const struct config *config, struct arena *arena,
         return error_new(arena, ERR_INVALID_TOKEN, "another authentication scheme");
     }
     const char *token = authorization + sizeof scheme - 1;
-    return verify(config, arena, TOKEN_ACCESS, token + strspn(token, " "), principal_r);
-}
-
-struct error *auth_refresh(const struct config *config, struct arena *arena, const char *token,
-                           const struct principal **principal_r)
-{
-    return verify(config, arena, TOKEN_REFRESH, token, principal_r);
-}
-
-struct error *auth_issue(const struct config *config, struct arena *arena,
-                         const struct principal *principal, struct auth_tokens *tokens_r)
-{
-    struct auth_tokens tokens = {.expires_in = config->jwt_expiration_hours * SECONDS_PER_HOUR};
-    const struct token_profile profile = {principal->username, principal->email, principal->name,
-                                          principal->administrator};
-    bool looked_up = principal->kind == PRINCIPAL_LOCAL; /* each time, in the configuration */
     struct error *error =
-        token_issue(arena, config->jwt_secret_key, TOKEN_ACCESS, principal->id,
-                    looked_up ? NULL : &profile, tokens.expires_in, &tokens.access);
-    if (!error) {
-        error = token_issue(arena, config->jwt_secret_key, TOKEN_REFRESH, principal->id, NULL,
-                            config->refresh_expiration_hours * SECONDS_PER_HOUR, &tokens.refresh);
-    }
-    if (!error) {
-        *tokens_r = tokens;
-    }
-    return error;
+        token_verify(arena, config->jwt_secret_key, token + strspn(token, " "), &claims);
+    return error ? error
+                 : find_principal(config, store, arena, &claims, organization_id, principal_r);
 }

@@ -3,6 +3,12 @@
 #define AUTH_PASSWORD_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+struct arena;
+
+/* What bcrypt takes of a password; the rest would be ignored. */
+enum { PASSWORD_BYTES_MAX = 72 };
 
 /* Whether two texts are the same, in a time that depends on neither's content. */
 bool secret_equal(const char *one, const char *other);
@@ -13,5 +19,12 @@ bool password_verify(const char *stored, const char *password);
 
 /* Whether passwords can be verified against what is stored: it is plain, or a whole hash. */
 bool password_hash_usable(const char *stored);
+
+/* A bcrypt hash with a fresh salt; `cost` doubles the work with each step. NULL if it fails. */
+const char *password_hash(struct arena *arena, const char *password, int64_t cost);
+
+/* A hash that no password fits, and that takes as long to verify as one of this cost: for names that
+ * nobody has. */
+const char *password_nobodys(int64_t cost);
 
 #endif

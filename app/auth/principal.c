@@ -3,52 +3,74 @@
 
 #include "base/arena.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-static const char directory_prefix[] = "directory:";
+enum { DECIMAL = 10 };
+
+static const char directory_prefix[] = "directory:", account_prefix[] = "account:";
 
 const char *const permission_names[PERMIT_COUNT] = {
     [PERMIT_DIRECTORY_READ] = "directory:read",
     [PERMIT_DIRECTORY_WRITE] = "directory:write",
+    [PERMIT_ACCOUNTS] = "accounts",
+    [PERMIT_READ] = "organization:read",
+    [PERMIT_CREATE] = "organization:create",
+    [PERMIT_UPDATE] = "organization:update",
+    [PERMIT_DELETE] = "organization:delete",
+    [PERMIT_MANAGE] = "organization:manage",
 };
 
 const char *const principal_kind_names[PRINCIPAL_KIND_COUNT] = {
     [PRINCIPAL_LOCAL] = "local",
+    [PRINCIPAL_ACCOUNT] = "account",
     [PRINCIPAL_DIRECTORY] = "directory",
 };
 
-#define BIT(permission) (1U << (permission))
-
-/* What each kind may do. */
-static const unsigned permissions[PRINCIPAL_KIND_COUNT] = {
-    [PRINCIPAL_LOCAL] =
-        BIT(PERMIT_PRINCIPAL) | BIT(PERMIT_DIRECTORY_READ) | BIT(PERMIT_DIRECTORY_WRITE),
-    [PRINCIPAL_DIRECTORY] = BIT(PERMIT_PRINCIPAL) | BIT(PERMIT_DIRECTORY_READ),
+const char *const role_names[ROLE_COUNT] = {
+    [ROLE_OWNER] = "OWNER", [ROLE_ADMIN] = "ADMIN",   [ROLE_MANAGER] = "MANAGER",
+    [ROLE_SALES] = "SALES", [ROLE_VIEWER] = "VIEWER",
 };
 
-/* And what the directory's administrators may do besides. */
-static const unsigned of_administrators = BIT(PERMIT_DIRECTORY_WRITE);
+/* --- who may do what ------------------------------------------------------------------------- */
 
-struct principal *principal_of_directory(struct arena *arena, const char *guid)
-{
-    struct principal *principal = arena_alloc(arena, sizeof *principal);
-    principal->kind = PRINCIPAL_DIRECTORY;
-    principal->id = arena_format(arena, "%s%s", directory_prefix, guid);
-    return principal;
-}
+#define BIT(permission) (1U << (permission))
+#define READ BIT(PERMIT_READ)
+#define CREATE BIT(PERMIT_CREATE)
+#define UPDATE BIT(PERMIT_UPDATE)
+#define DELETE BIT(PERMIT_DELETE)
+#define MANAGE BIT(PERMIT_MANAGE)
+#define DIRECTORY_READ BIT(PERMIT_DIRECTORY_READ)
+#define DIRECTORY_WRITE BIT(PERMIT_DIRECTORY_WRITE)
 
-const char *principal_guid(const char *id)
-{
-    size_t length = strlen(directory_prefix);
-    return strncmp(id, directory_prefix, length) ? NULL : id + length;
-}
+/* What each kind may do, */
+static const unsigned permissions[PRINCIPAL_KIND_COUNT] = {
+    [PRINCIPAL_LOCAL] =
+        BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ | DIRECTORY_WRITE | BIT(PERMIT_ACCOUNTS),
+    [PRINCIPAL_ACCOUNT] = BIT(PERMIT_PRINCIPAL),
+    [PRINCIPAL_DIRECTORY] = BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ,
+};
+
+/* what the directory's administrators may do besides, */
+static const unsigned of_administrators = DIRECTORY_WRITE;
+
+/* and what each role may do in its organization. */
+static const unsigned role_permissions[ROLE_COUNT] = {
+    [ROLE_OWNER] = READ | CREATE | UPDATE | DELETE | MANAGE,
+    [ROLE_ADMIN] = READ | CREATE | UPDATE | DELETE | MANAGE,
+    [ROLE_MANAGER] = READ | CREATE | UPDATE | DELETE,
+    [ROLE_SALES] = READ | CREATE | UPDATE,
+    [ROLE_VIEWER] = READ,
+};
 
 bool principal_permits(const struct principal *principal, enum permission permission)
 {
     if (permission == PERMIT_ALL || !principal) {
         return permission == PERMIT_ALL;
     }
-    unsigned all = permissions[principal->kind];
+    unsigned all = permissions[principal->kind] | role_permissions[principal->role];
     if (principal->administrator) {
         all |= of_administrators;
     }
@@ -58,4 +80,54 @@ bool principal_permits(const struct principal *principal, enum permission permis
 bool permission_of_directory(enum permission permission)
 {
     return permission == PERMIT_DIRECTORY_READ || permission == PERMIT_DIRECTORY_WRITE;
+}
+
+bool permission_of_organization(enum permission permission)
+{
+    return permission >= PERMIT_READ && permission <= PERMIT_MANAGE_OR_SELF;
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+enum role role_of_name(const char *name)
+{
+    for (size_t i = ROLE_OWNER; name && i < ROLE_COUNT; i++) {
+        if (!strcmp(role_names[i], name)) {
+            return (enum role)i;
+        }
+    }
+    return ROLE_NONE;
+}
+
+struct principal *principal_of_directory(struct arena *arena, const char *guid)
+{
+    struct principal *principal = arena_alloc(arena, sizeof *principal);
+    principal->kind = PRINCIPAL_DIRECTORY;
+    principal->id = arena_format(arena, "%s%s", directory_prefix, guid);
+    return principal;
+}
+
+struct principal *principal_of_account(struct arena *arena, int64_t account_id)
+{
+    struct principal *principal = arena_alloc(arena, sizeof *principal);
+    principal->kind = PRINCIPAL_ACCOUNT;
+    principal->id = arena_format(arena, "%s%" PRId64, account_prefix, account_id);
+    principal->account_id = account_id;
+    return principal;
+}
+
+const char *principal_guid(const char *id)
+{
+    size_t length = strlen(directory_prefix);
+    return strncmp(id, directory_prefix, length) ? NULL : id + length;
+}
+
+int64_t principal_account_id(const char *id)
+{
+    size_t length = strlen(account_prefix);
+    char *end = NULL;
+    errno = 0;
+    int64_t account_id =
+        strncmp(id, account_prefix, length) ? 0 : strtoll(id + length, &end, DECIMAL);
+    return errno || !end || *end || account_id < 0 ? 0 : account_id;
 }

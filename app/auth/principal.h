@@ -6,6 +6,7 @@
 #define AUTH_PRINCIPAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct arena;
 
@@ -14,18 +15,42 @@ enum permission {
     PERMIT_PRINCIPAL,
     PERMIT_DIRECTORY_READ,
     PERMIT_DIRECTORY_WRITE,
+    PERMIT_ACCOUNTS,
+    PERMIT_READ, /* this and what follows: of what belongs to the organization */
+    PERMIT_CREATE,
+    PERMIT_UPDATE,
+    PERMIT_DELETE,
+    PERMIT_MANAGE,         /* the organization itself, and who belongs to it */
+    PERMIT_MANAGE_OR_SELF, /* the same, or oneself: the account that the path names */
     PERMIT_COUNT
 };
 
 enum principal_kind {
     PRINCIPAL_LOCAL,     /* the local administrator of the configuration */
+    PRINCIPAL_ACCOUNT,   /* one of the accounts */
     PRINCIPAL_DIRECTORY, /* a person of the directory */
     PRINCIPAL_KIND_COUNT
 };
 
-/* As the contract names them; PERMIT_ALL and PERMIT_PRINCIPAL have none. */
+/* What a member is to an organization. */
+enum role {
+    ROLE_NONE, /* no member */
+    ROLE_OWNER,
+    ROLE_ADMIN,
+    ROLE_MANAGER,
+    ROLE_SALES,
+    ROLE_VIEWER,
+    ROLE_COUNT
+};
+
+/* As the contract names them; PERMIT_ALL, PERMIT_PRINCIPAL, PERMIT_MANAGE_OR_SELF and ROLE_NONE have
+ * no name. */
 extern const char *const permission_names[PERMIT_COUNT];
 extern const char *const principal_kind_names[PRINCIPAL_KIND_COUNT];
+extern const char *const role_names[ROLE_COUNT];
+
+/* The role of that name; ROLE_NONE if there is none. NULL is no name. */
+enum role role_of_name(const char *name);
 
 struct principal {
     enum principal_kind kind;
@@ -33,15 +58,25 @@ struct principal {
     const char *username;
     const char *email; /* NULL: none */
     const char *name;
-    bool administrator; /* of the directory, by membership in its group; of its people alone */
+    bool administrator;      /* of the directory, by its group; of its people alone */
+    const char *session;     /* the session of the token */
+    int64_t account_id;      /* 0: none of the accounts */
+    int64_t organization_id; /* the one that the request is about; 0: none */
+    enum role role;          /* in it */
 };
 
-/* A person of the directory by objectGUID: the kind and the id are set, who it is is not. */
+/* A person of the directory by objectGUID, or an account by its id: kind and id are set, who it is
+ * is not. */
 struct principal *principal_of_directory(struct arena *arena, const char *guid)
+    __attribute__((returns_nonnull));
+struct principal *principal_of_account(struct arena *arena, int64_t account_id)
     __attribute__((returns_nonnull));
 
 /* The objectGUID in the id of a principal of the directory; NULL in the ids of others. */
 const char *principal_guid(const char *id);
+
+/* The id of the account in the id of a principal; 0 in the ids of others. */
+int64_t principal_account_id(const char *id);
 
 /* Whether the principal has the permission; NULL is nobody. */
 bool principal_permits(const struct principal *principal, enum permission permission);
@@ -49,5 +84,8 @@ bool principal_permits(const struct principal *principal, enum permission permis
 /* Whether the permission is one over the directory, where people of the directory lose it as soon
  * as the directory takes it from them. */
 bool permission_of_directory(enum permission permission);
+
+/* Whether the permission is one of a role in an organization. */
+bool permission_of_organization(enum permission permission);
 
 #endif

@@ -16,7 +16,8 @@ enum {
     TOKEN_MAX = 4096, /* bytes; ours have some 300, with a profile some 500 */
 };
 
-static const char *const type_names[] = {[TOKEN_ACCESS] = "access", [TOKEN_REFRESH] = "refresh"};
+/* What other tokens that we may sign one day are not. */
+static const char type[] = "access";
 
 static void release(void *jwt)
 {
@@ -31,14 +32,21 @@ static bool add_text(jwt_t *jwt, const char *name, const char *text)
 
 static bool add_profile(jwt_t *jwt, const struct token_profile *profile)
 {
-    return !profile ||
-           (add_text(jwt, "preferred_username", profile->username) &&
-            add_text(jwt, "email", profile->email) && add_text(jwt, "name", profile->name) &&
-            !jwt_add_grant_bool(jwt, "administrator", profile->administrator));
+    return add_text(jwt, "preferred_username", profile->username) &&
+           add_text(jwt, "email", profile->email) && add_text(jwt, "name", profile->name) &&
+           (!profile->administrator || !jwt_add_grant_bool(jwt, "administrator", true));
 }
 
-struct error *token_issue(struct arena *arena, const char *key, enum token_type type,
-                          const char *subject, const struct token_profile *profile,
+static bool add_claims(jwt_t *jwt, const struct token_claims *claims)
+{
+    return add_text(jwt, "sub", claims->subject) && add_text(jwt, "type", type) &&
+           add_text(jwt, "sid", claims->session) &&
+           (!claims->organization_id ||
+            !jwt_add_grant_int(jwt, "org", (long)claims->organization_id)) &&
+           add_profile(jwt, &claims->profile);
+}
+
+struct error *token_issue(struct arena *arena, const char *key, const struct token_claims *claims,
                           int64_t lifetime_s, const char **token_r)
 {
     jwt_t *jwt = NULL;
@@ -49,9 +57,9 @@ struct error *token_issue(struct arena *arena, const char *key, enum token_type 
     char id[RANDOM_ID_SIZE];
     long now = (long)(clock_wall_ms() / MS_PER_S);
     if (jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)key, (int)strlen(key)) ||
-        jwt_add_grant(jwt, "sub", subject) || jwt_add_grant(jwt, "type", type_names[type]) ||
-        jwt_add_grant(jwt, "jti", random_id(id)) || jwt_add_grant_int(jwt, "iat", now) ||
-        jwt_add_grant_int(jwt, "exp", now + (long)lifetime_s) || !add_profile(jwt, profile)) {
+        !add_claims(jwt, claims) || jwt_add_grant(jwt, "jti", random_id(id)) ||
+        jwt_add_grant_int(jwt, "iat", now) ||
+        jwt_add_grant_int(jwt, "exp", now + (long)lifetime_s)) {
         return error_new(arena, ERR_INTERNAL, "the token cannot be built: %s", strerror(errno));
     }
     char *text = jwt_encode_str(jwt);
@@ -88,8 +96,8 @@ static struct token_profile read_profile(struct arena *arena, jwt_t *jwt)
     };
 }
 
-struct error *token_verify(struct arena *arena, const char *key, enum token_type type,
-                           const char *token, struct token_claims *claims_r)
+struct error *token_verify(struct arena *arena, const char *key, const char *token,
+                           struct token_claims *claims_r)
 {
     jwt_t *jwt = NULL;
     if (strlen(token) > TOKEN_MAX ||
@@ -103,14 +111,16 @@ struct error *token_verify(struct arena *arena, const char *key, enum token_type
     const char *subject = jwt_get_grant(jwt, "sub");
     const char *name = jwt_get_grant(jwt, "type");
     struct token_claims claims = {0};
-    if (!subject || !name || strcmp(name, type_names[type]) != 0 ||
-        !read_integer(jwt, "iat", &claims.issued) || !read_integer(jwt, "exp", &claims.expires)) {
-        return error_new(arena, ERR_INVALID_TOKEN, "not a token of type %s", type_names[type]);
+    if (!subject || !name || strcmp(name, type) != 0 || !read_integer(jwt, "iat", &claims.issued) ||
+        !read_integer(jwt, "exp", &claims.expires)) {
+        return error_new(arena, ERR_INVALID_TOKEN, "not an access token");
     }
     if (claims.expires <= clock_wall_ms() / MS_PER_S) {
         return error_new(arena, ERR_TOKEN_EXPIRED, NULL);
     }
     claims.subject = arena_string(arena, subject);
+    claims.session = read_text(arena, jwt, "sid");
+    claims.organization_id = jwt_get_grant_int(jwt, "org");
     claims.profile = read_profile(arena, jwt);
     *claims_r = claims;
     return NULL;

@@ -12,11 +12,6 @@
 
 struct arena;
 
-enum token_type {
-    TOKEN_ACCESS,
-    TOKEN_REFRESH,
-};
-
 /* Who the subject was when the token was issued, for subjects that are not looked up each time:
  * preferred_username, email and name as OpenID Connect Core 5.1 has them, and a claim of ours. */
 struct token_profile {
@@ -26,18 +21,19 @@ struct token_profile {
 
 struct token_claims {
     const char *subject;
-    int64_t issued, expires; /* seconds since the epoch */
+    const char *session;     /* sid of OpenID Connect Front-Channel Logout; NULL: none */
+    int64_t organization_id; /* a claim of ours; 0: none */
     struct token_profile profile;
+    int64_t issued, expires; /* seconds since the epoch; token_issue() sets its own */
 };
 
-/* A signed token for `subject` that lives for `lifetime_s` seconds, with an id (jti) of its own.
- * `profile` may be NULL. */
-struct error *token_issue(struct arena *arena, const char *key, enum token_type type,
-                          const char *subject, const struct token_profile *profile,
+/* A signed access token for the claims' subject that lives for `lifetime_s` seconds, with an id
+ * (jti) of its own. */
+struct error *token_issue(struct arena *arena, const char *key, const struct token_claims *claims,
                           int64_t lifetime_s, const char **token_r) MUST_CHECK;
 
-/* ERR_INVALID_TOKEN if it is not ours or of another type, ERR_TOKEN_EXPIRED. */
-struct error *token_verify(struct arena *arena, const char *key, enum token_type type,
-                           const char *token, struct token_claims *claims_r) MUST_CHECK;
+/* ERR_INVALID_TOKEN if it is not one of our access tokens, ERR_TOKEN_EXPIRED. */
+struct error *token_verify(struct arena *arena, const char *key, const char *token,
+                           struct token_claims *claims_r) MUST_CHECK;
 
 #endif

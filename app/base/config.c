@@ -44,6 +44,8 @@ static const char *const languages[] = {"ru", "en", NULL};
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 static const char *const algorithms[] = {"HS256", NULL};
 static const char *const switches[] = {"off", "on", NULL};
+static const char *const anonymous_accesses[] = {"auto",  "none",           "accounts",
+                                                 "files", "accounts,files", NULL};
 
 static const char default_jwt_secret[] = "your-secret-key-change-this-in-production";
 static const char default_admin_password[] = "admin123";
@@ -92,6 +94,9 @@ static const struct option options[] = {
     {"LOCAL_AUTH_USERNAME", OPTION_STRING, AT(local_auth_username), "admin", 1, 256},
     {"LOCAL_AUTH_PASSWORD", OPTION_STRING, AT(local_auth_password), default_admin_password, 1, 256,
      .flags = OPTION_SECRET},
+    {"BCRYPT_COST", OPTION_INTEGER, AT(bcrypt_cost), "12", 4, 16},
+    {"LOGIN_FREE_FAILURES", OPTION_INTEGER, AT(login_free_failures), "5", 0, 1000},
+    {"ANONYMOUS_ACCESS", OPTION_CHOICE, AT(anonymous_access), "auto", 0, 0, anonymous_accesses},
 
     {"LDAP_SERVER", OPTION_STRING, AT(ldap_server), "", 0, 1024},
     {"LDAP_PORT", OPTION_INTEGER, AT(ldap_port), "0", 0, PORT_MAX},
@@ -219,8 +224,27 @@ static void check_production(const struct config *config, struct buffer *faults)
     if (!strcmp(config->local_auth_password, default_admin_password)) {
         fault(faults, "LOCAL_AUTH_PASSWORD", "must not be the default in production");
     }
+    if (config->anonymous_access > ANONYMOUS_NONE) {
+        fault(faults, "ANONYMOUS_ACCESS", "production serves nobody without a token");
+    }
     if (*config->ldap_server && !config->ldap_use_ssl && !config->ldap_start_tls) {
         fault(faults, "LDAP_USE_SSL", "production needs LDAP_USE_SSL or LDAP_START_TLS");
+    }
+}
+
+bool config_anonymous(const struct config *config, enum config_surface_part part)
+{
+    switch (config->anonymous_access) {
+    case ANONYMOUS_AUTO:
+        return config->environment == ENVIRONMENT_DEVELOPMENT;
+    case ANONYMOUS_ACCOUNTS:
+        return part == SURFACE_ACCOUNTS;
+    case ANONYMOUS_FILES:
+        return part == SURFACE_FILES;
+    case ANONYMOUS_BOTH:
+        return true;
+    default:
+        return false;
     }
 }
 

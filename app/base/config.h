@@ -41,6 +41,9 @@ struct config {
     int64_t refresh_expiration_hours;
     const char *local_auth_username;
     const char *local_auth_password;
+    int64_t bcrypt_cost;
+    int64_t login_free_failures;
+    int64_t anonymous_access; /* see config_anonymous() */
     /* directory */
     const char *ldap_server;
     int64_t ldap_port; /* 0 in the environment: chosen by ldap_use_ssl; never 0 here */
@@ -70,6 +73,19 @@ enum config_environment {
 };
 
 enum config_language { LANGUAGE_RU, LANGUAGE_EN, LANGUAGE_COUNT };
+
+/* What the surface of files and accounts may serve without a token. */
+enum config_anonymous_access {
+    ANONYMOUS_AUTO, /* both in development, nothing in production */
+    ANONYMOUS_NONE,
+    ANONYMOUS_ACCOUNTS,
+    ANONYMOUS_FILES,
+    ANONYMOUS_BOTH,
+};
+enum config_surface_part { SURFACE_ACCOUNTS, SURFACE_FILES };
+
+/* Whether ANONYMOUS_ACCESS lets anybody use that part. */
+bool config_anonymous(const struct config *config, enum config_surface_part part);
 
 /* The names of the pools: of their sockets, in systemd's units and in the log. */
 extern const char *const pool_names[POOL_COUNT];

@@ -20,6 +20,7 @@ enum error_id {
     ERR_INVALID_TOKEN,
     ERR_TOKEN_EXPIRED,
     ERR_INVALID_CREDENTIALS,
+    ERR_TOO_MANY_ATTEMPTS, /* retry_after_s says when */
     ERR_FORBIDDEN,
     ERR_NOT_FOUND,
     ERR_METHOD_NOT_ALLOWED,
@@ -29,6 +30,7 @@ enum error_id {
     ERR_AMBIGUOUS, /* details are the DNs */
     ERR_NOT_EMPTY,
     ERR_CONFLICT,
+    ERR_LAST_OWNER,    /* an organization keeps one */
     ERR_PRIMARY_GROUP, /* an account cannot leave its primary group */
     ERR_PARENT_NOT_FOUND,
     ERR_PASSWORD_POLICY,
@@ -68,6 +70,14 @@ enum fault_id {
     FAULT_OUTSIDE_BASE_DN,
     FAULT_ACCOUNT_NAME,
     FAULT_GROUP_TYPE,
+    FAULT_NOT_EMAIL,
+    FAULT_NOT_USERNAME,
+    FAULT_PASSWORD_TOO_LONG,
+    FAULT_WRONG_PASSWORD,
+    FAULT_TAKEN,
+    FAULT_NO_SUCH_ACCOUNT,
+    FAULT_NOT_ONE_OF, /* argument: the values */
+    FAULT_NOT_CURRENCY,
     FAULT_REJECTED_BY_DIRECTORY,
     FAULT_EITHER_REQUIRED, /* argument: the names of which exactly one is needed */
     FAULT_COUNT
@@ -85,6 +95,7 @@ struct error {
     const char *cause;            /* for the log, never for a client; may be NULL */
     struct error_detail *details; /* in the order in which they were added */
     struct error_detail **end;    /* where the next one goes */
+    int retry_after_s;            /* when to try again; 0: as the status has it */
     struct arena *arena;
 };
 

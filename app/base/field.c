@@ -60,3 +60,8 @@ void value_set_records(struct value *value, struct value *const *items, size_t c
 {
     *value = (struct value){.state = VALUE_SET, .records = {items, count}};
 }
+
+void value_set_record(struct value *value, struct value *record)
+{
+    *value = (struct value){.state = VALUE_SET, .record = record};
+}

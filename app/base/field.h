@@ -27,7 +27,8 @@ enum field_type {
     FIELD_BOOLEAN,
     FIELD_TIME,    /* milliseconds since the epoch; in JSON 2026-11-20T12:34:56.789Z */
     FIELD_STRINGS, /* an array of strings; replies only */
-    FIELD_RECORDS  /* an array of objects, described by `fields`; replies only */
+    FIELD_RECORDS, /* an array of objects, described by `fields`; replies only */
+    FIELD_RECORD   /* one such object; replies only */
 };
 
 enum field_flag {
@@ -62,6 +63,7 @@ struct field {
     /* A further rule for strings: FAULT_NONE if `text` keeps it. NULL: none. */
     enum fault_id (*check)(const char *text, size_t length);
     enum fault_id (*check_integer)(int64_t integer); /* the same for integers */
+    const char *const *choices; /* of a string: the values there are; NULL ends. NULL: any */
     const char *format;         /* OpenAPI's name for what `check` demands: "email", "dn" … */
     const struct field *fields; /* of FIELD_RECORDS */
     const char *attribute;      /* what it is bound to: an LDAP attribute, later a column */
@@ -94,6 +96,7 @@ struct value {
             struct value *const *items;
             size_t count;
         } records;
+        struct value *record;
     };
 };
 
@@ -112,6 +115,7 @@ void value_set_string(struct value *value, const char *text);
 void value_set_integer(struct value *value, int64_t integer);
 void value_set_boolean(struct value *value, bool boolean);
 void value_set_strings(struct value *value, const char *const *items, size_t count);
+void value_set_record(struct value *value, struct value *record);
 void value_set_records(struct value *value, struct value *const *items, size_t count);
 
 #endif

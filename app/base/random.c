@@ -1,6 +1,7 @@
 /* See random.h. */
 #include "base/random.h"
 
+#include "base/arena.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -8,21 +9,40 @@
 #include <string.h>
 #include <sys/random.h>
 
-char *random_id(char id[RANDOM_ID_SIZE])
+static void fill(unsigned char *bytes, size_t count)
 {
-    static const char digits[] = "0123456789abcdef";
-    unsigned char bytes[RANDOM_ID_SIZE / 2];
     /* Up to 256 bytes come whole or not at all; only a signal before the pool is seeded fails. */
-    while (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
+    while (getrandom(bytes, count, 0) != (ssize_t)count) {
         if (errno != EINTR) {
             log_error("getrandom: %s", strerror(errno));
             abort();
         }
     }
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        id[2 * i] = digits[bytes[i] >> 4];
-        id[2 * i + 1] = digits[bytes[i] & 15];
+}
+
+void random_format(const unsigned char *bytes, size_t count, char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < count; i++) {
+        text[2 * i] = digits[bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes[i] & 15];
     }
-    id[RANDOM_ID_SIZE - 1] = '\0';
+    text[2 * count] = '\0';
+}
+
+char *random_id(char id[RANDOM_ID_SIZE])
+{
+    unsigned char bytes[RANDOM_ID_BYTES];
+    fill(bytes, sizeof bytes);
+    random_format(bytes, sizeof bytes, id);
     return id;
+}
+
+char *random_hex(struct arena *arena, size_t count)
+{
+    unsigned char *bytes = arena_alloc(arena, count);
+    char *text = arena_alloc(arena, 2 * count + 1);
+    fill(bytes, count);
+    random_format(bytes, count, text);
+    return text;
 }

@@ -1,11 +1,24 @@
-/* Random: unguessable identifiers from the kernel. */
+/* Random: unguessable identifiers from the kernel, and bytes as text. */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H
 
-enum { RANDOM_ID_SIZE = 33 };
+#include <stddef.h>
+
+struct arena;
+
+enum {
+    RANDOM_ID_BYTES = 16,
+    RANDOM_ID_SIZE = 2 * RANDOM_ID_BYTES + 1, /* as text */
+};
 
 /* 128 bits of getrandom(2) as 32 hexadecimal digits and a NUL. Ends the process if the kernel has
  * none to give. Returns `id`. */
 char *random_id(char id[RANDOM_ID_SIZE]);
+
+/* The same of `count` bytes, at most 256. */
+char *random_hex(struct arena *arena, size_t count) __attribute__((returns_nonnull));
+
+/* Bytes as twice as many hexadecimal digits and a NUL. */
+void random_format(const unsigned char *bytes, size_t count, char *text);
 
 #endif

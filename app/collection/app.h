@@ -4,10 +4,12 @@
 
 struct config;
 struct directory;
+struct store;
 
 struct app {
     const struct config *config;
     struct directory *directory;
+    struct store *store;
 };
 
 #endif

@@ -11,10 +11,8 @@
 #include "base/utf8.h"
 
 #include <ctype.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wctype.h>
 
 enum { ACCOUNT_NAME_DELETE = 0x7F, FIRST_PRINTABLE = 0x20 };
 
@@ -113,25 +111,13 @@ const char *names_first(struct arena *arena, const char *dn)
 
 /* --- compared -------------------------------------------------------------------------------- */
 
-/* The C library's case tables for all of Unicode, whatever locale the process runs in. */
-static wint_t fold(int32_t character)
-{
-    static locale_t unicode;
-    if (!unicode) {
-        unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    }
-    /* Upper, then lower: some characters have two lower forms of one upper. */
-    return unicode ? towlower_l(towupper_l((wint_t)character, unicode), unicode)
-                   : towlower((wint_t)character);
-}
-
 static bool same_text(const struct berval *a, const struct berval *b)
 {
     size_t i = 0, j = 0;
     while (i < a->bv_len && j < b->bv_len) {
         int32_t left = utf8_next(a->bv_val, a->bv_len, &i);
         int32_t right = utf8_next(b->bv_val, b->bv_len, &j);
-        if (left < 0 || right < 0 || fold(left) != fold(right)) {
+        if (left < 0 || right < 0 || utf8_fold(left) != utf8_fold(right)) {
             return false;
         }
     }

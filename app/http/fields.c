@@ -81,6 +81,24 @@ static bool has_control_character(const char *text, size_t length)
     return false;
 }
 
+static bool is_choice(const struct field *field, const char *text, size_t length)
+{
+    const char *const *choice = field->choices;
+    while (choice && *choice && (strlen(*choice) != length || memcmp(*choice, text, length) != 0)) {
+        choice++;
+    }
+    return !choice || *choice;
+}
+
+static const char *list_choices(struct arena *arena, const struct field *field)
+{
+    struct buffer list = {.arena = arena};
+    for (size_t i = 0; field->choices[i]; i++) {
+        buffer_format(&list, "%s%s", i ? ", " : "", field->choices[i]);
+    }
+    return list.bytes;
+}
+
 static void read_string(struct faults *faults, const struct field *field, const char *text,
                         size_t length, struct value *value)
 {
@@ -93,6 +111,8 @@ static void read_string(struct faults *faults, const struct field *field, const 
         add_bound_fault(faults, field->name, FAULT_TOO_LONG, field->max);
     } else if ((field->flags & FIELD_NAME) && has_control_character(text, length)) {
         add_fault(faults, field->name, FAULT_CONTROL_CHARACTER, NULL);
+    } else if (!is_choice(field, text, length)) {
+        add_fault(faults, field->name, FAULT_NOT_ONE_OF, list_choices(faults->arena, field));
     } else {
         enum fault_id fault = field->check ? field->check(text, length) : FAULT_NONE;
         if (fault != FAULT_NONE) {
@@ -157,7 +177,8 @@ static void read_json_value(struct faults *faults, const struct field *field,
         break;
     case FIELD_TIME:
     case FIELD_STRINGS:
-    case FIELD_RECORDS: /* stand in replies only */
+    case FIELD_RECORDS:
+    case FIELD_RECORD: /* stand in replies only */
         add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
         break;
     }
@@ -308,7 +329,8 @@ static void read_query_value(struct faults *faults, const struct field *field, c
         break;
     case FIELD_TIME:
     case FIELD_STRINGS:
-    case FIELD_RECORDS: /* stand in replies only */
+    case FIELD_RECORDS:
+    case FIELD_RECORD: /* stand in replies only */
         add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
         break;
     }
@@ -396,6 +418,9 @@ static void write_value(struct jsonw *json, const struct field *field, const str
         break;
     case FIELD_RECORDS:
         write_records(json, field, value);
+        break;
+    case FIELD_RECORD:
+        fields_write(json, field->name, field->fields, value->record);
         break;
     }
 }

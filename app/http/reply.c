@@ -5,6 +5,7 @@
 #include "base/jsonw.h"
 #include "http/fields.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum {
@@ -47,20 +48,35 @@ void reply_list(struct reply *reply, struct value *const *items, size_t count, i
     reply->limit = limit;
 }
 
+void reply_array(struct request *request, struct reply *reply, struct value *const *items,
+                 size_t count, int64_t total)
+{
+    reply->status = STATUS_OK;
+    reply->items = items;
+    reply->items_count = count;
+    reply_header(reply, "X-Total-Count", arena_format(request->arena, "%" PRId64, total));
+}
+
 void reply_nothing(struct reply *reply)
 {
     reply->status = STATUS_NO_CONTENT;
+}
+
+static void serialize_array(const struct field *fields, const struct reply *reply, const char *key,
+                            struct jsonw *json)
+{
+    jsonw_open_array(json, key);
+    for (size_t i = 0; i < reply->items_count; i++) {
+        fields_write(json, NULL, fields, reply->items[i]);
+    }
+    jsonw_close_array(json);
 }
 
 static void serialize_list(const struct field *fields, const struct reply *reply,
                            struct jsonw *json)
 {
     jsonw_open_object(json, NULL);
-    jsonw_open_array(json, "items");
-    for (size_t i = 0; i < reply->items_count; i++) {
-        fields_write(json, NULL, fields, reply->items[i]);
-    }
-    jsonw_close_array(json);
+    serialize_array(fields, reply, "items", json);
     jsonw_integer(json, "total", reply->total);
     jsonw_integer(json, "skip", reply->skip);
     jsonw_integer(json, "limit", reply->limit);
@@ -77,6 +93,9 @@ void reply_serialize(const struct route *route, struct reply *reply, struct aren
         break;
     case REPLY_RECORD:
         fields_write(&json, NULL, route->reply->fields, reply->record);
+        break;
+    case REPLY_ARRAY:
+        serialize_array(route->reply->fields, reply, NULL, &json);
         break;
     case REPLY_LIST:
         serialize_list(route->reply->fields, reply, &json);

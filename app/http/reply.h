@@ -17,7 +17,7 @@ struct reply {
     struct reply_header headers[REPLY_HEADERS_MAX];
     size_t headers_count;
     struct value *record;       /* REPLY_RECORD: parallel to the fields of route->reply */
-    struct value *const *items; /* REPLY_LIST: the same, each */
+    struct value *const *items; /* REPLY_ARRAY, REPLY_LIST: the same, each */
     size_t items_count;
     int64_t total, skip, limit;
     struct buffer body; /* serialized, by the router */
@@ -33,6 +33,10 @@ void reply_created(struct request *request, struct reply *reply, const char *col
 /* 200 with one page of a list. */
 void reply_list(struct reply *reply, struct value *const *items, size_t count, int64_t total,
                 int64_t skip, int64_t limit);
+
+/* 200 with a bare array of them, out of `total`. */
+void reply_array(struct request *request, struct reply *reply, struct value *const *items,
+                 size_t count, int64_t total);
 
 /* 204. */
 void reply_nothing(struct reply *reply);

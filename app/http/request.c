@@ -131,7 +131,7 @@ struct error *request_parse(struct request *request, enum config_language standa
     return parse_path(request);
 }
 
-const char *request_path_value(const struct request *request, const char *name)
+const char *request_path_value_if(const struct request *request, const char *name)
 {
     const char *pattern = request->route->pattern;
     size_t length = strlen(name);
@@ -141,8 +141,31 @@ const char *request_path_value(const struct request *request, const char *name)
             return request->segments[i];
         }
     }
-    log_error("%s has no {%s}", request->route->pattern, name);
-    abort();
+    return NULL;
+}
+
+const char *request_path_value(const struct request *request, const char *name)
+{
+    const char *value = request_path_value_if(request, name);
+    if (!value) {
+        log_error("%s has no {%s}", request->route->pattern, name);
+        abort();
+    }
+    return value;
+}
+
+int64_t request_parse_id(const char *text)
+{
+    enum { DECIMAL = 10, DIGITS_MAX = 18 };
+    size_t digits = strspn(text, "0123456789");
+    return digits && digits <= DIGITS_MAX && !text[digits] && *text != '0'
+               ? strtoll(text, NULL, DECIMAL)
+               : 0;
+}
+
+int64_t request_path_id(const struct request *request, const char *name)
+{
+    return request_parse_id(request_path_value(request, name));
 }
 
 const char *request_query_string(const struct request *request, const char *name)

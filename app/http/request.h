@@ -26,6 +26,8 @@ struct principal; /* who asks: auth/ */
 struct request_headers {
     const char *method, *uri, *content_type, *content_length, *authorization, *accept_language;
     const char *request_id, *address;
+    const char *organization; /* X-Organization-ID */
+    const char *surface;      /* by which of nginx's surfaces it came: KONTORA_SURFACE */
 };
 
 /* Where the body comes from: returns the bytes read, 0 at its end. */
@@ -63,6 +65,15 @@ struct error *request_parse(struct request *request,
 /* The value of {name} in the route's pattern. Ends the process if the pattern has none. */
 const char *request_path_value(const struct request *request, const char *name)
     __attribute__((returns_nonnull));
+
+/* The same, NULL if the pattern has none. */
+const char *request_path_value_if(const struct request *request, const char *name);
+
+/* The number that {name} is; 0 if it is none above 0, which no id is. */
+int64_t request_path_id(const struct request *request, const char *name);
+
+/* Decimal digits of an id, without a sign or leading zeros; 0 if it is none. */
+int64_t request_parse_id(const char *text);
 
 /* Values of the query by the name of their field; NULL where it is absent. */
 const char *request_query_string(const struct request *request, const char *name);

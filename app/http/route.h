@@ -38,7 +38,8 @@ struct schema {
 enum reply_shape {
     REPLY_NOTHING, /* 204 */
     REPLY_RECORD,
-    REPLY_LIST, /* {"items","total","skip","limit","pages"} */
+    REPLY_ARRAY, /* a bare one, with X-Total-Count */
+    REPLY_LIST,  /* {"items","total","skip","limit","pages"} */
 };
 
 struct route {

@@ -244,7 +244,10 @@ static void serialize_error(const struct request *request, struct reply *reply,
     if (reply->status == STATUS_UNAUTHORIZED) {
         reply_header(reply, "WWW-Authenticate", "Bearer"); /* RFC 6750 3 */
     }
-    if (reply->status == STATUS_UNAVAILABLE) {
+    if (error->retry_after_s) {
+        reply_header(reply, "Retry-After",
+                     arena_format(request->arena, "%d", error->retry_after_s));
+    } else if (reply->status == STATUS_UNAVAILABLE) {
         reply_header(reply, "Retry-After", "5");
     }
     if (error->cause && reply->status >= STATUS_SERVER_ERROR) {

@@ -145,6 +145,8 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("HTTP_ACCEPT_LANGUAGE=", accept_language),
         PARAM("HTTP_X_REQUEST_ID=", request_id),
         PARAM("REMOTE_ADDR=", address),
+        PARAM("HTTP_X_ORGANIZATION_ID=", organization),
+        PARAM("KONTORA_SURFACE=", surface),
 #undef PARAM
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
@@ -182,6 +184,7 @@ static const char *reason(int status)
         {412, "Precondition Failed"},
         {413, "Content Too Large"},
         {415, "Unsupported Media Type"},
+        {429, "Too Many Requests"},
         {500, "Internal Server Error"},
         {503, "Service Unavailable"},
     };

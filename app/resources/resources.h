@@ -12,10 +12,12 @@
 /* Every table of routes; NULL after the last. */
 extern const struct route *const resource_routes[];
 
+extern const struct route accounts_routes[];
 extern const struct route auth_routes[];
 extern const struct route containers_routes[];
 extern const struct route groups_routes[];
 extern const struct route health_routes[];
+extern const struct route organizations_routes[];
 extern const struct route ous_routes[];
 extern const struct route users_routes[];
 

@@ -5,6 +5,8 @@
 const struct route *const resource_routes[] = {
     health_routes,
     auth_routes,
+    accounts_routes,
+    organizations_routes,
     users_routes,
     groups_routes,
     ous_routes,

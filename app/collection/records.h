@@ -1,0 +1,31 @@
+/*
+ * Records: what the resources have in common whose objects are rows of the database.
+ *
+ * A statement that reads selects the columns of a field map, in its order.
+ */
+#ifndef COLLECTION_RECORDS_H
+#define COLLECTION_RECORDS_H
+
+#include "base/field.h"
+#include "collection/app.h"
+#include "store/store.h"
+
+struct arena;
+
+/* The values of the current row. */
+struct value *records_row(struct store_query *query, struct arena *arena,
+                          const struct field *fields) __attribute__((returns_nonnull));
+
+/* The one row of a query; NULL if there is none. */
+struct error *records_one(struct store_query *query, struct arena *arena,
+                          const struct field *fields, struct value **values_r) MUST_CHECK;
+
+/* All rows of a query. */
+struct error *records_all(struct store_query *query, struct arena *arena,
+                          const struct field *fields, struct value ***values_r,
+                          size_t *count_r) MUST_CHECK;
+
+/* The number that a query counts. */
+struct error *records_number(struct store_query *query, int64_t *number_r) MUST_CHECK;
+
+#endif

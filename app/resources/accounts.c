@@ -1,0 +1,144 @@
+/* Accounts: who has one, and new ones, which get their passwords elsewhere. */
+#include "collection/accounts.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "collection/records.h"
+#include "http/reply.h"
+#include "resources/resources.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { LIST_MAX = 1000 };
+
+/* --- field maps ------------------------------------------------------------------------------ */
+
+/* A name with '@' could be taken for somebody's address. */
+static enum fault_id check_username(const char *text, size_t length)
+{
+    bool fits = !memchr(text, '@', length) && *text != ' ' && text[length - 1] != ' ';
+    return fits ? FAULT_NONE : FAULT_NOT_USERNAME;
+}
+
+static const struct field account_fields[] = {
+    ACCOUNT_ID("id"),
+    ACCOUNT_USERNAME(0, NULL),
+    ACCOUNT_EMAIL(0),
+    {.name = NULL},
+};
+
+static const struct field create_fields[] = {
+    ACCOUNT_USERNAME(FIELD_REQUIRED, check_username),
+    ACCOUNT_EMAIL(FIELD_REQUIRED),
+    {.name = NULL},
+};
+
+static const struct field list_query[] = {
+    {.name = "skip",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_DEFAULT,
+     .max = INT32_MAX,
+     .about = {"Сколько пропустить", "How many to pass over"},
+     .example = "0"},
+    {.name = "limit",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_DEFAULT,
+     .min = 1,
+     .max = LIST_MAX,
+     .standard = LIST_MAX,
+     .about = {"Сколько вернуть", "How many to return"},
+     .example = "100"},
+    {.name = NULL},
+};
+
+static const struct schema account_schema = {"Account", account_fields};
+static const struct schema create_schema = {"AccountCreate", create_fields};
+
+/* --- handlers -------------------------------------------------------------------------------- */
+
+static struct error *list_accounts(struct request *request, struct reply *reply)
+{
+    struct store *store = request->app->store;
+    struct value **items;
+    size_t count;
+    int64_t total;
+    struct store_query *query = store_query(store, request->arena, SQL_ACCOUNTS_PAGE);
+    store_bind_integer(query, request_query_integer(request, "limit"));
+    store_bind_integer(query, request_query_integer(request, "skip"));
+    struct error *error = records_all(query, request->arena, account_fields, &items, &count);
+    if (!error) {
+        error = records_number(store_query(store, request->arena, SQL_ACCOUNTS_COUNT), &total);
+    }
+    if (!error) {
+        reply_array(request, reply, items, count, total);
+    }
+    return error;
+}
+
+struct creation {
+    struct arena *arena;
+    struct account account;
+};
+
+static struct error *insert(struct store *store, void *context)
+{
+    struct creation *creation = context;
+    return account_insert(store, creation->arena, &creation->account, clock_wall_ms());
+}
+
+static struct error *create_account(struct request *request, struct reply *reply)
+{
+    const char *username = request_body_string(request, "username");
+    struct creation creation = {
+        .arena = request->arena,
+        .account = {.username = username,
+                    .email = request_body_string(request, "email"),
+                    .name = username},
+    };
+    request->subject = username;
+    struct error *error = store_write(request->app->store, request->arena, insert, &creation);
+    if (error) {
+        return error;
+    }
+    struct value *record =
+        arena_array(request->arena, fields_count(account_fields), sizeof *record);
+    value_set_integer(fields_get(account_fields, record, "id"), creation.account.id);
+    value_set_string(fields_get(account_fields, record, "username"), username);
+    value_set_string(fields_get(account_fields, record, "email"), creation.account.email);
+    reply_created(request, reply, request->route->pattern,
+                  arena_format(request->arena, "%" PRId64, creation.account.id));
+    reply_record(reply, record);
+    return NULL;
+}
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+static const enum error_id list_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id create_errors[] = {ERR_ALREADY_EXISTS, ERR_DATABASE_UNAVAILABLE,
+                                              ERR_COUNT};
+
+const struct route accounts_routes[] = {
+    {.method = METHOD_GET,
+     .pattern = "/api/v1/accounts",
+     .handler = list_accounts,
+     .permission = PERMIT_ACCOUNTS,
+     .pool = POOL_CORE,
+     .summary = {"Получить список учётных записей", "List the accounts"},
+     .query = list_query,
+     .shape = REPLY_ARRAY,
+     .reply = &account_schema,
+     .errors = list_errors},
+    {.method = METHOD_POST,
+     .pattern = "/api/v1/accounts",
+     .handler = create_account,
+     .permission = PERMIT_ACCOUNTS,
+     .pool = POOL_CORE,
+     .summary = {"Создать учётную запись", "Create an account"},
+     .body = &create_schema,
+     .shape = REPLY_RECORD,
+     .reply = &account_schema,
+     .errors = create_errors,
+     .action = "create_account",
+     .resource_type = "account"},
+    {.pattern = NULL},
+};

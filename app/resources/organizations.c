@@ -1,0 +1,447 @@
+/* Organizations: those one belongs to, and who else does. */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "collection/accounts.h"
+#include "collection/records.h"
+#include "http/reply.h"
+#include "resources/resources.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { LIST_DEFAULT = 100, LIST_MAX = 1000, CURRENCY_LETTERS = 3 };
+
+/* --- field maps ------------------------------------------------------------------------------ */
+
+static enum fault_id check_currency(const char *text, size_t length)
+{
+    bool fits = length == CURRENCY_LETTERS;
+    for (size_t i = 0; fits && i < length; i++) {
+        fits = text[i] >= 'A' && text[i] <= 'Z';
+    }
+    return fits ? FAULT_NONE : FAULT_NOT_CURRENCY;
+}
+
+#define CURRENCY                                                                                   \
+    {                                                                                              \
+        .name = "currency", .type = FIELD_STRING, .check = check_currency,                         \
+        .about = {"Валюта сумм (ISO 4217)", "The currency of amounts (ISO 4217)"},                 \
+        .example = "\"RUB\""                                                                       \
+    }
+
+#define TIME(name_, ru_, en_)                                                                      \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_TIME, .about = {(ru_), (en_)},                              \
+        .example = "\"2026-11-20T12:34:56.789Z\""                                                  \
+    }
+
+static const struct field organization_fields[] = {
+    {.name = "id",
+     .type = FIELD_INTEGER,
+     .about = {"Идентификатор организации", "The id of the organization"},
+     .example = "1"},
+    ORGANIZATION_NAME("name", 0),
+    CURRENCY,
+    MEMBER_ROLE(0),
+    TIME("created_at", "Время создания", "When it was created"),
+    TIME("updated_at", "Время последнего изменения", "When it was last changed"),
+    {.name = "version",
+     .type = FIELD_INTEGER,
+     .about = {"Число изменений", "Counts the changes"},
+     .example = "1"},
+    {.name = NULL},
+};
+
+static const struct field update_fields[] = {
+    ORGANIZATION_NAME("name", 0),
+    CURRENCY,
+    {.name = NULL},
+};
+
+static const struct field member_fields[] = {
+    ACCOUNT_ID("account_id"),
+    ACCOUNT_USERNAME(0, NULL),
+    ACCOUNT_EMAIL(0),
+    ACCOUNT_NAME(0),
+    MEMBER_ROLE(0),
+    TIME("created_at", "Время вступления", "When the account became a member"),
+    {.name = NULL},
+};
+
+static const struct field add_fields[] = {
+    ACCOUNT_EMAIL(FIELD_REQUIRED),
+    MEMBER_ROLE(FIELD_REQUIRED),
+    {.name = NULL},
+};
+
+static const struct field role_fields[] = {
+    MEMBER_ROLE(FIELD_REQUIRED),
+    {.name = NULL},
+};
+
+static const struct field members_query[] = {
+    {.name = "skip",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_DEFAULT,
+     .max = INT32_MAX,
+     .about = {"Сколько пропустить", "How many to pass over"},
+     .example = "0"},
+    {.name = "limit",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_DEFAULT,
+     .min = 1,
+     .max = LIST_MAX,
+     .standard = LIST_DEFAULT,
+     .about = {"Сколько вернуть", "How many to return"},
+     .example = "100"},
+    {.name = NULL},
+};
+
+static const struct schema organization_schema = {"Organization", organization_fields};
+static const struct schema update_schema = {"OrganizationUpdate", update_fields};
+static const struct schema member_schema = {"Member", member_fields};
+static const struct schema add_schema = {"MemberAdd", add_fields};
+static const struct schema role_schema = {"MemberUpdate", role_fields};
+
+/* --- organizations --------------------------------------------------------------------------- */
+
+static struct error *list_organizations(struct request *request, struct reply *reply)
+{
+    struct value **items;
+    size_t count;
+    struct store_query *query =
+        store_query(request->app->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
+    store_bind_integer(query, request->principal->account_id);
+    struct error *error = records_all(query, request->arena, organization_fields, &items, &count);
+    if (!error) {
+        reply_list(reply, items, count, (int64_t)count, 0, count ? (int64_t)count : 1);
+    }
+    return error;
+}
+
+static struct error *read_organization(struct store *store, const struct request *request,
+                                       struct value **values_r)
+{
+    struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_OF_MEMBER);
+    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, request->principal->account_id);
+    struct error *error = records_one(query, request->arena, organization_fields, values_r);
+    return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
+}
+
+static struct error *get_organization(struct request *request, struct reply *reply)
+{
+    struct value *values;
+    struct error *error = read_organization(request->app->store, request, &values);
+    if (!error) {
+        reply_record(reply, values);
+    }
+    return error;
+}
+
+/* What the writes below work with. */
+struct change {
+    struct request *request;
+    struct value *values; /* what came of it */
+};
+
+/* What the body says of a text, or else what it was. */
+static const char *changed(const struct change *change, const char *name)
+{
+    const char *text = request_body_string(change->request, name);
+    return text ? text : fields_string(organization_fields, change->values, name);
+}
+
+static struct error *update(struct store *store, void *context)
+{
+    struct change *change = context;
+    struct request *request = change->request;
+    struct error *error = read_organization(store, request, &change->values);
+    if (error) {
+        return error;
+    }
+    struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_UPDATE);
+    store_bind_integer(query, request->principal->organization_id);
+    store_bind_text(query, changed(change, "name"));
+    store_bind_text(query, changed(change, "currency"));
+    store_bind_integer(query, clock_wall_ms());
+    error = store_execute(query);
+    return error ? error : read_organization(store, request, &change->values);
+}
+
+static struct error *update_organization(struct request *request, struct reply *reply)
+{
+    struct change change = {.request = request};
+    struct error *error = store_write(request->app->store, request->arena, update, &change);
+    if (!error) {
+        reply_record(reply, change.values);
+    }
+    return error;
+}
+
+/* --- members --------------------------------------------------------------------------------- */
+
+static struct error *read_member(struct store *store, const struct request *request,
+                                 int64_t account_id, struct value **values_r)
+{
+    struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_GET);
+    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, account_id);
+    struct error *error = records_one(query, request->arena, member_fields, values_r);
+    return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
+}
+
+static enum role role_in(struct value *member)
+{
+    return role_of_name(fields_string(member_fields, member, "role"));
+}
+
+/* An ADMIN neither makes nor changes an OWNER; oneself one may always make less. */
+static struct error *check_rank(const struct request *request, enum role before, enum role after)
+{
+    bool about_owners = before == ROLE_OWNER || after == ROLE_OWNER;
+    return about_owners && request->principal->role != ROLE_OWNER
+               ? error_new(request->arena, ERR_FORBIDDEN, NULL)
+               : NULL;
+}
+
+/* Whether somebody else would still be an owner: the rows are locked until the end. */
+static struct error *check_owners(struct store *store, const struct request *request,
+                                  int64_t account_id)
+{
+    struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_OWNERS);
+    struct error *error;
+    bool row, other = false;
+    store_bind_integer(query, request->principal->organization_id);
+    while (!(error = store_next(query, &row)) && row) {
+        other |= store_integer(query, 0) != account_id;
+    }
+    return error || other ? error : error_new(request->arena, ERR_LAST_OWNER, NULL);
+}
+
+static struct error *list_members(struct request *request, struct reply *reply)
+{
+    struct store *store = request->app->store;
+    int64_t skip = request_query_integer(request, "skip");
+    int64_t limit = request_query_integer(request, "limit");
+    struct value **items;
+    size_t count;
+    int64_t total;
+    struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_PAGE);
+    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, limit);
+    store_bind_integer(query, skip);
+    struct error *error = records_all(query, request->arena, member_fields, &items, &count);
+    if (error) {
+        return error;
+    }
+    query = store_query(store, request->arena, SQL_MEMBERS_COUNT);
+    store_bind_integer(query, request->principal->organization_id);
+    error = records_number(query, &total);
+    if (!error) {
+        reply_list(reply, items, count, total, skip, limit);
+    }
+    return error;
+}
+
+static struct error *add(struct store *store, void *context)
+{
+    struct change *change = context;
+    struct request *request = change->request;
+    struct account *account;
+    struct error *error =
+        account_find(store, request->arena, request_body_string(request, "email"), &account);
+    if (error) {
+        return error;
+    }
+    if (!account) {
+        return error_field(request->arena, "email", FAULT_NO_SUCH_ACCOUNT, NULL);
+    }
+    struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_INSERT);
+    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, account->id);
+    store_bind_text(query, request_body_string(request, "role"));
+    store_bind_integer(query, clock_wall_ms());
+    error = store_execute(query);
+    if (error && store_violated(error, "members_organization_id_account_id")) {
+        return error_new(request->arena, ERR_ALREADY_EXISTS, NULL);
+    }
+    return error ? error : read_member(store, request, account->id, &change->values);
+}
+
+static struct error *add_member(struct request *request, struct reply *reply)
+{
+    struct change change = {.request = request};
+    request->subject = request_body_string(request, "email");
+    struct error *error =
+        check_rank(request, ROLE_NONE, role_of_name(request_body_string(request, "role")));
+    if (!error) {
+        error = store_write(request->app->store, request->arena, add, &change);
+    }
+    if (error) {
+        return error;
+    }
+    int64_t id = fields_get(member_fields, change.values, "account_id")->integer;
+    reply_created(request, reply,
+                  arena_format(request->arena, "/api/v1/organizations/%" PRId64 "/members",
+                               request->principal->organization_id),
+                  arena_format(request->arena, "%" PRId64, id));
+    reply_record(reply, change.values);
+    return NULL;
+}
+
+/* Finds the member that the path names, who is to become `role`, if all rules let that be. */
+static struct error *check_member(struct store *store, struct request *request, enum role role,
+                                  struct value **values_r)
+{
+    int64_t account_id = request_path_id(request, "account_id");
+    struct error *error = read_member(store, request, account_id, values_r);
+    if (!error) {
+        error = check_rank(request, role_in(*values_r), role);
+    }
+    if (!error && role_in(*values_r) == ROLE_OWNER && role != ROLE_OWNER) {
+        error = check_owners(store, request, account_id);
+    }
+    return error;
+}
+
+static struct error *set_role(struct store *store, void *context)
+{
+    struct change *change = context;
+    struct request *request = change->request;
+    const char *role = request_body_string(request, "role");
+    struct error *error = check_member(store, request, role_of_name(role), &change->values);
+    if (error) {
+        return error;
+    }
+    struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_SET_ROLE);
+    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, request_path_id(request, "account_id"));
+    store_bind_text(query, role);
+    error = store_execute(query);
+    return error ? error
+                 : read_member(store, request, request_path_id(request, "account_id"),
+                               &change->values);
+}
+
+static struct error *update_member(struct request *request, struct reply *reply)
+{
+    struct change change = {.request = request};
+    struct error *error = store_write(request->app->store, request->arena, set_role, &change);
+    if (!error) {
+        reply_record(reply, change.values);
+    }
+    return error;
+}
+
+static struct error *remove_member(struct store *store, void *context)
+{
+    struct change *change = context;
+    struct request *request = change->request;
+    struct error *error = check_member(store, request, ROLE_NONE, &change->values);
+    if (error) {
+        return error;
+    }
+    struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_DELETE);
+    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, request_path_id(request, "account_id"));
+    return store_execute(query);
+}
+
+static struct error *delete_member(struct request *request, struct reply *reply)
+{
+    struct change change = {.request = request};
+    struct error *error = store_write(request->app->store, request->arena, remove_member, &change);
+    if (!error) {
+        reply_nothing(reply);
+    }
+    return error;
+}
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+#define ORGANIZATION "/api/v1/organizations/{organization_id}"
+
+static const enum error_id read_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id add_errors[] = {ERR_NOT_FOUND, ERR_ALREADY_EXISTS,
+                                           ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id member_errors[] = {ERR_NOT_FOUND, ERR_LAST_OWNER,
+                                              ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+
+const struct route organizations_routes[] = {
+    {.method = METHOD_GET,
+     .pattern = "/api/v1/organizations",
+     .handler = list_organizations,
+     .permission = PERMIT_PRINCIPAL,
+     .pool = POOL_CORE,
+     .summary = {"Получить мои организации", "List my organizations"},
+     .shape = REPLY_LIST,
+     .reply = &organization_schema,
+     .errors = read_errors},
+    {.method = METHOD_GET,
+     .pattern = ORGANIZATION,
+     .handler = get_organization,
+     .permission = PERMIT_READ,
+     .pool = POOL_CORE,
+     .summary = {"Получить организацию", "Get an organization"},
+     .shape = REPLY_RECORD,
+     .reply = &organization_schema,
+     .errors = read_errors},
+    {.method = METHOD_PATCH,
+     .pattern = ORGANIZATION,
+     .handler = update_organization,
+     .permission = PERMIT_MANAGE,
+     .pool = POOL_CORE,
+     .summary = {"Изменить организацию", "Change an organization"},
+     .body = &update_schema,
+     .shape = REPLY_RECORD,
+     .reply = &organization_schema,
+     .errors = read_errors,
+     .action = "update_organization",
+     .resource_type = "organization"},
+    {.method = METHOD_GET,
+     .pattern = ORGANIZATION "/members",
+     .handler = list_members,
+     .permission = PERMIT_READ,
+     .pool = POOL_CORE,
+     .summary = {"Получить участников организации", "List the members of an organization"},
+     .query = members_query,
+     .shape = REPLY_LIST,
+     .reply = &member_schema,
+     .errors = read_errors},
+    {.method = METHOD_POST,
+     .pattern = ORGANIZATION "/members",
+     .handler = add_member,
+     .permission = PERMIT_MANAGE,
+     .pool = POOL_CORE,
+     .summary = {"Добавить участника", "Add a member"},
+     .body = &add_schema,
+     .shape = REPLY_RECORD,
+     .reply = &member_schema,
+     .errors = add_errors,
+     .action = "add_member",
+     .resource_type = "member"},
+    {.method = METHOD_PATCH,
+     .pattern = ORGANIZATION "/members/{account_id}",
+     .handler = update_member,
+     .permission = PERMIT_MANAGE,
+     .pool = POOL_CORE,
+     .summary = {"Изменить роль участника", "Change the role of a member"},
+     .body = &role_schema,
+     .shape = REPLY_RECORD,
+     .reply = &member_schema,
+     .errors = member_errors,
+     .action = "update_member",
+     .resource_type = "member"},
+    {.method = METHOD_DELETE,
+     .pattern = ORGANIZATION "/members/{account_id}",
+     .handler = delete_member,
+     .permission = PERMIT_MANAGE_OR_SELF,
+     .pool = POOL_CORE,
+     .summary = {"Исключить участника или выйти", "Remove a member, or leave"},
+     .shape = REPLY_NOTHING,
+     .errors = member_errors,
+     .action = "remove_member",
+     .resource_type = "member"},
+    {.pattern = NULL},
+};

@@ -1,0 +1,35 @@
+-- Accounts: app/auth/account.c, app/resources/accounts.c.
+
+-- name: accounts_page
+SELECT id, username, email FROM accounts ORDER BY id LIMIT $1 OFFSET $2;
+
+-- name: accounts_count
+SELECT count(*) FROM accounts;
+
+-- name: accounts_insert
+INSERT INTO accounts (username, username_key, email, email_key, name, password_hash,
+                      created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+RETURNING id;
+
+-- name: accounts_by_id
+SELECT id, username, email, name, password_hash FROM accounts WHERE id = $1;
+
+-- name: accounts_by_username
+SELECT id, username, email, name, password_hash FROM accounts WHERE username_key = $1;
+
+-- name: accounts_by_email
+SELECT id, username, email, name, password_hash FROM accounts WHERE email_key = $1;
+
+-- name: accounts_set_password
+UPDATE accounts SET password_hash = $2, updated_at = $3, version = version + 1 WHERE id = $1;
+
+-- Who an access token stands for: the account, its role in one organization, and the state of the
+-- token's session.
+-- name: accounts_principal
+SELECT a.username, a.email, a.name, m.role,
+       (SELECT count(*) FROM sessions s
+         WHERE s.family = $3 AND s.account_id = a.id AND s.revoked_at IS NULL)
+  FROM accounts a
+  LEFT JOIN members m ON m.organization_id = $2 AND m.account_id = a.id
+ WHERE a.id = $1;

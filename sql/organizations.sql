@@ -1,0 +1,62 @@
+-- Organizations and who belongs to them: app/auth/account.c, app/resources/organizations.c.
+
+-- name: organizations_insert
+INSERT INTO organizations (name, currency, created_at, updated_at)
+VALUES ($1, $2, $3, $3)
+RETURNING id;
+
+-- name: organizations_of_account
+SELECT o.id, o.name, o.currency, m.role, o.created_at, o.updated_at, o.version
+  FROM members m
+  JOIN organizations o ON o.id = m.organization_id
+ WHERE m.account_id = $1
+ ORDER BY o.id;
+
+-- name: organizations_of_member
+SELECT o.id, o.name, o.currency, m.role, o.created_at, o.updated_at, o.version
+  FROM organizations o
+  JOIN members m ON m.organization_id = o.id
+ WHERE o.id = $1 AND m.account_id = $2;
+
+-- name: organizations_update
+UPDATE organizations SET name = $2, currency = $3, updated_at = $4, version = version + 1
+ WHERE id = $1;
+
+-- name: members_insert
+INSERT INTO members (organization_id, account_id, role, created_at) VALUES ($1, $2, $3, $4);
+
+-- name: members_role
+SELECT role FROM members WHERE organization_id = $1 AND account_id = $2;
+
+-- name: members_first_organization
+SELECT organization_id FROM members WHERE account_id = $1 ORDER BY organization_id LIMIT 1;
+
+-- name: members_get
+SELECT a.id, a.username, a.email, a.name, m.role, m.created_at
+  FROM members m
+  JOIN accounts a ON a.id = m.account_id
+ WHERE m.organization_id = $1 AND m.account_id = $2;
+
+-- name: members_page
+SELECT a.id, a.username, a.email, a.name, m.role, m.created_at
+  FROM members m
+  JOIN accounts a ON a.id = m.account_id
+ WHERE m.organization_id = $1
+ ORDER BY m.account_id
+ LIMIT $2 OFFSET $3;
+
+-- name: members_count
+SELECT count(*) FROM members WHERE organization_id = $1;
+
+-- The owners of an organization, locked: two who step down at once must not leave it without one.
+-- name: members_owners sqlite
+SELECT account_id FROM members WHERE organization_id = $1 AND role = 'OWNER';
+
+-- name: members_owners postgres
+SELECT account_id FROM members WHERE organization_id = $1 AND role = 'OWNER' FOR UPDATE;
+
+-- name: members_set_role
+UPDATE members SET role = $3 WHERE organization_id = $1 AND account_id = $2;
+
+-- name: members_delete
+DELETE FROM members WHERE organization_id = $1 AND account_id = $2;
