@@ -17,9 +17,9 @@ WARM_UP_SECONDS = 1
 RATIO_MIN = 0.5
 
 # What the service asks for: app/resources/groups.c.
-FILTER = f"(&(cn={GROUP})(objectCategory=group))"
+FILTER = f"(&(cn={GROUP})(objectClass=group))"
 ATTRIBUTES = ("objectGUID", "cn", "sAMAccountName", "description", "groupType", "objectSid",
-              "member", "memberOf", "whenCreated", "whenChanged")
+              "member", "whenCreated", "whenChanged")
 
 
 def measure(bed: Bed) -> list[Row]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from bench.disturbance import Meter
 
 DISTURBED = 0.04  # of all processor time, which is never all ours
-TRIES = 3  # times the rounds wanted
+TRIES = 2  # times the rounds wanted
 
 
 @dataclasses.dataclass(frozen=True)
