@@ -30,7 +30,7 @@ def measure(bed: Bed) -> list[Row]:
         raise load.LoadError(f"{url} has not {MEMBERS} members")
 
     def service(seconds: float = SECONDS) -> float:
-        return load.rate(url, bed.workers, seconds, bed.headers)
+        return load.rate(url, bed.clients, seconds, bed.headers)
 
     def raw() -> float:
         return load.raw_rate(bed.directory, bed.workers, SECONDS, [FILTER], ATTRIBUTES)

@@ -61,7 +61,7 @@ def measure(bed: Bed) -> list[Row]:
 
 
 def service(bed: Bed, seconds: float = SECONDS) -> float:
-    return load.rate(bed.url(f"/users/{ACCOUNT}"), bed.workers, seconds, bed.headers, count=USERS)
+    return load.rate(bed.url(f"/users/{ACCOUNT}"), bed.clients, seconds, bed.headers, count=USERS)
 
 
 def against_raw(bed: Bed) -> Row:
@@ -80,7 +80,7 @@ def against_raw(bed: Bed) -> Row:
 def against_source(bed: Bed) -> Row:
     with source_way(bed) as url:
         def source(seconds: float = SOURCE_SECONDS) -> float:
-            return load.rate(url, bed.workers, seconds, count=USERS)
+            return load.rate(url, bed.clients, seconds, count=USERS)
 
         source(WARM_UP_SECONDS)
         seen = alternate("GET /users/{username}", SOURCE_ROUNDS,
