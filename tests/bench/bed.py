@@ -22,10 +22,6 @@ UNIT = "Many"
 ACCOUNT = "user%05d"
 GROUP = "many"
 
-# So that a worker finds the next request when it has answered one: then all connections to the
-# directory are in use, as those of the reference are.
-CLIENTS_A_WORKER = 2
-
 TIMEOUT_S = 30
 
 
@@ -59,11 +55,6 @@ class Bed(contextlib.ExitStack):
         """How many requests the service works on at a time: each has a connection to the
         directory."""
         return len(self.stack.service.workers("directory"))
-
-    @property
-    def clients(self) -> int:
-        """How many ask the service at a time."""
-        return CLIENTS_A_WORKER * self.workers
 
     @functools.cached_property
     def session(self) -> requests.Session:

@@ -1,5 +1,5 @@
-"""GET /groups/{name} of a group with 5,000 members, against a client that reads the same group, range
-by range, on kept connections.
+"""GET /groups/{name} of a group with 5,000 members, against a client that reads the same group,
+range by range, on kept connections.
 
 The reference asks for less: members whose primary group it is have to be searched for, which the
 service does and the client does not.
@@ -30,7 +30,7 @@ def measure(bed: Bed) -> list[Row]:
         raise load.LoadError(f"{url} has not {MEMBERS} members")
 
     def service(seconds: float = SECONDS) -> float:
-        return load.rate(url, bed.clients, seconds, bed.headers)
+        return load.rate(url, bed.workers, seconds, bed.headers)
 
     def raw() -> float:
         return load.raw_rate(bed.directory, bed.workers, SECONDS, [FILTER], ATTRIBUTES)

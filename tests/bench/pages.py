@@ -38,7 +38,7 @@ def table_row(page: int, how: str, ratio: float) -> Row:
 
 def kept_view(bed: Bed) -> list[Row]:
     def rate(page: int) -> float:
-        return load.rate(page_url(bed, page), bed.clients, SECONDS, bed.headers)
+        return load.rate(page_url(bed, page), bed.workers, SECONDS, bed.headers)
 
     rate(FIRST)  # by then every worker has a view
     seen = alternate("GET /users, unchanged", ROUNDS,

@@ -1,5 +1,6 @@
 """The source's way: looking up a user as services in FastAPI with ldap3 do, the reference of what
-the same costs there. A connection is opened and bound for each request, and all attributes are read.
+the same costs there. A connection is opened and bound for each request, and all attributes are
+read.
 
     LDAP_… (the service's settings) uvicorn bench.source_way:app --workers 2
 """
