@@ -8,6 +8,8 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
+#include "proc/housekeeper.h"
 #include "proc/notify.h"
 #include "proc/signals.h"
 #include "proc/sockets.h"
@@ -37,9 +39,12 @@ enum {
     BACKOFF_DOUBLINGS = 8, /* … up to 12.8 s */
 };
 
+/* What children are counted by: their pool, or the one housekeeper. */
+enum { HOUSE = POOL_COUNT, GROUP_COUNT };
+
 struct child {
     pid_t pid;
-    enum pool_id pool;
+    unsigned group;
     unsigned generation; /* of the configuration it was started with */
     int64_t started_us;
     int64_t kill_us; /* when a leaving one is killed; 0: it has not been told to leave */
@@ -47,7 +52,8 @@ struct child {
     bool leaving; /* on its own or told to: it no longer counts as one of the pool */
 };
 
-struct pool {
+/* How the children of a group come up. */
+struct group {
     unsigned quick_deaths; /* in a row */
     int64_t not_before_us; /* no start before that */
 };
@@ -57,7 +63,7 @@ struct master {
     const char *env_file;
     const struct service *service;
     struct pool_socket sockets[POOL_COUNT];
-    struct pool pools[POOL_COUNT];
+    struct group groups[GROUP_COUNT];
     struct child *children;
     size_t children_count, children_size;
     unsigned generation;
@@ -72,6 +78,17 @@ struct master {
 };
 
 /* --- children -------------------------------------------------------------------------------- */
+
+static const char *group_name(unsigned group)
+{
+    return group == HOUSE ? "house" : pool_names[group];
+}
+
+/* How many there shall be. */
+static int64_t group_size(const struct config *config, unsigned group)
+{
+    return group == HOUSE ? 1 : config->workers[group];
+}
 
 static bool is_current(const struct master *master, const struct child *child)
 {
@@ -104,7 +121,7 @@ static void child_remove(struct master *master, struct child *child)
 }
 
 /* In the child: what is the master's alone goes, then it serves and never returns. */
-static _Noreturn void become_worker(struct master *master, enum pool_id pool, pid_t parent)
+static _Noreturn void become_child(struct master *master, unsigned group, pid_t parent)
 {
     /* A master that is killed takes its workers with it; they drain as at SIGTERM. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent) {
@@ -112,34 +129,38 @@ static _Noreturn void become_worker(struct master *master, enum pool_id pool, pi
     }
     log_forked();
     char name[16]; /* what ps and top show; the kernel keeps 15 characters */
-    snprintf(name, sizeof name, "kontora-%.7s", pool_names[pool]);
+    snprintf(name, sizeof name, "kontora-%.7s", group_name(group));
     (void)prctl(PR_SET_NAME, name);
     close(master->signal_fd);
     close(master->news[0]);
     for (size_t i = 0; i < POOL_COUNT; i++) {
-        if (i != pool) {
+        if (i != group) {
             close(master->sockets[i].fd);
         }
     }
     free(master->children);
-    worker_run(master->config, master->service, pool, master->sockets[pool].fd, master->news[1]);
+    if (group == HOUSE) {
+        housekeeper_run(master->config, master->service, master->news[1]);
+    }
+    worker_run(master->config, master->service, (enum pool_id)group, master->sockets[group].fd,
+               master->news[1]);
 }
 
-static void start_worker(struct master *master, enum pool_id id)
+static void start_child(struct master *master, unsigned group)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {
-        become_worker(master, id, parent);
+        become_child(master, group, parent);
     }
     if (pid < 0) {
         log_error("fork: %s", strerror(errno));
-        master->pools[id].not_before_us = clock_steady_us() + US_PER_S;
+        master->groups[group].not_before_us = clock_steady_us() + US_PER_S;
         return;
     }
     *child_add(master) = (struct child){
         .pid = pid,
-        .pool = id,
+        .group = group,
         .generation = master->generation,
         .started_us = clock_steady_us(),
     };
@@ -154,35 +175,35 @@ static void tell_to_leave(struct master *master, struct child *child)
     }
 }
 
-/* --- the pools ------------------------------------------------------------------------------- */
+/* --- the groups ------------------------------------------------------------------------------ */
 
-static int64_t count_current(const struct master *master, enum pool_id pool, bool ready_only)
+static int64_t count_current(const struct master *master, unsigned group, bool ready_only)
 {
     int64_t count = 0;
     for (size_t i = 0; i < master->children_count; i++) {
         const struct child *child = &master->children[i];
-        count += child->pool == pool && is_current(master, child) && (child->ready || !ready_only);
+        count +=
+            child->group == group && is_current(master, child) && (child->ready || !ready_only);
     }
     return count;
 }
 
 static bool all_ready(const struct master *master)
 {
-    for (size_t i = 0; i < POOL_COUNT; i++) {
-        if (count_current(master, (enum pool_id)i, true) < master->config->workers[i]) {
+    for (unsigned i = 0; i < GROUP_COUNT; i++) {
+        if (count_current(master, i, true) < group_size(master->config, i)) {
             return false;
         }
     }
     return true;
 }
 
-static void fill_pools(struct master *master, int64_t now)
+static void fill_groups(struct master *master, int64_t now)
 {
-    for (size_t i = 0; i < POOL_COUNT; i++) {
-        int64_t missing =
-            master->config->workers[i] - count_current(master, (enum pool_id)i, false);
-        while (missing-- > 0 && master->pools[i].not_before_us <= now) {
-            start_worker(master, (enum pool_id)i);
+    for (unsigned i = 0; i < GROUP_COUNT; i++) {
+        int64_t missing = group_size(master->config, i) - count_current(master, i, false);
+        while (missing-- > 0 && master->groups[i].not_before_us <= now) {
+            start_child(master, i);
         }
     }
 }
@@ -202,7 +223,7 @@ static void kill_the_late(struct master *master, int64_t now)
         struct child *child = &master->children[i];
         if (child->kill_us && child->kill_us <= now) {
             log_warning("worker %d of %s does not leave: killed", (int)child->pid,
-                        pool_names[child->pool]);
+                        group_name(child->group));
             kill(child->pid, SIGKILL);
             child->kill_us = now + US_PER_S;
         }
@@ -211,8 +232,8 @@ static void kill_the_late(struct master *master, int64_t now)
 
 static void forget_deaths(struct master *master)
 {
-    for (size_t i = 0; i < POOL_COUNT; i++) {
-        master->pools[i] = (struct pool){0};
+    for (size_t i = 0; i < GROUP_COUNT; i++) {
+        master->groups[i] = (struct group){0};
     }
 }
 
@@ -287,8 +308,8 @@ static void reload(struct master *master)
 
 static bool reload_failed(const struct master *master)
 {
-    for (size_t i = 0; master->reloading && i < POOL_COUNT; i++) {
-        if (master->pools[i].quick_deaths >= RELOAD_DEATHS) {
+    for (size_t i = 0; master->reloading && i < GROUP_COUNT; i++) {
+        if (master->groups[i].quick_deaths >= RELOAD_DEATHS) {
             return true;
         }
     }
@@ -300,8 +321,8 @@ static bool reload_failed(const struct master *master)
 static bool may_reload(const struct master *master)
 {
     bool failing = false;
-    for (size_t i = 0; i < POOL_COUNT; i++) {
-        failing |= master->pools[i].quick_deaths > 0;
+    for (size_t i = 0; i < GROUP_COUNT; i++) {
+        failing |= master->groups[i].quick_deaths > 0;
     }
     return !master->reloading || failing || all_ready(master);
 }
@@ -322,7 +343,7 @@ static void reconcile(struct master *master)
             master->reload_wanted = false;
             reload(master);
         }
-        fill_pools(master, now);
+        fill_groups(master, now);
         if (all_ready(master)) {
             end_reload(master);
             retire_old_generations(master);
@@ -342,23 +363,25 @@ static void note_death(struct master *master, const struct child *child, int sta
 {
     bool failed = !WIFEXITED(status) || WEXITSTATUS(status);
     if (failed) {
-        log_error("worker %d of %s ended by %s %d", (int)child->pid, pool_names[child->pool],
+        log_error("worker %d of %s ended by %s %d", (int)child->pid, group_name(child->group),
                   WIFSIGNALED(status) ? "signal" : "status",
                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        metrics_add(METRIC_WORKER_RESTARTS,
+                    metrics_series(METRIC_WORKER_RESTARTS, group_name(child->group), NULL), 1);
     }
-    struct pool *pool = &master->pools[child->pool];
+    struct group *group = &master->groups[child->group];
     int64_t now = clock_steady_us();
     if (!is_current(master, child)) {
         return;
     }
     if (now - child->started_us >= QUICK_DEATH_US) {
-        pool->quick_deaths = 0;
+        group->quick_deaths = 0;
         return;
     }
     unsigned doublings =
-        pool->quick_deaths < BACKOFF_DOUBLINGS ? pool->quick_deaths : BACKOFF_DOUBLINGS;
-    pool->quick_deaths++;
-    pool->not_before_us = now + ((int64_t)BACKOFF_FIRST_US << doublings);
+        group->quick_deaths < BACKOFF_DOUBLINGS ? group->quick_deaths : BACKOFF_DOUBLINGS;
+    group->quick_deaths++;
+    group->not_before_us = now + ((int64_t)BACKOFF_FIRST_US << doublings);
 }
 
 static void reap(struct master *master)
@@ -435,9 +458,9 @@ static int patience_ms(const struct master *master)
         int64_t kill_us = master->children[i].kill_us;
         next = kill_us && kill_us < next ? kill_us : next;
     }
-    for (size_t i = 0; i < POOL_COUNT && !master->stopping; i++) {
-        bool waits = count_current(master, (enum pool_id)i, false) < master->config->workers[i];
-        int64_t start = master->pools[i].not_before_us;
+    for (unsigned i = 0; i < GROUP_COUNT && !master->stopping; i++) {
+        bool waits = count_current(master, i, false) < group_size(master->config, i);
+        int64_t start = master->groups[i].not_before_us;
         next = waits && start < next ? start : next;
     }
     if (next == INT64_MAX) {

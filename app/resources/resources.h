@@ -22,6 +22,7 @@ extern const struct route *const resource_routes[];
 
 extern const struct route auth_routes[];
 extern const struct route health_routes[];
+extern const struct route metrics_routes[];
 extern const struct route users_routes[];
 
 #endif

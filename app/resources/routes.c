@@ -2,8 +2,5 @@
 #include "resources/resources.h"
 
 const struct route *const resource_routes[] = {
-    health_routes,
-    auth_routes,
-    users_routes,
-    NULL,
+    health_routes, metrics_routes, auth_routes, users_routes, NULL,
 };
