@@ -88,13 +88,14 @@ void metrics_share(void)
     cells = shared_alloc(sizeof own_cells);
 }
 
+/* One where there is no label. */
 static size_t count_values(const struct label *label)
 {
     size_t count = 0;
     while (label->name && label->values[count]) {
         count++;
     }
-    return label->name ? count : 1;
+    return count ? count : 1;
 }
 
 static size_t count_series(const struct row *row)

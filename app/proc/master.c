@@ -133,8 +133,11 @@ static _Noreturn void become_child(struct master *master, unsigned group, pid_t 
     (void)prctl(PR_SET_NAME, name);
     close(master->signal_fd);
     close(master->news[0]);
+    int listen_fd = -1;
     for (size_t i = 0; i < POOL_COUNT; i++) {
-        if (i != group) {
+        if (i == group) {
+            listen_fd = master->sockets[i].fd;
+        } else {
             close(master->sockets[i].fd);
         }
     }
@@ -142,8 +145,7 @@ static _Noreturn void become_child(struct master *master, unsigned group, pid_t 
     if (group == HOUSE) {
         housekeeper_run(master->config, master->service, master->news[1]);
     }
-    worker_run(master->config, master->service, (enum pool_id)group, master->sockets[group].fd,
-               master->news[1]);
+    worker_run(master->config, master->service, (enum pool_id)group, listen_fd, master->news[1]);
 }
 
 static void start_child(struct master *master, unsigned group)
