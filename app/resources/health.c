@@ -75,7 +75,9 @@ static const struct field ready_fields[] = {
     {.name = "dependencies",
      .type = FIELD_RECORDS,
      .fields = dependency_fields,
-     .about = {"Всё, от чего сервис зависит", "All that the service depends on"}},
+     .about = {"Всё, от чего сервис зависит", "All that the service depends on"},
+     .example = "[{\"name\":\"directory\",\"state\":\"up\",\"needed\":true,"
+                "\"latency_ms\":12,\"checked_at\":\"2026-11-20T12:34:56.789Z\"}]"},
     {.name = NULL},
 };
 
