@@ -213,9 +213,9 @@ static bool is_modern_tls(LDAP *ldap)
     return modern;
 }
 
-/* TCP and TLS. Returns the handle, or NULL and the cause. */
+/* TCP and TLS. Returns the handle, or NULL, the cause, and whether it is silence. */
 static LDAP *open_server(struct directory *directory, struct arena *arena, const char *uri,
-                         const char **cause_r)
+                         const char **cause_r, bool *silent_r)
 {
     LDAP *ldap = NULL;
     int64_t timeout = connection_expect_connect(directory);
@@ -238,6 +238,7 @@ static LDAP *open_server(struct directory *directory, struct arena *arena, const
         if (code == LDAP_SUCCESS && (!encrypted || is_modern_tls(ldap))) {
             return ldap;
         }
+        *silent_r = is_silent(directory, code);
         *cause_r = code == LDAP_SUCCESS ? "the controller has no TLS 1.2"
                                         : describe(directory, arena, ldap, code);
     }
@@ -347,10 +348,10 @@ enum controller_result controller_connect(struct directory *directory, struct ar
 {
     const char *uri = directory->servers[index].uri;
     const char *why = NULL;
+    bool silent = false;
     int64_t began = clock_steady_us();
-    LDAP *ldap = open_server(directory, arena, uri, &why);
+    LDAP *ldap = open_server(directory, arena, uri, &why, &silent);
     if (!ldap) {
-        bool silent = is_silent(directory, LDAP_SUCCESS);
         operation_count("connect", began, silent ? "silent" : "lost");
         *cause_r = arena_format(arena, "%s: %s", uri, why);
         return silent ? SERVER_SILENT : SERVER_FAILED;

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from stack import Authority
 
-from support import contract, vault
+from support import contract, metrics, vault
 from support.ldap_proxy import BIND, SEARCH, LdapProxy
 from support.load import Load
 from support.people import People, tag
@@ -28,6 +28,9 @@ TIMEOUT_S = 3
 PROBE_TIMEOUT_S = 4.5
 RETURN_PATIENCE_S = 90  # a worker goes back after a minute
 PROBES = 2  # that may happen while it is looked
+
+CONTROLLERS, CIRCUIT_OPEN = "kontora_directory_controllers", "kontora_directory_circuit_open"
+ERRORS, RESTARTS = "kontora_directory_errors_total", "kontora_worker_restarts_total"
 
 HARMS = {"stop": "start", "freeze": "thaw"}
 
@@ -243,6 +246,50 @@ def test_a_slow_controller_serves(make, proxies):
         answers = list(pool.map(lambda _: ask(rig), range(2 * WORKERS)))
     assert {response.status_code for response, _ in answers} == {200}
     assert rig.directory_state() == "up"
+
+
+# --- what is told of it ---------------------------------------------------------------------------
+
+def test_without_a_directory_there_is_none_to_wait_for(make_rig):
+    rig = make_rig()
+    response = rig.nobody("").get("/health/ready")
+    assert contract.check_readiness(response)["directory"] == {
+        "name": "directory", "state": "off", "needed": False, "latency_ms": None,
+        "checked_at": None}
+
+
+def test_a_directory_that_is_down_makes_the_service_unready(make, proxies):
+    rig = make(proxies[0])
+    proxies[0].stop()
+    rig.wait_for_directory("down")
+    response = rig.nobody("").get("/health/ready")
+    directory = contract.check_readiness(response)["directory"]
+    assert response.status_code == 503
+    assert directory["needed"] and directory["latency_ms"] is None and directory["checked_at"]
+    assert "127.0.0.1" not in response.text
+    assert rig.nobody("").get("/health").status_code == 200
+
+
+def test_the_metrics_tell_it_too(make, proxies):
+    first, second = proxies
+    rig = make(first, second)
+    site = rig.nobody("")
+    core = rig.service.workers("core")
+    wait_until(lambda: metrics.values(site)[(CONTROLLERS, "up")] == 2, what="both up")
+    first.stop()
+    wait_until(lambda: metrics.values(site)[(CONTROLLERS, "down")] == 1, what="the first down")
+    assert metrics.values(site)[(CIRCUIT_OPEN,)] == 0
+    second.freeze()
+    wait_until(lambda: metrics.values(site)[(CIRCUIT_OPEN,)] == 1, 20, "the open circuit")
+    wait_until(lambda: metrics.values(site)[(ERRORS, "connect", "silent")], 10, "the next probe")
+    values = metrics.values(site)
+    assert values[(ERRORS, "connect", "lost")] > 0
+    os.kill(core[0], signal.SIGKILL)
+    wait_until(lambda: metrics.values(site)[(RESTARTS, "core")] == 1, what="the restart")
+    after = metrics.values(site)  # other workers, and those that came since, count together
+    assert after[(ERRORS, "connect", "lost")] >= values[(ERRORS, "connect", "lost")]
+    rig.reload()
+    assert metrics.values(site)[(RESTARTS, "core")] == 1, "a reload keeps what was counted"
 
 
 # --- the service account ------------------------------------------------------------------------

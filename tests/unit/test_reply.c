@@ -120,6 +120,8 @@ int main(void)
         ARENA_TEST(a_record_is_200),
         ARENA_TEST(what_was_created_is_201_and_says_where),
         ARENA_TEST(nothing_is_204),
+        ARENA_TEST(a_text_is_left_as_it_is),
+        cmocka_unit_test(a_record_keeps_the_status_that_was_set),
         ARENA_TEST(lists_count_their_pages),
         cmocka_unit_test(too_many_header_fields_end_the_process),
     };
