@@ -72,6 +72,7 @@ struct master {
     unsigned last_generation; /* the highest number that was given out */
     struct config previous;   /* while reloading: what goes on serving, and comes back on failure */
     unsigned previous_generation;
+    struct group previous_groups[GROUP_COUNT];
     bool reloading, reload_wanted;
     bool announced; /* systemd knows that we are ready */
     bool stopping;
@@ -88,11 +89,6 @@ static const char *group_name(unsigned group)
 static int64_t group_size(const struct config *config, unsigned group)
 {
     return group == HOUSE ? 1 : config->workers[group];
-}
-
-static bool is_current(const struct master *master, const struct child *child)
-{
-    return child->generation == master->generation && !child->leaving;
 }
 
 static struct child *child_add(struct master *master)
@@ -121,7 +117,8 @@ static void child_remove(struct master *master, struct child *child)
 }
 
 /* In the child: what is the master's alone goes, then it serves and never returns. */
-static _Noreturn void become_child(struct master *master, unsigned group, pid_t parent)
+static _Noreturn void become_child(struct master *master, const struct config *config,
+                                   unsigned group, pid_t parent)
 {
     /* A master that is killed takes its workers with it; they drain as at SIGTERM. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent) {
@@ -143,27 +140,49 @@ static _Noreturn void become_child(struct master *master, unsigned group, pid_t 
     }
     free(master->children);
     if (group == HOUSE) {
-        housekeeper_run(master->config, master->service, master->news[1]);
+        housekeeper_run(config, master->service, master->news[1]);
     }
-    worker_run(master->config, master->service, (enum pool_id)group, listen_fd, master->news[1]);
+    worker_run(config, master->service, (enum pool_id)group, listen_fd, master->news[1]);
 }
 
-static void start_child(struct master *master, unsigned group)
+/* The children of one configuration: those of now or, while reloading, those of before. */
+struct cohort {
+    const struct config *config;
+    unsigned generation;
+    struct group *groups;
+};
+
+static struct cohort current_cohort(struct master *master)
+{
+    return (struct cohort){master->config, master->generation, master->groups};
+}
+
+static struct cohort previous_cohort(struct master *master)
+{
+    return (struct cohort){&master->previous, master->previous_generation, master->previous_groups};
+}
+
+static bool is_of(const struct child *child, const struct cohort *cohort)
+{
+    return child->generation == cohort->generation && !child->leaving;
+}
+
+static void start_child(struct master *master, const struct cohort *cohort, unsigned group)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {
-        become_child(master, group, parent);
+        become_child(master, cohort->config, group, parent);
     }
     if (pid < 0) {
         log_error("fork: %s", strerror(errno));
-        master->groups[group].not_before_us = clock_steady_us() + US_PER_S;
+        cohort->groups[group].not_before_us = clock_steady_us() + US_PER_S;
         return;
     }
     *child_add(master) = (struct child){
         .pid = pid,
         .group = group,
-        .generation = master->generation,
+        .generation = cohort->generation,
         .started_us = clock_steady_us(),
     };
 }
@@ -179,34 +198,46 @@ static void tell_to_leave(struct master *master, struct child *child)
 
 /* --- the groups ------------------------------------------------------------------------------ */
 
-static int64_t count_current(const struct master *master, unsigned group, bool ready_only)
+static int64_t count(const struct master *master, const struct cohort *cohort, unsigned group,
+                     bool ready_only)
 {
-    int64_t count = 0;
+    int64_t number = 0;
     for (size_t i = 0; i < master->children_count; i++) {
         const struct child *child = &master->children[i];
-        count +=
-            child->group == group && is_current(master, child) && (child->ready || !ready_only);
+        number += child->group == group && is_of(child, cohort) && (child->ready || !ready_only);
     }
-    return count;
+    return number;
 }
 
-static bool all_ready(const struct master *master)
+static bool all_ready(struct master *master)
 {
+    struct cohort cohort = current_cohort(master);
     for (unsigned i = 0; i < GROUP_COUNT; i++) {
-        if (count_current(master, i, true) < group_size(master->config, i)) {
+        if (count(master, &cohort, i, true) < group_size(cohort.config, i)) {
             return false;
         }
     }
     return true;
 }
 
-static void fill_groups(struct master *master, int64_t now)
+static void fill_groups(struct master *master, const struct cohort *cohort, int64_t now)
 {
     for (unsigned i = 0; i < GROUP_COUNT; i++) {
-        int64_t missing = group_size(master->config, i) - count_current(master, i, false);
-        while (missing-- > 0 && master->groups[i].not_before_us <= now) {
-            start_child(master, i);
+        int64_t missing = group_size(cohort->config, i) - count(master, cohort, i, false);
+        while (missing-- > 0 && cohort->groups[i].not_before_us <= now) {
+            start_child(master, cohort, i);
         }
+    }
+}
+
+/* Who dies while a reload is under way is replaced by one of the same configuration, however long
+ * the new one takes to come up. */
+static void fill_cohorts(struct master *master, int64_t now)
+{
+    struct cohort current = current_cohort(master), previous = previous_cohort(master);
+    fill_groups(master, &current, now);
+    if (master->reloading && !all_ready(master)) {
+        fill_groups(master, &previous, now);
     }
 }
 
@@ -257,6 +288,7 @@ static void begin_reload(struct master *master, const struct config *fresh)
     } else {
         master->previous = *master->config;
         master->previous_generation = master->generation;
+        memcpy(master->previous_groups, master->groups, sizeof master->groups);
     }
     *master->config = *fresh;
     master->generation = ++master->last_generation;
@@ -320,7 +352,7 @@ static bool reload_failed(const struct master *master)
 
 /* One reload after the other: a second SIGHUP waits until the first has its workers, unless those
  * do not come up, which the new configuration may be meant to mend. */
-static bool may_reload(const struct master *master)
+static bool may_reload(struct master *master)
 {
     bool failing = false;
     for (size_t i = 0; i < GROUP_COUNT; i++) {
@@ -345,7 +377,7 @@ static void reconcile(struct master *master)
             master->reload_wanted = false;
             reload(master);
         }
-        fill_groups(master, now);
+        fill_cohorts(master, now);
         if (all_ready(master)) {
             end_reload(master);
             retire_old_generations(master);
@@ -361,21 +393,19 @@ static void reconcile(struct master *master)
 
 /* --- events ---------------------------------------------------------------------------------- */
 
-static void note_death(struct master *master, const struct child *child, int status)
+static void log_death(const struct child *child, int status)
 {
-    bool failed = !WIFEXITED(status) || WEXITSTATUS(status);
-    if (failed) {
-        log_error("worker %d of %s ended by %s %d", (int)child->pid, group_name(child->group),
-                  WIFSIGNALED(status) ? "signal" : "status",
-                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-        metrics_add(METRIC_WORKER_RESTARTS,
-                    metrics_series(METRIC_WORKER_RESTARTS, group_name(child->group), NULL), 1);
-    }
-    struct group *group = &master->groups[child->group];
+    log_error("worker %d of %s ended by %s %d", (int)child->pid, group_name(child->group),
+              WIFSIGNALED(status) ? "signal" : "status",
+              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    metrics_add(METRIC_WORKER_RESTARTS,
+                metrics_series(METRIC_WORKER_RESTARTS, group_name(child->group), NULL), 1);
+}
+
+/* Puts off the next start in the group of one that died soon after its own. */
+static void back_off(struct group *group, const struct child *child)
+{
     int64_t now = clock_steady_us();
-    if (!is_current(master, child)) {
-        return;
-    }
     if (now - child->started_us >= QUICK_DEATH_US) {
         group->quick_deaths = 0;
         return;
@@ -384,6 +414,19 @@ static void note_death(struct master *master, const struct child *child, int sta
         group->quick_deaths < BACKOFF_DOUBLINGS ? group->quick_deaths : BACKOFF_DOUBLINGS;
     group->quick_deaths++;
     group->not_before_us = now + ((int64_t)BACKOFF_FIRST_US << doublings);
+}
+
+static void note_death(struct master *master, const struct child *child, int status)
+{
+    struct cohort current = current_cohort(master), previous = previous_cohort(master);
+    if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+        log_death(child, status);
+    }
+    if (is_of(child, &current)) {
+        back_off(&master->groups[child->group], child);
+    } else if (master->reloading && is_of(child, &previous)) {
+        back_off(&master->previous_groups[child->group], child);
+    }
 }
 
 static void reap(struct master *master)
@@ -452,18 +495,30 @@ static void read_news(struct master *master)
     }
 }
 
-/* Milliseconds until the next deadline, -1 if there is none. */
-static int patience_ms(const struct master *master)
+/* When a group that is not complete may start its next child; INT64_MAX if none waits. */
+static int64_t next_start(const struct master *master, const struct cohort *cohort)
 {
+    int64_t next = INT64_MAX;
+    for (unsigned i = 0; i < GROUP_COUNT; i++) {
+        bool waits = count(master, cohort, i, false) < group_size(cohort->config, i);
+        int64_t start = cohort->groups[i].not_before_us;
+        next = waits && start < next ? start : next;
+    }
+    return next;
+}
+
+/* Milliseconds until the next deadline, -1 if there is none. */
+static int patience_ms(struct master *master)
+{
+    struct cohort cohorts[] = {current_cohort(master), previous_cohort(master)};
     int64_t next = INT64_MAX;
     for (size_t i = 0; i < master->children_count; i++) {
         int64_t kill_us = master->children[i].kill_us;
         next = kill_us && kill_us < next ? kill_us : next;
     }
-    for (unsigned i = 0; i < GROUP_COUNT && !master->stopping; i++) {
-        bool waits = count_current(master, i, false) < group_size(master->config, i);
-        int64_t start = master->groups[i].not_before_us;
-        next = waits && start < next ? start : next;
+    for (size_t i = 0; i < (master->reloading ? 2 : 1) && !master->stopping; i++) {
+        int64_t start = next_start(master, &cohorts[i]);
+        next = start < next ? start : next;
     }
     if (next == INT64_MAX) {
         return -1;
