@@ -1,11 +1,12 @@
 /* See circuit.h. */
 #include "directory/circuit.h"
 
+#include "base/buffer.h"
 #include "base/config.h"
 #include "base/shared.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -57,28 +58,21 @@ void circuit_share(void)
 
 /* --- which one ------------------------------------------------------------------------------- */
 
-/* FNV-1a: it only has to tell one set of settings from another. */
-static uint64_t digest(uint64_t hash, const void *bytes, size_t length)
-{
-    static const uint64_t prime = 1099511628211U;
-    for (size_t i = 0; i < length; i++) {
-        hash = (hash ^ ((const unsigned char *)bytes)[i]) * prime;
-    }
-    return hash;
-}
-
+/* FNV-1a of the settings as one text: it only has to tell one set of them from another. */
 static uint64_t digest_settings(const struct config *config)
 {
-    static const uint64_t basis = 14695981039346656037U;
-    const char *const texts[] = {config->ldap_server, config->ldap_tls_ca_file,
-                                 config->ldap_bind_dn, config->ldap_bind_password,
-                                 config->ldap_base_dn};
-    const int64_t numbers[] = {config->ldap_port, config->ldap_use_ssl, config->ldap_start_tls,
-                               config->ldap_connect_timeout_ms, config->ldap_timeout_ms};
-    uint64_t hash = digest(basis, numbers, sizeof numbers);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        hash = digest(hash, texts[i], strlen(texts[i]) + 1);
+    static const uint64_t prime = 1099511628211U;
+    uint64_t hash = 14695981039346656037U;
+    struct buffer text = {0};
+    buffer_format(&text, "%s\n%s\n%s\n%s\n%s\n%" PRId64 " %d %d %" PRId64 " %" PRId64,
+                  config->ldap_server, config->ldap_tls_ca_file, config->ldap_bind_dn,
+                  config->ldap_bind_password, config->ldap_base_dn, config->ldap_port,
+                  config->ldap_use_ssl, config->ldap_start_tls, config->ldap_connect_timeout_ms,
+                  config->ldap_timeout_ms);
+    for (size_t i = 0; i < text.length; i++) {
+        hash = (hash ^ (unsigned char)text.bytes[i]) * prime;
     }
+    buffer_free(&text);
     return hash ? hash : 1;
 }
 

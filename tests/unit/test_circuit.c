@@ -211,7 +211,8 @@ static void a_refusal_pauses_ever_longer(void **state)
     assert_int_equal(circuit_state(circuit), CIRCUIT_UP);
     assert_int_equal(circuit_bind(circuit, now, PATIENCE), BIND_ALLOWED);
     circuit_bind_refused(circuit, now);
-    assert_int_equal(circuit_gate(circuit, now + 6 * SECOND), CIRCUIT_CLOSED); /* five again */
+    assert_int_equal(circuit_gate(circuit, now + pauses[0] * SECOND),
+                     CIRCUIT_CLOSED); /* five again */
 }
 
 /* Many processes at once, on memory that they share. */
