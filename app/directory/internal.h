@@ -14,6 +14,7 @@
  *   list.c        a page of many
  *   changes.c     the set of changes, as LDAP modifications
  *   modify.c      add, update, delete
+ *   settings.c    LDAP_SERVER taken apart, and what is wrong with the settings
  *   probe.c       whether each controller serves, asked by the housekeeper; and what came of it
  *
  * All memory is the caller's arena's unless a comment says otherwise. libldap's messages are copied

@@ -5,10 +5,10 @@
  */
 #include "proc/master.h"
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "proc/children.h"
 #include "proc/housekeeper.h"
 #include "proc/notify.h"
 #include "proc/signals.h"
@@ -32,30 +32,8 @@
 enum {
     US_PER_MS = 1000,
     US_PER_S = 1000 * 1000,
-    QUICK_DEATH_US = 5 * US_PER_S,     /* who dies sooner counts towards the back-off */
-    BACKOFF_FIRST_US = 50 * US_PER_MS, /* doubles at each quick death in a row … */
-    EXIT_CONFIGURATION = 78,           /* EX_CONFIG of sysexits.h */
-    RELOAD_DEATHS = 3,     /* quick ones of one pool after which a reload is taken back */
-    BACKOFF_DOUBLINGS = 8, /* … up to 12.8 s */
-};
-
-/* What children are counted by: their pool, or the one housekeeper. */
-enum { HOUSE = POOL_COUNT, GROUP_COUNT };
-
-struct child {
-    pid_t pid;
-    unsigned group;
-    unsigned generation; /* of the configuration it was started with */
-    int64_t started_us;
-    int64_t kill_us; /* when a leaving one is killed; 0: it has not been told to leave */
-    bool ready;
-    bool leaving; /* on its own or told to: it no longer counts as one of the pool */
-};
-
-/* How the children of a group come up. */
-struct group {
-    unsigned quick_deaths; /* in a row */
-    int64_t not_before_us; /* no start before that */
+    EXIT_CONFIGURATION = 78, /* EX_CONFIG of sysexits.h */
+    RELOAD_DEATHS = 3,       /* quick ones of one group after which a reload is taken back */
 };
 
 struct master {
@@ -64,8 +42,7 @@ struct master {
     const struct service *service;
     struct pool_socket sockets[POOL_COUNT];
     struct group groups[GROUP_COUNT];
-    struct child *children;
-    size_t children_count, children_size;
+    struct children children;
     unsigned generation;
     int signal_fd;
     int news[2];              /* the pipe in which workers send messages */
@@ -79,42 +56,6 @@ struct master {
 };
 
 /* --- children -------------------------------------------------------------------------------- */
-
-static const char *group_name(unsigned group)
-{
-    return group == HOUSE ? "house" : pool_names[group];
-}
-
-/* How many there shall be. */
-static int64_t group_size(const struct config *config, unsigned group)
-{
-    return group == HOUSE ? 1 : config->workers[group];
-}
-
-static struct child *child_add(struct master *master)
-{
-    if (master->children_count == master->children_size) {
-        master->children_size = master->children_size ? 2 * master->children_size : 32;
-        master->children =
-            must_realloc(master->children, master->children_size * sizeof *master->children);
-    }
-    return &master->children[master->children_count++];
-}
-
-static struct child *child_find(struct master *master, pid_t pid)
-{
-    for (size_t i = 0; i < master->children_count; i++) {
-        if (master->children[i].pid == pid) {
-            return &master->children[i];
-        }
-    }
-    return NULL;
-}
-
-static void child_remove(struct master *master, struct child *child)
-{
-    *child = master->children[--master->children_count];
-}
 
 /* In the child: what is the master's alone goes, then it serves and never returns. */
 static _Noreturn void become_child(struct master *master, const struct config *config,
@@ -138,19 +79,12 @@ static _Noreturn void become_child(struct master *master, const struct config *c
             close(master->sockets[i].fd);
         }
     }
-    free(master->children);
+    free(master->children.list);
     if (group == HOUSE) {
         housekeeper_run(config, master->service, master->news[1]);
     }
     worker_run(config, master->service, (enum pool_id)group, listen_fd, master->news[1]);
 }
-
-/* The children of one configuration: those of now or, while reloading, those of before. */
-struct cohort {
-    const struct config *config;
-    unsigned generation;
-    struct group *groups;
-};
 
 static struct cohort current_cohort(struct master *master)
 {
@@ -160,11 +94,6 @@ static struct cohort current_cohort(struct master *master)
 static struct cohort previous_cohort(struct master *master)
 {
     return (struct cohort){&master->previous, master->previous_generation, master->previous_groups};
-}
-
-static bool is_of(const struct child *child, const struct cohort *cohort)
-{
-    return child->generation == cohort->generation && !child->leaving;
 }
 
 static void start_child(struct master *master, const struct cohort *cohort, unsigned group)
@@ -179,7 +108,7 @@ static void start_child(struct master *master, const struct cohort *cohort, unsi
         cohort->groups[group].not_before_us = clock_steady_us() + US_PER_S;
         return;
     }
-    *child_add(master) = (struct child){
+    *children_add(&master->children) = (struct child){
         .pid = pid,
         .group = group,
         .generation = cohort->generation,
@@ -198,32 +127,17 @@ static void tell_to_leave(struct master *master, struct child *child)
 
 /* --- the groups ------------------------------------------------------------------------------ */
 
-static int64_t count(const struct master *master, const struct cohort *cohort, unsigned group,
-                     bool ready_only)
-{
-    int64_t number = 0;
-    for (size_t i = 0; i < master->children_count; i++) {
-        const struct child *child = &master->children[i];
-        number += child->group == group && is_of(child, cohort) && (child->ready || !ready_only);
-    }
-    return number;
-}
-
 static bool all_ready(struct master *master)
 {
     struct cohort cohort = current_cohort(master);
-    for (unsigned i = 0; i < GROUP_COUNT; i++) {
-        if (count(master, &cohort, i, true) < group_size(cohort.config, i)) {
-            return false;
-        }
-    }
-    return true;
+    return children_complete(&master->children, &cohort);
 }
 
 static void fill_groups(struct master *master, const struct cohort *cohort, int64_t now)
 {
     for (unsigned i = 0; i < GROUP_COUNT; i++) {
-        int64_t missing = group_size(cohort->config, i) - count(master, cohort, i, false);
+        int64_t missing =
+            group_size(cohort->config, i) - children_count(&master->children, cohort, i, false);
         while (missing-- > 0 && cohort->groups[i].not_before_us <= now) {
             start_child(master, cohort, i);
         }
@@ -243,17 +157,17 @@ static void fill_cohorts(struct master *master, int64_t now)
 
 static void retire_old_generations(struct master *master)
 {
-    for (size_t i = 0; i < master->children_count; i++) {
-        if (master->children[i].generation != master->generation) {
-            tell_to_leave(master, &master->children[i]);
+    for (size_t i = 0; i < master->children.count; i++) {
+        if (master->children.list[i].generation != master->generation) {
+            tell_to_leave(master, &master->children.list[i]);
         }
     }
 }
 
 static void kill_the_late(struct master *master, int64_t now)
 {
-    for (size_t i = 0; i < master->children_count; i++) {
-        struct child *child = &master->children[i];
+    for (size_t i = 0; i < master->children.count; i++) {
+        struct child *child = &master->children.list[i];
         if (child->kill_us && child->kill_us <= now) {
             log_warning("worker %d of %s does not leave: killed", (int)child->pid,
                         group_name(child->group));
@@ -366,8 +280,8 @@ static void reconcile(struct master *master)
 {
     int64_t now = clock_steady_us();
     if (master->stopping) {
-        for (size_t i = 0; i < master->children_count; i++) {
-            tell_to_leave(master, &master->children[i]);
+        for (size_t i = 0; i < master->children.count; i++) {
+            tell_to_leave(master, &master->children.list[i]);
         }
     } else {
         if (reload_failed(master)) {
@@ -402,30 +316,16 @@ static void log_death(const struct child *child, int status)
                 metrics_series(METRIC_WORKER_RESTARTS, group_name(child->group), NULL), 1);
 }
 
-/* Puts off the next start in the group of one that died soon after its own. */
-static void back_off(struct group *group, const struct child *child)
-{
-    int64_t now = clock_steady_us();
-    if (now - child->started_us >= QUICK_DEATH_US) {
-        group->quick_deaths = 0;
-        return;
-    }
-    unsigned doublings =
-        group->quick_deaths < BACKOFF_DOUBLINGS ? group->quick_deaths : BACKOFF_DOUBLINGS;
-    group->quick_deaths++;
-    group->not_before_us = now + ((int64_t)BACKOFF_FIRST_US << doublings);
-}
-
 static void note_death(struct master *master, const struct child *child, int status)
 {
     struct cohort current = current_cohort(master), previous = previous_cohort(master);
     if (!WIFEXITED(status) || WEXITSTATUS(status)) {
         log_death(child, status);
     }
-    if (is_of(child, &current)) {
-        back_off(&master->groups[child->group], child);
-    } else if (master->reloading && is_of(child, &previous)) {
-        back_off(&master->previous_groups[child->group], child);
+    if (child_is_of(child, &current)) {
+        group_back_off(&master->groups[child->group], child);
+    } else if (master->reloading && child_is_of(child, &previous)) {
+        group_back_off(&master->previous_groups[child->group], child);
     }
 }
 
@@ -434,10 +334,10 @@ static void reap(struct master *master)
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct child *child = child_find(master, pid);
+        struct child *child = children_find(&master->children, pid);
         if (child) {
             note_death(master, child, status);
-            child_remove(master, child);
+            children_remove(&master->children, child);
         }
     }
 }
@@ -445,8 +345,8 @@ static void reap(struct master *master)
 static void reopen_logs(struct master *master)
 {
     log_reopen();
-    for (size_t i = 0; i < master->children_count; i++) {
-        kill(master->children[i].pid, SIGUSR1);
+    for (size_t i = 0; i < master->children.count; i++) {
+        kill(master->children.list[i].pid, SIGUSR1);
     }
 }
 
@@ -480,7 +380,7 @@ static void read_news(struct master *master)
 {
     struct worker_message message;
     while (read(master->news[0], &message, sizeof message) == (ssize_t)sizeof message) {
-        struct child *child = child_find(master, message.pid);
+        struct child *child = children_find(&master->children, message.pid);
         if (!child) {
             continue;
         }
@@ -495,29 +395,17 @@ static void read_news(struct master *master)
     }
 }
 
-/* When a group that is not complete may start its next child; INT64_MAX if none waits. */
-static int64_t next_start(const struct master *master, const struct cohort *cohort)
-{
-    int64_t next = INT64_MAX;
-    for (unsigned i = 0; i < GROUP_COUNT; i++) {
-        bool waits = count(master, cohort, i, false) < group_size(cohort->config, i);
-        int64_t start = cohort->groups[i].not_before_us;
-        next = waits && start < next ? start : next;
-    }
-    return next;
-}
-
 /* Milliseconds until the next deadline, -1 if there is none. */
 static int patience_ms(struct master *master)
 {
     struct cohort cohorts[] = {current_cohort(master), previous_cohort(master)};
     int64_t next = INT64_MAX;
-    for (size_t i = 0; i < master->children_count; i++) {
-        int64_t kill_us = master->children[i].kill_us;
+    for (size_t i = 0; i < master->children.count; i++) {
+        int64_t kill_us = master->children.list[i].kill_us;
         next = kill_us && kill_us < next ? kill_us : next;
     }
     for (size_t i = 0; i < (master->reloading ? 2 : 1) && !master->stopping; i++) {
-        int64_t start = next_start(master, &cohorts[i]);
+        int64_t start = children_next_start(&master->children, &cohorts[i]);
         next = start < next ? start : next;
     }
     if (next == INT64_MAX) {
@@ -584,12 +472,12 @@ int master_run(struct config *config, const char *env_file, const struct service
         return EXIT_FAILURE;
     }
     reconcile(&master);
-    while (!master.stopping || master.children_count) {
+    while (!master.stopping || master.children.count) {
         wait_for_event(&master);
         reconcile(&master);
     }
     sockets_close(master.sockets);
-    free(master.children);
+    free(master.children.list);
     log_info("stopped");
     return EXIT_SUCCESS;
 }
