@@ -130,7 +130,7 @@ def test_recycled_workers_lose_no_request(make_rig, directory):
 def test_old_workers_leave_when_the_new_are_ready(rig):
     before = rig.service.workers()
     rig.reload()
-    wait_until(lambda: not any(alive(pid) for pid in before), 15, "the end of the old workers")
+    wait_until(lambda: not set(rig.service.workers()) & set(before), 15, "the end of the old ones")
     assert len(rig.service.workers()) == len(before)
 
 
