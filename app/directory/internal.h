@@ -47,10 +47,10 @@ enum {
 
 /* One domain controller of LDAP_SERVER. */
 struct controller {
-    char *uri;         /* malloc */
-    bool avoided;      /* by the circuit, as this attempt to connect began */
-    int64_t probed_at; /* steady clock: the housekeeper's last probe; 0: none */
-    bool silent_log;   /* that it does not serve is in the log already */
+    char *uri;           /* malloc */
+    bool avoided;        /* by the circuit, as this attempt to connect began */
+    int64_t probed_at;   /* steady clock: the housekeeper's last probe; 0: none */
+    bool failure_logged; /* that it does not serve is in the log already */
 };
 
 /* The DN of a primary group, by its SID. */

@@ -39,12 +39,12 @@ static bool reads_root(struct directory *directory, struct arena *arena, const c
 /* The log gets every change, and not every probe. */
 static void log_change(struct controller *server, bool serves, const char *cause)
 {
-    if (!serves && !server->silent_log) {
+    if (!serves && !server->failure_logged) {
         log_error("directory: %s", cause);
-    } else if (serves && server->silent_log) {
+    } else if (serves && server->failure_logged) {
         log_info("directory: %s serves again", server->uri);
     }
-    server->silent_log = !serves;
+    server->failure_logged = !serves;
 }
 
 static void probe(struct directory *directory, size_t index)
