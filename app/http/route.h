@@ -39,6 +39,7 @@ enum reply_shape {
     REPLY_NOTHING, /* 204 */
     REPLY_RECORD,
     REPLY_LIST, /* {"items","total","skip","limit","pages"} */
+    REPLY_TEXT, /* no JSON: reply_text() */
 };
 
 struct route {

@@ -4,6 +4,7 @@
 /* clang-format off */
 const struct route *const resource_routes[] = {
     health_routes,
+    metrics_routes,
     auth_routes,
     users_routes,
     groups_routes,

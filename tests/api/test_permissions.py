@@ -8,6 +8,8 @@ from support import contract
 ROUTES = [
     ("GET", "/", None, "open"),
     ("GET", "/health", None, "open"),
+    ("GET", "/health/ready", None, "open"),
+    ("GET", "/metrics", None, "open"),
     ("POST", "/api/v1/auth/login", {"username": "a", "password": "b"}, "open"),
     ("POST", "/api/v1/auth/refresh", {"refresh_token": "x"}, "open"),
     ("GET", "/api/v1/auth/me", None, "principal"),

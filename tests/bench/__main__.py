@@ -6,12 +6,13 @@ targets. Exits 1 if one is missed.
 
 import sys
 
-from bench import kept_connections, membership, pages, users
+from bench import isolation, kept_connections, membership, pages, users
 from bench.bed import Bed
 from bench.table import print_table
 
 MEASUREMENTS = {
     "kept_connections": kept_connections.measure,
+    "isolation": isolation.measure,
     "users": users.measure,
     "pages": pages.measure,
     "membership": membership.measure,

@@ -1,6 +1,7 @@
 """The contract's conventions, held against every answer that a test sees."""
 
 import re
+from urllib.parse import urlsplit
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CODE = re.compile(r"[A-Z][A-Z_]+")
@@ -27,8 +28,27 @@ def check_answer(response):
     """What every answer of the service keeps, whatever its status."""
     identifier = response.headers.get("X-Request-ID", "")
     assert REQUEST_ID.fullmatch(identifier), f"X-Request-ID {identifier!r}"
-    if response.status_code >= 400 and response.request.method != "HEAD":
+    if response.status_code == 503 and urlsplit(response.url).path == "/health/ready":
+        check_readiness(response)
+    elif response.status_code >= 400 and response.request.method != "HEAD":
         check_problem(response.status_code, response.headers, response.json())
+
+
+def check_readiness(response):
+    """What depends on what; returns the dependencies by name. No host and no cause is told."""
+    body = response.json()
+    assert set(body) == {"status", "service", "dependencies"}, body
+    for each in body["dependencies"]:
+        assert set(each) == {"name", "state", "needed", "latency_ms", "checked_at"}, body
+        assert each["state"] in ("up", "down", "unknown", "off"), body
+        assert each["needed"] == (each["state"] != "off"), body
+        assert each["latency_ms"] is None or each["latency_ms"] > 0, body
+        assert each["checked_at"] is None or TIME.fullmatch(each["checked_at"]), body
+    down = any(each["state"] == "down" for each in body["dependencies"])
+    assert body["status"] == ("unavailable" if down else "ready"), body
+    assert response.status_code == (503 if down else 200), body
+    assert not down or int(response.headers["Retry-After"]) > 0, response.headers
+    return {each["name"]: each for each in body["dependencies"]}
 
 
 def check_problem(status, headers, body):
