@@ -9,7 +9,11 @@ import requests
 from support import contract, vault
 
 TIMEOUT_S = 30
-CHANGES = {"POST": "create_user", "PATCH": "update_user", "DELETE": "delete_user"}
+RESOURCES = {"users": "user", "groups": "group", "ous": "ou", "containers": "container"}
+COLLECTION_VERBS = {"POST": "create"}
+ENTRY_VERBS = {"PATCH": "update", "DELETE": "delete"}
+MEMBERSHIPS = {("users", "groups"), ("groups", "members")}
+MEMBERSHIP_ACTIONS = {"POST": "add_user_to_group", "DELETE": "remove_user_from_group"}
 
 # (request id, action, status) of every call that the audit log owes a line; read at session end.
 journal = []
@@ -17,14 +21,15 @@ journal = []
 
 def audited_action(method, path):
     """The action of the audit line that a call owes, None if it owes none."""
-    path = path.split("?")[0].removeprefix("/api/v1")
-    if path == "/auth/login":
+    parts = path.split("?")[0].removeprefix("/api/v1").split("/")[1:]
+    if parts == ["auth", "login"]:
         return "login" if method == "POST" else None
-    if path == "/users":
-        return CHANGES[method] if method == "POST" else None
-    if path.startswith("/users/") and path.count("/") == 2:
-        return CHANGES.get(method) if method != "POST" else None
-    return None
+    if parts[0] not in RESOURCES:
+        return None
+    if len(parts) == 4 and (parts[0], parts[2]) in MEMBERSHIPS:
+        return MEMBERSHIP_ACTIONS.get(method)
+    verb = {1: COLLECTION_VERBS, 2: ENTRY_VERBS}.get(len(parts), {}).get(method)
+    return f"{verb}_{RESOURCES[parts[0]]}" if verb else None
 
 
 class Client:
@@ -91,6 +96,11 @@ class Client:
         return response.json()
 
 
+def path_of(collection, *names):
+    """A path below a collection ("/groups"), whatever characters the names have."""
+    return "/".join([collection, *(quote(name, safe="") for name in names)])
+
+
 def user_path(name, prefix="/users"):
-    """The path of a user, whatever characters the name has."""
-    return f"{prefix}/{quote(name, safe='')}"
+    """The path of a user."""
+    return path_of(prefix, name)
