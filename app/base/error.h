@@ -29,6 +29,7 @@ enum error_id {
     ERR_AMBIGUOUS, /* details are the DNs */
     ERR_NOT_EMPTY,
     ERR_CONFLICT,
+    ERR_PRIMARY_GROUP, /* an account cannot leave its primary group */
     ERR_PARENT_NOT_FOUND,
     ERR_PASSWORD_POLICY,
     ERR_PASSWORD_NEEDS_TLS,
@@ -66,6 +67,7 @@ enum fault_id {
     FAULT_NOT_DN,
     FAULT_OUTSIDE_BASE_DN,
     FAULT_ACCOUNT_NAME,
+    FAULT_GROUP_TYPE,
     FAULT_REJECTED_BY_DIRECTORY,
     FAULT_EITHER_REQUIRED, /* argument: the names of which exactly one is needed */
     FAULT_COUNT

@@ -48,6 +48,8 @@ enum codec {
     CODEC_TIME,        /* RFC 4517 3.3.13 generalized time */
     CODEC_BITS_SET,    /* true when every bit of the mask is set */
     CODEC_BITS_CLEAR,  /* true when every bit of the mask is clear */
+    CODEC_SCOPE,       /* of a groupType: "global", "domain_local" or "universal" */
+    CODEC_MEMBERS,     /* the DNs of a group's members, also of those whose primary group it is */
     CODEC_MEMBERSHIPS, /* the DNs of the groups an account is in, its primary group among them */
 };
 
@@ -59,6 +61,7 @@ struct field {
     int64_t standard;
     /* A further rule for strings: FAULT_NONE if `text` keeps it. NULL: none. */
     enum fault_id (*check)(const char *text, size_t length);
+    enum fault_id (*check_integer)(int64_t integer); /* the same for integers */
     const char *format;         /* OpenAPI's name for what `check` demands: "email", "dn" … */
     const struct field *fields; /* of FIELD_RECORDS */
     const char *attribute;      /* what it is bound to: an LDAP attribute, later a column */

@@ -46,12 +46,16 @@ void directory_change_fields(struct directory_changes *changes, const struct fie
                              struct value *values)
 {
     for (size_t i = 0; fields[i].name; i++) {
-        bool text = fields[i].type == FIELD_STRING && fields[i].codec == CODEC_TEXT;
-        if (!text || !fields[i].attribute || values[i].state == VALUE_ABSENT) {
+        bool is_text = fields[i].codec == CODEC_TEXT;
+        if ((!is_text && fields[i].codec != CODEC_INTEGER) || values[i].state == VALUE_ABSENT) {
             continue;
         }
-        put(changes, fields[i].attribute,
-            values[i].state == VALUE_SET ? values[i].string.bytes : NULL);
+        const char *text = NULL;
+        if (values[i].state == VALUE_SET) {
+            text = is_text ? values[i].string.bytes
+                           : arena_format(changes->arena, "%" PRId64, values[i].integer);
+        }
+        put(changes, fields[i].attribute, text);
     }
 }
 

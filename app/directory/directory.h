@@ -30,6 +30,13 @@ struct config;
 /* One worker's view of the directory: its connection, and the little that is remembered. */
 struct directory;
 
+/* Which entries are what, as filters (RFC 4515). */
+#define DIRECTORY_PEOPLE "(sAMAccountType=805306368)" /* SAM_USER_OBJECT: MS-SAMR 2.2.1.9 */
+#define DIRECTORY_GROUPS "(objectClass=group)"
+
+/* What no account name may have (MS-SAMR 3.1.1.6); control characters may not be in it either. */
+#define DIRECTORY_NOT_IN_ACCOUNT_NAMES "\"/\\[]:;|=,+*?<>@"
+
 /* What the objects of one kind have in common. Static tables in resources/. */
 struct directory_class {
     const char *filter;                /* RFC 4515: which entries are of this class */
@@ -39,7 +46,7 @@ struct directory_class {
     const char *const *searched;       /* the attributes that ?search= looks in; NULL ends */
     const char *const *object_classes; /* of a new entry; NULL ends */
     const struct field *fields;        /* what is read of an entry, and how it is bound */
-    const char *parent_field; /* what a client calls the parent of a new one; NULL: "parent_dn" */
+    const char *parent_field; /* what a client calls the parent of a new one: "ou", "parent_dn" */
 };
 
 /* One object as it was read. */
@@ -75,6 +82,13 @@ struct error *directory_find(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *name,
                              const char *parent_dn, struct directory_entry **entry_r) MUST_CHECK;
 
+/* The same object again, after a change that was made: not to be able to read it is
+ * ERR_RESULT_UNREAD. */
+struct error *directory_read(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class,
+                             const struct directory_entry *entry,
+                             struct directory_entry **entry_r) MUST_CHECK;
+
 /* One page of the class, sorted, by a virtual list view: `skip` objects are passed over, at most
  * `limit` (1 to 1000) are read. `search` may be NULL. */
 struct error *directory_list(struct directory *directory, struct arena *arena,
@@ -84,7 +98,8 @@ struct error *directory_list(struct directory *directory, struct arena *arena,
 /* An empty change. What it is filled with is not copied: the strings must live as long as it. */
 struct directory_changes *directory_changes_new(struct arena *arena);
 
-/* Takes over every field that is bound as text and has a value: null clears the attribute. */
+/* Takes over every field that is bound as text or as a number and has a value: null clears the
+ * attribute. */
 void directory_change_fields(struct directory_changes *changes, const struct field *fields,
                              struct value *values);
 
@@ -123,6 +138,30 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
 /* Deletes the entry if nothing is below it: ERR_NOT_EMPTY. */
 struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry) MUST_CHECK;
+
+enum directory_belonging {
+    DIRECTORY_MEMBER,
+    DIRECTORY_NO_MEMBER,
+};
+
+/* What somebody shall be to a group. */
+struct directory_membership {
+    const char *group;           /* its cn */
+    const char *group_parent_dn; /* chooses among several of that name; NULL: there is one */
+    const char *member;          /* an account name */
+    const char *member_filter;   /* which accounts may be meant */
+    enum directory_belonging belonging;
+};
+
+/*
+ * Makes it so, by a change of that one value of the group; if it is so already, that is a success.
+ * ERR_NOT_FOUND and ERR_AMBIGUOUS as directory_find(); ERR_PRIMARY_GROUP if the account would have
+ * to leave its primary group. Of the two entries only DN and GUID are read.
+ */
+struct error *directory_change_member(struct directory *directory, struct arena *arena,
+                                      const struct directory_membership *membership,
+                                      struct directory_entry **group_r,
+                                      struct directory_entry **member_r) MUST_CHECK;
 
 /* --- rules that field maps name as checks ------------------------------------------------------
  */

@@ -14,6 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of groupType: MS-ADTS 2.2.12. */
+enum {
+    GROUP_GLOBAL = 0x2,
+    GROUP_DOMAIN_LOCAL = 0x4,
+    GROUP_UNIVERSAL = 0x8,
+};
+
 enum {
     ALWAYS_ASKED = 4, /* objectGUID; and for memberships objectSid, primaryGroupID; the end */
     PRIMARY_GROUP_US = 10 * 1000 * 1000,
@@ -37,8 +44,10 @@ char **entry_attributes(struct arena *arena, const struct field *fields)
     size_t count = 0;
     ask(attributes, &count, arena, "objectGUID");
     for (const struct field *field = fields; field->name; field++) {
-        if (field->codec == CODEC_MEMBERSHIPS) {
+        if (field->codec == CODEC_MEMBERSHIPS || field->codec == CODEC_MEMBERS) {
             ask(attributes, &count, arena, "objectSid");
+        }
+        if (field->codec == CODEC_MEMBERSHIPS) {
             ask(attributes, &count, arena, "primaryGroupID");
         }
         if (field->attribute && field->codec != CODEC_NONE) {
@@ -104,7 +113,7 @@ static struct error *complete_attribute(struct directory *directory, struct aren
 static struct error *complete(struct directory *directory, struct arena *arena,
                               struct raw_entry *raw, const char *guid)
 {
-    const char *dn = arena_format(arena, "<GUID=%s>", guid);
+    const char *dn = search_guid_dn(arena, guid);
     for (size_t i = 0; i < raw->count; i++) {
         struct error *error = complete_attribute(directory, arena, dn, &raw->attributes[i]);
         if (error) {
@@ -182,11 +191,11 @@ static struct error *primary_group(struct directory *directory, struct arena *ar
 
 /* --- fields ---------------------------------------------------------------------------------- */
 
-/* All values that are text; `last` (may be NULL) is one more. */
-static void decode_strings(struct arena *arena, const struct attribute *attribute, const char *last,
-                           struct value *value)
+/* All values that are text, and `more` of them. */
+static void decode_strings(struct arena *arena, const struct attribute *attribute,
+                           const char *const *more, size_t more_count, struct value *value)
 {
-    size_t count = 0, most = (attribute ? attribute->count : 0) + 1;
+    size_t count = 0, most = (attribute ? attribute->count : 0) + more_count;
     const char **items = arena_array(arena, most, sizeof *items);
     for (size_t i = 0; attribute && i < attribute->count; i++) {
         const struct berval *item = &attribute->values[i];
@@ -194,8 +203,8 @@ static void decode_strings(struct arena *arena, const struct attribute *attribut
             items[count++] = item->bv_val;
         }
     }
-    if (last) {
-        items[count++] = last;
+    for (size_t i = 0; i < more_count; i++) {
+        items[count++] = more[i];
     }
     value_set_strings(value, items, count);
 }
@@ -207,6 +216,14 @@ static void decode_text(const struct berval *text, struct value *value)
     }
 }
 
+static const char *scope_name(int64_t group_type)
+{
+    return group_type & GROUP_UNIVERSAL      ? "universal"
+           : group_type & GROUP_DOMAIN_LOCAL ? "domain_local"
+           : group_type & GROUP_GLOBAL       ? "global"
+                                             : NULL;
+}
+
 static void decode_number(const struct field *field, const struct berval *text, struct value *value)
 {
     int64_t number;
@@ -215,6 +232,8 @@ static void decode_number(const struct field *field, const struct berval *text, 
     }
     if (field->codec == CODEC_INTEGER) {
         value_set_integer(value, number);
+    } else if (field->codec == CODEC_SCOPE) {
+        value_set_string(value, scope_name(number));
     } else if (field->codec == CODEC_BITS_SET) {
         value_set_boolean(value, (number & field->mask) == field->mask);
     } else {
@@ -244,40 +263,59 @@ static void decode_one(struct arena *arena, const struct field *field, const str
     case CODEC_INTEGER:
     case CODEC_BITS_SET:
     case CODEC_BITS_CLEAR:
+    case CODEC_SCOPE:
         decode_number(field, text, value);
         break;
     case CODEC_NONE:
     case CODEC_DN:
+    case CODEC_MEMBERS:
     case CODEC_MEMBERSHIPS:
         break;
     }
 }
 
+static struct error *decode_memberships(struct directory *directory, struct arena *arena,
+                                        const struct raw_entry *raw,
+                                        const struct attribute *attribute, struct value *value)
+{
+    const char *group = NULL;
+    struct error *error = primary_group(directory, arena, raw, &group);
+    decode_strings(arena, attribute, &group, group ? 1 : 0, value);
+    return error;
+}
+
+static void decode_members(struct arena *arena, const struct raw_entry *raw,
+                           const struct attribute *attribute, const struct primary_members *members,
+                           struct value *value)
+{
+    const struct primary_set *set = members_primary_of(members, arena, raw);
+    decode_strings(arena, attribute, set ? set->dns : NULL, set ? set->count : 0, value);
+}
+
 static struct error *decode_field(struct directory *directory, struct arena *arena,
                                   const struct field *field, const struct raw_entry *raw,
-                                  struct value *value)
+                                  const struct primary_members *members, struct value *value)
 {
     const struct attribute *attribute =
         field->attribute ? entry_attribute(raw, field->attribute) : NULL;
-    const char *group = NULL;
-    struct error *error = NULL;
     value->state = VALUE_NULL;
     if (field->codec == CODEC_DN) {
         value_set_string(value, raw->dn);
     } else if (field->codec == CODEC_MEMBERSHIPS) {
-        error = primary_group(directory, arena, raw, &group);
-        decode_strings(arena, attribute, group, value);
+        return decode_memberships(directory, arena, raw, attribute, value);
+    } else if (field->codec == CODEC_MEMBERS) {
+        decode_members(arena, raw, attribute, members, value);
     } else if (field->type == FIELD_STRINGS) {
-        decode_strings(arena, attribute, NULL, value);
+        decode_strings(arena, attribute, NULL, 0, value);
     } else if (attribute) {
         decode_one(arena, field, attribute->values, value);
     }
-    return error;
+    return NULL;
 }
 
-struct error *entry_decode(struct directory *directory, struct arena *arena,
-                           const struct directory_class *class, struct raw_entry *raw,
-                           struct directory_entry **entry_r)
+static struct error *decode(struct directory *directory, struct arena *arena,
+                            const struct directory_class *class, struct raw_entry *raw,
+                            const struct primary_members *members, struct directory_entry **entry_r)
 {
     struct directory_entry *entry = arena_alloc(arena, sizeof *entry);
     const struct attribute *guid = entry_attribute(raw, "objectGUID");
@@ -288,8 +326,38 @@ struct error *entry_decode(struct directory *directory, struct arena *arena,
     entry->dn = raw->dn;
     entry->values = arena_array(arena, fields_count(class->fields), sizeof *entry->values);
     for (size_t i = 0; !error && class->fields[i].name; i++) {
-        error = decode_field(directory, arena, &class->fields[i], raw, &entry->values[i]);
+        error = decode_field(directory, arena, &class->fields[i], raw, members, &entry->values[i]);
     }
     *entry_r = entry;
     return error;
+}
+
+static bool has_codec(const struct field *fields, enum codec codec)
+{
+    while (fields->name && fields->codec != codec) {
+        fields++;
+    }
+    return fields->name;
+}
+
+struct error *entry_decode_all(struct directory *directory, struct arena *arena,
+                               const struct directory_class *class, struct raw_entry *raws,
+                               size_t count, struct directory_entry **entries)
+{
+    struct primary_members members = {0};
+    struct error *error = NULL;
+    if (has_codec(class->fields, CODEC_MEMBERS)) {
+        error = members_find_primary(directory, arena, raws, count, &members);
+    }
+    for (size_t i = 0; !error && i < count; i++) {
+        error = decode(directory, arena, class, &raws[i], &members, &entries[i]);
+    }
+    return error;
+}
+
+struct error *entry_decode(struct directory *directory, struct arena *arena,
+                           const struct directory_class *class, struct raw_entry *raw,
+                           struct directory_entry **entry_r)
+{
+    return entry_decode_all(directory, arena, class, raw, 1, entry_r);
 }

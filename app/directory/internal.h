@@ -10,6 +10,7 @@
  *   codec.c       attribute values to and from their binary and text forms
  *   entry.c       an answer's entry to the values of a field map
  *   search.c      find and read, and the parents that clients name
+ *   members.c     who is in a group
  *   list.c        a page of many
  *   changes.c     the set of changes, as LDAP modifications
  *   modify.c      add, update, delete
@@ -247,6 +248,35 @@ struct error *entry_decode(struct directory *directory, struct arena *arena,
                            const struct directory_class *class, struct raw_entry *raw,
                            struct directory_entry **entry_r) MUST_CHECK;
 
+/* The same of several, in their order. */
+struct error *entry_decode_all(struct directory *directory, struct arena *arena,
+                               const struct directory_class *class, struct raw_entry *raws,
+                               size_t count, struct directory_entry **entries) MUST_CHECK;
+
+/* --- members.c ------------------------------------------------------------------------------- */
+
+/* The accounts whose primary group it is. */
+struct primary_set {
+    int64_t rid; /* the last number of the group's SID */
+    const char **dns;
+    size_t count, size;
+    struct arena *arena;
+};
+
+struct primary_members {
+    struct primary_set *sets; /* by rid */
+    size_t count;
+};
+
+/* Finds them for several groups at once. */
+struct error *members_find_primary(struct directory *directory, struct arena *arena,
+                                   const struct raw_entry *groups, size_t count,
+                                   struct primary_members *members_r) MUST_CHECK;
+
+/* Those of one of the groups; NULL: nobody. */
+const struct primary_set *members_primary_of(const struct primary_members *members,
+                                             struct arena *arena, const struct raw_entry *group);
+
 /* --- search.c -------------------------------------------------------------------------------- */
 
 struct search {
@@ -276,8 +306,32 @@ struct error *search_entry(struct directory *directory, struct arena *arena,
 struct error *search_parent(struct directory *directory, struct arena *arena, const char *dn,
                             const char *field, const char **parent_r) MUST_CHECK;
 
+/* What came of a change that was made. Not to be able to read it is not a failed change:
+ * ERR_RESULT_UNREAD. */
+struct error *search_result(struct directory *directory, struct arena *arena,
+                            const struct directory_class *class, const char *dn,
+                            struct directory_entry **entry_r) MUST_CHECK;
+
+struct name_search {
+    const char *attribute, *name; /* which must be equal */
+    const char *filter;           /* and this must hold */
+    const char *parent_dn;        /* as a client named it; NULL: anywhere below the base DN */
+    char **attributes;
+};
+
+/* The one entry of a name: directory_find() without reading its values. */
+struct error *search_name(struct directory *directory, struct arena *arena,
+                          const struct name_search *wanted, struct raw_entry **raw_r) MUST_CHECK;
+
+/* All entries, however many (RFC 2696): each is shown to the visitor, which may keep it as long as
+ * the arena. The search's own controls are not used. */
+typedef void search_visitor(void *context, const struct raw_entry *raw);
+struct error *search_all(struct directory *directory, struct arena *arena,
+                         const struct search *search, search_visitor *visit,
+                         void *context) MUST_CHECK;
+
 /* "<GUID=…>": a DN to Active Directory (MS-ADTS 3.1.1.3.1.2.4) that no rename makes stale. */
-const char *search_guid_dn(struct arena *arena, const struct directory_entry *entry);
+const char *search_guid_dn(struct arena *arena, const char *guid);
 
 /* What everything is searched below is not there: that is no client's fault. */
 struct error *search_no_base(struct arena *arena, const struct answer *answer)

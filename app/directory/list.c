@@ -242,16 +242,9 @@ static struct error *decode_page(struct directory *directory, struct arena *aren
                                  struct directory_page *page)
 {
     struct directory_entry **entries = arena_array(arena, answer->count, sizeof *entries);
-    for (size_t i = 0; i < answer->count; i++) {
-        struct error *error =
-            entry_decode(directory, arena, class, &answer->entries[i], &entries[i]);
-        if (error) {
-            return error;
-        }
-    }
     page->entries = entries;
     page->count = answer->count;
-    return NULL;
+    return entry_decode_all(directory, arena, class, answer->entries, answer->count, entries);
 }
 
 struct error *directory_list(struct directory *directory, struct arena *arena,

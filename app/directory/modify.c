@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/log.h"
 
 #include <string.h>
@@ -65,16 +66,15 @@ static struct error *check_password(const struct directory *directory, struct ar
     return NULL;
 }
 
-/* What came of a change that was made. Not to be able to read it is not a failed change. */
-static struct error *read_result(struct directory *directory, struct arena *arena,
-                                 const struct directory_class *class, const char *dn,
-                                 struct directory_entry **entry_r)
+/* Everything that is managed is below the base DN, which is the administrator's to move. */
+static struct error *check_base(const struct directory *directory, struct arena *arena,
+                                const char *dn)
 {
-    struct error *error = search_entry(directory, arena, class, dn, entry_r);
-    if (error) {
-        return error_new(arena, ERR_RESULT_UNREAD, "%s", error->cause ? error->cause : "not found");
+    if (!names_equal(dn, directory->config->ldap_base_dn)) {
+        return NULL;
     }
-    return NULL;
+    struct error *error = error_new(arena, ERR_DIRECTORY_REFUSED, NULL);
+    return error_detail(error, NULL, FAULT_NONE, "LDAP_BASE_DN");
 }
 
 /* --- add ------------------------------------------------------------------------------------- */
@@ -147,8 +147,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
         error = changes_to_entry(changes, arena, class, &write.mods);
     }
     if (!error) {
-        error = search_parent(directory, arena, parent_dn,
-                              class->parent_field ? class->parent_field : "parent_dn", &parent);
+        error = search_parent(directory, arena, parent_dn, class->parent_field, &parent);
     }
     if (error) {
         return error;
@@ -159,7 +158,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
     }
     write.dn = arena_format(arena, "%s,%s", rdn, parent);
     error = add(directory, arena, class, &write, changes);
-    return error ? error : read_result(directory, arena, class, write.dn, entry_r);
+    return error ? error : search_result(directory, arena, class, write.dn, entry_r);
 }
 
 /* --- move ------------------------------------------------------------------------------------ */
@@ -364,13 +363,16 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_changes *changes,
                                struct directory_entry **entry_r)
 {
-    struct move move = {.guid_dn = search_guid_dn(arena, entry)};
+    struct move move = {.guid_dn = search_guid_dn(arena, entry->guid)};
     bool moves = changes->name || changes->parent_dn;
     int64_t control = 0;
     connection_begin(directory);
     struct error *error = check_password(directory, arena, changes);
     if (!error && (moves || changes->set_bits || changes->clear_bits)) {
         error = read_state(directory, arena, move.guid_dn, &move.old_dn, &control);
+    }
+    if (!error && moves) {
+        error = check_base(directory, arena, move.old_dn);
     }
     if (!error && moves) {
         error = plan_move(directory, arena, class, changes, &move);
@@ -385,7 +387,7 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     if (error) {
         return move.done ? undo_move(directory, arena, class, &move, error) : error;
     }
-    return read_result(directory, arena, class, move.guid_dn, entry_r);
+    return search_result(directory, arena, class, move.guid_dn, entry_r);
 }
 
 /* --- delete ---------------------------------------------------------------------------------- */
@@ -393,11 +395,14 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
 struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry)
 {
-    const struct write write = {.dn = search_guid_dn(arena, entry)};
+    const struct write write = {.dn = search_guid_dn(arena, entry->guid)};
     const struct operation operation = {"delete", send_delete, &write, .writes = true};
     struct answer answer;
     connection_begin(directory);
-    struct error *error = operation_repeat(directory, arena, &operation, &answer);
+    struct error *error = check_base(directory, arena, entry->dn);
+    if (!error) {
+        error = operation_repeat(directory, arena, &operation, &answer);
+    }
     if (error) {
         return error;
     }

@@ -229,7 +229,7 @@ enum fault_id directory_check_account_name(const char *text, size_t length)
     for (size_t i = 0; i < length; i++) {
         unsigned char byte = (unsigned char)text[i];
         if (byte < FIRST_PRINTABLE || byte == ACCOUNT_NAME_DELETE ||
-            strchr("\"/\\[]:;|=,+*?<>@", text[i])) {
+            strchr(DIRECTORY_NOT_IN_ACCOUNT_NAMES, text[i])) {
             return FAULT_ACCOUNT_NAME;
         }
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum {
+    PAGE_SIZE = 1000,  /* MaxPageSize of a controller, unless it was changed */
     MATCHES_MAX = 100, /* of one name: enough to tell the client how ambiguous it is */
 };
 
@@ -53,15 +54,104 @@ struct error *search_object(struct directory *directory, struct arena *arena, co
     return NULL;
 }
 
-const char *search_guid_dn(struct arena *arena, const struct directory_entry *entry)
+const char *search_guid_dn(struct arena *arena, const char *guid)
 {
-    return arena_format(arena, "<GUID=%s>", entry->guid);
+    return arena_format(arena, "<GUID=%s>", guid);
 }
 
 struct error *search_no_base(struct arena *arena, const struct answer *answer)
 {
     return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN cannot be read: %s",
                      *answer->diagnostic ? answer->diagnostic : ldap_err2string(answer->code));
+}
+
+/* --- all of many ----------------------------------------------------------------------------- */
+
+static void release_control(void *control)
+{
+    ldap_control_free(control);
+}
+
+/* The next page's control (RFC 2696): the cookie is that of the answer before, empty at first. */
+static LDAPControl *page_control(struct arena *arena, LDAP *ldap, struct berval *cookie)
+{
+    LDAPControl *control = NULL;
+    if (ldap_create_page_control(ldap, PAGE_SIZE, cookie, 1, &control) != LDAP_SUCCESS) {
+        return NULL;
+    }
+    arena_defer(arena, release_control, control);
+    return control;
+}
+
+/* The cookie that asks for the rest; empty: there is none. */
+static bool read_cookie(struct arena *arena, LDAP *ldap, const struct answer *answer,
+                        struct berval *cookie)
+{
+    LDAPControl *control = ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, answer->controls, NULL);
+    struct berval read = {0};
+    ber_int_t estimate;
+    *cookie = (struct berval){0};
+    if (!control ||
+        ldap_parse_pageresponse_control(ldap, control, &estimate, &read) != LDAP_SUCCESS) {
+        return false;
+    }
+    if (read.bv_len) {
+        *cookie = (struct berval){read.bv_len, arena_copy(arena, read.bv_val, read.bv_len)};
+    }
+    ldap_memfree(read.bv_val);
+    return true;
+}
+
+/* One page; the cookie becomes the next one's. A cookie is state of one connection: if that is lost
+ * in between, the server says so, and the whole cannot be had. */
+static struct error *search_page(struct directory *directory, struct arena *arena,
+                                 const struct search *search, struct berval *cookie,
+                                 struct answer *answer)
+{
+    LDAP *ldap;
+    struct error *error = connection_get(directory, arena, &ldap);
+    if (error) {
+        return error;
+    }
+    LDAPControl *controls[] = {page_control(arena, ldap, cookie), &search_one_domain, NULL};
+    struct search page = *search;
+    page.controls = controls;
+    if (!controls[0]) {
+        return error_new(arena, ERR_INTERNAL, "search: the page control cannot be encoded");
+    }
+    error = search_run(directory, arena, &page, answer);
+    if (error) {
+        return error;
+    }
+    if (answer->code != LDAP_SUCCESS) {
+        return result_error(arena, answer, NULL, "search");
+    }
+    if (!read_cookie(arena, directory->ldap, answer, cookie)) {
+        return error_new(arena, ERR_INTERNAL, "search: no page in the answer");
+    }
+    return NULL;
+}
+
+struct error *search_all(struct directory *directory, struct arena *arena,
+                         const struct search *search, search_visitor *visit, void *context)
+{
+    struct berval cookie = {0};
+    uint64_t generation = 0;
+    do {
+        struct answer answer;
+        struct error *error = search_page(directory, arena, search, &cookie, &answer);
+        if (error) {
+            return error;
+        }
+        if (generation && generation != directory->generation) {
+            return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "search: lost between two pages");
+        }
+        generation = directory->generation;
+        for (size_t i = 0; i < answer.count; i++) {
+            visit(context, &answer.entries[i]);
+        }
+    } while (cookie.bv_len);
+    return NULL;
 }
 
 /* --- parents --------------------------------------------------------------------------------- */
@@ -111,25 +201,25 @@ static struct error *ambiguous(struct arena *arena, const struct answer *answer,
     return error;
 }
 
-static struct error *the_only_one(struct directory *directory, struct arena *arena,
-                                  const struct directory_class *class, const struct answer *answer,
-                                  const char *name, struct directory_entry **entry_r)
+static struct error *the_only_one(struct arena *arena, const struct answer *answer,
+                                  const struct field *fields, const char *name,
+                                  struct raw_entry **raw_r)
 {
     if (answer->count > 1) {
         return ambiguous(arena, answer, name);
     }
     if (answer->code != LDAP_SUCCESS) {
-        return result_error(arena, answer, class->fields, "search");
+        return result_error(arena, answer, fields, "search");
     }
     if (!answer->count) {
         return error_new(arena, ERR_NOT_FOUND, NULL);
     }
-    return entry_decode(directory, arena, class, answer->entries, entry_r);
+    *raw_r = answer->entries;
+    return NULL;
 }
 
-struct error *directory_find(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *name,
-                             const char *parent_dn, struct directory_entry **entry_r)
+struct error *search_name(struct directory *directory, struct arena *arena,
+                          const struct name_search *wanted, struct raw_entry **raw_r)
 {
     struct answer answer;
     LDAPControl *controls[] = {&search_one_domain, NULL};
@@ -137,17 +227,16 @@ struct error *directory_find(struct directory *directory, struct arena *arena,
         .base = directory->config->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
         /* The name first: Samba takes the candidates of the first index that it can use. */
-        .filter = arena_format(arena, "(&(%s=%s)%s)", class->name_attribute,
-                               names_filter_value(arena, name), class->filter),
-        .attributes = entry_attributes(arena, class->fields),
+        .filter = arena_format(arena, "(&(%s=%s)%s)", wanted->attribute,
+                               names_filter_value(arena, wanted->name), wanted->filter),
+        .attributes = wanted->attributes,
         .size_limit = MATCHES_MAX,
         .controls = controls,
     };
     struct error *error = NULL;
-    connection_begin(directory);
-    if (parent_dn) {
+    if (wanted->parent_dn) {
         search.scope = LDAP_SCOPE_ONELEVEL;
-        error = managed_dn(directory, arena, parent_dn, "parent_dn", &search.base);
+        error = managed_dn(directory, arena, wanted->parent_dn, "parent_dn", &search.base);
     }
     if (!error) {
         error = search_run(directory, arena, &search, &answer);
@@ -156,10 +245,27 @@ struct error *directory_find(struct directory *directory, struct arena *arena,
         return error;
     }
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
-        return parent_dn ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic)
-                         : search_no_base(arena, &answer);
+        return wanted->parent_dn ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic)
+                                 : search_no_base(arena, &answer);
     }
-    return the_only_one(directory, arena, class, &answer, name, entry_r);
+    return the_only_one(arena, &answer, NULL, wanted->name, raw_r);
+}
+
+struct error *directory_find(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class, const char *name,
+                             const char *parent_dn, struct directory_entry **entry_r)
+{
+    const struct name_search wanted = {
+        .attribute = class->name_attribute,
+        .name = name,
+        .filter = class->filter,
+        .parent_dn = parent_dn,
+        .attributes = entry_attributes(arena, class->fields),
+    };
+    struct raw_entry *raw;
+    connection_begin(directory);
+    struct error *error = search_name(directory, arena, &wanted, &raw);
+    return error ? error : entry_decode(directory, arena, class, raw, entry_r);
 }
 
 struct error *search_entry(struct directory *directory, struct arena *arena,
@@ -173,6 +279,29 @@ struct error *search_entry(struct directory *directory, struct arena *arena,
         .filter = class->filter,
         .attributes = entry_attributes(arena, class->fields),
     };
+    struct raw_entry *raw;
     struct error *error = search_run(directory, arena, &search, &answer);
-    return error ? error : the_only_one(directory, arena, class, &answer, dn, entry_r);
+    if (!error) {
+        error = the_only_one(arena, &answer, class->fields, dn, &raw);
+    }
+    return error ? error : entry_decode(directory, arena, class, raw, entry_r);
+}
+
+struct error *search_result(struct directory *directory, struct arena *arena,
+                            const struct directory_class *class, const char *dn,
+                            struct directory_entry **entry_r)
+{
+    struct error *error = search_entry(directory, arena, class, dn, entry_r);
+    if (error) {
+        return error_new(arena, ERR_RESULT_UNREAD, "%s", error->cause ? error->cause : "not found");
+    }
+    return NULL;
+}
+
+struct error *directory_read(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class,
+                             const struct directory_entry *entry, struct directory_entry **entry_r)
+{
+    connection_begin(directory);
+    return search_result(directory, arena, class, search_guid_dn(arena, entry->guid), entry_r);
 }

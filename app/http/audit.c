@@ -57,12 +57,31 @@ static const char *subject(const struct request *request)
     return named ? request->segments[request->segments_count - 1] : NULL;
 }
 
-/* The names of the fields that came, and what was wrong; the values stay out. */
+/* Of a path with several names, which of them is which. */
+static void write_path(struct jsonw *json, const struct request *request)
+{
+    const char *pattern = request->route->pattern;
+    const char *first = strchr(pattern, '{');
+    if (!first || !strchr(first + 1, '{')) {
+        return;
+    }
+    for (size_t i = 0; i < request->segments_count; i++) {
+        pattern = strchr(pattern, '/') + 1;
+        if (*pattern == '{') {
+            size_t length = strcspn(pattern + 1, "}");
+            jsonw_string(json, arena_copy(request->arena, pattern + 1, length),
+                         request->segments[i]);
+        }
+    }
+}
+
+/* The names of the path and of the fields that came, and what was wrong; the values stay out. */
 static void write_details(struct jsonw *json, const struct request *request,
                           const struct error *error)
 {
     const struct schema *body = request->route->body;
     jsonw_open_object(json, "details");
+    write_path(json, request);
     if (body && request->body) {
         jsonw_open_array(json, "fields");
         for (size_t i = 0; body->fields[i].name; i++) {

@@ -112,6 +112,11 @@ static void read_integer(struct faults *faults, const struct field *field, int64
     } else if (bounded(field) && integer > field->max) {
         add_bound_fault(faults, field->name, FAULT_TOO_LARGE, field->max);
     } else {
+        enum fault_id fault = field->check_integer ? field->check_integer(integer) : FAULT_NONE;
+        if (fault != FAULT_NONE) {
+            add_fault(faults, field->name, fault, NULL);
+            return;
+        }
         value_set_integer(value, integer);
     }
 }

@@ -19,7 +19,7 @@ enum {
     REQUEST_ID_MAX = 64,
 };
 
-struct app;       /* what handlers work with: resources/resources.h */
+struct app;       /* what handlers work with: collection/app.h */
 struct principal; /* who asks: auth/ */
 
 /* The header fields that matter, as they came; never NULL. */

@@ -6,22 +6,17 @@
 #ifndef RESOURCES_RESOURCES_H
 #define RESOURCES_RESOURCES_H
 
+#include "collection/app.h"
 #include "http/route.h"
-
-struct config;
-struct directory;
-
-/* What a worker's handlers work with. */
-struct app {
-    const struct config *config;
-    struct directory *directory;
-};
 
 /* Every table of routes; NULL after the last. */
 extern const struct route *const resource_routes[];
 
 extern const struct route auth_routes[];
+extern const struct route containers_routes[];
+extern const struct route groups_routes[];
 extern const struct route health_routes[];
+extern const struct route ous_routes[];
 extern const struct route users_routes[];
 
 #endif

@@ -1,9 +1,14 @@
 /* The list of resources. */
 #include "resources/resources.h"
 
+/* clang-format off */
 const struct route *const resource_routes[] = {
     health_routes,
     auth_routes,
     users_routes,
+    groups_routes,
+    ous_routes,
+    containers_routes,
     NULL,
 };
+/* clang-format on */

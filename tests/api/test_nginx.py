@@ -83,7 +83,7 @@ def line_of(stack, identifier):
 def test_a_line_answers_questions(site, stack):
     line = logged(stack, site.get("/users/nobody-is-called-so?x=y"))
     assert (line["method"], line["path"], line["status"]) == ("GET", "/users/nobody-is-called-so",
-                                                              404)
+                                                              400)
     assert line["address"].startswith("127.")
     assert line["pool"].endswith("directory.sock")
 

@@ -22,8 +22,9 @@ LAYERS = {
     "directory": {"base"},
     "objects": {"base"},
     "auth": {"store", "base"},
-    "resources": {"http", "auth", "store", "directory", "objects", "base"},
-    "openapi": {"resources", "http", "base"},
+    "collection": {"http", "auth", "store", "directory", "objects", "base"},
+    "resources": {"collection", "http", "auth", "store", "directory", "objects", "base"},
+    "openapi": {"resources", "collection", "http", "base"},
 }
 
 # A foreign header belongs to one place: a folder, or files of one.

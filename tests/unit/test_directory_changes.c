@@ -73,7 +73,7 @@ static void nothing_is_no_modification(void **state)
     assert_null(mods);
 }
 
-static void fields_that_are_text_are_taken_over(void **state)
+static void fields_that_are_bound_are_taken_over(void **state)
 {
     struct arena *arena = *state;
     struct value values[COUNT_OF(fields)] = {0};
@@ -83,7 +83,7 @@ static void fields_that_are_text_are_taken_over(void **state)
     value_set_string(fields_get(fields, values, "password"), "secret");
     value_set_integer(fields_get(fields, values, "flags"), 1);
     directory_change_fields(changes, fields, values);
-    assert_mods(arena, changes, 0, "replace title=Chef\ndelete mail=\n");
+    assert_mods(arena, changes, 0, "replace title=Chef\ndelete mail=\nreplace flags=1\n");
 }
 
 static void what_is_not_there_is_not_cleared(void **state)
@@ -179,7 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ARENA_TEST(nothing_is_no_modification),
-        ARENA_TEST(fields_that_are_text_are_taken_over),
+        ARENA_TEST(fields_that_are_bound_are_taken_over),
         ARENA_TEST(what_is_not_there_is_not_cleared),
         ARENA_TEST(the_last_word_counts),
         ARENA_TEST(account_control_is_compared_and_swapped),

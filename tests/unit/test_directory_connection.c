@@ -36,6 +36,7 @@ static const struct directory_class class = {
     .searched = (const char *const[]){"cn", NULL},
     .object_classes = (const char *const[]){"top", "user", NULL},
     .fields = fields,
+    .parent_field = "parent_dn",
 };
 
 static struct config settings(const char *server)

@@ -1,0 +1,13 @@
+/* App: what the handlers of a worker work with. main makes it and fills it in. */
+#ifndef COLLECTION_APP_H
+#define COLLECTION_APP_H
+
+struct config;
+struct directory;
+
+struct app {
+    const struct config *config;
+    struct directory *directory;
+};
+
+#endif

@@ -1,0 +1,165 @@
+/* See entries.h. */
+#include "collection/entries.h"
+
+#include "base/arena.h"
+
+enum {
+    SEARCH_MAX = 256,
+    LIST_DEFAULT = 10,
+    LIST_MAX = 1000,
+};
+
+/* --- maps ------------------------------------------------------------------------------------ */
+
+const struct field entries_list_query[] = {
+    {.name = "search",
+     .type = FIELD_STRING,
+     .max = SEARCH_MAX,
+     .about = {"Часть имени или описания", "A part of the name or the description"},
+     .example = "\"иван\""},
+    {.name = "skip",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_DEFAULT,
+     .max = INT32_MAX - LIST_MAX,
+     .about = {"Сколько пропустить", "How many to pass over"},
+     .example = "0"},
+    {.name = "limit",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_DEFAULT,
+     .min = 1,
+     .max = LIST_MAX,
+     .standard = LIST_DEFAULT,
+     .about = {"Сколько вернуть", "How many to return"},
+     .example = "10"},
+    {.name = NULL},
+};
+
+const struct field entries_place_query[] = {
+    ENTRY_PARENT("parent_dn", 0, "\"OU=Staff,DC=kontora,DC=test\""),
+    {.name = NULL},
+};
+
+#define UNAVAILABLE_ERRORS ERR_DIRECTORY_UNAVAILABLE, ERR_DIRECTORY_CREDENTIALS
+#define FIND_ERRORS ERR_NOT_FOUND, ERR_AMBIGUOUS, ERR_PARENT_NOT_FOUND, UNAVAILABLE_ERRORS
+#define CHANGE_ERRORS                                                                              \
+    FIND_ERRORS, ERR_ALREADY_EXISTS, ERR_CONFLICT, ERR_DIRECTORY_INVALID, ERR_DIRECTORY_REFUSED,   \
+        ERR_DIRECTORY_FORBIDDEN, ERR_OUTCOME_UNKNOWN, ERR_RESULT_UNREAD
+
+const enum error_id entries_list_errors[] = {UNAVAILABLE_ERRORS, ERR_DIRECTORY_LIMIT, ERR_COUNT};
+const enum error_id entries_read_errors[] = {FIND_ERRORS, ERR_COUNT};
+const enum error_id entries_write_errors[] = {CHANGE_ERRORS,         ERR_NOT_EMPTY,
+                                              ERR_PASSWORD_POLICY,   ERR_PASSWORD_NEEDS_TLS,
+                                              ERR_PARTIALLY_APPLIED, ERR_COUNT};
+const enum error_id entries_member_errors[] = {CHANGE_ERRORS, ERR_PRIMARY_GROUP, ERR_COUNT};
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static const struct entries *collection_of(const struct request *request)
+{
+    return request->route->entries;
+}
+
+/* The entry that the path ends with; its name is then in the directory's spelling, which finds names
+ * whatever their case and outer spaces. */
+static struct error *find(struct request *request, struct directory_entry **entry_r)
+{
+    const struct directory_class *class = collection_of(request)->class;
+    struct error *error = directory_find(request->app->directory, request->arena, class,
+                                         request->segments[request->segments_count - 1],
+                                         request_query_string(request, "parent_dn"), entry_r);
+    if (!error) {
+        request->subject = fields_string(class->fields, (*entry_r)->values, class->name_attribute);
+    }
+    return error;
+}
+
+struct error *entries_list(struct request *request, struct reply *reply)
+{
+    int64_t skip = request_query_integer(request, "skip");
+    int64_t limit = request_query_integer(request, "limit");
+    struct directory_page page;
+    struct error *error =
+        directory_list(request->app->directory, request->arena, collection_of(request)->class,
+                       request_query_string(request, "search"), skip, limit, &page);
+    if (error) {
+        return error;
+    }
+    struct value **items = arena_array(request->arena, page.count, sizeof *items);
+    for (size_t i = 0; i < page.count; i++) {
+        items[i] = page.entries[i]->values;
+    }
+    reply_list(reply, items, page.count, page.total, skip, limit);
+    return NULL;
+}
+
+struct error *entries_get(struct request *request, struct reply *reply)
+{
+    struct directory_entry *entry;
+    struct error *error = find(request, &entry);
+    if (!error) {
+        reply_record(reply, entry->values);
+    }
+    return error;
+}
+
+/* --- changing -------------------------------------------------------------------------------- */
+
+static struct directory_changes *body_changes(struct request *request, entries_change *more)
+{
+    struct directory_changes *changes = directory_changes_new(request->arena);
+    directory_change_fields(changes, request->route->body->fields, request->body);
+    if (more) {
+        more(request, changes);
+    }
+    return changes;
+}
+
+struct error *entries_create(struct request *request, struct reply *reply)
+{
+    const struct entries *entries = collection_of(request);
+    const struct directory_class *class = entries->class;
+    struct directory_changes *changes = body_changes(request, entries->create);
+    struct directory_entry *entry;
+    request->subject = request_body_string(request, class->name_attribute);
+    struct error *error =
+        directory_add(request->app->directory, request->arena, class,
+                      request_body_string(request, entries->rdn_field),
+                      request_body_string(request, class->parent_field), changes, &entry);
+    if (!error) {
+        reply_created(request, reply, request->route->pattern, request->subject);
+        reply_record(reply, entry->values);
+    }
+    return error;
+}
+
+struct error *entries_update(struct request *request, struct reply *reply)
+{
+    const struct entries *entries = collection_of(request);
+    struct directory_entry *entry;
+    struct error *error = find(request, &entry);
+    if (error) {
+        return error;
+    }
+    struct directory_changes *changes = body_changes(request, entries->update);
+    directory_change_place(changes, request_body_string(request, entries->rdn_field),
+                           request_body_string(request, "parent_dn"));
+    error = directory_update(request->app->directory, request->arena, entries->class, entry,
+                             changes, &entry);
+    if (!error) {
+        reply_record(reply, entry->values);
+    }
+    return error;
+}
+
+struct error *entries_delete(struct request *request, struct reply *reply)
+{
+    struct directory_entry *entry;
+    struct error *error = find(request, &entry);
+    if (!error) {
+        error = directory_delete(request->app->directory, request->arena, entry);
+    }
+    if (!error) {
+        reply_nothing(reply);
+    }
+    return error;
+}

@@ -1,0 +1,272 @@
+/*
+ * Members: who is in a group.
+ *
+ * Two things make a member: a value of the group's `member`, and the group being an account's
+ * primary one, which the account alone knows by a number (primaryGroupID, MS-SAMR 3.1.1.8.2). The
+ * first is changed by value, never by writing the list, so that two who change one group at once
+ * lose nothing.
+ */
+#include "directory/internal.h"
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/config.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of groupType (MS-ADTS 2.2.12): only such groups can be primary ones. */
+enum { MAY_BE_PRIMARY = 0x2 | 0x8 };
+
+enum { DECIMAL = 10, FIRST_DNS = 16 };
+
+/* --- primary members, read ------------------------------------------------------------------- */
+
+/* The last number of the group's SID; 0 if it cannot be anybody's primary group. */
+static int64_t primary_rid(struct arena *arena, const struct raw_entry *group)
+{
+    const struct attribute *sid = entry_attribute(group, "objectSid");
+    const struct attribute *type = entry_attribute(group, "groupType");
+    int64_t bits;
+    const char *text;
+    if (!sid || !type || !codec_integer(type->values, &bits) || !(bits & MAY_BE_PRIMARY) ||
+        !codec_sid(arena, sid->values, &text)) {
+        return 0;
+    }
+    return strtoll(strrchr(text, '-') + 1, NULL, DECIMAL);
+}
+
+static int compare_sets(const void *a, const void *b)
+{
+    const struct primary_set *left = a, *right = b;
+    return (left->rid > right->rid) - (left->rid < right->rid);
+}
+
+static struct primary_set *find_set(const struct primary_members *members, int64_t rid)
+{
+    const struct primary_set key = {.rid = rid};
+    return members->count
+               ? bsearch(&key, members->sets, members->count, sizeof *members->sets, compare_sets)
+               : NULL;
+}
+
+static void add_dn(struct primary_set *set, const char *dn)
+{
+    if (set->count == set->size) {
+        size_t size = set->size ? 2 * set->size : FIRST_DNS;
+        const char **dns = arena_array(set->arena, size, sizeof *dns);
+        if (set->count) {
+            memcpy(dns, set->dns, set->count * sizeof *dns);
+        }
+        set->dns = dns;
+        set->size = size;
+    }
+    set->dns[set->count++] = dn;
+}
+
+static void visit_account(void *context, const struct raw_entry *account)
+{
+    const struct attribute *id = entry_attribute(account, "primaryGroupID");
+    int64_t rid;
+    if (id && codec_integer(id->values, &rid)) {
+        struct primary_set *set = find_set(context, rid);
+        if (set) {
+            add_dn(set, account->dn);
+        }
+    }
+}
+
+/* The sets of all groups that may have such members, and the filter that finds them. */
+static const char *prepare_sets(struct arena *arena, const struct raw_entry *groups, size_t count,
+                                struct primary_members *members)
+{
+    struct buffer filter = {.arena = arena};
+    buffer_add_string(&filter, "(|");
+    members->sets = arena_array(arena, count, sizeof *members->sets);
+    members->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        int64_t rid = primary_rid(arena, &groups[i]);
+        if (rid) {
+            members->sets[members->count++] = (struct primary_set){.rid = rid, .arena = arena};
+            buffer_format(&filter, "(primaryGroupID=%" PRId64 ")", rid);
+        }
+    }
+    buffer_add_char(&filter, ')');
+    if (members->count) {
+        qsort(members->sets, members->count, sizeof *members->sets, compare_sets);
+    }
+    return filter.bytes;
+}
+
+struct error *members_find_primary(struct directory *directory, struct arena *arena,
+                                   const struct raw_entry *groups, size_t count,
+                                   struct primary_members *members_r)
+{
+    char *attributes[] = {"primaryGroupID", NULL};
+    const struct search search = {
+        .base = directory->config->ldap_base_dn,
+        .scope = LDAP_SCOPE_SUBTREE,
+        .filter = prepare_sets(arena, groups, count, members_r),
+        .attributes = attributes,
+    };
+    return members_r->count ? search_all(directory, arena, &search, visit_account, members_r)
+                            : NULL;
+}
+
+const struct primary_set *members_primary_of(const struct primary_members *members,
+                                             struct arena *arena, const struct raw_entry *group)
+{
+    return find_set(members, primary_rid(arena, group));
+}
+
+/* --- changed --------------------------------------------------------------------------------- */
+
+struct member_change {
+    const char *group_dn;
+    LDAPMod *mods[2];
+};
+
+static int send_change(LDAP *ldap, const void *request, int *message_id_r)
+{
+    const struct member_change *change = request;
+    return ldap_modify_ext(ldap, change->group_dn, (LDAPMod **)change->mods, NULL, NULL,
+                           message_id_r);
+}
+
+/* Refusals that may mean that it is so already: RFC 4511 4.6 has 16 and 20, Active Directory answers
+ * 53 and 68, Samba 53 with words of its own. */
+static bool may_be_so_already(int code)
+{
+    return code == LDAP_NO_SUCH_ATTRIBUTE || code == LDAP_TYPE_OR_VALUE_EXISTS ||
+           code == LDAP_UNWILLING_TO_PERFORM || code == LDAP_ALREADY_EXISTS;
+}
+
+/* Whether the group has the value, by asking. */
+static struct error *read_belonging(struct directory *directory, struct arena *arena,
+                                    const char *group_dn, const char *member_dn,
+                                    enum directory_belonging *belonging_r)
+{
+    char *attributes[] = {LDAP_NO_ATTRS, NULL};
+    const struct search search = {
+        .base = group_dn,
+        .scope = LDAP_SCOPE_BASE,
+        .filter = arena_format(arena, "(member=%s)", names_filter_value(arena, member_dn)),
+        .attributes = attributes,
+    };
+    struct answer answer;
+    struct error *error = search_run(directory, arena, &search, &answer);
+    if (!error && answer.code != LDAP_SUCCESS) {
+        error = result_error(arena, &answer, NULL, "search");
+    }
+    if (!error) {
+        *belonging_r = answer.count ? DIRECTORY_MEMBER : DIRECTORY_NO_MEMBER;
+    }
+    return error;
+}
+
+static struct error *change_value(struct directory *directory, struct arena *arena,
+                                  const struct directory_entry *group,
+                                  const struct directory_entry *member,
+                                  enum directory_belonging wanted)
+{
+    const char *group_dn = search_guid_dn(arena, group->guid);
+    const char *member_dn = search_guid_dn(arena, member->guid);
+    struct berval value = {strlen(member_dn), arena_string(arena, member_dn)};
+    struct berval *values[] = {&value, NULL};
+    LDAPMod mod = {
+        .mod_op = (wanted == DIRECTORY_MEMBER ? LDAP_MOD_ADD : LDAP_MOD_DELETE) | LDAP_MOD_BVALUES,
+        .mod_type = "member",
+        .mod_vals.modv_bvals = values,
+    };
+    const struct member_change change = {group_dn, {&mod, NULL}};
+    const struct operation operation = {"modify", send_change, &change, .writes = true};
+    struct answer answer;
+    enum directory_belonging belonging;
+    struct error *error = operation_repeat(directory, arena, &operation, &answer);
+    if (error || answer.code == LDAP_SUCCESS) {
+        return error;
+    }
+    if (may_be_so_already(answer.code)) {
+        error = read_belonging(directory, arena, group_dn, member->dn, &belonging);
+        if (error || belonging == wanted) {
+            return error;
+        }
+    }
+    return result_error(arena, &answer, NULL, operation.name);
+}
+
+/* --- found ----------------------------------------------------------------------------------- */
+
+/* The entry's names; those of its primary group's SID and of its own, as text, if it has them. */
+struct party {
+    struct directory_entry *entry;
+    const char *sid, *primary_group_sid; /* NULL: none */
+};
+
+static struct error *find_party(struct directory *directory, struct arena *arena,
+                                const struct name_search *wanted, struct party *party)
+{
+    struct raw_entry *raw;
+    int64_t rid;
+    *party = (struct party){.entry = arena_alloc(arena, sizeof *party->entry)};
+    struct error *error = search_name(directory, arena, wanted, &raw);
+    if (error) {
+        return error;
+    }
+    const struct attribute *guid = entry_attribute(raw, "objectGUID");
+    const struct attribute *sid = entry_attribute(raw, "objectSid");
+    const struct attribute *primary = entry_attribute(raw, "primaryGroupID");
+    if (!guid || !codec_guid(arena, guid->values, &party->entry->guid)) {
+        return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);
+    }
+    party->entry->dn = raw->dn;
+    if (sid && codec_sid(arena, sid->values, &party->sid) && primary &&
+        codec_integer(primary->values, &rid)) {
+        party->primary_group_sid = codec_sid_sibling(arena, party->sid, rid);
+    }
+    return NULL;
+}
+
+static struct error *find_both(struct directory *directory, struct arena *arena,
+                               const struct directory_membership *membership, struct party *group,
+                               struct party *member)
+{
+    char *attributes[] = {"objectGUID", "objectSid", "primaryGroupID", NULL};
+    const struct name_search group_search = {
+        .attribute = "cn",
+        .name = membership->group,
+        .filter = DIRECTORY_GROUPS,
+        .parent_dn = membership->group_parent_dn,
+        .attributes = attributes,
+    };
+    const struct name_search member_search = {
+        .attribute = "sAMAccountName",
+        .name = membership->member,
+        .filter = membership->member_filter,
+        .attributes = attributes,
+    };
+    struct error *error = find_party(directory, arena, &group_search, group);
+    return error ? error : find_party(directory, arena, &member_search, member);
+}
+
+struct error *directory_change_member(struct directory *directory, struct arena *arena,
+                                      const struct directory_membership *membership,
+                                      struct directory_entry **group_r,
+                                      struct directory_entry **member_r)
+{
+    struct party group, member;
+    connection_begin(directory);
+    struct error *error = find_both(directory, arena, membership, &group, &member);
+    if (error) {
+        return error;
+    }
+    *group_r = group.entry;
+    *member_r = member.entry;
+    if (group.sid && member.primary_group_sid && !strcmp(group.sid, member.primary_group_sid)) {
+        return membership->belonging == DIRECTORY_MEMBER
+                   ? NULL
+                   : error_new(arena, ERR_PRIMARY_GROUP, NULL);
+    }
+    return change_value(directory, arena, group.entry, member.entry, membership->belonging);
+}

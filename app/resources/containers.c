@@ -1,0 +1,61 @@
+/* Containers: places of the directory that, unlike organizational units, carry no policies. */
+#include "collection/entries.h"
+#include "resources/resources.h"
+
+/* --- field maps ------------------------------------------------------------------------------ */
+
+#define CONTAINER_NAME(flags_)                                                                     \
+    ENTRY_NAME("cn", flags_, "Название; им назван объект", "The name; the entry is named by it",   \
+               "\"Archive\"")
+
+static const struct field container_fields[] = {
+    ENTRY_DN("\"CN=Archive,DC=kontora,DC=test\""),
+    ENTRY_TEXT("cn", 64, 0, "Название", "The name", "\"Archive\""),
+    ENTRY_DESCRIPTION("null"),
+    ENTRY_GUID,
+    ENTRY_TIMES,
+    {.name = NULL},
+};
+
+static const struct field create_fields[] = {
+    CONTAINER_NAME(FIELD_REQUIRED),
+    ENTRY_PARENT("parent_dn", FIELD_REQUIRED, "\"DC=kontora,DC=test\""),
+    ENTRY_DESCRIPTION("null"),
+    {.name = NULL},
+};
+
+static const struct field update_fields[] = {
+    CONTAINER_NAME(0),
+    ENTRY_PARENT("parent_dn", 0, "\"DC=kontora,DC=test\""),
+    ENTRY_DESCRIPTION("null"),
+    {.name = NULL},
+};
+
+static const struct schema container_schema = {"Container", container_fields};
+static const struct schema create_schema = {"ContainerCreate", create_fields};
+static const struct schema update_schema = {"ContainerUpdate", update_fields};
+
+static const struct directory_class container_class = {
+    .filter = "(objectClass=container)",
+    .name_attribute = "cn",
+    .rdn_attribute = "CN",
+    .sort_attribute = "cn",
+    .searched = (const char *const[]){"cn", "description", NULL},
+    .object_classes = (const char *const[]){"top", "container", NULL},
+    .fields = container_fields,
+    .parent_field = "parent_dn",
+};
+
+static const struct entries containers = {
+    .class = &container_class,
+    .rdn_field = "cn",
+};
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+const struct route containers_routes[] = {
+    ENTRIES_ROUTES(&containers, "/api/v1/containers", "cn", "container", &container_schema,
+                   &create_schema, &update_schema, "контейнеров", "containers", "контейнер",
+                   "a container"),
+    {.pattern = NULL},
+};

@@ -1,0 +1,205 @@
+/* Groups: their names and kinds, and who is in them. */
+#include "base/arena.h"
+#include "collection/entries.h"
+#include "resources/resources.h"
+
+#include <string.h>
+
+/* Of groupType (MS-ADTS 2.2.12), which is a signed number of 32 bits. */
+enum {
+    SCOPE_GLOBAL = 0x2,
+    SCOPE_DOMAIN_LOCAL = 0x4,
+    SCOPE_UNIVERSAL = 0x8,
+};
+#define SECURITY_ENABLED INT64_C(0x80000000)
+
+/* --- field maps ------------------------------------------------------------------------------ */
+
+/* Exactly one scope, and whether permissions can be given to it. What else there is, built-in
+ * groups and those of applications, cannot be created. */
+static enum fault_id check_group_type(int64_t type)
+{
+    int64_t scope = type & ~SECURITY_ENABLED & UINT32_MAX;
+    bool fits = type >= INT32_MIN && type <= INT32_MAX &&
+                (scope == SCOPE_GLOBAL || scope == SCOPE_DOMAIN_LOCAL || scope == SCOPE_UNIVERSAL);
+    return fits ? FAULT_NONE : FAULT_GROUP_TYPE;
+}
+
+#define GROUP_TYPE_ABOUT                                                                           \
+    .about = {"Тип группы: область и признак безопасности, число со знаком",                       \
+              "The kind of the group: its scope and the security bit, a signed number"},           \
+    .example = "-2147483646"
+
+#define GROUP_NAME(flags_)                                                                         \
+    ENTRY_NAME("cn", flags_, "Название; им назван объект", "The name; the entry is named by it",   \
+               "\"sales\"")
+
+#define ACCOUNT_NAME_MAX 256
+
+static const struct field group_fields[] = {
+    ENTRY_DN("\"CN=sales,OU=Groups,DC=kontora,DC=test\""),
+    ENTRY_TEXT("cn", 64, 0, "Название", "The name", "\"sales\""),
+    ENTRY_TEXT("sAMAccountName", ACCOUNT_NAME_MAX, 0, "Имя учётной записи группы",
+               "The account name of the group", "\"sales\""),
+    ENTRY_DESCRIPTION("\"Sales department\""),
+    {.name = "groupType",
+     .type = FIELD_INTEGER,
+     .attribute = "groupType",
+     .codec = CODEC_INTEGER,
+     GROUP_TYPE_ABOUT},
+    {.name = "scope",
+     .type = FIELD_STRING,
+     .attribute = "groupType",
+     .codec = CODEC_SCOPE,
+     .about = {"Область: global, domain_local или universal",
+               "The scope: global, domain_local or universal"},
+     .example = "\"global\""},
+    {.name = "security",
+     .type = FIELD_BOOLEAN,
+     .attribute = "groupType",
+     .codec = CODEC_BITS_SET,
+     .mask = SECURITY_ENABLED,
+     .about = {"Группа безопасности, а не рассылки", "A security group, not a distribution list"},
+     .example = "true"},
+    ENTRY_GUID,
+    {.name = "member",
+     .type = FIELD_STRINGS,
+     .attribute = "member",
+     .codec = CODEC_MEMBERS,
+     .about = {"DN всех участников, включая тех, для кого группа основная",
+               "The DNs of all members, those whose primary group it is among them"},
+     .example = "[\"CN=Иванов Иван,OU=Staff,DC=kontora,DC=test\"]"},
+    ENTRY_TIMES,
+    {.name = NULL},
+};
+
+static const struct field create_fields[] = {
+    GROUP_NAME(FIELD_REQUIRED),
+    ENTRY_PARENT("ou", FIELD_REQUIRED, "\"OU=Groups,DC=kontora,DC=test\""),
+    ENTRY_DESCRIPTION("\"Sales department\""),
+    {.name = "groupType",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_DEFAULT,
+     .standard = INT32_MIN | SCOPE_GLOBAL,
+     .check_integer = check_group_type,
+     .attribute = "groupType",
+     .codec = CODEC_INTEGER,
+     GROUP_TYPE_ABOUT},
+    {.name = "sAMAccountName",
+     .type = FIELD_STRING,
+     .flags = FIELD_NAME,
+     .min = 1,
+     .max = ACCOUNT_NAME_MAX,
+     .check = directory_check_account_name,
+     .attribute = "sAMAccountName",
+     .codec = CODEC_TEXT,
+     .about = {"Имя учётной записи группы (по умолчанию cn)",
+               "The account name of the group (default: cn)"},
+     .example = "\"sales\""},
+    {.name = NULL},
+};
+
+static const struct field update_fields[] = {
+    GROUP_NAME(0),
+    ENTRY_PARENT("parent_dn", 0, "\"OU=Groups,DC=kontora,DC=test\""),
+    ENTRY_DESCRIPTION("\"Sales department\""),
+    {.name = NULL},
+};
+
+static const struct schema group_schema = {"Group", group_fields};
+static const struct schema create_schema = {"GroupCreate", create_fields};
+static const struct schema update_schema = {"GroupUpdate", update_fields};
+
+static const struct directory_class group_class = {
+    .filter = DIRECTORY_GROUPS,
+    .name_attribute = "cn",
+    .rdn_attribute = "CN",
+    .sort_attribute = "cn",
+    .searched = (const char *const[]){"cn", "sAMAccountName", "description", NULL},
+    .object_classes = (const char *const[]){"top", "group", NULL},
+    .fields = group_fields,
+    .parent_field = "ou",
+};
+
+/* --- handlers -------------------------------------------------------------------------------- */
+
+/* Without a name of its own the account is called as the group, but for the characters that only
+ * names in the tree may have. The server would make up a random one. */
+static void name_account(struct request *request, struct directory_changes *changes)
+{
+    if (!request_body_string(request, "sAMAccountName")) {
+        char *name = arena_string(request->arena, request_body_string(request, "cn"));
+        for (size_t at = 0; (at += strcspn(name + at, DIRECTORY_NOT_IN_ACCOUNT_NAMES)), name[at];) {
+            name[at] = '_';
+        }
+        size_t length = strlen(name);
+        if (name[length - 1] == '.') {
+            name[length - 1] = '_';
+        }
+        directory_change_text(changes, "sAMAccountName", name);
+    }
+}
+
+static const struct entries groups = {
+    .class = &group_class,
+    .rdn_field = "cn",
+    .create = name_account,
+};
+
+/* Puts the account into the group or takes it out. Both are found by name alone: a group of
+ * thousands need not be read for that. */
+static struct error *change_member(struct request *request, enum directory_belonging belonging,
+                                   struct directory_entry **group_r)
+{
+    const struct directory_membership membership = {
+        .group = request_path_value(request, "name"),
+        .group_parent_dn = request_query_string(request, "parent_dn"),
+        .member = request_path_value(request, "username"),
+        .member_filter = "(|" DIRECTORY_PEOPLE DIRECTORY_GROUPS ")",
+        .belonging = belonging,
+    };
+    struct directory_entry *member;
+    request->subject = membership.group;
+    return directory_change_member(request->app->directory, request->arena, &membership, group_r,
+                                   &member);
+}
+
+static struct error *add_member(struct request *request, struct reply *reply)
+{
+    struct directory_entry *group;
+    struct error *error = change_member(request, DIRECTORY_MEMBER, &group);
+    if (!error) {
+        error =
+            directory_read(request->app->directory, request->arena, &group_class, group, &group);
+    }
+    if (!error) {
+        reply_record(reply, group->values);
+    }
+    return error;
+}
+
+static struct error *remove_member(struct request *request, struct reply *reply)
+{
+    struct directory_entry *group;
+    struct error *error = change_member(request, DIRECTORY_NO_MEMBER, &group);
+    if (!error) {
+        reply_nothing(reply);
+    }
+    return error;
+}
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+const struct route groups_routes[] = {
+    ENTRIES_ROUTES(&groups, "/api/v1/groups", "name", "group", &group_schema, &create_schema,
+                   &update_schema, "групп", "groups", "группу", "a group"),
+    {ENTRIES_MEMBER_ROW(METHOD_POST, "/api/v1/groups/{name}/members/{username}", add_member,
+                        "add_user_to_group"),
+     .summary = {"Добавить участника в группу", "Add a member to a group"}, .shape = REPLY_RECORD,
+     .reply = &group_schema},
+    {ENTRIES_MEMBER_ROW(METHOD_DELETE, "/api/v1/groups/{name}/members/{username}", remove_member,
+                        "remove_user_from_group"),
+     .summary = {"Удалить участника из группы", "Remove a member from a group"},
+     .shape = REPLY_NOTHING},
+    {.pattern = NULL},
+};

@@ -1,0 +1,61 @@
+/* OUs: the organizational units, in which the directory keeps people and groups. */
+#include "collection/entries.h"
+#include "resources/resources.h"
+
+/* --- field maps ------------------------------------------------------------------------------ */
+
+#define OU_NAME(flags_)                                                                            \
+    ENTRY_NAME("ou", flags_, "Название; им назван объект", "The name; the entry is named by it",   \
+               "\"Sales\"")
+
+static const struct field ou_fields[] = {
+    ENTRY_DN("\"OU=Sales,OU=Staff,DC=kontora,DC=test\""),
+    ENTRY_TEXT("ou", 64, 0, "Название", "The name", "\"Sales\""),
+    ENTRY_DESCRIPTION("null"),
+    ENTRY_GUID,
+    ENTRY_TIMES,
+    {.name = NULL},
+};
+
+static const struct field create_fields[] = {
+    OU_NAME(FIELD_REQUIRED),
+    ENTRY_PARENT("parent_dn", FIELD_REQUIRED, "\"OU=Staff,DC=kontora,DC=test\""),
+    ENTRY_DESCRIPTION("null"),
+    {.name = NULL},
+};
+
+static const struct field update_fields[] = {
+    OU_NAME(0),
+    ENTRY_PARENT("parent_dn", 0, "\"OU=Staff,DC=kontora,DC=test\""),
+    ENTRY_DESCRIPTION("null"),
+    {.name = NULL},
+};
+
+static const struct schema ou_schema = {"OrganizationalUnit", ou_fields};
+static const struct schema create_schema = {"OrganizationalUnitCreate", create_fields};
+static const struct schema update_schema = {"OrganizationalUnitUpdate", update_fields};
+
+static const struct directory_class ou_class = {
+    .filter = "(objectClass=organizationalUnit)",
+    .name_attribute = "ou",
+    .rdn_attribute = "OU",
+    .sort_attribute = "ou",
+    .searched = (const char *const[]){"ou", "description", NULL},
+    .object_classes = (const char *const[]){"top", "organizationalUnit", NULL},
+    .fields = ou_fields,
+    .parent_field = "parent_dn",
+};
+
+static const struct entries ous = {
+    .class = &ou_class,
+    .rdn_field = "ou",
+};
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+const struct route ous_routes[] = {
+    ENTRIES_ROUTES(&ous, "/api/v1/ous", "name", "ou", &ou_schema, &create_schema, &update_schema,
+                   "подразделений", "organizational units", "подразделение",
+                   "an organizational unit"),
+    {.pattern = NULL},
+};
