@@ -58,13 +58,24 @@ def test_missing_parent(api, entries, truth):
 
 
 @pytest.mark.parametrize("parent", ["DC=example,DC=com", "OU=Staff", "DC=test",
-                                    "CN=Configuration,{base}", "OU=a,OU=b,DC=evil"])
-def test_parent_outside_of_the_tree(api, entries, truth, parent):
-    body = entries.body(**{entries.kind.parent: parent.format(base=truth.base_dn)})
+                                    "OU=a,OU=b,DC=evil", "DC=kontora", "CN=x,DC=akontora,DC=test"])
+def test_parent_outside_of_the_tree(api, entries, parent):
+    body = entries.body(**{entries.kind.parent: parent})
+    response = api.post(entries.kind.path, json=body)
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == [entries.kind.parent]
+    assert entries.search(body[entries.kind.name]) == []
+
+
+@pytest.mark.parametrize("parent", ["CN=Configuration,{base}", "CN=Sites,CN=Configuration,{base}",
+                                    "CN=Schema,CN=Configuration,{base}"])
+def test_parent_in_another_naming_context(api, entries, truth, parent):
+    """It looks as if it were below the base, and is a tree of its own (MS-ADTS 3.1.1.1.5)."""
+    parent = parent.format(base=truth.base_dn)
+    body = entries.body(**{entries.kind.parent: parent})
     response = api.post(entries.kind.path, json=body)
     assert response.status_code == 400, response.text
-    assert response.json()["code"] in ("VALIDATION_ERROR", "PARENT_NOT_FOUND")
-    assert entries.search(body[entries.kind.name]) == []
+    name = body[entries.kind.name]
+    assert truth.search(f"({entries.kind.name}={name})", ["cn"], base=parent) == []
 
 
 @pytest.mark.parametrize("parent", ["", "nonsense", "OU=x,,DC=y", "OU=\\zz,DC=y", "=", "OU", "(*)",

@@ -80,9 +80,7 @@ def test_another_primary_group(people, truth, ou):
     user = people.create()
     name = tag()
     group = truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
-    truth.add_member(group, user["dn"])
-    number = truth.entry(group, ["primaryGroupToken"])["primaryGroupToken"][0].decode()
-    truth.set(user["dn"], "primaryGroupID", number)
+    truth.make_primary(group, user["dn"])
     found = people.get(user["sAMAccountName"])["memberOf"]
     assert sorted(found) == sorted([group, truth.find("Domain Users")[0]])
 

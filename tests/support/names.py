@@ -10,6 +10,9 @@ NAMES = [
     "{} \\", "😀 {}", "{} %41", "{} ?x=y&z", "..{}", "null {}", "{}.", "王小明 {}", "עברית {}",
     "e\u0301 {}", "a  two  spaces {}", "' OR 1=1 -- {}", "<script>{}</script>", "CN={},OU=x",
 ]
+# The same of accounts, which have fewer characters and twenty of them.
+ACCOUNT_NAMES = ["{}", "Ü{}", "ж{}", "{} b", "#{}", "({})", "{}'", "{}$x", "{}&", "{}%41", "{}%",
+                 "{{{}}}", "-{}", "_{}!", "a.b{}", ".{}", "{}~^`"]
 # Refused by name: nothing is called so.
 NO_NAMES = [
     "", "\0", "a\0b", "new\nline", "tab\there", "\x01", "\x7f", "carriage\rreturn", "x" * 65,

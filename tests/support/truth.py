@@ -198,6 +198,12 @@ class Truth:
         octets = [dn.encode() for dn in member_dns]
         self.connection.modify_s(group_dn, [(ldap.MOD_ADD, "member", octets)])
 
+    def make_primary(self, group_dn, account_dn):
+        """Makes a group the primary one of an account, which has to be a member before."""
+        self.add_member(group_dn, account_dn)
+        token = self.entry(group_dn, ["primaryGroupToken"])["primaryGroupToken"][0]
+        self.set(account_dn, "primaryGroupID", token)
+
     def delete(self, dn):
         self.connection.delete_s(dn)
 
