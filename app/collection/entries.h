@@ -115,7 +115,7 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
 #define ENTRIES_ROUTES(entries_, path_, parameter_, type_, schema_, create_, update_, many_ru_,    \
                        many_en_, one_ru_, one_en_)                                                 \
     {.method = METHOD_GET,                                                                         \
-     .pattern = path_,                                                                             \
+     .pattern = "" path_,                                                                          \
      .handler = entries_list,                                                                      \
      ENTRIES_READ_ROW(entries_),                                                                   \
      .summary = {"Получить список " many_ru_, "List the " many_en_},                               \
@@ -133,7 +133,7 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
          .reply = (schema_),                                                                       \
          .errors = entries_read_errors},                                                           \
         {.method = METHOD_POST,                                                                    \
-         .pattern = path_,                                                                         \
+         .pattern = "" path_,                                                                      \
          .handler = entries_create,                                                                \
          ENTRIES_WRITE_ROW(entries_, "create", type_),                                             \
          .summary = {"Создать " one_ru_, "Create " one_en_},                                       \

@@ -138,7 +138,7 @@ struct error *search_all(struct directory *directory, struct arena *arena,
     struct berval cookie = {0};
     uint64_t generation = 0;
     do {
-        struct answer answer;
+        struct answer answer = {0};
         struct error *error = search_page(directory, arena, search, &cookie, &answer);
         if (error) {
             return error;
@@ -262,7 +262,7 @@ struct error *directory_find(struct directory *directory, struct arena *arena,
         .parent_dn = parent_dn,
         .attributes = entry_attributes(arena, class->fields),
     };
-    struct raw_entry *raw;
+    struct raw_entry *raw = NULL;
     connection_begin(directory);
     struct error *error = search_name(directory, arena, &wanted, &raw);
     return error ? error : entry_decode(directory, arena, class, raw, entry_r);
@@ -279,7 +279,7 @@ struct error *search_entry(struct directory *directory, struct arena *arena,
         .filter = class->filter,
         .attributes = entry_attributes(arena, class->fields),
     };
-    struct raw_entry *raw;
+    struct raw_entry *raw = NULL;
     struct error *error = search_run(directory, arena, &search, &answer);
     if (!error) {
         error = the_only_one(arena, &answer, class->fields, dn, &raw);
