@@ -1,10 +1,11 @@
 """LDAP_BASE_DN: a part of the directory that is managed, and nothing above or beside it."""
 
+import ldap
 import pytest
 
 from support import contract
 from support.client import path_of
-from support.entries import GROUPS, PLACES, Entries, tag
+from support.entries import CONTAINERS, GROUPS, PLACES, Entries, tag
 from support.truth import same_dn
 
 
@@ -31,13 +32,12 @@ def test_the_base_is_read_and_nothing_else_is_done_to_it(managed, truth, base):
     before = truth.tree(dn)
     for body in ({kind.name: tag()}, {"parent_dn": inner["dn"]}, {"parent_dn": truth.base_dn},
                  {kind.name: tag(), "description": "x"}):
-        response = managed.patch(path, json=body)
-        assert response.status_code in (400, 403, 409), response.text
-        assert truth.tree(dn) == before
-    assert managed.delete(path).status_code in (403, 409)
+        contract.refused(managed.patch(path, json=body), 400, "DIRECTORY_REFUSED")
+    contract.refused(managed.delete(path), 400, "DIRECTORY_REFUSED")
+    assert truth.tree(dn) == before
     Entries(managed, truth, kind, dn).delete(inner[kind.name])
-    assert managed.delete(path).status_code in (403, 409)  # also now that it is empty
-    assert truth.entry(dn)
+    contract.refused(managed.delete(path), 400, "DIRECTORY_REFUSED")  # also now that it is empty
+    assert managed.patch(path, json={"description": "x"}).json()["description"] == "x"
 
 
 def test_what_is_outside_does_not_exist(managed, truth, base):
@@ -70,3 +70,26 @@ def test_members_from_outside_are_shown_and_not_changed(managed, truth, base):
         contract.refused(managed.request(method, groups.path(group["cn"], "members", "i.petrov")),
                          404, "NOT_FOUND")
     assert truth.members(group["dn"]) == [person]
+
+
+@pytest.fixture
+def mighty(truth, directory, make_rig):
+    """The administrator of a stack whose service account may change the whole forest."""
+    forest = truth.find("Enterprise Admins")[0]
+    truth.add_member(forest, truth.bind_dn)
+    truth.close()  # rights are those of when one bound
+    yield make_rig(directory).api
+    truth.remove_member(forest, truth.bind_dn)
+    truth.close()
+
+
+@pytest.mark.parametrize("parent", ["CN=Configuration", "CN=Services,CN=Configuration"])
+def test_other_naming_contexts_are_outside(mighty, truth, parent):
+    """They look as if they were below the domain (MS-ADTS 3.1.1.1.5), and no search of ours goes
+    there: what was made there could not be found again."""
+    parent = f"{parent},{truth.base_dn}"
+    containers, name = Entries(mighty, truth, CONTAINERS, parent), tag()
+    response = mighty.post("/containers", json=containers.body(cn=name))
+    with pytest.raises(ldap.NO_SUCH_OBJECT):
+        truth.delete(containers.dn(name))  # it leaves nothing behind even if it fails
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["parent_dn"]

@@ -198,6 +198,9 @@ class Truth:
         octets = [dn.encode() for dn in member_dns]
         self.connection.modify_s(group_dn, [(ldap.MOD_ADD, "member", octets)])
 
+    def remove_member(self, group_dn, member_dn):
+        self.connection.modify_s(group_dn, [(ldap.MOD_DELETE, "member", [member_dn.encode()])])
+
     def make_primary(self, group_dn, account_dn):
         """Makes a group the primary one of an account, which has to be a member before."""
         self.add_member(group_dn, account_dn)
