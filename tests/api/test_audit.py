@@ -78,9 +78,10 @@ def test_who_comes_and_goes(api, nobody, people, groups, audit, stack, path):
     for method, action in (("POST", "add_user_to_group"), ("DELETE", "remove_user_from_group")):
         for client, group, member, code in (
                 (api, name, account, None), (api, name, account, None),
-                (api, name, "no such user", "NOT_FOUND"), (api, "no such group", account, "NOT_FOUND"),
-                (nobody, name, account, "UNAUTHORIZED"), (nobody.bearing("x"), name, account,
-                                                          "INVALID_TOKEN")):
+                (api, name, "no such user", "NOT_FOUND"),
+                (api, "no such group", account, "NOT_FOUND"),
+                (nobody, name, account, "UNAUTHORIZED"),
+                (nobody.bearing("x"), name, account, "INVALID_TOKEN")):
             line = audit.one_of(client.request(method, path(group, member)))
             assert outcome(line) == (action, "group", group, "failure" if code else "success")
             assert line["actor"] == (stack.administrator[0] if client is api else None)

@@ -85,8 +85,9 @@ def test_all_of_a_kind_and_nothing_else(api, entries):
 
 def test_what_is_listed_is_what_is_read(api, entries):
     made = entries.create(description="as it is read")
-    [listed] = api.get(entries.kind.path, params={"search": made[entries.kind.name]}).json()["items"]
-    assert listed == entries.get(made[entries.kind.name]) == made
+    name = made[entries.kind.name]
+    [listed] = api.get(entries.kind.path, params={"search": name}).json()["items"]
+    assert listed == entries.get(name) == made
 
 
 def test_other_kinds_are_not_found(people, groups, units, containers):

@@ -164,7 +164,8 @@ def test_account_names(api, people, groups, truth, side, pattern):
 def test_unknown(api, truth, side, method, pair):
     user, group = pair
     before = truth.tree(group["dn"]), truth.tree(user["dn"])
-    for name, account in ((group["cn"], "nobody-at-all"), ("nothing at all", user["sAMAccountName"]),
+    for name, account in ((group["cn"], "nobody-at-all"),
+                          ("nothing at all", user["sAMAccountName"]),
                           ("nothing at all", "nobody-at-all"), (group["cn"], "*"),
                           ("*", user["sAMAccountName"]), (group["cn"], user["dn"]),
                           (group["dn"], user["sAMAccountName"]), (group["cn"], user["objectGUID"])):

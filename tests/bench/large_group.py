@@ -14,7 +14,7 @@ import ldap
 import requests
 
 from bench.table import Row, row
-from stack import TOP, Directory, Stack, running_directory
+from stack import Directory, Stack, running_directory
 from support.truth import Truth, rdn
 
 MEMBERS = 5000
@@ -41,9 +41,10 @@ def seconds(work: Callable[[], int]) -> float:
 
 
 def measure() -> list[Row]:
-    with tempfile.TemporaryDirectory() as folder, running_directory(Path(folder) / "d") as directory:
-        with Stack(Path(folder) / "stack", directory=directory,
-                   binary=TOP / "build/kontora") as stack:
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder)
+        with (running_directory(state / "directory") as directory,
+              Stack(state / "stack", directory=directory) as stack):
             return compare(stack, directory)
 
 

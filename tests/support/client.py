@@ -15,7 +15,8 @@ ENTRY_VERBS = {"PATCH": "update", "DELETE": "delete"}
 MEMBERSHIPS = {("users", "groups"), ("groups", "members")}
 MEMBERSHIP_ACTIONS = {"POST": "add_user_to_group", "DELETE": "remove_user_from_group"}
 
-# (request id, action, status) of every call that the audit log owes a line; read at session end.
+# (request id, action, what the line says came of it) of every call that the audit log owes a line;
+# read at session end.
 journal = []
 
 
@@ -30,6 +31,13 @@ def audited_action(method, path):
         return MEMBERSHIP_ACTIONS.get(method)
     verb = {1: COLLECTION_VERBS, 2: ENTRY_VERBS}.get(len(parts), {}).get(method)
     return f"{verb}_{RESOURCES[parts[0]]}" if verb else None
+
+
+def outcome(response):
+    """What the audit log says came of a change. One that was made, and whose result was gone before
+    it could be read, is a success."""
+    made = response.status_code < 300 or response.json()["code"] == "RESULT_UNREAD"
+    return "success" if made else "failure"
 
 
 class Client:
@@ -70,7 +78,7 @@ class Client:
     def _note(method, path, response):
         action = audited_action(method, path)
         if action and response.status_code not in (413, 429):  # nginx may have refused those
-            journal.append((response.headers["X-Request-ID"], action, response.status_code))
+            journal.append((response.headers["X-Request-ID"], action, outcome(response)))
         if path.endswith(("/auth/login", "/auth/refresh")) and response.status_code == 200:
             vault.remember(response.json()["access_token"], response.json()["refresh_token"])
 
