@@ -51,10 +51,50 @@ static struct error *authenticate(struct request *request)
     return error;
 }
 
+/* A token lives for hours, and rights in the directory are the directory's to take away: it is
+ * asked again, now and then, where it would be asked anyway. */
+static struct error *confirm(struct request *request, unsigned permission)
+{
+    const char *guid = request->principal ? principal_guid(request->principal->id) : NULL;
+    struct directory_identity identity;
+    if (!guid || !permission_of_directory((enum permission)permission)) {
+        return NULL;
+    }
+    struct error *error =
+        directory_identify(request->app->directory, request->arena, guid, false, &identity);
+    if (error) {
+        request->reason = error->id == ERR_INVALID_TOKEN ? error->cause : NULL;
+        return error;
+    }
+    struct principal *principal = arena_alloc(request->arena, sizeof *principal);
+    *principal = *request->principal;
+    principal->username = identity.username;
+    principal->administrator = identity.administrator;
+    request->principal = principal;
+    request->actor = principal->username;
+    return NULL;
+}
+
 static bool permits(const struct request *request, unsigned permission)
 {
     return principal_permits(request->principal, (enum permission)permission);
 }
+
+/* Nothing is written yet that a commit would make durable. */
+static bool turn_waits(struct app *app)
+{
+    (void)app;
+    return false;
+}
+
+static struct error *turn_commit(struct app *app, struct arena *arena)
+{
+    (void)app;
+    (void)arena;
+    return NULL;
+}
+
+static const struct server_turn turn = {turn_waits, turn_commit};
 
 /* What the layers can see to be wrong with their settings. */
 static bool check(const struct config *config, struct buffer *faults)
@@ -84,14 +124,14 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         return NULL;
     }
     struct router_settings settings = {
-        .guard = {authenticate, permits},
+        .guard = {authenticate, confirm, permits},
         .standard_language = (enum config_language)config->default_language,
         .body_max = (size_t)config->max_json_kib * KIB,
     };
     struct worker_state *state = must_alloc(sizeof *state);
     state->app = (struct app){.config = config, .directory = directory_new(config)};
     state->router = router_new(resource_routes, &settings);
-    state->server = server_new(state->router, &state->app);
+    state->server = server_new(state->router, &state->app, &turn);
     return state;
 }
 
@@ -100,9 +140,25 @@ static void *worker_open(void *state, int fd)
     return server_open(((struct worker_state *)state)->server, fd);
 }
 
-static bool worker_serve(void *state, void *connection)
+static const enum served served[] = {
+    [SERVER_ANSWERED] = SERVED,
+    [SERVER_CLOSED] = SERVED_CLOSED,
+    [SERVER_HELD] = SERVED_HELD,
+};
+
+static enum served worker_serve(void *state, void *connection)
 {
-    return server_serve(((struct worker_state *)state)->server, connection);
+    return served[server_serve(((struct worker_state *)state)->server, connection)];
+}
+
+static void worker_commit(void *state)
+{
+    server_commit(((struct worker_state *)state)->server);
+}
+
+static enum served worker_finish(void *state, void *connection)
+{
+    return served[server_finish(((struct worker_state *)state)->server, connection)];
 }
 
 static void worker_close(void *state, void *connection)
@@ -132,6 +188,8 @@ static const struct service service = {
     .start = worker_start,
     .open = worker_open,
     .serve = worker_serve,
+    .commit = worker_commit,
+    .finish = worker_finish,
     .close = worker_close,
     .reopen = worker_reopen,
     .stop = worker_stop,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from stack import TOP, Stack, running_directory
+from stack.directory import LOGIN_SETTINGS
 
 from support import sanitizer, vault
 from support.client import Client
@@ -63,6 +64,7 @@ def stack(tmp_path_factory, directory, binary):
     folder = tmp_path_factory.mktemp("stack")
     settings = {"LOCAL_AUTH_PASSWORD": vault.password(),
                 "WORKER_MAX_GROWTH_MIB": "0",  # sanitizers keep what is freed
+                **LOGIN_SETTINGS, "LDAP_LOGIN_CACHE_S": "0",  # what is taken away is gone at once
                 **sanitizer.settings(folder)}
     with Stack(folder, directory=directory, env=settings, binary=binary) as running:
         vault.remember(running.env["JWT_SECRET_KEY"])

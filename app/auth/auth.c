@@ -36,11 +36,16 @@ bool auth_check(const struct config *config, struct buffer *faults)
     return false;
 }
 
+bool auth_is_local(const struct config *config, const char *username)
+{
+    return secret_equal(config->local_auth_username, username);
+}
+
 struct error *auth_login(const struct config *config, struct arena *arena, const char *username,
                          const char *password, const struct principal **principal_r)
 {
     /* Both are compared whatever the first yields: the time must not tell names that exist. */
-    bool name_fits = secret_equal(config->local_auth_username, username);
+    bool name_fits = auth_is_local(config, username);
     bool password_fits = password_verify(config->local_auth_password, password);
     if (!name_fits || !password_fits) {
         return error_new(arena, ERR_INVALID_CREDENTIALS, NULL);
@@ -49,12 +54,30 @@ struct error *auth_login(const struct config *config, struct arena *arena, const
     return NULL;
 }
 
+/* A person of the directory as the token tells of them; a refresh token tells nothing but the id. */
+static const struct principal *directory_person(struct arena *arena, const char *guid,
+                                                const struct token_profile *profile)
+{
+    struct principal *principal = principal_of_directory(arena, guid);
+    principal->username = profile->username;
+    principal->email = profile->email;
+    principal->name = profile->name;
+    principal->administrator = profile->administrator;
+    return principal;
+}
+
 /* A token outlives the configuration: its subject must still be somebody. */
 static struct error *find_subject(const struct config *config, struct arena *arena,
-                                  const char *subject, const struct principal **principal_r)
+                                  const struct token_claims *claims,
+                                  const struct principal **principal_r)
 {
+    const char *guid = principal_guid(claims->subject);
+    if (guid && config->ldap_login) {
+        *principal_r = directory_person(arena, guid, &claims->profile);
+        return NULL;
+    }
     const struct principal *local = local_administrator(config, arena);
-    if (strcmp(local->id, subject) != 0) {
+    if (strcmp(local->id, claims->subject) != 0) {
         return error_new(arena, ERR_INVALID_TOKEN, "the subject does not exist");
     }
     *principal_r = local;
@@ -66,7 +89,7 @@ static struct error *verify(const struct config *config, struct arena *arena, en
 {
     struct token_claims claims;
     struct error *error = token_verify(arena, config->jwt_secret_key, type, token, &claims);
-    return error ? error : find_subject(config, arena, claims.subject, principal_r);
+    return error ? error : find_subject(config, arena, &claims, principal_r);
 }
 
 struct error *auth_bearer(const struct config *config, struct arena *arena,
@@ -94,10 +117,14 @@ struct error *auth_issue(const struct config *config, struct arena *arena,
                          const struct principal *principal, struct auth_tokens *tokens_r)
 {
     struct auth_tokens tokens = {.expires_in = config->jwt_expiration_hours * SECONDS_PER_HOUR};
-    struct error *error = token_issue(arena, config->jwt_secret_key, TOKEN_ACCESS, principal->id,
-                                      tokens.expires_in, &tokens.access);
+    const struct token_profile profile = {principal->username, principal->email, principal->name,
+                                          principal->administrator};
+    bool looked_up = principal->kind == PRINCIPAL_LOCAL; /* each time, in the configuration */
+    struct error *error =
+        token_issue(arena, config->jwt_secret_key, TOKEN_ACCESS, principal->id,
+                    looked_up ? NULL : &profile, tokens.expires_in, &tokens.access);
     if (!error) {
-        error = token_issue(arena, config->jwt_secret_key, TOKEN_REFRESH, principal->id,
+        error = token_issue(arena, config->jwt_secret_key, TOKEN_REFRESH, principal->id, NULL,
                             config->refresh_expiration_hours * SECONDS_PER_HOUR, &tokens.refresh);
     }
     if (!error) {

@@ -24,16 +24,21 @@ struct auth_tokens {
 /* Adds a line to `faults` for everything that is wrong with the settings. False if there is any. */
 bool auth_check(const struct config *config, struct buffer *faults) MUST_CHECK;
 
-/* Who has this name and password; ERR_INVALID_CREDENTIALS, after the same work for every name. */
+/* Whether it is the name of the local administrator. */
+bool auth_is_local(const struct config *config, const char *username);
+
+/* The local administrator, for this name and password; ERR_INVALID_CREDENTIALS, after the same work
+ * for every name. */
 struct error *auth_login(const struct config *config, struct arena *arena, const char *username,
                          const char *password, const struct principal **principal_r) MUST_CHECK;
 
-/* Whom an Authorization field stands for (RFC 6750 2.1); an empty one yields NULL, nobody. */
+/* Whom an Authorization field stands for (RFC 6750 2.1); an empty one yields NULL, nobody. A person
+ * of the directory is who they were when the token was issued; with LDAP_LOGIN off, nobody. */
 struct error *auth_bearer(const struct config *config, struct arena *arena,
                           const char *authorization,
                           const struct principal **principal_r) MUST_CHECK;
 
-/* Whom a refresh token stands for. */
+/* Whom a refresh token stands for. Of a person of the directory it tells the id alone. */
 struct error *auth_refresh(const struct config *config, struct arena *arena, const char *token,
                            const struct principal **principal_r) MUST_CHECK;
 

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+struct arena;
+
 enum permission {
     PERMIT_ALL, /* nobody is asked who they are */
     PERMIT_PRINCIPAL,
@@ -16,7 +18,8 @@ enum permission {
 };
 
 enum principal_kind {
-    PRINCIPAL_LOCAL, /* the local administrator of the configuration */
+    PRINCIPAL_LOCAL,     /* the local administrator of the configuration */
+    PRINCIPAL_DIRECTORY, /* a person of the directory */
     PRINCIPAL_KIND_COUNT
 };
 
@@ -30,9 +33,21 @@ struct principal {
     const char *username;
     const char *email; /* NULL: none */
     const char *name;
+    bool administrator; /* of the directory, by membership in its group; of its people alone */
 };
+
+/* A person of the directory by objectGUID: the kind and the id are set, who it is is not. */
+struct principal *principal_of_directory(struct arena *arena, const char *guid)
+    __attribute__((returns_nonnull));
+
+/* The objectGUID in the id of a principal of the directory; NULL in the ids of others. */
+const char *principal_guid(const char *id);
 
 /* Whether the principal has the permission; NULL is nobody. */
 bool principal_permits(const struct principal *principal, enum permission permission);
+
+/* Whether the permission is one over the directory, where people of the directory lose it as soon
+ * as the directory takes it from them. */
+bool permission_of_directory(enum permission permission);
 
 #endif

@@ -13,7 +13,7 @@
 
 enum {
     MS_PER_S = 1000,
-    TOKEN_MAX = 4096, /* bytes; ours have some 300 */
+    TOKEN_MAX = 4096, /* bytes; ours have some 300, with a profile some 500 */
 };
 
 static const char *const type_names[] = {[TOKEN_ACCESS] = "access", [TOKEN_REFRESH] = "refresh"};
@@ -23,8 +23,23 @@ static void release(void *jwt)
     jwt_free(jwt);
 }
 
+/* False if it cannot be added; there is nothing to add of a text that is NULL. */
+static bool add_text(jwt_t *jwt, const char *name, const char *text)
+{
+    return !text || !jwt_add_grant(jwt, name, text);
+}
+
+static bool add_profile(jwt_t *jwt, const struct token_profile *profile)
+{
+    return !profile ||
+           (add_text(jwt, "preferred_username", profile->username) &&
+            add_text(jwt, "email", profile->email) && add_text(jwt, "name", profile->name) &&
+            !jwt_add_grant_bool(jwt, "administrator", profile->administrator));
+}
+
 struct error *token_issue(struct arena *arena, const char *key, enum token_type type,
-                          const char *subject, int64_t lifetime_s, const char **token_r)
+                          const char *subject, const struct token_profile *profile,
+                          int64_t lifetime_s, const char **token_r)
 {
     jwt_t *jwt = NULL;
     if (jwt_new(&jwt)) {
@@ -36,7 +51,7 @@ struct error *token_issue(struct arena *arena, const char *key, enum token_type 
     if (jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)key, (int)strlen(key)) ||
         jwt_add_grant(jwt, "sub", subject) || jwt_add_grant(jwt, "type", type_names[type]) ||
         jwt_add_grant(jwt, "jti", random_id(id)) || jwt_add_grant_int(jwt, "iat", now) ||
-        jwt_add_grant_int(jwt, "exp", now + (long)lifetime_s)) {
+        jwt_add_grant_int(jwt, "exp", now + (long)lifetime_s) || !add_profile(jwt, profile)) {
         return error_new(arena, ERR_INTERNAL, "the token cannot be built: %s", strerror(errno));
     }
     char *text = jwt_encode_str(jwt);
@@ -54,6 +69,23 @@ static bool read_integer(jwt_t *jwt, const char *name, int64_t *value_r)
     errno = 0;
     *value_r = jwt_get_grant_int(jwt, name);
     return errno == 0 && *value_r > 0; /* libjwt yields 0 for what is no integer */
+}
+
+/* A claim that may be there; NULL if it is not, or is no text. */
+static const char *read_text(struct arena *arena, jwt_t *jwt, const char *name)
+{
+    const char *text = jwt_get_grant(jwt, name);
+    return text ? arena_string(arena, text) : NULL;
+}
+
+static struct token_profile read_profile(struct arena *arena, jwt_t *jwt)
+{
+    return (struct token_profile){
+        .username = read_text(arena, jwt, "preferred_username"),
+        .email = read_text(arena, jwt, "email"),
+        .name = read_text(arena, jwt, "name"),
+        .administrator = jwt_get_grant_bool(jwt, "administrator") == 1,
+    };
 }
 
 struct error *token_verify(struct arena *arena, const char *key, enum token_type type,
@@ -79,6 +111,7 @@ struct error *token_verify(struct arena *arena, const char *key, enum token_type
         return error_new(arena, ERR_TOKEN_EXPIRED, NULL);
     }
     claims.subject = arena_string(arena, subject);
+    claims.profile = read_profile(arena, jwt);
     *claims_r = claims;
     return NULL;
 }

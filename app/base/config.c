@@ -104,6 +104,9 @@ static const struct option options[] = {
     {"LDAP_BASE_DN", OPTION_STRING, AT(ldap_base_dn), "", 0, 2048},
     {"LDAP_CONNECT_TIMEOUT_MS", OPTION_INTEGER, AT(ldap_connect_timeout_ms), "1500", 100, 60000},
     {"LDAP_TIMEOUT_MS", OPTION_INTEGER, AT(ldap_timeout_ms), "3000", 100, 60000},
+    {"LDAP_LOGIN", OPTION_BOOLEAN, AT(ldap_login), "false", 0, 0},
+    {"LDAP_ADMIN_GROUP", OPTION_STRING, AT(ldap_admin_group), "", 0, 2048},
+    {"LDAP_LOGIN_CACHE_S", OPTION_INTEGER, AT(ldap_login_cache_s), "30", 0, 3600},
 
     {"HTTP_PORT", OPTION_INTEGER, AT(http_port), "8000", 1, PORT_MAX},
     {"HTTPS_PORT", OPTION_INTEGER, AT(https_port), "8443", 1, PORT_MAX},
@@ -230,6 +233,9 @@ static void check_directory(struct config *config, struct buffer *faults)
         config->ldap_port = config->ldap_use_ssl ? PORT_LDAPS : PORT_LDAP;
     }
     if (!*config->ldap_server) {
+        if (config->ldap_login) {
+            fault(faults, "LDAP_LOGIN", "needs LDAP_SERVER");
+        }
         return;
     }
     if (!*config->ldap_base_dn) {

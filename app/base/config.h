@@ -52,6 +52,9 @@ struct config {
     const char *ldap_base_dn;
     int64_t ldap_connect_timeout_ms;
     int64_t ldap_timeout_ms;
+    bool ldap_login;
+    const char *ldap_admin_group; /* a cn or a DN */
+    int64_t ldap_login_cache_s;
     /* `make run` alone */
     int64_t http_port;
     int64_t https_port;

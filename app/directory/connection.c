@@ -63,6 +63,7 @@ void directory_free(struct directory **directory)
         return;
     }
     connection_drop(*directory);
+    identity_forget(*directory);
     for (size_t i = 0; i < (*directory)->server_count; i++) {
         free((*directory)->servers[i].uri);
     }

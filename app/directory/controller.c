@@ -204,9 +204,8 @@ static bool is_modern_tls(LDAP *ldap)
     return modern;
 }
 
-/* TCP and TLS. Returns the handle, or NULL and the cause. */
-static LDAP *open_server(struct directory *directory, struct arena *arena, const char *uri,
-                         const char **cause_r)
+LDAP *controller_open(struct directory *directory, struct arena *arena, const char *uri,
+                      const char **cause_r)
 {
     LDAP *ldap = NULL;
     int64_t timeout = connection_expect_connect(directory);
@@ -238,27 +237,24 @@ static LDAP *open_server(struct directory *directory, struct arena *arena, const
 
 /* --- binding --------------------------------------------------------------------------------- */
 
-/* Whether a result of a bind is about who binds, and not about the server. */
-static bool about_credentials(int code)
+bool controller_refuses(int code)
 {
     return code == LDAP_INVALID_CREDENTIALS || code == LDAP_INAPPROPRIATE_AUTH ||
            code == LDAP_INVALID_DN_SYNTAX || code == LDAP_NO_SUCH_OBJECT;
 }
 
-static int bind_service(struct directory *directory, struct arena *arena, LDAP *ldap,
-                        const char **diagnostic_r)
+int controller_bind(struct directory *directory, struct arena *arena, LDAP *ldap, const char *dn,
+                    const char *password, const char **diagnostic_r)
 {
-    const struct config *config = directory->config;
     int message_id = 0;
-    struct berval password = {.bv_len = strlen(config->ldap_bind_password),
-                              .bv_val = (char *)config->ldap_bind_password};
-    if (!password.bv_len || !*config->ldap_bind_dn) {
-        *diagnostic_r = "LDAP_BIND_DN or LDAP_BIND_PASSWORD is empty";
+    struct berval secret = {.bv_len = strlen(password), .bv_val = (char *)password};
+    *diagnostic_r = "";
+    if (!secret.bv_len || !*dn) {
+        *diagnostic_r = "the name or the password is empty";
         return LDAP_INAPPROPRIATE_AUTH; /* it would succeed as anonymous: RFC 4513 5.1.2 */
     }
     int64_t patience = connection_expect(directory);
-    int code = ldap_sasl_bind(ldap, config->ldap_bind_dn, LDAP_SASL_SIMPLE, &password, NULL, NULL,
-                              &message_id);
+    int code = ldap_sasl_bind(ldap, dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, &message_id);
     return code == LDAP_SUCCESS ? wait_simple(arena, ldap, message_id, patience, diagnostic_r)
                                 : code;
 }
@@ -285,19 +281,21 @@ static const char *bind_cause(struct arena *arena, int code, const char *diagnos
 enum controller_result controller_connect(struct directory *directory, struct arena *arena,
                                           const char *uri, LDAP **ldap_r, const char **cause_r)
 {
-    const char *diagnostic = "";
+    const struct config *config = directory->config;
+    const char *diagnostic;
     const char *why = NULL;
-    LDAP *ldap = open_server(directory, arena, uri, &why);
+    LDAP *ldap = controller_open(directory, arena, uri, &why);
     if (!ldap) {
         *cause_r = arena_format(arena, "%s: %s", uri, why);
         return SERVER_FAILED;
     }
-    int code = bind_service(directory, arena, ldap, &diagnostic);
+    int code = controller_bind(directory, arena, ldap, config->ldap_bind_dn,
+                               config->ldap_bind_password, &diagnostic);
     if (code == LDAP_SUCCESS) {
         *ldap_r = ldap;
         return SERVER_CONNECTED;
     }
     *cause_r = arena_format(arena, "%s: %s", uri, bind_cause(arena, code, diagnostic));
     ldap_unbind_ext(ldap, NULL, NULL);
-    return about_credentials(code) ? SERVER_REFUSES_CREDENTIALS : SERVER_FAILED;
+    return controller_refuses(code) ? SERVER_REFUSES_CREDENTIALS : SERVER_FAILED;
 }

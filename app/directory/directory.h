@@ -1,5 +1,5 @@
 /*
- * Directory: Active Directory through one bound connection a worker.
+ * Directory: Active Directory through one bound connection a worker; logins alone have others.
  *
  * Resources describe a class of objects (struct directory_class) and say what they want in terms of
  * field maps and changes; how Active Directory wants to be asked stands in this folder alone.
@@ -162,6 +162,34 @@ struct error *directory_change_member(struct directory *directory, struct arena 
                                       const struct directory_membership *membership,
                                       struct directory_entry **group_r,
                                       struct directory_entry **member_r) MUST_CHECK;
+
+/* --- people who log in ------------------------------------------------------------------------ */
+
+/* A person of the directory, as far as a login is concerned. */
+struct directory_identity {
+    const char *guid;     /* objectGUID: names the person whatever the account is called */
+    const char *username; /* sAMAccountName */
+    const char *email;    /* mail; NULL: none */
+    const char *name;     /* displayName, or cn where there is none */
+    bool administrator;   /* a member of LDAP_ADMIN_GROUP: directly, nested, or as primary group */
+};
+
+/*
+ * Who has this name (userPrincipalName if it holds '@', else sAMAccountName) and this password, by a
+ * bind on a connection of its own. NULL is the name of nobody, and costs what a wrong password does.
+ * Everything that is wrong with the name, the password or the account is ERR_INVALID_CREDENTIALS
+ * after the same time; its cause is the reason, in words that hold nothing that was given, for the
+ * log and the audit line.
+ */
+struct error *directory_login(struct directory *directory, struct arena *arena, const char *name,
+                              const char *password,
+                              struct directory_identity *identity_r) MUST_CHECK;
+
+/* Who has this objectGUID, and may still log in: as the directory says now if `fresh`, else as it
+ * said at most LDAP_LOGIN_CACHE_S ago. ERR_INVALID_TOKEN if the person is gone, or the account is
+ * disabled, locked or expired. */
+struct error *directory_identify(struct directory *directory, struct arena *arena, const char *guid,
+                                 bool fresh, struct directory_identity *identity_r) MUST_CHECK;
 
 /* --- rules that field maps name as checks ------------------------------------------------------
  */

@@ -14,6 +14,8 @@
  *   list.c        a page of many
  *   changes.c     the set of changes, as LDAP modifications
  *   modify.c      add, update, delete
+ *   login.c       the proof of a person's password
+ *   identity.c    who a person is, and whether the account may be used
  *
  * All memory is the caller's arena's unless a comment says otherwise. libldap's messages are copied
  * and freed at once, so that nothing outlives the connection that it came from.
@@ -35,6 +37,7 @@ enum {
     CAUSE_SIZE = 512,
     PRIMARY_GROUPS = 8, /* remembered at a time: a domain has one or two that are in use */
     KNOWN_VIEWS = 4,    /* the same, of lists; Samba keeps ten a connection */
+    KNOWN_PEOPLE = 64,  /* the same, of people who have logged in */
 };
 
 /* One domain controller of LDAP_SERVER. */
@@ -67,6 +70,19 @@ struct known_view {
     int64_t usn; /* highestCommittedUSN before it was made: it is true as long as that stays */
 };
 
+/* Somebody whose rights were looked up lately. */
+struct known_person {
+    char *guid, *username, *email, *name; /* malloc; guid NULL: free, email NULL: none */
+    bool administrator;
+    int64_t until; /* steady clock */
+};
+
+/* LDAP_ADMIN_GROUP as it was found lately. */
+struct known_group {
+    char *sid;     /* malloc; NULL: there is no such group, or more than one */
+    int64_t until; /* steady clock */
+};
+
 struct directory {
     const struct config *config;
     struct controller *servers;
@@ -82,6 +98,9 @@ struct directory {
     size_t next_primary_group;            /* the one that is replaced next */
     struct known_view views[KNOWN_VIEWS]; /* of the connection there is */
     size_t next_view;                     /* the one that is replaced next */
+    struct known_person people[KNOWN_PEOPLE];
+    size_t next_person; /* the one that is replaced next */
+    struct known_group administrators;
 };
 
 /* Every public function begins with it: from now on, silence is borne for the two configured
@@ -130,6 +149,19 @@ char *controller_uri(const struct config *config, const char *text, size_t lengt
 enum controller_result controller_connect(struct directory *directory, struct arena *arena,
                                           const char *uri, LDAP **ldap_r,
                                           const char **cause_r) MUST_CHECK;
+
+/* TCP and verified TLS, and nothing said yet: the caller binds, and ends it. NULL and the cause if
+ * it cannot be had. */
+LDAP *controller_open(struct directory *directory, struct arena *arena, const char *uri,
+                      const char **cause_r) MUST_CHECK;
+
+/* A simple bind (RFC 4511 4.2), never with an empty password. Returns the result code, or one of
+ * libldap's own, LDAP_TIMEOUT if there is no answer. */
+int controller_bind(struct directory *directory, struct arena *arena, LDAP *ldap, const char *dn,
+                    const char *password, const char **diagnostic_r) MUST_CHECK;
+
+/* Whether a result of a bind is about who binds, and not about the server. */
+bool controller_refuses(int code);
 
 /* --- deadline.c ------------------------------------------------------------------------------ */
 
@@ -344,6 +376,20 @@ extern LDAPControl search_one_domain;
 
 /* Forgets the views of a connection that ends. */
 void list_forget(struct directory *directory);
+
+/* --- identity.c ------------------------------------------------------------------------------ */
+
+/* Who has this objectGUID, as the directory knows it now. `refusal_r` is NULL, or says why the
+ * account may not be used; there is no identity then. */
+struct error *identity_read(struct directory *directory, struct arena *arena, const char *guid,
+                            struct directory_identity *identity_r,
+                            const char **refusal_r) MUST_CHECK;
+
+/* What the attributes of an account say against its use; NULL: nothing. */
+const char *identity_refusal(const struct raw_entry *raw);
+
+/* Forgets everybody. */
+void identity_forget(struct directory *directory);
 
 /* --- changes.c ------------------------------------------------------------------------------- */
 

@@ -93,6 +93,9 @@ static void write_details(struct jsonw *json, const struct request *request,
     }
     if (error) {
         jsonw_string(json, "code", problem_code(error->id));
+        if (request->reason) {
+            jsonw_string(json, "reason", request->reason);
+        }
         problem_write_details(json, error, LANGUAGE_EN);
     }
     jsonw_close_object(json);

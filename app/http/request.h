@@ -52,6 +52,7 @@ struct request {
     struct value *body;                /* parallel to route->body->fields */
     const char *actor;                 /* who, for audit and access log; NULL: nobody known */
     const char *subject; /* what was changed, for audit; the last path value if NULL */
+    const char *reason;  /* why it failed, for audit alone: the client is not told; may be NULL */
 };
 
 /* Takes method, path, query, language and id from the headers. The path may be refused: it is too

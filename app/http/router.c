@@ -146,6 +146,9 @@ static struct error *check_permission(const struct router *router, struct reques
         return NULL;
     }
     struct error *error = guard->authenticate(request);
+    if (!error) {
+        error = guard->confirm(request, permission);
+    }
     if (error) {
         return error;
     }
@@ -200,8 +203,10 @@ static struct error *read_body(const struct router *router, struct request *requ
                             &request->body);
 }
 
-static struct error *run(const struct router *router, struct request *request, struct reply *reply)
+struct error *router_handle(const struct router *router, struct request *request,
+                            struct reply *reply)
 {
+    *reply = (struct reply){0};
     struct error *error = request_parse(request, router->settings.standard_language);
     log_set_request(request->id);
     if (error) {
@@ -251,10 +256,8 @@ static void serialize_error(const struct request *request, struct reply *reply,
     problem_write(&reply->body, error, request->language, request->id);
 }
 
-void router_answer(const struct router *router, struct request *request, struct reply *reply)
+void router_finish(struct request *request, struct reply *reply, const struct error *error)
 {
-    *reply = (struct reply){0};
-    struct error *error = run(router, request, reply);
     if (request->route && request->route->action) {
         audit_write(request, error);
     }

@@ -19,6 +19,9 @@ struct router_guard {
     /* Turns the Authorization field into a principal and sets request->actor; without a field the
      * principal stays NULL. */
     struct error *(*authenticate)(struct request *request);
+    /* Brings the request's principal, NULL for nobody, up to date as far as the permission depends
+     * on it. An error if that cannot be done, or if the principal is nobody any more. */
+    struct error *(*confirm)(struct request *request, unsigned permission);
     /* Whether the request's principal, NULL for nobody, has the permission. */
     bool (*permits)(const struct request *request, unsigned permission);
 };
@@ -35,8 +38,13 @@ struct router *router_new(const struct route *const *tables,
                           const struct router_settings *settings);
 void router_free(struct router **router);
 
-/* Answers one request, whose arena, app, headers and input are set. Never fails: what goes wrong
- * becomes the answer. */
-void router_answer(const struct router *router, struct request *request, struct reply *reply);
+/* Handles one request, whose arena, app, headers and input are set, as far as its handler's result:
+ * nothing is answered yet. Fills `reply`, or returns what went wrong. */
+struct error *router_handle(const struct router *router, struct request *request,
+                            struct reply *reply) MUST_CHECK;
+
+/* Makes the answer of the result: writes the audit line and serializes the reply, or the error,
+ * NULL for none. Between the two the result may still have turned into an error. */
+void router_finish(struct request *request, struct reply *reply, const struct error *error);
 
 #endif

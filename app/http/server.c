@@ -21,6 +21,7 @@
 
 enum {
     NO_LISTENING_SOCKET = -1,
+    ARENAS_KEPT = 32, /* as many requests wait for a commit, seldom more */
     DRAIN_PIECE = 8192,
     DRAIN_MAX = 2 * 1024 * 1024, /* bytes; more than nginx's client_max_body_size for JSON */
 };
@@ -28,32 +29,71 @@ enum {
 struct server {
     const struct router *router;
     struct app *app;
-    struct arena *arena; /* of the request that is being served */
+    const struct server_turn *turn;
+    struct arena *arenas[ARENAS_KEPT]; /* those that no request is using */
+    size_t arenas_count;
+    struct arena *turn_arena;
+    struct error *turn_error; /* of the turn that has just ended */
 };
 
+/* A connection, and the request that is under way on it. */
 struct server_connection {
     FCGX_Request fcgi;
+    struct request request;
+    struct reply reply;
+    struct error *error; /* what came of handling it */
+    int64_t started;
 };
+
+/* --- arenas ---------------------------------------------------------------------------------- */
+
+/* One a request that is under way: nearly always the same one. */
+static struct arena *take_arena(struct server *server)
+{
+    return server->arenas_count ? server->arenas[--server->arenas_count] : arena_new();
+}
+
+static void give_arena(struct server *server, struct arena *arena)
+{
+    arena_reset(arena);
+    if (server->arenas_count == ARENAS_KEPT) {
+        arena_free(&arena);
+        return;
+    }
+    server->arenas[server->arenas_count++] = arena;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
 
 bool server_init(void)
 {
     return FCGX_Init() == 0;
 }
 
-struct server *server_new(const struct router *router, struct app *app)
+struct server *server_new(const struct router *router, struct app *app,
+                          const struct server_turn *turn)
 {
     struct server *server = must_alloc(sizeof *server);
-    *server = (struct server){.router = router, .app = app, .arena = arena_new()};
+    *server = (struct server){
+        .router = router,
+        .app = app,
+        .turn = turn,
+        .turn_arena = arena_new(),
+    };
     return server;
 }
 
 void server_free(struct server **server)
 {
-    if (*server) {
-        arena_free(&(*server)->arena);
-        free(*server);
-        *server = NULL;
+    if (!*server) {
+        return;
     }
+    for (size_t i = 0; i < (*server)->arenas_count; i++) {
+        arena_free(&(*server)->arenas[i]);
+    }
+    arena_free(&(*server)->turn_arena);
+    free(*server);
+    *server = NULL;
 }
 
 struct server_connection *server_open(struct server *server, int fd)
@@ -79,6 +119,8 @@ void server_close(struct server_connection *connection)
     FCGX_Free(&connection->fcgi, 0);
     free(connection);
 }
+
+/* --- one request ----------------------------------------------------------------------------- */
 
 static size_t read_input(void *source, char *bytes, size_t size)
 {
@@ -208,31 +250,56 @@ static void drain_body(FCGX_Request *fcgi)
     fcgi->keepConnection = 0;
 }
 
-bool server_serve(struct server *server, struct server_connection *connection)
+/* Answers the request that was handled, and ends it. */
+static enum server_progress answer(struct server *server, struct server_connection *connection)
+{
+    FCGX_Request *fcgi = &connection->fcgi;
+    struct request *request = &connection->request;
+    router_finish(request, &connection->reply, connection->error);
+    write_reply(fcgi->out, request, &connection->reply);
+    drain_body(fcgi);
+    FCGX_Finish_r(fcgi);
+    log_access(request, &connection->reply, connection->started);
+    log_set_request(NULL);
+    give_arena(server, request->arena);
+    if (fcgi->ipcFd < 0) {
+        free(connection);
+        return SERVER_CLOSED;
+    }
+    return SERVER_ANSWERED;
+}
+
+enum server_progress server_serve(struct server *server, struct server_connection *connection)
 {
     FCGX_Request *fcgi = &connection->fcgi;
     if (FCGX_Accept_r(fcgi) != 0) {
         server_close(connection);
-        return false;
+        return SERVER_CLOSED;
     }
-    int64_t started = clock_steady_us();
-    struct request request = {
-        .arena = server->arena,
+    struct request *request = &connection->request;
+    *request = (struct request){
+        .arena = take_arena(server),
         .app = server->app,
         .input = {read_input, fcgi->in},
     };
-    struct reply reply;
-    read_params(server->arena, fcgi->envp, &request.headers);
-    router_answer(server->router, &request, &reply);
-    write_reply(fcgi->out, &request, &reply);
-    drain_body(fcgi);
-    FCGX_Finish_r(fcgi);
-    log_access(&request, &reply, started);
-    log_set_request(NULL);
-    arena_reset(server->arena);
-    if (fcgi->ipcFd < 0) {
-        free(connection);
-        return false;
+    connection->started = clock_steady_us();
+    read_params(request->arena, fcgi->envp, &request->headers);
+    connection->error = router_handle(server->router, request, &connection->reply);
+    return server->turn->waits(server->app) ? SERVER_HELD : answer(server, connection);
+}
+
+void server_commit(struct server *server)
+{
+    arena_reset(server->turn_arena);
+    server->turn_error = server->turn->commit(server->app, server->turn_arena);
+}
+
+enum server_progress server_finish(struct server *server, struct server_connection *connection)
+{
+    log_set_request(connection->request.id);
+    if (server->turn_error) {
+        connection->reply = (struct reply){0};
+        connection->error = server->turn_error;
     }
-    return true;
+    return answer(server, connection);
 }

@@ -12,19 +12,41 @@
 struct server;
 struct server_connection;
 
+/* What a request has written is durable only after the commit that ends the turn, so it is answered
+ * after that: main knows the store, and hands these over. */
+struct server_turn {
+    /* Whether the request that was just handled has written and so must wait. */
+    bool (*waits)(struct app *app);
+    /* Ends the turn. An error is the answer of all that waited for it. */
+    struct error *(*commit)(struct app *app, struct arena *arena);
+};
+
 /* Once a process, before any connection. False if libfcgi cannot be set up. */
 bool server_init(void) MUST_CHECK;
 
-/* A worker's server. The router and the app must outlive it. */
-struct server *server_new(const struct router *router, struct app *app);
+/* A worker's server. What it is given must outlive it. */
+struct server *server_new(const struct router *router, struct app *app,
+                          const struct server_turn *turn);
 void server_free(struct server **server);
 
 /* Takes over an accepted descriptor. */
 struct server_connection *server_open(struct server *server, int fd);
 
-/* Reads one request and answers it. True: the connection is kept for another; false: it is closed
- * and gone. */
-bool server_serve(struct server *server, struct server_connection *connection);
+/* What became of a request: as in proc/service.h, of which this layer knows nothing. */
+enum server_progress {
+    SERVER_ANSWERED, /* the connection is kept for another */
+    SERVER_CLOSED,   /* the connection is closed and gone */
+    SERVER_HELD,     /* it waits for server_commit(), and then for server_finish() */
+};
+
+/* Reads one request and handles it. */
+enum server_progress server_serve(struct server *server, struct server_connection *connection);
+
+/* Ends the turn, if a request was held. */
+void server_commit(struct server *server);
+
+/* Answers a request that was held. */
+enum server_progress server_finish(struct server *server, struct server_connection *connection);
 
 /* Closes a connection on which no request is under way. */
 void server_close(struct server_connection *connection);

@@ -9,6 +9,13 @@
 
 #include <stdbool.h>
 
+/* What became of a request. */
+enum served {
+    SERVED,        /* it is answered, and the connection is kept for another */
+    SERVED_CLOSED, /* the connection is over, and closed */
+    SERVED_HELD,   /* its answer waits for the end of the turn: commit, then finish */
+};
+
 struct service {
     /* In the master, before it forks workers with these settings: adds a line to `faults` for all
      * that would keep them from serving. False if there is any. */
@@ -21,8 +28,15 @@ struct service {
     /* A connection was accepted; takes over the descriptor. Never NULL. */
     void *(*open)(void *state, int fd);
 
-    /* There is something to read: serves one request. False: the connection is over, and closed. */
-    bool (*serve)(void *state, void *connection);
+    /* There is something to read: serves one request. */
+    enum served (*serve)(void *state, void *connection);
+
+    /* The end of a turn in which answers were held: makes what their requests have written durable,
+     * all with one commit. */
+    void (*commit)(void *state);
+
+    /* After that, for each of them: answers it. Never SERVED_HELD. */
+    enum served (*finish)(void *state, void *connection);
 
     /* Closes a connection between two requests. */
     void (*close)(void *state, void *connection);

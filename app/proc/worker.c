@@ -37,7 +37,9 @@ struct worker {
     int epoll_fd, listen_fd, signal_fd, news_fd;
     bool multiplexing;
     bool leaving;
-    size_t connections; /* kept ones */
+    size_t connections;      /* kept ones */
+    struct connection *held; /* those whose answers wait for the end of the turn, in order */
+    struct connection **held_end;
     int64_t requests, max_requests;
     long first_pages; /* resident, when it had warmed up */
 };
@@ -133,21 +135,66 @@ static bool at_end(int fd)
 struct connection {
     int fd;
     void *handle;
+    struct connection *next_held;
 };
+
+static void note_served(struct worker *worker, struct connection *connection, enum served served)
+{
+    switch (served) {
+    case SERVED:
+        break;
+    case SERVED_HELD:
+        connection->next_held = NULL;
+        *worker->held_end = connection;
+        worker->held_end = &connection->next_held;
+        break;
+    case SERVED_CLOSED: /* closing the descriptor took it out of the epoll */
+        free(connection);
+        worker->connections--;
+        break;
+    }
+}
 
 static void serve_connection(struct worker *worker, struct connection *connection)
 {
     if (at_end(connection->fd)) {
         worker->service->close(worker->state, connection->handle);
-    } else {
-        count_request(worker);
-        if (worker->service->serve(worker->state, connection->handle)) {
-            return;
-        }
+        note_served(worker, connection, SERVED_CLOSED);
+        return;
     }
-    /* Closing the descriptor took it out of the epoll. */
-    free(connection);
-    worker->connections--;
+    count_request(worker);
+    note_served(worker, connection, worker->service->serve(worker->state, connection->handle));
+}
+
+/* The end of a turn: one commit, then the answers that waited for it. */
+static void finish_held(struct worker *worker)
+{
+    struct connection *connection = worker->held;
+    if (!connection) {
+        return;
+    }
+    worker->held = NULL;
+    worker->held_end = &worker->held;
+    worker->service->commit(worker->state);
+    while (connection) {
+        struct connection *next = connection->next_held;
+        note_served(worker, connection, worker->service->finish(worker->state, connection->handle));
+        connection = next;
+    }
+}
+
+/* One connection, one request, one turn. */
+static void serve_once(struct worker *worker, void *handle)
+{
+    count_request(worker);
+    enum served served = worker->service->serve(worker->state, handle);
+    if (served == SERVED_HELD) {
+        worker->service->commit(worker->state);
+        served = worker->service->finish(worker->state, handle);
+    }
+    if (served == SERVED) {
+        worker->service->close(worker->state, handle);
+    }
 }
 
 /* A reader or writer that waits for a peer for ever would take the worker with it; in `core`, all
@@ -177,14 +224,11 @@ static bool accept_one(struct worker *worker)
     bound_patience(worker, fd);
     void *handle = worker->service->open(worker->state, fd);
     if (!worker->multiplexing) {
-        count_request(worker);
-        if (worker->service->serve(worker->state, handle)) {
-            worker->service->close(worker->state, handle);
-        }
+        serve_once(worker, handle);
         return true;
     }
     struct connection *connection = must_alloc(sizeof *connection);
-    *connection = (struct connection){fd, handle};
+    *connection = (struct connection){.fd = fd, .handle = handle};
     worker->connections++;
     watch(worker, fd, EPOLLIN, connection);
     return true;
@@ -209,6 +253,7 @@ static void turn(struct worker *worker)
             serve_connection(worker, events[i].data.ptr);
         }
     }
+    finish_held(worker);
 }
 
 /* Workers that started together must not leave together: spread over the last tenth. */
@@ -235,6 +280,7 @@ _Noreturn void worker_run(const struct config *config, const struct service *ser
         log_error("worker: %s", strerror(errno));
         exit(EXIT_FAILURE);
     }
+    worker.held_end = &worker.held;
     worker.state = service->start(config, pool);
     if (!worker.state) {
         exit(EXIT_CANNOT_START);

@@ -5,6 +5,9 @@
  * epoll, and serves one request of each that is readable. The other pools take one connection, one
  * request at a time, so that a slow one holds up nobody else's.
  *
+ * One turn, one commit: what requests of one turn have written is made durable together, and they
+ * are answered after that. A worker of the other pools has one request a turn.
+ *
  * A worker that is to leave (SIGTERM, enough requests, grown too large) stops accepting, serves
  * what is on its connections until nginx has closed them, and ends: no request meets a closing
  * worker.

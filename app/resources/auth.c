@@ -3,6 +3,8 @@
 #include "auth/principal.h"
 #include "base/arena.h"
 #include "base/config.h"
+#include "base/log.h"
+#include "directory/directory.h"
 #include "http/reply.h"
 #include "resources/resources.h"
 
@@ -138,6 +140,52 @@ static struct error *reply_tokens(struct request *request, struct reply *reply,
     return NULL;
 }
 
+static const struct principal *principal_from(struct arena *arena,
+                                              const struct directory_identity *identity)
+{
+    struct principal *principal = principal_of_directory(arena, identity->guid);
+    principal->username = identity->username;
+    principal->email = identity->email;
+    principal->name = identity->name;
+    principal->administrator = identity->administrator;
+    return principal;
+}
+
+/* The answer is the same to every refusal. What was wrong is for the log and the audit line. */
+static struct error *login_by_directory(struct request *request, const char *username,
+                                        const char *password, const struct principal **principal_r)
+{
+    struct directory_identity identity;
+    struct error *error =
+        directory_login(request->app->directory, request->arena, username, password, &identity);
+    if (!error) {
+        *principal_r = principal_from(request->arena, &identity);
+    } else if (error->id == ERR_INVALID_CREDENTIALS) {
+        request->reason = error->cause;
+        log_info("a login is refused: %s", error->cause);
+    }
+    return error;
+}
+
+/* The local administrator never waits for the directory, but to be refused: as anybody is. */
+static struct error *prove(struct request *request, const char *username, const char *password,
+                           const struct principal **principal_r)
+{
+    const struct config *config = request->app->config;
+    struct error *error = auth_login(config, request->arena, username, password, principal_r);
+    if (!error || !config->ldap_login) {
+        return error;
+    }
+    if (!auth_is_local(config, username)) {
+        return login_by_directory(request, username, password, principal_r);
+    }
+    struct directory_identity nobody;
+    struct error *ignored =
+        directory_login(request->app->directory, request->arena, NULL, "-", &nobody);
+    (void)ignored; /* it was for the time that it takes */
+    return error;
+}
+
 static struct error *login(struct request *request, struct reply *reply)
 {
     const char *username = request_body_string(request, "username");
@@ -148,13 +196,30 @@ static struct error *login(struct request *request, struct reply *reply)
     username = username ? username : email;
     request->subject = username; /* a claim; the actor is known only once it is proved */
     const struct principal *principal;
-    struct error *error = auth_login(request->app->config, request->arena, username,
-                                     request_body_string(request, "password"), &principal);
+    struct error *error =
+        prove(request, username, request_body_string(request, "password"), &principal);
     if (error) {
         return error;
     }
     request->actor = principal->username;
     return reply_tokens(request, reply, principal);
+}
+
+/* People of the directory are who they are by now, and get no token that they could not get by
+ * logging in. */
+static struct error *look_up_again(struct request *request, const struct principal **principal)
+{
+    const char *guid = principal_guid((*principal)->id);
+    struct directory_identity identity;
+    if (!guid) {
+        return NULL;
+    }
+    struct error *error =
+        directory_identify(request->app->directory, request->arena, guid, true, &identity);
+    if (!error) {
+        *principal = principal_from(request->arena, &identity);
+    }
+    return error;
 }
 
 static struct error *refresh(struct request *request, struct reply *reply)
@@ -170,6 +235,10 @@ static struct error *refresh(struct request *request, struct reply *reply)
     }
     if (!principal) {
         return error_new(request->arena, ERR_UNAUTHORIZED, NULL);
+    }
+    error = look_up_again(request, &principal);
+    if (error) {
+        return error;
     }
     request->actor = principal->username;
     return reply_tokens(request, reply, principal);
@@ -199,9 +268,11 @@ static struct error *get_me(struct request *request, struct reply *reply)
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
-static const enum error_id login_errors[] = {ERR_INVALID_CREDENTIALS, ERR_COUNT};
-static const enum error_id refresh_errors[] = {ERR_UNAUTHORIZED, ERR_INVALID_TOKEN,
-                                               ERR_TOKEN_EXPIRED, ERR_COUNT};
+static const enum error_id login_errors[] = {ERR_INVALID_CREDENTIALS, ERR_DIRECTORY_UNAVAILABLE,
+                                             ERR_DIRECTORY_CREDENTIALS, ERR_COUNT};
+static const enum error_id refresh_errors[] = {ERR_UNAUTHORIZED,          ERR_INVALID_TOKEN,
+                                               ERR_TOKEN_EXPIRED,         ERR_DIRECTORY_UNAVAILABLE,
+                                               ERR_DIRECTORY_CREDENTIALS, ERR_COUNT};
 
 const struct route auth_routes[] = {
     {.method = METHOD_POST,

@@ -44,24 +44,46 @@ def test_readme_has_every_setting_with_its_default(options):
             assert below_state(name, value) == options[name], name
 
 
-def test_the_first_session_of_the_readme_works(stack, tmp_path):
-    session = re.search(r"```sh\n(# Log in;.*?)```", README, re.DOTALL)[1]
-    name, password = stack.administrator
-    for old, new in (("var/tls/ca.pem", stack.ca_file), ("https://localhost:8443", stack.https_url),
-                     ('"admin123"', f'"{password}"'), ('"admin"', f'"{name}"'),
-                     ("var/logs/audit.jsonl", str(stack.audit_log))):
+def run_session(session, folder, **replacements):
+    """What a session of the README prints, with places of the tests instead of its own."""
+    for old, new in replacements.items():
         assert old in session, old
-        session = session.replace(old, new)
+        session = session.replace(old, str(new))
     done = subprocess.run(["bash", "-eu", "-c", session], capture_output=True, text=True,
-                          cwd=tmp_path, check=False)
+                          cwd=folder, check=False)
     assert done.returncode == 0, done.stderr
-    answers = done.stdout
+    return done.stdout
+
+
+def session_that_begins(comment):
+    return re.search(rf"```sh\n(# {comment}.*?)```", README, re.DOTALL)[1]
+
+
+def test_the_first_session_of_the_readme_works(stack, tmp_path):
+    name, password = stack.administrator
+    answers = run_session(session_that_begins("Log in;"), tmp_path, **{
+        "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
+        '"admin123"': f'"{password}"', '"admin"': f'"{name}"',
+        "var/logs/audit.jsonl": stack.audit_log})
     assert '"code"' not in answers, answers
-    assert answers.count('"sAMAccountName":"petrova"') == 6, answers
+    assert answers.count('"sAMAccountName":"petrova"') == 7, answers
+    assert '"member":["CN=Петрова Анна,OU=Sales,OU=Staff,DC=kontora,DC=test"]' in answers
+    assert '"dn":"OU=Sales,DC=kontora,DC=test"' in answers
     assert '"title":"Главный бухгалтер"' in answers
     assert "CN=Петрова Анна,OU=Sales,OU=Staff,DC=kontora,DC=test" in answers
     assert "\n204\n" in answers
     assert answers.rstrip().splitlines()[-1].count('"action":"delete_user"') == 1
+
+
+def test_the_logins_of_the_readme_work(stack, directory, tmp_path):
+    names = session_that_begins("Log in;").split("TOKEN=")[0]  # the shell's, of the session before
+    answers = run_session(names + session_that_begins("The sample people"), tmp_path, **{
+        "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
+        "var/directory/credentials.json": directory.credentials_file})
+    people = re.findall(r'"username":"([^"]*)".*?"permissions":(\[.*?\])', answers)
+    assert people == [("m.sidorova", '["directory:read","directory:write"]'),
+                      ("i.petrov", '["directory:read"]')]
+    assert re.findall(r"^\d{3}$|\}(\d{3})$", answers, re.MULTILINE) == ["200", "403"]
 
 
 def catalogue():

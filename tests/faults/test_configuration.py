@@ -90,7 +90,8 @@ def test_a_good_configuration_passes(kontora):
     ("SOCKET_DIR", "/" + "x" * 120), ("LOCAL_AUTH_PASSWORD", ""), ("JWT_SECRET_KEY", ""),
     ("LOCAL_AUTH_PASSWORD", "$2b$12$short"), ("SOCKET_GROUP", "no-such-group"),
     ("AUDIT_LOG_PATH", "/dev/null/audit.jsonl"), ("AUDIT_LOG_PATH", "/tmp"),
-    ("LOG_PATH", "/dev/null/log"), ("APP_NAME", "\udcff"),
+    ("LOG_PATH", "/dev/null/log"), ("APP_NAME", "\udcff"), ("LDAP_LOGIN", "yes"),
+    ("LDAP_LOGIN_CACHE_S", "-1"), ("LDAP_LOGIN_CACHE_S", "3601"),
 ])
 @pytest.mark.parametrize("command", [["config", "--check"], ["serve"]])
 def test_a_wrong_setting_is_named_and_stops_the_start(kontora, command, name, value):
@@ -136,6 +137,13 @@ def test_half_a_directory_is_none(kontora, missing):
     done = kontora("config", "--check", **settings)
     assert done.returncode == EXIT_CONFIGURATION
     assert f"{missing}:" in done.stderr
+
+
+def test_logins_by_the_directory_need_one(kontora):
+    done = kontora("config", "--check", LDAP_LOGIN="true")
+    assert (done.returncode, "LDAP_LOGIN:" in done.stderr) == (EXIT_CONFIGURATION, True)
+    settings = {**DIRECTORY, "LDAP_BIND_PASSWORD": "x", "LDAP_LOGIN": "true"}
+    assert kontora("config", "--check", **settings).returncode == 0
 
 
 def test_a_ca_file_that_is_not_there(kontora):

@@ -25,6 +25,13 @@ static struct error *authenticate(struct request *request)
                        &request->principal);
 }
 
+static struct error *confirm(struct request *request, unsigned permission)
+{
+    FUZZ_CHECK(permission != PERMIT_ALL);
+    (void)request;
+    return NULL;
+}
+
 static bool permits(const struct request *request, unsigned permission)
 {
     return principal_permits(request->principal, (enum permission)permission);
@@ -35,8 +42,9 @@ static void start(void)
 {
     static struct config config;
     struct buffer faults = {0}, warnings = {0};
-    const struct router_settings settings = {
-        .guard = {authenticate, permits}, .standard_language = LANGUAGE_RU, .body_max = BODY_MAX};
+    const struct router_settings settings = {.guard = {authenticate, confirm, permits},
+                                             .standard_language = LANGUAGE_RU,
+                                             .body_max = BODY_MAX};
     FUZZ_CHECK(!clearenv() && !setenv("LDAP_SERVER", "", 1));
     FUZZ_CHECK(config_load(&config, "/dev/null", &faults, &warnings));
     FUZZ_CHECK(log_open(LOG_LEVEL_ERROR, "/dev/null") && audit_open("/dev/null"));
@@ -96,7 +104,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t head = rest ? (size_t)(rest - text) : size;
     struct source source = {(const char *)data + head, size - head};
     request.input = (struct request_body){read_input, &source};
-    router_answer(router, &request, &reply);
+    const struct error *error = router_handle(router, &request, &reply);
+    router_finish(&request, &reply, error);
     check_reply(&request, &reply);
     log_set_request(NULL);
     arena_free(&request.arena);

@@ -59,6 +59,7 @@ def open_stack() -> Stack:
     if own_directory:  # a sample file may hold the rest of some other directory
         settings = {name: value for name, value in settings.items()
                     if name not in directory.SETTINGS}
+        settings = {**directory.LOGIN_SETTINGS, **settings}
     return Stack(
         TOP / settings.get("STATE_DIR", "var"),
         ports=Ports(port(settings, "HTTP_PORT", 8000), port(settings, "HTTPS_PORT", 8443),
@@ -75,12 +76,17 @@ def ready_text(stack: Stack) -> str:
         password = "$LOCAL_AUTH_PASSWORD"  # a secret: not for the screen
     body = '{"username":"%s","password":"%s"}' % (name, password)
     quote = shlex.quote(body) if password == DEVELOPMENT_PASSWORD else f'"{escaped(body)}"'
+    people = ""
+    if stack.directory and stack.env["LDAP_LOGIN"] == "true":
+        people = (f"  people     {directory.SAMPLE_ADMINISTRATOR} (may change the directory), "
+                  f"{directory.SAMPLE_PERSON} (may read it) / the sample_password in "
+                  f"{stack.directory.credentials_file}\n")
     where = f"{stack.directory.url}  {stack.directory.base_dn}" if stack.directory else (
         stack.env["LDAP_SERVER"])
     return f"""\
 Kontora is ready: {stack.https_url}  {stack.http_url}  (files and accounts: {stack.files_url})
   login      {name} / {password}
-  directory  {where}
+{people}  directory  {where}
   logs       {stack.logs_dir}
   try        curl --cacert {shlex.quote(stack.ca_file)} {stack.https_url}/auth/login \\
                -H 'Content-Type: application/json' -d {quote}

@@ -28,6 +28,10 @@ BIND_NAME = "kontora-service"
 # Wrong passwords until an account is locked. Samba's own default is never.
 LOCKOUT_THRESHOLD = 5
 
+# People of the sample company log in with their own password; this one may change things.
+LOGIN_SETTINGS = {"LDAP_LOGIN": "true", "LDAP_ADMIN_GROUP": "kontora-admins"}
+SAMPLE_ADMINISTRATOR, SAMPLE_PERSON = "m.sidorova", "i.petrov"
+
 # The longest path of a Unix socket, less what Samba puts below the folder.
 FOLDER_PATH_MAX = 107 - 30
 
@@ -93,7 +97,8 @@ class Directory:
         self._alias: Path | None = None
         if not folder.exists():
             self._provision()
-        credentials = json.loads((folder / "credentials.json").read_text(encoding="utf-8"))
+        self.credentials_file = folder / "credentials.json"
+        credentials = json.loads(self.credentials_file.read_text(encoding="utf-8"))
         self.bind_dn = f"CN={BIND_NAME},CN=Users,{BASE_DN}"
         self.bind_password: str = credentials["bind_password"]
         self.administrator_dn = f"CN=Administrator,CN=Users,{BASE_DN}"

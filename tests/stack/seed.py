@@ -33,6 +33,7 @@ GROUPS = {
     "all-staff": "Everyone who works here",
     "sales": "Sales department",
     "developers": "Development department",
+    "kontora-admins": "Who may change the directory by way of Kontora",
 }
 
 
@@ -53,7 +54,7 @@ PEOPLE = (
     Person("i.petrov", "Иван", "Петров", "OU=Sales,OU=Staff", "Менеджер по продажам",
            "+7 495 000-00-01", ("all-staff", "sales")),
     Person("m.sidorova", "Мария", "Сидорова", "OU=Sales,OU=Staff", "Руководитель отдела продаж",
-           "+7 495 000-00-02", ("all-staff", "sales")),
+           "+7 495 000-00-02", ("all-staff", "sales", "kontora-admins")),
     Person("a.sokolov", "Алексей", "Соколов", "OU=Development,OU=Staff", "Разработчик",
            "+7 495 000-00-03", ("all-staff", "developers"), common_name="Соколов, Алексей"),
     Person("j.mueller", "Jörg", "Müller", "OU=Development,OU=Staff", "Developer",

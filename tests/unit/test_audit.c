@@ -106,6 +106,17 @@ static void a_failure_says_why(void **state)
     json_object_put(line);
 }
 
+/* What the client is not told: why a login is refused. */
+static void a_reason_is_kept(void **state)
+{
+    struct request *request = request_for(*state, &change);
+    request->reason = "the account is locked";
+    const struct error *error = error_new(*state, ERR_INVALID_CREDENTIALS, "hush");
+    struct json_object *line = written(*state, request, error);
+    assert_member(must_get(line, "details"), "reason", "the account is locked");
+    json_object_put(line);
+}
+
 static void the_subject_is_what_the_handler_says(void **state)
 {
     struct request *request = request_for(*state, &create);
@@ -161,6 +172,7 @@ int main(void)
         ARENA_TEST(a_line_says_who_what_which_when_and_whence),
         ARENA_TEST(fields_are_named_and_their_values_are_not),
         ARENA_TEST(a_failure_says_why),
+        ARENA_TEST(a_reason_is_kept),
         ARENA_TEST(the_subject_is_what_the_handler_says),
         ARENA_TEST(an_unknown_actor_is_null),
         ARENA_TEST(lines_are_appended_and_survive_rotation),

@@ -141,6 +141,66 @@ static void refresh_tokens_renew(void **state)
     assert_int_equal(error->id, ERR_INVALID_TOKEN);
 }
 
+/* Somebody of the directory, as a login makes them. */
+static struct principal *person(struct arena *arena, bool administrator)
+{
+    struct principal *principal = principal_of_directory(arena, "0a1b");
+    principal->username = "ivanov";
+    principal->email = "ivanov@example.com";
+    principal->name = "Иванов";
+    principal->administrator = administrator;
+    return principal;
+}
+
+static void people_of_the_directory_are_who_their_token_says(void **state)
+{
+    struct config with = config;
+    struct auth_tokens tokens;
+    const struct principal *principal = NULL;
+    with.ldap_login = true;
+    assert_null(auth_issue(&with, *state, person(*state, true), &tokens));
+    const char *field = arena_format(*state, "Bearer %s", tokens.access);
+    assert_null(auth_bearer(&with, *state, field, &principal));
+    assert_int_equal(principal->kind, PRINCIPAL_DIRECTORY);
+    assert_string_equal(principal->id, "directory:0a1b");
+    assert_string_equal(principal_guid(principal->id), "0a1b");
+    assert_string_equal(principal->username, "ivanov");
+    assert_string_equal(principal->email, "ivanov@example.com");
+    assert_string_equal(principal->name, "Иванов");
+    assert_true(principal->administrator);
+    /* A refresh token tells who, and nothing of them: that is looked up. */
+    assert_null(auth_refresh(&with, *state, tokens.refresh, &principal));
+    assert_string_equal(principal->id, "directory:0a1b");
+    assert_null(principal->username);
+    assert_false(principal->administrator);
+    /* With LDAP_LOGIN off both are nobody's. */
+    assert_int_equal(bearer(*state, &config, field), ERR_INVALID_TOKEN);
+    assert_int_equal(auth_refresh(&config, *state, tokens.refresh, &principal)->id,
+                     ERR_INVALID_TOKEN);
+}
+
+static void the_local_administrator_has_no_guid(void **state)
+{
+    const struct principal *principal = NULL;
+    assert_null(auth_login(&config, *state, "admin", "admin123", &principal));
+    assert_null(principal_guid(principal->id));
+    assert_true(auth_is_local(&config, "admin"));
+    assert_false(auth_is_local(&config, "Admin"));
+}
+
+static void people_of_the_directory_read_and_its_administrators_write(void **state)
+{
+    for (int i = 0; i < PERMIT_COUNT; i++) {
+        enum permission permission = (enum permission)i;
+        assert_true(principal_permits(person(*state, true), permission));
+        assert_int_equal(principal_permits(person(*state, false), permission),
+                         permission != PERMIT_DIRECTORY_WRITE);
+        assert_int_equal(permission_of_directory(permission),
+                         permission == PERMIT_DIRECTORY_READ ||
+                             permission == PERMIT_DIRECTORY_WRITE);
+    }
+}
+
 static void permissions_are_those_of_the_kind(void **state)
 {
     (void)state;
@@ -168,6 +228,9 @@ int main(void)
         ARENA_TEST(what_is_no_bearer_is_refused),
         ARENA_TEST(tokens_do_not_outlive_the_configuration),
         ARENA_TEST(refresh_tokens_renew),
+        ARENA_TEST(people_of_the_directory_are_who_their_token_says),
+        ARENA_TEST(the_local_administrator_has_no_guid),
+        ARENA_TEST(people_of_the_directory_read_and_its_administrators_write),
         cmocka_unit_test(permissions_are_those_of_the_kind),
     };
     return cmocka_run_group_tests_name("auth", tests, NULL, NULL);

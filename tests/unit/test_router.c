@@ -138,6 +138,8 @@ struct principal {
 static const struct principal reader = {1U << PERMIT_READ};
 static const struct principal writer = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
 
+static const struct principal ghost = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
+
 /* "reader" and "writer" are who they say; nobody else is anybody. */
 static struct error *authenticate(struct request *request)
 {
@@ -146,11 +148,20 @@ static struct error *authenticate(struct request *request)
         request->principal = &reader;
     } else if (!strcmp(who, "writer")) {
         request->principal = &writer;
+    } else if (!strcmp(who, "ghost")) {
+        request->principal = &ghost;
     } else if (*who) {
         return error_new(request->arena, ERR_INVALID_TOKEN, NULL);
     }
     request->actor = *who ? who : NULL;
     return NULL;
+}
+
+/* "ghost" was somebody when the token was issued. */
+static struct error *confirm(struct request *request, unsigned permission)
+{
+    bool gone = request->principal == &ghost && permission;
+    return gone ? error_new(request->arena, ERR_INVALID_TOKEN, NULL) : NULL;
 }
 
 static bool permits(const struct request *request, unsigned permission)
@@ -183,7 +194,7 @@ static int setup(void **state)
 {
     struct exchange *exchange = must_alloc(sizeof *exchange);
     struct router_settings settings = {
-        .guard = {authenticate, permits},
+        .guard = {authenticate, confirm, permits},
         .standard_language = LANGUAGE_EN,
         .body_max = BODY_MAX,
     };
@@ -201,6 +212,13 @@ static int teardown(void **state)
     arena_free(&exchange->arena);
     free(exchange);
     return 0;
+}
+
+static void answer(struct exchange *exchange)
+{
+    const struct error *error =
+        router_handle(exchange->router, &exchange->request, &exchange->reply);
+    router_finish(&exchange->request, &exchange->reply, error);
 }
 
 /* Sends one request; `body` NULL is none. Returns the status. */
@@ -222,7 +240,7 @@ static int ask(struct exchange *exchange, const char *who, const char *method, c
     exchange->body = body;
     exchange->body_read = 0;
     calls = 0;
-    router_answer(exchange->router, &exchange->request, &exchange->reply);
+    answer(exchange);
     return exchange->reply.status;
 }
 
@@ -349,6 +367,9 @@ static void permission_comes_before_everything_the_client_sent(void **state)
     assert_int_equal(ask(exchange, "forged", "POST", "/things", "not JSON"), 401);
     assert_code(exchange, "INVALID_TOKEN");
     assert_string_equal(header(exchange, "WWW-Authenticate"), "Bearer");
+    assert_int_equal(ask(exchange, "ghost", "POST", "/things", "not JSON"), 401);
+    assert_code(exchange, "INVALID_TOKEN");
+    assert_int_equal(exchange->body_read, 0);
     assert_int_equal(ask(exchange, "reader", "POST", "/things", "not JSON"), 403);
     assert_code(exchange, "FORBIDDEN");
     assert_string_equal(header(exchange, "WWW-Authenticate"), "");
@@ -410,7 +431,7 @@ static int ask_with_type(struct exchange *exchange, const char *type)
     };
     exchange->body = body;
     exchange->body_read = 0;
-    router_answer(exchange->router, &exchange->request, &exchange->reply);
+    answer(exchange);
     return exchange->reply.status;
 }
 
@@ -493,7 +514,7 @@ static void errors_speak_the_clients_language(void **state)
         .headers = {"GET", "/nowhere", "", "", "", "ru", "id-1", ""},
         .input = {read_input, exchange},
     };
-    router_answer(exchange->router, &exchange->request, &exchange->reply);
+    answer(exchange);
     assert_non_null(strstr(text_of(exchange), "Ресурс не найден"));
     assert_int_equal(ask(exchange, "", "GET", "/nowhere", NULL), 404);
     assert_non_null(strstr(text_of(exchange), "There is no such resource"));
@@ -544,7 +565,7 @@ static const struct route doubled[] = {
 static void build(void *twice)
 {
     const struct route *const built[] = {first_table, *(const bool *)twice ? doubled : NULL, NULL};
-    const struct router_settings settings = {.guard = {authenticate, permits}};
+    const struct router_settings settings = {.guard = {authenticate, confirm, permits}};
     struct router *router = router_new(built, &settings);
     router_free(&router);
 }

@@ -65,6 +65,23 @@ struct world {
     int peer;
 };
 
+/* What the store would say. */
+static bool turn_waits, turn_fails;
+
+static bool waits(struct app *app)
+{
+    (void)app;
+    return turn_waits;
+}
+
+static struct error *commit(struct app *app, struct arena *arena)
+{
+    (void)app;
+    return turn_fails ? error_new(arena, ERR_DIRECTORY_UNAVAILABLE, NULL) : NULL;
+}
+
+static const struct server_turn turn = {waits, commit};
+
 static int setup(void **state)
 {
     static const struct route *const tables[] = {table, NULL};
@@ -74,7 +91,8 @@ static int setup(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     world->arena = arena_new();
     world->router = router_new(tables, &settings);
-    world->server = server_new(world->router, NULL);
+    world->server = server_new(world->router, NULL, &turn);
+    turn_waits = turn_fails = false;
     world->connection = server_open(world->server, ends[0]);
     world->peer = ends[1];
     *state = world;
@@ -161,11 +179,12 @@ static void send_all(struct world *world, const struct buffer *bytes)
 /* Serves one request, and remembers when the connection is gone. */
 static bool serve(struct world *world)
 {
-    bool kept = server_serve(world->server, world->connection);
-    if (!kept) {
+    enum server_progress progress = server_serve(world->server, world->connection);
+    assert_int_not_equal(progress, SERVER_HELD);
+    if (progress == SERVER_CLOSED) {
         world->connection = NULL;
     }
-    return kept;
+    return progress == SERVER_ANSWERED;
 }
 
 static void read_exactly(struct world *world, char *bytes, size_t length)
@@ -273,6 +292,47 @@ static void bodies_come_in_many_records(void **state)
         assert_has(text, "Location: /things/new\r\n");
         assert_has(text, body.bytes);
     }
+}
+
+/* Leaves a request that has written unanswered, as the store demands it. */
+static void hold(struct world *world)
+{
+    struct buffer bytes = {.arena = world->arena};
+    struct pollfd waiting = {.fd = world->peer, .events = POLLIN};
+    turn_waits = true;
+    add_request(&bytes, true, "POST", "/things", "{\"name\":\"x\"}", 1000);
+    send_all(world, &bytes);
+    assert_int_equal(server_serve(world->server, world->connection), SERVER_HELD);
+    assert_int_equal(poll(&waiting, 1, 0), 0);
+}
+
+static void what_waits_is_answered_after_the_commit(void **state)
+{
+    struct world *world = *state;
+    hold(world);
+    server_commit(world->server);
+    assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
+    assert_has(answer(world), "Status: 201 ");
+    turn_waits = false;
+    assert_has(exchange(world, "GET", "/hello", "", 1), "Status: 200 ");
+}
+
+static void a_commit_that_fails_is_the_answer(void **state)
+{
+    struct world *world = *state;
+    hold(world);
+    turn_fails = true;
+    server_commit(world->server);
+    assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
+    const char *text = answer(world);
+    assert_has(text, "Status: 503 ");
+    assert_has(text, "Retry-After: ");
+    assert_null(strstr(text, "Location"));
+    turn_fails = false; /* the next turn is another one */
+    hold(world);
+    server_commit(world->server);
+    assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
+    assert_has(answer(world), "Status: 201 ");
 }
 
 static void a_body_that_nobody_reads_does_no_harm(void **state)
@@ -394,6 +454,8 @@ int main(void)
         SERVER_TEST(a_connection_is_kept_for_many),
         SERVER_TEST(a_connection_is_closed_when_asked),
         SERVER_TEST(bodies_come_in_many_records),
+        SERVER_TEST(what_waits_is_answered_after_the_commit),
+        SERVER_TEST(a_commit_that_fails_is_the_answer),
         SERVER_TEST(a_body_that_nobody_reads_does_no_harm),
         SERVER_TEST(long_bodies_that_nobody_reads_do_no_harm),
         SERVER_TEST(head_has_the_length_and_not_the_body),

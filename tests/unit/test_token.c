@@ -12,7 +12,7 @@ static const char hs256[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
 static const char *issue(struct arena *arena, enum token_type type, int64_t lifetime_s)
 {
     const char *token = NULL;
-    assert_null(token_issue(arena, key, type, "local:admin", lifetime_s, &token));
+    assert_null(token_issue(arena, key, type, "local:admin", NULL, lifetime_s, &token));
     assert_non_null(token);
     return token;
 }
@@ -42,6 +42,13 @@ static const char *good_claims(struct arena *arena)
                         (long long)now, (long long)now + 3600);
 }
 
+/* Both NULL, or both the same. */
+static void assert_same_text(const char *text, const char *expected)
+{
+    assert_int_equal(text != NULL, expected != NULL);
+    assert_string_equal(text ? text : "", expected ? expected : "");
+}
+
 static void ours_are_taken(void **state)
 {
     int64_t before = clock_wall_ms() / 1000;
@@ -66,9 +73,49 @@ static void subjects_keep_every_character(void **state)
     for (size_t i = 0; i < COUNT_OF(subjects); i++) {
         const char *token = NULL;
         struct token_claims claims;
-        assert_null(token_issue(*state, key, TOKEN_ACCESS, subjects[i], 60, &token));
+        assert_null(token_issue(*state, key, TOKEN_ACCESS, subjects[i], NULL, 60, &token));
         assert_null(token_verify(*state, key, TOKEN_ACCESS, token, &claims));
         assert_string_equal(claims.subject, subjects[i]);
+    }
+}
+
+static void profiles_come_back_as_they_were(void **state)
+{
+    static const struct token_profile profiles[] = {
+        {"ivanov", "ivanov@example.com", "Иванов \"И\"", true},
+        {"ivanov", NULL, "", false},
+        {NULL, NULL, NULL, true},
+    };
+    for (size_t i = 0; i < COUNT_OF(profiles); i++) {
+        const struct token_profile *profile = &profiles[i];
+        const char *token = NULL;
+        struct token_claims claims;
+        assert_null(token_issue(*state, key, TOKEN_ACCESS, "x", profile, 60, &token));
+        assert_null(token_verify(*state, key, TOKEN_ACCESS, token, &claims));
+        assert_same_text(claims.profile.username, profile->username);
+        assert_same_text(claims.profile.email, profile->email);
+        assert_same_text(claims.profile.name, profile->name);
+        assert_int_equal(claims.profile.administrator, profile->administrator);
+    }
+}
+
+/* What is not a text, or not true itself, is not told. */
+static void odd_profiles_tell_nothing(void **state)
+{
+    int64_t now = clock_wall_ms() / 1000;
+    static const char *const odd[] = {"1", "\"true\"", "null", "[true]", "{}", "1.0"};
+    for (size_t i = 0; i < COUNT_OF(odd); i++) {
+        const char *claims =
+            arena_format(*state,
+                         "{\"sub\":\"x\",\"type\":\"access\",\"iat\":1,\"exp\":%lld,\"email\":[],"
+                         "\"name\":7,\"administrator\":%s}",
+                         (long long)now + 60, odd[i]);
+        struct token_claims read = {0};
+        const char *token = forge(*state, EVP_sha256(), key, hs256, claims);
+        assert_null(token_verify(*state, key, TOKEN_ACCESS, token, &read));
+        assert_false(read.profile.administrator);
+        assert_null(read.profile.email);
+        assert_null(read.profile.name);
     }
 }
 
@@ -267,7 +314,7 @@ static void huge_ones_are_refused(void **state)
 static void what_cannot_be_a_claim_is_an_error(void **state)
 {
     const char *token = NULL;
-    struct error *error = token_issue(*state, key, TOKEN_ACCESS, "\xFF", 60, &token);
+    struct error *error = token_issue(*state, key, TOKEN_ACCESS, "\xFF", NULL, 60, &token);
     assert_non_null(error);
     assert_int_equal(error->id, ERR_INTERNAL);
     assert_null(token);
@@ -279,6 +326,8 @@ int main(void)
         ARENA_TEST(ours_are_taken),
         ARENA_TEST(what_the_tests_forge_is_well_made),
         ARENA_TEST(subjects_keep_every_character),
+        ARENA_TEST(profiles_come_back_as_they_were),
+        ARENA_TEST(odd_profiles_tell_nothing),
         ARENA_TEST(no_two_are_the_same),
         ARENA_TEST(expired_ones_say_so),
         ARENA_TEST(types_are_not_exchanged),

@@ -35,16 +35,39 @@ static void echo_close(void *state, void *connection)
     free(connection);
 }
 
-/* An 'x' is a request after which the connection is closed. */
-static bool echo_serve(void *state, void *connection)
+/* An 'x' is a request after which the connection is closed, a 'w' one that waits for the commit:
+ * its answer is the number of commits there have been. */
+static enum served echo_serve(void *state, void *connection)
 {
     char byte = 0;
     int fd = *(int *)connection;
-    if (read(fd, &byte, 1) == 1 && write(fd, &byte, 1) == 1 && byte != 'x') {
-        return true;
+    if (read(fd, &byte, 1) == 1) {
+        if (byte == 'w') {
+            return SERVED_HELD;
+        }
+        if (write(fd, &byte, 1) == 1 && byte != 'x') {
+            return SERVED;
+        }
     }
     echo_close(state, connection);
-    return false;
+    return SERVED_CLOSED;
+}
+
+static char commits = '0';
+
+static void echo_commit(void *state)
+{
+    (void)state;
+    commits++;
+}
+
+static enum served echo_finish(void *state, void *connection)
+{
+    if (write(*(int *)connection, &commits, 1) == 1) {
+        return SERVED;
+    }
+    echo_close(state, connection);
+    return SERVED_CLOSED;
 }
 
 /* In the worker's process: an assertion that failed there would go on with the tests in it. */
@@ -73,6 +96,8 @@ static const struct service service = {
     .start = echo_start,
     .open = echo_open,
     .serve = echo_serve,
+    .commit = echo_commit,
+    .finish = echo_finish,
     .close = echo_close,
     .reopen = echo_reopen,
     .stop = echo_stop,
@@ -218,6 +243,67 @@ static void core_keeps_many_connections(void **state)
     assert_ends(&worker);
 }
 
+/* Sends a request that writes; its answer is due after the commit. */
+static void write_something(int fd)
+{
+    assert_int_equal(send(fd, "w", 1, MSG_NOSIGNAL), 1);
+}
+
+static char commits_at_answer(int fd)
+{
+    char answer = 0;
+    assert_true(answers_within(fd, PATIENCE_MS));
+    assert_int_equal(read(fd, &answer, 1), 1);
+    return answer;
+}
+
+static void one_turn_is_one_commit(void **state)
+{
+    (void)state;
+    enum { WRITERS = 20 };
+    int fds[WRITERS], status = 0;
+    struct worker worker = begin(POOL_CORE, 0);
+    for (size_t i = 0; i < WRITERS; i++) {
+        fds[i] = dial(&worker);
+        ask(fds[i], 'a');
+    }
+    /* What arrives while it is stopped is there when its turn begins. */
+    assert_int_equal(kill(worker.pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(worker.pid, &status, WUNTRACED), worker.pid);
+    for (size_t i = 0; i < WRITERS; i++) {
+        write_something(fds[i]);
+    }
+    assert_int_equal(kill(worker.pid, SIGCONT), 0);
+    char first = commits_at_answer(fds[0]);
+    for (size_t i = 1; i < WRITERS; i++) {
+        assert_int_equal(commits_at_answer(fds[i]), first);
+    }
+    write_something(fds[0]);
+    assert_int_equal(commits_at_answer(fds[0]), first + 1);
+    ask(fds[0], 'a');
+    for (size_t i = 0; i < WRITERS; i++) {
+        close(fds[i]);
+    }
+    kill(worker.pid, SIGTERM);
+    assert_ends(&worker);
+}
+
+static void others_commit_each_request(void **state)
+{
+    (void)state;
+    struct worker worker = begin(POOL_FILES, 0);
+    for (char expected = '1'; expected < '4'; expected++) {
+        int fd = dial(&worker);
+        char byte;
+        write_something(fd);
+        assert_int_equal(commits_at_answer(fd), expected);
+        assert_int_equal(read(fd, &byte, 1), 0);
+        close(fd);
+    }
+    kill(worker.pid, SIGTERM);
+    assert_ends(&worker);
+}
+
 static void others_take_one_connection_a_request(void **state)
 {
     (void)state;
@@ -305,6 +391,8 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(core_keeps_many_connections),
+        cmocka_unit_test(one_turn_is_one_commit),
+        cmocka_unit_test(others_commit_each_request),
         cmocka_unit_test(others_take_one_connection_a_request),
         cmocka_unit_test(a_leaving_worker_serves_what_it_has),
         cmocka_unit_test(a_worker_leaves_after_its_requests),

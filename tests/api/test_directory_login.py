@@ -1,0 +1,376 @@
+"""People of the directory log in with their own password, and may do what the directory says."""
+
+import time
+
+import jwt
+import ldap
+import pytest
+from stack.directory import LOCKOUT_THRESHOLD, LOGIN_SETTINGS
+
+from support import contract, vault
+from support.client import user_path
+from support.people import tag
+from support.truth import rdn
+
+GLOBAL_SECURITY_GROUP = "-2147483646"
+PAST = "132000000000000000"  # FILETIME of a day in 2019
+PRIMARY_GROUP_USERS = "513"
+STEP_S = 0.1  # of the times of refusals
+
+
+def attempt(client, username, password):
+    return client.post("/auth/login", json={"username": username, "password": password})
+
+
+def bearer(client, user, name=None):
+    """The client of somebody who has logged in."""
+    tokens = client.login(name or user["sAMAccountName"], user["password"])
+    return client.bearing(tokens["access_token"])
+
+
+def write(client, user):
+    return client.patch(user_path(user["sAMAccountName"]), json={"title": tag()})
+
+
+@pytest.fixture
+def user(people):
+    return people.create()
+
+
+@pytest.fixture(scope="module")
+def admin_group(truth):
+    return f"{rdn(LOGIN_SETTINGS['LDAP_ADMIN_GROUP'])},OU=Groups,{truth.base_dn}"
+
+
+@pytest.fixture
+def group(truth, ou):
+    """Makes security groups with members."""
+    def make(*members):
+        name = tag()
+        dn = truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name,
+                       groupType=GLOBAL_SECURITY_GROUP)
+        for member in members:
+            truth.add_member(dn, member)
+        return dn
+    return make
+
+
+# --- by name and password -----------------------------------------------------------------------
+
+@pytest.mark.parametrize("spell", [str, str.upper, str.title])
+def test_by_account_name_in_any_case(nobody, user, spell):
+    me = bearer(nobody, user, spell(user["sAMAccountName"])).get("/auth/me").json()
+    assert me["username"] == user["sAMAccountName"]
+
+
+@pytest.mark.parametrize("field", ["username", "email"])
+def test_by_user_principal_name(nobody, people, field):
+    name = f"{tag()}@kontora.test"
+    user = people.create(userPrincipalName=name)
+    for spelling in (name, name.upper()):
+        response = nobody.post("/auth/login", json={field: spelling, "password": user["password"]})
+        assert response.status_code == 200
+
+
+@pytest.mark.parametrize("cn, account", [
+    ("Фёдор Достоевский", "фёдор"), ("O'Brien, K. (x) *", "o'brien"), ('a\\b "c" <d>', "x#y"),
+    ("#leading", "f(o)o"), ("x+y=z;w", "per%cent&"), ("a?b/c", "{brace}"), ("Müller ß", "müllerß"),
+])
+def test_special_characters_in_names(nobody, people, cn, account):
+    account = f"{account}-{tag()[:6]}"
+    user = people.create(cn=f"{cn} {tag()}", sAMAccountName=account)
+    assert bearer(nobody, user).get("/auth/me").json()["username"] == account
+
+
+@pytest.mark.parametrize("password", [
+    'Geheim "quoted" 7', "Geheim-ÄÖÜß-7", "Geheim-пароль-7", "Geheim'\\;$(x)`7 ", "Geheim-😀-7",
+])
+def test_special_characters_in_passwords(nobody, people, password):
+    vault.remember(password)
+    user = people.create(password=password)
+    assert bearer(nobody, user).get("/auth/me").status_code == 200
+    contract.refused(attempt(nobody, user["sAMAccountName"], password + "x"), 401,
+                     "INVALID_CREDENTIALS")
+
+
+@pytest.mark.parametrize("name", ["*", "{}*", "*{}", "{})(objectClass=*", "{})(|(cn=*", "\\2a", "(",
+                                  "CN={}", "KONTORA\\{}", "@", "{}@", "\n", "krbtgt", "DC1$"])
+def test_filter_characters_find_nobody(nobody, user, name):
+    name = name.format(user["sAMAccountName"])
+    contract.refused(attempt(nobody, name, user["password"]), 401, "INVALID_CREDENTIALS")
+
+
+@pytest.mark.parametrize("name", ["", "someone"])
+def test_an_empty_password_never_binds(nobody, user, name):
+    fields = contract.refused(attempt(nobody, name and user["sAMAccountName"], ""), 400,
+                              "VALIDATION_ERROR")
+    assert "password" in fields
+
+
+def test_the_connection_stays_the_service_account_s(nobody, user):
+    """A bind that is refused leaves a connection on which nobody may search (RFC 4511 4.2.1)."""
+    for _ in range(3):
+        for _ in range(2):  # on every worker, more or less
+            contract.refused(attempt(nobody, user["sAMAccountName"], "wrong"), 401,
+                             "INVALID_CREDENTIALS")
+        assert bearer(nobody, user).get("/users?limit=1").status_code == 200
+
+
+def test_a_computer_does_not_log_in(nobody, truth, ou):
+    name, password = tag(), vault.password()
+    truth.add(f"{rdn(name)},{ou}", objectClass="computer", sAMAccountName=f"{name}$",
+              userAccountControl="4096", unicodePwd=f'"{password}"'.encode("utf-16-le"))
+    contract.refused(attempt(nobody, f"{name}$", password), 401, "INVALID_CREDENTIALS")
+
+
+# --- refused ------------------------------------------------------------------------------------
+
+def lock(nobody, people, truth, user):
+    for _ in range(LOCKOUT_THRESHOLD):
+        truth.bind_failure(user["dn"], "wrong")
+
+
+def disable(nobody, people, truth, user):
+    people.change(user["sAMAccountName"], enabled=False)
+
+
+def expire(nobody, people, truth, user):
+    truth.set(user["dn"], "accountExpires", PAST)
+
+
+def demand_change(nobody, people, truth, user):
+    people.change(user["sAMAccountName"], must_change_password=True)
+
+
+def leave(nobody, people, truth, user):
+    truth.delete(user["dn"])
+
+
+OBSTACLES = [(lock, "locked"), (disable, "disabled"), (expire, "expired"),
+             (demand_change, "must be changed"), (leave, "no such user")]
+
+
+def test_all_refusals_are_one_answer(nobody, people, truth, audit, stack):
+    responses = []
+    for obstacle, reason in OBSTACLES:
+        user = people.create()
+        obstacle(nobody, people, truth, user)
+        response = attempt(nobody, user["sAMAccountName"], user["password"])
+        responses.append((response, user["sAMAccountName"], reason))
+    user = people.create()
+    responses += [
+        (attempt(nobody, user["sAMAccountName"], "wrong"), user["sAMAccountName"],
+         "wrong password"),
+        (attempt(nobody, "nobody-at-all", "wrong"), "nobody-at-all", "no such user"),
+        (attempt(nobody, stack.administrator[0], "wrong"), stack.administrator[0], None),
+    ]
+    bodies, headers = [], []
+    for response, name, reason in responses:
+        contract.refused(response, 401, "INVALID_CREDENTIALS")
+        bodies.append({**response.json(), "request_id": None})
+        headers.append({key: value for key, value in response.headers.items()
+                        if key not in ("X-Request-ID", "Date")})
+        line = audit.one_of(response)
+        assert (line["actor"], line["resource_id"], line["status"]) == (None, name, "failure")
+        assert (reason or "") in line["details"].get("reason", "")
+        assert reason is None or reason not in response.text
+    assert all(body == bodies[0] for body in bodies)
+    assert all(header == headers[0] for header in headers)
+
+
+def test_the_log_has_the_reason_and_no_name(nobody, user, stack):
+    response = attempt(nobody, user["sAMAccountName"], vault.password())
+    lines = (stack.logs_dir / "kontora.log").read_text(encoding="utf-8").splitlines()
+    [line] = [line for line in lines if response.headers["X-Request-ID"] in line
+              and "wrong password" in line]
+    assert user["sAMAccountName"] not in line
+
+
+def test_the_time_does_not_tell_who_exists(nobody, people, stack):
+    """Samba writes down a wrong password and not a wrong name, which takes it ten times as long:
+    refusals come in steps of a tenth of a second."""
+    users = [people.create()["sAMAccountName"] for _ in range(3)]
+    disabled = people.create(enabled=False)["sAMAccountName"]
+
+    def seconds(name):
+        started = time.perf_counter()
+        contract.refused(attempt(nobody, name, "wrong"), 401, "INVALID_CREDENTIALS")
+        return time.perf_counter() - started
+
+    def least(*names):
+        return min(seconds(name) for name in names * 3)
+
+    known = least(*users)
+    assert known >= STEP_S
+    for names in ([tag(), tag(), tag()], [disabled], [stack.administrator[0]] * 3):
+        assert abs(known - least(*names)) < STEP_S / 3, names
+
+
+# --- who it is ----------------------------------------------------------------------------------
+
+def test_me(nobody, people, truth):
+    user = people.create(mail="who@example.com", givenName="Анна", sn="Петрова")
+    truth.set(user["dn"], "displayName", "Анна Петрова")
+    assert bearer(nobody, user).get("/auth/me").json() == {
+        "id": f"directory:{user['objectGUID']}", "username": user["sAMAccountName"],
+        "email": "who@example.com", "name": "Анна Петрова", "kind": "directory",
+        "organizations": [], "permissions": ["directory:read"]}
+
+
+def test_me_of_somebody_without_mail_and_display_name(nobody, user):
+    me = bearer(nobody, user).get("/auth/me").json()
+    assert (me["email"], me["name"]) == (None, user["cn"])
+
+
+def test_audit_names_the_person(nobody, people, truth, user, admin_group, audit):
+    response = attempt(nobody, user["sAMAccountName"].upper(), user["password"])
+    line = audit.one_of(response)
+    assert (line["actor"], line["resource_id"]) == (user["sAMAccountName"],
+                                                    user["sAMAccountName"].upper())
+    assert (line["action"], line["status"]) == ("login", "success")
+    client = nobody.bearing(response.json()["access_token"])
+    line = audit.one_of(write(client, user))
+    assert (line["actor"], line["status"]) == (user["sAMAccountName"], "failure")
+    truth.add_member(admin_group, user["dn"])
+    assert audit.one_of(write(client, user))["status"] == "success"
+
+
+def test_a_rename_keeps_the_person(nobody, people, truth, user, audit, admin_group):
+    client, name = bearer(nobody, user), tag()
+    truth.add_member(admin_group, user["dn"])
+    truth.set(user["dn"], "sAMAccountName", name)
+    response = write(client, {"sAMAccountName": name})
+    assert response.status_code == 200
+    assert audit.one_of(response)["actor"] == name
+
+
+def test_the_password_is_in_no_token(nobody, user):
+    tokens = nobody.login(user["sAMAccountName"], user["password"])
+    claims = [jwt.decode(tokens[name], options={"verify_signature": False})
+              for name in ("access_token", "refresh_token")]
+    assert user["password"] not in str(claims)
+    assert claims[0]["sub"] == claims[1]["sub"] == f"directory:{user['objectGUID']}"
+    assert user["sAMAccountName"] not in str(claims[1])
+
+
+# --- what they may do ---------------------------------------------------------------------------
+
+def assert_reads_only(client, user):
+    assert client.get("/users?limit=1").status_code == 200
+    for response in (write(client, user), client.post("/users", json={}),
+                     client.delete(user_path(user["sAMAccountName"]))):
+        contract.refused(response, 403, "FORBIDDEN")
+    assert client.get("/auth/me").json()["permissions"] == ["directory:read"]
+
+
+def assert_writes(client, user):
+    assert write(client, user).status_code == 200
+
+
+def test_others_read_only(nobody, people, user):
+    assert_reads_only(bearer(nobody, user), user)
+
+
+def test_the_sample_company(nobody, directory, people):
+    user = people.create()
+    for name, status in (("m.sidorova", 200), ("j.mueller", 403)):
+        client = bearer(nobody, {"sAMAccountName": name, "password": directory.sample_password})
+        assert write(client, user).status_code == status
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_members_administer_directly_and_nested(nobody, truth, user, group, admin_group, depth):
+    dn = user["dn"]
+    for _ in range(depth):
+        dn = group(dn)
+    truth.add_member(admin_group, dn)
+    client = bearer(nobody, user)
+    assert client.get("/auth/me").json()["permissions"] == ["directory:read", "directory:write"]
+    assert_writes(client, user)
+
+
+def primary_group_of(truth, dn):
+    return str(int.from_bytes(truth.entry(dn, ["objectSid"])["objectSid"][0][-4:], "little"))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_primary_group_counts(nobody, truth, user, group, admin_group, nested):
+    dn = group() if nested else admin_group
+    if nested:
+        truth.add_member(admin_group, dn)
+    truth.add_member(dn, user["dn"])
+    truth.set(user["dn"], "primaryGroupID", primary_group_of(truth, dn))
+    member_of = truth.find(user["sAMAccountName"])[1]["memberOf"]
+    assert dn.encode() not in member_of  # it is the primary group alone
+    assert_writes(bearer(nobody, user), user)
+    truth.set(user["dn"], "primaryGroupID", PRIMARY_GROUP_USERS)
+
+
+# --- rights that end ----------------------------------------------------------------------------
+
+def test_joining_and_leaving_the_group_take_effect(nobody, truth, user, admin_group):
+    client = bearer(nobody, user)
+    contract.refused(write(client, user), 403, "FORBIDDEN")
+    truth.add_member(admin_group, user["dn"])
+    assert_writes(client, user)
+    truth.connection.modify_s(admin_group, [(ldap.MOD_DELETE, "member", [user["dn"].encode()])])
+    contract.refused(write(client, user), 403, "FORBIDDEN")
+    assert client.get("/users?limit=1").status_code == 200
+
+
+@pytest.mark.parametrize("obstacle, reason", OBSTACLES)
+def test_an_account_that_may_not_log_in_has_no_rights(nobody, people, truth, user, audit, obstacle,
+                                                      reason):
+    tokens = nobody.login(user["sAMAccountName"], user["password"])
+    client = nobody.bearing(tokens["access_token"])
+    assert client.get("/users?limit=1").status_code == 200
+    obstacle(nobody, people, truth, user)
+    contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
+    response = write(client, user)
+    contract.refused(response, 401, "INVALID_TOKEN")
+    assert reason in audit.one_of(response)["details"]["reason"]
+    for renewal in (client.post("/auth/refresh"),
+                    nobody.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})):
+        contract.refused(renewal, 401, "INVALID_TOKEN")
+
+
+def test_an_account_that_comes_back_has_its_rights_again(nobody, people, user):
+    client = bearer(nobody, user)
+    people.change(user["sAMAccountName"], enabled=False)
+    contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
+    people.change(user["sAMAccountName"], enabled=True)
+    assert client.get("/users?limit=1").status_code == 200
+
+
+@pytest.mark.parametrize("guid", ["", "x", "00000000-0000-0000-0000-000000000000",
+                                  "ffffffff-ffff-ffff-ffff-fffffffffff>"])
+def test_a_token_of_nobody(nobody, user, stack, guid):
+    tokens = nobody.login(user["sAMAccountName"], user["password"])
+    claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+    token = jwt.encode({**claims, "sub": f"directory:{guid}"}, stack.env["JWT_SECRET_KEY"], "HS256")
+    vault.remember(token)
+    contract.refused(nobody.bearing(token).get("/users"), 401, "INVALID_TOKEN")
+    contract.refused(nobody.bearing(token).post("/auth/refresh"), 401, "INVALID_TOKEN")
+
+
+def test_a_claim_does_not_make_an_administrator(nobody, user, stack):
+    """Rights come from the directory: what the token says is for /auth/me."""
+    tokens = nobody.login(user["sAMAccountName"], user["password"])
+    claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+    token = jwt.encode({**claims, "administrator": True}, stack.env["JWT_SECRET_KEY"], "HS256")
+    vault.remember(token)
+    contract.refused(write(nobody.bearing(token), user), 403, "FORBIDDEN")
+
+
+# --- refresh ------------------------------------------------------------------------------------
+
+def test_refresh_reads_the_person_again(nobody, people, truth, user, admin_group):
+    tokens = nobody.login(user["sAMAccountName"], user["password"])
+    truth.add_member(admin_group, user["dn"])
+    truth.set(user["dn"], "mail", "new@example.com")
+    for renewal in (nobody.bearing(tokens["access_token"]).post("/auth/refresh"),
+                    nobody.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})):
+        assert renewal.status_code == 200
+        me = nobody.bearing(renewal.json()["access_token"]).get("/auth/me").json()
+        assert (me["email"], me["username"]) == ("new@example.com", user["sAMAccountName"])
+        assert "directory:write" in me["permissions"]

@@ -1,0 +1,219 @@
+"""Logins of people of the directory: switched off, without the directory, and what is remembered."""
+
+import time
+
+import pytest
+from stack import Authority
+from stack.directory import LOCKOUT_THRESHOLD, LOGIN_SETTINGS
+
+from support import contract, vault
+from support.client import user_path
+from support.people import People, tag
+from support.truth import rdn
+from support.waiting import wait_until
+
+FAST_S = 1
+PROMPT_S = 5
+LONG_S = 3600
+GLOBAL_SECURITY_GROUP = "-2147483646"
+
+
+@pytest.fixture
+def make_login_rig(make_rig, directory):
+    """Stacks on which the directory's people log in."""
+    def make(**settings):
+        rig = make_rig(directory, **{**LOGIN_SETTINGS, **settings})
+        wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
+        return rig
+    return make
+
+
+def people_of(rig, truth):
+    return People(rig.api, truth, truth.add_ou(tag()))
+
+
+def attempt(rig, username, password):
+    """(answer, seconds) of one login."""
+    started = time.monotonic()
+    response = rig.nobody().post("/auth/login", json={"username": username, "password": password})
+    return response, time.monotonic() - started
+
+
+def bearer(rig, user):
+    tokens = rig.nobody().login(user["sAMAccountName"], user["password"])
+    return rig.nobody().bearing(tokens["access_token"])
+
+
+def write(client, user):
+    return client.patch(user_path(user["sAMAccountName"]), json={"title": tag()})
+
+
+def add_group(truth, parent, name, *members):
+    dn = truth.add(f"{rdn(name)},{parent}", objectClass="group", sAMAccountName=tag(),
+                   groupType=GLOBAL_SECURITY_GROUP)
+    for member in members:
+        truth.add_member(dn, member)
+    return dn
+
+
+# --- switched off -------------------------------------------------------------------------------
+
+def test_switched_off_nobody_is_even_asked(rig, truth):
+    user = people_of(rig, truth).create()
+    for _ in range(LOCKOUT_THRESHOLD + 1):
+        response, _ = attempt(rig, user["sAMAccountName"], "wrong")
+        contract.refused(response, 401, "INVALID_CREDENTIALS")
+    contract.refused(attempt(rig, user["sAMAccountName"], user["password"])[0], 401,
+                     "INVALID_CREDENTIALS")
+    assert truth.text(user["sAMAccountName"], "badPwdCount") in (None, "0")
+    assert not rig.api.get(user_path(user["sAMAccountName"])).json()["locked"]
+
+
+def test_tokens_end_when_it_is_switched_off(make_login_rig, truth):
+    rig = make_login_rig()
+    user = people_of(rig, truth).create()
+    tokens = rig.nobody().login(user["sAMAccountName"], user["password"])
+    client = rig.nobody().bearing(tokens["access_token"])
+    assert client.get("/auth/me").status_code == 200
+    rig.set(LDAP_LOGIN="false")
+    rig.reload()
+    for response in (client.get("/auth/me"), client.get("/users"), client.post("/auth/refresh"),
+                     rig.nobody().post("/auth/refresh",
+                                       json={"refresh_token": tokens["refresh_token"]})):
+        contract.refused(response, 401, "INVALID_TOKEN")
+    assert rig.api.get("/auth/me").status_code == 200
+
+
+# --- without the directory ----------------------------------------------------------------------
+
+@pytest.mark.parametrize("harm", ["stop", "freeze"])
+def test_without_the_directory(make_login_rig, truth, harmed, harm):
+    rig = make_login_rig(LDAP_LOGIN_CACHE_S=0)
+    user = people_of(rig, truth).create()
+    client = bearer(rig, user)
+    getattr(harmed, harm)()
+    for name in (user["sAMAccountName"], tag()):
+        response, seconds = attempt(rig, name, user["password"])
+        contract.refused(response, 503, "DIRECTORY_UNAVAILABLE")
+        assert seconds < PROMPT_S
+        assert rig.audit().one_of(response)["details"]["code"] == "DIRECTORY_UNAVAILABLE"
+    contract.refused(client.post("/auth/refresh"), 503, "DIRECTORY_UNAVAILABLE")
+    contract.refused(client.get("/users"), 503, "DIRECTORY_UNAVAILABLE")
+    assert client.get("/auth/me").status_code == 200
+    response, seconds = attempt(rig, *rig.stack.administrator)
+    assert (response.status_code, seconds < FAST_S) == (200, True)
+    contract.refused(attempt(rig, rig.stack.administrator[0], "wrong")[0], 401,
+                     "INVALID_CREDENTIALS")
+
+
+def test_it_comes_back(make_login_rig, truth, harmed):
+    rig = make_login_rig()
+    user = people_of(rig, truth).create()
+    harmed.kill()
+    contract.refused(attempt(rig, user["sAMAccountName"], user["password"])[0], 503,
+                     "DIRECTORY_UNAVAILABLE")
+    harmed.start()
+    wait_until(lambda: attempt(rig, user["sAMAccountName"], user["password"])[0].ok, 15,
+               "the recovery")
+
+
+# --- by which way -------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("settings", [
+    {"LDAP_SERVER": "127.0.0.250 {}"},
+    {"LDAP_USE_SSL": "false", "LDAP_START_TLS": "true", "LDAP_PORT": "389"},
+])
+def test_the_next_controller_and_start_tls(make_login_rig, truth, directory, settings):
+    rig = make_login_rig(**{name: value.format(directory.address)
+                            for name, value in settings.items()})
+    user = people_of(rig, truth).create()
+    for _ in range(4):  # every worker of the pool, more or less
+        assert attempt(rig, user["sAMAccountName"], user["password"])[0].status_code == 200
+        contract.refused(attempt(rig, user["sAMAccountName"], "wrong")[0], 401,
+                         "INVALID_CREDENTIALS")
+
+
+def test_no_password_goes_to_a_controller_that_is_not_trusted(make_rig, directory, tmp_path):
+    rig = make_rig(directory, **LOGIN_SETTINGS,
+                   LDAP_TLS_CA_FILE=Authority(tmp_path / "other").file)
+    response, _ = attempt(rig, "m.sidorova", directory.sample_password)
+    contract.refused(response, 503, "DIRECTORY_UNAVAILABLE")
+
+
+# --- what is remembered -------------------------------------------------------------------------
+
+def test_rights_are_remembered_for_a_while(make_login_rig, truth):
+    """A worker that was asked once goes on for LDAP_LOGIN_CACHE_S; refresh does not wait."""
+    rig = make_login_rig(LDAP_LOGIN_CACHE_S=LONG_S, DIRECTORY_WORKERS=1)
+    user = people_of(rig, truth).create()
+    client = bearer(rig, user)
+    contract.refused(write(client, user), 403, "FORBIDDEN")
+    truth.add_member(f"CN={LOGIN_SETTINGS['LDAP_ADMIN_GROUP']},OU=Groups,{truth.base_dn}",
+                     user["dn"])
+    contract.refused(write(client, user), 403, "FORBIDDEN")
+    rig.api.patch(user_path(user["sAMAccountName"]), json={"enabled": False})
+    assert client.get("/users?limit=1").status_code == 200
+    contract.refused(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
+
+
+def test_a_second_later_they_are_read_again(make_login_rig, truth):
+    rig = make_login_rig(LDAP_LOGIN_CACHE_S=1, DIRECTORY_WORKERS=1)
+    user = people_of(rig, truth).create()
+    client = bearer(rig, user)
+    assert client.get("/users?limit=1").status_code == 200
+    rig.api.patch(user_path(user["sAMAccountName"]), json={"enabled": False})
+    wait_until(lambda: client.get("/users?limit=1").status_code == 401, what="the refusal")
+
+
+def test_more_people_than_are_remembered(make_login_rig, truth):
+    rig = make_login_rig(LDAP_LOGIN_CACHE_S=LONG_S, DIRECTORY_WORKERS=1)
+    people = people_of(rig, truth)
+    clients = [bearer(rig, people.create()) for _ in range(70)]
+    for client in (*clients, *clients):
+        assert client.get("/users?limit=1").status_code == 200
+
+
+# --- the group of the administrators ------------------------------------------------------------
+
+def test_a_group_by_its_dn(make_login_rig, truth):
+    ou, name = truth.add_ou(tag()), f"Группа, {tag()} (x)"
+    rig = make_login_rig(LDAP_ADMIN_GROUP=f"{rdn(name)},{ou}", LDAP_LOGIN_CACHE_S=0)
+    people = people_of(rig, truth)
+    member, other = people.create(), people.create()
+    add_group(truth, ou, name, member["dn"])
+    add_group(truth, truth.add_ou(tag()), name, other["dn"])
+    assert write(bearer(rig, member), member).status_code == 200
+    contract.refused(write(bearer(rig, other), other), 403, "FORBIDDEN")
+
+
+def test_of_several_groups_none_is_chosen(make_login_rig, truth):
+    name = f"(Группа) * {tag()}"
+    rig = make_login_rig(LDAP_ADMIN_GROUP=name, LDAP_LOGIN_CACHE_S=0)
+    user = people_of(rig, truth).create()
+    add_group(truth, truth.add_ou(tag()), name, user["dn"])
+    client = bearer(rig, user)
+    assert write(client, user).status_code == 200
+    add_group(truth, truth.add_ou(tag()), name, user["dn"])
+    contract.refused(write(client, user), 403, "FORBIDDEN")
+    assert client.get("/users?limit=1").status_code == 200
+    assert rig.count_log("several groups are called")
+
+
+@pytest.mark.parametrize("group", ["", "no-such-group", "*", "OU=Groups,DC=kontora,DC=test"])
+def test_without_a_group_nobody_is_an_administrator(make_login_rig, truth, directory, group):
+    rig = make_login_rig(LDAP_ADMIN_GROUP=group)
+    user = people_of(rig, truth).create()
+    sample = {"sAMAccountName": "m.sidorova", "password": directory.sample_password}
+    client = bearer(rig, sample)
+    assert client.get("/auth/me").json()["permissions"] == ["directory:read"]
+    contract.refused(write(client, user), 403, "FORBIDDEN")
+
+
+def test_a_password_is_in_no_log(make_login_rig, directory, truth):
+    """The rig looks through all of them at its end; here they have seen every kind of login."""
+    rig = make_login_rig(LOG_LEVEL="debug")
+    user = people_of(rig, truth).create()
+    for name, password in ((user["sAMAccountName"], user["password"]),
+                           (user["sAMAccountName"], vault.password()), (tag(), vault.password()),
+                           (rig.stack.administrator[0], vault.password())):
+        assert attempt(rig, name, password)[0].status_code in (200, 401)
