@@ -67,6 +67,22 @@ def test_refused_calls_change_nothing(site, truth):
     assert truth.tree(truth.base_dn) == before
 
 
+def test_people_of_the_directory_read(nobody, site, people, truth):
+    """All of it, and change nothing; nor do they learn what is wrong with their bodies."""
+    user = people.create()
+    tokens = nobody.login(user["sAMAccountName"], user["password"])
+    reader = site.bearing(tokens["access_token"])
+    before = truth.tree(truth.base_dn)
+    for method, path, body in CLOSED:
+        response = reader.request(method, path, json=body)
+        if method == "GET":
+            assert response.status_code == 200, path
+        else:
+            contract.refused(response, 403, "FORBIDDEN")
+            contract.refused(reader.request(method, path, json={"x": 1}), 403, "FORBIDDEN")
+    assert truth.tree(truth.base_dn) == before
+
+
 def test_the_local_administrator_may_read_and_write(api, people, entries):
     user, made = people.create(), entries.create()
     assert api.get("/users").status_code == api.get(entries.kind.path).status_code == 200
