@@ -243,6 +243,9 @@ static void drain_body(FCGX_Request *fcgi)
     while (drained <= DRAIN_MAX) {
         int got = FCGX_GetStr(rest, sizeof rest, fcgi->in);
         if (got <= 0) {
+            /* Nothing is left that a close would throw away, so it need not linger: libfcgi would
+             * shut the connection down and wait until nginx has closed its side. */
+            FCGX_Detach(fcgi);
             return;
         }
         drained += (size_t)got;
