@@ -59,6 +59,7 @@ struct route {
     const enum error_id *errors; /* beside what the row itself implies; ERR_COUNT ends */
     const char *action;          /* of the audit line; NULL: not audited */
     const char *resource_type;
+    const char *resource; /* the name in the pattern that says which; NULL: the last one */
 };
 
 #endif

@@ -147,9 +147,11 @@ def test_silence_in_a_membership(rig, proxy, truth, membership):
     proxy.cut(MODIFY)
     assert refused(rig, rig.api.post(path), "OUTCOME_UNKNOWN")["status"] == "failure"
     assert truth.members(group) == [user]
+    rig.wait_for_directory()
     proxy.cut(MODIFY)
     assert refused(rig, rig.api.delete(path), "OUTCOME_UNKNOWN")["status"] == "failure"
     assert truth.members(group) == []
+    rig.wait_for_directory()
     proxy.cut(MODIFY, SEARCH)
     assert refused(rig, rig.api.post(path), "RESULT_UNREAD")["status"] == "success"
     assert truth.members(group) == [user]
