@@ -33,6 +33,9 @@ OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
+# A reference of `make bench`.
+RAW_SEARCH    := $(BUILD)/tests/bench/raw_search
+
 .PHONY: all run test unit lint format bench fuzz clean help
 all: $(PROGRAM)
 
@@ -53,6 +56,10 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(filter-out $(BUILD)/a
 	@echo '  LD  $@'
 	@$(CC) $(LINKING) -o $@ $^ -lcmocka $(LIBS)
 
+$(RAW_SEARCH): $(RAW_SEARCH).o
+	@echo '  LD  $@'
+	@$(CC) $(LINKING) -o $@ $^ -lldap -llber
+
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
@@ -62,7 +69,7 @@ $(BUILD)/link: FORCE
 FORCE:
 
 .SECONDARY:
--include $(OBJECTS:.o=.d) $(UNIT_PROGRAMS:=.d)
+-include $(OBJECTS:.o=.d) $(UNIT_PROGRAMS:=.d) $(RAW_SEARCH).d
 
 # --- using ----------------------------------------------------------------------------------------
 
@@ -83,16 +90,17 @@ lint:
 	@sh tests/lint/lint.sh
 
 format:
-	@clang-format -i $(wildcard app/*.[ch] app/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
+	@clang-format -i $(wildcard app/*.[ch] app/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
+		tests/bench/*.c)
 
 fuzz:
 	@sh tests/packages.sh fuzz
 	@sh tests/fuzz/run.sh $(SECONDS)
 
 bench:
-	@sh tests/packages.sh test
-	@$(MAKE) --no-print-directory -s -j2 all
-	@cd tests && exec $(PYTHON) -m bench
+	@sh tests/packages.sh bench
+	@$(MAKE) --no-print-directory -s -j2 all $(RAW_SEARCH)
+	@cd tests && exec $(PYTHON) -m bench $(ONLY)
 
 clean:
 	rm -rf build
@@ -106,5 +114,6 @@ help:
 	@echo 'make fuzz     fuzz every parser for a while (SECONDS=60: each for a minute)'
 	@echo 'make format   format the C files in place'
 	@echo 'make bench    measure against references in the same run, and print the ratios'
+	@echo '              (ONLY="users pages": some of the measurements)'
 	@echo 'make clean    remove build/ (var/ holds state, and stays)'
 	@echo 'SANITIZE=address,undefined  build with sanitizers, into build/sanitize/'

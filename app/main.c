@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "directory/directory.h"
 #include "http/audit.h"
 #include "http/server.h"
@@ -143,6 +144,9 @@ static bool prepare(const struct config *config, struct buffer *faults)
                       strerror(errno));
         return false;
     }
+    if (fits) {
+        directory_prepare(config);
+    }
     return fits;
 }
 
@@ -218,6 +222,29 @@ static void worker_stop(void *state)
     free(worker);
 }
 
+/* --- what the housekeeper does --------------------------------------------------------------- */
+
+static void *probe_start(const struct config *config)
+{
+    return directory_new(config);
+}
+
+static int64_t probe_run(void *directory)
+{
+    return directory_probe(directory);
+}
+
+static void probe_stop(void *state)
+{
+    struct directory *directory = state;
+    directory_free(&directory);
+}
+
+static const struct job jobs[] = {
+    {"the probe of the directory", probe_start, probe_run, probe_stop},
+    {.run = NULL},
+};
+
 static const struct service service = {
     .prepare = prepare,
     .start = worker_start,
@@ -228,6 +255,7 @@ static const struct service service = {
     .close = worker_close,
     .reopen = worker_reopen,
     .stop = worker_stop,
+    .jobs = jobs,
 };
 
 /* --- commands -------------------------------------------------------------------------------- */
@@ -263,6 +291,8 @@ static int run_serve(const struct arguments *arguments)
             log_error("libfcgi cannot be set up");
             status = EXIT_FAILURE;
         } else {
+            metrics_share();
+            directory_share();
             status = master_run(&config, arguments->env_file, &service);
         }
     }

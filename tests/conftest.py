@@ -13,6 +13,7 @@ from stack.directory import LOGIN_SETTINGS
 
 from support import sanitizer, vault
 from support.client import Client
+from support.entries import CONTAINERS, GROUPS, KINDS, OUS, PLACES, Entries
 from support.logs import Audit
 from support.people import People, tag
 from support.truth import Truth
@@ -109,3 +110,30 @@ def ou(truth):
 @pytest.fixture(scope="module")
 def people(api, truth, ou):
     return People(api, truth, ou)
+
+
+@pytest.fixture(scope="module")
+def groups(api, truth, ou):
+    return Entries(api, truth, GROUPS, ou)
+
+
+@pytest.fixture(scope="module")
+def units(api, truth, ou):
+    return Entries(api, truth, OUS, ou)
+
+
+@pytest.fixture(scope="module")
+def containers(api, truth, ou):
+    return Entries(api, truth, CONTAINERS, ou)
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.resource)
+def entries(request, api, truth, ou):
+    """Each of groups, units and containers in turn."""
+    return Entries(api, truth, request.param, ou)
+
+
+@pytest.fixture(scope="module", params=PLACES, ids=lambda kind: kind.resource)
+def places(request, api, truth, ou):
+    """Each of units and containers in turn."""
+    return Entries(api, truth, request.param, ou)

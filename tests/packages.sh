@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that something needs, if any is missing:
 #
-#   sh tests/packages.sh build | serve | run | test | lint | fuzz
+#   sh tests/packages.sh build | serve | run | test | bench | lint | fuzz
 #
 # Silent and quick when all are there. Installing needs root. No service of a package is started:
 # what runs here is started by us, on addresses of our own.
@@ -18,14 +18,17 @@ run="$build nginx openssl curl python3 python3-samba samba samba-common-bin samb
     samba-dsdb-modules samba-vfs-modules winbind ldb-tools"
 
 test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
-    procps git"
+    procps git python3-prometheus-client"
+
+# With what one of the references is written in.
+bench="$test python3-fastapi python3-ldap3 python3-uvicorn"
 
 lint="$build clang-format clang-tidy cppcheck git python3"
 
 fuzz="$build clang libclang-rt-14-dev"
 
 usage() {
-    echo 'usage: sh tests/packages.sh build|serve|run|test|lint|fuzz' >&2
+    echo 'usage: sh tests/packages.sh build|serve|run|test|bench|lint|fuzz' >&2
     exit 2
 }
 
@@ -35,6 +38,7 @@ build) wanted=$build ;;
 serve) wanted=$serve ;;
 run) wanted=$run ;;
 test) wanted=$test ;;
+bench) wanted=$bench ;;
 lint) wanted=$lint ;;
 fuzz) wanted=$fuzz ;;
 *) usage ;;

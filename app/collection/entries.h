@@ -156,10 +156,12 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
         .shape = REPLY_NOTHING                                                                     \
     }
 
-/* The same for a call that changes who is in a group; `handler_` is the resource's own. */
-#define ENTRIES_MEMBER_ROW(method_, pattern_, handler_, action_)                                   \
+/* The same for a call that changes who is in a group; `handler_` is the resource's own, `group_` the
+ * group's name in the pattern. */
+#define ENTRIES_MEMBER_ROW(method_, pattern_, group_, handler_, action_)                           \
     .method = (method_), .pattern = (pattern_), .handler = (handler_),                             \
     .permission = PERMIT_DIRECTORY_WRITE, .pool = POOL_DIRECTORY, .query = entries_place_query,    \
-    .errors = entries_member_errors, .action = (action_), .resource_type = "group"
+    .errors = entries_member_errors, .action = (action_), .resource_type = "group",                \
+    .resource = (group_)
 
 #endif

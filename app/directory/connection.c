@@ -2,9 +2,9 @@
  * Connection: one bound LDAP connection a worker, made on first use and kept (see internal.h).
  *
  * Servers are tried in the order of LDAP_SERVER, those that failed lately last. No call waits for
- * longer than it has time left. Failures are remembered for a moment (struct refusal), and a
- * refused password ends the attempt at once: every further try would count towards the lock-out of
- * the service account.
+ * longer than it has time left. Failures are remembered by all processes together (circuit.h), and
+ * a refused password ends the attempt at once: every further try would count towards the lock-out
+ * of the service account.
  */
 #include "directory/internal.h"
 
@@ -15,17 +15,12 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     MS_US = 1000,
     SECOND_US = 1000 * MS_US,
-    UNAVAILABLE_PAUSE_US = SECOND_US,
-    REFUSED_PAUSE_US = 5 * SECOND_US,
-    REFUSED_PAUSE_MAX_US = 60 * SECOND_US,
-    AVOID_US = 10 * SECOND_US,
     RETURN_US = 60 * SECOND_US,
 };
 
@@ -33,19 +28,29 @@ enum {
 
 static void read_servers(struct directory *directory)
 {
-    static const char separators[] = ", \t";
-    const char *text = directory->config->ldap_server;
-    directory->servers = must_alloc((strlen(text) + 1) * sizeof *directory->servers);
-    for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
-        size_t length = strcspn(text, separators);
-        char *uri = controller_uri(directory->config, text, length);
+    const char *at = directory->config->ldap_server, *name;
+    size_t length;
+    directory->servers = must_alloc(CIRCUIT_CONTROLLERS * sizeof *directory->servers);
+    while (directory->server_count < CIRCUIT_CONTROLLERS &&
+           settings_next_server(&at, &name, &length)) {
+        char *uri = controller_uri(directory->config, name, length);
         if (uri) {
             directory->servers[directory->server_count++].uri = uri;
         } else {
-            log_error("LDAP_SERVER: \"%.*s\" is not a host", (int)length, text);
+            log_error("LDAP_SERVER: \"%.*s\" is not a host", (int)length, name);
         }
-        text += length;
     }
+}
+
+void directory_share(void)
+{
+    circuit_share();
+}
+
+void directory_prepare(const struct config *config)
+{
+    struct directory *directory = directory_new(config);
+    directory_free(&directory);
 }
 
 struct directory *directory_new(const struct config *config)
@@ -54,6 +59,7 @@ struct directory *directory_new(const struct config *config)
     directory->config = config;
     controller_listen();
     read_servers(directory);
+    directory->circuit = circuit_get(config, directory->server_count);
     return directory;
 }
 
@@ -96,7 +102,10 @@ void connection_begin(struct directory *directory)
 
 void connection_alive(struct directory *directory)
 {
-    int64_t until = clock_steady_us() + operation_timeout_us(directory);
+    int64_t now = clock_steady_us();
+    int64_t until = now + operation_timeout_us(directory);
+    directory->answered_at = now;
+    circuit_answered(directory->circuit, directory->server, now);
     if (until > directory->deadline) {
         directory->deadline = until;
     }
@@ -132,30 +141,52 @@ bool connection_encrypted(const struct directory *directory)
 
 /* --- connecting ------------------------------------------------------------------------------ */
 
-static enum controller_result connect_to(struct directory *directory, struct arena *arena,
-                                         size_t index, const char **cause_r)
+enum controller_result connection_try(struct directory *directory, struct arena *arena,
+                                      size_t index, const char **cause_r)
 {
-    struct controller *server = &directory->servers[index];
+    int64_t began = clock_steady_us();
     enum controller_result result =
-        controller_connect(directory, arena, server->uri, &directory->ldap, cause_r);
+        controller_connect(directory, arena, index, &directory->ldap, cause_r);
+    int64_t now = clock_steady_us();
     switch (result) {
     case SERVER_CONNECTED:
-        server->avoid_until = 0;
         directory->server = index;
         directory->generation++;
-        directory->return_at = clock_steady_us() + RETURN_US;
-        directory->refusal = (struct refusal){0};
-        log_info("directory: connected to %s", server->uri);
+        directory->answered_at = now;
+        directory->return_at = now + RETURN_US;
+        circuit_connected(directory->circuit, index, now);
+        break;
+    case SERVER_SILENT: /* nothing is to be said of one that had little time left */
+        if (now - began >= connect_timeout_us(directory) / 2) {
+            circuit_failed(directory->circuit, index, now, true);
+        }
         break;
     case SERVER_FAILED:
-        server->avoid_until = clock_steady_us() + AVOID_US;
-        log_error("directory: %s", *cause_r);
+        circuit_failed(directory->circuit, index, now, false);
         break;
+    case SERVER_NOT_TRIED:
     case SERVER_REFUSES_CREDENTIALS:
-        log_error("directory: %s", *cause_r);
         break;
     }
     return result;
+}
+
+static enum controller_result connect_to(struct directory *directory, struct arena *arena,
+                                         size_t index, const char **cause_r)
+{
+    enum controller_result result = connection_try(directory, arena, index, cause_r);
+    if (result == SERVER_CONNECTED) {
+        log_info("directory: connected to %s", directory->servers[index].uri);
+    } else {
+        log_error("directory: %s", *cause_r);
+    }
+    return result;
+}
+
+/* Whether there is reason to go on to another server. */
+static bool goes_on(enum controller_result result)
+{
+    return result != SERVER_CONNECTED && result != SERVER_REFUSES_CREDENTIALS;
 }
 
 /* One round over the servers that are, or are not, avoided at the moment. */
@@ -163,7 +194,7 @@ static enum controller_result connect_round(struct directory *directory, struct 
                                             bool avoided, const char **cause_r)
 {
     enum controller_result result = SERVER_FAILED;
-    for (size_t i = 0; i < directory->server_count && result == SERVER_FAILED; i++) {
+    for (size_t i = 0; i < directory->server_count && goes_on(result); i++) {
         if (directory->servers[i].avoided == avoided && clock_steady_us() < directory->deadline) {
             result = connect_to(directory, arena, i, cause_r);
         }
@@ -175,28 +206,10 @@ static enum controller_result connect_in_order(struct directory *directory, stru
                                                int64_t now, const char **cause_r)
 {
     for (size_t i = 0; i < directory->server_count; i++) {
-        directory->servers[i].avoided = directory->servers[i].avoid_until > now;
+        directory->servers[i].avoided = circuit_avoids(directory->circuit, i, now);
     }
     enum controller_result result = connect_round(directory, arena, false, cause_r);
-    return result == SERVER_FAILED ? connect_round(directory, arena, true, cause_r) : result;
-}
-
-/* Keeps the failure, to answer it again until the pause is over. */
-static struct error *refuse(struct directory *directory, struct arena *arena, enum error_id id,
-                            const char *cause)
-{
-    struct refusal *refusal = &directory->refusal;
-    int64_t pause = UNAVAILABLE_PAUSE_US;
-    if (id == ERR_DIRECTORY_CREDENTIALS) {
-        bool again = refusal->id == id && refusal->pause;
-        pause = again ? 2 * refusal->pause : REFUSED_PAUSE_US;
-        pause = pause < REFUSED_PAUSE_MAX_US ? pause : REFUSED_PAUSE_MAX_US;
-    }
-    refusal->id = id;
-    refusal->pause = pause;
-    refusal->until = clock_steady_us() + pause;
-    snprintf(refusal->cause, sizeof refusal->cause, "%s", cause);
-    return error_new(arena, id, "%s", refusal->cause);
+    return goes_on(result) ? connect_round(directory, arena, true, cause_r) : result;
 }
 
 static struct error *connect_any(struct directory *directory, struct arena *arena)
@@ -210,18 +223,24 @@ static struct error *connect_any(struct directory *directory, struct arena *aren
     if (directory_check_dn(base, strlen(base)) != FAULT_NONE) {
         return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN is no DN");
     }
-    if (directory->refusal.until > now) {
-        return error_new(arena, directory->refusal.id, "%s", directory->refusal.cause);
-    }
-    switch (connect_in_order(directory, arena, now, &cause)) {
-    case SERVER_CONNECTED:
-        return NULL;
-    case SERVER_REFUSES_CREDENTIALS:
-        return refuse(directory, arena, ERR_DIRECTORY_CREDENTIALS, cause);
-    case SERVER_FAILED:
+    switch (circuit_gate(directory->circuit, now)) {
+    case CIRCUIT_OPEN:
+        return error_new(arena, ERR_DIRECTORY_UNAVAILABLE,
+                         "no controller served a moment ago: why is in the log above");
+    case CIRCUIT_REFUSED:
+        return error_new(arena, ERR_DIRECTORY_CREDENTIALS,
+                         "the bind of LDAP_BIND_DN was refused: why is in the log above");
+    case CIRCUIT_CLOSED:
         break;
     }
-    return refuse(directory, arena, ERR_DIRECTORY_UNAVAILABLE, cause);
+    enum controller_result result = connect_in_order(directory, arena, now, &cause);
+    if (result == SERVER_CONNECTED) {
+        return NULL;
+    }
+    return error_new(arena,
+                     result == SERVER_REFUSES_CREDENTIALS ? ERR_DIRECTORY_CREDENTIALS
+                                                          : ERR_DIRECTORY_UNAVAILABLE,
+                     "%s", cause);
 }
 
 /* --- keeping --------------------------------------------------------------------------------- */
@@ -237,7 +256,15 @@ void connection_drop(struct directory *directory)
 
 void connection_avoid(struct directory *directory)
 {
-    directory->servers[directory->server].avoid_until = clock_steady_us() + AVOID_US;
+    circuit_busy(directory->circuit, directory->server, clock_steady_us());
+    connection_drop(directory);
+}
+
+void connection_unanswered(struct directory *directory, int64_t asked)
+{
+    if (!circuit_unanswered(directory->circuit, directory->server, asked, clock_steady_us())) {
+        log_info("directory: %s answers others", directory->servers[directory->server].uri);
+    }
     connection_drop(directory);
 }
 
@@ -257,10 +284,19 @@ static bool still_alive(const struct directory *directory)
     return ready == 0;
 }
 
+/* Whether the kept connection is to be left for another: its server was found silent since it has
+ * answered here, or one before it serves again. */
+static bool is_to_leave(const struct directory *directory)
+{
+    const struct circuit *circuit = directory->circuit;
+    int64_t now = clock_steady_us();
+    return circuit_silent_since(circuit, directory->server, directory->answered_at) ||
+           (now > directory->return_at && circuit_serves_before(circuit, directory->server, now));
+}
+
 struct error *connection_get(struct directory *directory, struct arena *arena, LDAP **ldap_r)
 {
-    bool come_back = directory->server > 0 && clock_steady_us() > directory->return_at;
-    if (directory->ldap && (come_back || !still_alive(directory))) {
+    if (directory->ldap && (is_to_leave(directory) || !still_alive(directory))) {
         connection_drop(directory);
     }
     if (!directory->ldap) {

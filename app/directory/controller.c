@@ -16,9 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 
 enum {
     SECOND_US = 1000 * 1000,
+    TURN_PAUSE_NS = 2 * 1000 * 1000, /* between two looks whether another's bind is done */
+    CAUSE_SIZE = 256,
     KEEPALIVE_IDLE_S = 60, /* firewalls forget silent connections after some minutes */
     KEEPALIVE_INTERVAL_S = 5,
     KEEPALIVE_PROBES = 3,
@@ -35,7 +38,7 @@ static const char system_certificates[] = "/etc/ssl/certs/ca-certificates.crt";
  * turned to here, at a level that lets through only what it always says, and the first line about
  * TLS of an attempt is kept.
  */
-static char tls_reason[CAUSE_SIZE / 2];
+static char tls_reason[CAUSE_SIZE];
 
 static void hear_libldap(const char *line)
 {
@@ -54,6 +57,12 @@ void controller_listen(void)
     }
 }
 
+/* Whether an attempt has failed because the time for it is over. */
+static bool is_silent(const struct directory *directory, int code)
+{
+    return code == LDAP_TIMEOUT || clock_steady_us() >= directory->io_deadline;
+}
+
 /* Why a connection could not be made, as far as libldap lets us know. */
 static const char *describe(const struct directory *directory, struct arena *arena, LDAP *ldap,
                             int code)
@@ -61,7 +70,7 @@ static const char *describe(const struct directory *directory, struct arena *are
     char *diagnostic = NULL;
     const char *text = ldap_err2string(code);
     const char *more = "";
-    if (code == LDAP_TIMEOUT || clock_steady_us() >= directory->io_deadline) {
+    if (is_silent(directory, code)) {
         return "no answer in time";
     }
     if (ldap_get_option(ldap, LDAP_OPT_DIAGNOSTIC_MESSAGE, &diagnostic) == LDAP_OPT_SUCCESS &&
@@ -152,7 +161,7 @@ static bool set_tls(LDAP *ldap, const char *ca_file)
            set_integer(ldap, LDAP_OPT_X_TLS_NEWCTX, 0);
 }
 
-/* Waits for the one answer to a bind or StartTLS. Returns its result code. */
+/* Waits for the answer to a bind, StartTLS or a read. Returns its result code. */
 static int wait_simple(struct arena *arena, LDAP *ldap, int message_id, int64_t patience,
                        const char **diagnostic_r)
 {
@@ -205,7 +214,7 @@ static bool is_modern_tls(LDAP *ldap)
 }
 
 LDAP *controller_open(struct directory *directory, struct arena *arena, const char *uri,
-                      const char **cause_r)
+                      const char **cause_r, bool *silent_r)
 {
     LDAP *ldap = NULL;
     int64_t timeout = connection_expect_connect(directory);
@@ -228,6 +237,7 @@ LDAP *controller_open(struct directory *directory, struct arena *arena, const ch
         if (code == LDAP_SUCCESS && (!encrypted || is_modern_tls(ldap))) {
             return ldap;
         }
+        *silent_r = is_silent(directory, code);
         *cause_r = code == LDAP_SUCCESS ? "the controller has no TLS 1.2"
                                         : describe(directory, arena, ldap, code);
     }
@@ -278,24 +288,92 @@ static const char *bind_cause(struct arena *arena, int code, const char *diagnos
     }
 }
 
-enum controller_result controller_connect(struct directory *directory, struct arena *arena,
-                                          const char *uri, LDAP **ldap_r, const char **cause_r)
+/* Waits until the service account may be tried, while another process does. BIND_WAIT: that took
+ * too long. */
+static enum circuit_bind wait_for_turn(const struct directory *directory, size_t index)
 {
-    const struct config *config = directory->config;
-    const char *diagnostic;
-    const char *why = NULL;
-    LDAP *ldap = controller_open(directory, arena, uri, &why);
-    if (!ldap) {
-        *cause_r = arena_format(arena, "%s: %s", uri, why);
-        return SERVER_FAILED;
+    int64_t began = clock_steady_us();
+    int64_t patience = directory->config->ldap_timeout_ms * 1000;
+    for (;;) {
+        int64_t now = clock_steady_us();
+        enum circuit_bind turn = circuit_bind(directory->circuit, now, patience);
+        if (turn != BIND_WAIT || now >= directory->deadline ||
+            circuit_silent_since(directory->circuit, index, began)) {
+            return turn;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = TURN_PAUSE_NS}, NULL);
     }
-    int code = controller_bind(directory, arena, ldap, config->ldap_bind_dn,
-                               config->ldap_bind_password, &diagnostic);
+}
+
+/* Binds, and lets all processes know what came of it. */
+static enum controller_result bind_in_turn(struct directory *directory, struct arena *arena,
+                                           size_t index, LDAP *ldap, const char **why_r)
+{
+    const char *diagnostic = "";
+    switch (wait_for_turn(directory, index)) {
+    case BIND_REFUSED:
+        *why_r = "the bind of LDAP_BIND_DN was refused a moment ago";
+        return SERVER_REFUSES_CREDENTIALS;
+    case BIND_WAIT:
+        *why_r = "no time was left to bind";
+        return SERVER_NOT_TRIED;
+    case BIND_ALLOWED:
+        break;
+    }
+    int64_t began = clock_steady_us();
+    int code = controller_bind(directory, arena, ldap, directory->config->ldap_bind_dn,
+                               directory->config->ldap_bind_password, &diagnostic);
     if (code == LDAP_SUCCESS) {
-        *ldap_r = ldap;
+        operation_count("bind", began, NULL);
+        circuit_bind_accepted(directory->circuit, clock_steady_us());
         return SERVER_CONNECTED;
     }
-    *cause_r = arena_format(arena, "%s: %s", uri, bind_cause(arena, code, diagnostic));
+    *why_r = bind_cause(arena, code, diagnostic);
+    if (controller_refuses(code)) {
+        operation_count("bind", began, "credentials");
+        circuit_bind_refused(directory->circuit, clock_steady_us());
+        return SERVER_REFUSES_CREDENTIALS;
+    }
+    circuit_bind_unanswered(directory->circuit);
+    bool silent = is_silent(directory, code);
+    operation_count("bind", began, silent ? "silent" : "lost");
+    return silent ? SERVER_SILENT : SERVER_FAILED;
+}
+
+enum controller_result controller_connect(struct directory *directory, struct arena *arena,
+                                          size_t index, LDAP **ldap_r, const char **cause_r)
+{
+    const char *uri = directory->servers[index].uri;
+    const char *why = NULL;
+    bool silent = false;
+    int64_t began = clock_steady_us();
+    LDAP *ldap = controller_open(directory, arena, uri, &why, &silent);
+    if (!ldap) {
+        operation_count("connect", began, silent ? "silent" : "lost");
+        *cause_r = arena_format(arena, "%s: %s", uri, why);
+        return silent ? SERVER_SILENT : SERVER_FAILED;
+    }
+    operation_count("connect", began, NULL);
+    enum controller_result result = bind_in_turn(directory, arena, index, ldap, &why);
+    if (result == SERVER_CONNECTED) {
+        *ldap_r = ldap;
+        return result;
+    }
+    *cause_r = arena_format(arena, "%s: %s", uri, why);
     ldap_unbind_ext(ldap, NULL, NULL);
-    return controller_refuses(code) ? SERVER_REFUSES_CREDENTIALS : SERVER_FAILED;
+    return result;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+int controller_read_root(struct directory *directory, struct arena *arena, LDAP *ldap)
+{
+    char *attributes[] = {"highestCommittedUSN", NULL};
+    const char *diagnostic;
+    int message_id = 0;
+    int64_t patience = connection_expect(directory);
+    int code = ldap_search_ext(ldap, "", LDAP_SCOPE_BASE, NULL, attributes, 0, NULL, NULL, NULL,
+                               LDAP_NO_LIMIT, &message_id);
+    return code == LDAP_SUCCESS ? wait_simple(arena, ldap, message_id, patience, &diagnostic)
+                                : code;
 }

@@ -69,6 +69,14 @@ struct directory_changes;
  * asking the directory. False if there is any. */
 bool directory_check(const struct config *config, struct buffer *faults) MUST_CHECK;
 
+/* In the master, before it forks for the first time: what is known of the controllers shall be
+ * known to all processes together. */
+void directory_share(void);
+
+/* In the master, before it forks workers with these settings: what is known of the controllers is
+ * kept if the settings are those of before, and begins anew if they are others. */
+void directory_prepare(const struct config *config);
+
 /* Does not connect yet: the first use does. `config` must outlive it. */
 struct directory *directory_new(const struct config *config);
 void directory_free(struct directory **directory);
@@ -190,6 +198,31 @@ struct error *directory_login(struct directory *directory, struct arena *arena, 
  * disabled, locked or expired. */
 struct error *directory_identify(struct directory *directory, struct arena *arena, const char *guid,
                                  bool fresh, struct directory_identity *identity_r) MUST_CHECK;
+
+/* --- how it is doing --------------------------------------------------------------------------- */
+
+enum directory_state {
+    DIRECTORY_OFF,     /* LDAP_SERVER is empty */
+    DIRECTORY_UNKNOWN, /* nothing has been asked of it yet */
+    DIRECTORY_DOWN,    /* no controller serves, or the service account is refused */
+    DIRECTORY_UP,
+};
+
+struct directory_health {
+    enum directory_state state;
+    bool open;                /* nothing is asked of the controllers but by the probe */
+    int64_t latency_us;       /* of the last probe: connecting, bind and a read; -1: not known */
+    int64_t checked_ms;       /* when that was, of the wall clock; 0: never */
+    size_t up, down, unknown; /* controllers */
+};
+
+/* What was found last, by any process: asks nobody. */
+void directory_health(const struct directory *directory, struct directory_health *health_r);
+
+/* For the housekeeper: probes the controller whose turn it is, if any (every five seconds, every
+ * second while none serves), and notes what it finds for all processes. It may take as long as any
+ * call of the directory. Returns when to call it again, of the steady clock. */
+int64_t directory_probe(struct directory *directory);
 
 /* --- rules that field maps name as checks ------------------------------------------------------
  */

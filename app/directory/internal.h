@@ -1,8 +1,9 @@
 /*
  * What the files of the directory layer share; nobody outside of the folder includes it.
  *
+ *   circuit.c     what all processes know together about the controllers
  *   connection.c  one live connection, or an error: kept, checked, failed over, timed
- *   controller.c      one controller: TCP, verified TLS, bind
+ *   controller.c  one controller: TCP, verified TLS, bind
  *   deadline.c    no byte is waited for longer than a call may take
  *   operation.c   one LDAP operation: sent, waited for, its answer copied out of libldap
  *   result.c      what a result code means to a client
@@ -16,6 +17,8 @@
  *   modify.c      add, update, delete
  *   login.c       the proof of a person's password
  *   identity.c    who a person is, and whether the account may be used
+ *   settings.c    LDAP_SERVER taken apart, and what is wrong with the settings
+ *   probe.c       whether each controller serves, asked by the housekeeper; and what came of it
  *
  * All memory is the caller's arena's unless a comment says otherwise. libldap's messages are copied
  * and freed at once, so that nothing outlives the connection that it came from.
@@ -23,6 +26,7 @@
 #ifndef DIRECTORY_INTERNAL_H
 #define DIRECTORY_INTERNAL_H
 
+#include "directory/circuit.h"
 #include "directory/directory.h"
 
 #include <lber.h>
@@ -31,10 +35,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* --- settings.c ------------------------------------------------------------------------------ */
+
+/* The next name of LDAP_SERVER: moves *at, which begins at the setting, behind it. False: no more.
+ */
+bool settings_next_server(const char **at, const char **name_r, size_t *length_r);
+
 /* --- connection.c ---------------------------------------------------------------------------- */
 
 enum {
-    CAUSE_SIZE = 512,
     PRIMARY_GROUPS = 8, /* remembered at a time: a domain has one or two that are in use */
     KNOWN_VIEWS = 4,    /* the same, of lists; Samba keeps ten a connection */
     KNOWN_PEOPLE = 64,  /* the same, of people who have logged in */
@@ -43,17 +52,9 @@ enum {
 /* One domain controller of LDAP_SERVER. */
 struct controller {
     char *uri;           /* malloc */
-    int64_t avoid_until; /* steady clock: it failed lately, so others are tried first */
-    bool avoided;        /* that time is not over, as this attempt to connect began */
-};
-
-/* A failure that is answered again for a while without asking, so that neither a storm of requests
- * nor a wrong password reaches the controllers as a storm of binds. */
-struct refusal {
-    int64_t until; /* steady clock; 0: none */
-    int64_t pause; /* the last one's length, microseconds; it grows while the password is refused */
-    enum error_id id;
-    char cause[CAUSE_SIZE];
+    bool avoided;        /* by the circuit, as this attempt to connect began */
+    int64_t probed_at;   /* steady clock: the housekeeper's last probe; 0: none */
+    bool failure_logged; /* that it does not serve is in the log already */
 };
 
 /* The DN of a primary group, by its SID. */
@@ -85,15 +86,16 @@ struct known_group {
 
 struct directory {
     const struct config *config;
+    struct circuit *circuit; /* of these settings; shared by all processes */
     struct controller *servers;
     size_t server_count;
     LDAP *ldap;          /* NULL: not connected */
     size_t server;       /* the one it is connected to */
     uint64_t generation; /* of the connection: grows with each */
-    int64_t return_at;   /* steady clock: when to try the servers before it again */
+    int64_t answered_at; /* steady clock: its last answer */
+    int64_t return_at;   /* steady clock: when to go back to a server before it */
     int64_t deadline;    /* steady clock: of the call under way */
     int64_t io_deadline; /* of the reading and writing under way: deadline.c */
-    struct refusal refusal;
     struct primary_group primary_groups[PRIMARY_GROUPS];
     size_t next_primary_group;            /* the one that is replaced next */
     struct known_view views[KNOWN_VIEWS]; /* of the connection there is */
@@ -101,6 +103,15 @@ struct directory {
     struct known_person people[KNOWN_PEOPLE];
     size_t next_person; /* the one that is replaced next */
     struct known_group administrators;
+};
+
+/* What came of an attempt to connect to one server. */
+enum controller_result {
+    SERVER_CONNECTED,
+    SERVER_FAILED,              /* another one may do */
+    SERVER_SILENT,              /* the same, and the time for it is gone */
+    SERVER_NOT_TRIED,           /* there was no time for it */
+    SERVER_REFUSES_CREDENTIALS, /* another one will not do either, and each try counts */
 };
 
 /* Every public function begins with it: from now on, silence is borne for the two configured
@@ -114,8 +125,16 @@ struct error *connection_get(struct directory *directory, struct arena *arena,
 /* Ends it; the next connection_get() makes another. */
 void connection_drop(struct directory *directory);
 
-/* The controller does not serve: drops the connection and lets other servers be tried first. */
+/* The controller says that it cannot serve: drops the connection, lets others be tried first. */
 void connection_avoid(struct directory *directory);
+
+/* What was asked at `asked` (steady clock) was not answered in time: drops the connection, and holds
+ * it against the controller for all processes unless it has answered another since. */
+void connection_unanswered(struct directory *directory, int64_t asked);
+
+/* Connects to one server and notes in the circuit what came of it. The cause is for the log. */
+enum controller_result connection_try(struct directory *directory, struct arena *arena,
+                                      size_t index, const char **cause_r) MUST_CHECK;
 
 /* Before something is sent: how long its answer may take, microseconds, at least one. Reading and
  * writing end then, too. */
@@ -130,13 +149,7 @@ void connection_alive(struct directory *directory);
 /* Whether what is sent is encrypted: Active Directory takes passwords only then. */
 bool connection_encrypted(const struct directory *directory);
 
-/* --- controller.c -------------------------------------------------------------------------------- */
-
-enum controller_result {
-    SERVER_CONNECTED,
-    SERVER_FAILED,              /* another one may do */
-    SERVER_REFUSES_CREDENTIALS, /* another one will not, and each try counts */
-};
+/* --- controller.c ---------------------------------------------------------------------------- */
 
 /* Lets libldap tell us why TLS fails. Once a process is enough. */
 void controller_listen(void);
@@ -145,15 +158,15 @@ void controller_listen(void);
  * NULL: none of these. A scheme is refused: LDAP_USE_SSL says whether to encrypt, nothing else. */
 char *controller_uri(const struct config *config, const char *text, size_t length);
 
-/* One attempt; the cause is for the log. */
+/* One attempt at the server of that index; the cause is for the log. */
 enum controller_result controller_connect(struct directory *directory, struct arena *arena,
-                                          const char *uri, LDAP **ldap_r,
+                                          size_t index, LDAP **ldap_r,
                                           const char **cause_r) MUST_CHECK;
 
-/* TCP and verified TLS, and nothing said yet: the caller binds, and ends it. NULL and the cause if
- * it cannot be had. */
+/* TCP and verified TLS, and nothing said yet: the caller binds, and ends it. NULL, the cause and
+ * whether it is silence if it cannot be had. */
 LDAP *controller_open(struct directory *directory, struct arena *arena, const char *uri,
-                      const char **cause_r) MUST_CHECK;
+                      const char **cause_r, bool *silent_r) MUST_CHECK;
 
 /* A simple bind (RFC 4511 4.2), never with an empty password. Returns the result code, or one of
  * libldap's own, LDAP_TIMEOUT if there is no answer. */
@@ -162,6 +175,10 @@ int controller_bind(struct directory *directory, struct arena *arena, LDAP *ldap
 
 /* Whether a result of a bind is about who binds, and not about the server. */
 bool controller_refuses(int code);
+
+/* Reads the entry that every server has (rootDSE, RFC 4512 5.1). Returns the result code,
+ * LDAP_TIMEOUT or LDAP_SERVER_DOWN if none came. */
+int controller_read_root(struct directory *directory, struct arena *arena, LDAP *ldap);
 
 /* --- deadline.c ------------------------------------------------------------------------------ */
 
@@ -215,6 +232,10 @@ struct error *operation_run(struct directory *directory, struct arena *arena,
 struct error *operation_repeat(struct directory *directory, struct arena *arena,
                                const struct operation *operation,
                                struct answer *answer_r) MUST_CHECK;
+
+/* Counts an operation, by its name, that began at `began` (steady clock); `failure` is why it has
+ * failed ("silent", "lost", "credentials", "result"), NULL if it has not. */
+void operation_count(const char *name, int64_t began, const char *failure);
 
 /* --- result.c -------------------------------------------------------------------------------- */
 

@@ -69,6 +69,16 @@ static struct error *find_candidate(struct directory *directory, struct arena *a
 
 /* --- the bind -------------------------------------------------------------------------------- */
 
+/* The controller does not serve logins: another one may. */
+static void leave_server(struct directory *directory, bool silent, int64_t asked)
+{
+    if (silent) {
+        connection_unanswered(directory, asked);
+    } else {
+        connection_avoid(directory);
+    }
+}
+
 /* Another connection to the controller that the worker is connected to. One that takes none is
  * failed over from, as connection.c does. */
 static struct error *open_another(struct directory *directory, struct arena *arena, LDAP **ldap_r)
@@ -81,12 +91,14 @@ static struct error *open_another(struct directory *directory, struct arena *are
         }
         const char *uri = directory->servers[directory->server].uri;
         const char *cause = NULL;
-        *ldap_r = controller_open(directory, arena, uri, &cause);
+        bool silent = false;
+        int64_t asked = clock_steady_us();
+        *ldap_r = controller_open(directory, arena, uri, &cause, &silent);
         if (*ldap_r) {
             return NULL;
         }
         log_error("directory: no connection for a login: %s: %s", uri, cause);
-        connection_avoid(directory);
+        leave_server(directory, silent, asked);
     }
     return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "no controller takes another connection");
 }
@@ -106,6 +118,7 @@ static struct error *bind_candidate(struct directory *directory, struct arena *a
     if (error) {
         return error;
     }
+    int64_t asked = clock_steady_us();
     int code = controller_bind(directory, arena, ldap, candidate->dn, password, &diagnostic);
     ldap_unbind_ext(ldap, NULL, NULL);
     if (code == LDAP_SUCCESS && candidate->guid) {
@@ -118,7 +131,7 @@ static struct error *bind_candidate(struct directory *directory, struct arena *a
         return refuse(arena, result_bind_reason(diagnostic));
     }
     if (code == LDAP_TIMEOUT || code == LDAP_SERVER_DOWN) {
-        connection_avoid(directory);
+        leave_server(directory, code == LDAP_TIMEOUT, asked);
     }
     return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "the bind of a login: %s%s%s",
                      ldap_err2string(code), *diagnostic ? ": " : "", diagnostic);

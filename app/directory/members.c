@@ -19,7 +19,11 @@
 /* Of groupType (MS-ADTS 2.2.12): only such groups can be primary ones. */
 enum { MAY_BE_PRIMARY = 0x2 | 0x8 };
 
-enum { DECIMAL = 10, FIRST_DNS = 16 };
+enum {
+    DECIMAL = 10,
+    FIRST_DNS = 16,
+    TRIES = 10, /* against others that keep changing the same membership */
+};
 
 /* --- primary members, read ------------------------------------------------------------------- */
 
@@ -142,6 +146,14 @@ static bool may_be_so_already(int code)
            code == LDAP_UNWILLING_TO_PERFORM || code == LDAP_ALREADY_EXISTS;
 }
 
+/* Whether a 53 says so in its words; otherwise it is a refusal for another reason. */
+static bool says_already(const struct answer *answer)
+{
+    return answer->code == LDAP_UNWILLING_TO_PERFORM &&
+           (strcasestr(answer->diagnostic, "already") || strstr(answer->diagnostic, "00000561") ||
+            strstr(answer->diagnostic, "00000562"));
+}
+
 /* Whether the group has the value, by asking. */
 static struct error *read_belonging(struct directory *directory, struct arena *arena,
                                     const char *group_dn, const char *member_dn,
@@ -165,12 +177,40 @@ static struct error *read_belonging(struct directory *directory, struct arena *a
     return error;
 }
 
+/* One try. *settled_r says whether it is so now, by us or already; NULL without that: somebody else
+ * has just made it otherwise. */
+static struct error *try_change(struct directory *directory, struct arena *arena,
+                                const struct member_change *change, const char *member_dn,
+                                enum directory_belonging wanted, bool *settled_r)
+{
+    const struct operation operation = {"modify", send_change, change, .writes = true};
+    struct answer answer;
+    enum directory_belonging belonging;
+    struct error *error = operation_repeat(directory, arena, &operation, &answer);
+    *settled_r = !error && answer.code == LDAP_SUCCESS;
+    if (error || *settled_r) {
+        return error;
+    }
+    if (!may_be_so_already(answer.code)) {
+        return result_error(arena, &answer, NULL, operation.name);
+    }
+    error = read_belonging(directory, arena, change->group_dn, member_dn, &belonging);
+    if (error) {
+        return error;
+    }
+    *settled_r = belonging == wanted;
+    bool contended = answer.code == LDAP_NO_SUCH_ATTRIBUTE ||
+                     answer.code == LDAP_TYPE_OR_VALUE_EXISTS ||
+                     answer.code == LDAP_ALREADY_EXISTS || says_already(&answer);
+    return *settled_r || contended ? NULL : result_error(arena, &answer, NULL, operation.name);
+}
+
+/* Until it is so: who comes and goes at once is served one after the other. */
 static struct error *change_value(struct directory *directory, struct arena *arena,
                                   const struct directory_entry *group,
                                   const struct directory_entry *member,
                                   enum directory_belonging wanted)
 {
-    const char *group_dn = search_guid_dn(arena, group->guid);
     const char *member_dn = search_guid_dn(arena, member->guid);
     struct berval value = {strlen(member_dn), arena_string(arena, member_dn)};
     struct berval *values[] = {&value, NULL};
@@ -179,21 +219,15 @@ static struct error *change_value(struct directory *directory, struct arena *are
         .mod_type = "member",
         .mod_vals.modv_bvals = values,
     };
-    const struct member_change change = {group_dn, {&mod, NULL}};
-    const struct operation operation = {"modify", send_change, &change, .writes = true};
-    struct answer answer;
-    enum directory_belonging belonging;
-    struct error *error = operation_repeat(directory, arena, &operation, &answer);
-    if (error || answer.code == LDAP_SUCCESS) {
-        return error;
-    }
-    if (may_be_so_already(answer.code)) {
-        error = read_belonging(directory, arena, group_dn, member->dn, &belonging);
-        if (error || belonging == wanted) {
+    const struct member_change change = {search_guid_dn(arena, group->guid), {&mod, NULL}};
+    for (int tries = 0; tries < TRIES; tries++) {
+        bool settled;
+        struct error *error = try_change(directory, arena, &change, member->dn, wanted, &settled);
+        if (error || settled) {
             return error;
         }
     }
-    return result_error(arena, &answer, NULL, operation.name);
+    return error_new(arena, ERR_CONFLICT, "others keep changing this membership");
 }
 
 /* --- found ----------------------------------------------------------------------------------- */

@@ -280,6 +280,9 @@ static struct error *undo_move(struct directory *directory, struct arena *arena,
     if (!again) {
         return error;
     }
+    if (again->id == ERR_NOT_FOUND) { /* somebody has deleted it: nothing of it is left */
+        return again;
+    }
     struct error *partial = error_new(
         arena, ERR_PARTIALLY_APPLIED, "%s; then the move could not be undone: %s",
         error->cause ? error->cause : "the change failed", again->cause ? again->cause : "unknown");

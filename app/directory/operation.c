@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -159,7 +160,7 @@ static struct error *give_up(struct directory *directory, struct arena *arena,
         error_new(arena, id, "%s: no answer from %s within %" PRId64 " ms", operation->name,
                   directory->servers[directory->server].uri, (clock_steady_us() - began) / 1000);
     log_warning("directory: %s", error->cause);
-    connection_avoid(directory);
+    connection_unanswered(directory, began);
     return error;
 }
 
@@ -190,16 +191,30 @@ static bool unavailable(int code)
     return code == LDAP_UNAVAILABLE || code == LDAP_BUSY;
 }
 
-struct error *operation_run(struct directory *directory, struct arena *arena,
-                            const struct operation *operation, struct answer *answer_r)
+void operation_count(const char *name, int64_t began, const char *failure)
 {
-    LDAP *ldap;
-    int message_id = 0;
-    *answer_r = (struct answer){.diagnostic = ""};
-    struct error *error = connection_get(directory, arena, &ldap);
-    if (error) {
-        return error;
+    metrics_observe(METRIC_DIRECTORY_TIME, metrics_series(METRIC_DIRECTORY_TIME, name, NULL),
+                    clock_steady_us() - began);
+    if (failure) {
+        metrics_add(METRIC_DIRECTORY_ERRORS, metrics_series(METRIC_DIRECTORY_ERRORS, name, failure),
+                    1);
     }
+}
+
+/* What an answer is counted as; that something is not there is no failure. */
+static const char *failure_of(const struct answer *answer)
+{
+    if (answer->lost) {
+        return "lost";
+    }
+    return answer->code == LDAP_SUCCESS || answer->code == LDAP_NO_SUCH_OBJECT ? NULL : "result";
+}
+
+/* On a live connection. */
+static struct error *run(struct directory *directory, struct arena *arena,
+                         const struct operation *operation, LDAP *ldap, struct answer *answer_r)
+{
+    int message_id = 0;
     int64_t patience = connection_expect(directory);
     answer_r->code = operation->send(ldap, operation->request, &message_id);
     if (answer_r->code == LDAP_SERVER_DOWN || answer_r->code == LDAP_CONNECT_ERROR) {
@@ -209,10 +224,25 @@ struct error *operation_run(struct directory *directory, struct arena *arena,
     if (answer_r->code != LDAP_SUCCESS) {
         return NULL; /* it could not even be encoded: nothing was sent */
     }
-    error = receive(directory, arena, operation, message_id, patience, answer_r);
+    struct error *error = receive(directory, arena, operation, message_id, patience, answer_r);
     if (!error && unavailable(answer_r->code)) {
         connection_avoid(directory);
     }
+    return error;
+}
+
+struct error *operation_run(struct directory *directory, struct arena *arena,
+                            const struct operation *operation, struct answer *answer_r)
+{
+    LDAP *ldap;
+    *answer_r = (struct answer){.diagnostic = ""};
+    struct error *error = connection_get(directory, arena, &ldap);
+    if (error) {
+        return error;
+    }
+    int64_t began = clock_steady_us();
+    error = run(directory, arena, operation, ldap, answer_r);
+    operation_count(operation->name, began, error ? "silent" : failure_of(answer_r));
     return error;
 }
 

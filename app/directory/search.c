@@ -178,14 +178,32 @@ struct error *search_parent(struct directory *directory, struct arena *arena, co
     if (error) {
         return error;
     }
+    /* Searched for, not read: what is below the base DN by its name can be of another naming context
+     * (CN=Configuration), of which our searches know nothing. */
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
-    struct raw_entry raw = {0};
-    error = search_object(directory, arena, normal, attributes, &raw);
+    LDAPControl *controls[] = {&search_one_domain, NULL};
+    const struct search search = {
+        .base = directory->config->ldap_base_dn,
+        .scope = LDAP_SCOPE_SUBTREE,
+        .filter = arena_format(arena, "(distinguishedName=%s)", names_filter_value(arena, normal)),
+        .attributes = attributes,
+        .controls = controls,
+    };
+    struct answer answer;
+    error = search_run(directory, arena, &search, &answer);
     if (error) {
-        bool missing = error->id == ERR_NOT_FOUND || error->id == ERR_DIRECTORY_INVALID;
-        return missing ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", error->cause) : error;
+        return error;
     }
-    *parent_r = raw.dn;
+    if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
+        return search_no_base(arena, &answer);
+    }
+    if (answer.code != LDAP_SUCCESS) {
+        return result_error(arena, &answer, NULL, "search for the parent");
+    }
+    if (answer.count != 1) {
+        return error_new(arena, ERR_PARENT_NOT_FOUND, "%s is not there", normal);
+    }
+    *parent_r = answer.entries->dn;
     return NULL;
 }
 

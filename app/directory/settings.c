@@ -9,6 +9,15 @@
 
 enum { PORT_MAX = 65535 };
 
+bool settings_next_server(const char **at, const char **name_r, size_t *length_r)
+{
+    static const char separators[] = ", \t";
+    *name_r = *at + strspn(*at, separators);
+    *length_r = strcspn(*name_r, separators);
+    *at = *name_r + *length_r;
+    return *length_r > 0;
+}
+
 /* Whether what follows the colon of "host:port" or "[v6]:port" is a port; true without one. */
 static bool port_fits(const char *text, size_t length)
 {
@@ -26,25 +35,25 @@ static bool port_fits(const char *text, size_t length)
 
 bool directory_check(const struct config *config, struct buffer *faults)
 {
-    static const char separators[] = ", \t";
-    size_t before = faults->length, servers = 0;
-    const char *text = config->ldap_server;
-    if (!*text) {
+    size_t before = faults->length, servers = 0, length;
+    const char *at = config->ldap_server, *name;
+    if (!*at) {
         return true;
     }
-    for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
-        size_t length = strcspn(text, separators);
-        char *uri = controller_uri(config, text, length);
-        if (!uri || !port_fits(text, length)) {
+    while (settings_next_server(&at, &name, &length)) {
+        char *uri = controller_uri(config, name, length);
+        if (!uri || !port_fits(name, length)) {
             buffer_format(faults, "LDAP_SERVER: \"%.*s\" is not a host or host:port\n", (int)length,
-                          text);
+                          name);
         }
         free(uri);
         servers++;
-        text += length;
     }
     if (!servers) {
         buffer_add_string(faults, "LDAP_SERVER: names no host\n");
+    }
+    if (servers > CIRCUIT_CONTROLLERS) {
+        buffer_format(faults, "LDAP_SERVER: names more than %d hosts\n", CIRCUIT_CONTROLLERS);
     }
     if (directory_check_dn(config->ldap_base_dn, strlen(config->ldap_base_dn)) != FAULT_NONE) {
         buffer_add_string(faults, "LDAP_BASE_DN: is not a distinguished name\n");

@@ -45,11 +45,14 @@ void audit_reopen(void)
     audit.fd = fd;
 }
 
-/* What was changed: as the handler put it, else the last name in the path. */
+/* What was changed: as the handler put it, else the name in the path. */
 static const char *subject(const struct request *request)
 {
     if (request->subject) {
         return request->subject;
+    }
+    if (request->route->resource) {
+        return request_path_value(request, request->route->resource);
     }
     const char *pattern = request->route->pattern;
     size_t length = strlen(pattern);

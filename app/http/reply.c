@@ -57,6 +57,13 @@ void reply_array(struct request *request, struct reply *reply, struct value *con
     reply_header(reply, "X-Total-Count", arena_format(request->arena, "%" PRId64, total));
 }
 
+void reply_text(struct reply *reply, const char *content_type, const struct buffer *text)
+{
+    reply->status = STATUS_OK;
+    reply->content_type = content_type;
+    reply->body = *text;
+}
+
 void reply_nothing(struct reply *reply)
 {
     reply->status = STATUS_NO_CONTENT;
@@ -86,10 +93,14 @@ static void serialize_list(const struct field *fields, const struct reply *reply
 
 void reply_serialize(const struct route *route, struct reply *reply, struct arena *arena)
 {
+    if (route->shape == REPLY_TEXT) {
+        return;
+    }
     reply->body = (struct buffer){.arena = arena};
     struct jsonw json = {.out = &reply->body};
     switch (route->shape) {
     case REPLY_NOTHING:
+    case REPLY_TEXT:
         break;
     case REPLY_RECORD:
         fields_write(&json, NULL, route->reply->fields, reply->record);

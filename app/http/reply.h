@@ -20,10 +20,11 @@ struct reply {
     struct value *const *items; /* REPLY_ARRAY, REPLY_LIST: the same, each */
     size_t items_count;
     int64_t total, skip, limit;
-    struct buffer body; /* serialized, by the router */
+    const char *content_type; /* NULL: JSON */
+    struct buffer body;       /* serialized, by the router, unless it is REPLY_TEXT */
 };
 
-/* 200, or 201 after reply_created(), with one record. */
+/* 200, or 201 after reply_created(), or the status that is set already, with one record. */
 void reply_record(struct reply *reply, struct value *record);
 
 /* 201 and the place of what was created: a pattern's collection and the name of the new member. */
@@ -37,6 +38,9 @@ void reply_list(struct reply *reply, struct value *const *items, size_t count, i
 /* 200 with a bare array of them, out of `total`. */
 void reply_array(struct request *request, struct reply *reply, struct value *const *items,
                  size_t count, int64_t total);
+
+/* 200 with a text that is no JSON; both must live as long as the request. */
+void reply_text(struct reply *reply, const char *content_type, const struct buffer *text);
 
 /* 204. */
 void reply_nothing(struct reply *reply);

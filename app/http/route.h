@@ -39,7 +39,8 @@ enum reply_shape {
     REPLY_NOTHING, /* 204 */
     REPLY_RECORD,
     REPLY_ARRAY, /* a bare one, with X-Total-Count */
-    REPLY_LIST,  /* {"items","total","skip","limit","pages"} */
+    REPLY_LIST, /* {"items","total","skip","limit","pages"} */
+    REPLY_TEXT, /* no JSON: reply_text() */
 };
 
 struct route {
@@ -59,6 +60,7 @@ struct route {
     const enum error_id *errors; /* beside what the row itself implies; ERR_COUNT ends */
     const char *action;          /* of the audit line; NULL: not audited */
     const char *resource_type;
+    const char *resource; /* the name in the pattern that says which; NULL: the last one */
 };
 
 #endif

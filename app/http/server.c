@@ -208,8 +208,8 @@ static void write_reply(FCGX_Stream *out, const struct request *request, const s
         buffer_format(&head, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
     }
     if (reply->status != STATUS_NO_CONTENT) {
-        buffer_format(&head,
-                      "Content-Type: application/json; charset=utf-8\r\nContent-Length: %zu\r\n",
+        buffer_format(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+                      reply->content_type ? reply->content_type : "application/json; charset=utf-8",
                       reply->body.length);
     }
     buffer_add_string(&head, "\r\n");
@@ -246,6 +246,9 @@ static void drain_body(FCGX_Request *fcgi)
     while (drained <= DRAIN_MAX) {
         int got = FCGX_GetStr(rest, sizeof rest, fcgi->in);
         if (got <= 0) {
+            /* Nothing is left that a close would throw away, so it need not linger: libfcgi would
+             * shut the connection down and wait until nginx has closed its side. */
+            FCGX_Detach(fcgi);
             return;
         }
         drained += (size_t)got;

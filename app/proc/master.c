@@ -5,9 +5,11 @@
  */
 #include "proc/master.h"
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
+#include "proc/children.h"
+#include "proc/housekeeper.h"
 #include "proc/notify.h"
 #include "proc/signals.h"
 #include "proc/sockets.h"
@@ -30,26 +32,8 @@
 enum {
     US_PER_MS = 1000,
     US_PER_S = 1000 * 1000,
-    QUICK_DEATH_US = 5 * US_PER_S,     /* who dies sooner counts towards the back-off */
-    BACKOFF_FIRST_US = 50 * US_PER_MS, /* doubles at each quick death in a row … */
-    EXIT_CONFIGURATION = 78,           /* EX_CONFIG of sysexits.h */
-    RELOAD_DEATHS = 3,     /* quick ones of one pool after which a reload is taken back */
-    BACKOFF_DOUBLINGS = 8, /* … up to 12.8 s */
-};
-
-struct child {
-    pid_t pid;
-    enum pool_id pool;
-    unsigned generation; /* of the configuration it was started with */
-    int64_t started_us;
-    int64_t kill_us; /* when a leaving one is killed; 0: it has not been told to leave */
-    bool ready;
-    bool leaving; /* on its own or told to: it no longer counts as one of the pool */
-};
-
-struct pool {
-    unsigned quick_deaths; /* in a row */
-    int64_t not_before_us; /* no start before that */
+    EXIT_CONFIGURATION = 78, /* EX_CONFIG of sysexits.h */
+    RELOAD_DEATHS = 3,       /* quick ones of one group after which a reload is taken back */
 };
 
 struct master {
@@ -57,15 +41,15 @@ struct master {
     const char *env_file;
     const struct service *service;
     struct pool_socket sockets[POOL_COUNT];
-    struct pool pools[POOL_COUNT];
-    struct child *children;
-    size_t children_count, children_size;
+    struct group groups[GROUP_COUNT];
+    struct children children;
     unsigned generation;
     int signal_fd;
     int news[2];              /* the pipe in which workers send messages */
     unsigned last_generation; /* the highest number that was given out */
     struct config previous;   /* while reloading: what goes on serving, and comes back on failure */
     unsigned previous_generation;
+    struct group previous_groups[GROUP_COUNT];
     bool reloading, reload_wanted;
     bool announced; /* systemd knows that we are ready */
     bool stopping;
@@ -73,38 +57,9 @@ struct master {
 
 /* --- children -------------------------------------------------------------------------------- */
 
-static bool is_current(const struct master *master, const struct child *child)
-{
-    return child->generation == master->generation && !child->leaving;
-}
-
-static struct child *child_add(struct master *master)
-{
-    if (master->children_count == master->children_size) {
-        master->children_size = master->children_size ? 2 * master->children_size : 32;
-        master->children =
-            must_realloc(master->children, master->children_size * sizeof *master->children);
-    }
-    return &master->children[master->children_count++];
-}
-
-static struct child *child_find(struct master *master, pid_t pid)
-{
-    for (size_t i = 0; i < master->children_count; i++) {
-        if (master->children[i].pid == pid) {
-            return &master->children[i];
-        }
-    }
-    return NULL;
-}
-
-static void child_remove(struct master *master, struct child *child)
-{
-    *child = master->children[--master->children_count];
-}
-
 /* In the child: what is the master's alone goes, then it serves and never returns. */
-static _Noreturn void become_worker(struct master *master, enum pool_id pool, pid_t parent)
+static _Noreturn void become_child(struct master *master, const struct config *config,
+                                   unsigned group, pid_t parent)
 {
     /* A master that is killed takes its workers with it; they drain as at SIGTERM. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent) {
@@ -112,35 +67,51 @@ static _Noreturn void become_worker(struct master *master, enum pool_id pool, pi
     }
     log_forked();
     char name[16]; /* what ps and top show; the kernel keeps 15 characters */
-    snprintf(name, sizeof name, "kontora-%.7s", pool_names[pool]);
+    snprintf(name, sizeof name, "kontora-%.7s", group_name(group));
     (void)prctl(PR_SET_NAME, name);
     close(master->signal_fd);
     close(master->news[0]);
+    int listen_fd = -1;
     for (size_t i = 0; i < POOL_COUNT; i++) {
-        if (i != pool) {
+        if (i == group) {
+            listen_fd = master->sockets[i].fd;
+        } else {
             close(master->sockets[i].fd);
         }
     }
-    free(master->children);
-    worker_run(master->config, master->service, pool, master->sockets[pool].fd, master->news[1]);
+    free(master->children.list);
+    if (group == HOUSE) {
+        housekeeper_run(config, master->service, master->news[1]);
+    }
+    worker_run(config, master->service, (enum pool_id)group, listen_fd, master->news[1]);
 }
 
-static void start_worker(struct master *master, enum pool_id id)
+static struct cohort current_cohort(struct master *master)
+{
+    return (struct cohort){master->config, master->generation, master->groups};
+}
+
+static struct cohort previous_cohort(struct master *master)
+{
+    return (struct cohort){&master->previous, master->previous_generation, master->previous_groups};
+}
+
+static void start_child(struct master *master, const struct cohort *cohort, unsigned group)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {
-        become_worker(master, id, parent);
+        become_child(master, cohort->config, group, parent);
     }
     if (pid < 0) {
         log_error("fork: %s", strerror(errno));
-        master->pools[id].not_before_us = clock_steady_us() + US_PER_S;
+        cohort->groups[group].not_before_us = clock_steady_us() + US_PER_S;
         return;
     }
-    *child_add(master) = (struct child){
+    *children_add(&master->children) = (struct child){
         .pid = pid,
-        .pool = id,
-        .generation = master->generation,
+        .group = group,
+        .generation = cohort->generation,
         .started_us = clock_steady_us(),
     };
 }
@@ -154,55 +125,52 @@ static void tell_to_leave(struct master *master, struct child *child)
     }
 }
 
-/* --- the pools ------------------------------------------------------------------------------- */
+/* --- the groups ------------------------------------------------------------------------------ */
 
-static int64_t count_current(const struct master *master, enum pool_id pool, bool ready_only)
+static bool all_ready(struct master *master)
 {
-    int64_t count = 0;
-    for (size_t i = 0; i < master->children_count; i++) {
-        const struct child *child = &master->children[i];
-        count += child->pool == pool && is_current(master, child) && (child->ready || !ready_only);
-    }
-    return count;
+    struct cohort cohort = current_cohort(master);
+    return children_complete(&master->children, &cohort);
 }
 
-static bool all_ready(const struct master *master)
+static void fill_groups(struct master *master, const struct cohort *cohort, int64_t now)
 {
-    for (size_t i = 0; i < POOL_COUNT; i++) {
-        if (count_current(master, (enum pool_id)i, true) < master->config->workers[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void fill_pools(struct master *master, int64_t now)
-{
-    for (size_t i = 0; i < POOL_COUNT; i++) {
+    for (unsigned i = 0; i < GROUP_COUNT; i++) {
         int64_t missing =
-            master->config->workers[i] - count_current(master, (enum pool_id)i, false);
-        while (missing-- > 0 && master->pools[i].not_before_us <= now) {
-            start_worker(master, (enum pool_id)i);
+            group_size(cohort->config, i) - children_count(&master->children, cohort, i, false);
+        while (missing-- > 0 && cohort->groups[i].not_before_us <= now) {
+            start_child(master, cohort, i);
         }
+    }
+}
+
+/* Who dies while a reload is under way is replaced by one of the same configuration, however long
+ * the new one takes to come up. */
+static void fill_cohorts(struct master *master, int64_t now)
+{
+    struct cohort current = current_cohort(master), previous = previous_cohort(master);
+    fill_groups(master, &current, now);
+    if (master->reloading && !all_ready(master)) {
+        fill_groups(master, &previous, now);
     }
 }
 
 static void retire_old_generations(struct master *master)
 {
-    for (size_t i = 0; i < master->children_count; i++) {
-        if (master->children[i].generation != master->generation) {
-            tell_to_leave(master, &master->children[i]);
+    for (size_t i = 0; i < master->children.count; i++) {
+        if (master->children.list[i].generation != master->generation) {
+            tell_to_leave(master, &master->children.list[i]);
         }
     }
 }
 
 static void kill_the_late(struct master *master, int64_t now)
 {
-    for (size_t i = 0; i < master->children_count; i++) {
-        struct child *child = &master->children[i];
+    for (size_t i = 0; i < master->children.count; i++) {
+        struct child *child = &master->children.list[i];
         if (child->kill_us && child->kill_us <= now) {
             log_warning("worker %d of %s does not leave: killed", (int)child->pid,
-                        pool_names[child->pool]);
+                        group_name(child->group));
             kill(child->pid, SIGKILL);
             child->kill_us = now + US_PER_S;
         }
@@ -211,8 +179,8 @@ static void kill_the_late(struct master *master, int64_t now)
 
 static void forget_deaths(struct master *master)
 {
-    for (size_t i = 0; i < POOL_COUNT; i++) {
-        master->pools[i] = (struct pool){0};
+    for (size_t i = 0; i < GROUP_COUNT; i++) {
+        master->groups[i] = (struct group){0};
     }
 }
 
@@ -234,6 +202,7 @@ static void begin_reload(struct master *master, const struct config *fresh)
     } else {
         master->previous = *master->config;
         master->previous_generation = master->generation;
+        memcpy(master->previous_groups, master->groups, sizeof master->groups);
     }
     *master->config = *fresh;
     master->generation = ++master->last_generation;
@@ -287,8 +256,8 @@ static void reload(struct master *master)
 
 static bool reload_failed(const struct master *master)
 {
-    for (size_t i = 0; master->reloading && i < POOL_COUNT; i++) {
-        if (master->pools[i].quick_deaths >= RELOAD_DEATHS) {
+    for (size_t i = 0; master->reloading && i < GROUP_COUNT; i++) {
+        if (master->groups[i].quick_deaths >= RELOAD_DEATHS) {
             return true;
         }
     }
@@ -297,11 +266,11 @@ static bool reload_failed(const struct master *master)
 
 /* One reload after the other: a second SIGHUP waits until the first has its workers, unless those
  * do not come up, which the new configuration may be meant to mend. */
-static bool may_reload(const struct master *master)
+static bool may_reload(struct master *master)
 {
     bool failing = false;
-    for (size_t i = 0; i < POOL_COUNT; i++) {
-        failing |= master->pools[i].quick_deaths > 0;
+    for (size_t i = 0; i < GROUP_COUNT; i++) {
+        failing |= master->groups[i].quick_deaths > 0;
     }
     return !master->reloading || failing || all_ready(master);
 }
@@ -311,8 +280,8 @@ static void reconcile(struct master *master)
 {
     int64_t now = clock_steady_us();
     if (master->stopping) {
-        for (size_t i = 0; i < master->children_count; i++) {
-            tell_to_leave(master, &master->children[i]);
+        for (size_t i = 0; i < master->children.count; i++) {
+            tell_to_leave(master, &master->children.list[i]);
         }
     } else {
         if (reload_failed(master)) {
@@ -322,7 +291,7 @@ static void reconcile(struct master *master)
             master->reload_wanted = false;
             reload(master);
         }
-        fill_pools(master, now);
+        fill_cohorts(master, now);
         if (all_ready(master)) {
             end_reload(master);
             retire_old_generations(master);
@@ -338,27 +307,26 @@ static void reconcile(struct master *master)
 
 /* --- events ---------------------------------------------------------------------------------- */
 
+static void log_death(const struct child *child, int status)
+{
+    log_error("worker %d of %s ended by %s %d", (int)child->pid, group_name(child->group),
+              WIFSIGNALED(status) ? "signal" : "status",
+              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    metrics_add(METRIC_WORKER_RESTARTS,
+                metrics_series(METRIC_WORKER_RESTARTS, group_name(child->group), NULL), 1);
+}
+
 static void note_death(struct master *master, const struct child *child, int status)
 {
-    bool failed = !WIFEXITED(status) || WEXITSTATUS(status);
-    if (failed) {
-        log_error("worker %d of %s ended by %s %d", (int)child->pid, pool_names[child->pool],
-                  WIFSIGNALED(status) ? "signal" : "status",
-                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    struct cohort current = current_cohort(master), previous = previous_cohort(master);
+    if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+        log_death(child, status);
     }
-    struct pool *pool = &master->pools[child->pool];
-    int64_t now = clock_steady_us();
-    if (!is_current(master, child)) {
-        return;
+    if (child_is_of(child, &current)) {
+        group_back_off(&master->groups[child->group], child);
+    } else if (master->reloading && child_is_of(child, &previous)) {
+        group_back_off(&master->previous_groups[child->group], child);
     }
-    if (now - child->started_us >= QUICK_DEATH_US) {
-        pool->quick_deaths = 0;
-        return;
-    }
-    unsigned doublings =
-        pool->quick_deaths < BACKOFF_DOUBLINGS ? pool->quick_deaths : BACKOFF_DOUBLINGS;
-    pool->quick_deaths++;
-    pool->not_before_us = now + ((int64_t)BACKOFF_FIRST_US << doublings);
 }
 
 static void reap(struct master *master)
@@ -366,10 +334,10 @@ static void reap(struct master *master)
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct child *child = child_find(master, pid);
+        struct child *child = children_find(&master->children, pid);
         if (child) {
             note_death(master, child, status);
-            child_remove(master, child);
+            children_remove(&master->children, child);
         }
     }
 }
@@ -377,8 +345,8 @@ static void reap(struct master *master)
 static void reopen_logs(struct master *master)
 {
     log_reopen();
-    for (size_t i = 0; i < master->children_count; i++) {
-        kill(master->children[i].pid, SIGUSR1);
+    for (size_t i = 0; i < master->children.count; i++) {
+        kill(master->children.list[i].pid, SIGUSR1);
     }
 }
 
@@ -412,7 +380,7 @@ static void read_news(struct master *master)
 {
     struct worker_message message;
     while (read(master->news[0], &message, sizeof message) == (ssize_t)sizeof message) {
-        struct child *child = child_find(master, message.pid);
+        struct child *child = children_find(&master->children, message.pid);
         if (!child) {
             continue;
         }
@@ -428,17 +396,17 @@ static void read_news(struct master *master)
 }
 
 /* Milliseconds until the next deadline, -1 if there is none. */
-static int patience_ms(const struct master *master)
+static int patience_ms(struct master *master)
 {
+    struct cohort cohorts[] = {current_cohort(master), previous_cohort(master)};
     int64_t next = INT64_MAX;
-    for (size_t i = 0; i < master->children_count; i++) {
-        int64_t kill_us = master->children[i].kill_us;
+    for (size_t i = 0; i < master->children.count; i++) {
+        int64_t kill_us = master->children.list[i].kill_us;
         next = kill_us && kill_us < next ? kill_us : next;
     }
-    for (size_t i = 0; i < POOL_COUNT && !master->stopping; i++) {
-        bool waits = count_current(master, (enum pool_id)i, false) < master->config->workers[i];
-        int64_t start = master->pools[i].not_before_us;
-        next = waits && start < next ? start : next;
+    for (size_t i = 0; i < (master->reloading ? 2 : 1) && !master->stopping; i++) {
+        int64_t start = children_next_start(&master->children, &cohorts[i]);
+        next = start < next ? start : next;
     }
     if (next == INT64_MAX) {
         return -1;
@@ -504,12 +472,12 @@ int master_run(struct config *config, const char *env_file, const struct service
         return EXIT_FAILURE;
     }
     reconcile(&master);
-    while (!master.stopping || master.children_count) {
+    while (!master.stopping || master.children.count) {
         wait_for_event(&master);
         reconcile(&master);
     }
     sockets_close(master.sockets);
-    free(master.children);
+    free(master.children.list);
     log_info("stopped");
     return EXIT_SUCCESS;
 }

@@ -1,6 +1,6 @@
 /*
- * Service: what a worker does with its connections. proc knows nothing of HTTP or FastCGI; main
- * hands it these functions.
+ * Service: what a worker does with its connections, and what the housekeeper does at its times. proc
+ * knows nothing of HTTP, FastCGI or a directory; main hands it these functions.
  */
 #ifndef PROC_SERVICE_H
 #define PROC_SERVICE_H
@@ -8,6 +8,23 @@
 #include "base/config.h"
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/* What the housekeeper does again and again. */
+struct job {
+    const char *name; /* for the log */
+
+    /* In a fresh housekeeper. Returns the job's state, NULL if it cannot be done: the housekeeper
+     * then ends and is started again with back-off. */
+    void *(*start)(const struct config *config);
+
+    /* Does what is due, a small piece at a time: the other jobs, and the end of the housekeeper,
+     * wait for it. Returns when to be called again, of the steady clock. NULL ends a list. */
+    int64_t (*run)(void *state);
+
+    /* The housekeeper is about to end. */
+    void (*stop)(void *state);
+};
 
 /* What became of a request. */
 enum served {
@@ -41,11 +58,14 @@ struct service {
     /* Closes a connection between two requests. */
     void (*close)(void *state, void *connection);
 
-    /* Opens log files again. */
+    /* Opens log files again. `state` is NULL in the housekeeper. */
     void (*reopen)(void *state);
 
     /* The worker is about to end. */
     void (*stop)(void *state);
+
+    /* Of the housekeeper; at least one. */
+    const struct job *jobs;
 };
 
 #endif

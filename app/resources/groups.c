@@ -159,7 +159,6 @@ static struct error *change_member(struct request *request, enum directory_belon
         .belonging = belonging,
     };
     struct directory_entry *member;
-    request->subject = membership.group;
     return directory_change_member(request->app->directory, request->arena, &membership, group_r,
                                    &member);
 }
@@ -193,12 +192,12 @@ static struct error *remove_member(struct request *request, struct reply *reply)
 const struct route groups_routes[] = {
     ENTRIES_ROUTES(&groups, "/api/v1/groups", "name", "group", &group_schema, &create_schema,
                    &update_schema, "групп", "groups", "группу", "a group"),
-    {ENTRIES_MEMBER_ROW(METHOD_POST, "/api/v1/groups/{name}/members/{username}", add_member,
+    {ENTRIES_MEMBER_ROW(METHOD_POST, "/api/v1/groups/{name}/members/{username}", "name", add_member,
                         "add_user_to_group"),
      .summary = {"Добавить участника в группу", "Add a member to a group"}, .shape = REPLY_RECORD,
      .reply = &group_schema},
-    {ENTRIES_MEMBER_ROW(METHOD_DELETE, "/api/v1/groups/{name}/members/{username}", remove_member,
-                        "remove_user_from_group"),
+    {ENTRIES_MEMBER_ROW(METHOD_DELETE, "/api/v1/groups/{name}/members/{username}", "name",
+                        remove_member, "remove_user_from_group"),
      .summary = {"Удалить участника из группы", "Remove a member from a group"},
      .shape = REPLY_NOTHING},
     {.pattern = NULL},

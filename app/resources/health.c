@@ -1,8 +1,20 @@
-/* Health: that the service is there. Both calls touch nothing but this worker. */
+/*
+ * Health: that the service is there, and whether what it depends on is. Nothing is asked of anybody
+ * here: what is known of dependencies is what processes found out together (shared memory), so that
+ * no answer waits for one that is silent. Where they are and why they fail is in the log alone.
+ */
 #include "base/arena.h"
 #include "base/config.h"
+#include "directory/directory.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+
+#include <string.h>
+
+enum {
+    STATUS_UNAVAILABLE = 503,
+    US_PER_MS = 1000,
+};
 
 static const struct field hello_fields[] = {
     {.name = "message",
@@ -24,8 +36,54 @@ static const struct field health_fields[] = {
     {.name = NULL},
 };
 
+static const struct field dependency_fields[] = {
+    {.name = "name",
+     .type = FIELD_STRING,
+     .about = {"От чего зависит сервис", "What the service depends on"},
+     .example = "\"directory\""},
+    {.name = "state",
+     .type = FIELD_STRING,
+     .about = {"up, down, unknown (ещё не проверено) или off (не настроено)",
+               "up, down, unknown (not checked yet) or off (not configured)"},
+     .example = "\"up\""},
+    {.name = "needed",
+     .type = FIELD_BOOLEAN,
+     .about = {"Без этого сервис не готов", "The service is not ready without it"},
+     .example = "true"},
+    {.name = "latency_ms",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_NULLABLE,
+     .about = {"Сколько заняла последняя проверка, мс", "How long the last check took, ms"},
+     .example = "12"},
+    {.name = "checked_at",
+     .type = FIELD_TIME,
+     .flags = FIELD_NULLABLE,
+     .about = {"Когда она была", "When it was"},
+     .example = "\"2026-11-20T12:34:56.789Z\""},
+    {.name = NULL},
+};
+
+static const struct field ready_fields[] = {
+    {.name = "status",
+     .type = FIELD_STRING,
+     .about = {"ready или unavailable", "ready or unavailable"},
+     .example = "\"ready\""},
+    {.name = "service",
+     .type = FIELD_STRING,
+     .about = {"Имя сервиса (APP_NAME)", "The name of the service (APP_NAME)"},
+     .example = "\"kontora\""},
+    {.name = "dependencies",
+     .type = FIELD_RECORDS,
+     .fields = dependency_fields,
+     .about = {"Всё, от чего сервис зависит", "All that the service depends on"},
+     .example = "[{\"name\":\"directory\",\"state\":\"up\",\"needed\":true,"
+                "\"latency_ms\":12,\"checked_at\":\"2026-11-20T12:34:56.789Z\"}]"},
+    {.name = NULL},
+};
+
 static const struct schema hello_schema = {"Hello", hello_fields};
 static const struct schema health_schema = {"Health", health_fields};
+static const struct schema ready_schema = {"Readiness", ready_fields};
 
 static struct error *get_root(struct request *request, struct reply *reply)
 {
@@ -40,6 +98,83 @@ static struct error *get_health(struct request *request, struct reply *reply)
     struct value *record = arena_array(request->arena, fields_count(health_fields), sizeof *record);
     value_set_string(fields_get(health_fields, record, "status"), "ok");
     value_set_string(fields_get(health_fields, record, "service"), request->app->config->app_name);
+    reply_record(reply, record);
+    return NULL;
+}
+
+/* --- dependencies ---------------------------------------------------------------------------- */
+
+/* What is known of one. */
+struct facts {
+    const char *state;
+    bool needed;
+    int64_t latency_us; /* -1: not known */
+    int64_t checked_ms; /* 0: never */
+};
+
+static void look_at_directory(const struct app *app, struct facts *facts_r)
+{
+    static const char *const states[] = {
+        [DIRECTORY_OFF] = "off",
+        [DIRECTORY_UNKNOWN] = "unknown",
+        [DIRECTORY_DOWN] = "down",
+        [DIRECTORY_UP] = "up",
+    };
+    struct directory_health health;
+    directory_health(app->directory, &health);
+    *facts_r = (struct facts){
+        .state = states[health.state],
+        .needed = health.state != DIRECTORY_OFF,
+        .latency_us = health.latency_us,
+        .checked_ms = health.checked_ms,
+    };
+}
+
+static const struct dependency {
+    const char *name;
+    void (*look)(const struct app *app, struct facts *facts_r);
+} dependencies[] = {
+    {"directory", look_at_directory},
+};
+
+enum { DEPENDENCIES = sizeof dependencies / sizeof *dependencies };
+
+static struct value *describe(struct arena *arena, const char *name, const struct facts *facts)
+{
+    const struct field *map = dependency_fields;
+    struct value *record = arena_array(arena, fields_count(map), sizeof *record);
+    value_set_string(fields_get(map, record, "name"), name);
+    value_set_string(fields_get(map, record, "state"), facts->state);
+    value_set_boolean(fields_get(map, record, "needed"), facts->needed);
+    if (facts->latency_us >= 0) {
+        value_set_integer(fields_get(map, record, "latency_ms"),
+                          (facts->latency_us + US_PER_MS - 1) / US_PER_MS);
+    }
+    if (facts->checked_ms) {
+        value_set_integer(fields_get(map, record, "checked_at"), facts->checked_ms);
+    }
+    return record;
+}
+
+static struct error *get_ready(struct request *request, struct reply *reply)
+{
+    struct arena *arena = request->arena;
+    struct value *record = arena_array(arena, fields_count(ready_fields), sizeof *record);
+    struct value **records = arena_array(arena, DEPENDENCIES, sizeof *records);
+    bool ready = true;
+    for (size_t i = 0; i < DEPENDENCIES; i++) {
+        struct facts facts;
+        dependencies[i].look(request->app, &facts);
+        ready &= !facts.needed || strcmp(facts.state, "down") != 0;
+        records[i] = describe(arena, dependencies[i].name, &facts);
+    }
+    value_set_string(fields_get(ready_fields, record, "status"), ready ? "ready" : "unavailable");
+    value_set_string(fields_get(ready_fields, record, "service"), request->app->config->app_name);
+    value_set_records(fields_get(ready_fields, record, "dependencies"), records, DEPENDENCIES);
+    if (!ready) {
+        reply->status = STATUS_UNAVAILABLE;
+        reply_header(reply, "Retry-After", "5");
+    }
     reply_record(reply, record);
     return NULL;
 }
@@ -59,5 +194,13 @@ const struct route health_routes[] = {
      .summary = {"Проверить, что сервис работает", "Check that the service is there"},
      .shape = REPLY_RECORD,
      .reply = &health_schema},
+    {.method = METHOD_GET,
+     .pattern = "/health/ready",
+     .handler = get_ready,
+     .pool = POOL_CORE,
+     .summary = {"Проверить, что доступно всё, от чего сервис зависит",
+                 "Check that all that the service depends on is there"},
+     .shape = REPLY_RECORD,
+     .reply = &ready_schema},
     {.pattern = NULL},
 };

@@ -18,6 +18,7 @@ extern const struct route containers_routes[];
 extern const struct route groups_routes[];
 extern const struct route health_routes[];
 extern const struct route organizations_routes[];
+extern const struct route metrics_routes[];
 extern const struct route ous_routes[];
 extern const struct route users_routes[];
 

@@ -4,6 +4,7 @@
 /* clang-format off */
 const struct route *const resource_routes[] = {
     health_routes,
+    metrics_routes,
     auth_routes,
     accounts_routes,
     organizations_routes,

@@ -3,7 +3,7 @@
 import pytest
 
 from support import contract, vault
-from support.client import user_path
+from support.client import path_of, user_path
 from support.people import tag
 
 
@@ -51,6 +51,55 @@ def test_the_life_of_a_user(api, people, audit, stack):
         assert line["message"]
 
 
+def test_the_life_of_an_entry(api, entries, audit, stack):
+    kind, body = entries.kind, entries.body(description="Ж")
+    name = body[kind.name]
+    steps = [
+        ("create", api.post(kind.path, json=body)),
+        ("update", api.patch(entries.path(name.upper()), json={"description": None})),
+        ("delete", api.delete(entries.path(name), params={"parent_dn": entries.parent})),
+    ]
+    for verb, response in steps:
+        line = audit.one_of(response)
+        assert outcome(line) == (f"{verb}_{kind.resource}", kind.resource, name, "success")
+        assert line["actor"] == stack.administrator[0]
+        assert line["message"]
+
+
+MEMBERSHIP_PATHS = [lambda group, account: path_of("/groups", group, "members", account),
+                    lambda group, account: path_of("/users", account, "groups", group)]
+
+
+@pytest.mark.parametrize("path", MEMBERSHIP_PATHS, ids=["group", "user"])
+def test_who_comes_and_goes(api, nobody, people, groups, audit, stack, path):
+    """Both ways to say it leave the same: the group is what was changed, the member is named."""
+    account = people.create()["sAMAccountName"]
+    name = groups.named(f"Ж/a, \"b\" {tag()}")["cn"]
+    for method, action in (("POST", "add_user_to_group"), ("DELETE", "remove_user_from_group")):
+        for client, group, member, code in (
+                (api, name, account, None), (api, name, account, None),
+                (api, name, "no such user", "NOT_FOUND"),
+                (api, "no such group", account, "NOT_FOUND"),
+                (nobody, name, account, "UNAUTHORIZED"),
+                (nobody.bearing("x"), name, account, "INVALID_TOKEN")):
+            line = audit.one_of(client.request(method, path(group, member)))
+            assert outcome(line) == (action, "group", group, "failure" if code else "success")
+            assert line["actor"] == (stack.administrator[0] if client is api else None)
+            assert member in line["details"].values(), line
+            assert line["details"].get("code") == code
+
+
+def test_a_refused_change_of_members(api, people, audit):
+    account = people.create()["sAMAccountName"]
+    for path in MEMBERSHIP_PATHS:
+        line = audit.one_of(api.delete(path("Domain Users", account)))
+        assert outcome(line) == ("remove_user_from_group", "group", "Domain Users", "failure")
+        assert line["details"]["code"] == "PRIMARY_GROUP"
+        line = audit.one_of(api.post(path("Domain Users", account), params={"parent_dn": "x"}))
+        assert outcome(line) == ("add_user_to_group", "group", "Domain Users", "failure")
+        assert line["details"]["code"] == "VALIDATION_ERROR"
+
+
 def test_details_name_the_fields_and_no_values(api, people, audit):
     user, secret = people.create(), vault.password()
     response = api.patch(user_path(user["sAMAccountName"]),
@@ -68,6 +117,13 @@ REFUSALS = [
     ("update_user", "PATCH", "/users/nobody-at-all", {"json": {}}, "NOT_FOUND"),
     ("update_user", "PATCH", "/users/nobody-at-all", {"json": {"x": 1}}, "VALIDATION_ERROR"),
     ("delete_user", "DELETE", "/users/nobody-at-all", {}, "NOT_FOUND"),
+    *((f"{verb}_{resource}", method, f"/{resource}s{name}", {"json": body} if method != "DELETE"
+       else {}, code)
+      for resource in ("group", "ou", "container") for verb, method, name, body, code in (
+          ("create", "POST", "", {}, "VALIDATION_ERROR"),
+          ("update", "PATCH", "/nothing-at-all", {}, "NOT_FOUND"),
+          ("update", "PATCH", "/nothing-at-all", {"x": 1}, "VALIDATION_ERROR"),
+          ("delete", "DELETE", "/nothing-at-all", {}, "NOT_FOUND"))),
 ]
 
 
@@ -89,8 +145,29 @@ def test_changes_that_the_directory_refuses(api, people, audit, truth, fields, c
     assert line["details"]["code"] == code
 
 
+def test_entries_that_the_directory_refuses(api, entries, people, audit):
+    kind, above = entries.kind, entries.truth.add_ou(tag(), entries.parent)
+    taken = entries.named(tag(), above)[kind.name]
+    entries.named(taken)
+    steps = [
+        ("create", "ALREADY_EXISTS", api.post(kind.path, json=entries.body(**{kind.name: taken}))),
+        ("create", "PARENT_NOT_FOUND", api.post(kind.path, json=entries.body(**{
+            kind.name: taken, kind.parent: f"OU=nowhere,{above}"}))),
+        ("update", "AMBIGUOUS", api.patch(entries.path(taken), json={"description": "x"})),
+        ("delete", "AMBIGUOUS", api.delete(entries.path(taken))),
+        ("update", "ALREADY_EXISTS", api.patch(entries.path(taken), params={"parent_dn": above},
+                                               json={"parent_dn": entries.parent})),
+    ]
+    for verb, code, response in steps:
+        line = audit.one_of(response)
+        assert outcome(line) == (f"{verb}_{kind.resource}", kind.resource, taken, "failure")
+        assert line["details"]["code"] == code
+
+
 @pytest.mark.parametrize("method, path, body", [
-    ("POST", "/users", {}), ("PATCH", "/users/x", {}), ("DELETE", "/users/x", None),
+    (method, path, body) for collection in ("/users", "/groups", "/ous", "/containers")
+    for method, path, body in (("POST", collection, {}), ("PATCH", f"{collection}/x", {}),
+                               ("DELETE", f"{collection}/x", None))
 ])
 @pytest.mark.parametrize("token, code", [(None, "UNAUTHORIZED"), ("a.b.c", "INVALID_TOKEN")])
 def test_changes_by_strangers(nobody, audit, method, path, body, token, code):
@@ -100,7 +177,9 @@ def test_changes_by_strangers(nobody, audit, method, path, body, token, code):
 
 
 def test_reading_leaves_no_line(api, nobody, audit):
-    responses = [api.get("/users"), api.get("/users/Administrator"), api.get("/auth/me"),
+    responses = [api.get("/groups"), api.get("/ous/Staff"), api.get("/containers/nothing-at-all"),
+                 api.get("/groups/sales"), api.get("/groups/sales/members/i.petrov"),
+                 api.get("/users"), api.get("/users/Administrator"), api.get("/auth/me"),
                  api.head("/users"), nobody.get("/users"), api.get("/users/nobody-at-all")]
     audit.one_of(api.delete("/users/nobody-at-all"))  # by now the others' lines would be there
     for response in responses:
@@ -113,6 +192,16 @@ def test_names_cannot_break_the_lines(api, people, audit):
     assert (line["actor"] != "forged", line["status"]) == (True, "failure")
     line = audit.one_of(api.delete(user_path(name)))
     assert line["resource_id"] == name
+
+
+def test_names_of_entries_cannot_break_the_lines(api, entries, audit):
+    name = f"\"}}\n{{\"actor\":\"forged\"}}{tag()}"
+    for response in (api.delete(entries.path(name)),
+                     api.post(entries.kind.path, json=entries.body(**{entries.kind.name: name})),
+                     api.post(path_of("/groups", name, "members", name)),
+                     api.delete(path_of("/users", name, "groups", name))):
+        line = audit.one_of(response)
+        assert (line["actor"] != "forged", line["status"]) == (True, "failure")
 
 
 def test_a_line_of_2000_characters_is_one_line(api, audit):

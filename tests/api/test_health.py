@@ -6,6 +6,7 @@ import pytest
 
 from support import contract, wire
 from support.client import user_path
+from support.waiting import wait_until
 
 GET_PATHS = ["/", "/health", "/api/v1/users", "/api/v1/auth/me"]
 
@@ -19,6 +20,29 @@ def test_health_names_the_service(site):
 
 def test_health_needs_nobody(site):
     assert site.as_nobody().get("/health").status_code == 200
+
+
+def test_readiness_says_how_the_directory_is(site):
+    response = site.as_nobody().get("/health/ready")
+    directory = contract.check_readiness(response)["directory"]
+    assert response.status_code == 200
+    assert response.json()["service"] == "kontora"
+    assert directory["state"] == "up"
+    assert directory["latency_ms"] > 0
+    assert directory["checked_at"]
+
+
+def test_readiness_names_no_host(site, directory):
+    text = site.get("/health/ready").text
+    assert directory.address not in text
+    assert directory.base_dn not in text
+
+
+def test_the_directory_is_checked_again_and_again(site):
+    def checked_at():
+        return contract.check_readiness(site.get("/health/ready"))["directory"]["checked_at"]
+    before = checked_at()
+    wait_until(lambda: checked_at() > before, what="the next check")
 
 
 def test_greeting(site):

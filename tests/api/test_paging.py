@@ -10,7 +10,6 @@ from support.people import tag
 from support.truth import rdn
 
 MANY = 2500
-IN_FLIGHT = 100
 
 
 @pytest.fixture(scope="module")
@@ -19,15 +18,9 @@ def crowd(truth, ou):
     word = tag()[:8]
     parent = truth.add_ou(word, ou)
     names = [f"{word}{number:05}" for number in range(MANY)]
-    connection, waiting = truth.connection, []
-    for name in names:
-        waiting.append(connection.add(f"{rdn(name)},{parent}", [
-            ("objectClass", [b"user"]), ("sAMAccountName", [name.encode()]),
-            ("userAccountControl", [b"514"]), ("mail", [f"{name}@example.com".encode()])]))
-        if len(waiting) == IN_FLIGHT:
-            connection.result(waiting.pop(0), timeout=30)
-    for identifier in waiting:
-        connection.result(identifier, timeout=30)
+    truth.add_all((f"{rdn(name)},{parent}",
+                   {"objectClass": "user", "sAMAccountName": name, "userAccountControl": "514",
+                    "mail": f"{name}@example.com"}) for name in names)
     return word, names
 
 

@@ -8,6 +8,8 @@ from support import contract
 ROUTES = [
     ("GET", "/", None, "open"),
     ("GET", "/health", None, "open"),
+    ("GET", "/health/ready", None, "open"),
+    ("GET", "/metrics", None, "open"),
     ("POST", "/api/v1/auth/login", {"username": "a", "password": "b"}, "open"),
     ("POST", "/api/v1/auth/refresh", {"refresh_token": "x"}, "open"),
     ("GET", "/api/v1/auth/me", None, "principal"),
@@ -16,6 +18,17 @@ ROUTES = [
     ("GET", "/api/v1/users/Administrator", None, "directory"),
     ("PATCH", "/api/v1/users/Administrator", {"title": "x"}, "directory"),
     ("DELETE", "/api/v1/users/Administrator", None, "directory"),
+    ("POST", "/api/v1/users/Administrator/groups/sales", None, "directory"),
+    ("DELETE", "/api/v1/users/Administrator/groups/sales", None, "directory"),
+    *((method, path, body, "directory")
+      for collection, name in (("groups", "sales"), ("ous", "Staff"), ("containers", "Computers"))
+      for method, path, body in (
+          ("GET", f"/api/v1/{collection}", None), ("POST", f"/api/v1/{collection}", {}),
+          ("GET", f"/api/v1/{collection}/{name}", None),
+          ("PATCH", f"/api/v1/{collection}/{name}", {"description": "x"}),
+          ("DELETE", f"/api/v1/{collection}/{name}", None))),
+    ("POST", "/api/v1/groups/sales/members/Administrator", None, "directory"),
+    ("DELETE", "/api/v1/groups/sales/members/i.petrov", None, "directory"),
 ]
 CLOSED = [(method, path, body) for method, path, body, who in ROUTES if who != "open"]
 
@@ -49,13 +62,32 @@ def test_open_calls_ask_for_no_token(site, method, path, body):
 
 
 def test_refused_calls_change_nothing(site, truth):
-    before = truth.snapshot("Administrator")
-    site.as_nobody().delete("/users/Administrator")
-    site.as_nobody().patch("/users/Administrator", json={"title": "x"})
-    assert truth.snapshot("Administrator") == before
+    before = truth.tree(truth.base_dn)
+    for stranger in (site.as_nobody(), site.bearing("a.b.c")):
+        for method, path, body in CLOSED:
+            stranger.request(method, path, json=body)
+    assert truth.tree(truth.base_dn) == before
 
 
-def test_the_local_administrator_may_read_and_write(api, people):
+def test_people_of_the_directory_read(nobody, site, people, truth):
+    """All of it, and change nothing; nor do they learn what is wrong with their bodies."""
     user = people.create()
-    assert api.get("/users").status_code == 200
+    tokens = nobody.login(user["sAMAccountName"], user["password"])
+    reader = site.bearing(tokens["access_token"])
+    before = truth.tree(truth.base_dn)
+    for method, path, body in CLOSED:
+        response = reader.request(method, path, json=body)
+        if method == "GET":
+            assert response.status_code == 200, path
+        else:
+            contract.refused(response, 403, "FORBIDDEN")
+            contract.refused(reader.request(method, path, json={"x": 1}), 403, "FORBIDDEN")
+    assert truth.tree(truth.base_dn) == before
+
+
+def test_the_local_administrator_may_read_and_write(api, people, entries):
+    user, made = people.create(), entries.create()
+    assert api.get("/users").status_code == api.get(entries.kind.path).status_code == 200
+    assert entries.change(made[entries.kind.name], description="Chief")["description"] == "Chief"
+    entries.delete(made[entries.kind.name])
     assert people.change(user["sAMAccountName"], title="Chief")["title"] == "Chief"

@@ -13,14 +13,23 @@ NULLABLE = {"userPrincipalName", "givenName", "sn", "mail", "telephoneNumber", "
             "department", "description"}
 NOT_STRINGS = [0, 1, -1.5, 1e308, True, False, [], ["x"], {}, {"cn": "x"}, [[["x"]]]]
 NOT_BOOLEANS = [0, 1, "true", "", "false", [], {}, None, 1.0]
+NOT_INTEGERS = ["2", "", "-2147483646", True, False, [], [2], {}, None, 2.5, -2147483646.5]
 
-# Each body: how it is sent, its fields of text and of truth values.
+# Each body: how it is sent, its fields of text, of truth values and of whole numbers.
 BODIES = {
-    "login": ("POST", "/auth/login", ["username", "email", "password"], []),
-    "refresh": ("POST", "/auth/refresh", ["refresh_token"], []),
-    "create": ("POST", "/users", [*STRINGS, "ou"], ["enabled", "must_change_password"]),
-    "update": ("PATCH", "/users/{}", [*STRINGS, "parent_dn"],
-               ["enabled", "unlock", "must_change_password"]),
+    "login": ("POST", "/auth/login", ["username", "email", "password"], [], []),
+    "refresh": ("POST", "/auth/refresh", ["refresh_token"], [], []),
+    "create": ("POST", "/users", [*STRINGS, "ou"], ["enabled", "must_change_password"], []),
+    "update": ("PATCH", "/users/{user}", [*STRINGS, "parent_dn"],
+               ["enabled", "unlock", "must_change_password"], []),
+    "create a group": ("POST", "/groups", ["cn", "ou", "description", "sAMAccountName"], [],
+                       ["groupType"]),
+    "update a group": ("PATCH", "/groups/{group}", ["cn", "parent_dn", "description"], [], []),
+    "create a unit": ("POST", "/ous", ["ou", "parent_dn", "description"], [], []),
+    "update a unit": ("PATCH", "/ous/{ou}", ["ou", "parent_dn", "description"], [], []),
+    "create a container": ("POST", "/containers", ["cn", "parent_dn", "description"], [], []),
+    "update a container": ("PATCH", "/containers/{container}", ["cn", "parent_dn", "description"],
+                           [], []),
 }
 
 
@@ -30,29 +39,41 @@ def victim(people):
 
 
 @pytest.fixture(scope="module")
-def send(api, people, victim, truth):
+def makers(people, groups, units, containers):
+    """Who makes the bodies that create something."""
+    return {"create": people, "create a group": groups, "create a unit": units,
+            "create a container": containers}
+
+
+@pytest.fixture(scope="module")
+def names(victim, makers):
+    """What the paths of BODIES stand for."""
+    made = {maker.kind.resource: maker.create()[maker.kind.key] for maker in makers.values()}
+    return {**made, "user": victim["sAMAccountName"]}
+
+
+@pytest.fixture(scope="module")
+def send(api, people, makers, names, truth):
     """Sends a body to one of BODIES with `fields` in it, and sees that nothing comes of it."""
     def call(kind, **fields):
-        method, path, _, _ = BODIES[kind]
-        body = people.body(**fields) if kind == "create" else fields
+        method, path, *_ = BODIES[kind]
+        body = makers[kind].body(**fields) if kind in makers else fields
         if kind == "login":
             body = {"username": "admin", "password": "x", **fields}
-        before = truth.snapshot(victim["sAMAccountName"])
-        response = api.request(method, path.format(victim["sAMAccountName"]), json=body)
-        assert truth.snapshot(victim["sAMAccountName"]) == before
-        if kind == "create" and isinstance(body["sAMAccountName"], str):
-            assert truth.find(body["sAMAccountName"]) is None
+        before = truth.tree(people.ou)
+        response = api.request(method, path.format(**names), json=body)
+        assert truth.tree(people.ou) == before
         return response
     return call
 
 
 def wrong_values():
-    for kind, (_, _, texts, switches) in BODIES.items():
+    for kind, (_, _, texts, switches, numbers) in BODIES.items():
         for field in texts:
             values = NOT_STRINGS + ([] if field in NULLABLE else [None])
             yield from ((kind, field, value) for value in values)
-        for field in switches:
-            yield from ((kind, field, value) for value in NOT_BOOLEANS)
+        yield from ((kind, field, value) for field in switches for value in NOT_BOOLEANS)
+        yield from ((kind, field, value) for field in numbers for value in NOT_INTEGERS)
 
 
 @pytest.mark.parametrize("kind, field, value", wrong_values())
@@ -72,17 +93,20 @@ def test_unknown_fields(send, kind, field):
 
 @pytest.mark.parametrize("kind", BODIES)
 def test_all_that_is_wrong_is_named_at_once(send, kind):
-    _, _, texts, switches = BODIES[kind]
-    fields = {**dict.fromkeys(texts, 7), **dict.fromkeys(switches, 7), "one": 1, "two": 2}
+    _, _, texts, switches, numbers = BODIES[kind]
+    fields = {**dict.fromkeys([*texts, *switches], 7), **dict.fromkeys(numbers, "7"), "one": 1,
+              "two": 2}
     found = contract.refused(send(kind, **fields), 400, "VALIDATION_ERROR")
     assert sorted(found) == sorted(fields)
 
 
 @pytest.mark.parametrize("kind, required", [
     ("create", {"cn", "sAMAccountName", "password", "ou"}), ("login", {"password"}),
+    ("create a group", {"cn", "ou"}), ("create a unit", {"ou", "parent_dn"}),
+    ("create a container", {"cn", "parent_dn"}),
 ])
 def test_what_is_missing_is_named(api, kind, required):
-    method, path, _, _ = BODIES[kind]
+    method, path, *_ = BODIES[kind]
     response = api.request(method, path, json={})
     assert set(contract.refused(response, 400, "VALIDATION_ERROR")) == required
 
@@ -129,13 +153,13 @@ JSON_TYPE = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize("name", NOT_JSON)
-def test_what_is_no_json(api, people, truth, victim, name):
-    before = truth.snapshot(victim["sAMAccountName"])
-    for method, path in (("PATCH", user_path(victim["sAMAccountName"])), ("POST", "/users"),
-                         ("POST", "/auth/login"), ("POST", "/auth/refresh")):
-        response = api.request(method, path, data=NOT_JSON[name], headers=JSON_TYPE)
+def test_what_is_no_json(api, people, truth, names, name):
+    before = truth.tree(people.ou)
+    for method, path, *_ in BODIES.values():
+        response = api.request(method, path.format(**names), data=NOT_JSON[name],
+                               headers=JSON_TYPE)
         contract.refused(response, 400, "INVALID_JSON")
-    assert truth.snapshot(victim["sAMAccountName"]) == before
+    assert truth.tree(people.ou) == before
 
 
 HUGE = {
@@ -163,9 +187,9 @@ def test_a_nul_in_a_name_ends_no_name(api, people, truth, victim, body):
     assert truth.snapshot(victim["sAMAccountName"]) == before
 
 
-@pytest.mark.parametrize("method, path", [("POST", "/users"), ("POST", "/auth/login"),
-                                          ("PATCH", "/users/Administrator")])
-def test_no_body_at_all(api, method, path):
+@pytest.mark.parametrize("kind", [kind for kind in BODIES if kind != "refresh"])
+def test_no_body_at_all(api, names, kind):
+    method, path = BODIES[kind][0], BODIES[kind][1].format(**names)
     contract.refused(api.request(method, path, headers=JSON_TYPE), 400, "INVALID_JSON")
     assert api.request(method, path).status_code in (400, 415)
 

@@ -1,19 +1,34 @@
-"""`make bench`: every measurement, then one table of ratios with their targets. Exits 1 if one is
-missed."""
+"""`make bench`: every measurement, or those that are named, then one table of ratios with their
+targets. Exits 1 if one is missed.
+
+    cd tests && /usr/bin/python3 -m bench [users pages …]
+"""
 
 import sys
 
-from bench import kept_connections
+from bench import isolation, kept_connections, membership, pages, users
+from bench.bed import Bed
 from bench.table import print_table
 
-MEASUREMENTS = (kept_connections.measure,)
+MEASUREMENTS = {
+    "kept_connections": kept_connections.measure,
+    "isolation": isolation.measure,
+    "users": users.measure,
+    "pages": pages.measure,
+    "membership": membership.measure,
+}
 
 
-def main() -> int:
-    rows = [row for measure in MEASUREMENTS for row in measure()]
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in MEASUREMENTS]
+    if unknown:
+        print(f"bench: {' '.join(unknown)}: there are {' '.join(MEASUREMENTS)}", file=sys.stderr)
+        return 2
+    with Bed() as bed:
+        rows = [row for name in names or MEASUREMENTS for row in MEASUREMENTS[name](bed)]
     print_table(rows)
     return 0 if all(row.met for row in rows) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from bench import load
+from bench.bed import Bed
 from bench.table import Row, row
 from stack import TOP, Stack
 
@@ -34,7 +35,7 @@ def without_keepalive(folder: Path) -> Path:
     return folder
 
 
-def measure() -> list[Row]:
+def measure(_: Bed) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder)
         for name in ("kept", "reference", "nginx"):

@@ -1,13 +1,26 @@
-"""Load: runs wrk and reads what it measured."""
+"""Load: runs wrk and reads what it measured; runs raw_search, the reference of what asks the
+directory."""
 
 import dataclasses
 import re
 import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from stack import TOP, Directory
+from stack.processes import run as run_program
 
 THREADS = 2
 TIMEOUT_S = 5
 
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
+
+ROTATE = Path(__file__).with_name("rotate.lua")
+RAW_SEARCH = TOP / "build/tests/bench/raw_search"
+
+
+class LoadError(Exception):
+    """Something else than what was to be measured has been measured."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,14 +30,30 @@ class Result:
     errors: int  # connections, reads, writes, time-outs, and answers that are not 2xx or 3xx
 
 
-def run(url: str, clients: int, seconds: float, headers: tuple[str, ...] = ()) -> Result:
-    """`clients` connections that ask for `url` without a pause."""
-    command = ["wrk", "--latency", f"-t{THREADS}", f"-c{clients}", f"-d{seconds:g}s",
-               f"--timeout={TIMEOUT_S}s"]
+def run(url: str, clients: int, seconds: float, headers: tuple[str, ...] = (), *,
+        count: int = 0) -> Result:
+    """`clients` connections that ask for `url` without a pause. With `count`, the URL has a place
+    for a number (%d), and those below `count` take turns."""
+    command = ["wrk", "--latency", f"-t{min(THREADS, clients)}", f"-c{clients}",
+               f"-d{seconds:g}s", f"--timeout={TIMEOUT_S}s"]
     for header in headers:
         command += ["-H", header]
-    done = subprocess.run([*command, url], check=True, capture_output=True, text=True)
+    if count:
+        place = url.index("/", url.index("//") + 2)
+        command += ["-s", str(ROTATE), url[:place], "--", url[place:], str(count)]
+    else:
+        command.append(url)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     return parse(done.stdout)
+
+
+def rate(url: str, clients: int, seconds: float, headers: tuple[str, ...] = (), *,
+         count: int = 0) -> float:
+    """Requests a second of run(), where none may fail."""
+    result = run(url, clients, seconds, headers, count=count)
+    if result.errors:
+        raise LoadError(f"{url}: {result.errors} errors at {result.rate:.0f} requests a second")
+    return result.rate
 
 
 def parse(text: str) -> Result:
@@ -34,3 +63,12 @@ def parse(text: str) -> Result:
     errors = sum(map(int, re.findall(r"(?:connect|read|write|timeout) (\d+)", text)))
     errors += sum(map(int, re.findall(r"Non-2xx or 3xx responses: (\d+)", text)))
     return Result(float(rate[1]), float(p99[1]) * UNITS_MS[p99[2]], errors)
+
+
+def raw_rate(directory: Directory, connections: int, seconds: float, filters: Iterable[str],
+             attributes: Iterable[str]) -> float:
+    """Searches a second on kept LDAPS connections: raw_search.c."""
+    command = [str(RAW_SEARCH), directory.url, str(directory.ca_file), directory.bind_dn,
+               directory.base_dn, str(connections), f"{seconds:g}", *attributes]
+    lines = [directory.bind_password, *filters, ""]
+    return float(run_program(command, stdin="\n".join(lines)))

@@ -103,6 +103,7 @@ def test_a_wrong_setting_is_named_and_stops_the_start(kontora, command, name, va
 @pytest.mark.parametrize("name, value", [
     ("LDAP_SERVER", "ldaps://dc1"), ("LDAP_SERVER", ","), ("LDAP_SERVER", "dc1:99999"),
     ("LDAP_SERVER", "dc1:"), ("LDAP_BASE_DN", "nonsense"), ("LDAP_TLS_CA_FILE", "/tmp"),
+    ("LDAP_SERVER", ",".join(f"dc{number}" for number in range(17))),
 ])
 @pytest.mark.parametrize("command", [["config", "--check"], ["serve"]])
 def test_a_wrong_directory_is_named_and_stops_the_start(kontora, command, name, value):

@@ -70,6 +70,7 @@ def test_a_directory_that_restarts_between_two_calls(rig, people, harmed):
     user = people.create()
     harmed.stop()
     harmed.start()
+    rig.wait_for_directory()  # it may have been missed meanwhile
     for _ in range(8):
         assert rig.api.get(user_path(user["sAMAccountName"])).status_code == 200
     response = rig.api.patch(user_path(user["sAMAccountName"]), json={"title": "after"})

@@ -5,8 +5,9 @@ audited is what has happened, as far as anybody can know it.
 import pytest
 from stack import Authority
 from support import contract
-from support.client import user_path
-from support.ldap_proxy import DELETE, MODIFY, RENAME, SEARCH, LdapProxy
+from support.client import path_of, user_path
+from support.entries import GROUPS, KINDS, Entries
+from support.ldap_proxy import ADD, DELETE, MODIFY, RENAME, SEARCH, LdapProxy
 from support.people import People, tag
 from support.truth import same_dn
 
@@ -103,3 +104,54 @@ def test_a_connection_that_ends_in_a_deletion_is_not_noticed(rig, proxy, user, t
     assert rig.api.delete(user_path(user["sAMAccountName"])).status_code == 204
     assert proxy.cuts == 1
     assert truth.find(user["sAMAccountName"]) is None
+
+
+# --- groups, units and containers ---------------------------------------------------------------
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.resource)
+def test_a_connection_that_ends_while_something_is_made(rig, proxy, truth, kind):
+    """Asked again, the directory says that the name is taken: by what was just made."""
+    entries = Entries(rig.api, truth, kind, truth.add_ou(tag()))
+    rig.api.get(kind.path)
+    proxy.cut(ADD, hang_up=True)
+    made = entries.create(description="x")
+    assert proxy.cuts == 1
+    assert truth.entry(made["dn"])["description"] == [b"x"]
+    response = rig.api.post(kind.path, json=entries.body(**{kind.name: made[kind.name]}))
+    contract.refused(response, 409, "ALREADY_EXISTS")
+
+
+MEMBERSHIPS = [lambda group, account: path_of("/groups", group, "members", account),
+               lambda group, account: path_of("/users", account, "groups", group)]
+
+
+@pytest.fixture(params=MEMBERSHIPS, ids=["group", "user"])
+def membership(request, rig, truth, user):
+    """The path of a user in a group, from either side, and who they are."""
+    group = Entries(rig.api, truth, GROUPS, truth.add_ou(tag())).create()
+    return request.param(group["cn"], user["sAMAccountName"]), group["dn"], user["dn"]
+
+
+def test_a_connection_that_ends_in_a_membership_is_not_noticed(rig, proxy, truth, membership):
+    path, group, user = membership
+    for cuts, method, status, members in ((1, "POST", 200, [user]), (2, "DELETE", 204, [])):
+        proxy.cut(MODIFY, hang_up=True)
+        response = rig.api.request(method, path)
+        assert (response.status_code, proxy.cuts) == (status, cuts), response.text
+        assert truth.members(group) == members
+        assert rig.audit().one_of(response)["status"] == "success"
+
+
+def test_silence_in_a_membership(rig, proxy, truth, membership):
+    path, group, user = membership
+    proxy.cut(MODIFY)
+    assert refused(rig, rig.api.post(path), "OUTCOME_UNKNOWN")["status"] == "failure"
+    assert truth.members(group) == [user]
+    rig.wait_for_directory()
+    proxy.cut(MODIFY)
+    assert refused(rig, rig.api.delete(path), "OUTCOME_UNKNOWN")["status"] == "failure"
+    assert truth.members(group) == []
+    rig.wait_for_directory()
+    proxy.cut(MODIFY, SEARCH)
+    assert refused(rig, rig.api.post(path), "RESULT_UNREAD")["status"] == "success"
+    assert truth.members(group) == [user]

@@ -1,5 +1,6 @@
 """Faults of processes: killed, replaced, stopped, started twice; what clients notice of it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -129,7 +130,7 @@ def test_recycled_workers_lose_no_request(make_rig, directory):
 def test_old_workers_leave_when_the_new_are_ready(rig):
     before = rig.service.workers()
     rig.reload()
-    wait_until(lambda: not any(alive(pid) for pid in before), 15, "the end of the old workers")
+    wait_until(lambda: not set(rig.service.workers()) & set(before), 15, "the end of the old ones")
     assert len(rig.service.workers()) == len(before)
 
 
@@ -138,6 +139,42 @@ def test_a_reload_takes_new_settings(rig):
     rig.reload()
     wait_until(lambda: len(rig.service.workers("core")) == 3, what="the third worker")
     assert rig.nobody("").get("/health").json()["service"] == "another name"
+
+
+def hold_reload(rig):
+    """Begins a reload that does not end: some of its workers are stopped before they are ready.
+    Returns those."""
+    old, ready = set(rig.service.workers()), rig.count_log("ready")
+    held = set()
+    rig.service.reload()
+    while not held:
+        for pid in set(rig.service.workers()) - old - held:
+            held.add(pid)
+            send(pid, signal.SIGSTOP)
+    time.sleep(0.2)  # for what is not held to end the reload
+    if rig.count_log("ready") == ready:
+        return held
+    for pid in held:
+        send(pid, signal.SIGCONT)
+    return None
+
+
+def send(pid, number):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def test_who_dies_during_a_reload_is_replaced_before_its_end(make_rig, directory):
+    rig = make_rig(directory, FILES_WORKERS=16)
+    held = wait_until(lambda: hold_reload(rig), 30, "a reload that lasts")
+    serving = [pid for pid in rig.service.workers("core") if pid not in held]
+    for pid in serving:
+        os.kill(pid, signal.SIGKILL)
+    assert rig.nobody("").get("/health").status_code == 200  # by its successor
+    for pid in held:
+        send(pid, signal.SIGCONT)
+    wait_until(lambda: not any(alive(pid) for pid in serving), what="the end of the reload")
+    assert rig.nobody("").get("/health").status_code == 200
 
 
 def test_tokens_outlive_a_reload(rig):

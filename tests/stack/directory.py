@@ -12,7 +12,7 @@ import shutil
 import socket
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from stack import addresses
@@ -249,14 +249,17 @@ class Directory:
 
 
 @contextlib.contextmanager
-def running_directory(folder: Path) -> Iterator[Directory]:
-    """A directory that belongs to no stack, for several stacks to share."""
+def running_directory(folder: Path,
+                      prepare: Callable[[Path], None] = lambda _: None) -> Iterator[Directory]:
+    """A directory that belongs to no stack, for several stacks to share. `prepare` gets its folder
+    before it starts."""
     guard = Guard()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         directory = Directory(folder / "directory", Authority(folder / "tls"), guard,
                               log=folder / "directory.log")
         try:
+            prepare(folder / "directory")
             directory.start()
             yield directory
         finally:

@@ -14,6 +14,7 @@ STOP_PATIENCE_S = 10
 
 # Workers are named after their pool; the kernel keeps 15 characters.
 WORKER_NAME = "kontora-"
+HOUSEKEEPER_NAME = "kontora-house"
 NAME_MAX = 15
 
 
@@ -66,7 +67,12 @@ class Service:
     def workers(self, pool: str = "") -> list[int]:
         """The processes of a pool, or of all."""
         wanted = f"{WORKER_NAME}{pool}"[:NAME_MAX]
-        return [pid for pid in self._process.children() if _name(pid).startswith(wanted)]
+        return [pid for pid in self._process.children()
+                if _name(pid).startswith(wanted) and _name(pid) != HOUSEKEEPER_NAME]
+
+    def housekeepers(self) -> list[int]:
+        """One, but for a moment of a reload."""
+        return [pid for pid in self._process.children() if _name(pid) == HOUSEKEEPER_NAME]
 
     def _has_workers(self) -> bool:
         """Workers are forked after their sockets listen: a connection waits for them at worst."""

@@ -258,10 +258,12 @@ class Stack:
         }
 
     def _serves(self) -> bool:
-        """Whether an answer comes from the service, all the way through nginx."""
+        """Whether an answer comes from the service, all the way through nginx; with a directory of
+        our own, that it was found, too."""
+        path = "/health/ready" if self._own_directory else "/health"
         try:
-            with NO_PROXY.open(f"{self.http_url}/health", timeout=START_PATIENCE_S):
-                return True
+            with NO_PROXY.open(f"{self.http_url}{path}", timeout=START_PATIENCE_S) as response:
+                return b'"unknown"' not in response.read()
         except (urllib.error.URLError, OSError):
             return False
 

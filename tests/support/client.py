@@ -9,22 +9,35 @@ import requests
 from support import contract, vault
 
 TIMEOUT_S = 30
-CHANGES = {"POST": "create_user", "PATCH": "update_user", "DELETE": "delete_user"}
+RESOURCES = {"users": "user", "groups": "group", "ous": "ou", "containers": "container"}
+COLLECTION_VERBS = {"POST": "create"}
+ENTRY_VERBS = {"PATCH": "update", "DELETE": "delete"}
+MEMBERSHIPS = {("users", "groups"), ("groups", "members")}
+MEMBERSHIP_ACTIONS = {"POST": "add_user_to_group", "DELETE": "remove_user_from_group"}
 
-# (request id, action, status) of every call that the audit log owes a line; read at session end.
+# (request id, action, what the line says came of it) of every call that the audit log owes a line;
+# read at session end.
 journal = []
 
 
 def audited_action(method, path):
     """The action of the audit line that a call owes, None if it owes none."""
-    path = path.split("?")[0].removeprefix("/api/v1")
-    if path == "/auth/login":
+    parts = path.split("?")[0].removeprefix("/api/v1").split("/")[1:]
+    if parts == ["auth", "login"]:
         return "login" if method == "POST" else None
-    if path == "/users":
-        return CHANGES[method] if method == "POST" else None
-    if path.startswith("/users/") and path.count("/") == 2:
-        return CHANGES.get(method) if method != "POST" else None
-    return None
+    if parts[0] not in RESOURCES:
+        return None
+    if len(parts) == 4 and (parts[0], parts[2]) in MEMBERSHIPS:
+        return MEMBERSHIP_ACTIONS.get(method)
+    verb = {1: COLLECTION_VERBS, 2: ENTRY_VERBS}.get(len(parts), {}).get(method)
+    return f"{verb}_{RESOURCES[parts[0]]}" if verb else None
+
+
+def outcome(response):
+    """What the audit log says came of a change. One that was made, and whose result was gone before
+    it could be read, is a success."""
+    made = response.status_code < 300 or response.json()["code"] == "RESULT_UNREAD"
+    return "success" if made else "failure"
 
 
 class Client:
@@ -65,7 +78,7 @@ class Client:
     def _note(method, path, response):
         action = audited_action(method, path)
         if action and response.status_code not in (413, 429):  # nginx may have refused those
-            journal.append((response.headers["X-Request-ID"], action, response.status_code))
+            journal.append((response.headers["X-Request-ID"], action, outcome(response)))
         if path.endswith(("/auth/login", "/auth/refresh")) and response.status_code == 200:
             vault.remember(response.json()["access_token"], response.json()["refresh_token"])
 
@@ -91,6 +104,11 @@ class Client:
         return response.json()
 
 
+def path_of(collection, *names):
+    """A path below a collection ("/groups"), whatever characters the names have."""
+    return "/".join([collection, *(quote(name, safe="") for name in names)])
+
+
 def user_path(name, prefix="/users"):
-    """The path of a user, whatever characters the name has."""
-    return f"{prefix}/{quote(name, safe='')}"
+    """The path of a user."""
+    return path_of(prefix, name)

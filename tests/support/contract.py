@@ -1,6 +1,7 @@
 """The contract's conventions, held against every answer that a test sees."""
 
 import re
+from urllib.parse import urlsplit
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CODE = re.compile(r"[A-Z][A-Z_]+")
@@ -8,15 +9,21 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 
-# Whatever the service says of a user, it says all of this, and nothing else.
+# Whatever the service says of an entry, it says all of this, and nothing else.
+ENTRY_TYPES = {"dn": str, "description": (str, type(None)), "objectGUID": str, "whenCreated": str,
+               "whenChanged": str}
 USER_TYPES = {
-    "dn": str, "cn": str, "sAMAccountName": str, "userPrincipalName": (str, type(None)),
+    **ENTRY_TYPES, "cn": str, "sAMAccountName": str, "userPrincipalName": (str, type(None)),
     "givenName": (str, type(None)), "sn": (str, type(None)), "mail": (str, type(None)),
     "telephoneNumber": (str, type(None)), "title": (str, type(None)),
-    "department": (str, type(None)), "description": (str, type(None)),
-    "userAccountControl": int, "enabled": bool, "locked": bool, "objectGUID": str,
-    "memberOf": list, "whenCreated": str, "whenChanged": str,
+    "department": (str, type(None)), "userAccountControl": int, "enabled": bool, "locked": bool,
+    "memberOf": list,
 }
+GROUP_TYPES = {**ENTRY_TYPES, "cn": str, "sAMAccountName": str, "groupType": int, "scope": str,
+               "security": bool, "member": list}
+OU_TYPES = {**ENTRY_TYPES, "ou": str}
+CONTAINER_TYPES = {**ENTRY_TYPES, "cn": str}
+SCOPES = {"global": 2, "domain_local": 4, "universal": 8}  # bits of groupType: MS-ADTS 2.2.12
 LIST_KEYS = {"items", "total", "skip", "limit", "pages"}
 
 # One status a code, whoever answers: filled while the session goes on.
@@ -27,8 +34,27 @@ def check_answer(response):
     """What every answer of the service keeps, whatever its status."""
     identifier = response.headers.get("X-Request-ID", "")
     assert REQUEST_ID.fullmatch(identifier), f"X-Request-ID {identifier!r}"
-    if response.status_code >= 400 and response.request.method != "HEAD":
+    if response.status_code == 503 and urlsplit(response.url).path == "/health/ready":
+        check_readiness(response)
+    elif response.status_code >= 400 and response.request.method != "HEAD":
         check_problem(response.status_code, response.headers, response.json())
+
+
+def check_readiness(response):
+    """What depends on what; returns the dependencies by name. No host and no cause is told."""
+    body = response.json()
+    assert set(body) == {"status", "service", "dependencies"}, body
+    for each in body["dependencies"]:
+        assert set(each) == {"name", "state", "needed", "latency_ms", "checked_at"}, body
+        assert each["state"] in ("up", "down", "unknown", "off"), body
+        assert each["needed"] == (each["state"] != "off"), body
+        assert each["latency_ms"] is None or each["latency_ms"] > 0, body
+        assert each["checked_at"] is None or TIME.fullmatch(each["checked_at"]), body
+    down = any(each["state"] == "down" for each in body["dependencies"])
+    assert body["status"] == ("unavailable" if down else "ready"), body
+    assert response.status_code == (503 if down else 200), body
+    assert not down or int(response.headers["Retry-After"]) > 0, response.headers
+    return {each["name"]: each for each in body["dependencies"]}
 
 
 def check_problem(status, headers, body):
@@ -52,17 +78,44 @@ def check_problem(status, headers, body):
             assert set(detail) == {"field", "message"} and detail["message"], body
 
 
+def check_entry(entry, types):
+    """What all entries have in common, and that its fields are these; returns it."""
+    assert set(entry) == set(types), set(entry) ^ set(types)
+    for name, kind in types.items():
+        assert isinstance(entry[name], kind), (name, entry[name])
+    assert GUID.fullmatch(entry["objectGUID"]), entry["objectGUID"]
+    assert TIME.fullmatch(entry["whenCreated"]), entry["whenCreated"]
+    assert TIME.fullmatch(entry["whenChanged"]), entry["whenChanged"]
+    return entry
+
+
 def check_user(user):
     """A user as the contract describes it; returns it."""
-    assert set(user) == set(USER_TYPES), set(user) ^ set(USER_TYPES)
-    for name, kind in USER_TYPES.items():
-        assert isinstance(user[name], kind), (name, user[name])
-    assert GUID.fullmatch(user["objectGUID"]), user["objectGUID"]
-    assert TIME.fullmatch(user["whenCreated"]), user["whenCreated"]
-    assert TIME.fullmatch(user["whenChanged"]), user["whenChanged"]
+    check_entry(user, USER_TYPES)
     assert all(isinstance(group, str) for group in user["memberOf"])
     assert user["enabled"] == (not user["userAccountControl"] & 2)
     return user
+
+
+def check_group(group):
+    """A group as the contract describes it; returns it."""
+    check_entry(group, GROUP_TYPES)
+    assert all(isinstance(member, str) for member in group["member"])
+    assert len(group["member"]) == len(set(group["member"]))
+    assert -2 ** 31 <= group["groupType"] < 2 ** 31
+    assert group["groupType"] & SCOPES[group["scope"]]
+    assert group["security"] == (group["groupType"] < 0)
+    return group
+
+
+def check_ou(unit):
+    """An organizational unit as the contract describes it; returns it."""
+    return check_entry(unit, OU_TYPES)
+
+
+def check_container(container):
+    """A container as the contract describes it; returns it."""
+    return check_entry(container, CONTAINER_TYPES)
 
 
 def check_list(body):

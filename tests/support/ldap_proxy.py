@@ -1,17 +1,25 @@
-"""A proxy before the directory that falls silent, or hangs up, in the middle of a change.
+"""A proxy before the directory, to be harmed in its place: it falls silent or hangs up in the middle
+of a change, is stopped, frozen, slow, or shows another certificate. It is a controller of its own to
+the service, so that several stand for several controllers of one domain.
 
 It ends TLS on both sides, passes LDAP on (RFC 4511) and reads no more of it than the kind of each
 request.
 """
 
+import collections
 import contextlib
+import select
 import socket
 import ssl
 import threading
+import time
 
 BIND, SEARCH, MODIFY, ADD, DELETE, RENAME = 0x60, 0x63, 0x66, 0x68, 0x4A, 0x6C
 
 PIECE = 65536
+
+# ExtendedResponse: success, to the first message (RFC 4511 4.12).
+START_TLS_ANSWER = bytes.fromhex("300c02010178070a010004000400")
 
 
 def message_length(data):
@@ -32,74 +40,118 @@ def request_kind(message):
     return message[header + 2 + message[header + 1]]
 
 
+def next_readable(*sockets):
+    """The first that has something to read, in its TLS buffer or behind it."""
+    for each in sockets:
+        if each.pending():
+            return each
+    return select.select(sockets, [], [])[0][0]
+
+
 class LdapProxy:
     """Passes everything on until the requests of one connection end in the kinds of `until`; that
     request is still passed on, its answer is not. With `hang_up` the connection ends instead."""
 
-    def __init__(self, certificate, address, ca_file, port=636):
-        """`certificate` is the proxy's own, for 127.0.0.1; `ca_file` signed the directory's."""
+    def __init__(self, certificate, address, ca_file, port=636, start_tls=False):
+        """`certificate` is the proxy's own, for 127.0.0.1; `ca_file` signed the directory's. With
+        `start_tls` clients begin in plain text."""
         self._target = (address, port)
+        self._start_tls = start_tls
+        self._client_context = ssl.create_default_context(cafile=ca_file)
+        self.show(certificate)
+        self._open = []
+        self._awake = threading.Event()
+        self._awake.set()
+        self.until, self.hang_up, self.cuts = [], False, 0
+        self.delay_s = 0  # before each answer
+        self.connections, self.requests = 0, collections.Counter()
+        self.port = 0
+        self.start()
+
+    def show(self, certificate):
+        """What connections that are made from now on are shown."""
         self._server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._server_context.load_cert_chain(certificate.file, certificate.key)
-        self._client_context = ssl.create_default_context(cafile=ca_file)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._open = []
-        self.port = self._listener.getsockname()[1]
-        self.until, self.hang_up, self.cuts = [], False, 0
-        threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self, *kinds, hang_up=False):
         """Once; connections that are made afterwards work."""
         self.hang_up, self.until = hang_up, list(kinds)
 
-    def close(self):
+    def start(self):
+        """Also after stop(), on the same port."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def stop(self):
+        """Ends all connections and refuses new ones, as a controller that died."""
         for each in (self._listener, *self._open):
             with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
                 each.close()
+        self._open.clear()
+
+    def freeze(self):
+        """Takes connections and answers nothing, as a controller that hangs."""
+        self._awake.clear()
+
+    def thaw(self):
+        self._awake.set()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.close()
+        self.stop()
+        self.thaw()
 
-    def _accept(self):
+    def _accept(self, listener):
         with contextlib.suppress(OSError):
             while True:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
+                self.connections += 1
+                self._open.append(client)
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # the latter of sockets that stop() closed
+            self._awake.wait()
+            if self._start_tls:
+                client.recv(PIECE)
+                client.sendall(START_TLS_ANSWER)
             client = self._server_context.wrap_socket(client, server_side=True)
+            self._open.append(client)
             server = self._client_context.wrap_socket(socket.create_connection(self._target),
                                                       server_hostname=self._target[0])
-            self._open += [client, server]
-            state = {"silent": False}
-            for work in (self._requests, self._answers):
-                threading.Thread(target=work, args=(client, server, state), daemon=True).start()
+            self._open.append(server)
+            self._relay(client, server)
 
-    def _requests(self, client, server, state):
-        data, kinds = b"", []
-        with contextlib.suppress(OSError):
-            while piece := client.recv(PIECE):
-                data += piece
-                while (length := message_length(data)) and len(data) >= length:
-                    message, data = data[:length], data[length:]
-                    kinds.append(request_kind(message))
-                    if self.until and kinds[-len(self.until):] == self.until:
-                        self.until = []
-                        self.cuts += 1
-                        state["silent"] = True
-                    server.sendall(message)
-            server.shutdown(socket.SHUT_WR)
-
-    def _answers(self, client, server, state):
-        with contextlib.suppress(OSError):
-            while piece := server.recv(PIECE):
-                if not state["silent"]:
+    def _relay(self, client, server):
+        """One thread for both directions: OpenSSL's objects are not made for two."""
+        data, kinds, silent = b"", [], False
+        while True:
+            source = next_readable(client, server)
+            piece = source.recv(PIECE)
+            self._awake.wait()
+            if source is server:
+                time.sleep(self.delay_s)
+                if not silent:
                     client.sendall(piece)
-                elif self.hang_up:
+                if not piece or (silent and self.hang_up):
                     break
-            if not state["silent"] or self.hang_up:
-                client.shutdown(socket.SHUT_RDWR)
+                continue
+            if not piece:
+                break
+            data += piece
+            while (length := message_length(data)) and len(data) >= length:
+                message, data = data[:length], data[length:]
+                kinds.append(request_kind(message))
+                self.requests[kinds[-1]] += 1
+                if self.until and kinds[-len(self.until):] == self.until:
+                    self.until = []
+                    self.cuts += 1
+                    silent = True
+                server.sendall(message)
+        for each in (client, server):
+            each.shutdown(socket.SHUT_RDWR)

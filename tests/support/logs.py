@@ -15,9 +15,15 @@ AUDIT_KEYS = {"timestamp", "actor", "action", "resource_type", "resource_id", "s
 
 
 def lines(path):
-    """The JSON objects of a file of lines; every line must be one."""
-    text = Path(path).read_text(encoding="utf-8") if Path(path).exists() else ""
-    assert not text or text.endswith("\n"), f"{path} ends within a line"
+    """The JSON objects of a file of lines; every line must be one. A reader may come in the middle of
+    a write, but the rest must follow."""
+    def whole():
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+        return text if not text or text.endswith("\n") else None
+
+    if not Path(path).exists() or not Path(path).stat().st_size:
+        return []
+    text = wait_until(whole, what=f"{path} to end with a whole line")
     return [json.loads(line) for line in text.splitlines()]
 
 

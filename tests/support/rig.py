@@ -6,7 +6,7 @@ only what the stack itself needs.
 
 from stack import Stack
 
-from support import logs, sanitizer, vault
+from support import contract, logs, sanitizer, vault
 from support.client import Client
 from support.logs import Audit
 from support.waiting import wait_until
@@ -67,6 +67,13 @@ class Rig:
 
     def audit(self):
         return Audit(self.stack.audit_log)
+
+    def directory_state(self):
+        """What /health/ready says of the directory."""
+        return contract.check_readiness(self.nobody("").get("/health/ready"))["directory"]["state"]
+
+    def wait_for_directory(self, state="up", patience_s=10):
+        wait_until(lambda: self.directory_state() == state, patience_s, f"the directory {state}")
 
     def nobody(self, prefix="/api/v1"):
         return Client(self.stack.https_url + prefix, self.stack.ca_file)

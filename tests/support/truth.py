@@ -14,6 +14,7 @@ import ldap.modlist
 import ldif
 
 TIMEOUT_S = 10
+IN_FLIGHT = 100  # additions that are sent before the first is answered
 REASON = re.compile(r"data ([0-9a-f]+)", re.IGNORECASE)
 
 # Attributes that change by themselves whenever an entry is written at all.
@@ -122,9 +123,26 @@ class Truth:
 
     def snapshot(self, account, without=()):
         """The account's place and every attribute but the traces of logins."""
-        dn, values = self.find(account)
-        return dn, {name: sorted(of) for name, of in values.items()
-                    if name not in LOGIN_TRACES and name not in without}
+        return self.tree(self.find(account)[0], without)[0]
+
+    def tree(self, base, without=()):
+        """What stands at and below a DN: places, and every attribute but the traces of logins."""
+        found = self.connection.search_s(base, ldap.SCOPE_SUBTREE, attrlist=["*", "+"])
+        return sorted((dn, {name: sorted(of) for name, of in values.items()
+                            if name not in LOGIN_TRACES and name not in without})
+                      for dn, values in found if dn)
+
+    def members(self, group_dn):
+        """The DNs in a group's `member`, which a server may give piece by piece (MS-ADTS
+        3.1.1.3.1.3.3)."""
+        found, start = [], 0
+        while True:
+            values = self.entry(group_dn, [f"member;range={start}-*"])
+            [(name, piece)] = values.items() or [("", [])]
+            found += [dn.decode() for dn in piece]
+            if not name.startswith("member;range=") or name.endswith("-*"):
+                return found
+            start = len(found)
 
     def ldapsearch(self, text, *attributes, base=None):
         """The same by the command line: a list of {attribute: [bytes]} with "dn" in it."""
@@ -147,6 +165,17 @@ class Truth:
         self.connection.add_s(dn, ldap.modlist.addModlist(values))
         return dn
 
+    def add_all(self, entries):
+        """Adds many, (DN, attributes) each, a hundred at once."""
+        waiting = []
+        for dn, attributes in entries:
+            modlist = [(name, [value.encode()]) for name, value in attributes.items()]
+            waiting.append(self.connection.add(dn, modlist))
+            if len(waiting) == IN_FLIGHT:
+                self.connection.result(waiting.pop(0), timeout=30)
+        for identifier in waiting:
+            self.connection.result(identifier, timeout=30)
+
     def add_ou(self, name, parent=None):
         return self.add(f"{rdn(name, 'OU')},{parent or self.base_dn}",
                         objectClass="organizationalUnit")
@@ -165,8 +194,18 @@ class Truth:
         except ldap.NO_SUCH_ATTRIBUTE:
             return False
 
-    def add_member(self, group_dn, member_dn):
-        self.connection.modify_s(group_dn, [(ldap.MOD_ADD, "member", [member_dn.encode()])])
+    def add_member(self, group_dn, *member_dns):
+        octets = [dn.encode() for dn in member_dns]
+        self.connection.modify_s(group_dn, [(ldap.MOD_ADD, "member", octets)])
+
+    def remove_member(self, group_dn, member_dn):
+        self.connection.modify_s(group_dn, [(ldap.MOD_DELETE, "member", [member_dn.encode()])])
+
+    def make_primary(self, group_dn, account_dn):
+        """Makes a group the primary one of an account, which has to be a member before."""
+        self.add_member(group_dn, account_dn)
+        token = self.entry(group_dn, ["primaryGroupToken"])["primaryGroupToken"][0]
+        self.set(account_dn, "primaryGroupID", token)
 
     def delete(self, dn):
         self.connection.delete_s(dn)

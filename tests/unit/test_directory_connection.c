@@ -156,6 +156,45 @@ static void without_a_base_it_is_not_available(void **state)
     directory_free(&directory);
 }
 
+static void what_the_probe_finds_is_known(void **state)
+{
+    struct arena *arena = *state;
+    const char *server;
+    struct directory_health health;
+    int fd = listen_anywhere(arena, &server);
+    struct config config = settings(arena_format(arena, "127.0.0.1:1 %s", server));
+    struct directory *directory = directory_new(&config);
+    directory_health(directory, &health);
+    assert_int_equal(health.state, DIRECTORY_UNKNOWN);
+    assert_int_equal(health.unknown, 2);
+    assert_true(health.checked_ms == 0 && health.latency_us < 0);
+    assert_true(directory_probe(directory) <= clock_steady_us()); /* the other one is next */
+    directory_health(directory, &health);
+    assert_int_equal(health.state, DIRECTORY_UNKNOWN);
+    assert_int_equal(health.down, 1);
+    assert_true(health.checked_ms > 0 && health.latency_us < 0 && !health.open);
+    assert_true(directory_probe(directory) > 0);
+    directory_health(directory, &health);
+    assert_int_equal(health.state, DIRECTORY_DOWN);
+    assert_true(health.down == 2 && health.open);
+    assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "a moment ago");
+    assert_true(directory_probe(directory) > clock_steady_us()); /* it is nobody's turn */
+    directory_free(&directory);
+    close(fd);
+}
+
+static void without_a_server_nothing_is_probed(void **state)
+{
+    (void)state;
+    struct config config = settings("");
+    struct directory_health health;
+    struct directory *directory = directory_new(&config);
+    assert_true(directory_probe(directory) == INT64_MAX);
+    directory_health(directory, &health);
+    assert_int_equal(health.state, DIRECTORY_OFF);
+    directory_free(&directory);
+}
+
 static void a_silent_server_is_not_waited_for(void **state)
 {
     struct arena *arena = *state;
@@ -200,10 +239,16 @@ static void a_failure_is_answered_again_at_once(void **state)
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "in time");
     int64_t began = clock_steady_us();
     for (int i = 0; i < 100; i++) {
-        assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "in time");
+        assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "a moment ago");
     }
     assert_true(clock_steady_us() - began < (int64_t)CONNECT_MS * MS_US);
-    directory->refusal.until = 0;
+    directory_free(&directory);
+    directory = directory_new(&config); /* as it were in another process */
+    assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "a moment ago");
+    assert_true(clock_steady_us() - began < (int64_t)CONNECT_MS * MS_US);
+    directory_free(&directory);
+    config.ldap_timeout_ms++; /* other settings: what is known does not hold for them */
+    directory = directory_new(&config);
     close(fd);
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, server);
     directory_free(&directory);
@@ -267,15 +312,14 @@ static void a_refused_password_is_not_tried_again_and_again(void **state)
     pid_t child = start_refusing(listener, &binds);
     struct config config = settings(arena_format(arena, "%s %s", server, server));
     struct directory *directory = directory_new(&config);
-    for (int i = 0; i < 20; i++) {
-        assert_fails(directory, arena, ERR_DIRECTORY_CREDENTIALS, "locked");
-        assert_null(strstr(find(directory, arena)->cause, "secret"));
-    }
-    assert_int_equal(read(binds, marks, sizeof marks), 1);
-    int64_t pause = directory->refusal.pause;
-    directory->refusal.until = 0;
     assert_fails(directory, arena, ERR_DIRECTORY_CREDENTIALS, "locked");
-    assert_true(directory->refusal.pause > pause);
+    for (int i = 0; i < 20; i++) {
+        assert_fails(directory, arena, ERR_DIRECTORY_CREDENTIALS, "refused");
+        assert_null(strstr(find(directory, arena)->cause, "secret"));
+        directory_free(&directory); /* as it were in another process */
+        directory = directory_new(&config);
+    }
+    assert_int_equal(directory_probe(directory) / MS_US > clock_steady_us() / MS_US, true);
     assert_int_equal(read(binds, marks, sizeof marks), 1);
     directory_free(&directory);
     assert_int_equal(kill(child, SIGKILL), 0);
@@ -344,6 +388,8 @@ int main(void)
         cmocka_unit_test(several_servers_are_kept_in_order),
         ARENA_TEST(without_a_server_it_is_not_available),
         ARENA_TEST(without_a_base_it_is_not_available),
+        ARENA_TEST(what_the_probe_finds_is_known),
+        cmocka_unit_test(without_a_server_nothing_is_probed),
         ARENA_TEST(a_silent_server_is_not_waited_for),
         ARENA_TEST(many_silent_servers_are_not_waited_for_either),
         ARENA_TEST(a_failure_is_answered_again_at_once),

@@ -52,6 +52,28 @@ static void nothing_is_204(void **state)
     assert_int_equal(reply.body.length, 0);
 }
 
+static void a_text_is_left_as_it_is(void **state)
+{
+    static const struct route text_route = {.shape = REPLY_TEXT};
+    struct buffer text = {.arena = *state};
+    struct reply reply = {0};
+    buffer_add_string(&text, "a 1\n");
+    reply_text(&reply, "text/plain", &text);
+    assert_int_equal(reply.status, 200);
+    assert_string_equal(reply.content_type, "text/plain");
+    assert_string_equal(serialize(*state, &text_route, &reply), "a 1\n");
+}
+
+/* One that says that the service is not ready. */
+static void a_record_keeps_the_status_that_was_set(void **state)
+{
+    (void)state;
+    struct value record[2] = {{0}};
+    struct reply reply = {.status = 503};
+    reply_record(&reply, record);
+    assert_int_equal(reply.status, 503);
+}
+
 static void lists_count_their_pages(void **state)
 {
     static const struct {
@@ -98,6 +120,8 @@ int main(void)
         ARENA_TEST(a_record_is_200),
         ARENA_TEST(what_was_created_is_201_and_says_where),
         ARENA_TEST(nothing_is_204),
+        ARENA_TEST(a_text_is_left_as_it_is),
+        cmocka_unit_test(a_record_keeps_the_status_that_was_set),
         ARENA_TEST(lists_count_their_pages),
         cmocka_unit_test(too_many_header_fields_end_the_process),
     };

@@ -292,7 +292,7 @@ static void others_commit_each_request(void **state)
 {
     (void)state;
     struct worker worker = begin(POOL_FILES, 0);
-    for (char expected = '1'; expected < '4'; expected++) {
+    for (int expected = '1'; expected < '4'; expected++) {
         int fd = dial(&worker);
         char byte;
         write_something(fd);

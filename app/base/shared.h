@@ -1,0 +1,15 @@
+/*
+ * Shared memory: what all processes of one service see, however often workers and the housekeeper
+ * are replaced. The master makes it before it forks for the first time, and it ends with the last
+ * process. Whoever writes to it may be killed at any line, so that nothing in it may ever be locked:
+ * it consists of C11 atomics, each of which is true by itself.
+ */
+#ifndef BASE_SHARED_H
+#define BASE_SHARED_H
+
+#include <stddef.h>
+
+/* Zeroed memory that processes forked from now on share; ends the process if there is none. */
+void *shared_alloc(size_t size) __attribute__((returns_nonnull));
+
+#endif

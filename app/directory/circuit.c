@@ -1,0 +1,274 @@
+/* See circuit.h. */
+#include "directory/circuit.h"
+
+#include "base/buffer.h"
+#include "base/config.h"
+#include "base/shared.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum {
+    SECOND_US = 1000 * 1000,
+    AVOID_US = 10 * SECOND_US,
+    /* How long a failure keeps the circuit open if no probe renews it: longer than a round over
+     * sixteen silent controllers takes. */
+    OPEN_US = 30 * SECOND_US,
+    FRESH_US = 15 * SECOND_US, /* three probes: what was true then is taken for true */
+    REFUSED_PAUSE_US = 5 * SECOND_US,
+    REFUSED_PAUSE_MAX_US = 60 * SECOND_US,
+    SETTINGS = 8, /* remembered at a time: two are in use while a reload is under way */
+};
+
+typedef _Atomic int64_t shared_time;
+
+struct controller_facts {
+    shared_time good;     /* last connected to */
+    shared_time failed;   /* last not connected to, or silent */
+    shared_time silent;   /* last silent */
+    shared_time answered; /* anything, to anybody */
+    shared_time avoid_until;
+    _Atomic int64_t latency; /* of the last probe, microseconds; -1: it failed; 0: none yet */
+};
+
+struct circuit {
+    _Atomic uint64_t key;  /* a digest of the settings; 0: free */
+    _Atomic uint64_t turn; /* grows with each new key: the lowest is replaced next */
+    _Atomic uint64_t count;
+    struct controller_facts controllers[CIRCUIT_CONTROLLERS];
+    shared_time accepted;      /* the service account, last */
+    shared_time try_until;     /* one process is trying it; 0: nobody */
+    shared_time refused_until; /* no try before that */
+    _Atomic int64_t pause;     /* the last one after a refusal; 0: it is not refused */
+    _Atomic int64_t checked;   /* wall clock */
+};
+
+struct circuits {
+    struct circuit of[SETTINGS];
+};
+
+static struct circuits own_circuits; /* of a process without a master: unit programs */
+static struct circuits *circuits = &own_circuits;
+
+void circuit_share(void)
+{
+    circuits = shared_alloc(sizeof *circuits);
+}
+
+/* --- which one ------------------------------------------------------------------------------- */
+
+/* FNV-1a of the settings as one text: it only has to tell one set of them from another. */
+static uint64_t digest_settings(const struct config *config)
+{
+    static const uint64_t prime = 1099511628211U;
+    uint64_t hash = 14695981039346656037U;
+    struct buffer text = {0};
+    buffer_format(&text, "%s\n%s\n%s\n%s\n%s\n%" PRId64 " %d %d %" PRId64 " %" PRId64,
+                  config->ldap_server, config->ldap_tls_ca_file, config->ldap_bind_dn,
+                  config->ldap_bind_password, config->ldap_base_dn, config->ldap_port,
+                  config->ldap_use_ssl, config->ldap_start_tls, config->ldap_connect_timeout_ms,
+                  config->ldap_timeout_ms);
+    for (size_t i = 0; i < text.length; i++) {
+        hash = (hash ^ (unsigned char)text.bytes[i]) * prime;
+    }
+    buffer_free(&text);
+    return hash ? hash : 1;
+}
+
+/* Only the master's look-up finds settings that are new, so nobody else is at the same. */
+struct circuit *circuit_get(const struct config *config, size_t count)
+{
+    uint64_t key = digest_settings(config);
+    struct circuit *oldest = &circuits->of[0];
+    uint64_t turn = 0;
+    for (size_t i = 0; i < SETTINGS; i++) {
+        struct circuit *circuit = &circuits->of[i];
+        if (circuit->key == key) {
+            return circuit;
+        }
+        turn = circuit->turn > turn ? circuit->turn : turn;
+        oldest = circuit->turn < oldest->turn ? circuit : oldest;
+    }
+    memset((void *)oldest, 0, sizeof *oldest);
+    oldest->count = count;
+    oldest->turn = turn + 1;
+    oldest->key = key;
+    return oldest;
+}
+
+/* --- controllers ----------------------------------------------------------------------------- */
+
+void circuit_connected(struct circuit *circuit, size_t index, int64_t now)
+{
+    struct controller_facts *facts = &circuit->controllers[index];
+    facts->good = now;
+    facts->answered = now;
+    facts->avoid_until = 0;
+}
+
+void circuit_answered(struct circuit *circuit, size_t index, int64_t now)
+{
+    atomic_store_explicit(&circuit->controllers[index].answered, now, memory_order_relaxed);
+}
+
+void circuit_failed(struct circuit *circuit, size_t index, int64_t now, bool silent)
+{
+    struct controller_facts *facts = &circuit->controllers[index];
+    facts->failed = now;
+    facts->avoid_until = now + AVOID_US;
+    if (silent) {
+        facts->silent = now;
+    }
+}
+
+bool circuit_unanswered(struct circuit *circuit, size_t index, int64_t asked, int64_t now)
+{
+    if (circuit->controllers[index].answered > asked) {
+        return false;
+    }
+    circuit_failed(circuit, index, now, true);
+    return true;
+}
+
+void circuit_busy(struct circuit *circuit, size_t index, int64_t now)
+{
+    circuit->controllers[index].avoid_until = now + AVOID_US;
+}
+
+bool circuit_avoids(const struct circuit *circuit, size_t index, int64_t now)
+{
+    return circuit->controllers[index].avoid_until > now;
+}
+
+bool circuit_silent_since(const struct circuit *circuit, size_t index, int64_t since)
+{
+    return circuit->controllers[index].silent > since;
+}
+
+bool circuit_serves_before(const struct circuit *circuit, size_t index, int64_t now)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (circuit_controller_state(circuit, i) == CIRCUIT_UP &&
+            circuit->controllers[i].good > now - FRESH_US && !circuit_avoids(circuit, i, now)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+enum circuit_gate circuit_gate(const struct circuit *circuit, int64_t now)
+{
+    if (circuit->pause && circuit->refused_until > now) {
+        return CIRCUIT_REFUSED;
+    }
+    for (size_t i = 0; i < circuit->count; i++) {
+        if (circuit_controller_state(circuit, i) != CIRCUIT_DOWN ||
+            circuit->controllers[i].failed <= now - OPEN_US) {
+            return CIRCUIT_CLOSED;
+        }
+    }
+    return circuit->count ? CIRCUIT_OPEN : CIRCUIT_CLOSED;
+}
+
+enum circuit_state circuit_controller_state(const struct circuit *circuit, size_t index)
+{
+    int64_t good = circuit->controllers[index].good;
+    int64_t failed = circuit->controllers[index].failed;
+    if (!good && !failed) {
+        return CIRCUIT_UNKNOWN;
+    }
+    return failed > good ? CIRCUIT_DOWN : CIRCUIT_UP;
+}
+
+enum circuit_state circuit_state(const struct circuit *circuit)
+{
+    enum circuit_state best = CIRCUIT_DOWN;
+    if (circuit->pause) {
+        return CIRCUIT_DOWN;
+    }
+    for (size_t i = 0; i < circuit->count; i++) {
+        enum circuit_state state = circuit_controller_state(circuit, i);
+        if (state == CIRCUIT_UP) {
+            return CIRCUIT_UP;
+        }
+        best = state == CIRCUIT_UNKNOWN ? CIRCUIT_UNKNOWN : best;
+    }
+    return best;
+}
+
+/* --- the service account --------------------------------------------------------------------- */
+
+/* For whoever exchanges it first, a time that is over becomes one that is not. */
+static bool take_turn(shared_time *until, int64_t now, int64_t patience)
+{
+    int64_t over = *until;
+    return over <= now && atomic_compare_exchange_strong(until, &over, now + patience);
+}
+
+enum circuit_bind circuit_bind(struct circuit *circuit, int64_t now, int64_t patience)
+{
+    if (circuit->pause) {
+        return take_turn(&circuit->refused_until, now, patience) ? BIND_ALLOWED : BIND_REFUSED;
+    }
+    int64_t accepted = circuit->accepted;
+    if (accepted && accepted > now - FRESH_US) {
+        return BIND_ALLOWED;
+    }
+    if (!take_turn(&circuit->try_until, now, patience)) {
+        return BIND_WAIT;
+    }
+    if (circuit->pause) { /* whose turn it was before has just been refused */
+        circuit->try_until = 0;
+        return BIND_REFUSED;
+    }
+    return BIND_ALLOWED;
+}
+
+void circuit_bind_accepted(struct circuit *circuit, int64_t now)
+{
+    circuit->pause = 0;
+    circuit->accepted = now;
+    circuit->try_until = 0;
+}
+
+void circuit_bind_refused(struct circuit *circuit, int64_t now)
+{
+    int64_t pause = circuit->pause ? 2 * circuit->pause : REFUSED_PAUSE_US;
+    pause = pause < REFUSED_PAUSE_MAX_US ? pause : REFUSED_PAUSE_MAX_US;
+    circuit->refused_until = now + pause;
+    circuit->pause = pause;
+    circuit->accepted = 0;
+    circuit->try_until = 0;
+}
+
+void circuit_bind_unanswered(struct circuit *circuit)
+{
+    circuit->try_until = 0;
+}
+
+/* --- probes ---------------------------------------------------------------------------------- */
+
+void circuit_probed(struct circuit *circuit, size_t index, int64_t latency_us, int64_t wall_ms)
+{
+    circuit->controllers[index].latency = latency_us;
+    circuit->checked = wall_ms;
+}
+
+int64_t circuit_latency(const struct circuit *circuit)
+{
+    for (size_t i = 0; i < circuit->count; i++) {
+        int64_t latency = circuit->controllers[i].latency;
+        if (latency > 0 && circuit_controller_state(circuit, i) == CIRCUIT_UP) {
+            return latency;
+        }
+    }
+    return -1;
+}
+
+int64_t circuit_checked(const struct circuit *circuit)
+{
+    return circuit->checked;
+}

@@ -1,0 +1,105 @@
+/* See children.h. */
+#include "proc/children.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+
+enum {
+    US_PER_MS = 1000,
+    US_PER_S = 1000 * 1000,
+    QUICK_DEATH_US = 5 * US_PER_S,     /* who dies sooner counts towards the back-off */
+    BACKOFF_FIRST_US = 50 * US_PER_MS, /* doubles at each quick death in a row … */
+    BACKOFF_DOUBLINGS = 8,             /* … up to 12.8 s */
+    FIRST_SIZE = 32,
+};
+
+/* --- groups ---------------------------------------------------------------------------------- */
+
+const char *group_name(unsigned group)
+{
+    return group == HOUSE ? "house" : pool_names[group];
+}
+
+int64_t group_size(const struct config *config, unsigned group)
+{
+    return group == HOUSE ? 1 : config->workers[group];
+}
+
+void group_back_off(struct group *group, const struct child *child)
+{
+    int64_t now = clock_steady_us();
+    if (now - child->started_us >= QUICK_DEATH_US) {
+        group->quick_deaths = 0;
+        return;
+    }
+    unsigned doublings =
+        group->quick_deaths < BACKOFF_DOUBLINGS ? group->quick_deaths : BACKOFF_DOUBLINGS;
+    group->quick_deaths++;
+    group->not_before_us = now + ((int64_t)BACKOFF_FIRST_US << doublings);
+}
+
+/* --- the list -------------------------------------------------------------------------------- */
+
+struct child *children_add(struct children *children)
+{
+    if (children->count == children->size) {
+        children->size = children->size ? 2 * children->size : FIRST_SIZE;
+        children->list = must_realloc(children->list, children->size * sizeof *children->list);
+    }
+    return &children->list[children->count++];
+}
+
+struct child *children_find(const struct children *children, pid_t pid)
+{
+    for (size_t i = 0; i < children->count; i++) {
+        if (children->list[i].pid == pid) {
+            return &children->list[i];
+        }
+    }
+    return NULL;
+}
+
+void children_remove(struct children *children, struct child *child)
+{
+    *child = children->list[--children->count];
+}
+
+/* --- counting -------------------------------------------------------------------------------- */
+
+bool child_is_of(const struct child *child, const struct cohort *cohort)
+{
+    return child->generation == cohort->generation && !child->leaving;
+}
+
+int64_t children_count(const struct children *children, const struct cohort *cohort, unsigned group,
+                       bool ready_only)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < children->count; i++) {
+        const struct child *child = &children->list[i];
+        count +=
+            child->group == group && child_is_of(child, cohort) && (child->ready || !ready_only);
+    }
+    return count;
+}
+
+bool children_complete(const struct children *children, const struct cohort *cohort)
+{
+    for (unsigned i = 0; i < GROUP_COUNT; i++) {
+        if (children_count(children, cohort, i, true) < group_size(cohort->config, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int64_t children_next_start(const struct children *children, const struct cohort *cohort)
+{
+    int64_t next = INT64_MAX;
+    for (unsigned i = 0; i < GROUP_COUNT; i++) {
+        bool lacks = children_count(children, cohort, i, false) < group_size(cohort->config, i);
+        int64_t start = cohort->groups[i].not_before_us;
+        next = lacks && start < next ? start : next;
+    }
+    return next;
+}

@@ -1,0 +1,119 @@
+/* See housekeeper.h. */
+#include "proc/housekeeper.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/signals.h"
+#include "proc/worker.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+    US_PER_MS = 1000,
+    EXIT_CANNOT_START = 78,
+};
+
+/* One job of the service's list, and its state. */
+struct task {
+    const struct job *job;
+    void *state;
+    int64_t due; /* steady clock */
+};
+
+struct housekeeper {
+    const struct service *service;
+    struct task *tasks;
+    size_t count;
+    int signal_fd;
+    bool leaving;
+};
+
+static void start_jobs(struct housekeeper *house, const struct config *config)
+{
+    while (house->service->jobs[house->count].run) {
+        house->count++;
+    }
+    house->tasks = must_alloc(house->count * sizeof *house->tasks);
+    for (size_t i = 0; i < house->count; i++) {
+        const struct job *job = &house->service->jobs[i];
+        house->tasks[i] = (struct task){.job = job, .state = job->start(config)};
+        if (!house->tasks[i].state) {
+            log_error("housekeeper: %s cannot start", job->name);
+            exit(EXIT_CANNOT_START);
+        }
+    }
+}
+
+static void stop_jobs(struct housekeeper *house)
+{
+    for (size_t i = 0; i < house->count; i++) {
+        house->tasks[i].job->stop(house->tasks[i].state);
+    }
+    free(house->tasks);
+}
+
+static void read_signals(struct housekeeper *house)
+{
+    struct signalfd_siginfo info;
+    while (read(house->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGTERM) {
+            house->leaving = true;
+        } else if (info.ssi_signo == SIGUSR1) {
+            house->service->reopen(NULL);
+        }
+    }
+}
+
+/* The one that is due first. */
+static struct task *next_task(const struct housekeeper *house)
+{
+    struct task *next = house->tasks;
+    for (size_t i = 1; i < house->count; i++) {
+        next = house->tasks[i].due < next->due ? &house->tasks[i] : next;
+    }
+    return next;
+}
+
+static void wait_until(const struct housekeeper *house, int64_t due)
+{
+    struct pollfd watched = {.fd = house->signal_fd, .events = POLLIN};
+    int64_t left = due - clock_steady_us();
+    int64_t wait_ms = left > 0 ? left / US_PER_MS + 1 : 0;
+    if (poll(&watched, 1, (int)(wait_ms < INT_MAX ? wait_ms : INT_MAX)) < 0 && errno != EINTR) {
+        log_error("poll: %s", strerror(errno));
+        exit(EXIT_FAILURE);
+    }
+}
+
+_Noreturn void housekeeper_run(const struct config *config, const struct service *service,
+                               int news_fd)
+{
+    struct housekeeper house = {.service = service, .signal_fd = signals_open()};
+    if (house.signal_fd < 0) {
+        log_error("housekeeper: %s", strerror(errno));
+        exit(EXIT_FAILURE);
+    }
+    start_jobs(&house, config);
+    struct worker_message message = {.pid = getpid(), .news = WORKER_READY};
+    if (write(news_fd, &message, sizeof message) != (ssize_t)sizeof message) {
+        log_warning("cannot reach the master: %s", strerror(errno));
+    }
+    while (!house.leaving) {
+        struct task *task = next_task(&house);
+        wait_until(&house, task->due);
+        read_signals(&house);
+        if (!house.leaving && task->due <= clock_steady_us()) {
+            task->due = task->job->run(task->state);
+        }
+    }
+    stop_jobs(&house);
+    exit(EXIT_SUCCESS);
+}

@@ -1,0 +1,249 @@
+"""Names of groups, units and containers: any characters, and several entries of one name."""
+
+import pytest
+
+from support import contract
+from support.client import path_of, user_path
+from support.entries import GROUPS, tag
+from support.names import FILTERS, LONGEST_NAMES, NAMES, NO_NAMES, unique
+from support.truth import same_dn
+
+
+@pytest.mark.parametrize("pattern", NAMES)
+def test_a_name_lives(entries, truth, pattern):
+    """Created, found, read, renamed to something plain and back, moved, deleted."""
+    name, field = unique(pattern), entries.kind.name
+    made = entries.named(name, description="as it was")
+    assert made[field] == name
+    assert same_dn(made["dn"], entries.dn(name))
+    assert truth.entry(made["dn"])[field] == [name.encode()]
+    assert entries.get(name) == made
+    assert entries.get(name, at=entries.parent) == made
+    assert entries.search(name) == [name]
+
+    plain = tag()
+    assert entries.change(name, **{field: plain})[field] == plain
+    assert truth.entry(made["dn"]) is None
+    renamed = entries.change(plain, **{field: name}, description=name)
+    assert (renamed["dn"], renamed["description"]) == (made["dn"], name)
+
+    other = truth.add_ou(tag(), entries.parent)
+    moved = entries.change(name, parent_dn=other)
+    assert same_dn(moved["dn"], entries.dn(name, other))
+    assert moved["objectGUID"] == made["objectGUID"]
+    assert truth.find_guid(made["objectGUID"])
+
+    entries.delete(name)
+    assert truth.find_guid(made["objectGUID"]) is None
+
+
+@pytest.mark.parametrize("pattern", NAMES)
+def test_a_name_as_a_parent(places, people, truth, pattern):
+    name = unique(pattern)
+    above = places.named(name)
+    user = people.create(ou=above["dn"])
+    below = places.create(parent_dn=above["dn"])
+    assert same_dn(user["dn"].split(",", 1)[1], above["dn"])
+    contract.refused(places.api.delete(places.path(name)), 409, "NOT_EMPTY")
+    key = below[places.kind.name]
+    assert places.get(key, at=above["dn"]) == below
+    places.delete(key, at=above["dn"])
+    assert people.change(user["sAMAccountName"], parent_dn=places.parent)["dn"]
+    places.delete(name)
+    assert truth.entry(above["dn"]) is None
+
+
+@pytest.mark.parametrize("name", LONGEST_NAMES)
+def test_the_longest_names(entries, truth, name):
+    parent = truth.add_ou(tag(), entries.parent)
+    made = entries.named(name, parent)
+    assert made[entries.kind.name] == name
+    assert truth.entry(made["dn"])[entries.kind.name] == [name.encode()]
+    assert entries.get(name, at=parent) == made
+
+
+@pytest.mark.parametrize("name", [" leading", "trailing ", "  both  ", " "])
+def test_spaces_at_the_ends_are_kept_or_refused(api, entries, truth, name):
+    """Never cut off in silence: two names that differ to the client must not be one entry."""
+    parent, field = truth.add_ou(tag(), entries.parent), entries.kind.name
+    body = entries.body(**{field: name, entries.kind.parent: parent})
+    response = api.post(entries.kind.path, json=body)
+    if response.status_code == 201:
+        made = response.json()
+        assert made[field] == name
+        assert truth.entry(made["dn"])[field] == [name.encode()]
+        assert entries.get(name, at=parent) == made
+        entries.delete(name, at=parent)
+    else:
+        assert contract.refused(response, 400, "VALIDATION_ERROR") == [field]
+    assert len(truth.tree(parent)) == 1
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_what_is_no_name_is_refused(api, entries, truth, name):
+    parent, field = truth.add_ou(tag(), entries.parent), entries.kind.name
+    body = entries.body(**{field: name, entries.kind.parent: parent})
+    response = api.post(entries.kind.path, json=body)
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == [field]
+    made = entries.named(tag(), parent)
+    before = truth.tree(parent)
+    response = api.patch(entries.path(made[field]), json={field: name, "description": "x"})
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == [field]
+    assert truth.tree(parent) == before
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_nothing_is_called_a_filter(api, entries, truth, method, name):
+    before = truth.tree(entries.parent)
+    body = {"description": "found"} if method == "PATCH" else None
+    contract.refused(api.request(method, entries.path(name), json=body), 404, "NOT_FOUND")
+    assert truth.tree(entries.parent) == before
+    assert truth.search("(description=found)") == []
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "%ff%fe", "%c0%af", "%", "%zz", "%2"])
+def test_a_path_that_cannot_be_decoded(site, entries, name):
+    for prefix in ("", "/api/v1"):
+        assert site.get(f"{prefix}{entries.kind.path}/{name}").status_code in (400, 404)
+
+
+def test_names_have_no_case(entries):
+    made = entries.named("Жук Über " + tag())
+    name = made[entries.kind.name]
+    for spelling in (name.upper(), name.lower()):
+        assert entries.get(spelling) == made
+
+
+@pytest.mark.parametrize("prefix", ["", "/api/v1"])
+def test_both_surfaces(site, entries, prefix):
+    path, field = prefix + entries.kind.path, entries.kind.name
+    name = f"Ж/ö, #? %41 + ; \\ \" <> {tag()}"
+    made = site.post(path, json=entries.body(**{field: name}))
+    assert made.status_code == 201
+    assert site.get(path_of(path, name)).json() == made.json()
+    assert site.get(path, params={"search": name}).json()["items"] == [made.json()]
+    changed = site.patch(path_of(path, name), json={"description": "x"})
+    assert changed.json()["description"] == "x"
+    assert site.delete(path_of(path, name)).status_code == 204
+    assert site.get(path_of(path, name)).status_code == 404
+
+
+# --- several of one name ------------------------------------------------------------------------
+
+@pytest.fixture(params=["{}", "Ж, \"b\" + * {}"])
+def twins(request, entries, truth):
+    """A name, and two entries of it in two places."""
+    name = unique(request.param)
+    parents = [truth.add_ou(f"{word}, \"{tag()}\"", entries.parent) for word in ("one", "other")]
+    return name, [entries.named(name, parent) for parent in parents], parents
+
+
+def test_several_of_one_name(api, entries, truth, twins):
+    name, made, _ = twins
+    before = truth.tree(entries.parent)
+    for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None),
+                         ("PATCH", {"parent_dn": entries.parent}),
+                         ("PATCH", {entries.kind.name: tag()})):
+        response = api.request(method, entries.path(name), json=body)
+        contract.refused(response, 409, "AMBIGUOUS")
+        assert sorted(response.json()["details"]) == sorted(each["dn"] for each in made)
+    assert truth.tree(entries.parent) == before
+
+
+def test_the_parent_chooses(entries, truth, twins):
+    name, made, parents = twins
+    for each, parent in zip(made, parents, strict=True):
+        assert entries.get(name, at=parent) == each
+    untouched = truth.tree(parents[1])
+    changed = entries.change(name, at=parents[0], description="chosen")
+    assert (changed["dn"], changed["description"]) == (made[0]["dn"], "chosen")
+    fresh = tag()
+    renamed = entries.change(name, at=parents[0], **{entries.kind.name: fresh})
+    assert renamed["objectGUID"] == made[0]["objectGUID"]
+    entries.change(fresh, **{entries.kind.name: name})
+    entries.delete(name, at=parents[0])
+    assert truth.entry(made[0]["dn"]) is None
+    assert truth.tree(parents[1]) == untouched
+    assert entries.get(name) == made[1]
+
+
+def test_the_parent_chooses_and_the_body_moves(entries, truth, twins):
+    """?parent_dn= is where it is, the body's parent_dn where it shall be."""
+    name, made, parents = twins
+    target = truth.add_ou(tag(), entries.parent)
+    moved = entries.change(name, at=parents[1], parent_dn=target)
+    assert moved["objectGUID"] == made[1]["objectGUID"]
+    assert same_dn(moved["dn"], entries.dn(name, target))
+    assert truth.entry(made[0]["dn"]) is not None
+
+
+def test_a_twin_cannot_move_to_the_other(api, entries, truth, twins):
+    name, _, parents = twins
+    before = truth.tree(entries.parent)
+    response = api.patch(entries.path(name), params={"parent_dn": parents[0]},
+                         json={"parent_dn": parents[1], "description": "x"})
+    contract.refused(response, 409, "ALREADY_EXISTS")
+    assert truth.tree(entries.parent) == before
+
+
+@pytest.mark.parametrize("at, status, code", [
+    ("nonsense", 400, "VALIDATION_ERROR"), ("", 400, "VALIDATION_ERROR"),
+    ("OU=x,,DC=y", 400, "VALIDATION_ERROR"), ("<GUID=0>", 400, "VALIDATION_ERROR"),
+    ("DC=example,DC=com", 400, "VALIDATION_ERROR"), ("DC=test", 400, "VALIDATION_ERROR"),
+    ("OU=nowhere-at-all,{parent}", 400, "PARENT_NOT_FOUND"), ("{base}", 404, "NOT_FOUND"),
+    ("CN=Users,{base}", 404, "NOT_FOUND"),
+])
+def test_parents_that_choose_nothing(api, entries, truth, at, status, code):
+    """Also the parent's parent: only the direct one counts."""
+    name = entries.create()[entries.kind.name]
+    before = truth.tree(entries.parent)
+    at = at.format(parent=entries.parent, base=truth.base_dn)
+    for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None)):
+        response = api.request(method, entries.path(name), params={"parent_dn": at}, json=body)
+        fields = contract.refused(response, status, code)
+        assert code != "VALIDATION_ERROR" or fields == ["parent_dn"]
+    assert truth.tree(entries.parent) == before
+
+
+def test_other_parameters_are_refused(api, entries):
+    name = entries.create()[entries.kind.name]
+    for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None)):
+        response = api.request(method, entries.path(name), params={"nonsense": "1"}, json=body)
+        assert contract.refused(response, 400, "VALIDATION_ERROR") == ["nonsense"]
+
+
+def test_the_parent_in_another_spelling(entries, truth):
+    parent = truth.add_ou(f"Größe {tag()}", entries.parent)
+    made = entries.named(tag(), parent)
+    name = made[entries.kind.name]
+    assert entries.get(name, at=parent.replace("OU=Größe", "ou = GRÖßE")) == made
+    assert entries.get(name, at=made["dn"].split(",", 1)[1]) == made
+
+
+def test_the_parent_of_a_user(api, people, truth):
+    user = people.create()
+    account = user["sAMAccountName"]
+    assert people.get(account, at=people.ou)["dn"] == user["dn"]
+    assert people.change(account, at=people.ou, title="x")["title"] == "x"
+    before = truth.snapshot(account)
+    for at, status, code in ((truth.base_dn, 404, "NOT_FOUND"), ("x", 400, "VALIDATION_ERROR"),
+                             (f"OU=nowhere,{people.ou}", 400, "PARENT_NOT_FOUND")):
+        for method, body in (("GET", None), ("PATCH", {"title": "y"}), ("DELETE", None)):
+            response = api.request(method, user_path(account), params={"parent_dn": at}, json=body)
+            contract.refused(response, status, code)
+    assert truth.snapshot(account) == before
+    people.delete(account, at=people.ou)
+
+
+def test_more_of_one_name_than_anybody_would_list(api, entries, truth):
+    name = tag()
+    parents = [truth.add_ou(tag(), entries.parent) for _ in range(25)]
+    for parent in parents:
+        account = {"sAMAccountName": tag()} if entries.kind is GROUPS else {}
+        entries.plant(name, parent, **account)
+    response = api.delete(entries.path(name))
+    contract.refused(response, 409, "AMBIGUOUS")
+    assert len(truth.search(f"({entries.kind.name}={name})", ["ou"])) == 25
+    assert 2 <= len(response.json()["details"]) <= 25
+    entries.delete(name, at=parents[24])

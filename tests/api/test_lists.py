@@ -1,0 +1,197 @@
+"""Lists: what the query may say, what searches find, and pages without a gap or a duplicate."""
+
+import pytest
+
+from support import contract
+from support.entries import GROUPS, KINDS, OUS
+from support.names import FILTER_CHARACTERS
+from support.people import USERS, tag
+
+PATHS = [USERS.path, *(kind.path for kind in KINDS)]
+MANY = 230
+
+
+@pytest.fixture(params=PATHS)
+def path(request):
+    return request.param
+
+
+# --- what the query may say ---------------------------------------------------------------------
+
+def test_list_has_its_defaults(api, path):
+    body = api.get(path).json()
+    contract.check_list(body)
+    assert (body["skip"], body["limit"]) == (0, 10)
+
+
+@pytest.mark.parametrize("query, fields", [
+    ("limit=0", ["limit"]), ("limit=1001", ["limit"]), ("limit=-1", ["limit"]),
+    ("limit=abc", ["limit"]), ("limit=", ["limit"]), ("limit=10.5", ["limit"]),
+    ("limit=1e2", ["limit"]), ("limit=0x10", ["limit"]), ("limit=%2010", ["limit"]),
+    ("limit=" + "9" * 400, ["limit"]), ("limit=9223372036854775808", ["limit"]),
+    ("skip=-1", ["skip"]), ("skip=abc", ["skip"]), ("skip=2147483648", ["skip"]),
+    ("skip=" + "9" * 19, ["skip"]), ("skip=-" + "9" * 400, ["skip"]), ("skip=&limit=", ["skip",
+                                                                                       "limit"]),
+    ("limit=10&limit=20", ["limit"]), ("nonsense=1", ["nonsense"]), ("LIMIT=5", ["LIMIT"]),
+    ("sort=cn", ["sort"]), ("limit=0&skip=-1&x=y", ["limit", "skip", "x"]),
+    ("filter=(cn=*)", ["filter"]), ("limit[]=1", ["limit[]"]), ("parent_dn=DC=x", ["parent_dn"]),
+    ("search=%ff%fe", ["search"]), ("search=%00", ["search"]), ("search=%ed%a0%80", ["search"]),
+    ("search=" + "x" * 257, ["search"]), ("search=a%00b", ["search"]),
+])
+def test_queries_that_are_refused(api, path, query, fields):
+    found = contract.refused(api.get(f"{path}?{query}"), 400, "VALIDATION_ERROR")
+    assert sorted(found) == sorted(fields)
+
+
+@pytest.mark.parametrize("query", ["limit=1", "limit=1000", "skip=0", "limit=007", "&&limit=3&", "",
+                                   "search=a&skip=1&limit=2"])
+def test_queries_that_are_taken(api, path, query):
+    response = api.get(f"{path}?{query}")
+    assert response.status_code == 200
+    contract.check_list(response.json())
+
+
+@pytest.mark.parametrize("skip", [100000, 2147482647])
+def test_skip_beyond_the_end(api, path, skip):
+    total = api.get(path).json()["total"]
+    body = api.get(f"{path}?skip={skip}").json()
+    assert (body["items"], body["total"], body["skip"]) == ([], total, skip)
+
+
+def test_search_without_a_match(api, path):
+    body = api.get(path, params={"search": tag()}).json()
+    assert body == {"items": [], "total": 0, "skip": 0, "limit": 10, "pages": 0}
+
+
+def test_search_of_nothing_is_the_list(api, path):
+    everything = api.get(path).json()["total"]
+    assert api.get(f"{path}?search=").json()["total"] == everything
+    assert everything > 1
+
+
+# --- what is in a list --------------------------------------------------------------------------
+
+def names_in_the_directory(entries):
+    found = entries.truth.search(f"(objectClass={entries.kind.object_class})", [entries.kind.name])
+    return sorted(values[entries.kind.name][0].decode() for _, values in found)
+
+
+def test_all_of_a_kind_and_nothing_else(api, entries):
+    body = api.get(entries.kind.path, params={"limit": 1000}).json()
+    items = [entries.kind.check(item) for item in contract.check_list(body)]
+    assert sorted(item[entries.kind.name] for item in items) == names_in_the_directory(entries)
+    assert body["total"] == len(items)
+
+
+def test_what_is_listed_is_what_is_read(api, entries):
+    made = entries.create(description="as it is read")
+    name = made[entries.kind.name]
+    [listed] = api.get(entries.kind.path, params={"search": name}).json()["items"]
+    assert listed == entries.get(name) == made
+
+
+def test_other_kinds_are_not_found(people, groups, units, containers):
+    word = tag()
+    people.create(cn=f"{word} u")
+    for entries in (groups, units, containers):
+        entries.named(f"{word} {entries.kind.resource}")
+    for entries in (groups, units, containers):
+        assert entries.search(word) == [f"{word} {entries.kind.resource}"]
+    assert len(people.search(word)) == 1
+
+
+def test_a_name_of_one_kind_is_none_of_another(api, people, groups, units, containers):
+    made = {entries: entries.create()[entries.kind.name] for entries in (groups, units, containers)}
+    made[people] = people.create()["cn"]
+    for entries in (groups, units, containers):
+        for other, name in made.items():
+            if other is not entries:
+                contract.refused(api.get(entries.path(name)), 404, "NOT_FOUND")
+                contract.refused(api.delete(entries.path(name)), 404, "NOT_FOUND")
+
+
+# --- searches -----------------------------------------------------------------------------------
+
+def test_search_looks_in_these_attributes(entries):
+    """Found by each of them alone; `plain` shows that nothing else is looked into."""
+    word, name = tag(), entries.kind.name
+    expected = {entries.create(**{name: f"Über {word} end"})[name]}
+    for attribute in entries.kind.searched[1:]:
+        expected.add(entries.create(**{attribute: f"a{word}b"})[name])
+    entries.named("plain " + tag(), parent=entries.truth.add_ou(f"above {word}", entries.parent)
+                  if entries.kind is not OUS else entries.parent)
+    assert entries.search(word) == sorted(expected)
+    assert entries.search(word.upper()) == sorted(expected)
+    assert entries.search(word[1:-1]) == sorted(expected)
+
+
+@pytest.mark.parametrize("name, text", [("Щукина Ёлка", "щукина ёлка"), ("MÜLLER", "müller")])
+def test_search_has_no_case(entries, name, text):
+    word = tag()
+    entries.named(f"{name} {word}")
+    assert entries.search(f"{text} {word}") == [f"{name} {word}"]
+
+
+@pytest.mark.parametrize("text", FILTER_CHARACTERS)
+def test_search_finds_the_characters_themselves(entries, text):
+    word = tag()
+    for name in (f"{word}{text}end", f"{word}abcend", f"{word}end"):
+        entries.plant(name)
+    assert entries.search(f"{word}{text}end") == [f"{word}{text}end"]
+    assert entries.search(f"{word}{text}") == [f"{word}{text}end"]
+
+
+@pytest.mark.parametrize("text", ["*)(objectClass=*", "*)(cn=admin*", "\\00", "zz*zz", "admin*",
+                                  "*dmin*", ")(zz", "(|(cn=*)", "*))(|(cn=*", "cn=*)zz"])
+def test_search_is_never_a_filter(entries, text):
+    assert entries.search(text) == []
+
+
+# --- pages --------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def crowd(entries):
+    """A word, and the names of many entries that have it in their names."""
+    word = tag()[:8]
+    names = [f"{word} {number:04}" for number in range(MANY)]
+    parent = entries.truth.add_ou(f"all {tag()}", entries.parent)
+    accounts = ({"sAMAccountName": name} if entries.kind is GROUPS else {} for name in names)
+    entries.truth.add_all((entries.dn(name, parent),
+                           {"objectClass": entries.kind.object_class, **account})
+                          for name, account in zip(names, accounts, strict=True))
+    return word, names
+
+
+@pytest.mark.parametrize("limit", [1000, 100, 33])
+def test_page_by_page(api, entries, crowd, limit):
+    word, names = crowd
+    seen = []
+    for skip in range(0, MANY, limit):
+        body = api.get(entries.kind.path,
+                       params={"search": word, "skip": skip, "limit": limit}).json()
+        seen += [item[entries.kind.name] for item in contract.check_list(body)]
+        assert (body["total"], body["pages"]) == (MANY, -(-MANY // limit))
+    assert seen == names  # also in this order
+
+
+@pytest.mark.parametrize("skip, limit, expected", [
+    (0, 1, 1), (MANY - 1, 10, 1), (MANY - 10, 10, 10), (MANY - 5, 10, 5), (MANY, 10, 0),
+    (MANY + 1, 1, 0), (99, 2, 2),
+])
+def test_the_edges(api, entries, crowd, skip, limit, expected):
+    word, names = crowd
+    body = api.get(entries.kind.path, params={"search": word, "skip": skip, "limit": limit}).json()
+    found = [item[entries.kind.name] for item in contract.check_list(body)]
+    assert found == names[skip:skip + limit]
+    assert (len(found), body["total"]) == (expected, MANY)
+
+
+def test_the_order_has_no_case(entries):
+    word = tag()
+    names = [f"{word} {letter}" for letter in "bAcDaE"]
+    parents = [entries.truth.add_ou(tag(), entries.parent) for _ in names]
+    for name, parent in zip(names, parents, strict=True):
+        entries.plant(name, parent)
+    response = entries.api.get(entries.kind.path, params={"search": word})
+    found = [item[entries.kind.name].lower() for item in response.json()["items"]]
+    assert found == sorted(name.lower() for name in names)

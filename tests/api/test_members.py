@@ -1,0 +1,439 @@
+"""Who is in a group: changed from the user's side and from the group's, seen from both."""
+
+import concurrent.futures
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from support import contract
+from support.client import path_of, user_path
+from support.entries import tag
+from support.names import ACCOUNT_NAMES, NAMES, unique
+from support.truth import rdn, same_dn
+
+LARGE = 1600  # more than the 1,500 values that Active Directory gives at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """One of the two ways to say the same."""
+
+    of: str
+    path: Callable  # (group, account)
+    check: Callable  # what adding answers
+
+    def add(self, api, group, account, at=None):
+        return api.post(self.path(group, account), params={"parent_dn": at})
+
+    def remove(self, api, group, account, at=None):
+        return api.delete(self.path(group, account), params={"parent_dn": at})
+
+
+SIDES = [
+    Side("user", lambda group, account: path_of("/users", account, "groups", group),
+         contract.check_user),
+    Side("group", lambda group, account: path_of("/groups", group, "members", account),
+         contract.check_group),
+]
+USERS_SIDE, GROUPS_SIDE = SIDES
+both = pytest.mark.parametrize("side", SIDES, ids=lambda side: side.of)
+
+
+@pytest.fixture
+def pair(people, groups):
+    return people.create(), groups.create()
+
+
+def assert_member(people, groups, truth, user, group, is_member=True):
+    """That everybody says the same: the directory, the user, the group."""
+    member_of = people.get(user["sAMAccountName"])["memberOf"]
+    members = groups.get(group["cn"])["member"]
+    assert (group["dn"] in member_of) == is_member
+    assert (user["dn"] in members) == is_member
+    assert (user["dn"] in truth.members(group["dn"])) == is_member
+
+
+# --- in and out ---------------------------------------------------------------------------------
+
+@both
+def test_in_and_out(api, people, groups, truth, side, pair):
+    user, group = pair
+    response = side.add(api, group["cn"], user["sAMAccountName"])
+    assert response.status_code == 200, response.text
+    answer = side.check(response.json())
+    if side is USERS_SIDE:
+        assert answer == people.get(user["sAMAccountName"])
+        assert group["dn"] in answer["memberOf"]
+    else:
+        assert answer == groups.get(group["cn"])
+        assert answer["member"] == [user["dn"]]
+    assert_member(people, groups, truth, user, group)
+    response = side.remove(api, group["cn"], user["sAMAccountName"])
+    assert (response.status_code, response.content) == (204, b"")
+    assert_member(people, groups, truth, user, group, False)
+
+
+@both
+def test_again_changes_nothing(api, truth, side, pair):
+    user, group = pair
+    account = user["sAMAccountName"]
+    first = side.add(api, group["cn"], account)
+    before = truth.tree(group["dn"]), truth.tree(user["dn"])
+    again = side.add(api, group["cn"], account)
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert (truth.tree(group["dn"]), truth.tree(user["dn"])) == before
+    assert side.remove(api, group["cn"], account).status_code == 204
+    before = truth.tree(group["dn"]), truth.tree(user["dn"])
+    assert side.remove(api, group["cn"], account).status_code == 204
+    assert (truth.tree(group["dn"]), truth.tree(user["dn"])) == before
+
+
+def test_in_on_one_side_and_out_on_the_other(api, people, groups, truth, pair):
+    user, group = pair
+    for one, other in (SIDES, SIDES[::-1]):
+        assert one.add(api, group["cn"], user["sAMAccountName"]).status_code == 200
+        assert_member(people, groups, truth, user, group)
+        assert other.remove(api, group["cn"], user["sAMAccountName"]).status_code == 204
+        assert_member(people, groups, truth, user, group, False)
+
+
+@both
+def test_others_stay(api, people, groups, truth, side):
+    group, users = groups.create(), [people.create() for _ in range(3)]
+    for user in users:
+        assert side.add(api, group["cn"], user["sAMAccountName"]).status_code == 200
+    side.remove(api, group["cn"], users[1]["sAMAccountName"])
+    expected = sorted([users[0]["dn"], users[2]["dn"]])
+    assert sorted(groups.get(group["cn"])["member"]) == expected == sorted(
+        truth.members(group["dn"]))
+
+
+@both
+def test_names_have_no_case(api, people, groups, truth, side):
+    user = people.create(sAMAccountName="Жук" + tag()[:6])
+    group = groups.named("Größe " + tag())
+    response = side.add(api, group["cn"].upper().replace("SS", "ß"),
+                        user["sAMAccountName"].upper())
+    assert response.status_code == 200, response.text
+    assert_member(people, groups, truth, user, group)
+
+
+@both
+@pytest.mark.parametrize("prefix", ["", "/api/v1"])
+def test_both_surfaces(site, people, groups, truth, side, prefix, pair):
+    user, group = pair
+    path = prefix + side.path(group["cn"], user["sAMAccountName"])
+    assert site.post(path).status_code == 200
+    assert_member(people, groups, truth, user, group)
+    assert site.delete(path).status_code == 204
+    assert_member(people, groups, truth, user, group, False)
+
+
+@both
+@pytest.mark.parametrize("pattern", NAMES)
+def test_names(api, people, groups, truth, side, pattern):
+    """Of the group, of its parent, and of the member in the tree."""
+    parent = truth.add_ou(unique(pattern), truth.add_ou(tag(), groups.parent))
+    group = groups.named(unique(pattern), parent)
+    user = people.create(cn=unique(pattern), ou=parent)
+    for at in (None, parent):
+        response = side.add(api, group["cn"], user["sAMAccountName"], at=at)
+        assert response.status_code == 200, response.text
+        assert groups.get(group["cn"])["member"] == [user["dn"]]
+        assert group["dn"] in people.get(user["sAMAccountName"])["memberOf"]
+        assert [same_dn(dn, user["dn"]) for dn in truth.members(group["dn"])] == [True]
+        assert side.remove(api, group["cn"], user["sAMAccountName"], at=at).status_code == 204
+        assert truth.members(group["dn"]) == []
+
+
+@both
+@pytest.mark.parametrize("pattern", ACCOUNT_NAMES)
+def test_account_names(api, people, groups, truth, side, pattern):
+    user, group = people.create(sAMAccountName=pattern.format(tag()[:9])), groups.create()
+    assert side.add(api, group["cn"], user["sAMAccountName"]).status_code == 200
+    assert_member(people, groups, truth, user, group)
+    assert side.remove(api, group["cn"], user["sAMAccountName"]).status_code == 204
+    assert_member(people, groups, truth, user, group, False)
+
+
+# --- who is not there, or cannot be -------------------------------------------------------------
+
+@both
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_unknown(api, truth, side, method, pair):
+    user, group = pair
+    before = truth.tree(group["dn"]), truth.tree(user["dn"])
+    for name, account in ((group["cn"], "nobody-at-all"),
+                          ("nothing at all", user["sAMAccountName"]),
+                          ("nothing at all", "nobody-at-all"), (group["cn"], "*"),
+                          ("*", user["sAMAccountName"]), (group["cn"], user["dn"]),
+                          (group["dn"], user["sAMAccountName"]), (group["cn"], user["objectGUID"])):
+        contract.refused(api.request(method, side.path(name, account)), 404, "NOT_FOUND")
+    assert (truth.tree(group["dn"]), truth.tree(user["dn"])) == before
+
+
+@both
+def test_kinds_that_are_neither_group_nor_account(api, people, units, truth, side, pair):
+    user, group = pair
+    unit, account = units.create(), tag()[:8] + "$"
+    truth.add(f"{rdn(account)},{units.parent}", objectClass="computer", sAMAccountName=account,
+              userAccountControl="4096")
+    before = truth.tree(units.parent)
+    for name, member in ((unit["ou"], user["sAMAccountName"]), (group["cn"], account),
+                         (user["cn"], user["sAMAccountName"]), (group["cn"], unit["ou"])):
+        contract.refused(side.add(api, name, member), 404, "NOT_FOUND")
+        contract.refused(side.remove(api, name, member), 404, "NOT_FOUND")
+    assert truth.tree(units.parent) == before
+
+
+@both
+def test_other_methods_and_parameters(api, side, pair):
+    user, group = pair
+    path = side.path(group["cn"], user["sAMAccountName"])
+    for method in ("GET", "PUT", "PATCH"):
+        response = api.request(method, path)
+        contract.refused(response, 405, "METHOD_NOT_ALLOWED")
+        assert {"POST", "DELETE"} <= set(response.headers["Allow"].replace(",", " ").split())
+    response = api.post(path, params={"nonsense": "1"})
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["nonsense"]
+    contract.refused(api.get(path.rpartition("/")[0]), 404, "NOT_FOUND")
+
+
+# --- several groups of one name -----------------------------------------------------------------
+
+@pytest.fixture
+def twins(groups, truth):
+    parents = [truth.add_ou(f"Ж, {tag()}", groups.parent) for _ in range(2)]
+    name = f"a, \"b\" {tag()}"
+    return name, [groups.named(name, parent) for parent in parents], parents
+
+
+@both
+def test_the_parent_chooses_the_group(api, people, truth, side, twins):
+    name, made, parents = twins
+    user = people.create()
+    account = user["sAMAccountName"]
+    for call in (side.add, side.remove):
+        response = call(api, name, account)
+        contract.refused(response, 409, "AMBIGUOUS")
+        assert sorted(response.json()["details"]) == sorted(group["dn"] for group in made)
+        for at, code in (("x", "VALIDATION_ERROR"), ("DC=com", "VALIDATION_ERROR"),
+                         (f"OU=nowhere,{people.ou}", "PARENT_NOT_FOUND")):
+            contract.refused(call(api, name, account, at=at), 400, code)
+        contract.refused(call(api, name, account, at=people.ou), 404, "NOT_FOUND")
+    assert [truth.members(group["dn"]) for group in made] == [[], []]
+    assert side.add(api, name, account, at=parents[1]).status_code == 200
+    assert [truth.members(group["dn"]) for group in made] == [[], [user["dn"]]]
+    assert side.remove(api, name, account, at=parents[0]).status_code == 204
+    assert [truth.members(group["dn"]) for group in made] == [[], [user["dn"]]]
+    assert side.remove(api, name, account, at=parents[1]).status_code == 204
+    assert [truth.members(group["dn"]) for group in made] == [[], []]
+
+
+# --- primary groups -----------------------------------------------------------------------------
+
+@both
+def test_nobody_leaves_their_primary_group(api, people, truth, side):
+    user = people.create()
+    before = truth.tree(user["dn"])
+    response = side.add(api, "Domain Users", user["sAMAccountName"])
+    assert response.status_code == 200, response.text
+    side.check(response.json())
+    contract.refused(side.remove(api, "Domain Users", user["sAMAccountName"]), 409,
+                     "PRIMARY_GROUP")
+    assert truth.tree(user["dn"]) == before
+    [group] = people.get(user["sAMAccountName"])["memberOf"]
+    assert same_dn(group, truth.find("Domain Users")[0])
+
+
+@both
+def test_another_primary_group(api, people, groups, truth, side, pair):
+    """It cannot be left, and the former one can."""
+    user, group = pair
+    account = user["sAMAccountName"]
+    truth.make_primary(group["dn"], user["dn"])
+    contract.refused(side.remove(api, group["cn"], account), 409, "PRIMARY_GROUP")
+    assert side.add(api, group["cn"], account).status_code == 200
+    assert groups.get(group["cn"])["member"] == [user["dn"]]
+    assert group["dn"] in people.get(account)["memberOf"]
+    assert side.remove(api, "Domain Users", account).status_code == 204
+    assert people.get(account)["memberOf"] == [group["dn"]]
+
+
+def test_those_whose_primary_group_it_is_are_members(api, people, groups, truth):
+    user = people.create()
+    _, users = truth.find("Domain Users")
+    found = truth.search("(primaryGroupID=513)", ["cn"])
+    expected = {dn for dn, _ in found} | {dn.decode() for dn in users.get("member", [])}
+    group = groups.get("Domain Users")
+    assert set(group["member"]) == expected and user["dn"] in expected
+    [listed] = [each for each in api.get("/groups", params={
+        "search": "Domain Users", "limit": 1000}).json()["items"] if each["cn"] == "Domain Users"]
+    assert listed == group
+
+
+def test_members_of_both_sorts(people, groups, truth):
+    primary, usual, group = people.create(), people.create(), groups.create()
+    truth.make_primary(group["dn"], primary["dn"])
+    truth.add_member(group["dn"], usual["dn"])
+    assert sorted(groups.get(group["cn"])["member"]) == sorted([primary["dn"], usual["dn"]])
+
+
+# --- members of other sorts ---------------------------------------------------------------------
+
+def test_contacts_computers_and_groups_are_listed(groups, truth):
+    group, inner = groups.create(), groups.create()
+    contact = truth.add(f"{rdn('Ж, контакт ' + tag())},{groups.parent}", objectClass="contact")
+    name = tag()[:8]
+    computer = truth.add(f"{rdn(name)},{groups.parent}", objectClass="computer",
+                         sAMAccountName=f"{name}$", userAccountControl="4096")
+    truth.add_member(group["dn"], contact, computer, inner["dn"])
+    found = groups.get(group["cn"])["member"]
+    assert len(found) == 3
+    for dn in (contact, computer, inner["dn"]):
+        assert any(same_dn(dn, each) for each in found)
+
+
+def test_a_group_in_a_group(api, groups, people, truth, pair):
+    user, inner = pair
+    outer = groups.create(groupType=-2147483644)
+    response = GROUPS_SIDE.add(api, outer["cn"], inner["sAMAccountName"])
+    assert response.status_code == 200, response.text
+    assert contract.check_group(response.json())["member"] == [inner["dn"]]
+    GROUPS_SIDE.add(api, inner["cn"], user["sAMAccountName"])
+    assert groups.get(outer["cn"])["member"] == [inner["dn"]]  # who is in it, not in what is in it
+    assert outer["dn"] not in people.get(user["sAMAccountName"])["memberOf"]
+    assert truth.members(outer["dn"]) == [inner["dn"]]
+    for call in (USERS_SIDE.add, USERS_SIDE.remove):
+        contract.refused(call(api, outer["cn"], inner["sAMAccountName"]), 404, "NOT_FOUND")
+    assert GROUPS_SIDE.remove(api, outer["cn"], inner["sAMAccountName"]).status_code == 204
+    assert truth.members(outer["dn"]) == []
+
+
+DOMAIN_LOCAL, UNIVERSAL, GLOBAL = -2147483644, -2147483640, -2147483646
+
+
+@pytest.mark.parametrize("outer, inner", [(GLOBAL, DOMAIN_LOCAL), (GLOBAL, UNIVERSAL),
+                                          (UNIVERSAL, DOMAIN_LOCAL)])
+def test_scopes_that_do_not_go_together(api, groups, truth, outer, inner):
+    """What the server says of it is what the client is told."""
+    around, within = groups.create(groupType=outer), groups.create(groupType=inner)
+    response = GROUPS_SIDE.add(api, around["cn"], within["sAMAccountName"])
+    taken = truth.members(around["dn"]) == [within["dn"]]
+    assert response.status_code == 200 if taken else 400 <= response.status_code < 500
+
+
+def test_a_group_in_itself(api, groups, truth):
+    """Windows refuses it, Samba does not; it can be undone, in any case."""
+    group = groups.create(groupType=UNIVERSAL)
+    response = GROUPS_SIDE.add(api, group["cn"], group["sAMAccountName"])
+    taken = truth.members(group["dn"]) == [group["dn"]]
+    assert response.status_code == 200 if taken else 400 <= response.status_code < 500
+    assert groups.get(group["cn"])["member"] == truth.members(group["dn"])
+    assert GROUPS_SIDE.remove(api, group["cn"], group["sAMAccountName"]).status_code == 204
+    assert truth.members(group["dn"]) == []
+
+
+# --- what becomes of it when things move --------------------------------------------------------
+
+def test_a_member_that_moves_stays_a_member(api, people, groups, truth, pair):
+    user, group = pair
+    GROUPS_SIDE.add(api, group["cn"], user["sAMAccountName"])
+    moved = people.change(user["sAMAccountName"], cn=f"Новый, {tag()}",
+                          parent_dn=truth.add_ou(tag(), people.ou))
+    assert groups.get(group["cn"])["member"] == [moved["dn"]]
+    renamed = groups.change(group["cn"], cn=f"Neu + {tag()}",
+                            parent_dn=truth.add_ou(tag(), people.ou))
+    assert renamed["member"] == [moved["dn"]]
+    assert renamed["dn"] in people.get(user["sAMAccountName"])["memberOf"]
+    assert api.delete(user_path(user["sAMAccountName"])).status_code == 204
+    assert groups.get(renamed["cn"])["member"] == []
+
+
+# --- many at once -------------------------------------------------------------------------------
+
+def many_users(people, truth, count):
+    """Account names of people made past the API."""
+    word, parent = tag()[:8], truth.add_ou(tag(), people.ou)
+    names = [f"{word}{number:05}" for number in range(count)]
+    truth.add_all((f"{rdn(name)},{parent}",
+                   {"objectClass": "user", "sAMAccountName": name, "userAccountControl": "514"})
+                  for name in names)
+    return names, [f"{rdn(name)},{parent}" for name in names]
+
+
+def test_two_who_add_at_once_lose_nothing(api, people, groups, truth):
+    """200 members, by two clients from both sides, while a third adds and removes the same one."""
+    group, restless = groups.create(), people.create()
+    names, dns = many_users(people, truth, 200)
+
+    def add(side, some):
+        client = api.at(api.base_url)
+        return [side.add(client, group["cn"], name).status_code for name in some]
+
+    def come_and_go(turns):
+        client = api.at(api.base_url)
+        return [call(client, group["cn"], restless["sAMAccountName"]).status_code
+                for _ in range(turns) for call in (GROUPS_SIDE.add, USERS_SIDE.remove)]
+
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        work = [pool.submit(add, GROUPS_SIDE, names[:100]), pool.submit(add, USERS_SIDE,
+                                                                        names[100:])]
+        third = pool.submit(come_and_go, 40)
+        assert {status for each in work for status in each.result()} == {200}
+        assert set(third.result()) == {200, 204}
+    assert sorted(truth.members(group["dn"])) == sorted(dns)
+    assert sorted(groups.get(group["cn"])["member"]) == sorted(dns)
+
+
+def test_one_who_comes_and_goes_at_once(api, groups, truth, pair):
+    """Whatever the others do meanwhile, nobody is told that it is not possible."""
+    user, group = pair
+
+    def call(number):
+        client, side = api.at(api.base_url), SIDES[number % 2]
+        work = side.add if number % 4 < 2 else side.remove
+        return work(client, group["cn"], user["sAMAccountName"]).status_code
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(call, range(80)))
+    assert set(statuses) == {200, 204}, statuses
+    assert groups.get(group["cn"])["member"] == truth.members(group["dn"])
+
+
+@pytest.fixture(scope="module")
+def large(groups, truth):
+    """A group of more members than a server gives at once, and their DNs."""
+    group, parent = groups.create(), truth.add_ou(tag(), groups.parent)
+    dns = [f"CN={number:05},{parent}" for number in range(LARGE)]
+    truth.add_all((dn, {"objectClass": "contact"}) for dn in dns)
+    truth.add_member(group["dn"], *dns)
+    return group, dns
+
+
+def test_all_members_of_a_large_group(api, people, groups, truth, large):
+    group, dns = large
+    assert sorted(groups.get(group["cn"])["member"]) == dns
+    user = people.create()
+    [listed] = api.get("/groups", params={"search": group["cn"]}).json()["items"]
+    assert sorted(listed["member"]) == dns
+    answer = GROUPS_SIDE.add(api, group["cn"], user["sAMAccountName"]).json()
+    assert sorted(answer["member"]) == sorted([*dns, user["dn"]])
+    assert sorted(truth.members(group["dn"])) == sorted([*dns, user["dn"]])
+    assert GROUPS_SIDE.remove(api, group["cn"], user["sAMAccountName"]).status_code == 204
+    changed = groups.change(group["cn"], cn=tag(), description="x")
+    assert sorted(changed["member"]) == dns
+    groups.change(changed["cn"], cn=group["cn"])
+
+
+def test_all_groups_of_a_busy_user(people, groups, truth):
+    user, parent = people.create(), truth.add_ou(tag(), groups.parent)
+    word = tag()[:8]
+    names = [f"{word}{number:03}" for number in range(150)]
+    truth.add_all((f"{rdn(name)},{parent}",
+                   {"objectClass": "group", "sAMAccountName": name, "member": user["dn"]})
+                  for name in names)
+    found = people.get(user["sAMAccountName"])["memberOf"]
+    assert sorted(found) == sorted([*(f"CN={name},{parent}" for name in names),
+                                    truth.find("Domain Users")[0]])

@@ -1,0 +1,112 @@
+"""/health while the directory is silent, against /health while it serves: who asks the directory must
+not hold up who does not.
+
+In both, as many clients ask for people, at the same pace. The two are measured in turn, several
+times, and the median of the ratios counts. A round with a silent directory begins at the moment it
+falls silent, so that workers waiting for it are part of what is measured.
+"""
+
+import contextlib
+import json
+import statistics
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import load
+from bench.bed import Bed
+from bench.table import Row, row
+from stack import Stack
+from stack.guard import wait_until
+
+CLIENTS = 16
+ROUNDS = 5
+SECONDS = 4
+WARM_UP_SECONDS = 1
+
+ASKING = 8  # clients that ask the directory, each so often:
+PAUSE_S = 0.1
+PATIENCE_S = 30
+
+P99_RATIO_MAX = 2.0
+
+NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def measure(_: Bed) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
+        token = log_in(stack)
+        load.run(f"{stack.http_url}/health", CLIENTS, WARM_UP_SECONDS)
+        serving, silent = zip(*(compare(stack, token) for _ in range(ROUNDS)), strict=True)
+    ratio = statistics.median(b.p99_ms / a.p99_ms for a, b in zip(serving, silent, strict=True))
+    return [
+        row("/health, p99, the directory silent against serving", ratio,
+            f"<= {P99_RATIO_MAX:g} ×", lambda value: value <= P99_RATIO_MAX),
+        row("/health, errors while the directory is silent", sum(each.errors for each in silent),
+            "0", lambda errors: errors == 0, "{:.0f}"),
+    ]
+
+
+def compare(stack: Stack, token: str) -> tuple[load.Result, load.Result]:
+    """Of one round: while it serves, while it is silent."""
+    assert stack.directory
+    await_service(stack, token)
+    with asking(stack, token):
+        serving = load.run(f"{stack.http_url}/health", CLIENTS, SECONDS)
+        stack.directory.freeze()
+        try:
+            silent = load.run(f"{stack.http_url}/health", CLIENTS, SECONDS)
+        finally:
+            stack.directory.thaw()
+    print(f"  /health, {CLIENTS} clients: p99 {serving.p99_ms:.2f} ms; with a silent directory "
+          f"{silent.p99_ms:.2f} ms", flush=True)
+    return serving, silent
+
+
+def log_in(stack: Stack) -> str:
+    name, password = stack.administrator
+    body = json.dumps({"username": name, "password": password}).encode()
+    request = urllib.request.Request(f"{stack.http_url}/auth/login", body,
+                                     {"Content-Type": "application/json"})
+    with NO_PROXY.open(request, timeout=PATIENCE_S) as response:
+        return json.load(response)["access_token"]
+
+
+def ask(stack: Stack, token: str) -> int:
+    """The status of one question to the directory."""
+    request = urllib.request.Request(f"{stack.http_url}/users/Administrator",
+                                     headers={"Authorization": f"Bearer {token}"})
+    try:
+        with NO_PROXY.open(request, timeout=PATIENCE_S) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def await_service(stack: Stack, token: str) -> None:
+    """Until the directory serves again."""
+    if not wait_until(lambda: ask(stack, token) == 200, PATIENCE_S):
+        raise TimeoutError("the directory does not come back")
+
+
+@contextlib.contextmanager
+def asking(stack: Stack, token: str) -> Iterator[None]:
+    """Clients of the directory, at their pace."""
+    ended = threading.Event()
+
+    def go_on() -> None:
+        while not ended.wait(PAUSE_S):
+            ask(stack, token)
+
+    threads = [threading.Thread(target=go_on) for _ in range(ASKING)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()

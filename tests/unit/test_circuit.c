@@ -1,0 +1,284 @@
+/* The circuit: what processes know together about controllers, told at times of the test's own. */
+#include "unit.h"
+
+#include "base/config.h"
+#include "directory/circuit.h"
+
+#include <sys/wait.h>
+
+enum {
+    SECOND = 1000 * 1000,
+    START = 1000 * SECOND,
+    PATIENCE = 3 * SECOND,
+};
+
+static int number; /* settings of its own for each test */
+
+static struct config settings(void)
+{
+    return (struct config){
+        .ldap_server = "",
+        .ldap_tls_ca_file = "",
+        .ldap_bind_dn = "",
+        .ldap_bind_password = "",
+        .ldap_base_dn = "",
+        .ldap_port = ++number,
+    };
+}
+
+static struct circuit *fresh(size_t count)
+{
+    struct config config = settings();
+    return circuit_get(&config, count);
+}
+
+static void settings_have_one_each(void **state)
+{
+    (void)state;
+    struct config config = settings(), changed = config;
+    struct circuit *circuit = circuit_get(&config, 1);
+    circuit_failed(circuit, 0, START, false);
+    assert_ptr_equal(circuit_get(&config, 1), circuit);
+    const char **texts[] = {&changed.ldap_server, &changed.ldap_tls_ca_file, &changed.ldap_bind_dn,
+                            &changed.ldap_bind_password, &changed.ldap_base_dn};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        *texts[i] = "other";
+        struct circuit *another = circuit_get(&changed, 1);
+        assert_ptr_not_equal(another, circuit);
+        assert_int_equal(circuit_state(another), CIRCUIT_UNKNOWN);
+        *texts[i] = "";
+    }
+    assert_ptr_equal(circuit_get(&changed, 1), circuit);
+    assert_int_equal(circuit_state(circuit), CIRCUIT_DOWN);
+}
+
+/* There is room for several settings; those that were made first are forgotten first. */
+static void old_settings_make_room(void **state)
+{
+    (void)state;
+    struct config old = settings(), now = settings();
+    circuit_failed(circuit_get(&old, 1), 0, START, false);
+    circuit_failed(circuit_get(&now, 1), 0, START, false);
+    for (int i = 0; i < 7; i++) {
+        fresh(1);
+    }
+    assert_int_equal(circuit_state(circuit_get(&now, 1)), CIRCUIT_DOWN);
+    assert_int_equal(circuit_state(circuit_get(&old, 1)), CIRCUIT_UNKNOWN);
+}
+
+static void it_is_open_while_none_serves(void **state)
+{
+    (void)state;
+    struct circuit *circuit = fresh(2);
+    assert_int_equal(circuit_gate(circuit, START), CIRCUIT_CLOSED);
+    circuit_failed(circuit, 0, START, false);
+    assert_int_equal(circuit_gate(circuit, START + 1), CIRCUIT_CLOSED);
+    circuit_failed(circuit, 1, START, true);
+    assert_int_equal(circuit_gate(circuit, START + 1), CIRCUIT_OPEN);
+    assert_int_equal(circuit_state(circuit), CIRCUIT_DOWN);
+    circuit_connected(circuit, 1, START + 2);
+    assert_int_equal(circuit_gate(circuit, START + 3), CIRCUIT_CLOSED);
+    assert_int_equal(circuit_state(circuit), CIRCUIT_UP);
+    assert_int_equal(circuit_controller_state(circuit, 0), CIRCUIT_DOWN);
+    assert_int_equal(circuit_controller_state(circuit, 1), CIRCUIT_UP);
+}
+
+/* A housekeeper that is gone must not keep it open. */
+static void it_closes_if_nobody_probes(void **state)
+{
+    (void)state;
+    struct circuit *circuit = fresh(1);
+    circuit_failed(circuit, 0, START, false);
+    assert_int_equal(circuit_gate(circuit, START + 29 * SECOND), CIRCUIT_OPEN);
+    assert_int_equal(circuit_gate(circuit, START + 31 * SECOND), CIRCUIT_CLOSED);
+    assert_int_equal(circuit_state(circuit), CIRCUIT_DOWN);
+}
+
+static void who_failed_lately_is_avoided(void **state)
+{
+    (void)state;
+    struct circuit *circuit = fresh(2);
+    assert_false(circuit_avoids(circuit, 0, START));
+    circuit_failed(circuit, 0, START, false);
+    assert_true(circuit_avoids(circuit, 0, START + 9 * SECOND));
+    assert_false(circuit_avoids(circuit, 0, START + 11 * SECOND));
+    assert_false(circuit_avoids(circuit, 1, START));
+    circuit_connected(circuit, 0, START + SECOND);
+    assert_false(circuit_avoids(circuit, 0, START + 2 * SECOND));
+}
+
+static void a_busy_one_is_avoided_and_not_down(void **state)
+{
+    (void)state;
+    struct circuit *circuit = fresh(1);
+    circuit_connected(circuit, 0, START);
+    circuit_busy(circuit, 0, START + 1);
+    assert_true(circuit_avoids(circuit, 0, START + 2));
+    assert_int_equal(circuit_gate(circuit, START + 2), CIRCUIT_CLOSED);
+    assert_int_equal(circuit_state(circuit), CIRCUIT_UP);
+}
+
+static void silence_is_told_from_other_failures(void **state)
+{
+    (void)state;
+    struct circuit *circuit = fresh(1);
+    circuit_failed(circuit, 0, START, false);
+    assert_false(circuit_silent_since(circuit, 0, START - SECOND));
+    circuit_failed(circuit, 0, START + SECOND, true);
+    assert_true(circuit_silent_since(circuit, 0, START));
+    assert_false(circuit_silent_since(circuit, 0, START + 2 * SECOND));
+}
+
+static void a_slow_request_is_not_held_against_one_that_answers_others(void **state)
+{
+    (void)state;
+    struct circuit *circuit = fresh(1);
+    circuit_connected(circuit, 0, START);
+    circuit_answered(circuit, 0, START + 2 * SECOND);
+    assert_false(circuit_unanswered(circuit, 0, START + SECOND, START + 4 * SECOND));
+    assert_int_equal(circuit_gate(circuit, START + 5 * SECOND), CIRCUIT_CLOSED);
+    assert_true(circuit_unanswered(circuit, 0, START + 3 * SECOND, START + 6 * SECOND));
+    assert_int_equal(circuit_gate(circuit, START + 7 * SECOND), CIRCUIT_OPEN);
+    assert_true(circuit_silent_since(circuit, 0, START + 3 * SECOND));
+}
+
+static void only_one_that_was_found_to_serve_is_returned_to(void **state)
+{
+    (void)state;
+    struct circuit *circuit = fresh(3);
+    assert_false(circuit_serves_before(circuit, 2, START)); /* nothing is known of the first two */
+    circuit_failed(circuit, 0, START, true);
+    assert_false(circuit_serves_before(circuit, 2, START + 11 * SECOND));
+    circuit_connected(circuit, 1, START);
+    assert_true(circuit_serves_before(circuit, 2, START + SECOND));
+    assert_false(circuit_serves_before(circuit, 1, START + SECOND));
+    assert_false(circuit_serves_before(circuit, 2, START + 16 * SECOND)); /* long ago */
+    circuit_busy(circuit, 1, START + SECOND);
+    assert_false(circuit_serves_before(circuit, 2, START + 2 * SECOND));
+    circuit_connected(circuit, 0, START + 3 * SECOND);
+    assert_true(circuit_serves_before(circuit, 1, START + 4 * SECOND));
+}
+
+/* --- the service account ------------------------------------------------------------------------
+ */
+
+static void one_process_tries_first(void **state)
+{
+    (void)state;
+    struct circuit *circuit = fresh(1);
+    assert_int_equal(circuit_bind(circuit, START, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, START + 1, PATIENCE), BIND_WAIT);
+    circuit_bind_accepted(circuit, START + 2);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(circuit_bind(circuit, START + 3, PATIENCE), BIND_ALLOWED);
+    }
+    int64_t late = START + 20 * SECOND; /* it may have been changed since */
+    assert_int_equal(circuit_bind(circuit, late, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, late, PATIENCE), BIND_WAIT);
+    circuit_bind_unanswered(circuit);
+    assert_int_equal(circuit_bind(circuit, late, PATIENCE), BIND_ALLOWED);
+}
+
+static void who_died_while_trying_holds_up_nobody_for_long(void **state)
+{
+    (void)state;
+    struct circuit *circuit = fresh(1);
+    assert_int_equal(circuit_bind(circuit, START, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, START + PATIENCE - 1, PATIENCE), BIND_WAIT);
+    assert_int_equal(circuit_bind(circuit, START + PATIENCE, PATIENCE), BIND_ALLOWED);
+}
+
+static void a_refusal_pauses_ever_longer(void **state)
+{
+    (void)state;
+    static const int64_t pauses[] = {5, 10, 20, 40, 60, 60};
+    struct circuit *circuit = fresh(1);
+    int64_t now = START;
+    circuit_connected(circuit, 0, now);
+    for (size_t i = 0; i < COUNT_OF(pauses); i++) {
+        assert_int_equal(circuit_bind(circuit, now, PATIENCE), BIND_ALLOWED);
+        assert_int_not_equal(circuit_bind(circuit, now, PATIENCE), BIND_ALLOWED);
+        circuit_bind_refused(circuit, now);
+        now += pauses[i] * SECOND;
+        assert_int_equal(circuit_gate(circuit, now - 1), CIRCUIT_REFUSED);
+        assert_int_equal(circuit_bind(circuit, now - 1, PATIENCE), BIND_REFUSED);
+        assert_int_equal(circuit_gate(circuit, now), CIRCUIT_CLOSED);
+        assert_int_equal(circuit_state(circuit), CIRCUIT_DOWN);
+    }
+    assert_int_equal(circuit_bind(circuit, now, PATIENCE), BIND_ALLOWED);
+    circuit_bind_accepted(circuit, now);
+    assert_int_equal(circuit_gate(circuit, now), CIRCUIT_CLOSED);
+    assert_int_equal(circuit_state(circuit), CIRCUIT_UP);
+    assert_int_equal(circuit_bind(circuit, now, PATIENCE), BIND_ALLOWED);
+    circuit_bind_refused(circuit, now);
+    assert_int_equal(circuit_gate(circuit, now + pauses[0] * SECOND),
+                     CIRCUIT_CLOSED); /* five again */
+}
+
+/* Many processes at once, on memory that they share. */
+static void of_many_processes_one_tries(void **state)
+{
+    (void)state;
+    enum { PROCESSES = 16 };
+    circuit_share();
+    struct circuit *circuit = fresh(1);
+    int allowed = 0, status;
+    fflush(NULL);
+    for (int i = 0; i < PROCESSES; i++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            enum circuit_bind turn = circuit_bind(circuit, START, PATIENCE);
+            if (turn == BIND_ALLOWED) {
+                circuit_bind_refused(circuit, START);
+            }
+            _exit(turn == BIND_ALLOWED);
+        }
+    }
+    while (wait(&status) > 0) {
+        assert_true(WIFEXITED(status));
+        allowed += WEXITSTATUS(status);
+    }
+    assert_int_equal(allowed, 1);
+    assert_int_equal(circuit_gate(circuit, START + 4 * SECOND), CIRCUIT_REFUSED);
+    assert_int_equal(circuit_gate(circuit, START + 6 * SECOND), CIRCUIT_CLOSED);
+}
+
+/* --- probes -------------------------------------------------------------------------------------
+ */
+
+static void the_latency_is_that_of_the_first_that_is_up(void **state)
+{
+    (void)state;
+    struct circuit *circuit = fresh(2);
+    assert_true(circuit_latency(circuit) == -1 && circuit_checked(circuit) == 0);
+    circuit_connected(circuit, 1, START);
+    circuit_probed(circuit, 1, 300, 7);
+    circuit_failed(circuit, 0, START, false);
+    circuit_probed(circuit, 0, -1, 8);
+    assert_true(circuit_latency(circuit) == 300 && circuit_checked(circuit) == 8);
+    circuit_connected(circuit, 0, START + 1);
+    circuit_probed(circuit, 0, 200, 9);
+    assert_true(circuit_latency(circuit) == 200 && circuit_checked(circuit) == 9);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(settings_have_one_each),
+        cmocka_unit_test(old_settings_make_room),
+        cmocka_unit_test(it_is_open_while_none_serves),
+        cmocka_unit_test(it_closes_if_nobody_probes),
+        cmocka_unit_test(who_failed_lately_is_avoided),
+        cmocka_unit_test(a_busy_one_is_avoided_and_not_down),
+        cmocka_unit_test(silence_is_told_from_other_failures),
+        cmocka_unit_test(a_slow_request_is_not_held_against_one_that_answers_others),
+        cmocka_unit_test(only_one_that_was_found_to_serve_is_returned_to),
+        cmocka_unit_test(one_process_tries_first),
+        cmocka_unit_test(who_died_while_trying_holds_up_nobody_for_long),
+        cmocka_unit_test(a_refusal_pauses_ever_longer),
+        cmocka_unit_test(of_many_processes_one_tries),
+        cmocka_unit_test(the_latency_is_that_of_the_first_that_is_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

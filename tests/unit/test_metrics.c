@@ -1,0 +1,137 @@
+/* Metrics: counted, shared with other processes, and written as Prometheus wants them. */
+#include "unit.h"
+
+#include "base/config.h"
+#include "base/metrics.h"
+
+#include <sys/wait.h>
+
+static int64_t value_of(enum metric metric, const char *first, const char *second)
+{
+    return metrics_value(metric, metrics_series(metric, first, second));
+}
+
+static void series_are_counted_apart(void **state)
+{
+    (void)state;
+    metrics_add(METRIC_DIRECTORY_ERRORS, metrics_series(METRIC_DIRECTORY_ERRORS, "add", "lost"), 2);
+    metrics_add(METRIC_DIRECTORY_ERRORS, metrics_series(METRIC_DIRECTORY_ERRORS, "add", "silent"),
+                1);
+    metrics_add(METRIC_DIRECTORY_ERRORS, metrics_series(METRIC_DIRECTORY_ERRORS, "bind", "lost"),
+                5);
+    assert_int_equal(value_of(METRIC_DIRECTORY_ERRORS, "add", "lost"), 2);
+    assert_int_equal(value_of(METRIC_DIRECTORY_ERRORS, "add", "silent"), 1);
+    assert_int_equal(value_of(METRIC_DIRECTORY_ERRORS, "bind", "lost"), 5);
+    assert_int_equal(value_of(METRIC_DIRECTORY_ERRORS, "bind", "silent"), 0);
+}
+
+static void what_is_not_listed_is_other(void **state)
+{
+    (void)state;
+    assert_int_equal(metrics_series(METRIC_DIRECTORY_TIME, "x{}\"\n", NULL),
+                     metrics_series(METRIC_DIRECTORY_TIME, "other", NULL));
+    assert_int_not_equal(metrics_series(METRIC_DIRECTORY_TIME, "search", NULL),
+                         metrics_series(METRIC_DIRECTORY_TIME, "other", NULL));
+}
+
+static void every_pool_is_listed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < POOL_COUNT; i++) {
+        assert_int_equal(metrics_series(METRIC_WORKER_RESTARTS, pool_names[i], NULL), i);
+    }
+    assert_int_equal(metrics_series(METRIC_WORKER_RESTARTS, "house", NULL), POOL_COUNT);
+}
+
+static void gauges_are_set(void **state)
+{
+    (void)state;
+    metrics_set(METRIC_DIRECTORY_OPEN, 0, 7);
+    metrics_set(METRIC_DIRECTORY_OPEN, 0, 1);
+    assert_int_equal(metrics_value(METRIC_DIRECTORY_OPEN, 0), 1);
+}
+
+static const char *written(struct arena *arena)
+{
+    struct buffer text = {.arena = arena};
+    metrics_write(&text);
+    return text.bytes;
+}
+
+static void assert_line(const char *text, const char *line)
+{
+    const char *at = strstr(text, line);
+    if (!at || (at > text && at[-1] != '\n')) {
+        FAIL("no line \"%s\" in:\n%s", line, text);
+    }
+}
+
+static void durations_fall_into_buckets(void **state)
+{
+    size_t series = metrics_series(METRIC_DIRECTORY_TIME, "rename", NULL);
+    static const int64_t durations[] = {0, 500, 501, 3000000, 60000000};
+    for (size_t i = 0; i < COUNT_OF(durations); i++) {
+        metrics_observe(METRIC_DIRECTORY_TIME, series, durations[i]);
+    }
+    assert_int_equal(metrics_value(METRIC_DIRECTORY_TIME, series), COUNT_OF(durations));
+    const char *text = written(*state);
+#define NAME "kontora_directory_operation_duration_seconds"
+    assert_line(text, "# TYPE " NAME " histogram\n");
+    assert_line(text, NAME "_bucket{operation=\"rename\",le=\"0.0005\"} 2\n");
+    assert_line(text, NAME "_bucket{operation=\"rename\",le=\"0.001\"} 3\n");
+    assert_line(text, NAME "_bucket{operation=\"rename\",le=\"2.5\"} 3\n");
+    assert_line(text, NAME "_bucket{operation=\"rename\",le=\"5\"} 4\n");
+    assert_line(text, NAME "_bucket{operation=\"rename\",le=\"+Inf\"} 5\n");
+    assert_line(text, NAME "_sum{operation=\"rename\"} 63.001001\n");
+    assert_line(text, NAME "_count{operation=\"rename\"} 5\n");
+#undef NAME
+}
+
+static void every_series_is_written(void **state)
+{
+    metrics_set(METRIC_DIRECTORY_OPEN, 0, 1);
+    metrics_add(METRIC_DIRECTORY_ERRORS, metrics_series(METRIC_DIRECTORY_ERRORS, "modify", "lost"),
+                3);
+    const char *text = written(*state);
+    assert_line(text, "# TYPE kontora_directory_circuit_open gauge\n");
+    assert_line(text, "kontora_directory_circuit_open 1\n");
+    assert_line(text, "kontora_directory_errors_total{operation=\"modify\",reason=\"lost\"} 3\n");
+    assert_line(text, "kontora_directory_errors_total{operation=\"other\",reason=\"result\"} 0\n");
+    assert_line(text, "kontora_directory_controllers{state=\"unknown\"} 0\n");
+    assert_line(text, "kontora_worker_restarts_total{pool=\"house\"} 0\n");
+}
+
+static void processes_count_together(void **state)
+{
+    (void)state;
+    enum { PROCESSES = 8, EACH = 10000 };
+    int status;
+    metrics_share();
+    size_t series = metrics_series(METRIC_WORKER_RESTARTS, "core", NULL);
+    fflush(NULL);
+    for (int i = 0; i < PROCESSES; i++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        for (int n = 0; child == 0 && n < EACH; n++) {
+            metrics_add(METRIC_WORKER_RESTARTS, series, 1);
+        }
+        if (child == 0) {
+            _exit(EXIT_SUCCESS);
+        }
+    }
+    while (wait(&status) > 0) {
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(metrics_value(METRIC_WORKER_RESTARTS, series), PROCESSES * EACH);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(series_are_counted_apart), cmocka_unit_test(what_is_not_listed_is_other),
+        cmocka_unit_test(every_pool_is_listed),     cmocka_unit_test(gauges_are_set),
+        ARENA_TEST(durations_fall_into_buckets),    ARENA_TEST(every_series_is_written),
+        cmocka_unit_test(processes_count_together),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
