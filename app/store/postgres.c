@@ -88,6 +88,19 @@ static struct postgres *engine_of(const struct store *store)
 
 /* --- settings -------------------------------------------------------------------------------- */
 
+/* A password with an unescaped @ would end up in the host, or in the port, and so in errors. */
+static bool has_sane_host(const PQconninfoOption *options)
+{
+    for (const PQconninfoOption *option = options; option->keyword; option++) {
+        const char *value = option->val ? option->val : "";
+        if ((!strcmp(option->keyword, "host") && strchr(value, '@')) ||
+            (!strcmp(option->keyword, "port") && value[strspn(value, "0123456789,")])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool postgres_check(const struct config *config, struct buffer *faults)
 {
     const char *url = config->database_url;
@@ -97,13 +110,14 @@ bool postgres_check(const struct config *config, struct buffer *faults)
         !strncmp(url, "postgres://", strlen("postgres://"))) {
         options = PQconninfoParse(url, &message);
     }
-    if (!options) { /* libpq's message may repeat pieces of the password */
+    bool good = options && has_sane_host(options);
+    if (!good) { /* libpq's message may repeat pieces of the password */
         buffer_add_string(faults, "DATABASE_URL: must be sqlite:///path or postgresql://…, "
                                   "special characters as %XX\n");
     }
     PQfreemem(message);
     PQconninfoFree(options);
-    return options != NULL;
+    return good;
 }
 
 static int64_t timeout_us(const struct postgres *postgres)
@@ -366,8 +380,9 @@ static struct error *connect_now(struct postgres *postgres, struct arena *arena)
         PQsetnonblocking(postgres->connection, 1) == 0;
     struct error *error = NULL;
     if (!connected) {
-        const char *message = PQerrorMessage(postgres->connection);
-        error = refuse(postgres, arena, *message ? message : "cannot connect in time");
+        bool failed = PQstatus(postgres->connection) == CONNECTION_BAD;
+        error = refuse(postgres, arena,
+                       failed ? PQerrorMessage(postgres->connection) : "no connection in time");
     } else {
         error = prepare_session(postgres, arena);
     }
