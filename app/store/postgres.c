@@ -4,7 +4,7 @@
  * libpq's own waiting has no end, so everything is sent and read without blocking, and waited for
  * here. The server ends a statement that takes longer than DATABASE_TIMEOUT_MS by itself; a little
  * later it counts as silent, and the connection is dropped. (libpq's PQcancel() would wait for a
- * silent server without a bound, and a server that notices the end of a connection cancels too.)
+ * silent server without a bound; the server looks every second whether we are still there.)
  * A failure to connect is remembered for a moment, so that requests do not queue up for time-outs.
  *
  * Outside of a write the session is read-only, so that the server itself refuses what does not
@@ -360,6 +360,7 @@ static struct error *prepare_session(struct postgres *postgres, struct arena *ar
                    arena_format(arena,
                                 "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;"
                                 "SET standard_conforming_strings = on;"
+                                "SET client_connection_check_interval = '1s';"
                                 "SET statement_timeout = %" PRId64 ";"
                                 "SET idle_in_transaction_session_timeout = %" PRId64,
                                 timeout_ms, 2 * timeout_ms));
