@@ -144,6 +144,32 @@ const char *store_statement_text(const struct store *store, size_t slot);
 /* A slip of the code: logs it and ends the process. */
 _Noreturn void store_slip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* --- sqlite_file.c --------------------------------------------------------------------------- */
+
+/* The path of DATABASE_URL's file, below STATE_DIR if it is relative. The caller frees it. */
+char *sqlite_path(const struct config *config) __attribute__((returns_nonnull));
+
+/* Makes the file, and the folders above it, unless it is there: readable by us alone. SQLite gives
+ * the files beside it the same permissions. */
+struct error *sqlite_make_file(struct arena *arena, const char *file) MUST_CHECK;
+
+/* --- sqlstate.c ------------------------------------------------------------------------------ */
+
+/* What happened to the connection or the transaction in a call that failed. */
+enum mishap {
+    MISHAP_NONE,
+    MISHAP_COLLISION, /* with another transaction: it may work if it is repeated */
+    MISHAP_LOST,      /* the connection ended; a new one may work at once */
+    MISHAP_SILENT,    /* the server did not answer in time */
+};
+
+/* What the SQLSTATE of a failed statement means (PostgreSQL, Appendix A). */
+enum mishap sqlstate_mishap(const char *state);
+enum error_id sqlstate_error(const char *state);
+
+/* Whether the message of such an error shows values, which may be secret. */
+bool sqlstate_shows_values(const char *state);
+
 /* --- migrations.c ---------------------------------------------------------------------------- */
 
 /* store_migrate_up() and store_migrate_down() with a list of one's own. */

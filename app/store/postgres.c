@@ -53,14 +53,6 @@ enum {
 
 enum { FORMAT_TEXT, FORMAT_BINARY };
 
-/* What happened to the connection or the transaction in a call that failed. */
-enum mishap {
-    MISHAP_NONE,
-    MISHAP_COLLISION, /* with another transaction: it may work if it is repeated */
-    MISHAP_LOST,      /* the connection ended; a new one may work at once */
-    MISHAP_SILENT,    /* the server did not answer in time */
-};
-
 enum preparation { NOT_PREPARED, PREPARED, OUTDATED };
 
 struct postgres {
@@ -81,9 +73,9 @@ struct answer {
     struct cell *cells;
 };
 
-static struct postgres *engine_of(const struct store *store)
+static struct postgres *engine_of(struct store *store)
 {
-    return (struct postgres *)(void *)(uintptr_t)store;
+    return (struct postgres *)(void *)store; /* which begins with it */
 }
 
 /* --- settings -------------------------------------------------------------------------------- */
@@ -197,43 +189,7 @@ static enum mishap receive(PGconn *connection, int64_t deadline, PGresult **resu
 
 /* --- errors ---------------------------------------------------------------------------------- */
 
-static bool state_is_one_of(const char *state, const char *const *states)
-{
-    while (*states && strncmp(state, *states, strlen(*states)) != 0) {
-        states++;
-    }
-    return *states != NULL;
-}
-
-/* What the SQLSTATE (PostgreSQL, Appendix A) of a failed statement means for us. */
-static enum mishap mishap_of(const char *state)
-{
-    static const char *const collisions[] = {"40001", "40P01", NULL};
-    /* The server shuts down, or has forgotten, or must plan anew, what it had prepared for us. */
-    static const char *const losses[] = {"57P", "25P03", "08", "26000", "0A000", NULL};
-    if (state_is_one_of(state, collisions)) {
-        return MISHAP_COLLISION;
-    }
-    return state_is_one_of(state, losses) ? MISHAP_LOST : MISHAP_NONE;
-}
-
-static enum error_id error_of(const char *state)
-{
-    /* No resources, an operator's intervention or our time-out, a system error, locks, read-only
-     * because it is a standby: nothing that we did wrong. */
-    static const char *const unavailable[] = {"53",    "57",    "58",    "08",    "55P03", "40001",
-                                              "40P01", "25006", "25P03", "0A000", NULL};
-    if (!strcmp(state, "23505")) {
-        return ERR_CONSTRAINT_UNIQUE;
-    }
-    if (!strcmp(state, "23503") || !strcmp(state, "23001")) {
-        return ERR_CONSTRAINT_REFERENCE;
-    }
-    return state_is_one_of(state, unavailable) ? ERR_DATABASE_UNAVAILABLE : ERR_INTERNAL;
-}
-
-/* The error of a result. Details are left out, and in class 22 (data exceptions) the message too:
- * they show values. */
+/* The error of a result. Details are left out, and some messages too: they show values. */
 static struct error *result_error(struct postgres *postgres, struct arena *arena,
                                   const PGresult *result)
 {
@@ -242,8 +198,8 @@ static struct error *result_error(struct postgres *postgres, struct arena *arena
         postgres->mishap = MISHAP_LOST;
         return error_new(arena, ERR_DATABASE_UNAVAILABLE, "PostgreSQL: the connection was lost");
     }
-    enum error_id id = error_of(state);
-    postgres->mishap = mishap_of(state);
+    enum error_id id = sqlstate_error(state);
+    postgres->mishap = sqlstate_mishap(state);
     if (id == ERR_CONSTRAINT_UNIQUE || id == ERR_CONSTRAINT_REFERENCE) {
         const char *name = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
         return error_new(arena, id, "%s", name ? name : "");
@@ -252,9 +208,9 @@ static struct error *result_error(struct postgres *postgres, struct arena *arena
     if (!strcmp(state, "25006") && !postgres->in_transaction) {
         store_slip("a change outside of store_write(): %s", message);
     }
-    bool shows_values = !strncmp(state, "22", 2);
     return error_new(arena, id, "PostgreSQL: %s (%s)",
-                     message && !shows_values ? message : "a value does not fit", state);
+                     message && !sqlstate_shows_values(state) ? message : "a value does not fit",
+                     state);
 }
 
 static struct error *lost(struct postgres *postgres, struct arena *arena, enum mishap mishap)
@@ -550,7 +506,7 @@ static struct error *begin(struct store_query *query)
     query->handle = answer;
     query->column_count = (size_t)PQnfields(result);
     answer->cells = arena_array(query->arena, query->column_count, sizeof *answer->cells);
-    if (PQresultStatus(result) == PGRES_COMMAND_OK || strncmp(PQcmdStatus(result), "SELECT", 6)) {
+    if (strncmp(PQcmdStatus(result), "SELECT", strlen("SELECT")) != 0) {
         query->changes = strtoll(PQcmdTuples(result), NULL, 10);
     }
     return NULL;

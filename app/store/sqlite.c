@@ -14,25 +14,23 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     MS_PER_S = 1000,
     US_PER_MS = 1000,
-    US_PER_S = 1000 * 1000,
+    BUSY_US = STORE_BUSY_S * 1000 * 1000,
     RETRY_PAUSE_US = 5 * US_PER_MS,
 
     /* Pages of 4 KiB in the log after which a checkpoint makes writers wait for a moment, so that
      * it begins at its start again. */
     LONG_LOG_PAGES = 4096,
     LONG_LOG_PATIENCE_MS = 100,
+    LONG_LOG_PATIENCE_US = LONG_LOG_PATIENCE_MS * US_PER_MS,
     PRIMARY_CODE = 0xff, /* of an extended one */
 };
 
@@ -97,46 +95,11 @@ struct run {
     size_t row_count, row_size, row_next;
 };
 
-/* --- settings -------------------------------------------------------------------------------- */
-
-/* The file of an URL sqlite:///relative or sqlite:////absolute; NULL if it names none. */
-static const char *url_path(const char *url)
-{
-    static const char scheme[] = "sqlite:///";
-    size_t length = strlen(scheme);
-    const char *path = strncmp(url, scheme, length) ? "" : url + length;
-    size_t end = strlen(path);
-    return end && path[end - 1] != '/' && !strpbrk(path, "?#") ? path : NULL;
-}
-
-bool sqlite_check(const struct config *config, struct buffer *faults)
-{
-    const char *path = url_path(config->database_url);
-    struct stat facts;
-    if (!path) {
-        buffer_add_string(faults, "DATABASE_URL: must be sqlite:///path, without parameters\n");
-        return false;
-    }
-    if (*path == '/' && stat(path, &facts) == 0 &&
-        (!S_ISREG(facts.st_mode) || access(path, R_OK | W_OK) < 0)) {
-        buffer_add_string(faults, "DATABASE_URL: not a file that can be written\n");
-        return false;
-    }
-    return true;
-}
-
 static struct store *open_store(const struct config *config, struct store_shared *shared)
 {
     (void)shared;
     struct sqlite *sqlite = must_alloc(sizeof *sqlite);
-    const char *path = url_path(config->database_url);
-    if (!path) {
-        store_slip("DATABASE_URL was not checked");
-    }
-    size_t size = strlen(config->state_dir) + strlen(path) + sizeof "/";
-    sqlite->path = must_alloc(size);
-    snprintf(sqlite->path, size, "%s%s%s", *path == '/' ? "" : config->state_dir,
-             *path == '/' ? "" : "/", path);
+    sqlite->path = sqlite_path(config);
     return &sqlite->store;
 }
 
@@ -207,28 +170,6 @@ static struct error *failure(struct arena *arena, struct connection *connection,
 
 /* --- connections ----------------------------------------------------------------------------- */
 
-/* Only we may read the database; SQLite gives its other files the same permissions. */
-static struct error *make_file(const struct sqlite *sqlite, struct arena *arena)
-{
-    char *path = arena_string(arena, sqlite->path);
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(path, S_IRWXU) < 0 && errno != EEXIST) {
-            return error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s: %s", path, strerror(errno));
-        }
-        *slash = '/';
-    }
-    /* One that is there is not even opened: closing it would drop SQLite's locks of this process. */
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (fd < 0 && errno != EEXIST) {
-        return error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s: %s", path, strerror(errno));
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return NULL;
-}
-
 static void close_connection(struct sqlite *sqlite, enum role role)
 {
     struct connection *connection = &sqlite->connections[role];
@@ -291,7 +232,7 @@ static int configure(const struct sqlite *sqlite, sqlite3 *db, enum role role)
 /* Does nothing when it is so already. SQLite does not wait when two do this at once. */
 static int use_log(sqlite3 *db)
 {
-    int64_t deadline = clock_steady_us() + STORE_BUSY_S * US_PER_S;
+    int64_t deadline = clock_steady_us() + BUSY_US;
     int code;
     while ((code = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL)) ==
                SQLITE_BUSY &&
@@ -304,7 +245,7 @@ static int use_log(sqlite3 *db)
 static struct error *open_connection(struct sqlite *sqlite, struct arena *arena, enum role role)
 {
     struct connection *connection = &sqlite->connections[role];
-    struct error *error = make_file(sqlite, arena);
+    struct error *error = sqlite_make_file(arena, sqlite->path);
     if (error) {
         return error;
     }
@@ -586,7 +527,7 @@ static struct error *control(struct sqlite *sqlite, struct arena *arena, enum co
 static struct error *begin_turn(struct sqlite *sqlite, struct arena *arena)
 {
     struct store_shared *shared = sqlite->store.shared;
-    int64_t deadline = clock_steady_us() + STORE_BUSY_S * US_PER_S;
+    int64_t deadline = clock_steady_us() + BUSY_US;
     struct error *error = connect(sqlite, arena, WRITER);
     if (error) {
         return error;
@@ -685,7 +626,7 @@ static int truncate_log(struct sqlite *sqlite)
 {
     struct store_shared *shared = sqlite->store.shared;
     sqlite3 *db = sqlite->connections[WRITER].db;
-    int64_t deadline = clock_steady_us() + LONG_LOG_PATIENCE_MS * US_PER_MS;
+    int64_t deadline = clock_steady_us() + LONG_LOG_PATIENCE_US;
     if (shared && !queue_enter(shared, deadline)) {
         return SQLITE_BUSY;
     }

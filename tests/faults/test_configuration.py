@@ -90,7 +90,10 @@ def test_a_good_configuration_passes(kontora):
     ("SOCKET_DIR", "/" + "x" * 120), ("LOCAL_AUTH_PASSWORD", ""), ("JWT_SECRET_KEY", ""),
     ("LOCAL_AUTH_PASSWORD", "$2b$12$short"), ("SOCKET_GROUP", "no-such-group"),
     ("AUDIT_LOG_PATH", "/dev/null/audit.jsonl"), ("AUDIT_LOG_PATH", "/tmp"),
-    ("LOG_PATH", "/dev/null/log"), ("APP_NAME", "\udcff"),
+    ("LOG_PATH", "/dev/null/log"), ("APP_NAME", "\udcff"), ("DATABASE_URL", ""),
+    ("DATABASE_URL", "mysql://h/d"), ("DATABASE_URL", "sqlite://relative"),
+    ("DATABASE_URL", "sqlite:////dev/null"), ("DATABASE_URL", "postgresql://u:p@ss@h/d"),
+    ("DATABASE_SYNCHRONOUS", "off"), ("DATABASE_TIMEOUT_MS", "99"),
 ])
 @pytest.mark.parametrize("command", [["config", "--check"], ["serve"]])
 def test_a_wrong_setting_is_named_and_stops_the_start(kontora, command, name, value):
@@ -173,7 +176,9 @@ def test_version(kontora):
     assert kontora("version").stdout.startswith("kontora ")
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["serve", "extra"],
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["serve", "extra"], ["migrate"],
+                                       ["migrate", "sideways"], ["migrate", "up", "x"],
+                                       ["migrate", "up", "-1"], ["migrate", "status", "1"],
                                        ["config", "--nonsense"], ["config", "--env-file"]])
 def test_a_wrong_command_line(kontora, arguments):
     assert kontora(*arguments).returncode == 2
@@ -182,5 +187,5 @@ def test_a_wrong_command_line(kontora, arguments):
 def test_help(kontora):
     done = kontora("help")
     assert done.returncode == 0
-    for command in ("serve", "config", "version", "--env-file"):
+    for command in ("serve", "migrate", "config", "version", "--env-file"):
         assert command in done.stdout

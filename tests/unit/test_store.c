@@ -100,8 +100,9 @@ static void a_statement_that_is_none_is_a_fault_of_ours(void **state)
 static void composed_statements_are_kept_and_forgotten(void **state)
 {
     struct test *test = *state;
+    enum { MANY = 3 * COMPOSED_COUNT };
     for (int64_t round = 0; round < 2; round++) {
-        for (int64_t i = 0; i < 3 * COMPOSED_COUNT; i++) {
+        for (int64_t i = 0; i < MANY; i++) {
             int64_t integer = 0;
             const char *text = arena_format(test->arena, "SELECT %lld", (long long)i);
             must_succeed(read_integer(test->store, test->arena, text, &integer));
@@ -154,8 +155,8 @@ static void assert_same_bytes(const char *got, size_t got_length, const char *ex
 static void values_come_back_as_they_were(void **state)
 {
     struct test *test = *state;
-    enum { LARGE = 300 * 1000 };
-    char *large = arena_alloc(test->arena, LARGE + 1);
+    enum { LARGE = 300 * 1000, WHOLE = LARGE + 1 };
+    char *large = arena_alloc(test->arena, WHOLE);
     memset(large, 'x', LARGE);
     const struct values cases[] = {
         {.integer = 0, .text = "", .bytes = "", .length = 0},

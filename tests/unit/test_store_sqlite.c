@@ -11,6 +11,11 @@
 #include <sys/stat.h>
 
 enum { SECOND_US = 1000 * 1000, SLACK_US = 3 * SECOND_US, KIB = 1024 };
+enum {
+    SHORT_US = 4 * SECOND_US,
+    LONG_US = STORE_BUSY_S * SECOND_US + SLACK_US,
+    LONG_LOG = 20 * KIB * KIB
+};
 
 static struct config config;
 static struct store_shared *shared;
@@ -142,10 +147,8 @@ static int write_in_vain(struct store *store, struct arena *arena)
     int64_t began = clock_steady_us();
     const struct error *error = insert_now(store, arena, 7);
     int64_t took = clock_steady_us() - began;
-    return error && error->id == ERR_DATABASE_UNAVAILABLE && took > 4 * SECOND_US &&
-                   took < STORE_BUSY_S * SECOND_US + SLACK_US
-               ? 0
-               : 1;
+    return error && error->id == ERR_DATABASE_UNAVAILABLE && took > SHORT_US && took < LONG_US ? 0
+                                                                                               : 1;
 }
 
 /* Both who shares the queue and who does not, such as a command. */
@@ -287,7 +290,7 @@ static void a_checkpoint_keeps_the_log_short(void **state)
 {
     struct test *test = *state;
     write_much(test, 24);
-    assert_true(log_size() > 20 * KIB * KIB);
+    assert_true(log_size() > LONG_LOG);
     must_succeed(store_checkpoint(test->other, test->arena));
     assert_int_equal(log_size(), 0);
     assert_int_equal(count_items(test->store, test->arena), 24 * 256);
