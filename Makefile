@@ -72,6 +72,10 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(filter-out $(BUILD)/a
 	@echo '  LD  $@'
 	@$(CC) $(LINKING) -o $@ $^ -lcmocka $(LIBS)
 
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(filter-out $(BUILD)/app/main.o,$(OBJECTS))
+	@echo '  LD  $@'
+	@$(CC) $(LINKING) -o $@ $^ $(LIBS)
+
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
@@ -105,7 +109,7 @@ lint:
 	@sh tests/lint/lint.sh
 
 format:
-	@clang-format -i $(wildcard app/*.[ch] app/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
+	@clang-format -i $(wildcard app/*.[ch] app/*/*.[ch] tests/*/*.[ch])
 
 fuzz:
 	@sh tests/packages.sh fuzz

@@ -3,10 +3,10 @@ missed."""
 
 import sys
 
-from bench import kept_connections
+from bench import kept_connections, writers
 from bench.table import print_table
 
-MEASUREMENTS = (kept_connections.measure,)
+MEASUREMENTS = (kept_connections.measure, writers.measure)
 
 
 def main() -> int:
