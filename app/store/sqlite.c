@@ -550,7 +550,8 @@ static struct error *begin_turn(struct sqlite *sqlite, struct arena *arena)
 /* Nothing of this turn can be committed any more. */
 static void break_turn(struct sqlite *sqlite, const struct error *error)
 {
-    snprintf(sqlite->broken, sizeof sqlite->broken, "%s", error->cause);
+    const char *cause = error && error->cause ? error->cause : "SQLite ended the transaction";
+    snprintf(sqlite->broken, sizeof sqlite->broken, "%s", cause);
     log_error("store: a turn is lost: %s", sqlite->broken);
 }
 
@@ -568,6 +569,7 @@ static struct error *end_write(struct sqlite *sqlite, struct arena *arena, struc
     }
     if (!open || ending) {
         break_turn(sqlite, ending ? ending : error);
+        ending = error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s", sqlite->broken);
     }
     return error ? error : ending;
 }

@@ -87,14 +87,19 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+static double in_ms(int64_t us)
+{
+    const double us_per_ms = 1000;
+    return (double)us / us_per_ms;
+}
+
 static void print(struct times *times, int64_t seconds)
 {
     size_t count = times->count < TIMES_MAX ? times->count : TIMES_MAX;
     qsort(times->us, count, sizeof *times->us, compare);
-    const double ms = 1000;
-    printf("%.0f %.2f %.2f %.2f\n", (double)count / (double)seconds,
-           (double)times->us[count / 2] / ms, (double)times->us[count * PERCENTILE / PERCENT] / ms,
-           (double)times->us[count - 1] / ms);
+    size_t median = count / 2, late = count * PERCENTILE / PERCENT;
+    printf("%.0f %.2f %.2f %.2f\n", (double)count / (double)seconds, in_ms(times->us[median]),
+           in_ms(times->us[late]), in_ms(times->us[count - 1]));
 }
 
 int main(int argc, char **argv)
