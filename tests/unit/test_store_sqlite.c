@@ -262,6 +262,7 @@ static struct error *look_at_writer(struct store *store, void *context)
 static void commits_survive_a_power_cut(void **state)
 {
     struct test *test = *state;
+    assert_int_equal(pragma(test, "query_only"), 1);
     must_succeed(store_write(test->store, test->arena, look_at_writer, test));
     must_succeed(store_turn_end(test->store, test->arena));
 }
@@ -337,13 +338,11 @@ static struct error *insert_text(struct store *store, struct arena *arena, int64
     return store_write(store, arena, run_change, &change);
 }
 
-/* What all of the turn is answered with, and that the next turn works. */
+/* Nothing of the turn is left, and the next one works. */
 static void assert_turn_lost(struct store *store, struct arena *arena)
 {
-    assert_error(store_turn_end(store, arena), ERR_DATABASE_UNAVAILABLE);
     assert_false(store_turn_open(store));
     assert_int_equal(count_items(store, arena), 1);
-    assert_int_equal(unlink("disk/ballast"), 0);
     must_succeed(insert_now(store, arena, 50));
     assert_int_equal(count_items(store, arena), 2);
     struct change change = {
@@ -371,12 +370,16 @@ static void use_full_disk(void *nothing)
     fill_disk("disk/ballast");
     must_succeed(insert_text(store, arena, 2, SMALL));
     must_succeed(insert_text(store, arena, 3, SMALL));
+    assert_error(store_turn_end(store, arena), ERR_DATABASE_UNAVAILABLE);
+    assert_int_equal(unlink("disk/ballast"), 0);
     assert_turn_lost(store, arena);
     /* A statement fails in the middle of a turn. */
     fill_disk("disk/ballast");
     must_succeed(insert_text(store, arena, 4, SMALL));
     assert_error(insert_text(store, arena, 5, LARGER_THAN_CACHE), ERR_DATABASE_UNAVAILABLE);
+    assert_int_equal(unlink("disk/ballast"), 0);
     assert_error(insert(store, arena, 6), ERR_DATABASE_UNAVAILABLE);
+    assert_error(store_turn_end(store, arena), ERR_DATABASE_UNAVAILABLE);
     assert_turn_lost(store, arena);
     store_free(&store);
     arena_free(&arena);
@@ -399,6 +402,23 @@ static void a_full_disk_fails_the_turn_and_no_more(void **state)
         skip(); /* only root can make such a disk */
     }
     assert_int_equal(status, 0);
+}
+
+static void a_commit_that_is_refused_is_taken_back(void **state)
+{
+    struct test *test = *state;
+    must_script(test->store, test->arena,
+                "CREATE TABLE IF NOT EXISTS late (item INTEGER REFERENCES items (id) "
+                "DEFERRABLE INITIALLY DEFERRED) STRICT");
+    struct change change = {
+        .arena = test->arena, .text = "INSERT INTO late VALUES ($1)", .integer = 1};
+    must_succeed(insert(test->store, test->arena, 5));
+    must_succeed(store_write(test->store, test->arena, run_change, &change));
+    assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
+    assert_int_equal(count_items(test->store, test->arena), 0);
+    must_succeed(insert_now(test->other, test->arena, 6));
+    must_succeed(insert_now(test->store, test->arena, 7));
+    must_script(test->store, test->arena, "DROP TABLE late");
 }
 
 static void a_file_that_is_no_database_is_unavailable(void **state)
@@ -474,6 +494,7 @@ int main(void)
         STORE_TEST(a_checkpoint_keeps_the_log_short),
         STORE_TEST(a_checkpoint_waits_for_nobody),
         STORE_TEST(a_full_disk_fails_the_turn_and_no_more),
+        STORE_TEST(a_commit_that_is_refused_is_taken_back),
         STORE_TEST(a_file_that_is_no_database_is_unavailable),
         ARENA_TEST(wrong_urls_are_refused),
     };
