@@ -12,7 +12,7 @@ SANITIZE ?=
 BUILD    := build$(if $(SANITIZE),/sanitize)
 PROGRAM  := $(BUILD)/kontora
 
-STANDARD := -std=gnu17 -D_GNU_SOURCE -Iapp
+STANDARD := -std=gnu17 -D_GNU_SOURCE -Iapp -I$(BUILD)/generated
 WARNINGS := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wvla -Wformat=2 -Wno-missing-field-initializers
 HARDENED := -fPIE -fvisibility=hidden -fstack-protector-strong -fno-common
@@ -24,10 +24,15 @@ OPTIMIZE := -O1 -g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-fr
 LINKING  := -pie -fsanitize=$(SANITIZE) -Wl,--as-needed
 endif
 CFLAGS   := $(STANDARD) $(WARNINGS) $(HARDENED) $(OPTIMIZE)
-LIBS     := -lfcgi -lldap -llber -ljson-c -ljwt -lcrypto -lcrypt
+LIBS     := -lfcgi -lldap -llber -ljson-c -ljwt -lcrypto -lcrypt $(shell pkg-config --libs sqlite3 libpq 2>/dev/null)
+CFLAGS   += $(shell pkg-config --cflags libpq 2>/dev/null)
+
+# What is made of sql/: store/sql.h for everybody, store/sql.c with the texts.
+SQL      := $(sort $(wildcard sql/*.sql)) $(sort $(wildcard sql/migrations/*.sql))
+MADE     := $(BUILD)/generated/store
 
 SOURCES  := $(sort $(wildcard app/*.c app/*/*.c))
-OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
+OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(MADE)/sql.o
 
 # Unit programs: one a file, linked with all of app/ but main.
 UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
@@ -36,8 +41,9 @@ UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 # A reference of `make bench`.
 RAW_SEARCH    := $(BUILD)/tests/bench/raw_search
 
-.PHONY: all run test unit lint format bench fuzz clean help
+.PHONY: all generated run test unit lint format bench fuzz clean help
 all: $(PROGRAM)
+generated: $(MADE)/sql.h
 
 # --- building -------------------------------------------------------------------------------------
 
@@ -47,10 +53,23 @@ $(PROGRAM): $(OBJECTS) $(BUILD)/link
 	@$(CC) $(LINKING) -o $@ $(filter %.o,$^) $(LIBS)
 
 # Objects depend on the flags too: build/flags changes only when they do.
-$(BUILD)/%.o: %.c $(BUILD)/flags
+$(BUILD)/%.o: %.c $(BUILD)/flags | $(MADE)/sql.h
 	@mkdir -p $(@D)
 	@echo '  CC  $<'
 	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(MADE)/sql.o: $(MADE)/sql.c $(BUILD)/flags | $(MADE)/sql.h
+	@echo '  CC  $<'
+	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The header keeps its time while the names stay, so that a changed text compiles one file alone.
+$(MADE)/sql.c: sql/compile.awk $(SQL) $(BUILD)/sql
+	@mkdir -p $(@D)
+	@echo '  SQL $@'
+	@awk -v header=$(MADE)/sql.h.new -v source=$@.new -f sql/compile.awk $(SQL)
+	@cmp -s $(MADE)/sql.h.new $(MADE)/sql.h || mv $(MADE)/sql.h.new $(MADE)/sql.h
+	@mv $@.new $@
+$(MADE)/sql.h: $(MADE)/sql.c ;
 
 $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(filter-out $(BUILD)/app/main.o,$(OBJECTS))
 	@echo '  LD  $@'
@@ -60,12 +79,19 @@ $(RAW_SEARCH): $(RAW_SEARCH).o
 	@echo '  LD  $@'
 	@$(CC) $(LINKING) -o $@ $^ -lldap -llber
 
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(filter-out $(BUILD)/app/main.o,$(OBJECTS))
+	@echo '  LD  $@'
+	@$(CC) $(LINKING) -o $@ $^ $(LIBS)
+
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
 $(BUILD)/link: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LINKING) $(LIBS) $(OBJECTS)' | cmp -s - $@ || echo '$(LINKING) $(LIBS) $(OBJECTS)' > $@
+$(BUILD)/sql: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SQL)' | cmp -s - $@ || echo '$(SQL)' > $@
 FORCE:
 
 .SECONDARY:
@@ -90,8 +116,7 @@ lint:
 	@sh tests/lint/lint.sh
 
 format:
-	@clang-format -i $(wildcard app/*.[ch] app/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
-		tests/bench/*.c)
+	@clang-format -i $(wildcard app/*.[ch] app/*/*.[ch] tests/*/*.[ch])
 
 fuzz:
 	@sh tests/packages.sh fuzz

@@ -2,6 +2,7 @@
  * kontora: the command line and the wiring of the layers. The only file that knows everything.
  *
  *   kontora serve  [--env-file FILE]            the master and its workers
+ *   kontora migrate status | up [N] | down [N]  the database's schema, to version N
  *   kontora config [--env-file FILE] [--check]  the effective settings, secrets masked
  *   kontora version | help
  */
@@ -16,6 +17,7 @@
 #include "proc/master.h"
 #include "proc/service.h"
 #include "resources/resources.h"
+#include "store/migrations.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -34,6 +36,9 @@ enum {
     EXIT_CONFIGURATION = 78, /* EX_CONFIG of sysexits.h */
     KIB = 1024,
 };
+
+/* The queue of SQLite's writers, shared by all processes; made before the first fork. */
+static struct store_shared *writers;
 
 /* --- what a worker serves with --------------------------------------------------------------- */
 
@@ -166,7 +171,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
     state->app = (struct app){
         .config = config,
         .directory = directory_new(config),
-        .store = store_new(config, shared),
+        .store = store_new(config, writers),
     };
     state->router = router_new(resource_routes, &settings);
     state->server = server_new(state->router, &state->app, &turn);
@@ -263,6 +268,8 @@ static const struct service service = {
 struct arguments {
     const char *env_file; /* NULL: .env, if there is one */
     bool check;
+    char **words; /* what follows the command, beside options */
+    int word_count;
 };
 
 /* Reads the configuration and prints what is wrong with it. */
@@ -280,6 +287,25 @@ static bool load(struct config *config, const char *env_file)
     return loaded;
 }
 
+/* Production serves no schema that it was not written for. A database that is not there may come
+ * back; its workers start without it. */
+static bool schema_fits(const struct config *config)
+{
+    struct arena *arena = arena_new();
+    struct store *store = store_new(config, NULL);
+    const struct error *error = store_schema_check(store, arena);
+    bool fits = !error || error->id == ERR_DATABASE_UNAVAILABLE ||
+                config->environment != ENVIRONMENT_PRODUCTION;
+    if (error && fits) {
+        log_warning("the database: %s", error->cause);
+    } else if (error) {
+        log_error("the database: %s", error->cause);
+    }
+    store_free(&store);
+    arena_free(&arena);
+    return fits;
+}
+
 static int run_serve(const struct arguments *arguments)
 {
     struct config config;
@@ -290,9 +316,10 @@ static int run_serve(const struct arguments *arguments)
         } else if (!server_init()) {
             log_error("libfcgi cannot be set up");
             status = EXIT_FAILURE;
-        } else {
+        } else if (schema_fits(&config)) {
             metrics_share();
             directory_share();
+            writers = store_shared_new();
             status = master_run(&config, arguments->env_file, &service);
         }
     }
@@ -314,6 +341,58 @@ static int run_config(const struct arguments *arguments)
     return loaded ? EXIT_SUCCESS : EXIT_CONFIGURATION;
 }
 
+/* Does what the words say; false: they are not understood. */
+static bool migrate(struct store *store, struct arena *arena, const struct arguments *arguments,
+                    struct buffer *report, struct error **error_r)
+{
+    const char *action = arguments->word_count ? arguments->words[0] : "";
+    int64_t target = MIGRATION_LATEST;
+    if (arguments->word_count == 2) {
+        char *end = NULL;
+        target = strtol(arguments->words[1], &end, 10);
+        if (end == arguments->words[1] || *end || target < 0) {
+            return false;
+        }
+    }
+    if (!strcmp(action, "status") && arguments->word_count == 1) {
+        *error_r = store_migrate_status(store, arena, report);
+    } else if (!strcmp(action, "up") && arguments->word_count <= 2) {
+        *error_r = store_migrate_up(store, arena, target, report);
+    } else if (!strcmp(action, "down") && arguments->word_count <= 2) {
+        *error_r = store_migrate_down(store, arena, target, report);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static int run_migrate(const struct arguments *arguments)
+{
+    struct config config;
+    int status = EXIT_CONFIGURATION;
+    if (load(&config, arguments->env_file)) {
+        struct arena *arena = arena_new();
+        struct store *store = store_new(&config, NULL);
+        struct buffer report = {.arena = arena};
+        struct error *error = NULL;
+        buffer_add(&report, "", 0);
+        status = EXIT_SUCCESS;
+        if (!migrate(store, arena, arguments, &report, &error)) {
+            fputs("usage: kontora migrate status | up [VERSION] | down [VERSION]\n", stderr);
+            status = EXIT_USAGE;
+        }
+        fputs(report.bytes, stdout);
+        if (error) {
+            fprintf(stderr, "%s\n", error->cause);
+            status = EXIT_FAILURE;
+        }
+        store_free(&store);
+        arena_free(&arena);
+    }
+    config_free(&config);
+    return status;
+}
+
 static int run_version(const struct arguments *arguments)
 {
     (void)arguments;
@@ -327,6 +406,9 @@ static int run_help(const struct arguments *arguments)
     puts("usage: kontora COMMAND [OPTION …]\n"
          "\n"
          "  serve                  run the service in the foreground\n"
+         "  migrate status         what the database's schema consists of, and what is missing\n"
+         "  migrate up [N]         apply what is missing, up to version N\n"
+         "  migrate down [N]       undo one step, or all above version N\n"
          "  config                 print the effective settings, secrets masked\n"
          "    --check              print faults only; the exit status is 0 if there are none\n"
          "  version                print the version\n"
@@ -341,10 +423,8 @@ static const struct {
     const char *name;
     int (*run)(const struct arguments *arguments);
 } commands[] = {
-    {"serve", run_serve},
-    {"config", run_config},
-    {"version", run_version},
-    {"help", run_help},
+    {"serve", run_serve},     {"migrate", run_migrate}, {"config", run_config},
+    {"version", run_version}, {"help", run_help},
 };
 
 static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
@@ -364,7 +444,9 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
             return false;
         }
     }
-    return optind == argc;
+    arguments->words = argv + optind;
+    arguments->word_count = argc - optind;
+    return true;
 }
 
 int main(int argc, char **argv)
@@ -374,7 +456,8 @@ int main(int argc, char **argv)
     struct arguments arguments = {0};
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++) {
         if (!strcmp(argv[1], commands[i].name)) {
-            if (!parse_arguments(argc - 1, argv + 1, &arguments)) {
+            if (!parse_arguments(argc - 1, argv + 1, &arguments) ||
+                (arguments.word_count && commands[i].run != run_migrate)) {
                 return EXIT_USAGE;
             }
             return commands[i].run(&arguments);

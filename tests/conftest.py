@@ -1,6 +1,7 @@
 """Fixtures of the API and the fault tests: one directory for all, one stack for the API tests.
 
-KONTORA_BINARY names the program to test (build/kontora). The folder of the tests is on the path of
+KONTORA_BINARY names the program to test (build/kontora), KONTORA_DATABASE the engine that the API
+tests run on, sqlite or postgres. The folder of the tests is on the path of
 imports because this file is in it.
 """
 
@@ -8,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from stack import TOP, Stack, running_directory
+from stack import TOP, Stack, running_directory, running_postgres
 from stack.directory import LOGIN_SETTINGS
 
 from support import sanitizer, vault
@@ -59,14 +60,30 @@ def truth(directory):
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory, directory, binary):
+def postgres(tmp_path_factory):
+    """A PostgreSQL server, on which everyone makes databases of their own."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database(request):
+    """What the stack of the API tests runs on: a server, or None for SQLite."""
+    engine = os.environ.get("KONTORA_DATABASE", "sqlite")
+    assert engine in ("sqlite", "postgres")
+    return request.getfixturevalue("postgres") if engine == "postgres" else None
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory, directory, database, binary):
     """The stack of the API tests: without rates, for what one client asks here is a crowd's."""
     folder = tmp_path_factory.mktemp("stack")
     settings = {"LOCAL_AUTH_PASSWORD": vault.password(),
                 "WORKER_MAX_GROWTH_MIB": "0",  # sanitizers keep what is freed
                 **LOGIN_SETTINGS, "LDAP_LOGIN_CACHE_S": "0",  # what is taken away is gone at once
                 **sanitizer.settings(folder)}
-    with Stack(folder, directory=directory, env=settings, binary=binary) as running:
+    with Stack(folder, directory=directory, database=database, env=settings,
+               binary=binary) as running:
         vault.remember(running.env["JWT_SECRET_KEY"])
         yield running
     sanitizer.assert_silent(folder)

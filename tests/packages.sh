@@ -8,7 +8,7 @@
 set -eu
 
 build='gcc make libc6-dev libfcgi-dev libldap-dev libjson-c-dev libjwt-dev libssl-dev libcrypt-dev
-    pkg-config'
+    libsqlite3-dev libpq-dev pkg-config'
 
 # What a host in production needs.
 serve="$build nginx openssl"
@@ -18,7 +18,7 @@ run="$build nginx openssl curl python3 python3-samba samba samba-common-bin samb
     samba-dsdb-modules samba-vfs-modules winbind ldb-tools"
 
 test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
-    procps git python3-prometheus-client"
+    postgresql procps git python3-prometheus-client"
 
 # With what one of the references is written in.
 bench="$test python3-fastapi python3-ldap3 python3-uvicorn"

@@ -43,6 +43,7 @@ static const char *const environments[] = {"development", "production", NULL};
 static const char *const languages[] = {"ru", "en", NULL};
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 static const char *const algorithms[] = {"HS256", NULL};
+static const char *const synchronous[] = {"full", "normal", NULL};
 static const char *const switches[] = {"off", "on", NULL};
 static const char *const anonymous_accesses[] = {"auto",  "none",           "accounts",
                                                  "files", "accounts,files", NULL};
@@ -97,6 +98,11 @@ static const struct option options[] = {
     {"BCRYPT_COST", OPTION_INTEGER, AT(bcrypt_cost), "12", 4, 16},
     {"LOGIN_FREE_FAILURES", OPTION_INTEGER, AT(login_free_failures), "5", 0, 1000},
     {"ANONYMOUS_ACCESS", OPTION_CHOICE, AT(anonymous_access), "auto", 0, 0, anonymous_accesses},
+
+    {"DATABASE_URL", OPTION_STRING, AT(database_url), "sqlite:///kontora.db", 1, 4096,
+     .flags = OPTION_SECRET},
+    {"DATABASE_SYNCHRONOUS", OPTION_CHOICE, AT(database_synchronous), "full", 0, 0, synchronous},
+    {"DATABASE_TIMEOUT_MS", OPTION_INTEGER, AT(database_timeout_ms), "5000", 100, 60000},
 
     {"LDAP_SERVER", OPTION_STRING, AT(ldap_server), "", 0, 1024},
     {"LDAP_PORT", OPTION_INTEGER, AT(ldap_port), "0", 0, PORT_MAX},

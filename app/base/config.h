@@ -44,6 +44,10 @@ struct config {
     int64_t bcrypt_cost;
     int64_t login_free_failures;
     int64_t anonymous_access; /* see config_anonymous() */
+    /* database */
+    const char *database_url;
+    int64_t database_synchronous; /* enum config_synchronous */
+    int64_t database_timeout_ms;
     /* directory */
     const char *ldap_server;
     int64_t ldap_port; /* 0 in the environment: chosen by ldap_use_ssl; never 0 here */
@@ -71,6 +75,9 @@ enum config_environment {
     ENVIRONMENT_DEVELOPMENT,
     ENVIRONMENT_PRODUCTION,
 };
+
+/* How sure SQLite is that a commit outlives a power cut: always, or but for the last moments. */
+enum config_synchronous { SYNCHRONOUS_FULL, SYNCHRONOUS_NORMAL };
 
 enum config_language { LANGUAGE_RU, LANGUAGE_EN, LANGUAGE_COUNT };
 

@@ -41,7 +41,10 @@ enum error_id {
     ERR_DIRECTORY_UNAVAILABLE,
     ERR_DIRECTORY_CREDENTIALS,
     ERR_DIRECTORY_LIMIT,
-    ERR_OUTCOME_UNKNOWN,   /* the directory fell silent in a change, which may have been made */
+    ERR_DATABASE_UNAVAILABLE,
+    ERR_CONSTRAINT_UNIQUE,    /* the cause is the name: store_violated(); to be translated */
+    ERR_CONSTRAINT_REFERENCE, /* the same of a foreign key */
+    ERR_OUTCOME_UNKNOWN, /* the directory or the database fell silent in a change, which may have been made */
     ERR_RESULT_UNREAD,     /* the change was made; what came of it could not be read */
     ERR_PARTIALLY_APPLIED, /* details name what was applied and could not be undone */
     ERR_COUNT

@@ -8,7 +8,7 @@ import pytest
 from stack import TOP
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
-SECRETS = {"JWT_SECRET_KEY", "LOCAL_AUTH_PASSWORD", "LDAP_BIND_PASSWORD"}
+SECRETS = {"JWT_SECRET_KEY", "LOCAL_AUTH_PASSWORD", "LDAP_BIND_PASSWORD", "DATABASE_URL"}
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ targets. Exits 1 if one is missed.
 
 import sys
 
-from bench import isolation, kept_connections, membership, pages, users
+from bench import isolation, kept_connections, membership, pages, users, writers
 from bench.bed import Bed
 from bench.table import print_table
 
@@ -16,6 +16,7 @@ MEASUREMENTS = {
     "users": users.measure,
     "pages": pages.measure,
     "membership": membership.measure,
+    "writers": writers.measure,
 }
 
 

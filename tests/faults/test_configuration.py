@@ -92,6 +92,10 @@ def test_a_good_configuration_passes(kontora):
     ("AUDIT_LOG_PATH", "/dev/null/audit.jsonl"), ("AUDIT_LOG_PATH", "/tmp"),
     ("LOG_PATH", "/dev/null/log"), ("APP_NAME", "\udcff"), ("LDAP_LOGIN", "yes"),
     ("LDAP_LOGIN_CACHE_S", "-1"), ("LDAP_LOGIN_CACHE_S", "3601"),
+    ("DATABASE_URL", ""),
+    ("DATABASE_URL", "mysql://h/d"), ("DATABASE_URL", "sqlite://relative"),
+    ("DATABASE_URL", "sqlite:////dev/null"), ("DATABASE_URL", "postgresql://u:p@ss@h/d"),
+    ("DATABASE_SYNCHRONOUS", "off"), ("DATABASE_TIMEOUT_MS", "99"),
 ])
 @pytest.mark.parametrize("command", [["config", "--check"], ["serve"]])
 def test_a_wrong_setting_is_named_and_stops_the_start(kontora, command, name, value):
@@ -182,7 +186,9 @@ def test_version(kontora):
     assert kontora("version").stdout.startswith("kontora ")
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["serve", "extra"],
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["serve", "extra"], ["migrate"],
+                                       ["migrate", "sideways"], ["migrate", "up", "x"],
+                                       ["migrate", "up", "-1"], ["migrate", "status", "1"],
                                        ["config", "--nonsense"], ["config", "--env-file"]])
 def test_a_wrong_command_line(kontora, arguments):
     assert kontora(*arguments).returncode == 2
@@ -191,5 +197,5 @@ def test_a_wrong_command_line(kontora, arguments):
 def test_help(kontora):
     done = kontora("help")
     assert done.returncode == 0
-    for command in ("serve", "config", "version", "--env-file"):
+    for command in ("serve", "migrate", "config", "version", "--env-file"):
         assert command in done.stdout

@@ -33,7 +33,7 @@ FOREIGN = {
     "json-c/": "app/http/fields.c",
     "jwt.h": "app/auth/",
     "crypt.h": "app/auth/",
-    "openssl/": "app/auth/ app/objects/",
+    "openssl/": "app/auth/ app/objects/ app/store/",
     "ldap.h": "app/directory/",
     "lber.h": "app/directory/",
     "sqlite3.h": "app/store/sqlite.c",

@@ -13,8 +13,9 @@ side by side. Nothing outlives the process that started it, even if that is kill
 from stack.directory import Directory, running_directory
 from stack.errors import StackError
 from stack.nginx import Ports
+from stack.postgres import Postgres, running_postgres
 from stack.stack import TOP, Stack
 from stack.tls import Authority
 
-__all__ = ["TOP", "Authority", "Directory", "Ports", "Stack", "StackError",
-           "running_directory"]
+__all__ = ["TOP", "Authority", "Directory", "Ports", "Postgres", "Stack", "StackError",
+           "running_directory", "running_postgres"]

@@ -1,9 +1,11 @@
 """The service itself: the program `kontora` with its four pools of workers."""
 
 import signal
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from stack.errors import StackError
 from stack.guard import Guard
 from stack.processes import Process
 
@@ -17,6 +19,8 @@ WORKER_NAME = "kontora-"
 HOUSEKEEPER_NAME = "kontora-house"
 NAME_MAX = 15
 
+EXIT_CONFIGURATION = 78
+
 
 class Service:
     """One master with its workers."""
@@ -26,6 +30,7 @@ class Service:
         """`settings` are its whole environment."""
         self._process = Process("kontora", [str(program), "serve"], guard=guard, log=log, cwd=cwd,
                                 env=settings, patience_s=STOP_PATIENCE_S)
+        self._program, self._settings, self._cwd = program, dict(settings), cwd
 
     @property
     def pid(self) -> int:
@@ -34,6 +39,15 @@ class Service:
     @property
     def alive(self) -> bool:
         return self._process.alive
+
+    def migrate(self, *arguments: str) -> str:
+        """`kontora migrate`, without arguments `up`. A configuration that is wrong is left to the
+        service to complain about."""
+        done = subprocess.run([self._program, "migrate", *(arguments or ("up",))], check=False,
+                              env=self._settings, cwd=self._cwd, capture_output=True, text=True)
+        if done.returncode not in (0, EXIT_CONFIGURATION):
+            raise StackError(f"kontora migrate: {done.stderr.strip()}")
+        return done.stdout
 
     def start(self, wait: bool = True) -> None:
         """Also after stop() and kill(). Without `wait`, wait_ready() is to follow."""

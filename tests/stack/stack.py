@@ -3,6 +3,7 @@
     STATE/lock          held by whoever runs on it
     STATE/tls/          the authority ca.pem, certificates and keys
     STATE/keys/         secrets that were made for this state
+    STATE/kontora.db    the database, unless it is on PostgreSQL
     STATE/directory/    the development Active Directory
     STATE/nginx/        nginx's configuration and temporary files, made anew at each start
     STATE/run/          the sockets of the service
@@ -24,6 +25,7 @@ from stack.directory import Directory
 from stack.errors import StackError
 from stack.guard import Guard, wait_until
 from stack.nginx import Nginx, Ports, Site
+from stack.postgres import Postgres
 from stack.processes import PATH
 from stack.service import POOLS, Service
 from stack.tls import Authority
@@ -50,11 +52,13 @@ class Stack:
 
     def __init__(self, state_dir: Path, *, ports: Ports | None = None,
                  directory: Directory | None = None, own_directory: bool = True,
-                 rate_limits: bool = False, env: Mapping[str, str] | None = None,
-                 binary: Path = TOP / "build/kontora", cwd: Path | None = None,
+                 database: Postgres | None = None, rate_limits: bool = False,
+                 env: Mapping[str, str] | None = None, binary: Path = TOP / "build/kontora",
+                 cwd: Path | None = None,
                  nginx_source: Path = TOP / "nginx") -> None:
         """`ports`: free ones. `directory`: one that runs already and is shared; without it the
-        stack has its own, below its state, or none if not `own_directory`. `env`: settings of the
+        stack has its own, below its state, or none if not `own_directory`. `database`: a server
+        that runs already, for a new database on it; without it, SQLite below the state. `env`: settings of the
         service, over those of the stack. `cwd` of the service: the state (it reads .env there).
         `nginx_source`: another configuration than the repository's."""
         self.state_dir = state_dir.resolve()
@@ -67,13 +71,14 @@ class Stack:
         self.directory: Directory | None = None
         self._own_directory: Directory | None = None
         try:
-            self._open(ports, directory, own_directory, rate_limits, dict(env or {}), cwd)
+            self._open(ports, directory, own_directory, database, rate_limits, dict(env or {}),
+                       cwd)
         except BaseException:
             self.close()
             raise
 
     def _open(self, ports: Ports | None, directory: Directory | None, own_directory: bool,
-              rate_limits: bool, env: dict[str, str], cwd: Path | None) -> None:
+              database: Postgres | None, rate_limits: bool, env: dict[str, str], cwd: Path | None) -> None:
         if not os.access(self.binary, os.X_OK):
             raise StackError(f"{self.binary} is not there: run make first")
         for folder in (self.state_dir, self.logs_dir):
@@ -92,6 +97,7 @@ class Stack:
         self.env = {
             **self._standard_env(),
             **(directory.settings() if directory else {}),
+            **({"DATABASE_URL": database.create()} if database else {}),
             **env,
             **self._own_env(rate_limits),
         }
@@ -136,6 +142,7 @@ class Stack:
     def start(self) -> None:
         if self._own_directory:
             self._own_directory.start(wait=False)
+        self.service.migrate()
         self.service.start(wait=False)
         self.service.wait_ready()
         if self._own_directory:

@@ -17,12 +17,14 @@ READY = "ready"
 class Rig:
     """One stack, its settings, and the administrator in front of it."""
 
-    def __init__(self, folder, binary, directory=None, rate_limits=False, env=None, **settings):
+    def __init__(self, folder, binary, directory=None, database=None, rate_limits=False, env=None,
+                 **settings):
         """`settings` can be changed later; `env` are those that nginx or the stack needs too."""
         self.folder = folder
         self.settings = {**(directory.settings() if directory else {}), **settings}
         self._write_settings()
-        self.stack = Stack(folder, own_directory=False, rate_limits=rate_limits, binary=binary,
+        self.stack = Stack(folder, own_directory=False, database=database,
+                           rate_limits=rate_limits, binary=binary,
                            env={"LOCAL_AUTH_PASSWORD": vault.password(),
                                 **sanitizer.settings(folder), **(env or {})})
         vault.remember(self.stack.env["JWT_SECRET_KEY"])

@@ -105,6 +105,8 @@ static void nothing_set_is_enough_for_development(void **state)
     assert_string_equal(config->ldap_server, "");
     assert_string_equal(config->ldap_tls_ca_file, "");
     assert_int_equal(config->ldap_port, 389);
+    assert_string_equal(config->database_url, "sqlite:///kontora.db");
+    assert_int_equal(config->database_synchronous, SYNCHRONOUS_FULL);
     assert_int_equal(config->http_port, 8000);
     assert_int_equal(config->https_port, 8443);
     assert_int_equal(config->files_port, 5000);

@@ -1,0 +1,308 @@
+/* See migrations.h. Each step is one transaction that looks at the record first, so that whoever
+ * comes second finds it done. */
+#include "store/migrations.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "store/internal.h"
+
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <string.h>
+
+/* What the record says of one migration. */
+struct applied {
+    struct applied *next;
+    int64_t version, applied_at;
+    const char *name;
+    unsigned char checksum[SHA256_DIGEST_LENGTH];
+};
+
+/* One step, and what the transaction needs for it. */
+struct step {
+    const struct migration *list;
+    size_t count;
+    struct arena *arena;
+    bool down;
+    int64_t target;               /* or MIGRATION_LATEST */
+    const struct migration *done; /* what the step did; NULL: there was nothing to do */
+};
+
+static void checksum_of(const struct migration *migration, unsigned char *digest)
+{
+    unsigned length = 0;
+    if (!EVP_Digest(migration->source, strlen(migration->source), digest, &length, EVP_sha256(),
+                    NULL)) {
+        store_slip("SHA-256 fails");
+    }
+}
+
+/* --- the record ------------------------------------------------------------------------------ */
+
+static struct error *record_exists(struct store *store, struct arena *arena, bool *exists_r)
+{
+    bool row = false;
+    struct store_query *query = store_query(store, arena, SQL_SCHEMA_MIGRATIONS_EXIST);
+    struct error *error = store_next(query, &row);
+    *exists_r = !error && row && store_integer(query, 0) > 0;
+    return error ? error : store_execute(query);
+}
+
+static struct error *read_rows(struct store *store, struct arena *arena, struct applied **first_r)
+{
+    bool row = false;
+    struct applied **end = first_r;
+    struct error *error;
+    struct store_query *query = store_query(store, arena, SQL_SCHEMA_MIGRATIONS_LIST);
+    while (!(error = store_next(query, &row)) && row) {
+        size_t length = 0;
+        const void *checksum = store_bytes(query, 2, &length);
+        struct applied *applied = arena_alloc(arena, sizeof *applied);
+        applied->version = store_integer(query, 0);
+        applied->name = arena_string(arena, store_text(query, 1, NULL));
+        applied->applied_at = store_integer(query, 3);
+        if (length == sizeof applied->checksum) {
+            memcpy(applied->checksum, checksum, length);
+        }
+        *end = applied;
+        end = &applied->next;
+    }
+    return error;
+}
+
+/* What is applied, the lowest version first. */
+static struct error *read_record(struct store *store, struct arena *arena, struct applied **first_r,
+                                 bool *exists_r)
+{
+    *first_r = NULL;
+    struct error *error = record_exists(store, arena, exists_r);
+    return error || !*exists_r ? error : read_rows(store, arena, first_r);
+}
+
+/* The migration of an applied version; NULL if this program has none. */
+static const struct migration *find(const struct step *step, int64_t version)
+{
+    return version >= 1 && version <= (int64_t)step->count ? &step->list[version - 1] : NULL;
+}
+
+static bool is_unchanged(const struct migration *migration, const struct applied *applied)
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    checksum_of(migration, digest);
+    return !memcmp(digest, applied->checksum, sizeof digest);
+}
+
+/* Refuses what the record says and this program knows otherwise; counts what is applied. */
+static struct error *check_record(const struct step *step, struct arena *arena,
+                                  const struct applied *first, int64_t *version_r)
+{
+    *version_r = 0;
+    for (const struct applied *applied = first; applied; applied = applied->next) {
+        const struct migration *migration = find(step, applied->version);
+        if (!migration) {
+            return error_new(arena, ERR_INTERNAL,
+                             "migration %" PRId64 " %s was applied by another program than this",
+                             applied->version, applied->name);
+        }
+        if (applied->version != *version_r + 1) {
+            return error_new(arena, ERR_INTERNAL, "migration %" PRId64 " is missing",
+                             *version_r + 1);
+        }
+        if (!is_unchanged(migration, applied)) {
+            return error_new(arena, ERR_INTERNAL,
+                             "migration %" PRId64 " %s was changed after it was applied",
+                             applied->version, applied->name);
+        }
+        *version_r = applied->version;
+    }
+    return NULL;
+}
+
+/* --- steps ----------------------------------------------------------------------------------- */
+
+static struct error *record_up(struct store *store, struct arena *arena,
+                               const struct migration *migration)
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    checksum_of(migration, digest);
+    struct store_query *query = store_query(store, arena, SQL_SCHEMA_MIGRATIONS_INSERT);
+    store_bind_integer(query, migration->version);
+    store_bind_text(query, migration->name);
+    store_bind_bytes(query, digest, sizeof digest);
+    store_bind_integer(query, clock_wall_ms());
+    return store_execute(query);
+}
+
+static struct error *record_down(struct store *store, struct arena *arena,
+                                 const struct migration *migration)
+{
+    struct store_query *query = store_query(store, arena, SQL_SCHEMA_MIGRATIONS_DELETE);
+    store_bind_integer(query, migration->version);
+    return store_execute(query);
+}
+
+/* The migration that brings a schema of `version` nearer to the target; NULL if it is there. */
+static const struct migration *choose(const struct step *step, int64_t version)
+{
+    if (step->down) {
+        return version > step->target ? find(step, version) : NULL;
+    }
+    bool wanted = step->target == MIGRATION_LATEST || version < step->target;
+    return wanted ? find(step, version + 1) : NULL;
+}
+
+static struct error *run_step(struct store *store, void *context)
+{
+    struct step *step = context;
+    struct applied *first = NULL;
+    bool exists = false;
+    int64_t version = 0;
+    step->done = NULL;
+    struct error *error = read_record(store, step->arena, &first, &exists);
+    if (!error && !exists) {
+        error = store_execute(store_query(store, step->arena, SQL_SCHEMA_MIGRATIONS_CREATE));
+    }
+    if (!error) {
+        error = check_record(step, step->arena, first, &version);
+    }
+    const struct migration *migration = error ? NULL : choose(step, version);
+    if (!migration) {
+        return error;
+    }
+    const char *up = migration->scripts[store->id].up, *down = migration->scripts[store->id].down;
+    error = store_script(store, step->arena, step->down ? down : up);
+    if (!error) {
+        error = step->down ? record_down(store, step->arena, migration)
+                           : record_up(store, step->arena, migration);
+    }
+    if (error) {
+        return error_new(step->arena, error->id, "migration %" PRId64 " %s: %s", migration->version,
+                         migration->name, error->cause);
+    }
+    step->done = migration;
+    return NULL;
+}
+
+/* One transaction; step->done tells what came of it. */
+static struct error *take_step(struct store *store, struct step *step, struct buffer *report)
+{
+    struct error *error = store_write_schema(store, step->arena, run_step, step);
+    struct error *ending = store_turn_end(store, step->arena);
+    error = error ? error : ending;
+    if (!error && step->done) {
+        buffer_format(report, "%04" PRId64 " %s %s\n", step->done->version, step->done->name,
+                      step->down ? "undone" : "applied");
+    }
+    return error;
+}
+
+static struct error *check_target(const struct step *step)
+{
+    if (step->target < MIGRATION_LATEST || step->target > (int64_t)step->count) {
+        return error_new(step->arena, ERR_INTERNAL,
+                         "there is no version %" PRId64 ", only 0 to %zu", step->target,
+                         step->count);
+    }
+    return NULL;
+}
+
+struct error *migrate_up(struct store *store, struct arena *arena, const struct migration *list,
+                         size_t count, int64_t target, struct buffer *report)
+{
+    struct step step = {.list = list, .count = count, .arena = arena, .target = target};
+    struct error *error = check_target(&step);
+    do {
+        error = error ? error : take_step(store, &step, report);
+    } while (!error && step.done);
+    return error;
+}
+
+struct error *migrate_down(struct store *store, struct arena *arena, const struct migration *list,
+                           size_t count, int64_t target, struct buffer *report)
+{
+    struct step step = {
+        .list = list, .count = count, .arena = arena, .down = true, .target = target};
+    bool only_one = target == MIGRATION_LATEST;
+    struct error *error = check_target(&step);
+    if (only_one) {
+        step.target = 0;
+    }
+    do {
+        error = error ? error : take_step(store, &step, report);
+    } while (!error && step.done && !only_one);
+    return error;
+}
+
+struct error *store_migrate_up(struct store *store, struct arena *arena, int64_t target,
+                               struct buffer *report)
+{
+    return migrate_up(store, arena, migrations, migrations_count, target, report);
+}
+
+struct error *store_migrate_down(struct store *store, struct arena *arena, int64_t target,
+                                 struct buffer *report)
+{
+    return migrate_down(store, arena, migrations, migrations_count, target, report);
+}
+
+/* --- looking --------------------------------------------------------------------------------- */
+
+static void report_applied(const struct step *step, const struct applied *applied,
+                           struct buffer *report)
+{
+    const struct migration *migration = find(step, applied->version);
+    char time[CLOCK_TEXT_SIZE];
+    const char *state = !migration                          ? ", unknown to this program"
+                        : !is_unchanged(migration, applied) ? ", changed since"
+                                                            : "";
+    buffer_format(report, "%04" PRId64 " %s applied %s%s\n", applied->version, applied->name,
+                  clock_format(applied->applied_at, time), state);
+}
+
+struct error *store_migrate_status(struct store *store, struct arena *arena, struct buffer *report)
+{
+    const struct step step = {.list = migrations, .count = migrations_count, .arena = arena};
+    struct applied *first = NULL;
+    bool exists = false;
+    int64_t version = 0;
+    struct error *error = read_record(store, arena, &first, &exists);
+    if (error) {
+        return error;
+    }
+    for (const struct applied *applied = first; applied; applied = applied->next) {
+        report_applied(&step, applied, report);
+        version = applied->version;
+    }
+    for (size_t i = 0; i < step.count; i++) {
+        if (step.list[i].version > version) {
+            buffer_format(report, "%04" PRId64 " %s pending\n", step.list[i].version,
+                          step.list[i].name);
+        }
+    }
+    return NULL;
+}
+
+struct error *store_schema_check(struct store *store, struct arena *arena)
+{
+    const struct step step = {.list = migrations, .count = migrations_count, .arena = arena};
+    struct applied *first = NULL;
+    bool exists = false;
+    int64_t version = 0;
+    struct error *error = read_record(store, arena, &first, &exists);
+    if (!error) {
+        error = check_record(&step, arena, first, &version);
+    }
+    if (!error && version < (int64_t)step.count) {
+        error = error_new(arena, ERR_INTERNAL,
+                          "the database's schema has version %" PRId64 ", this program needs %zu: "
+                          "run kontora migrate up",
+                          version, step.count);
+    }
+    for (size_t slot = 0; slot < SQL_COUNT && !error; slot++) {
+        if (slot != SQL_SCHEMA_MIGRATIONS_CREATE) { /* which is there already */
+            error = store->engine->prepare(store, arena, slot);
+        }
+    }
+    return error;
+}

@@ -1,0 +1,68 @@
+/* The file of SQLite's database: where it is, and that nobody else can read it. */
+#include "store/internal.h"
+
+#include "base/arena.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The file of an URL sqlite:///relative or sqlite:////absolute; empty if it names none. */
+static const char *url_path(const char *url)
+{
+    static const char scheme[] = "sqlite:///";
+    size_t length = strlen(scheme);
+    const char *path = strncmp(url, scheme, length) ? "" : url + length;
+    size_t end = strlen(path);
+    return end && path[end - 1] != '/' && !strpbrk(path, "?#") ? path : "";
+}
+
+bool sqlite_check(const struct config *config, struct buffer *faults)
+{
+    const char *path = url_path(config->database_url);
+    struct stat facts;
+    if (!*path) {
+        buffer_add_string(faults, "DATABASE_URL: must be sqlite:///path, without parameters\n");
+        return false;
+    }
+    if (*path == '/' && stat(path, &facts) == 0 &&
+        (!S_ISREG(facts.st_mode) || access(path, R_OK | W_OK) < 0)) {
+        buffer_add_string(faults, "DATABASE_URL: not a file that can be written\n");
+        return false;
+    }
+    return true;
+}
+
+char *sqlite_path(const struct config *config)
+{
+    const char *path = url_path(config->database_url);
+    const char *folder = *path == '/' ? "" : config->state_dir;
+    size_t size = strlen(folder) + sizeof "/" + strlen(path);
+    char *whole = must_alloc(size);
+    snprintf(whole, size, "%s%s%s", folder, *folder ? "/" : "", path);
+    return whole;
+}
+
+struct error *sqlite_make_file(struct arena *arena, const char *file)
+{
+    char *path = arena_string(arena, file);
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(path, S_IRWXU) < 0 && errno != EEXIST) {
+            return error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s: %s", path, strerror(errno));
+        }
+        *slash = '/';
+    }
+    /* One that is there is not even opened: closing it would drop SQLite's locks of this process. */
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (fd < 0 && errno != EEXIST) {
+        return error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return NULL;
+}

@@ -1,0 +1,44 @@
+/* What PostgreSQL's error codes mean for us (PostgreSQL, Appendix A). */
+#include "store/internal.h"
+
+#include <string.h>
+
+/* `states` are whole codes, or beginnings of several. */
+static bool state_is_one_of(const char *state, const char *const *states)
+{
+    while (*states && strncmp(state, *states, strlen(*states)) != 0) {
+        states++;
+    }
+    return *states != NULL;
+}
+
+enum mishap sqlstate_mishap(const char *state)
+{
+    static const char *const collisions[] = {"40001", "40P01", NULL};
+    /* The server shuts down, or has forgotten, or must plan anew, what it had prepared for us. */
+    static const char *const losses[] = {"57P", "25P03", "08", "26000", "0A000", NULL};
+    if (state_is_one_of(state, collisions)) {
+        return MISHAP_COLLISION;
+    }
+    return state_is_one_of(state, losses) ? MISHAP_LOST : MISHAP_NONE;
+}
+
+enum error_id sqlstate_error(const char *state)
+{
+    /* No resources, an operator's intervention or our time-out, a system error, locks, read-only
+     * because it is a standby: nothing that we did wrong. */
+    static const char *const unavailable[] = {"53",    "57",    "58",    "08",    "55P03", "40001",
+                                              "40P01", "25006", "25P03", "0A000", NULL};
+    if (!strcmp(state, "23505")) {
+        return ERR_CONSTRAINT_UNIQUE;
+    }
+    if (!strcmp(state, "23503") || !strcmp(state, "23001")) {
+        return ERR_CONSTRAINT_REFERENCE;
+    }
+    return state_is_one_of(state, unavailable) ? ERR_DATABASE_UNAVAILABLE : ERR_INTERNAL;
+}
+
+bool sqlstate_shows_values(const char *state)
+{
+    return !strncmp(state, "22", 2); /* data exceptions quote what they do not like */
+}

@@ -1,0 +1,88 @@
+"""The database from the outside: `kontora migrate`, and what the service starts on."""
+
+import subprocess
+
+import pytest
+
+from support.waiting import wait_until
+
+EXIT_CONFIGURATION = 78
+
+PRODUCTION = {
+    "ENVIRONMENT": "production", "JWT_SECRET_KEY": "0123456789abcdef0123456789abcdef",
+    "LOCAL_AUTH_PASSWORD": "$2b$10$abcdefghijklmnopqrstuumeAz4kLj6x0.oVDNYuaoXL5QNhoBbFi",
+}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request):
+    """A new database on either engine."""
+    if request.param == "sqlite":
+        return "sqlite:///test.db"
+    return request.getfixturevalue("postgres").create()
+
+
+@pytest.fixture
+def kontora(binary, tmp_path):
+    """Runs the program to its end, with nothing in its environment but the settings."""
+    def call(*arguments, **settings):
+        env = {"STATE_DIR": str(tmp_path / "state"), "SOCKET_DIR": str(tmp_path / "s"), **settings}
+        return subprocess.run([binary, *arguments], env=env, cwd=tmp_path, capture_output=True,
+                              text=True, timeout=30, check=False)
+    return call
+
+
+def migrate(kontora, url, *arguments):
+    done = kontora("migrate", *arguments, DATABASE_URL=url)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_migrations_from_the_command_line(kontora, url):
+    pending = migrate(kontora, url, "status")
+    assert pending[0] == "0001 accounts pending"
+    assert migrate(kontora, url, "up", "1") == ["0001 accounts applied"]
+    migrate(kontora, url, "up")
+    assert migrate(kontora, url, "up") == []
+    applied = migrate(kontora, url, "status")
+    assert len(applied) == len(pending)
+    assert all(" applied 20" in line for line in applied)
+    undone = migrate(kontora, url, "down", "0")
+    assert undone[-1] == "0001 accounts undone" and len(undone) == len(pending)
+    assert migrate(kontora, url, "status") == pending
+    done = kontora("migrate", "up", "9999", DATABASE_URL=url)
+    assert (done.returncode, done.stdout) == (1, "") and "9999" in done.stderr
+
+
+def test_production_starts_on_no_schema_that_it_does_not_know(kontora, url):
+    done = kontora("serve", DATABASE_URL=url, **PRODUCTION)
+    assert done.returncode == EXIT_CONFIGURATION
+    assert "kontora migrate up" in done.stderr
+
+
+def test_development_starts_on_any(make_rig, postgres):
+    rig = make_rig(database=postgres)
+    assert rig.count_log("the database") == 0
+    rig.service.stop()
+    rig.service.migrate("down")
+    rig.service.start()
+    wait_until(lambda: rig.count_log("the database: the database's schema"), what="the warning")
+    assert rig.nobody("").get("/health").ok
+
+
+def test_a_database_that_is_not_there_is_no_reason_not_to_start(make_rig):
+    rig = make_rig()
+    rig.service.stop()
+    rig.set(DATABASE_URL="postgresql:///none?host=/no/such/folder")
+    rig.service.start()
+    assert rig.nobody("").get("/health").ok
+    assert rig.count_log("the database: PostgreSQL") == 1
+
+
+def test_a_password_in_the_url_is_not_shown(kontora):
+    secret = "s3cr3t-of-the-database"
+    url = f"postgresql://kontora:{secret}@127.0.0.1:1/kontora"
+    for arguments in (["config"], ["config", "--check"], ["migrate", "status"]):
+        done = kontora(*arguments, DATABASE_URL=url)
+        assert secret not in done.stdout + done.stderr
+    assert "DATABASE_URL=***" in kontora("config", DATABASE_URL=url).stdout

@@ -1,0 +1,132 @@
+"""PostgreSQL, for a service that does not run on SQLite: a server of its own, without TCP.
+
+State is a folder of its own with a short path (a socket stands in it), and is gone at the end: what
+outlives a run is on SQLite. PostgreSQL does not run as root, and then runs as its package's user.
+"""
+
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from stack.errors import StackError
+from stack.guard import Guard, wait_until
+from stack.processes import PATH, Process, run
+
+USER = "postgres"
+START_PATIENCE_S = 15
+STOP_PATIENCE_S = 10
+
+
+def programs() -> Path:
+    """Where the package has put them: in a folder of its version."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not found:
+        raise StackError("PostgreSQL is not installed")
+    return found[-1].parent
+
+
+class Postgres:
+    """One server with any number of databases."""
+
+    def __init__(self, guard: Guard, *, log: Path, durable: bool = False) -> None:
+        """`durable`: what it has committed survives a power cut."""
+        self._programs = programs()
+        self._as_user: list[str] = []
+        self._numbers = itertools.count(1)
+        self.folder = Path(tempfile.mkdtemp(prefix="kontora-pg-"))
+        guard.remove_at_end(self.folder)
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, USER, USER)
+            self._as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+        data = str(self.folder / "data")
+        run(self._command("initdb", "-D", data, "-U", USER, "-A", "trust", "--auth-host=reject",
+                          "-E", "UTF8", "--locale=C.UTF-8", "-N"))
+        command = self._command(
+            "postgres", "-D", data, "-c", "listen_addresses=", "-c",
+            f"unix_socket_directories={self.folder}", "-c", f"fsync={'on' if durable else 'off'}",
+            "-c", "shared_buffers=32MB")
+        self._process = Process("postgres", command, guard=guard, log=log, cwd=self.folder,
+                                env={"PATH": PATH, "LC_ALL": "C.UTF-8"},
+                                patience_s=STOP_PATIENCE_S)
+
+    # --- for the service and for tests -----------------------------------------------------------
+
+    def url(self, database: str) -> str:
+        return f"postgresql:///{database}?host={quote(str(self.folder), safe='')}&user={USER}"
+
+    def create(self) -> str:
+        """A new database; its URL."""
+        name = f"kontora{next(self._numbers)}"
+        self.sql(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def sql(self, statement: str, url: str | None = None) -> list[str]:
+        """Rows, their columns separated by |."""
+        return run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement,
+                    url or self.url("postgres")]).splitlines()
+
+    # --- the process -----------------------------------------------------------------------------
+
+    @property
+    def alive(self) -> bool:
+        return self._process.alive
+
+    def start(self) -> None:
+        self._process.start()
+        self._process.wait_ready(self._answers, START_PATIENCE_S)
+
+    def stop(self) -> None:
+        """Ends its clients' sessions, instead of waiting for them."""
+        self._process.stop(signal.SIGINT)
+
+    def kill(self) -> None:
+        """As a power cut would. Its processes are no group: each has a session of its own."""
+        children = self._process.children()
+        self._process.kill()
+        _signal(children, signal.SIGKILL)
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children),
+                   STOP_PATIENCE_S)
+
+    def freeze(self) -> None:
+        """It keeps its connections and answers nothing."""
+        _signal([self._process.pid, *self._process.children()], signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        _signal([self._process.pid, *self._process.children()], signal.SIGCONT)
+
+    def close(self) -> None:
+        self.thaw()
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        return [*self._as_user, str(self._programs / program), *arguments]
+
+    def _answers(self) -> bool:
+        return subprocess.run(["pg_isready", "-q", "-h", str(self.folder)], check=False,
+                              env={"PATH": PATH}).returncode == 0
+
+
+def _signal(pids: Sequence[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+@contextlib.contextmanager
+def running_postgres(folder: Path) -> Iterator[Postgres]:
+    """A server that is shared by stacks. Its log is in the folder."""
+    with contextlib.ExitStack() as parts:
+        guard = Guard()
+        parts.callback(guard.close)
+        server = Postgres(guard, log=folder / "postgres.log")
+        parts.callback(server.close)
+        server.start()
+        yield server

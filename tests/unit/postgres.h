@@ -1,0 +1,171 @@
+/*
+ * A PostgreSQL server of the test's own, below the folder that it runs in: without TCP, and without
+ * fsync. It does not run as root, and then runs as its package's user. It ends with the test.
+ */
+#ifndef TESTS_POSTGRES_H
+#define TESTS_POSTGRES_H
+
+#include "unit.h"
+
+#include <glob.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+enum {
+    POSTGRES_TRIES = 1500,
+    POSTGRES_PAUSE_US = 10 * 1000,
+    POSTGRES_CHILDREN = 64,
+    POSTGRES_PATH = 2 * PATH_MAX
+};
+
+struct postgres_server {
+    char folder[PATH_MAX + sizeof "/pg"];
+    char programs[PATH_MAX];
+    pid_t pid; /* of the one that has started the others; 0: it does not run */
+};
+
+/* In a new process: becomes the user that PostgreSQL runs as, and dies with the test. */
+static inline void postgres_become_user(void)
+{
+    const struct passwd *user = geteuid() == 0 ? getpwnam("postgres") : NULL;
+    if (user && (setgroups(0, NULL) < 0 || setgid(user->pw_gid) < 0 || setuid(user->pw_uid) < 0)) {
+        _exit(EXIT_FAILURE);
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGXFSZ, SIG_DFL);
+}
+
+/* Starts a program of PostgreSQL; its output goes into a file. */
+static inline pid_t postgres_spawn(const struct postgres_server *server, const char *program,
+                                   char *const arguments[])
+{
+    char path[POSTGRES_PATH], log[POSTGRES_PATH];
+    snprintf(path, sizeof path, "%s/%s", server->programs, program);
+    snprintf(log, sizeof log, "%s/log", server->folder);
+    pid_t child = fork();
+    if (child == 0) {
+        postgres_become_user();
+        int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR);
+        if (fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0) {
+            execv(path, arguments);
+        }
+        _exit(EXIT_FAILURE);
+    }
+    return child;
+}
+
+static inline bool postgres_run(const struct postgres_server *server, const char *program,
+                                char *const arguments[])
+{
+    int status = EXIT_FAILURE;
+    pid_t child = postgres_spawn(server, program, arguments);
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+static inline bool postgres_answers(const struct postgres_server *server)
+{
+    char *const arguments[] = {"pg_isready", "-q", "-h", (char *)(uintptr_t)server->folder, NULL};
+    return postgres_run(server, "pg_isready", arguments);
+}
+
+/* Also after postgres_kill(). */
+static inline bool postgres_start(struct postgres_server *server)
+{
+    char data[POSTGRES_PATH], sockets[POSTGRES_PATH];
+    snprintf(data, sizeof data, "%s/data", server->folder);
+    snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", server->folder);
+    char *const arguments[] = {"postgres", "-D", data,        "-c", "listen_addresses=",   "-c",
+                               sockets,    "-c", "fsync=off", "-c", "shared_buffers=16MB", NULL};
+    server->pid = postgres_spawn(server, "postgres", arguments);
+    for (int i = 0; i < POSTGRES_TRIES; i++) {
+        if (postgres_answers(server)) {
+            return true;
+        }
+        usleep(POSTGRES_PAUSE_US);
+    }
+    return false;
+}
+
+/* In the folder of enter_temporary(), which others must be allowed to pass through. */
+static inline bool postgres_create(struct postgres_server *server, const char *temporary)
+{
+    char data[POSTGRES_PATH];
+    glob_t found = {0};
+    if (glob("/usr/lib/postgresql/*/bin", 0, NULL, &found) != 0) {
+        return false;
+    }
+    snprintf(server->programs, sizeof server->programs, "%s", found.gl_pathv[found.gl_pathc - 1]);
+    globfree(&found);
+    snprintf(server->folder, sizeof server->folder, "%s/pg", temporary);
+    snprintf(data, sizeof data, "%s/data", server->folder);
+    const struct passwd *user = geteuid() == 0 ? getpwnam("postgres") : NULL;
+    if (chmod(temporary, S_IRWXU | S_IXGRP | S_IXOTH) < 0 || mkdir(server->folder, S_IRWXU) < 0 ||
+        (user && chown(server->folder, user->pw_uid, user->pw_gid) < 0)) {
+        return false;
+    }
+    char *const arguments[] = {"initdb", "-D",    data, "-U",   "postgres",
+                               "-A",     "trust", "-E", "UTF8", "--locale=C.UTF-8",
+                               "-N",     NULL};
+    return postgres_run(server, "initdb", arguments) && postgres_start(server);
+}
+
+static inline const char *postgres_url(struct arena *arena, const struct postgres_server *server)
+{
+    return arena_format(arena, "postgresql:///postgres?host=%s&user=postgres", server->folder);
+}
+
+/* The server and the processes of its sessions. */
+static inline size_t postgres_processes(const struct postgres_server *server,
+                                        pid_t pids[POSTGRES_CHILDREN])
+{
+    char path[PATH_MAX], text[PATH_MAX] = "";
+    size_t count = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)server->pid, (int)server->pid);
+    FILE *file = fopen(path, "re");
+    pids[count++] = server->pid;
+    if (file) {
+        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        fclose(file);
+    }
+    for (char *word = text, *end; count < POSTGRES_CHILDREN; word = end) {
+        pid_t pid = (pid_t)strtol(word, &end, 10);
+        if (end == word) {
+            break;
+        }
+        pids[count++] = pid;
+    }
+    return count;
+}
+
+/* SIGSTOP: it keeps its connections and answers nothing; SIGCONT: it goes on. */
+static inline void postgres_signal(const struct postgres_server *server, int number)
+{
+    pid_t pids[POSTGRES_CHILDREN];
+    size_t count = postgres_processes(server, pids);
+    for (size_t i = 0; i < count; i++) {
+        kill(pids[i], number);
+    }
+}
+
+/* Ends all of it at once, as a power cut would. */
+static inline void postgres_kill(struct postgres_server *server)
+{
+    pid_t pids[POSTGRES_CHILDREN];
+    size_t count = server->pid ? postgres_processes(server, pids) : 0;
+    for (size_t i = 0; i < count; i++) {
+        kill(pids[i], SIGKILL);
+    }
+    if (server->pid) {
+        waitpid(server->pid, NULL, 0);
+    }
+    for (size_t i = 1; i < count; i++) {
+        while (kill(pids[i], 0) == 0) {
+            usleep(POSTGRES_PAUSE_US);
+        }
+    }
+    server->pid = 0;
+}
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * What the tests of the store share: settings for an engine, a table to write to, and the simplest
+ * statements on it.
+ */
+#ifndef TESTS_STORES_H
+#define TESTS_STORES_H
+
+#include "unit.h"
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "store/internal.h"
+
+enum { TIMEOUT_MS = 1000, MS_US = 1000 };
+
+static inline struct config settings_of(const char *url)
+{
+    return (struct config){
+        .database_url = url,
+        .database_timeout_ms = TIMEOUT_MS,
+        .state_dir = "state",
+    };
+}
+
+static inline void must_succeed(const struct error *error)
+{
+    if (error) {
+        FAIL("error %d: %s", (int)error->id, error->cause ? error->cause : "");
+    }
+}
+
+static inline void assert_error(const struct error *error, enum error_id id)
+{
+    if (!error || error->id != id) {
+        FAIL("error %d: %s", error ? (int)error->id : -1,
+             error && error->cause ? error->cause : "");
+    }
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+struct script {
+    struct arena *arena;
+    const char *text;
+};
+
+static inline struct error *run_script(struct store *store, void *context)
+{
+    const struct script *script = context;
+    return store_script(store, script->arena, script->text);
+}
+
+/* Statements that change the schema, committed. */
+static inline void must_script(struct store *store, struct arena *arena, const char *text)
+{
+    struct script script = {arena, text};
+    must_succeed(store_write_schema(store, arena, run_script, &script));
+    must_succeed(store_turn_end(store, arena));
+}
+
+/* A statement without rows and with up to one integer and one text, for store_write(). */
+struct change {
+    struct arena *arena;
+    const char *text;
+    int64_t integer;
+    const char *string; /* NULL: the statement has one parameter */
+    int runs;
+    int64_t changes;
+    struct error *then; /* what it returns after it was done */
+};
+
+static inline struct error *run_change(struct store *store, void *context)
+{
+    struct change *change = context;
+    struct store_query *query = store_compose(store, change->arena, change->text);
+    change->runs++;
+    store_bind_integer(query, change->integer);
+    if (change->string) {
+        store_bind_text(query, change->string);
+    }
+    struct error *error = store_execute(query);
+    change->changes = store_changes(query);
+    return error ? error : change->then;
+}
+
+static const char insert_item[] = "INSERT INTO items (id) VALUES ($1)";
+
+/* Writes one item into the turn. */
+static inline struct error *insert(struct store *store, struct arena *arena, int64_t id)
+{
+    struct change change = {.arena = arena, .text = insert_item, .integer = id};
+    return store_write(store, arena, run_change, &change);
+}
+
+/* The same, committed. */
+static inline struct error *insert_now(struct store *store, struct arena *arena, int64_t id)
+{
+    struct error *error = insert(store, arena, id);
+    struct error *ending = store_turn_end(store, arena);
+    return error ? error : ending;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* The one integer that a statement without parameters gives. */
+static inline struct error *read_integer(struct store *store, struct arena *arena, const char *text,
+                                         int64_t *integer_r)
+{
+    bool row = false;
+    struct store_query *query = store_compose(store, arena, text);
+    struct error *error = store_next(query, &row);
+    *integer_r = row ? store_integer(query, 0) : -1;
+    return error ? error : store_execute(query);
+}
+
+static inline int64_t count_items(struct store *store, struct arena *arena)
+{
+    int64_t count = -1;
+    must_succeed(read_integer(store, arena, "SELECT count(*) FROM items", &count));
+    return count;
+}
+
+#endif

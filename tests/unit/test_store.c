@@ -1,0 +1,560 @@
+/* The store's promises that both engines keep: the same tests on SQLite and on PostgreSQL. */
+#include "unit.h"
+
+#include "postgres.h"
+#include "stores.h"
+
+#include "base/log.h"
+#include "store/migrations.h"
+
+/* What the group runs on. */
+static struct config config;
+static struct postgres_server server;
+
+static const char *const schema[ENGINE_COUNT] = {
+    [ENGINE_SQLITE] =
+        "DROP TABLE IF EXISTS children; DROP TABLE IF EXISTS items;"
+        "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, integer INTEGER, text TEXT, bytes "
+        "BLOB,"
+        "  pair_a TEXT, pair_b INTEGER, amount ANY) STRICT;"
+        "CREATE TABLE children (id INTEGER PRIMARY KEY, item_id INTEGER REFERENCES items (id)"
+        "  ON DELETE RESTRICT, other_id INTEGER REFERENCES items (id)) STRICT;"
+        "CREATE UNIQUE INDEX items_name ON items (name);"
+        "CREATE UNIQUE INDEX items_pair_a_pair_b ON items (pair_a, pair_b)",
+    [ENGINE_POSTGRES] =
+        "DROP TABLE IF EXISTS children; DROP TABLE IF EXISTS items;"
+        "CREATE TABLE items (id BIGINT PRIMARY KEY, name TEXT, integer BIGINT, text TEXT, bytes "
+        "BYTEA,"
+        "  pair_a TEXT, pair_b BIGINT, amount NUMERIC);"
+        "CREATE TABLE children (id BIGINT PRIMARY KEY, item_id BIGINT REFERENCES items (id)"
+        "  ON DELETE RESTRICT, other_id BIGINT REFERENCES items (id));"
+        "CREATE UNIQUE INDEX items_name ON items (name);"
+        "CREATE UNIQUE INDEX items_pair_a_pair_b ON items (pair_a, pair_b)",
+};
+
+/* A test's arena, its store, and a second one: another process's. */
+struct test {
+    struct arena *arena;
+    struct store *store, *other;
+};
+
+static int setup(void **state)
+{
+    struct test *test = must_alloc(sizeof *test);
+    test->arena = arena_new();
+    test->store = store_new(&config, NULL);
+    test->other = store_new(&config, NULL);
+    must_script(test->store, test->arena, schema[test->store->id]);
+    *state = test;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct test *test = *state;
+    arena_free(&test->arena);
+    store_free(&test->store);
+    store_free(&test->other);
+    free(test);
+    return 0;
+}
+
+#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+static struct error *change(const struct test *test, const char *text, int64_t integer,
+                            const char *string)
+{
+    struct change change = {
+        .arena = test->arena, .text = text, .integer = integer, .string = string};
+    struct error *error = store_write(test->store, test->arena, run_change, &change);
+    struct error *ending = store_turn_end(test->store, test->arena);
+    return error ? error : ending;
+}
+
+/* --- statements ------------------------------------------------------------------------------ */
+
+static void every_statement_of_sql_can_be_prepared(void **state)
+{
+    struct test *test = *state;
+    struct buffer report = {.arena = test->arena};
+    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
+    for (size_t slot = 0; slot < SQL_COUNT; slot++) {
+        if (slot != SQL_SCHEMA_MIGRATIONS_CREATE) {
+            must_succeed(test->store->engine->prepare(test->store, test->arena, slot));
+        }
+    }
+    must_succeed(store_schema_check(test->store, test->arena));
+    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
+}
+
+static void a_statement_that_is_none_is_a_fault_of_ours(void **state)
+{
+    struct test *test = *state;
+    int64_t integer = 0;
+    assert_error(read_integer(test->store, test->arena, "SELECT nothing FROM nowhere", &integer),
+                 ERR_INTERNAL);
+    assert_error(change(test, "INSERT INTO nowhere VALUES ($1)", 1, NULL), ERR_INTERNAL);
+    assert_int_equal(count_items(test->store, test->arena), 0);
+}
+
+static void composed_statements_are_kept_and_forgotten(void **state)
+{
+    struct test *test = *state;
+    enum { MANY = 3 * COMPOSED_COUNT };
+    for (int64_t round = 0; round < 2; round++) {
+        for (int64_t i = 0; i < MANY; i++) {
+            int64_t integer = 0;
+            const char *text = arena_format(test->arena, "SELECT %lld", (long long)i);
+            must_succeed(read_integer(test->store, test->arena, text, &integer));
+            assert_int_equal(integer, i);
+        }
+    }
+}
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+struct values {
+    struct arena *arena;
+    int64_t integer;
+    const char *text;
+    const char *bytes;
+    size_t length;
+    int64_t id;
+};
+
+/* Writes a row and reads back what the statement returns. */
+static struct error *write_values(struct store *store, void *context)
+{
+    struct values *values = context;
+    bool row = false;
+    struct store_query *query = store_compose(
+        store, values->arena,
+        "INSERT INTO items (id, integer, text, bytes) VALUES ($1, $2, $3, $4) RETURNING id");
+    store_bind_integer(query, values->id);
+    store_bind_integer(query, values->integer);
+    store_bind_text(query, values->text);
+    store_bind_bytes(query, values->bytes, values->length);
+    struct error *error = store_next(query, &row);
+    if (!error) {
+        assert_true(row);
+        assert_int_equal(store_integer(query, 0), values->id);
+    }
+    return error;
+}
+
+static void assert_same_bytes(const char *got, size_t got_length, const char *expected,
+                              size_t expected_length)
+{
+    assert_int_equal(got == NULL, expected == NULL);
+    assert_int_equal(got_length, expected_length);
+    if (expected && expected_length) {
+        assert_memory_equal(got, expected, expected_length);
+    }
+}
+
+static void values_come_back_as_they_were(void **state)
+{
+    struct test *test = *state;
+    enum { LARGE = 300 * 1000, WHOLE = LARGE + 1 };
+    char *large = arena_alloc(test->arena, WHOLE);
+    memset(large, 'x', LARGE);
+    const struct values cases[] = {
+        {.integer = 0, .text = "", .bytes = "", .length = 0},
+        {.integer = INT64_MIN, .text = "Привет, 'мир'; --", .bytes = "\0\1\xff\0", .length = 4},
+        {.integer = INT64_MAX, .text = NULL, .bytes = NULL, .length = 0},
+        {.integer = -1, .text = large, .bytes = large, .length = LARGE},
+        {.integer = 1, .text = "$1 ?1 \\ \" \n\t", .bytes = "\\x41", .length = 4},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct values values = cases[i];
+        values.arena = test->arena;
+        values.id = (int64_t)i;
+        must_succeed(store_write(test->store, test->arena, write_values, &values));
+        must_succeed(store_turn_end(test->store, test->arena));
+        bool row = false;
+        size_t length = 0;
+        struct store_query *query =
+            store_compose(test->store, test->arena,
+                          "SELECT integer, text, bytes, pair_b FROM items WHERE id = $1");
+        store_bind_integer(query, values.id);
+        must_succeed(store_next(query, &row));
+        assert_true(row);
+        assert_int_equal(store_integer(query, 0), values.integer);
+        const char *text = store_text(query, 1, &length);
+        assert_same_bytes(text, length, values.text, values.text ? strlen(values.text) : 0);
+        if (text) {
+            assert_int_equal(text[length], '\0');
+        }
+        const char *bytes = store_bytes(query, 2, &length);
+        assert_same_bytes(bytes, length, values.bytes, values.length);
+        assert_int_equal(store_is_null(query, 1), !values.text);
+        assert_int_equal(store_is_null(query, 2), !values.bytes);
+        assert_true(store_is_null(query, 3));
+        assert_int_equal(store_integer(query, 3), 0);
+        must_succeed(store_next(query, &row));
+        assert_false(row);
+    }
+}
+
+static void null_is_bound_as_any_type(void **state)
+{
+    struct test *test = *state;
+    bool row = false;
+    struct store_query *query = store_compose(test->store, test->arena,
+                                              "SELECT count(*) FROM items WHERE id = $1 AND "
+                                              "text = $2 AND bytes = $3");
+    store_bind_null(query);
+    store_bind_text(query, NULL);
+    store_bind_bytes(query, NULL, 0);
+    must_succeed(store_next(query, &row));
+    assert_int_equal(store_integer(query, 0), 0);
+}
+
+static void a_number_with_a_fraction_is_no_integer(void **state)
+{
+    struct test *test = *state;
+    int64_t integer = 0;
+    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(change(test, "UPDATE items SET amount = 1.5 WHERE id = $1", 1, NULL));
+    assert_error(read_integer(test->store, test->arena, "SELECT amount FROM items", &integer),
+                 ERR_INTERNAL);
+}
+
+static void changes_are_counted(void **state)
+{
+    struct test *test = *state;
+    static const struct {
+        const char *text;
+        int64_t integer, changes;
+    } cases[] = {
+        {"INSERT INTO items (id) SELECT 1 UNION SELECT 2 UNION SELECT $1", 3, 3},
+        {"UPDATE items SET integer = 7 WHERE id >= $1", 2, 2},
+        {"UPDATE items SET integer = 7 WHERE id > $1", 3, 0},
+        {"INSERT INTO items (id) VALUES ($1) ON CONFLICT DO NOTHING", 1, 0},
+        {"INSERT INTO items (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET integer = 8", 1, 1},
+        {"INSERT INTO items (id) VALUES ($1) RETURNING id, text", 9, 1},
+        {"DELETE FROM items WHERE id > $1", 0, 4},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct change change = {
+            .arena = test->arena, .text = cases[i].text, .integer = cases[i].integer};
+        must_succeed(store_write(test->store, test->arena, run_change, &change));
+        assert_int_equal(change.changes, cases[i].changes);
+    }
+    must_succeed(store_turn_end(test->store, test->arena));
+}
+
+/* --- queries --------------------------------------------------------------------------------- */
+
+static void insert_many(const struct test *test, int64_t count)
+{
+    for (int64_t id = 1; id <= count; id++) {
+        must_succeed(insert(test->store, test->arena, id));
+    }
+    must_succeed(store_turn_end(test->store, test->arena));
+}
+
+/* All pairs, with the inner query being the same statement as the outer one. */
+static void a_statement_runs_inside_of_itself(void **state)
+{
+    struct test *test = *state;
+    static const char text[] = "SELECT id FROM items ORDER BY id";
+    int64_t pairs = 0;
+    bool outer_row = false, inner_row = false;
+    insert_many(test, 5);
+    struct store_query *outer = store_compose(test->store, test->arena, text);
+    while (!store_next(outer, &outer_row) && outer_row) {
+        struct store_query *inner = store_compose(test->store, test->arena, text);
+        while (!store_next(inner, &inner_row) && inner_row) {
+            pairs += store_integer(inner, 0) <= 5 && store_integer(outer, 0) <= 5;
+        }
+    }
+    assert_int_equal(pairs, 25);
+}
+
+static void a_query_that_nobody_finishes_ends_with_its_arena(void **state)
+{
+    struct test *test = *state;
+    insert_many(test, 3);
+    for (int i = 0; i < 2 * COMPOSED_COUNT; i++) {
+        struct arena *arena = arena_new();
+        bool row = false;
+        struct store_query *query =
+            store_compose(test->store, arena, arena_format(arena, "SELECT id, %d FROM items", i));
+        must_succeed(store_next(query, &row));
+        assert_true(row);
+        (void)store_compose(test->store, arena, "SELECT 1"); /* not even begun */
+        arena_free(&arena);
+    }
+    assert_null(test->store->queries);
+}
+
+static void an_ended_query_has_no_more_rows(void **state)
+{
+    struct test *test = *state;
+    bool row = true;
+    struct store_query *query = store_compose(test->store, test->arena, "SELECT 1");
+    must_succeed(store_execute(query));
+    must_succeed(store_next(query, &row));
+    assert_false(row);
+}
+
+static void a_store_that_goes_ends_its_queries(void **state)
+{
+    struct test *test = *state;
+    bool row = false;
+    struct store *store = store_new(&config, NULL);
+    must_succeed(store_next(store_compose(store, test->arena, "SELECT 1"), &row));
+    store_free(&store);
+    assert_null(store);
+    store_free(&store);
+}
+
+/* --- violations ------------------------------------------------------------------------------ */
+
+static void violations_name_the_constraint(void **state)
+{
+    struct test *test = *state;
+    static const struct {
+        const char *text;
+        int64_t integer;
+        const char *string;
+        enum error_id id;
+        const char *constraint;
+    } cases[] = {
+        {"INSERT INTO items (id, name) VALUES ($1, $2)", 2, "a", ERR_CONSTRAINT_UNIQUE,
+         "items_name"},
+        {"INSERT INTO items (id, pair_a, pair_b) VALUES ($1, $2, 1)", 2, "p", ERR_CONSTRAINT_UNIQUE,
+         "items_pair_a_pair_b"},
+        {"INSERT INTO items (id, integer, text) VALUES ($1, 1, $2)", 1, "b", ERR_CONSTRAINT_UNIQUE,
+         "items_pkey"},
+        {"INSERT INTO children (id, item_id) VALUES ($1, 77)", 1, NULL, ERR_CONSTRAINT_REFERENCE,
+         "children_item_id_fkey"},
+        {"INSERT INTO children (id, item_id) VALUES ($1, 77) RETURNING id", 1, NULL,
+         ERR_CONSTRAINT_REFERENCE, "children_item_id_fkey"},
+        {"DELETE FROM items WHERE id = $1", 1, NULL, ERR_CONSTRAINT_REFERENCE,
+         "children_item_id_fkey"},
+        {"DELETE FROM items WHERE id = $1", 10, NULL, ERR_CONSTRAINT_REFERENCE,
+         "children_other_id_fkey"},
+    };
+    must_succeed(change(
+        test, "INSERT INTO items (id, name, pair_a, pair_b) VALUES ($1, $2, 'p', 1)", 1, "a"));
+    must_succeed(insert_now(test->store, test->arena, 10));
+    must_succeed(change(test, "INSERT INTO children (id, item_id) VALUES ($1, 1)", 5, NULL));
+    must_succeed(change(test, "INSERT INTO children (id, other_id) VALUES ($1, 10)", 6, NULL));
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct error *error = change(test, cases[i].text, cases[i].integer, cases[i].string);
+        assert_error(error, cases[i].id);
+        if (!store_violated(error, cases[i].constraint)) {
+            FAIL("%s: %s", cases[i].text, error->cause);
+        }
+        assert_false(store_violated(error, "items_other"));
+    }
+    assert_false(store_violated(error_new(test->arena, ERR_INTERNAL, "items_name"), "items_name"));
+}
+
+/* --- writes ---------------------------------------------------------------------------------- */
+
+static void a_failed_write_is_rolled_back_alone(void **state)
+{
+    struct test *test = *state;
+    struct change failing = {.arena = test->arena,
+                             .text = insert_item,
+                             .integer = 2,
+                             .then = error_new(test->arena, ERR_CONFLICT, NULL)};
+    must_succeed(insert(test->store, test->arena, 1));
+    assert_error(store_write(test->store, test->arena, run_change, &failing), ERR_CONFLICT);
+    assert_error(insert(test->store, test->arena, 1), ERR_CONSTRAINT_UNIQUE);
+    must_succeed(insert(test->store, test->arena, 3));
+    must_succeed(store_turn_end(test->store, test->arena));
+    int64_t sum = 0;
+    must_succeed(
+        read_integer(test->other, test->arena, "SELECT CAST(sum(id) AS BIGINT) FROM items", &sum));
+    assert_int_equal(sum, 4);
+    assert_int_equal(failing.runs, 1);
+}
+
+/* Ignores that a query fails, and goes on. */
+static struct error *ignore_failure(struct store *store, void *context)
+{
+    struct arena *arena = context;
+    struct store_query *query = store_compose(store, arena, insert_item);
+    store_bind_integer(query, 1);
+    assert_null(store_execute(query));
+    query = store_compose(store, arena, insert_item);
+    store_bind_integer(query, 1);
+    assert_error(store_execute(query), ERR_CONSTRAINT_UNIQUE);
+    query = store_compose(store, arena, insert_item);
+    store_bind_integer(query, 2);
+    assert_error(store_execute(query), ERR_CONSTRAINT_UNIQUE);
+    return NULL;
+}
+
+static void a_query_that_failed_fails_the_write(void **state)
+{
+    struct test *test = *state;
+    const struct error *error = store_write(test->store, test->arena, ignore_failure, test->arena);
+    assert_error(error, ERR_CONSTRAINT_UNIQUE);
+    assert_true(store_violated(error, "items_pkey"));
+    must_succeed(store_turn_end(test->store, test->arena));
+    assert_int_equal(count_items(test->store, test->arena), 0);
+}
+
+static struct error *look_around(struct store *store, void *context)
+{
+    struct test *test = context;
+    struct store_query *query = store_compose(store, test->arena, insert_item);
+    store_bind_integer(query, 1);
+    struct error *error = store_execute(query);
+    assert_int_equal(count_items(store, test->arena), 1);
+    assert_int_equal(count_items(test->other, test->arena), 0);
+    return error;
+}
+
+static void what_is_written_is_seen_inside_at_once_and_outside_after_the_commit(void **state)
+{
+    struct test *test = *state;
+    must_succeed(store_write(test->store, test->arena, look_around, test));
+    must_succeed(store_turn_end(test->store, test->arena));
+    assert_int_equal(count_items(test->store, test->arena), 1);
+    assert_int_equal(count_items(test->other, test->arena), 1);
+}
+
+/* Leaves a query open whose rows were not all read. */
+static struct error *leave_open(struct store *store, void *context)
+{
+    struct arena *arena = context;
+    bool row = false;
+    must_succeed(store_next(store_compose(store, arena, "SELECT id FROM items ORDER BY id"), &row));
+    assert_true(row);
+    struct store_query *query = store_compose(store, arena,
+                                              "INSERT INTO items (id) SELECT 100 + id FROM items "
+                                              "RETURNING id");
+    must_succeed(store_next(query, &row));
+    assert_int_equal(store_changes(query), 3);
+    return NULL;
+}
+
+static void queries_of_a_write_end_with_it(void **state)
+{
+    struct test *test = *state;
+    insert_many(test, 3);
+    must_succeed(store_write(test->store, test->arena, leave_open, test->arena));
+    assert_null(test->store->queries);
+    must_succeed(store_turn_end(test->store, test->arena));
+    assert_int_equal(count_items(test->other, test->arena), 6);
+}
+
+/* --- slips of the code ----------------------------------------------------------------------- */
+
+static void run_slip(struct store *store, struct arena *arena, int which)
+{
+    bool row = false;
+    struct error *error = NULL;
+    struct change change = {.arena = arena, .text = insert_item, .integer = 1};
+    struct store_query *query = store_compose(store, arena, "SELECT 1, 'text'");
+    if (store_next(query, &row)) {
+        return;
+    }
+    switch (which) {
+    case 0:
+        (void)store_text(query, 0, NULL);
+        break;
+    case 1:
+        (void)store_integer(query, 1);
+        break;
+    case 2:
+        (void)store_integer(query, 2);
+        break;
+    case 3: /* a change outside of store_write() */
+        error = run_change(store, &change);
+        break;
+    case 4: /* too many parameters */
+        change.string = "x";
+        error = store_write(store, arena, run_change, &change);
+        break;
+    case 5: /* too few */
+        error = store_execute(store_compose(store, arena, "SELECT 1 WHERE 1 = $1"));
+        break;
+    case 6: /* no row any more */
+        error = store_execute(query);
+        (void)store_integer(query, 0);
+        break;
+    default:
+        break;
+    }
+    (void)error; /* none of them comes to here */
+}
+
+static void slip(void *which)
+{
+    run_slip(store_new(&config, NULL), arena_new(), *(const int *)which);
+}
+
+static struct error *write_again(struct store *store, void *context)
+{
+    return insert(store, context, 1);
+}
+
+static void slip_into_write(void *nothing)
+{
+    (void)nothing;
+    struct arena *arena = arena_new();
+    struct error *error = store_write(store_new(&config, NULL), arena, write_again, arena);
+    (void)error;
+}
+
+static void slips_of_the_code_end_the_process(void **state)
+{
+    (void)state;
+    for (int which = 0; which < 7; which++) {
+        assert_aborts(slip, &which);
+    }
+    assert_aborts(slip_into_write, NULL);
+}
+
+/* --- both engines ---------------------------------------------------------------------------- */
+
+static int run_on(const char *name, const char *url)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(every_statement_of_sql_can_be_prepared),
+        STORE_TEST(a_statement_that_is_none_is_a_fault_of_ours),
+        STORE_TEST(composed_statements_are_kept_and_forgotten),
+        STORE_TEST(values_come_back_as_they_were),
+        STORE_TEST(null_is_bound_as_any_type),
+        STORE_TEST(a_number_with_a_fraction_is_no_integer),
+        STORE_TEST(changes_are_counted),
+        STORE_TEST(a_statement_runs_inside_of_itself),
+        STORE_TEST(a_query_that_nobody_finishes_ends_with_its_arena),
+        STORE_TEST(an_ended_query_has_no_more_rows),
+        STORE_TEST(a_store_that_goes_ends_its_queries),
+        STORE_TEST(violations_name_the_constraint),
+        STORE_TEST(a_failed_write_is_rolled_back_alone),
+        STORE_TEST(a_query_that_failed_fails_the_write),
+        STORE_TEST(what_is_written_is_seen_inside_at_once_and_outside_after_the_commit),
+        STORE_TEST(queries_of_a_write_end_with_it),
+        STORE_TEST(slips_of_the_code_end_the_process),
+    };
+    config = settings_of(url);
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int main(void)
+{
+    char folder[PATH_MAX];
+    if (!log_open(LOG_LEVEL_ERROR, "/dev/null") || !enter_temporary(folder)) {
+        return EXIT_FAILURE;
+    }
+    struct arena *arena = arena_new();
+    int failed = run_on("store on SQLite", "sqlite:///test.db");
+    if (postgres_create(&server, folder)) {
+        failed += run_on("store on PostgreSQL", postgres_url(arena, &server));
+    } else {
+        fprintf(stderr, "PostgreSQL does not start\n");
+        failed++;
+    }
+    postgres_kill(&server);
+    arena_free(&arena);
+    return leave_temporary(folder, failed);
+}

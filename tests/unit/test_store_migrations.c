@@ -1,0 +1,321 @@
+/* Migrations on both engines: forward and back, what is refused, several at once, killed half-way. */
+#include "unit.h"
+
+#include "postgres.h"
+#include "stores.h"
+
+#include "base/log.h"
+#include "store/migrations.h"
+
+enum { PROCESSES = 4, WAIT_TRIES = 1000, WAIT_PAUSE_US = 10 * 1000, MEND_US = 4000 * 1000 };
+
+static struct config config;
+static struct postgres_server server;
+
+#define BOTH(up, down)                                                                             \
+    {                                                                                              \
+        {up, down},                                                                                \
+        {                                                                                          \
+            up, down                                                                               \
+        }                                                                                          \
+    }
+
+static const struct migration list[] = {
+    {1, "one", "1",
+     BOTH("CREATE TABLE one (id INTEGER); INSERT INTO one VALUES (1);", "DROP TABLE one;")},
+    {2, "two", "2", BOTH("CREATE TABLE two (id INTEGER);", "DROP TABLE two;")},
+    {3, "three", "3", BOTH("UPDATE one SET id = id + 1;", "UPDATE one SET id = id - 1;")},
+};
+
+struct test {
+    struct arena *arena;
+    struct store *store;
+    struct buffer report;
+};
+
+static int setup(void **state)
+{
+    struct test *test = must_alloc(sizeof *test);
+    test->arena = arena_new();
+    test->store = store_new(&config, NULL);
+    test->report.arena = test->arena;
+    buffer_add(&test->report, "", 0);
+    must_script(test->store, test->arena,
+                "DROP TABLE IF EXISTS schema_migrations; DROP TABLE IF EXISTS one;"
+                "DROP TABLE IF EXISTS two");
+    *state = test;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct test *test = *state;
+    arena_free(&test->arena);
+    store_free(&test->store);
+    free(test);
+    return 0;
+}
+
+#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+static struct error *up(struct test *test, int64_t target)
+{
+    buffer_clear(&test->report);
+    return migrate_up(test->store, test->arena, list, COUNT_OF(list), target, &test->report);
+}
+
+static struct error *down(struct test *test, int64_t target)
+{
+    buffer_clear(&test->report);
+    return migrate_down(test->store, test->arena, list, COUNT_OF(list), target, &test->report);
+}
+
+static void assert_report(const struct test *test, const char *expected)
+{
+    assert_string_equal(test->report.length ? test->report.bytes : "", expected);
+}
+
+static int64_t integer_of(struct test *test, const char *text)
+{
+    int64_t integer = -1;
+    must_succeed(read_integer(test->store, test->arena, text, &integer));
+    return integer;
+}
+
+static int64_t version(struct test *test)
+{
+    return integer_of(test, "SELECT count(*) FROM schema_migrations");
+}
+
+static void assert_refused(const struct error *error, const char *why)
+{
+    assert_error(error, ERR_INTERNAL);
+    if (!strstr(error->cause, why)) {
+        FAIL("\"%s\" does not say \"%s\"", error->cause, why);
+    }
+}
+
+/* --- forward and back ------------------------------------------------------------------------ */
+
+static void the_schema_goes_forward_and_back(void **state)
+{
+    struct test *test = *state;
+    must_succeed(up(test, MIGRATION_LATEST));
+    assert_report(test, "0001 one applied\n0002 two applied\n0003 three applied\n");
+    assert_int_equal(integer_of(test, "SELECT id FROM one"), 2);
+    must_succeed(up(test, MIGRATION_LATEST));
+    assert_report(test, "");
+    must_succeed(down(test, MIGRATION_LATEST));
+    assert_report(test, "0003 three undone\n");
+    assert_int_equal(integer_of(test, "SELECT id FROM one"), 1);
+    must_succeed(down(test, 0));
+    assert_report(test, "0002 two undone\n0001 one undone\n");
+    assert_int_equal(version(test), 0);
+    must_succeed(down(test, MIGRATION_LATEST));
+    assert_report(test, "");
+    must_succeed(up(test, 2));
+    assert_report(test, "0001 one applied\n0002 two applied\n");
+    must_succeed(up(test, 1));
+    must_succeed(down(test, 2));
+    assert_report(test, "");
+    assert_int_equal(version(test), 2);
+    assert_refused(up(test, 4), "there is no version 4");
+    assert_refused(down(test, 4), "there is no version 4");
+}
+
+static void the_real_ones_go_forward_and_back(void **state)
+{
+    struct test *test = *state;
+    assert_refused(store_schema_check(test->store, test->arena), "kontora migrate up");
+    must_succeed(store_migrate_status(test->store, test->arena, &test->report));
+    assert_non_null(strstr(test->report.bytes, "0001 accounts pending\n"));
+    for (int round = 0; round < 2; round++) {
+        must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &test->report));
+        must_succeed(store_schema_check(test->store, test->arena));
+        buffer_clear(&test->report);
+        must_succeed(store_migrate_status(test->store, test->arena, &test->report));
+        assert_non_null(strstr(test->report.bytes, "0001 accounts applied 20"));
+        assert_null(strstr(test->report.bytes, "pending"));
+        must_succeed(store_migrate_down(test->store, test->arena, 0, &test->report));
+        assert_refused(store_schema_check(test->store, test->arena), "version 0");
+    }
+}
+
+/* --- what is refused ------------------------------------------------------------------------- */
+
+static void one_that_was_changed_is_refused(void **state)
+{
+    struct test *test = *state;
+    struct migration changed[COUNT_OF(list)];
+    memcpy(changed, list, sizeof changed);
+    changed[1].source = "2 with a mended spelling";
+    must_succeed(up(test, MIGRATION_LATEST));
+    assert_refused(migrate_up(test->store, test->arena, changed, COUNT_OF(changed),
+                              MIGRATION_LATEST, &test->report),
+                   "migration 2 two was changed");
+    assert_refused(
+        migrate_down(test->store, test->arena, changed, COUNT_OF(changed), 0, &test->report),
+        "migration 2 two was changed");
+    assert_int_equal(version(test), COUNT_OF(list));
+}
+
+static void one_of_a_newer_program_is_refused(void **state)
+{
+    struct test *test = *state;
+    must_succeed(up(test, MIGRATION_LATEST));
+    assert_refused(migrate_up(test->store, test->arena, list, 2, MIGRATION_LATEST, &test->report),
+                   "migration 3 three was applied by another program");
+    assert_refused(migrate_down(test->store, test->arena, list, 2, 0, &test->report),
+                   "migration 3 three was applied by another program");
+    assert_error(store_schema_check(test->store, test->arena), ERR_INTERNAL);
+    must_succeed(store_migrate_status(test->store, test->arena, &test->report));
+    assert_non_null(strstr(test->report.bytes, "three applied"));
+    assert_non_null(strstr(test->report.bytes, "unknown to this program"));
+}
+
+static void one_that_fails_leaves_nothing(void **state)
+{
+    struct test *test = *state;
+    struct migration failing[COUNT_OF(list)];
+    memcpy(failing, list, sizeof failing);
+    for (size_t i = 0; i < ENGINE_COUNT; i++) {
+        failing[1].scripts[i].up = "CREATE TABLE two (id INTEGER); CREATE TABLE one (id INTEGER);";
+    }
+    assert_refused(migrate_up(test->store, test->arena, failing, COUNT_OF(failing),
+                              MIGRATION_LATEST, &test->report),
+                   "migration 2 two: ");
+    assert_report(test, "0001 one applied\n");
+    assert_int_equal(version(test), 1);
+    must_succeed(up(test, MIGRATION_LATEST)); /* which makes the table two */
+}
+
+/* --- several processes ----------------------------------------------------------------------- */
+
+static pid_t start_up(const struct migration *migrations_of_it, size_t count)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        struct arena *arena = arena_new();
+        struct buffer report = {.arena = arena};
+        struct store *store = store_new(&config, NULL);
+        struct error *error =
+            migrate_up(store, arena, migrations_of_it, count, MIGRATION_LATEST, &report);
+        store_free(&store);
+        arena_free(&arena);
+        _exit(error ? EXIT_FAILURE : EXIT_SUCCESS);
+    }
+    assert_true(child > 0);
+    return child;
+}
+
+static void several_at_once_do_each_step_once(void **state)
+{
+    struct test *test = *state;
+    pid_t children[PROCESSES];
+    for (size_t i = 0; i < PROCESSES; i++) {
+        children[i] = start_up(list, COUNT_OF(list));
+    }
+    for (size_t i = 0; i < PROCESSES; i++) {
+        int status = -1;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(version(test), COUNT_OF(list));
+    assert_int_equal(integer_of(test, "SELECT id FROM one"), 2);
+}
+
+/* Whether the process has begun to write: it holds SQLite's lock, or its session sleeps. */
+static bool is_half_way(struct test *test, pid_t child)
+{
+    if (test->store->id == ENGINE_POSTGRES) {
+        return integer_of(test, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = "
+                                "'PgSleep'") == 1;
+    }
+    const char *lock = arena_format(test->arena, "WRITE %d ", (int)child);
+    return strstr(read_file(test->arena, "/proc/locks"), lock) != NULL;
+}
+
+static void one_that_is_killed_half_way_leaves_nothing(void **state)
+{
+    struct test *test = *state;
+    struct migration slow[COUNT_OF(list)];
+    memcpy(slow, list, sizeof slow);
+    slow[1].scripts[ENGINE_SQLITE].up =
+        "CREATE TABLE two (id INTEGER); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+        "FROM n) SELECT count(*) FROM n;";
+    slow[1].scripts[ENGINE_POSTGRES].up = "CREATE TABLE two (id INTEGER); SELECT pg_sleep(600);";
+    must_succeed(up(test, 1));
+    pid_t child = start_up(slow, COUNT_OF(slow));
+    bool half_way = false;
+    for (int i = 0; !half_way && i < WAIT_TRIES; i++) {
+        usleep(WAIT_PAUSE_US);
+        half_way = is_half_way(test, child);
+    }
+    assert_true(half_way);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    int64_t began = clock_steady_us();
+    must_succeed(up(test, MIGRATION_LATEST));
+    assert_true(clock_steady_us() - began < MEND_US); /* PostgreSQL looks every second */
+    assert_report(test, "0002 two applied\n0003 three applied\n");
+}
+
+/* --- both engines ---------------------------------------------------------------------------- */
+
+/* Both engines call the same violation by the same name: on SQLite it is made of the columns. */
+static void unique_indexes_are_named_by_their_columns(void **state)
+{
+    struct test *test = *state;
+    static const char text[] =
+        "SELECT i.name, (SELECT t.name || '_' || group_concat(c.name, '_') "
+        "FROM pragma_index_info(i.name) c) FROM sqlite_schema t, pragma_index_list(t.name) i "
+        "WHERE t.type = 'table' AND i.\"unique\" AND i.origin = 'c'";
+    bool row = false;
+    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &test->report));
+    if (test->store->id == ENGINE_SQLITE) {
+        struct store_query *query = store_compose(test->store, test->arena, text);
+        must_succeed(store_next(query, &row));
+        assert_true(row);
+        while (row) {
+            assert_string_equal(store_text(query, 0, NULL), store_text(query, 1, NULL));
+            must_succeed(store_next(query, &row));
+        }
+    }
+    must_succeed(store_migrate_down(test->store, test->arena, 0, &test->report));
+}
+
+static int run_on(const char *name, const char *url)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(the_schema_goes_forward_and_back),
+        STORE_TEST(the_real_ones_go_forward_and_back),
+        STORE_TEST(one_that_was_changed_is_refused),
+        STORE_TEST(one_of_a_newer_program_is_refused),
+        STORE_TEST(one_that_fails_leaves_nothing),
+        STORE_TEST(several_at_once_do_each_step_once),
+        STORE_TEST(one_that_is_killed_half_way_leaves_nothing),
+        STORE_TEST(unique_indexes_are_named_by_their_columns),
+    };
+    config = settings_of(url);
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int main(void)
+{
+    char folder[PATH_MAX];
+    if (!log_open(LOG_LEVEL_ERROR, "/dev/null") || !enter_temporary(folder)) {
+        return EXIT_FAILURE;
+    }
+    struct arena *arena = arena_new();
+    int failed = run_on("migrations on SQLite", "sqlite:///test.db");
+    if (postgres_create(&server, folder)) {
+        failed += run_on("migrations on PostgreSQL", postgres_url(arena, &server));
+    } else {
+        fprintf(stderr, "PostgreSQL does not start\n");
+        failed++;
+    }
+    postgres_kill(&server);
+    arena_free(&arena);
+    return leave_temporary(folder, failed);
+}

@@ -1,0 +1,363 @@
+/* The store on PostgreSQL: servers that are silent, gone or restarted, and transactions that
+ * collide. */
+#include "unit.h"
+
+#include "postgres.h"
+#include "stores.h"
+
+#include "base/log.h"
+
+enum {
+    SECOND_US = 1000 * 1000,
+    SLACK_US = 1500 * 1000, /* of a busy machine */
+    BOUND_US = TIMEOUT_MS * MS_US + SLACK_US,
+    WAIT_TRIES = 500,
+    WAIT_PAUSE_US = 10 * 1000,
+};
+
+static struct config config;
+static struct postgres_server server;
+
+struct test {
+    struct arena *arena;
+    struct store *store, *other; /* the other one is a process's beside it */
+    int runs;
+};
+
+static int setup(void **state)
+{
+    struct test *test = must_alloc(sizeof *test);
+    test->arena = arena_new();
+    test->store = store_new(&config, NULL);
+    test->other = store_new(&config, NULL);
+    must_script(test->store, test->arena,
+                "DROP TABLE IF EXISTS items; CREATE TABLE items (id BIGINT PRIMARY KEY, n BIGINT)");
+    assert_int_equal(count_items(test->other, test->arena), 0);
+    *state = test;
+    return 0;
+}
+
+/* Leaves the server as the next test wants it. */
+static int teardown(void **state)
+{
+    struct test *test = *state;
+    if (server.pid) {
+        postgres_signal(&server, SIGCONT);
+    } else {
+        assert_true(postgres_start(&server));
+    }
+    arena_free(&test->arena);
+    store_free(&test->store);
+    store_free(&test->other);
+    free(test);
+    return 0;
+}
+
+#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+/* A read that must fail, and how long it took. */
+static int64_t fail_to_read(struct store *store, struct arena *arena)
+{
+    int64_t integer = 0;
+    int64_t began = clock_steady_us();
+    assert_error(read_integer(store, arena, "SELECT count(*) FROM items", &integer),
+                 ERR_DATABASE_UNAVAILABLE);
+    return clock_steady_us() - began;
+}
+
+/* Reads until that works. */
+static void wait_recovered(struct store *store, struct arena *arena)
+{
+    int64_t integer = 0;
+    int64_t deadline = clock_steady_us() + BOUND_US + SECOND_US;
+    while (read_integer(store, arena, "SELECT count(*) FROM items", &integer)) {
+        assert_true(clock_steady_us() < deadline);
+        usleep(WAIT_PAUSE_US);
+    }
+}
+
+/* Ends all sessions but that of the other store, and waits until they are gone. */
+static void end_sessions(const struct test *test)
+{
+    static const char end[] = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
+                              "pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    int64_t left = 1;
+    for (int i = 0; left && i < WAIT_TRIES; i++) {
+        must_succeed(read_integer(test->other, test->arena, end, &left));
+        usleep(left ? WAIT_PAUSE_US : 0);
+    }
+    assert_int_equal(left, 0);
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static void a_silent_server_holds_nobody_up(void **state)
+{
+    struct test *test = *state;
+    must_succeed(insert_now(test->store, test->arena, 1));
+    postgres_signal(&server, SIGSTOP);
+    assert_true(fail_to_read(test->store, test->arena) < BOUND_US);
+    assert_true(fail_to_read(test->store, test->arena) < SECOND_US / 4); /* it is remembered */
+    struct store *fresh = store_new(&config, NULL);
+    assert_true(fail_to_read(fresh, test->arena) < BOUND_US); /* by who had no connection yet */
+    postgres_signal(&server, SIGCONT);
+    wait_recovered(test->store, test->arena);
+    wait_recovered(fresh, test->arena);
+    store_free(&fresh);
+}
+
+static void a_server_that_is_gone_is_missed_at_once_and_found_again(void **state)
+{
+    struct test *test = *state;
+    must_succeed(insert_now(test->store, test->arena, 1));
+    postgres_kill(&server);
+    assert_true(fail_to_read(test->store, test->arena) < SECOND_US);
+    assert_error(insert_now(test->store, test->arena, 2), ERR_DATABASE_UNAVAILABLE);
+    assert_true(postgres_start(&server));
+    wait_recovered(test->store, test->arena);
+    must_succeed(insert_now(test->store, test->arena, 2));
+    assert_int_equal(count_items(test->store, test->arena), 2);
+}
+
+static void a_restart_is_not_noticed_by_who_reads(void **state)
+{
+    struct test *test = *state;
+    postgres_kill(&server);
+    assert_true(postgres_start(&server));
+    assert_int_equal(count_items(test->store, test->arena), 0);
+    must_succeed(insert_now(test->other, test->arena, 1));
+}
+
+static void a_session_that_is_ended_is_not_noticed_by_who_reads(void **state)
+{
+    struct test *test = *state;
+    end_sessions(test);
+    assert_int_equal(count_items(test->store, test->arena), 0);
+    end_sessions(test);
+    must_succeed(insert_now(test->store, test->arena, 1));
+}
+
+static void a_statement_that_takes_too_long_is_ended(void **state)
+{
+    struct test *test = *state;
+    int64_t integer = 0, pid = 0, pid_after = 0;
+    must_succeed(read_integer(test->store, test->arena, "SELECT pg_backend_pid()", &pid));
+    int64_t began = clock_steady_us();
+    assert_error(read_integer(test->store, test->arena,
+                              "SELECT count(*) FROM (SELECT pg_sleep(60)) s", &integer),
+                 ERR_DATABASE_UNAVAILABLE);
+    assert_true(clock_steady_us() - began < BOUND_US);
+    must_succeed(read_integer(test->store, test->arena, "SELECT pg_backend_pid()", &pid_after));
+    assert_int_equal(pid, pid_after); /* by the server: the connection is as good as before */
+}
+
+static void what_the_server_has_forgotten_is_prepared_again(void **state)
+{
+    struct test *test = *state;
+    static const char all[] = "SELECT * FROM items WHERE id = 1";
+    int64_t integer = 0;
+    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(read_integer(test->store, test->arena, all, &integer));
+    must_script(test->other, test->arena, "ALTER TABLE items ALTER COLUMN n TYPE INTEGER");
+    must_succeed(read_integer(test->store, test->arena, all, &integer));
+    must_succeed(read_integer(test->store, test->arena, "SELECT 5", &integer));
+    must_script(test->store, test->arena, "DEALLOCATE ALL");
+    must_succeed(read_integer(test->store, test->arena, "SELECT 5", &integer));
+    assert_int_equal(integer, 5);
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static struct error *insert_one(struct test *test, struct store *store)
+{
+    struct store_query *query = store_compose(store, test->arena, insert_item);
+    store_bind_integer(query, 1);
+    test->runs++;
+    return store_execute(query);
+}
+
+static struct error *lose_session_once(struct store *store, void *context)
+{
+    struct test *test = context;
+    struct error *error = insert_one(test, store);
+    if (test->runs == 1) {
+        end_sessions(test);
+    }
+    return error;
+}
+
+static struct error *lose_session_before_a_statement(struct store *store, void *context)
+{
+    struct test *test = context;
+    if (test->runs == 0) {
+        end_sessions(test);
+    }
+    return insert_one(test, store);
+}
+
+static void what_was_lost_before_the_commit_is_repeated_once(void **state)
+{
+    struct test *test = *state;
+    must_succeed(store_write(test->store, test->arena, lose_session_once, test));
+    assert_int_equal(test->runs, 2);
+    assert_false(store_turn_open(test->store));
+    assert_int_equal(count_items(test->other, test->arena), 1);
+    must_script(test->store, test->arena, "DELETE FROM items");
+    test->runs = 0;
+    must_succeed(store_write(test->store, test->arena, lose_session_before_a_statement, test));
+    assert_int_equal(test->runs, 2);
+    assert_int_equal(count_items(test->other, test->arena), 1);
+}
+
+static struct error *fall_silent_before_a_statement(struct store *store, void *context)
+{
+    struct test *test = context;
+    test->runs++;
+    postgres_signal(&server, SIGSTOP);
+    return insert_one(test, store);
+}
+
+static void silence_in_a_write_fails_it(void **state)
+{
+    struct test *test = *state;
+    int64_t began = clock_steady_us();
+    assert_error(store_write(test->store, test->arena, fall_silent_before_a_statement, test),
+                 ERR_DATABASE_UNAVAILABLE);
+    assert_true(clock_steady_us() - began < BOUND_US);
+    postgres_signal(&server, SIGCONT);
+    wait_recovered(test->store, test->arena);
+    assert_int_equal(count_items(test->store, test->arena), 0);
+}
+
+static struct error *fall_silent_before_the_commit(struct store *store, void *context)
+{
+    struct test *test = context;
+    struct error *error = insert_one(test, store);
+    postgres_signal(&server, SIGSTOP);
+    return error;
+}
+
+static void silence_in_a_commit_leaves_it_open(void **state)
+{
+    struct test *test = *state;
+    int64_t began = clock_steady_us();
+    assert_error(store_write(test->store, test->arena, fall_silent_before_the_commit, test),
+                 ERR_OUTCOME_UNKNOWN);
+    assert_true(clock_steady_us() - began < BOUND_US);
+    assert_int_equal(test->runs, 1);
+}
+
+enum { PROCESSES = 4, ROUNDS = 25 };
+
+/* Reads a number and writes it back, one more. */
+static struct error *count_up(struct store *store, void *context)
+{
+    struct arena *arena = context;
+    int64_t n = 0;
+    struct error *error = read_integer(store, arena, "SELECT n FROM items WHERE id = 1", &n);
+    if (error) {
+        return error;
+    }
+    struct store_query *query = store_compose(store, arena, "UPDATE items SET n = $1 WHERE id = 1");
+    store_bind_integer(query, n + 1);
+    return store_execute(query);
+}
+
+static int count_up_many(struct arena *arena)
+{
+    struct store *store = store_new(&config, NULL);
+    int done = 0;
+    while (done < ROUNDS) { /* one that gives up says so, and is tried again */
+        const struct error *error = store_write(store, arena, count_up, arena);
+        if (error && error->id != ERR_DATABASE_UNAVAILABLE) {
+            return 1;
+        }
+        done += !error;
+    }
+    store_free(&store);
+    return 0;
+}
+
+static void colliding_writes_are_as_if_one_after_the_other(void **state)
+{
+    struct test *test = *state;
+    pid_t children[PROCESSES];
+    int64_t n = 0;
+    must_script(test->store, test->arena, "INSERT INTO items VALUES (1, 0)");
+    fflush(NULL);
+    for (size_t i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            _exit(count_up_many(arena_new()));
+        }
+    }
+    for (size_t i = 0; i < PROCESSES; i++) {
+        int status = -1;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    must_succeed(read_integer(test->store, test->arena, "SELECT n FROM items", &n));
+    assert_int_equal(n, PROCESSES * ROUNDS);
+}
+
+/* The other store writes what this one has read, each time. */
+static struct error *collide(struct store *store, void *context)
+{
+    struct test *test = context;
+    int64_t n = 0;
+    test->runs++;
+    must_succeed(read_integer(store, test->arena, "SELECT n FROM items WHERE id = 1", &n));
+    must_succeed(store_write(test->other, test->arena, count_up, test->arena));
+    return count_up(store, test->arena);
+}
+
+static void who_collides_for_ever_gives_up(void **state)
+{
+    struct test *test = *state;
+    must_script(test->store, test->arena, "INSERT INTO items VALUES (1, 0)");
+    assert_error(store_write(test->store, test->arena, collide, test), ERR_DATABASE_UNAVAILABLE);
+    assert_true(test->runs > 3);
+    must_succeed(insert_now(test->store, test->arena, 2));
+}
+
+static void a_wrong_address_is_unavailable(void **state)
+{
+    struct test *test = *state;
+    struct config wrong = settings_of("postgresql:///d?host=/no/such/folder");
+    struct store *store = store_new(&wrong, NULL);
+    assert_true(fail_to_read(store, test->arena) < SECOND_US);
+    store_free(&store);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(a_silent_server_holds_nobody_up),
+        STORE_TEST(a_server_that_is_gone_is_missed_at_once_and_found_again),
+        STORE_TEST(a_restart_is_not_noticed_by_who_reads),
+        STORE_TEST(a_session_that_is_ended_is_not_noticed_by_who_reads),
+        STORE_TEST(a_statement_that_takes_too_long_is_ended),
+        STORE_TEST(what_the_server_has_forgotten_is_prepared_again),
+        STORE_TEST(what_was_lost_before_the_commit_is_repeated_once),
+        STORE_TEST(silence_in_a_write_fails_it),
+        STORE_TEST(silence_in_a_commit_leaves_it_open),
+        STORE_TEST(colliding_writes_are_as_if_one_after_the_other),
+        STORE_TEST(who_collides_for_ever_gives_up),
+        STORE_TEST(a_wrong_address_is_unavailable),
+    };
+    char folder[PATH_MAX];
+    if (!log_open(LOG_LEVEL_ERROR, "/dev/null") || !enter_temporary(folder)) {
+        return EXIT_FAILURE;
+    }
+    struct arena *arena = arena_new();
+    int failed = 1;
+    if (postgres_create(&server, folder)) {
+        config = settings_of(postgres_url(arena, &server));
+        failed = cmocka_run_group_tests_name("store on PostgreSQL", tests, NULL, NULL);
+    } else {
+        fprintf(stderr, "PostgreSQL does not start\n");
+    }
+    postgres_kill(&server);
+    arena_free(&arena);
+    return leave_temporary(folder, failed);
+}

@@ -1,0 +1,509 @@
+/* The store on SQLite: turns, the queue of writers among processes, full disks, the log. */
+#include "unit.h"
+
+#include "stores.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+enum { SECOND_US = 1000 * 1000, SLACK_US = 3 * SECOND_US, KIB = 1024 };
+enum {
+    SHORT_US = 4 * SECOND_US,
+    LONG_US = STORE_BUSY_S * SECOND_US + SLACK_US,
+    LONG_LOG = 20 * KIB * KIB
+};
+
+static struct config config;
+static struct store_shared *shared;
+
+struct test {
+    struct arena *arena;
+    struct store *store, *other; /* the other one is a process's beside it */
+};
+
+static int setup(void **state)
+{
+    struct test *test = must_alloc(sizeof *test);
+    test->arena = arena_new();
+    test->store = store_new(&config, shared);
+    test->other = store_new(&config, shared);
+    must_script(test->store, test->arena,
+                "DROP TABLE IF EXISTS items; CREATE TABLE items (id INTEGER PRIMARY KEY, text TEXT)"
+                " STRICT");
+    *state = test;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct test *test = *state;
+    arena_free(&test->arena);
+    store_free(&test->store);
+    store_free(&test->other);
+    free(test);
+    return 0;
+}
+
+#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+/* Runs it in a process of its own, with a store of its own; returns its pid. It exits with the
+ * result. */
+static pid_t start(int (*work)(struct store *store, struct arena *arena),
+                   struct store_shared *queue)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        struct store *store = store_new(&config, queue);
+        struct arena *arena = arena_new();
+        int result = work(store, arena);
+        arena_free(&arena);
+        store_free(&store);
+        _exit(result);
+    }
+    assert_true(child > 0);
+    return child;
+}
+
+static int wait_end(pid_t child)
+{
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* --- turns ----------------------------------------------------------------------------------- */
+
+static void a_turn_is_committed_as_one(void **state)
+{
+    struct test *test = *state;
+    assert_false(store_turn_open(test->store));
+    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(insert(test->store, test->arena, 1));
+    assert_true(store_turn_open(test->store));
+    must_succeed(insert(test->store, test->arena, 2));
+    assert_int_equal(count_items(test->store, test->arena), 0);
+    assert_int_equal(count_items(test->other, test->arena), 0);
+    must_succeed(store_turn_end(test->store, test->arena));
+    assert_false(store_turn_open(test->store));
+    assert_int_equal(count_items(test->store, test->arena), 2);
+    assert_int_equal(count_items(test->other, test->arena), 2);
+}
+
+static void a_query_sees_the_state_of_its_beginning(void **state)
+{
+    struct test *test = *state;
+    int64_t seen = 0;
+    bool row = false;
+    for (int64_t id = 1; id <= 3; id++) {
+        must_succeed(insert_now(test->store, test->arena, id));
+    }
+    struct store_query *query = store_compose(test->other, test->arena, "SELECT id FROM items");
+    must_succeed(store_next(query, &row));
+    must_succeed(insert_now(test->store, test->arena, 4));
+    for (; row; seen++) {
+        must_succeed(store_next(query, &row));
+    }
+    assert_int_equal(seen, 3);
+    assert_int_equal(count_items(test->other, test->arena), 4);
+}
+
+static void a_store_that_goes_takes_its_turn_back(void **state)
+{
+    struct test *test = *state;
+    must_succeed(insert(test->store, test->arena, 1));
+    store_free(&test->store);
+    must_succeed(insert_now(test->other, test->arena, 2));
+    assert_int_equal(count_items(test->other, test->arena), 1);
+}
+
+/* --- several processes ----------------------------------------------------------------------- */
+
+static int die_in_a_turn(struct store *store, struct arena *arena)
+{
+    must_succeed(insert(store, arena, 1));
+    return raise(SIGKILL);
+}
+
+static void who_dies_in_a_turn_is_in_nobodys_way(void **state)
+{
+    struct test *test = *state;
+    for (int64_t round = 0; round < 3; round++) {
+        int status = wait_end(start(die_in_a_turn, shared));
+        assert_true(WIFSIGNALED(status));
+        int64_t began = clock_steady_us();
+        must_succeed(insert_now(test->store, test->arena, 100 + round));
+        assert_true(clock_steady_us() - began < SECOND_US);
+    }
+    assert_int_equal(count_items(test->other, test->arena), 3);
+}
+
+static int write_in_vain(struct store *store, struct arena *arena)
+{
+    int64_t began = clock_steady_us();
+    const struct error *error = insert_now(store, arena, 7);
+    int64_t took = clock_steady_us() - began;
+    return error && error->id == ERR_DATABASE_UNAVAILABLE && took > SHORT_US && took < LONG_US ? 0
+                                                                                               : 1;
+}
+
+/* Both who shares the queue and who does not, such as a command. */
+static void nobody_waits_for_ever(void **state)
+{
+    struct test *test = *state;
+    must_succeed(insert(test->store, test->arena, 1));
+    pid_t sharing = start(write_in_vain, shared), strange = start(write_in_vain, NULL);
+    assert_int_equal(wait_end(sharing), 0);
+    assert_int_equal(wait_end(strange), 0);
+    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(insert_now(test->other, test->arena, 2));
+}
+
+enum { PROCESSES = 6, ROUNDS = 50 };
+
+static int add_many(struct store *store, struct arena *arena)
+{
+    static const char text[] = "UPDATE items SET text = CAST(text AS INTEGER) + $1 WHERE id = 1";
+    for (int i = 0; i < ROUNDS; i++) {
+        struct change change = {.arena = arena, .text = text, .integer = 1};
+        if (store_write(store, arena, run_change, &change) || store_turn_end(store, arena)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void no_write_is_lost_among_many_processes(void **state)
+{
+    struct test *test = *state;
+    pid_t children[PROCESSES];
+    int64_t sum = 0;
+    must_script(test->store, test->arena, "INSERT INTO items VALUES (1, '0')");
+    for (size_t i = 0; i < PROCESSES; i++) {
+        children[i] = start(add_many, i % 3 ? shared : NULL);
+    }
+    for (size_t i = 0; i < PROCESSES; i++) {
+        assert_int_equal(wait_end(children[i]), 0);
+    }
+    must_succeed(
+        read_integer(test->store, test->arena, "SELECT CAST(text AS INTEGER) FROM items", &sum));
+    assert_int_equal(sum, PROCESSES * ROUNDS);
+}
+
+static int create(struct store *store, struct arena *arena)
+{
+    struct script script = {arena, "CREATE TABLE IF NOT EXISTS t (id INTEGER) STRICT;"
+                                   "INSERT INTO t VALUES (1)"};
+    int64_t rows = 0;
+    return store_write(store, arena, run_script, &script) || store_turn_end(store, arena) ||
+           read_integer(store, arena, "SELECT count(*) FROM t", &rows) || rows < 1;
+}
+
+static void many_may_make_the_file_at_once(void **state)
+{
+    (void)state;
+    pid_t children[PROCESSES];
+    struct config before = config;
+    config.database_url = "sqlite:///new/folder/new.db";
+    for (size_t i = 0; i < PROCESSES; i++) {
+        children[i] = start(create, NULL);
+    }
+    config = before;
+    for (size_t i = 0; i < PROCESSES; i++) {
+        assert_int_equal(wait_end(children[i]), 0);
+    }
+}
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+static mode_t mode_of(const char *path)
+{
+    struct stat facts = {0};
+    if (stat(path, &facts) < 0) {
+        FAIL("%s: %s", path, strerror(errno));
+    }
+    return facts.st_mode & (mode_t)~S_IFMT;
+}
+
+static void nobody_else_can_read_it(void **state)
+{
+    struct test *test = *state;
+    must_succeed(insert_now(test->store, test->arena, 1));
+    assert_int_equal(mode_of("state"), S_IRWXU);
+    assert_int_equal(mode_of("state/test.db"), S_IRUSR | S_IWUSR);
+    assert_int_equal(mode_of("state/test.db-wal"), S_IRUSR | S_IWUSR);
+    assert_int_equal(mode_of("state/test.db-shm"), S_IRUSR | S_IWUSR);
+}
+
+static int64_t pragma(const struct test *test, const char *name)
+{
+    int64_t value = -1;
+    must_succeed(read_integer(test->store, test->arena,
+                              arena_format(test->arena, "PRAGMA %s", name), &value));
+    return value;
+}
+
+static struct error *look_at_writer(struct store *store, void *context)
+{
+    struct test *test = context;
+    bool row = false;
+    assert_int_equal(pragma(test, "synchronous"), 2); /* FULL */
+    assert_int_equal(pragma(test, "foreign_keys"), 1);
+    struct store_query *query = store_compose(store, test->arena, "PRAGMA journal_mode");
+    must_succeed(store_next(query, &row));
+    assert_string_equal(store_text(query, 0, NULL), "wal");
+    return NULL;
+}
+
+static void commits_survive_a_power_cut(void **state)
+{
+    struct test *test = *state;
+    assert_int_equal(pragma(test, "query_only"), 1);
+    must_succeed(store_write(test->store, test->arena, look_at_writer, test));
+    must_succeed(store_turn_end(test->store, test->arena));
+}
+
+/* --- the log --------------------------------------------------------------------------------- */
+
+static off_t log_size(void)
+{
+    struct stat facts = {0};
+    return stat("state/test.db-wal", &facts) < 0 ? -1 : facts.st_size;
+}
+
+static void write_much(const struct test *test, int64_t mib)
+{
+    static const char text[] = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+                               "WHERE i < 256) INSERT INTO items (text) "
+                               "SELECT hex(zeroblob(2000)) FROM n WHERE $1";
+    for (int64_t i = 0; i < mib; i++) {
+        struct change change = {.arena = test->arena, .text = text, .integer = 1};
+        must_succeed(store_write(test->store, test->arena, run_change, &change));
+        must_succeed(store_turn_end(test->store, test->arena));
+    }
+}
+
+static void a_checkpoint_keeps_the_log_short(void **state)
+{
+    struct test *test = *state;
+    write_much(test, 24);
+    assert_true(log_size() > LONG_LOG);
+    must_succeed(store_checkpoint(test->other, test->arena));
+    assert_int_equal(log_size(), 0);
+    assert_int_equal(count_items(test->store, test->arena), 24 * 256);
+}
+
+static void a_checkpoint_waits_for_nobody(void **state)
+{
+    struct test *test = *state;
+    bool row = false;
+    write_much(test, 20);
+    struct store_query *query = store_compose(test->store, test->arena, "SELECT id FROM items");
+    must_succeed(store_next(query, &row));
+    must_succeed(insert(test->store, test->arena, -1));
+    int64_t began = clock_steady_us();
+    must_succeed(store_checkpoint(test->other, test->arena));
+    assert_true(clock_steady_us() - began < SECOND_US);
+    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_execute(query));
+    must_succeed(store_checkpoint(test->other, test->arena));
+    assert_int_equal(log_size(), 0);
+}
+
+/* --- what goes wrong ------------------------------------------------------------------------- */
+
+static void fill_disk(const char *path)
+{
+    static const char zeros[4 * KIB];
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    assert_true(fd >= 0);
+    while (write(fd, zeros, sizeof zeros) > 0) {
+    }
+    close(fd);
+}
+
+static struct error *insert_text(struct store *store, struct arena *arena, int64_t id,
+                                 size_t length)
+{
+    char *text = arena_alloc(arena, length + 1);
+    memset(text, 'x', length);
+    struct change change = {.arena = arena,
+                            .text = "INSERT INTO items (id, text) VALUES ($1, $2)",
+                            .integer = id,
+                            .string = text};
+    return store_write(store, arena, run_change, &change);
+}
+
+/* Nothing of the turn is left, and the next one works. */
+static void assert_turn_lost(struct store *store, struct arena *arena)
+{
+    assert_false(store_turn_open(store));
+    assert_int_equal(count_items(store, arena), 1);
+    must_succeed(insert_now(store, arena, 50));
+    assert_int_equal(count_items(store, arena), 2);
+    struct change change = {
+        .arena = arena, .text = "DELETE FROM items WHERE id = $1", .integer = 50};
+    must_succeed(store_write(store, arena, run_change, &change));
+    must_succeed(store_turn_end(store, arena));
+}
+
+/* In a process of its own, whose disk nobody else sees. */
+static void use_full_disk(void *nothing)
+{
+    (void)nothing;
+    enum { SMALL = 100 * KIB, LARGER_THAN_CACHE = 3 * KIB * KIB };
+    struct arena *arena = arena_new();
+    config.database_url = "sqlite:///full.db";
+    config.state_dir = "disk";
+    if (mkdir("disk", S_IRWXU) < 0 || mount("none", "disk", "tmpfs", 0, "size=2m") < 0) {
+        _exit(EXIT_FAILURE);
+    }
+    struct store *store = store_new(&config, shared);
+    must_script(store, arena,
+                "CREATE TABLE items (id INTEGER PRIMARY KEY, text TEXT) STRICT;"
+                "INSERT INTO items (id) VALUES (1)");
+    /* The commit fails. */
+    fill_disk("disk/ballast");
+    must_succeed(insert_text(store, arena, 2, SMALL));
+    must_succeed(insert_text(store, arena, 3, SMALL));
+    assert_error(store_turn_end(store, arena), ERR_DATABASE_UNAVAILABLE);
+    assert_int_equal(unlink("disk/ballast"), 0);
+    assert_turn_lost(store, arena);
+    /* A statement fails in the middle of a turn. */
+    fill_disk("disk/ballast");
+    must_succeed(insert_text(store, arena, 4, SMALL));
+    assert_error(insert_text(store, arena, 5, LARGER_THAN_CACHE), ERR_DATABASE_UNAVAILABLE);
+    assert_int_equal(unlink("disk/ballast"), 0);
+    assert_error(insert(store, arena, 6), ERR_DATABASE_UNAVAILABLE);
+    assert_error(store_turn_end(store, arena), ERR_DATABASE_UNAVAILABLE);
+    assert_turn_lost(store, arena);
+    store_free(&store);
+    arena_free(&arena);
+}
+
+static void a_full_disk_fails_the_turn_and_no_more(void **state)
+{
+    (void)state;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+            _exit(77);
+        }
+        use_full_disk(NULL);
+        _exit(EXIT_SUCCESS);
+    }
+    int status = wait_end(child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        skip(); /* only root can make such a disk */
+    }
+    assert_int_equal(status, 0);
+}
+
+static void a_commit_that_is_refused_is_taken_back(void **state)
+{
+    struct test *test = *state;
+    must_script(test->store, test->arena,
+                "CREATE TABLE IF NOT EXISTS late (item INTEGER REFERENCES items (id) "
+                "DEFERRABLE INITIALLY DEFERRED) STRICT");
+    struct change change = {
+        .arena = test->arena, .text = "INSERT INTO late VALUES ($1)", .integer = 1};
+    must_succeed(insert(test->store, test->arena, 5));
+    must_succeed(store_write(test->store, test->arena, run_change, &change));
+    assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
+    assert_int_equal(count_items(test->store, test->arena), 0);
+    must_succeed(insert_now(test->other, test->arena, 6));
+    must_succeed(insert_now(test->store, test->arena, 7));
+    must_script(test->store, test->arena, "DROP TABLE late");
+}
+
+static void a_file_that_is_no_database_is_unavailable(void **state)
+{
+    struct test *test = *state;
+    int64_t integer = 0;
+    struct config broken = config;
+    broken.database_url = "sqlite:///broken.db";
+    write_file("state/broken.db", BYTES("This is not a database, and it is long enough to see "
+                                        "that from its first sixteen bytes and what follows."));
+    struct store *store = store_new(&broken, NULL);
+    assert_error(read_integer(store, test->arena, "SELECT count(*) FROM sqlite_schema", &integer),
+                 ERR_DATABASE_UNAVAILABLE);
+    assert_error(insert(store, test->arena, 1), ERR_DATABASE_UNAVAILABLE);
+    assert_int_equal(unlink("state/broken.db"), 0);
+    must_succeed(read_integer(store, test->arena, "SELECT count(*) FROM sqlite_schema", &integer));
+    store_free(&store);
+    broken.database_url = "sqlite:///test.db/below";
+    store = store_new(&broken, NULL);
+    assert_error(insert(store, test->arena, 1), ERR_DATABASE_UNAVAILABLE);
+    store_free(&store);
+}
+
+static void wrong_urls_are_refused(void **state)
+{
+    static const char *const good[] = {
+        "sqlite:///kontora.db",      "sqlite:////tmp/no-such-file.db", "sqlite:///a/b.db",
+        "postgresql://u:p@h:5432/d", "postgresql:///d?host=/run/x",    "postgres://h/d"};
+    static const char *const wrong[] = {"",
+                                        "kontora.db",
+                                        "sqlite:",
+                                        "sqlite://kontora.db",
+                                        "sqlite:///",
+                                        "sqlite:///folder/",
+                                        "sqlite:///a?mode=ro",
+                                        "sqlite:////tmp",
+                                        "mysql://h/d",
+                                        "postgresql:",
+                                        "postgresql://[h/d",
+                                        "postgresql://u:se@cret@h/d",
+                                        "postgresql://u:p:secret/d",
+                                        "postgresql://h/d?bogus=secret"};
+    struct buffer faults = {.arena = *state};
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        struct config settings = settings_of(good[i]);
+        if (!store_check(&settings, &faults)) {
+            FAIL("%s is refused", good[i]);
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        struct config settings = settings_of(wrong[i]);
+        buffer_clear(&faults);
+        if (store_check(&settings, &faults)) {
+            FAIL("%s is accepted", wrong[i]);
+        }
+        assert_non_null(strstr(faults.bytes, "DATABASE_URL: "));
+        assert_null(strstr(faults.bytes, "secret"));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(a_turn_is_committed_as_one),
+        STORE_TEST(a_query_sees_the_state_of_its_beginning),
+        STORE_TEST(a_store_that_goes_takes_its_turn_back),
+        STORE_TEST(who_dies_in_a_turn_is_in_nobodys_way),
+        STORE_TEST(nobody_waits_for_ever),
+        STORE_TEST(no_write_is_lost_among_many_processes),
+        STORE_TEST(many_may_make_the_file_at_once),
+        STORE_TEST(nobody_else_can_read_it),
+        STORE_TEST(commits_survive_a_power_cut),
+        STORE_TEST(a_checkpoint_keeps_the_log_short),
+        STORE_TEST(a_checkpoint_waits_for_nobody),
+        STORE_TEST(a_full_disk_fails_the_turn_and_no_more),
+        STORE_TEST(a_commit_that_is_refused_is_taken_back),
+        STORE_TEST(a_file_that_is_no_database_is_unavailable),
+        ARENA_TEST(wrong_urls_are_refused),
+    };
+    char folder[PATH_MAX];
+    if (!log_open(LOG_LEVEL_ERROR, "/dev/null") || !enter_temporary(folder)) {
+        return EXIT_FAILURE;
+    }
+    config = settings_of("sqlite:///test.db");
+    shared = store_shared_new();
+    return leave_temporary(folder,
+                           cmocka_run_group_tests_name("store on SQLite", tests, NULL, NULL));
+}
