@@ -29,7 +29,7 @@ const char *const principal_kind_names[PRINCIPAL_KIND_COUNT] = {
     [PRINCIPAL_DIRECTORY] = "directory",
 };
 
-const char *const role_names[ROLE_COUNT] = {
+const char *const role_names[ROLE_COUNT + 1] = {
     [ROLE_OWNER] = "OWNER", [ROLE_ADMIN] = "ADMIN",   [ROLE_MANAGER] = "MANAGER",
     [ROLE_SALES] = "SALES", [ROLE_VIEWER] = "VIEWER",
 };

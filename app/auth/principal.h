@@ -47,7 +47,7 @@ enum role {
  * no name. */
 extern const char *const permission_names[PERMIT_COUNT];
 extern const char *const principal_kind_names[PRINCIPAL_KIND_COUNT];
-extern const char *const role_names[ROLE_COUNT];
+extern const char *const role_names[ROLE_COUNT + 1]; /* NULL ends, for the choices of field maps */
 
 /* The role of that name; ROLE_NONE if there is none. NULL is no name. */
 enum role role_of_name(const char *name);

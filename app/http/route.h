@@ -39,8 +39,8 @@ enum reply_shape {
     REPLY_NOTHING, /* 204 */
     REPLY_RECORD,
     REPLY_ARRAY, /* a bare one, with X-Total-Count */
-    REPLY_LIST, /* {"items","total","skip","limit","pages"} */
-    REPLY_TEXT, /* no JSON: reply_text() */
+    REPLY_LIST,  /* {"items","total","skip","limit","pages"} */
+    REPLY_TEXT,  /* no JSON: reply_text() */
 };
 
 struct route {
