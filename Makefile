@@ -38,7 +38,7 @@ OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(MADE)/sql.o
 UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
-.PHONY: all generated run test unit lint format bench fuzz clean help
+.PHONY: FORCE all generated run test unit lint format bench fuzz clean help
 all: $(PROGRAM)
 generated: $(MADE)/sql.h
 
@@ -64,7 +64,8 @@ $(MADE)/sql.c: sql/compile.awk $(SQL) $(BUILD)/sql
 	@mkdir -p $(@D)
 	@echo '  SQL $@'
 	@awk -v header=$(MADE)/sql.h.new -v source=$@.new -f sql/compile.awk $(SQL)
-	@cmp -s $(MADE)/sql.h.new $(MADE)/sql.h || mv $(MADE)/sql.h.new $(MADE)/sql.h
+	@if cmp -s $(MADE)/sql.h.new $(MADE)/sql.h; then rm $(MADE)/sql.h.new; \
+	    else mv $(MADE)/sql.h.new $(MADE)/sql.h; fi
 	@mv $@.new $@
 $(MADE)/sql.h: $(MADE)/sql.c ;
 
