@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "collection/idempotency.h"
 #include "directory/directory.h"
 #include "http/audit.h"
 #include "http/server.h"
@@ -164,6 +165,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
     }
     struct router_settings settings = {
         .guard = {authenticate, confirm, permits},
+        .repeats = &idempotency,
         .standard_language = (enum config_language)config->default_language,
         .body_max = (size_t)config->max_json_kib * KIB,
     };

@@ -20,6 +20,8 @@ struct reply {
     struct value *const *items; /* REPLY_ARRAY, REPLY_LIST: the same, each */
     size_t items_count;
     int64_t total, skip, limit;
+    bool serialized;          /* the body is there already */
+    bool repeated;            /* the same was answered before: nothing has been done */
     const char *content_type; /* NULL: JSON */
     struct buffer body;       /* serialized, by the router, unless it is REPLY_TEXT */
 };

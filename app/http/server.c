@@ -146,6 +146,7 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("HTTP_X_REQUEST_ID=", request_id),
         PARAM("REMOTE_ADDR=", address),
         PARAM("HTTP_X_ORGANIZATION_ID=", organization),
+        PARAM("HTTP_IDEMPOTENCY_KEY=", idempotency_key),
         PARAM("KONTORA_SURFACE=", surface),
 #undef PARAM
     };
