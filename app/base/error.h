@@ -30,6 +30,7 @@ enum error_id {
     ERR_AMBIGUOUS, /* details are the DNs */
     ERR_NOT_EMPTY,
     ERR_CONFLICT,
+    ERR_PRECONDITION_FAILED,
     ERR_IDEMPOTENCY_MISMATCH,
     ERR_IDEMPOTENCY_PENDING,
     ERR_LAST_OWNER,    /* an organization keeps one */

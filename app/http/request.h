@@ -28,7 +28,7 @@ struct request_headers {
     const char *method, *uri, *content_type, *content_length, *authorization, *accept_language;
     const char *request_id, *address;
     const char *organization; /* X-Organization-ID */
-    const char *idempotency_key;
+    const char *idempotency_key, *if_match, *if_none_match;
     const char *surface; /* by which of nginx's surfaces it came: KONTORA_SURFACE */
 };
 

@@ -147,6 +147,8 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("REMOTE_ADDR=", address),
         PARAM("HTTP_X_ORGANIZATION_ID=", organization),
         PARAM("HTTP_IDEMPOTENCY_KEY=", idempotency_key),
+        PARAM("HTTP_IF_MATCH=", if_match),
+        PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
         PARAM("KONTORA_SURFACE=", surface),
 #undef PARAM
     };
@@ -201,14 +203,14 @@ static const char *reason(int status)
  */
 static void write_reply(FCGX_Stream *out, const struct request *request, const struct reply *reply)
 {
-    enum { STATUS_NO_CONTENT = 204 };
+    enum { STATUS_NO_CONTENT = 204, STATUS_NOT_MODIFIED = 304 };
     struct buffer head = {.arena = request->arena};
     buffer_format(&head, "Status: %d %s\r\nX-Request-ID: %s\r\nCache-Control: no-store\r\n",
                   reply->status, reason(reply->status), request->id);
     for (size_t i = 0; i < reply->headers_count; i++) {
         buffer_format(&head, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
     }
-    if (reply->status != STATUS_NO_CONTENT) {
+    if (reply->status != STATUS_NO_CONTENT && reply->status != STATUS_NOT_MODIFIED) {
         buffer_format(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
                       reply->content_type ? reply->content_type : "application/json; charset=utf-8",
                       reply->body.length);

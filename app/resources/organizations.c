@@ -129,12 +129,17 @@ static struct error *read_organization(struct store *store, const struct request
     return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
+static int64_t version_of(struct value *organization)
+{
+    return fields_get(organization_fields, organization, "version")->integer;
+}
+
 static struct error *get_organization(struct request *request, struct reply *reply)
 {
     struct value *values;
     struct error *error = read_organization(request->app->store, request, &values);
     if (!error) {
-        reply_record(reply, values);
+        reply_version(request, reply, values, version_of(values));
     }
     return error;
 }
@@ -157,6 +162,9 @@ static struct error *update(struct store *store, void *context)
     struct change *change = context;
     struct request *request = change->request;
     struct error *error = read_organization(store, request, &change->values);
+    if (!error) {
+        error = reply_check_match(request, version_of(change->values));
+    }
     if (error) {
         return error;
     }
@@ -174,7 +182,7 @@ static struct error *update_organization(struct request *request, struct reply *
     struct change change = {.request = request};
     struct error *error = store_write(request->app->store, request->arena, update, &change);
     if (!error) {
-        reply_record(reply, change.values);
+        reply_version(request, reply, change.values, version_of(change.values));
     }
     return error;
 }
@@ -363,6 +371,8 @@ static struct error *delete_member(struct request *request, struct reply *reply)
 #define ORGANIZATION "/api/v1/organizations/{organization_id}"
 
 static const enum error_id read_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id update_errors[] = {ERR_NOT_FOUND, ERR_PRECONDITION_FAILED,
+                                              ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id add_errors[] = {ERR_NOT_FOUND, ERR_ALREADY_EXISTS,
                                            ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id member_errors[] = {ERR_NOT_FOUND, ERR_LAST_OWNER,
@@ -396,7 +406,7 @@ const struct route organizations_routes[] = {
      .body = &update_schema,
      .shape = REPLY_RECORD,
      .reply = &organization_schema,
-     .errors = read_errors,
+     .errors = update_errors,
      .action = "update_organization",
      .resource_type = "organization"},
     {.method = METHOD_GET,
