@@ -85,6 +85,7 @@ enum fault_id {
     FAULT_NOT_ONE_OF, /* argument: the values */
     FAULT_NOT_CURRENCY,
     FAULT_NOT_KEY,
+    FAULT_NOT_CURSOR,
     FAULT_REJECTED_BY_DIRECTORY,
     FAULT_EITHER_REQUIRED, /* argument: the names of which exactly one is needed */
     FAULT_COUNT

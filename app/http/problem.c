@@ -142,6 +142,8 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_NOT_ONE_OF] = {"должно быть одним из: {}", "must be one of: {}"},
     [FAULT_NOT_CURRENCY] = {"должно быть кодом валюты из трёх букв (ISO 4217)",
         "must be a currency code of three letters (ISO 4217)"},
+    [FAULT_NOT_CURSOR] = {"должно быть значением next из ответа с тем же sort",
+        "must be the `next` of an answer with the same sort"},
     [FAULT_NOT_KEY] = {"от 1 до 255 видимых символов ASCII",
         "must be 1 to 255 visible ASCII characters"},
     [FAULT_REJECTED_BY_DIRECTORY] = {"каталог не принимает это значение",

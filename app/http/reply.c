@@ -126,15 +126,34 @@ static void serialize_array(const struct field *fields, const struct reply *repl
     jsonw_close_array(json);
 }
 
+static void serialize_position(const struct reply *reply, struct jsonw *json)
+{
+    jsonw_integer(json, "total", reply->total);
+    jsonw_integer(json, "skip", reply->skip);
+    jsonw_integer(json, "limit", reply->limit);
+    jsonw_integer(json, "pages", (reply->total + reply->limit - 1) / reply->limit);
+}
+
 static void serialize_list(const struct field *fields, const struct reply *reply,
                            struct jsonw *json)
 {
     jsonw_open_object(json, NULL);
     serialize_array(fields, reply, "items", json);
-    jsonw_integer(json, "total", reply->total);
-    jsonw_integer(json, "skip", reply->skip);
-    jsonw_integer(json, "limit", reply->limit);
-    jsonw_integer(json, "pages", (reply->total + reply->limit - 1) / reply->limit);
+    serialize_position(reply, json);
+    jsonw_close_object(json);
+}
+
+static void serialize_page(const struct field *fields, const struct reply *reply,
+                           struct jsonw *json)
+{
+    jsonw_open_object(json, NULL);
+    serialize_array(fields, reply, "items", json);
+    if (reply->total != REPLY_TOTAL_UNKNOWN) {
+        serialize_position(reply, json);
+    } else {
+        jsonw_integer(json, "limit", reply->limit);
+    }
+    jsonw_string(json, "next", reply->next);
     jsonw_close_object(json);
 }
 
@@ -157,6 +176,9 @@ void reply_serialize(const struct route *route, struct reply *reply, struct aren
         break;
     case REPLY_ARRAY:
         serialize_array(route->reply->fields, reply, NULL, &json);
+        break;
+    case REPLY_PAGE:
+        serialize_page(route->reply->fields, reply, &json);
         break;
     case REPLY_LIST:
         serialize_list(route->reply->fields, reply, &json);

@@ -6,7 +6,10 @@
 #include "base/field.h"
 #include "http/request.h"
 
-enum { REPLY_HEADERS_MAX = 8 };
+enum {
+    REPLY_HEADERS_MAX = 8,
+    REPLY_TOTAL_UNKNOWN = -1, /* of a page reached by a cursor */
+};
 
 struct reply_header {
     const char *name, *value;
@@ -20,6 +23,7 @@ struct reply {
     struct value *const *items; /* REPLY_ARRAY, REPLY_LIST: the same, each */
     size_t items_count;
     int64_t total, skip, limit;
+    const char *next;         /* REPLY_PAGE: where to go on; NULL: that was all */
     bool serialized;          /* the body is there already */
     bool repeated;            /* the same was answered before: nothing has been done */
     const char *content_type; /* NULL: JSON */

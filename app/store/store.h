@@ -70,6 +70,10 @@ struct store_query;
 struct store_query *store_query(struct store *store, struct arena *arena,
                                 enum sql_statement statement) __attribute__((returns_nonnull));
 
+/* The text of a statement, for those that are put together from it. */
+const char *store_text_of(const struct store *store, enum sql_statement statement)
+    __attribute__((returns_nonnull));
+
 /* A statement that is put together from texts of ours, such as a list with filters and an order;
  * nothing that a client sent is ever part of the text. It is prepared once and kept under its text,
  * of which the store copies what it keeps; the least recently used is forgotten. */
