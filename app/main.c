@@ -158,7 +158,6 @@ static bool prepare(const struct config *config, struct buffer *faults)
 
 static void *worker_start(const struct config *config, enum pool_id pool)
 {
-    (void)pool; /* every worker runs every route: the pools isolate, they do not decide */
     if (!audit_open(config->audit_log_path)) {
         log_error("AUDIT_LOG_PATH %s: %s", config->audit_log_path, strerror(errno));
         return NULL;
@@ -176,7 +175,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         .store = store_new(config, writers),
     };
     state->router = router_new(resource_routes, &settings);
-    state->server = server_new(state->router, &state->app, &turn);
+    state->server = server_new(state->router, &state->app, &turn, pool == POOL_CORE);
     return state;
 }
 
