@@ -17,8 +17,8 @@ enum fault_id account_check_password(const char *text, size_t length)
 
 enum fault_id account_check_email(const char *text, size_t length)
 {
-    const char *at = memrchr(text, '@', length);
-    bool fits = at && at > text && at + 1 < text + length && at[1] != '.' &&
+    const char *at = memchr(text, '@', length);
+    bool fits = at && at > text && !strchr(at + 1, '@') && at + 1 < text + length && at[1] != '.' &&
                 text[length - 1] != '.' && !strpbrk(text, " \t\r\n<>(),;:\\\"[]");
     return fits ? FAULT_NONE : FAULT_NOT_EMAIL;
 }
