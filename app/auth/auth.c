@@ -344,7 +344,7 @@ static struct error *find_principal(const struct config *config, struct store *s
     if (!error && organization_id && principal->role == ROLE_NONE) {
         error = error_new(arena, ERR_NOT_FOUND, NULL); /* whatever belongs to others */
     }
-    *principal_r = principal;
+    *principal_r = error ? NULL : principal;
     return error;
 }
 
