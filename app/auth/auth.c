@@ -81,6 +81,7 @@ struct error *auth_login_account(const struct config *config, struct store *stor
     bool usable = account && account->password_hash;
     bool fits = password_verify(
         usable ? account->password_hash : password_nobodys(config->bcrypt_cost), password);
+    fits = fits && strlen(password) <= PASSWORD_BYTES_MAX; /* bcrypt looks at no more */
     *known_r = account != NULL;
     if (!usable || !fits) {
         return error_new(arena, ERR_INVALID_CREDENTIALS,
