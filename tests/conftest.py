@@ -1,10 +1,11 @@
 """Fixtures of the API and the fault tests: one directory for all, one stack for the API tests.
 
-KONTORA_BINARY names the program to test (build/kontora), KONTORA_DATABASE the engine that the API
-tests run on, sqlite or postgres. The folder of the tests is on the path of
-imports because this file is in it.
+KONTORA_BINARY names the program to test (build/kontora), KONTORA_DATABASE the engine below the API
+tests, sqlite or postgres; those of what is kept in the database run on both. The folder of the tests
+is on the path of imports because this file is in it.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from stack import TOP, Stack, running_directory, running_postgres
 from stack.directory import LOGIN_SETTINGS
 
 from support import sanitizer, vault
+from support.accounts import Accounts
 from support.client import Client
+from support.database import Database
 from support.entries import CONTAINERS, GROUPS, KINDS, OUS, PLACES, Entries
 from support.logs import Audit
 from support.people import People, tag
@@ -22,7 +25,7 @@ from support.truth import Truth
 # What must come after everything else of its folder.
 LAST = ("test_paging.py", "test_sweep.py")
 
-
+ENGINES = ("sqlite", "postgres")
 SHOWN = 40  # characters of a parameter in the name of a test
 
 
@@ -67,27 +70,72 @@ def postgres(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def database(request):
-    """What the stack of the API tests runs on: a server, or None for SQLite."""
-    engine = os.environ.get("KONTORA_DATABASE", "sqlite")
-    assert engine in ("sqlite", "postgres")
-    return request.getfixturevalue("postgres") if engine == "postgres" else None
+def running_stack(tmp_path_factory, directory, binary):
+    """Runs a stack of the API tests: without rates, for what one client asks here is a crowd's."""
+    @contextlib.contextmanager
+    def run(engine, database):
+        folder = tmp_path_factory.mktemp(engine)
+        settings = {"LOCAL_AUTH_PASSWORD": vault.password(),
+                    "WORKER_MAX_GROWTH_MIB": "0",  # sanitizers keep what is freed
+                    "BCRYPT_COST": "4",
+                    "LOGIN_FREE_FAILURES": "0",  # one name fails very often here
+                    **LOGIN_SETTINGS, "LDAP_LOGIN_CACHE_S": "0",  # what is taken away is gone at once
+                    **sanitizer.settings(folder)}
+        with Stack(folder, directory=directory, database=database, env=settings,
+                   binary=binary) as running:
+            vault.remember(running.env["JWT_SECRET_KEY"])
+            yield running
+        sanitizer.assert_silent(folder)
+    return run
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory, directory, database, binary):
-    """The stack of the API tests: without rates, for what one client asks here is a crowd's."""
-    folder = tmp_path_factory.mktemp("stack")
-    settings = {"LOCAL_AUTH_PASSWORD": vault.password(),
-                "WORKER_MAX_GROWTH_MIB": "0",  # sanitizers keep what is freed
-                "BCRYPT_COST": "4", "LOGIN_FREE_FAILURES": "0",  # one name fails very often here
-                **LOGIN_SETTINGS, "LDAP_LOGIN_CACHE_S": "0",  # what is taken away is gone at once
-                **sanitizer.settings(folder)}
-    with Stack(folder, directory=directory, database=database, env=settings,
-               binary=binary) as running:
-        vault.remember(running.env["JWT_SECRET_KEY"])
+def sqlite_stack(running_stack):
+    with running_stack("sqlite", None) as running:
         yield running
-    sanitizer.assert_silent(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_stack(running_stack, postgres):
+    with running_stack("postgres", postgres) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(request):
+    """The stack of the API tests."""
+    engine = os.environ.get("KONTORA_DATABASE", "sqlite")
+    assert engine in ENGINES
+    return request.getfixturevalue(f"{engine}_stack")
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def sql_stack(request):
+    """A stack on each engine in turn, for tests of what is kept in the database."""
+    return request.getfixturevalue(f"{request.param}_stack")
+
+
+@pytest.fixture(scope="session")
+def sql_database(request, sql_stack):
+    on_postgres = "DATABASE_URL" in sql_stack.env
+    return Database(sql_stack, request.getfixturevalue("postgres") if on_postgres else None)
+
+
+@pytest.fixture(scope="session")
+def sql_nobody(sql_stack):
+    """Somebody without a token in front of each engine, below /api/v1."""
+    return Client(f"{sql_stack.https_url}/api/v1", sql_stack.ca_file)
+
+
+@pytest.fixture(scope="session")
+def sql_api(sql_stack, sql_nobody):
+    """The local administrator in front of each engine, below /api/v1."""
+    return sql_nobody.bearing(sql_nobody.login(*sql_stack.administrator)["access_token"])
+
+
+@pytest.fixture(scope="session")
+def accounts(sql_nobody):
+    return Accounts(sql_nobody)
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ enum fault_id account_check_password(const char *text, size_t length)
 
 enum fault_id account_check_email(const char *text, size_t length)
 {
-    const char *at = memrchr(text, '@', length);
-    bool fits = at && at > text && at + 1 < text + length && at[1] != '.' &&
+    const char *at = memchr(text, '@', length);
+    bool fits = at && at > text && !strchr(at + 1, '@') && at + 1 < text + length && at[1] != '.' &&
                 text[length - 1] != '.' && !strpbrk(text, " \t\r\n<>(),;:\\\"[]");
     return fits ? FAULT_NONE : FAULT_NOT_EMAIL;
 }
@@ -64,15 +64,16 @@ struct error *account_get(struct store *store, struct arena *arena, int64_t id,
     return read_account(query, arena, account_r);
 }
 
-/* What the client is told of a violated constraint. */
-static struct error *taken(struct arena *arena, struct error *error)
+/* What the client is told of a violated constraint. Who has chosen an address alone is told of that,
+ * whichever of the two the engine looked at first. */
+static struct error *taken(struct arena *arena, struct error *error, const struct account *account)
 {
-    const char *field = store_violated(error, "accounts_username_key") ? "username"
-                        : store_violated(error, "accounts_email_key")  ? "email"
-                                                                       : NULL;
-    if (!field) {
+    bool by_username = store_violated(error, "accounts_username_key");
+    if (!by_username && !store_violated(error, "accounts_email_key")) {
         return error;
     }
+    const char *field =
+        by_username && strcmp(account->username, account->email) != 0 ? "username" : "email";
     return error_detail(error_new(arena, ERR_ALREADY_EXISTS, NULL), field, FAULT_TAKEN, NULL);
 }
 
@@ -100,7 +101,7 @@ struct error *account_insert(struct store *store, struct arena *arena, struct ac
     store_bind_text(query, account->password_hash);
     store_bind_integer(query, now_ms);
     struct error *error = read_id(query, &account->id);
-    return error ? taken(arena, error) : NULL;
+    return error ? taken(arena, error, account) : NULL;
 }
 
 /* --- organizations --------------------------------------------------------------------------- */

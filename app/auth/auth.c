@@ -81,6 +81,7 @@ struct error *auth_login_account(const struct config *config, struct store *stor
     bool usable = account && account->password_hash;
     bool fits = password_verify(
         usable ? account->password_hash : password_nobodys(config->bcrypt_cost), password);
+    fits = fits && strlen(password) <= PASSWORD_BYTES_MAX; /* bcrypt looks at no more */
     *known_r = account != NULL;
     if (!usable || !fits) {
         return error_new(arena, ERR_INVALID_CREDENTIALS,
@@ -344,7 +345,7 @@ static struct error *find_principal(const struct config *config, struct store *s
     if (!error && organization_id && principal->role == ROLE_NONE) {
         error = error_new(arena, ERR_NOT_FOUND, NULL); /* whatever belongs to others */
     }
-    *principal_r = principal;
+    *principal_r = error ? NULL : principal;
     return error;
 }
 

@@ -120,7 +120,9 @@ struct error *token_verify(struct arena *arena, const char *key, const char *tok
     }
     claims.subject = arena_string(arena, subject);
     claims.session = read_text(arena, jwt, "sid");
-    claims.organization_id = jwt_get_grant_int(jwt, "org");
+    if (!read_integer(jwt, "org", &claims.organization_id)) {
+        claims.organization_id = 0;
+    }
     claims.profile = read_profile(arena, jwt);
     *claims_r = claims;
     return NULL;

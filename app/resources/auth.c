@@ -189,8 +189,8 @@ static void reply_tokens(struct request *request, struct reply *reply,
     reply_record(reply, record);
 }
 
-static const struct principal *principal_from(struct arena *arena,
-                                              const struct directory_identity *identity)
+static struct principal *principal_from(struct arena *arena,
+                                        const struct directory_identity *identity)
 {
     struct principal *principal = principal_of_directory(arena, identity->guid);
     principal->username = identity->username;
@@ -405,7 +405,9 @@ static struct error *look_up_again(struct request *request, const struct princip
     struct error *error =
         directory_identify(request->app->directory, request->arena, guid, true, &identity);
     if (!error) {
-        *principal = principal_from(request->arena, &identity);
+        struct principal *found = principal_from(request->arena, &identity);
+        found->session = (*principal)->session;
+        *principal = found;
     }
     return error;
 }

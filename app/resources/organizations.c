@@ -25,7 +25,8 @@ static enum fault_id check_currency(const char *text, size_t length)
 
 #define CURRENCY                                                                                   \
     {                                                                                              \
-        .name = "currency", .type = FIELD_STRING, .check = check_currency,                         \
+        .name = "currency", .type = FIELD_STRING, .max = CURRENCY_LETTERS,                         \
+        .check = check_currency,                                                                   \
         .about = {"Валюта сумм (ISO 4217)", "The currency of amounts (ISO 4217)"},                 \
         .example = "\"RUB\""                                                                       \
     }

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 
 import jwt
@@ -85,9 +86,13 @@ def test_an_old_token_does_not_stand_in_the_way_of_a_login(nobody, stack):
 # --- tokens -------------------------------------------------------------------------------------
 
 def test_access_token_says_what_the_contract_lists(claims):
-    assert {"sub", "iat", "exp", "jti", "type"} <= set(claims)
+    assert set(claims) == {"sub", "iat", "exp", "jti", "type", "sid"}
     assert claims["exp"] - claims["iat"] == 24 * 3600
     assert abs(claims["iat"] - time.time()) < 300
+
+
+def test_a_refresh_token_tells_nothing(tokens):
+    assert re.fullmatch("[0-9a-f]{64}", tokens["refresh_token"])
 
 
 def test_tokens_are_never_the_same(nobody, stack):
@@ -101,7 +106,9 @@ def test_me(api, stack):
     response = api.get("/auth/me")
     assert response.status_code == 200
     me = response.json()
-    assert set(me) == {"id", "username", "email", "name", "kind", "organizations", "permissions"}
+    assert set(me) == {"id", "username", "email", "name", "kind", "account_id", "organizations",
+                       "permissions"}
+    assert me["account_id"] is None
     assert (me["username"], me["kind"]) == (stack.administrator[0], "local")
     assert me["organizations"] == []
     assert {"directory:read", "directory:write"} <= set(me["permissions"])
@@ -116,9 +123,9 @@ def assert_works(client, response):
     assert client.bearing(body["access_token"]).get("/auth/me").status_code == 200
 
 
-def test_refresh_by_refresh_token(nobody, tokens):
-    assert_works(nobody, nobody.post("/auth/refresh",
-                                     json={"refresh_token": tokens["refresh_token"]}))
+def test_refresh_by_refresh_token(nobody, stack):
+    token = nobody.login(*stack.administrator)["refresh_token"]
+    assert_works(nobody, nobody.post("/auth/refresh", json={"refresh_token": token}))
 
 
 def test_refresh_by_bearer_without_a_body(nobody, tokens):
@@ -145,8 +152,9 @@ def test_a_refresh_token_is_no_bearer(nobody, tokens):
 
 
 def test_a_refresh_token_that_is_not_ours(nobody, tokens):
-    garbled = tokens["refresh_token"][:-4] + "AAAA"
-    for token in (garbled, "garbage", "a.b.c", "x" * 4096):
+    token = tokens["refresh_token"]
+    garbled = token[:-1] + ("0" if token[-1] != "0" else "1")
+    for token in (garbled, token.upper(), token[:-1], f"{token} ", "garbage", "a.b.c", "x" * 4096):
         contract.refused(nobody.post("/auth/refresh", json={"refresh_token": token}), 401,
                          "INVALID_TOKEN")
 

@@ -2,6 +2,9 @@
  * Fuzzes the whole way of a request through the routes of all resources, as nobody and with tokens
  * of any kind. The input is lines: method, request target, Content-Type, Authorization,
  * Accept-Language; what follows is the body. Whatever comes, the answer is one of the contract.
+ *
+ * The database is an SQLite file that lives as long as the process: what one input has written, the
+ * next ones find.
  */
 #include "auth/auth.h"
 #include "auth/principal.h"
@@ -13,15 +16,21 @@
 #include "http/router.h"
 #include "resources/resources.h"
 #include "rfc8259.h"
+#include "store/migrations.h"
+
+#include <unistd.h>
 
 enum { BODY_MAX = 2048 };
 
 static struct app app;
 static struct router *router;
+static char folder[] = "/tmp/kontora-fuzz-XXXXXX";
 
 static struct error *authenticate(struct request *request)
 {
-    return auth_bearer(request->app->config, request->arena, request->headers.authorization,
+    const char *in_path = request_path_value_if(request, "organization_id");
+    return auth_bearer(request->app->config, request->app->store, request->arena,
+                       request->headers.authorization, in_path ? request_parse_id(in_path) : 0,
                        &request->principal);
 }
 
@@ -37,6 +46,28 @@ static bool permits(const struct request *request, unsigned permission)
     return principal_permits(request->principal, (enum permission)permission);
 }
 
+static void finish(void)
+{
+    static const char *const files[] = {"kontora.db", "kontora.db-wal", "kontora.db-shm"};
+    store_free(&app.store);
+    if (chdir(folder) == 0) {
+        for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+            unlink(files[i]);
+        }
+        rmdir(folder);
+    }
+}
+
+static struct store *open_store(const struct config *config)
+{
+    struct arena *arena = arena_new();
+    struct buffer report = {.arena = arena};
+    struct store *store = store_new(config, store_shared_new());
+    FUZZ_CHECK(!store_migrate_up(store, arena, MIGRATION_LATEST, &report));
+    arena_free(&arena);
+    return store;
+}
+
 /* Once a process. No directory is configured: nothing is asked over a network. */
 static void start(void)
 {
@@ -45,10 +76,13 @@ static void start(void)
     const struct router_settings settings = {.guard = {authenticate, confirm, permits},
                                              .standard_language = LANGUAGE_RU,
                                              .body_max = BODY_MAX};
-    FUZZ_CHECK(!clearenv() && !setenv("LDAP_SERVER", "", 1));
+    FUZZ_CHECK(mkdtemp(folder) && !atexit(finish));
+    FUZZ_CHECK(!clearenv() && !setenv("LDAP_SERVER", "", 1) && !setenv("STATE_DIR", folder, 1));
+    FUZZ_CHECK(!setenv("DATABASE_SYNCHRONOUS", "normal", 1) && !setenv("BCRYPT_COST", "4", 1));
     FUZZ_CHECK(config_load(&config, "/dev/null", &faults, &warnings));
     FUZZ_CHECK(log_open(LOG_LEVEL_ERROR, "/dev/null") && audit_open("/dev/null"));
-    app = (struct app){.config = &config, .directory = directory_new(&config)};
+    app = (struct app){
+        .config = &config, .directory = directory_new(&config), .store = open_store(&config)};
     router = router_new(resource_routes, &settings);
 }
 
@@ -71,7 +105,8 @@ static size_t read_input(void *opaque, char *bytes, size_t size)
 
 static void check_reply(const struct request *request, const struct reply *reply)
 {
-    static const int statuses[] = {200, 201, 204, 400, 401, 403, 404, 405, 409, 413, 415, 500, 503};
+    static const int statuses[] = {200, 201, 204, 400, 401, 403, 404,
+                                   405, 409, 413, 415, 429, 500, 503};
     bool known = false;
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
         known |= reply->status == statuses[i];
@@ -106,6 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     request.input = (struct request_body){read_input, &source};
     const struct error *error = router_handle(router, &request, &reply);
     router_finish(&request, &reply, error);
+    FUZZ_CHECK(!store_turn_end(app.store, request.arena));
     check_reply(&request, &reply);
     log_set_request(NULL);
     arena_free(&request.arena);

@@ -20,7 +20,7 @@ static const char good_claims[] =
 static bool verify(struct arena *arena, const char *token)
 {
     struct token_claims claims = {0};
-    const struct error *error = token_verify(arena, key, TOKEN_ACCESS, token, &claims);
+    const struct error *error = token_verify(arena, key, token, &claims);
     if (error) {
         FUZZ_CHECK(error->id == ERR_INVALID_TOKEN || error->id == ERR_TOKEN_EXPIRED);
         return false;

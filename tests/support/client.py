@@ -15,6 +15,11 @@ ENTRY_VERBS = {"PATCH": "update", "DELETE": "delete"}
 MEMBERSHIPS = {("users", "groups"), ("groups", "members")}
 MEMBERSHIP_ACTIONS = {"POST": "add_user_to_group", "DELETE": "remove_user_from_group"}
 
+TOKEN_PATHS = ("/auth/login", "/auth/refresh", "/auth/register")
+AUTH_ACTIONS = {"login": "login", "register": "register", "logout": "logout",
+                "change-password": "change_password"}
+MEMBER_ACTIONS = {"POST": "add_member", "PATCH": "update_member", "DELETE": "remove_member"}
+
 # (request id, action, what the line says came of it) of every call that the audit log owes a line;
 # read at session end.
 journal = []
@@ -23,14 +28,27 @@ journal = []
 def audited_action(method, path):
     """The action of the audit line that a call owes, None if it owes none."""
     parts = path.split("?")[0].removeprefix("/api/v1").split("/")[1:]
-    if parts == ["auth", "login"]:
-        return "login" if method == "POST" else None
+    if parts[0] == "auth":
+        return AUTH_ACTIONS.get(parts[1]) if method == "POST" else None
+    if parts[0] == "accounts":
+        return "create_account" if method == "POST" and len(parts) == 1 else None
+    if parts[0] == "organizations":
+        return organization_action(method, parts)
     if parts[0] not in RESOURCES:
         return None
     if len(parts) == 4 and (parts[0], parts[2]) in MEMBERSHIPS:
         return MEMBERSHIP_ACTIONS.get(method)
     verb = {1: COLLECTION_VERBS, 2: ENTRY_VERBS}.get(len(parts), {}).get(method)
     return f"{verb}_{RESOURCES[parts[0]]}" if verb else None
+
+
+def organization_action(method, parts):
+    """The same, of a path below organizations."""
+    if len(parts) == 2:
+        return "update_organization" if method == "PATCH" else None
+    depth = {"POST": 3, "PATCH": 4, "DELETE": 4}
+    found = parts[2:3] == ["members"] and len(parts) == depth.get(method)
+    return MEMBER_ACTIONS[method] if found else None
 
 
 def outcome(response):
@@ -79,7 +97,7 @@ class Client:
         action = audited_action(method, path)
         if action and response.status_code not in (413, 429):  # nginx may have refused those
             journal.append((response.headers["X-Request-ID"], action, outcome(response)))
-        if path.endswith(("/auth/login", "/auth/refresh")) and response.status_code == 200:
+        if path.endswith(TOKEN_PATHS) and response.status_code in (200, 201):
             vault.remember(response.json()["access_token"], response.json()["refresh_token"])
 
     def get(self, path, **arguments):
@@ -102,6 +120,22 @@ class Client:
         response = self.post("/auth/login", json={"username": username, "password": password})
         assert response.status_code == 200, response.text
         return response.json()
+
+
+class FilesClient(Client):
+    """A view of the surface for files and accounts, where /users are the accounts."""
+
+    def as_nobody(self):
+        return FilesClient(self.base_url, self.ca_file)
+
+    def bearing(self, token):
+        return FilesClient(self.base_url, self.ca_file, token)
+
+    @staticmethod
+    def _note(method, path, response):
+        if path.startswith("/users"):
+            path = "/accounts" + path.removeprefix("/users")
+        Client._note(method, path, response)
 
 
 def path_of(collection, *names):

@@ -24,6 +24,15 @@ GROUP_TYPES = {**ENTRY_TYPES, "cn": str, "sAMAccountName": str, "groupType": int
 OU_TYPES = {**ENTRY_TYPES, "ou": str}
 CONTAINER_TYPES = {**ENTRY_TYPES, "cn": str}
 SCOPES = {"global": 2, "domain_local": 4, "universal": 8}  # bits of groupType: MS-ADTS 2.2.12
+ACCOUNT_TYPES = {"id": int, "username": str, "email": str}
+NAMED_ACCOUNT_TYPES = {**ACCOUNT_TYPES, "name": str}
+MEMBER_TYPES = {"account_id": int, "username": str, "email": str, "name": str, "role": str,
+                "created_at": str}
+MEMBERSHIP_TYPES = {"id": int, "name": str, "currency": str, "role": str}
+ORGANIZATION_TYPES = {**MEMBERSHIP_TYPES, "created_at": str, "updated_at": str, "version": int}
+TOKENS_TYPES = {"access_token": str, "refresh_token": str, "token_type": str, "expires_in": int}
+ME_TYPES = {"id": str, "username": str, "email": (str, type(None)), "name": str, "kind": str,
+            "account_id": (int, type(None)), "organizations": list, "permissions": list}
 LIST_KEYS = {"items", "total", "skip", "limit", "pages"}
 
 # One status a code, whoever answers: filled while the session goes on.
@@ -116,6 +125,45 @@ def check_ou(unit):
 def check_container(container):
     """A container as the contract describes it; returns it."""
     return check_entry(container, CONTAINER_TYPES)
+
+
+def check_record(record, types):
+    """That its fields are these, and times are times; returns it."""
+    assert set(record) == set(types), set(record) ^ set(types)
+    for name, kind in types.items():
+        assert isinstance(record[name], kind), (name, record[name])
+        assert not name.endswith("_at") or TIME.fullmatch(record[name]), (name, record[name])
+    return record
+
+
+def check_account(account):
+    """An account as the contract describes it; returns it."""
+    return check_record(account, ACCOUNT_TYPES)
+
+
+def check_organization(organization):
+    """An organization as the contract describes it; returns it."""
+    return check_record(organization, ORGANIZATION_TYPES)
+
+
+def check_member(member):
+    """A member as the contract describes it; returns it."""
+    return check_record(member, MEMBER_TYPES)
+
+
+def check_me(me):
+    """What /auth/me answers; returns it."""
+    for membership in check_record(me, ME_TYPES)["organizations"]:
+        check_record(membership, MEMBERSHIP_TYPES)
+    return me
+
+
+def check_registered(made):
+    """What /auth/register answers; returns it."""
+    check_record(made, {"user": dict, "organization": dict, **TOKENS_TYPES})
+    check_record(made["user"], NAMED_ACCOUNT_TYPES)
+    check_record(made["organization"], MEMBERSHIP_TYPES)
+    return made
 
 
 def check_list(body):

@@ -1,10 +1,12 @@
 /* Auth: logging in, bearer tokens, and renewing them; and what a principal may do. */
 #include "unit.h"
 
+#include "accounts.h"
 #include "auth/auth.h"
-#include "auth/password.h"
+#include "auth/session.h"
 #include "auth/token.h"
-#include "base/config.h"
+
+enum { REFRESH_HEX_DIGITS = 64 };
 
 static const struct config config = {
     .jwt_secret_key = "0123456789abcdef0123456789abcdef",
@@ -12,76 +14,111 @@ static const struct config config = {
     .refresh_expiration_hours = 720,
     .local_auth_username = "admin",
     .local_auth_password = "admin123",
+    .bcrypt_cost = 4,
 };
 
-static struct auth_tokens issue(struct arena *arena)
+/* --- what the tests do ----------------------------------------------------------------------- */
+
+/* Begins a session of a principal. */
+static struct auth_tokens open_session(struct test *test, const struct config *with,
+                                       const struct principal *principal)
 {
-    const struct principal *principal = NULL;
     struct auth_tokens tokens = {0};
-    assert_null(auth_login(&config, arena, "admin", "admin123", &principal));
-    assert_null(auth_issue(&config, arena, principal, &tokens));
+    must_succeed(auth_open(with, test->store, test->arena, principal, "x", &tokens));
+    commit(test);
     return tokens;
 }
 
-static enum error_id bearer(struct arena *arena, const struct config *with, const char *field)
+static struct auth_tokens log_in(struct test *test)
 {
     const struct principal *principal = NULL;
-    const struct error *error = auth_bearer(with, arena, field, &principal);
-    assert_true(!error || !principal);
-    return error ? error->id : ERR_COUNT;
+    assert_null(auth_login_local(&config, test->arena, "admin", "admin123", &principal));
+    return open_session(test, &config, principal);
 }
+
+static const struct principal *bearer(struct test *test, const struct config *with,
+                                      const char *token)
+{
+    const struct principal *principal = NULL;
+    must_succeed(auth_bearer(with, test->store, test->arena,
+                             arena_format(test->arena, "Bearer %s", token), 0, &principal));
+    assert_non_null(principal);
+    return principal;
+}
+
+static void assert_no_bearer(struct test *test, const struct config *with, const char *field)
+{
+    const struct principal *principal = NULL;
+    assert_error(auth_bearer(with, test->store, test->arena, field, 0, &principal),
+                 ERR_INVALID_TOKEN);
+    assert_null(principal);
+}
+
+/* --- the local administrator ----------------------------------------------------------------- */
 
 static void the_administrator_logs_in(void **state)
 {
+    struct test *test = *state;
     const struct principal *principal = NULL;
-    assert_null(auth_login(&config, *state, "admin", "admin123", &principal));
+    assert_null(auth_login_local(&config, test->arena, "admin", "admin123", &principal));
     assert_non_null(principal);
     assert_int_equal(principal->kind, PRINCIPAL_LOCAL);
     assert_string_equal(principal->id, "local:admin");
     assert_string_equal(principal->username, "admin");
     assert_string_equal(principal->name, "admin");
     assert_null(principal->email);
+    assert_int_equal(principal->account_id, 0);
+    assert_null(principal_guid(principal->id));
+    assert_true(auth_is_local(&config, "admin"));
+    assert_false(auth_is_local(&config, "Admin"));
 }
 
 static void nobody_else_does(void **state)
 {
+    struct test *test = *state;
     static const char *const rows[][2] = {
         {"admin", "wrong"},    {"admin", ""},          {"", "admin123"},   {"", ""},
         {"Admin", "admin123"}, {"admin ", "admin123"}, {"other", "wrong"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct principal *principal = NULL;
-        const struct error *error = auth_login(&config, *state, rows[i][0], rows[i][1], &principal);
-        assert_non_null(error);
-        assert_int_equal(error->id, ERR_INVALID_CREDENTIALS); /* the same for all */
+        const struct error *error =
+            auth_login_local(&config, test->arena, rows[i][0], rows[i][1], &principal);
+        assert_error(error, ERR_INVALID_CREDENTIALS); /* the same for all */
         assert_null(error->details);
         assert_null(principal);
     }
 }
 
-static void a_pair_of_tokens_is_of_two_types(void **state)
+/* --- tokens ---------------------------------------------------------------------------------- */
+
+static void a_login_gives_two_tokens_of_one_session(void **state)
 {
-    struct auth_tokens tokens = issue(*state);
+    struct test *test = *state;
+    struct auth_tokens tokens = log_in(test);
     struct token_claims claims;
     assert_int_equal(tokens.expires_in, 24 * 3600);
-    assert_null(token_verify(*state, config.jwt_secret_key, TOKEN_ACCESS, tokens.access, &claims));
+    assert_null(token_verify(test->arena, config.jwt_secret_key, tokens.access, &claims));
     assert_string_equal(claims.subject, "local:admin");
     assert_int_equal(claims.expires - claims.issued, 24 * 3600);
-    assert_null(
-        token_verify(*state, config.jwt_secret_key, TOKEN_REFRESH, tokens.refresh, &claims));
-    assert_int_equal(claims.expires - claims.issued, 720 * 3600);
+    assert_int_equal(claims.organization_id, 0);
+    assert_int_equal(strspn(tokens.refresh, "0123456789abcdef"), REFRESH_HEX_DIGITS);
+    assert_int_equal(strlen(tokens.refresh), REFRESH_HEX_DIGITS);
+    struct session session;
+    must_succeed(
+        session_refresh(test->store, test->arena, tokens.refresh, clock_wall_ms(), 1, &session));
+    assert_string_equal(session.id, claims.session);
 }
 
 static void a_bearer_is_who_the_token_names(void **state)
 {
-    static const char *const forms[] = {"Bearer %s", "bearer %s", "BEARER %s", "Bearer   %s"};
-    struct auth_tokens tokens = issue(*state);
-    for (size_t i = 0; i < COUNT_OF(forms); i++) {
-        struct buffer field = {.arena = *state};
-        buffer_add(&field, forms[i], strlen(forms[i]) - 2);
-        buffer_add_string(&field, tokens.access);
+    struct test *test = *state;
+    static const char *const schemes[] = {"Bearer ", "bearer ", "BEARER ", "Bearer   "};
+    struct auth_tokens tokens = log_in(test);
+    for (size_t i = 0; i < COUNT_OF(schemes); i++) {
+        const char *field = arena_format(test->arena, "%s%s", schemes[i], tokens.access);
         const struct principal *principal = NULL;
-        assert_null(auth_bearer(&config, *state, field.bytes, &principal));
+        assert_null(auth_bearer(&config, test->store, test->arena, field, 0, &principal));
         assert_non_null(principal);
         assert_string_equal(principal->id, "local:admin");
     }
@@ -89,14 +126,16 @@ static void a_bearer_is_who_the_token_names(void **state)
 
 static void no_field_is_nobody(void **state)
 {
+    struct test *test = *state;
     const struct principal *principal = (const struct principal *)&config;
-    assert_null(auth_bearer(&config, *state, "", &principal));
+    assert_null(auth_bearer(&config, test->store, test->arena, "", 0, &principal));
     assert_null(principal);
 }
 
 static void what_is_no_bearer_is_refused(void **state)
 {
-    struct auth_tokens tokens = issue(*state);
+    struct test *test = *state;
+    struct auth_tokens tokens = log_in(test);
     const char *const fields[] = {
         "Bearer",
         "Bearer ",
@@ -106,40 +145,165 @@ static void what_is_no_bearer_is_refused(void **state)
         " ",
         "Bearer\t",
         tokens.access,
-        arena_format(*state, "Bearer%s", tokens.access),
-        arena_format(*state, "Token %s", tokens.access),
-        arena_format(*state, "Bearer %s x", tokens.access),
-        arena_format(*state, "Bearer %s", tokens.refresh),
+        arena_format(test->arena, "Bearer%s", tokens.access),
+        arena_format(test->arena, "Token %s", tokens.access),
+        arena_format(test->arena, "Bearer %s x", tokens.access),
+        arena_format(test->arena, "Bearer %s", tokens.refresh),
     };
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
-        assert_int_equal(bearer(*state, &config, fields[i]), ERR_INVALID_TOKEN);
+        assert_no_bearer(test, &config, fields[i]);
     }
 }
 
 /* The administrator was renamed, or the key changed, after the token was issued. */
 static void tokens_do_not_outlive_the_configuration(void **state)
 {
-    const char *field = arena_format(*state, "Bearer %s", issue(*state).access);
+    struct test *test = *state;
+    struct auth_tokens tokens = log_in(test);
+    const char *field = arena_format(test->arena, "Bearer %s", tokens.access);
+    const struct principal *principal = NULL;
     struct config changed = config;
-    assert_int_equal(bearer(*state, &changed, field), ERR_COUNT);
+    assert_non_null(bearer(test, &changed, tokens.access));
     changed.local_auth_username = "root";
-    assert_int_equal(bearer(*state, &changed, field), ERR_INVALID_TOKEN);
+    assert_no_bearer(test, &changed, field);
+    assert_error(
+        auth_refresh_subject(&changed, test->store, test->arena, tokens.refresh, &principal),
+        ERR_INVALID_TOKEN);
     changed = config;
     changed.jwt_secret_key = "another-key-another-key-another-key";
-    assert_int_equal(bearer(*state, &changed, field), ERR_INVALID_TOKEN);
+    assert_no_bearer(test, &changed, field);
 }
 
-static void refresh_tokens_renew(void **state)
+static void the_subject_of_a_refresh_token_uses_nothing_up(void **state)
 {
-    struct auth_tokens tokens = issue(*state);
+    struct test *test = *state;
+    struct auth_tokens tokens = log_in(test);
     const struct principal *principal = NULL;
-    assert_null(auth_refresh(&config, *state, tokens.refresh, &principal));
-    assert_non_null(principal);
-    assert_string_equal(principal->id, "local:admin");
-    const struct error *error = auth_refresh(&config, *state, tokens.access, &principal);
-    assert_non_null(error);
-    assert_int_equal(error->id, ERR_INVALID_TOKEN);
+    for (int i = 0; i < 2; i++) {
+        must_succeed(
+            auth_refresh_subject(&config, test->store, test->arena, tokens.refresh, &principal));
+        assert_string_equal(principal->id, "local:admin");
+    }
+    assert_error(auth_refresh_subject(&config, test->store, test->arena, tokens.access, &principal),
+                 ERR_INVALID_TOKEN);
 }
+
+static void an_access_token_renews_its_session(void **state)
+{
+    struct test *test = *state;
+    const struct principal *principal = bearer(test, &config, log_in(test).access);
+    struct auth_tokens tokens;
+    must_succeed(auth_refresh(&config, test->store, test->arena, principal, NULL, &tokens));
+    commit(test);
+    assert_string_equal(bearer(test, &config, tokens.access)->session, principal->session);
+    must_succeed(auth_logout(test->store, test->arena, principal));
+    commit(test);
+    assert_error(auth_refresh(&config, test->store, test->arena, principal, NULL, &tokens),
+                 ERR_INVALID_TOKEN);
+    assert_error(
+        auth_refresh(&config, test->store, test->arena, principal, tokens.refresh, &tokens),
+        ERR_INVALID_TOKEN);
+}
+
+/* --- accounts -------------------------------------------------------------------------------- */
+
+/* A new account with this password, and its tokens. */
+static struct auth_tokens add_account(struct test *test, const char *email, const char *password,
+                                      struct auth_registration *registration)
+{
+    struct auth_tokens tokens;
+    *registration = (struct auth_registration){
+        .account = {.username = email, .email = email, .name = email},
+        .organization = {.name = email, .currency = "RUB"},
+    };
+    must_succeed(auth_hash(&config, test->arena, password, &registration->account.password_hash));
+    must_succeed(auth_register(&config, test->store, test->arena, registration, &tokens));
+    commit(test);
+    return tokens;
+}
+
+static void an_account_is_looked_up(void **state)
+{
+    struct test *test = *state;
+    struct auth_registration anna;
+    const char *token = add_account(test, "anna@example.com", "geheim-1", &anna).access;
+    const struct principal *principal = bearer(test, &config, token);
+    assert_int_equal(principal->kind, PRINCIPAL_ACCOUNT);
+    assert_int_equal(principal->account_id, anna.account.id);
+    assert_int_equal(principal->organization_id, anna.organization.id);
+    assert_int_equal(principal->role, ROLE_OWNER);
+    assert_string_equal(principal->email, "anna@example.com");
+    struct auth_registration other;
+    add_account(test, "other@example.com", "geheim-1", &other);
+    const char *field = arena_format(test->arena, "Bearer %s", token);
+    assert_error(
+        auth_bearer(&config, test->store, test->arena, field, other.organization.id, &principal),
+        ERR_NOT_FOUND);
+    must_succeed(auth_logout(test->store, test->arena, bearer(test, &config, token)));
+    commit(test);
+    assert_no_bearer(test, &config, field);
+}
+
+static void accounts_log_in_by_either_name(void **state)
+{
+    struct test *test = *state;
+    static const char *const names[] = {"Boris@Example.com", "boris@example.com",
+                                        "BORIS@EXAMPLE.COM"};
+    const struct principal *principal = NULL;
+    struct auth_registration boris;
+    bool known;
+    add_account(test, names[0], "geheim-1", &boris);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        must_succeed(auth_login_account(&config, test->store, test->arena, names[i], "geheim-1",
+                                        &principal, &known));
+        assert_int_equal(principal->account_id, boris.account.id);
+        assert_error(auth_login_account(&config, test->store, test->arena, names[i], "Geheim-1",
+                                        &principal, &known),
+                     ERR_INVALID_CREDENTIALS);
+        assert_true(known);
+    }
+    assert_error(auth_login_account(&config, test->store, test->arena, "nobody@example.com",
+                                    "geheim-1", &principal, &known),
+                 ERR_INVALID_CREDENTIALS);
+    assert_false(known);
+}
+
+static void a_new_password_ends_all_other_sessions(void **state)
+{
+    struct test *test = *state;
+    struct auth_registration vera;
+    const char *mine = add_account(test, "vera@example.com", "geheim-1", &vera).access;
+    const struct principal *principal = bearer(test, &config, mine);
+    const char *other = open_session(test, &config, principal).access;
+    must_succeed(auth_change_password(&config, test->store, test->arena, principal, "geheim-2"));
+    commit(test);
+    assert_non_null(bearer(test, &config, mine));
+    assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", other));
+    bool known;
+    assert_error(auth_login_account(&config, test->store, test->arena, "vera@example.com",
+                                    "geheim-1", &principal, &known),
+                 ERR_INVALID_CREDENTIALS);
+    must_succeed(auth_login_account(&config, test->store, test->arena, "vera@example.com",
+                                    "geheim-2", &principal, &known));
+}
+
+static void addresses_are_judged(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"a@b", "a.b+c@example.com", "иван@пример.рф", "o'b@x.y"};
+    static const char *const wrong[] = {"a",    "@",     "a@",    "@b",    "a b@c",   "a@.b",
+                                        "a@b.", "a@b c", "a@b\n", "<a@b>", "a@b,c@d", "a@b@c"};
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_int_equal(account_check_email(good[i], strlen(good[i])), FAULT_NONE);
+    }
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        if (account_check_email(wrong[i], strlen(wrong[i])) != FAULT_NOT_EMAIL) {
+            FAIL("taken: %s", wrong[i]);
+        }
+    }
+}
+
+/* --- people of the directory ----------------------------------------------------------------- */
 
 /* Somebody of the directory, as a login makes them. */
 static struct principal *person(struct arena *arena, bool administrator)
@@ -154,13 +318,11 @@ static struct principal *person(struct arena *arena, bool administrator)
 
 static void people_of_the_directory_are_who_their_token_says(void **state)
 {
+    struct test *test = *state;
     struct config with = config;
-    struct auth_tokens tokens;
-    const struct principal *principal = NULL;
     with.ldap_login = true;
-    assert_null(auth_issue(&with, *state, person(*state, true), &tokens));
-    const char *field = arena_format(*state, "Bearer %s", tokens.access);
-    assert_null(auth_bearer(&with, *state, field, &principal));
+    struct auth_tokens tokens = open_session(test, &with, person(test->arena, true));
+    const struct principal *principal = bearer(test, &with, tokens.access);
     assert_int_equal(principal->kind, PRINCIPAL_DIRECTORY);
     assert_string_equal(principal->id, "directory:0a1b");
     assert_string_equal(principal_guid(principal->id), "0a1b");
@@ -169,69 +331,118 @@ static void people_of_the_directory_are_who_their_token_says(void **state)
     assert_string_equal(principal->name, "Иванов");
     assert_true(principal->administrator);
     /* A refresh token tells who, and nothing of them: that is looked up. */
-    assert_null(auth_refresh(&with, *state, tokens.refresh, &principal));
+    must_succeed(auth_refresh_subject(&with, test->store, test->arena, tokens.refresh, &principal));
     assert_string_equal(principal->id, "directory:0a1b");
     assert_null(principal->username);
     assert_false(principal->administrator);
     /* With LDAP_LOGIN off both are nobody's. */
-    assert_int_equal(bearer(*state, &config, field), ERR_INVALID_TOKEN);
-    assert_int_equal(auth_refresh(&config, *state, tokens.refresh, &principal)->id,
-                     ERR_INVALID_TOKEN);
+    assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", tokens.access));
+    assert_error(
+        auth_refresh_subject(&config, test->store, test->arena, tokens.refresh, &principal),
+        ERR_INVALID_TOKEN);
 }
 
-static void the_local_administrator_has_no_guid(void **state)
+/* --- permissions ----------------------------------------------------------------------------- */
+
+enum { COLUMNS = PERMIT_MANAGE_OR_SELF }; /* what the router resolves is in no principal */
+
+struct row {
+    struct principal principal;
+    const char *marks; /* one a permission: 'x' is permitted */
+};
+
+/* The table of the contract. */
+static void permissions_are_those_of_the_table(void **state)
 {
-    const struct principal *principal = NULL;
-    assert_null(auth_login(&config, *state, "admin", "admin123", &principal));
-    assert_null(principal_guid(principal->id));
-    assert_true(auth_is_local(&config, "admin"));
-    assert_false(auth_is_local(&config, "Admin"));
+    (void)state;
+    /* all, principal; directory read, write; accounts; read, create, update, delete, manage */
+    static const struct row rows[] = {
+        {{.kind = PRINCIPAL_LOCAL}, "xxxxx....."},
+        {{.kind = PRINCIPAL_DIRECTORY}, "xxx......."},
+        {{.kind = PRINCIPAL_DIRECTORY, .administrator = true}, "xxxx......"},
+        {{.kind = PRINCIPAL_ACCOUNT}, "xx........"},
+        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_OWNER}, "xx...xxxxx"},
+        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_ADMIN}, "xx...xxxxx"},
+        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_MANAGER}, "xx...xxxx."},
+        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_SALES}, "xx...xxx.."},
+        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_VIEWER}, "xx...x...."},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(strlen(rows[i].marks), COLUMNS);
+        for (int j = 0; j < COLUMNS; j++) {
+            bool permitted = principal_permits(&rows[i].principal, (enum permission)j);
+            if (permitted != (rows[i].marks[j] == 'x')) {
+                FAIL("row %zu, permission %d", i, j);
+            }
+        }
+    }
 }
 
-static void people_of_the_directory_read_and_its_administrators_write(void **state)
+static void permissions_have_their_names(void **state)
 {
+    (void)state;
     for (int i = 0; i < PERMIT_COUNT; i++) {
         enum permission permission = (enum permission)i;
-        assert_true(principal_permits(person(*state, true), permission));
-        assert_int_equal(principal_permits(person(*state, false), permission),
-                         permission != PERMIT_DIRECTORY_WRITE);
+        assert_int_equal(principal_permits(NULL, permission), permission == PERMIT_ALL);
+        bool silent = permission == PERMIT_ALL || permission == PERMIT_PRINCIPAL ||
+                      permission == PERMIT_MANAGE_OR_SELF;
+        assert_int_equal(permission_names[i] != NULL, !silent);
         assert_int_equal(permission_of_directory(permission),
                          permission == PERMIT_DIRECTORY_READ ||
                              permission == PERMIT_DIRECTORY_WRITE);
-    }
-}
-
-static void permissions_are_those_of_the_kind(void **state)
-{
-    (void)state;
-    const struct principal local = {.kind = PRINCIPAL_LOCAL};
-    for (int i = 0; i < PERMIT_COUNT; i++) {
-        enum permission permission = (enum permission)i;
-        assert_true(principal_permits(&local, permission));
-        assert_int_equal(principal_permits(NULL, permission), permission == PERMIT_ALL);
-        bool silent = permission == PERMIT_ALL || permission == PERMIT_PRINCIPAL;
-        assert_int_equal(permission_names[i] != NULL, !silent);
+        assert_int_equal(permission_of_organization(permission), permission >= PERMIT_READ);
     }
     for (int i = 0; i < PRINCIPAL_KIND_COUNT; i++) {
         assert_non_null(principal_kind_names[i]);
+    }
+    for (int i = ROLE_OWNER; i < ROLE_COUNT; i++) {
+        assert_int_equal(role_of_name(role_names[i]), i);
+    }
+    assert_int_equal(role_of_name("owner"), ROLE_NONE);
+    assert_int_equal(role_of_name(NULL), ROLE_NONE);
+}
+
+static void ids_name_one_principal(void **state)
+{
+    struct test *test = *state;
+    static const char *const wrong[] = {"account:",
+                                        "account:0",
+                                        "account:-1",
+                                        "account:1x",
+                                        "account:99999999999999999999",
+                                        "local:1",
+                                        "1",
+                                        ""};
+    assert_string_equal(principal_of_account(test->arena, 17)->id, "account:17");
+    assert_int_equal(principal_account_id("account:17"), 17);
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        assert_int_equal(principal_account_id(wrong[i]), 0);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(the_administrator_logs_in),
-        ARENA_TEST(nobody_else_does),
-        ARENA_TEST(a_pair_of_tokens_is_of_two_types),
-        ARENA_TEST(a_bearer_is_who_the_token_names),
-        ARENA_TEST(no_field_is_nobody),
-        ARENA_TEST(what_is_no_bearer_is_refused),
-        ARENA_TEST(tokens_do_not_outlive_the_configuration),
-        ARENA_TEST(refresh_tokens_renew),
-        ARENA_TEST(people_of_the_directory_are_who_their_token_says),
-        ARENA_TEST(the_local_administrator_has_no_guid),
-        ARENA_TEST(people_of_the_directory_read_and_its_administrators_write),
-        cmocka_unit_test(permissions_are_those_of_the_kind),
+        ACCOUNTS_TEST(the_administrator_logs_in),
+        ACCOUNTS_TEST(nobody_else_does),
+        ACCOUNTS_TEST(a_login_gives_two_tokens_of_one_session),
+        ACCOUNTS_TEST(a_bearer_is_who_the_token_names),
+        ACCOUNTS_TEST(no_field_is_nobody),
+        ACCOUNTS_TEST(what_is_no_bearer_is_refused),
+        ACCOUNTS_TEST(tokens_do_not_outlive_the_configuration),
+        ACCOUNTS_TEST(the_subject_of_a_refresh_token_uses_nothing_up),
+        ACCOUNTS_TEST(an_access_token_renews_its_session),
+        ACCOUNTS_TEST(an_account_is_looked_up),
+        ACCOUNTS_TEST(accounts_log_in_by_either_name),
+        ACCOUNTS_TEST(a_new_password_ends_all_other_sessions),
+        cmocka_unit_test(addresses_are_judged),
+        ACCOUNTS_TEST(people_of_the_directory_are_who_their_token_says),
+        cmocka_unit_test(permissions_are_those_of_the_table),
+        cmocka_unit_test(permissions_have_their_names),
+        ACCOUNTS_TEST(ids_name_one_principal),
     };
-    return cmocka_run_group_tests_name("auth", tests, NULL, NULL);
+    char folder[PATH_MAX];
+    return enter_accounts(folder)
+               ? leave_temporary(folder, cmocka_run_group_tests_name("auth", tests, NULL, NULL))
+               : EXIT_FAILURE;
 }

@@ -29,6 +29,9 @@ static const struct {
     {ERR_NOT_EMPTY, 409, "NOT_EMPTY"},
     {ERR_PASSWORD_POLICY, 400, "PASSWORD_POLICY"},
     {ERR_DIRECTORY_UNAVAILABLE, 503, "DIRECTORY_UNAVAILABLE"},
+    {ERR_DATABASE_UNAVAILABLE, 503, "DATABASE_UNAVAILABLE"},
+    {ERR_TOO_MANY_ATTEMPTS, 429, "TOO_MANY_ATTEMPTS"},
+    {ERR_LAST_OWNER, 409, "LAST_OWNER"},
 };
 
 static void published_codes_do_not_change(void **state)
@@ -126,8 +129,8 @@ static void every_fault_has_its_row(void **state)
 /* What error.h says of arguments holds for the texts. */
 static void those_with_an_argument_show_it(void **state)
 {
-    static const enum fault_id with[] = {FAULT_TOO_SHORT, FAULT_TOO_LONG, FAULT_TOO_SMALL,
-                                         FAULT_TOO_LARGE, FAULT_EITHER_REQUIRED};
+    static const enum fault_id with[] = {FAULT_TOO_SHORT, FAULT_TOO_LONG,        FAULT_TOO_SMALL,
+                                         FAULT_TOO_LARGE, FAULT_EITHER_REQUIRED, FAULT_NOT_ONE_OF};
     size_t count = 0;
     for (int id = FAULT_NONE + 1; id < FAULT_COUNT; id++) {
         count += takes_argument(*state, (enum fault_id)id, LANGUAGE_EN);

@@ -114,7 +114,8 @@ static void replies_have_what_their_shape_needs(void **state)
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
         const struct route *route = routes[i];
-        bool json = route->shape == REPLY_RECORD || route->shape == REPLY_LIST;
+        bool json = route->shape == REPLY_RECORD || route->shape == REPLY_ARRAY ||
+                    route->shape == REPLY_LIST;
         MUST(route, json == (route->reply != NULL));
         MUST(route, route->method != METHOD_GET || route->shape != REPLY_NOTHING);
         MUST(route, route->method != METHOD_GET || !route->body);
@@ -201,12 +202,18 @@ static bool example_fits(const struct field *field)
         [FIELD_STRING] = json_type_string,   [FIELD_INTEGER] = json_type_int,
         [FIELD_BOOLEAN] = json_type_boolean, [FIELD_TIME] = json_type_string,
         [FIELD_STRINGS] = json_type_array,   [FIELD_RECORDS] = json_type_array,
+        [FIELD_RECORD] = json_type_object,
     };
     bool fits = parsed && (!json || json_object_is_type(json, types[field->type]));
     json_object_put(json);
     json_tokener_free(tokener);
     free(text);
     return fits;
+}
+
+static bool holds_records(const struct field *field)
+{
+    return field->type == FIELD_RECORDS || field->type == FIELD_RECORD;
 }
 
 static void check_map(const struct route *route, const struct field *fields)
@@ -218,7 +225,7 @@ static void check_map(const struct route *route, const struct field *fields)
             has_cyrillic(field->about.en) || !field->example || !example_fits(field) ||
             (bounded && field->min > field->max) ||
             ((field->flags & FIELD_DEFAULT) && field->type != FIELD_INTEGER) ||
-            (field->type == FIELD_RECORDS && !field->fields) ||
+            (holds_records(field) && !field->fields) ||
             (field->codec != CODEC_NONE && field->codec != CODEC_DN && !field->attribute)) {
             FAIL("%s %s: the field \"%s\" is not whole", method_names[route->method],
                  route->pattern, name);
@@ -226,7 +233,7 @@ static void check_map(const struct route *route, const struct field *fields)
         for (const struct field *other = fields; other < field; other++) {
             assert_string_not_equal(other->name, name);
         }
-        if (field->type == FIELD_RECORDS) {
+        if (holds_records(field)) {
             check_map(route, field->fields);
         }
     }
@@ -239,7 +246,7 @@ static void check_input(const struct route *route, const struct field *fields)
         MUST(route, field->type == FIELD_STRING || field->type == FIELD_INTEGER ||
                         field->type == FIELD_BOOLEAN);
         /* a string without an end would be as long as a body may be */
-        MUST(route, field->type != FIELD_STRING || field->max > 0);
+        MUST(route, field->type != FIELD_STRING || field->max > 0 || field->choices);
         MUST(route, !(field->flags & FIELD_REQUIRED) || !(field->flags & FIELD_DEFAULT));
     }
 }

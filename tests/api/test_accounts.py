@@ -1,0 +1,320 @@
+"""Accounts: registration, logins, and the list that the administrator keeps, on both engines."""
+
+import threading
+
+import pytest
+
+from support import contract, vault
+from support.accounts import Accounts, address
+from support.client import FilesClient
+from support.people import tag
+
+SHORTEST, LONGEST = 8, 72  # of a password: characters, and the bytes that bcrypt takes
+
+HOSTILE = ["'; DROP TABLE accounts; --", "\" OR 1=1 --", "a\\'b", "%", "_", "x'||'y", "$1", ":id",
+           "<script>", "../../etc", "{\"a\":1}", "Иван Жуков", "名前", "😀", "a  b", "NULL", "1"]
+NOT_ADDRESSES = ["", "a", "a@", "@b.c", "a b@c.d", "a@b@c", "a@.b", "a@b.", "<a@b.c>", "a@b.c\n",
+                 "a@b\0.c", "a@" + "b" * 253, 1, True, None, [], {}]
+
+
+def spellings(name):
+    return [name.upper(), name.title(), name]
+
+
+def taken_fields(response):
+    return contract.refused(response, 409, "ALREADY_EXISTS")
+
+
+# --- registering --------------------------------------------------------------------------------
+
+def test_register(accounts, sql_nobody):
+    email, password = address(), vault.password()
+    response = accounts.send(email=email, password=password, name="Анна", organization_name="ООО «А»")
+    assert response.status_code == 201
+    assert response.headers["Cache-Control"] == "no-store"
+    made = contract.check_registered(response.json())
+    assert (made["user"]["email"], made["user"]["username"], made["user"]["name"]) == (
+        email, email, "Анна")
+    assert (made["organization"]["name"], made["organization"]["role"]) == ("ООО «А»", "OWNER")
+    assert (made["token_type"], made["expires_in"]) == ("bearer", 24 * 3600)
+    me = contract.check_me(sql_nobody.bearing(made["access_token"]).get("/auth/me").json())
+    assert me == {
+        "id": f"account:{made['user']['id']}", "username": email, "email": email, "name": "Анна",
+        "kind": "account", "account_id": made["user"]["id"],
+        "organizations": [made["organization"]],
+        "permissions": ["organization:read", "organization:create", "organization:update",
+                        "organization:delete", "organization:manage"]}
+    assert sql_nobody.login(email, password)
+
+
+@pytest.mark.parametrize("fields, organization", [
+    ({}, None), ({"name": "Анна"}, "Анна"), ({"organization_name": "Рога"}, "Рога"),
+    ({"name": "Анна", "organization_name": "Рога"}, "Рога"),
+])
+def test_names_that_are_left_out(accounts, fields, organization):
+    email = address()
+    made = accounts.send(email=email, password=vault.password(), **fields).json()
+    assert made["user"]["name"] == fields.get("name", email)
+    assert made["organization"]["name"] == organization or email
+
+
+@pytest.mark.parametrize("spell", [str, str.upper, str.title])
+def test_an_address_is_taken_whatever_its_case(accounts, spell):
+    person = accounts.register(email=f"Жуков.{address()}")
+    response = accounts.send(email=spell(person.email), password=vault.password())
+    assert taken_fields(response) == ["email"]
+
+
+def test_two_at_once_get_one_account(accounts):
+    """And the others no half of one."""
+    email, statuses = address(), []
+    threads = [threading.Thread(target=lambda: statuses.append(
+        Accounts(accounts.nobody.as_nobody()).send(email=email, password=vault.password())
+        .status_code)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [201] + 5 * [409]
+
+
+def test_who_is_refused_leaves_nothing(accounts, sql_database):
+    person = accounts.register()
+    counts = ("SELECT (SELECT count(*) FROM accounts), (SELECT count(*) FROM organizations), "
+              "(SELECT count(*) FROM members), (SELECT count(*) FROM sessions)")
+    before = sql_database.run(counts)
+    taken_fields(accounts.send(email=person.email, password=vault.password()))
+    assert sql_database.run(counts) == before
+
+
+@pytest.mark.parametrize("email", NOT_ADDRESSES)
+def test_what_is_no_address(accounts, email):
+    response = accounts.send(email=email, password=vault.password())
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["email"]
+
+
+@pytest.mark.parametrize("body, fields", [
+    ({}, ["email", "password"]),
+    ({"email": "a@b.c"}, ["password"]),
+    ({"email": "a", "password": "1", "name": "", "organization_name": ""},
+     ["email", "password", "name", "organization_name"]),
+    ({"email": "a@b.c", "password": "12345678", "name": "x" * 201}, ["name"]),
+    ({"email": "a@b.c", "password": "12345678", "name": "a\nb"}, ["name"]),
+    ({"email": "a@b.c", "password": "12345678", "organization_name": "x" * 201},
+     ["organization_name"]),
+    ({"email": "a@b.c", "password": "12345678", "role": "OWNER", "id": 1}, ["role", "id"]),
+    ({"email": "a@b.c", "password": 12345678}, ["password"]),
+    ({"email": "a@b.c", "password": "1234567\0"}, ["password"]),
+])
+def test_register_names_the_fields_that_are_wrong(accounts, body, fields):
+    assert sorted(contract.refused(accounts.send(**body), 400, "VALIDATION_ERROR")) == sorted(fields)
+
+
+@pytest.mark.parametrize("password", [
+    "Geheim78", "Geheim" + "x" * (LONGEST - 6), "Geheim" + "п" * ((LONGEST - 6) // 2),
+    "Geheim" + "😀" * ((LONGEST - 6) // 4), "Geheim 'q\" \\ ", " Geheim78 ",
+])
+def test_passwords_that_fit(accounts, sql_nobody, password):
+    vault.remember(password)
+    person = accounts.register(password=password)
+    assert sql_nobody.login(person.email, password)
+    for other in (password + "x", password[:-1], password.swapcase()):
+        response = sql_nobody.post("/auth/login", json={"email": person.email, "password": other})
+        contract.refused(response, 401, "INVALID_CREDENTIALS")
+
+
+@pytest.mark.parametrize("password", [
+    "Geheim7", "", "Geheim" + "x" * (LONGEST - 5), "Geheim" + "п" * ((LONGEST - 6) // 2) + "x",
+    "Geheim" + "😀" * 17,
+])
+def test_passwords_that_do_not_fit(accounts, password):
+    """More than 72 bytes, of which bcrypt would ignore the rest; or fewer than 8 characters."""
+    response = accounts.send(email=address(), password=password)
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["password"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_keep_every_character(accounts, name):
+    person = accounts.register(name=name, organization_name=name)
+    me = person.client.get("/auth/me").json()
+    assert me["name"] == me["organizations"][0]["name"] == name
+
+
+# --- logging in ---------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("field", ["username", "email"])
+def test_login_in_any_case(accounts, sql_nobody, field):
+    person = accounts.register(email=f"Жуков.{address()}")
+    for name in spellings(person.email):
+        response = sql_nobody.post("/auth/login", json={field: name, "password": person.password})
+        assert response.status_code == 200
+        me = sql_nobody.bearing(response.json()["access_token"]).get("/auth/me").json()
+        assert (me["account_id"], me["email"]) == (person.id, person.email)
+
+
+def test_refusals_are_one_answer(accounts, sql_nobody, sql_stack, sql_api):
+    """Of a wrong password, nobody's name, an account without a password, the administrator."""
+    person, silent = accounts.register(), tag()
+    assert sql_api.post("/accounts", json={"username": silent,
+                                           "email": address()}).status_code == 201
+    answers = [sql_nobody.post("/auth/login", json={"username": name, "password": "wrong"})
+               for name in (person.email, address(), silent, tag(), sql_stack.administrator[0])]
+    bodies = [{**answer.json(), "request_id": None} for answer in answers]
+    for answer in answers:
+        contract.refused(answer, 401, "INVALID_CREDENTIALS")
+    assert all(body == bodies[0] for body in bodies)
+
+
+@pytest.mark.parametrize("name", ["' OR '1'='1", "%", "%@%", "_", "*", "a@b' --"])
+def test_names_are_no_patterns(accounts, sql_nobody, name):
+    person = accounts.register()
+    response = sql_nobody.post("/auth/login", json={"username": name, "password": person.password})
+    contract.refused(response, 401, "INVALID_CREDENTIALS")
+
+
+def test_an_account_is_nothing_to_the_directory(accounts, sql_api):
+    client = accounts.register().client
+    for method, path in (("GET", "/users"), ("GET", "/groups"), ("POST", "/users"),
+                         ("GET", "/accounts"), ("POST", "/accounts")):
+        contract.refused(client.request(method, path, json={} if method == "POST" else None), 403,
+                         "FORBIDDEN")
+
+
+def test_me_of_the_local_administrator(sql_api, sql_stack):
+    me = contract.check_me(sql_api.get("/auth/me").json())
+    assert me == {"id": f"local:{sql_stack.administrator[0]}",
+                  "username": sql_stack.administrator[0], "email": None,
+                  "name": sql_stack.administrator[0], "kind": "local", "account_id": None,
+                  "organizations": [],
+                  "permissions": ["directory:read", "directory:write", "accounts"]}
+
+
+# --- the list -----------------------------------------------------------------------------------
+
+@pytest.fixture(params=["/api/v1", "surface 5000"])
+def view(request, sql_stack, sql_api):
+    """Where the accounts are: (client, path)."""
+    if request.param == "/api/v1":
+        return sql_api, "/accounts"
+    return FilesClient(sql_stack.files_url, sql_stack.ca_file), "/users"
+
+
+def create(view, **fields):
+    client, path = view
+    return client.post(path, json={"username": tag(), "email": address(), **fields})
+
+
+def test_create(view):
+    username, email = tag(), address()
+    response = create(view, username=username, email=email)
+    assert response.status_code == 201
+    made = contract.check_account(response.json())
+    assert made == {"id": made["id"], "username": username, "email": email}
+    assert response.headers["Location"].endswith(f"/accounts/{made['id']}")
+    client, path = view
+    assert made in client.get(path).json()
+
+
+def test_the_list_is_a_bare_array(view):
+    client, path = view
+    made = [create(view).json() for _ in range(3)]
+    response = client.get(path)
+    body = response.json()
+    assert isinstance(body, list)
+    assert [contract.check_account(account) for account in body[-3:]] == made
+    assert int(response.headers["X-Total-Count"]) == len(body)
+    assert [account["id"] for account in body] == sorted(account["id"] for account in body)
+
+
+def test_pages_of_the_list(view):
+    client, path = view
+    for _ in range(3):
+        create(view)
+    whole = client.get(path).json()
+    for skip in (0, 1, len(whole) - 1, len(whole), len(whole) + 1):
+        for limit in (1, 2, 1000):
+            response = client.get(f"{path}?skip={skip}&limit={limit}")
+            assert response.json() == whole[skip:skip + limit]
+            assert int(response.headers["X-Total-Count"]) == len(whole)
+
+
+@pytest.mark.parametrize("query, fields", [
+    ("limit=0", ["limit"]), ("limit=1001", ["limit"]), ("skip=-1", ["skip"]), ("skip=x", ["skip"]),
+    ("search=a", ["search"]), ("limit=1&limit=2", ["limit"]),
+    ("skip=99999999999999999999", ["skip"]),
+])
+def test_queries_of_the_list_that_are_wrong(view, query, fields):
+    client, path = view
+    assert contract.refused(client.get(f"{path}?{query}"), 400, "VALIDATION_ERROR") == fields
+
+
+@pytest.mark.parametrize("spell", [str, str.upper, str.title])
+def test_either_may_be_taken_whatever_the_case(view, spell):
+    username, email = f"жуков{tag()}", f"Жуков.{address()}"
+    assert create(view, username=username, email=email).status_code == 201
+    assert taken_fields(create(view, username=spell(username))) == ["username"]
+    assert taken_fields(create(view, email=spell(email))) == ["email"]
+
+
+def test_an_address_is_taken_by_who_registered(accounts, sql_api):
+    person = accounts.register()
+    view = sql_api, "/accounts"
+    assert taken_fields(create(view, email=person.email.upper())) == ["email"]
+    made = create(view).json()
+    assert taken_fields(accounts.send(email=made["email"], password=vault.password())) == ["email"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_usernames_keep_every_character(sql_api, name):
+    name = f"{name} {tag()}"
+    made = create((sql_api, "/accounts"), username=name).json()
+    assert made["username"] == name
+    assert made in sql_api.get("/accounts").json()
+
+
+@pytest.mark.parametrize("name", ["", "a@b", "@", " a", "a ", " ", "a\0", "a\nb", "a\x7f",
+                                  "x" * 151, 1, None, [], True])
+def test_usernames_that_are_refused(view, name):
+    assert contract.refused(create(view, username=name), 400, "VALIDATION_ERROR") == ["username"]
+
+
+def test_the_longest_names(sql_api):
+    start = tag()
+    made = create((sql_api, "/accounts"), username=start + "ж" * (150 - len(start)),
+                  email=f"{start}@{'b' * (254 - len(start) - 1)}")
+    assert made.status_code == 201
+
+
+@pytest.mark.parametrize("body, fields", [
+    ({}, ["username", "email"]), ({"username": "x"}, ["email"]), ({"email": "a@b.c"}, ["username"]),
+    ({"username": "x", "email": "a@b.c", "password": "12345678"}, ["password"]),
+    ({"username": "x", "email": "a@b.c", "id": 7}, ["id"]),
+    ({"username": "x", "email": "a"}, ["email"]),
+])
+def test_create_names_the_fields_that_are_wrong(view, body, fields):
+    client, path = view
+    response = client.post(path, json=body)
+    assert sorted(contract.refused(response, 400, "VALIDATION_ERROR")) == sorted(fields)
+
+
+def test_nobody_sees_the_accounts_elsewhere(sql_nobody):
+    """Surface 5000 alone is open, in development."""
+    contract.refused(sql_nobody.get("/accounts"), 401, "UNAUTHORIZED")
+    contract.refused(sql_nobody.post("/accounts", json={}), 401, "UNAUTHORIZED")
+
+
+def test_surface_5000_has_nothing_else(sql_stack):
+    client = FilesClient(sql_stack.files_url, sql_stack.ca_file)
+    for path in ("/organizations", "/auth/me", "/api/v1/accounts", "/users/1", "/accounts"):
+        contract.refused(client.get(path), 404, "NOT_FOUND")
+
+
+def test_a_bad_token_is_refused_where_none_is_needed(sql_stack):
+    client = FilesClient(sql_stack.files_url, sql_stack.ca_file, "a.b.c")
+    contract.refused(client.get("/users"), 401, "INVALID_TOKEN")
+
+
+def test_nobody_says_that_the_surface_is_another(sql_nobody):
+    """nginx alone does."""
+    for name in ("KONTORA_SURFACE", "Kontora-Surface", "HTTP_KONTORA_SURFACE"):
+        contract.refused(sql_nobody.get("/accounts", headers={name: "files"}), 401, "UNAUTHORIZED")

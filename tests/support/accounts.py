@@ -1,0 +1,75 @@
+"""Accounts: makes accounts and organizations through the API for tests that need some."""
+
+import dataclasses
+
+from support import contract, vault
+from support.client import Client
+from support.entries import tag
+
+ROLES = ("OWNER", "ADMIN", "MANAGER", "SALES", "VIEWER")
+TOKENS_KEYS = {"access_token", "refresh_token", "token_type", "expires_in"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Person:
+    """An account with an organization of its own, logged in."""
+
+    id: int
+    email: str
+    password: str
+    organization: int
+    tokens: dict
+    client: Client
+
+    @property
+    def path(self):
+        """Of the organization."""
+        return f"/organizations/{self.organization}"
+
+
+def address():
+    return f"{tag()}@example.com"
+
+
+class Accounts:
+    """Makes accounts on one stack."""
+
+    def __init__(self, nobody):
+        self.nobody = nobody
+
+    def send(self, **body):
+        return self.nobody.post("/auth/register", json=body)
+
+    def register(self, **fields):
+        """A new account; `fields` replace or add."""
+        body = {"email": address(), "password": vault.password(), **fields}
+        response = self.send(**body)
+        assert response.status_code == 201, response.text
+        made = contract.check_registered(response.json())
+        tokens = {key: made[key] for key in TOKENS_KEYS}
+        return Person(id=made["user"]["id"], email=body["email"], password=body["password"],
+                      organization=made["organization"]["id"], tokens=tokens,
+                      client=self.nobody.bearing(made["access_token"]))
+
+    def log_in(self, person):
+        """A further session."""
+        return self.nobody.login(person.email, person.password)
+
+    def member(self, owner, role):
+        """A new account that belongs to the organization of `owner`, too."""
+        person = self.register()
+        add_member(owner, person, role)
+        return person
+
+
+def add_member(owner, person, role):
+    response = owner.client.post(f"{owner.path}/members",
+                                 json={"email": person.email, "role": role})
+    assert response.status_code == 201, response.text
+    return contract.check_member(response.json())
+
+
+def roles_in(owner):
+    """Who belongs to the organization, by id."""
+    response = owner.client.get(f"{owner.path}/members?limit=1000")
+    return {member["account_id"]: member["role"] for member in contract.check_list(response.json())}

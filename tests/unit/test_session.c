@@ -1,0 +1,296 @@
+/* Session and throttle: what hangs on time, at times that the tests choose. */
+#include "unit.h"
+
+#include "accounts.h"
+#include "auth/session.h"
+#include "auth/throttle.h"
+
+#include <sys/stat.h>
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, GRACE = 10 * SECOND, LIFETIME = 60 * MINUTE };
+
+static const int64_t start = 1700000000000;
+
+/* --- sessions -------------------------------------------------------------------------------- */
+
+/* What runs inside store_write(). */
+struct act {
+    struct arena *arena;
+    struct session *session;
+    int64_t now;
+};
+
+static struct error *begin_session(struct store *store, void *context)
+{
+    const struct act *act = context;
+    return session_begin(store, act->arena, act->session, act->now, LIFETIME);
+}
+
+static struct error *end_session(struct store *store, void *context)
+{
+    const struct act *act = context;
+    return session_end(store, act->arena, act->session->id, act->now);
+}
+
+static struct session begin(struct test *test)
+{
+    struct session session = {.subject = "local:admin"};
+    struct act act = {test->arena, &session, start};
+    must_succeed(store_write(test->store, test->arena, begin_session, &act));
+    commit(test);
+    return session;
+}
+
+/* Uses a token: what comes of it, committed whatever it is. */
+static const struct error *renew(struct test *test, const char *token, int64_t now,
+                                 struct session *session)
+{
+    *session = (struct session){0};
+    const struct error *error =
+        session_refresh(test->store, test->arena, token, now, LIFETIME, session);
+    commit(test);
+    return error;
+}
+
+static const char *must_renew(struct test *test, const char *token, int64_t now)
+{
+    struct session session;
+    must_succeed(renew(test, token, now, &session));
+    assert_string_equal(session.subject, "local:admin");
+    assert_string_not_equal(session.refresh_token, token);
+    return session.refresh_token;
+}
+
+static void must_refuse(struct test *test, const char *token, int64_t now, enum error_id id)
+{
+    struct session session;
+    assert_error(renew(test, token, now, &session), id);
+    assert_null(session.refresh_token);
+}
+
+static void tokens_replace_one_another(void **state)
+{
+    struct test *test = *state;
+    struct session first = begin(test), last;
+    const char *token = first.refresh_token;
+    for (int64_t now = start; now < start + 5 * MINUTE; now += MINUTE) {
+        token = must_renew(test, token, now);
+    }
+    must_succeed(renew(test, token, start + 5 * MINUTE, &last));
+    assert_string_equal(last.id, first.id);
+}
+
+static void within_the_grace_a_token_works_again(void **state)
+{
+    struct test *test = *state;
+    const char *first = begin(test).refresh_token;
+    const char *second = must_renew(test, first, start);
+    const char *third = must_renew(test, first, start + GRACE);
+    /* The grace began with the first use. */
+    assert_string_not_equal(second, third);
+    must_renew(test, second, start + GRACE);
+    must_renew(test, third, start + GRACE);
+    must_refuse(test, first, start + GRACE + 1, ERR_INVALID_TOKEN);
+}
+
+static void who_comes_later_ends_the_session(void **state)
+{
+    struct test *test = *state;
+    struct session other = begin(test);
+    const char *first = begin(test).refresh_token;
+    const char *second = must_renew(test, first, start);
+    const char *third = must_renew(test, second, start);
+    must_refuse(test, first, start + GRACE + 1, ERR_INVALID_TOKEN);
+    must_refuse(test, second, start, ERR_INVALID_TOKEN);
+    must_refuse(test, third, start, ERR_INVALID_TOKEN);
+    must_renew(test, other.refresh_token, start);
+}
+
+static void tokens_expire(void **state)
+{
+    struct test *test = *state;
+    const char *first = begin(test).refresh_token;
+    must_refuse(test, first, start + LIFETIME, ERR_TOKEN_EXPIRED);
+    const char *second = must_renew(test, first, start + LIFETIME - 1);
+    must_renew(test, second, start + LIFETIME - 1 + LIFETIME - 1);
+}
+
+static void sessions_that_ended_do_not_go_on(void **state)
+{
+    struct test *test = *state;
+    struct session session = begin(test), further = {.subject = "local:admin"};
+    struct act act = {test->arena, &session, start};
+    must_succeed(session_extend(test->store, test->arena, session.id, start, LIFETIME, &further));
+    commit(test);
+    must_succeed(store_write(test->store, test->arena, end_session, &act));
+    commit(test);
+    must_refuse(test, session.refresh_token, start, ERR_INVALID_TOKEN);
+    must_refuse(test, further.refresh_token, start, ERR_INVALID_TOKEN);
+    assert_error(session_extend(test->store, test->arena, session.id, start, LIFETIME, &further),
+                 ERR_INVALID_TOKEN);
+}
+
+static void what_is_no_session_is_refused(void **state)
+{
+    struct test *test = *state;
+    static const char *const ids[] = {NULL,
+                                      "",
+                                      "0",
+                                      "0123456789abcdef0123456789abcdeg",
+                                      "0123456789ABCDEF0123456789ABCDEF",
+                                      "0123456789abcdef0123456789abcdef",
+                                      "0123456789abcdef0123456789abcdef0"};
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        struct session session = {.subject = "local:admin"};
+        assert_error(session_extend(test->store, test->arena, ids[i], start, LIFETIME, &session),
+                     ERR_INVALID_TOKEN);
+    }
+    must_refuse(test, "", start, ERR_INVALID_TOKEN);
+    must_refuse(test, "0123456789abcdef0123456789abcdef", start, ERR_INVALID_TOKEN);
+}
+
+static void only_digests_are_kept(void **state)
+{
+    struct test *test = *state;
+    const char *token = begin(test).refresh_token;
+    static const char *const files[] = {"state/accounts.db", "state/accounts.db-wal"};
+    must_renew(test, token, start);
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        struct stat status;
+        assert_int_equal(stat(files[i], &status), 0);
+        const char *bytes = read_file(test->arena, files[i]);
+        assert_null(memmem(bytes, (size_t)status.st_size, token, strlen(token)));
+    }
+}
+
+/* --- the throttle ---------------------------------------------------------------------------- */
+
+enum { FREE = 5 };
+
+static void miss(struct test *test, const char *name, int64_t now)
+{
+    must_succeed(throttle_failed(test->store, test->arena, name, FREE, now));
+    commit(test);
+}
+
+/* The seconds to wait; 0: none. */
+static int wait_for(struct test *test, const char *name, int64_t now)
+{
+    const struct error *error = throttle_check(test->store, test->arena, name, now);
+    if (error) {
+        assert_error(error, ERR_TOO_MANY_ATTEMPTS);
+        assert_true(error->retry_after_s > 0);
+    }
+    return error ? error->retry_after_s : 0;
+}
+
+static void each_failure_doubles_the_wait(void **state)
+{
+    struct test *test = *state;
+    static const int waits[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
+    int64_t now = start;
+    for (int i = 0; i < FREE; i++) {
+        miss(test, "anna", now);
+        assert_int_equal(wait_for(test, "anna", now), 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(waits); i++) {
+        miss(test, "anna", now);
+        assert_int_equal(wait_for(test, "anna", now), waits[i]);
+        now += waits[i] * SECOND;
+        assert_int_equal(wait_for(test, "anna", now - 1), 1);
+        assert_int_equal(wait_for(test, "anna", now), 0);
+    }
+    assert_int_equal(wait_for(test, "boris", start), 0);
+}
+
+static void names_have_no_case(void **state)
+{
+    struct test *test = *state;
+    static const char *const names[] = {"вера", "ВЕРА", "Вера"};
+    for (int i = 0; i <= FREE; i++) {
+        miss(test, names[(size_t)i % COUNT_OF(names)], start);
+    }
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        assert_int_equal(wait_for(test, names[i], start), 1);
+    }
+}
+
+static void a_quarter_of_an_hour_forgets(void **state)
+{
+    struct test *test = *state;
+    for (int i = 0; i <= FREE; i++) {
+        miss(test, "gleb", start);
+    }
+    int64_t later = start + SECOND + 15 * MINUTE;
+    miss(test, "gleb", later);
+    assert_int_equal(wait_for(test, "gleb", later), 2); /* not yet */
+    later += 2 * SECOND + 15 * MINUTE + 1;
+    miss(test, "gleb", later);
+    assert_int_equal(wait_for(test, "gleb", later), 0);
+}
+
+static struct error *forget(struct store *store, void *context)
+{
+    const struct act *act = context;
+    return throttle_forget(store, act->arena, "Dina");
+}
+
+static void a_success_forgets(void **state)
+{
+    struct test *test = *state;
+    struct act act = {.arena = test->arena};
+    for (int i = 0; i <= FREE; i++) {
+        miss(test, "dina", start);
+    }
+    must_succeed(store_write(test->store, test->arena, forget, &act));
+    commit(test);
+    for (int i = 0; i < FREE; i++) {
+        miss(test, "dina", start);
+        assert_int_equal(wait_for(test, "dina", start), 0);
+    }
+    miss(test, "dina", start);
+    assert_int_equal(wait_for(test, "dina", start), 1);
+}
+
+/* What was written at a time that the clock has been taken back from. */
+static void a_clock_that_steps_back_holds_nobody_for_long(void **state)
+{
+    struct test *test = *state;
+    for (int i = 0; i <= FREE; i++) {
+        miss(test, "egor", start);
+    }
+    assert_int_equal(wait_for(test, "egor", start - 24 * 60 * MINUTE), 60);
+}
+
+static void without_free_failures_all_are(void **state)
+{
+    struct test *test = *state;
+    for (int i = 0; i < 3 * FREE; i++) {
+        must_succeed(throttle_failed(test->store, test->arena, "fedor", 0, start));
+        commit(test);
+        assert_int_equal(wait_for(test, "fedor", start), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ACCOUNTS_TEST(tokens_replace_one_another),
+        ACCOUNTS_TEST(within_the_grace_a_token_works_again),
+        ACCOUNTS_TEST(who_comes_later_ends_the_session),
+        ACCOUNTS_TEST(tokens_expire),
+        ACCOUNTS_TEST(sessions_that_ended_do_not_go_on),
+        ACCOUNTS_TEST(what_is_no_session_is_refused),
+        ACCOUNTS_TEST(only_digests_are_kept),
+        ACCOUNTS_TEST(each_failure_doubles_the_wait),
+        ACCOUNTS_TEST(names_have_no_case),
+        ACCOUNTS_TEST(a_quarter_of_an_hour_forgets),
+        ACCOUNTS_TEST(a_success_forgets),
+        ACCOUNTS_TEST(a_clock_that_steps_back_holds_nobody_for_long),
+        ACCOUNTS_TEST(without_free_failures_all_are),
+    };
+    char folder[PATH_MAX];
+    return enter_accounts(folder)
+               ? leave_temporary(folder, cmocka_run_group_tests_name("session", tests, NULL, NULL))
+               : EXIT_FAILURE;
+}
