@@ -454,6 +454,9 @@ int main(int argc, char **argv)
 {
     /* Case folding of names in UTF-8; numbers and times are written in the C locale's way. */
     (void)setlocale(LC_CTYPE, "C.UTF-8");
+    /* The resolver is under no time-out of ours; its own would hold a worker for ten seconds a name
+     * and name server, just when the controllers, which often are those too, are down. */
+    (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
     struct arguments arguments = {0};
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++) {
         if (!strcmp(argv[1], commands[i].name)) {
