@@ -243,7 +243,7 @@ struct error *auth_refresh(const struct config *config, struct store *store, str
     struct error *error =
         token ? session_refresh(store, arena, token, now, lifetime, &session)
               : session_extend(store, arena, principal->session, now, lifetime, &session);
-    if (!error && principal->account_id && !organization_id) {
+    if (!error && principal->account_id && principal->role == ROLE_NONE) {
         error = account_first_organization(store, arena, principal->account_id, &organization_id);
     }
     return error ? error : issue(config, arena, principal, &session, organization_id, tokens_r);

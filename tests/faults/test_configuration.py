@@ -95,6 +95,9 @@ def test_a_good_configuration_passes(kontora):
     ("DATABASE_URL", ""),
     ("DATABASE_URL", "mysql://h/d"), ("DATABASE_URL", "sqlite://relative"),
     ("DATABASE_URL", "sqlite:////dev/null"), ("DATABASE_URL", "postgresql://u:p@ss@h/d"),
+    ("BCRYPT_COST", "3"), ("BCRYPT_COST", "17"), ("LOGIN_FREE_FAILURES", "-1"),
+    ("LOGIN_FREE_FAILURES", "1001"), ("REFRESH_EXPIRATION_HOURS", "0"),
+    ("ANONYMOUS_ACCESS", "all"), ("ANONYMOUS_ACCESS", ""),
     ("DATABASE_SYNCHRONOUS", "off"), ("DATABASE_TIMEOUT_MS", "99"),
 ])
 @pytest.mark.parametrize("command", [["config", "--check"], ["serve"]])
@@ -167,6 +170,8 @@ def test_a_ca_file_that_is_not_there(kontora):
     ({"LOCAL_AUTH_PASSWORD": None}, "LOCAL_AUTH_PASSWORD"),
     ({"LOCAL_AUTH_PASSWORD": "admin123"}, "LOCAL_AUTH_PASSWORD"),
     ({"LDAP_USE_SSL": "false"}, "LDAP_USE_SSL"),
+    ({"ANONYMOUS_ACCESS": "accounts"}, "ANONYMOUS_ACCESS"),
+    ({"ANONYMOUS_ACCESS": "accounts,files"}, "ANONYMOUS_ACCESS"),
 ])
 def test_production_refuses(kontora, command, change, name):
     settings = {key: value for key, value in {**PRODUCTION, **DIRECTORY, **change}.items()

@@ -58,7 +58,9 @@ def add_group(truth, parent, name, *members):
 
 # --- switched off -------------------------------------------------------------------------------
 
-def test_switched_off_nobody_is_even_asked(rig, truth):
+def test_switched_off_nobody_is_even_asked(make_rig, directory, truth):
+    rig = make_rig(directory, LOGIN_FREE_FAILURES=0)
+    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
     user = people_of(rig, truth).create()
     for _ in range(LOCKOUT_THRESHOLD + 1):
         response, _ = attempt(rig, user["sAMAccountName"], "wrong")

@@ -1,0 +1,430 @@
+"""Organizations: who may do what to them and to their members, on both engines."""
+
+import threading
+
+import pytest
+
+from support import contract
+from support.accounts import ROLES, add_member, roles_in
+from support.client import Client
+from support.entries import tag
+
+MEMBERS = ROLES
+MANAGERS = ("OWNER", "ADMIN")
+
+# Each call on an organization, and which of its members may make it. {member} is a VIEWER of it,
+# {newcomer} somebody who has an account and does not belong to it.
+CALLS = {
+    "read": ("GET", "", None, MEMBERS),
+    "update": ("PATCH", "", {"name": "Рога и копыта"}, MANAGERS),
+    "list members": ("GET", "/members", None, MEMBERS),
+    "add a member": ("POST", "/members", {"email": "{newcomer}", "role": "VIEWER"}, MANAGERS),
+    "change a member": ("PATCH", "/members/{member}", {"role": "SALES"}, MANAGERS),
+    "remove a member": ("DELETE", "/members/{member}", None, MANAGERS),
+}
+SUCCESS = {"GET": 200, "PATCH": 200, "POST": 201, "DELETE": 204}
+NO_IDS = ["0", "-1", "x", "1x", "01", "1.0", "999999999999999999", "99999999999999999999",
+          "9223372036854775808", "%20", "1%2F2"]
+
+
+@pytest.fixture(scope="module")
+def owner(accounts):
+    return accounts.register()
+
+
+@pytest.fixture(scope="module")
+def crew(accounts, owner):
+    """A member of the organization for each role."""
+    return {role: owner if role == "OWNER" else accounts.member(owner, role) for role in ROLES}
+
+
+@pytest.fixture
+def fresh(accounts):
+    """An organization of the test's own."""
+    return accounts.register()
+
+
+@pytest.fixture
+def make_call(accounts, owner):
+    """Makes a call of the table, on members of its own."""
+    def call(name, client, path=None):
+        method, below, body, _ = CALLS[name]
+        member, newcomer = accounts.member(owner, "VIEWER"), accounts.register()
+        if body and "email" in body:
+            body = {**body, "email": newcomer.email}
+        return client.request(method, (path or owner.path) + below.format(member=member.id),
+                              json=body)
+    return call
+
+
+def change_role(client, organization, person, role):
+    return client.patch(f"{organization.path}/members/{person.id}", json={"role": role})
+
+
+def remove(client, organization, person):
+    return client.delete(f"{organization.path}/members/{person.id}")
+
+
+def state_of(database, organization):
+    """All that the calls of the table could change."""
+    return database.run(f"SELECT name, currency, version FROM organizations "
+                        f"WHERE id = {organization.organization}")
+
+
+# --- who may ------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", CALLS)
+def test_what_a_role_may(make_call, crew, owner, sql_database, name, role):
+    method, _, _, allowed = CALLS[name]
+    before = state_of(sql_database, owner)
+    response = make_call(name, crew[role].client)
+    if role in allowed:
+        assert response.status_code == SUCCESS[method], response.text
+    else:
+        contract.refused(response, 403, "FORBIDDEN")
+        assert state_of(sql_database, owner) == before
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_to_strangers_it_does_not_exist(make_call, accounts, owner, sql_api, sql_nobody,
+                                        sql_database, directory, name):
+    """Not to the owner of another one, nor to those who are no accounts."""
+    person = sql_nobody.login("m.sidorova", directory.sample_password)
+    before = state_of(sql_database, owner)
+    for client in (accounts.register().client, sql_api, sql_nobody.bearing(person["access_token"])):
+        contract.refused(make_call(name, client), 404, "NOT_FOUND")
+    contract.refused(make_call(name, sql_nobody), 401, "UNAUTHORIZED")
+    contract.refused(make_call(name, sql_nobody.bearing("a.b.c")), 401, "INVALID_TOKEN")
+    assert state_of(sql_database, owner) == before
+
+
+@pytest.mark.parametrize("number", NO_IDS)
+@pytest.mark.parametrize("name", CALLS)
+def test_what_there_is_not_looks_like_what_is_another_s(make_call, accounts, owner, name, number):
+    stranger = accounts.register().client
+    answers = [make_call(name, stranger), make_call(name, stranger, f"/organizations/{number}")]
+    bodies = [{**answer.json(), "request_id": None} for answer in answers]
+    assert bodies[0] == bodies[1]
+    for answer in answers:
+        contract.refused(answer, 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_members_of_others_do_not_exist(accounts, crew, owner, role):
+    """Their ids are nothing to those who manage, and others may not ask."""
+    stranger = accounts.register()
+    status, code = (404, "NOT_FOUND") if role in MANAGERS else (403, "FORBIDDEN")
+    contract.refused(change_role(crew[role].client, owner, stranger, "SALES"), status, code)
+    contract.refused(remove(crew[role].client, owner, stranger), status, code)
+
+
+@pytest.mark.parametrize("number", NO_IDS)
+def test_ids_that_are_no_member_s(owner, number):
+    path = f"{owner.path}/members/{number}"
+    contract.refused(owner.client.patch(path, json={"role": "SALES"}), 404, "NOT_FOUND")
+    contract.refused(owner.client.delete(path), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_me_lists_what_the_role_permits(crew, owner, role):
+    client = crew[role].client
+    me = contract.check_me(client.get("/auth/me", headers={
+        "X-Organization-ID": str(owner.organization)}).json())
+    granted = {"OWNER": 5, "ADMIN": 5, "MANAGER": 4, "SALES": 3, "VIEWER": 1}[role]
+    every = ["organization:read", "organization:create", "organization:update",
+             "organization:delete", "organization:manage"]
+    assert me["permissions"] == every[:granted]
+    assert role in [each["role"] for each in me["organizations"]
+                    if each["id"] == owner.organization]
+
+
+# --- owners and administrators ------------------------------------------------------------------
+
+# (who, of whom, what they shall be; None: gone) → status
+RANKS = [
+    ("ADMIN", "VIEWER", "OWNER", 403), ("ADMIN", "OWNER", "ADMIN", 403),
+    ("ADMIN", "OWNER", "OWNER", 403), ("ADMIN", "OWNER", None, 403),
+    ("ADMIN", "ADMIN", "VIEWER", 200), ("ADMIN", "ADMIN", None, 204),
+    ("ADMIN", "VIEWER", "ADMIN", 200), ("ADMIN", "VIEWER", None, 204),
+    ("OWNER", "VIEWER", "OWNER", 200), ("OWNER", "OWNER", "VIEWER", 200),
+    ("OWNER", "OWNER", None, 204), ("OWNER", "ADMIN", "OWNER", 200),
+]
+
+
+@pytest.mark.parametrize("actor, target, role, status", RANKS)
+def test_an_administrator_neither_makes_nor_changes_an_owner(accounts, fresh, actor, target, role,
+                                                             status):
+    someone = fresh if actor == "OWNER" else accounts.member(fresh, actor)
+    other = accounts.member(fresh, target)
+    response = (change_role(someone.client, fresh, other, role) if role
+                else remove(someone.client, fresh, other))
+    assert response.status_code == status, response.text
+    expected = target if status == 403 else role
+    assert roles_in(fresh).get(other.id) == expected
+
+
+def test_an_administrator_adds_no_owner(accounts, fresh):
+    admin, newcomer = accounts.member(fresh, "ADMIN"), accounts.register()
+    response = admin.client.post(f"{fresh.path}/members",
+                                 json={"email": newcomer.email, "role": "OWNER"})
+    contract.refused(response, 403, "FORBIDDEN")
+    assert newcomer.id not in roles_in(fresh)
+
+
+def test_an_administrator_does_not_promote_itself(accounts, fresh):
+    admin = accounts.member(fresh, "ADMIN")
+    contract.refused(change_role(admin.client, fresh, admin, "OWNER"), 403, "FORBIDDEN")
+    assert change_role(admin.client, fresh, admin, "VIEWER").status_code == 200
+    contract.refused(change_role(admin.client, fresh, admin, "ADMIN"), 403, "FORBIDDEN")
+
+
+def test_the_last_owner_stays(accounts, fresh):
+    accounts.member(fresh, "ADMIN")
+    for role in ROLES[1:]:
+        contract.refused(change_role(fresh.client, fresh, fresh, role), 409, "LAST_OWNER")
+    contract.refused(remove(fresh.client, fresh, fresh), 409, "LAST_OWNER")
+    assert change_role(fresh.client, fresh, fresh, "OWNER").status_code == 200
+    assert roles_in(fresh)[fresh.id] == "OWNER"
+
+
+@pytest.mark.parametrize("role", ["VIEWER", None])
+def test_one_of_two_owners_may_go(accounts, fresh, role):
+    other = accounts.member(fresh, "OWNER")
+    response = (change_role(fresh.client, fresh, fresh, role) if role
+                else remove(fresh.client, fresh, fresh))
+    assert response.status_code == (200 if role else 204)
+    assert roles_in_by(other, fresh) == {other.id: "OWNER", **({fresh.id: role} if role else {})}
+    contract.refused(remove(other.client, fresh, other), 409, "LAST_OWNER")
+
+
+def roles_in_by(reader, organization):
+    body = reader.client.get(f"{organization.path}/members").json()
+    return {member["account_id"]: member["role"] for member in contract.check_list(body)}
+
+
+@pytest.mark.parametrize("role", ["VIEWER", None])
+@pytest.mark.parametrize("crossed", [False, True], ids=["themselves", "one another"])
+def test_two_owners_at_once(accounts, sql_stack, sql_nobody, crossed, role):
+    """Exactly one succeeds, whoever comes first."""
+    for _ in range(8):
+        one = accounts.register()
+        other = accounts.member(one, "OWNER")
+        barrier, answers = threading.Barrier(2), {}
+
+        def act(actor, target, one=one, barrier=barrier, answers=answers):
+            client = Client(sql_nobody.base_url, sql_stack.ca_file, actor.client.token)
+            client.get("/auth/me")  # the connection is there
+            barrier.wait()
+            answers[actor.id] = (change_role(client, one, target, role) if role
+                                 else remove(client, one, target))
+
+        pairs = [(one, other), (other, one)] if crossed else [(one, one), (other, other)]
+        threads = [threading.Thread(target=act, args=pair) for pair in pairs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        statuses = sorted(answer.status_code for answer in answers.values())
+        good = 200 if role else 204
+        # Who was put down first is by then no owner, or no member, or wants the last one gone.
+        assert statuses[0] == good and statuses[1] in ((409, 403, 404) if crossed else (409,))
+        left = next(person for person in (one, other)
+                    if person.client.get(f"{one.path}").json().get("role") == "OWNER")
+        assert list(roles_in_by(left, one).values()).count("OWNER") == 1
+
+
+# --- coming and going ---------------------------------------------------------------------------
+
+@pytest.mark.parametrize("role", ROLES)
+def test_anyone_may_leave(accounts, fresh, role):
+    person = accounts.member(fresh, role)
+    assert remove(person.client, fresh, person).status_code == 204
+    contract.refused(person.client.get(fresh.path), 404, "NOT_FOUND")
+    contract.refused(remove(person.client, fresh, person), 404, "NOT_FOUND")
+    assert person.id not in roles_in(fresh)
+
+
+@pytest.mark.parametrize("role", ["MANAGER", "SALES", "VIEWER"])
+def test_others_do_not_change_their_own_role(accounts, fresh, role):
+    person = accounts.member(fresh, role)
+    contract.refused(change_role(person.client, fresh, person, "ADMIN"), 403, "FORBIDDEN")
+    assert roles_in(fresh)[person.id] == role
+
+
+def test_roles_take_effect_at_once(accounts, fresh):
+    """Tokens do not hold them."""
+    person = accounts.member(fresh, "VIEWER")
+    update = {"name": tag()}
+    contract.refused(person.client.patch(fresh.path, json=update), 403, "FORBIDDEN")
+    assert change_role(fresh.client, fresh, person, "ADMIN").status_code == 200
+    assert person.client.patch(fresh.path, json=update).status_code == 200
+    assert change_role(fresh.client, fresh, person, "SALES").status_code == 200
+    contract.refused(person.client.patch(fresh.path, json=update), 403, "FORBIDDEN")
+    assert remove(fresh.client, fresh, person).status_code == 204
+    contract.refused(person.client.get(fresh.path), 404, "NOT_FOUND")
+    add_member(fresh, person, "ADMIN")
+    assert person.client.patch(fresh.path, json=update).status_code == 200
+
+
+def test_a_token_of_an_organization_that_was_left(accounts, fresh):
+    """It is still somebody's, who has no role in it; the next one is of where they belong."""
+    person = accounts.register()
+    other = accounts.member(person, "OWNER")
+    assert remove(other.client, person, person).status_code == 204
+    me = contract.check_me(person.client.get("/auth/me").json())
+    assert (me["organizations"], me["permissions"]) == ([], [])
+    add_member(fresh, person, "SALES")
+    renewed = person.client.bearing(person.client.post("/auth/refresh").json()["access_token"])
+    assert "organization:create" in renewed.get("/auth/me").json()["permissions"]
+
+
+@pytest.mark.parametrize("spell", [str, str.upper])
+def test_add_a_member(accounts, fresh, spell):
+    person = accounts.register(name="Анна")
+    response = fresh.client.post(f"{fresh.path}/members",
+                                 json={"email": spell(person.email), "role": "MANAGER"})
+    assert response.status_code == 201
+    member = contract.check_member(response.json())
+    assert member == {"account_id": person.id, "username": person.email, "email": person.email,
+                      "name": "Анна", "role": "MANAGER", "created_at": member["created_at"]}
+    assert response.headers["Location"].endswith(f"{fresh.path}/members/{person.id}")
+    again = fresh.client.post(f"{fresh.path}/members", json={"email": person.email,
+                                                            "role": "VIEWER"})
+    contract.refused(again, 409, "ALREADY_EXISTS")
+    assert roles_in(fresh)[person.id] == "MANAGER"
+
+
+@pytest.mark.parametrize("body, fields", [
+    ({}, ["email", "role"]), ({"email": "nobody@nowhere.example", "role": "SALES"}, ["email"]),
+    ({"email": "nobody", "role": "SALES"}, ["email"]),
+    ({"email": "a@b.c", "role": "owner"}, ["role"]), ({"email": "a@b.c", "role": "ROOT"}, ["role"]),
+    ({"email": "a@b.c", "role": ""}, ["role"]), ({"email": "a@b.c", "role": None}, ["role"]),
+    ({"email": "a@b.c", "role": 1}, ["role"]), ({"email": "a@b.c", "role": "OWNER\0"}, ["role"]),
+    ({"email": "a@b.c", "role": "SALES", "account_id": 1}, ["account_id"]),
+])
+def test_members_that_cannot_be(owner, body, fields):
+    response = owner.client.post(f"{owner.path}/members", json=body)
+    assert sorted(contract.refused(response, 400, "VALIDATION_ERROR")) == sorted(fields)
+
+
+@pytest.mark.parametrize("role", ["owner", "ROOT", "", None, 1, "ADMIN "])
+def test_roles_that_there_are_not(crew, owner, role):
+    response = change_role(owner.client, owner, crew["VIEWER"], role)
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["role"]
+
+
+def test_pages_of_members(accounts, fresh):
+    people = [fresh.id, *(accounts.member(fresh, "SALES").id for _ in range(4))]
+    seen = []
+    for skip in range(0, 6, 2):
+        body = fresh.client.get(f"{fresh.path}/members?skip={skip}&limit=2").json()
+        seen += [contract.check_member(member)["account_id"]
+                 for member in contract.check_list(body)]
+        assert (body["total"], body["pages"]) == (5, 3)
+    assert seen == people
+    for query in ("limit=0", "limit=1001", "skip=-1", "role=SALES"):
+        response = fresh.client.get(f"{fresh.path}/members?{query}")
+        contract.refused(response, 400, "VALIDATION_ERROR")
+
+
+# --- the organization itself --------------------------------------------------------------------
+
+def test_mine(accounts, fresh):
+    other = accounts.register()
+    add_member(other, fresh, "SALES")
+    body = fresh.client.get("/organizations").json()
+    mine = [contract.check_organization(each) for each in contract.check_list(body)]
+    assert [(each["id"], each["role"]) for each in mine] == [(fresh.organization, "OWNER"),
+                                                             (other.organization, "SALES")]
+    for each in mine:
+        assert fresh.client.get(f"/organizations/{each['id']}").json() == each
+
+
+def test_those_who_are_no_accounts_have_none(sql_api, sql_nobody, directory):
+    tokens = sql_nobody.login("m.sidorova", directory.sample_password)
+    for client in (sql_api, sql_nobody.bearing(tokens["access_token"])):
+        assert contract.check_list(client.get("/organizations").json()) == []
+    contract.refused(sql_nobody.get("/organizations"), 401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("change", [{"name": "'; DROP TABLE organizations; --"},
+                                    {"currency": "EUR"}, {"name": "Ж", "currency": "USD"}, {}])
+def test_update(fresh, change):
+    before = fresh.client.get(fresh.path).json()
+    response = fresh.client.patch(fresh.path, json=change)
+    assert response.status_code == 200
+    after = contract.check_organization(response.json())
+    assert after == {**before, **change, "version": before["version"] + 1,
+                     "updated_at": after["updated_at"]}
+    assert after["updated_at"] >= before["updated_at"]
+    assert fresh.client.get(fresh.path).json() == after
+
+
+@pytest.mark.parametrize("change, fields", [
+    ({"name": ""}, ["name"]), ({"name": None}, ["name"]), ({"name": "x" * 201}, ["name"]),
+    ({"name": "a\0"}, ["name"]), ({"currency": "rub"}, ["currency"]),
+    ({"currency": "RU"}, ["currency"]), ({"currency": "RUBL"}, ["currency"]),
+    ({"currency": "Р$1"}, ["currency"]), ({"currency": None}, ["currency"]),
+    ({"id": 1}, ["id"]), ({"role": "OWNER"}, ["role"]), ({"version": 1}, ["version"]),
+    ({"name": "", "currency": ""}, ["name", "currency"]),
+])
+def test_updates_that_cannot_be(owner, change, fields):
+    response = owner.client.patch(owner.path, json=change)
+    assert sorted(contract.refused(response, 400, "VALIDATION_ERROR")) == sorted(fields)
+
+
+# --- X-Organization-ID --------------------------------------------------------------------------
+
+def asks_about(client, number):
+    return client.get("/auth/me", headers={"X-Organization-ID": str(number)})
+
+
+def test_the_header_chooses_the_organization(accounts, fresh):
+    person = accounts.member(fresh, "VIEWER")
+    assert len(asks_about(person.client, person.organization).json()["permissions"]) == 5
+    assert asks_about(person.client, fresh.organization).json()["permissions"] == [
+        "organization:read"]
+    assert len(person.client.get("/auth/me").json()["permissions"]) == 5  # the token's
+
+
+def test_the_path_wins_over_the_header(accounts, fresh):
+    person = accounts.member(fresh, "VIEWER")
+    headers = {"X-Organization-ID": str(person.organization)}
+    response = person.client.patch(fresh.path, json={"name": "x"}, headers=headers)
+    contract.refused(response, 403, "FORBIDDEN")
+
+
+def test_the_header_names_an_organization_of_others(accounts, fresh, sql_api):
+    stranger = accounts.register()
+    for client in (stranger.client, sql_api):
+        contract.refused(asks_about(client, fresh.organization), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1x", "01", "1.0", "1,2", "1 2", "+1", "0x1",
+                                    "99999999999999999999", "' OR 1=1", "\xff"])
+def test_the_header_is_no_id(owner, number):
+    contract.refused(asks_about(owner.client, number), 404, "NOT_FOUND")
+
+
+def test_an_empty_header_is_none(owner):
+    assert asks_about(owner.client, "").status_code == 200
+
+
+def test_a_crowd_of_newcomers(accounts, sql_stack, sql_nobody, fresh):
+    """One person who is added by several at once is a member once."""
+    admins = [fresh, *(accounts.member(fresh, "ADMIN") for _ in range(3))]
+    newcomer, answers = accounts.register(), []
+
+    def add(person):
+        client = Client(sql_nobody.base_url, sql_stack.ca_file, person.client.token)
+        answers.append(client.post(f"{fresh.path}/members",
+                                   json={"email": newcomer.email, "role": "SALES"}).status_code)
+
+    threads = [threading.Thread(target=add, args=(person,)) for person in admins]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [201, 409, 409, 409]
+    assert len(roles_in(fresh)) == 5
