@@ -64,12 +64,17 @@ struct error *account_get(struct store *store, struct arena *arena, int64_t id,
     return read_account(query, arena, account_r);
 }
 
-/* What the client is told of a violated constraint. */
-static struct error *taken(struct arena *arena, struct error *error)
+/* What the client is told of a violated constraint. Whoever registers gets the address as username:
+ * then it is the address that is taken, whichever constraint the engine looks at first. */
+static struct error *taken(struct arena *arena, const struct account *account, struct error *error)
 {
-    const char *field = store_violated(error, "accounts_username_key") ? "username"
-                        : store_violated(error, "accounts_email_key")  ? "email"
-                                                                       : NULL;
+    bool one_name = !strcmp(account->username, account->email);
+    const char *field = NULL;
+    if (store_violated(error, "accounts_username_key")) {
+        field = one_name ? "email" : "username";
+    } else if (store_violated(error, "accounts_email_key")) {
+        field = "email";
+    }
     if (!field) {
         return error;
     }
@@ -100,7 +105,7 @@ struct error *account_insert(struct store *store, struct arena *arena, struct ac
     store_bind_text(query, account->password_hash);
     store_bind_integer(query, now_ms);
     struct error *error = read_id(query, &account->id);
-    return error ? taken(arena, error) : NULL;
+    return error ? taken(arena, account, error) : NULL;
 }
 
 /* --- organizations --------------------------------------------------------------------------- */
