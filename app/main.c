@@ -31,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #ifndef KONTORA_VERSION
 #define KONTORA_VERSION "0.1.0"
@@ -38,6 +39,7 @@
 
 enum {
     KIB = 1024,
+    NICE_OF_AUTH = 10,
 };
 
 /* The queue of SQLite's writers and the database's state, shared by all processes; made before the
@@ -161,7 +163,11 @@ static bool prepare(const struct config *config, struct buffer *faults)
 
 static void *worker_start(const struct config *config, enum pool_id pool)
 {
-    (void)pool; /* every worker runs every route: the pools isolate, they do not decide */
+    /* Every worker runs every route: the pools isolate, they do not decide. Passwords are verified
+     * where nobody else wants the processor. */
+    if (pool == POOL_AUTH && setpriority(PRIO_PROCESS, 0, NICE_OF_AUTH) < 0) {
+        log_warning("setpriority: %s", strerror(errno));
+    }
     if (!audit_open(config->audit_log_path)) {
         log_error("AUDIT_LOG_PATH %s: %s", config->audit_log_path, strerror(errno));
         return NULL;
