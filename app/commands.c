@@ -316,13 +316,24 @@ static int create(struct work *work, const char *email)
     return status;
 }
 
+static struct error *find(const struct work *work, const char *name, int64_t *id_r)
+{
+    struct account *account;
+    struct error *error = account_find(work->store, work->arena, name, &account);
+    if (error) {
+        return error;
+    }
+    if (!account) {
+        return error_new(work->arena, ERR_NOT_FOUND, "no account %s", name);
+    }
+    *id_r = account->id;
+    return NULL;
+}
+
 static int set_password(struct work *work, const char *name)
 {
-    struct account *account = NULL;
-    struct error *error = account_find(work->store, work->arena, name, &account);
-    if (!error && !account) {
-        error = error_new(work->arena, ERR_NOT_FOUND, "no account %s", name);
-    }
+    int64_t id = 0;
+    struct error *error = find(work, name, &id);
     const char *password = error ? NULL : ask_password(work->arena);
     if (!error && !password) {
         return EXIT_DATA;
@@ -332,7 +343,7 @@ static int set_password(struct work *work, const char *name)
     }
     if (!error) {
         error = auth_change_password(work->config, work->store, work->arena,
-                                     principal_of_account(work->arena, account->id), password);
+                                     principal_of_account(work->arena, id), password);
     }
     return conclude(work, "change_password", name, error);
 }
@@ -342,7 +353,9 @@ static const char *column(struct arena *arena, const char *text)
 {
     char *own = arena_string(arena, text ? text : "-");
     for (char *c = own; *c; c++) {
-        *c = (unsigned char)*c < ' ' || *c == '\x7f' ? ' ' : *c;
+        if ((unsigned char)*c < ' ' || *c == '\x7f') {
+            *c = ' ';
+        }
     }
     return own;
 }

@@ -1,5 +1,5 @@
 /*
- * kontora: the command line and the wiring of the layers. The only file that knows everything.
+ * kontora: the command line and the wiring of the layers. It and commands.c know everything.
  *
  *   kontora serve  [--env-file FILE]            the master and its workers
  *   kontora migrate status | up [N] | down [N]  the database's schema, to version N

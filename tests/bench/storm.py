@@ -15,6 +15,8 @@ from pathlib import Path
 
 from bench import load
 from bench.bed import Bed
+from bench.disturbance import Meter
+from bench.pairs import DISTURBED, TRIES
 from bench.table import Row, row
 from stack import Stack
 from stack.guard import wait_until
@@ -42,7 +44,7 @@ def measure(_: Bed) -> list[Row]:
         if not post(stack, "/auth/register"):
             raise RuntimeError("nobody can register")
         load.run(f"{stack.http_url}/health", CLIENTS, WARM_UP_SECONDS)
-        quiet, stormy = zip(*(compare(stack) for _ in range(ROUNDS)), strict=True)
+        quiet, stormy = zip(*several(stack), strict=True)
     ratio = statistics.median(b.p99_ms / a.p99_ms for a, b in zip(quiet, stormy, strict=True))
     return [
         row(f"/health, p99, {PEOPLE} logins at once against none", ratio,
@@ -52,15 +54,32 @@ def measure(_: Bed) -> list[Row]:
     ]
 
 
-def compare(stack: Stack) -> tuple[load.Result, load.Result]:
-    """Of one round: in quiet, in the storm."""
+def several(stack: Stack) -> list[tuple[load.Result, load.Result]]:
+    """Rounds that nobody disturbed; fewer, or those that were disturbed, if others do not leave the
+    machine."""
+    undisturbed: list[tuple[load.Result, load.Result]] = []
+    seen: list[tuple[load.Result, load.Result]] = []
+    while len(undisturbed) < ROUNDS and len(seen) < TRIES * ROUNDS:
+        results, disturbance = compare(stack)
+        seen.append(results)
+        if disturbance < DISTURBED:
+            undisturbed.append(results)
+    return undisturbed or seen
+
+
+def compare(stack: Stack) -> tuple[tuple[load.Result, load.Result], float]:
+    """One round, in quiet and in the storm; and the greater disturbance of the two."""
     health = f"{stack.http_url}/health"
-    quiet = load.run(health, CLIENTS, SECONDS)
-    with storm(stack):
+    with Meter() as before:
+        quiet = load.run(health, CLIENTS, SECONDS)
+    with storm(stack), Meter() as during:
         stormy = load.run(health, CLIENTS, SECONDS)
+    disturbance = max(before.share, during.share)
+    noise = f" (disturbed: {disturbance:.0%})" if disturbance >= DISTURBED else ""
     print(f"  /health, {CLIENTS} clients: p99 {quiet.p99_ms:.2f} ms, {quiet.rate:,.0f} a second; "
-          f"with {PEOPLE} logins {stormy.p99_ms:.2f} ms, {stormy.rate:,.0f} a second", flush=True)
-    return quiet, stormy
+          f"with {PEOPLE} logins {stormy.p99_ms:.2f} ms, {stormy.rate:,.0f} a second{noise}",
+          flush=True)
+    return (quiet, stormy), disturbance
 
 
 def post(stack: Stack, path: str) -> bool:
