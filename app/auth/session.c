@@ -252,12 +252,12 @@ struct error *session_end_others(struct store *store, struct arena *arena, const
                                  int64_t account_id, int64_t now_ms)
 {
     unsigned char *family = arena_alloc(arena, RANDOM_ID_BYTES);
-    if (!session_id_bytes(id, family)) {
+    if (id && !session_id_bytes(id, family)) {
         return NULL;
     }
     struct store_query *query = store_query(store, arena, SQL_SESSIONS_REVOKE_OTHERS);
     store_bind_integer(query, account_id);
-    store_bind_bytes(query, family, RANDOM_ID_BYTES);
+    store_bind_bytes(query, family, id ? RANDOM_ID_BYTES : 0);
     store_bind_integer(query, now_ms);
     return store_execute(query);
 }

@@ -12,7 +12,6 @@ enum {
     FIRST_PAUSE_MS = MS_PER_S,
     PAUSE_DOUBLINGS = 6,
     PAUSE_MAX_MS = 60 * MS_PER_S,
-    FORGOTTEN_AFTER_MS = 15 * 60 * MS_PER_S,
 };
 
 static const unsigned char *digest_name(struct arena *arena, const char *name)
@@ -67,7 +66,7 @@ static struct error *count_failure(struct store *store, void *context)
     bool row;
     store_bind_bytes(query, failure->digest, DIGEST_SIZE);
     store_bind_integer(query, failure->now_ms);
-    store_bind_integer(query, failure->now_ms - FORGOTTEN_AFTER_MS);
+    store_bind_integer(query, failure->now_ms - THROTTLE_FORGOTTEN_MS);
     struct error *error = store_next(query, &row);
     int64_t pause = error ? 0 : pause_after(store_integer(query, 0) - failure->free_failures);
     if (!error) {

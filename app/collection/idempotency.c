@@ -13,7 +13,6 @@
 
 enum {
     KEY_MAX = 255,
-    KEPT_MS = 24 * 3600 * 1000,
     STATUS_SERVER_ERROR = 500,
 };
 
@@ -124,7 +123,7 @@ static struct error *reserve(struct store *store, void *context)
     int64_t now = clock_wall_ms();
     *reservation->reply = (struct reply){0};
     struct store_query *query = key_query(store, request, SQL_IDEMPOTENCY_KEYS_EXPIRE);
-    store_bind_integer(query, now - KEPT_MS);
+    store_bind_integer(query, now - IDEMPOTENCY_KEPT_MS);
     struct error *error = store_execute(query);
     if (error) {
         return error;

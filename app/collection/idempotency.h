@@ -12,6 +12,9 @@
 
 #include "http/router.h"
 
+/* How long an answer is kept. */
+enum { IDEMPOTENCY_KEPT_MS = 24 * 3600 * 1000 };
+
 /* The hooks that main hands to the router. */
 extern const struct router_repeats idempotency;
 
