@@ -13,7 +13,7 @@
 
 enum {
     KEY_MAX = 255,
-    STATUS_SERVER_ERROR = 500,
+    STATUS_ERROR = 400,
 };
 
 /* --- the request ----------------------------------------------------------------------------- */
@@ -169,7 +169,7 @@ static struct error *keep_answer(struct store *store, void *context)
 {
     const struct keeping *keeping = context;
     const struct request *request = keeping->request;
-    if (keeping->reply->status >= STATUS_SERVER_ERROR) {
+    if (keeping->reply->status >= STATUS_ERROR) {
         return store_execute(key_query(store, request, SQL_IDEMPOTENCY_KEYS_RELEASE));
     }
     struct buffer answer = write_answer(request->arena, keeping->reply);

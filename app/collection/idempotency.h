@@ -1,7 +1,7 @@
 /*
  * Idempotency: a POST with an Idempotency-Key is done once for 24 hours a principal, and repeated as
  * often as a client likes (draft-ietf-httpapi-idempotency-key-header): the repetition gets the first
- * answer. Answers that blame the service (5xx) are not kept, for those are what one repeats.
+ * answer. A refusal is not kept: nothing was done, so it may be tried again.
  *
  * The key is reserved before the request is handled and gets its answer afterwards. Where the change
  * itself is one of the database (the core pool), SQLite commits all three together; elsewhere the
