@@ -78,6 +78,7 @@ static struct error *authenticate(struct request *request)
     }
     if (!error && request->principal) {
         request->actor = request->principal->username;
+        request->actor_id = request->principal->id;
     }
     return error;
 }

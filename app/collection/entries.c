@@ -3,6 +3,8 @@
 
 #include "base/arena.h"
 
+#include <string.h>
+
 enum {
     SEARCH_MAX = 256,
     LIST_DEFAULT = 10,
@@ -69,6 +71,7 @@ static struct error *find(struct request *request, struct directory_entry **entr
                                          request_query_string(request, "parent_dn"), entry_r);
     if (!error) {
         request->subject = fields_string(class->fields, (*entry_r)->values, class->name_attribute);
+        request->object_dn = (*entry_r)->dn;
     }
     return error;
 }
@@ -126,6 +129,7 @@ struct error *entries_create(struct request *request, struct reply *reply)
                       request_body_string(request, entries->rdn_field),
                       request_body_string(request, class->parent_field), changes, &entry);
     if (!error) {
+        request->object_dn = entry->dn;
         reply_created(request, reply, request->route->pattern, request->subject);
         reply_record(reply, entry->values);
     }
@@ -146,6 +150,9 @@ struct error *entries_update(struct request *request, struct reply *reply)
     error = directory_update(request->app->directory, request->arena, entries->class, entry,
                              changes, &entry);
     if (!error) {
+        if (strcmp(entry->dn, request->object_dn) != 0) {
+            request->moved_dn = entry->dn;
+        }
         reply_record(reply, entry->values);
     }
     return error;

@@ -66,6 +66,13 @@ static const char *subject(const struct request *request)
     return named ? request->segments[request->segments_count - 1] : NULL;
 }
 
+static void write_if(struct jsonw *json, const char *key, const char *text)
+{
+    if (text) {
+        jsonw_string(json, key, text);
+    }
+}
+
 /* Of a path with several names, which of them is which. */
 static void write_path(struct jsonw *json, const struct request *request)
 {
@@ -90,6 +97,9 @@ static void write_details(struct jsonw *json, const struct request *request,
 {
     const struct schema *body = request->route->body;
     jsonw_open_object(json, "details");
+    write_if(json, "actor_id", request->actor_id);
+    write_if(json, "dn", request->object_dn);
+    write_if(json, "moved_to", request->moved_dn);
     write_path(json, request);
     if (body && request->body) {
         jsonw_open_array(json, "fields");
@@ -102,9 +112,7 @@ static void write_details(struct jsonw *json, const struct request *request,
     }
     if (error) {
         jsonw_string(json, "code", problem_code(error->id));
-        if (request->reason) {
-            jsonw_string(json, "reason", request->reason);
-        }
+        write_if(json, "reason", request->reason);
         problem_write_details(json, error, LANGUAGE_EN);
     }
     jsonw_close_object(json);

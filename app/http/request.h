@@ -56,8 +56,11 @@ struct request {
     struct buffer body_text;           /* as it came, if the route takes one */
     struct value *body;                /* parallel to route->body->fields */
     const char *actor;                 /* who, for audit and access log; NULL: nobody known */
-    const char *subject; /* what was changed, for audit; the last path value if NULL */
-    const char *reason;  /* why it failed, for audit alone: the client is not told; may be NULL */
+    const char *subject;   /* what was changed, for audit; the last path value if NULL */
+    const char *actor_id;  /* the same, by what is nobody else's: the subject of the token */
+    const char *object_dn; /* of an entry of the directory: where it is, for audit; may be NULL */
+    const char *moved_dn;  /* where it has been moved to; may be NULL */
+    const char *reason;    /* why it failed, for audit alone: the client is not told; may be NULL */
 };
 
 /* Takes method, path, query, language and id from the headers. The path may be refused: it is too

@@ -285,6 +285,7 @@ static struct error *login(struct request *request, struct reply *reply)
         prove_in_turn(request, username, request_body_string(request, "password"), &principal);
     if (!error) {
         request->actor = principal->username;
+        request->actor_id = principal->id;
         error = auth_open(app->config, app->store, request->arena, principal, username, &tokens);
     }
     if (!error) {
@@ -430,6 +431,7 @@ static struct error *refresh(struct request *request, struct reply *reply)
     error = look_up_again(request, &principal);
     if (!error) {
         request->actor = principal->username;
+        request->actor_id = principal->id;
         error = auth_refresh(app->config, app->store, request->arena, principal, token, &tokens);
     }
     if (!error) {

@@ -159,8 +159,12 @@ static struct error *change_member(struct request *request, enum directory_belon
         .belonging = belonging,
     };
     struct directory_entry *member;
-    return directory_change_member(request->app->directory, request->arena, &membership, group_r,
-                                   &member);
+    struct error *error = directory_change_member(request->app->directory, request->arena,
+                                                  &membership, group_r, &member);
+    if (!error) {
+        request->object_dn = (*group_r)->dn;
+    }
+    return error;
 }
 
 static struct error *add_member(struct request *request, struct reply *reply)

@@ -172,8 +172,12 @@ static struct error *change_group(struct request *request, enum directory_belong
         .belonging = belonging,
     };
     struct directory_entry *group;
-    return directory_change_member(request->app->directory, request->arena, &membership, &group,
-                                   user_r);
+    struct error *error = directory_change_member(request->app->directory, request->arena,
+                                                  &membership, &group, user_r);
+    if (!error) {
+        request->object_dn = group->dn;
+    }
+    return error;
 }
 
 static struct error *add_to_group(struct request *request, struct reply *reply)

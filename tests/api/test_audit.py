@@ -207,3 +207,20 @@ def test_names_of_entries_cannot_break_the_lines(api, entries, audit):
 def test_a_line_of_2000_characters_is_one_line(api, audit):
     line = audit.one_of(api.delete(user_path("ж" * 1000)))
     assert line["resource_id"] == "ж" * 1000
+
+
+def test_a_line_tells_who_and_which_for_certain(api, audit, truth):
+    """Names can be had again, and stand in several places: the id of who acts, and where the object
+    is and was, cannot be mistaken."""
+    old, new, name = truth.add_ou(tag()), truth.add_ou(tag()), tag()
+    created = api.post("/groups", json={"cn": name, "ou": old})
+    moved = api.patch(f"/groups/{name}", json={"parent_dn": new})
+    deleted = api.delete(f"/groups/{name}")
+    places = [{"dn": f"CN={name},{old}"},
+              {"dn": f"CN={name},{old}", "moved_to": f"CN={name},{new}"},
+              {"dn": f"CN={name},{new}"}]
+    for response, place in zip((created, moved, deleted), places, strict=True):
+        details = audit.one_of(response)["details"]
+        assert details["actor_id"].startswith("local:")
+        assert {key: details.get(key) for key in place} == place
+        assert ("moved_to" in details) == ("moved_to" in place)
