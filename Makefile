@@ -41,7 +41,7 @@ UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 # A reference of `make bench`.
 RAW_SEARCH    := $(BUILD)/tests/bench/raw_search
 
-.PHONY: all generated run test unit lint format bench fuzz clean help
+.PHONY: FORCE all generated run test unit lint format bench fuzz clean help
 all: $(PROGRAM)
 generated: $(MADE)/sql.h
 
@@ -67,7 +67,8 @@ $(MADE)/sql.c: sql/compile.awk $(SQL) $(BUILD)/sql
 	@mkdir -p $(@D)
 	@echo '  SQL $@'
 	@awk -v header=$(MADE)/sql.h.new -v source=$@.new -f sql/compile.awk $(SQL)
-	@cmp -s $(MADE)/sql.h.new $(MADE)/sql.h || mv $(MADE)/sql.h.new $(MADE)/sql.h
+	@if cmp -s $(MADE)/sql.h.new $(MADE)/sql.h; then rm $(MADE)/sql.h.new; \
+	    else mv $(MADE)/sql.h.new $(MADE)/sql.h; fi
 	@mv $@.new $@
 $(MADE)/sql.h: $(MADE)/sql.c ;
 

@@ -1,8 +1,10 @@
 /*
- * kontora: the command line and the wiring of the layers. The only file that knows everything.
+ * kontora: the command line and the wiring of the layers. It and commands.c know everything.
  *
  *   kontora serve  [--env-file FILE]            the master and its workers
  *   kontora migrate status | up [N] | down [N]  the database's schema, to version N
+ *   kontora admin  create EMAIL | password EMAIL | list   accounts, for the first steps
+ *   kontora purge                               deletes what has expired
  *   kontora config [--env-file FILE] [--check]  the effective settings, secrets masked
  *   kontora version | help
  */
@@ -11,6 +13,9 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "collection/idempotency.h"
+#include "collection/purge.h"
+#include "commands.h"
 #include "directory/directory.h"
 #include "http/audit.h"
 #include "http/server.h"
@@ -26,18 +31,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #ifndef KONTORA_VERSION
 #define KONTORA_VERSION "0.1.0"
 #endif
 
 enum {
-    EXIT_USAGE = 2,
-    EXIT_CONFIGURATION = 78, /* EX_CONFIG of sysexits.h */
     KIB = 1024,
+    NICE_OF_AUTH = 10,
 };
 
-/* The queue of SQLite's writers, shared by all processes; made before the first fork. */
+/* The queue of SQLite's writers and the database's state, shared by all processes; made before the
+ * first fork. */
 static struct store_shared *writers;
 
 /* --- what a worker serves with --------------------------------------------------------------- */
@@ -157,13 +163,18 @@ static bool prepare(const struct config *config, struct buffer *faults)
 
 static void *worker_start(const struct config *config, enum pool_id pool)
 {
-    (void)pool; /* every worker runs every route: the pools isolate, they do not decide */
+    /* Every worker runs every route: the pools isolate, they do not decide. Passwords are verified
+     * where nobody else wants the processor. */
+    if (pool == POOL_AUTH && setpriority(PRIO_PROCESS, 0, NICE_OF_AUTH) < 0) {
+        log_warning("setpriority: %s", strerror(errno));
+    }
     if (!audit_open(config->audit_log_path)) {
         log_error("AUDIT_LOG_PATH %s: %s", config->audit_log_path, strerror(errno));
         return NULL;
     }
     struct router_settings settings = {
         .guard = {authenticate, confirm, permits},
+        .repeats = &idempotency,
         .standard_language = (enum config_language)config->default_language,
         .body_max = (size_t)config->max_json_kib * KIB,
     };
@@ -174,7 +185,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         .store = store_new(config, writers),
     };
     state->router = router_new(resource_routes, &settings);
-    state->server = server_new(state->router, &state->app, &turn);
+    state->server = server_new(state->router, &state->app, &turn, pool == POOL_CORE);
     return state;
 }
 
@@ -245,8 +256,42 @@ static void probe_stop(void *state)
     directory_free(&directory);
 }
 
+static void *watch_start(const struct config *config)
+{
+    return store_new(config, writers);
+}
+
+static int64_t watch_run(void *store)
+{
+    return store_watch(store);
+}
+
+static void watch_stop(void *state)
+{
+    struct store *store = state;
+    store_free(&store);
+}
+
+static void *purge_start(const struct config *config)
+{
+    return purge_new(store_new(config, writers));
+}
+
+static int64_t purge_do(void *purge)
+{
+    return purge_run(purge);
+}
+
+static void purge_stop(void *state)
+{
+    struct purge *purge = state;
+    purge_free(&purge);
+}
+
 static const struct job jobs[] = {
     {"the probe of the directory", probe_start, probe_run, probe_stop},
+    {"the watch over the database", watch_start, watch_run, watch_stop},
+    {"the purge", purge_start, purge_do, purge_stop},
     {.run = NULL},
 };
 
@@ -264,13 +309,6 @@ static const struct service service = {
 };
 
 /* --- commands -------------------------------------------------------------------------------- */
-
-struct arguments {
-    const char *env_file; /* NULL: .env, if there is one */
-    bool check;
-    char **words; /* what follows the command, beside options */
-    int word_count;
-};
 
 /* Reads the configuration and prints what is wrong with it. */
 static bool load(struct config *config, const char *env_file)
@@ -341,56 +379,32 @@ static int run_config(const struct arguments *arguments)
     return loaded ? EXIT_SUCCESS : EXIT_CONFIGURATION;
 }
 
-/* Does what the words say; false: they are not understood. */
-static bool migrate(struct store *store, struct arena *arena, const struct arguments *arguments,
-                    struct buffer *report, struct error **error_r)
-{
-    const char *action = arguments->word_count ? arguments->words[0] : "";
-    int64_t target = MIGRATION_LATEST;
-    if (arguments->word_count == 2) {
-        char *end = NULL;
-        target = strtol(arguments->words[1], &end, 10);
-        if (end == arguments->words[1] || *end || target < 0) {
-            return false;
-        }
-    }
-    if (!strcmp(action, "status") && arguments->word_count == 1) {
-        *error_r = store_migrate_status(store, arena, report);
-    } else if (!strcmp(action, "up") && arguments->word_count <= 2) {
-        *error_r = store_migrate_up(store, arena, target, report);
-    } else if (!strcmp(action, "down") && arguments->word_count <= 2) {
-        *error_r = store_migrate_down(store, arena, target, report);
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static int run_migrate(const struct arguments *arguments)
+/* A command that works on the configuration alone. */
+static int with_configuration(const struct arguments *arguments,
+                              int (*command)(const struct config *, const struct arguments *))
 {
     struct config config;
     int status = EXIT_CONFIGURATION;
     if (load(&config, arguments->env_file)) {
-        struct arena *arena = arena_new();
-        struct store *store = store_new(&config, NULL);
-        struct buffer report = {.arena = arena};
-        struct error *error = NULL;
-        buffer_add(&report, "", 0);
-        status = EXIT_SUCCESS;
-        if (!migrate(store, arena, arguments, &report, &error)) {
-            fputs("usage: kontora migrate status | up [VERSION] | down [VERSION]\n", stderr);
-            status = EXIT_USAGE;
-        }
-        fputs(report.bytes, stdout);
-        if (error) {
-            fprintf(stderr, "%s\n", error->cause);
-            status = EXIT_FAILURE;
-        }
-        store_free(&store);
-        arena_free(&arena);
+        status = command(&config, arguments);
     }
     config_free(&config);
     return status;
+}
+
+static int run_migrate(const struct arguments *arguments)
+{
+    return with_configuration(arguments, command_migrate);
+}
+
+static int run_admin(const struct arguments *arguments)
+{
+    return with_configuration(arguments, command_admin);
+}
+
+static int run_purge(const struct arguments *arguments)
+{
+    return with_configuration(arguments, command_purge);
 }
 
 static int run_version(const struct arguments *arguments)
@@ -403,28 +417,38 @@ static int run_version(const struct arguments *arguments)
 static int run_help(const struct arguments *arguments)
 {
     (void)arguments;
-    puts("usage: kontora COMMAND [OPTION …]\n"
-         "\n"
-         "  serve                  run the service in the foreground\n"
-         "  migrate status         what the database's schema consists of, and what is missing\n"
-         "  migrate up [N]         apply what is missing, up to version N\n"
-         "  migrate down [N]       undo one step, or all above version N\n"
-         "  config                 print the effective settings, secrets masked\n"
-         "    --check              print faults only; the exit status is 0 if there are none\n"
-         "  version                print the version\n"
-         "  help                   print this text\n"
-         "\n"
-         "  --env-file FILE        read settings from FILE (default: .env, if there is one);\n"
-         "                         the environment wins over the file");
+    puts(
+        "usage: kontora COMMAND [OPTION …]\n"
+        "\n"
+        "  serve                  run the service in the foreground\n"
+        "  migrate status         what the database's schema consists of, and what is missing\n"
+        "  migrate up [N]         apply what is missing, up to version N\n"
+        "  migrate down [N]       undo one step, or all above version N\n"
+        "  admin create EMAIL     make an account and its organization; the password is read from\n"
+        "    --name NAME          standard input\n"
+        "    --organization NAME\n"
+        "  admin password EMAIL   set the password that is read from standard input, and end all\n"
+        "                         sessions of the account\n"
+        "  admin list             print all accounts with their organizations and roles\n"
+        "  purge                  delete what has expired, as the service does by itself\n"
+        "  config                 print the effective settings, secrets masked\n"
+        "    --check              print faults only; the exit status is 0 if there are none\n"
+        "  version                print the version\n"
+        "  help                   print this text\n"
+        "\n"
+        "  --env-file FILE        read settings from FILE (default: .env, if there is one);\n"
+        "                         the environment wins over the file");
     return EXIT_SUCCESS;
 }
 
 static const struct {
     const char *name;
     int (*run)(const struct arguments *arguments);
+    bool words; /* it takes some */
 } commands[] = {
-    {"serve", run_serve},     {"migrate", run_migrate}, {"config", run_config},
-    {"version", run_version}, {"help", run_help},
+    {"serve", run_serve, false}, {"migrate", run_migrate, true}, {"admin", run_admin, true},
+    {"purge", run_purge, false}, {"config", run_config, false},  {"version", run_version, false},
+    {"help", run_help, false},
 };
 
 static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
@@ -432,6 +456,8 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
     static const struct option options[] = {
         {"env-file", required_argument, NULL, 'e'},
         {"check", no_argument, NULL, 'c'},
+        {"name", required_argument, NULL, 'n'},
+        {"organization", required_argument, NULL, 'o'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -440,6 +466,10 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->env_file = optarg;
         } else if (option == 'c') {
             arguments->check = true;
+        } else if (option == 'n') {
+            arguments->name = optarg;
+        } else if (option == 'o') {
+            arguments->organization = optarg;
         } else {
             return false;
         }
@@ -453,11 +483,14 @@ int main(int argc, char **argv)
 {
     /* Case folding of names in UTF-8; numbers and times are written in the C locale's way. */
     (void)setlocale(LC_CTYPE, "C.UTF-8");
+    /* The resolver is under no time-out of ours; its own would hold a worker for ten seconds a name
+     * and name server, just when the controllers, which often are those too, are down. */
+    (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
     struct arguments arguments = {0};
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++) {
         if (!strcmp(argv[1], commands[i].name)) {
             if (!parse_arguments(argc - 1, argv + 1, &arguments) ||
-                (arguments.word_count && commands[i].run != run_migrate)) {
+                (arguments.word_count && !commands[i].words)) {
                 return EXIT_USAGE;
             }
             return commands[i].run(&arguments);

@@ -1,4 +1,4 @@
--- Accounts: app/auth/account.c, app/resources/accounts.c.
+-- Accounts: app/auth/account.c, app/resources/accounts.c, app/commands.c.
 
 -- name: accounts_page
 SELECT id, username, email FROM accounts ORDER BY id LIMIT $1 OFFSET $2;
@@ -20,6 +20,14 @@ SELECT id, username, email, name, password_hash FROM accounts WHERE username_key
 
 -- name: accounts_by_email
 SELECT id, username, email, name, password_hash FROM accounts WHERE email_key = $1;
+
+-- Everybody with each of their organizations.
+-- name: accounts_with_organizations
+SELECT a.id, a.username, a.email, o.id, o.name, m.role
+  FROM accounts a
+  LEFT JOIN members m ON m.account_id = a.id
+  LEFT JOIN organizations o ON o.id = m.organization_id
+ ORDER BY a.id, o.id;
 
 -- name: accounts_set_password
 UPDATE accounts SET password_hash = $2, updated_at = $3, version = version + 1 WHERE id = $1;

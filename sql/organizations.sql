@@ -37,16 +37,18 @@ SELECT a.id, a.username, a.email, a.name, m.role, m.created_at
   JOIN accounts a ON a.id = m.account_id
  WHERE m.organization_id = $1 AND m.account_id = $2;
 
--- name: members_page
-SELECT a.id, a.username, a.email, a.name, m.role, m.created_at
+-- What a list of members begins with, and what counts it: app/collection/lists.c.
+-- name: members_list
+SELECT a.id, a.username, a.email, a.name, m.role, m.created_at, a.username_key
   FROM members m
   JOIN accounts a ON a.id = m.account_id
- WHERE m.organization_id = $1
- ORDER BY m.account_id
- LIMIT $2 OFFSET $3;
+ WHERE m.organization_id = $1;
 
 -- name: members_count
-SELECT count(*) FROM members WHERE organization_id = $1;
+SELECT count(*)
+  FROM members m
+  JOIN accounts a ON a.id = m.account_id
+ WHERE m.organization_id = $1;
 
 -- The owners of an organization, locked: two who step down at once must not leave it without one.
 -- name: members_owners sqlite

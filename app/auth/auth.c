@@ -165,16 +165,29 @@ struct error *auth_open(const struct config *config, struct store *store, struct
                  : issue(config, arena, principal, &work.session, organization_id, tokens_r);
 }
 
-static struct error *add_registration(struct store *store, void *context)
+static struct error *add_account(struct store *store, void *context)
 {
     struct opening *work = context;
     struct auth_registration *registration = work->registration;
     int64_t now = clock_wall_ms();
     struct error *error = account_insert(store, work->arena, &registration->account, now);
-    if (!error) {
-        error = organization_insert(store, work->arena, &registration->organization,
-                                    registration->account.id, now);
-    }
+    return error ? error
+                 : organization_insert(store, work->arena, &registration->organization,
+                                       registration->account.id, now);
+}
+
+struct error *auth_add_account(struct store *store, struct arena *arena,
+                               struct auth_registration *registration)
+{
+    struct opening work = {.arena = arena, .registration = registration};
+    return store_write(store, arena, add_account, &work);
+}
+
+static struct error *add_registration(struct store *store, void *context)
+{
+    struct opening *work = context;
+    struct auth_registration *registration = work->registration;
+    struct error *error = add_account(store, work);
     if (error) {
         return error;
     }

@@ -66,6 +66,10 @@ struct error *auth_register(const struct config *config, struct store *store, st
                             struct auth_registration *registration,
                             struct auth_tokens *tokens_r) MUST_CHECK;
 
+/* The same without a session. */
+struct error *auth_add_account(struct store *store, struct arena *arena,
+                               struct auth_registration *registration) MUST_CHECK;
+
 /* Whom a refresh token stands for; of people of the directory it tells the id alone. The token is
  * not used up. */
 struct error *auth_refresh_subject(const struct config *config, struct store *store,
@@ -82,7 +86,7 @@ struct error *auth_refresh(const struct config *config, struct store *store, str
 struct error *auth_logout(struct store *store, struct arena *arena,
                           const struct principal *principal) MUST_CHECK;
 
-/* Sets the password of the principal's account; all its other sessions end. */
+/* Sets the password of the principal's account; all its sessions end but the principal's own. */
 struct error *auth_change_password(const struct config *config, struct store *store,
                                    struct arena *arena, const struct principal *principal,
                                    const char *password) MUST_CHECK;

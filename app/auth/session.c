@@ -1,9 +1,9 @@
 /* See session.h. */
 #include "auth/session.h"
 
+#include "auth/digest.h"
 #include "base/arena.h"
 
-#include <openssl/sha.h>
 #include <string.h>
 
 enum {
@@ -13,11 +13,6 @@ enum {
 };
 
 /* --- forms ----------------------------------------------------------------------------------- */
-
-static void digest_of(const char *token, unsigned char digest[SHA256_DIGEST_LENGTH])
-{
-    SHA256((const unsigned char *)token, strlen(token), digest);
-}
 
 static int hex_digit(char c)
 {
@@ -44,12 +39,12 @@ static struct error *add_token(struct store *store, struct arena *arena, struct 
                                int64_t now_ms, int64_t lifetime_ms)
 {
     unsigned char *family = arena_alloc(arena, RANDOM_ID_BYTES);
-    unsigned char *digest = arena_alloc(arena, SHA256_DIGEST_LENGTH);
     if (!session_id_bytes(session->id, family)) {
         return error_new(arena, ERR_INTERNAL, "not a session's id");
     }
     session->refresh_token = random_hex(arena, TOKEN_BYTES);
-    digest_of(session->refresh_token, digest);
+    const unsigned char *digest =
+        digest_of(arena, session->refresh_token, strlen(session->refresh_token));
     struct store_query *query = store_query(store, arena, SQL_SESSIONS_INSERT);
     if (session->account_id) {
         store_bind_integer(query, session->account_id);
@@ -58,7 +53,7 @@ static struct error *add_token(struct store *store, struct arena *arena, struct 
     }
     store_bind_text(query, session->subject);
     store_bind_bytes(query, family, RANDOM_ID_BYTES);
-    store_bind_bytes(query, digest, SHA256_DIGEST_LENGTH);
+    store_bind_bytes(query, digest, DIGEST_SIZE);
     store_bind_integer(query, now_ms);
     store_bind_integer(query, now_ms + lifetime_ms);
     return store_execute(query);
@@ -92,12 +87,11 @@ static struct error *read_token(struct store *store, const struct refreshing *wo
                                 enum sql_statement statement, struct token_row *row_r,
                                 bool *found_r)
 {
-    unsigned char *digest = arena_alloc(work->arena, SHA256_DIGEST_LENGTH);
+    const unsigned char *digest = digest_of(work->arena, work->token, strlen(work->token));
     struct session *session = work->session;
     size_t length;
-    digest_of(work->token, digest);
     struct store_query *query = store_query(store, work->arena, statement);
-    store_bind_bytes(query, digest, SHA256_DIGEST_LENGTH);
+    store_bind_bytes(query, digest, DIGEST_SIZE);
     struct error *error = store_next(query, found_r);
     if (error || !*found_r) {
         return error;
@@ -258,12 +252,12 @@ struct error *session_end_others(struct store *store, struct arena *arena, const
                                  int64_t account_id, int64_t now_ms)
 {
     unsigned char *family = arena_alloc(arena, RANDOM_ID_BYTES);
-    if (!session_id_bytes(id, family)) {
+    if (id && !session_id_bytes(id, family)) {
         return NULL;
     }
     struct store_query *query = store_query(store, arena, SQL_SESSIONS_REVOKE_OTHERS);
     store_bind_integer(query, account_id);
-    store_bind_bytes(query, family, RANDOM_ID_BYTES);
+    store_bind_bytes(query, family, id ? RANDOM_ID_BYTES : 0);
     store_bind_integer(query, now_ms);
     return store_execute(query);
 }

@@ -47,7 +47,7 @@ struct error *session_extend(struct store *store, struct arena *arena, const cha
                              int64_t now_ms, int64_t lifetime_ms,
                              struct session *session) MUST_CHECK;
 
-/* Inside store_write(): revokes a session, or all others of its account. */
+/* Inside store_write(): revokes a session, or all of its account but this one (NULL: all). */
 struct error *session_end(struct store *store, struct arena *arena, const char *id,
                           int64_t now_ms) MUST_CHECK;
 struct error *session_end_others(struct store *store, struct arena *arena, const char *id,

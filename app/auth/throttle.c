@@ -1,10 +1,10 @@
 /* See throttle.h. */
 #include "auth/throttle.h"
 
+#include "auth/digest.h"
 #include "base/arena.h"
 #include "base/utf8.h"
 
-#include <openssl/sha.h>
 #include <string.h>
 
 enum {
@@ -12,14 +12,12 @@ enum {
     FIRST_PAUSE_MS = MS_PER_S,
     PAUSE_DOUBLINGS = 6,
     PAUSE_MAX_MS = 60 * MS_PER_S,
-    FORGOTTEN_AFTER_MS = 15 * 60 * MS_PER_S,
 };
 
-static const unsigned char *digest_of(struct arena *arena, const char *name)
+static const unsigned char *digest_name(struct arena *arena, const char *name)
 {
     const char *folded = utf8_fold_text(arena, name);
-    unsigned char *digest = arena_alloc(arena, SHA256_DIGEST_LENGTH);
-    return SHA256((const unsigned char *)folded, strlen(folded), digest);
+    return digest_of(arena, folded, strlen(folded));
 }
 
 struct error *throttle_check(struct store *store, struct arena *arena, const char *name,
@@ -27,7 +25,7 @@ struct error *throttle_check(struct store *store, struct arena *arena, const cha
 {
     struct store_query *query = store_query(store, arena, SQL_LOGIN_FAILURES_GET);
     bool row;
-    store_bind_bytes(query, digest_of(arena, name), SHA256_DIGEST_LENGTH);
+    store_bind_bytes(query, digest_name(arena, name), DIGEST_SIZE);
     struct error *error = store_next(query, &row);
     int64_t until = !error && row ? store_integer(query, 1) : 0;
     if (!error && row) {
@@ -66,9 +64,9 @@ static struct error *count_failure(struct store *store, void *context)
     const struct failure *failure = context;
     struct store_query *query = store_query(store, failure->arena, SQL_LOGIN_FAILURES_ADD);
     bool row;
-    store_bind_bytes(query, failure->digest, SHA256_DIGEST_LENGTH);
+    store_bind_bytes(query, failure->digest, DIGEST_SIZE);
     store_bind_integer(query, failure->now_ms);
-    store_bind_integer(query, failure->now_ms - FORGOTTEN_AFTER_MS);
+    store_bind_integer(query, failure->now_ms - THROTTLE_FORGOTTEN_MS);
     struct error *error = store_next(query, &row);
     int64_t pause = error ? 0 : pause_after(store_integer(query, 0) - failure->free_failures);
     if (!error) {
@@ -78,7 +76,7 @@ static struct error *count_failure(struct store *store, void *context)
         return error;
     }
     query = store_query(store, failure->arena, SQL_LOGIN_FAILURES_SET);
-    store_bind_bytes(query, failure->digest, SHA256_DIGEST_LENGTH);
+    store_bind_bytes(query, failure->digest, DIGEST_SIZE);
     store_bind_integer(query, failure->now_ms + pause);
     return store_execute(query);
 }
@@ -86,7 +84,7 @@ static struct error *count_failure(struct store *store, void *context)
 struct error *throttle_failed(struct store *store, struct arena *arena, const char *name,
                               int64_t free_failures, int64_t now_ms)
 {
-    struct failure failure = {arena, digest_of(arena, name), free_failures, now_ms};
+    struct failure failure = {arena, digest_name(arena, name), free_failures, now_ms};
     if (!free_failures) {
         return NULL;
     }
@@ -96,6 +94,6 @@ struct error *throttle_failed(struct store *store, struct arena *arena, const ch
 struct error *throttle_forget(struct store *store, struct arena *arena, const char *name)
 {
     struct store_query *query = store_query(store, arena, SQL_LOGIN_FAILURES_CLEAR);
-    store_bind_bytes(query, digest_of(arena, name), SHA256_DIGEST_LENGTH);
+    store_bind_bytes(query, digest_name(arena, name), DIGEST_SIZE);
     return store_execute(query);
 }

@@ -14,6 +14,9 @@
 
 struct arena;
 
+/* How long failures count after the last of them, or after the pause that it cost. */
+enum { THROTTLE_FORGOTTEN_MS = 15 * 60 * 1000 };
+
 /* ERR_TOO_MANY_ATTEMPTS, with the seconds to wait, while logins of the name are not looked at. */
 struct error *throttle_check(struct store *store, struct arena *arena, const char *name,
                              int64_t now_ms) MUST_CHECK;

@@ -30,6 +30,9 @@ enum error_id {
     ERR_AMBIGUOUS, /* details are the DNs */
     ERR_NOT_EMPTY,
     ERR_CONFLICT,
+    ERR_PRECONDITION_FAILED,
+    ERR_IDEMPOTENCY_MISMATCH,
+    ERR_IDEMPOTENCY_PENDING,
     ERR_LAST_OWNER,    /* an organization keeps one */
     ERR_PRIMARY_GROUP, /* an account cannot leave its primary group */
     ERR_PARENT_NOT_FOUND,
@@ -81,6 +84,8 @@ enum fault_id {
     FAULT_NO_SUCH_ACCOUNT,
     FAULT_NOT_ONE_OF, /* argument: the values */
     FAULT_NOT_CURRENCY,
+    FAULT_NOT_KEY,
+    FAULT_NOT_CURSOR,
     FAULT_REJECTED_BY_DIRECTORY,
     FAULT_EITHER_REQUIRED, /* argument: the names of which exactly one is needed */
     FAULT_COUNT

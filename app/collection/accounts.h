@@ -6,6 +6,11 @@
 #include "auth/principal.h"
 #include "base/field.h"
 
+enum { ACCOUNT_PASSWORD_MIN = 8 }; /* characters of a new password */
+
+/* Of organizations for which nobody chose one. */
+#define ORGANIZATION_CURRENCY "RUB"
+
 #define ACCOUNT_ID(name_)                                                                          \
     {                                                                                              \
         .name = (name_), .type = FIELD_INTEGER,                                                    \

@@ -14,7 +14,7 @@ enum {
     AVOID_US = 10 * SECOND_US,
     /* How long a failure keeps the circuit open if no probe renews it: longer than a round over
      * sixteen silent controllers takes. */
-    OPEN_US = 30 * SECOND_US,
+    OPEN_US = 120 * SECOND_US,
     FRESH_US = 15 * SECOND_US, /* three probes: what was true then is taken for true */
     REFUSED_PAUSE_US = 5 * SECOND_US,
     REFUSED_PAUSE_MAX_US = 60 * SECOND_US,
@@ -29,7 +29,10 @@ struct controller_facts {
     shared_time silent;   /* last silent */
     shared_time answered; /* anything, to anybody */
     shared_time avoid_until;
-    _Atomic int64_t latency; /* of the last probe, microseconds; -1: it failed; 0: none yet */
+    _Atomic int64_t latency;   /* of the last probe, microseconds; -1: it failed; 0: none yet */
+    shared_time accepted;      /* the service account, last */
+    shared_time refused;       /* the same */
+    shared_time refused_until; /* it alone refuses it: no try before that */
 };
 
 struct circuit {
@@ -84,11 +87,16 @@ struct circuit *circuit_get(const struct config *config, size_t count)
     uint64_t turn = 0;
     for (size_t i = 0; i < SETTINGS; i++) {
         struct circuit *circuit = &circuits->of[i];
-        if (circuit->key == key) {
-            return circuit;
-        }
         turn = circuit->turn > turn ? circuit->turn : turn;
         oldest = circuit->turn < oldest->turn ? circuit : oldest;
+    }
+    for (size_t i = 0; i < SETTINGS; i++) {
+        if (circuits->of[i].key == key) {
+            if (circuits->of[i].turn < turn) { /* in use again: the others go first */
+                circuits->of[i].turn = turn + 1;
+            }
+            return &circuits->of[i];
+        }
     }
     memset((void *)oldest, 0, sizeof *oldest);
     oldest->count = count;
@@ -208,8 +216,11 @@ static bool take_turn(shared_time *until, int64_t now, int64_t patience)
     return over <= now && atomic_compare_exchange_strong(until, &over, now + patience);
 }
 
-enum circuit_bind circuit_bind(struct circuit *circuit, int64_t now, int64_t patience)
+enum circuit_bind circuit_bind(struct circuit *circuit, size_t index, int64_t now, int64_t patience)
 {
+    if (circuit->controllers[index].refused_until > now) {
+        return BIND_REFUSED;
+    }
     if (circuit->pause) {
         return take_turn(&circuit->refused_until, now, patience) ? BIND_ALLOWED : BIND_REFUSED;
     }
@@ -227,15 +238,39 @@ enum circuit_bind circuit_bind(struct circuit *circuit, int64_t now, int64_t pat
     return BIND_ALLOWED;
 }
 
-void circuit_bind_accepted(struct circuit *circuit, int64_t now)
+void circuit_bind_accepted(struct circuit *circuit, size_t index, int64_t now)
 {
+    circuit->controllers[index].accepted = now;
+    circuit->controllers[index].refused_until = 0;
     circuit->pause = 0;
     circuit->accepted = now;
     circuit->try_until = 0;
 }
 
-void circuit_bind_refused(struct circuit *circuit, int64_t now)
+/* Whether one of the others takes the service account, by the last that is known. */
+static bool others_accept(const struct circuit *circuit, size_t index, int64_t now)
 {
+    for (size_t i = 0; i < circuit->count; i++) {
+        const struct controller_facts *facts = &circuit->controllers[i];
+        if (i != index && facts->accepted && facts->accepted > now - FRESH_US &&
+            facts->accepted > facts->refused) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void circuit_bind_refused(struct circuit *circuit, size_t index, int64_t now)
+{
+    struct controller_facts *facts = &circuit->controllers[index];
+    facts->refused = now;
+    if (others_accept(circuit, index, now)) {
+        facts->refused_until = now + REFUSED_PAUSE_MAX_US;
+        facts->avoid_until = facts->refused_until;
+        facts->failed = now;
+        circuit->try_until = 0;
+        return;
+    }
     int64_t pause = circuit->pause ? 2 * circuit->pause : REFUSED_PAUSE_US;
     pause = pause < REFUSED_PAUSE_MAX_US ? pause : REFUSED_PAUSE_MAX_US;
     circuit->refused_until = now + pause;

@@ -86,9 +86,13 @@ enum circuit_bind {
 
 /* Whether the service account may be tried now. Many at a time may only while it was accepted
  * lately. A try is over, whatever became of it, after `patience` microseconds. */
-enum circuit_bind circuit_bind(struct circuit *circuit, int64_t now, int64_t patience);
-void circuit_bind_accepted(struct circuit *circuit, int64_t now);
-void circuit_bind_refused(struct circuit *circuit, int64_t now);
+enum circuit_bind circuit_bind(struct circuit *circuit, size_t index, int64_t now,
+                               int64_t patience);
+void circuit_bind_accepted(struct circuit *circuit, size_t index, int64_t now);
+
+/* If another controller has accepted it lately, that is a fault of this one alone (its copy of the
+ * directory is behind, or broken), which is left out for a while; else of the password. */
+void circuit_bind_refused(struct circuit *circuit, size_t index, int64_t now);
 void circuit_bind_unanswered(struct circuit *circuit);
 
 /* --- probes ---------------------------------------------------------------------------------- */

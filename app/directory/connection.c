@@ -70,6 +70,7 @@ void directory_free(struct directory **directory)
     }
     connection_drop(*directory);
     identity_forget(*directory);
+    free((*directory)->service_guid);
     for (size_t i = 0; i < (*directory)->server_count; i++) {
         free((*directory)->servers[i].uri);
     }
@@ -183,10 +184,13 @@ static enum controller_result connect_to(struct directory *directory, struct are
     return result;
 }
 
-/* Whether there is reason to go on to another server. */
-static bool goes_on(enum controller_result result)
+/* Whether there is reason to go on to another server: not if all would refuse the password, and each
+ * try counts. */
+static bool goes_on(const struct directory *directory, enum controller_result result)
 {
-    return result != SERVER_CONNECTED && result != SERVER_REFUSES_CREDENTIALS;
+    bool refused = result == SERVER_REFUSES_CREDENTIALS &&
+                   circuit_gate(directory->circuit, clock_steady_us()) == CIRCUIT_REFUSED;
+    return result != SERVER_CONNECTED && !refused;
 }
 
 /* One round over the servers that are, or are not, avoided at the moment. */
@@ -194,7 +198,7 @@ static enum controller_result connect_round(struct directory *directory, struct 
                                             bool avoided, const char **cause_r)
 {
     enum controller_result result = SERVER_FAILED;
-    for (size_t i = 0; i < directory->server_count && goes_on(result); i++) {
+    for (size_t i = 0; i < directory->server_count && goes_on(directory, result); i++) {
         if (directory->servers[i].avoided == avoided && clock_steady_us() < directory->deadline) {
             result = connect_to(directory, arena, i, cause_r);
         }
@@ -209,7 +213,7 @@ static enum controller_result connect_in_order(struct directory *directory, stru
         directory->servers[i].avoided = circuit_avoids(directory->circuit, i, now);
     }
     enum controller_result result = connect_round(directory, arena, false, cause_r);
-    return goes_on(result) ? connect_round(directory, arena, true, cause_r) : result;
+    return goes_on(directory, result) ? connect_round(directory, arena, true, cause_r) : result;
 }
 
 static struct error *connect_any(struct directory *directory, struct arena *arena)

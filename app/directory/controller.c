@@ -296,7 +296,7 @@ static enum circuit_bind wait_for_turn(const struct directory *directory, size_t
     int64_t patience = directory->config->ldap_timeout_ms * 1000;
     for (;;) {
         int64_t now = clock_steady_us();
-        enum circuit_bind turn = circuit_bind(directory->circuit, now, patience);
+        enum circuit_bind turn = circuit_bind(directory->circuit, index, now, patience);
         if (turn != BIND_WAIT || now >= directory->deadline ||
             circuit_silent_since(directory->circuit, index, began)) {
             return turn;
@@ -325,13 +325,13 @@ static enum controller_result bind_in_turn(struct directory *directory, struct a
                                directory->config->ldap_bind_password, &diagnostic);
     if (code == LDAP_SUCCESS) {
         operation_count("bind", began, NULL);
-        circuit_bind_accepted(directory->circuit, clock_steady_us());
+        circuit_bind_accepted(directory->circuit, index, clock_steady_us());
         return SERVER_CONNECTED;
     }
     *why_r = bind_cause(arena, code, diagnostic);
     if (controller_refuses(code)) {
         operation_count("bind", began, "credentials");
-        circuit_bind_refused(directory->circuit, clock_steady_us());
+        circuit_bind_refused(directory->circuit, index, clock_steady_us());
         return SERVER_REFUSES_CREDENTIALS;
     }
     circuit_bind_unanswered(directory->circuit);

@@ -16,6 +16,7 @@
  *   changes.c     the set of changes, as LDAP modifications
  *   modify.c      add, update, delete
  *   login.c       the proof of a person's password
+ *   service.c     the account that everything is done as
  *   identity.c    who a person is, and whether the account may be used
  *   settings.c    LDAP_SERVER taken apart, and what is wrong with the settings
  *   probe.c       whether each controller serves, asked by the housekeeper; and what came of it
@@ -103,6 +104,7 @@ struct directory {
     struct known_person people[KNOWN_PEOPLE];
     size_t next_person; /* the one that is replaced next */
     struct known_group administrators;
+    char *service_guid; /* of the account of LDAP_BIND_DN; malloc; NULL: not known yet */
 };
 
 /* What came of an attempt to connect to one server. */
@@ -397,6 +399,12 @@ extern LDAPControl search_one_domain;
 
 /* Forgets the views of a connection that ends. */
 void list_forget(struct directory *directory);
+
+/* --- service.c ------------------------------------------------------------------------------- */
+
+/* Whether the object is the service account. */
+struct error *service_is(struct directory *directory, struct arena *arena, const char *guid,
+                         bool *is_r) MUST_CHECK;
 
 /* --- identity.c ------------------------------------------------------------------------------ */
 

@@ -60,10 +60,22 @@ static struct error *find_candidate(struct directory *directory, struct arena *a
         }
         return error->id == ERR_NOT_FOUND || error->id == ERR_AMBIGUOUS ? NULL : error;
     }
-    const struct attribute *guid = entry_attribute(raw, "objectGUID");
-    if (guid && codec_guid(arena, guid->values, &candidate_r->guid)) {
-        candidate_r->dn = raw->dn;
+    const struct attribute *value = entry_attribute(raw, "objectGUID");
+    const char *guid;
+    bool is_service;
+    if (!value || !codec_guid(arena, value->values, &guid)) {
+        return NULL;
     }
+    error = service_is(directory, arena, guid, &is_service);
+    if (error) {
+        return error;
+    }
+    if (is_service) { /* failures would lock it, and then nothing works */
+        candidate_r->reason = "the service account does not log in";
+        return NULL;
+    }
+    candidate_r->guid = guid;
+    candidate_r->dn = raw->dn;
     return NULL;
 }
 

@@ -156,18 +156,23 @@ static bool says_already(const struct answer *answer)
 
 /* Whether the group has the value, by asking. */
 static struct error *read_belonging(struct directory *directory, struct arena *arena,
-                                    const char *group_dn, const char *member_dn,
+                                    const char *group_dn, const char *member_guid_dn,
                                     enum directory_belonging *belonging_r)
 {
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
+    struct raw_entry member = {0}; /* where it is by now: it may have been moved */
+    struct error *error = search_object(directory, arena, member_guid_dn, attributes, &member);
+    if (error) {
+        return error;
+    }
     const struct search search = {
         .base = group_dn,
         .scope = LDAP_SCOPE_BASE,
-        .filter = arena_format(arena, "(member=%s)", names_filter_value(arena, member_dn)),
+        .filter = arena_format(arena, "(member=%s)", names_filter_value(arena, member.dn)),
         .attributes = attributes,
     };
     struct answer answer;
-    struct error *error = search_run(directory, arena, &search, &answer);
+    error = search_run(directory, arena, &search, &answer);
     if (!error && answer.code != LDAP_SUCCESS) {
         error = result_error(arena, &answer, NULL, "search");
     }
@@ -222,7 +227,7 @@ static struct error *change_value(struct directory *directory, struct arena *are
     const struct member_change change = {search_guid_dn(arena, group->guid), {&mod, NULL}};
     for (int tries = 0; tries < TRIES; tries++) {
         bool settled;
-        struct error *error = try_change(directory, arena, &change, member->dn, wanted, &settled);
+        struct error *error = try_change(directory, arena, &change, member_dn, wanted, &settled);
         if (error || settled) {
             return error;
         }

@@ -66,15 +66,22 @@ static struct error *check_password(const struct directory *directory, struct ar
     return NULL;
 }
 
-/* Everything that is managed is below the base DN, which is the administrator's to move. */
-static struct error *check_base(const struct directory *directory, struct arena *arena,
-                                const char *dn)
+static struct error *refuse(struct arena *arena, const char *setting)
 {
-    if (!names_equal(dn, directory->config->ldap_base_dn)) {
-        return NULL;
+    return error_detail(error_new(arena, ERR_DIRECTORY_REFUSED, NULL), NULL, FAULT_NONE, setting);
+}
+
+/* What Kontora itself stands on is the administrator's to change: the service account, and where the
+ * base DN is. */
+static struct error *check_own(struct directory *directory, struct arena *arena,
+                               const struct directory_entry *entry, bool goes)
+{
+    bool is_service;
+    if (goes && names_equal(entry->dn, directory->config->ldap_base_dn)) {
+        return refuse(arena, "LDAP_BASE_DN");
     }
-    struct error *error = error_new(arena, ERR_DIRECTORY_REFUSED, NULL);
-    return error_detail(error, NULL, FAULT_NONE, "LDAP_BASE_DN");
+    struct error *error = service_is(directory, arena, entry->guid, &is_service);
+    return !error && is_service ? refuse(arena, "LDAP_BIND_DN") : error;
 }
 
 /* --- add ------------------------------------------------------------------------------------- */
@@ -374,8 +381,8 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     if (!error && (moves || changes->set_bits || changes->clear_bits)) {
         error = read_state(directory, arena, move.guid_dn, &move.old_dn, &control);
     }
-    if (!error && moves) {
-        error = check_base(directory, arena, move.old_dn);
+    if (!error) {
+        error = check_own(directory, arena, entry, moves);
     }
     if (!error && moves) {
         error = plan_move(directory, arena, class, changes, &move);
@@ -402,7 +409,7 @@ struct error *directory_delete(struct directory *directory, struct arena *arena,
     const struct operation operation = {"delete", send_delete, &write, .writes = true};
     struct answer answer;
     connection_begin(directory);
-    struct error *error = check_base(directory, arena, entry->dn);
+    struct error *error = check_own(directory, arena, entry, true);
     if (!error) {
         error = operation_repeat(directory, arena, &operation, &answer);
     }

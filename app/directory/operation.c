@@ -186,9 +186,12 @@ static struct error *receive(struct directory *directory, struct arena *arena,
 }
 
 /* Codes with which a controller says that it cannot serve at the moment, whatever is asked. */
-static bool unavailable(int code)
+static bool unavailable(const struct answer *answer)
 {
-    return code == LDAP_UNAVAILABLE || code == LDAP_BUSY;
+    /* "… a successful bind must be completed": it has forgotten who we are */
+    bool unbound = answer->code == LDAP_OPERATIONS_ERROR && strstr(answer->diagnostic, "bind must");
+    return answer->code == LDAP_UNAVAILABLE || answer->code == LDAP_BUSY || unbound ||
+           answer->code == LDAP_STRONG_AUTH_REQUIRED;
 }
 
 void operation_count(const char *name, int64_t began, const char *failure)
@@ -225,7 +228,7 @@ static struct error *run(struct directory *directory, struct arena *arena,
         return NULL; /* it could not even be encoded: nothing was sent */
     }
     struct error *error = receive(directory, arena, operation, message_id, patience, answer_r);
-    if (!error && unavailable(answer_r->code)) {
+    if (!error && unavailable(answer_r)) {
         connection_avoid(directory);
     }
     return error;

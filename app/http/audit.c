@@ -12,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
+
+enum {
+    LOCK_TRIES = 50, /* a tenth of a second */
+    LOCK_PAUSE_NS = 2 * 1000 * 1000,
+};
 
 static struct {
     int fd;
@@ -104,13 +110,23 @@ static void write_details(struct jsonw *json, const struct request *request,
     jsonw_close_object(json);
 }
 
+/* Not for ever: whoever may read the file can lock it, and a worker that is stopped holds its lock.
+ * Without it a line is still appended whole, unless the disk fills up at that moment. */
+static void take_lock(void)
+{
+    for (int tries = 0; tries < LOCK_TRIES; tries++) {
+        if (flock(audit.fd, LOCK_EX | LOCK_NB) == 0 || (errno != EWOULDBLOCK && errno != EINTR)) {
+            return;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
+    }
+}
+
 /* All of the line or nothing: what a full disk cut off would spoil the next line too. The lock keeps
  * other workers from appending to a line that is about to be taken back. */
 static bool append(const struct buffer *line)
 {
-    if (flock(audit.fd, LOCK_EX) < 0) {
-        return false;
-    }
+    take_lock();
     off_t end = lseek(audit.fd, 0, SEEK_END);
     bool written = end >= 0 && file_write(audit.fd, line->bytes, line->length) == line->length;
     int cause = errno;

@@ -7,11 +7,13 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     STATUS_OK = 200,
     STATUS_CREATED = 201,
     STATUS_NO_CONTENT = 204,
+    STATUS_NOT_MODIFIED = 304,
 };
 
 void reply_header(struct reply *reply, const char *name, const char *value)
@@ -64,6 +66,51 @@ void reply_text(struct reply *reply, const char *content_type, const struct buff
     reply->body = *text;
 }
 
+/* --- versions -------------------------------------------------------------------------------- */
+
+/* Whether a list of entity tags, or "*", has the one. Strong comparison knows no weak tag as the same
+ * (RFC 9110 8.8.3.2). */
+static bool has_tag(const char *list, const char *tag, bool weak_too)
+{
+    size_t length = strlen(tag);
+    while (*list) {
+        list += strspn(list, " \t,");
+        bool weak = !strncmp(list, "W/", 2);
+        const char *at = list + (weak ? 2 : 0);
+        if (*at == '*' || (!strncmp(at, tag, length) && (!weak || weak_too))) {
+            return true;
+        }
+        const char *end = *at == '"' ? strchr(at + 1, '"') : NULL;
+        list = end ? end + 1 : at + strcspn(at, ",");
+    }
+    return false;
+}
+
+static const char *version_tag(struct arena *arena, int64_t version)
+{
+    return arena_format(arena, "\"%" PRId64 "\"", version);
+}
+
+struct error *reply_check_match(const struct request *request, int64_t version)
+{
+    const char *list = request->headers.if_match;
+    return !*list || has_tag(list, version_tag(request->arena, version), false)
+               ? NULL
+               : error_new(request->arena, ERR_PRECONDITION_FAILED, NULL);
+}
+
+void reply_version(struct request *request, struct reply *reply, struct value *record,
+                   int64_t version)
+{
+    const char *tag = version_tag(request->arena, version);
+    reply_header(reply, "ETag", tag);
+    reply_record(reply, record);
+    if (request->method == METHOD_GET && *request->headers.if_none_match &&
+        has_tag(request->headers.if_none_match, tag, true)) {
+        reply->status = STATUS_NOT_MODIFIED;
+    }
+}
+
 void reply_nothing(struct reply *reply)
 {
     reply->status = STATUS_NO_CONTENT;
@@ -79,15 +126,34 @@ static void serialize_array(const struct field *fields, const struct reply *repl
     jsonw_close_array(json);
 }
 
+static void serialize_position(const struct reply *reply, struct jsonw *json)
+{
+    jsonw_integer(json, "total", reply->total);
+    jsonw_integer(json, "skip", reply->skip);
+    jsonw_integer(json, "limit", reply->limit);
+    jsonw_integer(json, "pages", (reply->total + reply->limit - 1) / reply->limit);
+}
+
 static void serialize_list(const struct field *fields, const struct reply *reply,
                            struct jsonw *json)
 {
     jsonw_open_object(json, NULL);
     serialize_array(fields, reply, "items", json);
-    jsonw_integer(json, "total", reply->total);
-    jsonw_integer(json, "skip", reply->skip);
-    jsonw_integer(json, "limit", reply->limit);
-    jsonw_integer(json, "pages", (reply->total + reply->limit - 1) / reply->limit);
+    serialize_position(reply, json);
+    jsonw_close_object(json);
+}
+
+static void serialize_page(const struct field *fields, const struct reply *reply,
+                           struct jsonw *json)
+{
+    jsonw_open_object(json, NULL);
+    serialize_array(fields, reply, "items", json);
+    if (reply->total != REPLY_TOTAL_UNKNOWN) {
+        serialize_position(reply, json);
+    } else {
+        jsonw_integer(json, "limit", reply->limit);
+    }
+    jsonw_string(json, "next", reply->next);
     jsonw_close_object(json);
 }
 
@@ -98,6 +164,9 @@ void reply_serialize(const struct route *route, struct reply *reply, struct aren
     }
     reply->body = (struct buffer){.arena = arena};
     struct jsonw json = {.out = &reply->body};
+    if (reply->status == STATUS_NOT_MODIFIED) {
+        return;
+    }
     switch (route->shape) {
     case REPLY_NOTHING:
     case REPLY_TEXT:
@@ -107,6 +176,9 @@ void reply_serialize(const struct route *route, struct reply *reply, struct aren
         break;
     case REPLY_ARRAY:
         serialize_array(route->reply->fields, reply, NULL, &json);
+        break;
+    case REPLY_PAGE:
+        serialize_page(route->reply->fields, reply, &json);
         break;
     case REPLY_LIST:
         serialize_list(route->reply->fields, reply, &json);

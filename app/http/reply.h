@@ -6,7 +6,10 @@
 #include "base/field.h"
 #include "http/request.h"
 
-enum { REPLY_HEADERS_MAX = 8 };
+enum {
+    REPLY_HEADERS_MAX = 8,
+    REPLY_TOTAL_UNKNOWN = -1, /* of a page reached by a cursor */
+};
 
 struct reply_header {
     const char *name, *value;
@@ -20,6 +23,9 @@ struct reply {
     struct value *const *items; /* REPLY_ARRAY, REPLY_LIST: the same, each */
     size_t items_count;
     int64_t total, skip, limit;
+    const char *next;         /* REPLY_PAGE: where to go on; NULL: that was all */
+    bool serialized;          /* the body is there already */
+    bool repeated;            /* the same was answered before: nothing has been done */
     const char *content_type; /* NULL: JSON */
     struct buffer body;       /* serialized, by the router, unless it is REPLY_TEXT */
 };
@@ -41,6 +47,19 @@ void reply_array(struct request *request, struct reply *reply, struct value *con
 
 /* 200 with a text that is no JSON; both must live as long as the request. */
 void reply_text(struct reply *reply, const char *content_type, const struct buffer *text);
+
+/*
+ * ETag and conditions (RFC 9110 8.8.3, 13.1) of a resource that counts its changes: the tag is the
+ * count, in quotes.
+ */
+
+/* What If-Match demands of the resource as it is: ERR_PRECONDITION_FAILED if it is another version.
+ * Without the field, anything goes. */
+struct error *reply_check_match(const struct request *request, int64_t version) MUST_CHECK;
+
+/* One record with its ETag; 304 instead of what the client has by its If-None-Match. */
+void reply_version(struct request *request, struct reply *reply, struct value *record,
+                   int64_t version);
 
 /* 204. */
 void reply_nothing(struct reply *reply);

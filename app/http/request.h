@@ -5,6 +5,7 @@
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
 
+#include "base/buffer.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "base/field.h"
@@ -27,7 +28,8 @@ struct request_headers {
     const char *method, *uri, *content_type, *content_length, *authorization, *accept_language;
     const char *request_id, *address;
     const char *organization; /* X-Organization-ID */
-    const char *surface;      /* by which of nginx's surfaces it came: KONTORA_SURFACE */
+    const char *idempotency_key, *if_match, *if_none_match;
+    const char *surface; /* by which of nginx's surfaces it came: KONTORA_SURFACE */
 };
 
 /* Where the body comes from: returns the bytes read, 0 at its end. */
@@ -51,6 +53,7 @@ struct request {
     const char *id;
     const struct principal *principal; /* NULL: anonymous */
     struct value *query;               /* parallel to route->query */
+    struct buffer body_text;           /* as it came, if the route takes one */
     struct value *body;                /* parallel to route->body->fields */
     const char *actor;                 /* who, for audit and access log; NULL: nobody known */
     const char *subject; /* what was changed, for audit; the last path value if NULL */

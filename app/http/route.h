@@ -40,6 +40,7 @@ enum reply_shape {
     REPLY_RECORD,
     REPLY_ARRAY, /* a bare one, with X-Total-Count */
     REPLY_LIST,  /* {"items","total","skip","limit","pages"} */
+    REPLY_PAGE,  /* the same and "next"; reached by a cursor: items, limit and next alone */
     REPLY_TEXT,  /* no JSON: reply_text() */
 };
 

@@ -186,50 +186,22 @@ static struct error *read_body(const struct router *router, struct request *requ
     if (!schema) {
         return NULL;
     }
-    struct buffer text;
-    struct error *error = request_read_body(request, router->settings.body_max, &text);
+    struct buffer *text = &request->body_text;
+    struct error *error = request_read_body(request, router->settings.body_max, text);
     if (error) {
         return error;
     }
-    if (!text.length && request->route->body_optional) {
-        text = (struct buffer){.bytes = (char[]){"{}"}, .length = 2};
-        return fields_read_json(request->arena, schema->fields, text.bytes, text.length,
-                                &request->body);
+    if (!text->length && request->route->body_optional) {
+        return fields_read_json(request->arena, schema->fields, "{}", 2, &request->body);
     }
     if (!is_json(request->headers.content_type)) {
         return error_new(request->arena, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
     }
-    return fields_read_json(request->arena, schema->fields, text.bytes, text.length,
+    return fields_read_json(request->arena, schema->fields, text->bytes, text->length,
                             &request->body);
 }
 
-struct error *router_handle(const struct router *router, struct request *request,
-                            struct reply *reply)
-{
-    *reply = (struct reply){0};
-    struct error *error = request_parse(request, router->settings.standard_language);
-    log_set_request(request->id);
-    if (error) {
-        return error;
-    }
-    if ((error = find_route(router, request, reply)) ||
-        (error = check_permission(router, request))) {
-        return error;
-    }
-    if (request->route->query) {
-        error = fields_read_query(request->arena, request->route->query, request->query_text,
-                                  &request->query);
-        if (error) {
-            return error;
-        }
-    }
-    if ((error = read_body(router, request))) {
-        return error;
-    }
-    return request->route->handler(request, reply);
-}
-
-/* --- errors ---------------------------------------------------------------------------------- */
+/* --- answers --------------------------------------------------------------------------------- */
 
 enum {
     STATUS_UNAUTHORIZED = 401,
@@ -259,14 +231,72 @@ static void serialize_error(const struct request *request, struct reply *reply,
     problem_write(&reply->body, error, request->language, request->id);
 }
 
-void router_finish(struct request *request, struct reply *reply, const struct error *error)
+static void serialize(const struct request *request, struct reply *reply, const struct error *error)
 {
-    if (request->route && request->route->action) {
-        audit_write(request, error);
-    }
     if (error) {
         serialize_error(request, reply, error);
     } else {
         reply_serialize(request->route, reply, request->arena);
+    }
+    reply->serialized = true;
+}
+
+/* Does what is asked, unless it has been done: then the answer is that of the first time. */
+static struct error *handle_once(const struct router *router, struct request *request,
+                                 struct reply *reply)
+{
+    const struct router_repeats *repeats = router->settings.repeats;
+    if (!repeats || !*request->headers.idempotency_key) {
+        return request->route->handler(request, reply);
+    }
+    struct error *error = repeats->recall(request, &request->body_text, reply);
+    if (error) {
+        return error;
+    }
+    if (reply->status) {
+        reply->serialized = reply->repeated = true;
+        return NULL;
+    }
+    error = request->route->handler(request, reply);
+    serialize(request, reply, error);
+    repeats->keep(request, reply);
+    return error;
+}
+
+/* --- a request ------------------------------------------------------------------------------- */
+
+struct error *router_handle(const struct router *router, struct request *request,
+                            struct reply *reply)
+{
+    *reply = (struct reply){0};
+    struct error *error = request_parse(request, router->settings.standard_language);
+    log_set_request(request->id);
+    if (error) {
+        return error;
+    }
+    if ((error = find_route(router, request, reply)) ||
+        (error = check_permission(router, request))) {
+        return error;
+    }
+    if (request->route->query) {
+        error = fields_read_query(request->arena, request->route->query, request->query_text,
+                                  &request->query);
+        if (error) {
+            return error;
+        }
+    }
+    if ((error = read_body(router, request))) {
+        return error;
+    }
+    return handle_once(router, request, reply);
+}
+
+void router_finish(struct request *request, struct reply *reply, const struct error *error)
+{
+    if (request->route && request->route->action && !reply->repeated) {
+        audit_write(request, error);
+    }
+    if (!reply->serialized) {
+        serialize(request, reply, error);
     }
 }

@@ -26,8 +26,19 @@ struct router_guard {
     bool (*permits)(const struct request *request, unsigned permission);
 };
 
+/* How a POST that a client repeats is done once: collection/ knows, main hands it over. */
+struct router_repeats {
+    /* Before the handler, with the body as it came. Fills `reply` with the answer that the request
+     * has had before, or leaves its status 0. An error if it is not to be handled. */
+    struct error *(*recall)(struct request *request, const struct buffer *body,
+                            struct reply *reply);
+    /* After it, with the answer serialized. */
+    void (*keep)(struct request *request, const struct reply *reply);
+};
+
 struct router_settings {
     struct router_guard guard;
+    const struct router_repeats *repeats; /* NULL: every POST is done */
     enum config_language standard_language;
     size_t body_max; /* bytes of a JSON body */
 };

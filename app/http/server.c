@@ -30,6 +30,7 @@ struct server {
     const struct router *router;
     struct app *app;
     const struct server_turn *turn;
+    bool keeps;                        /* nginx keeps its connections */
     struct arena *arenas[ARENAS_KEPT]; /* those that no request is using */
     size_t arenas_count;
     struct arena *turn_arena;
@@ -71,13 +72,14 @@ bool server_init(void)
 }
 
 struct server *server_new(const struct router *router, struct app *app,
-                          const struct server_turn *turn)
+                          const struct server_turn *turn, bool keeps)
 {
     struct server *server = must_alloc(sizeof *server);
     *server = (struct server){
         .router = router,
         .app = app,
         .turn = turn,
+        .keeps = keeps,
         .turn_arena = arena_new(),
     };
     return server;
@@ -146,6 +148,9 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("HTTP_X_REQUEST_ID=", request_id),
         PARAM("REMOTE_ADDR=", address),
         PARAM("HTTP_X_ORGANIZATION_ID=", organization),
+        PARAM("HTTP_IDEMPOTENCY_KEY=", idempotency_key),
+        PARAM("HTTP_IF_MATCH=", if_match),
+        PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
         PARAM("KONTORA_SURFACE=", surface),
 #undef PARAM
     };
@@ -200,14 +205,14 @@ static const char *reason(int status)
  */
 static void write_reply(FCGX_Stream *out, const struct request *request, const struct reply *reply)
 {
-    enum { STATUS_NO_CONTENT = 204 };
+    enum { STATUS_NO_CONTENT = 204, STATUS_NOT_MODIFIED = 304 };
     struct buffer head = {.arena = request->arena};
     buffer_format(&head, "Status: %d %s\r\nX-Request-ID: %s\r\nCache-Control: no-store\r\n",
                   reply->status, reason(reply->status), request->id);
     for (size_t i = 0; i < reply->headers_count; i++) {
         buffer_format(&head, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
     }
-    if (reply->status != STATUS_NO_CONTENT) {
+    if (reply->status != STATUS_NO_CONTENT && reply->status != STATUS_NOT_MODIFIED) {
         buffer_format(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
                       reply->content_type ? reply->content_type : "application/json; charset=utf-8",
                       reply->body.length);
@@ -239,16 +244,18 @@ static void log_access(const struct request *request, const struct reply *reply,
 /* Takes what is left of the body off the connection: libfcgi only forgets what it has buffered, and
  * would read the rest, the client's own bytes, as the records of the next request. What is longer
  * than nginx lets through ends the connection instead. */
-static void drain_body(FCGX_Request *fcgi)
+static void drain_body(const struct server *server, FCGX_Request *fcgi)
 {
     char rest[DRAIN_PIECE];
     size_t drained = 0;
     while (drained <= DRAIN_MAX) {
         int got = FCGX_GetStr(rest, sizeof rest, fcgi->in);
         if (got <= 0) {
-            /* Nothing is left that a close would throw away, so it need not linger: libfcgi would
-             * shut the connection down and wait until nginx has closed its side. */
-            FCGX_Detach(fcgi);
+            if (!server->keeps) {
+                /* Nothing is left that a close would throw away, so it need not linger: libfcgi
+                 * would shut the connection down and wait until nginx has closed its side. */
+                FCGX_Detach(fcgi);
+            }
             return;
         }
         drained += (size_t)got;
@@ -263,7 +270,7 @@ static enum server_progress answer(struct server *server, struct server_connecti
     struct request *request = &connection->request;
     router_finish(request, &connection->reply, connection->error);
     write_reply(fcgi->out, request, &connection->reply);
-    drain_body(fcgi);
+    drain_body(server, fcgi);
     FCGX_Finish_r(fcgi);
     log_access(request, &connection->reply, connection->started);
     log_set_request(NULL);

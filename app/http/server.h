@@ -24,9 +24,10 @@ struct server_turn {
 /* Once a process, before any connection. False if libfcgi cannot be set up. */
 bool server_init(void) MUST_CHECK;
 
-/* A worker's server. What it is given must outlive it. */
+/* A worker's server. What it is given must outlive it. `keeps` says whether nginx keeps connections to
+ * it; one that is for a single request is closed at once after that. */
 struct server *server_new(const struct router *router, struct app *app,
-                          const struct server_turn *turn);
+                          const struct server_turn *turn, bool keeps);
 void server_free(struct server **server);
 
 /* Takes over an accepted descriptor. */

@@ -11,9 +11,7 @@
 #include "http/reply.h"
 #include "resources/resources.h"
 
-enum { NAME_MAX_LENGTH = 256, PASSWORD_MIN = 8 };
-
-static const char standard_currency[] = "RUB";
+enum { NAME_MAX_LENGTH = 256 };
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
@@ -80,7 +78,7 @@ static const struct field tokens_fields[] = {
 
 static const struct field register_fields[] = {
     ACCOUNT_EMAIL(FIELD_REQUIRED),
-    ACCOUNT_PASSWORD("password", PASSWORD_MIN, "Пароль", "The password"),
+    ACCOUNT_PASSWORD("password", ACCOUNT_PASSWORD_MIN, "Пароль", "The password"),
     ACCOUNT_NAME(0),
     ORGANIZATION_NAME("organization_name", 0),
     {.name = NULL},
@@ -88,7 +86,8 @@ static const struct field register_fields[] = {
 
 static const struct field change_password_fields[] = {
     ACCOUNT_PASSWORD("current_password", 1, "Текущий пароль", "The password that it was"),
-    ACCOUNT_PASSWORD("new_password", PASSWORD_MIN, "Новый пароль", "The password that it shall be"),
+    ACCOUNT_PASSWORD("new_password", ACCOUNT_PASSWORD_MIN, "Новый пароль",
+                     "The password that it shall be"),
     {.name = NULL},
 };
 
@@ -331,7 +330,7 @@ static struct error *register_account(struct request *request, struct reply *rep
         .organization = {.name = organization ? organization
                                  : name       ? name
                                               : email,
-                         .currency = standard_currency},
+                         .currency = ORGANIZATION_CURRENCY},
     };
     struct auth_tokens tokens;
     request->subject = email;

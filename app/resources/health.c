@@ -8,6 +8,7 @@
 #include "directory/directory.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "store/store.h"
 
 #include <string.h>
 
@@ -130,11 +131,29 @@ static void look_at_directory(const struct app *app, struct facts *facts_r)
     };
 }
 
+static void look_at_database(const struct app *app, struct facts *facts_r)
+{
+    static const char *const states[] = {
+        [STORE_UNKNOWN] = "unknown",
+        [STORE_DOWN] = "down",
+        [STORE_UP] = "up",
+    };
+    struct store_health health;
+    store_health(app->store, &health);
+    *facts_r = (struct facts){
+        .state = states[health.state],
+        .needed = true,
+        .latency_us = health.latency_us,
+        .checked_ms = health.checked_ms,
+    };
+}
+
 static const struct dependency {
     const char *name;
     void (*look)(const struct app *app, struct facts *facts_r);
 } dependencies[] = {
     {"directory", look_at_directory},
+    {"database", look_at_database},
 };
 
 enum { DEPENDENCIES = sizeof dependencies / sizeof *dependencies };

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "collection/accounts.h"
+#include "collection/lists.h"
 #include "collection/records.h"
 #include "http/reply.h"
 #include "resources/resources.h"
@@ -9,7 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { LIST_DEFAULT = 100, LIST_MAX = 1000, CURRENCY_LETTERS = 3 };
+enum { CURRENCY_LETTERS = 3 };
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
@@ -81,21 +82,26 @@ static const struct field role_fields[] = {
 };
 
 static const struct field members_query[] = {
-    {.name = "skip",
-     .type = FIELD_INTEGER,
-     .flags = FIELD_DEFAULT,
-     .max = INT32_MAX,
-     .about = {"Сколько пропустить", "How many to pass over"},
-     .example = "0"},
-    {.name = "limit",
-     .type = FIELD_INTEGER,
-     .flags = FIELD_DEFAULT,
-     .min = 1,
-     .max = LIST_MAX,
-     .standard = LIST_DEFAULT,
-     .about = {"Сколько вернуть", "How many to return"},
-     .example = "100"},
+    LIST_QUERY_FIELDS,
+    MEMBER_ROLE(0),
     {.name = NULL},
+};
+
+static const struct list_key member_keys[] = {
+    {"account_id", "m.account_id", 0, FIELD_INTEGER, LIST_SORT},
+    {"username", "a.username_key", 6, FIELD_STRING, LIST_SORT},
+    {"role", "m.role", 4, FIELD_STRING, LIST_SORT | LIST_FILTER},
+    {"created_at", "m.created_at", 5, FIELD_TIME, LIST_SORT},
+    {.name = NULL},
+};
+
+static const struct list member_list = {
+    .rows = SQL_MEMBERS_LIST,
+    .count = SQL_MEMBERS_COUNT,
+    .fields = member_fields,
+    .keys = member_keys,
+    .id = "m.account_id",
+    .id_index = 0,
 };
 
 static const struct schema organization_schema = {"Organization", organization_fields};
@@ -130,12 +136,17 @@ static struct error *read_organization(struct store *store, const struct request
     return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
+static int64_t version_of(struct value *organization)
+{
+    return fields_get(organization_fields, organization, "version")->integer;
+}
+
 static struct error *get_organization(struct request *request, struct reply *reply)
 {
     struct value *values;
     struct error *error = read_organization(request->app->store, request, &values);
     if (!error) {
-        reply_record(reply, values);
+        reply_version(request, reply, values, version_of(values));
     }
     return error;
 }
@@ -158,6 +169,9 @@ static struct error *update(struct store *store, void *context)
     struct change *change = context;
     struct request *request = change->request;
     struct error *error = read_organization(store, request, &change->values);
+    if (!error) {
+        error = reply_check_match(request, version_of(change->values));
+    }
     if (error) {
         return error;
     }
@@ -175,7 +189,7 @@ static struct error *update_organization(struct request *request, struct reply *
     struct change change = {.request = request};
     struct error *error = store_write(request->app->store, request->arena, update, &change);
     if (!error) {
-        reply_record(reply, change.values);
+        reply_version(request, reply, change.values, version_of(change.values));
     }
     return error;
 }
@@ -222,27 +236,8 @@ static struct error *check_owners(struct store *store, const struct request *req
 
 static struct error *list_members(struct request *request, struct reply *reply)
 {
-    struct store *store = request->app->store;
-    int64_t skip = request_query_integer(request, "skip");
-    int64_t limit = request_query_integer(request, "limit");
-    struct value **items;
-    size_t count;
-    int64_t total;
-    struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_PAGE);
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_integer(query, limit);
-    store_bind_integer(query, skip);
-    struct error *error = records_all(query, request->arena, member_fields, &items, &count);
-    if (error) {
-        return error;
-    }
-    query = store_query(store, request->arena, SQL_MEMBERS_COUNT);
-    store_bind_integer(query, request->principal->organization_id);
-    error = records_number(query, &total);
-    if (!error) {
-        reply_list(reply, items, count, total, skip, limit);
-    }
-    return error;
+    const int64_t scope[] = {request->principal->organization_id};
+    return list_reply(request, reply, &member_list, scope, 1);
 }
 
 static struct error *add(struct store *store, void *context)
@@ -364,6 +359,8 @@ static struct error *delete_member(struct request *request, struct reply *reply)
 #define ORGANIZATION "/api/v1/organizations/{organization_id}"
 
 static const enum error_id read_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id update_errors[] = {ERR_NOT_FOUND, ERR_PRECONDITION_FAILED,
+                                              ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id add_errors[] = {ERR_NOT_FOUND, ERR_ALREADY_EXISTS,
                                            ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id member_errors[] = {ERR_NOT_FOUND, ERR_LAST_OWNER,
@@ -397,7 +394,7 @@ const struct route organizations_routes[] = {
      .body = &update_schema,
      .shape = REPLY_RECORD,
      .reply = &organization_schema,
-     .errors = read_errors,
+     .errors = update_errors,
      .action = "update_organization",
      .resource_type = "organization"},
     {.method = METHOD_GET,
@@ -407,7 +404,7 @@ const struct route organizations_routes[] = {
      .pool = POOL_CORE,
      .summary = {"Получить участников организации", "List the members of an organization"},
      .query = members_query,
-     .shape = REPLY_LIST,
+     .shape = REPLY_PAGE,
      .reply = &member_schema,
      .errors = read_errors},
     {.method = METHOD_POST,

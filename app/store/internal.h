@@ -7,6 +7,9 @@
 
 #include "store/store.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 enum engine_id { ENGINE_SQLITE, ENGINE_POSTGRES, ENGINE_COUNT };
 
 /* --- what was compiled from sql/ ------------------------------------------------------------- */
@@ -125,6 +128,16 @@ struct store {
     bool writing;              /* inside store_write() */
     struct arena *write_arena; /* of the store_write() that runs */
     struct error *failure;     /* of the first query that failed in it */
+
+    bool down_logged, checkpoint_logged; /* the log knows that it fails: watch.c */
+};
+
+struct store_shared {
+    pthread_mutex_t next, writing; /* of queue.c */
+    struct {
+        atomic_int state; /* enum store_state */
+        _Atomic int64_t latency_us, checked_ms;
+    } health; /* of watch.c */
 };
 
 /* --- store.c, for the engines ---------------------------------------------------------------- */

@@ -64,6 +64,7 @@ struct postgres {
     int64_t patience_us; /* for one statement */
     int64_t refuse_until;
     char refusal[256];
+    bool failure_logged; /* the log knows that there is no connection */
 };
 
 /* A result that is given out row by row; a query's handle. */
@@ -322,6 +323,17 @@ static struct error *prepare_session(struct postgres *postgres, struct arena *ar
                                 timeout_ms, 2 * timeout_ms));
 }
 
+/* The log gets every change, and not every attempt. */
+static void log_change(struct postgres *postgres, const struct error *error)
+{
+    if (error && !postgres->failure_logged) {
+        log_error("%s", error->cause);
+    } else if (!error && postgres->failure_logged) {
+        log_info("PostgreSQL: connected again");
+    }
+    postgres->failure_logged = error;
+}
+
 static struct error *connect_now(struct postgres *postgres, struct arena *arena)
 {
     const char *const keywords[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
@@ -345,10 +357,8 @@ static struct error *connect_now(struct postgres *postgres, struct arena *arena)
     }
     if (error) {
         drop(postgres);
-        log_error("%s", error->cause);
-    } else {
-        log_debug("PostgreSQL: connected");
     }
+    log_change(postgres, error);
     return error;
 }
 

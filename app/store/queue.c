@@ -21,10 +21,6 @@
 
 enum { US_PER_S = 1000 * 1000, NS_PER_US = 1000 };
 
-struct store_shared {
-    pthread_mutex_t next, writing;
-};
-
 static void must(int result, const char *what)
 {
     if (result) {

@@ -149,6 +149,11 @@ struct store_query *store_compose(struct store *store, struct arena *arena, cons
     return new_query(store, arena, SQL_COUNT + (size_t)(composed - store->composed));
 }
 
+const char *store_text_of(const struct store *store, enum sql_statement statement)
+{
+    return sql_statements[statement].text[store->id];
+}
+
 const char *store_statement_text(const struct store *store, size_t slot)
 {
     return slot < SQL_COUNT ? sql_statements[slot].text[store->id]

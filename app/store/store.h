@@ -40,7 +40,7 @@ enum { STORE_BUSY_S = 5 };
 /* One process's view of the database. */
 struct store;
 
-/* What the processes of one host share: the queue of SQLite's writers. */
+/* What the processes of one host share: the queue of SQLite's writers, and how the database is. */
 struct store_shared;
 
 /* Adds a line to `faults` for all that is wrong with the settings, without connecting. False if
@@ -69,6 +69,10 @@ struct store_query;
  * begun inside store_write() also ends with that. */
 struct store_query *store_query(struct store *store, struct arena *arena,
                                 enum sql_statement statement) __attribute__((returns_nonnull));
+
+/* The text of a statement, for those that are put together from it. */
+const char *store_text_of(const struct store *store, enum sql_statement statement)
+    __attribute__((returns_nonnull));
 
 /* A statement that is put together from texts of ours, such as a list with filters and an order;
  * nothing that a client sent is ever part of the text. It is prepared once and kept under its text,
@@ -141,9 +145,31 @@ bool store_turn_open(const struct store *store);
  * everyone who wrote in this turn is to answer with the error. */
 struct error *store_turn_end(struct store *store, struct arena *arena) MUST_CHECK;
 
+/* --- the housekeeper ------------------------------------------------------------------------- */
+
 /* Moves what was committed from SQLite's log into its file, so that the log stays short. Never in
  * the way of readers, and of writers only when the log has grown long. To be called every second by
  * one process of the host; does nothing on PostgreSQL. */
 struct error *store_checkpoint(struct store *store, struct arena *arena) MUST_CHECK;
+
+/* Asks the database whether it answers, for store_health() of all processes, and checkpoints; the
+ * log gets every change. Takes as long as a query may. Returns when to be called again, of the
+ * steady clock. For a store that has somebody to share with. */
+int64_t store_watch(struct store *store);
+
+enum store_state {
+    STORE_UNKNOWN, /* not asked yet */
+    STORE_DOWN,
+    STORE_UP,
+};
+
+struct store_health {
+    enum store_state state;
+    int64_t latency_us; /* of the last answer; -1: there was none */
+    int64_t checked_ms; /* wall clock; 0: never */
+};
+
+/* What store_watch() has found out last, in any process. Asks nobody. */
+void store_health(const struct store *store, struct store_health *health_r);
 
 #endif

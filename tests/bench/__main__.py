@@ -6,13 +6,14 @@ targets. Exits 1 if one is missed.
 
 import sys
 
-from bench import isolation, kept_connections, membership, pages, users, writers
+from bench import isolation, kept_connections, membership, pages, storm, users, writers
 from bench.bed import Bed
 from bench.table import print_table
 
 MEASUREMENTS = {
     "kept_connections": kept_connections.measure,
     "isolation": isolation.measure,
+    "storm": storm.measure,
     "users": users.measure,
     "pages": pages.measure,
     "membership": membership.measure,

@@ -89,8 +89,8 @@ static void it_closes_if_nobody_probes(void **state)
     (void)state;
     struct circuit *circuit = fresh(1);
     circuit_failed(circuit, 0, START, false);
-    assert_int_equal(circuit_gate(circuit, START + 29 * SECOND), CIRCUIT_OPEN);
-    assert_int_equal(circuit_gate(circuit, START + 31 * SECOND), CIRCUIT_CLOSED);
+    assert_int_equal(circuit_gate(circuit, START + 119 * SECOND), CIRCUIT_OPEN);
+    assert_int_equal(circuit_gate(circuit, START + 121 * SECOND), CIRCUIT_CLOSED);
     assert_int_equal(circuit_state(circuit), CIRCUIT_DOWN);
 }
 
@@ -166,26 +166,26 @@ static void one_process_tries_first(void **state)
 {
     (void)state;
     struct circuit *circuit = fresh(1);
-    assert_int_equal(circuit_bind(circuit, START, PATIENCE), BIND_ALLOWED);
-    assert_int_equal(circuit_bind(circuit, START + 1, PATIENCE), BIND_WAIT);
-    circuit_bind_accepted(circuit, START + 2);
+    assert_int_equal(circuit_bind(circuit, 0, START, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, START + 1, PATIENCE), BIND_WAIT);
+    circuit_bind_accepted(circuit, 0, START + 2);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(circuit_bind(circuit, START + 3, PATIENCE), BIND_ALLOWED);
+        assert_int_equal(circuit_bind(circuit, 0, START + 3, PATIENCE), BIND_ALLOWED);
     }
     int64_t late = START + 20 * SECOND; /* it may have been changed since */
-    assert_int_equal(circuit_bind(circuit, late, PATIENCE), BIND_ALLOWED);
-    assert_int_equal(circuit_bind(circuit, late, PATIENCE), BIND_WAIT);
+    assert_int_equal(circuit_bind(circuit, 0, late, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, late, PATIENCE), BIND_WAIT);
     circuit_bind_unanswered(circuit);
-    assert_int_equal(circuit_bind(circuit, late, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, late, PATIENCE), BIND_ALLOWED);
 }
 
 static void who_died_while_trying_holds_up_nobody_for_long(void **state)
 {
     (void)state;
     struct circuit *circuit = fresh(1);
-    assert_int_equal(circuit_bind(circuit, START, PATIENCE), BIND_ALLOWED);
-    assert_int_equal(circuit_bind(circuit, START + PATIENCE - 1, PATIENCE), BIND_WAIT);
-    assert_int_equal(circuit_bind(circuit, START + PATIENCE, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, START, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, START + PATIENCE - 1, PATIENCE), BIND_WAIT);
+    assert_int_equal(circuit_bind(circuit, 0, START + PATIENCE, PATIENCE), BIND_ALLOWED);
 }
 
 static void a_refusal_pauses_ever_longer(void **state)
@@ -196,23 +196,42 @@ static void a_refusal_pauses_ever_longer(void **state)
     int64_t now = START;
     circuit_connected(circuit, 0, now);
     for (size_t i = 0; i < COUNT_OF(pauses); i++) {
-        assert_int_equal(circuit_bind(circuit, now, PATIENCE), BIND_ALLOWED);
-        assert_int_not_equal(circuit_bind(circuit, now, PATIENCE), BIND_ALLOWED);
-        circuit_bind_refused(circuit, now);
+        assert_int_equal(circuit_bind(circuit, 0, now, PATIENCE), BIND_ALLOWED);
+        assert_int_not_equal(circuit_bind(circuit, 0, now, PATIENCE), BIND_ALLOWED);
+        circuit_bind_refused(circuit, 0, now);
         now += pauses[i] * SECOND;
         assert_int_equal(circuit_gate(circuit, now - 1), CIRCUIT_REFUSED);
-        assert_int_equal(circuit_bind(circuit, now - 1, PATIENCE), BIND_REFUSED);
+        assert_int_equal(circuit_bind(circuit, 0, now - 1, PATIENCE), BIND_REFUSED);
         assert_int_equal(circuit_gate(circuit, now), CIRCUIT_CLOSED);
         assert_int_equal(circuit_state(circuit), CIRCUIT_DOWN);
     }
-    assert_int_equal(circuit_bind(circuit, now, PATIENCE), BIND_ALLOWED);
-    circuit_bind_accepted(circuit, now);
+    assert_int_equal(circuit_bind(circuit, 0, now, PATIENCE), BIND_ALLOWED);
+    circuit_bind_accepted(circuit, 0, now);
     assert_int_equal(circuit_gate(circuit, now), CIRCUIT_CLOSED);
     assert_int_equal(circuit_state(circuit), CIRCUIT_UP);
-    assert_int_equal(circuit_bind(circuit, now, PATIENCE), BIND_ALLOWED);
-    circuit_bind_refused(circuit, now);
+    assert_int_equal(circuit_bind(circuit, 0, now, PATIENCE), BIND_ALLOWED);
+    circuit_bind_refused(circuit, 0, now);
     assert_int_equal(circuit_gate(circuit, now + pauses[0] * SECOND),
                      CIRCUIT_CLOSED); /* five again */
+}
+
+/* A controller whose copy of the directory is behind must not take those down that serve. */
+static void one_that_refuses_alone_is_left_out(void **state)
+{
+    (void)state;
+    struct circuit *circuit = fresh(2);
+    circuit_connected(circuit, 0, START);
+    circuit_bind_accepted(circuit, 0, START);
+    assert_int_equal(circuit_bind(circuit, 1, START + 1, PATIENCE), BIND_ALLOWED);
+    circuit_bind_refused(circuit, 1, START + 2);
+    assert_int_equal(circuit_gate(circuit, START + 3), CIRCUIT_CLOSED);
+    assert_int_equal(circuit_state(circuit), CIRCUIT_UP);
+    assert_true(circuit_avoids(circuit, 1, START + 3));
+    assert_int_equal(circuit_bind(circuit, 1, START + 3, PATIENCE), BIND_REFUSED);
+    assert_int_equal(circuit_bind(circuit, 0, START + 3, PATIENCE), BIND_ALLOWED);
+    /* And when the one that served refuses as well, it is the password. */
+    circuit_bind_refused(circuit, 0, START + 4);
+    assert_int_equal(circuit_gate(circuit, START + 5), CIRCUIT_REFUSED);
 }
 
 /* Many processes at once, on memory that they share. */
@@ -228,9 +247,9 @@ static void of_many_processes_one_tries(void **state)
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
-            enum circuit_bind turn = circuit_bind(circuit, START, PATIENCE);
+            enum circuit_bind turn = circuit_bind(circuit, 0, START, PATIENCE);
             if (turn == BIND_ALLOWED) {
-                circuit_bind_refused(circuit, START);
+                circuit_bind_refused(circuit, 0, START);
             }
             _exit(turn == BIND_ALLOWED);
         }
@@ -277,6 +296,7 @@ int main(void)
         cmocka_unit_test(one_process_tries_first),
         cmocka_unit_test(who_died_while_trying_holds_up_nobody_for_long),
         cmocka_unit_test(a_refusal_pauses_ever_longer),
+        cmocka_unit_test(one_that_refuses_alone_is_left_out),
         cmocka_unit_test(of_many_processes_one_tries),
         cmocka_unit_test(the_latency_is_that_of_the_first_that_is_up),
     };

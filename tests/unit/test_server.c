@@ -91,7 +91,7 @@ static int setup(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     world->arena = arena_new();
     world->router = router_new(tables, &settings);
-    world->server = server_new(world->router, NULL, &turn);
+    world->server = server_new(world->router, NULL, &turn, true);
     turn_waits = turn_fails = false;
     world->connection = server_open(world->server, ends[0]);
     world->peer = ends[1];

@@ -1,0 +1,194 @@
+/* See idempotency.h. */
+#include "collection/idempotency.h"
+
+#include "auth/digest.h"
+#include "auth/principal.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "collection/app.h"
+#include "store/store.h"
+
+#include <string.h>
+
+enum {
+    KEY_MAX = 255,
+    STATUS_SERVER_ERROR = 500,
+};
+
+/* --- the request ----------------------------------------------------------------------------- */
+
+/* Visible characters, as tokens and strings of structured fields have them. */
+static bool is_key(const char *key)
+{
+    size_t length = strlen(key);
+    for (size_t i = 0; i < length; i++) {
+        if (key[i] < '!' || key[i] > '~') {
+            return false;
+        }
+    }
+    return length && length <= KEY_MAX;
+}
+
+/* What must be the same for a request to be the same. */
+static const unsigned char *digest_request(const struct request *request, const struct buffer *body)
+{
+    struct buffer text = {.arena = request->arena};
+    buffer_format(&text, "%s %s\n", request->headers.method, request->headers.uri);
+    buffer_add(&text, body->length ? body->bytes : "", body->length);
+    return digest_of(request->arena, text.bytes, text.length);
+}
+
+/* --- answers as they are kept: header fields, an empty line, the body ------------------------- */
+
+static struct buffer write_answer(struct arena *arena, const struct reply *reply)
+{
+    struct buffer answer = {.arena = arena};
+    for (size_t i = 0; i < reply->headers_count; i++) {
+        buffer_format(&answer, "%s: %s\n", reply->headers[i].name, reply->headers[i].value);
+    }
+    buffer_add_char(&answer, '\n');
+    if (reply->body.length) {
+        buffer_add(&answer, reply->body.bytes, reply->body.length);
+    }
+    return answer;
+}
+
+static void read_answer(struct arena *arena, const char *answer, size_t length, struct reply *reply)
+{
+    char *at = arena_copy(arena, answer, length);
+    const char *end = at + length;
+    while (at < end && *at != '\n') {
+        char *colon = strstr(at, ": ");
+        char *line_end = strchr(at, '\n');
+        if (!colon || !line_end || colon > line_end) {
+            return;
+        }
+        *colon = *line_end = '\0';
+        reply_header(reply, at, colon + 2);
+        at = line_end + 1;
+    }
+    if (at < end) {
+        reply->body = (struct buffer){.arena = arena};
+        buffer_add(&reply->body, at + 1, (size_t)(end - at - 1));
+    }
+}
+
+/* --- before ---------------------------------------------------------------------------------- */
+
+struct reservation {
+    const struct request *request;
+    struct reply *reply;
+    const unsigned char *digest;
+};
+
+/* A query about the request's key. */
+static struct store_query *key_query(struct store *store, const struct request *request,
+                                     enum sql_statement statement)
+{
+    struct store_query *query = store_query(store, request->arena, statement);
+    store_bind_text(query, request->principal->id);
+    store_bind_text(query, request->headers.idempotency_key);
+    return query;
+}
+
+/* The answer to the first request with the key, if that was the same and has one. */
+static struct error *recall_first(struct store *store, const struct reservation *reservation)
+{
+    const struct request *request = reservation->request;
+    struct store_query *query = key_query(store, request, SQL_IDEMPOTENCY_KEYS_GET);
+    bool row;
+    size_t length;
+    struct error *error = store_next(query, &row);
+    if (error) {
+        return error;
+    }
+    const void *digest = row ? store_bytes(query, 0, &length) : NULL;
+    if (digest && (length != DIGEST_SIZE || memcmp(digest, reservation->digest, length) != 0)) {
+        return error_new(request->arena, ERR_IDEMPOTENCY_MISMATCH, NULL);
+    }
+    if (!digest || store_is_null(query, 1)) {
+        return error_new(request->arena, ERR_IDEMPOTENCY_PENDING, NULL);
+    }
+    reservation->reply->status = (int)store_integer(query, 1);
+    const char *answer = store_bytes(query, 2, &length);
+    read_answer(request->arena, answer, length, reservation->reply);
+    return store_next(query, &row);
+}
+
+static struct error *reserve(struct store *store, void *context)
+{
+    const struct reservation *reservation = context;
+    const struct request *request = reservation->request;
+    int64_t now = clock_wall_ms();
+    *reservation->reply = (struct reply){0};
+    struct store_query *query = key_query(store, request, SQL_IDEMPOTENCY_KEYS_EXPIRE);
+    store_bind_integer(query, now - IDEMPOTENCY_KEPT_MS);
+    struct error *error = store_execute(query);
+    if (error) {
+        return error;
+    }
+    query = key_query(store, request, SQL_IDEMPOTENCY_KEYS_RESERVE);
+    store_bind_bytes(query, reservation->digest, DIGEST_SIZE);
+    store_bind_integer(query, now);
+    error = store_execute(query);
+    return error || store_changes(query) == 1 ? error : recall_first(store, reservation);
+}
+
+static bool concerns(const struct request *request)
+{
+    return request->method == METHOD_POST && request->principal &&
+           *request->headers.idempotency_key;
+}
+
+static struct error *recall(struct request *request, const struct buffer *body, struct reply *reply)
+{
+    struct store *store = request->app->store;
+    const struct reservation reservation = {request, reply, digest_request(request, body)};
+    if (!concerns(request)) {
+        return NULL;
+    }
+    if (!is_key(request->headers.idempotency_key)) {
+        return error_field(request->arena, "Idempotency-Key", FAULT_NOT_KEY, NULL);
+    }
+    struct error *error = store_write(store, request->arena, reserve, (void *)&reservation);
+    if (!error && request->route->pool != POOL_CORE) {
+        error = store_turn_end(store, request->arena);
+    }
+    return error;
+}
+
+/* --- after ----------------------------------------------------------------------------------- */
+
+struct keeping {
+    const struct request *request;
+    const struct reply *reply;
+};
+
+static struct error *keep_answer(struct store *store, void *context)
+{
+    const struct keeping *keeping = context;
+    const struct request *request = keeping->request;
+    if (keeping->reply->status >= STATUS_SERVER_ERROR) {
+        return store_execute(key_query(store, request, SQL_IDEMPOTENCY_KEYS_RELEASE));
+    }
+    struct buffer answer = write_answer(request->arena, keeping->reply);
+    struct store_query *query = key_query(store, request, SQL_IDEMPOTENCY_KEYS_ANSWER);
+    store_bind_integer(query, keeping->reply->status);
+    store_bind_bytes(query, answer.bytes, answer.length);
+    return store_execute(query);
+}
+
+static void keep(struct request *request, const struct reply *reply)
+{
+    struct keeping keeping = {request, reply};
+    if (!concerns(request)) {
+        return;
+    }
+    struct error *error = store_write(request->app->store, request->arena, keep_answer, &keeping);
+    if (error) { /* what was done stays done; a repetition is told that nobody knows */
+        log_warning("the answer to an Idempotency-Key is not kept: %s", error->cause);
+    }
+}
+
+const struct router_repeats idempotency = {recall, keep};

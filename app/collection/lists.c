@@ -1,0 +1,364 @@
+/* See lists.h. */
+#include "collection/lists.h"
+
+#include "base/arena.h"
+#include "collection/records.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SORT_KEYS_MAX = 3,
+    PARTS_MAX = SORT_KEYS_MAX + 2, /* of a cursor: the order, its values, the id */
+    DECIMAL = 10,
+};
+
+/* One key of the order that was asked for. */
+struct order {
+    const struct list_key *key;
+    bool descending;
+};
+
+/* A value that is bound. */
+struct bound {
+    bool is_text;
+    const char *text;
+    int64_t integer;
+};
+
+/* A page that is being put together. */
+struct page {
+    struct request *request;
+    const struct list *list;
+    const char *sort; /* as it was sent; "" */
+    struct order orders[SORT_KEYS_MAX];
+    size_t order_count;
+    struct bound after[SORT_KEYS_MAX + 1]; /* the values behind which it begins, and the id */
+    bool by_cursor;
+    struct buffer where; /* what is added to the statement's own condition */
+    struct bound bounds[64];
+    size_t bound_count;
+    size_t first_parameter; /* the number of the next one less one: those of the scope */
+};
+
+/* Adds a parameter and returns its number. */
+static size_t bind(struct page *page, struct bound bound)
+{
+    if (page->bound_count == sizeof page->bounds / sizeof *page->bounds) {
+        abort(); /* a slip of the code: no list has so many filters */
+    }
+    page->bounds[page->bound_count++] = bound;
+    return page->first_parameter + page->bound_count;
+}
+
+/* --- the order ------------------------------------------------------------------------------- */
+
+static const struct list_key *find_key(const struct list *list, const char *name, size_t length)
+{
+    for (const struct list_key *key = list->keys; key->name; key++) {
+        if ((key->uses & LIST_SORT) && strlen(key->name) == length &&
+            !memcmp(key->name, name, length)) {
+            return key;
+        }
+    }
+    return NULL;
+}
+
+static struct error *refuse_sort(const struct page *page)
+{
+    struct buffer names = {.arena = page->request->arena};
+    for (const struct list_key *key = page->list->keys; key->name; key++) {
+        if (key->uses & LIST_SORT) {
+            buffer_format(&names, "%s%s", names.length ? ", " : "", key->name);
+        }
+    }
+    return error_field(page->request->arena, "sort", FAULT_NOT_ONE_OF, names.bytes);
+}
+
+static struct error *read_sort(struct page *page)
+{
+    const char *sort = request_query_string(page->request, "sort");
+    page->sort = sort ? sort : "";
+    for (const char *at = page->sort; *at;) {
+        bool descending = *at == '-';
+        at += descending;
+        size_t length = strcspn(at, ",");
+        const struct list_key *key = find_key(page->list, at, length);
+        if (!key || page->order_count == SORT_KEYS_MAX) {
+            return refuse_sort(page);
+        }
+        page->orders[page->order_count++] = (struct order){key, descending};
+        at += length;
+        at += *at == ',';
+    }
+    return NULL;
+}
+
+/* Of rows that are equal in all keys; as the last key, so that one index serves both. */
+static bool id_descends(const struct page *page)
+{
+    return page->order_count && page->orders[page->order_count - 1].descending;
+}
+
+static void add_order(const struct page *page, struct buffer *text)
+{
+    buffer_add_string(text, " ORDER BY ");
+    for (size_t i = 0; i < page->order_count; i++) {
+        buffer_format(text, "%s%s, ", page->orders[i].key->column,
+                      page->orders[i].descending ? " DESC" : "");
+    }
+    buffer_format(text, "%s%s", page->list->id, id_descends(page) ? " DESC" : "");
+}
+
+/* --- the cursor: the order, each value, the id; separated by what no part holds ---------------- */
+
+static void add_part(struct buffer *text, struct arena *arena, const struct bound *bound)
+{
+    if (bound->is_text) {
+        buffer_format(text, "!t%s", request_encode_segment(arena, bound->text));
+    } else {
+        buffer_format(text, "!i%" PRId64, bound->integer);
+    }
+}
+
+static bool read_part(char *part, enum field_type type, struct bound *bound_r)
+{
+    bool is_text = type == FIELD_STRING;
+    char *end = NULL;
+    if (*part != (is_text ? 't' : 'i')) {
+        return false;
+    }
+    *bound_r = (struct bound){.is_text = is_text, .text = part + 1};
+    if (is_text) {
+        return request_decode(part + 1, false);
+    }
+    bound_r->integer = strtoll(part + 1, &end, DECIMAL);
+    return part[1] && !*end;
+}
+
+static bool parse_cursor(struct page *page, char *cursor)
+{
+    char *parts[PARTS_MAX];
+    size_t count = 0;
+    for (char *part = strsep(&cursor, "!"); part; part = strsep(&cursor, "!")) {
+        if (count == PARTS_MAX) {
+            return false;
+        }
+        parts[count++] = part;
+    }
+    if (count != page->order_count + 2 || !request_decode(parts[0], false) ||
+        strcmp(parts[0], page->sort) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < page->order_count; i++) {
+        if (!read_part(parts[i + 1], page->orders[i].key->type, &page->after[i])) {
+            return false;
+        }
+    }
+    return read_part(parts[count - 1], FIELD_INTEGER, &page->after[page->order_count]);
+}
+
+static struct error *read_after(struct page *page)
+{
+    struct arena *arena = page->request->arena;
+    const char *after = request_query_string(page->request, "after");
+    if (!after) {
+        return NULL;
+    }
+    page->by_cursor = true;
+    return parse_cursor(page, arena_string(arena, after))
+               ? NULL
+               : error_field(arena, "after", FAULT_NOT_CURSOR, NULL);
+}
+
+static struct bound row_value(const struct store_query *query, struct arena *arena, size_t index,
+                              enum field_type type)
+{
+    if (type != FIELD_STRING) {
+        return (struct bound){.integer = store_integer(query, index)};
+    }
+    return (struct bound){.is_text = true,
+                          .text = arena_string(arena, store_text(query, index, NULL))};
+}
+
+/* The cursor behind the current row. */
+static const char *cursor_of(const struct page *page, const struct store_query *query)
+{
+    struct arena *arena = page->request->arena;
+    struct buffer text = {.arena = arena};
+    buffer_add_string(&text, request_encode_segment(arena, page->sort));
+    for (size_t i = 0; i < page->order_count; i++) {
+        const struct list_key *key = page->orders[i].key;
+        struct bound bound = row_value(query, arena, key->index, key->type);
+        add_part(&text, arena, &bound);
+    }
+    struct bound id = row_value(query, arena, page->list->id_index, FIELD_INTEGER);
+    add_part(&text, arena, &id);
+    return text.bytes;
+}
+
+/* --- conditions ------------------------------------------------------------------------------ */
+
+static bool all_the_same_way(const struct page *page)
+{
+    for (size_t i = 1; i < page->order_count; i++) {
+        if (page->orders[i].descending != page->orders[0].descending) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Rows behind the cursor: one comparison of rows, which an index answers. */
+static void add_row_comparison(struct page *page)
+{
+    struct buffer *where = &page->where;
+    buffer_add_string(where, " AND (");
+    for (size_t i = 0; i < page->order_count; i++) {
+        buffer_format(where, "%s, ", page->orders[i].key->column);
+    }
+    buffer_format(where, "%s) %c (", page->list->id, id_descends(page) ? '<' : '>');
+    for (size_t i = 0; i <= page->order_count; i++) {
+        buffer_format(where, "%s$%zu", i ? ", " : "", bind(page, page->after[i]));
+    }
+    buffer_add_char(where, ')');
+}
+
+/* The same where some keys ascend and others descend; the first alone bounds the range. */
+static void add_mixed_comparison(struct page *page)
+{
+    struct buffer *where = &page->where;
+    for (size_t i = 0; i < page->order_count; i++) {
+        const struct order *order = &page->orders[i];
+        size_t number = bind(page, page->after[i]);
+        char sign = order->descending ? '<' : '>';
+        const char *column = order->key->column;
+        buffer_format(where, "%s%s %c= $%zu AND (%s %c $%zu OR (%s = $%zu", i ? " AND " : " AND ",
+                      column, sign, number, column, sign, number, column, number);
+    }
+    buffer_format(where, " AND %s %c $%zu", page->list->id, id_descends(page) ? '<' : '>',
+                  bind(page, page->after[page->order_count]));
+    for (size_t i = 0; i < page->order_count; i++) {
+        buffer_add_string(where, "))");
+    }
+}
+
+static void add_filters(struct page *page)
+{
+    const struct field *query = page->request->route->query;
+    for (const struct list_key *key = page->list->keys; key->name; key++) {
+        if (!(key->uses & LIST_FILTER)) {
+            continue;
+        }
+        const struct value *value = fields_get(query, page->request->query, key->name);
+        if (value->state == VALUE_SET) {
+            bool is_text = key->type == FIELD_STRING;
+            struct bound bound = {.is_text = is_text,
+                                  .text = is_text ? value->string.bytes : NULL,
+                                  .integer = is_text ? 0 : value->integer};
+            buffer_format(&page->where, " AND %s = $%zu", key->column, bind(page, bound));
+        }
+    }
+}
+
+/* --- the page -------------------------------------------------------------------------------- */
+
+static struct store_query *compose(struct page *page, const char *text, const int64_t *scope,
+                                   size_t scope_count)
+{
+    struct store_query *query =
+        store_compose(page->request->app->store, page->request->arena, text);
+    for (size_t i = 0; i < scope_count; i++) {
+        store_bind_integer(query, scope[i]);
+    }
+    for (size_t i = 0; i < page->bound_count; i++) {
+        const struct bound *bound = &page->bounds[i];
+        if (bound->is_text) {
+            store_bind_text(query, bound->text);
+        } else {
+            store_bind_integer(query, bound->integer);
+        }
+    }
+    return query;
+}
+
+/* The statement's text, what was added to its condition, and what follows that. */
+static const char *whole_text(const struct page *page, enum sql_statement statement,
+                              const char *rest)
+{
+    struct store *store = page->request->app->store;
+    return arena_format(page->request->arena, "%s%s%s", store_text_of(store, statement),
+                        page->where.length ? page->where.bytes : "", rest);
+}
+
+static struct error *count(struct page *page, const int64_t *scope, size_t scope_count,
+                           int64_t *total_r)
+{
+    const char *text = whole_text(page, page->list->count, "");
+    return records_number(compose(page, text, scope, scope_count), total_r);
+}
+
+/* The rows, and whether there are more: one more than was asked for is read for that. */
+static struct error *read_rows(struct page *page, struct store_query *query, struct reply *reply,
+                               int64_t limit)
+{
+    struct arena *arena = page->request->arena;
+    struct value **items = arena_array(arena, (size_t)limit, sizeof(*items));
+    const char *next = NULL;
+    struct error *error;
+    bool row;
+    reply->items = items;
+    while (!(error = store_next(query, &row)) && row) {
+        if ((int64_t)reply->items_count == limit) {
+            reply->next = next;
+            continue;
+        }
+        items[reply->items_count++] = records_row(query, arena, page->list->fields);
+        if ((int64_t)reply->items_count == limit) {
+            next = cursor_of(page, query);
+        }
+    }
+    return error;
+}
+
+struct error *list_reply(struct request *request, struct reply *reply, const struct list *list,
+                         const int64_t *scope, size_t scope_count)
+{
+    struct page page = {
+        .request = request,
+        .list = list,
+        .where = {.arena = request->arena},
+        .first_parameter = scope_count,
+    };
+    int64_t skip = request_query_integer(request, "skip");
+    int64_t limit = request_query_integer(request, "limit");
+    int64_t total = 0;
+    struct error *error = read_sort(&page);
+    if (!error) {
+        error = read_after(&page);
+    }
+    if (error) {
+        return error;
+    }
+    add_filters(&page);
+    if (!page.by_cursor) {
+        error = count(&page, scope, scope_count, &total);
+    } else if (all_the_same_way(&page)) {
+        add_row_comparison(&page);
+    } else {
+        add_mixed_comparison(&page);
+    }
+    if (error) {
+        return error;
+    }
+    struct buffer rest = {.arena = request->arena};
+    add_order(&page, &rest);
+    buffer_format(&rest, " LIMIT $%zu", bind(&page, (struct bound){.integer = limit + 1}));
+    if (!page.by_cursor) {
+        buffer_format(&rest, " OFFSET $%zu", bind(&page, (struct bound){.integer = skip}));
+    }
+    const char *text = whole_text(&page, list->rows, rest.bytes);
+    reply_list(reply, NULL, 0, page.by_cursor ? REPLY_TOTAL_UNKNOWN : total, skip, limit);
+    return read_rows(&page, compose(&page, text, scope, scope_count), reply, limit);
+}

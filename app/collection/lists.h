@@ -1,0 +1,77 @@
+/*
+ * Lists: pages of rows, with filters, an order, and two ways to go on.
+ *
+ * ?skip= counts rows, and costs more the deeper it goes. ?after= takes what the last answer gave as
+ * `next`, and costs the same at any depth: it holds the values of the order's columns in the last
+ * row, and the page begins behind them, by an index. Rows that are equal in all of them are told
+ * apart by their id, so that no row comes twice or never, whatever is inserted meanwhile.
+ *
+ * A list is a statement that ends with its WHERE, and a table of what it can be filtered and sorted
+ * by. Texts of ours alone are put together; what clients send is bound.
+ */
+#ifndef COLLECTION_LISTS_H
+#define COLLECTION_LISTS_H
+
+#include "collection/app.h"
+#include "http/reply.h"
+#include "store/store.h"
+
+enum list_use {
+    LIST_SORT = 1 << 0,
+    LIST_FILTER = 1 << 1, /* by a query parameter of the same name */
+};
+
+/* A column, or an expression that an index stands on. It is never null: where a value may be missing
+ * it is one that sorts behind all others. */
+struct list_key {
+    const char *name;   /* in ?sort=; NULL ends a table */
+    const char *column; /* in SQL */
+    size_t index;       /* of the column in the statement's rows, for what can be sorted by */
+    enum field_type type;
+    unsigned uses;
+};
+
+struct list {
+    enum sql_statement rows; /* SELECT … WHERE …; its rows begin with the columns of `fields` */
+    enum sql_statement count;   /* SELECT count(*) … with the same WHERE */
+    const struct field *fields; /* of a row */
+    const struct list_key *keys;
+    const char *id;  /* the column that tells rows apart, an integer; */
+    size_t id_index; /* and where it is in the rows */
+};
+
+/* The rows that the query map of a list begins with. */
+#define LIST_QUERY_FIELDS                                                                          \
+    {.name = "skip",                                                                               \
+     .type = FIELD_INTEGER,                                                                        \
+     .flags = FIELD_DEFAULT,                                                                       \
+     .max = INT32_MAX,                                                                             \
+     .about = {"Сколько пропустить", "How many to pass over"},                                     \
+     .example = "0"},                                                                              \
+        {.name = "limit",                                                                          \
+         .type = FIELD_INTEGER,                                                                    \
+         .flags = FIELD_DEFAULT,                                                                   \
+         .min = 1,                                                                                 \
+         .max = 1000,                                                                              \
+         .standard = 10,                                                                           \
+         .about = {"Сколько вернуть", "How many to return"},                                       \
+         .example = "10"},                                                                         \
+        {.name = "sort",                                                                           \
+         .type = FIELD_STRING,                                                                     \
+         .min = 1,                                                                                 \
+         .max = 200,                                                                               \
+         .about = {"Порядок: имена полей через запятую, «-» означает убывание",                    \
+                   "The order: names of fields, separated by commas; '-' is descending"},          \
+         .example = "\"-created_at\""},                                                            \
+    {                                                                                              \
+        .name = "after", .type = FIELD_STRING, .min = 1, .max = 2000,                              \
+        .about = {"Значение next последнего ответа: следующая страница",                           \
+                  "The `next` of the last answer: the page after it"},                             \
+        .example = "null"                                                                          \
+    }
+
+/* Answers one page. `scope` are the values of the statements' own parameters, from $1. */
+struct error *list_reply(struct request *request, struct reply *reply, const struct list *list,
+                         const int64_t *scope, size_t scope_count) MUST_CHECK;
+
+#endif

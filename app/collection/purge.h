@@ -1,0 +1,42 @@
+/*
+ * Purge: what nobody will ask for any more goes from the database, in batches so small that whoever
+ * writes does not notice: sessions that have expired, failed logins that are forgotten, answers that
+ * were kept for repetitions.
+ */
+#ifndef COLLECTION_PURGE_H
+#define COLLECTION_PURGE_H
+
+#include "base/error.h"
+#include "store/store.h"
+
+#include <stdint.h>
+
+struct arena;
+
+enum { PURGE_BATCH = 500 }; /* rows */
+
+/* What is purged. */
+enum purge_kind {
+    PURGE_SESSIONS,
+    PURGE_LOGIN_FAILURES,
+    PURGE_IDEMPOTENCY_KEYS,
+    PURGE_COUNT,
+};
+
+/* Names of the kinds: those of their tables. */
+extern const char *const purge_names[PURGE_COUNT];
+
+/* Deletes the oldest PURGE_BATCH rows that are due at `now_ms`, or as many as there are, and commits.
+ * The number says whether there may be more. */
+struct error *purge_batch(struct store *store, struct arena *arena, enum purge_kind kind,
+                          int64_t now_ms, int64_t *deleted_r) MUST_CHECK;
+
+/* The housekeeper's part: deletes one batch, of one kind after the other. */
+struct purge;
+struct purge *purge_new(struct store *store) __attribute__((returns_nonnull)); /* takes it over */
+void purge_free(struct purge **purge);
+
+/* Returns when to be called again, of the steady clock: soon if there may be more. */
+int64_t purge_run(struct purge *purge);
+
+#endif

@@ -1,0 +1,413 @@
+/* See commands.h. */
+#include "commands.h"
+
+#include "auth/auth.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/jsonw.h"
+#include "base/random.h"
+#include "base/utf8.h"
+#include "collection/accounts.h"
+#include "collection/purge.h"
+#include "http/audit.h"
+#include "http/fields.h"
+#include "http/problem.h"
+#include "store/migrations.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum {
+    PAUSE_US = 20 * 1000, /* between two batches, for those who wait to write */
+    LINE_SIZE = 1024,
+};
+
+/* What a command works with. */
+struct work {
+    const struct config *config;
+    const struct arguments *arguments;
+    struct arena *arena;
+    struct store *store;
+};
+
+/* Runs `command` with a store; it may leave a turn open. */
+static int with_store(const struct config *config, const struct arguments *arguments,
+                      int (*command)(struct work *work))
+{
+    struct work work = {
+        .config = config,
+        .arguments = arguments,
+        .arena = arena_new(),
+        .store = store_new(config, NULL),
+    };
+    int status = command(&work);
+    store_free(&work.store);
+    arena_free(&work.arena);
+    return status;
+}
+
+/* --- errors ---------------------------------------------------------------------------------- */
+
+static int status_of(const struct error *error)
+{
+    switch (error->id) {
+    case ERR_VALIDATION:
+    case ERR_ALREADY_EXISTS:
+        return EXIT_DATA;
+    case ERR_NOT_FOUND:
+        return EXIT_NO_ACCOUNT;
+    case ERR_DATABASE_UNAVAILABLE:
+        return EXIT_UNAVAILABLE;
+    default:
+        return EXIT_FAILURE;
+    }
+}
+
+/* Says what is wrong, and returns the status that says it too. */
+static int complain(const struct work *work, const struct error *error)
+{
+    struct buffer text = {.arena = work->arena};
+    for (const struct error_detail *detail = error->details; detail; detail = detail->next) {
+        buffer_format(&text, "%s: ", detail->field);
+        problem_fault(detail, LANGUAGE_EN, &text);
+        buffer_add_char(&text, '\n');
+    }
+    if (!text.length) {
+        buffer_format(&text, "%s%s%s\n", problem_message(error->id, LANGUAGE_EN),
+                      error->cause ? ": " : "", error->cause ? error->cause : "");
+    }
+    fprintf(stderr, "%s", text.bytes);
+    return status_of(error);
+}
+
+/* --- migrate --------------------------------------------------------------------------------- */
+
+/* Does what the words say; false: they are not understood. */
+static bool migrate(const struct work *work, struct buffer *report, struct error **error_r)
+{
+    const struct arguments *arguments = work->arguments;
+    const char *action = arguments->word_count ? arguments->words[0] : "";
+    int64_t target = MIGRATION_LATEST;
+    if (arguments->word_count == 2) {
+        char *end = NULL;
+        target = strtol(arguments->words[1], &end, 10);
+        if (end == arguments->words[1] || *end || target < 0) {
+            return false;
+        }
+    }
+    if (!strcmp(action, "status") && arguments->word_count == 1) {
+        *error_r = store_migrate_status(work->store, work->arena, report);
+    } else if (!strcmp(action, "up") && arguments->word_count <= 2) {
+        *error_r = store_migrate_up(work->store, work->arena, target, report);
+    } else if (!strcmp(action, "down") && arguments->word_count <= 2) {
+        *error_r = store_migrate_down(work->store, work->arena, target, report);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static int do_migrate(struct work *work)
+{
+    struct buffer report = {.arena = work->arena};
+    struct error *error = NULL;
+    buffer_add(&report, "", 0);
+    if (!migrate(work, &report, &error)) {
+        fputs("usage: kontora migrate status | up [VERSION] | down [VERSION]\n", stderr);
+        return EXIT_USAGE;
+    }
+    fputs(report.bytes, stdout);
+    if (error) {
+        fprintf(stderr, "%s\n", error->cause);
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+int command_migrate(const struct config *config, const struct arguments *arguments)
+{
+    return with_store(config, arguments, do_migrate);
+}
+
+/* --- purge ----------------------------------------------------------------------------------- */
+
+static struct error *purge_kind(const struct work *work, enum purge_kind kind, int64_t *total_r)
+{
+    int64_t now = clock_wall_ms(), deleted = PURGE_BATCH;
+    struct error *error = NULL;
+    *total_r = 0;
+    while (!error && deleted == PURGE_BATCH) {
+        error = purge_batch(work->store, work->arena, kind, now, &deleted);
+        *total_r += deleted;
+        usleep(deleted == PURGE_BATCH ? PAUSE_US : 0);
+    }
+    return error;
+}
+
+static int do_purge(struct work *work)
+{
+    for (enum purge_kind kind = 0; kind < PURGE_COUNT; kind++) {
+        int64_t total;
+        struct error *error = purge_kind(work, kind, &total);
+        printf("%s %" PRId64 "\n", purge_names[kind], total);
+        if (error) {
+            return complain(work, error);
+        }
+    }
+    return EXIT_SUCCESS;
+}
+
+int command_purge(const struct config *config, const struct arguments *arguments)
+{
+    return with_store(config, arguments, do_purge);
+}
+
+/* --- admin: what was given ------------------------------------------------------------------- */
+
+/* The bounds are those of registering. */
+static const struct field account_fields[] = {
+    ACCOUNT_EMAIL(FIELD_REQUIRED),
+    ACCOUNT_PASSWORD("password", ACCOUNT_PASSWORD_MIN, "Пароль", "The password"),
+    ACCOUNT_NAME(0),
+    ORGANIZATION_NAME("organization", 0),
+    {.name = NULL},
+};
+
+static const struct field password_fields[] = {
+    ACCOUNT_PASSWORD("password", ACCOUNT_PASSWORD_MIN, "Пароль", "The password"),
+    {.name = NULL},
+};
+
+/* Holds what was given against a field map, as if it had come in a request. */
+static struct error *check_given(struct arena *arena, const struct field *fields,
+                                 const char *const *given)
+{
+    struct buffer text = {.arena = arena};
+    struct jsonw json = {.out = &text};
+    struct value *values;
+    jsonw_open_object(&json, NULL);
+    for (size_t i = 0; fields[i].name; i++) {
+        if (given[i] && !utf8_valid(given[i], strlen(given[i]))) {
+            return error_field(arena, fields[i].name, FAULT_INVALID_UTF8, NULL);
+        }
+        if (given[i]) {
+            jsonw_string(&json, fields[i].name, given[i]);
+        }
+    }
+    jsonw_close_object(&json);
+    return fields_read_json(arena, fields, text.bytes, text.length, &values);
+}
+
+/* One line of standard input without its end; NULL at the end of input. */
+static const char *read_line(struct arena *arena)
+{
+    char line[LINE_SIZE];
+    if (!fgets(line, sizeof line, stdin)) {
+        return NULL;
+    }
+    line[strcspn(line, "\n")] = '\0';
+    const char *copy = arena_string(arena, line);
+    explicit_bzero(line, sizeof line);
+    return copy;
+}
+
+/* The same, from a terminal that does not show what is typed. */
+static const char *ask(struct arena *arena, const char *prompt)
+{
+    struct termios shown, hidden;
+    bool terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
+    if (!terminal) {
+        return read_line(arena);
+    }
+    hidden = shown;
+    hidden.c_lflag &= ~(tcflag_t)ECHO;
+    fputs(prompt, stderr);
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    const char *line = read_line(arena);
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    fputc('\n', stderr);
+    return line;
+}
+
+/* The new password; typed twice on a terminal, where nobody sees what was typed. */
+static const char *ask_password(struct arena *arena)
+{
+    const char *password = ask(arena, "New password: ");
+    if (password && isatty(STDIN_FILENO)) {
+        const char *again = ask(arena, "The same again: ");
+        if (!again || strcmp(password, again) != 0) {
+            fputs("the two are not the same\n", stderr);
+            return NULL;
+        }
+    }
+    if (!password) {
+        fputs("no password on standard input\n", stderr);
+    }
+    return password;
+}
+
+/* --- admin ----------------------------------------------------------------------------------- */
+
+/* The audit line of a change, as of one that came by HTTP. */
+static void write_audit(const struct work *work, const char *action, const char *subject,
+                        const struct error *error)
+{
+    const struct route route = {
+        .pattern = "",
+        .summary = {"Изменить из командной строки", "Change from the command line"},
+        .action = action,
+        .resource_type = "account",
+    };
+    char id[RANDOM_ID_SIZE];
+    struct request request = {
+        .arena = work->arena,
+        .route = &route,
+        .id = random_id(id),
+        .actor = "cli",
+        .subject = subject,
+        .headers = {.address = ""},
+    };
+    audit_write(&request, error);
+}
+
+/* Commits what was done, and says what came of it to the audit log and on the terminal. */
+static int conclude(const struct work *work, const char *action, const char *subject,
+                    struct error *error)
+{
+    struct error *ending = store_turn_end(work->store, work->arena);
+    error = error ? error : ending;
+    write_audit(work, action, subject, error);
+    return error ? complain(work, error) : EXIT_SUCCESS;
+}
+
+static int create(struct work *work, const char *email)
+{
+    const char *name = work->arguments->name ? work->arguments->name : email;
+    const char *organization = work->arguments->organization;
+    struct auth_registration registration = {
+        .account = {.username = email, .email = email, .name = name},
+        .organization = {.name = organization ? organization : name,
+                         .currency = ORGANIZATION_CURRENCY},
+    };
+    const char *password = ask_password(work->arena);
+    if (!password) {
+        return EXIT_DATA;
+    }
+    const char *given[] = {email, password, work->arguments->name, organization};
+    struct error *error = check_given(work->arena, account_fields, given);
+    if (!error) {
+        error = auth_hash(work->config, work->arena, password, &registration.account.password_hash);
+    }
+    if (!error) {
+        error = auth_add_account(work->store, work->arena, &registration);
+    }
+    int status = conclude(work, "create_account", email, error);
+    if (status == EXIT_SUCCESS) {
+        printf("account %" PRId64 ", organization %" PRId64 "\n", registration.account.id,
+               registration.organization.id);
+    }
+    return status;
+}
+
+static struct error *find(const struct work *work, const char *name, int64_t *id_r)
+{
+    struct account *account;
+    struct error *error = account_find(work->store, work->arena, name, &account);
+    if (error) {
+        return error;
+    }
+    if (!account) {
+        return error_new(work->arena, ERR_NOT_FOUND, "no account %s", name);
+    }
+    *id_r = account->id;
+    return NULL;
+}
+
+static int set_password(struct work *work, const char *name)
+{
+    int64_t id = 0;
+    struct error *error = find(work, name, &id);
+    const char *password = error ? NULL : ask_password(work->arena);
+    if (!error && !password) {
+        return EXIT_DATA;
+    }
+    if (!error) {
+        error = check_given(work->arena, password_fields, &password);
+    }
+    if (!error) {
+        error = auth_change_password(work->config, work->store, work->arena,
+                                     principal_of_account(work->arena, id), password);
+    }
+    return conclude(work, "change_password", name, error);
+}
+
+/* A name without what would end the column or the line. */
+static const char *column(struct arena *arena, const char *text)
+{
+    char *own = arena_string(arena, text ? text : "-");
+    for (char *c = own; *c; c++) {
+        if ((unsigned char)*c < ' ' || *c == '\x7f') {
+            *c = ' ';
+        }
+    }
+    return own;
+}
+
+/* A line each: id, username, email, and an organization with the role in it; tabs between them. Who
+ * is in several has as many lines. */
+static int list(struct work *work)
+{
+    struct store_query *query =
+        store_query(work->store, work->arena, SQL_ACCOUNTS_WITH_ORGANIZATIONS);
+    bool row;
+    struct error *error = store_next(query, &row);
+    while (!error && row) {
+        struct arena *arena = arena_new();
+        printf("%" PRId64 "\t%s\t%s", store_integer(query, 0),
+               column(arena, store_text(query, 1, NULL)),
+               column(arena, store_text(query, 2, NULL)));
+        if (!store_is_null(query, 3)) {
+            printf("\t%" PRId64 "\t%s\t%s", store_integer(query, 3),
+                   column(arena, store_text(query, 4, NULL)), store_text(query, 5, NULL));
+        }
+        putchar('\n');
+        arena_free(&arena);
+        error = store_next(query, &row);
+    }
+    return error ? complain(work, error) : EXIT_SUCCESS;
+}
+
+static int do_admin(struct work *work)
+{
+    const struct arguments *arguments = work->arguments;
+    const char *action = arguments->word_count ? arguments->words[0] : "";
+    if (!strcmp(action, "list") && arguments->word_count == 1) {
+        return list(work);
+    }
+    bool creates = !strcmp(action, "create");
+    if (arguments->word_count != 2 || (!creates && strcmp(action, "password") != 0)) {
+        fputs("usage: kontora admin create EMAIL [--name NAME] [--organization NAME]\n"
+              "       kontora admin password EMAIL\n"
+              "       kontora admin list\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    if (!audit_open(work->config->audit_log_path)) {
+        fprintf(stderr, "AUDIT_LOG_PATH: cannot open %s: %s\n", work->config->audit_log_path,
+                strerror(errno));
+        return EXIT_CONFIGURATION;
+    }
+    return creates ? create(work, arguments->words[1]) : set_password(work, arguments->words[1]);
+}
+
+int command_admin(const struct config *config, const struct arguments *arguments)
+{
+    return with_store(config, arguments, do_admin);
+}

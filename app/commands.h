@@ -1,0 +1,34 @@
+/*
+ * Commands: what an administrator does to the database from the command line, also while the service
+ * runs: its schema, the first accounts, a purge. main reads the command line and the settings.
+ */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include <stdbool.h>
+
+struct config;
+
+/* Exit statuses beside EXIT_SUCCESS and EXIT_FAILURE; the others are those of sysexits.h. */
+enum {
+    EXIT_USAGE = 2,
+    EXIT_DATA = 65,          /* what was given does not fit, or is taken */
+    EXIT_NO_ACCOUNT = 67,    /* nobody has this name */
+    EXIT_UNAVAILABLE = 69,   /* the database */
+    EXIT_CONFIGURATION = 78, /* the settings */
+};
+
+struct arguments {
+    const char *env_file;            /* NULL: .env, if there is one */
+    const char *name, *organization; /* of a new account; NULL: not given */
+    bool check;
+    char **words; /* what follows the command, beside options */
+    int word_count;
+};
+
+/* Each prints what came of it and returns the exit status. The configuration is without fault. */
+int command_migrate(const struct config *config, const struct arguments *arguments);
+int command_admin(const struct config *config, const struct arguments *arguments);
+int command_purge(const struct config *config, const struct arguments *arguments);
+
+#endif

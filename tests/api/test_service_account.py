@@ -1,0 +1,49 @@
+"""The service account: what Kontora stands on, nobody can lock, take away or log in with."""
+
+import pytest
+from support import contract
+from support.client import user_path
+
+
+@pytest.fixture
+def service(truth):
+    """Its account name."""
+    return read(truth, "sAMAccountName")
+
+
+def read(truth, attribute):
+    values = truth.entry(truth.bind_dn, [attribute]).get(attribute, [b"0"])
+    return values[0].decode()
+
+
+def test_its_password_cannot_be_tried(nobody, truth, service):
+    before = read(truth, "badPwdCount")
+    for name in (service, service.upper(), f"{service}@kontora.test"):
+        for _ in range(3):
+            response = nobody.post("/auth/login", json={"username": name, "password": "x"})
+            contract.refused(response, 401, "INVALID_CREDENTIALS")
+    assert read(truth, "badPwdCount") == before
+
+
+def test_it_does_not_log_in(nobody, directory, service):
+    response = nobody.post("/auth/login",
+                           json={"username": service, "password": directory.bind_password})
+    contract.refused(response, 401, "INVALID_CREDENTIALS")
+
+
+@pytest.mark.parametrize("change", [
+    {"enabled": False}, {"password": "Kontora-2099"}, {"cn": "renamed"},
+    {"must_change_password": True}, {"sAMAccountName": "renamed"},
+    {"userPrincipalName": "renamed@kontora.test"}], ids=str)
+def test_it_cannot_be_taken_away_by_a_change(api, truth, service, change):
+    before = read(truth, "whenChanged")
+    response = api.patch(user_path(service), json=change)
+    contract.refused(response, 400, "DIRECTORY_REFUSED")
+    assert read(truth, "whenChanged") == before
+
+
+def test_it_cannot_be_deleted_or_moved(api, truth, ou, service):
+    contract.refused(api.delete(user_path(service)), 400, "DIRECTORY_REFUSED")
+    contract.refused(api.patch(user_path(service), json={"parent_dn": ou}), 400,
+                     "DIRECTORY_REFUSED")
+    assert read(truth, "sAMAccountName") == service

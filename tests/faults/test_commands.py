@@ -1,0 +1,197 @@
+"""What an administrator does to the database from the command line: first accounts, and the purge,
+which the housekeeper does too."""
+
+import contextlib
+import os
+import pty
+import subprocess
+import time
+
+import pytest
+
+from support import vault
+from support.people import tag
+from support.waiting import wait_until
+
+EXIT_USAGE, EXIT_DATA, EXIT_NO_ACCOUNT, EXIT_UNAVAILABLE = 2, 65, 67, 69
+
+EXPIRED = 1800  # rows: several batches
+DAY_MS = 24 * 3600 * 1000
+MINUTE_MS = 60 * 1000
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def rig(request, make_rig):
+    """A running stack without a directory on either engine."""
+    server = request.getfixturevalue("postgres") if request.param == "postgres" else None
+    made = make_rig(database=server, env={"BCRYPT_COST": "4"})
+    made.server = server
+    return made
+
+
+def kontora(rig, *arguments, given="", **settings):
+    """Runs the program to its end with the settings of the running service."""
+    return subprocess.run([rig.stack.binary, *arguments], input=given, capture_output=True,
+                          text=True, timeout=30, check=False, cwd=rig.stack.state_dir,
+                          env={**rig.stack.env, **settings})
+
+
+def address():
+    return f"{tag()}@example.com"
+
+
+def log_in(rig, email, password):
+    return rig.nobody().post("/auth/login", json={"email": email, "password": password})
+
+
+def sql(rig, statement):
+    """Rows as text, columns separated by |."""
+    if rig.server:
+        return rig.server.sql(statement, rig.stack.env["DATABASE_URL"])
+    done = subprocess.run(["sqlite3", "-cmd", ".timeout 5000", rig.stack.state_dir / "kontora.db",
+                           statement], check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()
+
+
+# --- admin --------------------------------------------------------------------------------------
+
+def test_a_first_account_logs_in(rig):
+    email, password = address(), vault.password()
+    done = kontora(rig, "admin", "create", email, "--name", "Анна", "--organization", "Ромашка",
+                   given=password + "\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("account ")
+    tokens = log_in(rig, email, password).json()
+    me = rig.nobody().bearing(tokens["access_token"]).get("/auth/me").json()
+    assert (me["email"], me["name"]) == (email, "Анна")
+    assert [(each["name"], each["role"]) for each in me["organizations"]] == [("Ромашка", "OWNER")]
+    line = rig.audit().all()[0]
+    assert (line["actor"], line["action"], line["resource_id"], line["status"]) == (
+        "cli", "create_account", email, "success")
+
+
+def test_a_new_password_ends_all_sessions(rig):
+    email, old, new = address(), vault.password(), vault.password()
+    assert kontora(rig, "admin", "create", email, given=old + "\n").returncode == 0
+    tokens = log_in(rig, email, old).json()
+    bearer = rig.nobody().bearing(tokens["access_token"])
+    assert bearer.get("/auth/me").status_code == 200
+    done = kontora(rig, "admin", "password", email.upper(), given=new)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert bearer.get("/auth/me").status_code == 401
+    renewed = rig.nobody().post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+    assert renewed.status_code == 401
+    assert log_in(rig, email, old).status_code == 401
+    assert log_in(rig, email, new).status_code == 200
+    assert [line["action"] for line in rig.audit().all() if line["actor"] == "cli"] == [
+        "create_account", "change_password"]
+
+
+def test_an_account_without_a_password_gets_one(rig):
+    body = {"username": tag(), "email": address()}
+    assert rig.api.post("/accounts", json=body).status_code == 201
+    password = vault.password()
+    assert log_in(rig, body["email"], password).status_code == 401
+    assert kontora(rig, "admin", "password", body["username"], given=password).returncode == 0
+    assert log_in(rig, body["email"], password).status_code == 200
+
+
+def test_the_list_has_everybody(rig):
+    email, alone = address(), {"username": tag(), "email": address()}
+    kontora(rig, "admin", "create", email, "--organization", "A\tB", given=vault.password())
+    assert rig.api.post("/accounts", json=alone).status_code == 201
+    done = kontora(rig, "admin", "list")
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert rows[-1][1:] == [alone["username"], alone["email"]]
+    assert all(row[0].isdigit() for row in rows)
+
+
+@pytest.mark.parametrize("email, password, named", [
+    ("nobody", "long-enough", "email: "), ("a@example.com", "short", "password: "),
+    ("a@example.com", "ü" * 37, "password: "), ("a@example.com", "", "password"),
+])
+def test_what_does_not_fit_is_named(rig, email, password, named):
+    done = kontora(rig, "admin", "create", email, given=password)
+    assert (done.returncode, done.stdout) == (EXIT_DATA, "")
+    assert named in done.stderr
+    assert sql(rig, "SELECT count(*) FROM accounts") == ["0"]
+
+
+def test_what_cannot_be_done_is_said(rig):
+    email = address()
+    kontora(rig, "admin", "create", email, given=vault.password())
+    again = kontora(rig, "admin", "create", email, given=vault.password())
+    assert (again.returncode, again.stderr) == (EXIT_DATA, "email: is taken\n")
+    nobody = kontora(rig, "admin", "password", address(), given=vault.password())
+    assert nobody.returncode == EXIT_NO_ACCOUNT and "no account" in nobody.stderr
+    url = "postgresql:///none?host=/no/such/folder"
+    for command in (["admin", "list"], ["purge"]):
+        assert kontora(rig, *command, DATABASE_URL=url).returncode == EXIT_UNAVAILABLE
+    for words in ([], ["create"], ["password"], ["list", "x"], ["remove", email]):
+        done = kontora(rig, "admin", *words)
+        assert done.returncode == EXIT_USAGE and "usage" in done.stderr
+
+
+def test_on_a_terminal_the_password_is_not_shown(make_rig):
+    rig = make_rig(env={"BCRYPT_COST": "4"})
+    email, password = address(), vault.password()
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([rig.stack.binary, "admin", "create", email], stdin=theirs,
+                          stdout=subprocess.PIPE, stderr=theirs, env=rig.stack.env,
+                          cwd=rig.stack.state_dir) as child:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # it has ended
+            while octets := os.read(ours, 1024):
+                shown += octets
+                if octets.rstrip().endswith(b":"):
+                    os.write(ours, password.encode() + b"\n")
+        os.close(ours)
+        assert child.stdout.read().startswith(b"account ")
+    assert shown.count(b":") == 2 and password.encode() not in shown
+    assert log_in(rig, email, password).status_code == 200
+
+
+# --- purge --------------------------------------------------------------------------------------
+
+def add_rows(rig, count):
+    """As many expired sessions, and of each kind one row that is due and one that is not."""
+    now = int(time.time() * 1000)
+    octets = ("decode(lpad(to_hex({}), 32, '0'), 'hex')" if rig.server
+              else "CAST(printf('%032d', {}) AS BLOB)").format
+    columns = "sessions (subject, family, digest, issued_at, expires_at)"
+    sql(rig, f"WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
+             f" WHERE i < {count}) INSERT INTO {columns}"
+             f" SELECT 'x', {octets('i')}, {octets('i')}, 1, i FROM numbers")
+    sql(rig, f"INSERT INTO {columns} VALUES"
+             f" ('y', {octets(0)}, {octets(0)}, 1, {now + DAY_MS})")
+    sql(rig, "INSERT INTO login_failures (name_key, failures, until) VALUES"
+             f" ({octets(1)}, 1, {now - 16 * MINUTE_MS}), ({octets(2)}, 1, {now - MINUTE_MS})")
+    sql(rig, "INSERT INTO idempotency_keys (principal, idempotency_key, request_digest, created_at)"
+             f" VALUES ('x', '1', {octets(1)}, {now - DAY_MS - MINUTE_MS}),"
+             f" ('x', '2', {octets(1)}, {now - DAY_MS + MINUTE_MS})")
+
+
+def left(rig):
+    rows = sql(rig, "SELECT (SELECT count(*) FROM sessions WHERE subject IN ('x', 'y')),"
+                    " (SELECT count(*) FROM login_failures), (SELECT count(*) FROM idempotency_keys)")
+    return tuple(map(int, rows[0].split("|")))
+
+
+def test_purge_says_what_it_deleted(rig):
+    rig.service.stop()
+    add_rows(rig, EXPIRED)
+    done = kontora(rig, "purge")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [f"sessions {EXPIRED}", "login_failures 1",
+                                        "idempotency_keys 1"]
+    assert left(rig) == (1, 1, 1)
+    assert kontora(rig, "purge").stdout.splitlines()[0] == "sessions 0"
+
+
+def test_the_housekeeper_purges(rig):
+    rig.service.stop()
+    add_rows(rig, EXPIRED)
+    rig.service.start()
+    wait_until(lambda: left(rig) == (1, 1, 1), what="the purge")
+    assert rig.count_log(f"purged: {EXPIRED} of sessions") == 1

@@ -1,0 +1,109 @@
+"""Writers: many clients at once that make accounts, in a thread beside the test, and what the service
+has acknowledged of that. Each sends request after request on one connection; a connection that breaks
+under a request counts as "broken".
+"""
+
+import asyncio
+import collections
+import contextlib
+import itertools
+import json
+import threading
+import time
+import uuid
+from urllib.parse import urlsplit
+
+from support import vault
+from support.load import read_response
+
+PATIENCE_S = 20
+
+# What is open to the administrator, and what is open to all.
+ACCOUNTS = "/api/v1/accounts"
+REGISTER = "/api/v1/auth/register"
+
+
+class Writers:
+    """Runs from entering to leaving. `acknowledged` then has the address of each account that was
+    made, by path; `refusals` every other answer, as (status, body)."""
+
+    def __init__(self, base_url, token, accounts=0, registrations=0):
+        """So many clients of either kind."""
+        self.address = urlsplit(base_url)
+        self.token = token
+        self.paths = [ACCOUNTS] * accounts + [REGISTER] * registrations
+        self.acknowledged = {path: [] for path in set(self.paths)}
+        self.latencies = []
+        self.refusals = []
+        self.statuses = collections.Counter()
+        self._name = uuid.uuid4().hex[:8]
+        self._numbers = itertools.count(1)
+        self._password = vault.password()
+        self._running = True
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._running = False
+        self._thread.join()
+
+    def total(self):
+        """How many are acknowledged so far."""
+        return sum(map(len, self.acknowledged.values()))
+
+    def wait_for(self, more, patience_s=PATIENCE_S):
+        """Waits until so many more are acknowledged."""
+        goal, end = self.total() + more, time.monotonic() + patience_s
+        while self.total() < goal:
+            assert time.monotonic() < end, f"the writers stand still: {dict(self.statuses)}"
+            time.sleep(0.01)
+
+    def codes(self):
+        """The codes of all refusals."""
+        return {json.loads(body)["code"] for _, body in self.refusals}
+
+    async def _run(self):
+        await asyncio.gather(*map(self._write, self.paths))
+
+    async def _write(self, path):
+        while self._running:
+            reader, writer = await asyncio.open_connection(self.address.hostname,
+                                                           self.address.port)
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                while self._running and await self._one(reader, writer, path):
+                    pass
+            writer.close()
+
+    def _request(self, path, email):
+        body = {"email": email}
+        if path == ACCOUNTS:
+            body["username"] = email.partition("@")[0]
+        else:
+            body["password"] = self._password
+        octets = json.dumps(body).encode()
+        head = [f"POST {path} HTTP/1.1", f"Host: {self.address.netloc}",
+                "Content-Type: application/json", f"Content-Length: {len(octets)}"]
+        if path == ACCOUNTS:
+            head.append(f"Authorization: Bearer {self.token}")
+        return "\r\n".join([*head, "", ""]).encode() + octets
+
+    async def _one(self, reader, writer, path):
+        """One request; False if the connection is not to be used again."""
+        email = f"w{self._name}-{next(self._numbers)}@example.com"
+        started = time.monotonic()
+        try:
+            writer.write(self._request(path, email))
+            status, keep, body = await asyncio.wait_for(read_response(reader), PATIENCE_S)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.TimeoutError):
+            self.statuses["broken"] += 1
+            return False
+        self.latencies.append(time.monotonic() - started)
+        self.statuses[status] += 1
+        if status == 201:
+            self.acknowledged[path].append(email)
+        else:
+            self.refusals.append((status, body))
+        return keep
