@@ -208,19 +208,23 @@ struct error *auth_register(const struct config *config, struct store *store, st
 
 /* --- refreshing, ending ---------------------------------------------------------------------- */
 
-/* A subject must still be somebody: tokens outlive the configuration and accounts. Of an account and
- * of people of the directory only the id is set. */
-static struct error *find_subject(const struct config *config, struct arena *arena,
-                                  const char *subject, struct principal **principal_r)
+/* NULL if the subject is nobody, for tokens outlive the configuration. Of an account and of people of
+ * the directory only the id is set. */
+static struct principal *find_subject(const struct config *config, struct arena *arena,
+                                      const char *subject)
 {
     const char *guid = principal_guid(subject);
     int64_t account_id = principal_account_id(subject);
     struct principal *local = local_administrator(config, arena);
-    *principal_r = guid && config->ldap_login    ? principal_of_directory(arena, guid)
-                   : account_id                  ? principal_of_account(arena, account_id)
-                   : !strcmp(local->id, subject) ? local
-                                                 : NULL;
-    return *principal_r ? NULL : error_new(arena, ERR_INVALID_TOKEN, "the subject does not exist");
+    return guid && config->ldap_login    ? principal_of_directory(arena, guid)
+           : account_id                  ? principal_of_account(arena, account_id)
+           : !strcmp(local->id, subject) ? local
+                                         : NULL;
+}
+
+static struct error *refuse_subject(struct arena *arena)
+{
+    return error_new(arena, ERR_INVALID_TOKEN, "the subject does not exist");
 }
 
 struct error *auth_refresh_subject(const struct config *config, struct store *store,
@@ -228,16 +232,19 @@ struct error *auth_refresh_subject(const struct config *config, struct store *st
                                    const struct principal **principal_r)
 {
     const char *subject;
-    struct principal *principal = NULL;
     struct account *account = NULL;
     struct error *error = session_subject(store, arena, token, &subject);
-    if (!error) {
-        error = find_subject(config, arena, subject, &principal);
+    if (error) {
+        return error;
     }
-    if (!error && principal->account_id) {
+    const struct principal *principal = find_subject(config, arena, subject);
+    if (!principal) {
+        return refuse_subject(arena);
+    }
+    if (principal->account_id) {
         error = account_get(store, arena, principal->account_id, &account);
         if (!error && !account) {
-            error = error_new(arena, ERR_INVALID_TOKEN, "the account does not exist");
+            error = refuse_subject(arena);
         }
     }
     if (!error) {
@@ -339,10 +346,10 @@ static struct error *find_principal(const struct config *config, struct store *s
                                     struct arena *arena, const struct token_claims *claims,
                                     int64_t organization_id, const struct principal **principal_r)
 {
-    struct principal *principal = NULL;
-    struct error *error = find_subject(config, arena, claims->subject, &principal);
-    if (error) {
-        return error;
+    struct principal *principal = find_subject(config, arena, claims->subject);
+    struct error *error = NULL;
+    if (!principal) {
+        return refuse_subject(arena);
     }
     principal->session = claims->session;
     if (principal->kind == PRINCIPAL_DIRECTORY) {

@@ -200,7 +200,7 @@ def test_one_of_two_owners_may_go(accounts, fresh, role):
 
 def roles_in_by(reader, organization):
     body = reader.client.get(f"{organization.path}/members").json()
-    return {member["account_id"]: member["role"] for member in contract.check_list(body)}
+    return {member["account_id"]: member["role"] for member in contract.check_page(body)}
 
 
 @pytest.mark.parametrize("role", ["VIEWER", None])
@@ -320,12 +320,34 @@ def test_pages_of_members(accounts, fresh):
     for skip in range(0, 6, 2):
         body = fresh.client.get(f"{fresh.path}/members?skip={skip}&limit=2").json()
         seen += [contract.check_member(member)["account_id"]
-                 for member in contract.check_list(body)]
+                 for member in contract.check_page(body)]
         assert (body["total"], body["pages"]) == (5, 3)
     assert seen == people
-    for query in ("limit=0", "limit=1001", "skip=-1", "role=SALES"):
+    for query in ("limit=0", "limit=1001", "skip=-1", "role=ROOT"):
         response = fresh.client.get(f"{fresh.path}/members?{query}")
         contract.refused(response, 400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("order", ["account_id", "-account_id", "role,-account_id", "-username"])
+def test_pages_one_after_another(accounts, fresh, order):
+    for role in ("SALES", "VIEWER", "SALES", "ADMIN"):
+        accounts.member(fresh, role)
+    path = f"{fresh.path}/members?sort={order}"
+    whole = contract.check_page(fresh.client.get(path).json())
+    body, seen = fresh.client.get(f"{path}&limit=2").json(), []
+    while True:
+        seen += contract.check_page(body)
+        if body["next"] is None:
+            break
+        body = fresh.client.get(f"{path}&limit=2", params={"after": body["next"]}).json()
+    assert len(whole) == 5 and seen == whole
+
+
+def test_members_by_role(accounts, fresh):
+    people = [accounts.member(fresh, role).id for role in ("SALES", "VIEWER", "SALES")]
+    body = fresh.client.get(f"{fresh.path}/members?role=SALES").json()
+    assert [member["account_id"] for member in contract.check_page(body)] == [people[0], people[2]]
+    assert body["total"] == 2
 
 
 # --- the organization itself --------------------------------------------------------------------

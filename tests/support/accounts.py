@@ -72,4 +72,4 @@ def add_member(owner, person, role):
 def roles_in(owner):
     """Who belongs to the organization, by id."""
     response = owner.client.get(f"{owner.path}/members?limit=1000")
-    return {member["account_id"]: member["role"] for member in contract.check_list(response.json())}
+    return {member["account_id"]: member["role"] for member in contract.check_page(response.json())}

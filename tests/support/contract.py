@@ -174,6 +174,17 @@ def check_list(body):
     return body["items"]
 
 
+def check_page(body):
+    """A page of rows of the database; returns its items. Those reached by `after` carry no total."""
+    keys = LIST_KEYS if "total" in body else {"items", "limit"}
+    assert set(body) == keys | {"next"}, body.keys()
+    assert body["next"] is None or isinstance(body["next"], str), body
+    if "total" in body:
+        assert body["pages"] == -(-body["total"] // body["limit"]), body
+    assert len(body["items"]) <= body["limit"]
+    return body["items"]
+
+
 def refused(response, status, code):
     """Asserts a refusal and returns the fields that it names."""
     assert response.status_code == status, (response.status_code, response.text)

@@ -7,7 +7,15 @@
 
 #include <sys/stat.h>
 
-enum { SECOND = 1000, MINUTE = 60 * SECOND, GRACE = 10 * SECOND, LIFETIME = 60 * MINUTE };
+enum {
+    SECOND = 1000, /* milliseconds */
+    MINUTE = 60 * SECOND,
+    QUARTER = 15 * MINUTE,
+    DAY = 24 * 60 * MINUTE,
+    GRACE = 10 * SECOND,
+    LIFETIME = 60 * MINUTE,
+    RENEWALS = 5,
+};
 
 static const int64_t start = 1700000000000;
 
@@ -73,10 +81,11 @@ static void tokens_replace_one_another(void **state)
     struct test *test = *state;
     struct session first = begin(test), last;
     const char *token = first.refresh_token;
-    for (int64_t now = start; now < start + 5 * MINUTE; now += MINUTE) {
+    int64_t now = start;
+    for (int i = 0; i < RENEWALS; i++, now += MINUTE) {
         token = must_renew(test, token, now);
     }
-    must_succeed(renew(test, token, start + 5 * MINUTE, &last));
+    must_succeed(renew(test, token, now, &last));
     assert_string_equal(last.id, first.id);
 }
 
@@ -196,7 +205,7 @@ static void each_failure_doubles_the_wait(void **state)
     for (size_t i = 0; i < COUNT_OF(waits); i++) {
         miss(test, "anna", now);
         assert_int_equal(wait_for(test, "anna", now), waits[i]);
-        now += waits[i] * SECOND;
+        now += (int64_t)waits[i] * SECOND;
         assert_int_equal(wait_for(test, "anna", now - 1), 1);
         assert_int_equal(wait_for(test, "anna", now), 0);
     }
@@ -221,10 +230,10 @@ static void a_quarter_of_an_hour_forgets(void **state)
     for (int i = 0; i <= FREE; i++) {
         miss(test, "gleb", start);
     }
-    int64_t later = start + SECOND + 15 * MINUTE;
+    int64_t later = start + SECOND + QUARTER;
     miss(test, "gleb", later);
     assert_int_equal(wait_for(test, "gleb", later), 2); /* not yet */
-    later += 2 * SECOND + 15 * MINUTE + 1;
+    later += 2 * SECOND + QUARTER + 1;
     miss(test, "gleb", later);
     assert_int_equal(wait_for(test, "gleb", later), 0);
 }
@@ -259,7 +268,7 @@ static void a_clock_that_steps_back_holds_nobody_for_long(void **state)
     for (int i = 0; i <= FREE; i++) {
         miss(test, "egor", start);
     }
-    assert_int_equal(wait_for(test, "egor", start - 24 * 60 * MINUTE), 60);
+    assert_int_equal(wait_for(test, "egor", start - DAY), 60);
 }
 
 static void without_free_failures_all_are(void **state)

@@ -162,7 +162,7 @@ static void other_types_are_refused(void **state)
         for (size_t j = 0; j < COUNT_OF(lives); j++) {
             const char *claims =
                 arena_format(*state, "{\"sub\":\"a\",\"type\":\"%s\",\"iat\":1,\"exp\":%lld}",
-                             types[i], (long long)(now + lives[j]));
+                             types[i], (long long)now + lives[j]);
             const char *token = forge(*state, EVP_sha256(), key, hs256, claims);
             assert_int_equal(verify(*state, token), ERR_INVALID_TOKEN);
         }
