@@ -234,8 +234,8 @@ static void add_mixed_comparison(struct page *page)
         size_t number = bind(page, page->after[i]);
         char sign = order->descending ? '<' : '>';
         const char *column = order->key->column;
-        buffer_format(where, "%s%s %c= $%zu AND (%s %c $%zu OR (%s = $%zu", i ? " AND " : " AND ",
-                      column, sign, number, column, sign, number, column, number);
+        buffer_format(where, "%s%s %c= $%zu AND (%s %c $%zu OR (%s = $%zu", " AND ", column, sign,
+                      number, column, sign, number, column, number);
     }
     buffer_format(where, " AND %s %c $%zu", page->list->id, id_descends(page) ? '<' : '>',
                   bind(page, page->after[page->order_count]));
