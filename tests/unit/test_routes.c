@@ -115,7 +115,7 @@ static void replies_have_what_their_shape_needs(void **state)
     for (size_t i = 0; i < routes_count; i++) {
         const struct route *route = routes[i];
         bool json = route->shape == REPLY_RECORD || route->shape == REPLY_ARRAY ||
-                    route->shape == REPLY_LIST;
+                    route->shape == REPLY_LIST || route->shape == REPLY_PAGE;
         MUST(route, json == (route->reply != NULL));
         MUST(route, route->method != METHOD_GET || route->shape != REPLY_NOTHING);
         MUST(route, route->method != METHOD_GET || !route->body);
