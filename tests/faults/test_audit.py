@@ -19,7 +19,8 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_costs_no_line(make_rig, small_disk):
-    rig = make_rig(AUDIT_LOG_PATH=str(small_disk / "audit.jsonl"))
+    rig = make_rig(AUDIT_LOG_PATH=str(small_disk / "audit.jsonl"), LOGIN_FREE_FAILURES=0,
+                   BCRYPT_COST=4)
     log = small_disk / "audit.jsonl"
     nobody = rig.nobody()
     tried = []
