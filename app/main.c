@@ -10,6 +10,7 @@
  */
 #include "auth/auth.h"
 #include "base/arena.h"
+#include "base/background.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -31,16 +32,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #ifndef KONTORA_VERSION
 #define KONTORA_VERSION "0.1.0"
 #endif
 
-enum {
-    KIB = 1024,
-    NICE_OF_AUTH = 10,
-};
+enum { KIB = 1024 };
 
 /* The queue of SQLite's writers and the database's state, shared by all processes; made before the
  * first fork. */
@@ -166,8 +163,8 @@ static void *worker_start(const struct config *config, enum pool_id pool)
 {
     /* Every worker runs every route: the pools isolate, they do not decide. Passwords are verified
      * where nobody else wants the processor. */
-    if (pool == POOL_AUTH && setpriority(PRIO_PROCESS, 0, NICE_OF_AUTH) < 0) {
-        log_warning("setpriority: %s", strerror(errno));
+    if (pool == POOL_AUTH) {
+        background_enter();
     }
     if (!audit_open(config->audit_log_path)) {
         log_error("AUDIT_LOG_PATH %s: %s", config->audit_log_path, strerror(errno));

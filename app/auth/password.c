@@ -2,6 +2,7 @@
 #include "auth/password.h"
 
 #include "base/arena.h"
+#include "base/background.h"
 
 #include <crypt.h>
 #include <openssl/crypto.h>
@@ -22,7 +23,9 @@ bool secret_equal(const char *one, const char *other)
 static const char *hash_like(const char *stored, const char *password, struct crypt_data **data_r)
 {
     *data_r = must_alloc(sizeof **data_r); /* 32 KiB: too much for a stack frame */
+    background_begin();
     const char *hash = crypt_r(password, stored, *data_r);
+    background_end();
     return hash && *hash != '*' ? hash : NULL;
 }
 

@@ -47,6 +47,16 @@ def replaced(rig, before, pool=""):
 
 # --- killed -------------------------------------------------------------------------------------
 
+def test_logins_come_after_everything_else(rig):
+    """Of the processor: core and its like are not in the session of those that hash passwords."""
+    quick = {(os.getsid(pid), os.getpriority(os.PRIO_PROCESS, pid))
+             for pool in ("core", "directory", "files") for pid in rig.service.workers(pool)}
+    slow = {(os.getsid(pid), os.getpriority(os.PRIO_PROCESS, pid))
+            for pid in rig.service.workers("auth")}
+    assert {nice for _, nice in quick} == {0} and {nice for _, nice in slow} == {10}
+    assert not {sid for sid, _ in quick} & {sid for sid, _ in slow}
+
+
 @pytest.mark.parametrize("pool, path", [("core", "/health"), ("directory", USER),
                                         ("auth", "/auth/me")])
 def test_killed_workers_come_back(rig, pool, path):

@@ -80,6 +80,14 @@ def test_refused_logins_are_no_logins(limited):
     limited.audit().none_of(answer)
 
 
+@pytest.mark.parametrize("path", ["register", "change-password"])
+def test_whatever_hashes_a_password_is_a_login(limited, path):
+    client = limited.nobody("")
+    for _ in range(LOGINS):
+        assert client.post(f"/auth/{path}", json={}).status_code in (400, 401)
+    contract.refused(login(client), 429, "TOO_MANY_REQUESTS")
+
+
 def test_without_rates_nobody_is_refused(make_rig):
     free = make_rig()
     assert all(answer.status_code == 200 for answer in crowd(free.nobody(""), CROWD))
