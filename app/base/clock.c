@@ -1,6 +1,7 @@
 /* See clock.h. */
 #include "base/clock.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <time.h>
 
@@ -9,6 +10,9 @@ enum {
     US_PER_S = 1000 * 1000,
     NS_PER_US = 1000,
     NS_PER_MS = 1000 * 1000,
+    MS_PER_MINUTE = 60 * MS_PER_S,
+    MS_PER_DAY = 24 * 60 * MS_PER_MINUTE,
+    MINUTES_PER_HOUR = 60,
 };
 
 int64_t clock_wall_ms(void)
@@ -47,4 +51,110 @@ char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
         '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z', '\0'};
     memcpy(text + length, fraction, sizeof fraction);
     return text;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* A number of exactly `digits` digits and what must stand behind it, NUL for anything; -1 if it is
+ * not there. */
+static int take_number(const char **text, int digits, char behind)
+{
+    int number = 0;
+    for (int i = 0; i < digits; i++, (*text)++) {
+        if (!isdigit((unsigned char)**text)) {
+            return -1;
+        }
+        number = number * 10 + (**text - '0');
+    }
+    if (behind && *(*text)++ != behind) {
+        return -1;
+    }
+    return number;
+}
+
+/* The midnight that a day of the calendar begins with; timegm() corrects what is no day. */
+static bool take_date(const char **text, char behind, int64_t *ms_r)
+{
+    enum { YEAR_OF_TM = 1900 };
+    int year = take_number(text, 4, '-');
+    int month = year < 1 ? -1 : take_number(text, 2, '-');
+    int day = month < 1 ? -1 : take_number(text, 2, behind);
+    if (day < 1) {
+        return false;
+    }
+    struct tm date = {.tm_year = year - YEAR_OF_TM, .tm_mon = month - 1, .tm_mday = day};
+    *ms_r = (int64_t)timegm(&date) * MS_PER_S;
+    return date.tm_mon == month - 1 && date.tm_mday == day;
+}
+
+bool clock_parse_date(const char *text, struct clock_span *span_r)
+{
+    int64_t midnight;
+    if (!take_date(&text, '\0', &midnight) || *text) {
+        return false;
+    }
+    if (span_r) {
+        *span_r = (struct clock_span){midnight, midnight + MS_PER_DAY};
+    }
+    return true;
+}
+
+/* Digits behind the point, as milliseconds; -1 if there are none. */
+static int take_fraction(const char **text)
+{
+    int ms = 0, digits = 0;
+    for (; isdigit((unsigned char)**text); (*text)++, digits++) {
+        ms = digits < 3 ? ms * 10 + (**text - '0') : ms;
+    }
+    for (int i = digits; i < 3; i++) {
+        ms *= 10;
+    }
+    return digits ? ms : -1;
+}
+
+/* Z or +03:00, in minutes. */
+static bool take_offset(const char **text, int *minutes_r)
+{
+    char sign = **text;
+    if (sign) {
+        (*text)++;
+    }
+    *minutes_r = 0;
+    if (sign == 'Z' || sign == 'z') {
+        return true;
+    }
+    int hours = sign == '+' || sign == '-' ? take_number(text, 2, ':') : -1;
+    int minutes = hours < 0 ? -1 : take_number(text, 2, '\0');
+    *minutes_r = (sign == '-' ? -1 : 1) * (hours * MINUTES_PER_HOUR + minutes);
+    return minutes >= 0 && minutes < MINUTES_PER_HOUR && hours < 24;
+}
+
+bool clock_parse_time(const char *text, struct clock_span *span_r)
+{
+    int64_t midnight;
+    int offset, ms = 0;
+    size_t length = strcspn(text, "Tt");
+    char behind = text[length] ? text[length] : 'T';
+    if (!take_date(&text, behind, &midnight)) {
+        return false;
+    }
+    int hour = take_number(&text, 2, ':');
+    int minute = hour < 0 ? -1 : take_number(&text, 2, ':');
+    int second = minute < 0 ? -1 : take_number(&text, 2, '\0');
+    if (second >= 0 && *text == '.') {
+        text++;
+        ms = take_fraction(&text);
+    }
+    /* A leap second is the last one of its minute. */
+    if (second < 0 || ms < 0 || hour > 23 || minute > 59 || second > 60 ||
+        !take_offset(&text, &offset) || *text) {
+        return false;
+    }
+    second = second > 59 ? 59 : second;
+    int64_t from = midnight + (int64_t)(hour * MINUTES_PER_HOUR + minute - offset) * MS_PER_MINUTE +
+                   (int64_t)second * MS_PER_S + ms;
+    if (span_r) {
+        *span_r = (struct clock_span){from, from + 1};
+    }
+    return true;
 }

@@ -2,6 +2,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,5 +16,16 @@ int64_t clock_steady_us(void);
 
 /* Writes 2026-11-20T12:34:56.789Z (RFC 3339, UTC) and returns `text`. */
 char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE]);
+
+/* What a text names, as a span of time: from the first millisecond to the first one after it. */
+struct clock_span {
+    int64_t from_ms, until_ms;
+};
+
+/* Reads a date, 2026-11-20, which is a day in UTC, or a time, 2026-11-20T12:34:56.789Z, whose
+ * fraction may be absent or of any length, cut after milliseconds, and which may have an offset such
+ * as +03:00 (RFC 3339 5.6). The years are 1 to 9999. False if it is neither. span_r may be NULL. */
+bool clock_parse_date(const char *text, struct clock_span *span_r);
+bool clock_parse_time(const char *text, struct clock_span *span_r);
 
 #endif

@@ -8,6 +8,8 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#include <stdint.h>
+
 struct arena;
 
 /* Each has a row in http/problem.c: status, stable code, messages. */
@@ -33,8 +35,13 @@ enum error_id {
     ERR_PRECONDITION_FAILED,
     ERR_IDEMPOTENCY_MISMATCH,
     ERR_IDEMPOTENCY_PENDING,
-    ERR_LAST_OWNER,    /* an organization keeps one */
-    ERR_PRIMARY_GROUP, /* an account cannot leave its primary group */
+    ERR_DUPLICATE, /* a detail names the other */
+    ERR_HAS_DEALS,
+    ERR_INVALID_TRANSITION, /* details are the statuses that are allowed */
+    ERR_AUTOMATIC_ACTIVITY,
+    ERR_HIDDEN_REFERENCE, /* details name the fields */
+    ERR_LAST_OWNER,       /* an organization keeps one */
+    ERR_PRIMARY_GROUP,    /* an account cannot leave its primary group */
     ERR_PARENT_NOT_FOUND,
     ERR_PASSWORD_POLICY,
     ERR_PASSWORD_NEEDS_TLS,
@@ -86,6 +93,19 @@ enum fault_id {
     FAULT_NOT_CURRENCY,
     FAULT_NOT_KEY,
     FAULT_NOT_CURSOR,
+    FAULT_NOT_NUMBER,
+    FAULT_NOT_DECIMAL, /* argument: the number of decimal places */
+    FAULT_NOT_DATE,
+    FAULT_NOT_TIME,
+    FAULT_NOT_MOMENT, /* neither a date nor a time */
+    FAULT_IN_PAST,
+    FAULT_NOT_POSITIVE,
+    FAULT_NO_SUCH_OBJECT,
+    FAULT_NO_SUCH_MEMBER,
+    FAULT_ONLY_WITH, /* argument: the value of another field with which alone it can be given */
+    FAULT_DUPLICATE,
+    FAULT_HIDDEN,
+    FAULT_TOO_MANY_WORDS, /* argument: the greatest number */
     FAULT_REJECTED_BY_DIRECTORY,
     FAULT_EITHER_REQUIRED, /* argument: the names of which exactly one is needed */
     FAULT_COUNT
@@ -96,6 +116,7 @@ struct error_detail {
     const char *field;   /* NULL: the detail is the argument itself (a DN, a server's reason) */
     enum fault_id fault; /* what is wrong with the field */
     const char *argument;
+    int64_t id; /* of the object that it is about; 0: none */
 };
 
 struct error {
@@ -117,6 +138,10 @@ struct error *error_new(struct arena *arena, enum error_id id, const char *cause
 /* Adds a detail; field and argument must live as long as the arena. Returns the error. */
 struct error *error_detail(struct error *error, const char *field, enum fault_id fault,
                            const char *argument);
+
+/* An error about one field and the id of another object, which is also the argument. */
+struct error *error_about(struct arena *arena, enum error_id id, const char *field,
+                          enum fault_id fault, int64_t other);
 
 /* ERR_VALIDATION about one field. */
 struct error *error_field(struct arena *arena, const char *field, enum fault_id fault,

@@ -24,6 +24,7 @@ struct text {
 enum field_type {
     FIELD_STRING,
     FIELD_INTEGER,
+    FIELD_DECIMAL, /* an exact one: an integer, of which the last `scale` digits are decimal places */
     FIELD_BOOLEAN,
     FIELD_TIME,    /* milliseconds since the epoch; in JSON 2026-11-20T12:34:56.789Z */
     FIELD_STRINGS, /* an array of strings; replies only */
@@ -37,6 +38,8 @@ enum field_flag {
     FIELD_SECRET = 1 << 2,   /* never logged, never answered */
     FIELD_NAME = 1 << 3,     /* no control characters: it becomes part of a name */
     FIELD_DEFAULT = 1 << 4,  /* an absent integer is `standard` */
+    FIELD_INTERNAL =
+        1 << 5, /* of a row of the database, and no part of the object: never answered */
 };
 
 /* How a value stands in the place it is bound to. */
@@ -59,6 +62,7 @@ struct field {
     enum field_type type;
     unsigned flags;   /* of enum field_flag */
     int64_t min, max; /* of a string's length in UTF-16 units, of an integer's value; both 0: any */
+    int scale;        /* decimal places of FIELD_DECIMAL */
     int64_t standard;
     /* A further rule for strings: FAULT_NONE if `text` keeps it. NULL: none. */
     enum fault_id (*check)(const char *text, size_t length);
@@ -82,7 +86,7 @@ enum value_state {
 struct value {
     enum value_state state;
     union {
-        int64_t integer; /* FIELD_INTEGER, FIELD_TIME */
+        int64_t integer; /* FIELD_INTEGER, FIELD_DECIMAL, FIELD_TIME */
         bool boolean;
         struct {
             const char *bytes; /* with a NUL behind it */

@@ -117,20 +117,28 @@ void jsonw_string(struct jsonw *json, const char *key, const char *text)
 
 void jsonw_integer(struct jsonw *json, const char *key, int64_t integer)
 {
-    enum { DIGITS = 20 };
-    char digits[DIGITS];
-    size_t at = DIGITS;
+    jsonw_decimal(json, key, integer, 0);
+}
+
+void jsonw_decimal(struct jsonw *json, const char *key, int64_t integer, int scale)
+{
+    enum { SIZE = 32 }; /* 20 digits, or more zeros before them; the point */
+    char text[SIZE];
+    size_t at = SIZE;
     /* The least integer has no positive counterpart: the magnitude is unsigned. */
     uint64_t rest = integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer;
-    do {
-        digits[--at] = (char)('0' + rest % 10);
+    for (int place = 0; rest || place <= scale; place++) {
+        if (place && place == scale) {
+            text[--at] = '.';
+        }
+        text[--at] = (char)('0' + rest % 10);
         rest /= 10;
-    } while (rest);
+    }
     begin(json, key);
     if (integer < 0) {
         buffer_add_char(json->out, '-');
     }
-    buffer_add(json->out, digits + at, DIGITS - at);
+    buffer_add(json->out, text + at, SIZE - at);
 }
 
 void jsonw_boolean(struct jsonw *json, const char *key, bool boolean)

@@ -27,6 +27,10 @@ void jsonw_close_array(struct jsonw *json);
 void jsonw_string(struct jsonw *json, const char *key, const char *text);
 void jsonw_bytes(struct jsonw *json, const char *key, const char *bytes, size_t length);
 void jsonw_integer(struct jsonw *json, const char *key, int64_t integer);
+
+/* A number with `scale` decimal places, 0 to 9, of an integer without the point: 1230 is 12.30. */
+void jsonw_decimal(struct jsonw *json, const char *key, int64_t integer, int scale);
+
 void jsonw_boolean(struct jsonw *json, const char *key, bool boolean);
 void jsonw_null(struct jsonw *json, const char *key);
 

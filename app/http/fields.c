@@ -2,10 +2,12 @@
 #include "http/fields.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "http/json_strict.h"
 #include "http/request.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
@@ -62,6 +64,15 @@ static void add_bound_fault(struct faults *faults, const char *name, enum fault_
                             int64_t bound)
 {
     add_fault(faults, name, fault, arena_format(faults->arena, "%" PRId64, bound));
+}
+
+/* The same of a value's bound, which is written as the value is. */
+static void add_value_fault(struct faults *faults, const struct field *field, enum fault_id fault,
+                            int64_t bound)
+{
+    struct buffer text = {.arena = faults->arena};
+    jsonw_decimal(&(struct jsonw){.out = &text}, NULL, bound, field->scale);
+    add_fault(faults, field->name, fault, text.bytes);
 }
 
 /* --- one value ------------------------------------------------------------------------------- */
@@ -128,9 +139,9 @@ static void read_integer(struct faults *faults, const struct field *field, int64
                          struct value *value)
 {
     if (bounded(field) && integer < field->min) {
-        add_bound_fault(faults, field->name, FAULT_TOO_SMALL, field->min);
+        add_value_fault(faults, field, FAULT_TOO_SMALL, field->min);
     } else if (bounded(field) && integer > field->max) {
-        add_bound_fault(faults, field->name, FAULT_TOO_LARGE, field->max);
+        add_value_fault(faults, field, FAULT_TOO_LARGE, field->max);
     } else {
         enum fault_id fault = field->check_integer ? field->check_integer(integer) : FAULT_NONE;
         if (fault != FAULT_NONE) {
@@ -138,6 +149,58 @@ static void read_integer(struct faults *faults, const struct field *field, int64
             return;
         }
         value_set_integer(value, integer);
+    }
+}
+
+/* Too many digits become the greatest number, which no bound lets through. */
+static void add_digit(int64_t *integer, int digit)
+{
+    if (__builtin_mul_overflow(*integer, 10, integer) ||
+        __builtin_add_overflow(*integer, digit, integer)) {
+        *integer = INT64_MAX;
+    }
+}
+
+/* The text of a JSON number without its point; false if it has more decimal places, or an exponent. */
+static bool parse_decimal(const char *text, int scale, int64_t *integer_r)
+{
+    bool negative = *text == '-';
+    int64_t integer = 0;
+    int places = 0;
+    for (text += negative; isdigit((unsigned char)*text); text++) {
+        add_digit(&integer, *text - '0');
+    }
+    for (text += *text == '.'; isdigit((unsigned char)*text) && places < scale; text++, places++) {
+        add_digit(&integer, *text - '0');
+    }
+    for (; places < scale; places++) {
+        add_digit(&integer, 0);
+    }
+    *integer_r = negative ? -integer : integer;
+    return !*text;
+}
+
+static void read_decimal(struct faults *faults, const struct field *field, struct json_object *json,
+                         struct value *value)
+{
+    int64_t integer;
+    if (!json_object_is_type(json, json_type_int) && !json_object_is_type(json, json_type_double)) {
+        add_fault(faults, field->name, FAULT_NOT_NUMBER, NULL);
+    } else if (!parse_decimal(json_object_get_string(json), field->scale, &integer)) {
+        add_bound_fault(faults, field->name, FAULT_NOT_DECIMAL, field->scale);
+    } else {
+        read_integer(faults, field, integer, value);
+    }
+}
+
+static void read_time(struct faults *faults, const struct field *field, const char *text,
+                      struct value *value)
+{
+    struct clock_span span;
+    if (clock_parse_time(text, &span)) {
+        value_set_integer(value, span.from_ms);
+    } else {
+        add_fault(faults, field->name, FAULT_NOT_TIME, NULL);
     }
 }
 
@@ -168,6 +231,14 @@ static void read_json_value(struct faults *faults, const struct field *field,
             add_fault(faults, field->name, FAULT_NOT_INTEGER, NULL);
         }
         break;
+    case FIELD_DECIMAL:
+        read_decimal(faults, field, json, value);
+        break;
+    case FIELD_TIME:
+        read_time(faults, field,
+                  json_object_is_type(json, json_type_string) ? json_object_get_string(json) : "",
+                  value);
+        break;
     case FIELD_BOOLEAN:
         if (json_object_is_type(json, json_type_boolean)) {
             value_set_boolean(value, json_object_get_boolean(json));
@@ -175,7 +246,6 @@ static void read_json_value(struct faults *faults, const struct field *field,
             add_fault(faults, field->name, FAULT_NOT_BOOLEAN, NULL);
         }
         break;
-    case FIELD_TIME:
     case FIELD_STRINGS:
     case FIELD_RECORDS:
     case FIELD_RECORD: /* stand in replies only */
@@ -328,6 +398,9 @@ static void read_query_value(struct faults *faults, const struct field *field, c
         read_string(faults, field, text, strlen(text), value);
         break;
     case FIELD_TIME:
+        read_time(faults, field, text, value);
+        break;
+    case FIELD_DECIMAL:
     case FIELD_STRINGS:
     case FIELD_RECORDS:
     case FIELD_RECORD: /* stand in replies only */
@@ -407,6 +480,9 @@ static void write_value(struct jsonw *json, const struct field *field, const str
     case FIELD_INTEGER:
         jsonw_integer(json, field->name, value->integer);
         break;
+    case FIELD_DECIMAL:
+        jsonw_decimal(json, field->name, value->integer, field->scale);
+        break;
     case FIELD_BOOLEAN:
         jsonw_boolean(json, field->name, value->boolean);
         break;
@@ -430,7 +506,7 @@ void fields_write(struct jsonw *json, const char *key, const struct field *field
 {
     jsonw_open_object(json, key);
     for (size_t i = 0; fields[i].name; i++) {
-        if (fields[i].flags & FIELD_SECRET) {
+        if (fields[i].flags & (FIELD_SECRET | FIELD_INTERNAL)) {
             continue;
         }
         if (values[i].state == VALUE_SET) {

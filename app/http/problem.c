@@ -61,6 +61,17 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_IDEMPOTENCY_PENDING] = {409, "IDEMPOTENCY_KEY_PENDING",
         {"Первый запрос с этим Idempotency-Key ещё не получил ответа",
          "The first request with this Idempotency-Key has had no answer yet"}},
+    [ERR_DUPLICATE] = {409, "DUPLICATE",
+        {"Такой контакт уже есть", "There is such a contact already"}},
+    [ERR_HAS_DEALS] = {409, "HAS_DEALS",
+        {"С контактом связаны сделки", "The contact has deals"}},
+    [ERR_INVALID_TRANSITION] = {409, "INVALID_TRANSITION",
+        {"Такая смена статуса не допускается", "The status cannot change in this way"}},
+    [ERR_AUTOMATIC_ACTIVITY] = {409, "AUTOMATIC_ACTIVITY",
+        {"Автоматическую запись удалить нельзя", "An automatic activity cannot be deleted"}},
+    [ERR_HIDDEN_REFERENCE] = {409, "HIDDEN_REFERENCE",
+        {"Связанный объект удалён: сначала восстановите его",
+         "A related object is deleted: restore that first"}},
     [ERR_LAST_OWNER] = {409, "LAST_OWNER",
         {"В организации должен остаться владелец", "The organization must keep an owner"}},
     [ERR_PRIMARY_GROUP] = {409, "PRIMARY_GROUP",
@@ -144,6 +155,22 @@ static const struct text faults[FAULT_COUNT] = {
         "must be a currency code of three letters (ISO 4217)"},
     [FAULT_NOT_CURSOR] = {"должно быть значением next из ответа с тем же sort",
         "must be the `next` of an answer with the same sort"},
+    [FAULT_NOT_NUMBER] = {"должно быть числом", "must be a number"},
+    [FAULT_NOT_DECIMAL] = {"не более {} знаков после точки, без показателя степени",
+        "must have at most {} decimal places, and no exponent"},
+    [FAULT_NOT_DATE] = {"должно быть датой, например 2026-11-20", "must be a date such as 2026-11-20"},
+    [FAULT_NOT_TIME] = {"должно быть временем, например 2026-11-20T12:34:56Z",
+        "must be a time such as 2026-11-20T12:34:56Z"},
+    [FAULT_NOT_MOMENT] = {"должно быть датой или временем: 2026-11-20, 2026-11-20T12:34:56Z",
+        "must be a date or a time: 2026-11-20, 2026-11-20T12:34:56Z"},
+    [FAULT_IN_PAST] = {"не может быть в прошлом", "must not be in the past"},
+    [FAULT_NOT_POSITIVE] = {"должно быть больше нуля", "must be more than zero"},
+    [FAULT_NO_SUCH_OBJECT] = {"нет такого объекта", "does not exist"},
+    [FAULT_NO_SUCH_MEMBER] = {"не участник организации", "is no member of the organization"},
+    [FAULT_ONLY_WITH] = {"допускается только с {}", "can only be given with {}"},
+    [FAULT_DUPLICATE] = {"уже есть у контакта {}", "is that of contact {}"},
+    [FAULT_HIDDEN] = {"удалён", "is deleted"},
+    [FAULT_TOO_MANY_WORDS] = {"не более {} слов", "must have at most {} words"},
     [FAULT_NOT_KEY] = {"от 1 до 255 видимых символов ASCII",
         "must be 1 to 255 visible ASCII characters"},
     [FAULT_REJECTED_BY_DIRECTORY] = {"каталог не принимает это значение",
@@ -205,6 +232,9 @@ void problem_write_details(struct jsonw *json, const struct error *error,
         jsonw_open_object(json, NULL);
         jsonw_string(json, "field", detail->field);
         jsonw_bytes(json, "message", message.bytes, message.length);
+        if (detail->id) {
+            jsonw_integer(json, "id", detail->id);
+        }
         jsonw_close_object(json);
     }
     jsonw_close_array(json);

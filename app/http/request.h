@@ -29,7 +29,8 @@ struct request_headers {
     const char *request_id, *address;
     const char *organization; /* X-Organization-ID */
     const char *idempotency_key, *if_match, *if_none_match;
-    const char *surface; /* by which of nginx's surfaces it came: KONTORA_SURFACE */
+    const char *allow_duplicate; /* X-Allow-Duplicate */
+    const char *surface;         /* by which of nginx's surfaces it came: KONTORA_SURFACE */
 };
 
 /* Where the body comes from: returns the bytes read, 0 at its end. */

@@ -149,6 +149,7 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("REMOTE_ADDR=", address),
         PARAM("HTTP_X_ORGANIZATION_ID=", organization),
         PARAM("HTTP_IDEMPOTENCY_KEY=", idempotency_key),
+        PARAM("HTTP_X_ALLOW_DUPLICATE=", allow_duplicate),
         PARAM("HTTP_IF_MATCH=", if_match),
         PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
         PARAM("KONTORA_SURFACE=", surface),
