@@ -21,7 +21,7 @@ from support.waiting import wait_until
 MOMENTS = 40
 PLACES = 12  # of all tables and indexes, those in front of which it is killed
 
-SIZE_STEP = 1500  # bytes; no multiple of a page, so that some pages are written by half
+SIZE_STEP = 3000  # bytes; no multiple of a page, so that some pages are written by half
 
 PATIENCE_S = 20
 

@@ -178,6 +178,24 @@ def test_a_full_disk_refuses_writes_alone(make_rig, small_disk):
     assert query(file, "PRAGMA integrity_check") == [("ok",)]
 
 
+def test_a_commit_that_fails_is_a_failure_in_the_audit_log(make_rig, small_disk):
+    """Many writes share each commit: with it all of them fail, and none of them is a success."""
+    file = small_disk / "kontora.db"
+    rig = make_rig(env={"DATABASE_URL": f"sqlite:///{file}"}, CORE_WORKERS="1", **CHEAP)
+    with Writers(rig.stack.http_url, rig.api.token, accounts=16, registrations=2) as writers:
+        writers.wait_for(50)
+        fill(small_disk)
+        wait_until(lambda: len(writers.refused) > 200, what="refusals")
+        (small_disk / "filler").unlink()
+        writers.wait_for(50)
+    assert set(writers.statuses) == {201, 503} and writers.codes() == {"DATABASE_UNAVAILABLE"}
+    assert rig.count_log("disk is full") and not rig.count_log("a turn is lost"), "before the commit"
+    there = {email for email, in query(file, "SELECT email FROM accounts")}
+    assert there == set().union(*writers.acknowledged.values())
+    assert audited(rig, "success") == there
+    assert audited(rig, "failure") == writers.refused
+
+
 # --- PostgreSQL ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
