@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import struct
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from stack import running_postgres
@@ -194,6 +195,30 @@ def test_a_commit_that_fails_is_a_failure_in_the_audit_log(make_rig, small_disk)
     assert there == set().union(*writers.acknowledged.values())
     assert audited(rig, "success") == there
     assert audited(rig, "failure") == writers.refused
+
+
+def test_what_the_directory_has_done_is_answered_on_a_full_disk(make_rig, harmed, truth, small_disk):
+    """The answer is to be kept for the request's Idempotency-Key, and the disk is full by then."""
+    name = tag()
+    unit = {"ou": name, "parent_dn": truth.base_dn}
+    rig = make_rig(harmed, env={"DATABASE_URL": f"sqlite:///{small_disk}/kontora.db"},
+                   LDAP_TIMEOUT_MS="20000", **CHEAP)
+    rig.wait_for_directory()
+    key = {"Idempotency-Key": name}
+    harmed.freeze()
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(rig.api.post, "/ous", json=unit, headers=key)
+        wait_until(lambda: query(small_disk / "kontora.db", "SELECT * FROM idempotency_keys"),
+                   what="the request to be under way")
+        fill(small_disk)
+        write_until_refused(rig)
+        harmed.thaw()
+        response = answer.result()
+    assert response.status_code == 201, response.text
+    assert rig.audit().one_of(response)["status"] == "success"
+    (small_disk / "filler").unlink()
+    again = rig.api.post("/ous", json=unit, headers=key)
+    contract.refused(again, 409, "IDEMPOTENCY_KEY_PENDING")
 
 
 # --- PostgreSQL ---------------------------------------------------------------------------------
