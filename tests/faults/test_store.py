@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -43,16 +42,6 @@ def server(tmp_path):
     """A PostgreSQL of the test's own, to be harmed."""
     with running_postgres(tmp_path) as running:
         yield running
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system that is soon full."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_KIB}k", "none", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def database_file(rig):
