@@ -192,7 +192,7 @@ def test_references_that_hold(office, boss, kind, field, target):
     other = office["SALES"].id if target == "member" else boss.create(target)["id"]
     made = boss.create(kind, **{field: other})
     assert made[field] == other
-    assert made["id"] in boss.ids(kind, **{field: other} if field != "owner_id" else {})
+    assert made["id"] in boss.ids(kind, sort="-id", **{field: other})
     assert boss.create(kind, **{field: None})[field] is None
     if kind in CHANGEABLE:
         assert good(kind, boss.change(kind, made["id"], **{field: None}))[field] is None
