@@ -12,6 +12,9 @@
 #   -- name: accounts_sample sqlite
 #   -- name: accounts_sample postgres
 #
+# What several statements of a file share, such as the columns of a table, stands once in a block under
+# `-- define: some_name`, and takes its place in them where @some_name@ stands.
+#
 # A migration is a file NNNN_name.sql, numbered without a gap, in two parts, `-- up` and `-- down`.
 # Stretches between `-- only sqlite` or `-- only postgres` and `-- both` are for one engine, and
 # @id@, @integer@, @bytes@ and @strict@ stand for what each has of its own.
@@ -73,7 +76,7 @@ function expand(line, engine, name) {
 # --- files ---------------------------------------------------------------------------------------
 
 FNR == 1 {
-    name = part = ""
+    name = part = defining = ""
     is_migration = FILENAME ~ /migrations\/[^\/]*$/
     if (is_migration) {
         begin_migration()
@@ -118,6 +121,7 @@ is_migration && /^-- both$/ {
 !is_migration && /^-- name:/ {
     name = $3
     engine = $4
+    defining = ""
     if (name !~ /^[a-z][a-z0-9_]*$/ || NF > 4) {
         fail(here(), "expected: -- name: some_name [sqlite|postgres]")
     }
@@ -132,6 +136,16 @@ is_migration && /^-- both$/ {
         known[name] = ++statements
         statement_name[statements] = name
     }
+    next
+}
+
+!is_migration && /^-- define:/ {
+    name = ""
+    defining = $3
+    if (defining !~ /^[a-z][a-z0-9_]*$/ || NF > 3 || (defining in definition)) {
+        fail(here(), "expected: -- define: some_name, once")
+    }
+    definition[defining] = ""
     next
 }
 
@@ -150,6 +164,11 @@ is_migration {
     next
 }
 
+name == "" && defining != "" {
+    definition[defining] = definition[defining] (definition[defining] == "" ? "" : "\n") $0
+    next
+}
+
 {
     if (name == "") {
         fail(here(), "a statement without a name")
@@ -158,6 +177,18 @@ is_migration {
 }
 
 # --- what comes of it ----------------------------------------------------------------------------
+
+# A text with what was defined for it.
+function define(text, name) {
+    while (match(text, /@[a-z0-9_]+@/)) {
+        name = substr(text, RSTART + 1, RLENGTH - 2)
+        if (!(name in definition)) {
+            fail("sql", "@" name "@ is not defined")
+        }
+        text = substr(text, 1, RSTART - 1) definition[name] substr(text, RSTART + RLENGTH)
+    }
+    return text
+}
 
 # The text of a statement for an engine, without the semicolon.
 function statement(name, engine, both, out) {
@@ -168,7 +199,7 @@ function statement(name, engine, both, out) {
     if (!both && !((name, engine) in place)) {
         fail("sql", name " has no variant for " engine)
     }
-    out = text[name, both ? "" : engine]
+    out = define(text[name, both ? "" : engine])
     sub(/;?[ \t\n]*$/, "", out)
     if (out == "" || index(out, ";")) {
         fail(place[name, both ? "" : engine], name " must be one statement")

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 
 struct error *error_new(struct arena *arena, enum error_id id, const char *cause, ...)
@@ -27,6 +28,15 @@ struct error *error_detail(struct error *error, const char *field, enum fault_id
     *detail = (struct error_detail){.field = field, .fault = fault, .argument = argument};
     *error->end = detail;
     error->end = &detail->next;
+    return error;
+}
+
+struct error *error_about(struct arena *arena, enum error_id id, const char *field,
+                          enum fault_id fault, int64_t other)
+{
+    struct error *error = error_detail(error_new(arena, id, NULL), field, fault,
+                                       arena_format(arena, "%" PRId64, other));
+    error->details->id = other;
     return error;
 }
 

@@ -139,6 +139,10 @@ struct error *error_new(struct arena *arena, enum error_id id, const char *cause
 struct error *error_detail(struct error *error, const char *field, enum fault_id fault,
                            const char *argument);
 
+/* An error about one field and the id of another object, which is also the argument. */
+struct error *error_about(struct arena *arena, enum error_id id, const char *field,
+                          enum fault_id fault, int64_t other);
+
 /* ERR_VALIDATION about one field. */
 struct error *error_field(struct arena *arena, const char *field, enum fault_id fault,
                           const char *argument);

@@ -2,7 +2,10 @@
 #include "collection/lists.h"
 
 #include "base/arena.h"
-#include "collection/records.h"
+#include "base/utf8.h"
+#include "collection/counters.h"
+#include "collection/rows.h"
+#include "collection/search.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -39,7 +42,9 @@ struct page {
     struct buffer where; /* what is added to the statement's own condition */
     struct bound bounds[64];
     size_t bound_count;
-    size_t first_parameter; /* the number of the next one less one: those of the scope */
+    enum sql_statement rows, count; /* the list's, or those of a search */
+    const char *id;
+    bool whole; /* nothing is left out of the list */
 };
 
 /* Adds a parameter and returns its number. */
@@ -49,7 +54,7 @@ static size_t bind(struct page *page, struct bound bound)
         abort(); /* a slip of the code: no list has so many filters */
     }
     page->bounds[page->bound_count++] = bound;
-    return page->first_parameter + page->bound_count;
+    return page->bound_count;
 }
 
 /* --- the order ------------------------------------------------------------------------------- */
@@ -108,7 +113,7 @@ static void add_order(const struct page *page, struct buffer *text)
         buffer_format(text, "%s%s, ", page->orders[i].key->column,
                       page->orders[i].descending ? " DESC" : "");
     }
-    buffer_format(text, "%s%s", page->list->id, id_descends(page) ? " DESC" : "");
+    buffer_format(text, "%s%s", page->id, id_descends(page) ? " DESC" : "");
 }
 
 /* --- the cursor: the order, each value, the id; separated by what no part holds ---------------- */
@@ -218,7 +223,7 @@ static void add_row_comparison(struct page *page)
     for (size_t i = 0; i < page->order_count; i++) {
         buffer_format(where, "%s, ", page->orders[i].key->column);
     }
-    buffer_format(where, "%s) %c (", page->list->id, id_descends(page) ? '<' : '>');
+    buffer_format(where, "%s) %c (", page->id, id_descends(page) ? '<' : '>');
     for (size_t i = 0; i <= page->order_count; i++) {
         buffer_format(where, "%s$%zu", i ? ", " : "", bind(page, page->after[i]));
     }
@@ -237,11 +242,43 @@ static void add_mixed_comparison(struct page *page)
         buffer_format(where, "%s%s %c= $%zu AND (%s %c $%zu OR (%s = $%zu", " AND ", column, sign,
                       number, column, sign, number, column, number);
     }
-    buffer_format(where, " AND %s %c $%zu", page->list->id, id_descends(page) ? '<' : '>',
+    buffer_format(where, " AND %s %c $%zu", page->id, id_descends(page) ? '<' : '>',
                   bind(page, page->after[page->order_count]));
     for (size_t i = 0; i < page->order_count; i++) {
         buffer_add_string(where, "))");
     }
+}
+
+static struct bound filter_value(struct arena *arena, const struct list_key *key,
+                                 const struct value *value)
+{
+    if (key->type == FIELD_STRING) {
+        const char *text = value->string.bytes;
+        return (struct bound){
+            .is_text = true,
+            .text = key->uses & LIST_FOLD ? utf8_fold_text(arena, text) : text,
+        };
+    }
+    return (struct bound){.integer = key->type == FIELD_BOOLEAN ? value->boolean : value->integer};
+}
+
+static struct error *read_search(struct page *page)
+{
+    const struct list *list = page->list;
+    const char *parts[SEARCH_WORDS];
+    const char *text = list->search_id ? request_query_string(page->request, "search") : NULL;
+    if (!text) {
+        return NULL;
+    }
+    struct error *error = search_parse(page->request->arena, text, parts);
+    for (size_t i = 0; i < SEARCH_WORDS && !error; i++) {
+        bind(page, (struct bound){.is_text = true, .text = parts[i]});
+    }
+    page->rows = list->search;
+    page->count = list->search_count;
+    page->id = list->search_id;
+    page->whole = false;
+    return error;
 }
 
 static void add_filters(struct page *page)
@@ -253,10 +290,8 @@ static void add_filters(struct page *page)
         }
         const struct value *value = fields_get(query, page->request->query, key->name);
         if (value->state == VALUE_SET) {
-            bool is_text = key->type == FIELD_STRING;
-            struct bound bound = {.is_text = is_text,
-                                  .text = is_text ? value->string.bytes : NULL,
-                                  .integer = is_text ? 0 : value->integer};
+            struct bound bound = filter_value(page->request->arena, key, value);
+            page->whole = false;
             buffer_format(&page->where, " AND %s = $%zu", key->column, bind(page, bound));
         }
     }
@@ -264,14 +299,10 @@ static void add_filters(struct page *page)
 
 /* --- the page -------------------------------------------------------------------------------- */
 
-static struct store_query *compose(struct page *page, const char *text, const int64_t *scope,
-                                   size_t scope_count)
+static struct store_query *compose(struct page *page, const char *text)
 {
     struct store_query *query =
         store_compose(page->request->app->store, page->request->arena, text);
-    for (size_t i = 0; i < scope_count; i++) {
-        store_bind_integer(query, scope[i]);
-    }
     for (size_t i = 0; i < page->bound_count; i++) {
         const struct bound *bound = &page->bounds[i];
         if (bound->is_text) {
@@ -292,11 +323,14 @@ static const char *whole_text(const struct page *page, enum sql_statement statem
                         page->where.length ? page->where.bytes : "", rest);
 }
 
-static struct error *count(struct page *page, const int64_t *scope, size_t scope_count,
-                           int64_t *total_r)
+static struct error *count(struct page *page, int64_t *total_r)
 {
-    const char *text = whole_text(page, page->list->count, "");
-    return records_number(compose(page, text, scope, scope_count), total_r);
+    const struct request *request = page->request;
+    if (page->whole && page->list->counter) {
+        return counters_value(request->app->store, request->arena, page->bounds[0].integer,
+                              page->list->counter, total_r);
+    }
+    return rows_number(compose(page, whole_text(page, page->count, "")), total_r);
 }
 
 /* The rows, and whether there are more: one more than was asked for is read for that. */
@@ -314,7 +348,7 @@ static struct error *read_rows(struct page *page, struct store_query *query, str
             reply->next = next;
             continue;
         }
-        items[reply->items_count++] = records_row(query, arena, page->list->fields);
+        items[reply->items_count++] = rows_read(query, arena, page->list->fields);
         if ((int64_t)reply->items_count == limit) {
             next = cursor_of(page, query);
         }
@@ -329,21 +363,30 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
         .request = request,
         .list = list,
         .where = {.arena = request->arena},
-        .first_parameter = scope_count,
+        .rows = list->rows,
+        .count = list->count,
+        .id = list->id,
+        .whole = true,
     };
     int64_t skip = request_query_integer(request, "skip");
     int64_t limit = request_query_integer(request, "limit");
     int64_t total = 0;
+    for (size_t i = 0; i < scope_count; i++) {
+        bind(&page, (struct bound){.integer = scope[i]});
+    }
     struct error *error = read_sort(&page);
     if (!error) {
         error = read_after(&page);
+    }
+    if (!error) {
+        error = read_search(&page);
     }
     if (error) {
         return error;
     }
     add_filters(&page);
     if (!page.by_cursor) {
-        error = count(&page, scope, scope_count, &total);
+        error = count(&page, &total);
     } else if (all_the_same_way(&page)) {
         add_row_comparison(&page);
     } else {
@@ -358,7 +401,7 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     if (!page.by_cursor) {
         buffer_format(&rest, " OFFSET $%zu", bind(&page, (struct bound){.integer = skip}));
     }
-    const char *text = whole_text(&page, list->rows, rest.bytes);
+    const char *text = whole_text(&page, page.rows, rest.bytes);
     reply_list(reply, NULL, 0, page.by_cursor ? REPLY_TOTAL_UNKNOWN : total, skip, limit);
-    return read_rows(&page, compose(&page, text, scope, scope_count), reply, limit);
+    return read_rows(&page, compose(&page, text), reply, limit);
 }

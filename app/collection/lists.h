@@ -7,7 +7,8 @@
  * apart by their id, so that no row comes twice or never, whatever is inserted meanwhile.
  *
  * A list is a statement that ends with its WHERE, and a table of what it can be filtered and sorted
- * by. Texts of ours alone are put together; what clients send is bound.
+ * by. Texts of ours alone are put together; what clients send is bound. ?search= is a statement of its
+ * own, so that an index for it can decide the order.
  */
 #ifndef COLLECTION_LISTS_H
 #define COLLECTION_LISTS_H
@@ -19,6 +20,7 @@
 enum list_use {
     LIST_SORT = 1 << 0,
     LIST_FILTER = 1 << 1, /* by a query parameter of the same name */
+    LIST_FOLD = 1 << 2,   /* the column holds the filter's text without its case */
 };
 
 /* A column, or an expression that an index stands on. It is never null: where a value may be missing
@@ -33,7 +35,12 @@ struct list_key {
 
 struct list {
     enum sql_statement rows; /* SELECT … WHERE …; its rows begin with the columns of `fields` */
-    enum sql_statement count;   /* SELECT count(*) … with the same WHERE */
+    enum sql_statement count; /* SELECT count(*) … with the same WHERE */
+    const char *counter;      /* of all rows: collection/counters.h; NULL: they are counted */
+    /* The same for what is found by the parts of search_parse(), parameters behind the scope's. Not
+     * in a list whose search_id is NULL. */
+    enum sql_statement search, search_count;
+    const char *search_id;      /* the column that has the id there */
     const struct field *fields; /* of a row */
     const struct list_key *keys;
     const char *id;  /* the column that tells rows apart, an integer; */
@@ -70,7 +77,15 @@ struct list {
         .example = "null"                                                                          \
     }
 
-/* Answers one page. `scope` are the values of the statements' own parameters, from $1. */
+#define LIST_SEARCH_FIELD                                                                          \
+    {                                                                                              \
+        .name = "search", .type = FIELD_STRING, .min = 1, .max = 100,                              \
+        .about = {"Слова, которые должны встречаться", "Words that must be found"},                \
+        .example = "\"ромашка\""                                                            \
+    }
+
+/* Answers one page. `scope` are the values of the statements' own parameters, from $1; the first is the
+ * organization, where there is a counter. */
 struct error *list_reply(struct request *request, struct reply *reply, const struct list *list,
                          const int64_t *scope, size_t scope_count) MUST_CHECK;
 

@@ -2,94 +2,439 @@
 #include "collection/records.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
+#include "collection/rows.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-enum { FIRST_ROWS = 16 };
+/* Behind the own fields of a map: created_at, updated_at, version, deleted_at. */
+enum { HISTORY = 4 };
 
-static void read_column(struct store_query *query, struct arena *arena, size_t column,
-                        const struct field *field, struct value *value)
+const enum error_id records_read_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+const enum error_id records_create_errors[] = {ERR_DUPLICATE, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+const enum error_id records_update_errors[] = {
+    ERR_NOT_FOUND,        ERR_PRECONDITION_FAILED,  ERR_DUPLICATE, ERR_INVALID_TRANSITION,
+    ERR_HIDDEN_REFERENCE, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+const enum error_id records_delete_errors[] = {
+    ERR_NOT_FOUND,          ERR_PRECONDITION_FAILED,  ERR_HAS_DEALS,
+    ERR_AUTOMATIC_ACTIVITY, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+static struct value *get(const struct records *records, struct value *values, const char *name)
 {
-    size_t length;
-    if (store_is_null(query, column)) {
-        value->state = VALUE_NULL;
-        return;
+    return fields_get(records->schema->fields, values, name);
+}
+
+static int64_t integer_of(const struct records *records, struct value *values, const char *name)
+{
+    return get(records, values, name)->integer;
+}
+
+static bool hidden(const struct records *records, struct value *values)
+{
+    return get(records, values, "deleted_at")->state == VALUE_SET;
+}
+
+struct value *record_value(const struct record_change *change, const char *name)
+{
+    return get(change->records, change->after, name);
+}
+
+const char *record_string(const struct record_change *change, const char *name)
+{
+    return fields_string(change->records->schema->fields, change->after, name);
+}
+
+static bool same(enum field_type type, const struct value *one, const struct value *other)
+{
+    if (one->state != VALUE_SET || other->state != VALUE_SET) {
+        return (one->state == VALUE_SET) == (other->state == VALUE_SET);
     }
-    switch (field->type) {
-    case FIELD_STRING: {
-        const char *text = store_text(query, column, &length);
-        *value =
-            (struct value){.state = VALUE_SET, .string = {arena_copy(arena, text, length), length}};
-        break;
-    }
-    case FIELD_INTEGER:
-    case FIELD_TIME:
-        value_set_integer(value, store_integer(query, column));
-        break;
-    case FIELD_BOOLEAN:
-        value_set_boolean(value, store_integer(query, column) != 0);
-        break;
-    case FIELD_STRINGS:
-    case FIELD_RECORDS:
-    case FIELD_RECORD: /* are no column */
-        value->state = VALUE_NULL;
-        break;
+    return type == FIELD_STRING    ? !strcmp(one->string.bytes, other->string.bytes)
+           : type == FIELD_BOOLEAN ? one->boolean == other->boolean
+                                   : one->integer == other->integer;
+}
+
+bool record_changes(const struct record_change *change, const char *name)
+{
+    const struct value *after = record_value(change, name);
+    const struct field *fields = change->records->schema->fields;
+    return !change->before || !same(fields[after - change->after].type,
+                                    get(change->records, change->before, name), after);
+}
+
+void record_default_owner(struct record_change *change, const char *name)
+{
+    struct value *owner = record_value(change, name);
+    if (!change->before && owner->state == VALUE_ABSENT) {
+        value_set_integer(owner, change->request->principal->account_id);
     }
 }
 
-struct value *records_row(struct store_query *query, struct arena *arena,
-                          const struct field *fields)
+static int64_t organization_of(const struct record_change *change)
 {
-    struct value *values = arena_array(arena, fields_count(fields), sizeof *values);
+    return change->request->principal->organization_id;
+}
+
+static struct value *copy(const struct record_change *change, const struct value *values)
+{
+    size_t count = fields_count(change->records->schema->fields);
+    struct value *own = arena_array(change->request->arena, count, sizeof *own);
+    if (values) {
+        memcpy(own, values, count * sizeof *own);
+    }
+    return own;
+}
+
+/* What the body says takes the place of what was; what it says nothing of stays. */
+static void apply_body(struct record_change *change)
+{
+    const struct field *fields = change->request->route->body->fields;
     for (size_t i = 0; fields[i].name; i++) {
-        read_column(query, arena, i, &fields[i], &values[i]);
+        const struct value *value = &change->request->body[i];
+        if (value->state != VALUE_ABSENT) {
+            *record_value(change, fields[i].name) = *value;
+        }
     }
-    return values;
 }
 
-struct error *records_one(struct store_query *query, struct arena *arena,
-                          const struct field *fields, struct value **values_r)
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* ERR_NOT_FOUND if it is not there, or hidden and that is not asked for. */
+static struct error *find(struct store *store, struct request *request, bool hidden_too,
+                          struct value **values_r)
 {
-    bool row;
-    *values_r = NULL;
-    struct error *error = store_next(query, &row);
-    if (error || !row) {
+    const struct records *records = request->route->records;
+    struct store_query *query = store_query(store, request->arena, records->get);
+    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, request_path_id(request, "id"));
+    struct error *error = rows_one(query, request->arena, records->schema->fields, values_r);
+    if (error) {
         return error;
     }
-    *values_r = records_row(query, arena, fields);
-    return store_next(query, &row);
+    bool found = *values_r && (hidden_too || !hidden(records, *values_r));
+    return found ? NULL : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
-struct error *records_all(struct store_query *query, struct arena *arena,
-                          const struct field *fields, struct value ***values_r, size_t *count_r)
+static void reply_with(struct request *request, struct reply *reply, struct value *values)
 {
-    size_t count = 0, size = 0;
-    struct value **values = NULL;
-    struct error *error;
-    bool row;
-    while (!(error = store_next(query, &row)) && row) {
-        if (count == size) {
-            size = size ? 2 * size : FIRST_ROWS;
-            struct value **more = arena_array(arena, size, sizeof(*more));
-            if (count) {
-                memcpy(more, values, count * sizeof(*more));
-            }
-            values = more;
-        }
-        values[count++] = records_row(query, arena, fields);
+    reply_version(request, reply, values, integer_of(request->route->records, values, "version"));
+}
+
+struct error *records_list(struct request *request, struct reply *reply)
+{
+    const int64_t scope[] = {request->principal->organization_id};
+    return list_reply(request, reply, request->route->records->list, scope, 1);
+}
+
+struct error *records_get(struct request *request, struct reply *reply)
+{
+    struct value *values;
+    struct error *error = find(request->app->store, request, false, &values);
+    if (!error) {
+        reply_with(request, reply, values);
     }
-    *values_r = values;
-    *count_r = count;
     return error;
 }
 
-struct error *records_number(struct store_query *query, int64_t *number_r)
+/* --- references ------------------------------------------------------------------------------ */
+
+static struct error *exists(const struct record_change *change,
+                            const struct record_reference *reference, bool *exists_r)
 {
-    bool row;
-    struct error *error = store_next(query, &row);
+    struct store_query *query = store_query(change->store, change->request->arena, reference->find);
+    store_bind_integer(query, organization_of(change));
+    store_bind_integer(query, record_value(change, reference->field)->integer);
+    struct error *error = store_next(query, exists_r);
+    bool more;
+    return error || !*exists_r ? error : store_next(query, &more);
+}
+
+/* Whether a reference is to be looked up: those that the change sets, and of what is brought back those
+ * to other objects; who has left the organization meanwhile is nobody's concern then. */
+static bool concerns(const struct record_change *change, const struct record_reference *reference,
+                     bool restoring)
+{
+    return record_value(change, reference->field)->state == VALUE_SET &&
+           (restoring ? reference->fault == FAULT_NO_SUCH_OBJECT
+                      : record_changes(change, reference->field));
+}
+
+/* Every reference that leads nowhere is a detail of the error. */
+static struct error *check_references(const struct record_change *change, bool restoring)
+{
+    struct error *refusal = NULL;
+    const struct record_reference *reference = change->records->references;
+    for (; reference && reference->field; reference++) {
+        bool there;
+        if (!concerns(change, reference, restoring)) {
+            continue;
+        }
+        struct error *error = exists(change, reference, &there);
+        if (error) {
+            return error;
+        }
+        if (!there) {
+            refusal = refusal ? refusal
+                              : error_new(change->request->arena,
+                                          restoring ? ERR_HIDDEN_REFERENCE : ERR_VALIDATION, NULL);
+            error_detail(refusal, reference->field, restoring ? FAULT_HIDDEN : reference->fault,
+                         NULL);
+        }
+    }
+    return refusal;
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static void bind_value(struct store_query *query, enum field_type type, const struct value *value)
+{
+    if (value->state != VALUE_SET) {
+        store_bind_null(query);
+    } else if (type == FIELD_STRING) {
+        store_bind_text(query, value->string.bytes);
+    } else {
+        store_bind_integer(query, type == FIELD_BOOLEAN ? value->boolean : value->integer);
+    }
+}
+
+static void bind_own(const struct record_change *change, struct store_query *query)
+{
+    const struct field *fields = change->records->schema->fields;
+    size_t end = fields_count(fields) - HISTORY;
+    for (size_t i = 1; i < end; i++) {
+        bind_value(query, fields[i].type, &change->after[i]);
+    }
+    if (change->records->bind) {
+        change->records->bind(change, query);
+    }
+}
+
+static void tally(const struct record_change *change, struct value *values, struct tallies *tallies)
+{
+    if (values && change->records->tally && !hidden(change->records, values)) {
+        change->records->tally(change->request->arena, values, tallies);
+    }
+}
+
+static struct error *count(const struct record_change *change)
+{
+    struct tallies before = {.count = 0}, after = {.count = 0};
+    tally(change, change->before, &before);
+    tally(change, change->after, &after);
+    return counters_change(change->store, change->request->arena, organization_of(change), &before,
+                           &after);
+}
+
+static void set_history(const struct record_change *change)
+{
+    if (!change->before) {
+        value_set_integer(record_value(change, "created_at"), change->now);
+    }
+    value_set_integer(record_value(change, "updated_at"), change->now);
+    value_set_integer(record_value(change, "version"),
+                      change->before ? integer_of(change->records, change->before, "version") + 1
+                                     : 1);
+}
+
+struct error *record_insert(struct record_change *change)
+{
+    struct store_query *query =
+        store_query(change->store, change->request->arena, change->records->insert);
+    int64_t id;
+    store_bind_integer(query, organization_of(change));
+    store_bind_integer(query, change->now);
+    bind_own(change, query);
+    struct error *error = rows_number(query, &id);
+    if (error) {
+        return error;
+    }
+    value_set_integer(record_value(change, "id"), id);
+    set_history(change);
+    return count(change);
+}
+
+static struct error *update(struct record_change *change)
+{
+    struct store_query *query =
+        store_query(change->store, change->request->arena, change->records->update);
+    store_bind_integer(query, organization_of(change));
+    store_bind_integer(query, change->now);
+    store_bind_integer(query, record_value(change, "id")->integer);
+    bind_value(query, FIELD_TIME, record_value(change, "deleted_at"));
+    bind_own(change, query);
+    struct error *error = store_execute(query);
+    if (error) {
+        return error;
+    }
+    set_history(change);
+    return count(change);
+}
+
+/* A rule, where there is one. */
+static struct error *obey(struct error *(*rule)(struct record_change *change),
+                          struct record_change *change)
+{
+    return rule ? rule(change) : NULL;
+}
+
+/* --- changes --------------------------------------------------------------------------------- */
+
+/* What a call does to a record; its transaction. */
+struct call {
+    struct record_change change;
+    struct error *(*apply)(struct record_change *change);
+    bool hidden_too; /* works on what is hidden as well */
+};
+
+/* The record as it is, as both sides of the change. */
+static struct error *begin_change(struct store *store, struct call *call)
+{
+    struct record_change *change = &call->change;
+    change->store = store;
+    change->now = clock_wall_ms();
+    struct error *error = find(store, change->request, call->hidden_too, &change->before);
     if (!error) {
-        *number_r = store_integer(query, 0);
-        error = store_next(query, &row);
+        error = reply_check_match(change->request,
+                                  integer_of(change->records, change->before, "version"));
+    }
+    if (!error) {
+        change->after = copy(change, change->before);
+    }
+    return error;
+}
+
+/* A unique index was violated: somebody was quicker, and at a second try the rules find whom. */
+static struct error *write_twice(struct request *request, store_work *work, struct call *call)
+{
+    struct error *error = store_write(request->app->store, request->arena, work, call);
+    return error && error->id == ERR_CONSTRAINT_UNIQUE
+               ? store_write(request->app->store, request->arena, work, call)
+               : error;
+}
+
+static struct error *write_change(struct record_change *change)
+{
+    struct error *error = check_references(change, false);
+    if (!error) {
+        error = obey(change->records->before_write, change);
+    }
+    if (!error) {
+        error = change->before ? update(change) : record_insert(change);
+    }
+    return error ? error : obey(change->records->after_write, change);
+}
+
+static struct error *create(struct store *store, void *context)
+{
+    struct call *call = context;
+    struct record_change *change = &call->change;
+    change->store = store;
+    change->now = clock_wall_ms();
+    change->after = copy(change, NULL);
+    apply_body(change);
+    return write_change(change);
+}
+
+struct error *records_create(struct request *request, struct reply *reply)
+{
+    const struct records *records = request->route->records;
+    struct call call = {.change = {.request = request, .records = records}};
+    struct error *error = write_twice(request, create, &call);
+    if (error) {
+        return error;
+    }
+    const char *id =
+        arena_format(request->arena, "%" PRId64, record_value(&call.change, "id")->integer);
+    request->subject = id;
+    reply_created(request, reply, records->path, id);
+    reply_with(request, reply, call.change.after);
+    return NULL;
+}
+
+static struct error *transition(struct store *store, void *context)
+{
+    struct call *call = context;
+    struct error *error = begin_change(store, call);
+    if (!error) {
+        error = call->apply(&call->change);
+    }
+    return error ? error : write_change(&call->change);
+}
+
+struct error *record_transition(struct request *request, struct reply *reply,
+                                struct error *(*apply)(struct record_change *change))
+{
+    struct call call = {.change = {.request = request, .records = request->route->records},
+                        .apply = apply};
+    struct error *error = write_twice(request, transition, &call);
+    if (!error) {
+        reply_with(request, reply, call.change.after);
+    }
+    return error;
+}
+
+static struct error *take_body(struct record_change *change)
+{
+    apply_body(change);
+    return NULL;
+}
+
+struct error *records_update(struct request *request, struct reply *reply)
+{
+    return record_transition(request, reply, take_body);
+}
+
+static struct error *hide(struct store *store, void *context)
+{
+    struct call *call = context;
+    struct record_change *change = &call->change;
+    struct error *error = begin_change(store, call);
+    if (!error) {
+        error = obey(change->records->before_hide, change);
+    }
+    if (error) {
+        return error;
+    }
+    value_set_integer(record_value(change, "deleted_at"), change->now);
+    return update(change);
+}
+
+struct error *records_delete(struct request *request, struct reply *reply)
+{
+    struct call call = {.change = {.request = request, .records = request->route->records}};
+    struct error *error = store_write(request->app->store, request->arena, hide, &call);
+    if (!error) {
+        reply_nothing(reply);
+    }
+    return error;
+}
+
+static struct error *restore(struct store *store, void *context)
+{
+    struct call *call = context;
+    struct record_change *change = &call->change;
+    struct error *error = begin_change(store, call);
+    if (error || !hidden(change->records, change->before)) {
+        return error;
+    }
+    record_value(change, "deleted_at")->state = VALUE_NULL;
+    error = check_references(change, true);
+    if (!error) {
+        error = obey(change->records->before_restore, change);
+    }
+    return error ? error : update(change);
+}
+
+struct error *records_restore(struct request *request, struct reply *reply)
+{
+    struct call call = {.change = {.request = request, .records = request->route->records},
+                        .hidden_too = true};
+    struct error *error = write_twice(request, restore, &call);
+    if (!error) {
+        reply_with(request, reply, call.change.after);
     }
     return error;
 }

@@ -1,31 +1,187 @@
 /*
- * Records: what the resources have in common whose objects are rows of the database.
+ * Records: resources whose objects are rows that belong to an organization. What they have in common
+ * stands here: list, get, create, change, hide, bring back, versions, references, counters.
  *
- * A statement that reads selects the columns of a field map, in its order.
+ * Such a resource is a migration, the statements of one file in sql/, and a description: its field map,
+ * and the rules that are its own. The map begins with RECORD_ID and ends with RECORD_HISTORY; what
+ * stands between are its own fields, each a column, of which the maps of bodies name those that
+ * clients set. The statements by these numbers, where O is the number of own fields:
+ *
+ *   get     $1 the organization, $2 the id; selects the columns of the map, hidden ones too
+ *   insert  $1 the organization, $2 now, $3 … the own fields, and behind them what `bind` adds;
+ *           returns the id
+ *   update  $1 the organization, $2 now, $3 the id, $4 when it was hidden, $5 … as insert
+ *
+ * A change is one transaction. Its rules see the row before and after, may change what is written,
+ * and run again from the beginning if the transaction does: they have no effect beside the database.
  */
 #ifndef COLLECTION_RECORDS_H
 #define COLLECTION_RECORDS_H
 
-#include "base/field.h"
-#include "collection/app.h"
-#include "store/store.h"
+#include "auth/principal.h"
+#include "collection/counters.h"
+#include "collection/lists.h"
+#include "http/reply.h"
+#include "http/request.h"
+#include "http/route.h"
 
-struct arena;
+#include <stdbool.h>
 
-/* The values of the current row. */
-struct value *records_row(struct store_query *query, struct arena *arena,
-                          const struct field *fields) __attribute__((returns_nonnull));
+/* A change under way. The values are parallel to the map of the resource. */
+struct record_change {
+    struct request *request;
+    const struct records *records;
+    struct store *store;
+    int64_t now;          /* wall clock, milliseconds */
+    struct value *before; /* NULL: it is created */
+    struct value *after;
+};
 
-/* The one row of a query; NULL if there is none. */
-struct error *records_one(struct store_query *query, struct arena *arena,
-                          const struct field *fields, struct value **values_r) MUST_CHECK;
+/* A field that is the id of another object. */
+struct record_reference {
+    const char *field;
+    enum sql_statement find; /* by $1 the organization and $2 the id, a row if it is there */
+    enum fault_id fault;     /* if it is not */
+};
 
-/* All rows of a query. */
-struct error *records_all(struct store_query *query, struct arena *arena,
-                          const struct field *fields, struct value ***values_r,
-                          size_t *count_r) MUST_CHECK;
+struct records {
+    const char *path; /* of the collection */
+    const struct schema *schema;
+    enum sql_statement get, insert, update;
+    const struct list *list;
+    const struct record_reference *references; /* a row without a field ends; NULL: none */
 
-/* The number that a query counts. */
-struct error *records_number(struct store_query *query, int64_t *number_r) MUST_CHECK;
+    /* The rules; NULL where there are none. */
+    struct error *(*before_write)(
+        struct record_change *change); /* sets what clients do not, refuses */
+    struct error *(*before_hide)(
+        struct record_change *change); /* and before_restore: refuse alone */
+    struct error *(*before_restore)(struct record_change *change);
+    struct error *(*after_write)(struct record_change *change); /* further rows */
+    void (*bind)(const struct record_change *change, struct store_query *query);
+    /* What a visible row adds to the counters. */
+    void (*tally)(struct arena *arena, struct value *values, struct tallies *tallies);
+};
+
+/* --- for rules ------------------------------------------------------------------------------- */
+
+/* Values of the row after the change, by the names of the map. */
+struct value *record_value(const struct record_change *change, const char *name)
+    __attribute__((returns_nonnull));
+const char *record_string(const struct record_change *change, const char *name);
+
+/* Whether the change makes a field another one than it was; true of everything in what is created. */
+bool record_changes(const struct record_change *change, const char *name);
+
+/* In what is created, an account that was not chosen is the caller's. */
+void record_default_owner(struct record_change *change, const char *name);
+
+/* Inserts a further row, of another resource, in the same transaction; its rules do not run. */
+struct error *record_insert(struct record_change *change) MUST_CHECK;
+
+/* Changes the object that the path names by `after`, which has the values as they are, in a
+ * transaction of its own with all rules, and answers with it: for calls beside the five. */
+struct error *record_transition(struct request *request, struct reply *reply,
+                                struct error *(*apply)(struct record_change *change)) MUST_CHECK;
+
+/* --- handlers -------------------------------------------------------------------------------- */
+
+route_handler records_list, records_get, records_create, records_update, records_delete,
+    records_restore;
+
+/* --- rows of field maps ---------------------------------------------------------------------- */
+
+#define RECORD_ID                                                                                  \
+    {                                                                                              \
+        .name = "id", .type = FIELD_INTEGER, .about = {"Идентификатор", "The id"}, .example = "42" \
+    }
+
+#define RECORD_TIME(name_, flags_, ru_, en_)                                                       \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_TIME, .flags = (flags_), .about = {(ru_), (en_)},           \
+        .example = "\"2026-11-20T12:34:56.789Z\""                                                  \
+    }
+
+#define RECORD_HISTORY                                                                             \
+    RECORD_TIME("created_at", 0, "Время создания", "When it was created"),                         \
+        RECORD_TIME("updated_at", 0, "Время последнего изменения", "When it was last changed"),    \
+        {.name = "version",                                                                        \
+         .type = FIELD_INTEGER,                                                                    \
+         .about = {"Число изменений", "Counts the changes"},                                       \
+         .example = "1"},                                                                          \
+        RECORD_TIME("deleted_at", FIELD_INTERNAL, "Время удаления", "When it was hidden")
+
+/* A line of text, and a text of several lines. */
+#define RECORD_LINE(name_, flags_, max_, ru_, en_, example_)                                       \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_STRING, .flags = FIELD_NAME | (flags_), .min = 1,           \
+        .max = (max_), .about = {(ru_), (en_)}, .example = (example_)                              \
+    }
+
+#define RECORD_TEXT(name_, flags_, ru_, en_, example_)                                             \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_STRING, .flags = (flags_), .min = 1, .max = 10000,          \
+        .about = {(ru_), (en_)}, .example = (example_)                                             \
+    }
+
+/* The id of another object, as a field and as a filter. */
+#define RECORD_REFERENCE(name_, flags_, ru_, en_)                                                  \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_INTEGER, .flags = (flags_), .min = 1, .max = INT64_MAX,     \
+        .about = {(ru_), (en_)}, .example = "17"                                                   \
+    }
+
+/* --- rows of routes ----------------------------------------------------------------------------
+ * The calls that every such resource has; those who cannot be changed have no RECORDS_UPDATE_ROUTE.
+ * Paths and the type for the audit log are literals; many_ru_ in the genitive, one_ru_ in the
+ * accusative.
+ */
+
+extern const enum error_id records_read_errors[], records_create_errors[], records_update_errors[],
+    records_delete_errors[];
+
+#define RECORDS_ROW(records_, method_, pattern_, handler_, permission_)                            \
+    .method = (method_), .pattern = pattern_, .handler = (handler_), .records = (records_),        \
+    .permission = (permission_), .pool = POOL_CORE
+
+#define RECORDS_ROUTES(records_, path_, type_, schema_, query_, create_, many_ru_, many_en_,       \
+                       one_ru_, one_en_)                                                           \
+    {RECORDS_ROW(records_, METHOD_GET, path_, records_list, PERMIT_READ),                          \
+     .summary = {"Получить список " many_ru_, "List the " many_en_},                               \
+     .query = (query_),                                                                            \
+     .shape = REPLY_PAGE,                                                                          \
+     .reply = (schema_),                                                                           \
+     .errors = records_read_errors},                                                               \
+        {RECORDS_ROW(records_, METHOD_GET, path_ "/{id}", records_get, PERMIT_READ),               \
+         .summary = {"Получить " one_ru_, "Get " one_en_}, .shape = REPLY_RECORD,                  \
+         .reply = (schema_), .errors = records_read_errors},                                       \
+        {RECORDS_ROW(records_, METHOD_POST, path_, records_create, PERMIT_CREATE),                 \
+         .summary = {"Создать " one_ru_, "Create " one_en_},                                       \
+         .body = (create_),                                                                        \
+         .shape = REPLY_RECORD,                                                                    \
+         .reply = (schema_),                                                                       \
+         .errors = records_create_errors,                                                          \
+         .action = "create_" type_,                                                                \
+         .resource_type = type_},                                                                  \
+        {RECORDS_ROW(records_, METHOD_DELETE, path_ "/{id}", records_delete, PERMIT_DELETE),       \
+         .summary = {"Удалить " one_ru_, "Delete " one_en_},                                       \
+         .shape = REPLY_NOTHING,                                                                   \
+         .errors = records_delete_errors,                                                          \
+         .action = "delete_" type_,                                                                \
+         .resource_type = type_},                                                                  \
+    {                                                                                              \
+        RECORDS_ROW(records_, METHOD_POST, path_ "/{id}/restore", records_restore, PERMIT_DELETE), \
+            .summary = {"Восстановить " one_ru_, "Restore " one_en_}, .shape = REPLY_RECORD,       \
+            .reply = (schema_), .errors = records_update_errors, .action = "restore_" type_,       \
+            .resource_type = type_                                                                 \
+    }
+
+#define RECORDS_UPDATE_ROUTE(records_, path_, type_, schema_, update_, one_ru_, one_en_)           \
+    {                                                                                              \
+        RECORDS_ROW(records_, METHOD_PATCH, path_ "/{id}", records_update, PERMIT_UPDATE),         \
+            .summary = {"Изменить " one_ru_, "Change " one_en_}, .body = (update_),                \
+            .shape = REPLY_RECORD, .reply = (schema_), .errors = records_update_errors,            \
+            .action = "update_" type_, .resource_type = type_                                      \
+    }
 
 #endif

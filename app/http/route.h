@@ -11,6 +11,7 @@
 #include "base/field.h"
 
 struct entries; /* what handlers serve that several resources share: collection/entries.h */
+struct records; /* the same: collection/records.h */
 struct reply;
 struct request;
 
@@ -50,8 +51,8 @@ struct route {
     route_handler *handler;
     unsigned permission; /* of enum permission in auth/, checked by the router; 0: open to all */
     enum pool_id pool;   /* where nginx sends it */
-    const struct entries
-        *entries; /* of a shared handler; NULL: the handler is the resource's own */
+    const struct entries *entries; /* of a shared handler; NULL: it serves something else */
+    const struct records *records; /* the same */
     struct text summary;
     const struct field *query; /* NULL: parameters are ignored */
     const struct schema *body; /* NULL: takes none */

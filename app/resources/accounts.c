@@ -2,7 +2,7 @@
 #include "collection/accounts.h"
 #include "base/arena.h"
 #include "base/clock.h"
-#include "collection/records.h"
+#include "collection/rows.h"
 #include "http/reply.h"
 #include "resources/resources.h"
 
@@ -65,9 +65,9 @@ static struct error *list_accounts(struct request *request, struct reply *reply)
     struct store_query *query = store_query(store, request->arena, SQL_ACCOUNTS_PAGE);
     store_bind_integer(query, request_query_integer(request, "limit"));
     store_bind_integer(query, request_query_integer(request, "skip"));
-    struct error *error = records_all(query, request->arena, account_fields, &items, &count);
+    struct error *error = rows_all(query, request->arena, account_fields, &items, &count);
     if (!error) {
-        error = records_number(store_query(store, request->arena, SQL_ACCOUNTS_COUNT), &total);
+        error = rows_number(store_query(store, request->arena, SQL_ACCOUNTS_COUNT), &total);
     }
     if (!error) {
         reply_array(request, reply, items, count, total);

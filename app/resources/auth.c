@@ -6,7 +6,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "collection/accounts.h"
-#include "collection/records.h"
+#include "collection/rows.h"
 #include "directory/directory.h"
 #include "http/reply.h"
 #include "resources/resources.h"
@@ -446,7 +446,7 @@ static struct error *find_memberships(struct request *request, struct value ***i
     struct store_query *query =
         store_query(request->app->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
     store_bind_integer(query, request->principal->account_id);
-    return records_all(query, request->arena, membership_fields, items_r, count_r);
+    return rows_all(query, request->arena, membership_fields, items_r, count_r);
 }
 
 static struct error *get_me(struct request *request, struct reply *reply)

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "collection/accounts.h"
 #include "collection/lists.h"
-#include "collection/records.h"
+#include "collection/rows.h"
 #include "http/reply.h"
 #include "resources/resources.h"
 
@@ -119,7 +119,7 @@ static struct error *list_organizations(struct request *request, struct reply *r
     struct store_query *query =
         store_query(request->app->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
     store_bind_integer(query, request->principal->account_id);
-    struct error *error = records_all(query, request->arena, organization_fields, &items, &count);
+    struct error *error = rows_all(query, request->arena, organization_fields, &items, &count);
     if (!error) {
         reply_list(reply, items, count, (int64_t)count, 0, count ? (int64_t)count : 1);
     }
@@ -132,7 +132,7 @@ static struct error *read_organization(struct store *store, const struct request
     struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_OF_MEMBER);
     store_bind_integer(query, request->principal->organization_id);
     store_bind_integer(query, request->principal->account_id);
-    struct error *error = records_one(query, request->arena, organization_fields, values_r);
+    struct error *error = rows_one(query, request->arena, organization_fields, values_r);
     return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
@@ -202,7 +202,7 @@ static struct error *read_member(struct store *store, const struct request *requ
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_GET);
     store_bind_integer(query, request->principal->organization_id);
     store_bind_integer(query, account_id);
-    struct error *error = records_one(query, request->arena, member_fields, values_r);
+    struct error *error = rows_one(query, request->arena, member_fields, values_r);
     return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 

@@ -14,6 +14,7 @@ extern const struct route *const resource_routes[];
 
 extern const struct route accounts_routes[];
 extern const struct route auth_routes[];
+extern const struct route contacts_routes[];
 extern const struct route containers_routes[];
 extern const struct route groups_routes[];
 extern const struct route health_routes[];

@@ -8,6 +8,7 @@ const struct route *const resource_routes[] = {
     auth_routes,
     accounts_routes,
     organizations_routes,
+    contacts_routes,
     users_routes,
     groups_routes,
     ous_routes,

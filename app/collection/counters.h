@@ -1,0 +1,36 @@
+/*
+ * Counters: numbers of rows and sums of amounts that are kept up with each change, in its transaction,
+ * so that nobody has to count when they are asked for. `kontora recount` verifies them.
+ */
+#ifndef COLLECTION_COUNTERS_H
+#define COLLECTION_COUNTERS_H
+
+#include "base/error.h"
+#include "store/store.h"
+
+struct arena;
+
+/* What a row adds to the counter of that name. */
+struct tally {
+    const char *name; /* lives as long as the request */
+    int64_t amount;
+};
+
+enum { TALLIES_MAX = 8 }; /* of one row */
+
+struct tallies {
+    struct tally list[TALLIES_MAX];
+    size_t count;
+};
+
+void tallies_add(struct tallies *tallies, const char *name, int64_t amount);
+
+/* What becomes of the counters of an organization when a row that had the one set of tallies has the
+ * other. Inside of store_write(). */
+struct error *counters_change(struct store *store, struct arena *arena, int64_t organization_id,
+                              const struct tallies *before, const struct tallies *after) MUST_CHECK;
+
+struct error *counters_value(struct store *store, struct arena *arena, int64_t organization_id,
+                             const char *name, int64_t *value_r) MUST_CHECK;
+
+#endif

@@ -1,0 +1,195 @@
+/* Contacts: the people and companies that an organization deals with. */
+#include "auth/account.h"
+#include "base/utf8.h"
+#include "collection/accounts.h"
+#include "collection/records.h"
+#include "collection/rows.h"
+#include "collection/search.h"
+#include "resources/resources.h"
+
+#include <strings.h>
+
+/* --- field maps ------------------------------------------------------------------------------ */
+
+#define CONTACT_FIELDS(name_flags_)                                                                \
+    RECORD_LINE("name", name_flags_, 200, "Имя", "The name", "\"Анна Петрова\""),                  \
+        {.name = "email",                                                                          \
+         .type = FIELD_STRING,                                                                     \
+         .flags = FIELD_NAME | FIELD_NULLABLE,                                                     \
+         .min = 3,                                                                                 \
+         .max = 254,                                                                               \
+         .check = account_check_email,                                                             \
+         .format = "email",                                                                        \
+         .about = {"Адрес электронной почты", "The email address"},                                \
+         .example = "\"petrova@example.com\""},                                                    \
+        RECORD_LINE("phone", FIELD_NULLABLE, 50, "Телефон", "The telephone number",                \
+                    "\"+7 495 123-45-67\""),                                                       \
+        RECORD_LINE("company", FIELD_NULLABLE, 200, "Компания", "The company",                     \
+                    "\"ООО «Ромашка»\""),                                                          \
+        RECORD_LINE("position", FIELD_NULLABLE, 200, "Должность", "The position", "\"Директор\""), \
+        RECORD_TEXT("notes", FIELD_NULLABLE, "Заметки", "Notes", "\"Звонить после обеда\""),       \
+        RECORD_REFERENCE("owner_id", FIELD_NULLABLE, "Ответственный: учётная запись",              \
+                         "Who is in charge: an account")
+
+static const struct field contact_fields[] = {
+    RECORD_ID,
+    CONTACT_FIELDS(0),
+    /* The address once more, without its case; null where the same one was allowed twice. */
+    RECORD_LINE("email_unique_key", FIELD_INTERNAL, 254, "Адрес", "The address", "null"),
+    RECORD_HISTORY,
+    {.name = NULL},
+};
+
+static const struct field create_fields[] = {
+    CONTACT_FIELDS(FIELD_REQUIRED),
+    {.name = NULL},
+};
+
+static const struct field update_fields[] = {
+    CONTACT_FIELDS(0),
+    {.name = NULL},
+};
+
+static const struct field list_query[] = {
+    LIST_QUERY_FIELDS,
+    LIST_SEARCH_FIELD,
+    RECORD_LINE("email", 0, 254, "Адрес электронной почты", "The email address",
+                "\"petrova@example.com\""),
+    RECORD_REFERENCE("owner_id", 0, "Ответственный", "Who is in charge"),
+    {.name = NULL},
+};
+
+enum { COLUMN_CREATED = 9, COLUMN_NAME_KEY = 13 }; /* of contacts_list */
+
+static const struct list_key keys[] = {
+    {"id", "c.id", 0, FIELD_INTEGER, LIST_SORT},
+    {"name", "c.name_key", COLUMN_NAME_KEY, FIELD_STRING, LIST_SORT},
+    {"created_at", "c.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
+    {"email", "c.email_key", 0, FIELD_STRING, LIST_FILTER | LIST_FOLD},
+    {"owner_id", "c.owner_id", 0, FIELD_INTEGER, LIST_FILTER},
+    {.name = NULL},
+};
+
+static const struct list list = {
+    .rows = SQL_CONTACTS_LIST,
+    .count = SQL_CONTACTS_COUNT,
+    .counter = "contacts",
+    .search = SQL_CONTACTS_SEARCH,
+    .search_count = SQL_CONTACTS_SEARCH_COUNT,
+    .search_id = "f.id",
+    .fields = contact_fields,
+    .keys = keys,
+    .id = "c.id",
+};
+
+static const struct schema contact_schema = {"Contact", contact_fields};
+static const struct schema create_schema = {"ContactCreate", create_fields};
+static const struct schema update_schema = {"ContactUpdate", update_fields};
+
+/* --- rules ----------------------------------------------------------------------------------- */
+
+static bool duplicate_allowed(const struct record_change *change)
+{
+    return !strcasecmp(change->request->headers.allow_duplicate, "true");
+}
+
+static const char *email_key(const struct record_change *change)
+{
+    return utf8_fold_text(change->request->arena, record_string(change, "email"));
+}
+
+/* One address, one contact, unless that is allowed; the error names the other. */
+static struct error *check_duplicate(struct record_change *change)
+{
+    struct arena *arena = change->request->arena;
+    const char *key = email_key(change);
+    bool found, more, allowed = duplicate_allowed(change);
+    value_set_string(record_value(change, "email_unique_key"), allowed ? NULL : key);
+    if (!key || allowed) {
+        return NULL;
+    }
+    struct store_query *query = store_query(change->store, arena, SQL_CONTACTS_BY_EMAIL);
+    store_bind_integer(query, change->request->principal->organization_id);
+    store_bind_text(query, key);
+    store_bind_integer(query, record_value(change, "id")->integer);
+    struct error *error = store_next(query, &found);
+    if (error || !found) {
+        return error;
+    }
+    int64_t other = store_integer(query, 0);
+    error = store_next(query, &more);
+    return error ? error : error_about(arena, ERR_DUPLICATE, "email", FAULT_DUPLICATE, other);
+}
+
+static struct error *before_write(struct record_change *change)
+{
+    record_default_owner(change, "owner_id");
+    return record_changes(change, "email") ? check_duplicate(change) : NULL;
+}
+
+/* What is there to be compared and searched. */
+static void bind(const struct record_change *change, struct store_query *query)
+{
+    struct arena *arena = change->request->arena;
+    struct buffer text = {.arena = arena};
+    search_add(&text, record_string(change, "name"));
+    search_add(&text, record_string(change, "email"));
+    search_add(&text, record_string(change, "phone"));
+    search_add_digits(&text, record_string(change, "phone"));
+    search_add(&text, record_string(change, "company"));
+    store_bind_text(query, utf8_fold_text(arena, record_string(change, "name")));
+    store_bind_text(query, email_key(change));
+    store_bind_text(query, text.bytes);
+}
+
+static struct error *before_hide(struct record_change *change)
+{
+    struct store_query *query =
+        store_query(change->store, change->request->arena, SQL_DEALS_OF_CONTACT);
+    bool found, more;
+    store_bind_integer(query, record_value(change, "id")->integer);
+    struct error *error = store_next(query, &found);
+    if (!error && found) {
+        error = store_next(query, &more);
+    }
+    return error || !found ? error : error_new(change->request->arena, ERR_HAS_DEALS, NULL);
+}
+
+static void tally(struct arena *arena, struct value *values, struct tallies *tallies)
+{
+    (void)arena;
+    (void)values;
+    tallies_add(tallies, "contacts", 1);
+}
+
+static const struct record_reference references[] = {
+    {"owner_id", SQL_MEMBERS_ROLE, FAULT_NO_SUCH_MEMBER},
+    {.field = NULL},
+};
+
+static const struct records contacts = {
+    .path = "/api/v1/contacts",
+    .schema = &contact_schema,
+    .get = SQL_CONTACTS_GET,
+    .insert = SQL_CONTACTS_INSERT,
+    .update = SQL_CONTACTS_UPDATE,
+    .list = &list,
+    .references = references,
+    .before_write = before_write,
+    .before_hide = before_hide,
+    .before_restore = check_duplicate,
+    .bind = bind,
+    .tally = tally,
+};
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+#define PATH "/api/v1/contacts"
+
+const struct route contacts_routes[] = {
+    RECORDS_ROUTES(&contacts, PATH, "contact", &contact_schema, list_query, &create_schema,
+                   "контактов", "contacts", "контакт", "a contact"),
+    RECORDS_UPDATE_ROUTE(&contacts, PATH, "contact", &contact_schema, &update_schema, "контакт",
+                         "a contact"),
+    {.pattern = NULL},
+};

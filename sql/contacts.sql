@@ -1,0 +1,69 @@
+-- Contacts: app/resources/contacts.c.
+
+-- define: contact_columns
+c.id, c.name, c.email, c.phone, c.company, c.position, c.notes, c.owner_id, c.email_unique_key,
+       c.created_at, c.updated_at, c.version, c.deleted_at, c.name_key
+
+-- name: contacts_get
+SELECT @contact_columns@ FROM contacts c WHERE c.organization_id = $1 AND c.id = $2;
+
+-- name: contacts_list
+SELECT @contact_columns@ FROM contacts c WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+
+-- name: contacts_count
+SELECT count(*) FROM contacts c WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+
+-- What is found by three words, $2 to $4, in the order of f.id: the index decides, and is read as far as
+-- the page goes. CROSS JOIN keeps SQLite from asking the index once a contact.
+
+-- define: found_by_fts
+(SELECT rowid AS id FROM contacts_search
+          WHERE contacts_search MATCH '"' || replace($2, '"', '""') || '" AND "'
+                || replace($3, '"', '""') || '" AND "' || replace($4, '"', '""') || '"') f
+ CROSS JOIN contacts c ON c.id = f.id
+
+-- define: found_by_trigrams
+contacts f
+  JOIN contacts c ON c.id = f.id
+   AND f.organization_id = $1 AND f.deleted_at IS NULL
+   AND f.search_text LIKE
+       '%' || replace(replace(replace($2, '\', '\\'), '%', '\%'), '_', '\_') || '%'
+   AND f.search_text LIKE
+       '%' || replace(replace(replace($3, '\', '\\'), '%', '\%'), '_', '\_') || '%'
+   AND f.search_text LIKE
+       '%' || replace(replace(replace($4, '\', '\\'), '%', '\%'), '_', '\_') || '%'
+
+-- name: contacts_search sqlite
+SELECT @contact_columns@ FROM @found_by_fts@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+
+-- name: contacts_search postgres
+SELECT @contact_columns@ FROM @found_by_trigrams@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+
+-- name: contacts_search_count sqlite
+SELECT count(*) FROM @found_by_fts@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+
+-- name: contacts_search_count postgres
+SELECT count(*) FROM @found_by_trigrams@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+
+-- name: contacts_insert
+INSERT INTO contacts (organization_id, created_at, updated_at, name, email, phone, company, position,
+                      notes, owner_id, email_unique_key, name_key, email_key, search_text)
+VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+RETURNING id;
+
+-- Every change, also hiding and bringing back ($4).
+-- name: contacts_update
+UPDATE contacts
+   SET updated_at = $2, version = version + 1, deleted_at = $4, name = $5, email = $6, phone = $7,
+       company = $8, position = $9, notes = $10, owner_id = $11, email_unique_key = $12,
+       name_key = $13, email_key = $14, search_text = $15
+ WHERE organization_id = $1 AND id = $3;
+
+-- Whom else has the address.
+-- name: contacts_by_email
+SELECT id FROM contacts
+ WHERE organization_id = $1 AND email_key = $2 AND id <> $3 AND deleted_at IS NULL
+ ORDER BY id LIMIT 1;
+
+-- name: contacts_visible
+SELECT id FROM contacts WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL;
