@@ -2,6 +2,8 @@
 kinds of characters, and names that are no fields. On both engines.
 """
 
+import functools
+
 import pytest
 
 from support import contract
@@ -26,7 +28,7 @@ READ_ONLY = {
                    "new_status": "WON"},
 }
 UNKNOWN = ["nonsense", "NAME", "organization_id", "deleted_at", "search_text", "поле", "__proto__", "id;"]
-HARD_TO_NAME = ["", " ", "x" * 3000, "name\0"]
+HARD_TO_NAME = ["", " ", "x" * 3000]
 
 
 @pytest.fixture(scope="module")
@@ -35,19 +37,19 @@ def boss(office):
 
 
 @pytest.fixture(scope="module")
-def victims(boss):
-    """An object of each collection, which nothing here changes."""
-    return {kind: boss.create(kind) for kind in KINDS}
+def victim(boss):
+    """Gives an object of a collection that nothing here changes."""
+    return functools.cache(boss.create)
 
 
 @pytest.fixture(scope="module")
-def refused_both_ways(boss, victims):
+def refused_both_ways(boss, victim):
     """The fields that are named when a body is refused, for a new object and for one that is there."""
     def send(kind, body, headers=None):
         named = invalid(boss.send(kind, body, headers))
         if kind in CHANGEABLE:
-            assert invalid(boss.change(kind, victims[kind]["id"], body, headers)) == named
-            assert boss.read(kind, victims[kind]["id"]) == victims[kind]
+            assert invalid(boss.change(kind, victim(kind)["id"], body, headers)) == named
+            assert boss.read(kind, victim(kind)["id"]) == victim(kind)
         return named
     return send
 
@@ -102,12 +104,12 @@ def test_notes_have_lines(boss, kind, field):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_name_is_needed(boss, victims, kind):
+def test_a_name_is_needed(boss, victim, kind):
     name = NAME_OF[kind]
     assert invalid(boss.send(kind, **{name: ...})) == [name]
     assert invalid(boss.send(kind, **{name: None})) == [name]
     if kind in CHANGEABLE:
-        assert invalid(boss.change(kind, victims[kind]["id"], **{name: None})) == [name]
+        assert invalid(boss.change(kind, victim(kind)["id"], **{name: None})) == [name]
 
 
 @pytest.mark.parametrize("kind, field", [each[:2] for each in TEXTS if each[1] != NAME_OF[each[0]]])
@@ -164,10 +166,10 @@ def test_what_is_the_service_s_to_say(boss, kind):
 
 @pytest.mark.parametrize("kind, field", [(kind, field) for kind in CHANGEABLE
                                          for field in READ_ONLY[kind]])
-def test_what_is_not_to_be_changed(boss, victims, kind, field):
+def test_what_is_not_to_be_changed(boss, victim, kind, field):
     body = {field: READ_ONLY[kind][field]}
-    assert invalid(boss.change(kind, victims[kind]["id"], **body)) == [field]
-    assert boss.read(kind, victims[kind]["id"]) == victims[kind]
+    assert invalid(boss.change(kind, victim(kind)["id"], **body)) == [field]
+    assert boss.read(kind, victim(kind)["id"]) == victim(kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -182,11 +184,11 @@ def test_everything_that_is_wrong_is_named_at_once(boss, kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'"x"', b"1", b'{"a":1,"a":2}',
                                   b'{"name":"\xff"}', b'{"title":"\\ud800"}', b'{"amount":NaN}',
-                                  b'{"amount":01}', b'{"amount":.5}', b'{"amount":1.}'])
-def test_bodies_that_are_no_json(boss, victims, kind, data):
+                                  b'{"amount":01}', b'{"amount":.5}', b'{"amount":1.}', b'{"name\\u0000":"x"}'])
+def test_bodies_that_are_no_json(boss, victim, kind, data):
     json_type = {"Content-Type": "application/json"}
     calls = [("POST", f"/{kind}")]
-    calls += [("PATCH", f"/{kind}/{victims[kind]['id']}")] if kind in CHANGEABLE else []
+    calls += [("PATCH", f"/{kind}/{victim(kind)['id']}")] if kind in CHANGEABLE else []
     for method, path in calls:
         response = boss.request(method, path, headers=json_type, data=data)
         contract.refused(response, 400, "INVALID_JSON")

@@ -1,6 +1,7 @@
 """CRM: contacts, deals, tasks and activities through the API, each answer held against the contract."""
 
 import json
+import threading
 from decimal import Decimal
 
 from support import contract
@@ -263,3 +264,27 @@ class Office:
         """A further person of a role."""
         person = self._accounts.member(self.owner, role)
         return Crm(person.client, self.organization, person)
+
+
+def at_once(view, calls):
+    """What calls that begin together are answered, each on a connection of its own."""
+    barrier, answers = threading.Barrier(len(calls)), [None] * len(calls)
+
+    def run(index):
+        own = view.anew()
+        own.client.get("/auth/me")  # the connection is there
+        barrier.wait()
+        answers[index] = calls[index](own)
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert None not in answers
+    return answers
+
+
+def crowd(view, count, call):
+    """The same of one call, which is given its number."""
+    return at_once(view, [lambda own, number=number: call(own, number) for number in range(count)])
