@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/utf8.h"
 #include "collection/accounts.h"
+#include "collection/counters.h"
 #include "collection/purge.h"
 #include "http/audit.h"
 #include "http/fields.h"
@@ -134,6 +135,30 @@ static int do_migrate(struct work *work)
 int command_migrate(const struct config *config, const struct arguments *arguments)
 {
     return with_store(config, arguments, do_migrate);
+}
+
+/* --- recount --------------------------------------------------------------------------------- */
+
+static int do_recount(struct work *work)
+{
+    struct buffer report = {.arena = work->arena};
+    bool repair = work->arguments->repair;
+    size_t wrong = 0;
+    struct error *error = counters_recount(work->store, work->arena, repair, &report, &wrong);
+    if (!error) {
+        error = store_turn_end(work->store, work->arena);
+    }
+    if (error) {
+        return complain(work, error);
+    }
+    printf("%s%zu wrong%s\n", report.length ? report.bytes : "", wrong,
+           wrong && repair ? ", repaired" : "");
+    return wrong && !repair ? EXIT_WRONG : EXIT_SUCCESS;
+}
+
+int command_recount(const struct config *config, const struct arguments *arguments)
+{
+    return with_store(config, arguments, do_recount);
 }
 
 /* --- purge ----------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /*
  * Commands: what an administrator does to the database from the command line, also while the service
- * runs: its schema, the first accounts, a purge. main reads the command line and the settings.
+ * runs: its schema, the first accounts, a purge, a recount. main reads the command line and the settings.
  */
 #ifndef COMMANDS_H
 #define COMMANDS_H
@@ -11,6 +11,7 @@ struct config;
 
 /* Exit statuses beside EXIT_SUCCESS and EXIT_FAILURE; the others are those of sysexits.h. */
 enum {
+    EXIT_WRONG = 1, /* counters that were not repaired */
     EXIT_USAGE = 2,
     EXIT_DATA = 65,          /* what was given does not fit, or is taken */
     EXIT_NO_ACCOUNT = 67,    /* nobody has this name */
@@ -21,7 +22,7 @@ enum {
 struct arguments {
     const char *env_file;            /* NULL: .env, if there is one */
     const char *name, *organization; /* of a new account; NULL: not given */
-    bool check;
+    bool check, repair;
     char **words; /* what follows the command, beside options */
     int word_count;
 };
@@ -29,6 +30,7 @@ struct arguments {
 /* Each prints what came of it and returns the exit status. The configuration is without fault. */
 int command_migrate(const struct config *config, const struct arguments *arguments);
 int command_admin(const struct config *config, const struct arguments *arguments);
+int command_recount(const struct config *config, const struct arguments *arguments);
 int command_purge(const struct config *config, const struct arguments *arguments);
 
 #endif

@@ -5,6 +5,7 @@
  *   kontora migrate status | up [N] | down [N]  the database's schema, to version N
  *   kontora admin  create EMAIL | password EMAIL | list   accounts, for the first steps
  *   kontora purge                               deletes what has expired
+ *   kontora recount [--repair]                  verifies the counters behind totals and analytics
  *   kontora config [--env-file FILE] [--check]  the effective settings, secrets masked
  *   kontora version | help
  */
@@ -405,6 +406,11 @@ static int run_purge(const struct arguments *arguments)
     return with_configuration(arguments, command_purge);
 }
 
+static int run_recount(const struct arguments *arguments)
+{
+    return with_configuration(arguments, command_recount);
+}
+
 static int run_version(const struct arguments *arguments)
 {
     (void)arguments;
@@ -429,6 +435,8 @@ static int run_help(const struct arguments *arguments)
         "                         sessions of the account\n"
         "  admin list             print all accounts with their organizations and roles\n"
         "  purge                  delete what has expired, as the service does by itself\n"
+        "  recount                count anew what is kept counted, and print what is wrong\n"
+        "    --repair             set it right\n"
         "  config                 print the effective settings, secrets masked\n"
         "    --check              print faults only; the exit status is 0 if there are none\n"
         "  version                print the version\n"
@@ -444,9 +452,9 @@ static const struct {
     int (*run)(const struct arguments *arguments);
     bool words; /* it takes some */
 } commands[] = {
-    {"serve", run_serve, false}, {"migrate", run_migrate, true}, {"admin", run_admin, true},
-    {"purge", run_purge, false}, {"config", run_config, false},  {"version", run_version, false},
-    {"help", run_help, false},
+    {"serve", run_serve, false},     {"migrate", run_migrate, true},  {"admin", run_admin, true},
+    {"purge", run_purge, false},     {"recount", run_recount, false}, {"config", run_config, false},
+    {"version", run_version, false}, {"help", run_help, false},
 };
 
 static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
@@ -454,6 +462,7 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
     static const struct option options[] = {
         {"env-file", required_argument, NULL, 'e'},
         {"check", no_argument, NULL, 'c'},
+        {"repair", no_argument, NULL, 'r'},
         {"name", required_argument, NULL, 'n'},
         {"organization", required_argument, NULL, 'o'},
         {NULL, 0, NULL, 0},
@@ -464,6 +473,8 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->env_file = optarg;
         } else if (option == 'c') {
             arguments->check = true;
+        } else if (option == 'r') {
+            arguments->repair = true;
         } else if (option == 'n') {
             arguments->name = optarg;
         } else if (option == 'o') {

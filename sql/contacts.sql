@@ -67,3 +67,13 @@ SELECT id FROM contacts
 
 -- name: contacts_visible
 SELECT id FROM contacts WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL;
+
+-- How many were made in a span of time.
+-- name: contacts_figures
+SELECT count(*) FROM contacts
+ WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND deleted_at IS NULL;
+
+-- name: contacts_figures_of_owner
+SELECT count(*) FROM contacts
+ WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND owner_id = $4
+   AND deleted_at IS NULL;

@@ -1,4 +1,51 @@
 -- Deals: app/resources/deals.c.
 
+-- define: deal_columns
+d.id, d.title, d.amount, d.status, d.outcome, d.contact_id, d.owner_id, d.description,
+       d.expected_close_date, d.lost_reason, d.closed_at, d.created_at, d.updated_at, d.version,
+       d.deleted_at, coalesce(d.expected_close_date, '~')
+
+-- name: deals_get
+SELECT @deal_columns@ FROM deals d WHERE d.organization_id = $1 AND d.id = $2;
+
+-- name: deals_list
+SELECT @deal_columns@ FROM deals d WHERE d.organization_id = $1 AND d.deleted_at IS NULL;
+
+-- name: deals_count
+SELECT count(*) FROM deals d WHERE d.organization_id = $1 AND d.deleted_at IS NULL;
+
+-- name: deals_insert
+INSERT INTO deals (organization_id, created_at, updated_at, title, amount, status, outcome, contact_id,
+                   owner_id, description, expected_close_date, lost_reason, closed_at)
+VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+RETURNING id;
+
+-- name: deals_update
+UPDATE deals
+   SET updated_at = $2, version = version + 1, deleted_at = $4, title = $5, amount = $6, status = $7,
+       outcome = $8, contact_id = $9, owner_id = $10, description = $11, expected_close_date = $12,
+       lost_reason = $13, closed_at = $14
+ WHERE organization_id = $1 AND id = $3;
+
 -- name: deals_of_contact
 SELECT id FROM deals WHERE contact_id = $1 AND deleted_at IS NULL ORDER BY id LIMIT 1;
+
+-- name: deals_visible
+SELECT id FROM deals WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL;
+
+-- What analytics tell, of the deals made in a span of time.
+
+-- define: deal_figures
+count(*), count(CASE WHEN status = 'NEW' THEN 1 END),
+       count(CASE WHEN status = 'IN_PROGRESS' THEN 1 END), count(CASE WHEN outcome = 'WON' THEN 1 END),
+       count(CASE WHEN outcome = 'LOST' THEN 1 END), count(CASE WHEN status = 'CLOSED' THEN 1 END),
+       CAST(coalesce(sum(CASE WHEN status IN ('NEW', 'IN_PROGRESS') THEN amount END), 0) AS BIGINT)
+
+-- name: deals_figures
+SELECT @deal_figures@ FROM deals
+ WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND deleted_at IS NULL;
+
+-- name: deals_figures_of_owner
+SELECT @deal_figures@ FROM deals
+ WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND owner_id = $4
+   AND deleted_at IS NULL;

@@ -1,8 +1,10 @@
 /* See counters.h. */
 #include "collection/counters.h"
 
+#include "base/arena.h"
 #include "collection/rows.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,12 +12,19 @@
 /* Workers that write at once collide only if they share a slot; a sum has at most so many parts. */
 enum { SLOTS = 16 };
 
+enum { MS_PER_DAY = 24 * 60 * 60 * 1000, FIRST_DAY = 10000000 };
+
 void tallies_add(struct tallies *tallies, const char *name, int64_t amount)
 {
     if (tallies->count == TALLIES_MAX) {
         abort(); /* a slip of the code: no row counts so often */
     }
     tallies->list[tallies->count++] = (struct tally){name, amount};
+}
+
+const char *counters_day_name(struct arena *arena, const char *prefix, int64_t wall_ms)
+{
+    return arena_format(arena, "%s%" PRId64, prefix, FIRST_DAY + wall_ms / MS_PER_DAY);
 }
 
 /* Adds `sign` times each of `added` to those of the same name. */
@@ -67,4 +76,80 @@ struct error *counters_value(struct store *store, struct arena *arena, int64_t o
     store_bind_integer(query, organization_id);
     store_bind_text(query, name);
     return rows_number(query, value_r);
+}
+
+/* The least and the greatest of the names, between which the database looks. */
+static void bounds(const char *const *names, const char **least_r, const char **greatest_r)
+{
+    *least_r = *greatest_r = *names;
+    for (; *names; names++) {
+        *least_r = strcmp(*names, *least_r) < 0 ? *names : *least_r;
+        *greatest_r = strcmp(*names, *greatest_r) > 0 ? *names : *greatest_r;
+    }
+}
+
+struct error *counters_values(struct store *store, struct arena *arena, int64_t organization_id,
+                              const char *const *names, int64_t *values_r)
+{
+    const char *least, *greatest;
+    struct error *error;
+    bool row;
+    bounds(names, &least, &greatest);
+    struct store_query *query = store_query(store, arena, SQL_COUNTERS_BETWEEN);
+    store_bind_integer(query, organization_id);
+    store_bind_text(query, least);
+    store_bind_text(query, greatest);
+    for (size_t i = 0; names[i]; i++) {
+        values_r[i] = 0;
+    }
+    while (!(error = store_next(query, &row)) && row) {
+        for (size_t i = 0; names[i]; i++) {
+            if (!strcmp(names[i], store_text(query, 0, NULL))) {
+                values_r[i] = store_integer(query, 1);
+            }
+        }
+    }
+    return error;
+}
+
+/* --- counting anew --------------------------------------------------------------------------- */
+
+struct recount {
+    struct arena *arena;
+    struct buffer *report;
+    bool repair;
+    size_t wrong;
+};
+
+/* One after the other: a query must have ended before the next one writes on its connection. */
+static struct error *recount(struct store *store, void *context)
+{
+    struct recount *work = context;
+    struct buffer report = {.arena = work->arena};
+    struct store_query *query = store_query(store, work->arena, SQL_COUNTERS_WRONG);
+    struct error *error;
+    bool row;
+    work->wrong = 0;
+    while (!(error = store_next(query, &row)) && row) {
+        buffer_format(&report, "organization %" PRId64 ", %s: %" PRId64 " is %" PRId64 "\n",
+                      store_integer(query, 0), store_text(query, 1, NULL), store_integer(query, 2),
+                      store_integer(query, 3));
+        work->wrong++;
+    }
+    if (!error && work->repair && work->wrong) {
+        error = store_execute(store_query(store, work->arena, SQL_COUNTERS_REPAIR));
+    }
+    *work->report = report;
+    return error;
+}
+
+struct error *counters_recount(struct store *store, struct arena *arena, bool repair,
+                               struct buffer *report, size_t *wrong_r)
+{
+    struct recount work = {.arena = arena, .report = report, .repair = repair};
+    /* To look alone holds up nobody who writes. */
+    struct error *error =
+        repair ? store_write(store, arena, recount, &work) : recount(store, &work);
+    *wrong_r = work.wrong;
+    return error;
 }

@@ -100,6 +100,33 @@ static void apply_body(struct record_change *change)
     }
 }
 
+struct error *record_check_step(const struct record_change *change, const struct record_step *steps,
+                                const char *status)
+{
+    const char *before = fields_string(change->records->schema->fields, change->before, "status");
+    struct error *error = error_new(change->request->arena, ERR_INVALID_TRANSITION, NULL);
+    for (; steps->from; steps++) {
+        if (!strcmp(steps->from, before)) {
+            if (!strcmp(steps->to, status)) {
+                return NULL;
+            }
+            error_detail(error, NULL, FAULT_NONE, steps->to);
+        }
+    }
+    return error;
+}
+
+enum fault_id record_check_date(const char *text, size_t length)
+{
+    return strlen(text) == length && clock_parse_date(text, NULL) ? FAULT_NONE : FAULT_NOT_DATE;
+}
+
+enum fault_id record_check_moment(const char *text, size_t length)
+{
+    bool fits = clock_parse_date(text, NULL) || clock_parse_time(text, NULL);
+    return strlen(text) == length && fits ? FAULT_NONE : FAULT_NOT_MOMENT;
+}
+
 /* --- reading --------------------------------------------------------------------------------- */
 
 /* ERR_NOT_FOUND if it is not there, or hidden and that is not asked for. */
@@ -239,7 +266,7 @@ static void set_history(const struct record_change *change)
                                      : 1);
 }
 
-struct error *record_insert(struct record_change *change)
+static struct error *insert(struct record_change *change)
 {
     struct store_query *query =
         store_query(change->store, change->request->arena, change->records->insert);
@@ -322,7 +349,7 @@ static struct error *write_change(struct record_change *change)
         error = obey(change->records->before_write, change);
     }
     if (!error) {
-        error = change->before ? update(change) : record_insert(change);
+        error = change->before ? update(change) : insert(change);
     }
     return error ? error : obey(change->records->after_write, change);
 }
@@ -354,22 +381,25 @@ struct error *records_create(struct request *request, struct reply *reply)
     return NULL;
 }
 
-static struct error *transition(struct store *store, void *context)
+static struct error *apply(struct store *store, void *context)
 {
     struct call *call = context;
     struct error *error = begin_change(store, call);
+    if (!error) {
+        error = obey(call->change.records->may_change, &call->change);
+    }
     if (!error) {
         error = call->apply(&call->change);
     }
     return error ? error : write_change(&call->change);
 }
 
-struct error *record_transition(struct request *request, struct reply *reply,
-                                struct error *(*apply)(struct record_change *change))
+struct error *records_apply(struct request *request, struct reply *reply,
+                            struct error *(*change)(struct record_change *change))
 {
     struct call call = {.change = {.request = request, .records = request->route->records},
-                        .apply = apply};
-    struct error *error = write_twice(request, transition, &call);
+                        .apply = change};
+    struct error *error = write_twice(request, apply, &call);
     if (!error) {
         reply_with(request, reply, call.change.after);
     }
@@ -384,7 +414,7 @@ static struct error *take_body(struct record_change *change)
 
 struct error *records_update(struct request *request, struct reply *reply)
 {
-    return record_transition(request, reply, take_body);
+    return records_apply(request, reply, take_body);
 }
 
 static struct error *hide(struct store *store, void *context)

@@ -52,6 +52,7 @@ struct records {
     const struct record_reference *references; /* a row without a field ends; NULL: none */
 
     /* The rules; NULL where there are none. */
+    struct error *(*may_change)(struct record_change *change); /* whether the caller may, at all */
     struct error *(*before_write)(
         struct record_change *change); /* sets what clients do not, refuses */
     struct error *(*before_hide)(
@@ -76,13 +77,20 @@ bool record_changes(const struct record_change *change, const char *name);
 /* In what is created, an account that was not chosen is the caller's. */
 void record_default_owner(struct record_change *change, const char *name);
 
-/* Inserts a further row, of another resource, in the same transaction; its rules do not run. */
-struct error *record_insert(struct record_change *change) MUST_CHECK;
+/* One step that a status may take. */
+struct record_step {
+    const char *from, *to; /* NULL ends a table */
+};
 
-/* Changes the object that the path names by `after`, which has the values as they are, in a
- * transaction of its own with all rules, and answers with it: for calls beside the five. */
-struct error *record_transition(struct request *request, struct reply *reply,
-                                struct error *(*apply)(struct record_change *change)) MUST_CHECK;
+/* ERR_INVALID_TRANSITION, with those that are allowed, unless `status` is a step from what the status
+ * was. */
+struct error *record_check_step(const struct record_change *change, const struct record_step *steps,
+                                const char *status) MUST_CHECK;
+
+/* Changes the object that the path names in a transaction of its own, and answers with it: for calls
+ * beside the five. `apply` sets the values of `after`, which are as they were; the rules follow. */
+struct error *records_apply(struct request *request, struct reply *reply,
+                            struct error *(*apply)(struct record_change *change)) MUST_CHECK;
 
 /* --- handlers -------------------------------------------------------------------------------- */
 
@@ -121,6 +129,29 @@ route_handler records_list, records_get, records_create, records_update, records
 #define RECORD_TEXT(name_, flags_, ru_, en_, example_)                                             \
     {                                                                                              \
         .name = (name_), .type = FIELD_STRING, .flags = (flags_), .min = 1, .max = 10000,          \
+        .about = {(ru_), (en_)}, .example = (example_)                                             \
+    }
+
+/* Whether a text is a date; either that or a time: the checks of the fields below. */
+enum fault_id record_check_date(const char *text, size_t length);
+enum fault_id record_check_moment(const char *text, size_t length);
+
+#define RECORD_DATE(name_, flags_, ru_, en_)                                                       \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_STRING, .flags = (flags_), .check = record_check_date,      \
+        .format = "date", .about = {(ru_), (en_)}, .example = "\"2026-11-20\""                     \
+    }
+
+#define RECORD_MOMENT(name_, flags_, ru_, en_)                                                     \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_STRING, .flags = (flags_), .check = record_check_moment,    \
+        .about = {(ru_), (en_)}, .example = "\"2026-11-20\""                                       \
+    }
+
+/* One of a table of choices. */
+#define RECORD_CHOICE(name_, flags_, choices_, ru_, en_, example_)                                 \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_STRING, .flags = (flags_), .choices = (choices_),           \
         .about = {(ru_), (en_)}, .example = (example_)                                             \
     }
 

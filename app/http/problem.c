@@ -217,7 +217,8 @@ void problem_fault(const struct error_detail *detail, enum config_language langu
 void problem_write_details(struct jsonw *json, const struct error *error,
                            enum config_language language)
 {
-    if (!error->details) {
+    /* Of a status, that nothing is allowed is worth telling. */
+    if (!error->details && error->id != ERR_INVALID_TRANSITION) {
         return;
     }
     struct buffer message = {.arena = error->arena};

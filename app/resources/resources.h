@@ -13,14 +13,18 @@
 extern const struct route *const resource_routes[];
 
 extern const struct route accounts_routes[];
+extern const struct route activities_routes[];
+extern const struct route analytics_routes[];
 extern const struct route auth_routes[];
 extern const struct route contacts_routes[];
 extern const struct route containers_routes[];
+extern const struct route deals_routes[];
 extern const struct route groups_routes[];
 extern const struct route health_routes[];
 extern const struct route organizations_routes[];
 extern const struct route metrics_routes[];
 extern const struct route ous_routes[];
+extern const struct route tasks_routes[];
 extern const struct route users_routes[];
 
 #endif

@@ -272,6 +272,11 @@ int64_t store_changes(const struct store_query *query)
     return query->changes;
 }
 
+size_t store_columns(const struct store_query *query)
+{
+    return query->column_count;
+}
+
 static const struct cell *get_cell(const struct store_query *query, size_t column)
 {
     if (!query->row || column >= query->column_count) {

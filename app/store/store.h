@@ -95,6 +95,9 @@ struct error *store_next(struct store_query *query, bool *row_r) MUST_CHECK;
 /* Executes a statement whose rows nobody wants. */
 struct error *store_execute(struct store_query *query) MUST_CHECK;
 
+/* How many columns the current row has. */
+size_t store_columns(const struct store_query *query);
+
 /* Columns of the current row, from 0. What they point to is gone at the next store_next(), and when
  * the query ends: copy into the arena what is to live on. Null is 0, and NULL with a length of 0;
  * reading one type as another ends the process. Text has a NUL behind it. length_r may be NULL. */

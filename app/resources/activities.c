@@ -1,0 +1,140 @@
+/* Activities: calls, letters, meetings and notes, and what changes of deals write down by themselves. */
+#include "collection/activities.h"
+#include "collection/records.h"
+#include "resources/resources.h"
+
+/* --- field maps ------------------------------------------------------------------------------ */
+
+static const char *const types[] = {"CALL", "EMAIL", "MEETING", "NOTE", NULL};
+
+#define ACTIVITY_TYPE(flags_) RECORD_CHOICE("type", flags_, types, "Вид", "The type", "\"CALL\"")
+
+#define ACTIVITY_SUBJECT(flags_)                                                                   \
+    RECORD_LINE("subject", flags_, 200, "Тема", "The subject", "\"Первый звонок\"")
+
+#define ACTIVITY_DESCRIPTION                                                                       \
+    RECORD_TEXT("description", FIELD_NULLABLE, "Описание", "The description", "null")
+
+#define ACTIVITY_CONTACT(flags_) RECORD_REFERENCE("contact_id", flags_, "Контакт", "The contact")
+
+#define ACTIVITY_DEAL(flags_) RECORD_REFERENCE("deal_id", flags_, "Сделка", "The deal")
+
+#define ACTIVITY_AUTHOR                                                                            \
+    RECORD_REFERENCE("author_id", 0, "Автор: учётная запись", "The author: an account")
+
+#define ACTIVITY_TIME RECORD_TIME("occurred_at", 0, "Когда было", "When it happened")
+
+#define ACTIVITY_STATUS(name_, ru_, en_)                                                           \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_STRING, .about = {(ru_), (en_)}, .example = "\"NEW\""       \
+    }
+
+static const struct field activity_fields[] = {
+    RECORD_ID,
+    ACTIVITY_TYPE(0),
+    ACTIVITY_SUBJECT(0),
+    ACTIVITY_DESCRIPTION,
+    ACTIVITY_CONTACT(0),
+    ACTIVITY_DEAL(0),
+    ACTIVITY_AUTHOR,
+    ACTIVITY_TIME,
+    {.name = "automatic",
+     .type = FIELD_BOOLEAN,
+     .about = {"Записана автоматически", "Whether it wrote itself"},
+     .example = "false"},
+    ACTIVITY_STATUS("old_status", "Прежний статус сделки", "What the status of the deal was"),
+    ACTIVITY_STATUS("new_status", "Новый статус сделки", "What it became"),
+    RECORD_HISTORY,
+    {.name = NULL},
+};
+
+static const struct field create_fields[] = {
+    ACTIVITY_TYPE(FIELD_REQUIRED),
+    ACTIVITY_SUBJECT(FIELD_REQUIRED),
+    ACTIVITY_DESCRIPTION,
+    ACTIVITY_CONTACT(FIELD_NULLABLE),
+    ACTIVITY_DEAL(FIELD_NULLABLE),
+    ACTIVITY_TIME,
+    {.name = NULL},
+};
+
+static const struct field list_query[] = {
+    LIST_QUERY_FIELDS, ACTIVITY_TYPE(0), ACTIVITY_CONTACT(0),
+    ACTIVITY_DEAL(0),  ACTIVITY_AUTHOR,  {.name = NULL},
+};
+
+enum { COLUMN_OCCURRED = 7 }; /* of activities_list */
+
+static const struct list_key keys[] = {
+    {"id", "a.id", 0, FIELD_INTEGER, LIST_SORT},
+    {"occurred_at", "a.occurred_at", COLUMN_OCCURRED, FIELD_TIME, LIST_SORT},
+    {"type", "a.type", 0, FIELD_STRING, LIST_FILTER},
+    {"contact_id", "a.contact_id", 0, FIELD_INTEGER, LIST_FILTER},
+    {"deal_id", "a.deal_id", 0, FIELD_INTEGER, LIST_FILTER},
+    {"author_id", "a.author_id", 0, FIELD_INTEGER, LIST_FILTER},
+    {.name = NULL},
+};
+
+static const struct list list = {
+    .rows = SQL_ACTIVITIES_LIST,
+    .count = SQL_ACTIVITIES_COUNT,
+    .counter = "activities",
+    .fields = activity_fields,
+    .keys = keys,
+    .id = "a.id",
+};
+
+static const struct schema activity_schema = {"Activity", activity_fields};
+static const struct schema create_schema = {"ActivityCreate", create_fields};
+
+/* --- rules ----------------------------------------------------------------------------------- */
+
+static struct error *before_write(struct record_change *change)
+{
+    struct value *occurred_at = record_value(change, "occurred_at");
+    record_default_owner(change, "author_id");
+    value_set_boolean(record_value(change, "automatic"), false);
+    if (occurred_at->state != VALUE_SET) {
+        value_set_integer(occurred_at, change->now);
+    }
+    return NULL;
+}
+
+static struct error *before_hide(struct record_change *change)
+{
+    return record_value(change, "automatic")->boolean
+               ? error_new(change->request->arena, ERR_AUTOMATIC_ACTIVITY, NULL)
+               : NULL;
+}
+
+static void tally(struct arena *arena, struct value *values, struct tallies *tallies)
+{
+    activity_tally(arena, fields_string(activity_fields, values, "type"), tallies);
+}
+
+static const struct record_reference references[] = {
+    {"contact_id", SQL_CONTACTS_VISIBLE, FAULT_NO_SUCH_OBJECT},
+    {"deal_id", SQL_DEALS_VISIBLE, FAULT_NO_SUCH_OBJECT},
+    {.field = NULL},
+};
+
+static const struct records activities = {
+    .path = "/api/v1/activities",
+    .schema = &activity_schema,
+    .get = SQL_ACTIVITIES_GET,
+    .insert = SQL_ACTIVITIES_INSERT,
+    .update = SQL_ACTIVITIES_UPDATE,
+    .list = &list,
+    .references = references,
+    .before_write = before_write,
+    .before_hide = before_hide,
+    .tally = tally,
+};
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+const struct route activities_routes[] = {
+    RECORDS_ROUTES(&activities, "/api/v1/activities", "activity", &activity_schema, list_query,
+                   &create_schema, "активностей", "activities", "активность", "an activity"),
+    {.pattern = NULL},
+};

@@ -1,0 +1,342 @@
+/*
+ * Analytics: how an organization is doing, in numbers.
+ *
+ * Without a filter they come from counters that every change keeps up (collection/counters.h), and cost
+ * the same however many rows there are. With one, the rows are counted, in an index that has all that
+ * is looked at.
+ */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "collection/counters.h"
+#include "collection/records.h"
+#include "collection/rows.h"
+#include "resources/resources.h"
+
+#include <stdlib.h>
+
+enum { RATE_PLACES = 4, RATE_WHOLE = 10000, MINOR_PLACES = 2, FIGURES_MAX = 8 };
+
+/* --- field maps ------------------------------------------------------------------------------ */
+
+#define COUNT(name_, ru_, en_)                                                                     \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_INTEGER, .about = {(ru_), (en_)}, .example = "12"           \
+    }
+
+#define RATE(name_, ru_, en_)                                                                      \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_DECIMAL, .scale = RATE_PLACES, .about = {(ru_), (en_)},     \
+        .example = "0.6667"                                                                        \
+    }
+
+static const struct field deal_fields[] = {
+    COUNT("total", "Всего сделок", "All deals"),
+    COUNT("new", "Новые", "New ones"),
+    COUNT("in_progress", "В работе", "Those in progress"),
+    COUNT("won", "Выигранные, также закрытые", "Those won, closed ones too"),
+    COUNT("lost", "Проигранные, также закрытые", "Those lost, closed ones too"),
+    COUNT("closed", "Закрытые", "Closed ones"),
+    RATE("win_rate", "Доля выигранных среди решённых", "Those won among those decided"),
+    {.name = "pipeline_amount",
+     .type = FIELD_DECIMAL,
+     .scale = MINOR_PLACES,
+     .about = {"Сумма новых и тех, что в работе", "The amounts of new ones and those in progress"},
+     .example = "450000.00"},
+    {.name = NULL},
+};
+
+static const struct field task_fields[] = {
+    COUNT("total", "Всего задач", "All tasks"),
+    COUNT("todo", "К выполнению", "Those to do"),
+    COUNT("in_progress", "В работе", "Those in progress"),
+    COUNT("done", "Выполненные", "Those done"),
+    COUNT("overdue", "Просроченные", "Those overdue"),
+    RATE("completion_rate", "Доля выполненных", "Those done among all"),
+    {.name = NULL},
+};
+
+static const struct field contact_fields[] = {
+    COUNT("total_contacts", "Всего контактов", "All contacts"),
+    {.name = NULL},
+};
+
+static const struct field activity_fields[] = {
+    COUNT("total", "Всего активностей", "All activities"),
+    COUNT("calls", "Звонки", "Calls"),
+    COUNT("emails", "Письма", "Emails"),
+    COUNT("meetings", "Встречи", "Meetings"),
+    COUNT("notes", "Заметки, также автоматические", "Notes, automatic ones too"),
+    {.name = NULL},
+};
+
+#define PART(name_, fields_, ru_, en_)                                                             \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_RECORD, .fields = (fields_), .about = {(ru_), (en_)},       \
+        .example = "null"                                                                          \
+    }
+
+static const struct field summary_fields[] = {
+    PART("deals", deal_fields, "Сделки", "Deals"),
+    PART("tasks", task_fields, "Задачи", "Tasks"),
+    PART("contacts", contact_fields, "Контакты", "Contacts"),
+    PART("activities", activity_fields, "Активности", "Activities"),
+    {.name = NULL},
+};
+
+static const struct field query_fields[] = {
+    RECORD_MOMENT("from", 0, "Не раньше этого дня или времени", "Not before this day or time"),
+    RECORD_MOMENT("to", 0, "Не позже этого дня или времени", "Not after this day or time"),
+    RECORD_REFERENCE("owner_id", 0, "Чьи: учётная запись", "Whose: an account"),
+    {.name = NULL},
+};
+
+static const struct schema deals_schema = {"DealAnalytics", deal_fields};
+static const struct schema tasks_schema = {"TaskAnalytics", task_fields};
+static const struct schema contacts_schema = {"ContactAnalytics", contact_fields};
+static const struct schema activities_schema = {"ActivityAnalytics", activity_fields};
+static const struct schema summary_schema = {"AnalyticsSummary", summary_fields};
+
+/* --- what is asked --------------------------------------------------------------------------- */
+
+struct question {
+    struct request *request;
+    int64_t now;
+    bool filtered;
+    int64_t from_ms, until_ms;
+    int64_t owner_id; /* 0: anybody */
+};
+
+/* The texts have passed record_check_moment(). */
+static struct clock_span read_moment(const struct request *request, const char *name)
+{
+    struct clock_span span = {INT64_MIN, INT64_MAX};
+    const char *text = request_query_string(request, name);
+    if (text && !clock_parse_date(text, &span) && !clock_parse_time(text, &span)) {
+        abort();
+    }
+    return span;
+}
+
+static void read_question(struct request *request, struct question *question_r)
+{
+    const struct value *owner = fields_get(query_fields, request->query, "owner_id");
+    *question_r = (struct question){
+        .request = request,
+        .now = clock_wall_ms(),
+        .from_ms = read_moment(request, "from").from_ms,
+        .until_ms = read_moment(request, "to").until_ms,
+        .owner_id = owner->state == VALUE_SET ? owner->integer : 0,
+    };
+    question_r->filtered = question_r->owner_id || question_r->from_ms != INT64_MIN ||
+                           question_r->until_ms != INT64_MAX;
+}
+
+/* --- the parts ------------------------------------------------------------------------------- */
+
+/* One kind of rows. */
+struct part {
+    const struct field *fields;
+    const char *const *counters; /* NULL ends: one for each column of the statements */
+    /* $1 the organization, $2 and $3 the span of time; then, where they are asked for, now and whose. */
+    enum sql_statement figures, figures_of_owner;
+    bool needs_now;
+    /* Makes what is answered of the figures. */
+    struct error *(*fill)(const struct question *question, const int64_t *figures,
+                          struct value *values);
+};
+
+static const char *const deal_counters[] = {
+    "deals",      "deals.NEW",    "deals.IN_PROGRESS", "deals.WON",
+    "deals.LOST", "deals.CLOSED", "deals.pipeline",    NULL,
+};
+static const char *const task_counters[] = {"tasks", "tasks.TODO", "tasks.IN_PROGRESS",
+                                            "tasks.DONE", NULL};
+static const char *const contact_counters[] = {"contacts", NULL};
+static const char *const activity_counters[] = {"activities",       "activities.CALL",
+                                                "activities.EMAIL", "activities.MEETING",
+                                                "activities.NOTE",  NULL};
+
+/* Four places, rounded half up; of nothing, none. */
+static int64_t rate(int64_t some, int64_t all)
+{
+    return all ? (2 * RATE_WHOLE * some + all) / (2 * all) : 0;
+}
+
+static struct error *fill_deals(const struct question *question, const int64_t *figures,
+                                struct value *values)
+{
+    enum { WON = 3, LOST = 4, COUNTS = 6, PIPELINE = 6, WIN_RATE = 6, PIPELINE_AMOUNT = 7 };
+    (void)question;
+    for (size_t i = 0; i < COUNTS; i++) {
+        value_set_integer(&values[i], figures[i]);
+    }
+    value_set_integer(&values[WIN_RATE], rate(figures[WON], figures[WON] + figures[LOST]));
+    value_set_integer(&values[PIPELINE_AMOUNT], figures[PIPELINE]);
+    return NULL;
+}
+
+static struct error *count_overdue(const struct question *question, int64_t *overdue_r)
+{
+    enum { MS_PER_DAY = 24 * 60 * 60 * 1000 };
+    const struct request *request = question->request;
+    struct store_query *query = store_query(request->app->store, request->arena, SQL_TASKS_OVERDUE);
+    store_bind_integer(query, request->principal->organization_id);
+    store_bind_text(query, counters_day_name(request->arena, "tasks.due.", question->now));
+    store_bind_integer(query, question->now - question->now % MS_PER_DAY);
+    store_bind_integer(query, question->now);
+    return rows_number(query, overdue_r);
+}
+
+static struct error *fill_tasks(const struct question *question, const int64_t *figures,
+                                struct value *values)
+{
+    enum { TOTAL, DONE = 3, OVERDUE = 4, COMPLETION_RATE = 5 };
+    int64_t overdue = figures[OVERDUE];
+    struct error *error = question->filtered ? NULL : count_overdue(question, &overdue);
+    for (size_t i = 0; i < OVERDUE; i++) {
+        value_set_integer(&values[i], figures[i]);
+    }
+    value_set_integer(&values[OVERDUE], overdue);
+    value_set_integer(&values[COMPLETION_RATE], rate(figures[DONE], figures[TOTAL]));
+    return error;
+}
+
+static const struct part deal_part = {
+    deal_fields, deal_counters, SQL_DEALS_FIGURES, SQL_DEALS_FIGURES_OF_OWNER, false, fill_deals};
+static const struct part task_part = {
+    task_fields, task_counters, SQL_TASKS_FIGURES, SQL_TASKS_FIGURES_OF_ASSIGNEE, true, fill_tasks};
+static const struct part contact_part = {contact_fields,
+                                         contact_counters,
+                                         SQL_CONTACTS_FIGURES,
+                                         SQL_CONTACTS_FIGURES_OF_OWNER,
+                                         false,
+                                         NULL};
+static const struct part activity_part = {activity_fields,
+                                          activity_counters,
+                                          SQL_ACTIVITIES_FIGURES,
+                                          SQL_ACTIVITIES_FIGURES_OF_AUTHOR,
+                                          false,
+                                          NULL};
+
+/* Counts the rows that the question is about. */
+static struct error *count(const struct question *question, const struct part *part,
+                           int64_t *figures_r)
+{
+    const struct request *request = question->request;
+    struct store_query *query =
+        store_query(request->app->store, request->arena,
+                    question->owner_id ? part->figures_of_owner : part->figures);
+    bool row;
+    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, question->from_ms);
+    store_bind_integer(query, question->until_ms);
+    if (part->needs_now) {
+        store_bind_integer(query, question->now);
+    }
+    if (question->owner_id) {
+        store_bind_integer(query, question->owner_id);
+    }
+    struct error *error = store_next(query, &row);
+    for (size_t i = 0; !error && i < store_columns(query); i++) {
+        figures_r[i] = store_integer(query, i);
+    }
+    return error ? error : store_next(query, &row);
+}
+
+static struct error *answer_part(const struct question *question, const struct part *part,
+                                 struct value **values_r)
+{
+    const struct request *request = question->request;
+    int64_t figures[FIGURES_MAX] = {0};
+    size_t fields = fields_count(part->fields);
+    struct value *values = arena_array(request->arena, fields, sizeof *values);
+    struct error *error = question->filtered ? count(question, part, figures)
+                                             : counters_values(request->app->store, request->arena,
+                                                               request->principal->organization_id,
+                                                               part->counters, figures);
+    *values_r = values;
+    if (error || part->fill) {
+        return error ? error : part->fill(question, figures, values);
+    }
+    for (size_t i = 0; i < fields; i++) {
+        value_set_integer(&values[i], figures[i]);
+    }
+    return NULL;
+}
+
+/* --- handlers -------------------------------------------------------------------------------- */
+
+static struct error *answer(struct request *request, struct reply *reply, const struct part *part)
+{
+    struct question question;
+    struct value *values;
+    read_question(request, &question);
+    struct error *error = answer_part(&question, part, &values);
+    if (!error) {
+        reply_record(reply, values);
+    }
+    return error;
+}
+
+static struct error *get_deals(struct request *request, struct reply *reply)
+{
+    return answer(request, reply, &deal_part);
+}
+
+static struct error *get_tasks(struct request *request, struct reply *reply)
+{
+    return answer(request, reply, &task_part);
+}
+
+static struct error *get_contacts(struct request *request, struct reply *reply)
+{
+    return answer(request, reply, &contact_part);
+}
+
+static struct error *get_activities(struct request *request, struct reply *reply)
+{
+    return answer(request, reply, &activity_part);
+}
+
+/* All of them, in the order of summary_fields. */
+static struct error *get_summary(struct request *request, struct reply *reply)
+{
+    static const struct part *const parts[] = {&deal_part, &task_part, &contact_part,
+                                               &activity_part};
+    enum { PARTS = sizeof parts / sizeof *parts };
+    struct question question;
+    struct error *error = NULL;
+    struct value *values = arena_array(request->arena, PARTS, sizeof *values);
+    read_question(request, &question);
+    for (size_t i = 0; i < PARTS && !error; i++) {
+        struct value *part;
+        error = answer_part(&question, parts[i], &part);
+        value_set_record(&values[i], part);
+    }
+    if (!error) {
+        reply_record(reply, values);
+    }
+    return error;
+}
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+static const enum error_id errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+
+#define ROUTE(name_, handler_, schema_, ru_, en_)                                                  \
+    {                                                                                              \
+        .method = METHOD_GET, .pattern = "/api/v1/analytics/" name_, .handler = (handler_),        \
+        .permission = PERMIT_READ, .pool = POOL_CORE, .summary = {ru_, en_},                       \
+        .query = query_fields, .shape = REPLY_RECORD, .reply = (schema_), .errors = errors         \
+    }
+
+const struct route analytics_routes[] = {
+    ROUTE("deals", get_deals, &deals_schema, "Показатели сделок", "Figures about deals"),
+    ROUTE("tasks", get_tasks, &tasks_schema, "Показатели задач", "Figures about tasks"),
+    ROUTE("contacts", get_contacts, &contacts_schema, "Показатели контактов",
+          "Figures about contacts"),
+    ROUTE("activities", get_activities, &activities_schema, "Показатели активностей",
+          "Figures about activities"),
+    ROUTE("summary", get_summary, &summary_schema, "Все показатели", "All figures"),
+    {.pattern = NULL},
+};

@@ -1,0 +1,234 @@
+/* Deals: what an organization hopes to sell, from the first talk to won or lost, and closed. */
+#include "base/arena.h"
+#include "collection/activities.h"
+#include "collection/records.h"
+#include "resources/resources.h"
+
+#include <string.h>
+
+enum {
+    MINOR_PLACES = 2,
+    LOST_REASON_MAX = 1000,
+};
+
+#define AMOUNT_MAX 999999999999 /* in minor units: nine million deals of it can be added up */
+
+/* --- statuses -------------------------------------------------------------------------------- */
+
+static const char new[] = "NEW", in_progress[] = "IN_PROGRESS", won[] = "WON", lost[] = "LOST",
+                  closed[] = "CLOSED";
+
+static const char *const statuses[] = {new, in_progress, won, lost, closed, NULL};
+
+static const struct record_step steps[] = {
+    {new, in_progress}, {in_progress, won}, {in_progress, lost},
+    {won, closed},      {lost, closed},     {.from = NULL},
+};
+
+/* --- field maps ------------------------------------------------------------------------------ */
+
+#define DEAL_TITLE(flags_)                                                                         \
+    RECORD_LINE("title", flags_, 200, "Название", "The title", "\"Поставка мебели\"")
+
+#define DEAL_AMOUNT                                                                                \
+    {                                                                                              \
+        .name = "amount", .type = FIELD_DECIMAL, .scale = MINOR_PLACES, .max = AMOUNT_MAX,         \
+        .about = {"Сумма в валюте организации", "The amount, in the organization's currency"},     \
+        .example = "150000.00"                                                                     \
+    }
+
+#define DEAL_STATUS(flags_)                                                                        \
+    RECORD_CHOICE("status", flags_, statuses, "Статус", "The status", "\"NEW\"")
+
+#define DEAL_CONTACT(flags_) RECORD_REFERENCE("contact_id", flags_, "Контакт", "The contact")
+
+#define DEAL_OWNER(flags_)                                                                         \
+    RECORD_REFERENCE("owner_id", flags_, "Ответственный: учётная запись",                          \
+                     "Who is in charge: an account")
+
+#define DEAL_REST                                                                                  \
+    RECORD_TEXT("description", FIELD_NULLABLE, "Описание", "The description", "null"),             \
+        RECORD_DATE("expected_close_date", FIELD_NULLABLE, "Ожидаемая дата закрытия",              \
+                    "When it is expected to close")
+
+#define DEAL_LOST_REASON                                                                           \
+    {                                                                                              \
+        .name = "lost_reason", .type = FIELD_STRING, .flags = FIELD_NULLABLE, .min = 1,            \
+        .max = LOST_REASON_MAX, .about = {"Почему проиграна", "Why it was lost"},                  \
+        .example = "\"Дорого\""                                                              \
+    }
+
+static const struct field deal_fields[] = {
+    RECORD_ID,
+    DEAL_TITLE(0),
+    DEAL_AMOUNT,
+    DEAL_STATUS(0),
+    RECORD_CHOICE("outcome", FIELD_INTERNAL, statuses, "Исход", "The outcome", "null"),
+    DEAL_CONTACT(0),
+    DEAL_OWNER(0),
+    DEAL_REST,
+    DEAL_LOST_REASON,
+    RECORD_TIME("closed_at", 0, "Время закрытия", "When it was closed"),
+    RECORD_HISTORY,
+    {.name = NULL},
+};
+
+static const struct field create_fields[] = {
+    DEAL_TITLE(FIELD_REQUIRED), DEAL_AMOUNT, DEAL_CONTACT(FIELD_NULLABLE),
+    DEAL_OWNER(FIELD_NULLABLE), DEAL_REST,   {.name = NULL},
+};
+
+static const struct field update_fields[] = {
+    DEAL_TITLE(0), DEAL_AMOUNT,    DEAL_CONTACT(FIELD_NULLABLE), DEAL_OWNER(FIELD_NULLABLE),
+    DEAL_REST,     {.name = NULL},
+};
+
+static const struct field status_fields[] = {
+    DEAL_STATUS(FIELD_REQUIRED),
+    DEAL_LOST_REASON,
+    {.name = NULL},
+};
+
+static const struct field list_query[] = {
+    LIST_QUERY_FIELDS, DEAL_STATUS(0), DEAL_CONTACT(0), DEAL_OWNER(0), {.name = NULL},
+};
+
+enum { COLUMN_AMOUNT = 2, COLUMN_CREATED = 11, COLUMN_CLOSE = 15 }; /* of deals_list */
+
+static const struct list_key keys[] = {
+    {"id", "d.id", 0, FIELD_INTEGER, LIST_SORT},
+    {"amount", "d.amount", COLUMN_AMOUNT, FIELD_INTEGER, LIST_SORT},
+    {"expected_close_date", "coalesce(d.expected_close_date, '~')", COLUMN_CLOSE, FIELD_STRING,
+     LIST_SORT},
+    {"created_at", "d.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
+    {"status", "d.status", 0, FIELD_STRING, LIST_FILTER},
+    {"contact_id", "d.contact_id", 0, FIELD_INTEGER, LIST_FILTER},
+    {"owner_id", "d.owner_id", 0, FIELD_INTEGER, LIST_FILTER},
+    {.name = NULL},
+};
+
+static const struct list list = {
+    .rows = SQL_DEALS_LIST,
+    .count = SQL_DEALS_COUNT,
+    .counter = "deals",
+    .fields = deal_fields,
+    .keys = keys,
+    .id = "d.id",
+};
+
+static const struct schema deal_schema = {"Deal", deal_fields};
+static const struct schema create_schema = {"DealCreate", create_fields};
+static const struct schema update_schema = {"DealUpdate", update_fields};
+static const struct schema status_schema = {"DealStatus", status_fields};
+
+/* --- rules ----------------------------------------------------------------------------------- */
+
+static bool is(const char *text, const char *other)
+{
+    return text && !strcmp(text, other);
+}
+
+static struct error *before_write(struct record_change *change)
+{
+    struct value *amount = record_value(change, "amount");
+    record_default_owner(change, "owner_id");
+    if (!change->before) {
+        value_set_string(record_value(change, "status"), new);
+    }
+    if (amount->state == VALUE_ABSENT) {
+        value_set_integer(amount, 0);
+    }
+    bool for_nothing = is(record_string(change, "outcome"), won) && amount->integer == 0;
+    return for_nothing ? error_field(change->request->arena, "amount", FAULT_NOT_POSITIVE, NULL)
+                       : NULL;
+}
+
+/* Every change of the status leaves an activity. */
+static struct error *after_write(struct record_change *change)
+{
+    return change->before && record_changes(change, "status")
+               ? activity_of_status(change, fields_string(deal_fields, change->before, "status"),
+                                    record_string(change, "status"))
+               : NULL;
+}
+
+static void tally(struct arena *arena, struct value *values, struct tallies *tallies)
+{
+    const char *status = fields_string(deal_fields, values, "status");
+    const char *outcome = fields_string(deal_fields, values, "outcome");
+    bool open = is(status, new) || is(status, in_progress);
+    tallies_add(tallies, "deals", 1);
+    if (open || is(status, closed)) {
+        tallies_add(tallies, arena_format(arena, "deals.%s", status), 1);
+    }
+    if (outcome) {
+        tallies_add(tallies, arena_format(arena, "deals.%s", outcome), 1);
+    }
+    if (open) {
+        tallies_add(tallies, "deals.pipeline", fields_get(deal_fields, values, "amount")->integer);
+    }
+}
+
+static const struct record_reference references[] = {
+    {"contact_id", SQL_CONTACTS_VISIBLE, FAULT_NO_SUCH_OBJECT},
+    {"owner_id", SQL_MEMBERS_ROLE, FAULT_NO_SUCH_MEMBER},
+    {.field = NULL},
+};
+
+static const struct records deals = {
+    .path = "/api/v1/deals",
+    .schema = &deal_schema,
+    .get = SQL_DEALS_GET,
+    .insert = SQL_DEALS_INSERT,
+    .update = SQL_DEALS_UPDATE,
+    .list = &list,
+    .references = references,
+    .before_write = before_write,
+    .after_write = after_write,
+    .tally = tally,
+};
+
+/* --- the status ------------------------------------------------------------------------------ */
+
+static struct error *apply_status(struct record_change *change)
+{
+    const struct request *request = change->request;
+    const char *status = request_body_string(request, "status");
+    const char *reason = request_body_string(request, "lost_reason");
+    struct error *error = record_check_step(change, steps, status);
+    if (error) {
+        return error;
+    }
+    if (reason && !is(status, lost)) {
+        return error_field(request->arena, "lost_reason", FAULT_ONLY_WITH, lost);
+    }
+    value_set_string(record_value(change, "status"), status);
+    if (is(status, won) || is(status, lost)) {
+        value_set_string(record_value(change, "outcome"), status);
+        value_set_string(record_value(change, "lost_reason"), reason);
+    }
+    if (is(status, closed)) {
+        value_set_integer(record_value(change, "closed_at"), change->now);
+    }
+    return NULL;
+}
+
+static struct error *change_status(struct request *request, struct reply *reply)
+{
+    return records_apply(request, reply, apply_status);
+}
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+#define PATH "/api/v1/deals"
+
+const struct route deals_routes[] = {
+    RECORDS_ROUTES(&deals, PATH, "deal", &deal_schema, list_query, &create_schema, "сделок",
+                   "deals", "сделку", "a deal"),
+    RECORDS_UPDATE_ROUTE(&deals, PATH, "deal", &deal_schema, &update_schema, "сделку", "a deal"),
+    {RECORDS_ROW(&deals, METHOD_POST, PATH "/{id}/status", change_status, PERMIT_UPDATE),
+     .summary = {"Сменить статус сделки", "Change the status of a deal"}, .body = &status_schema,
+     .shape = REPLY_RECORD, .reply = &deal_schema, .errors = records_update_errors,
+     .action = "change_deal_status", .resource_type = "deal"},
+    {.pattern = NULL},
+};

@@ -1,0 +1,53 @@
+-- Tasks: app/resources/tasks.c.
+
+-- define: task_columns
+t.id, t.title, t.description, t.status, t.due_date, t.overdue_from, t.assignee_id, t.contact_id,
+       t.deal_id, t.creator_id, t.completed_at, t.created_at, t.updated_at, t.version, t.deleted_at,
+       coalesce(t.overdue_from, 9223372036854775807)
+
+-- name: tasks_get
+SELECT @task_columns@ FROM tasks t WHERE t.organization_id = $1 AND t.id = $2;
+
+-- name: tasks_list
+SELECT @task_columns@ FROM tasks t WHERE t.organization_id = $1 AND t.deleted_at IS NULL;
+
+-- name: tasks_count
+SELECT count(*) FROM tasks t WHERE t.organization_id = $1 AND t.deleted_at IS NULL;
+
+-- name: tasks_insert
+INSERT INTO tasks (organization_id, created_at, updated_at, title, description, status, due_date,
+                   overdue_from, assignee_id, contact_id, deal_id, creator_id, completed_at)
+VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+RETURNING id;
+
+-- name: tasks_update
+UPDATE tasks
+   SET updated_at = $2, version = version + 1, deleted_at = $4, title = $5, description = $6,
+       status = $7, due_date = $8, overdue_from = $9, assignee_id = $10, contact_id = $11,
+       deal_id = $12, creator_id = $13, completed_at = $14
+ WHERE organization_id = $1 AND id = $3;
+
+-- How many are overdue now, $4: the counters of the days before today, up to the name $2, and what came
+-- due since today's midnight, $3.
+-- name: tasks_overdue
+SELECT CAST(coalesce((SELECT sum(value) FROM counters
+                       WHERE organization_id = $1 AND name >= 'tasks.due.' AND name < $2), 0)
+            + (SELECT count(*) FROM tasks
+                WHERE organization_id = $1 AND overdue_from > $3 AND overdue_from <= $4
+                  AND status <> 'DONE' AND deleted_at IS NULL) AS BIGINT);
+
+-- What analytics tell, of the tasks made in a span of time; now is $4.
+
+-- define: task_figures
+count(*), count(CASE WHEN status = 'TODO' THEN 1 END),
+       count(CASE WHEN status = 'IN_PROGRESS' THEN 1 END), count(CASE WHEN status = 'DONE' THEN 1 END),
+       count(CASE WHEN status <> 'DONE' AND overdue_from <= $4 THEN 1 END)
+
+-- name: tasks_figures
+SELECT @task_figures@ FROM tasks
+ WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND deleted_at IS NULL;
+
+-- name: tasks_figures_of_assignee
+SELECT @task_figures@ FROM tasks
+ WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND assignee_id = $5
+   AND deleted_at IS NULL;
