@@ -11,6 +11,11 @@ from support.crm import ACTIVITY_TYPES, KINDS, Office, good, invalid
 COUNT = 26  # objects of each collection
 FAR = "9999"  # what is missing comes last
 
+# When what is due is overdue: a day, when it is over.
+OVERDUE = {"2099-01-30": "2099-01-31T00:00:00.000Z", "2099-01-31": "2099-02-01T00:00:00.000Z",
+           "2099-01-31T12:00:00.000Z": "2099-01-31T12:00:00.001Z",
+           "2099-02-01T00:00:00.000Z": "2099-02-01T00:00:00.001Z", None: FAR}
+
 # What each can be sorted by, and what that means for an item.
 SORTS = {
     "contacts": {"id": lambda item: item["id"], "name": lambda item: item["name"].casefold(),
@@ -18,9 +23,7 @@ SORTS = {
     "deals": {"id": lambda item: item["id"], "amount": lambda item: item["amount"],
               "expected_close_date": lambda item: item["expected_close_date"] or FAR,
               "created_at": lambda item: item["created_at"]},
-    # A date is overdue when it is over: behind all times of its day.
-    "tasks": {"id": lambda item: item["id"],
-              "due_date": lambda item: (item["due_date"] or FAR) + "U",
+    "tasks": {"id": lambda item: item["id"], "due_date": lambda item: OVERDUE[item["due_date"]],
               "created_at": lambda item: item["created_at"]},
     "activities": {"id": lambda item: item["id"], "occurred_at": lambda item: item["occurred_at"]},
 }
@@ -45,7 +48,7 @@ def filled(accounts):
     deals = [boss.deal(amount=(i % 4) * 1000.5, contact_id=contacts[i % 3], owner_id=next(people),
                        expected_close_date=[None, "2027-01-31", "2026-12-01"][i % 3])["id"]
              for i in range(COUNT)]
-    dues = [None, "2099-01-31", "2099-01-31T23:59:59.999Z", "2099-02-01T00:00:00Z", "2099-01-30"]
+    dues = list(OVERDUE)
     for i in range(COUNT):
         boss.task(due_date=dues[i % len(dues)], contact_id=contacts[i % 2], deal_id=deals[i % 4],
                   assignee_id=next(people))
