@@ -1,6 +1,7 @@
 """Analytics: what is counted, of whom, and of which time. On both engines."""
 
-from datetime import datetime
+import subprocess
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -223,6 +224,37 @@ def test_a_summary_is_its_parts(dated, query):
     query = {name: dated.id if value == "me" else value for name, value in query.items()}
     summary = dated.analytics("summary", **query)
     assert summary == {name: dated.analytics(name, **query) for name in SECTIONS}
+
+
+# --- what is overdue ------------------------------------------------------------------------------
+
+DAY_MS = 24 * 3600 * 1000
+
+
+def recount(stack, *arguments):
+    """What the program says of the counters behind the analytics."""
+    return subprocess.run([stack.binary, "recount", *arguments], capture_output=True, text=True,
+                          timeout=60, check=False, cwd=stack.state_dir, env=stack.env)
+
+
+def test_overdue_around_midnight(new_office, sql_stack, sql_database):
+    """Nobody can wait so long, so the rows are moved, and counted anew."""
+    boss = new_office["OWNER"]
+    now = round(datetime.now(UTC).timestamp() * 1000)
+    today = now - now % DAY_MS
+    moments = [today - 30 * DAY_MS, today - DAY_MS, today - DAY_MS + 1, today - 1, today, today + 1,
+               now - 1, now, now + 60_000, today + DAY_MS, today + DAY_MS + 1, today + 2 * DAY_MS]
+    for moment in moments:
+        number = boss.task(assignee_id=boss.id, due_date="2099-01-01")["id"]
+        sql_database.run(f"UPDATE tasks SET overdue_from = {moment} WHERE id = {number} RETURNING id")
+    wrong = recount(sql_stack)
+    assert wrong.returncode == 1 and f"organization {boss.organization}, tasks.due." in wrong.stdout
+    assert recount(sql_stack, "--repair").returncode == 0
+    assert (recount(sql_stack).returncode, recount(sql_stack).stdout) == (0, "0 wrong\n")
+    late = sum(moment <= now for moment in moments)
+    assert boss.analytics("tasks")["overdue"] == late
+    assert boss.analytics("tasks", owner_id=boss.id)["overdue"] == late
+    assert boss.analytics("tasks", **{"from": "2020-01-01"})["overdue"] == late
 
 
 # --- what is refused ------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from support.crm import (ACTIVITY_TYPES, CHANGEABLE, DEAL_STATUSES, KINDS, TASK_
 from support.waiting import wait_until
 
 SEED = 20261120
-THREADS = 6
-OPERATIONS = 1000  # of a thread
+THREADS = 12
+OPERATIONS = 500  # of a thread
 ADDRESSES = 25  # few, so that they meet
 ONCE, TWICE = "n{}@example.com", "t{}@example.com"  # the others may stand in several contacts
 SOON_MS = 2000
