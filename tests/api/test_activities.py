@@ -1,5 +1,5 @@
-"""Activities: what was done with a customer, and when. On both engines. What all of the CRM shares is
-in test_crm.py.
+"""Activities: what was done with a customer, and when. On both engines. What all of the CRM shares
+is in test_crm.py.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -214,7 +214,8 @@ def test_of_a_time(dated, start, end, found, owned):
     assert dated.analytics("contacts", **query) == {"total_contacts": len(found)}
     assert deals(dated, **query) == ((len(found), len(found), 0, 0, 0, 0), 0,
                                      sum(10 ** index for index in found))
-    assert dated.analytics("tasks", **query)["todo"] == (0 if owned else len(found))  # they are nobody's
+    todo = 0 if owned else len(found)  # they are nobody's
+    assert dated.analytics("tasks", **query)["todo"] == todo
 
 
 @pytest.mark.parametrize("query", [{}, {"from": "2020-02-01"}, {"owner_id": 1}, {"owner_id": "me"},
@@ -246,7 +247,8 @@ def test_overdue_around_midnight(new_office, sql_stack, sql_database):
                now - 1, now, now + 60_000, today + DAY_MS, today + DAY_MS + 1, today + 2 * DAY_MS]
     for moment in moments:
         number = boss.task(assignee_id=boss.id, due_date="2099-01-01")["id"]
-        sql_database.run(f"UPDATE tasks SET overdue_from = {moment} WHERE id = {number} RETURNING id")
+        sql_database.run(f"UPDATE tasks SET overdue_from = {moment} WHERE id = {number} "
+                         f"RETURNING id")
     wrong = recount(sql_stack)
     assert wrong.returncode == 1 and f"organization {boss.organization}, tasks.due." in wrong.stdout
     assert recount(sql_stack, "--repair").returncode == 0
@@ -298,6 +300,7 @@ def test_of_one_organization(accounts, new_office):
     boss, person = new_office["OWNER"], accounts.register()
     add_member(new_office.owner, person, "VIEWER")
     boss.contact()
-    own, there = Crm(person.client, person.organization), Crm(person.client, new_office.organization)
+    own = Crm(person.client, person.organization)
+    there = Crm(person.client, new_office.organization)
     assert there.analytics("contacts") == {"total_contacts": 1}
     assert own.analytics("contacts") == {"total_contacts": 0}

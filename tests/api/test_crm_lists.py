@@ -1,5 +1,5 @@
-"""Lists of contacts, deals, tasks and activities: orders with what is equal and what is missing, both
-ways of paging, filters and their totals. On both engines.
+"""Lists of contacts, deals, tasks and activities: orders with what is equal and what is missing,
+both ways of paging, filters and their totals. On both engines.
 """
 
 import itertools
@@ -33,8 +33,8 @@ MIXED = [("contacts", "name,-created_at"), ("contacts", "-name,id"), ("deals", "
          ("deals", "-expected_close_date,amount,-created_at"), ("deals", "-amount,-created_at"),
          ("tasks", "due_date,-created_at"), ("tasks", "-due_date,id"),
          ("activities", "-occurred_at,id")]
-NAMES = ["Борис", "анна", "АННА", "Anna", "anna", "ёж", "Ёж", "Яков", "б", "100%", "O'Neil", "!", "😀",
-         "Борис", "z!i5", "a,b", "Żółw", "żółw", "анна"]
+NAMES = ["Борис", "анна", "АННА", "Anna", "anna", "ёж", "Ёж", "Яков", "б", "100%", "O'Neil", "!",
+         "😀", "Борис", "z!i5", "a,b", "Żółw", "żółw", "анна"]
 
 
 @pytest.fixture(scope="module")
@@ -224,3 +224,10 @@ def test_filters_that_are_none(reader, kind, field):
     ({"limit": [1, 2]}, "limit"), ({"sort": ["id", "-id"]}, "sort"), ({"name": "x"}, "name")])
 def test_parameters_that_there_are_not(reader, kind, query, field):
     assert invalid(reader.list(kind, **query)) == [field]
+
+
+@pytest.mark.parametrize("kind, field", [("deals", "search"), ("tasks", "search"),
+                                         ("activities", "search"), ("tasks", "owner_id"),
+                                         ("activities", "status"), ("contacts", "status")])
+def test_parameters_of_other_collections(reader, kind, field):
+    assert invalid(reader.list(kind, **{field: 1})) == [field]

@@ -1,6 +1,6 @@
 """Thousands of random changes from several threads at once, on both engines. Afterwards every total
-and every number of the analytics is what the database's rows say, counted here by SQL; so is what no
-single request could break: references, references to what is hidden, addresses, and the story of each deal.
+and every number of the analytics is what the database's rows say, counted here by SQL; and no rule
+is broken that many together could break: of what is hidden, of addresses, of the story of each deal.
 """
 
 import random
@@ -88,9 +88,9 @@ class Storm:
     def fields(self, choose, kind):
         person = choose.choice(self.people)
         if kind == "contacts":
-            email = choose.choice([ONCE, ONCE, TWICE, ""]).format(choose.randrange(ADDRESSES)) or None
-            return {"name": f"Контакт {choose.random()}", "email": email, "owner_id": person,
-                    "phone": str(choose.randrange(10 ** 9))}
+            email = choose.choice([ONCE, ONCE, TWICE, ""]).format(choose.randrange(ADDRESSES))
+            return {"name": f"Контакт {choose.random()}", "email": email or None,
+                    "owner_id": person, "phone": str(choose.randrange(10 ** 9))}
         contact = choose.choice([None, self.known(choose, "contacts")])
         if kind == "deals":
             amount = Number(f"{choose.choice([0, 0, 1, 99, 10 ** 9])}.{choose.randrange(100):02}")
@@ -149,7 +149,8 @@ def recount(database, kind, where):
 
 
 def rate(part, whole):
-    return (Decimal(part) / whole if whole else Decimal(0)).quantize(Decimal("0.0001"), "ROUND_HALF_UP")
+    exact = Decimal(part) / whole if whole else Decimal(0)
+    return exact.quantize(Decimal("0.0001"), "ROUND_HALF_UP")
 
 
 def section(database, kind, where):
@@ -231,8 +232,8 @@ NEVER = {
         "GROUP BY email HAVING count(*) > 1",
     "a deal whose story has a gap":
         "SELECT d.id FROM deals d WHERE d.{here} AND "
-        "(CASE d.status WHEN 'NEW' THEN 0 WHEN 'IN_PROGRESS' THEN 1 WHEN 'CLOSED' THEN 3 ELSE 2 END)"
-        " <> (SELECT count(*) FROM activities a WHERE a.deal_id = d.id AND a.automatic = 1)",
+        "CASE d.status WHEN 'NEW' THEN 0 WHEN 'IN_PROGRESS' THEN 1 WHEN 'CLOSED' THEN 3 ELSE 2 "
+        "END <> (SELECT count(*) FROM activities a WHERE a.deal_id = d.id AND a.automatic = 1)",
     "a story that does not follow":
         "SELECT a.id FROM activities a JOIN activities b ON b.deal_id = a.deal_id AND b.id = "
         "(SELECT max(id) FROM activities c WHERE c.deal_id = a.deal_id AND c.automatic = 1 AND "

@@ -1,5 +1,5 @@
-"""A deal from the registration of the company to its close, by five people of five roles. Read it as
-documentation: who does what, in which order, and what they see of it. On both engines.
+"""A deal from the registration of the company to its close, by five people of five roles. Read it
+as documentation: who does what, in which order, and what they see of it. On both engines.
 """
 
 from datetime import UTC, datetime

@@ -1,5 +1,5 @@
-"""What clients put into the fields of contacts, deals, tasks and activities: bounds, wrong types, all
-kinds of characters, and names that are no fields. On both engines.
+"""What clients put into the fields of contacts, deals, tasks and activities: bounds, wrong types,
+all kinds of characters, and names that are no fields. On both engines.
 """
 
 import functools
@@ -27,7 +27,8 @@ READ_ONLY = {
     "activities": {"id": 1, "author_id": 1, "automatic": True, "old_status": "NEW",
                    "new_status": "WON"},
 }
-UNKNOWN = ["nonsense", "NAME", "organization_id", "deleted_at", "search_text", "поле", "__proto__", "id;"]
+UNKNOWN = ["nonsense", "NAME", "organization_id", "deleted_at", "search_text", "поле",
+           "__proto__", "id;"]
 HARD_TO_NAME = ["", " ", "x" * 3000]
 
 
@@ -44,7 +45,7 @@ def victim(boss):
 
 @pytest.fixture(scope="module")
 def refused_both_ways(boss, victim):
-    """The fields that are named when a body is refused, for a new object and for one that is there."""
+    """The fields that a refusal names, of a new object's body and of a change's."""
     def send(kind, body, headers=None):
         named = invalid(boss.send(kind, body, headers))
         if kind in CHANGEABLE:
@@ -79,8 +80,8 @@ def test_texts_that_are_none(refused_both_ways, kind, field, longest):
 
 @pytest.mark.parametrize("kind, field, longest", TEXTS)
 def test_any_characters_are_kept(boss, kind, field, longest):
-    for text in ("Иван Ёлкин-Żółć", "😀👩‍👩‍👧🇷🇺", "'; DROP TABLE contacts; --", "a\\b\"c'd", "100%_$1?",
-                 "<script>alert(1)</script>", " пробелы ", "e\u0301", "\u202eright to left",
+    for text in ("Иван Ёлкин-Żółć", "😀👩‍👩‍👧🇷🇺", "'; DROP TABLE contacts; --", "a\\b\"c'd",
+                 "100%_$1?", "<script>alert(1)</script>", " пробелы ", "e\u0301", "\u202eright to left",
                  "null", "مرحبا", "\ufeffx", "{}", "&amp;"):
         made = boss.create(kind, **{field: text})
         assert made[field] == text == boss.read(kind, made["id"])[field]
@@ -184,7 +185,8 @@ def test_everything_that_is_wrong_is_named_at_once(boss, kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'"x"', b"1", b'{"a":1,"a":2}',
                                   b'{"name":"\xff"}', b'{"title":"\\ud800"}', b'{"amount":NaN}',
-                                  b'{"amount":01}', b'{"amount":.5}', b'{"amount":1.}', b'{"name\\u0000":"x"}'])
+                                  b'{"amount":01}', b'{"amount":.5}', b'{"amount":1.}',
+                                  b'{"name\\u0000":"x"}'])
 def test_bodies_that_are_no_json(boss, victim, kind, data):
     json_type = {"Content-Type": "application/json"}
     calls = [("POST", f"/{kind}")]

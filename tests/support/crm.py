@@ -1,4 +1,4 @@
-"""CRM: contacts, deals, tasks and activities through the API, each answer held against the contract."""
+"""CRM: contacts, deals, tasks and activities through the API, answers held against the contract."""
 
 import json
 import threading
@@ -204,7 +204,8 @@ class Crm:
 
     def move(self, number, status, headers=None, **fields):
         """Changes the status of a deal."""
-        return self.request("POST", f"/deals/{number}/status", {"status": status, **fields}, headers)
+        body = {"status": status, **fields}
+        return self.request("POST", f"/deals/{number}/status", body, headers)
 
     def list(self, kind, **query):
         return self.request("GET", f"/{kind}", params=query)
