@@ -59,10 +59,11 @@ UPDATE contacts
        name_key = $13, email_key = $14, search_text = $15
  WHERE organization_id = $1 AND id = $3;
 
--- What enters the index for search before the transaction is committed.
+-- What enters the index for search before the transaction is committed. CROSS JOIN: from the few that wait
+-- to their contacts, not the other way round.
 -- name: contacts_index sqlite only
 INSERT INTO contacts_search (rowid, search_text)
-SELECT c.id, c.search_text FROM contacts_unindexed u JOIN contacts c ON c.id = u.id
+SELECT c.id, c.search_text FROM contacts_unindexed u CROSS JOIN contacts c ON c.id = u.id
  WHERE c.deleted_at IS NULL;
 
 -- name: contacts_indexed sqlite only
