@@ -334,7 +334,7 @@ static void assert_turn_lost(struct store *store, struct arena *arena)
 static void use_full_disk(void *nothing)
 {
     (void)nothing;
-    enum { SMALL = 100 * KIB, LARGER_THAN_CACHE = 3 * KIB * KIB };
+    enum { SMALL = 100 * KIB, LARGER_THAN_CACHE = 10 * KIB * KIB };
     struct arena *arena = arena_new();
     store_config.database_url = "sqlite:///full.db";
     store_config.state_dir = "disk";
