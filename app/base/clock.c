@@ -137,8 +137,7 @@ bool clock_parse_time(const char *text, struct clock_span *span_r)
     int64_t midnight;
     int offset, ms = 0;
     size_t length = strcspn(text, "Tt");
-    char behind = text[length] ? text[length] : 'T';
-    if (!take_date(&text, behind, &midnight)) {
+    if (!text[length] || !take_date(&text, text[length], &midnight)) {
         return false;
     }
     int hour = take_number(&text, 2, ':');

@@ -272,7 +272,7 @@ static struct error *read_search(struct page *page)
     }
     struct error *error = search_parse(page->request->arena, text, parts);
     for (size_t i = 0; i < SEARCH_WORDS && !error; i++) {
-        bind(page, (struct bound){.is_text = true, .text = parts[i]});
+        (void)bind(page, (struct bound){.is_text = true, .text = parts[i]});
     }
     page->rows = list->search;
     page->count = list->search_count;
@@ -372,7 +372,7 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     int64_t limit = request_query_integer(request, "limit");
     int64_t total = 0;
     for (size_t i = 0; i < scope_count; i++) {
-        bind(&page, (struct bound){.integer = scope[i]});
+        (void)bind(&page, (struct bound){.integer = scope[i]});
     }
     struct error *error = read_sort(&page);
     if (!error) {

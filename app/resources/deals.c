@@ -229,6 +229,6 @@ const struct route deals_routes[] = {
     {RECORDS_ROW(&deals, METHOD_POST, PATH "/{id}/status", change_status, PERMIT_UPDATE),
      .summary = {"Сменить статус сделки", "Change the status of a deal"}, .body = &status_schema,
      .shape = REPLY_RECORD, .reply = &deal_schema, .errors = records_update_errors,
-     .action = "change_deal_status", .resource_type = "deal"},
+     .action = "change_deal_status", .resource_type = "deal", .resource = "id"},
     {.pattern = NULL},
 };
