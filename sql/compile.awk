@@ -17,7 +17,8 @@
 #
 # A migration is a file NNNN_name.sql, numbered without a gap, in two parts, `-- up` and `-- down`.
 # Stretches between `-- only sqlite` or `-- only postgres` and `-- both` are for one engine, and
-# @id@, @integer@, @bytes@ and @strict@ stand for what each has of its own.
+# @id@, @integer@, @bytes@, @key@ and @strict@ stand for what each has of its own; @key@ is text that
+# sorts by its bytes, whatever the language of the database.
 #
 # The table goes by app/store/internal.h. A mistake ends with its place and a status of 1.
 
