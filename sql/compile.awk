@@ -179,12 +179,15 @@ name == "" && defining != "" {
 
 # --- what comes of it ----------------------------------------------------------------------------
 
-# A text with what was defined for it.
-function define(text, name) {
+# A text with what was defined for it, which may have definitions in it again; only not without an end.
+function define(text, name, count) {
     while (match(text, /@[a-z0-9_]+@/)) {
         name = substr(text, RSTART + 1, RLENGTH - 2)
         if (!(name in definition)) {
             fail("sql", "@" name "@ is not defined")
+        }
+        if (++count > 100) {
+            fail("sql", "@" name "@ is defined by itself")
         }
         text = substr(text, 1, RSTART - 1) definition[name] substr(text, RSTART + RLENGTH)
     }
