@@ -168,6 +168,8 @@ static void one_of_a_newer_program_is_refused(void **state)
     assert_refused(migrate_down(test->store, test->arena, list, 2, 0, &test->report),
                    "migration 3 three was applied by another program");
     assert_error(store_schema_check(test->store, test->arena), ERR_INTERNAL);
+    must_script(test->store, test->arena,
+                "UPDATE schema_migrations SET version = 9999 WHERE name = 'three'");
     must_succeed(store_migrate_status(test->store, test->arena, &test->report));
     assert_non_null(strstr(test->report.bytes, "three applied"));
     assert_non_null(strstr(test->report.bytes, "unknown to this program"));
