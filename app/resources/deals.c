@@ -98,8 +98,7 @@ enum { COLUMN_AMOUNT = 2, COLUMN_CREATED = 11, COLUMN_CLOSE = 15 }; /* of deals_
 static const struct list_key keys[] = {
     {"id", "d.id", 0, FIELD_INTEGER, LIST_SORT},
     {"amount", "d.amount", COLUMN_AMOUNT, FIELD_INTEGER, LIST_SORT},
-    {"expected_close_date", "coalesce(d.expected_close_date, '~')", COLUMN_CLOSE, FIELD_STRING,
-     LIST_SORT},
+    {"expected_close_date", "d.close_key", COLUMN_CLOSE, FIELD_STRING, LIST_SORT},
     {"created_at", "d.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
     {"status", "d.status", 0, FIELD_STRING, LIST_FILTER},
     {"contact_id", "d.contact_id", 0, FIELD_INTEGER, LIST_FILTER},
