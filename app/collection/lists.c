@@ -372,7 +372,7 @@ static const char *rows_behind(struct page *page, int64_t limit)
     size_t first = page->bound_count + 1;
     bool at_once = store_compares_rows(page->request->app->store) && all_the_same_way(page);
     for (size_t i = 0; i <= page->order_count; i++) {
-        bind(page, page->after[i]);
+        (void)bind(page, page->after[i]);
     }
     return at_once ? rows_behind_at_once(page, first, limit)
                    : rows_behind_by_parts(page, first, limit);

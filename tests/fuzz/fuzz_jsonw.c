@@ -89,7 +89,9 @@ static void call_decimal(struct calls *calls)
     int scale = length ? (unsigned char)*bytes % 20 : 0;
     jsonw_decimal(&(struct jsonw){.out = &out}, NULL, number, scale);
     for (size_t i = 0; i < out.length; i++) {
-        strncat(digits, &out.bytes[i], out.bytes[i] != '.');
+        if (out.bytes[i] != '.') {
+            strncat(digits, &out.bytes[i], 1);
+        }
     }
     FUZZ_CHECK(strtoll(digits, NULL, 10) == number);
     FUZZ_CHECK(!scale || out.bytes[out.length - 1 - (size_t)scale] == '.');
