@@ -234,7 +234,7 @@ static struct error *read_search(struct page *page)
     }
     struct error *error = search_parse(page->request->arena, text, parts);
     for (size_t i = 0; i < SEARCH_WORDS && !error; i++) {
-        bind(page, (struct bound){.is_text = true, .text = parts[i]});
+        (void)bind(page, (struct bound){.is_text = true, .text = parts[i]});
     }
     page->rows = list->search;
     page->count = list->search_count;
@@ -370,9 +370,10 @@ static const char *rows_behind_by_parts(struct page *page, size_t first, int64_t
 static const char *rows_behind(struct page *page, int64_t limit)
 {
     size_t first = page->bound_count + 1;
-    bool at_once = store_compares_rows(page->request->app->store) && all_the_same_way(page);
+    bool at_once = !page->order_count ||
+                   (store_compares_rows(page->request->app->store) && all_the_same_way(page));
     for (size_t i = 0; i <= page->order_count; i++) {
-        bind(page, page->after[i]);
+        (void)bind(page, page->after[i]);
     }
     return at_once ? rows_behind_at_once(page, first, limit)
                    : rows_behind_by_parts(page, first, limit);
@@ -417,7 +418,7 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     int64_t limit = request_query_integer(request, "limit");
     int64_t total = 0;
     for (size_t i = 0; i < scope_count; i++) {
-        bind(&page, (struct bound){.integer = scope[i]});
+        (void)bind(&page, (struct bound){.integer = scope[i]});
     }
     struct error *error = read_sort(&page);
     if (!error) {
