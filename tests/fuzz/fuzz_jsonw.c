@@ -81,7 +81,7 @@ static int64_t integer(struct calls *calls)
 /* Without its point it is the integer again. */
 static void call_decimal(struct calls *calls)
 {
-    size_t length;
+    size_t length, count = 0;
     char digits[64] = "";
     struct buffer out = {0};
     int64_t number = integer(calls);
@@ -89,8 +89,10 @@ static void call_decimal(struct calls *calls)
     int scale = length ? (unsigned char)*bytes % 20 : 0;
     jsonw_decimal(&(struct jsonw){.out = &out}, NULL, number, scale);
     for (size_t i = 0; i < out.length; i++) {
-        strncat(digits, &out.bytes[i], out.bytes[i] != '.');
+        digits[count] = out.bytes[i];
+        count += out.bytes[i] != '.';
     }
+    digits[count] = '\0';
     FUZZ_CHECK(strtoll(digits, NULL, 10) == number);
     FUZZ_CHECK(!scale || out.bytes[out.length - 1 - (size_t)scale] == '.');
     buffer_free(&out);
