@@ -370,7 +370,8 @@ static const char *rows_behind_by_parts(struct page *page, size_t first, int64_t
 static const char *rows_behind(struct page *page, int64_t limit)
 {
     size_t first = page->bound_count + 1;
-    bool at_once = store_compares_rows(page->request->app->store) && all_the_same_way(page);
+    bool at_once = !page->order_count ||
+                   (store_compares_rows(page->request->app->store) && all_the_same_way(page));
     for (size_t i = 0; i <= page->order_count; i++) {
         (void)bind(page, page->after[i]);
     }

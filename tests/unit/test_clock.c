@@ -180,12 +180,10 @@ static void garbage_is_refused(void **state)
     (void)state;
     static const char *const texts[] = {
         "",
-        " ",
         "T",
         "t",
         "Z",
         "now",
-        "2026",
         "20261120",
         "2026-1-20",
         "2026-11-2",
