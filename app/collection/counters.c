@@ -54,6 +54,11 @@ static struct error *add(struct store *store, struct arena *arena, int64_t organ
     return store_execute(query);
 }
 
+static int by_name(const void *one, const void *other)
+{
+    return strcmp(((const struct tally *)one)->name, ((const struct tally *)other)->name);
+}
+
 struct error *counters_change(struct store *store, struct arena *arena, int64_t organization_id,
                               const struct tallies *before, const struct tallies *after)
 {
@@ -61,6 +66,8 @@ struct error *counters_change(struct store *store, struct arena *arena, int64_t 
     struct error *error = NULL;
     merge(&all, before, -1);
     merge(&all, after, 1);
+    /* In one order whatever the change: two who share a slot must not wait for each other. */
+    qsort(all.list, all.count, sizeof all.list[0], by_name);
     for (size_t i = 0; i < all.count && !error; i++) {
         if (all.list[i].amount) {
             error = add(store, arena, organization_id, &all.list[i]);

@@ -139,7 +139,7 @@ static void bind(const struct record_change *change, struct store_query *query)
     search_add(&text, record_string(change, "company"));
     store_bind_text(query, utf8_fold_text(arena, record_string(change, "name")));
     store_bind_text(query, email_key(change));
-    store_bind_text(query, text.bytes);
+    store_bind_text(query, text.bytes ? text.bytes : ""); /* of blanks alone there are no words */
 }
 
 static struct error *after_write(struct record_change *change)

@@ -39,6 +39,11 @@ def test_a_contact_is_its_maker_s(office):
     assert seller.contact(owner_id=None)["owner_id"] is None
 
 
+def test_a_name_without_a_word(boss):
+    blank = boss.contact(name="  ")
+    assert boss.read("contacts", blank["id"])["name"] == "  "
+
+
 # --- addresses that are there already -------------------------------------------------------------
 
 
