@@ -6,7 +6,7 @@ targets. Exits 1 if one is missed.
 
 import sys
 
-from bench import isolation, kept_connections, membership, pages, storm, users, writers
+from bench import crm, isolation, kept_connections, membership, pages, storm, users, writers
 from bench.bed import Bed
 from bench.table import print_table
 
@@ -18,6 +18,7 @@ MEASUREMENTS = {
     "pages": pages.measure,
     "membership": membership.measure,
     "writers": writers.measure,
+    "crm": crm.measure,
 }
 
 
