@@ -29,10 +29,13 @@ class Client:
         self._token = ""
         self._socket = socket.create_connection(self._address, TIMEOUT_S)
 
-    def log_in(self, email: str, password: str) -> None:
+    def log_in(self, email: str, password: str) -> str:
+        """The header by which further requests are let in."""
         body = {"email": email, "password": password}
         answer = self.ask(self.request("/auth/login", "POST", body))
-        self._token = f"Authorization: Bearer {answer['access_token']}\r\n"
+        header = f"Authorization: Bearer {answer['access_token']}"
+        self._token = f"{header}\r\n"
+        return header
 
     def request(self, path: str, method: str = "GET", body: dict[str, Any] | None = None) -> bytes:
         """The octets of a request."""
