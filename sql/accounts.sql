@@ -33,11 +33,11 @@ SELECT a.id, a.username, a.email, o.id, o.name, m.role
 UPDATE accounts SET password_hash = $2, updated_at = $3, version = version + 1 WHERE id = $1;
 
 -- Who an access token stands for: the account, its role in one organization, and the state of the
--- token's session.
+-- token's session. The + keeps SQLite from looking at all sessions of the account.
 -- name: accounts_principal
 SELECT a.username, a.email, a.name, m.role,
        (SELECT count(*) FROM sessions s
-         WHERE s.family = $3 AND s.account_id = a.id AND s.revoked_at IS NULL)
+         WHERE s.family = $3 AND s.account_id + 0 = a.id AND s.revoked_at IS NULL)
   FROM accounts a
   LEFT JOIN members m ON m.organization_id = $2 AND m.account_id = a.id
  WHERE a.id = $1;

@@ -12,6 +12,8 @@
 #   -- name: accounts_sample sqlite
 #   -- name: accounts_sample postgres
 #
+# `-- name: contacts_index sqlite only` is nothing on the other engine: store_defer().
+#
 # What several statements of a file share, such as the columns of a table, stands once in a block under
 # `-- define: some_name`, and takes its place in them where @some_name@ stands.
 #
@@ -122,8 +124,11 @@ is_migration && /^-- both$/ {
     name = $3
     engine = $4
     defining = ""
-    if (name !~ /^[a-z][a-z0-9_]*$/ || NF > 4) {
-        fail(here(), "expected: -- name: some_name [sqlite|postgres]")
+    if (name !~ /^[a-z][a-z0-9_]*$/ || NF > 5 || (NF == 5 && $5 != "only")) {
+        fail(here(), "expected: -- name: some_name [sqlite|postgres [only]]")
+    }
+    if ($5 == "only") {
+        alone[name] = engine
     }
     if (engine != "" && engine != engines[1] && engine != engines[2]) {
         fail(here(), "there is no engine " engine)
@@ -190,8 +195,11 @@ function define(text, name) {
     return text
 }
 
-# The text of a statement for an engine, without the semicolon.
+# The text of a statement for an engine, without the semicolon, in C.
 function statement(name, engine, both, out) {
+    if (name in alone && alone[name] != engine) {
+        return "NULL"
+    }
     both = (name, "") in place
     if (both && ((name, "sqlite") in place || (name, "postgres") in place)) {
         fail(place[name, ""], name " is for both engines, and for one of them again")
@@ -204,7 +212,7 @@ function statement(name, engine, both, out) {
     if (out == "" || index(out, ";")) {
         fail(place[name, both ? "" : engine], name " must be one statement")
     }
-    return out
+    return literal(out)
 }
 
 function migration(number, part, e) {
@@ -226,8 +234,8 @@ END {
     for (i = 1; i <= statements; i++) {
         printf "    SQL_%s,\n", toupper(statement_name[i]) > header
         printf "    {\"%s\",\n     {%s,\n     %s}},\n", statement_name[i],
-            literal(statement(statement_name[i], engines[1])),
-            literal(statement(statement_name[i], engines[2])) > source
+            statement(statement_name[i], engines[1]),
+            statement(statement_name[i], engines[2]) > source
     }
     print "    SQL_COUNT\n};\n\n#endif" > header
     print "};\n\nconst struct migration migrations[] = {" > source

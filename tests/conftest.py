@@ -16,6 +16,7 @@ from stack.directory import LOGIN_SETTINGS
 from support import sanitizer, vault
 from support.accounts import Accounts
 from support.client import Client
+from support.crm import Office
 from support.database import Database
 from support.entries import CONTAINERS, GROUPS, KINDS, OUS, PLACES, Entries
 from support.logs import Audit
@@ -136,6 +137,18 @@ def sql_api(sql_stack, sql_nobody):
 @pytest.fixture(scope="session")
 def accounts(sql_nobody):
     return Accounts(sql_nobody)
+
+
+@pytest.fixture(scope="module")
+def office(accounts):
+    """An organization of the module's own, with people of every role, on each engine."""
+    return Office(accounts)
+
+
+@pytest.fixture
+def new_office(accounts):
+    """One of the test's own, in which there is nothing yet."""
+    return Office(accounts)
 
 
 @pytest.fixture(scope="session")

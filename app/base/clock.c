@@ -15,6 +15,9 @@ enum {
     MINUTES_PER_HOUR = 60,
 };
 
+/* The years 1 to 9999, which four digits can say. */
+static const struct clock_span nameable = {-62135596800000, 253402300800000};
+
 int64_t clock_wall_ms(void)
 {
     struct timespec now;
@@ -156,5 +159,5 @@ bool clock_parse_time(const char *text, struct clock_span *span_r)
     if (span_r) {
         *span_r = (struct clock_span){from, from + 1};
     }
-    return true;
+    return from >= nameable.from_ms && from < nameable.until_ms;
 }

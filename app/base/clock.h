@@ -24,7 +24,8 @@ struct clock_span {
 
 /* Reads a date, 2026-11-20, which is a day in UTC, or a time, 2026-11-20T12:34:56.789Z, whose
  * fraction may be absent or of any length, cut after milliseconds, and which may have an offset such
- * as +03:00 (RFC 3339 5.6). The years are 1 to 9999. False if it is neither. span_r may be NULL. */
+ * as +03:00 (RFC 3339 5.6). The years are 1 to 9999, in UTC too: what is read can be written. False if
+ * it is neither. span_r may be NULL. */
 bool clock_parse_date(const char *text, struct clock_span *span_r);
 bool clock_parse_time(const char *text, struct clock_span *span_r);
 

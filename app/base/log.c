@@ -6,6 +6,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +24,11 @@ static struct {
     enum log_level level;
     char *path; /* NULL: standard error */
     const char *request_id;
-    pid_t pid; /* of this process: set when the log is opened and after a fork */
-    struct buffer line;
+    pid_t pid;           /* of this process: set when the log is opened and after a fork */
+    struct buffer lines; /* the one that is being written, behind those that wait */
+    size_t start;        /* of that one */
+    enum log_level line_level;
+    bool holding;
     struct jsonw json;
 } sink = {.fd = STDERR_FILENO, .level = LOG_LEVEL_INFO};
 
@@ -74,10 +78,32 @@ bool log_enabled(enum log_level level)
     return level >= sink.level;
 }
 
+void log_hold(void)
+{
+    sink.holding = true;
+}
+
+/* A log that cannot be written has nowhere to say so; the service goes on without it. */
+static void write_lines(size_t length)
+{
+    (void)file_write(sink.fd, sink.lines.bytes, length);
+    sink.lines.length -= length;
+    memmove(sink.lines.bytes, sink.lines.bytes + length, sink.lines.length);
+}
+
+void log_flush(void)
+{
+    sink.holding = false;
+    if (sink.lines.length) {
+        write_lines(sink.lines.length);
+    }
+}
+
 struct jsonw *log_begin(enum log_level level, const char *message)
 {
-    buffer_clear(&sink.line);
-    sink.json = (struct jsonw){.out = &sink.line};
+    sink.start = sink.lines.length;
+    sink.line_level = level;
+    sink.json = (struct jsonw){.out = &sink.lines};
     jsonw_open_object(&sink.json, NULL);
     jsonw_time(&sink.json, "time", clock_wall_ms());
     jsonw_string(&sink.json, "level", level_names[level]);
@@ -92,9 +118,13 @@ struct jsonw *log_begin(enum log_level level, const char *message)
 void log_end(void)
 {
     jsonw_close_object(&sink.json);
-    buffer_add_char(&sink.line, '\n');
-    /* A log that cannot be written has nowhere to say so; the service goes on without it. */
-    (void)file_write(sink.fd, sink.line.bytes, sink.line.length);
+    buffer_add_char(&sink.lines, '\n');
+    if (sink.start && sink.lines.length > PIPE_BUF) { /* more than that, and a pipe may mix lines */
+        write_lines(sink.start);
+    }
+    if (!sink.holding || sink.line_level >= LOG_LEVEL_WARNING) {
+        write_lines(sink.lines.length);
+    }
 }
 
 static void log_message(enum log_level level, const char *format, va_list arguments)

@@ -1,5 +1,5 @@
 /*
- * Log: one JSON object a line, each written with one write(2) on an append-only descriptor, so that
+ * Log: one JSON object a line, each written whole with one write(2) on an append-only descriptor, so that
  * lines of different processes never mix. Every line has time, level and message, and inside a
  * request its id. Nothing that is secret is ever handed to it.
  */
@@ -33,6 +33,11 @@ void log_reopen(void);
 
 /* The id that every following line carries; NULL: none. It must live until it is changed. */
 void log_set_request(const char *request_id);
+
+/* From the first to the second, lines of less than a warning may wait, to be written together: a call
+ * of the system costs as much as all the rest of a line. */
+void log_hold(void);
+void log_flush(void);
 
 bool log_enabled(enum log_level level);
 

@@ -2,14 +2,11 @@
 #include "collection/entries.h"
 
 #include "base/arena.h"
+#include "collection/paging.h"
 
 #include <string.h>
 
-enum {
-    SEARCH_MAX = 256,
-    LIST_DEFAULT = 10,
-    LIST_MAX = 1000,
-};
+enum { SEARCH_MAX = 256 };
 
 /* --- maps ------------------------------------------------------------------------------------ */
 
@@ -19,20 +16,8 @@ const struct field entries_list_query[] = {
      .max = SEARCH_MAX,
      .about = {"Часть имени или описания", "A part of the name or the description"},
      .example = "\"иван\""},
-    {.name = "skip",
-     .type = FIELD_INTEGER,
-     .flags = FIELD_DEFAULT,
-     .max = INT32_MAX - LIST_MAX,
-     .about = {"Сколько пропустить", "How many to pass over"},
-     .example = "0"},
-    {.name = "limit",
-     .type = FIELD_INTEGER,
-     .flags = FIELD_DEFAULT,
-     .min = 1,
-     .max = LIST_MAX,
-     .standard = LIST_DEFAULT,
-     .about = {"Сколько вернуть", "How many to return"},
-     .example = "10"},
+    QUERY_SKIP,
+    QUERY_LIMIT(LIMIT_STANDARD),
     {.name = NULL},
 };
 

@@ -185,7 +185,13 @@ static void keep(struct request *request, const struct reply *reply)
     if (!concerns(request)) {
         return;
     }
-    struct error *error = store_write(request->app->store, request->arena, keep_answer, &keeping);
+    struct store *store = request->app->store;
+    struct error *error = store_write(store, request->arena, keep_answer, &keeping);
+    if (request->route->pool == POOL_DIRECTORY) {
+        /* A turn that fails takes nothing back there: it must not be what is answered. */
+        struct error *ending = store_turn_end(store, request->arena);
+        error = error ? error : ending;
+    }
     if (error) { /* what was done stays done; a repetition is told that nobody knows */
         log_warning("the answer to an Idempotency-Key is not kept: %s", error->cause);
     }

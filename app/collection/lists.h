@@ -14,6 +14,7 @@
 #define COLLECTION_LISTS_H
 
 #include "collection/app.h"
+#include "collection/paging.h"
 #include "http/reply.h"
 #include "store/store.h"
 
@@ -49,20 +50,7 @@ struct list {
 
 /* The rows that the query map of a list begins with. */
 #define LIST_QUERY_FIELDS                                                                          \
-    {.name = "skip",                                                                               \
-     .type = FIELD_INTEGER,                                                                        \
-     .flags = FIELD_DEFAULT,                                                                       \
-     .max = INT32_MAX,                                                                             \
-     .about = {"Сколько пропустить", "How many to pass over"},                                     \
-     .example = "0"},                                                                              \
-        {.name = "limit",                                                                          \
-         .type = FIELD_INTEGER,                                                                    \
-         .flags = FIELD_DEFAULT,                                                                   \
-         .min = 1,                                                                                 \
-         .max = 1000,                                                                              \
-         .standard = 10,                                                                           \
-         .about = {"Сколько вернуть", "How many to return"},                                       \
-         .example = "10"},                                                                         \
+    QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD),                                                       \
         {.name = "sort",                                                                           \
          .type = FIELD_STRING,                                                                     \
          .min = 1,                                                                                 \

@@ -255,6 +255,13 @@ static struct error *count(const struct record_change *change)
                            &after);
 }
 
+/* A rule, where there is one. */
+static struct error *obey(struct error *(*rule)(struct record_change *change),
+                          struct record_change *change)
+{
+    return rule ? rule(change) : NULL;
+}
+
 static void set_history(const struct record_change *change)
 {
     if (!change->before) {
@@ -264,6 +271,14 @@ static void set_history(const struct record_change *change)
     value_set_integer(record_value(change, "version"),
                       change->before ? integer_of(change->records, change->before, "version") + 1
                                      : 1);
+}
+
+/* What goes with the row that was written. */
+static struct error *end_write(struct record_change *change)
+{
+    set_history(change);
+    struct error *error = count(change);
+    return error ? error : obey(change->records->after_write, change);
 }
 
 static struct error *insert(struct record_change *change)
@@ -279,8 +294,7 @@ static struct error *insert(struct record_change *change)
         return error;
     }
     value_set_integer(record_value(change, "id"), id);
-    set_history(change);
-    return count(change);
+    return end_write(change);
 }
 
 static struct error *update(struct record_change *change)
@@ -293,18 +307,7 @@ static struct error *update(struct record_change *change)
     bind_value(query, FIELD_TIME, record_value(change, "deleted_at"));
     bind_own(change, query);
     struct error *error = store_execute(query);
-    if (error) {
-        return error;
-    }
-    set_history(change);
-    return count(change);
-}
-
-/* A rule, where there is one. */
-static struct error *obey(struct error *(*rule)(struct record_change *change),
-                          struct record_change *change)
-{
-    return rule ? rule(change) : NULL;
+    return error ? error : end_write(change);
 }
 
 /* --- changes --------------------------------------------------------------------------------- */
@@ -351,7 +354,7 @@ static struct error *write_change(struct record_change *change)
     if (!error) {
         error = change->before ? update(change) : insert(change);
     }
-    return error ? error : obey(change->records->after_write, change);
+    return error;
 }
 
 static struct error *create(struct store *store, void *context)

@@ -58,7 +58,8 @@ struct records {
     struct error *(*before_hide)(
         struct record_change *change); /* and before_restore: refuse alone */
     struct error *(*before_restore)(struct record_change *change);
-    struct error *(*after_write)(struct record_change *change); /* further rows */
+    /* Further rows; after hiding and bringing back, too. */
+    struct error *(*after_write)(struct record_change *change);
     void (*bind)(const struct record_change *change, struct store_query *query);
     /* What a visible row adds to the counters. */
     void (*tally)(struct arena *arena, struct value *values, struct tallies *tallies);

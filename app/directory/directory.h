@@ -34,6 +34,15 @@ struct directory;
 #define DIRECTORY_PEOPLE "(sAMAccountType=805306368)" /* SAM_USER_OBJECT: MS-SAMR 2.2.1.9 */
 #define DIRECTORY_GROUPS "(objectClass=group)"
 
+/* Of groupType (MS-ADTS 2.2.12), a signed number of 32 bits: where the group counts, and whether
+ * permissions can be given to it. */
+enum {
+    GROUP_GLOBAL = 0x2,
+    GROUP_DOMAIN_LOCAL = 0x4,
+    GROUP_UNIVERSAL = 0x8,
+};
+#define GROUP_SECURITY INT64_C(0x80000000)
+
 /* What no account name may have (MS-SAMR 3.1.1.6); control characters may not be in it either. */
 #define DIRECTORY_NOT_IN_ACCOUNT_NAMES "\"/\\[]:;|=,+*?<>@"
 

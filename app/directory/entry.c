@@ -14,13 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of groupType: MS-ADTS 2.2.12. */
-enum {
-    GROUP_GLOBAL = 0x2,
-    GROUP_DOMAIN_LOCAL = 0x4,
-    GROUP_UNIVERSAL = 0x8,
-};
-
 enum {
     ALWAYS_ASKED = 4, /* objectGUID; and for memberships objectSid, primaryGroupID; the end */
     PRIMARY_GROUP_US = 10 * 1000 * 1000,

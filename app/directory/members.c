@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of groupType (MS-ADTS 2.2.12): only such groups can be primary ones. */
-enum { MAY_BE_PRIMARY = 0x2 | 0x8 };
+/* Of groupType: other groups cannot be anybody's primary one. */
+enum { MAY_BE_PRIMARY = GROUP_GLOBAL | GROUP_UNIVERSAL };
 
 enum {
     DECIMAL = 10,

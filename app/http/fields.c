@@ -193,11 +193,12 @@ static void read_decimal(struct faults *faults, const struct field *field, struc
     }
 }
 
+/* A NUL among the bytes must not cut them down to a time. */
 static void read_time(struct faults *faults, const struct field *field, const char *text,
-                      struct value *value)
+                      size_t length, struct value *value)
 {
     struct clock_span span;
-    if (clock_parse_time(text, &span)) {
+    if (strlen(text) == length && clock_parse_time(text, &span)) {
         value_set_integer(value, span.from_ms);
     } else {
         add_fault(faults, field->name, FAULT_NOT_TIME, NULL);
@@ -235,9 +236,12 @@ static void read_json_value(struct faults *faults, const struct field *field,
         read_decimal(faults, field, json, value);
         break;
     case FIELD_TIME:
-        read_time(faults, field,
-                  json_object_is_type(json, json_type_string) ? json_object_get_string(json) : "",
-                  value);
+        if (json_object_is_type(json, json_type_string)) {
+            read_time(faults, field, json_object_get_string(json),
+                      (size_t)json_object_get_string_len(json), value);
+        } else {
+            add_fault(faults, field->name, FAULT_NOT_TIME, NULL);
+        }
         break;
     case FIELD_BOOLEAN:
         if (json_object_is_type(json, json_type_boolean)) {
@@ -398,7 +402,7 @@ static void read_query_value(struct faults *faults, const struct field *field, c
         read_string(faults, field, text, strlen(text), value);
         break;
     case FIELD_TIME:
-        read_time(faults, field, text, value);
+        read_time(faults, field, text, strlen(text), value);
         break;
     case FIELD_DECIMAL:
     case FIELD_STRINGS:

@@ -242,6 +242,7 @@ static void turn(struct worker *worker)
         log_error("epoll_wait: %s", strerror(errno));
         exit(EXIT_FAILURE);
     }
+    log_hold();
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr == &signal_tag) {
             read_signals(worker);
@@ -254,6 +255,7 @@ static void turn(struct worker *worker)
         }
     }
     finish_held(worker);
+    log_flush();
 }
 
 /* Workers that started together must not leave together: spread over the last tenth. */

@@ -2,14 +2,13 @@
 #include "collection/accounts.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "collection/paging.h"
 #include "collection/rows.h"
 #include "http/reply.h"
 #include "resources/resources.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-enum { LIST_MAX = 1000 };
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
@@ -34,20 +33,8 @@ static const struct field create_fields[] = {
 };
 
 static const struct field list_query[] = {
-    {.name = "skip",
-     .type = FIELD_INTEGER,
-     .flags = FIELD_DEFAULT,
-     .max = INT32_MAX,
-     .about = {"Сколько пропустить", "How many to pass over"},
-     .example = "0"},
-    {.name = "limit",
-     .type = FIELD_INTEGER,
-     .flags = FIELD_DEFAULT,
-     .min = 1,
-     .max = LIST_MAX,
-     .standard = LIST_MAX,
-     .about = {"Сколько вернуть", "How many to return"},
-     .example = "100"},
+    QUERY_SKIP,
+    QUERY_LIMIT(LIMIT_MAX),
     {.name = NULL},
 };
 

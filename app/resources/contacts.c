@@ -142,6 +142,13 @@ static void bind(const struct record_change *change, struct store_query *query)
     store_bind_text(query, text.bytes);
 }
 
+static struct error *after_write(struct record_change *change)
+{
+    store_defer(change->store, SQL_CONTACTS_INDEX);
+    store_defer(change->store, SQL_CONTACTS_INDEXED);
+    return NULL;
+}
+
 static struct error *before_hide(struct record_change *change)
 {
     struct store_query *query =
@@ -176,6 +183,7 @@ static const struct records contacts = {
     .list = &list,
     .references = references,
     .before_write = before_write,
+    .after_write = after_write,
     .before_hide = before_hide,
     .before_restore = check_duplicate,
     .bind = bind,

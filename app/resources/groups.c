@@ -5,23 +5,15 @@
 
 #include <string.h>
 
-/* Of groupType (MS-ADTS 2.2.12), which is a signed number of 32 bits. */
-enum {
-    SCOPE_GLOBAL = 0x2,
-    SCOPE_DOMAIN_LOCAL = 0x4,
-    SCOPE_UNIVERSAL = 0x8,
-};
-#define SECURITY_ENABLED INT64_C(0x80000000)
-
 /* --- field maps ------------------------------------------------------------------------------ */
 
 /* Exactly one scope, and whether permissions can be given to it. What else there is, built-in
  * groups and those of applications, cannot be created. */
 static enum fault_id check_group_type(int64_t type)
 {
-    int64_t scope = type & ~SECURITY_ENABLED & UINT32_MAX;
+    int64_t scope = type & ~GROUP_SECURITY & UINT32_MAX;
     bool fits = type >= INT32_MIN && type <= INT32_MAX &&
-                (scope == SCOPE_GLOBAL || scope == SCOPE_DOMAIN_LOCAL || scope == SCOPE_UNIVERSAL);
+                (scope == GROUP_GLOBAL || scope == GROUP_DOMAIN_LOCAL || scope == GROUP_UNIVERSAL);
     return fits ? FAULT_NONE : FAULT_GROUP_TYPE;
 }
 
@@ -58,7 +50,7 @@ static const struct field group_fields[] = {
      .type = FIELD_BOOLEAN,
      .attribute = "groupType",
      .codec = CODEC_BITS_SET,
-     .mask = SECURITY_ENABLED,
+     .mask = GROUP_SECURITY,
      .about = {"Группа безопасности, а не рассылки", "A security group, not a distribution list"},
      .example = "true"},
     ENTRY_GUID,
@@ -80,7 +72,7 @@ static const struct field create_fields[] = {
     {.name = "groupType",
      .type = FIELD_INTEGER,
      .flags = FIELD_DEFAULT,
-     .standard = INT32_MIN | SCOPE_GLOBAL,
+     .standard = INT32_MIN | GROUP_GLOBAL,
      .check_integer = check_group_type,
      .attribute = "groupType",
      .codec = CODEC_INTEGER,

@@ -16,7 +16,7 @@ enum engine_id { ENGINE_SQLITE, ENGINE_POSTGRES, ENGINE_COUNT };
 
 struct sql_statement_row {
     const char *name;
-    const char *text[ENGINE_COUNT];
+    const char *text[ENGINE_COUNT]; /* NULL: the statement is for the other one alone */
 };
 
 extern const struct sql_statement_row sql_statements[SQL_COUNT];
@@ -109,6 +109,8 @@ extern const struct engine sqlite_engine, postgres_engine;
 bool sqlite_check(const struct config *config, struct buffer *faults);
 bool postgres_check(const struct config *config, struct buffer *faults);
 
+enum { DEFERRED_MAX = 8 };
+
 struct composed {
     char *text;       /* NULL: free */
     uint64_t used;    /* when, as a count of uses */
@@ -124,6 +126,9 @@ struct store {
     struct store_query *queries; /* that have not ended */
     struct composed composed[COMPOSED_COUNT];
     uint64_t uses;
+
+    enum sql_statement deferred[DEFERRED_MAX]; /* by store_defer(), for the end of the turn */
+    size_t deferred_count;
 
     bool writing;              /* inside store_write() */
     struct arena *write_arena; /* of the store_write() that runs */
@@ -144,6 +149,9 @@ struct store_shared {
 
 /* Runs `work` between the engine's begin and commit. NULL: all that it did succeeded. */
 struct error *store_run(struct store *store, struct arena *arena, store_work *work, void *context);
+
+/* Executes what was deferred, in the order in which it was, and forgets it. */
+struct error *store_run_deferred(struct store *store, struct arena *arena) MUST_CHECK;
 
 /* store_write() for migrations. */
 struct error *store_write_schema(struct store *store, struct arena *arena, store_work *work,

@@ -36,8 +36,7 @@ enum {
 
 /* The file is mapped, because a connection forgets its cache whenever another one commits. The log
  * is moved into the file by store_checkpoint(); by a writer only if nobody has done so for long. */
-static const char settings[] = "PRAGMA cache_size = -1024;"
-                               "PRAGMA mmap_size = 134217728;"
+static const char settings[] = "PRAGMA mmap_size = 134217728;"
                                "PRAGMA wal_autocheckpoint = 16384;"
                                "PRAGMA journal_size_limit = 16777216;";
 
@@ -45,6 +44,12 @@ static const char *const synchronous[] = {"PRAGMA synchronous = FULL",
                                           "PRAGMA synchronous = NORMAL"};
 
 enum role { READER, WRITER, ROLE_COUNT };
+
+/* The writer's cache holds what one turn changes: what does not fit is written twice. */
+static const char *const role_settings[ROLE_COUNT] = {
+    [READER] = "PRAGMA cache_size = -1024; PRAGMA query_only = ON",
+    [WRITER] = "PRAGMA cache_size = -8192",
+};
 
 struct prepared {
     sqlite3_stmt *statement;
@@ -224,8 +229,8 @@ static int configure(const struct sqlite *sqlite, sqlite3 *db, enum role role)
         code = sqlite3_exec(db, synchronous[sqlite->store.config->database_synchronous], NULL, NULL,
                             NULL);
     }
-    if (code == SQLITE_OK && role == READER) {
-        code = sqlite3_exec(db, "PRAGMA query_only = ON", NULL, NULL, NULL);
+    if (code == SQLITE_OK) {
+        code = sqlite3_exec(db, role_settings[role], NULL, NULL, NULL);
     }
     return code;
 }
@@ -603,7 +608,11 @@ static struct error *turn_end(struct store *store, struct arena *arena)
     }
     struct error *error = *sqlite->broken
                               ? error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s", sqlite->broken)
-                              : control(sqlite, arena, CONTROL_COMMIT);
+                              : store_run_deferred(store, arena);
+    if (!error) {
+        error = control(sqlite, arena, CONTROL_COMMIT);
+    }
+    store->deferred_count = 0;
     if (!sqlite3_get_autocommit(sqlite->connections[WRITER].db)) {
         (void)control(sqlite, arena, CONTROL_ROLLBACK);
     }

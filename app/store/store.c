@@ -382,6 +382,38 @@ struct error *store_script(struct store *store, struct arena *arena, const char 
     return error ? remember_failure(store, error) : NULL;
 }
 
+void store_defer(struct store *store, enum sql_statement statement)
+{
+    if (!sql_statements[statement].text[store->id]) {
+        return;
+    }
+    for (size_t i = 0; i < store->deferred_count; i++) {
+        if (store->deferred[i] == statement) {
+            return;
+        }
+    }
+    if (store->deferred_count == DEFERRED_MAX || !store->engine->turn_end) {
+        store_slip("%s cannot be deferred", sql_statements[statement].name);
+    }
+    store->deferred[store->deferred_count++] = statement;
+}
+
+static struct error *run_deferred(struct store *store, void *context)
+{
+    struct error *error = NULL;
+    for (size_t i = 0; i < store->deferred_count && !error; i++) {
+        error = store_execute(store_query(store, context, store->deferred[i]));
+    }
+    return error;
+}
+
+struct error *store_run_deferred(struct store *store, struct arena *arena)
+{
+    struct error *error = store_run(store, arena, run_deferred, arena);
+    store->deferred_count = 0;
+    return error;
+}
+
 bool store_turn_open(const struct store *store)
 {
     return store->engine->turn_open && store->engine->turn_open(store);

@@ -140,6 +140,11 @@ typedef struct error *store_work(struct store *store, void *context);
 struct error *store_write(struct store *store, struct arena *arena, store_work *work,
                           void *context) MUST_CHECK;
 
+/* Executes a statement without parameters once more, before what is written in this turn is committed,
+ * and once only, however many writes of the turn ask for it: what is cheaper for many rows together.
+ * Nothing on the engine for which the statement has no text. Inside of store_write(). */
+void store_defer(struct store *store, enum sql_statement statement);
+
 /* Whether something was written that store_turn_end() has yet to commit; never on PostgreSQL.
  * Until then no other process can write. */
 bool store_turn_open(const struct store *store);

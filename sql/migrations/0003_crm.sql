@@ -35,27 +35,27 @@ CREATE INDEX contacts_by_owner ON contacts (organization_id, owner_id, id, creat
 CREATE INDEX contacts_by_time ON contacts (organization_id, created_at, id, deleted_at)
     WHERE deleted_at IS NULL;
 
--- Substrings, by all their parts of three characters. What is hidden is not in it.
+-- Substrings, by all their parts of three characters. What is hidden is not in it. On SQLite an entry of
+-- its own for each contact would cost more than all the rest, so those that are new wait in
+-- contacts_unindexed until the transaction is committed, and enter together: contacts_index.
 -- only sqlite
 CREATE VIRTUAL TABLE contacts_search USING fts5 (
     search_text, content = 'contacts', content_rowid = 'id', tokenize = 'trigram case_sensitive 1');
+CREATE TABLE contacts_unindexed (id INTEGER PRIMARY KEY) STRICT;
 CREATE TRIGGER contacts_search_insert AFTER INSERT ON contacts WHEN new.deleted_at IS NULL BEGIN
-    INSERT INTO contacts_search (rowid, search_text) VALUES (new.id, new.search_text);
+    INSERT INTO contacts_unindexed (id) VALUES (new.id);
 END;
-CREATE TRIGGER contacts_search_leave AFTER UPDATE OF search_text, deleted_at ON contacts
-WHEN old.deleted_at IS NULL
- AND (new.deleted_at IS NOT NULL OR new.search_text <> old.search_text) BEGIN
+CREATE TRIGGER contacts_search_update AFTER UPDATE OF search_text, deleted_at ON contacts
+WHEN new.search_text <> old.search_text OR (new.deleted_at IS NULL) <> (old.deleted_at IS NULL) BEGIN
     INSERT INTO contacts_search (contacts_search, rowid, search_text)
-    VALUES ('delete', old.id, old.search_text);
-END;
-CREATE TRIGGER contacts_search_return AFTER UPDATE OF search_text, deleted_at ON contacts
-WHEN new.deleted_at IS NULL
- AND (old.deleted_at IS NOT NULL OR new.search_text <> old.search_text) BEGIN
-    INSERT INTO contacts_search (rowid, search_text) VALUES (new.id, new.search_text);
+    SELECT 'delete', old.id, old.search_text
+     WHERE old.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM contacts_unindexed WHERE id = old.id);
+    INSERT OR IGNORE INTO contacts_unindexed (id) SELECT new.id WHERE new.deleted_at IS NULL;
 END;
 CREATE TRIGGER contacts_search_delete AFTER DELETE ON contacts WHEN old.deleted_at IS NULL BEGIN
     INSERT INTO contacts_search (contacts_search, rowid, search_text)
-    VALUES ('delete', old.id, old.search_text);
+    SELECT 'delete', old.id, old.search_text
+     WHERE NOT EXISTS (SELECT 1 FROM contacts_unindexed WHERE id = old.id);
 END;
 -- only postgres
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
@@ -174,6 +174,7 @@ DROP TABLE activities;
 DROP TABLE tasks;
 DROP TABLE deals;
 -- only sqlite
+DROP TABLE contacts_unindexed;
 DROP TABLE contacts_search;
 -- both
 DROP TABLE contacts;

@@ -53,6 +53,22 @@ def test_a_cursor_passes_each_row_once_in_order(company, sort, limit):
     assert list(walk(company, limit=limit, **order)) == whole["items"]
 
 
+@pytest.mark.parametrize("order", ["m.account_id", "m.role, m.account_id",
+                                   "m.role DESC, m.account_id DESC", "m.created_at, m.account_id",
+                                   "m.created_at DESC, m.account_id DESC"])
+def test_an_index_answers_an_order(sql_stack, sql_database, order):
+    """Nothing is sorted, so a page does not cost the whole list. PostgreSQL would still sort what is
+    as small as here, and is told not to."""
+    page_of_members = ("SELECT * FROM members m JOIN accounts a ON a.id = m.account_id"
+                       f" WHERE m.organization_id = 1 ORDER BY {order} LIMIT 10")
+    on_postgres = "DATABASE_URL" in sql_stack.env
+    explain = ("SET enable_sort = off; SET enable_seqscan = off; EXPLAIN" if on_postgres
+               else "EXPLAIN QUERY PLAN")
+    plan = str(sql_database.run(f"{explain} {page_of_members}"))
+    assert "members_" in plan
+    assert "Sort" not in plan and "B-TREE" not in plan, plan
+
+
 @pytest.mark.parametrize("sort, key", [("username", "username"), ("role", "role"),
                                        ("created_at", "created_at")])
 def test_an_order_is_one(company, sort, key):

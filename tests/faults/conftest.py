@@ -1,5 +1,7 @@
 """Fixtures of the fault tests: stacks that can be harmed, on the one directory of the session."""
 
+import subprocess
+
 import pytest
 
 from support.rig import Rig
@@ -39,3 +41,14 @@ def harmed(directory, truth):
         directory.start()
     directory.wait_ready()
     truth.close()
+
+
+@pytest.fixture
+def small_disk(request, tmp_path):
+    """A file system that is soon full: the test's module says with DISK_KIB how soon."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    size = f"size={request.module.DISK_KIB}k"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", folder], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)

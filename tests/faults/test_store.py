@@ -6,9 +6,9 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
 import struct
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from stack import running_postgres
@@ -16,14 +16,17 @@ from stack import running_postgres
 from support import contract
 from support.people import tag
 from support.waiting import wait_until
-from support.writers import ACCOUNTS, REGISTER, Writers
+from support.writers import DOMAIN, Writers
 
 # Hashes that cost little, and no worker that leaves because it has grown: sanitizers keep what is
 # freed.
 CHEAP = {"BCRYPT_COST": "4", "WORKER_MAX_GROWTH_MIB": "0"}
 
-KILLS = 200
+KILLING_S = 60
 KILL_INTERVAL_S = 0.1
+# Of so many, most have lived too long when they are killed for the master to hold their successors
+# back: there are always some to kill.
+MANY_WORKERS = {"CORE_WORKERS": "96", "AUTH_WORKERS": "32"}
 
 DISK_KIB = 2048
 
@@ -39,16 +42,6 @@ def server(tmp_path):
     """A PostgreSQL of the test's own, to be harmed."""
     with running_postgres(tmp_path) as running:
         yield running
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system that is soon full."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_KIB}k", "none", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def database_file(rig):
@@ -71,37 +64,69 @@ def new_account():
 
 # --- killed -------------------------------------------------------------------------------------
 
-def assert_whole(file, writers):
-    """What was acknowledged is there, and nothing is there by half."""
-    assert query(file, "PRAGMA integrity_check") == [("ok",)]
-    there = {email for email, in query(file, "SELECT email FROM accounts")}
+def assert_exactly(there, writers):
+    """What was acknowledged is there, and nothing else but what nobody can know of."""
+    acknowledged = set().union(*writers.acknowledged.values())
+    assert acknowledged <= there, acknowledged - there
+    assert there <= acknowledged | writers.lost, there - acknowledged - writers.lost
     for path, emails in writers.acknowledged.items():
-        assert emails and set(emails) <= there, path
-    half = ("SELECT a.email FROM accounts a WHERE a.password_hash IS NOT NULL AND ("
-            "NOT EXISTS (SELECT 1 FROM members m WHERE m.account_id = a.id AND m.role = 'OWNER')"
-            " OR NOT EXISTS (SELECT 1 FROM sessions s WHERE s.account_id = a.id))")
+        assert emails, path
+
+
+def assert_no_halves(file):
+    """A registration makes an account, a session, an organization and its owner: all or nothing. The
+    administrator's accounts have none of these."""
+    half = ("SELECT email FROM accounts a WHERE (password_hash IS NOT NULL) <>"
+            " (SELECT count(*) FROM members m WHERE m.account_id = a.id AND m.role = 'OWNER')"
+            " OR (password_hash IS NOT NULL) <>"
+            " (SELECT count(*) FROM sessions s WHERE s.account_id = a.id)")
     assert query(file, half) == []
-    assert query(file, "SELECT id FROM organizations WHERE id NOT IN"
-                       " (SELECT organization_id FROM members)") == []
+    assert query(file, "SELECT id FROM organizations o WHERE 1 <>"
+                       " (SELECT count(*) FROM members m WHERE m.organization_id = o.id)") == []
+
+
+def audited(rig, status):
+    """The addresses of the writers' accounts that the audit log has with a status; the log names
+    some of them by their user name, which is the same up to the @."""
+    found = [line["resource_id"].partition("@")[0] + DOMAIN for line in rig.audit().all()
+             if line["action"] in ("create_account", "register") and line["status"] == status]
+    assert len(found) == len(set(found)), "a line for each"
+    return set(found)
+
+
+def kill_workers(rig):
+    """At a steady pace, in no order; how many were there to be killed."""
+    dice, victims, kills = random.Random(7), [], 0
+    end = time.monotonic() + KILLING_S
+    while time.monotonic() < end:
+        if not victims:  # looking at all of them takes as long as a pause
+            victims = rig.service.workers("core") + rig.service.workers("auth")
+            dice.shuffle(victims)
+        if victims:
+            os.kill(victims.pop(), signal.SIGKILL)
+            kills += 1
+        time.sleep(KILL_INTERVAL_S)  # the pace is what is asked for
+    return kills
 
 
 def test_workers_killed_while_they_write_lose_nothing(make_rig):
-    rig = make_rig(**CHEAP)
-    dice = random.Random(7)
-    with Writers(rig.stack.http_url, rig.api.token, accounts=8, registrations=4) as writers:
+    rig = make_rig(**CHEAP, **MANY_WORKERS)
+    with Writers(rig.stack.http_url, rig.api.token, accounts=24, registrations=8,
+                 pause_s=0.02) as writers:
         writers.wait_for(50)
-        for _ in range(KILLS):
-            victims = rig.service.workers("core") + rig.service.workers("auth")
-            if victims:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(dice.choice(victims), signal.SIGKILL)
-            time.sleep(KILL_INTERVAL_S)  # the pace is what is asked for
+        kills = kill_workers(rig)
         writers.wait_for(50)
-    assert set(writers.statuses) <= {201, 502, 504}, writers.statuses
-    assert writers.statuses[201] > KILLS
+    print(f"{kills} killed, {dict(writers.statuses)}")
+    assert set(writers.statuses) <= {201, 502, 504}, (writers.statuses, writers.refusals[:3])
+    assert kills > KILLING_S / KILL_INTERVAL_S / 2 and len(writers.lost) > 10
     rig.service.stop()
-    assert_whole(database_file(rig), writers)
-    print(dict(writers.statuses))
+    file = database_file(rig)
+    assert query(file, "PRAGMA integrity_check") == [("ok",)]
+    there = {email for email, in query(file, "SELECT email FROM accounts")}
+    assert_exactly(there, writers)
+    assert_no_halves(file)
+    acknowledged = set().union(*writers.acknowledged.values())
+    assert acknowledged <= audited(rig, "success") <= there, "no line before its commit"
 
 
 # --- a full disk --------------------------------------------------------------------------------
@@ -143,6 +168,48 @@ def test_a_full_disk_refuses_writes_alone(make_rig, small_disk):
     assert query(file, "PRAGMA integrity_check") == [("ok",)]
 
 
+def test_a_commit_that_fails_is_a_failure_in_the_audit_log(make_rig, small_disk):
+    """Many writes share each commit: with it all of them fail, and none of them is a success."""
+    file = small_disk / "kontora.db"
+    rig = make_rig(env={"DATABASE_URL": f"sqlite:///{file}"}, CORE_WORKERS="1", **CHEAP)
+    with Writers(rig.stack.http_url, rig.api.token, accounts=16, registrations=2) as writers:
+        writers.wait_for(50)
+        fill(small_disk)
+        wait_until(lambda: len(writers.refused) > 200, what="refusals")
+        (small_disk / "filler").unlink()
+        writers.wait_for(50)
+    assert set(writers.statuses) == {201, 503} and writers.codes() == {"DATABASE_UNAVAILABLE"}
+    assert rig.count_log("disk is full") and not rig.count_log("a turn is lost"), "before the commit"
+    there = {email for email, in query(file, "SELECT email FROM accounts")}
+    assert there == set().union(*writers.acknowledged.values())
+    assert audited(rig, "success") == there
+    assert audited(rig, "failure") == writers.refused
+
+
+def test_what_the_directory_has_done_is_answered_on_a_full_disk(make_rig, harmed, truth, small_disk):
+    """The answer is to be kept for the request's Idempotency-Key, and the disk is full by then."""
+    name = tag()
+    unit = {"ou": name, "parent_dn": truth.base_dn}
+    rig = make_rig(harmed, env={"DATABASE_URL": f"sqlite:///{small_disk}/kontora.db"},
+                   LDAP_TIMEOUT_MS="20000", **CHEAP)
+    rig.wait_for_directory()
+    key = {"Idempotency-Key": name}
+    harmed.freeze()
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(rig.api.post, "/ous", json=unit, headers=key)
+        wait_until(lambda: query(small_disk / "kontora.db", "SELECT * FROM idempotency_keys"),
+                   what="the request to be under way")
+        fill(small_disk)
+        write_until_refused(rig)
+        harmed.thaw()
+        response = answer.result()
+    assert response.status_code == 201, response.text
+    assert rig.audit().one_of(response)["status"] == "success"
+    (small_disk / "filler").unlink()
+    again = rig.api.post("/ous", json=unit, headers=key)
+    contract.refused(again, 409, "IDEMPOTENCY_KEY_PENDING")
+
+
 # --- PostgreSQL ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
@@ -161,9 +228,8 @@ def test_postgres_restarted_under_load(make_rig, server, end):
     wait_until(lambda: database_state(rig) == "up", what="the database up")
     assert rig.service.workers() == workers, "no worker was restarted"
     there = set(server.sql("SELECT email FROM accounts", rig.stack.env["DATABASE_URL"]))
-    for path in (ACCOUNTS, REGISTER):
-        assert set(writers.acknowledged[path]) <= there
-    assert rig.api.get("/accounts?limit=1").status_code == 200
+    assert_exactly(there, writers)
+    wait_until(lambda: rig.api.get("/accounts?limit=1").ok, what="workers that try again")
 
 
 def test_a_silent_postgres_holds_nobody_up_for_long(make_rig, server):

@@ -18,6 +18,7 @@ MEMBERSHIP_ACTIONS = {"POST": "add_user_to_group", "DELETE": "remove_user_from_g
 TOKEN_PATHS = ("/auth/login", "/auth/refresh", "/auth/register")
 AUTH_ACTIONS = {"login": "login", "register": "register", "logout": "logout",
                 "change-password": "change_password"}
+CUSTOMERS = {"contacts": "contact", "deals": "deal", "tasks": "task", "activities": "activity"}
 MEMBER_ACTIONS = {"POST": "add_member", "PATCH": "update_member", "DELETE": "remove_member"}
 
 # (request id, action, what the line says came of it) of every call that the audit log owes a line;
@@ -34,6 +35,8 @@ def audited_action(method, path):
         return "create_account" if method == "POST" and len(parts) == 1 else None
     if parts[0] == "organizations":
         return organization_action(method, parts)
+    if parts[0] in CUSTOMERS:
+        return customer_action(method, parts)
     if parts[0] not in RESOURCES:
         return None
     if len(parts) == 4 and (parts[0], parts[2]) in MEMBERSHIPS:
@@ -49,6 +52,17 @@ def organization_action(method, parts):
     depth = {"POST": 3, "PATCH": 4, "DELETE": 4}
     found = parts[2:3] == ["members"] and len(parts) == depth.get(method)
     return MEMBER_ACTIONS[method] if found else None
+
+
+def customer_action(method, parts):
+    """The same, of a path of contacts, deals, tasks or activities."""
+    if (method, parts[0], parts[2:]) == ("POST", "deals", ["status"]):
+        return "change_deal_status"
+    if (method, parts[0]) == ("PATCH", "activities") or parts[2:] not in ([], ["restore"]):
+        return None
+    verb = {("POST", 1): "create", ("PATCH", 2): "update", ("DELETE", 2): "delete",
+            ("POST", 3): "restore"}.get((method, len(parts)))
+    return f"{verb}_{CUSTOMERS[parts[0]]}" if verb else None
 
 
 def outcome(response):

@@ -22,20 +22,28 @@ PATIENCE_S = 20
 ACCOUNTS = "/api/v1/accounts"
 REGISTER = "/api/v1/auth/register"
 
+DOMAIN = "@example.com"
+
+# The service did not say what became of the request: these are nginx's.
+NO_WORD = {502, 504}
+
 
 class Writers:
-    """Runs from entering to leaving. `acknowledged` then has the address of each account that was
-    made, by path; `refusals` every other answer, as (status, body)."""
+    """Runs from entering to leaving. Each address that an account was asked for is then in one of
+    three: `acknowledged` by path; `refused`; `lost`, if nobody has said what became of it. `refusals`
+    has every answer but the first kind, as (status, body)."""
 
-    def __init__(self, base_url, token, accounts=0, registrations=0):
-        """So many clients of either kind."""
+    def __init__(self, base_url, token, accounts=0, registrations=0, pause_s=0):
+        """So many clients of either kind, each with a pause after every answer."""
         self.address = urlsplit(base_url)
         self.token = token
         self.paths = [ACCOUNTS] * accounts + [REGISTER] * registrations
         self.acknowledged = {path: [] for path in set(self.paths)}
+        self.refused, self.lost = set(), set()
         self.latencies = []
         self.refusals = []
         self.statuses = collections.Counter()
+        self._pause_s = pause_s
         self._name = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
         self._password = vault.password()
@@ -74,7 +82,7 @@ class Writers:
                                                            self.address.port)
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 while self._running and await self._one(reader, writer, path):
-                    pass
+                    await asyncio.sleep(self._pause_s)
             writer.close()
 
     def _request(self, path, email):
@@ -92,18 +100,21 @@ class Writers:
 
     async def _one(self, reader, writer, path):
         """One request; False if the connection is not to be used again."""
-        email = f"w{self._name}-{next(self._numbers)}@example.com"
+        email = f"w{self._name}-{next(self._numbers)}{DOMAIN}"
         started = time.monotonic()
         try:
             writer.write(self._request(path, email))
             status, keep, body = await asyncio.wait_for(read_response(reader), PATIENCE_S)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.TimeoutError):
             self.statuses["broken"] += 1
+            self.lost.add(email)
             return False
         self.latencies.append(time.monotonic() - started)
         self.statuses[status] += 1
         if status == 201:
             self.acknowledged[path].append(email)
-        else:
-            self.refusals.append((status, body))
+            return keep
+        self.refusals.append((status, body))
+        unknown = status in NO_WORD or json.loads(body)["code"] == "OUTCOME_UNKNOWN"
+        (self.lost if unknown else self.refused).add(email)
         return keep

@@ -1,6 +1,6 @@
 /*
- * What the tests of accounts and sessions share: a store on SQLite with the whole schema, and an
- * arena, as the state of each test. The rows stay from test to test.
+ * What the tests of accounts and sessions share: a database on SQLite with the whole schema, below
+ * the state of each test.
  */
 #ifndef TESTS_ACCOUNTS_H
 #define TESTS_ACCOUNTS_H
@@ -9,32 +9,6 @@
 
 #include "base/log.h"
 #include "store/migrations.h"
-
-struct test {
-    struct arena *arena;
-    struct store *store;
-};
-
-static struct config store_config;
-static struct store_shared *store_queue;
-
-static inline int test_setup(void **state)
-{
-    struct test *test = must_alloc(sizeof *test);
-    test->arena = arena_new();
-    test->store = store_new(&store_config, store_queue);
-    *state = test;
-    return 0;
-}
-
-static inline int test_teardown(void **state)
-{
-    struct test *test = *state;
-    arena_free(&test->arena);
-    store_free(&test->store);
-    free(test);
-    return 0;
-}
 
 #define ACCOUNTS_TEST(function) cmocka_unit_test_setup_teardown(function, test_setup, test_teardown)
 

@@ -1,6 +1,6 @@
 /*
- * What the tests of the store share: settings for an engine, a table to write to, and the simplest
- * statements on it.
+ * What the tests of the store share: settings for an engine, the state of a test, a table to write
+ * to, and the simplest statements on it.
  */
 #ifndef TESTS_STORES_H
 #define TESTS_STORES_H
@@ -21,6 +21,40 @@ static inline struct config settings_of(const char *url)
         .state_dir = "state",
     };
 }
+
+/* --- the state of a test --------------------------------------------------------------------- */
+
+/* What stores are made with; the queue is NULL where each is alone. */
+static struct config store_config;
+static struct store_shared *store_queue;
+
+/* A test's arena, its store, and a second one: another process's. The rows stay from test to test. */
+struct test {
+    struct arena *arena;
+    struct store *store, *other;
+};
+
+static inline int test_setup(void **state)
+{
+    struct test *test = must_alloc(sizeof *test);
+    test->arena = arena_new();
+    test->store = store_new(&store_config, store_queue);
+    test->other = store_new(&store_config, store_queue);
+    *state = test;
+    return 0;
+}
+
+static inline int test_teardown(void **state)
+{
+    struct test *test = *state;
+    arena_free(&test->arena);
+    store_free(&test->store);
+    store_free(&test->other);
+    free(test);
+    return 0;
+}
+
+/* --- errors ---------------------------------------------------------------------------------- */
 
 static inline void must_succeed(const struct error *error)
 {

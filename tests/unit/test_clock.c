@@ -1,4 +1,4 @@
-/* Clock: the text of times, and the order of instants. */
+/* Clock: the text of times, written and read, and the order of instants. */
 #include "unit.h"
 
 #include "base/clock.h"
@@ -81,6 +81,254 @@ static void the_steady_clock_goes_forward(void **state)
     assert_true(clock_steady_us() - first >= 2000);
 }
 
+/* --- reading --------------------------------------------------------------------------------- */
+
+enum { DAY_MS = 24 * 60 * 60 * 1000 };
+
+/* What a parser makes of a copy that ends where its memory does: what is read behind the end shows. */
+static bool parse(bool (*parser)(const char *, struct clock_span *), const char *text,
+                  struct clock_span *span_r)
+{
+    char *copy = strdup(text);
+    assert_non_null(copy);
+    bool parsed = parser(copy, span_r);
+    assert_int_equal(parser(copy, NULL), parsed);
+    free(copy);
+    return parsed;
+}
+
+static void assert_neither(const char *text)
+{
+    struct clock_span span;
+    if (parse(clock_parse_date, text, &span) || parse(clock_parse_time, text, &span)) {
+        FAIL("taken: %s", text);
+    }
+}
+
+static void assert_date(const char *text, int64_t from_ms)
+{
+    struct clock_span span;
+    if (!parse(clock_parse_date, text, &span) || span.from_ms != from_ms ||
+        span.until_ms != from_ms + DAY_MS) {
+        FAIL("not the day from %lld: %s", (long long)from_ms, text);
+    }
+    assert_false(parse(clock_parse_time, text, &span));
+}
+
+static void assert_time(const char *text, int64_t wall_ms)
+{
+    struct clock_span span;
+    if (!parse(clock_parse_time, text, &span) || span.from_ms != wall_ms ||
+        span.until_ms != wall_ms + 1) {
+        FAIL("not %lld: %s", (long long)wall_ms, text);
+    }
+    assert_false(parse(clock_parse_date, text, &span));
+}
+
+static void what_is_written_is_read_back(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(times); i++) {
+        assert_time(times[i].text, times[i].wall_ms);
+    }
+}
+
+static void dates_are_days_in_utc(void **state)
+{
+    (void)state;
+    setenv("TZ", "Asia/Vladivostok", 1);
+    tzset();
+    assert_date("1970-01-01", 0);
+    assert_date("1969-12-31", -DAY_MS);
+    assert_date("2026-11-20", 1795132800000);
+    assert_date("0001-01-01", -62135596800000);
+    assert_date("9999-12-31", 253402214400000);
+    unsetenv("TZ");
+    tzset();
+}
+
+static void leap_days_are_those_of_leap_years(void **state)
+{
+    (void)state;
+    assert_date("2000-02-29", 951782400000);
+    assert_date("2024-02-29", 1709164800000);
+    assert_time("2024-02-29T00:00:00Z", 1709164800000);
+    static const char *const none[] = {"1900-02-29", "2023-02-29", "2100-02-29", "2024-02-30"};
+    for (size_t i = 0; i < COUNT_OF(none); i++) {
+        assert_neither(none[i]);
+    }
+}
+
+static void what_is_no_day_or_hour_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "0000-01-01",           "0000-12-31",           "2026-13-01",
+        "2026-00-10",           "2026-11-00",           "2026-11-31",
+        "2026-01-32",           "2026-99-99",           "10000-01-01",
+        "0000-01-01T00:00:00Z", "2026-13-01T00:00:00Z", "2026-11-00T00:00:00Z",
+        "2026-11-31T00:00:00Z", "2026-11-20T24:00:00Z", "2026-11-20T23:60:00Z",
+        "2026-11-20T23:59:61Z", "2026-11-20T99:00:00Z", "10000-01-01T00:00:00Z",
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_neither(texts[i]);
+    }
+}
+
+static void garbage_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        " ",
+        "T",
+        "t",
+        "Z",
+        "now",
+        "2026",
+        "20261120",
+        "2026-1-20",
+        "2026-11-2",
+        "26-11-20",
+        "2026/11/20",
+        "2026-11-20 ",
+        " 2026-11-20",
+        "+2026-11-20",
+        "-2026-11-20",
+        "2026-+1-20",
+        "2026-11-+2",
+        "2026-11-20Z",
+        "2026-11-20x",
+        "2026-11-20T",
+        "2026-11-20T12",
+        "2026-11-20T12:34Z",
+        "2026-11-20T12:34:56",
+        "2026-11-20 12:34:56Z",
+        "2026-11-20T12:34:56Zx",
+        "2026-11-20T12:34:56Z ",
+        "2026-11-20T12:34:56ZZ",
+        "2026-11-20T12:34:56.Z",
+        "2026-11-20T12:34:56,5Z",
+        "2026-11-20T12:34:56.5",
+        "2026-11-20T12:34:56.5.5Z",
+        "2026-11-20T12:34:5xZ",
+        "2026-11-20T1x:34:56Z",
+        "2026-11-20T-1:34:56Z",
+        "2026-11-20T+1:34:56Z",
+        "2026-11-20T12:34:56+3:00",
+        "2026-11-20T12:34:56+0300",
+        "2026-11-20T12:34:56+03",
+        "2026-11-20T12:34:56+03:",
+        "2026-11-20T12:34:56+03:0",
+        "2026-11-20T12:34:56+03:000",
+        "2026-11-20T12:34:56+24:00",
+        "2026-11-20T12:34:56+03:60",
+        "2026-11-20T12:34:56*03:00",
+        "2026-11-20T12:34:56Z+03:00",
+        "2026-11-20T12:34:56+03:00Z",
+        "2026-11-20TT12:34:56Z",
+        "2026-1T-20T12:34:56Z",
+        "T2026-11-20T12:34:56Z",
+        "２０２６-11-20",
+        "2026-11-20\xFF",
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_neither(texts[i]);
+    }
+}
+
+static void offsets_are_taken_off(void **state)
+{
+    (void)state;
+    const int64_t noon = 1795176000000, minute = 60 * 1000;
+    assert_time("2026-11-20T12:00:00Z", noon);
+    assert_time("2026-11-20T12:00:00z", noon);
+    assert_time("2026-11-20t12:00:00Z", noon);
+    assert_time("2026-11-20T12:00:00+00:00", noon);
+    assert_time("2026-11-20T12:00:00-00:00", noon);
+    assert_time("2026-11-20T15:00:00+03:00", noon);
+    assert_time("2026-11-20T06:30:00-05:30", noon);
+    assert_time("2026-11-20T12:00:00-00:01", noon + minute);
+    assert_time("2026-11-20T12:00:00+23:59", noon - (24 * 60 - 1) * minute);
+    assert_time("2026-11-21T01:00:00+13:00", noon);
+}
+
+/* What UTC has no four digits for could be written, and not be read again. */
+static void offsets_do_not_lead_out_of_the_years(void **state)
+{
+    (void)state;
+    assert_time("0001-01-01T01:00:00+01:00", -62135596800000);
+    assert_time("9999-12-31T22:59:59.999-01:00", 253402300799999);
+    assert_neither("0001-01-01T00:59:59.999+01:00");
+    assert_neither("9999-12-31T23:00:00-01:00");
+    assert_neither("9999-12-31T23:59:59-23:59");
+}
+
+static void fractions_are_cut_after_milliseconds(void **state)
+{
+    (void)state;
+    const int64_t second = 1795176000000;
+    assert_time("2026-11-20T12:00:00.1Z", second + 100);
+    assert_time("2026-11-20T12:00:00.12Z", second + 120);
+    assert_time("2026-11-20T12:00:00.123Z", second + 123);
+    assert_time("2026-11-20T12:00:00.1239Z", second + 123);
+    assert_time("2026-11-20T12:00:00.0009Z", second);
+    assert_time("2026-11-20T12:00:00.999999999999999999999+00:00", second + 999);
+    char text[300];
+    for (int digits = 1; digits < 200; digits++) {
+        snprintf(text, sizeof text, "2026-11-20T12:00:00.%0*dZ", digits, 0);
+        assert_time(text, second);
+    }
+}
+
+/* It is the last second of its minute: nothing else has no place to go on. */
+static void leap_seconds_are_the_last_ones(void **state)
+{
+    (void)state;
+    const int64_t last = 1483228799000;
+    assert_time("2016-12-31T23:59:60Z", last);
+    assert_time("2016-12-31T23:59:60.5Z", last + 500);
+    assert_time("2016-12-31T15:59:60-08:00", last);
+}
+
+static void no_beginning_of_one_is_one(void **state)
+{
+    (void)state;
+    static const char *const whole[] = {"2026-11-20T12:34:56.789+03:00", "2026-11-20T12:34:56Z"};
+    for (size_t i = 0; i < COUNT_OF(whole); i++) {
+        for (size_t length = 0; length < strlen(whole[i]); length++) {
+            char text[CLOCK_TEXT_SIZE] = "";
+            memcpy(text, whole[i], length);
+            if (length == strlen("2026-11-20")) {
+                assert_date(text, 1795132800000);
+            } else {
+                assert_neither(text);
+            }
+        }
+    }
+}
+
+/* Each byte, in turn, by what does not belong there. */
+static void no_other_byte_passes(void **state)
+{
+    (void)state;
+    static const char whole[] = "2026-11-20T12:34:56.789+03:00", wrong[] = "x:-+.TZ 0\x80\xFF";
+    struct clock_span span;
+    for (size_t at = 0; at < sizeof whole - 1; at++) {
+        for (const char *c = wrong; *c; c++) {
+            char text[sizeof whole];
+            memcpy(text, whole, sizeof whole);
+            text[at] = *c;
+            bool same_kind = whole[at] == *c || (*c == '0' && whole[at] >= '0' && whole[at] <= '9');
+            if (!same_kind && !(whole[at] == '+' && *c == '-')) {
+                assert_neither(text);
+            } else {
+                (void)parse(clock_parse_time, text, &span);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +337,17 @@ int main(void)
         cmocka_unit_test(the_time_zone_does_not_matter),
         cmocka_unit_test(the_wall_clock_is_the_systems),
         cmocka_unit_test(the_steady_clock_goes_forward),
+        cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(dates_are_days_in_utc),
+        cmocka_unit_test(leap_days_are_those_of_leap_years),
+        cmocka_unit_test(what_is_no_day_or_hour_is_refused),
+        cmocka_unit_test(garbage_is_refused),
+        cmocka_unit_test(offsets_are_taken_off),
+        cmocka_unit_test(offsets_do_not_lead_out_of_the_years),
+        cmocka_unit_test(fractions_are_cut_after_milliseconds),
+        cmocka_unit_test(leap_seconds_are_the_last_ones),
+        cmocka_unit_test(no_beginning_of_one_is_one),
+        cmocka_unit_test(no_other_byte_passes),
     };
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }

@@ -5,7 +5,9 @@
 #include "base/utf8.h"
 #include "http/fields.h"
 
-enum { NAME, NOTE, COUNT, FREE, FLAG, CHECKED, WHEN, TAGS, ROWS, FIELDS };
+enum { NAME, NOTE, COUNT, FREE, FLAG, CHECKED, WHEN, AMOUNT, CHANGE, TAGS, ROWS, FIELDS };
+
+enum { MINOR_PLACES = 2, CHANGE_MAX = 5000 };
 
 static enum fault_id no_spaces(const char *text, size_t length)
 {
@@ -20,6 +22,15 @@ static const struct field map[] = {
     [FLAG] = {.name = "flag", .type = FIELD_BOOLEAN},
     [CHECKED] = {.name = "checked", .type = FIELD_STRING, .check = no_spaces},
     [WHEN] = {.name = "when", .type = FIELD_TIME},
+    [AMOUNT] = {.name = "amount",
+                .type = FIELD_DECIMAL,
+                .scale = MINOR_PLACES,
+                .max = 999999999999},
+    [CHANGE] = {.name = "change",
+                .type = FIELD_DECIMAL,
+                .scale = MINOR_PLACES,
+                .min = -CHANGE_MAX,
+                .max = CHANGE_MAX},
     [TAGS] = {.name = "tags", .type = FIELD_STRINGS},
     [ROWS] = {.name = "rows", .type = FIELD_RECORDS},
     [FIELDS] = {.name = NULL},
@@ -374,8 +385,11 @@ static void every_type_is_checked(void **state)
     ASSERT_FAULTS(*state, "flag", FAULT_NOT_BOOLEAN, "{\"flag\":1}", "{\"flag\":0}",
                   "{\"flag\":\"true\"}", "{\"flag\":\"\"}", "{\"flag\":[]}", "{\"flag\":{}}",
                   "{\"flag\":[true]}");
-    ASSERT_FAULTS(*state, "when", FAULT_READ_ONLY, "{\"when\":\"2026-11-20T12:34:56.789Z\"}",
-                  "{\"when\":1}", "{\"when\":[]}");
+    ASSERT_FAULTS(*state, "when", FAULT_NOT_TIME, "{\"when\":1}", "{\"when\":1795178096789}",
+                  "{\"when\":true}", "{\"when\":[]}", "{\"when\":{}}", "{\"when\":\"\"}");
+    ASSERT_FAULTS(*state, "amount", FAULT_NOT_NUMBER, "{\"amount\":\"1.10\"}", "{\"amount\":\"\"}",
+                  "{\"amount\":true}", "{\"amount\":false}", "{\"amount\":[]}", "{\"amount\":[1]}",
+                  "{\"amount\":{}}");
     ASSERT_FAULTS(*state, "tags", FAULT_READ_ONLY, "{\"tags\":[]}", "{\"tags\":[\"a\"]}");
     ASSERT_FAULTS(*state, "rows", FAULT_READ_ONLY, "{\"rows\":[]}", "{\"rows\":[{}]}");
 }
@@ -523,20 +537,21 @@ static size_t count_details(const struct error *error)
 static void every_fault_is_named_at_once(void **state)
 {
     static const char text[] = "{\"name\":\"\",\"note\":1,\"count\":11,\"free\":1.5,\"flag\":0,"
-                               "\"checked\":\" \",\"when\":1,\"tags\":[],\"rows\":[],\"x\":1,"
-                               "\"y\":2}";
+                               "\"checked\":\" \",\"when\":1,\"amount\":0.001,\"tags\":[],"
+                               "\"rows\":[],\"x\":1,\"y\":2}";
     struct value *values = NULL;
     struct error *error = read_bytes(*state, BYTES(text), &values);
     assert_non_null(error);
     assert_int_equal(error->id, ERR_VALIDATION);
-    assert_int_equal(count_details(error), 11);
+    assert_int_equal(count_details(error), 12);
     assert_true(has_detail(error, "name", FAULT_TOO_SHORT));
     assert_true(has_detail(error, "note", FAULT_NOT_STRING));
     assert_true(has_detail(error, "count", FAULT_TOO_LARGE));
     assert_true(has_detail(error, "free", FAULT_NOT_INTEGER));
     assert_true(has_detail(error, "flag", FAULT_NOT_BOOLEAN));
     assert_true(has_detail(error, "checked", FAULT_ACCOUNT_NAME));
-    assert_true(has_detail(error, "when", FAULT_READ_ONLY));
+    assert_true(has_detail(error, "when", FAULT_NOT_TIME));
+    assert_true(has_detail(error, "amount", FAULT_NOT_DECIMAL));
     assert_true(has_detail(error, "tags", FAULT_READ_ONLY));
     assert_true(has_detail(error, "rows", FAULT_READ_ONLY));
     assert_true(has_detail(error, "x", FAULT_UNKNOWN));
@@ -570,6 +585,129 @@ static void absent_integers_take_their_default(void **state)
     assert_null(fields_read_json(*state, demanding_map,
                                  BYTES("{\"first\":\"\",\"second\":0,\"third\":0}"), &values));
     assert_int_equal(values[2].integer, 0);
+}
+
+/* --- times and decimals ---------------------------------------------------------------------- */
+
+static void times_are_milliseconds(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t wall_ms;
+    } rows[] = {
+        {"2026-11-20T12:34:56.789Z", 1795178096789},
+        {"2026-11-20t12:34:56.789z", 1795178096789},
+        {"2026-11-20T15:34:56.789+03:00", 1795178096789},
+        {"1970-01-01T00:00:00Z", 0},
+        {"1969-12-31T23:59:59.999Z", -1},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *text = arena_format(*state, "{\"when\":\"%s\"}", rows[i].text);
+        const struct value *values = must_read(*state, text);
+        assert_int_equal(values[WHEN].state, VALUE_SET);
+        assert_true(values[WHEN].integer == rows[i].wall_ms);
+    }
+}
+
+static void what_is_no_time_is_refused(void **state)
+{
+    ASSERT_FAULTS(*state, "when", FAULT_NOT_TIME, "{\"when\":\"2026-11-20\"}",
+                  "{\"when\":\"2026-11-20T12:34:56\"}", "{\"when\":\"2026-02-29T00:00:00Z\"}",
+                  "{\"when\":\" 2026-11-20T12:34:56Z\"}", "{\"when\":\"2026-11-20T12:34:56Z \"}",
+                  "{\"when\":\"2026-11-20T12:34:56Z\\n\"}", "{\"when\":\"now\"}");
+    assert_fault(*state, "{\"when\":null}", "when", FAULT_NOT_NULL, NULL);
+}
+
+/* A NUL does not cut a text down to a time. */
+static void times_with_nul_are_refused(void **state)
+{
+    ASSERT_FAULTS(*state, "when", FAULT_NOT_TIME, "{\"when\":\"2026-11-20T12:34:56Z\\u0000\"}",
+                  "{\"when\":\"2026-11-20T12:34:56Z\\u0000evil\"}", "{\"when\":\"\\u0000\"}");
+}
+
+static void decimals_are_exact(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t minor;
+    } rows[] = {
+        {"1", 100},
+        {"1.1", 110},
+        {"1.10", 110},
+        {"0.30", 30},
+        {"0.1", 10},
+        {"0.29", 29},
+        {"0", 0},
+        {"0.0", 0},
+        {"-0", 0},
+        {"-0.0", 0},
+        {"-0.00", 0},
+        {"-1", -100},
+        {"-0.01", -1},
+        {"-1.15", -115},
+        {"1.15", 115},
+        {"4.35", 435},
+        {"50.00", CHANGE_MAX},
+        {"-50.00", -CHANGE_MAX},
+        {"50", CHANGE_MAX},
+        {"-50", -CHANGE_MAX},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *text = arena_format(*state, "{\"change\":%s}", rows[i].text);
+        int64_t minor = must_read(*state, text)[CHANGE].integer;
+        if (minor != rows[i].minor) {
+            FAIL("%s is read as %lld", rows[i].text, (long long)minor);
+        }
+    }
+    assert_true(must_read(*state, "{\"amount\":9999999999.99}")[AMOUNT].integer == 999999999999);
+    assert_true(must_read(*state, "{\"amount\":9007199254.93}")[AMOUNT].integer == 900719925493);
+}
+
+/* More places than there are, also zeros, and exponents, also of whole numbers. */
+static void decimals_have_so_many_places_and_no_exponent(void **state)
+{
+    static const char *const texts[] = {"1.001", "1.000",  "0.300", "-0.000", "0.001", "1e2",
+                                        "1E2",   "1e0",    "1.0e1", "0e0",    "1e-2",  "1E+2",
+                                        "1e400", "-1e400", "1.1e1", "1.10e1"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        assert_fault(*state, arena_format(*state, "{\"change\":%s}", texts[i]), "change",
+                     FAULT_NOT_DECIMAL, "2");
+    }
+    const char *many = arena_format(*state, "{\"change\":0.%s}", nest(*state, "3", 5000, "", ""));
+    assert_fault(*state, many, "change", FAULT_NOT_DECIMAL, "2");
+}
+
+static void bounds_of_decimals_are_told_as_decimals(void **state)
+{
+    assert_fault(*state, "{\"amount\":10000000000}", "amount", FAULT_TOO_LARGE, "9999999999.99");
+    assert_fault(*state, "{\"amount\":10000000000.00}", "amount", FAULT_TOO_LARGE, "9999999999.99");
+    assert_fault(*state, "{\"amount\":-0.01}", "amount", FAULT_TOO_SMALL, "0.00");
+    assert_fault(*state, "{\"amount\":-1}", "amount", FAULT_TOO_SMALL, "0.00");
+    assert_fault(*state, "{\"change\":50.01}", "change", FAULT_TOO_LARGE, "50.00");
+    assert_fault(*state, "{\"change\":-50.01}", "change", FAULT_TOO_SMALL, "-50.00");
+    assert_fault(*state, "{\"amount\":null}", "amount", FAULT_NOT_NULL, NULL);
+}
+
+/* Digits that no 64 bits hold are out of bounds on their own side; a whole number of so many is no JSON
+ * of ours at all. */
+static void huge_decimals_are_out_of_bounds(void **state)
+{
+    static const char *const huge[] = {
+        "92233720368547758.07",   "92233720368547758.08",      "9223372036854775807",
+        "9223372036854775808.0",  "18446744073709551616.00",   "184467440737095516.16",
+        "99999999999999999999.9", "18446744073709551616000.1",
+    };
+    const char *zeros = nest(*state, "0", 5000, "", "");
+    for (size_t i = 0; i <= COUNT_OF(huge); i++) {
+        const char *text = i < COUNT_OF(huge) ? huge[i] : arena_format(*state, "1%s.5", zeros);
+        assert_fault(*state, arena_format(*state, "{\"change\":%s}", text), "change",
+                     FAULT_TOO_LARGE, "50.00");
+        assert_fault(*state, arena_format(*state, "{\"change\":-%s}", text), "change",
+                     FAULT_TOO_SMALL, "-50.00");
+    }
+    assert_no_json(*state, BYTES("{\"change\":9223372036854775808}"));
+    assert_no_json(*state, BYTES("{\"change\":-9223372036854775809}"));
+    assert_fault(*state, "{\"change\":-9223372036854775808}", "change", FAULT_TOO_SMALL, "-50.00");
 }
 
 /* --- what is taken --------------------------------------------------------------------------- */
@@ -665,6 +803,13 @@ int main(void)
         ARENA_TEST(every_fault_is_named_at_once),
         ARENA_TEST(required_fields_must_be_there),
         ARENA_TEST(absent_integers_take_their_default),
+        ARENA_TEST(times_are_milliseconds),
+        ARENA_TEST(what_is_no_time_is_refused),
+        ARENA_TEST(times_with_nul_are_refused),
+        ARENA_TEST(decimals_are_exact),
+        ARENA_TEST(decimals_have_so_many_places_and_no_exponent),
+        ARENA_TEST(bounds_of_decimals_are_told_as_decimals),
+        ARENA_TEST(huge_decimals_are_out_of_bounds),
         ARENA_TEST(values_are_taken_as_they_are),
         ARENA_TEST(an_empty_object_sets_nothing),
         ARENA_TEST(broken_escapes_do_not_reach_the_next_body),

@@ -139,6 +139,56 @@ static void integers_keep_every_digit(void **state)
     }
 }
 
+static void decimals_have_all_their_places(void **state)
+{
+    static const struct {
+        int64_t integer;
+        int scale;
+        const char *text;
+    } rows[] = {
+        {0, 0, "0"},
+        {5, 0, "5"},
+        {-5, 0, "-5"},
+        {0, 2, "0.00"},
+        {5, 2, "0.05"},
+        {-5, 2, "-0.05"},
+        {50, 2, "0.50"},
+        {123, 2, "1.23"},
+        {-123, 2, "-1.23"},
+        {100, 2, "1.00"},
+        {0, 4, "0.0000"},
+        {5, 4, "0.0005"},
+        {-5, 4, "-0.0005"},
+        {123, 4, "0.0123"},
+        {6667, 4, "0.6667"},
+        {10000, 4, "1.0000"},
+        {-10000, 4, "-1.0000"},
+        {999999999999, 2, "9999999999.99"},
+        {INT64_MAX, 0, "9223372036854775807"},
+        {INT64_MAX, 2, "92233720368547758.07"},
+        {INT64_MIN, 0, "-9223372036854775808"},
+        {INT64_MIN, 2, "-92233720368547758.08"},
+        {INT64_MIN, 4, "-922337203685477.5808"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buffer out = {.arena = *state};
+        struct jsonw json = {.out = &out};
+        jsonw_decimal(&json, NULL, rows[i].integer, rows[i].scale);
+        assert_string_equal(out.bytes, rows[i].text);
+    }
+}
+
+static void decimals_get_their_commas_and_keys(void **state)
+{
+    struct buffer out = {.arena = *state};
+    struct jsonw json = {.out = &out};
+    jsonw_open_object(&json, NULL);
+    jsonw_decimal(&json, "a", -7, 2);
+    jsonw_decimal(&json, "b", 7, 2);
+    jsonw_close_object(&json);
+    assert_string_equal(out.bytes, "{\"a\":-0.07,\"b\":0.07}");
+}
+
 static void times_and_missing_texts(void **state)
 {
     struct buffer out = {.arena = *state};
@@ -164,6 +214,8 @@ int main(void)
         ARENA_TEST(what_is_no_utf8_is_replaced),
         ARENA_TEST(keys_are_escaped_too),
         ARENA_TEST(integers_keep_every_digit),
+        ARENA_TEST(decimals_have_all_their_places),
+        ARENA_TEST(decimals_get_their_commas_and_keys),
         ARENA_TEST(times_and_missing_texts),
     };
     return cmocka_run_group_tests_name("jsonw", tests, NULL, NULL);

@@ -32,6 +32,11 @@ static const struct {
     {ERR_DATABASE_UNAVAILABLE, 503, "DATABASE_UNAVAILABLE"},
     {ERR_TOO_MANY_ATTEMPTS, 429, "TOO_MANY_ATTEMPTS"},
     {ERR_LAST_OWNER, 409, "LAST_OWNER"},
+    {ERR_PRECONDITION_FAILED, 412, "PRECONDITION_FAILED"},
+    {ERR_DUPLICATE, 409, "DUPLICATE"},
+    {ERR_HAS_DEALS, 409, "HAS_DEALS"},
+    {ERR_INVALID_TRANSITION, 409, "INVALID_TRANSITION"},
+    {ERR_AUTOMATIC_ACTIVITY, 409, "AUTOMATIC_ACTIVITY"},
 };
 
 static void published_codes_do_not_change(void **state)
@@ -129,8 +134,10 @@ static void every_fault_has_its_row(void **state)
 /* What error.h says of arguments holds for the texts. */
 static void those_with_an_argument_show_it(void **state)
 {
-    static const enum fault_id with[] = {FAULT_TOO_SHORT, FAULT_TOO_LONG,        FAULT_TOO_SMALL,
-                                         FAULT_TOO_LARGE, FAULT_EITHER_REQUIRED, FAULT_NOT_ONE_OF};
+    static const enum fault_id with[] = {
+        FAULT_TOO_SHORT,   FAULT_TOO_LONG,        FAULT_TOO_SMALL, FAULT_TOO_LARGE,
+        FAULT_NOT_DECIMAL, FAULT_EITHER_REQUIRED, FAULT_ONLY_WITH, FAULT_NOT_ONE_OF,
+        FAULT_DUPLICATE,   FAULT_TOO_MANY_WORDS};
     size_t count = 0;
     for (int id = FAULT_NONE + 1; id < FAULT_COUNT; id++) {
         count += takes_argument(*state, (enum fault_id)id, LANGUAGE_EN);
@@ -201,6 +208,35 @@ static void details_without_a_field_stand_for_themselves(void **state)
     json_object_put(json);
 }
 
+/* Such as the contact that has an address already. */
+static void details_about_another_object_have_its_id(void **state)
+{
+    struct error *error = error_about(*state, ERR_DUPLICATE, "email", FAULT_DUPLICATE, INT64_MAX);
+    error_detail(error, "phone", FAULT_TAKEN, NULL);
+    struct json_object *json = body(*state, error, LANGUAGE_EN);
+    struct json_object *details = must_get(json, "details");
+    struct json_object *first = json_object_array_get_idx(details, 0);
+    assert_member(json, "code", "DUPLICATE");
+    assert_member(first, "field", "email");
+    assert_member(first, "message", "is that of contact 9223372036854775807");
+    assert_true(json_object_get_int64(must_get(first, "id")) == INT64_MAX);
+    assert_false(json_object_object_get_ex(json_object_array_get_idx(details, 1), "id", NULL));
+    json_object_put(json);
+}
+
+/* That nothing is allowed is an answer too. */
+static void transitions_always_tell_what_is_allowed(void **state)
+{
+    struct error *error = error_new(*state, ERR_INVALID_TRANSITION, NULL);
+    struct json_object *json = body(*state, error, LANGUAGE_RU);
+    assert_int_equal(json_object_array_length(must_get(json, "details")), 0);
+    json_object_put(json);
+    error_detail(error, NULL, FAULT_NONE, "WON");
+    json = body(*state, error, LANGUAGE_RU);
+    assert_string_equal(json_object_to_json_string(must_get(json, "details")), "[ \"WON\" ]");
+    json_object_put(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +248,8 @@ int main(void)
         ARENA_TEST(a_body_has_the_form_of_the_contract),
         ARENA_TEST(details_name_every_field),
         ARENA_TEST(details_without_a_field_stand_for_themselves),
+        ARENA_TEST(details_about_another_object_have_its_id),
+        ARENA_TEST(transitions_always_tell_what_is_allowed),
     };
     return cmocka_run_group_tests_name("problem", tests, NULL, NULL);
 }

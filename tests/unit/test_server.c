@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/log.h"
+#include "http/audit.h"
 #include "http/server.h"
 
 #include <poll.h>
@@ -52,7 +53,8 @@ static const struct route table[] = {
      .handler = echo,
      .body = &schema,
      .shape = REPLY_RECORD,
-     .reply = &schema},
+     .reply = &schema,
+     .action = "make_thing"},
     {.method = METHOD_DELETE, .pattern = "/things", .handler = do_nothing},
     {.pattern = NULL},
 };
@@ -294,9 +296,11 @@ static void bodies_come_in_many_records(void **state)
     }
 }
 
-/* Leaves a request that has written unanswered, as the store demands it. */
+/* Leaves a request that has written unanswered, as the store demands it, and not audited. */
 static void hold(struct world *world)
 {
+    unlink("audit.jsonl");
+    audit_reopen();
     struct buffer bytes = {.arena = world->arena};
     struct pollfd waiting = {.fd = world->peer, .events = POLLIN};
     turn_waits = true;
@@ -304,6 +308,13 @@ static void hold(struct world *world)
     send_all(world, &bytes);
     assert_int_equal(server_serve(world->server, world->connection), SERVER_HELD);
     assert_int_equal(poll(&waiting, 1, 0), 0);
+    assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
+}
+
+static void assert_audited(struct world *world, const char *status)
+{
+    assert_has(read_file(world->arena, "audit.jsonl"),
+               arena_format(world->arena, "\"status\":\"%s\"", status));
 }
 
 static void what_waits_is_answered_after_the_commit(void **state)
@@ -313,6 +324,7 @@ static void what_waits_is_answered_after_the_commit(void **state)
     server_commit(world->server);
     assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
     assert_has(answer(world), "Status: 201 ");
+    assert_audited(world, "success");
     turn_waits = false;
     assert_has(exchange(world, "GET", "/hello", "", 1), "Status: 200 ");
 }
@@ -328,11 +340,13 @@ static void a_commit_that_fails_is_the_answer(void **state)
     assert_has(text, "Status: 503 ");
     assert_has(text, "Retry-After: ");
     assert_null(strstr(text, "Location"));
+    assert_audited(world, "failure");
     turn_fails = false; /* the next turn is another one */
     hold(world);
     server_commit(world->server);
     assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
     assert_has(answer(world), "Status: 201 ");
+    assert_audited(world, "success");
 }
 
 static void a_body_that_nobody_reads_does_no_harm(void **state)
@@ -446,7 +460,7 @@ int main(void)
     if (!server_init() || !enter_temporary(folder)) {
         return EXIT_FAILURE;
     }
-    if (!log_open(LOG_LEVEL_DEBUG, "kontora.log")) {
+    if (!log_open(LOG_LEVEL_DEBUG, "kontora.log") || !audit_open("audit.jsonl")) {
         return leave_temporary(folder, EXIT_FAILURE);
     }
     const struct CMUnitTest tests[] = {

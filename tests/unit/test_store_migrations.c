@@ -1,16 +1,14 @@
 /* Migrations on both engines: forward and back, what is refused, several at once, killed half-way. */
 #include "unit.h"
 
-#include "postgres.h"
-#include "stores.h"
+#include "engines.h"
 
-#include "base/log.h"
 #include "store/migrations.h"
 
 enum { PROCESSES = 4, WAIT_TRIES = 1000, WAIT_PAUSE_US = 10 * 1000, MEND_US = 4000 * 1000 };
 
-static struct config config;
-static struct postgres_server server;
+/* What the migrations of a test say. */
+static struct buffer report;
 
 #define BOTH(up, down)                                                                             \
     {                                                                                              \
@@ -27,52 +25,35 @@ static const struct migration list[] = {
     {3, "three", "3", BOTH("UPDATE one SET id = id + 1;", "UPDATE one SET id = id - 1;")},
 };
 
-struct test {
-    struct arena *arena;
-    struct store *store;
-    struct buffer report;
-};
-
 static int setup(void **state)
 {
-    struct test *test = must_alloc(sizeof *test);
-    test->arena = arena_new();
-    test->store = store_new(&config, NULL);
-    test->report.arena = test->arena;
-    buffer_add(&test->report, "", 0);
+    test_setup(state);
+    struct test *test = *state;
+    report = (struct buffer){.arena = test->arena};
+    buffer_add(&report, "", 0);
     must_script(test->store, test->arena,
                 "DROP TABLE IF EXISTS schema_migrations; DROP TABLE IF EXISTS one;"
                 "DROP TABLE IF EXISTS two");
-    *state = test;
     return 0;
 }
 
-static int teardown(void **state)
-{
-    struct test *test = *state;
-    arena_free(&test->arena);
-    store_free(&test->store);
-    free(test);
-    return 0;
-}
-
-#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
 
 static struct error *up(struct test *test, int64_t target)
 {
-    buffer_clear(&test->report);
-    return migrate_up(test->store, test->arena, list, COUNT_OF(list), target, &test->report);
+    buffer_clear(&report);
+    return migrate_up(test->store, test->arena, list, COUNT_OF(list), target, &report);
 }
 
 static struct error *down(struct test *test, int64_t target)
 {
-    buffer_clear(&test->report);
-    return migrate_down(test->store, test->arena, list, COUNT_OF(list), target, &test->report);
+    buffer_clear(&report);
+    return migrate_down(test->store, test->arena, list, COUNT_OF(list), target, &report);
 }
 
-static void assert_report(const struct test *test, const char *expected)
+static void assert_report(const char *expected)
 {
-    assert_string_equal(test->report.length ? test->report.bytes : "", expected);
+    assert_string_equal(report.length ? report.bytes : "", expected);
 }
 
 static int64_t integer_of(struct test *test, const char *text)
@@ -101,23 +82,23 @@ static void the_schema_goes_forward_and_back(void **state)
 {
     struct test *test = *state;
     must_succeed(up(test, MIGRATION_LATEST));
-    assert_report(test, "0001 one applied\n0002 two applied\n0003 three applied\n");
+    assert_report("0001 one applied\n0002 two applied\n0003 three applied\n");
     assert_int_equal(integer_of(test, "SELECT id FROM one"), 2);
     must_succeed(up(test, MIGRATION_LATEST));
-    assert_report(test, "");
+    assert_report("");
     must_succeed(down(test, MIGRATION_LATEST));
-    assert_report(test, "0003 three undone\n");
+    assert_report("0003 three undone\n");
     assert_int_equal(integer_of(test, "SELECT id FROM one"), 1);
     must_succeed(down(test, 0));
-    assert_report(test, "0002 two undone\n0001 one undone\n");
+    assert_report("0002 two undone\n0001 one undone\n");
     assert_int_equal(version(test), 0);
     must_succeed(down(test, MIGRATION_LATEST));
-    assert_report(test, "");
+    assert_report("");
     must_succeed(up(test, 2));
-    assert_report(test, "0001 one applied\n0002 two applied\n");
+    assert_report("0001 one applied\n0002 two applied\n");
     must_succeed(up(test, 1));
     must_succeed(down(test, 2));
-    assert_report(test, "");
+    assert_report("");
     assert_int_equal(version(test), 2);
     assert_refused(up(test, 4), "there is no version 4");
     assert_refused(down(test, 4), "there is no version 4");
@@ -127,16 +108,16 @@ static void the_real_ones_go_forward_and_back(void **state)
 {
     struct test *test = *state;
     assert_refused(store_schema_check(test->store, test->arena), "kontora migrate up");
-    must_succeed(store_migrate_status(test->store, test->arena, &test->report));
-    assert_non_null(strstr(test->report.bytes, "0001 accounts pending\n"));
+    must_succeed(store_migrate_status(test->store, test->arena, &report));
+    assert_non_null(strstr(report.bytes, "0001 accounts pending\n"));
     for (int round = 0; round < 2; round++) {
-        must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &test->report));
+        must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
         must_succeed(store_schema_check(test->store, test->arena));
-        buffer_clear(&test->report);
-        must_succeed(store_migrate_status(test->store, test->arena, &test->report));
-        assert_non_null(strstr(test->report.bytes, "0001 accounts applied 20"));
-        assert_null(strstr(test->report.bytes, "pending"));
-        must_succeed(store_migrate_down(test->store, test->arena, 0, &test->report));
+        buffer_clear(&report);
+        must_succeed(store_migrate_status(test->store, test->arena, &report));
+        assert_non_null(strstr(report.bytes, "0001 accounts applied 20"));
+        assert_null(strstr(report.bytes, "pending"));
+        must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
         assert_refused(store_schema_check(test->store, test->arena), "version 0");
     }
 }
@@ -150,12 +131,11 @@ static void one_that_was_changed_is_refused(void **state)
     memcpy(changed, list, sizeof changed);
     changed[1].source = "2 with a mended spelling";
     must_succeed(up(test, MIGRATION_LATEST));
-    assert_refused(migrate_up(test->store, test->arena, changed, COUNT_OF(changed),
-                              MIGRATION_LATEST, &test->report),
-                   "migration 2 two was changed");
     assert_refused(
-        migrate_down(test->store, test->arena, changed, COUNT_OF(changed), 0, &test->report),
+        migrate_up(test->store, test->arena, changed, COUNT_OF(changed), MIGRATION_LATEST, &report),
         "migration 2 two was changed");
+    assert_refused(migrate_down(test->store, test->arena, changed, COUNT_OF(changed), 0, &report),
+                   "migration 2 two was changed");
     assert_int_equal(version(test), COUNT_OF(list));
 }
 
@@ -163,14 +143,16 @@ static void one_of_a_newer_program_is_refused(void **state)
 {
     struct test *test = *state;
     must_succeed(up(test, MIGRATION_LATEST));
-    assert_refused(migrate_up(test->store, test->arena, list, 2, MIGRATION_LATEST, &test->report),
+    assert_refused(migrate_up(test->store, test->arena, list, 2, MIGRATION_LATEST, &report),
                    "migration 3 three was applied by another program");
-    assert_refused(migrate_down(test->store, test->arena, list, 2, 0, &test->report),
+    assert_refused(migrate_down(test->store, test->arena, list, 2, 0, &report),
                    "migration 3 three was applied by another program");
+    must_script(test->store, test->arena,
+                "UPDATE schema_migrations SET version = 9999 WHERE version = 3");
     assert_error(store_schema_check(test->store, test->arena), ERR_INTERNAL);
-    must_succeed(store_migrate_status(test->store, test->arena, &test->report));
-    assert_non_null(strstr(test->report.bytes, "three applied"));
-    assert_non_null(strstr(test->report.bytes, "unknown to this program"));
+    must_succeed(store_migrate_status(test->store, test->arena, &report));
+    assert_non_null(strstr(report.bytes, "9999 three applied"));
+    assert_non_null(strstr(report.bytes, "unknown to this program"));
 }
 
 static void one_that_fails_leaves_nothing(void **state)
@@ -181,10 +163,10 @@ static void one_that_fails_leaves_nothing(void **state)
     for (size_t i = 0; i < ENGINE_COUNT; i++) {
         failing[1].scripts[i].up = "CREATE TABLE two (id INTEGER); CREATE TABLE one (id INTEGER);";
     }
-    assert_refused(migrate_up(test->store, test->arena, failing, COUNT_OF(failing),
-                              MIGRATION_LATEST, &test->report),
-                   "migration 2 two: ");
-    assert_report(test, "0001 one applied\n");
+    assert_refused(
+        migrate_up(test->store, test->arena, failing, COUNT_OF(failing), MIGRATION_LATEST, &report),
+        "migration 2 two: ");
+    assert_report("0001 one applied\n");
     assert_int_equal(version(test), 1);
     must_succeed(up(test, MIGRATION_LATEST)); /* which makes the table two */
 }
@@ -197,10 +179,10 @@ static pid_t start_up(const struct migration *migrations_of_it, size_t count)
     pid_t child = fork();
     if (child == 0) {
         struct arena *arena = arena_new();
-        struct buffer report = {.arena = arena};
-        struct store *store = store_new(&config, NULL);
+        struct buffer said = {.arena = arena};
+        struct store *store = store_new(&store_config, NULL);
         struct error *error =
-            migrate_up(store, arena, migrations_of_it, count, MIGRATION_LATEST, &report);
+            migrate_up(store, arena, migrations_of_it, count, MIGRATION_LATEST, &said);
         store_free(&store);
         arena_free(&arena);
         _exit(error ? EXIT_FAILURE : EXIT_SUCCESS);
@@ -258,7 +240,7 @@ static void one_that_is_killed_half_way_leaves_nothing(void **state)
     int64_t began = clock_steady_us();
     must_succeed(up(test, MIGRATION_LATEST));
     assert_true(clock_steady_us() - began < MEND_US); /* PostgreSQL looks every second */
-    assert_report(test, "0002 two applied\n0003 three applied\n");
+    assert_report("0002 two applied\n0003 three applied\n");
 }
 
 /* --- both engines ---------------------------------------------------------------------------- */
@@ -272,7 +254,7 @@ static void unique_indexes_are_named_by_their_columns(void **state)
         "FROM pragma_index_info(i.name) c) FROM sqlite_schema t, pragma_index_list(t.name) i "
         "WHERE t.type = 'table' AND i.\"unique\" AND i.origin = 'c'";
     bool row = false;
-    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &test->report));
+    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
     if (test->store->id == ENGINE_SQLITE) {
         struct store_query *query = store_compose(test->store, test->arena, text);
         must_succeed(store_next(query, &row));
@@ -282,10 +264,10 @@ static void unique_indexes_are_named_by_their_columns(void **state)
             must_succeed(store_next(query, &row));
         }
     }
-    must_succeed(store_migrate_down(test->store, test->arena, 0, &test->report));
+    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
 }
 
-static int run_on(const char *name, const char *url)
+static int run_group(const char *name)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(the_schema_goes_forward_and_back),
@@ -297,25 +279,10 @@ static int run_on(const char *name, const char *url)
         STORE_TEST(one_that_is_killed_half_way_leaves_nothing),
         STORE_TEST(unique_indexes_are_named_by_their_columns),
     };
-    config = settings_of(url);
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
 
 int main(void)
 {
-    char folder[PATH_MAX];
-    if (!log_open(LOG_LEVEL_ERROR, "/dev/null") || !enter_temporary(folder)) {
-        return EXIT_FAILURE;
-    }
-    struct arena *arena = arena_new();
-    int failed = run_on("migrations on SQLite", "sqlite:///test.db");
-    if (postgres_create(&server, folder)) {
-        failed += run_on("migrations on PostgreSQL", postgres_url(arena, &server));
-    } else {
-        fprintf(stderr, "PostgreSQL does not start\n");
-        failed++;
-    }
-    postgres_kill(&server);
-    arena_free(&arena);
-    return leave_temporary(folder, failed);
+    return run_on_engines(run_group, "migrations on SQLite", "migrations on PostgreSQL");
 }

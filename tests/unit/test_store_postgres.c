@@ -15,42 +15,30 @@ enum {
     WAIT_PAUSE_US = 10 * 1000,
 };
 
-static struct config config;
 static struct postgres_server server;
 
-struct test {
-    struct arena *arena;
-    struct store *store, *other; /* the other one is a process's beside it */
-    int runs;
-};
+static int runs; /* of what a test writes */
 
 static int setup(void **state)
 {
-    struct test *test = must_alloc(sizeof *test);
-    test->arena = arena_new();
-    test->store = store_new(&config, NULL);
-    test->other = store_new(&config, NULL);
+    test_setup(state);
+    struct test *test = *state;
+    runs = 0;
     must_script(test->store, test->arena,
                 "DROP TABLE IF EXISTS items; CREATE TABLE items (id BIGINT PRIMARY KEY, n BIGINT)");
     assert_int_equal(count_items(test->other, test->arena), 0);
-    *state = test;
     return 0;
 }
 
 /* Leaves the server as the next test wants it. */
 static int teardown(void **state)
 {
-    struct test *test = *state;
     if (server.pid) {
         postgres_signal(&server, SIGCONT);
     } else {
         assert_true(postgres_start(&server));
     }
-    arena_free(&test->arena);
-    store_free(&test->store);
-    store_free(&test->other);
-    free(test);
-    return 0;
+    return test_teardown(state);
 }
 
 #define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -98,7 +86,7 @@ static void a_silent_server_holds_nobody_up(void **state)
     postgres_signal(&server, SIGSTOP);
     assert_true(fail_to_read(test->store, test->arena) < BOUND_US);
     assert_true(fail_to_read(test->store, test->arena) < SECOND_US / 4); /* it is remembered */
-    struct store *fresh = store_new(&config, NULL);
+    struct store *fresh = store_new(&store_config, NULL);
     assert_true(fail_to_read(fresh, test->arena) < BOUND_US); /* by who had no connection yet */
     postgres_signal(&server, SIGCONT);
     wait_recovered(test->store, test->arena);
@@ -172,7 +160,7 @@ static struct error *insert_one(struct test *test, struct store *store)
 {
     struct store_query *query = store_compose(store, test->arena, insert_item);
     store_bind_integer(query, 1);
-    test->runs++;
+    runs++;
     return store_execute(query);
 }
 
@@ -180,7 +168,7 @@ static struct error *lose_session_once(struct store *store, void *context)
 {
     struct test *test = context;
     struct error *error = insert_one(test, store);
-    if (test->runs == 1) {
+    if (runs == 1) {
         end_sessions(test);
     }
     return error;
@@ -189,7 +177,7 @@ static struct error *lose_session_once(struct store *store, void *context)
 static struct error *lose_session_before_a_statement(struct store *store, void *context)
 {
     struct test *test = context;
-    if (test->runs == 0) {
+    if (runs == 0) {
         end_sessions(test);
     }
     return insert_one(test, store);
@@ -199,20 +187,20 @@ static void what_was_lost_before_the_commit_is_repeated_once(void **state)
 {
     struct test *test = *state;
     must_succeed(store_write(test->store, test->arena, lose_session_once, test));
-    assert_int_equal(test->runs, 2);
+    assert_int_equal(runs, 2);
     assert_false(store_turn_open(test->store));
     assert_int_equal(count_items(test->other, test->arena), 1);
     must_script(test->store, test->arena, "DELETE FROM items");
-    test->runs = 0;
+    runs = 0;
     must_succeed(store_write(test->store, test->arena, lose_session_before_a_statement, test));
-    assert_int_equal(test->runs, 2);
+    assert_int_equal(runs, 2);
     assert_int_equal(count_items(test->other, test->arena), 1);
 }
 
 static struct error *fall_silent_before_a_statement(struct store *store, void *context)
 {
     struct test *test = context;
-    test->runs++;
+    runs++;
     postgres_signal(&server, SIGSTOP);
     return insert_one(test, store);
 }
@@ -244,7 +232,7 @@ static void silence_in_a_commit_leaves_it_open(void **state)
     assert_error(store_write(test->store, test->arena, fall_silent_before_the_commit, test),
                  ERR_OUTCOME_UNKNOWN);
     assert_true(clock_steady_us() - began < BOUND_US);
-    assert_int_equal(test->runs, 1);
+    assert_int_equal(runs, 1);
 }
 
 enum { PROCESSES = 4, ROUNDS = 25 };
@@ -265,7 +253,7 @@ static struct error *count_up(struct store *store, void *context)
 
 static int count_up_many(struct arena *arena)
 {
-    struct store *store = store_new(&config, NULL);
+    struct store *store = store_new(&store_config, NULL);
     int done = 0;
     while (done < ROUNDS) { /* one that gives up says so, and is tried again */
         const struct error *error = store_write(store, arena, count_up, arena);
@@ -305,7 +293,7 @@ static struct error *collide(struct store *store, void *context)
 {
     struct test *test = context;
     int64_t n = 0;
-    test->runs++;
+    runs++;
     must_succeed(read_integer(store, test->arena, "SELECT n FROM items WHERE id = 1", &n));
     must_succeed(store_write(test->other, test->arena, count_up, test->arena));
     return count_up(store, test->arena);
@@ -316,7 +304,7 @@ static void who_collides_for_ever_gives_up(void **state)
     struct test *test = *state;
     must_script(test->store, test->arena, "INSERT INTO items VALUES (1, 0)");
     assert_error(store_write(test->store, test->arena, collide, test), ERR_DATABASE_UNAVAILABLE);
-    assert_true(test->runs > 3);
+    assert_true(runs > 3);
     must_succeed(insert_now(test->store, test->arena, 2));
 }
 
@@ -352,7 +340,7 @@ int main(void)
     struct arena *arena = arena_new();
     int failed = 1;
     if (postgres_create(&server, folder)) {
-        config = settings_of(postgres_url(arena, &server));
+        store_config = settings_of(postgres_url(arena, &server));
         failed = cmocka_run_group_tests_name("store on PostgreSQL", tests, NULL, NULL);
     } else {
         fprintf(stderr, "PostgreSQL does not start\n");

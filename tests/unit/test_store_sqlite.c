@@ -17,38 +17,17 @@ enum {
     LONG_LOG = 20 * KIB * KIB
 };
 
-static struct config config;
-static struct store_shared *shared;
-
-struct test {
-    struct arena *arena;
-    struct store *store, *other; /* the other one is a process's beside it */
-};
-
 static int setup(void **state)
 {
-    struct test *test = must_alloc(sizeof *test);
-    test->arena = arena_new();
-    test->store = store_new(&config, shared);
-    test->other = store_new(&config, shared);
+    test_setup(state);
+    struct test *test = *state;
     must_script(test->store, test->arena,
                 "DROP TABLE IF EXISTS items; CREATE TABLE items (id INTEGER PRIMARY KEY, text TEXT)"
                 " STRICT");
-    *state = test;
     return 0;
 }
 
-static int teardown(void **state)
-{
-    struct test *test = *state;
-    arena_free(&test->arena);
-    store_free(&test->store);
-    store_free(&test->other);
-    free(test);
-    return 0;
-}
-
-#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
 
 /* Runs it in a process of its own, with a store of its own; returns its pid. It exits with the
  * result. */
@@ -58,7 +37,7 @@ static pid_t start(int (*work)(struct store *store, struct arena *arena),
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        struct store *store = store_new(&config, queue);
+        struct store *store = store_new(&store_config, queue);
         struct arena *arena = arena_new();
         int result = work(store, arena);
         arena_free(&arena);
@@ -133,7 +112,7 @@ static void who_dies_in_a_turn_is_in_nobodys_way(void **state)
 {
     struct test *test = *state;
     for (int64_t round = 0; round < 3; round++) {
-        int status = wait_end(start(die_in_a_turn, shared));
+        int status = wait_end(start(die_in_a_turn, store_queue));
         assert_true(WIFSIGNALED(status));
         int64_t began = clock_steady_us();
         must_succeed(insert_now(test->store, test->arena, 100 + round));
@@ -156,7 +135,7 @@ static void nobody_waits_for_ever(void **state)
 {
     struct test *test = *state;
     must_succeed(insert(test->store, test->arena, 1));
-    pid_t sharing = start(write_in_vain, shared), strange = start(write_in_vain, NULL);
+    pid_t sharing = start(write_in_vain, store_queue), strange = start(write_in_vain, NULL);
     assert_int_equal(wait_end(sharing), 0);
     assert_int_equal(wait_end(strange), 0);
     must_succeed(store_turn_end(test->store, test->arena));
@@ -184,7 +163,7 @@ static void no_write_is_lost_among_many_processes(void **state)
     int64_t sum = 0;
     must_script(test->store, test->arena, "INSERT INTO items VALUES (1, '0')");
     for (size_t i = 0; i < PROCESSES; i++) {
-        children[i] = start(add_many, i % 3 ? shared : NULL);
+        children[i] = start(add_many, i % 3 ? store_queue : NULL);
     }
     for (size_t i = 0; i < PROCESSES; i++) {
         assert_int_equal(wait_end(children[i]), 0);
@@ -207,12 +186,12 @@ static void many_may_make_the_file_at_once(void **state)
 {
     (void)state;
     pid_t children[PROCESSES];
-    struct config before = config;
-    config.database_url = "sqlite:///new/folder/new.db";
+    struct config before = store_config;
+    store_config.database_url = "sqlite:///new/folder/new.db";
     for (size_t i = 0; i < PROCESSES; i++) {
         children[i] = start(create, NULL);
     }
-    config = before;
+    store_config = before;
     for (size_t i = 0; i < PROCESSES; i++) {
         assert_int_equal(wait_end(children[i]), 0);
     }
@@ -355,14 +334,14 @@ static void assert_turn_lost(struct store *store, struct arena *arena)
 static void use_full_disk(void *nothing)
 {
     (void)nothing;
-    enum { SMALL = 100 * KIB, LARGER_THAN_CACHE = 3 * KIB * KIB };
+    enum { SMALL = 100 * KIB, LARGER_THAN_CACHE = 10 * KIB * KIB };
     struct arena *arena = arena_new();
-    config.database_url = "sqlite:///full.db";
-    config.state_dir = "disk";
+    store_config.database_url = "sqlite:///full.db";
+    store_config.state_dir = "disk";
     if (mkdir("disk", S_IRWXU) < 0 || mount("none", "disk", "tmpfs", 0, "size=2m") < 0) {
         _exit(EXIT_FAILURE);
     }
-    struct store *store = store_new(&config, shared);
+    struct store *store = store_new(&store_config, store_queue);
     must_script(store, arena,
                 "CREATE TABLE items (id INTEGER PRIMARY KEY, text TEXT) STRICT;"
                 "INSERT INTO items (id) VALUES (1)");
@@ -425,7 +404,7 @@ static void a_file_that_is_no_database_is_unavailable(void **state)
 {
     struct test *test = *state;
     int64_t integer = 0;
-    struct config broken = config;
+    struct config broken = store_config;
     broken.database_url = "sqlite:///broken.db";
     write_file("state/broken.db", BYTES("This is not a database, and it is long enough to see "
                                         "that from its first sixteen bytes and what follows."));
@@ -502,8 +481,8 @@ int main(void)
     if (!log_open(LOG_LEVEL_ERROR, "/dev/null") || !enter_temporary(folder)) {
         return EXIT_FAILURE;
     }
-    config = settings_of("sqlite:///test.db");
-    shared = store_shared_new();
+    store_config = settings_of("sqlite:///test.db");
+    store_queue = store_shared_new();
     return leave_temporary(folder,
                            cmocka_run_group_tests_name("store on SQLite", tests, NULL, NULL));
 }

@@ -1,0 +1,124 @@
+"""Activities: what was done with a customer, and when. On both engines. What all of the CRM shares
+is in test_crm.py.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from support import contract
+from support.crm import ACTIVITY_TYPES, good, invalid
+
+OCCURRED = {
+    "2020-02-29T12:00:00Z": "2020-02-29T12:00:00.000Z",
+    "1969-12-31T23:59:59.999Z": "1969-12-31T23:59:59.999Z",
+    "2099-01-01T01:00:00.5+02:00": "2098-12-31T23:00:00.500Z",
+}
+EDGES = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999Z",
+         "9999-12-31T23:59:59-23:59", "2016-12-31T23:59:60Z"]
+NOT_OCCURRED = ["2026-11-20", "2026-11-20T12:34:56", "2026-02-29T00:00:00Z", "", "now", "\0", 0,
+                1763635200, True, [], {}]
+
+
+@pytest.fixture(scope="module")
+def boss(office):
+    return office["OWNER"]
+
+
+@pytest.fixture
+def automatic(boss):
+    """An activity that was written by itself."""
+    deal = boss.deal(status="IN_PROGRESS")
+    [activity] = boss.page("activities", deal_id=deal["id"])["items"]
+    return activity
+
+
+@pytest.mark.parametrize("kind", ACTIVITY_TYPES)
+def test_everything_that_an_activity_has(office, boss, kind):
+    seller = office["SALES"]
+    fields = {"type": kind, "subject": "Разговор", "description": "о стульях\nи столах",
+              "contact_id": boss.contact()["id"], "deal_id": boss.deal()["id"],
+              "occurred_at": "2026-01-02T03:04:05.678Z"}
+    made = seller.activity(**fields)
+    assert made == {**made, **fields, "author_id": seller.id, "automatic": False,
+                    "old_status": None, "new_status": None, "version": 1}
+    assert boss.read("activities", made["id"]) == made
+
+
+@pytest.mark.parametrize("kind", ["call", "", "SMS", "NOTE ", "NOTE\0", None, 1, True, [], {}, ...])
+def test_types_that_there_are_not(boss, kind):
+    assert invalid(boss.send("activities", type=kind)) == ["type"]
+
+
+@pytest.mark.parametrize("given, answered", OCCURRED.items())
+def test_when(boss, given, answered):
+    made = boss.activity(occurred_at=given)
+    assert made["occurred_at"] == answered == boss.read("activities", made["id"])["occurred_at"]
+
+
+@pytest.mark.parametrize("given", EDGES)
+def test_the_ends_of_time(boss, given):
+    """What is taken is answered as a time that would be taken again."""
+    response = boss.send("activities", occurred_at=given)
+    if response.status_code == 201:
+        answered = good("activities", response, 201)["occurred_at"]
+        assert boss.activity(occurred_at=answered)["occurred_at"] == answered
+    else:
+        assert invalid(response) == ["occurred_at"]
+
+
+@pytest.mark.parametrize("given", NOT_OCCURRED)
+def test_times_that_are_none(boss, given):
+    assert invalid(boss.send("activities", occurred_at=given)) == ["occurred_at"]
+
+
+def test_now_by_itself(boss):
+    before, made = datetime.now(UTC), boss.activity()
+    moment = datetime.fromisoformat(made["occurred_at"].replace("Z", "+00:00"))
+    assert before - timedelta(milliseconds=1) <= moment <= datetime.now(UTC)
+    assert made["occurred_at"] == made["created_at"]
+
+
+def test_what_was_done_is_not_changed(office, boss):
+    number = boss.activity()["id"]
+    for view in (boss, office["VIEWER"]):
+        response = view.change("activities", number, subject="x")
+        contract.refused(response, 405, "METHOD_NOT_ALLOWED")
+        assert set(response.headers["Allow"].replace(" ", "").split(",")) >= {"GET", "DELETE"}
+        assert "PATCH" not in response.headers["Allow"]
+
+
+@pytest.mark.parametrize("role", ["OWNER", "MANAGER"])
+def test_what_was_written_by_itself_stays(office, boss, automatic, role):
+    response = office[role].hide("activities", automatic["id"])
+    contract.refused(response, 409, "AUTOMATIC_ACTIVITY")
+    assert boss.read("activities", automatic["id"]) == automatic
+    boss.hidden("deals", automatic["deal_id"])
+    response = office[role].hide("activities", automatic["id"])
+    contract.refused(response, 409, "AUTOMATIC_ACTIVITY")
+    assert good("activities", boss.restore("activities", automatic["id"])) == automatic
+
+
+def test_sales_do_not_hide(office, automatic):
+    """Not even what they wrote."""
+    seller = office["SALES"]
+    for number in (seller.activity()["id"], automatic["id"]):
+        contract.refused(seller.hide("activities", number), 403, "FORBIDDEN")
+
+
+def test_automatic_ones_are_not_made(boss):
+    for fields in ({"automatic": True}, {"automatic": False}, {"old_status": "NEW"},
+                   {"new_status": None}, {"author_id": boss.id}):
+        assert invalid(boss.send("activities", **fields)) == list(fields)
+
+
+def test_the_activities_of_a_deal(boss):
+    """Written by people and by itself, in the order in which they happened."""
+    deal = boss.deal(status="LOST")["id"]
+    call = boss.activity(type="CALL", deal_id=deal, occurred_at="2020-01-01T00:00:00Z")["id"]
+    ordered = boss.page("activities", deal_id=deal, sort="occurred_at")["items"]
+    assert [each["automatic"] for each in ordered] == [False, True, True]
+    assert ordered[0]["id"] == call
+    notes = boss.page("activities", deal_id=deal, type="NOTE")
+    assert [each["new_status"] for each in notes["items"]] == ["IN_PROGRESS", "LOST"]
+    assert notes["total"] == 2

@@ -1,0 +1,294 @@
+"""Contacts: addresses that are there already, the search, and deals that hold a contact. On both
+engines. What all of the CRM shares is in test_crm.py.
+"""
+
+from collections import Counter
+
+import pytest
+
+from support import contract, crm
+from support.accounts import address
+from support.crm import Office, at_once, crowd, good, invalid
+from support.entries import tag
+
+ALLOWED = {"X-Allow-Duplicate": "true"}
+
+
+@pytest.fixture(scope="module")
+def boss(office):
+    return office["OWNER"]
+
+
+def test_everything_that_a_contact_has(office, boss, sql_database):
+    fields = {"name": "Иванов Иван", "email": address(), "phone": "+7 (495) 123-45-67",
+              "company": "ООО «Ромашка»", "position": "Директор", "notes": "Звонить\nпосле обеда",
+              "owner_id": office["MANAGER"].id}
+    made = boss.contact(**fields)
+    assert {name: made[name] for name in fields} == fields
+    assert boss.read("contacts", made["id"]) == made
+    assert sql_database.run(f"SELECT name, email, company, organization_id, owner_id "
+                            f"FROM contacts WHERE id = {made['id']}") == [
+        (fields["name"], fields["email"], fields["company"], str(office.organization),
+         str(office["MANAGER"].id))]
+
+
+def test_a_contact_is_its_maker_s(office):
+    seller = office["SALES"]
+    assert seller.contact()["owner_id"] == seller.id
+    assert seller.contact(owner_id=office["OWNER"].id)["owner_id"] == office["OWNER"].id
+    assert seller.contact(owner_id=None)["owner_id"] is None
+
+
+# --- addresses that are there already -------------------------------------------------------------
+
+
+def assert_duplicate(response, number):
+    [detail] = crm.details(response, 409, "DUPLICATE")
+    assert (detail["field"], detail["id"]) == ("email", number) and detail["message"]
+    assert set(detail) == {"field", "message", "id"}
+
+
+@pytest.mark.parametrize("spell", [str, str.upper, str.title])
+def test_an_address_is_one_contact_s(boss, spell):
+    email = f"Ёжик.{address()}"
+    first = boss.contact(email=email)
+    assert_duplicate(boss.send("contacts", email=spell(email)), first["id"])
+    assert boss.ids("contacts", email=email) == [first["id"]]
+
+
+def test_unless_it_is_allowed_twice(boss):
+    email = address()
+    first = boss.contact(email=email)
+    for value in ("false", "1", "yes", ""):
+        refused = boss.send("contacts", email=email, headers={"X-Allow-Duplicate": value})
+        assert_duplicate(refused, first["id"])
+    second = boss.contact(email=email.upper(), headers=ALLOWED)
+    assert boss.ids("contacts", email=email) == [first["id"], second["id"]]
+    [detail] = crm.details(boss.send("contacts", email=email), 409, "DUPLICATE")
+    assert detail["id"] in (first["id"], second["id"])
+
+
+def test_nobody_has_no_address(boss):
+    """Contacts without one are no duplicates of each other."""
+    for value in (..., None, None):
+        assert boss.contact(email=value)["email"] is None
+
+
+def test_other_organizations_have_their_own(boss, new_office):
+    email = address()
+    boss.contact(email=email)
+    theirs = new_office["OWNER"].contact(email=email)
+    assert new_office["OWNER"].ids("contacts", email=email) == [theirs["id"]]
+
+
+def test_a_change_to_a_taken_address(boss):
+    first, second = boss.contact(email=address()), boss.contact(email=address())
+    change = {"email": first["email"].upper()}
+    assert_duplicate(boss.change("contacts", second["id"], **change), first["id"])
+    assert boss.read("contacts", second["id"]) == second
+    changed = good("contacts", boss.change("contacts", second["id"], **change, headers=ALLOWED))
+    assert changed["email"] == change["email"]
+
+
+def test_a_change_of_something_else(boss):
+    """Neither one's own address nor one that was allowed twice stands in its way."""
+    first = boss.contact(email=address())
+    second = boss.contact(email=first["email"], headers=ALLOWED)
+    own = {"email": first["email"].upper()}
+    alone = boss.contact(email=address())
+    assert good("contacts", boss.change("contacts", alone["id"], email=alone["email"].upper()))
+    for number in (first["id"], second["id"]):
+        good("contacts", boss.change("contacts", number, phone="123"))
+        good("contacts", boss.change("contacts", number, email=first["email"], phone="124"))
+    assert good("contacts", boss.change("contacts", second["id"], **own, headers=ALLOWED))
+
+
+def test_the_hidden_are_ignored_until_they_come_back(boss):
+    first = boss.contact(email=address())
+    boss.hidden("contacts", first["id"])
+    second = boss.contact(email=first["email"])
+    assert_duplicate(boss.restore("contacts", first["id"]), second["id"])
+    contract.refused(boss.get("contacts", first["id"]), 404, "NOT_FOUND")
+    good("contacts", boss.restore("contacts", first["id"], headers=ALLOWED))
+    assert boss.ids("contacts", email=first["email"]) == [first["id"], second["id"]]
+
+
+def test_the_second_of_two_still_holds_the_address(boss):
+    """When the first is hidden, or has got another one."""
+    for leave in (lambda number: boss.hidden("contacts", number),
+                  lambda number: good("contacts", boss.change("contacts", number, email=None))):
+        first = boss.contact(email=address())
+        second = boss.contact(email=first["email"], headers=ALLOWED)
+        leave(first["id"])
+        assert_duplicate(boss.send("contacts", email=first["email"]), second["id"])
+        other = boss.contact(email=address())
+        refused = boss.change("contacts", other["id"], email=first["email"])
+        assert_duplicate(refused, second["id"])
+        boss.hidden("contacts", second["id"])
+        assert boss.contact(email=first["email"])["email"] == first["email"]
+
+
+def test_an_address_that_was_given_up_is_free(boss):
+    first = boss.contact(email=address())
+    good("contacts", boss.change("contacts", first["id"], email=address()))
+    assert boss.contact(email=first["email"])["id"] != first["id"]
+
+
+def test_of_many_with_one_address_one_is_made(boss):
+    for _ in range(4):
+        email = address()
+        answers = crowd(boss, 6, lambda view, _, email=email: view.send("contacts", email=email))
+        assert Counter(each.status_code for each in answers) == {201: 1, 409: 5}
+        [number] = boss.ids("contacts", email=email)
+        for answer in answers:
+            if answer.status_code == 409:
+                assert_duplicate(answer, number)
+
+
+def test_of_many_who_change_to_one_address_one_does(boss):
+    email, numbers = address(), [boss.contact()["id"] for _ in range(6)]
+    answers = crowd(boss, 6, lambda view, number: view.change("contacts", numbers[number],
+                                                                email=email))
+    assert Counter(each.status_code for each in answers) == {200: 1, 409: 5}
+    assert len(boss.ids("contacts", email=email)) == 1
+
+
+# --- deals that hold a contact --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["NEW", "LOST", "WON and CLOSED"])
+def test_a_contact_with_deals_stays(boss, status):
+    number = boss.contact()["id"]
+    deal = boss.deal(status=status, contact_id=number, amount=1)
+    contract.refused(boss.hide("contacts", number), 409, "HAS_DEALS")
+    assert boss.read("contacts", number)["id"] == number
+    boss.hidden("deals", deal["id"])
+    boss.hidden("contacts", number)
+
+
+def test_a_contact_whose_deals_are_another_s_now(boss):
+    first, second = boss.contact()["id"], boss.contact()["id"]
+    deal = boss.deal(contact_id=first)["id"]
+    good("deals", boss.change("deals", deal, contact_id=second))
+    boss.hidden("contacts", first)
+    contract.refused(boss.hide("contacts", second), 409, "HAS_DEALS")
+
+
+def test_tasks_and_activities_hold_nobody(boss):
+    number = boss.contact()["id"]
+    task, activity = boss.task(contact_id=number), boss.activity(contact_id=number)
+    boss.hidden("contacts", number)
+    assert boss.read("tasks", task["id"]) == task
+    assert boss.read("activities", activity["id"]) == activity
+
+
+@pytest.mark.parametrize("way", ["create", "change", "restore"])
+def test_a_deal_and_a_hiding_at_once(boss, sql_database, way):
+    """Whoever comes first: there is never a deal of a contact that is hidden."""
+    for _ in range(6):
+        contact, deal = boss.contact()["id"], boss.deal()["id"]
+        if way == "restore":
+            good("deals", boss.change("deals", deal, contact_id=contact))
+            boss.hidden("deals", deal)
+        calls = {"create": lambda view, contact=contact: view.send("deals", contact_id=contact),
+                 "change": lambda view, contact=contact, deal=deal: view.change(
+                     "deals", deal, contact_id=contact),
+                 "restore": lambda view, deal=deal: view.restore("deals", deal)}
+        hidden, made = at_once(boss, [
+            lambda view, contact=contact: view.hide("contacts", contact), calls[way]])
+        assert (hidden.status_code, made.status_code // 100) in ((204, 4), (409, 2))
+        assert sql_database.run(
+            f"SELECT count(*) FROM deals d JOIN contacts c ON c.id = d.contact_id WHERE "
+            f"c.id = {contact} AND c.deleted_at IS NOT NULL AND d.deleted_at IS NULL") == [("0",)]
+
+
+# --- the search -----------------------------------------------------------------------------------
+
+FOUND = {  # who is found by what
+    "ivan": ["иван", "ИВАН", "ван", "Ванов", "ив", "И", "ёлкин ИВАН", "иванов ром petr", "ромашка",
+             "«ром", "example.com ёлк", "petrov@", "ov@exam", "495", "4951234567", "495 123",
+             "(495)", "+7 (495) 123-45-67", "74951234567", "123-45", "45.67", "pe"],
+    "odd": ["a\"b", "\"b'", "b'c\\", "c\\d", "d*e", "e%f", "%f_", "f_g", "a\"b'c\\d*e%f_g", "a\"",
+            "--;", "😀😀😀", "))) OR"],
+    "plain": ["aXbXcXd", "xyz", "strasse"],
+}
+NOT_FOUND = ["лк", "ва", "ан", "иван сидоров", "ромашкаx", "%%%", "___", "***", "\"\"\"", "'''",
+             "\\\\\\", "%", "_", "*", "иван%", "и_ан", "ив*", "аван", "8495", "4951234568", "c%d",
+             "NOT xyz", "xyz OR", "xyz*", "name:xyz", "^xyz", "NEAR", "\"xyz\"", "xyz\\", "e_f"]
+
+
+@pytest.fixture(scope="module")
+def people(accounts):
+    """Contacts of an organization of their own, by a word."""
+    boss = Office(accounts)["OWNER"]
+    made = {"ivan": boss.contact(name="Иванов-Ёлкин Иван", email="petrov@Example.com",
+                                 company="ООО «Ромашка»", phone="+7 (495) 123-45-67",
+                                 notes="сидоров", position="ромашкаx"),
+            "odd": boss.contact(name="a\"b'c\\d*e%f_g", company="--; 😀😀😀 ))) OR 1=1"),
+            "plain": boss.contact(name="aXbXcXdXeXf", company="xyz Strasse")}
+    return boss, {name: contact["id"] for name, contact in made.items()}
+
+
+@pytest.mark.parametrize("who, text", [(who, text) for who in FOUND for text in FOUND[who]])
+def test_who_is_found(people, who, text):
+    boss, numbers = people
+    body = boss.page("contacts", search=text)
+    assert numbers[who] in [item["id"] for item in body["items"]]
+    assert body["total"] == len(body["items"])
+    if text not in ("a\"", "--;"):
+        assert len(body["items"]) == 1
+
+
+@pytest.mark.parametrize("text", NOT_FOUND)
+def test_what_finds_nobody(people, text):
+    """Words of one or two letters are beginnings; no character stands for others."""
+    body = people[0].page("contacts", search=text)
+    assert (body["items"], body["total"]) == ([], 0)
+
+
+@pytest.mark.parametrize("text", ["", "x" * 101, "a b c d", "a\0b", "Ж" * 101])
+def test_searches_that_are_none(boss, text):
+    assert invalid(boss.list("contacts", search=text)) == ["search"]
+
+
+@pytest.mark.parametrize("text", ["x" * 100, "Ж" * 100, "  ", " \u00a0 ", "\u200b", "'" * 100, "(",
+                                  "+"])
+def test_strange_searches(boss, text):
+    response = boss.list("contacts", search=text)
+    assert response.status_code == 200 or invalid(response) == ["search"]
+
+
+def test_the_search_follows_changes(boss):
+    old, new = f"было{tag()}", f"СТАЛО{tag()}"
+    number = boss.contact(name=old)["id"]
+    assert boss.ids("contacts", search=old.upper()) == [number]
+    good("contacts", boss.change("contacts", number, name="x", company=new))
+    assert boss.ids("contacts", search=old) == [] and boss.ids("contacts", search=new) == [number]
+    boss.hidden("contacts", number)
+    assert boss.ids("contacts", search=new) == []
+    good("contacts", boss.restore("contacts", number))
+    assert boss.ids("contacts", search=new.lower()) == [number]
+    good("contacts", boss.change("contacts", number, company=None))
+    assert boss.ids("contacts", search=new) == []
+
+
+def test_the_search_stays_in_the_organization(boss, new_office):
+    word = tag()
+    number = boss.contact(name=word)["id"]
+    theirs = new_office["OWNER"].contact(name=word)["id"]
+    assert boss.ids("contacts", search=word) == [number]
+    assert new_office["OWNER"].ids("contacts", search=word) == [theirs]
+
+
+@pytest.mark.parametrize("sort", ["id", "-id", "name", "-name", "-created_at", "name,-created_at"])
+def test_a_search_in_pages(office, boss, sort):
+    word = tag()
+    owners = [boss.id, office["SALES"].id]
+    made = [boss.contact(name=f"{'бБаА'[i % 4]} {word}", owner_id=owners[i % 2])["id"]
+            for i in range(9)]
+    whole = boss.page("contacts", search=word, sort=sort, limit=100)
+    assert whole["total"] == 9 and {item["id"] for item in whole["items"]} == set(made)
+    assert list(boss.walk("contacts", search=word, sort=sort, limit=2)) == whole["items"]
+    mine = boss.page("contacts", search=word, sort=sort, owner_id=boss.id, limit=2, skip=1)
+    assert mine["total"] == 5
+    assert mine["items"] == [item for item in whole["items"] if item["owner_id"] == boss.id][1:3]

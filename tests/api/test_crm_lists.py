@@ -1,0 +1,233 @@
+"""Lists of contacts, deals, tasks and activities: orders with what is equal and what is missing,
+both ways of paging, filters and their totals. On both engines.
+"""
+
+import itertools
+
+import pytest
+
+from support.crm import ACTIVITY_TYPES, KINDS, Office, good, invalid
+
+COUNT = 26  # objects of each collection
+FAR = "9999"  # what is missing comes last
+
+# When what is due is overdue: a day, when it is over.
+OVERDUE = {"2099-01-30": "2099-01-31T00:00:00.000Z", "2099-01-31": "2099-02-01T00:00:00.000Z",
+           "2099-01-31T12:00:00.000Z": "2099-01-31T12:00:00.001Z",
+           "2099-02-01T00:00:00.000Z": "2099-02-01T00:00:00.001Z", None: FAR}
+
+# What each can be sorted by, and what that means for an item.
+SORTS = {
+    "contacts": {"id": lambda item: item["id"], "name": lambda item: item["name"].casefold(),
+                 "created_at": lambda item: item["created_at"]},
+    "deals": {"id": lambda item: item["id"], "amount": lambda item: item["amount"],
+              "expected_close_date": lambda item: item["expected_close_date"] or FAR,
+              "created_at": lambda item: item["created_at"]},
+    "tasks": {"id": lambda item: item["id"], "due_date": lambda item: OVERDUE[item["due_date"]],
+              "created_at": lambda item: item["created_at"]},
+    "activities": {"id": lambda item: item["id"], "occurred_at": lambda item: item["occurred_at"]},
+}
+ORDERS = [(kind, sign + name) for kind, names in SORTS.items() for name in names
+          for sign in ("", "-")]
+MIXED = [("contacts", "name,-created_at"), ("contacts", "-name,id"), ("deals", "amount,-id"),
+         ("deals", "-expected_close_date,amount,-created_at"), ("deals", "-amount,-created_at"),
+         ("tasks", "due_date,-created_at"), ("tasks", "-due_date,id"),
+         ("activities", "-occurred_at,id")]
+NAMES = ["Борис", "анна", "АННА", "Anna", "anna", "ёж", "Ёж", "Яков", "б", "100%", "O'Neil", "!",
+         "😀", "Борис", "z!i5", "a,b", "Żółw", "żółw", "анна"]
+
+
+@pytest.fixture(scope="module")
+def filled(accounts):
+    """An organization with equal and missing values in every column that can be sorted by."""
+    office = Office(accounts)
+    boss, seller = office["OWNER"], office["SALES"]
+    people = itertools.cycle([boss.id, seller.id, None])
+    contacts = [boss.contact(name=NAMES[i % len(NAMES)], owner_id=next(people))["id"]
+                for i in range(COUNT)]
+    deals = [boss.deal(amount=(i % 4) * 1000.5, contact_id=contacts[i % 3], owner_id=next(people),
+                       expected_close_date=[None, "2027-01-31", "2026-12-01"][i % 3])["id"]
+             for i in range(COUNT)]
+    dues = list(OVERDUE)
+    for i in range(COUNT):
+        boss.task(due_date=dues[i % len(dues)], contact_id=contacts[i % 2], deal_id=deals[i % 4],
+                  assignee_id=next(people))
+        (boss if i % 3 else seller).activity(
+            type=ACTIVITY_TYPES[i % 4], contact_id=contacts[i % 2], deal_id=deals[i % 4],
+            occurred_at=f"20{20 + i % 3}-05-05T12:00:00.{i % 2}Z")
+    for i in range(0, COUNT, 5):
+        good("deals", boss.move(deals[i], "IN_PROGRESS"))  # six automatic activities
+        good("tasks", boss.change("tasks", boss.ids("tasks")[i], status="IN_PROGRESS"))
+    return office
+
+
+@pytest.fixture(scope="module")
+def reader(filled):
+    return filled["VIEWER"]
+
+
+@pytest.fixture(scope="module")
+def everything(reader):
+    """All items of each collection, by id."""
+    return {kind: reader.page(kind, limit=1000)["items"] for kind in KINDS}
+
+
+# --- orders ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind, sort", ORDERS)
+def test_an_order_is_one(reader, everything, kind, sort):
+    """Equal ones are by id, in the direction of the order."""
+    key, descending = SORTS[kind][sort.lstrip("-")], sort.startswith("-")
+    items = reader.page(kind, sort=sort, limit=1000)["items"]
+    assert items == sorted(everything[kind], key=lambda item: (key(item), item["id"]),
+                           reverse=descending)
+
+
+@pytest.mark.parametrize("limit", [1, 7, COUNT, 1000])
+@pytest.mark.parametrize("kind, sort", [*((kind, "") for kind in KINDS), *ORDERS, *MIXED])
+def test_a_cursor_passes_each_row_once_in_order(reader, everything, kind, sort, limit):
+    order = {"sort": sort} if sort else {}
+    whole = reader.page(kind, limit=1000, **order)
+    total = len(everything[kind])
+    assert (whole["total"], whole["pages"], whole["next"]) == (total, 1, None)
+    assert len({item["id"] for item in whole["items"]}) == total
+    assert list(reader.walk(kind, limit=limit, **order)) == whole["items"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_standard_order_is_by_id(reader, everything, kind):
+    assert reader.page(kind, limit=1000)["items"] == everything[kind]
+    ids = [item["id"] for item in everything[kind]]
+    assert ids == sorted(ids)
+
+
+@pytest.mark.parametrize("kind, sort", MIXED)
+def test_skipping_and_a_cursor_meet(reader, kind, sort):
+    first = reader.page(kind, sort=sort, limit=5)
+    assert reader.page(kind, sort=sort, limit=5, skip=5)["items"] == reader.page(
+        kind, sort=sort, limit=5, after=first["next"])["items"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pages_by_skipping(reader, everything, kind):
+    seen = []
+    for skip in range(0, len(everything[kind]) + 10, 10):
+        body = reader.page(kind, skip=skip)
+        assert (body["skip"], body["limit"], body["total"]) == (skip, 10, len(everything[kind]))
+        seen += body["items"]
+    assert seen == everything[kind]
+    assert reader.page(kind, skip=10 ** 9)["items"] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_comes_and_goes_meanwhile(new_office, kind):
+    """Neither what is added nor what is hidden moves the pages behind a cursor."""
+    boss = new_office["OWNER"]
+    numbers = [boss.create(kind)["id"] for _ in range(6)]
+    first = boss.page(kind, limit=2)
+    boss.hidden(kind, numbers[0])
+    boss.hidden(kind, numbers[1])  # where the cursor stands
+    boss.hidden(kind, numbers[3])
+    added = boss.create(kind)["id"]
+    rest = boss.page(kind, limit=10, after=first["next"])
+    assert [item["id"] for item in rest["items"]] == [numbers[2], numbers[4], numbers[5], added]
+
+
+# --- filters --------------------------------------------------------------------------------------
+
+
+def filters(filled, everything):
+    """Every filter with each value that there is, and with one that there is not."""
+    people = [filled["OWNER"].id, filled["SALES"].id]
+    contacts = [item["id"] for item in everything["contacts"][:3]]
+    deals = [item["id"] for item in everything["deals"][:4]]
+    return {
+        "contacts": {"owner_id": people},
+        "deals": {"status": ["NEW", "IN_PROGRESS", "WON"], "contact_id": contacts,
+                  "owner_id": people},
+        "tasks": {"status": ["TODO", "IN_PROGRESS", "DONE"], "assignee_id": people,
+                  "contact_id": contacts, "deal_id": deals},
+        "activities": {"type": list(ACTIVITY_TYPES), "contact_id": contacts, "deal_id": deals,
+                       "author_id": people},
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_filter_counts_what_it_lets_through(filled, reader, everything, kind):
+    for name, values in filters(filled, everything)[kind].items():
+        for value in [*values, *([999_999_999] if name.endswith("_id") else [])]:
+            expected = [item for item in everything[kind] if item[name] == value]
+            body = reader.page(kind, limit=2, **{name: value})
+            assert body["total"] == len(expected), (name, value)
+            assert list(reader.walk(kind, limit=5, **{name: value})) == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_filters_are_joined(filled, reader, everything, kind):
+    names = filters(filled, everything)[kind]
+    for values in itertools.islice(itertools.product(*names.values()), 24):
+        query = dict(zip(names, values, strict=True))
+        expected = [item for item in everything[kind] if query.items() <= item.items()]
+        body = reader.page(kind, limit=1000, sort="-id", **query)
+        assert (body["total"], body["items"]) == (len(expected), expected[::-1])
+
+
+@pytest.mark.parametrize("kind, sort", MIXED)
+def test_a_filter_an_order_and_a_cursor(filled, reader, kind, sort):
+    name = {"tasks": "assignee_id", "activities": "author_id"}.get(kind, "owner_id")
+    query = {name: filled["SALES"].id, "sort": sort}
+    whole = reader.page(kind, limit=1000, **query)
+    assert whole["total"] == len(whole["items"]) > 5
+    assert list(reader.walk(kind, limit=3, **query)) == whole["items"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_organization_of_a_filter_s_value_matters(filled, reader, office, kind):
+    """Another organization's ids filter as ids that there are not."""
+    other = office["OWNER"]
+    name = {"contacts": "owner_id", "deals": "contact_id"}.get(kind, "deal_id")
+    value = {"owner_id": other.id, "contact_id": other.contact()["id"],
+             "deal_id": other.deal()["id"]}[name]
+    assert reader.page(kind, **{name: value})["total"] == 0
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("query, field", [
+    ({"sort": "organization_id"}, "sort"), ({"sort": "-"}, "sort"), ({"sort": ",id"}, "sort"),
+    ({"sort": "id,id,id,id"}, "sort"), ({"sort": "id;drop"}, "sort"), ({"sort": "notes"}, "sort"),
+    ({"sort": ""}, "sort"), ({"sort": "ID"}, "sort"), ({"after": "x"}, "after"),
+    ({"after": "!i"}, "after"), ({"after": "!i5!i5"}, "after"), ({"after": ""}, "after"),
+    ({"after": "!i5", "sort": "-id"}, "after"), ({"limit": 0}, "limit"), ({"limit": 1001}, "limit"),
+    ({"limit": "x"}, "limit"), ({"limit": ""}, "limit"), ({"skip": -1}, "skip"),
+    ({"skip": 2 ** 31}, "skip")], ids=str)
+def test_orders_and_pages_that_are_none(reader, kind, query, field):
+    assert invalid(reader.list(kind, **query)) == [field]
+
+
+@pytest.mark.parametrize("kind, field", [
+    ("deals", "status"), ("tasks", "status"), ("activities", "type"), ("contacts", "owner_id"),
+    ("deals", "contact_id"), ("deals", "owner_id"), ("tasks", "assignee_id"),
+    ("tasks", "contact_id"), ("tasks", "deal_id"), ("activities", "contact_id"),
+    ("activities", "deal_id"), ("activities", "author_id")])
+def test_filters_that_are_none(reader, kind, field):
+    for value in ("", "x", "1x", "new", "-", "1.5", "NEW ", "99999999999999999999", "' OR 1=1 --"):
+        assert invalid(reader.list(kind, **{field: value})) == [field], value
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("query, field", [
+    ({"nonsense": "x"}, "nonsense"), ({"organization_id": 1}, "organization_id"),
+    ({"limit": [1, 2]}, "limit"), ({"sort": ["id", "-id"]}, "sort"), ({"name": "x"}, "name")])
+def test_parameters_that_there_are_not(reader, kind, query, field):
+    assert invalid(reader.list(kind, **query)) == [field]
+
+
+@pytest.mark.parametrize("kind, field", [("deals", "search"), ("tasks", "search"),
+                                         ("activities", "search"), ("tasks", "owner_id"),
+                                         ("activities", "status"), ("contacts", "status")])
+def test_parameters_of_other_collections(reader, kind, field):
+    assert invalid(reader.list(kind, **{field: 1})) == [field]

@@ -1,0 +1,261 @@
+"""Thousands of random changes from several threads at once, on both engines. Afterwards every total
+and every number of the analytics is what the database's rows say, counted here by SQL; and no rule
+is broken that many together could break: of what is hidden, of addresses, of the story of each deal.
+"""
+
+import random
+import subprocess
+import threading
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from support.crm import (ACTIVITY_TYPES, CHANGEABLE, DEAL_STATUSES, KINDS, TASK_STATUSES,
+                         Number, Office)
+from support.waiting import wait_until
+
+SEED = 20261120
+THREADS = 12
+OPERATIONS = 500  # of a thread
+ADDRESSES = 25  # few, so that they meet
+ONCE, TWICE = "n{}@example.com", "t{}@example.com"  # the others may stand in several contacts
+SOON_MS = 2000
+
+# What an operation may be answered, whatever the others do meanwhile.
+ANSWERS = {"create": {201, 400, 409}, "change": {200, 400, 404, 409}, "move": {200, 400, 404, 409},
+           "hide": {204, 404, 409}, "restore": {200, 409}}
+
+
+class Storm:
+    """What all threads know of: the ids of everything that was made."""
+
+    def __init__(self, office):
+        self.views = [office["OWNER"], office["ADMIN"], office["MANAGER"]]
+        self.people = [*(view.id for view in self.views), office["SALES"].id, None]
+        self.made = {kind: [] for kind in KINDS}
+        self.answers = Counter()
+        self.wrong = []
+
+    def run(self, number):
+        """One thread's operations."""
+        choose = random.Random(SEED + number)
+        view = self.views[number % len(self.views)].anew()
+        for _ in range(OPERATIONS):
+            name, response = self.operation(choose, view)
+            self.answers[name, response.status_code] += 1
+            if response.status_code not in ANSWERS[name]:
+                self.wrong.append((name, response.request.url, response.request.body,
+                                   response.status_code, response.text))
+
+    def operation(self, choose, view):
+        kind = choose.choices(KINDS, (3, 5, 4, 2))[0]
+        name = choose.choices(list(ANSWERS), (4, 3, 4, 2, 2))[0]
+        number = self.known(choose, kind)
+        if name == "create" or number is None or (name == "change" and kind not in CHANGEABLE):
+            fields = self.fields(choose, kind)
+            response = view.send(kind, headers=self.headers(fields), **fields)
+            if response.status_code == 201:
+                self.made[kind].append(response.json()["id"])
+            return "create", response
+        if name == "move":
+            return self.move(choose, view)
+        if name == "change":
+            fields = self.fields(choose, kind)
+            part = {field: fields[field] for field in choose.sample(sorted(fields), 2)}
+            return name, view.change(kind, number, part, headers=self.headers(part))
+        return name, (view.hide if name == "hide" else view.restore)(kind, number)
+
+    def move(self, choose, view):
+        """A step of a deal or a task, often one that can be."""
+        if choose.random() < 0.5:
+            number = self.known(choose, "tasks")
+            return "move", view.change("tasks", number or 1, status=choose.choice(TASK_STATUSES))
+        number = self.known(choose, "deals")
+        return "move", view.move(number or 1, choose.choice(DEAL_STATUSES[1:]))
+
+    def known(self, choose, kind):
+        """Something that was made, rather one of the last; perhaps hidden since."""
+        made = self.made[kind]
+        return choose.choice(made[-10:] if choose.random() < 0.7 else made) if made else None
+
+    @staticmethod
+    def headers(fields):
+        return {"X-Allow-Duplicate": "true"} if (fields.get("email") or "")[:1] == "t" else None
+
+    def fields(self, choose, kind):
+        person = choose.choice(self.people)
+        if kind == "contacts":
+            email = choose.choice([ONCE, ONCE, TWICE, ""]).format(choose.randrange(ADDRESSES))
+            return {"name": f"Контакт {choose.random()}", "email": email or None,
+                    "owner_id": person, "phone": str(choose.randrange(10 ** 9))}
+        contact = choose.choice([None, self.known(choose, "contacts")])
+        if kind == "deals":
+            amount = Number(f"{choose.choice([0, 0, 1, 99, 10 ** 9])}.{choose.randrange(100):02}")
+            return {"title": "Сделка", "amount": choose.choice([amount, 0]), "owner_id": person,
+                    "contact_id": contact}
+        deal = choose.choice([None, self.known(choose, "deals")])
+        if kind == "tasks":
+            soon = datetime.now(UTC) + timedelta(milliseconds=SOON_MS)
+            due = choose.choice([None, "2099-01-01", str(soon.date()),
+                                 f"{soon:%Y-%m-%dT%H:%M:%S}.{soon.microsecond // 1000:03}Z"])
+            return {"title": "Задача", "due_date": due, "assignee_id": person,
+                    "contact_id": contact, "deal_id": deal}
+        return {"type": choose.choice(ACTIVITY_TYPES), "subject": "Разговор", "contact_id": contact,
+                "deal_id": deal}
+
+
+@pytest.fixture(scope="module")
+def after_the_storm(accounts):
+    office = Office(accounts)
+    storm = Storm(office)
+    for kind in KINDS:  # something to begin with
+        storm.made[kind] += [office["OWNER"].create(kind)["id"] for _ in range(3)]
+    threads = [threading.Thread(target=storm.run, args=(number,)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(storm.answers.values()) == THREADS * OPERATIONS, "a thread has died"
+    return office, storm
+
+
+# --- a recount ------------------------------------------------------------------------------------
+
+COUNTS = {
+    "deals": ("1 = 1", "status = 'NEW'", "status = 'IN_PROGRESS'", "outcome = 'WON'",
+              "outcome = 'LOST'", "status = 'CLOSED'"),
+    "tasks": ("1 = 1", "status = 'TODO'", "status = 'IN_PROGRESS'", "status = 'DONE'",
+              "status <> 'DONE' AND overdue_from <= {now}"),
+    "contacts": ("1 = 1",),
+    "activities": ("1 = 1", "type = 'CALL'", "type = 'EMAIL'", "type = 'MEETING'", "type = 'NOTE'"),
+}
+OF_A_PERSON = {"deals": "owner_id", "tasks": "assignee_id", "contacts": "owner_id",
+               "activities": "author_id"}
+
+
+def recount(database, kind, where):
+    """The numbers of a section of the analytics, from the rows."""
+    now = int(time.time() * 1000)
+    sums = [f"coalesce(sum(CASE WHEN {each.format(now=now)} THEN 1 ELSE 0 END), 0)"
+            for each in COUNTS[kind]]
+    if kind == "deals":
+        sums.append("coalesce(sum(CASE WHEN status IN ('NEW', 'IN_PROGRESS') THEN amount END), 0)")
+    [row] = database.run(f"SELECT {', '.join(sums)} FROM {kind} WHERE deleted_at IS NULL "
+                         f"AND {where}")
+    return [int(each) for each in row]
+
+
+def rate(part, whole):
+    exact = Decimal(part) / whole if whole else Decimal(0)
+    return exact.quantize(Decimal("0.0001"), "ROUND_HALF_UP")
+
+
+def section(database, kind, where):
+    """The same as it is answered, without names."""
+    row = recount(database, kind, where)
+    if kind == "deals":
+        *counts, pipeline = row
+        return [*counts, rate(counts[3], counts[3] + counts[4]), Decimal(pipeline) / 100]
+    return [*row, rate(row[3], row[0])] if kind == "tasks" else row
+
+
+def test_nothing_was_answered_that_may_not_be(after_the_storm):
+    _, storm = after_the_storm
+    assert storm.wrong == []
+    done = {name for name, status in storm.answers if status < 300}
+    assert done == set(ANSWERS), storm.answers
+
+
+def test_analytics_are_what_the_rows_say(after_the_storm, sql_database):
+    office, storm = after_the_storm
+    view, where = office["VIEWER"], f"organization_id = {office.organization}"
+    until = int(time.time() * 1000) + 2 * SOON_MS
+    wait_until(lambda: sql_database.run(
+        f"SELECT count(*) FROM tasks WHERE {where} AND overdue_from BETWEEN "
+        f"{int(time.time() * 1000)} AND {until}") == [("0",)], what="all that is due soon")
+    today = datetime.now(UTC).date()
+    for person in (None, *storm.people[:-1]):
+        query = {"owner_id": person} if person else {}
+        for times in ({}, {"from": str(today - timedelta(days=1)), "to": str(today)}):
+            summary = view.analytics("summary", **query, **times)
+            for kind in KINDS:
+                whose = f"{where} AND {OF_A_PERSON[kind]} = {person}" if person else where
+                expected = section(sql_database, kind, whose)
+                assert list(summary[kind].values()) == expected, (kind, query, times)
+                assert view.analytics(kind, **query, **times) == summary[kind]
+
+
+def test_totals_are_what_the_rows_say(after_the_storm, sql_database):
+    office, storm = after_the_storm
+    view, where = office["VIEWER"], f"organization_id = {office.organization}"
+    filters = {"contacts": {"owner_id": storm.people[:-1]},
+               "deals": {"status": DEAL_STATUSES, "owner_id": storm.people[:-1]},
+               "tasks": {"status": TASK_STATUSES, "assignee_id": storm.people[:-1]},
+               "activities": {"type": ACTIVITY_TYPES, "author_id": storm.people[:-1]}}
+    for kind in KINDS:
+        assert view.page(kind, limit=1)["total"] == recount(sql_database, kind, where)[0] > 50
+        assert len(list(view.walk(kind, limit=100))) == recount(sql_database, kind, where)[0]
+        for name, values in filters[kind].items():
+            for value in values:
+                only = f"{where} AND {name} = '{value}'"
+                assert view.page(kind, limit=1, **{name: value})["total"] == recount(
+                    sql_database, kind, only)[0], (kind, name, value)
+
+
+def test_the_program_counts_the_same(after_the_storm, sql_stack):
+    done = subprocess.run([sql_stack.binary, "recount"], capture_output=True, text=True, timeout=60,
+                          check=False, cwd=sql_stack.state_dir, env=sql_stack.env)
+    assert (done.returncode, done.stdout) == (0, "0 wrong\n"), done.stdout + done.stderr
+
+
+# --- what may never be ----------------------------------------------------------------------------
+
+# Each finds rows that contradict a rule.
+NEVER = {
+    "a deal of a hidden contact":
+        "SELECT d.id FROM deals d JOIN contacts c ON c.id = d.contact_id WHERE d.{here} "
+        "AND d.deleted_at IS NULL AND c.deleted_at IS NOT NULL",
+    "a deal that was won for nothing":
+        "SELECT id FROM deals WHERE {here} AND outcome = 'WON' AND amount = 0",
+    "a deal without its outcome":
+        "SELECT id FROM deals WHERE {here} AND (status IN ('WON', 'LOST', 'CLOSED')) <> "
+        "(outcome IS NOT NULL)",
+    "a closed deal that does not say when":
+        "SELECT id FROM deals WHERE {here} AND (status = 'CLOSED') <> (closed_at IS NOT NULL)",
+    "a task that is done and does not say when":
+        "SELECT id FROM tasks WHERE {here} AND (status = 'DONE') <> (completed_at IS NOT NULL)",
+    "an address twice that was not allowed":
+        "SELECT email FROM contacts WHERE {here} AND deleted_at IS NULL AND email LIKE 'n%' "
+        "GROUP BY email HAVING count(*) > 1",
+    "a deal whose story has a gap":
+        "SELECT d.id FROM deals d WHERE d.{here} AND "
+        "CASE d.status WHEN 'NEW' THEN 0 WHEN 'IN_PROGRESS' THEN 1 WHEN 'CLOSED' THEN 3 ELSE 2 "
+        "END <> (SELECT count(*) FROM activities a WHERE a.deal_id = d.id AND a.automatic = 1)",
+    "a story that does not follow":
+        "SELECT a.id FROM activities a JOIN activities b ON b.deal_id = a.deal_id AND b.id = "
+        "(SELECT max(id) FROM activities c WHERE c.deal_id = a.deal_id AND c.automatic = 1 AND "
+        "c.id < a.id) WHERE a.{here} AND a.automatic = 1 AND a.old_status <> b.new_status",
+}
+
+
+@pytest.mark.parametrize("name", NEVER)
+def test_what_may_never_be(after_the_storm, sql_database, name):
+    office, _ = after_the_storm
+    statement = NEVER[name].format(here=f"organization_id = {office.organization}")
+    assert sql_database.run(statement) == []
+
+
+def test_whoever_is_visible_is_found(after_the_storm):
+    """The search, after all that happened to what it looks in."""
+    office, _ = after_the_storm
+    view = office["VIEWER"]
+    visible = list(view.walk("contacts", limit=500))
+    for contact in visible[::7]:
+        assert contact["id"] in view.ids("contacts", search=contact["name"])
+        if contact["phone"] and len(contact["phone"]) > 2:
+            assert contact["id"] in view.ids("contacts", search=contact["phone"])
+    assert {item["id"] for item in view.walk("contacts", search="@example.com", limit=500)} == {
+        each["id"] for each in visible if each["email"]}

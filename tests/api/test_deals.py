@@ -1,0 +1,270 @@
+"""Deals: amounts to the last kopeck, the way of a status, and the activities that tell of it. On
+both engines. What all of the CRM shares is in test_crm.py.
+"""
+
+import itertools
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+
+from support import contract, crm
+from support.crm import DEAL_STATUSES, Number, at_once, crowd, good, invalid
+
+# Where each goes from; nothing else.
+WAYS = {"NEW": ["IN_PROGRESS"], "IN_PROGRESS": ["LOST", "WON"], "WON": ["CLOSED"],
+        "LOST": ["CLOSED"], "CLOSED": [], "WON and CLOSED": []}
+MOST = "9999999999.99"
+
+# As it is written: what is stored, in kopecks.
+AMOUNTS = {"0": 0, "0.0": 0, "0.00": 0, "-0": 0, "-0.00": 0, "0.01": 1, "0.1": 10, "0.10": 10,
+           "0.30": 30, "1": 100, "1.1": 110, "1.10": 110, "19.99": 1999, "1234567.89": 123456789,
+           MOST: 999999999999, "9999999999": 999999999900,
+           "4503599627.37": 450359962737, "2147483648.01": 214748364801}
+NO_AMOUNTS = ["-1", "-0.01", "0.001", "1.100", "0.000", "10000000000", "10000000000.00", "1e2",
+              "1E2", "1e-2", "1e0", "0.30000000000000004", '"1"', '"0.10"', '""',
+              "true", "false", "[]", "[1]", "{}", "null", "-1e308", "9223372036854775808.00"]
+BEYOND = ["1e999", "99999999999999999999", "9" * 400, "1" + "0" * 30 + ".01", "0." + "1" * 5000]
+
+DATES = ["2026-11-20", "2000-01-01", "2028-02-29", "9999-12-31", "1970-01-01", "1969-12-31"]
+NO_DATES = ["2026-02-29", "2100-02-29", "2026-13-01", "2026-00-10", "2026-11-31", "2026-11-00",
+            "2026-1-1", "20261120", "2026-11-20T00:00:00Z", "", "tomorrow", " 2026-11-20",
+            "2026-11-20 ", "2026-11-20\0", "+2026-11-20", "-026-11-20", "２０２６-11-20", "0000-01-01",
+            20261120, True, [], {}]
+
+
+@pytest.fixture(scope="module")
+def boss(office):
+    return office["OWNER"]
+
+
+def stored(database, number, columns="amount"):
+    [row] = database.run(f"SELECT {columns} FROM deals WHERE id = {number}")
+    return row
+
+
+def test_everything_that_a_deal_has(office, boss):
+    fields = {"title": "Поставка стульев", "contact_id": boss.contact()["id"],
+              "owner_id": office["SALES"].id, "description": "12 штук\nиз дворца",
+              "expected_close_date": "2027-03-31"}
+    made = boss.deal(**fields, amount=Number("120000.50"))
+    assert made == {**made, **fields, "amount": Decimal("120000.50"), "status": "NEW",
+                    "lost_reason": None, "closed_at": None, "version": 1}
+
+
+def test_a_deal_is_its_maker_s(office):
+    seller = office["SALES"]
+    assert seller.deal()["owner_id"] == seller.id
+    assert seller.deal(owner_id=None)["owner_id"] is None
+
+
+# --- amounts --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text, kopecks", AMOUNTS.items())
+def test_amounts(boss, sql_database, text, kopecks):
+    response = boss.send("deals", amount=Number(text))
+    made = good("deals", response, 201)
+    written = f"{kopecks // 100}.{kopecks % 100:02}"
+    assert f'"amount":{written},' in response.text
+    assert stored(sql_database, made["id"]) == (str(kopecks),)
+    assert f'"amount":{written},' in boss.get("deals", made["id"]).text
+    change = good("deals", boss.change("deals", made["id"], amount=Number(text)))
+    assert change["amount"] == made["amount"] == Decimal(written)
+
+
+@pytest.mark.parametrize("text", NO_AMOUNTS)
+def test_amounts_that_are_none(boss, text):
+    made = boss.deal(amount=Number("7.70"))
+    for response in (boss.send("deals", amount=Number(text)),
+                     boss.change("deals", made["id"], amount=Number(text))):
+        assert invalid(response) == ["amount"]
+    assert boss.read("deals", made["id"]) == made
+
+
+@pytest.mark.parametrize("text", BEYOND)
+def test_amounts_beyond_all_measure(boss, text):
+    response = boss.send("deals", amount=Number(text))
+    assert response.status_code == 400
+    assert response.json()["code"] in ("INVALID_JSON", "VALIDATION_ERROR")
+
+
+def test_a_change_of_something_else_keeps_the_amount(boss, sql_database):
+    made = boss.deal(amount=Number("0.29"))
+    assert good("deals", boss.change("deals", made["id"], title="x"))["amount"] == Decimal("0.29")
+    assert stored(sql_database, made["id"]) == ("29",)
+
+
+@pytest.mark.parametrize("date", DATES)
+def test_dates(boss, date):
+    made = boss.deal(expected_close_date=date)
+    assert made["expected_close_date"] == date
+    assert boss.read("deals", made["id"]) == made
+
+
+@pytest.mark.parametrize("date", NO_DATES)
+def test_dates_that_are_none(boss, date):
+    assert invalid(boss.send("deals", expected_close_date=date)) == ["expected_close_date"]
+
+
+# --- the way of a status --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start, status", itertools.product(WAYS, DEAL_STATUSES))
+def test_every_way(boss, sql_database, start, status):
+    before = boss.deal(status=start, amount=100)
+    steps = boss.page("activities", deal_id=before["id"])["total"]
+    response = boss.move(before["id"], status)
+    if status in WAYS[start]:
+        after = good("deals", response)
+        assert after == {**before, "status": status, "version": before["version"] + 1,
+                         "updated_at": after["updated_at"], "closed_at": after["closed_at"]}
+        steps += 1
+    else:
+        assert sorted(crm.details(response, 409, "INVALID_TRANSITION")) == WAYS[start]
+        after = before
+    assert boss.read("deals", before["id"]) == after
+    assert boss.page("activities", deal_id=before["id"])["total"] == steps
+    outcome = {"WON": "WON", "LOST": "LOST"}.get(status if after is not before else start)
+    if outcome:
+        assert stored(sql_database, before["id"], "outcome") == (outcome,)
+
+
+@pytest.mark.parametrize("status", ["won", "", "DONE", " NEW", "NEW\0", None, 1, True, [], {}, ...])
+def test_statuses_that_there_are_not(boss, status):
+    number = boss.deal()["id"]
+    body = {} if status is ... else {"status": status}
+    response = boss.request("POST", f"/deals/{number}/status", body)
+    assert invalid(response) == ["status"]
+
+
+def test_fields_that_a_status_has_not(boss):
+    number = boss.deal()["id"]
+    response = boss.move(number, "IN_PROGRESS", amount=1, nonsense=1)
+    assert invalid(response) == ["amount", "nonsense"]
+    assert boss.read("deals", number)["status"] == "NEW"
+
+
+def test_the_status_of_what_is_hidden(boss):
+    number = boss.deal()["id"]
+    boss.hidden("deals", number)
+    contract.refused(boss.move(number, "IN_PROGRESS"), 404, "NOT_FOUND")
+
+
+def test_a_closed_deal_says_when(boss):
+    deal = boss.deal(status="WON and CLOSED", amount=1)
+    assert deal["created_at"] <= deal["closed_at"] <= deal["updated_at"]
+    changed = good("deals", boss.change("deals", deal["id"], description="x"))
+    assert changed["closed_at"] == deal["closed_at"]
+
+
+# --- won, and lost --------------------------------------------------------------------------------
+
+
+def test_nothing_is_won_for_nothing(boss):
+    deal = boss.deal(status="IN_PROGRESS")
+    assert invalid(boss.move(deal["id"], "WON")) == ["amount"]
+    assert boss.read("deals", deal["id"]) == deal
+    assert boss.page("activities", deal_id=deal["id"])["total"] == 1
+    good("deals", boss.change("deals", deal["id"], amount=Number("0.01")))
+    assert good("deals", boss.move(deal["id"], "WON"))["status"] == "WON"
+
+
+@pytest.mark.parametrize("start, refused", [("NEW", False), ("IN_PROGRESS", False), ("LOST", False),
+                                            ("CLOSED", False), ("WON", True),
+                                            ("WON and CLOSED", True)])
+def test_what_was_won_keeps_an_amount(boss, start, refused):
+    deal = boss.deal(status=start, amount=5)
+    response = boss.change("deals", deal["id"], amount=0)
+    if refused:
+        assert invalid(response) == ["amount"]
+        assert boss.read("deals", deal["id"]) == deal
+        assert good("deals", boss.change("deals", deal["id"], amount=6))["amount"] == 6
+    else:
+        assert good("deals", response)["amount"] == 0
+
+
+@pytest.mark.parametrize("reason", ["x", "Дорого", "x" * 1000, "😀'; --", None])
+def test_a_reason_of_a_loss(boss, reason):
+    deal = boss.deal(status="IN_PROGRESS")
+    lost = good("deals", boss.move(deal["id"], "LOST", lost_reason=reason))
+    assert lost["lost_reason"] == reason
+    assert good("deals", boss.move(deal["id"], "CLOSED"))["lost_reason"] == reason
+
+
+@pytest.mark.parametrize("reason", ["", "x" * 1001, "a\0", 1, True, [], {}])
+def test_reasons_that_are_none(boss, reason):
+    deal = boss.deal(status="IN_PROGRESS")
+    assert invalid(boss.move(deal["id"], "LOST", lost_reason=reason)) == ["lost_reason"]
+    assert boss.read("deals", deal["id"]) == deal
+
+
+@pytest.mark.parametrize("start, status", [("NEW", "IN_PROGRESS"), ("IN_PROGRESS", "WON"),
+                                           ("WON", "CLOSED"), ("LOST", "CLOSED")])
+def test_there_is_no_reason_without_a_loss(boss, start, status):
+    deal = boss.deal(status=start, amount=1)
+    assert invalid(boss.move(deal["id"], status, lost_reason="x")) == ["lost_reason"]
+    assert boss.read("deals", deal["id"]) == deal
+
+
+# --- what is written by itself --------------------------------------------------------------------
+
+
+def test_every_step_is_told(office, boss):
+    seller, contact = office["SALES"], boss.contact()["id"]
+    deal = boss.deal(contact_id=contact, amount=10)
+    for view, status in ((seller, "IN_PROGRESS"), (boss, "WON"), (seller, "CLOSED")):
+        good("deals", view.move(deal["id"], status))
+    told = boss.page("activities", deal_id=deal["id"])["items"]
+    steps = [("NEW", "IN_PROGRESS", seller), ("IN_PROGRESS", "WON", boss),
+             ("WON", "CLOSED", seller)]
+    for activity, (old, new, view) in zip(told, steps, strict=True):
+        assert activity == {**activity, "type": "NOTE", "subject": f"{old} → {new}",
+                            "contact_id": contact, "deal_id": deal["id"], "author_id": view.id,
+                            "automatic": True, "old_status": old, "new_status": new}
+        assert boss.read("activities", activity["id"]) == activity
+    closed = boss.read("deals", deal["id"])
+    assert told[-1]["occurred_at"] == closed["closed_at"]
+
+
+def test_a_deal_of_nobody_tells_of_nobody(boss):
+    deal = boss.deal(status="IN_PROGRESS")
+    [activity] = boss.page("activities", deal_id=deal["id"])["items"]
+    assert activity["contact_id"] is None
+
+
+# --- at once --------------------------------------------------------------------------------------
+
+
+def test_of_two_who_change_a_status_one_does(boss):
+    for _ in range(4):
+        deal = boss.deal()
+        answers = crowd(boss, 2, lambda view, _, deal=deal: view.move(deal["id"], "IN_PROGRESS"))
+        assert Counter(each.status_code for each in answers) == {200: 1, 409: 1}
+        refusal = next(each for each in answers if each.status_code == 409)
+        assert sorted(crm.details(refusal, 409, "INVALID_TRANSITION")) == WAYS["IN_PROGRESS"]
+        assert boss.page("activities", deal_id=deal["id"])["total"] == 1
+        assert boss.read("deals", deal["id"])["version"] == 2
+
+
+def test_a_deal_is_won_or_lost(boss):
+    for _ in range(4):
+        deal = boss.deal(status="IN_PROGRESS", amount=1)
+        answers = crowd(boss, 6, lambda view, number, deal=deal: view.move(
+            deal["id"], ("WON", "LOST")[number % 2]))
+        assert Counter(each.status_code for each in answers) == {200: 1, 409: 5}
+        told = boss.page("activities", deal_id=deal["id"])["items"]
+        assert [each["new_status"] for each in told] == [
+            "IN_PROGRESS", boss.read("deals", deal["id"])["status"]]
+
+
+def test_nothing_is_won_for_nothing_at_once(boss):
+    """Whoever comes first, the one who wins or the one who takes the amount away."""
+    for _ in range(6):
+        number = boss.deal(status="IN_PROGRESS", amount=1)["id"]
+        answers = at_once(boss, [
+            lambda view, number=number: view.move(number, "WON"),
+            lambda view, number=number: view.change("deals", number, amount=0)])
+        assert sorted(each.status_code for each in answers) == [200, 400]
+        after = boss.read("deals", number)
+        assert (after["status"], after["amount"]) in (("WON", 1), ("IN_PROGRESS", 0))

@@ -1,0 +1,235 @@
+"""`kontora migrate up` that is killed: each migration is whole or not there, and the rest can follow.
+
+On a new database each time: at moments that are spread over the time it takes, and at moments that are
+sure, because the process stands there: in front of a lock, or at a size that a file must not exceed.
+"""
+
+import collections
+import contextlib
+import itertools
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from stack.processes import PATH
+
+from support.waiting import wait_until
+
+MOMENTS = 40
+PLACES = 12  # of all tables and indexes, those in front of which it is killed
+
+SIZE_STEP = 3000  # bytes; no multiple of a page, so that some pages are written by half
+
+PATIENCE_S = 20
+
+POSTGRES_SCHEMA = """
+SELECT 'column', table_name, column_name, data_type, is_nullable
+  FROM information_schema.columns WHERE table_schema = 'public'
+UNION ALL
+SELECT 'index', tablename, indexname, indexdef, '' FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL
+SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid), ''
+  FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+ORDER BY 1, 2, 3"""
+
+
+class Sqlite:
+    """Databases in one folder."""
+
+    def __init__(self, folder):
+        self._files = (folder / f"{number}.db" for number in itertools.count(1))
+
+    def create(self):
+        return f"sqlite:///{next(self._files)}"
+
+    def schema(self, url):
+        with self.connect(url) as database:
+            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            return database.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
+
+    @staticmethod
+    def connect(url):
+        return contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"),
+                                                  isolation_level=None))
+
+    def settle(self, url):
+        """What died has left nobody behind."""
+
+
+class Postgres:
+    """Databases of one server."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def create(self):
+        return self.server.create()
+
+    def schema(self, url):
+        return self.server.sql(POSTGRES_SCHEMA, url)
+
+    def settle(self, url):
+        """A session notices later that nobody is at its other end."""
+        others = "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND " \
+                 "datname = current_database()"
+        wait_until(lambda: self.server.sql(others, url) == ["0"], PATIENCE_S, "the session's end")
+
+    @contextlib.contextmanager
+    def holding(self, url, statement):
+        """A transaction of somebody else's, which has done that and goes on until it is undone."""
+        with subprocess.Popen(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", url], text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              env={"PATH": PATH}) as psql:
+            psql.stdin.write(f"BEGIN;\n{statement};\n\\echo held\n")
+            psql.stdin.flush()
+            assert psql.stdout.readline() == "held\n"
+            yield
+            psql.stdin.close()
+
+    def is_waited(self, url):
+        """Whether a session waits for a lock."""
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND " \
+                  "datname = current_database()"
+        return self.server.sql(waiting, url)
+
+
+class Migrations:
+    """The migrations of the program on databases of one engine. `steps[n]` is the schema after n."""
+
+    def __init__(self, binary, folder, engine):
+        self.engine, self._binary, self._folder = engine, binary, folder
+        url = engine.create()
+        self.count = len(self.run(url, "status"))
+        self.steps = [engine.schema(url)]
+        for number in range(1, self.count + 1):
+            self.run(url, "up", str(number))
+            self.steps.append(engine.schema(url))
+        assert self.steps[0] == [] and len(set(map(str, self.steps))) == self.count + 1
+
+    def start(self, url, *arguments, under=()):
+        """`under`: a command that runs it."""
+        env = {"STATE_DIR": str(self._folder), "SOCKET_DIR": str(self._folder), "PATH": PATH,
+               "DATABASE_URL": url}
+        return subprocess.Popen([*under, self._binary, "migrate", *arguments], env=env, text=True,
+                                cwd=self._folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run(self, url, *arguments):
+        with self.start(url, *arguments) as process:
+            out, err = process.communicate(timeout=PATIENCE_S)
+            assert (process.returncode, err) == (0, ""), (url, arguments)
+            return out.splitlines()
+
+    def duration_s(self):
+        """Of all of them on a new database."""
+        with self.start(self.engine.create(), "up") as process:
+            started = time.monotonic()
+            assert process.wait(PATIENCE_S) == 0
+            return time.monotonic() - started
+
+    def recover(self, url):
+        """How many are there, each whole; the others follow."""
+        self.engine.settle(url)
+        applied = sum(" applied " in line for line in self.run(url, "status"))
+        assert self.engine.schema(url) == self.steps[applied]
+        self.run(url, "up")
+        assert self.engine.schema(url) == self.steps[-1]
+        assert all(" applied " in line for line in self.run(url, "status"))
+        return applied
+
+
+def kill(process):
+    process.kill()
+    process.communicate(timeout=PATIENCE_S)
+    return process.returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def on_sqlite(binary, tmp_path):
+    return Migrations(binary, tmp_path, Sqlite(tmp_path))
+
+
+@pytest.fixture
+def on_postgres(binary, tmp_path, postgres):
+    return Migrations(binary, tmp_path, Postgres(postgres))
+
+
+@pytest.fixture(params=["on_sqlite", "on_postgres"])
+def migrations(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_killed_at_any_moment(migrations):
+    whole_s = min(migrations.duration_s() for _ in range(3))
+    killed, found = 0, collections.Counter()
+    for number in range(MOMENTS):
+        url = migrations.engine.create()
+        process = migrations.start(url, "up")
+        time.sleep(whole_s * number / MOMENTS)  # the moment is what is asked for
+        killed += kill(process)
+        found[migrations.recover(url)] += 1
+    print(f"{whole_s * 1000:.0f} ms, {killed} of {MOMENTS} killed, applied then: {dict(found)}")
+    assert killed > MOMENTS / 4 and found[0]
+
+
+def test_killed_in_front_of_sqlites_lock(on_sqlite):
+    url = on_sqlite.engine.create()
+    with on_sqlite.engine.connect(url) as somebody:
+        somebody.execute("PRAGMA journal_mode = WAL")
+        somebody.execute("BEGIN IMMEDIATE")
+        process = on_sqlite.start(url, "up")
+        log = url.removeprefix("sqlite:///") + "-wal"
+        wait_until(lambda: log in open_files(process), PATIENCE_S, "the log to be open")
+        assert kill(process)
+        somebody.execute("ROLLBACK")
+    assert on_sqlite.recover(url) == 0
+
+
+def open_files(process):
+    found = []
+    for link in Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(str(link.readlink()))
+    return found
+
+
+def test_killed_at_any_byte_that_sqlite_writes(on_sqlite):
+    """The kernel ends a process that writes behind the size which its files may have."""
+    found, size = collections.Counter(), 0
+    while True:
+        url = on_sqlite.engine.create()
+        process = on_sqlite.start(url, "up", under=["prlimit", f"--fsize={size}", "--core=0"])
+        process.communicate(timeout=PATIENCE_S)
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGXFSZ
+        found[on_sqlite.recover(url)] += 1
+        size += SIZE_STEP
+    print(f"killed at {sum(found.values())} sizes, applied then: {dict(found)}")
+    assert set(found) == set(range(on_sqlite.count))
+
+
+def relations(url, postgres):
+    """Tables and indexes that migrations name."""
+    return postgres.sql("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+                        " AND relkind IN ('r', 'i') AND relname NOT LIKE '%\\_pkey' ORDER BY oid",
+                        url)
+
+
+def test_killed_in_front_of_anything_that_postgres_makes(on_postgres):
+    """Somebody makes a relation of the same name and has not said yet whether it stays."""
+    engine = on_postgres.engine
+    url = engine.create()
+    on_postgres.run(url, "up")
+    names = relations(url, engine.server)
+    for name in names[::len(names) // PLACES]:
+        before = next(number for number, schema in enumerate(on_postgres.steps[1:])
+                      if any(name in row.split("|") for row in schema))
+        url = engine.create()
+        with engine.holding(url, f"CREATE TABLE {name} (id integer)"):
+            process = on_postgres.start(url, "up")
+            wait_until(lambda: engine.is_waited(url), PATIENCE_S, "the migration to wait")
+            assert kill(process)
+        assert on_postgres.recover(url) == before, name

@@ -1,0 +1,70 @@
+/* Counters: the names of days, and what rows add. What becomes of them is asserted through the API. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "collection/counters.h"
+
+enum { DAY_MS = 24 * 60 * 60 * 1000 };
+
+static const char *day_of(struct arena *arena, const char *date)
+{
+    struct clock_span span;
+    assert_true(clock_parse_date(date, &span));
+    return counters_day_name(arena, "due.", span.from_ms);
+}
+
+static void every_moment_of_a_day_has_its_name(void **state)
+{
+    assert_string_equal(counters_day_name(*state, "due.", 0), "due.10000000");
+    assert_string_equal(counters_day_name(*state, "due.", DAY_MS - 1), "due.10000000");
+    assert_string_equal(counters_day_name(*state, "due.", DAY_MS), "due.10000001");
+    assert_string_equal(counters_day_name(*state, "", 1795178096789), "10020777");
+    assert_string_equal(day_of(*state, "2026-11-20"), "due.10020777");
+}
+
+static void names_sort_as_days_do(void **state)
+{
+    static const char *const dates[] = {"1970-01-01", "1970-01-02", "1999-12-31", "2000-01-01",
+                                        "2026-11-20", "2243-10-16", "2243-10-17", "2243-10-18",
+                                        "9999-12-30", "9999-12-31"};
+    for (size_t i = 1; i < COUNT_OF(dates); i++) {
+        assert_true(strcmp(day_of(*state, dates[i - 1]), day_of(*state, dates[i])) < 0);
+    }
+}
+
+static void tallies_are_kept_in_their_order(void **state)
+{
+    (void)state;
+    struct tallies tallies = {.count = 0};
+    tallies_add(&tallies, "deals", 1);
+    tallies_add(&tallies, "deals.pipeline", 15000000);
+    assert_int_equal(tallies.count, 2);
+    assert_string_equal(tallies.list[0].name, "deals");
+    assert_int_equal(tallies.list[1].amount, 15000000);
+}
+
+static void add_too_many(void *argument)
+{
+    struct tallies tallies = {.count = 0};
+    for (size_t i = 0; i <= TALLIES_MAX; i++) {
+        tallies_add(&tallies, argument, 1);
+    }
+}
+
+static void more_than_a_row_has_is_a_slip(void **state)
+{
+    (void)state;
+    char name[] = "deals";
+    assert_aborts(add_too_many, name);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(every_moment_of_a_day_has_its_name),
+        ARENA_TEST(names_sort_as_days_do),
+        cmocka_unit_test(tallies_are_kept_in_their_order),
+        cmocka_unit_test(more_than_a_row_has_is_a_slip),
+    };
+    return cmocka_run_group_tests_name("counters", tests, NULL, NULL);
+}
