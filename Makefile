@@ -136,7 +136,7 @@ fuzz:
 
 bench:
 	@sh tests/packages.sh bench
-	@$(MAKE) --no-print-directory -s -j2 all $(RAW_SEARCH) $(FASTIFY)
+	@$(MAKE) --no-print-directory -s -j2 all $(RAW_SEARCH)
 	@cd tests && exec $(PYTHON) -m bench $(ONLY)
 
 clean:

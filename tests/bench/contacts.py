@@ -6,6 +6,7 @@ GET /contacts/{id} against /health, the answer that the same workers give withou
 import contextlib
 import itertools
 import os
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ POST_RATIO_MIN = 3.0
 GET_RATIO_MIN = 0.7
 
 MODULES = TOP / "build/tests/bench/fastify/node_modules"
+INSTALLED = MODULES / ".package-lock.json"
 SERVER = Path(__file__).with_name("fastify") / "server.js"
 NEW_CONTACTS = Path(__file__).with_name("contacts.lua")
 
@@ -79,6 +81,8 @@ def running_fastify(folder: Path, sockets: list[Path]) -> Iterator[None]:
 
 
 def measure(_: Bed) -> list[Row]:
+    subprocess.run(["make", "--no-print-directory", "-s", str(INSTALLED.relative_to(TOP))],
+                   cwd=TOP, check=True)
     with tempfile.TemporaryDirectory(prefix="kontora-") as name, contextlib.ExitStack() as parts:
         folder = Path(name)
         sockets = [folder / f"fastify{number}.sock" for number in range(PROCESSES)]
@@ -90,6 +94,7 @@ def measure(_: Bed) -> list[Row]:
         filled = crm_fill.fill(stack, ROWS)
         parts.enter_context(stack)
         client = Client(stack.ports.http)
+        parts.callback(client.close)
         headers = (client.log_in(filled.email, filled.password),)
         return [reading(stack, headers), storing(stack, headers)]
 

@@ -257,7 +257,8 @@ def with_values(rows: int, organization: int) -> str:
 
 
 class Sqlite:
-    """The file of a stack, without a journal until it is filled."""
+    """The file of a stack, without a journal until it is filled. Without statistics of it, too: what
+    PostgreSQL sees to by itself, nobody does here."""
 
     def __init__(self, stack: Stack) -> None:
         self._connection = sqlite3.connect(stack.state_dir / "kontora.db", isolation_level=None)
@@ -283,7 +284,7 @@ class Sqlite:
         self.run([*(f"DROP {kind} {name}" for kind, name, _ in found), *script,
                   *(text for _, _, text in found),
                   "INSERT INTO contacts_search (contacts_search) VALUES ('rebuild')",
-                  "ANALYZE", "PRAGMA journal_mode = WAL"])
+                  "PRAGMA journal_mode = WAL"])
 
     def close(self) -> None:
         self._connection.close()
