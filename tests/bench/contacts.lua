@@ -1,5 +1,5 @@
--- For wrk: new contacts, `wrk … URL -- RUN`, each with an address of its own. RUN tells one run from
--- another on the same database.
+-- For wrk: new contacts, `wrk … URL -- RUN`, each with an address of its own. RUN tells one run
+-- from another on the same database.
 
 local threads = 0
 

@@ -1,5 +1,5 @@
-"""POST /contacts, of which each survives a power cut, against Fastify with better-sqlite3 behind the
-same nginx, which stores the same row with the same indexes and does nothing else; and
+"""POST /contacts, of which each survives a power cut, against Fastify with better-sqlite3 behind
+the same nginx, which stores the same row with the same indexes and does nothing else; and
 GET /contacts/{id} against /health, the answer that the same workers give without a database.
 """
 

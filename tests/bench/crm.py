@@ -1,10 +1,10 @@
 """Customers: what a page of a list, a figure, an object and a search cost in an organization of a
 million contacts, deals, tasks and activities each, against what they cost among a thousand.
 
-One client asks, and how long each answer takes is what counts, the median of several. All sizes of
-an engine are up at the same time and asked in turn. Pages are asked for in every order there is, both
-ways: the first one, and by cursor from the middle and from near the end. Of what belongs together,
-the worst ratio is shown.
+One client asks, and how long each answer takes is what counts, the median of several. All sizes
+of an engine are up at the same time and asked in turn. Pages are asked for in every order there is,
+both ways: the first one, and by cursor from the middle and from near the end. Of what belongs
+together, the worst ratio is shown.
 """
 
 import concurrent.futures
@@ -141,7 +141,7 @@ class Place:
 
 
 def measure(_: Bed) -> list[Row]:
-    with tempfile.TemporaryDirectory(prefix="kontora-crm-") as name, contextlib.ExitStack() as parts:
+    with tempfile.TemporaryDirectory(prefix="kontora-") as name, contextlib.ExitStack() as parts:
         folder = Path(name)
         server = parts.enter_context(running_postgres(folder))
         rows = []

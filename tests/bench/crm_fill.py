@@ -257,8 +257,8 @@ def with_values(rows: int, organization: int) -> str:
 
 
 class Sqlite:
-    """The file of a stack, without a journal until it is filled. Without statistics of it, too: what
-    PostgreSQL sees to by itself, nobody does here."""
+    """The file of a stack, without a journal until it is filled. Its statistics stay what they are:
+    PostgreSQL renews them by itself, here nobody does."""
 
     def __init__(self, stack: Stack) -> None:
         self._connection = sqlite3.connect(stack.state_dir / "kontora.db", isolation_level=None)
@@ -277,17 +277,27 @@ class Sqlite:
             INSERT INTO numbers SELECT i FROM up;"""
 
     def fill(self, script: list[str]) -> None:
-        kinds = "'index', 'trigger'"
-        found = self._connection.execute(
-            f"SELECT type, name, sql FROM sqlite_master WHERE type IN ({kinds}) "
-            f"AND tbl_name IN ({', '.join(map(literal, TABLES))}) AND sql IS NOT NULL").fetchall()
+        found = self._rows(
+            f"SELECT type, name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') "
+            f"AND tbl_name IN ({', '.join(map(literal, TABLES))}) AND sql IS NOT NULL")
+        statistics = self._statistics()
         self.run([*(f"DROP {kind} {name}" for kind, name, _ in found), *script,
                   *(text for _, _, text in found),
-                  "INSERT INTO contacts_search (contacts_search) VALUES ('rebuild')",
-                  "PRAGMA journal_mode = WAL"])
+                  "INSERT INTO contacts_search (contacts_search) VALUES ('rebuild')"])
+        if statistics:  # those of an index go with it
+            self.run(["DELETE FROM sqlite_stat1"])
+            self._connection.executemany("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", statistics)
+        self.run(["PRAGMA journal_mode = WAL"])
 
     def close(self) -> None:
         self._connection.close()
+
+    def _rows(self, statement: str) -> list[tuple]:
+        return self._connection.execute(statement).fetchall()
+
+    def _statistics(self) -> list[tuple]:
+        known = self._rows("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'")
+        return self._rows("SELECT tbl, idx, stat FROM sqlite_stat1") if known else []
 
 
 class Psql:

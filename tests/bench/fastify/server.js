@@ -1,6 +1,6 @@
-// A reference of `make bench`: what it costs to store a contact in Fastify and better-sqlite3, whose
-// every insert is a commit that survives a power cut. The row and its indexes are the service's, but
-// for the index of what is searched; nobody logs in, nothing is counted and nothing audited.
+// A reference of `make bench`: what it costs to store a contact in Fastify and better-sqlite3, of
+// whose inserts each is a commit that survives a power cut. The row and its indexes are the
+// service's, but for the index of what is searched; nobody logs in, nothing is counted or audited.
 //
 //     DATABASE=…/contacts.db SOCKET=….sock node server.js
 "use strict";
