@@ -36,7 +36,8 @@ count(*), count(CASE WHEN type = 'CALL' THEN 1 END), count(CASE WHEN type = 'EMA
 SELECT @activity_figures@ FROM activities
  WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND deleted_at IS NULL;
 
+-- For + see contacts_figures_of_owner.
 -- name: activities_figures_of_author
 SELECT @activity_figures@ FROM activities
- WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND author_id = $4
+ WHERE organization_id = $1 AND +occurred_at >= $2 AND +occurred_at < $3 AND author_id = $4
    AND deleted_at IS NULL;

@@ -19,7 +19,8 @@
 #
 # A migration is a file NNNN_name.sql, numbered without a gap, in two parts, `-- up` and `-- down`.
 # Stretches between `-- only sqlite` or `-- only postgres` and `-- both` are for one engine, and
-# @id@, @integer@, @bytes@ and @strict@ stand for what each has of its own.
+# @id@, @integer@, @bytes@, @key@ and @strict@ stand for what each has of its own; @key@ is text that
+# sorts by its bytes, whatever the language of the database.
 #
 # The table goes by app/store/internal.h. A mistake ends with its place and a status of 1.
 
@@ -183,12 +184,15 @@ name == "" && defining != "" {
 
 # --- what comes of it ----------------------------------------------------------------------------
 
-# A text with what was defined for it.
-function define(text, name) {
+# A text with what was defined for it, which may have definitions in it again; only not without an end.
+function define(text, name, count) {
     while (match(text, /@[a-z0-9_]+@/)) {
         name = substr(text, RSTART + 1, RLENGTH - 2)
         if (!(name in definition)) {
             fail("sql", "@" name "@ is not defined")
+        }
+        if (++count > 100) {
+            fail("sql", "@" name "@ is defined by itself")
         }
         text = substr(text, 1, RSTART - 1) definition[name] substr(text, RSTART + RLENGTH)
     }

@@ -3,7 +3,7 @@
 -- define: deal_columns
 d.id, d.title, d.amount, d.status, d.outcome, d.contact_id, d.owner_id, d.description,
        d.expected_close_date, d.lost_reason, d.closed_at, d.created_at, d.updated_at, d.version,
-       d.deleted_at, coalesce(d.expected_close_date, '~')
+       d.deleted_at, d.close_key
 
 -- name: deals_get
 SELECT @deal_columns@ FROM deals d WHERE d.organization_id = $1 AND d.id = $2;
@@ -45,7 +45,8 @@ count(*), count(CASE WHEN status = 'NEW' THEN 1 END),
 SELECT @deal_figures@ FROM deals
  WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND deleted_at IS NULL;
 
+-- For + see contacts_figures_of_owner.
 -- name: deals_figures_of_owner
 SELECT @deal_figures@ FROM deals
- WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND owner_id = $4
+ WHERE organization_id = $1 AND +created_at >= $2 AND +created_at < $3 AND owner_id = $4
    AND deleted_at IS NULL;

@@ -3,7 +3,7 @@
 -- define: task_columns
 t.id, t.title, t.description, t.status, t.due_date, t.overdue_from, t.assignee_id, t.contact_id,
        t.deal_id, t.creator_id, t.completed_at, t.created_at, t.updated_at, t.version, t.deleted_at,
-       coalesce(t.overdue_from, 9223372036854775807)
+       t.due_key
 
 -- name: tasks_get
 SELECT @task_columns@ FROM tasks t WHERE t.organization_id = $1 AND t.id = $2;
@@ -47,7 +47,8 @@ count(*), count(CASE WHEN status = 'TODO' THEN 1 END),
 SELECT @task_figures@ FROM tasks
  WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND deleted_at IS NULL;
 
+-- For + see contacts_figures_of_owner.
 -- name: tasks_figures_of_assignee
 SELECT @task_figures@ FROM tasks
- WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND assignee_id = $5
+ WHERE organization_id = $1 AND +created_at >= $2 AND +created_at < $3 AND assignee_id = $5
    AND deleted_at IS NULL;

@@ -104,7 +104,7 @@ static struct token_profile read_profile(struct arena *arena, jwt_t *jwt)
 enum { KEPT_TOKENS = 256 };
 
 static struct kept {
-    char *token; /* NULL: nothing is kept here */
+    char *token; /* with the texts of the claims behind it; NULL: nothing is kept here */
     struct token_claims claims;
 } kept_tokens[KEPT_TOKENS];
 static char *kept_key; /* with which all of them were signed */
@@ -131,17 +131,19 @@ static void change_texts(struct token_claims *claims, const char *(*change)(void
     }
 }
 
-static const char *free_text(void *context, const char *text)
+static const char *count_text(void *size, const char *text)
 {
-    (void)context;
-    free((void *)(uintptr_t)text);
-    return NULL;
+    *(size_t *)size += strlen(text) + 1;
+    return text;
 }
 
-static const char *own_text(void *context, const char *text)
+/* Copies the text to where *end points, and moves that behind it. */
+static const char *own_text(void *end, const char *text)
 {
-    (void)context;
-    return must_string(text);
+    char **at = end;
+    const char *own = *at;
+    *at = stpcpy(*at, text) + 1;
+    return own;
 }
 
 static const char *arena_text(void *arena, const char *text)
@@ -152,7 +154,6 @@ static const char *arena_text(void *arena, const char *text)
 static void forget(struct kept *kept)
 {
     free(kept->token);
-    change_texts(&kept->claims, free_text, NULL);
     *kept = (struct kept){.token = NULL};
 }
 
@@ -172,8 +173,12 @@ static void keep(const char *key, const char *token, const struct token_claims *
     }
     struct kept *kept = place_of(token, strlen(token));
     forget(kept);
-    *kept = (struct kept){must_string(token), *claims};
-    change_texts(&kept->claims, own_text, NULL);
+    *kept = (struct kept){.claims = *claims};
+    size_t size = strlen(token) + 1;
+    change_texts(&kept->claims, count_text, &size);
+    kept->token = must_alloc(size);
+    char *end = stpcpy(kept->token, token) + 1;
+    change_texts(&kept->claims, own_text, &end);
 }
 
 /* Whether the token is one of them, in a time that does not tell how much of it is. */

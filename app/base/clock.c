@@ -136,9 +136,8 @@ bool clock_parse_time(const char *text, struct clock_span *span_r)
 {
     int64_t midnight;
     int offset, ms = 0;
-    size_t length = strcspn(text, "Tt");
-    char behind = text[length] ? text[length] : 'T';
-    if (!take_date(&text, behind, &midnight)) {
+    char behind = text[strcspn(text, "Tt")];
+    if (!behind || !take_date(&text, behind, &midnight)) {
         return false;
     }
     int hour = take_number(&text, 2, ':');
@@ -156,8 +155,11 @@ bool clock_parse_time(const char *text, struct clock_span *span_r)
     second = second > 59 ? 59 : second;
     int64_t from = midnight + (int64_t)(hour * MINUTES_PER_HOUR + minute - offset) * MS_PER_MINUTE +
                    (int64_t)second * MS_PER_S + ms;
+    if (from < nameable.from_ms || from >= nameable.until_ms) {
+        return false;
+    }
     if (span_r) {
         *span_r = (struct clock_span){from, from + 1};
     }
-    return from >= nameable.from_ms && from < nameable.until_ms;
+    return true;
 }

@@ -9,6 +9,7 @@
 #include "collection/app.h"
 #include "store/store.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -34,7 +35,8 @@ static bool is_key(const char *key)
 static const unsigned char *digest_request(const struct request *request, const struct buffer *body)
 {
     struct buffer text = {.arena = request->arena};
-    buffer_format(&text, "%s %s\n", request->headers.method, request->headers.uri);
+    buffer_format(&text, "%s %s %" PRId64 "\n", request->headers.method, request->headers.uri,
+                  request->principal ? request->principal->organization_id : 0);
     buffer_add(&text, body->length ? body->bytes : "", body->length);
     return digest_of(request->arena, text.bytes, text.length);
 }

@@ -106,14 +106,20 @@ static bool id_descends(const struct page *page)
     return page->order_count && page->orders[page->order_count - 1].descending;
 }
 
-static void add_order(const struct page *page, struct buffer *text)
+/* The keys of the order, and behind them the id. */
+static const char *column_at(const struct page *page, size_t place)
 {
-    buffer_add_string(text, " ORDER BY ");
-    for (size_t i = 0; i < page->order_count; i++) {
-        buffer_format(text, "%s%s, ", page->orders[i].key->column,
-                      page->orders[i].descending ? " DESC" : "");
-    }
-    buffer_format(text, "%s%s", page->id, id_descends(page) ? " DESC" : "");
+    return place < page->order_count ? page->orders[place].key->column : page->id;
+}
+
+static bool descends_at(const struct page *page, size_t place)
+{
+    return place < page->order_count ? page->orders[place].descending : id_descends(page);
+}
+
+static size_t index_at(const struct page *page, size_t place)
+{
+    return place < page->order_count ? page->orders[place].key->index : page->list->id_index;
 }
 
 /* --- the cursor: the order, each value, the id; separated by what no part holds ---------------- */
@@ -205,50 +211,6 @@ static const char *cursor_of(const struct page *page, const struct store_query *
 
 /* --- conditions ------------------------------------------------------------------------------ */
 
-static bool all_the_same_way(const struct page *page)
-{
-    for (size_t i = 1; i < page->order_count; i++) {
-        if (page->orders[i].descending != page->orders[0].descending) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Rows behind the cursor: one comparison of rows, which an index answers. */
-static void add_row_comparison(struct page *page)
-{
-    struct buffer *where = &page->where;
-    buffer_add_string(where, " AND (");
-    for (size_t i = 0; i < page->order_count; i++) {
-        buffer_format(where, "%s, ", page->orders[i].key->column);
-    }
-    buffer_format(where, "%s) %c (", page->id, id_descends(page) ? '<' : '>');
-    for (size_t i = 0; i <= page->order_count; i++) {
-        buffer_format(where, "%s$%zu", i ? ", " : "", bind(page, page->after[i]));
-    }
-    buffer_add_char(where, ')');
-}
-
-/* The same where some keys ascend and others descend; the first alone bounds the range. */
-static void add_mixed_comparison(struct page *page)
-{
-    struct buffer *where = &page->where;
-    for (size_t i = 0; i < page->order_count; i++) {
-        const struct order *order = &page->orders[i];
-        size_t number = bind(page, page->after[i]);
-        char sign = order->descending ? '<' : '>';
-        const char *column = order->key->column;
-        buffer_format(where, "%s%s %c= $%zu AND (%s %c $%zu OR (%s = $%zu", " AND ", column, sign,
-                      number, column, sign, number, column, number);
-    }
-    buffer_format(where, " AND %s %c $%zu", page->id, id_descends(page) ? '<' : '>',
-                  bind(page, page->after[page->order_count]));
-    for (size_t i = 0; i < page->order_count; i++) {
-        buffer_add_string(where, "))");
-    }
-}
-
 static struct bound filter_value(struct arena *arena, const struct list_key *key,
                                  const struct value *value)
 {
@@ -272,7 +234,7 @@ static struct error *read_search(struct page *page)
     }
     struct error *error = search_parse(page->request->arena, text, parts);
     for (size_t i = 0; i < SEARCH_WORDS && !error; i++) {
-        bind(page, (struct bound){.is_text = true, .text = parts[i]});
+        (void)bind(page, (struct bound){.is_text = true, .text = parts[i]});
     }
     page->rows = list->search;
     page->count = list->search_count;
@@ -314,13 +276,12 @@ static struct store_query *compose(struct page *page, const char *text)
     return query;
 }
 
-/* The statement's text, what was added to its condition, and what follows that. */
-static const char *whole_text(const struct page *page, enum sql_statement statement,
-                              const char *rest)
+/* The statement's text, and what was added to its condition. */
+static const char *text_of(const struct page *page, enum sql_statement statement)
 {
     struct store *store = page->request->app->store;
-    return arena_format(page->request->arena, "%s%s%s", store_text_of(store, statement),
-                        page->where.length ? page->where.bytes : "", rest);
+    return arena_format(page->request->arena, "%s%s", store_text_of(store, statement),
+                        page->where.length ? page->where.bytes : "");
 }
 
 static struct error *count(struct page *page, int64_t *total_r)
@@ -330,7 +291,91 @@ static struct error *count(struct page *page, int64_t *total_r)
         return counters_value(request->app->store, request->arena, page->bounds[0].integer,
                               page->list->counter, total_r);
     }
-    return rows_number(compose(page, whole_text(page, page->count, "")), total_r);
+    return rows_number(compose(page, text_of(page, page->count)), total_r);
+}
+
+/* The end of a statement: in the order of the columns, with a limit. */
+static void add_order(struct page *page, struct buffer *text, int64_t limit)
+{
+    for (size_t i = 0; i <= page->order_count; i++) {
+        buffer_format(text, "%s%s%s", i ? ", " : " ORDER BY ", column_at(page, i),
+                      descends_at(page, i) ? " DESC" : "");
+    }
+    buffer_format(text, " LIMIT $%zu", bind(page, (struct bound){.integer = limit}));
+}
+
+/* The rows from the beginning, less those that are passed over. */
+static const char *rows_from_first(struct page *page, int64_t skip, int64_t limit)
+{
+    struct buffer text = {.arena = page->request->arena};
+    buffer_add_string(&text, text_of(page, page->rows));
+    add_order(page, &text, limit);
+    buffer_format(&text, " OFFSET $%zu", bind(page, (struct bound){.integer = skip}));
+    return text.bytes;
+}
+
+static bool all_the_same_way(const struct page *page)
+{
+    for (size_t i = 1; i < page->order_count; i++) {
+        if (descends_at(page, i) != descends_at(page, 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Rows behind the cursor, whose values are bound from $first on: one comparison of rows. */
+static const char *rows_behind_at_once(struct page *page, size_t first, int64_t limit)
+{
+    struct buffer text = {.arena = page->request->arena};
+    buffer_add_string(&text, text_of(page, page->rows));
+    for (size_t i = 0; i <= page->order_count; i++) {
+        buffer_format(&text, "%s%s", i ? ", " : " AND (", column_at(page, i));
+    }
+    for (size_t i = 0; i <= page->order_count; i++) {
+        buffer_format(&text, "%s$%zu",
+                      i                      ? ", "
+                      : descends_at(page, 0) ? ") < ("
+                                             : ") > (",
+                      first + i);
+    }
+    buffer_add_char(&text, ')');
+    add_order(page, &text, limit);
+    return text.bytes;
+}
+
+/* The same in parts: those that are equal to the cursor in all keys and have an id behind its own, those
+ * that are equal in all keys but the last, and so on. Each is a range of an index that begins where the
+ * cursor is, and they are merged as they are read. */
+static const char *rows_behind_by_parts(struct page *page, size_t first, int64_t limit)
+{
+    struct buffer text = {.arena = page->request->arena};
+    const char *rows = text_of(page, page->rows);
+    for (size_t last = page->order_count + 1; last-- > 0;) {
+        buffer_format(&text, "%s%s", text.length ? " UNION ALL " : "", rows);
+        for (size_t i = 0; i < last; i++) {
+            buffer_format(&text, " AND %s = $%zu", column_at(page, i), first + i);
+        }
+        buffer_format(&text, " AND %s %c $%zu", column_at(page, last),
+                      descends_at(page, last) ? '<' : '>', first + last);
+    }
+    for (size_t i = 0; i <= page->order_count; i++) {
+        buffer_format(&text, "%s%zu%s", i ? ", " : " ORDER BY ", index_at(page, i) + 1,
+                      descends_at(page, i) ? " DESC" : "");
+    }
+    buffer_format(&text, " LIMIT $%zu", bind(page, (struct bound){.integer = limit}));
+    return text.bytes;
+}
+
+static const char *rows_behind(struct page *page, int64_t limit)
+{
+    size_t first = page->bound_count + 1;
+    bool at_once = store_compares_rows(page->request->app->store) && all_the_same_way(page);
+    for (size_t i = 0; i <= page->order_count; i++) {
+        (void)bind(page, page->after[i]);
+    }
+    return at_once ? rows_behind_at_once(page, first, limit)
+                   : rows_behind_by_parts(page, first, limit);
 }
 
 /* The rows, and whether there are more: one more than was asked for is read for that. */
@@ -372,7 +417,7 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     int64_t limit = request_query_integer(request, "limit");
     int64_t total = 0;
     for (size_t i = 0; i < scope_count; i++) {
-        bind(&page, (struct bound){.integer = scope[i]});
+        (void)bind(&page, (struct bound){.integer = scope[i]});
     }
     struct error *error = read_sort(&page);
     if (!error) {
@@ -387,21 +432,12 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     add_filters(&page);
     if (!page.by_cursor) {
         error = count(&page, &total);
-    } else if (all_the_same_way(&page)) {
-        add_row_comparison(&page);
-    } else {
-        add_mixed_comparison(&page);
     }
     if (error) {
         return error;
     }
-    struct buffer rest = {.arena = request->arena};
-    add_order(&page, &rest);
-    buffer_format(&rest, " LIMIT $%zu", bind(&page, (struct bound){.integer = limit + 1}));
-    if (!page.by_cursor) {
-        buffer_format(&rest, " OFFSET $%zu", bind(&page, (struct bound){.integer = skip}));
-    }
-    const char *text = whole_text(&page, page.rows, rest.bytes);
+    const char *text =
+        page.by_cursor ? rows_behind(&page, limit + 1) : rows_from_first(&page, skip, limit + 1);
     reply_list(reply, NULL, 0, page.by_cursor ? REPLY_TOTAL_UNKNOWN : total, skip, limit);
     return read_rows(&page, compose(&page, text), reply, limit);
 }

@@ -24,8 +24,8 @@ enum list_use {
     LIST_FOLD = 1 << 2,   /* the column holds the filter's text without its case */
 };
 
-/* A column, or an expression that an index stands on. It is never null: where a value may be missing
- * it is one that sorts behind all others. */
+/* A column that is never null: what is sorted by and may be missing has a column beside it, in which
+ * what is missing stands behind all others. An expression would not do: SQLite bounds no range by one. */
 struct list_key {
     const char *name;   /* in ?sort=; NULL ends a table */
     const char *column; /* in SQL */

@@ -384,7 +384,7 @@ struct error *records_create(struct request *request, struct reply *reply)
     return NULL;
 }
 
-static struct error *apply(struct store *store, void *context)
+static struct error *apply_change(struct store *store, void *context)
 {
     struct call *call = context;
     struct error *error = begin_change(store, call);
@@ -398,11 +398,11 @@ static struct error *apply(struct store *store, void *context)
 }
 
 struct error *records_apply(struct request *request, struct reply *reply,
-                            struct error *(*change)(struct record_change *change))
+                            struct error *(*apply)(struct record_change *change))
 {
     struct call call = {.change = {.request = request, .records = request->route->records},
-                        .apply = change};
-    struct error *error = write_twice(request, apply, &call);
+                        .apply = apply};
+    struct error *error = write_twice(request, apply_change, &call);
     if (!error) {
         reply_with(request, reply, call.change.after);
     }

@@ -173,7 +173,7 @@ extern const enum error_id records_read_errors[], records_create_errors[], recor
     records_delete_errors[];
 
 #define RECORDS_ROW(records_, method_, pattern_, handler_, permission_)                            \
-    .method = (method_), .pattern = pattern_, .handler = (handler_), .records = (records_),        \
+    .method = (method_), .pattern = "" pattern_, .handler = (handler_), .records = (records_),     \
     .permission = (permission_), .pool = POOL_CORE
 
 #define RECORDS_ROUTES(records_, path_, type_, schema_, query_, create_, many_ru_, many_en_,       \
@@ -194,18 +194,18 @@ extern const enum error_id records_read_errors[], records_create_errors[], recor
          .reply = (schema_),                                                                       \
          .errors = records_create_errors,                                                          \
          .action = "create_" type_,                                                                \
-         .resource_type = type_},                                                                  \
+         .resource_type = "" type_},                                                               \
         {RECORDS_ROW(records_, METHOD_DELETE, path_ "/{id}", records_delete, PERMIT_DELETE),       \
          .summary = {"Удалить " one_ru_, "Delete " one_en_},                                       \
          .shape = REPLY_NOTHING,                                                                   \
          .errors = records_delete_errors,                                                          \
          .action = "delete_" type_,                                                                \
-         .resource_type = type_},                                                                  \
+         .resource_type = "" type_},                                                               \
     {                                                                                              \
         RECORDS_ROW(records_, METHOD_POST, path_ "/{id}/restore", records_restore, PERMIT_DELETE), \
             .summary = {"Восстановить " one_ru_, "Restore " one_en_}, .shape = REPLY_RECORD,       \
             .reply = (schema_), .errors = records_update_errors, .action = "restore_" type_,       \
-            .resource_type = type_                                                                 \
+            .resource_type = "" type_, .resource = "id"                                            \
     }
 
 #define RECORDS_UPDATE_ROUTE(records_, path_, type_, schema_, update_, one_ru_, one_en_)           \
@@ -213,7 +213,7 @@ extern const enum error_id records_read_errors[], records_create_errors[], recor
         RECORDS_ROW(records_, METHOD_PATCH, path_ "/{id}", records_update, PERMIT_UPDATE),         \
             .summary = {"Изменить " one_ru_, "Change " one_en_}, .body = (update_),                \
             .shape = REPLY_RECORD, .reply = (schema_), .errors = records_update_errors,            \
-            .action = "update_" type_, .resource_type = type_                                      \
+            .action = "update_" type_, .resource_type = "" type_                                   \
     }
 
 #endif

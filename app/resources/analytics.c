@@ -159,7 +159,7 @@ static const char *const activity_counters[] = {"activities",       "activities.
 /* Four places, rounded half up; of nothing, none. */
 static int64_t rate(int64_t some, int64_t all)
 {
-    return all ? (2 * RATE_WHOLE * some + all) / (2 * all) : 0;
+    return all ? (some * (2 * RATE_WHOLE) + all) / (2 * all) : 0;
 }
 
 static struct error *fill_deals(const struct question *question, const int64_t *figures,

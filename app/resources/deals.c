@@ -98,8 +98,7 @@ enum { COLUMN_AMOUNT = 2, COLUMN_CREATED = 11, COLUMN_CLOSE = 15 }; /* of deals_
 static const struct list_key keys[] = {
     {"id", "d.id", 0, FIELD_INTEGER, LIST_SORT},
     {"amount", "d.amount", COLUMN_AMOUNT, FIELD_INTEGER, LIST_SORT},
-    {"expected_close_date", "coalesce(d.expected_close_date, '~')", COLUMN_CLOSE, FIELD_STRING,
-     LIST_SORT},
+    {"expected_close_date", "d.close_key", COLUMN_CLOSE, FIELD_STRING, LIST_SORT},
     {"created_at", "d.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
     {"status", "d.status", 0, FIELD_STRING, LIST_FILTER},
     {"contact_id", "d.contact_id", 0, FIELD_INTEGER, LIST_FILTER},
@@ -229,6 +228,6 @@ const struct route deals_routes[] = {
     {RECORDS_ROW(&deals, METHOD_POST, PATH "/{id}/status", change_status, PERMIT_UPDATE),
      .summary = {"Сменить статус сделки", "Change the status of a deal"}, .body = &status_schema,
      .shape = REPLY_RECORD, .reply = &deal_schema, .errors = records_update_errors,
-     .action = "change_deal_status", .resource_type = "deal"},
+     .action = "change_deal_status", .resource_type = "deal", .resource = "id"},
     {.pattern = NULL},
 };

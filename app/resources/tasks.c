@@ -87,8 +87,7 @@ enum { COLUMN_CREATED = 11, COLUMN_DUE = 15 }; /* of tasks_list */
 
 static const struct list_key keys[] = {
     {"id", "t.id", 0, FIELD_INTEGER, LIST_SORT},
-    {"due_date", "coalesce(t.overdue_from, 9223372036854775807)", COLUMN_DUE, FIELD_INTEGER,
-     LIST_SORT},
+    {"due_date", "t.due_key", COLUMN_DUE, FIELD_INTEGER, LIST_SORT},
     {"created_at", "t.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
     {"status", "t.status", 0, FIELD_STRING, LIST_FILTER},
     {"assignee_id", "t.assignee_id", 0, FIELD_INTEGER, LIST_FILTER},

@@ -77,6 +77,8 @@ enum write_kind {
 };
 
 struct engine {
+    bool compares_rows; /* store_compares_rows() */
+
     struct store *(*open)(const struct config *config, struct store_shared *shared);
     void (*close)(struct store *store);
 

@@ -302,8 +302,8 @@ struct error *store_schema_check(struct store *store, struct arena *arena)
     for (size_t slot = 0; slot < SQL_COUNT && !error; slot++) {
         if (slot != SQL_SCHEMA_MIGRATIONS_CREATE) { /* which is there already */
             if (store_statement_text(store, slot)) {
-            error = store->engine->prepare(store, arena, slot);
-        }
+                error = store->engine->prepare(store, arena, slot);
+            }
         }
     }
     return error;

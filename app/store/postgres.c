@@ -698,6 +698,7 @@ static struct error *script(struct store *store, struct arena *arena, const char
 }
 
 const struct engine postgres_engine = {
+    .compares_rows = true,
     .open = open_store,
     .close = close_store,
     .prepare = prepare,

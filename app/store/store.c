@@ -149,6 +149,11 @@ struct store_query *store_compose(struct store *store, struct arena *arena, cons
     return new_query(store, arena, SQL_COUNT + (size_t)(composed - store->composed));
 }
 
+bool store_compares_rows(const struct store *store)
+{
+    return store->engine->compares_rows;
+}
+
 const char *store_text_of(const struct store *store, enum sql_statement statement)
 {
     return sql_statements[statement].text[store->id];

@@ -74,6 +74,10 @@ struct store_query *store_query(struct store *store, struct arena *arena,
 const char *store_text_of(const struct store *store, enum sql_statement statement)
     __attribute__((returns_nonnull));
 
+/* Whether an index answers a comparison of rows, (a, id) > ($1, $2), beginning at the very place. SQLite
+ * begins where `a` does, and passes over all rows that are equal in that. */
+bool store_compares_rows(const struct store *store);
+
 /* A statement that is put together from texts of ours, such as a list with filters and an order;
  * nothing that a client sent is ever part of the text. It is prepared once and kept under its text,
  * of which the store copies what it keeps; the least recently used is forgotten. */

@@ -1,5 +1,6 @@
 -- Customers: contacts, deals, tasks, activities, and the counters behind their totals.
 -- Times are milliseconds since the epoch, dates are texts such as 2026-11-20, money is in minor units.
+-- NAME_key is what NAME is sorted by: never null, what is missing stands last.
 -- deleted_at is null in what is not hidden. Each index of a list begins with the organization and goes on
 -- with an order and the id, which tells apart what is equal; columns behind that are there so that
 -- analytics need the index alone.
@@ -74,6 +75,7 @@ CREATE TABLE deals (
     owner_id @integer@ REFERENCES accounts (id),
     description TEXT,
     expected_close_date TEXT,
+    close_key @key@ NOT NULL GENERATED ALWAYS AS (coalesce(expected_close_date, '~')) STORED,
     lost_reason TEXT,
     closed_at @integer@,
     created_at @integer@ NOT NULL,
@@ -85,8 +87,8 @@ CREATE INDEX deals_by_id ON deals (organization_id, id) WHERE deleted_at IS NULL
 CREATE INDEX deals_by_status ON deals (organization_id, status, id) WHERE deleted_at IS NULL;
 CREATE INDEX deals_by_contact ON deals (contact_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX deals_by_amount ON deals (organization_id, amount, id) WHERE deleted_at IS NULL;
-CREATE INDEX deals_by_expected_close
-    ON deals (organization_id, (coalesce(expected_close_date, '~')), id) WHERE deleted_at IS NULL;
+CREATE INDEX deals_by_expected_close ON deals (organization_id, close_key, id)
+    WHERE deleted_at IS NULL;
 CREATE INDEX deals_by_owner
     ON deals (organization_id, owner_id, id, created_at, status, outcome, amount, deleted_at)
     WHERE deleted_at IS NULL;
@@ -102,6 +104,8 @@ CREATE TABLE tasks (
     status TEXT NOT NULL,
     due_date TEXT, -- a date or a time, as it is answered
     overdue_from @integer@, -- the first moment at which it is overdue
+    due_key @integer@ NOT NULL
+        GENERATED ALWAYS AS (coalesce(overdue_from, 9223372036854775807)) STORED,
     assignee_id @integer@ REFERENCES accounts (id),
     contact_id @integer@ REFERENCES contacts (id),
     deal_id @integer@ REFERENCES deals (id),
@@ -116,9 +120,7 @@ CREATE INDEX tasks_by_id ON tasks (organization_id, id) WHERE deleted_at IS NULL
 CREATE INDEX tasks_by_status ON tasks (organization_id, status, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_contact ON tasks (contact_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_deal ON tasks (deal_id, id) WHERE deleted_at IS NULL;
-CREATE INDEX tasks_by_due
-    ON tasks (organization_id, (coalesce(overdue_from, 9223372036854775807)), id)
-    WHERE deleted_at IS NULL;
+CREATE INDEX tasks_by_due ON tasks (organization_id, due_key, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_assignee
     ON tasks (organization_id, assignee_id, id, created_at, status, overdue_from, deleted_at)
     WHERE deleted_at IS NULL;
@@ -161,7 +163,7 @@ CREATE INDEX activities_by_time
 -- PostgreSQL do not collide. collection/counters.h.
 CREATE TABLE counters (
     organization_id @integer@ NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
-    name TEXT NOT NULL,
+    name @key@ NOT NULL, -- is looked for between two of them, as strcmp() has it
     slot @integer@ NOT NULL,
     value @integer@ NOT NULL
 ) @strict@;

@@ -335,6 +335,41 @@ def test_a_refused_change_changes_nothing(boss, kind):
     assert boss.read(kind, made["id"]) == made
 
 
+# --- what people are told -------------------------------------------------------------------------
+
+
+def refusals(boss, language):
+    """An answer for each rule."""
+    headers = {"Accept-Language": language}
+    contact = boss.contact(email=f"{tag()}@example.com")
+    deal = boss.deal(contact_id=contact["id"], status="IN_PROGRESS")
+    [activity] = boss.ids("activities", deal_id=deal["id"])
+    task = boss.task(deal_id=deal["id"])["id"]
+    yield boss.send("contacts", email=contact["email"], headers=headers)
+    yield boss.hide("contacts", contact["id"], headers)
+    yield boss.move(deal["id"], "NEW", headers)
+    yield boss.move(deal["id"], "WON", headers)
+    yield boss.hide("activities", activity, headers)
+    yield boss.send("deals", headers=headers, contact_id=999_999_999, owner_id=999_999_999,
+                    amount=crm.Number("0.001"), expected_close_date="x")
+    yield boss.send("tasks", headers=headers, due_date="2020-01-01")
+    yield boss.send("activities", headers=headers, type="x", occurred_at="x")
+    boss.hidden("tasks", task)
+    boss.hidden("deals", deal["id"])
+    yield boss.restore("tasks", task, headers)
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_refusals_are_in_the_reader_s_language(boss, language):
+    for response in refusals(boss, language):
+        assert response.status_code in (400, 409), response.text
+        body = response.json()
+        said = [body["error"], *(each["message"] for each in body.get("details", [])
+                                 if isinstance(each, dict))]
+        for text in said:
+            assert bool(contract.CYRILLIC.search(text)) == (language == "ru"), text
+
+
 # --- versions -------------------------------------------------------------------------------------
 
 
@@ -416,6 +451,22 @@ def test_of_many_repetitions_at_once_one_is_done(boss, kind):
     assert {each.status_code for each in answers} <= {201, 409}
     assert len({each.content for each in answers if each.status_code == 201}) == 1
     assert boss.page(kind, limit=1)["total"] == total + 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_key_is_for_one_organization(accounts, office, kind):
+    """What was made in one is not the answer for the other."""
+    person = accounts.register()
+    add_member(office.owner, person, "SALES")
+    own, there = Crm(person.client, person.organization), Crm(person.client, office.organization)
+    key, name = {"Idempotency-Key": tag()}, {NAME_OF[kind]: tag()}
+    first = good(kind, own.send(kind, headers=key, **name), 201)
+    second = there.send(kind, headers=key, **name)
+    if second.status_code == 201:
+        assert good(kind, second, 201)["id"] in there.ids(kind, sort="-id")
+    else:
+        contract.refused(second, 409, "IDEMPOTENCY_KEY_REUSED")
+    assert own.ids(kind) == [first["id"]]
 
 
 def test_a_status_is_changed_once_whatever_is_repeated(boss):

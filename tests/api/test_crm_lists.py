@@ -208,6 +208,20 @@ def test_orders_and_pages_that_are_none(reader, kind, query, field):
     assert invalid(reader.list(kind, **query)) == [field]
 
 
+@pytest.mark.parametrize("kind, sort", [("contacts", "name"), ("contacts", "-name"),
+                                        ("deals", "expected_close_date"), ("deals", "-amount"),
+                                        ("tasks", "due_date"), ("activities", "-occurred_at")])
+@pytest.mark.parametrize("value", [
+    "t", "t%00", "t%25", "t%FF", "t%D0", "t%ED%A0%80", "ta%00b", "t" + "x" * 1500, "t~", "t'--", "i0",
+    "i-1", "i9223372036854775807", "i-9223372036854775808", "i99999999999999999999", "i1e3", "i 1",
+    "i", "x", ""])
+def test_cursors_that_nobody_was_given(reader, kind, sort, value):
+    """Whatever is made up: a page, or a refusal."""
+    for number in ("i5", "i-5", "i99999999999999999999"):
+        response = reader.list(kind, sort=sort, after=f"{sort}!{value}!{number}")
+        assert response.status_code == 200 or invalid(response) == ["after"], response.text
+
+
 @pytest.mark.parametrize("kind, field", [
     ("deals", "status"), ("tasks", "status"), ("activities", "type"), ("contacts", "owner_id"),
     ("deals", "contact_id"), ("deals", "owner_id"), ("tasks", "assignee_id"),

@@ -1,6 +1,6 @@
 """Thousands of random changes from several threads at once, on both engines. Afterwards every total
 and every number of the analytics is what the database's rows say, counted here by SQL; and no rule
-is broken that many together could break: of what is hidden, of addresses, of the story of each deal.
+is broken that many together could break: what is hidden, addresses, the story of a deal.
 """
 
 import random
@@ -257,5 +257,7 @@ def test_whoever_is_visible_is_found(after_the_storm):
         assert contact["id"] in view.ids("contacts", search=contact["name"])
         if contact["phone"] and len(contact["phone"]) > 2:
             assert contact["id"] in view.ids("contacts", search=contact["phone"])
-    assert {item["id"] for item in view.walk("contacts", search="@example.com", limit=500)} == {
-        each["id"] for each in visible if each["email"]}
+    assert [item["id"] for item in view.walk("contacts", search="@example.com", limit=100)] == [
+        each["id"] for each in visible if each["email"]]
+    assert list(view.walk("contacts", search="контакт", limit=100)) == [
+        each for each in visible if "Контакт" in each["name"]]

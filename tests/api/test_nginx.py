@@ -88,6 +88,24 @@ def test_a_line_answers_questions(site, stack):
     assert line["pool"].endswith("directory.sock")
 
 
+@pytest.mark.parametrize("query, pool", [
+    ("", "core"), ("?", "core"), ("?limit=5", "core"), ("?sort=-id&limit=5&after=!i5", "core"),
+    ("?search=x", "directory"), ("?skip=100000", "directory"), ("?limit=5&skip=1", "directory"),
+    ("?status=NEW&limit=5", "directory"), ("?from=2026-01-01", "directory"),
+    ("?limit=5&xsort=1", "directory"), ("?sort=id;skip=5", "core")])
+@pytest.mark.parametrize("path", ["contacts", "deals", "tasks", "activities", "analytics/summary"])
+def test_what_may_look_at_many_rows_holds_up_nobody(site, stack, path, query, pool):
+    line = logged(stack, site.get(f"/api/v1/{path}{query}"))
+    assert line["pool"].endswith(f"{pool}.sock")
+
+
+@pytest.mark.parametrize("method, path", [
+    ("POST", "contacts"), ("GET", "deals/1"), ("PATCH", "tasks/1"), ("DELETE", "activities/1"),
+    ("POST", "deals/1/status"), ("POST", "contacts/1/restore")])
+def test_what_is_quick_goes_to_the_quick(site, stack, method, path):
+    assert logged(stack, site.request(method, f"/api/v1/{path}"))["pool"].endswith("core.sock")
+
+
 def test_an_error_of_nginx_is_logged_as_what_was_asked(site, stack):
     line = logged(stack, site.request("TRACE", "/health"))
     assert (line["method"], line["path"], line["status"]) == ("TRACE", "/health", 405)

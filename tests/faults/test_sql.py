@@ -17,6 +17,18 @@ SELECT 1
 SELECT 2;
 """
 
+SHARED = """\
+-- define: columns
+name,
+  size
+
+-- name: things_list
+SELECT @columns@ FROM things WHERE @condition@;
+
+-- define: condition
+size > 0
+"""
+
 MIGRATION = """\
 -- up
 CREATE TABLE things (id @id@, at @integer@, digest @bytes@) @strict@;
@@ -62,6 +74,17 @@ def test_statements_and_migrations_are_compiled(build, tmp_path):
     assert source.count('"ANALYZE things;') == source.count('"PRAGMA optimize;') == 2
 
 
+def test_what_is_defined_takes_its_place(build, tmp_path):
+    """Wherever it stands, and not as a statement of its own."""
+    done = build(things=SHARED)
+    assert (done.returncode, done.stderr) == (0, "")
+    header, source = ((tmp_path / name).read_text() for name in ("sql.h", "sql.c"))
+    assert "enum sql_statement {\n    SQL_THINGS_LIST,\n    SQL_COUNT\n}" in header
+    text = r'''"SELECT name,\n"
+     "  size FROM things WHERE size > 0"'''
+    assert source.count(text) == 2  # one an engine
+
+
 @pytest.mark.parametrize("files, why", [
     ({"a": GOOD + "-- name: things_by_id\nSELECT 3;\n"}, "stands at"),
     ({"a": GOOD, "b": GOOD}, "stands at"),
@@ -72,6 +95,18 @@ def test_statements_and_migrations_are_compiled(build, tmp_path):
     ({"a": "-- name: one\n-- name: two\nSELECT 1;\n"}, "must be one statement"),
     ({"a": "-- name: one\nSELECT 1; SELECT 2;\n"}, "must be one statement"),
     ({"a": "SELECT 1;\n"}, "without a name"),
+    ({"a": SHARED + "-- define: columns\nid\n"}, "once"),
+    ({"a": SHARED, "b": "-- define: columns\nid\n"}, "once"),
+    ({"a": SHARED + "-- define: Columns\nid\n"}, "expected: -- define"),
+    ({"a": SHARED + "-- define: one two\nid\n"}, "expected: -- define"),
+    ({"a": SHARED + "-- define:\nid\n"}, "expected: -- define"),
+    ({"a": "-- name: one\nSELECT @nothing@;\n"}, "@nothing@ is not defined"),
+    ({"a": SHARED.replace("size > 0", "@nothing@")}, "@nothing@ is not defined"),
+    ({"a": "-- name: one\nSELECT @id@;\n"}, "@id@ is not defined"),
+    ({"a": SHARED.replace("size > 0", "size > 0;")}, "must be one statement"),
+    ({"a": SHARED.replace("size > 0", "@condition@")}, "by itself"),
+    ({"a": SHARED.replace("  size\n", "  @condition@\n").replace("size > 0", "@columns@")},
+     "by itself"),
     ({"first0002": MIGRATION}, "has number 1"),
     ({"first0001": MIGRATION, "second0001": MIGRATION}, "has number 2"),
     ({"first0001": MIGRATION.replace("@bytes@", "@blob@")}, "@blob@"),

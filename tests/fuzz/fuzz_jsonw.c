@@ -78,6 +78,27 @@ static int64_t integer(struct calls *calls)
     return number;
 }
 
+/* Without its point it is the integer again. */
+static void call_decimal(struct calls *calls)
+{
+    size_t length;
+    char digits[64] = "";
+    struct buffer out = {0};
+    int64_t number = integer(calls);
+    const char *bytes = take(calls, 2, &length);
+    int scale = length ? (unsigned char)*bytes % 20 : 0;
+    jsonw_decimal(&(struct jsonw){.out = &out}, NULL, number, scale);
+    for (size_t i = 0; i < out.length; i++) {
+        if (out.bytes[i] != '.') {
+            strncat(digits, &out.bytes[i], 1);
+        }
+    }
+    FUZZ_CHECK(strtoll(digits, NULL, 10) == number);
+    FUZZ_CHECK(!scale || out.bytes[out.length - 1 - (size_t)scale] == '.');
+    buffer_free(&out);
+    jsonw_decimal(&calls->json, next_key(calls), number, scale);
+}
+
 /* One string alone is read back as it was, or with U+FFFD where it was no UTF-8. */
 static void check_string(const char *bytes, size_t length)
 {
@@ -101,7 +122,7 @@ static void call(struct calls *calls)
 {
     size_t length;
     const char *bytes;
-    switch (*calls->at++ % 9) {
+    switch (*calls->at++ % 10) {
     case 0:
         open(calls, '}');
         break;
@@ -127,6 +148,9 @@ static void call(struct calls *calls)
         break;
     case 7:
         jsonw_string(&calls->json, next_key(calls), NULL);
+        break;
+    case 8:
+        call_decimal(calls);
         break;
     default:
         bytes = take(calls, 64, &length);
