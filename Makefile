@@ -38,8 +38,9 @@ OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(MADE)/sql.o
 UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
-# A reference of `make bench`.
+# References of `make bench`: a program, and what npm has installed for another one.
 RAW_SEARCH    := $(BUILD)/tests/bench/raw_search
+FASTIFY       := build/tests/bench/fastify/node_modules/.package-lock.json
 
 .PHONY: FORCE all generated run test unit lint format bench fuzz clean help
 all: $(PROGRAM)
@@ -83,6 +84,16 @@ $(RAW_SEARCH): $(RAW_SEARCH).o
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(filter-out $(BUILD)/app/main.o,$(OBJECTS))
 	@echo '  LD  $@'
 	@$(CC) $(LINKING) -o $@ $^ $(LIBS)
+
+# From npm's registry alone: what is not there in source is compiled here, with node's own headers.
+$(FASTIFY): tests/bench/fastify/package.json tests/bench/fastify/package-lock.json
+	@echo '  NPM $(@D)'
+	@mkdir -p build/tests/bench/fastify
+	@cp $^ build/tests/bench/fastify
+	@cd build/tests/bench/fastify && npm_config_build_from_source=true \
+	    npm_config_nodedir="$$(dirname "$$(dirname "$$(readlink -f "$$(command -v node)")")")" \
+	    npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
+	@touch $@
 
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)

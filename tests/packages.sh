@@ -20,8 +20,9 @@ run="$build nginx openssl curl python3 python3-samba samba samba-common-bin samb
 test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
     postgresql procps git python3-prometheus-client"
 
-# With what one of the references is written in.
-bench="$test python3-fastapi python3-ldap3 python3-uvicorn"
+# With what the references are written in. Other packages of Node.js than Debian's bring npm along.
+bench="$test python3-fastapi python3-ldap3 python3-uvicorn g++"
+command -v npm >/dev/null || bench="$bench nodejs npm"
 
 lint="$build clang-format clang-tidy cppcheck git python3"
 

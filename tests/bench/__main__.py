@@ -6,7 +6,17 @@ targets. Exits 1 if one is missed.
 
 import sys
 
-from bench import isolation, kept_connections, membership, pages, storm, users, writers
+from bench import (
+    contacts,
+    crm,
+    isolation,
+    kept_connections,
+    membership,
+    pages,
+    storm,
+    users,
+    writers,
+)
 from bench.bed import Bed
 from bench.table import print_table
 
@@ -18,6 +28,8 @@ MEASUREMENTS = {
     "pages": pages.measure,
     "membership": membership.measure,
     "writers": writers.measure,
+    "contacts": contacts.measure,
+    "crm": crm.measure,
 }
 
 

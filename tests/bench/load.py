@@ -30,27 +30,30 @@ class Result:
     errors: int  # connections, reads, writes, time-outs, and answers that are not 2xx or 3xx
 
 
-def run(url: str, clients: int, seconds: float, headers: tuple[str, ...] = (), *,
-        count: int = 0) -> Result:
+def run(url: str, clients: int, seconds: float, headers: tuple[str, ...] = (), *, first: int = 0,
+        count: int = 0, script: Path | None = None, arguments: tuple[str, ...] = ()) -> Result:
     """`clients` connections that ask for `url` without a pause. With `count`, the URL has a place
-    for a number (%d), and those below `count` take turns."""
+    for a number (%d), and as many, from `first` on, take turns. `script` makes the requests
+    otherwise."""
     command = ["wrk", "--latency", f"-t{min(THREADS, clients)}", f"-c{clients}",
                f"-d{seconds:g}s", f"--timeout={TIMEOUT_S}s"]
     for header in headers:
         command += ["-H", header]
-    if count:
+    if script:
+        command += ["-s", str(script), url, "--", *arguments]
+    elif count:
         place = url.index("/", url.index("//") + 2)
-        command += ["-s", str(ROTATE), url[:place], "--", url[place:], str(count)]
+        command += ["-s", str(ROTATE), url[:place], "--", url[place:], str(count), str(first)]
     else:
         command.append(url)
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return parse(done.stdout)
 
 
-def rate(url: str, clients: int, seconds: float, headers: tuple[str, ...] = (), *,
+def rate(url: str, clients: int, seconds: float, headers: tuple[str, ...] = (), *, first: int = 0,
          count: int = 0) -> float:
     """Requests a second of run(), where none may fail."""
-    result = run(url, clients, seconds, headers, count=count)
+    result = run(url, clients, seconds, headers, first=first, count=count)
     if result.errors:
         raise LoadError(f"{url}: {result.errors} errors at {result.rate:.0f} requests a second")
     return result.rate

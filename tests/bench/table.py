@@ -17,6 +17,11 @@ def row(work: str, value: float, target: str, met: Callable[[float], bool],
     return Row(work, form.format(value), target, met(value))
 
 
+def note(work: str, value: float, form: str = "{:.2f} ×") -> Row:
+    """A figure without a target."""
+    return Row(work, form.format(value), "none", True)
+
+
 def print_table(rows: list[Row]) -> None:
     widths = [max(len(getattr(each, name)) for each in rows)
               for name in ("work", "figure", "target")]

@@ -1,0 +1,84 @@
+"""Client: one kept connection, on which requests are timed one after the other. It does next to
+nothing between a request and its answer, so that what is measured is the service and nginx."""
+
+import json
+import re
+import socket
+import time
+from typing import Any
+
+from stack import addresses
+
+TIMEOUT_S = 60
+PIECE = 1 << 16
+
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+CLOSES = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
+HEAD_END, BODY_END = b"\r\n\r\n", b"0\r\n\r\n"
+
+
+class ClientError(Exception):
+    """An answer that was not asked for."""
+
+
+class Client:
+    """Of one stack."""
+
+    def __init__(self, port: int) -> None:
+        self._address = (addresses.LOCALHOST, port)
+        self._token = ""
+        self._socket = socket.create_connection(self._address, TIMEOUT_S)
+
+    def log_in(self, email: str, password: str) -> str:
+        """The header by which further requests are let in."""
+        body = {"email": email, "password": password}
+        answer = self.ask(self.request("/auth/login", "POST", body))
+        header = f"Authorization: Bearer {answer['access_token']}"
+        self._token = f"{header}\r\n"
+        return header
+
+    def request(self, path: str, method: str = "GET", body: dict[str, Any] | None = None) -> bytes:
+        """The octets of a request."""
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{self._token}"
+        if body is None:
+            return f"{head}\r\n".encode()
+        content = json.dumps(body).encode()
+        return (f"{head}Content-Type: application/json\r\n"
+                f"Content-Length: {len(content)}\r\n\r\n").encode() + content
+
+    def ask(self, request: bytes) -> Any:
+        """What is answered."""
+        return json.loads(self._exchange(request).partition(HEAD_END)[2])
+
+    def seconds(self, request: bytes) -> float:
+        """How long the answer takes."""
+        began = time.perf_counter()
+        answer = self._exchange(request)
+        took = time.perf_counter() - began
+        if CLOSES.search(answer.partition(HEAD_END)[0]):
+            self._socket.close()
+            self._socket = socket.create_connection(self._address, TIMEOUT_S)
+        return took
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _exchange(self, request: bytes) -> bytes:
+        self._socket.sendall(request)
+        answer = self._socket.recv(PIECE)
+        while not complete(answer):
+            piece = self._socket.recv(PIECE)
+            if not piece:
+                raise ClientError(f"the answer ends too soon: {answer!r}")
+            answer += piece
+        if not answer.startswith(b"HTTP/1.1 2"):
+            raise ClientError(f"{request.splitlines()[0]!r}: {answer.decode(errors='replace')}")
+        return answer
+
+
+def complete(answer: bytes) -> bool:
+    head, found, body = answer.partition(HEAD_END)
+    length = LENGTH.search(head)
+    if not found or not length:
+        return bool(found) and answer.endswith(BODY_END)
+    return len(body) >= int(length[1])

@@ -1,0 +1,247 @@
+"""Customers: what a page of a list, a figure, an object and a search cost in an organization of a
+million contacts, deals, tasks and activities each, against what they cost among a thousand.
+
+One client asks, and how long each answer takes is what counts, the median of several. All sizes
+of an engine are up at the same time and asked in turn. Pages are asked for in every order there is,
+both ways: the first one, and by cursor from the middle and from near the end. Of what belongs
+together, the worst ratio is shown.
+"""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import itertools
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from bench import crm_fill
+from bench.bed import Bed
+from bench.client import Client
+from bench.disturbance import Meter
+from bench.pairs import DISTURBED, TRIES, undisturbed
+from bench.table import Row, note, row
+from stack import Postgres, Stack, running_postgres
+
+SIZES = (1_000, 100_000, 1_000_000)
+SMALL, LARGE = SIZES[0], SIZES[-1]
+
+ROUNDS = 5
+BATCH = 15  # answers of which the median is one measurement; fewer, if they take longer than
+BATCH_S = 0.1
+
+RATIO_MAX = 1.5
+
+# All orders, but for their directions.
+LISTS = {
+    "contacts": ("id", "name", "created_at"),
+    "deals": ("id", "amount", "expected_close_date", "created_at"),
+    "tasks": ("id", "due_date", "created_at"),
+    "activities": ("id", "occurred_at"),
+}
+FIGURES = ("deals", "tasks", "contacts", "activities", "summary")
+PAGE = 10  # as it is by default
+EDGE = 2 * PAGE  # rows from either end, where the last pages begin
+
+# What is shown and has no target: it depends on how much there is to find.
+FILTERS = {
+    "sort=name,-created_at": "contacts?sort=name,-created_at",
+    "sort=-expected_close_date,amount": "deals?sort=-expected_close_date,amount",
+    "limit=1000&sort=name": "contacts?sort=name&limit=1000",
+    "contacts?email": "contacts?email=client1@example.com",
+    "contacts?owner_id": "contacts?owner_id=1",
+    "deals?status": "deals?status=WON",
+    "deals?contact_id": "deals?contact_id=1",
+    "activities?contact_id&sort": "activities?contact_id=1&sort=-occurred_at",
+    "tasks?assignee_id": "tasks?assignee_id=1",
+    "analytics/deals?from": "analytics/deals?from=2020-01-01",
+}
+COMMON_WORD = "иванов"  # in every thirteenth contact
+
+FIRST, BY_CURSOR, FIGURE = "first pages", "pages by cursor", "figures"
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """What is asked of each size."""
+
+    group: str
+    name: str
+
+
+# Makes a request; each may be another one.
+Maker = Callable[[], bytes]
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    seconds: dict[tuple[Question, int], float]
+    disturbance: float
+
+
+class Place:
+    """A stack with so many rows, and a client of it."""
+
+    def __init__(self, stack: Stack, filled: crm_fill.Filled) -> None:
+        self.rows = filled.rows
+        self.client = Client(stack.ports.http)
+        self.client.log_in(filled.email, filled.password)
+        self._numbers = itertools.count()
+
+    def get(self, path: str) -> bytes:
+        return self.client.request(f"/api/v1/{path}")
+
+    def questions(self) -> dict[Question, Maker]:
+        fixed = {**dict(self.pages()), **self.others()}
+        makers: dict[Question, Maker] = {
+            question: lambda request=self.get(path): request for question, path in fixed.items()}
+        return {**makers, Question("POST /contacts", ""): self.new_contact}
+
+    def pages(self) -> Iterator[tuple[Question, str]]:
+        for name, keys in LISTS.items():
+            yield Question(f"{name}, {FIRST}", "default"), name
+            for key in keys:
+                start, middle, end = (self.cursor(name, key, skip)
+                                      for skip in (EDGE, self.rows // 2, self.rows - EDGE))
+                for sign, last in (("", end), ("-", start)):
+                    sort = f"{sign}{key}"
+                    yield Question(f"{name}, {FIRST}", sort), f"{name}?sort={sort}"
+                    for where, after in (("middle", middle), ("end", last)):
+                        yield (Question(f"{name}, {BY_CURSOR}", f"{sort}, {where}"),
+                               f"{name}?sort={sort}&after={quote(sign + after)}")
+
+    def cursor(self, name: str, key: str, skip: int) -> str:
+        """Behind that row. The same values are a cursor in either direction."""
+        return self.client.ask(self.get(f"{name}?sort={key}&skip={skip}&limit=1"))["next"]
+
+    def others(self) -> dict[Question, str]:
+        contact = f"contacts/{self.rows // 2}"
+        phone = self.client.ask(self.get(contact))["phone"]
+        searches = {"a rare word": crm_fill.RARE_COMPANY.split()[1].strip("«»"),
+                    "part of a phone": phone[-9:], "a common word": COMMON_WORD}
+        return {
+            **{Question(FIGURE, name): f"analytics/{name}" for name in FIGURES},
+            Question("GET /contacts/{id}", ""): contact,
+            **{Question(f"search for {name}", ""): f"contacts?{urlencode({'search': text})}"
+               for name, text in searches.items()},
+            **{Question(name, ""): path for name, path in FILTERS.items()},
+        }
+
+    def new_contact(self) -> bytes:
+        number = next(self._numbers)
+        return self.client.request("/api/v1/contacts", "POST", {
+            "name": "Анна Петрова", "email": f"new{number}@example.com",
+            "phone": f"+7 495 {number:07}", "company": "ООО «Ромашка»", "position": "Директор"})
+
+
+# --- measuring ------------------------------------------------------------------------------------
+
+
+def measure(_: Bed) -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="kontora-") as name, contextlib.ExitStack() as parts:
+        folder = Path(name)
+        server = parts.enter_context(running_postgres(folder))
+        rows = []
+        for engine, stacks in fill_both(parts, folder, server).items():
+            with contextlib.ExitStack() as running:
+                places = [Place(running.enter_context(stack), filled) for stack, filled in stacks]
+                for place in places:
+                    running.callback(place.client.close)
+                rows += compare(engine, places)
+        return rows
+
+
+Stacks = list[tuple[Stack, crm_fill.Filled]]
+
+
+def fill_both(parts: contextlib.ExitStack, folder: Path, server: Postgres) -> dict[str, Stacks]:
+    """Stacks that are not started, of all sizes, on both engines."""
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor() as executor:
+        filling = {engine: executor.submit(fill, parts, folder / engine, database)
+                   for engine, database in (("sqlite", None), ("postgres", server))}
+        stacks = {engine: future.result() for engine, future in filling.items()}
+    print(f"  {LARGE:,} of each, and fewer, on both engines: {time.monotonic() - began:.0f} s",
+          flush=True)
+    return stacks
+
+
+def fill(parts: contextlib.ExitStack, folder: Path, database: Postgres | None) -> Stacks:
+    made = []
+    for size in SIZES:
+        stack = Stack(folder / str(size), own_directory=False, database=database,
+                      env={"BCRYPT_COST": "4", "DATABASE_TIMEOUT_MS": "60000"})
+        parts.callback(stack.close)
+        made.append((stack, crm_fill.fill(stack, size, database)))
+    return made
+
+
+def compare(engine: str, places: list[Place]) -> list[Row]:
+    questions = {place.rows: place.questions() for place in places}
+    sweep(places, questions)  # by then everything has been read once
+    rounds: list[Round] = []
+    while len(rounds) < TRIES * ROUNDS and len(undisturbed(rounds)) < ROUNDS:
+        rounds.append(sweep(places, questions))
+    noise = sum(each.disturbance >= DISTURBED for each in rounds)
+    print(f"  {engine}: {len(rounds)} rounds, {noise} of them disturbed", flush=True)
+    return table_rows(engine, list(questions[SMALL]), undisturbed(rounds) or rounds)
+
+
+def sweep(places: list[Place], questions: dict[int, dict[Question, Maker]]) -> Round:
+    """Everything once, each size after the other."""
+    with Meter() as meter:
+        seconds = {(question, place.rows): batch(place.client, questions[place.rows][question])
+                   for question in questions[SMALL] for place in places}
+    return Round(seconds, meter.share)
+
+
+def batch(client: Client, maker: Maker) -> float:
+    """The median of several answers."""
+    seen: list[float] = []
+    while len(seen) < BATCH and sum(seen) < BATCH_S:
+        seen.append(client.seconds(maker()))
+    return statistics.median(seen)
+
+
+# --- what comes of it -----------------------------------------------------------------------------
+
+
+def table_rows(engine: str, questions: list[Question], rounds: list[Round]) -> list[Row]:
+    rows = []
+    for group in dict.fromkeys(question.group for question in questions):
+        asked = [question for question in questions if question.group == group]
+        ratio, worst = max((growth(question, rounds), question.name) for question in asked)
+        report(engine, Question(group, worst), rounds)
+        work = f"{engine}: {group}, {LARGE:,} against {SMALL:,} rows"
+        has_target = group.endswith((FIRST, BY_CURSOR, FIGURE))
+        rows.append(row(work, ratio, f"<= {RATIO_MAX:g} ×", lambda value: value <= RATIO_MAX)
+                    if has_target else note(work, ratio))
+    deep = max(depth(question, questions, rounds) for question in questions
+               if question.group.endswith(BY_CURSOR))
+    return [*rows, row(f"{engine}: {BY_CURSOR} against the first in the same order", deep,
+                       f"<= {RATIO_MAX:g} ×", lambda value: value <= RATIO_MAX)]
+
+
+def growth(question: Question, rounds: list[Round]) -> float:
+    return statistics.median(each.seconds[question, LARGE] / each.seconds[question, SMALL]
+                             for each in rounds)
+
+
+def depth(question: Question, questions: list[Question], rounds: list[Round]) -> float:
+    """What a page by cursor takes among the most rows against the first one of its order."""
+    first = Question(question.group.replace(BY_CURSOR, FIRST), question.name.partition(",")[0])
+    assert first in questions
+    return statistics.median(each.seconds[question, LARGE] / each.seconds[first, LARGE]
+                             for each in rounds)
+
+
+def report(engine: str, question: Question, rounds: list[Round]) -> None:
+    medians = (statistics.median(each.seconds[question, size] for each in rounds)
+               for size in SIZES)
+    figures = ", ".join(f"{size:,}: {took * 1000:.2f} ms"
+                        for size, took in zip(SIZES, medians, strict=True))
+    name = f" ({question.name})" if question.name else ""
+    print(f"  {engine}, {question.group}{name}: {figures}", flush=True)

@@ -1,0 +1,338 @@
+"""Fills the customers of an organization: as many contacts, deals, tasks and activities each as are
+wanted, past the service, in a database of either engine that has none yet and on which no service
+runs. Through the API it would take an hour, here it takes seconds: indexes are made when all rows
+are there.
+
+What is made is the same whenever it is made, but for the times, which are relative to now.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+
+from stack import Postgres, Stack
+from stack.processes import PATH, run
+
+TABLES = ("contacts", "deals", "tasks", "activities")
+DAYS_AROUND = 90  # before and after today, in which what has a date is due
+MS_PER_DAY = 24 * 60 * 60 * 1000
+MS_PER_YEAR = 365 * MS_PER_DAY
+
+EMAIL = "owner@example.com"
+PASSWORD = "long-enough"
+BATCH = 500  # words that one statement adds
+MEMBERS = 5  # who own what there is, in equal parts
+
+RARE_COMPANY = "АО «Единорог»"  # of one contact
+
+FAMILY_NAMES = """Иванов Смирнов Кузнецов Попов Васильев Петров Соколов Михайлов Новиков Фёдоров
+    Морозов Волков Алексеев Лебедев Семёнов Егоров Павлов Козлов Степанов Николаев Орлов Андреев
+    Макаров Никитин Захаров Зайцев Соловьёв Борисов Яковлев Григорьев Романов Воробьёв Сергеев
+    Кузьмин Фролов Александров Дмитриев Королёв Гусев Киселёв""".split()
+GIVEN_NAMES = """Александр Дмитрий Максим Сергей Андрей Алексей Артём Илья Кирилл Михаил Никита
+    Матвей Роман Егор Арсений Иван Денис Евгений Тимофей Владислав Игорь Владимир Павел Руслан
+    Марк""".split()
+PATRONYMICS = """Александрович Дмитриевич Сергеевич Андреевич Алексеевич Михайлович Иванович
+    Владимирович Павлович Николаевич Викторович Юрьевич Олегович Борисович Петрович
+    Анатольевич Константинович Васильевич Игоревич Львович""".split()
+FIRMS = """Ромашка Восток Заря Маяк Горизонт Лидер Олимп Родник Север Стройка Партнёр Импульс
+    Меридиан Авангард Феникс Каскад Гранит Вектор Альянс Прогресс""".split()
+FORMS = ("ООО", "АО", "ПАО", "ИП", "НКО")
+
+# Words are drawn by two sequences of which each number in turn is far from the one before.
+NUMBERS = """(SELECT i, i * 1103515245 % 2147483647 AS a, i * 754974721 % 2147483629 AS b
+                FROM numbers) n"""
+
+# Both engines read these. :name stands for a value; tables of words begin with word_.
+ROWS = f"""
+INSERT INTO contacts (organization_id, name, name_key, email, email_key, email_unique_key, phone,
+                      company, position, notes, owner_id, search_text, created_at, updated_at)
+SELECT :organization, name, name_key, email, email, email,
+       '+7 (' || substr(digits, 1, 3) || ') ' || substr(digits, 4, 3) || '-'
+              || substr(digits, 7, 2) || '-' || substr(digits, 9, 2),
+       company, 'Менеджер', 'Звонить после обеда', account,
+       name_words || '  ' || email
+       || '  +7  (' || substr(digits, 1, 3) || ')  ' || substr(digits, 4, 3) || '-'
+                    || substr(digits, 7, 2) || '-' || substr(digits, 9, 2)
+       || '  7' || digits || company_words, created, created
+  FROM (SELECT n.i, p.name, p.name_key, p.name_words, m.account,
+               'client' || n.i || '@example.com' AS email,
+               CAST(9000000000 + n.b % 1000000000 AS TEXT) AS digits,
+               CASE n.i WHEN 1 THEN :rare ELSE f.name END AS company,
+               CASE n.i WHEN 1 THEN :rare_words ELSE f.name_words END AS company_words,
+               :first_time + n.i * :span / :rows AS created
+          FROM {NUMBERS}
+          JOIN word_people p ON p.i = n.a % :people
+          JOIN word_firms f ON f.i = n.b % :firms
+          JOIN word_members m ON m.i = n.a % :members) r
+ ORDER BY i;
+
+INSERT INTO deals (organization_id, title, amount, status, outcome, contact_id, owner_id,
+                   description, expected_close_date, lost_reason, closed_at, created_at, updated_at)
+SELECT :organization, 'Поставка мебели № ' || i, 100 + a % 100000000, status, outcome,
+       1 + b % :rows, account, 'По договору', CASE WHEN b % 8 > 0 THEN day END,
+       CASE outcome WHEN 'LOST' THEN 'Дорого' END, CASE status WHEN 'CLOSED' THEN created END,
+       created, created
+  FROM (SELECT n.i, n.a, n.b, m.account, d.day,
+               CASE WHEN n.b % 10 < 3 THEN 'NEW' WHEN n.b % 10 < 6 THEN 'IN_PROGRESS'
+                    WHEN n.b % 10 < 8 THEN 'WON' WHEN n.b % 10 < 9 THEN 'LOST'
+                    ELSE 'CLOSED' END AS status,
+               CASE WHEN n.b % 10 < 6 THEN NULL WHEN n.b % 10 < 8 THEN 'WON'
+                    WHEN n.b % 10 < 9 THEN 'LOST' WHEN n.a % 3 = 0 THEN 'LOST'
+                    ELSE 'WON' END AS outcome,
+               :first_time + n.i * :span / :rows AS created
+          FROM {NUMBERS}
+          JOIN word_days d ON d.i = n.a % :days
+          JOIN word_members m ON m.i = n.a % :members) r
+ ORDER BY i;
+
+INSERT INTO tasks (organization_id, title, description, status, due_date, overdue_from, assignee_id,
+                   contact_id, deal_id, creator_id, completed_at, created_at, updated_at)
+SELECT :organization, 'Подготовить договор № ' || i, 'До конца дня', status,
+       CASE WHEN b % 8 > 0 THEN due END, CASE WHEN b % 8 > 0 THEN overdue_from END, account,
+       1 + a % :rows, 1 + b % :rows, account, CASE status WHEN 'DONE' THEN created END,
+       created, created
+  FROM (SELECT n.i, n.a, n.b, m.account, t.due, t.overdue_from,
+               CASE n.b % 3 WHEN 0 THEN 'TODO' WHEN 1 THEN 'IN_PROGRESS' ELSE 'DONE' END AS status,
+               :first_time + n.i * :span / :rows AS created
+          FROM {NUMBERS}
+          JOIN word_moments t ON t.i = n.a % :moments
+          JOIN word_members m ON m.i = n.b % :members) r
+ ORDER BY i;
+
+INSERT INTO activities (organization_id, type, subject, description, contact_id, deal_id, author_id,
+                        occurred_at, automatic, old_status, new_status, created_at, updated_at)
+SELECT :organization,
+       CASE a % 4 WHEN 0 THEN 'CALL' WHEN 1 THEN 'EMAIL' WHEN 2 THEN 'MEETING' ELSE 'NOTE' END,
+       CASE a % 8 WHEN 3 THEN 'NEW → IN_PROGRESS' ELSE 'Договорились о цене' END,
+       'Перезвонить через неделю', 1 + b % :rows, 1 + a % :rows, account,
+       :first_time + i * :span / :rows, CASE a % 8 WHEN 3 THEN 1 ELSE 0 END,
+       CASE a % 8 WHEN 3 THEN 'NEW' END, CASE a % 8 WHEN 3 THEN 'IN_PROGRESS' END,
+       :first_time + i * :span / :rows, :first_time + i * :span / :rows
+  FROM (SELECT n.i, n.a, n.b, m.account
+          FROM {NUMBERS}
+          JOIN word_members m ON m.i = n.b % :members) r
+ ORDER BY i;
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Filled:
+    """What there is, and who may ask for it. Ids go from 1 to `rows`."""
+
+    rows: int
+    organization: int
+    email: str = EMAIL
+    password: str = PASSWORD
+
+
+def fill(stack: Stack, rows: int, postgres: Postgres | None = None) -> Filled:
+    """Of a stack that has not been started."""
+    stack.service.migrate()
+    owner, organization = create_owner(stack)
+    with engine(stack, postgres) as database:
+        members = [owner, *add_members(database, organization)]
+        script = [*word_tables(members), database.numbers(rows), with_values(rows, organization)]
+        database.fill(script)
+    command(stack, "recount", "--repair")
+    return Filled(rows, organization)
+
+
+def command(stack: Stack, *arguments: str, given: str = "") -> str:
+    done = subprocess.run([stack.binary, *arguments], input=given, check=True, env=stack.env,
+                          cwd=stack.state_dir, capture_output=True, text=True)
+    return done.stdout
+
+
+def create_owner(stack: Stack) -> tuple[int, int]:
+    """Ids of an account and of its organization, the first ones."""
+    command(stack, "admin", "create", EMAIL, "--organization", "Ромашка", given=PASSWORD + "\n")
+    return 1, 1
+
+
+def add_members(database: "Sqlite | Psql", organization: int) -> list[int]:
+    """Colleagues, who cannot log in."""
+    ids = range(2, MEMBERS + 1)
+    for number in ids:
+        database.run([
+            f"INSERT INTO accounts (username, username_key, email, email_key, name, created_at, "
+            f"updated_at) VALUES ('member{number}', 'member{number}', 'member{number}@example.com',"
+            f" 'member{number}@example.com', 'Коллега', 0, 0)",
+            f"INSERT INTO members (organization_id, account_id, role, created_at) "
+            f"VALUES ({organization}, {number}, 'SALES', 0)"])
+    return list(ids)
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def words_of(text: str) -> str:
+    """As in search_text: app/collection/search.h."""
+    return "".join(f"  {word}" for word in text.lower().split())
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def first_day() -> int:
+    return (now_ms() // MS_PER_DAY - DAYS_AROUND) * MS_PER_DAY
+
+
+def people() -> list[tuple[str, str, str]]:
+    names = (f"{family} {given} {patronymic}" for family, given, patronymic in
+             itertools.product(FAMILY_NAMES, GIVEN_NAMES, PATRONYMICS))
+    return [(name, name.lower(), words_of(name)) for name in names]
+
+
+def firms() -> list[tuple[str, str]]:
+    names = (f"{form} «{firm} {number}»" for form, firm, number in
+             itertools.product(FORMS, FIRMS, range(1, 11)))
+    return [(name, words_of(name)) for name in names]
+
+
+def days() -> list[tuple[str]]:
+    return [(text_of(first_day() + day * MS_PER_DAY)[:10],) for day in range(2 * DAYS_AROUND)]
+
+
+def moments() -> list[tuple[str, int]]:
+    """Dates, and as many times, of each day; and from when on they are overdue."""
+    all_of = []
+    quarter_ms = MS_PER_DAY // 96
+    for midnight in (first_day() + day * MS_PER_DAY for day in range(2 * DAYS_AROUND)):
+        for quarter in range(96):
+            moment = midnight + quarter * quarter_ms
+            all_of.append((text_of(midnight)[:10], midnight + MS_PER_DAY))
+            all_of.append((text_of(moment), moment + 1))
+    return all_of
+
+
+def text_of(ms: int) -> str:
+    moment = datetime.fromtimestamp(ms / 1000, timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def word_tables(members: list[int]) -> list[str]:
+    return [
+        *word_table("people", "name TEXT, name_key TEXT, name_words TEXT", people()),
+        *word_table("firms", "name TEXT, name_words TEXT", firms()),
+        *word_table("days", "day TEXT", days()),
+        *word_table("moments", "due TEXT, overdue_from BIGINT", moments()),
+        *word_table("members", "account BIGINT", [(member,) for member in members]),
+    ]
+
+
+def word_table(name: str, columns: str, rows: list[tuple]) -> Iterator[str]:
+    yield f"CREATE TEMP TABLE word_{name} (i INTEGER PRIMARY KEY, {columns})"
+    for at in range(0, len(rows), BATCH):
+        values = ", ".join(f"({', '.join(map(literal, (i, *row)))})"
+                           for i, row in enumerate(rows[at:at + BATCH], at))
+        yield f"INSERT INTO word_{name} VALUES {values}"
+
+
+def literal(value: int | str) -> str:
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+
+
+def with_values(rows: int, organization: int) -> str:
+    """ROWS with its values put in, the longest names first."""
+    values = {
+        "organization": organization, "rows": rows, "first_time": now_ms() - MS_PER_YEAR,
+        "span": MS_PER_YEAR, "people": len(people()), "firms": len(firms()), "days": len(days()),
+        "moments": len(moments()), "members": MEMBERS, "rare": RARE_COMPANY,
+        "rare_words": words_of(RARE_COMPANY),
+    }
+    text = ROWS
+    for name in sorted(values, key=len, reverse=True):
+        text = text.replace(f":{name}", literal(values[name]))
+    return text
+
+
+# --- engines --------------------------------------------------------------------------------------
+
+
+class Sqlite:
+    """The file of a stack, without a journal until it is filled. Its statistics stay what they are:
+    PostgreSQL renews them by itself, here nobody does."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._connection = sqlite3.connect(stack.state_dir / "kontora.db", isolation_level=None)
+        self.run(["PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF",
+                  "PRAGMA cache_size = -400000", "PRAGMA temp_store = MEMORY",
+                  "PRAGMA threads = 2"])
+
+    def run(self, statements: list[str]) -> None:
+        for statement in statements:
+            self._connection.executescript(statement)
+
+    @staticmethod
+    def numbers(rows: int) -> str:
+        return f"""CREATE TEMP TABLE numbers (i INTEGER PRIMARY KEY);
+            WITH RECURSIVE up(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM up WHERE i < {rows})
+            INSERT INTO numbers SELECT i FROM up;"""
+
+    def fill(self, script: list[str]) -> None:
+        found = self._rows(
+            f"SELECT type, name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') "
+            f"AND tbl_name IN ({', '.join(map(literal, TABLES))}) AND sql IS NOT NULL")
+        statistics = self._statistics()
+        self.run([*(f"DROP {kind} {name}" for kind, name, _ in found), *script,
+                  *(text for _, _, text in found),
+                  "INSERT INTO contacts_search (contacts_search) VALUES ('rebuild')"])
+        if statistics:  # those of an index go with it
+            self.run(["DELETE FROM sqlite_stat1"])
+            self._connection.executemany("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", statistics)
+        self.run(["PRAGMA journal_mode = WAL"])
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _rows(self, statement: str) -> list[tuple]:
+        return self._connection.execute(statement).fetchall()
+
+    def _statistics(self) -> list[tuple]:
+        known = self._rows("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'")
+        return self._rows("SELECT tbl, idx, stat FROM sqlite_stat1") if known else []
+
+
+class Psql:
+    """A database of a server, by the superuser, whose session checks no references."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def run(self, statements: list[str]) -> None:
+        settings = ["SET session_replication_role = replica", "SET maintenance_work_mem = '400MB'",
+                    "SET work_mem = '100MB'"]
+        run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", self._url],
+            stdin=";\n".join([*settings, *statements, ""]))
+
+    @staticmethod
+    def numbers(rows: int) -> str:
+        return f"""CREATE TEMP TABLE numbers AS
+            SELECT i FROM generate_series(1::bigint, {rows}) AS series (i)"""
+
+    def fill(self, script: list[str]) -> None:
+        tables = ", ".join(map(literal, TABLES))
+        found = [line.split("|", 1) for line in run(
+            ["psql", "-XAtq", "-c", "SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN "
+             f"({tables}) AND indexname NOT LIKE '%_pkey'", self._url]).splitlines()]
+        self.run([*(f"DROP INDEX {name}" for name, _ in found), *script,
+                  *(text for _, text in found), *(f"VACUUM ANALYZE {table}" for table in TABLES)])
+
+    def close(self) -> None:
+        """Each statement had a session of its own."""
+
+
+@contextlib.contextmanager
+def engine(stack: Stack, postgres: Postgres | None) -> Iterator[Sqlite | Psql]:
+    database = Psql(stack.env["DATABASE_URL"]) if postgres else Sqlite(stack)
+    try:
+        yield database
+    finally:
+        database.close()
