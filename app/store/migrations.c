@@ -300,10 +300,9 @@ struct error *store_schema_check(struct store *store, struct arena *arena)
                           version, step.count);
     }
     for (size_t slot = 0; slot < SQL_COUNT && !error; slot++) {
-        if (slot != SQL_SCHEMA_MIGRATIONS_CREATE) { /* which is there already */
-            if (store_statement_text(store, slot)) {
-                error = store->engine->prepare(store, arena, slot);
-            }
+        /* That table is there already, and some statements are for the other engine alone. */
+        if (slot != SQL_SCHEMA_MIGRATIONS_CREATE && store_statement_text(store, slot)) {
+            error = store->engine->prepare(store, arena, slot);
         }
     }
     return error;

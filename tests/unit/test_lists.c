@@ -110,7 +110,7 @@ static struct error *see(struct store_query *query)
 
 /* --- a test ----------------------------------------------------------------------------------- */
 
-struct test {
+struct lists_test {
     struct arena *arena;
     struct store *store;
     size_t bad; /* plans that are not as they should be: all are told of */
@@ -118,8 +118,8 @@ struct test {
 
 static int setup(void **state)
 {
-    struct test *test = must_alloc(sizeof *test);
-    *test = (struct test){.arena = arena_new(), .store = store_new(&config, NULL)};
+    struct lists_test *test = must_alloc(sizeof *test);
+    *test = (struct lists_test){.arena = arena_new(), .store = store_new(&config, NULL)};
     real = test->store->engine;
     seer = *real;
     seer.begin = see;
@@ -130,7 +130,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    struct test *test = *state;
+    struct lists_test *test = *state;
     test->store->engine = real;
     arena_free(&test->arena);
     store_free(&test->store);
@@ -140,13 +140,13 @@ static int teardown(void **state)
 
 #define LISTS_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
-static bool on_sqlite(const struct test *test)
+static bool on_sqlite(const struct lists_test *test)
 {
     return test->store->id == ENGINE_SQLITE;
 }
 
 /* The answer to a GET with that query. */
-static struct reply get(const struct test *test, const struct route *route, const char *query)
+static struct reply get(const struct lists_test *test, const struct route *route, const char *query)
 {
     struct app app = {.config = &config, .store = test->store};
     struct principal principal = {.kind = PRINCIPAL_ACCOUNT,
@@ -179,7 +179,7 @@ static const char *all_rows(struct store_query *query, struct arena *arena, size
     return text.bytes;
 }
 
-static const char *sqlite_plan(const struct test *test, const struct statement *statement)
+static const char *sqlite_plan(const struct lists_test *test, const struct statement *statement)
 {
     enum { DETAIL = 3 };
     struct store_query *query =
@@ -197,7 +197,7 @@ static const char *sqlite_plan(const struct test *test, const struct statement *
 }
 
 /* The statement as EXECUTE has it, with its parameters. */
-static const char *execution(const struct test *test, const struct statement *statement)
+static const char *execution(const struct lists_test *test, const struct statement *statement)
 {
     struct buffer text = {.arena = test->arena};
     buffer_add_string(&text, "EXPLAIN EXECUTE plan (");
@@ -217,7 +217,7 @@ static const char *execution(const struct test *test, const struct statement *st
 
 /* PostgreSQL plans a prepared statement for the values it has five times, and then decides whether one
  * plan will do for any: both must be right. */
-static const char *postgres_plan(const struct test *test, const struct statement *statement)
+static const char *postgres_plan(const struct lists_test *test, const struct statement *statement)
 {
     const char *first = NULL, *last = NULL;
     must_script(test->store, test->arena,
@@ -231,13 +231,13 @@ static const char *postgres_plan(const struct test *test, const struct statement
     return strcmp(first, last) != 0 ? arena_format(test->arena, "%sthen\n%s", first, last) : first;
 }
 
-static const char *plan_of(const struct test *test, const struct statement *statement)
+static const char *plan_of(const struct lists_test *test, const struct statement *statement)
 {
     return on_sqlite(test) ? sqlite_plan(test, statement) : postgres_plan(test, statement);
 }
 
 /* Whether the plan reads a table, or an index of it, from one end to the other. */
-static bool reads_all(const struct test *test, const char *plan)
+static bool reads_all(const struct lists_test *test, const char *plan)
 {
     static const char no_table[] = "SCAN CONSTANT ROW";
     if (!on_sqlite(test)) {
@@ -251,13 +251,13 @@ static bool reads_all(const struct test *test, const char *plan)
     return false;
 }
 
-static bool sorts(const struct test *test, const char *plan)
+static bool sorts(const struct lists_test *test, const char *plan)
 {
     return strstr(plan, on_sqlite(test) ? "TEMP B-TREE" : "Sort");
 }
 
 /* All are told of, and not the first alone. */
-static void expect_plan(struct test *test, bool good, const char *what, const char *text,
+static void expect_plan(struct lists_test *test, bool good, const char *what, const char *text,
                         const char *plan)
 {
     if (!good) {
@@ -268,7 +268,7 @@ static void expect_plan(struct test *test, bool good, const char *what, const ch
 
 /* The rows of a page are the last that a list asks for. `needed` is something that SQLite tells of how
  * it uses the index; PostgreSQL may know better ways, by what it knows of the values. */
-static void check_page(struct test *test, const struct route *route, const char *query,
+static void check_page(struct lists_test *test, const struct route *route, const char *query,
                        const char *needed)
 {
     const struct statement *statement = &seen[seen_count - 1];
@@ -282,8 +282,8 @@ static void check_page(struct test *test, const struct route *route, const char 
 /* --- lists ------------------------------------------------------------------------------------ */
 
 /* Calls `work` for every list of records. */
-static void for_each_list(struct test *test,
-                          void (*work)(struct test *test, const struct route *route))
+static void for_each_list(struct lists_test *test,
+                          void (*work)(struct lists_test *test, const struct route *route))
 {
     size_t lists = 0;
     for (const struct route *const *table = resource_routes; *table; table++) {
@@ -299,7 +299,7 @@ static void for_each_list(struct test *test,
 }
 
 /* The first page of an order, and the one behind its cursor. */
-static void check_order(struct test *test, const struct route *route, const char *query)
+static void check_order(struct lists_test *test, const struct route *route, const char *query)
 {
     struct reply reply = get(test, route, query);
     assert_int_equal(reply.items_count, reply.limit);
@@ -312,7 +312,7 @@ static void check_order(struct test *test, const struct route *route, const char
     check_page(test, route, next, strstr(query, "sort=-") ? "id<?" : "id>?");
 }
 
-static void check_orders(struct test *test, const struct route *route)
+static void check_orders(struct lists_test *test, const struct route *route)
 {
     check_order(test, route, "limit=100");
     for (const struct list_key *key = route->records->list->keys; key->name; key++) {
@@ -329,7 +329,8 @@ static void every_order_has_its_index(void **state)
 }
 
 /* A value of the filter that rows have. */
-static const char *filter_of(const struct test *test, const struct route *route, const char *name)
+static const char *filter_of(const struct lists_test *test, const struct route *route,
+                             const char *name)
 {
     size_t at = 0;
     while (strcmp(route->query[at].name, name) != 0) {
@@ -341,7 +342,7 @@ static const char *filter_of(const struct test *test, const struct route *route,
                                          : arena_string(test->arena, "32@example.com");
 }
 
-static void check_filters(struct test *test, const struct route *route)
+static void check_filters(struct lists_test *test, const struct route *route)
 {
     for (const struct list_key *key = route->records->list->keys; key->name; key++) {
         if (key->uses & LIST_FILTER) {
@@ -369,7 +370,7 @@ static void every_filter_has_its_index(void **state)
 /* --- searches --------------------------------------------------------------------------------- */
 
 /* The word is found first, and then the contact: the other way round each contact would be asked for. */
-static void check_found_first(struct test *test, const char *query)
+static void check_found_first(struct lists_test *test, const char *query)
 {
     for (size_t i = 0; i < seen_count; i++) {
         const char *plan = plan_of(test, &seen[i]);
@@ -382,7 +383,7 @@ static void check_found_first(struct test *test, const char *query)
     }
 }
 
-static void check_search(struct test *test, const char *words, int64_t found)
+static void check_search(struct lists_test *test, const char *words, int64_t found)
 {
     const char *query =
         arena_format(test->arena, "limit=4&search=%s", request_encode_segment(test->arena, words));
@@ -398,7 +399,7 @@ static void check_search(struct test *test, const char *words, int64_t found)
 
 static void searches_begin_with_the_word(void **state)
 {
-    struct test *test = *state;
+    struct lists_test *test = *state;
     check_search(test, "РЕДКОЕ", 5);
     check_search(test, "Имя редк", 5);
     if (on_sqlite(test)) { /* PostgreSQL goes by the order where a word is everywhere */
@@ -410,7 +411,7 @@ static void searches_begin_with_the_word(void **state)
 
 /* --- analytics -------------------------------------------------------------------------------- */
 
-static void check_figures(struct test *test, const struct route *route, const char *query)
+static void check_figures(struct lists_test *test, const struct route *route, const char *query)
 {
     bool counted = strchr(query, '=') != NULL; /* and not taken from counters */
     get(test, route, query);
@@ -426,7 +427,7 @@ static void check_figures(struct test *test, const struct route *route, const ch
 
 static void figures_come_from_an_index_alone(void **state)
 {
-    struct test *test = *state;
+    struct lists_test *test = *state;
     for (const struct route *route = analytics_routes; route->pattern; route++) {
         check_figures(test, route, "");
         check_figures(test, route, "from=2024-01-01&to=2024-01-31");
@@ -443,7 +444,7 @@ static void figures_come_from_an_index_alone(void **state)
 enum { ID_MAX = 20500 };
 
 /* Follows the cursors to the end: each row comes once, and the pages are those that ?skip= gives. */
-static void walk(const struct test *test, const struct route *route, const char *query)
+static void walk(const struct lists_test *test, const struct route *route, const char *query)
 {
     bool *met = arena_array(test->arena, ID_MAX + 1, sizeof *met);
     const char *after = "";
@@ -482,7 +483,7 @@ static void cursors_lead_to_every_row_once(void **state)
 
 /* --- texts sort by their bytes, in a database of any language --------------------------------- */
 
-static bool first_is_dated(const struct test *test, const char *sort)
+static bool first_is_dated(const struct lists_test *test, const char *sort)
 {
     struct reply reply =
         get(test, deals_routes, arena_format(test->arena, "limit=1&sort=%s", sort));
@@ -511,7 +512,7 @@ static struct error *count_some(struct store *store, void *context)
 /* They are looked for between the least and the greatest of the names. */
 static void counters_are_found_by_their_names(void **state)
 {
-    struct test *test = *state;
+    struct lists_test *test = *state;
     int64_t before[COUNT_OF(some_counters)], values[COUNT_OF(some_counters)];
     must_succeed(counters_values(test->store, test->arena, ORGANIZATION, some_counters, before));
     must_succeed(store_write(test->store, test->arena, count_some, test->arena));

@@ -201,8 +201,8 @@ static bool example_fits(const struct field *field)
     static const enum json_type types[] = {
         [FIELD_STRING] = json_type_string,   [FIELD_INTEGER] = json_type_int,
         [FIELD_BOOLEAN] = json_type_boolean, [FIELD_TIME] = json_type_string,
-        [FIELD_STRINGS] = json_type_array,   [FIELD_RECORDS] = json_type_array,
-        [FIELD_RECORD] = json_type_object,
+        [FIELD_DECIMAL] = json_type_double,  [FIELD_STRINGS] = json_type_array,
+        [FIELD_RECORDS] = json_type_array,   [FIELD_RECORD] = json_type_object,
     };
     bool fits = parsed && (!json || json_object_is_type(json, types[field->type]));
     json_object_put(json);
@@ -243,8 +243,7 @@ static void check_map(const struct route *route, const struct field *fields)
 static void check_input(const struct route *route, const struct field *fields)
 {
     for (const struct field *field = fields; field->name; field++) {
-        MUST(route, field->type == FIELD_STRING || field->type == FIELD_INTEGER ||
-                        field->type == FIELD_BOOLEAN);
+        MUST(route, field->type != FIELD_STRINGS && !holds_records(field));
         /* a string without an end would be as long as a body may be */
         MUST(route, field->type != FIELD_STRING || field->max > 0 || field->choices);
         MUST(route, !(field->flags & FIELD_REQUIRED) || !(field->flags & FIELD_DEFAULT));
