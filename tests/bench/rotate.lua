@@ -1,6 +1,6 @@
--- For wrk: asks for one path after the other, `wrk … URL -- FORMAT COUNT FIRST`. FORMAT is a path with
--- a place for a number (%d), of which there are COUNT from FIRST on, again and again. Each thread
--- begins at another one.
+-- For wrk: asks for one path after the other, `wrk … URL -- FORMAT COUNT FIRST`. FORMAT is a path
+-- with a place for a number (%d), of which there are COUNT from FIRST on, again and again. Each
+-- thread begins at another one.
 
 local threads = 0
 
