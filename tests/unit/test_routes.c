@@ -4,6 +4,7 @@
 
 #include "auth/principal.h"
 #include "base/utf8.h"
+#include "collection/records.h"
 #include "http/fields.h"
 #include "http/problem.h"
 #include "http/route.h"
@@ -201,8 +202,8 @@ static bool example_fits(const struct field *field)
     static const enum json_type types[] = {
         [FIELD_STRING] = json_type_string,   [FIELD_INTEGER] = json_type_int,
         [FIELD_BOOLEAN] = json_type_boolean, [FIELD_TIME] = json_type_string,
-        [FIELD_DECIMAL] = json_type_double,  [FIELD_STRINGS] = json_type_array,
-        [FIELD_RECORDS] = json_type_array,   [FIELD_RECORD] = json_type_object,
+        [FIELD_STRINGS] = json_type_array,   [FIELD_RECORDS] = json_type_array,
+        [FIELD_RECORD] = json_type_object,   [FIELD_DECIMAL] = json_type_double,
     };
     bool fits = parsed && (!json || json_object_is_type(json, types[field->type]));
     json_object_put(json);
@@ -239,13 +240,24 @@ static void check_map(const struct route *route, const struct field *fields)
     }
 }
 
+/* A date has its own length, and a time is written anew. */
+static bool is_date(const struct field *field)
+{
+    return field->check == record_check_date || field->check == record_check_moment;
+}
+
 /* What a reader of bodies and queries cannot read stands in replies only. */
 static void check_input(const struct route *route, const struct field *fields)
 {
     for (const struct field *field = fields; field->name; field++) {
-        MUST(route, field->type != FIELD_STRINGS && !holds_records(field));
+        MUST(route, field->type == FIELD_STRING || field->type == FIELD_INTEGER ||
+                        field->type == FIELD_BOOLEAN || field->type == FIELD_TIME ||
+                        (field->type == FIELD_DECIMAL && fields != route->query));
         /* a string without an end would be as long as a body may be */
-        MUST(route, field->type != FIELD_STRING || field->max > 0 || field->choices);
+        MUST(route,
+             field->type != FIELD_STRING || field->max > 0 || field->choices || is_date(field));
+        /* one with too many digits becomes the greatest, and must not be taken for that */
+        MUST(route, field->type != FIELD_DECIMAL || field->max > 0);
         MUST(route, !(field->flags & FIELD_REQUIRED) || !(field->flags & FIELD_DEFAULT));
     }
 }
