@@ -7,6 +7,8 @@ import subprocess
 import pytest
 from stack import TOP
 
+from support.entries import tag
+
 README = (TOP / "README.md").read_text(encoding="utf-8")
 SECRETS = {"JWT_SECRET_KEY", "LOCAL_AUTH_PASSWORD", "LDAP_BIND_PASSWORD", "DATABASE_URL"}
 
@@ -37,7 +39,8 @@ def test_env_example_has_every_setting_with_its_default(options):
 
 
 def test_readme_has_every_setting_with_its_default(options):
-    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ?(?:`([^`]*)`|[^|]*?) ?\|", README, re.MULTILINE))
+    chapter = re.search(r"^## Configuration$(.*?)^## ", README, re.MULTILINE | re.DOTALL)[1]
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ?(?:`([^`]*)`|[^|]*?) ?\|", chapter, re.MULTILINE))
     assert rows.keys() == options.keys()
     for name, value in rows.items():
         if name not in SECRETS and name != "LDAP_PORT":
@@ -84,6 +87,17 @@ def test_the_logins_of_the_readme_work(stack, directory, tmp_path):
     assert people == [("m.sidorova", '["directory:read","directory:write"]'),
                       ("i.petrov", '["directory:read"]')]
     assert re.findall(r"^\d{3}$|\}(\d{3})$", answers, re.MULTILINE) == ["200", "403"]
+
+
+def test_the_customers_of_the_readme_are_served(stack, tmp_path):
+    names = session_that_begins("Log in;").split("TOKEN=")[0]
+    answers = run_session(names + session_that_begins("Anna registers"), tmp_path, **{
+        "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
+        "anna@example.com": f"{tag()}@example.com"})
+    assert '"code"' not in answers, answers
+    assert answers.count('"total":1,') == 5, answers  # found, listed, and three figures
+    assert '"subject":"IN_PROGRESS → WON"' in answers
+    assert answers.count('"won":1,') == 2 and '"win_rate":1.0000' in answers
 
 
 def catalogue():
