@@ -28,7 +28,8 @@ UPDATE deals
  WHERE organization_id = $1 AND id = $3;
 
 -- name: deals_of_contact
-SELECT id FROM deals WHERE contact_id = $1 AND deleted_at IS NULL ORDER BY id LIMIT 1;
+SELECT id FROM deals
+ WHERE organization_id = $1 AND contact_id = $2 AND deleted_at IS NULL LIMIT 1;
 
 -- name: deals_visible
 SELECT id FROM deals WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL;

@@ -44,7 +44,8 @@ struct page {
     size_t bound_count;
     enum sql_statement rows, count; /* the list's, or those of a search */
     const char *id;
-    bool whole; /* nothing is left out of the list */
+    bool whole;  /* nothing is left out of the list */
+    bool narrow; /* few rows are left by the filters */
 };
 
 /* Adds a parameter and returns its number. */
@@ -254,6 +255,7 @@ static void add_filters(struct page *page)
         if (value->state == VALUE_SET) {
             struct bound bound = filter_value(page->request->arena, key, value);
             page->whole = false;
+            page->narrow = page->narrow || (key->uses & LIST_NARROW);
             buffer_format(&page->where, " AND %s = $%zu", key->column, bind(page, bound));
         }
     }
@@ -294,12 +296,16 @@ static struct error *count(struct page *page, int64_t *total_r)
     return rows_number(compose(page, text_of(page, page->count)), total_r);
 }
 
-/* The end of a statement: in the order of the columns, with a limit. */
+/* The end of a statement: in the order of the columns, with a limit. SQLite, which has no statistics, would
+ * rather walk along all rows in their order than sort the few that it could find; + takes the index of
+ * the order from it. */
 static void add_order(struct page *page, struct buffer *text, int64_t limit)
 {
+    bool sorts =
+        page->narrow && page->order_count && !store_compares_rows(page->request->app->store);
     for (size_t i = 0; i <= page->order_count; i++) {
-        buffer_format(text, "%s%s%s", i ? ", " : " ORDER BY ", column_at(page, i),
-                      descends_at(page, i) ? " DESC" : "");
+        buffer_format(text, "%s%s%s%s", i ? ", " : " ORDER BY ", sorts ? "+" : "",
+                      column_at(page, i), descends_at(page, i) ? " DESC" : "");
     }
     buffer_format(text, " LIMIT $%zu", bind(page, (struct bound){.integer = limit}));
 }

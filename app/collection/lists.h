@@ -22,6 +22,7 @@ enum list_use {
     LIST_SORT = 1 << 0,
     LIST_FILTER = 1 << 1, /* by a query parameter of the same name */
     LIST_FOLD = 1 << 2,   /* the column holds the filter's text without its case */
+    LIST_NARROW = 1 << 3, /* few rows pass the filter: they are found first, and then sorted */
 };
 
 /* A column that is never null: what is sorted by and may be missing has a column beside it, in which

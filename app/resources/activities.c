@@ -69,8 +69,8 @@ static const struct list_key keys[] = {
     {"id", "a.id", 0, FIELD_INTEGER, LIST_SORT},
     {"occurred_at", "a.occurred_at", COLUMN_OCCURRED, FIELD_TIME, LIST_SORT},
     {"type", "a.type", 0, FIELD_STRING, LIST_FILTER},
-    {"contact_id", "a.contact_id", 0, FIELD_INTEGER, LIST_FILTER},
-    {"deal_id", "a.deal_id", 0, FIELD_INTEGER, LIST_FILTER},
+    {"contact_id", "a.contact_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
+    {"deal_id", "a.deal_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
     {"author_id", "a.author_id", 0, FIELD_INTEGER, LIST_FILTER},
     {.name = NULL},
 };

@@ -65,7 +65,7 @@ static const struct list_key keys[] = {
     {"id", "c.id", 0, FIELD_INTEGER, LIST_SORT},
     {"name", "c.name_key", COLUMN_NAME_KEY, FIELD_STRING, LIST_SORT},
     {"created_at", "c.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
-    {"email", "c.email_key", 0, FIELD_STRING, LIST_FILTER | LIST_FOLD},
+    {"email", "c.email_key", 0, FIELD_STRING, LIST_FILTER | LIST_FOLD | LIST_NARROW},
     {"owner_id", "c.owner_id", 0, FIELD_INTEGER, LIST_FILTER},
     {.name = NULL},
 };
@@ -154,6 +154,7 @@ static struct error *before_hide(struct record_change *change)
     struct store_query *query =
         store_query(change->store, change->request->arena, SQL_DEALS_OF_CONTACT);
     bool found, more;
+    store_bind_integer(query, change->request->principal->organization_id);
     store_bind_integer(query, record_value(change, "id")->integer);
     struct error *error = store_next(query, &found);
     if (!error && found) {

@@ -101,7 +101,7 @@ static const struct list_key keys[] = {
     {"expected_close_date", "d.close_key", COLUMN_CLOSE, FIELD_STRING, LIST_SORT},
     {"created_at", "d.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
     {"status", "d.status", 0, FIELD_STRING, LIST_FILTER},
-    {"contact_id", "d.contact_id", 0, FIELD_INTEGER, LIST_FILTER},
+    {"contact_id", "d.contact_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
     {"owner_id", "d.owner_id", 0, FIELD_INTEGER, LIST_FILTER},
     {.name = NULL},
 };

@@ -91,8 +91,8 @@ static const struct list_key keys[] = {
     {"created_at", "t.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
     {"status", "t.status", 0, FIELD_STRING, LIST_FILTER},
     {"assignee_id", "t.assignee_id", 0, FIELD_INTEGER, LIST_FILTER},
-    {"contact_id", "t.contact_id", 0, FIELD_INTEGER, LIST_FILTER},
-    {"deal_id", "t.deal_id", 0, FIELD_INTEGER, LIST_FILTER},
+    {"contact_id", "t.contact_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
+    {"deal_id", "t.deal_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
     {.name = NULL},
 };
 

@@ -310,6 +310,8 @@ static bool poll_connection(PGconn *connection, int64_t deadline)
 }
 
 /* What holds for the session: see the top. A server that we have left forgets us as well. */
+/* Statements are prepared once, and planned once: to plan again for each value costs more than most of them
+ * take, and no plan of ours depends on a value. */
 static struct error *prepare_session(struct postgres *postgres, struct arena *arena)
 {
     int64_t timeout_ms = postgres->store.config->database_timeout_ms;
@@ -317,6 +319,7 @@ static struct error *prepare_session(struct postgres *postgres, struct arena *ar
                    arena_format(arena,
                                 "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;"
                                 "SET standard_conforming_strings = on;"
+                                "SET plan_cache_mode = force_generic_plan;"
                                 "SET client_connection_check_interval = '1s';"
                                 "SET statement_timeout = %" PRId64 ";"
                                 "SET idle_in_transaction_session_timeout = %" PRId64,

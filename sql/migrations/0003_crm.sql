@@ -3,7 +3,7 @@
 -- NAME_key is what NAME is sorted by: never null, what is missing stands last.
 -- deleted_at is null in what is not hidden. Each index of a list begins with the organization and goes on
 -- with an order and the id, which tells apart what is equal; columns behind that are there so that
--- analytics need the index alone.
+-- totals and analytics need the index alone.
 
 -- up
 
@@ -84,8 +84,10 @@ CREATE TABLE deals (
     deleted_at @integer@
 ) @strict@;
 CREATE INDEX deals_by_id ON deals (organization_id, id) WHERE deleted_at IS NULL;
-CREATE INDEX deals_by_status ON deals (organization_id, status, id) WHERE deleted_at IS NULL;
-CREATE INDEX deals_by_contact ON deals (contact_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX deals_by_status ON deals (organization_id, status, id, deleted_at)
+    WHERE deleted_at IS NULL;
+CREATE INDEX deals_by_contact ON deals (organization_id, contact_id, id, deleted_at)
+    WHERE deleted_at IS NULL;
 CREATE INDEX deals_by_amount ON deals (organization_id, amount, id) WHERE deleted_at IS NULL;
 CREATE INDEX deals_by_expected_close ON deals (organization_id, close_key, id)
     WHERE deleted_at IS NULL;
@@ -117,9 +119,12 @@ CREATE TABLE tasks (
     deleted_at @integer@
 ) @strict@;
 CREATE INDEX tasks_by_id ON tasks (organization_id, id) WHERE deleted_at IS NULL;
-CREATE INDEX tasks_by_status ON tasks (organization_id, status, id) WHERE deleted_at IS NULL;
-CREATE INDEX tasks_by_contact ON tasks (contact_id, id) WHERE deleted_at IS NULL;
-CREATE INDEX tasks_by_deal ON tasks (deal_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX tasks_by_status ON tasks (organization_id, status, id, deleted_at)
+    WHERE deleted_at IS NULL;
+CREATE INDEX tasks_by_contact ON tasks (organization_id, contact_id, id, deleted_at)
+    WHERE deleted_at IS NULL;
+CREATE INDEX tasks_by_deal ON tasks (organization_id, deal_id, id, deleted_at)
+    WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_due ON tasks (organization_id, due_key, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_assignee
     ON tasks (organization_id, assignee_id, id, created_at, status, overdue_from, deleted_at)
@@ -149,9 +154,12 @@ CREATE TABLE activities (
     deleted_at @integer@
 ) @strict@;
 CREATE INDEX activities_by_id ON activities (organization_id, id) WHERE deleted_at IS NULL;
-CREATE INDEX activities_by_type ON activities (organization_id, type, id) WHERE deleted_at IS NULL;
-CREATE INDEX activities_by_contact ON activities (contact_id, id) WHERE deleted_at IS NULL;
-CREATE INDEX activities_by_deal ON activities (deal_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX activities_by_type ON activities (organization_id, type, id, deleted_at)
+    WHERE deleted_at IS NULL;
+CREATE INDEX activities_by_contact ON activities (organization_id, contact_id, id, deleted_at)
+    WHERE deleted_at IS NULL;
+CREATE INDEX activities_by_deal ON activities (organization_id, deal_id, id, deleted_at)
+    WHERE deleted_at IS NULL;
 CREATE INDEX activities_by_author
     ON activities (organization_id, author_id, id, occurred_at, type, deleted_at)
     WHERE deleted_at IS NULL;

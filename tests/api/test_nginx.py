@@ -92,7 +92,8 @@ def test_a_line_answers_questions(site, stack):
     ("", "core"), ("?", "core"), ("?limit=5", "core"), ("?sort=-id&limit=5&after=!i5", "core"),
     ("?search=x", "directory"), ("?skip=100000", "directory"), ("?limit=5&skip=1", "directory"),
     ("?status=NEW&limit=5", "directory"), ("?from=2026-01-01", "directory"),
-    ("?limit=5&xsort=1", "directory"), ("?sort=id;skip=5", "core")])
+    ("?limit=5&xsort=1", "directory"), ("?sort=id;skip=5", "directory"),
+    ("?sort=created_at,-id", "directory"), ("?sort=created_at%2Cid", "directory")])
 @pytest.mark.parametrize("path", ["contacts", "deals", "tasks", "activities", "analytics/summary"])
 def test_what_may_look_at_many_rows_holds_up_nobody(site, stack, path, query, pool):
     line = logged(stack, site.get(f"/api/v1/{path}{query}"))
