@@ -35,7 +35,7 @@ void log_reopen(void);
 void log_set_request(const char *request_id);
 
 /* From the first to the second, lines of less than a warning may wait, to be written together: a call
- * of the system costs as much as all the rest of a line. */
+ * of the system costs as much as all the rest of a line. A process that is killed loses those that wait. */
 void log_hold(void);
 void log_flush(void);
 

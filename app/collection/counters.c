@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Workers that write at once collide only if they share a slot; a sum has at most so many parts. */
+/* Changes that are made at once collide only if they share a slot; a sum has at most so many parts. */
 enum { SLOTS = 16 };
 
 enum { MS_PER_DAY = 24 * 60 * 60 * 1000, FIRST_DAY = 10000000 };
@@ -44,12 +44,12 @@ static void merge(struct tallies *all, const struct tallies *added, int sign)
 }
 
 static struct error *add(struct store *store, struct arena *arena, int64_t organization_id,
-                         const struct tally *tally)
+                         int64_t slot, const struct tally *tally)
 {
     struct store_query *query = store_query(store, arena, SQL_COUNTERS_ADD);
     store_bind_integer(query, organization_id);
     store_bind_text(query, tally->name);
-    store_bind_integer(query, getpid() % SLOTS);
+    store_bind_integer(query, slot);
     store_bind_integer(query, tally->amount);
     return store_execute(query);
 }
@@ -62,6 +62,9 @@ static int by_name(const void *one, const void *other)
 struct error *counters_change(struct store *store, struct arena *arena, int64_t organization_id,
                               const struct tallies *before, const struct tallies *after)
 {
+    /* Each change goes on to the next, so that two who have collided do not meet again. */
+    static unsigned changes;
+    int64_t slot = ((unsigned)getpid() + changes++) % SLOTS;
     struct tallies all = {.count = 0};
     struct error *error = NULL;
     merge(&all, before, -1);
@@ -70,7 +73,7 @@ struct error *counters_change(struct store *store, struct arena *arena, int64_t 
     qsort(all.list, all.count, sizeof all.list[0], by_name);
     for (size_t i = 0; i < all.count && !error; i++) {
         if (all.list[i].amount) {
-            error = add(store, arena, organization_id, &all.list[i]);
+            error = add(store, arena, organization_id, slot, &all.list[i]);
         }
     }
     return error;

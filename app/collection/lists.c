@@ -82,6 +82,15 @@ static struct error *refuse_sort(const struct page *page)
     return error_field(page->request->arena, "sort", FAULT_NOT_ONE_OF, names.bytes);
 }
 
+static bool is_sorted_by(const struct page *page, const struct list_key *key)
+{
+    size_t i = 0;
+    while (i < page->order_count && page->orders[i].key != key) {
+        i++;
+    }
+    return i < page->order_count;
+}
+
 static struct error *read_sort(struct page *page)
 {
     const char *sort = request_query_string(page->request, "sort");
@@ -91,7 +100,7 @@ static struct error *read_sort(struct page *page)
         at += descending;
         size_t length = strcspn(at, ",");
         const struct list_key *key = find_key(page->list, at, length);
-        if (!key || page->order_count == SORT_KEYS_MAX) {
+        if (!key || page->order_count == SORT_KEYS_MAX || is_sorted_by(page, key)) {
             return refuse_sort(page);
         }
         page->orders[page->order_count++] = (struct order){key, descending};

@@ -55,8 +55,7 @@ struct records {
     struct error *(*may_change)(struct record_change *change); /* whether the caller may, at all */
     struct error *(*before_write)(
         struct record_change *change); /* sets what clients do not, refuses */
-    struct error *(*before_hide)(
-        struct record_change *change); /* and before_restore: refuse alone */
+    struct error *(*before_hide)(struct record_change *change); /* refuses */
     struct error *(*before_restore)(struct record_change *change);
     /* Further rows; after hiding and bringing back, too. */
     struct error *(*after_write)(struct record_change *change);

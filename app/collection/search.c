@@ -31,11 +31,11 @@ static void add_digits(struct buffer *out, const char *text)
     }
 }
 
-void search_add_digits(struct buffer *search_text, const char *phone)
+void search_add_digits(struct buffer *search_text, const char *text)
 {
-    if (phone && strpbrk(phone, "0123456789")) {
+    if (text && strpbrk(text, "0123456789")) {
         buffer_add_string(search_text, before_word);
-        add_digits(search_text, phone);
+        add_digits(search_text, text);
     }
 }
 

@@ -3,8 +3,8 @@
  *
  * What is searched is one column, search_text: the words of all fields without their case, each with
  * two blanks before it, so that an index of three characters each (trigrams) finds any part of three or
- * more characters, and the beginnings of words by fewer. A telephone number is there twice, as it was
- * given and by its digits alone.
+ * more characters, and the beginnings of words by fewer. What has digits is there twice, as it was given and by
+ * its digits alone: a telephone number is found whatever its punctuation.
  */
 #ifndef COLLECTION_SEARCH_H
 #define COLLECTION_SEARCH_H
@@ -17,8 +17,8 @@ enum { SEARCH_WORDS = 3 }; /* that can be searched for at once */
 /* Adds the words of `text`, NULL for none. */
 void search_add(struct buffer *search_text, const char *text);
 
-/* Adds the digits of a telephone number as one word. */
-void search_add_digits(struct buffer *search_text, const char *phone);
+/* Adds the digits of a telephone number, or of a text that has some, as one word; NULL for none. */
+void search_add_digits(struct buffer *search_text, const char *text);
 
 /* The parts that must all be in search_text for what was searched for, SEARCH_WORDS of them: where
  * there are fewer, the first stands again. ERR_VALIDATION about `search` if there are more, or none. */

@@ -135,8 +135,11 @@ static void bind(const struct record_change *change, struct store_query *query)
     search_add(&text, record_string(change, "name"));
     search_add(&text, record_string(change, "email"));
     search_add(&text, record_string(change, "phone"));
-    search_add_digits(&text, record_string(change, "phone"));
     search_add(&text, record_string(change, "company"));
+    search_add_digits(&text, record_string(change, "phone"));
+    /* A search of digits and hyphens may mean these, too. */
+    search_add_digits(&text, record_string(change, "name"));
+    search_add_digits(&text, record_string(change, "company"));
     store_bind_text(query, utf8_fold_text(arena, record_string(change, "name")));
     store_bind_text(query, email_key(change));
     store_bind_text(query, text.bytes ? text.bytes : ""); /* of blanks alone there are no words */

@@ -14,7 +14,8 @@ static bool state_is_one_of(const char *state, const char *const *states)
 
 enum mishap sqlstate_mishap(const char *state)
 {
-    static const char *const collisions[] = {"40001", "40P01", NULL};
+    /* 53200 is what a serializable transaction gets for whose conflicts there is no room any more. */
+    static const char *const collisions[] = {"40001", "40P01", "53200", NULL};
     /* The server shuts down, or has forgotten, or must plan anew, what it had prepared for us. */
     static const char *const losses[] = {"57P", "25P03", "08", "26000", "0A000", NULL};
     if (state_is_one_of(state, collisions)) {

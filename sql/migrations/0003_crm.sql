@@ -167,8 +167,8 @@ CREATE INDEX activities_by_time
     ON activities (organization_id, occurred_at, id, type, deleted_at) WHERE deleted_at IS NULL;
 
 -- What is not counted when it is asked for: how many rows there are of a kind, and sums of amounts.
--- A counter is the sum of its slots; a worker has one of its own, so that two that write at once on
--- PostgreSQL do not collide. collection/counters.h.
+-- A counter is the sum of its slots, of which each change takes another one, so that two that write at
+-- once on PostgreSQL seldom collide. collection/counters.h.
 CREATE TABLE counters (
     organization_id @integer@ NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     name @key@ NOT NULL, -- is looked for between two of them, as strcmp() has it
@@ -179,6 +179,7 @@ CREATE UNIQUE INDEX counters_organization_id_name_slot ON counters (organization
 
 -- down
 
+-- The extension stays: others may use it.
 DROP TABLE counters;
 DROP TABLE activities;
 DROP TABLE tasks;
