@@ -5,7 +5,7 @@
  * Such a resource is a migration, the statements of one file in sql/, and a description: its field map,
  * and the rules that are its own. The map begins with RECORD_ID and ends with RECORD_HISTORY; what
  * stands between are its own fields, each a column, of which the maps of bodies name those that
- * clients set. The statements by these numbers, where O is the number of own fields:
+ * clients set. The statements have these parameters:
  *
  *   get     $1 the organization, $2 the id; selects the columns of the map, hidden ones too
  *   insert  $1 the organization, $2 now, $3 … the own fields, and behind them what `bind` adds;
@@ -55,8 +55,8 @@ struct records {
     struct error *(*may_change)(struct record_change *change); /* whether the caller may, at all */
     struct error *(*before_write)(
         struct record_change *change); /* sets what clients do not, refuses */
-    struct error *(*before_hide)(struct record_change *change); /* refuses */
-    struct error *(*before_restore)(struct record_change *change);
+    struct error *(*before_hide)(struct record_change *change);    /* refuses */
+    struct error *(*before_restore)(struct record_change *change); /* as before_write */
     /* Further rows; after hiding and bringing back, too. */
     struct error *(*after_write)(struct record_change *change);
     void (*bind)(const struct record_change *change, struct store_query *query);

@@ -39,6 +39,13 @@ def test_a_contact_is_its_maker_s(office):
     assert seller.contact(owner_id=None)["owner_id"] is None
 
 
+@pytest.mark.parametrize("search", ["100-200", "100200", "1-2-3", "123"])
+def test_digits_of_names_are_found_too(boss, search):
+    contact = boss.contact(name="Завод 1-2-3", company="100-200")
+    found = boss.client.get("/contacts", params={"search": search, "limit": 1000}).json()["items"]
+    assert contact["id"] in [each["id"] for each in found]
+
+
 def test_a_name_without_a_word(boss):
     blank = boss.contact(name="  ")
     assert boss.read("contacts", blank["id"])["name"] == "  "

@@ -93,7 +93,7 @@ def test_skipping_and_a_cursor_meet(company):
 
 @pytest.mark.parametrize("query, field", [
     ({"sort": "password"}, "sort"), ({"sort": "-"}, "sort"), ({"sort": ",role"}, "sort"),
-    ({"sort": "role,role,role,role"}, "sort"), ({"sort": "role;drop"}, "sort"),
+    ({"sort": "role,role,role,role"}, "sort"), ({"sort": "role,-role"}, "sort"), ({"sort": "role;drop"}, "sort"),
     ({"after": "x"}, "after"), ({"after": "!i"}, "after"), ({"after": "!i5!i5"}, "after"),
     ({"after": "!i5", "sort": "role"}, "after"), ({"after": "role!i5!i5", "sort": "role"}, "after"),
     ({"after": "!t5"}, "after"), ({"after": "!i5x"}, "after"), ({"after": "%!i5"}, "after"),
