@@ -84,7 +84,8 @@ def running_stack(tmp_path_factory, directory, binary):
                     **sanitizer.settings(folder)}
         with Stack(folder, directory=directory, database=database, env=settings,
                    binary=binary) as running:
-            vault.remember(running.env["JWT_SECRET_KEY"])
+            for name in ("JWT_SECRET_KEY", "SECRET_KEY"):
+                vault.remember(running.env[name])
             yield running
         sanitizer.assert_silent(folder)
     return run

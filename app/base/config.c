@@ -49,6 +49,7 @@ static const char *const anonymous_accesses[] = {"auto",  "none",           "acc
                                                  "files", "accounts,files", NULL};
 
 static const char default_jwt_secret[] = "your-secret-key-change-this-in-production";
+static const char default_secret[] = "your-secret-key";
 static const char default_admin_password[] = "admin123";
 
 enum {
@@ -92,6 +93,7 @@ static const struct option options[] = {
     {"JWT_ALGORITHM", OPTION_CHOICE, AT(jwt_algorithm), "HS256", 0, 0, algorithms},
     {"JWT_EXPIRATION_HOURS", OPTION_INTEGER, AT(jwt_expiration_hours), "24", 1, HOURS_MAX},
     {"REFRESH_EXPIRATION_HOURS", OPTION_INTEGER, AT(refresh_expiration_hours), "720", 1, HOURS_MAX},
+    {"SECRET_KEY", OPTION_STRING, AT(secret_key), default_secret, 1, 4096, .flags = OPTION_SECRET},
     {"LOCAL_AUTH_USERNAME", OPTION_STRING, AT(local_auth_username), "admin", 1, 256},
     {"LOCAL_AUTH_PASSWORD", OPTION_STRING, AT(local_auth_password), default_admin_password, 1, 256,
      .flags = OPTION_SECRET},
@@ -220,13 +222,20 @@ static void read_option(struct config *config, const struct option *option, cons
 
 /* --- rules between settings ------------------------------------------------------------------ */
 
+static void check_key(const char *name, const char *key, const char *standard,
+                      struct buffer *faults)
+{
+    if (!strcmp(key, standard)) {
+        fault(faults, name, "must be set in production");
+    } else if (strlen(key) < SECRET_MIN) {
+        fault(faults, name, "must have at least 32 characters in production");
+    }
+}
+
 static void check_production(const struct config *config, struct buffer *faults)
 {
-    if (!strcmp(config->jwt_secret_key, default_jwt_secret)) {
-        fault(faults, "JWT_SECRET_KEY", "must be set in production");
-    } else if (strlen(config->jwt_secret_key) < SECRET_MIN) {
-        fault(faults, "JWT_SECRET_KEY", "must have at least 32 characters in production");
-    }
+    check_key("JWT_SECRET_KEY", config->jwt_secret_key, default_jwt_secret, faults);
+    check_key("SECRET_KEY", config->secret_key, default_secret, faults);
     if (!strcmp(config->local_auth_password, default_admin_password)) {
         fault(faults, "LOCAL_AUTH_PASSWORD", "must not be the default in production");
     }

@@ -39,6 +39,7 @@ struct config {
     int64_t jwt_algorithm;
     int64_t jwt_expiration_hours;
     int64_t refresh_expiration_hours;
+    const char *secret_key; /* of what is kept as a keyed digest, and of signed URLs */
     const char *local_auth_username;
     const char *local_auth_password;
     int64_t bcrypt_cost;

@@ -10,7 +10,7 @@ from stack import TOP
 from support.entries import tag
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
-SECRETS = {"JWT_SECRET_KEY", "LOCAL_AUTH_PASSWORD", "LDAP_BIND_PASSWORD", "DATABASE_URL"}
+SECRETS = {"JWT_SECRET_KEY", "SECRET_KEY", "LOCAL_AUTH_PASSWORD", "LDAP_BIND_PASSWORD", "DATABASE_URL"}
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import pytest
 
 EXIT_CONFIGURATION = 78
 SECRETS = {"JWT_SECRET_KEY": "a-secret-that-nobody-may-see-at-all-1",
+           "SECRET_KEY": "a-secret-that-nobody-may-see-at-all-4",
            "LOCAL_AUTH_PASSWORD": "a-secret-that-nobody-may-see-at-all-2",
            "LDAP_BIND_PASSWORD": "a-secret-that-nobody-may-see-at-all-3"}
 PRODUCTION = {"ENVIRONMENT": "production", **SECRETS}
@@ -167,6 +168,8 @@ def test_a_ca_file_that_is_not_there(kontora):
     ({"JWT_SECRET_KEY": None}, "JWT_SECRET_KEY"),
     ({"JWT_SECRET_KEY": "your-secret-key-change-this-in-production"}, "JWT_SECRET_KEY"),
     ({"JWT_SECRET_KEY": "x" * 31}, "JWT_SECRET_KEY"),
+    ({"SECRET_KEY": None}, "SECRET_KEY"),
+    ({"SECRET_KEY": "x" * 31}, "SECRET_KEY"),
     ({"LOCAL_AUTH_PASSWORD": None}, "LOCAL_AUTH_PASSWORD"),
     ({"LOCAL_AUTH_PASSWORD": "admin123"}, "LOCAL_AUTH_PASSWORD"),
     ({"LDAP_USE_SSL": "false"}, "LDAP_USE_SSL"),

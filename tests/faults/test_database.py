@@ -10,6 +10,7 @@ EXIT_CONFIGURATION = 78
 
 PRODUCTION = {
     "ENVIRONMENT": "production", "JWT_SECRET_KEY": "0123456789abcdef0123456789abcdef",
+    "SECRET_KEY": "fedcba9876543210fedcba9876543210",
     "LOCAL_AUTH_PASSWORD": "$2b$10$abcdefghijklmnopqrstuumeAz4kLj6x0.oVDNYuaoXL5QNhoBbFi",
 }
 

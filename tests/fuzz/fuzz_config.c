@@ -38,6 +38,7 @@ static void check_config(const struct config *config)
     }
     if (config->environment == ENVIRONMENT_PRODUCTION) {
         FUZZ_CHECK(strlen(config->jwt_secret_key) >= 32);
+        FUZZ_CHECK(strlen(config->secret_key) >= 32);
         FUZZ_CHECK(!*config->ldap_server || config->ldap_use_ssl || config->ldap_start_tls);
     }
 }

@@ -251,6 +251,7 @@ class Stack:
             "LOCAL_AUTH_USERNAME": ADMINISTRATOR,
             "LOCAL_AUTH_PASSWORD": DEVELOPMENT_PASSWORD,
             "JWT_SECRET_KEY": self._secret("jwt"),
+            "SECRET_KEY": self._secret("secret"),
         }
 
     def _own_env(self, rate_limits: bool) -> dict[str, str]:

@@ -27,7 +27,8 @@ class Rig:
                            rate_limits=rate_limits, binary=binary,
                            env={"LOCAL_AUTH_PASSWORD": vault.password(),
                                 **sanitizer.settings(folder), **(env or {})})
-        vault.remember(self.stack.env["JWT_SECRET_KEY"])
+        for name in ("JWT_SECRET_KEY", "SECRET_KEY"):
+            vault.remember(self.stack.env[name])
         self.service, self.nginx = self.stack.service, self.stack.nginx
         self._administrator = None
 

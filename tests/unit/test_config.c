@@ -9,7 +9,8 @@
 
 /* What a production needs, so that a test changes one thing of it. */
 #define PRODUCTION                                                                                 \
-    "ENVIRONMENT=production\nJWT_SECRET_KEY=" LONG_SECRET "\nLOCAL_AUTH_PASSWORD=another\n"
+    "ENVIRONMENT=production\nJWT_SECRET_KEY=" LONG_SECRET "\nSECRET_KEY=" LONG_SECRET              \
+    "\nLOCAL_AUTH_PASSWORD=another\n"
 
 #define DIRECTORY                                                                                  \
     "LDAP_SERVER=dc.kontora.test\nLDAP_BASE_DN=DC=kontora,DC=test\n"                               \
@@ -342,8 +343,9 @@ static void production_refuses_defaults(void **state)
     must_load(*state, PRODUCTION);
     struct loaded *loaded = load(*state, "ENVIRONMENT=production\n");
     assert_true(names(&loaded->faults, "JWT_SECRET_KEY"));
+    assert_true(names(&loaded->faults, "SECRET_KEY"));
     assert_true(names(&loaded->faults, "LOCAL_AUTH_PASSWORD"));
-    assert_int_equal(count_lines(&loaded->faults), 2);
+    assert_int_equal(count_lines(&loaded->faults), 3);
     /* An option given as its default is no better than one left out. */
     assert_refused(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=admin123\n", "LOCAL_AUTH_PASSWORD");
     assert_refused(*state, PRODUCTION "JWT_SECRET_KEY=your-secret-key-change-this-in-production\n",
@@ -356,6 +358,7 @@ static void production_refuses_short_keys(void **state)
     assert_refused(*state, PRODUCTION "JWT_SECRET_KEY=0123456789abcdef0123456789abcde\n",
                    "JWT_SECRET_KEY");
     must_load(*state, PRODUCTION "JWT_SECRET_KEY=0123456789abcdef0123456789abcdef\n");
+    assert_refused(*state, PRODUCTION "SECRET_KEY=0123456789abcdef0123456789abcde\n", "SECRET_KEY");
 }
 
 static void production_needs_an_encrypted_directory(void **state)
@@ -431,6 +434,7 @@ static void secrets_are_masked(void **state)
     assert_null(strstr(out, "local-secret"));
     assert_null(strstr(out, "bind-secret"));
     assert_non_null(strstr(out, "\nJWT_SECRET_KEY=***\n"));
+    assert_non_null(strstr(out, "\nSECRET_KEY=***\n"));
     assert_non_null(strstr(out, "\nLOCAL_AUTH_PASSWORD=***\n"));
     assert_non_null(strstr(out, "\nLDAP_BIND_PASSWORD=***\n"));
     out = print(*state, &must_load(*state, "")->config);
@@ -494,6 +498,7 @@ static void every_setting_is_printed(void **state)
         "DRAIN_TIMEOUT",
         "MAX_JSON_KIB",
         "JWT_SECRET_KEY",
+        "SECRET_KEY",
         "JWT_ALGORITHM",
         "JWT_EXPIRATION_HOURS",
         "LOCAL_AUTH_USERNAME",
@@ -510,8 +515,8 @@ static void every_setting_is_printed(void **state)
         "RATE_LIMITS",
     };
     for (size_t i = 0; i < COUNT_OF(settings); i++) {
-        const char *line = strstr(out, arena_format(*state, "%s=", settings[i]));
-        assert_true(line && (line == out || line[-1] == '\n'));
+        const char *line = strstr(out, arena_format(*state, "%s%s=", i ? "\n" : "", settings[i]));
+        assert_true(line && (i || line == out));
     }
     for (const char *line = out; *line; line += strcspn(line, "\n") + 1) {
         size_t name = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
