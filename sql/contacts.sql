@@ -13,8 +13,8 @@ SELECT @contact_columns@ FROM contacts c WHERE c.organization_id = $1 AND c.dele
 -- name: contacts_count
 SELECT count(*) FROM contacts c WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
 
--- What is found by three words, $2 to $4, in the order of f.id: the index decides, and is read as far as
--- the page goes. CROSS JOIN keeps SQLite from asking the index once a contact.
+-- What is found by three words, $2 to $4, by the index of the search: f.id is its own order. CROSS JOIN
+-- keeps SQLite from asking the index once a contact.
 
 -- define: found_by_fts
 (SELECT rowid AS id FROM contacts_search
@@ -33,17 +33,29 @@ contacts f
    AND f.search_text LIKE
        '%' || replace(replace(replace($4, '\', '\\'), '%', '\%'), '_', '\_') || '%'
 
--- name: contacts_search sqlite
+-- name: contacts_found sqlite
+SELECT 1 FROM @found_by_fts@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+
+-- name: contacts_found postgres
+SELECT 1 FROM @found_by_trigrams@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+
+-- name: contacts_search_rare sqlite
 SELECT @contact_columns@ FROM @found_by_fts@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
 
--- name: contacts_search postgres
+-- name: contacts_search_rare postgres
 SELECT @contact_columns@ FROM @found_by_trigrams@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
 
--- name: contacts_search_count sqlite
-SELECT count(*) FROM @found_by_fts@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+-- The same contacts, in the order of the list: each is looked at.
 
--- name: contacts_search_count postgres
-SELECT count(*) FROM @found_by_trigrams@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+-- name: contacts_search_common sqlite
+SELECT @contact_columns@ FROM contacts c
+ WHERE c.organization_id = $1 AND c.deleted_at IS NULL AND instr(c.search_text, $2) > 0
+   AND instr(c.search_text, $3) > 0 AND instr(c.search_text, $4) > 0;
+
+-- name: contacts_search_common postgres
+SELECT @contact_columns@ FROM contacts c
+ WHERE c.organization_id = $1 AND c.deleted_at IS NULL AND strpos(c.search_text, $2) > 0
+   AND strpos(c.search_text, $3) > 0 AND strpos(c.search_text, $4) > 0;
 
 -- name: contacts_insert
 INSERT INTO contacts (organization_id, created_at, updated_at, name, email, phone, company, position,

@@ -49,6 +49,21 @@ counted AS (
     UNION ALL
     SELECT organization_id, 'activities.' || type, count(*)
       FROM activities WHERE deleted_at IS NULL GROUP BY organization_id, type
+    UNION ALL
+    SELECT organization_id, 'where.contacts.owner_id=' || owner_id, count(*)
+      FROM contacts WHERE deleted_at IS NULL AND owner_id IS NOT NULL GROUP BY organization_id, owner_id
+    UNION ALL
+    SELECT organization_id, 'where.deals.status=' || status, count(*)
+      FROM deals WHERE deleted_at IS NULL GROUP BY organization_id, status
+    UNION ALL
+    SELECT organization_id, 'where.deals.owner_id=' || owner_id, count(*)
+      FROM deals WHERE deleted_at IS NULL AND owner_id IS NOT NULL GROUP BY organization_id, owner_id
+    UNION ALL
+    SELECT organization_id, 'where.tasks.assignee_id=' || assignee_id, count(*)
+      FROM tasks WHERE deleted_at IS NULL AND assignee_id IS NOT NULL GROUP BY organization_id, assignee_id
+    UNION ALL
+    SELECT organization_id, 'where.activities.author_id=' || author_id, count(*)
+      FROM activities WHERE deleted_at IS NULL AND author_id IS NOT NULL GROUP BY organization_id, author_id
 ),
 kept AS (
     SELECT organization_id, name, CAST(sum(value) AS BIGINT) AS value

@@ -45,3 +45,21 @@ struct error *error_field(struct arena *arena, const char *field, enum fault_id 
 {
     return error_detail(error_new(arena, ERR_VALIDATION, NULL), field, fault, argument);
 }
+
+static void copy_details(struct error *error, const struct error *source)
+{
+    for (const struct error_detail *detail = source->details; detail; detail = detail->next) {
+        error_detail(error, detail->field, detail->fault, detail->argument);
+    }
+}
+
+struct error *error_join(struct error *one, struct error *other)
+{
+    if (!one || !other || one->id != ERR_VALIDATION || other->id != ERR_VALIDATION) {
+        return one ? one : other;
+    }
+    struct error *both = error_new(one->arena, ERR_VALIDATION, NULL);
+    copy_details(both, one);
+    copy_details(both, other);
+    return both;
+}

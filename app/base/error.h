@@ -147,4 +147,8 @@ struct error *error_about(struct arena *arena, enum error_id id, const char *fie
 struct error *error_field(struct arena *arena, const char *field, enum fault_id fault,
                           const char *argument);
 
+/* Two that are ERR_VALIDATION as one, with the details of both; of others, and where one is NULL, the first
+ * that there is. Neither is changed. */
+struct error *error_join(struct error *one, struct error *other);
+
 #endif

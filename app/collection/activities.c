@@ -5,10 +5,12 @@
 
 static const char automatic_type[] = "NOTE";
 
-void activity_tally(struct arena *arena, const char *type, struct tallies *tallies)
+void activity_tally(struct arena *arena, const char *type, const struct value *author_id,
+                    struct tallies *tallies)
 {
     tallies_add(tallies, "activities", 1);
-    tallies_add(tallies, arena_format(arena, "activities.%s", type), 1);
+    tallies_add(tallies, arena_format(arena, ACTIVITIES_BY_TYPE "%s", type), 1);
+    tallies_add_id(tallies, arena, ACTIVITIES_BY_AUTHOR, author_id);
 }
 
 static void bind_id(struct store_query *query, const struct value *value)
@@ -25,6 +27,7 @@ struct error *activity_of_status(struct record_change *deal, const char *old_sta
 {
     struct arena *arena = deal->request->arena;
     const struct principal *principal = deal->request->principal;
+    const struct value author = {.state = VALUE_SET, .integer = principal->account_id};
     struct tallies none = {.count = 0}, tallies = {.count = 0};
     struct store_query *query = store_query(deal->store, arena, SQL_ACTIVITIES_INSERT);
     store_bind_integer(query, principal->organization_id);
@@ -43,6 +46,6 @@ struct error *activity_of_status(struct record_change *deal, const char *old_sta
     if (error) {
         return error;
     }
-    activity_tally(arena, automatic_type, &tallies);
+    activity_tally(arena, automatic_type, &author, &tallies);
     return counters_change(deal->store, arena, principal->organization_id, &none, &tallies);
 }

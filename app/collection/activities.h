@@ -7,8 +7,13 @@
 
 #include "collection/records.h"
 
-/* What an activity of a type adds to the counters. */
-void activity_tally(struct arena *arena, const char *type, struct tallies *tallies);
+/* Counters of the values of a filter. */
+#define ACTIVITIES_BY_TYPE "activities."
+#define ACTIVITIES_BY_AUTHOR "where.activities.author_id="
+
+/* What an activity adds to the counters. */
+void activity_tally(struct arena *arena, const char *type, const struct value *author_id,
+                    struct tallies *tallies);
 
 /* Writes down that the status of a deal changed, in the transaction of that change. */
 struct error *activity_of_status(struct record_change *deal, const char *old_status,

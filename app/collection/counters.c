@@ -2,6 +2,7 @@
 #include "collection/counters.h"
 
 #include "base/arena.h"
+#include "base/field.h"
 #include "collection/rows.h"
 
 #include <inttypes.h>
@@ -20,6 +21,14 @@ void tallies_add(struct tallies *tallies, const char *name, int64_t amount)
         abort(); /* a slip of the code: no row counts so often */
     }
     tallies->list[tallies->count++] = (struct tally){name, amount};
+}
+
+void tallies_add_id(struct tallies *tallies, struct arena *arena, const char *prefix,
+                    const struct value *id)
+{
+    if (id->state == VALUE_SET) {
+        tallies_add(tallies, arena_format(arena, "%s%" PRId64, prefix, id->integer), 1);
+    }
 }
 
 const char *counters_day_name(struct arena *arena, const char *prefix, int64_t wall_ms)

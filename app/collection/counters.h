@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 struct arena;
+struct value;
 
 /* What a row adds to the counter of that name. */
 struct tally {
@@ -18,7 +19,7 @@ struct tally {
     int64_t amount;
 };
 
-enum { TALLIES_MAX = 8 }; /* of one row */
+enum { TALLIES_MAX = 12 }; /* of one row */
 
 struct tallies {
     struct tally list[TALLIES_MAX];
@@ -26,6 +27,10 @@ struct tallies {
 };
 
 void tallies_add(struct tallies *tallies, const char *name, int64_t amount);
+
+/* The same for the counter of a value: of rows with that id in a column. None, none. */
+void tallies_add_id(struct tallies *tallies, struct arena *arena, const char *prefix,
+                    const struct value *id);
 
 /* The name of the counter of a day in UTC, by any of its milliseconds, for what is counted day by day;
  * such names sort as their days do, until the year 9999. */

@@ -42,9 +42,12 @@ struct page {
     struct buffer where; /* what is added to the statement's own condition */
     struct bound bounds[64];
     size_t bound_count;
-    enum sql_statement rows, count; /* the list's, or those of a search */
+    enum sql_statement rows; /* the list's, or one of a search */
     const char *id;
-    bool whole;  /* nothing is left out of the list */
+    const char *counter; /* of what passes the filters; NULL: it is counted */
+    size_t filters;      /* how many there are */
+    bool searched;
+    bool common; /* many rows are found */
     bool narrow; /* few rows are left by the filters */
 };
 
@@ -246,11 +249,21 @@ static struct error *read_search(struct page *page)
     for (size_t i = 0; i < SEARCH_WORDS && !error; i++) {
         (void)bind(page, (struct bound){.is_text = true, .text = parts[i]});
     }
-    page->rows = list->search;
-    page->count = list->search_count;
-    page->id = list->search_id;
-    page->whole = false;
+    page->searched = true;
+    page->counter = NULL;
     return error;
+}
+
+/* The counter of what one filter alone leaves; NULL if there is none. */
+static const char *counter_of(const struct page *page, const struct list_key *key,
+                              const struct bound *bound)
+{
+    if (!page->counter || !key->counter) {
+        return NULL;
+    }
+    return bound->is_text
+               ? arena_format(page->request->arena, "%s%s", key->counter, bound->text)
+               : arena_format(page->request->arena, "%s%" PRId64, key->counter, bound->integer);
 }
 
 static void add_filters(struct page *page)
@@ -263,7 +276,7 @@ static void add_filters(struct page *page)
         const struct value *value = fields_get(query, page->request->query, key->name);
         if (value->state == VALUE_SET) {
             struct bound bound = filter_value(page->request->arena, key, value);
-            page->whole = false;
+            page->counter = page->filters++ ? NULL : counter_of(page, key, &bound);
             page->narrow = page->narrow || (key->uses & LIST_NARROW);
             buffer_format(&page->where, " AND %s = $%zu", key->column, bind(page, bound));
         }
@@ -298,11 +311,29 @@ static const char *text_of(const struct page *page, enum sql_statement statement
 static struct error *count(struct page *page, int64_t *total_r)
 {
     const struct request *request = page->request;
-    if (page->whole && page->list->counter) {
+    if (page->counter) {
         return counters_value(request->app->store, request->arena, page->bounds[0].integer,
-                              page->list->counter, total_r);
+                              page->counter, total_r);
     }
-    return rows_number(compose(page, text_of(page, page->count)), total_r);
+    return rows_number(compose(page, text_of(page, page->list->count)), total_r);
+}
+
+/* Counts what is found, as far as that matters, and decides how its rows are read. */
+static struct error *count_found(struct page *page, int64_t limit, int64_t *total_r)
+{
+    int64_t pages = limit * LIST_FOUND_PAGES;
+    int64_t enough = pages > LIST_FOUND_COUNTED ? pages : LIST_FOUND_COUNTED;
+    const char *found = text_of(page, page->list->search_found);
+    const char *text =
+        arena_format(page->request->arena, "SELECT count(*) FROM (%s LIMIT $%zu) AS found", found,
+                     bind(page, (struct bound){.integer = enough + 1}));
+    struct error *error = rows_number(compose(page, text), total_r);
+    page->bound_count--; /* the limit is of this statement alone */
+    page->common = *total_r > enough;
+    *total_r -= page->common;
+    page->rows = page->common ? page->list->search_common : page->list->search_rare;
+    page->id = page->common ? page->list->id : page->list->search_id;
+    return error;
 }
 
 /* The end of a statement: in the order of the columns, with a limit. SQLite, which has no statistics, would
@@ -425,9 +456,8 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
         .list = list,
         .where = {.arena = request->arena},
         .rows = list->rows,
-        .count = list->count,
         .id = list->id,
-        .whole = true,
+        .counter = list->counter,
     };
     int64_t skip = request_query_integer(request, "skip");
     int64_t limit = request_query_integer(request, "limit");
@@ -446,7 +476,9 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
         return error;
     }
     add_filters(&page);
-    if (!page.by_cursor) {
+    if (page.searched) {
+        error = count_found(&page, limit, &total);
+    } else if (!page.by_cursor) {
         error = count(&page, &total);
     }
     if (error) {
@@ -455,5 +487,6 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     const char *text =
         page.by_cursor ? rows_behind(&page, limit + 1) : rows_from_first(&page, skip, limit + 1);
     reply_list(reply, NULL, 0, page.by_cursor ? REPLY_TOTAL_UNKNOWN : total, skip, limit);
+    reply->total_is_minimum = page.common;
     return read_rows(&page, compose(&page, text), reply, limit);
 }

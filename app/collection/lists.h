@@ -7,8 +7,12 @@
  * apart by their id, so that no row comes twice or never, whatever is inserted meanwhile.
  *
  * A list is a statement that ends with its WHERE, and a table of what it can be filtered and sorted
- * by. Texts of ours alone are put together; what clients send is bound. ?search= is a statement of its
- * own, so that an index for it can decide the order.
+ * by. Texts of ours alone are put together; what clients send is bound.
+ *
+ * ?search= has statements of its own. An index for it leads to all that is found, in no order: good for
+ * what a thousand rows have, bad for what every other row has, where whoever walks along the order finds
+ * a page at once. So what is found is counted first, but no further than that is decided: `total` is
+ * exact up to LIST_FOUND_COUNTED rows or ten pages, and said to be a minimum beyond.
  */
 #ifndef COLLECTION_LISTS_H
 #define COLLECTION_LISTS_H
@@ -17,6 +21,8 @@
 #include "collection/paging.h"
 #include "http/reply.h"
 #include "store/store.h"
+
+enum { LIST_FOUND_COUNTED = 1000, LIST_FOUND_PAGES = 10 };
 
 enum list_use {
     LIST_SORT = 1 << 0,
@@ -33,16 +39,20 @@ struct list_key {
     size_t index;       /* of the column in the statement's rows, for what can be sorted by */
     enum field_type type;
     unsigned uses;
+    /* What the name of the counter of a filter's value begins with: collection/counters.h. NULL: what
+     * passes the filter is counted. */
+    const char *counter;
 };
 
 struct list {
     enum sql_statement rows; /* SELECT … WHERE …; its rows begin with the columns of `fields` */
     enum sql_statement count; /* SELECT count(*) … with the same WHERE */
     const char *counter;      /* of all rows: collection/counters.h; NULL: they are counted */
-    /* The same for what is found by the parts of search_parse(), parameters behind the scope's. Not
-     * in a list whose search_id is NULL. */
-    enum sql_statement search, search_count;
-    const char *search_id;      /* the column that has the id there */
+    /* What is found by the parts of search_parse(), parameters behind the scope's; not in a list whose
+     * search_id is NULL. SELECT 1 … of each that is found; the rows by the index of the search, for what
+     * few have; the rows in the order of the list, for what many have. */
+    enum sql_statement search_found, search_rare, search_common;
+    const char *search_id;      /* the column that has the id in search_rare */
     const struct field *fields; /* of a row */
     const struct list_key *keys;
     const char *id;  /* the column that tells rows apart, an integer; */

@@ -345,16 +345,27 @@ static struct error *write_twice(struct request *request, store_work *work, stru
                : error;
 }
 
+static bool changes_anything(const struct record_change *change)
+{
+    const struct field *fields = change->records->schema->fields;
+    size_t at = 0;
+    while (fields[at].name && !record_changes(change, fields[at].name)) {
+        at++;
+    }
+    return fields[at].name != NULL;
+}
+
+/* What is wrong with the body, with its references and by the rules is told at once. */
 static struct error *write_change(struct record_change *change)
 {
-    struct error *error = check_references(change, false);
-    if (!error) {
-        error = obey(change->records->before_write, change);
+    struct error *error = error_join(change->request->faults, check_references(change, false));
+    if (!error || error->id == ERR_VALIDATION) {
+        error = error_join(error, obey(change->records->before_write, change));
     }
-    if (!error) {
-        error = change->before ? update(change) : insert(change);
+    if (error || !changes_anything(change)) {
+        return error;
     }
-    return error;
+    return change->before ? update(change) : insert(change);
 }
 
 static struct error *create(struct store *store, void *context)
@@ -397,8 +408,8 @@ static struct error *apply_change(struct store *store, void *context)
     return error ? error : write_change(&call->change);
 }
 
-struct error *records_apply(struct request *request, struct reply *reply,
-                            struct error *(*apply)(struct record_change *change))
+static struct error *change_and_reply(struct request *request, struct reply *reply,
+                                      struct error *(*apply)(struct record_change *change))
 {
     struct call call = {.change = {.request = request, .records = request->route->records},
                         .apply = apply};
@@ -409,6 +420,12 @@ struct error *records_apply(struct request *request, struct reply *reply,
     return error;
 }
 
+struct error *records_apply(struct request *request, struct reply *reply,
+                            struct error *(*apply)(struct record_change *change))
+{
+    return request->faults ? request->faults : change_and_reply(request, reply, apply);
+}
+
 static struct error *take_body(struct record_change *change)
 {
     apply_body(change);
@@ -417,7 +434,7 @@ static struct error *take_body(struct record_change *change)
 
 struct error *records_update(struct request *request, struct reply *reply)
 {
-    return records_apply(request, reply, take_body);
+    return change_and_reply(request, reply, take_body);
 }
 
 static struct error *hide(struct store *store, void *context)

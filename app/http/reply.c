@@ -129,6 +129,9 @@ static void serialize_array(const struct field *fields, const struct reply *repl
 static void serialize_position(const struct reply *reply, struct jsonw *json)
 {
     jsonw_integer(json, "total", reply->total);
+    if (reply->total_is_minimum) {
+        jsonw_boolean(json, "total_is_minimum", true);
+    }
     jsonw_integer(json, "skip", reply->skip);
     jsonw_integer(json, "limit", reply->limit);
     jsonw_integer(json, "pages", (reply->total + reply->limit - 1) / reply->limit);

@@ -23,6 +23,7 @@ struct reply {
     struct value *const *items; /* REPLY_ARRAY, REPLY_LIST: the same, each */
     size_t items_count;
     int64_t total, skip, limit;
+    bool total_is_minimum;    /* there are more, and nobody has counted how many */
     const char *next;         /* REPLY_PAGE: where to go on; NULL: that was all */
     bool serialized;          /* the body is there already */
     bool repeated;            /* the same was answered before: nothing has been done */

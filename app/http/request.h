@@ -56,7 +56,8 @@ struct request {
     struct value *query;               /* parallel to route->query */
     struct buffer body_text;           /* as it came, if the route takes one */
     struct value *body;                /* parallel to route->body->fields */
-    const char *actor;                 /* who, for audit and access log; NULL: nobody known */
+    struct error *faults;  /* of the body, for routes that add their own; NULL: it is valid */
+    const char *actor;     /* who, for audit and access log; NULL: nobody known */
     const char *subject;   /* what was changed, for audit; the last path value if NULL */
     const char *actor_id;  /* the same, by what is nobody else's: the subject of the token */
     const char *object_dn; /* of an entry of the directory: where it is, for audit; may be NULL */

@@ -286,7 +286,10 @@ struct error *router_handle(const struct router *router, struct request *request
         }
     }
     if ((error = read_body(router, request))) {
-        return error;
+        if (error->id != ERR_VALIDATION || !request->route->records) {
+            return error;
+        }
+        request->faults = error; /* records report them together with those that they find */
     }
     return handle_once(router, request, reply);
 }

@@ -68,10 +68,10 @@ enum { COLUMN_OCCURRED = 7 }; /* of activities_list */
 static const struct list_key keys[] = {
     {"id", "a.id", 0, FIELD_INTEGER, LIST_SORT},
     {"occurred_at", "a.occurred_at", COLUMN_OCCURRED, FIELD_TIME, LIST_SORT},
-    {"type", "a.type", 0, FIELD_STRING, LIST_FILTER},
+    {"type", "a.type", 0, FIELD_STRING, LIST_FILTER, ACTIVITIES_BY_TYPE},
     {"contact_id", "a.contact_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
     {"deal_id", "a.deal_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
-    {"author_id", "a.author_id", 0, FIELD_INTEGER, LIST_FILTER},
+    {"author_id", "a.author_id", 0, FIELD_INTEGER, LIST_FILTER, ACTIVITIES_BY_AUTHOR},
     {.name = NULL},
 };
 
@@ -109,7 +109,8 @@ static struct error *before_hide(struct record_change *change)
 
 static void tally(struct arena *arena, struct value *values, struct tallies *tallies)
 {
-    activity_tally(arena, fields_string(activity_fields, values, "type"), tallies);
+    activity_tally(arena, fields_string(activity_fields, values, "type"),
+                   fields_get(activity_fields, values, "author_id"), tallies);
 }
 
 static const struct record_reference references[] = {

@@ -61,12 +61,14 @@ static const struct field list_query[] = {
 
 enum { COLUMN_CREATED = 9, COLUMN_NAME_KEY = 13 }; /* of contacts_list */
 
+static const char by_owner[] = "where.contacts.owner_id=";
+
 static const struct list_key keys[] = {
     {"id", "c.id", 0, FIELD_INTEGER, LIST_SORT},
     {"name", "c.name_key", COLUMN_NAME_KEY, FIELD_STRING, LIST_SORT},
     {"created_at", "c.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
     {"email", "c.email_key", 0, FIELD_STRING, LIST_FILTER | LIST_FOLD | LIST_NARROW},
-    {"owner_id", "c.owner_id", 0, FIELD_INTEGER, LIST_FILTER},
+    {"owner_id", "c.owner_id", 0, FIELD_INTEGER, LIST_FILTER, by_owner},
     {.name = NULL},
 };
 
@@ -74,8 +76,9 @@ static const struct list list = {
     .rows = SQL_CONTACTS_LIST,
     .count = SQL_CONTACTS_COUNT,
     .counter = "contacts",
-    .search = SQL_CONTACTS_SEARCH,
-    .search_count = SQL_CONTACTS_SEARCH_COUNT,
+    .search_found = SQL_CONTACTS_FOUND,
+    .search_rare = SQL_CONTACTS_SEARCH_RARE,
+    .search_common = SQL_CONTACTS_SEARCH_COMMON,
     .search_id = "f.id",
     .fields = contact_fields,
     .keys = keys,
@@ -168,9 +171,8 @@ static struct error *before_hide(struct record_change *change)
 
 static void tally(struct arena *arena, struct value *values, struct tallies *tallies)
 {
-    (void)arena;
-    (void)values;
     tallies_add(tallies, "contacts", 1);
+    tallies_add_id(tallies, arena, by_owner, fields_get(contact_fields, values, "owner_id"));
 }
 
 static const struct record_reference references[] = {

@@ -95,14 +95,16 @@ static const struct field list_query[] = {
 
 enum { COLUMN_AMOUNT = 2, COLUMN_CREATED = 11, COLUMN_CLOSE = 15 }; /* of deals_list */
 
+static const char by_status[] = "where.deals.status=", by_owner[] = "where.deals.owner_id=";
+
 static const struct list_key keys[] = {
     {"id", "d.id", 0, FIELD_INTEGER, LIST_SORT},
     {"amount", "d.amount", COLUMN_AMOUNT, FIELD_INTEGER, LIST_SORT},
     {"expected_close_date", "d.close_key", COLUMN_CLOSE, FIELD_STRING, LIST_SORT},
     {"created_at", "d.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
-    {"status", "d.status", 0, FIELD_STRING, LIST_FILTER},
+    {"status", "d.status", 0, FIELD_STRING, LIST_FILTER, by_status},
     {"contact_id", "d.contact_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
-    {"owner_id", "d.owner_id", 0, FIELD_INTEGER, LIST_FILTER},
+    {"owner_id", "d.owner_id", 0, FIELD_INTEGER, LIST_FILTER, by_owner},
     {.name = NULL},
 };
 
@@ -155,8 +157,10 @@ static void tally(struct arena *arena, struct value *values, struct tallies *tal
 {
     const char *status = fields_string(deal_fields, values, "status");
     const char *outcome = fields_string(deal_fields, values, "outcome");
-    bool open = is(status, new) || is(status, in_progress);
     tallies_add(tallies, "deals", 1);
+    tallies_add(tallies, arena_format(arena, "%s%s", by_status, status), 1);
+    tallies_add_id(tallies, arena, by_owner, fields_get(deal_fields, values, "owner_id"));
+    bool open = is(status, new) || is(status, in_progress);
     if (open || is(status, closed)) {
         tallies_add(tallies, arena_format(arena, "deals.%s", status), 1);
     }

@@ -85,12 +85,14 @@ static const struct field list_query[] = {
 
 enum { COLUMN_CREATED = 11, COLUMN_DUE = 15 }; /* of tasks_list */
 
+static const char by_status[] = "tasks.", by_assignee[] = "where.tasks.assignee_id=";
+
 static const struct list_key keys[] = {
     {"id", "t.id", 0, FIELD_INTEGER, LIST_SORT},
     {"due_date", "t.due_key", COLUMN_DUE, FIELD_INTEGER, LIST_SORT},
     {"created_at", "t.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
-    {"status", "t.status", 0, FIELD_STRING, LIST_FILTER},
-    {"assignee_id", "t.assignee_id", 0, FIELD_INTEGER, LIST_FILTER},
+    {"status", "t.status", 0, FIELD_STRING, LIST_FILTER, by_status},
+    {"assignee_id", "t.assignee_id", 0, FIELD_INTEGER, LIST_FILTER, by_assignee},
     {"contact_id", "t.contact_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
     {"deal_id", "t.deal_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
     {.name = NULL},
@@ -174,7 +176,8 @@ static void tally(struct arena *arena, struct value *values, struct tallies *tal
     const char *status = fields_string(task_fields, values, "status");
     const struct value *overdue_from = fields_get(task_fields, values, "overdue_from");
     tallies_add(tallies, "tasks", 1);
-    tallies_add(tallies, arena_format(arena, "tasks.%s", status), 1);
+    tallies_add_id(tallies, arena, by_assignee, fields_get(task_fields, values, "assignee_id"));
+    tallies_add(tallies, arena_format(arena, "%s%s", by_status, status), 1);
     if (overdue_from->state == VALUE_SET && strcmp(status, done) != 0) {
         tallies_add(tallies, counters_day_name(arena, "tasks.due.", overdue_from->integer - 1), 1);
     }

@@ -304,3 +304,34 @@ def test_a_search_in_pages(office, boss, sort):
     mine = boss.page("contacts", search=word, sort=sort, owner_id=boss.id, limit=2, skip=1)
     assert mine["total"] == 5
     assert mine["items"] == [item for item in whole["items"] if item["owner_id"] == boss.id][1:3]
+
+
+def test_much_is_found_and_not_counted(new_office, sql_database):
+    """Beyond a thousand, the total says that there are as many and more; pages go on all the same."""
+    office = new_office
+    boss, word = office["OWNER"], tag()
+    sql_database.run(f"""
+        INSERT INTO contacts (organization_id, name, name_key, search_text, created_at, updated_at)
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+        SELECT {office.organization}, '{word} ' || i, '{word} ' || (1000 - i), '  {word}  ' || i, 0, 0
+          FROM n""")
+    sql_database.run(f"INSERT INTO counters (organization_id, name, slot, value) "
+                     f"VALUES ({office.organization}, 'contacts', 0, 1000)")
+    last = boss.contact(name=f"{word} last")["id"]
+    more = boss.page("contacts", search=f"{word} {word[:5]}", sort="-id", limit=3)
+    assert (more["total"], more["total_is_minimum"]) == (1000, True)
+    assert more["items"][0]["id"] == last
+    everything = boss.page("contacts", search=word, limit=1000)
+    assert (everything["total"], "total_is_minimum" in everything) == (1001, False)
+    names = [item["name"] for item in boss.walk("contacts", search=word, sort="name", limit=300)]
+    assert len(names) == len(set(names)) == 1001
+    assert boss.page("contacts", search=f"{word} 999")["total"] == 1
+
+
+@pytest.mark.parametrize("body, fields", [
+    ({"name": "", "owner_id": 999999999}, ["name", "owner_id"]),
+    ({"owner_id": 999999999}, ["name", "owner_id"]),
+    ({"name": "x", "color": "red", "owner_id": 999999999}, ["color", "owner_id"]),
+])
+def test_faults_and_references_at_once(boss, body, fields):
+    assert sorted(invalid(boss.request("POST", "/contacts", json=body))) == fields
