@@ -114,16 +114,17 @@ units() {
     echo "unit programs: $((passed - before)) tests passed"
 }
 
-# --- the suites of pytest --------------------------------------------------------------------------
+# --- the suites of pytest -------------------------------------------------------------------------
 
-# In a session of its own, so that a terminal's Ctrl-C does not reach it beside ours; and the shell
-# lets what is in the background ignore that signal.
+# In a session of its own, so that a terminal's Ctrl-C does not reach it beside our signal, which it
+# gets as well if we are killed. And the shell lets what is in the background ignore that one.
 begin_suite() { # name program argument …
     name=$1 program=$2
     shift 2
-    KONTORA_BINARY=$program setsid env --default-signal=INT "$python" -m pytest -q --tb=short \
-        -p no:cacheprovider --durations=5 --basetemp="$work/$name" --junitxml="$work/$name.xml" \
-        "$@" >"$work/$name.log" 2>&1 </dev/null &
+    KONTORA_BINARY=$program setsid setpriv --pdeathsig INT env --default-signal=INT \
+        "$python" -m pytest -q --tb=short -p no:cacheprovider --durations=5 \
+        --basetemp="$work/$name" --junitxml="$work/$name.xml" "$@" \
+        >"$work/$name.log" 2>&1 </dev/null &
     running="$name:$! $running" # the one that began last is likely to end first
 }
 
