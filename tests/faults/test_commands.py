@@ -4,6 +4,7 @@ which the housekeeper does too."""
 import contextlib
 import os
 import pty
+import select
 import subprocess
 import time
 
@@ -18,6 +19,8 @@ EXIT_USAGE, EXIT_DATA, EXIT_NO_ACCOUNT, EXIT_UNAVAILABLE = 2, 65, 67, 69
 EXPIRED = 1800  # rows: several batches
 DAY_MS = 24 * 3600 * 1000
 MINUTE_MS = 60 * 1000
+
+PATIENCE_S = 20
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -132,6 +135,11 @@ def test_what_cannot_be_done_is_said(rig):
         assert done.returncode == EXIT_USAGE and "usage" in done.stderr
 
 
+def read_soon(terminal):
+    assert select.select([terminal], [], [], PATIENCE_S)[0], "nobody writes to the terminal"
+    return terminal.read(1024)
+
+
 def test_on_a_terminal_the_password_is_not_shown(make_rig):
     rig = make_rig(env={"BCRYPT_COST": "4"})
     email, password = address(), vault.password()
@@ -141,12 +149,11 @@ def test_on_a_terminal_the_password_is_not_shown(make_rig):
                           cwd=rig.stack.state_dir) as child:
         os.close(theirs)
         shown = b""
-        with contextlib.suppress(OSError):  # it has ended
-            while octets := os.read(ours, 1024):
+        with open(ours, "r+b", buffering=0) as terminal, contextlib.suppress(OSError):  # it ends
+            while octets := read_soon(terminal):
                 shown += octets
                 if octets.rstrip().endswith(b":"):
-                    os.write(ours, password.encode() + b"\n")
-        os.close(ours)
+                    terminal.write(password.encode() + b"\n")
         assert child.stdout.read().startswith(b"account ")
     assert shown.count(b":") == 2 and password.encode() not in shown
     assert log_in(rig, email, password).status_code == 200
