@@ -469,9 +469,7 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     if (!error) {
         error = read_after(&page);
     }
-    if (!error) {
-        error = read_search(&page);
-    }
+    error = error_join(error, read_search(&page));
     if (error) {
         return error;
     }

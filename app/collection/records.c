@@ -355,10 +355,10 @@ static bool changes_anything(const struct record_change *change)
     return fields[at].name != NULL;
 }
 
-/* What is wrong with the body, with its references and by the rules is told at once. */
-static struct error *write_change(struct record_change *change)
+/* What is wrong with the body, `faults`, with its references and by the rules is told at once. */
+static struct error *write_change(struct record_change *change, struct error *faults)
 {
-    struct error *error = error_join(change->request->faults, check_references(change, false));
+    struct error *error = error_join(faults, check_references(change, false));
     if (!error || error->id == ERR_VALIDATION) {
         error = error_join(error, obey(change->records->before_write, change));
     }
@@ -376,7 +376,7 @@ static struct error *create(struct store *store, void *context)
     change->now = clock_wall_ms();
     change->after = copy(change, NULL);
     apply_body(change);
-    return write_change(change);
+    return write_change(change, change->request->faults);
 }
 
 struct error *records_create(struct request *request, struct reply *reply)
@@ -402,10 +402,13 @@ static struct error *apply_change(struct store *store, void *context)
     if (!error) {
         error = obey(call->change.records->may_change, &call->change);
     }
-    if (!error) {
-        error = call->apply(&call->change);
+    if (error) {
+        return error;
     }
-    return error ? error : write_change(&call->change);
+    error = call->apply(&call->change);
+    return error && error->id != ERR_VALIDATION
+               ? error
+               : write_change(&call->change, error_join(call->change.request->faults, error));
 }
 
 static struct error *change_and_reply(struct request *request, struct reply *reply,
