@@ -336,9 +336,20 @@ static struct error *begin_change(struct store *store, struct call *call)
     return error;
 }
 
+/* What has faults writes nothing: what else is wrong is looked for beside those who write, and what is wrong
+ * already is told even if that cannot be found out. */
+static struct error *add_faults(struct request *request, store_work *work, struct call *call)
+{
+    struct error *error = work(request->app->store, call);
+    return error->id == ERR_DATABASE_UNAVAILABLE ? request->faults : error;
+}
+
 /* A unique index was violated: somebody was quicker, and at a second try the rules find whom. */
 static struct error *write_twice(struct request *request, store_work *work, struct call *call)
 {
+    if (request->faults) {
+        return add_faults(request, work, call);
+    }
     struct error *error = store_write(request->app->store, request->arena, work, call);
     return error && error->id == ERR_CONSTRAINT_UNIQUE
                ? store_write(request->app->store, request->arena, work, call)
