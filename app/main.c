@@ -17,6 +17,7 @@
 #include "base/metrics.h"
 #include "collection/idempotency.h"
 #include "collection/purge.h"
+#include "collection/uses.h"
 #include "commands.h"
 #include "directory/directory.h"
 #include "http/audit.h"
@@ -230,6 +231,7 @@ static void worker_reopen(void *state)
 static void worker_stop(void *state)
 {
     struct worker_state *worker = state;
+    uses_flush_all(worker->app.store);
     server_free(&worker->server);
     router_free(&worker->router);
     directory_free(&worker->app.directory);
@@ -287,10 +289,28 @@ static void purge_stop(void *state)
     purge_free(&purge);
 }
 
+static void *uses_start(const struct config *config)
+{
+    return store_new(config, writers);
+}
+
+static int64_t uses_do(void *store)
+{
+    return uses_run(store);
+}
+
+static void uses_stop(void *state)
+{
+    struct store *store = state;
+    uses_flush_all(store);
+    store_free(&store);
+}
+
 static const struct job jobs[] = {
     {"the probe of the directory", probe_start, probe_run, probe_stop},
     {"the watch over the database", watch_start, watch_run, watch_stop},
     {"the purge", purge_start, purge_do, purge_stop},
+    {"the uses of tokens", uses_start, uses_do, uses_stop},
     {.run = NULL},
 };
 
@@ -356,6 +376,8 @@ static int run_serve(const struct arguments *arguments)
         } else if (schema_fits(&config)) {
             metrics_share();
             directory_share();
+            purge_share();
+            uses_share();
             writers = store_shared_new();
             status = master_run(&config, arguments->env_file, &service);
         }

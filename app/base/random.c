@@ -30,6 +30,26 @@ void random_format(const unsigned char *bytes, size_t count, char *text)
     text[2 * count] = '\0';
 }
 
+/* A byte that is beyond the greatest multiple of the base would make some digits likelier than others, and
+ * is thrown away. */
+void random_digits(char *text, size_t count, unsigned base)
+{
+    enum { BYTES = 32, VALUES = 256 };
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    unsigned char bytes[BYTES];
+    size_t used = BYTES;
+    for (size_t made = 0; made < count;) {
+        if (used == BYTES) {
+            fill(bytes, sizeof bytes);
+            used = 0;
+        }
+        unsigned byte = bytes[used++];
+        if (byte < VALUES - VALUES % base) {
+            text[made++] = digits[byte % base];
+        }
+    }
+}
+
 char *random_id(char id[RANDOM_ID_SIZE])
 {
     unsigned char bytes[RANDOM_ID_BYTES];
