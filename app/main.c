@@ -184,6 +184,9 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         .directory = directory_new(config),
         .store = store_new(config, writers),
     };
+    if (pool == POOL_CORE) { /* its requests of a turn were there before that began */
+        store_read_by_turns(state->app.store);
+    }
     state->router = router_new(resource_routes, &settings);
     state->server = server_new(state->router, &state->app, &turn, pool == POOL_CORE);
     return state;
@@ -213,6 +216,11 @@ static void worker_commit(void *state)
 static enum served worker_finish(void *state, void *connection)
 {
     return served[server_finish(((struct worker_state *)state)->server, connection)];
+}
+
+static void worker_rest(void *state)
+{
+    store_rest(((struct worker_state *)state)->app.store);
 }
 
 static void worker_close(void *state, void *connection)
@@ -321,6 +329,7 @@ static const struct service service = {
     .serve = worker_serve,
     .commit = worker_commit,
     .finish = worker_finish,
+    .rest = worker_rest,
     .close = worker_close,
     .reopen = worker_reopen,
     .stop = worker_stop,

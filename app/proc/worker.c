@@ -255,6 +255,7 @@ static void turn(struct worker *worker)
         }
     }
     finish_held(worker);
+    worker->service->rest(worker->state);
     log_flush();
 }
 

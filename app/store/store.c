@@ -419,6 +419,18 @@ struct error *store_run_deferred(struct store *store, struct arena *arena)
     return error;
 }
 
+void store_read_by_turns(struct store *store)
+{
+    store->reads_by_turns = true;
+}
+
+void store_rest(struct store *store)
+{
+    if (store->engine->rest) {
+        store->engine->rest(store);
+    }
+}
+
 bool store_turn_open(const struct store *store)
 {
     return store->engine->turn_open && store->engine->turn_open(store);

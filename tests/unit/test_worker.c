@@ -92,12 +92,19 @@ static void echo_stop(void *state)
     leave_mark("stopped");
 }
 
+static void echo_rest(void *state)
+{
+    (void)state;
+    leave_mark("rested");
+}
+
 static const struct service service = {
     .start = echo_start,
     .open = echo_open,
     .serve = echo_serve,
     .commit = echo_commit,
     .finish = echo_finish,
+    .rest = echo_rest,
     .close = echo_close,
     .reopen = echo_reopen,
     .stop = echo_stop,
