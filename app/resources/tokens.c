@@ -219,13 +219,21 @@ static const char *make_token(struct arena *arena)
     return token;
 }
 
+static bool is_digit(char c, bool letters_too)
+{
+    return (c >= '0' && c <= '9') ||
+           (letters_too && ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')));
+}
+
 /* Whether we may have made it: what we cannot have made is not looked for. */
 static bool is_token(const char *text)
 {
-    static const char digits[] = "0123456789";
-    static const char base62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    return strlen(text) == TOKEN_LENGTH && strspn(text, digits) == NUMBER_DIGITS &&
-           text[NUMBER_DIGITS] == ':' && strspn(text + NUMBER_DIGITS + 1, base62) == SECRET_DIGITS;
+    size_t at = 0;
+    while (at < TOKEN_LENGTH &&
+           (at == NUMBER_DIGITS ? text[at] == ':' : is_digit(text[at], at > NUMBER_DIGITS))) {
+        at++;
+    }
+    return at == TOKEN_LENGTH && !text[at];
 }
 
 static void bind_digest(struct store_query *query, const struct request *request, const char *token)
