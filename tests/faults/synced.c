@@ -16,9 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int fsync(int fd);
-int fdatasync(int fd);
-
 /* The database and its log. A rollback journal is there while the database is made, and no longer. */
 static const char database[] = "kontora.db", database_log[] = "kontora.db-wal";
 
@@ -84,7 +81,7 @@ int fsync(int fd)
     return sync_and_copy(fd, "fsync");
 }
 
-int fdatasync(int fd)
+int fdatasync(int fildes)
 {
-    return sync_and_copy(fd, "fdatasync");
+    return sync_and_copy(fildes, "fdatasync");
 }

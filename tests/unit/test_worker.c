@@ -123,6 +123,7 @@ static void start(struct worker *worker, enum pool_id pool)
 {
     int news[2];
     unlink("stopped");
+    unlink("rested");
     unlink("reopened");
     unlink("worker.sock");
     worker->address = (struct sockaddr_un){.sun_family = AF_UNIX, .sun_path = "worker.sock"};
@@ -177,6 +178,7 @@ static void assert_ends(struct worker *worker)
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
     assert_int_equal(access("stopped", F_OK), 0);
+    assert_int_equal(access("rested", F_OK), 0);
     close(worker->news_fd);
     close(worker->listen_fd);
 }
