@@ -127,7 +127,7 @@ static bool permits(const struct request *request, unsigned permission)
 
 static bool turn_waits(struct app *app)
 {
-    return store_turn_open(app->store);
+    return store_wrote(app->store);
 }
 
 static struct error *turn_commit(struct app *app, struct arena *arena)

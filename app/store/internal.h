@@ -134,6 +134,7 @@ struct store {
     size_t deferred_count;
 
     bool reads_by_turns;       /* store_read_by_turns() */
+    bool wrote;                /* store_wrote() */
     bool writing;              /* inside store_write() */
     struct arena *write_arena; /* of the store_write() that runs */
     struct error *failure;     /* of the first query that failed in it */

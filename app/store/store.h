@@ -159,6 +159,10 @@ bool store_turn_open(const struct store *store);
  * what was answered before; and which calls store_rest() at the end of each. */
 void store_read_by_turns(struct store *store);
 
+/* Whether store_write() was called since this was last asked, and has left something that store_turn_end()
+ * has yet to commit. Who has only read need not wait for that: they have seen what is committed. */
+bool store_wrote(struct store *store);
+
 /* The end of a turn in which nothing was written, and of any other one. */
 void store_rest(struct store *store);
 

@@ -91,6 +91,21 @@ static void a_query_sees_the_state_of_its_beginning(void **state)
     assert_int_equal(count_items(test->other, test->arena), 4);
 }
 
+static void who_has_only_read_need_not_wait(void **state)
+{
+    struct test *test = *state;
+    assert_false(store_wrote(test->store));
+    must_succeed(insert(test->store, test->arena, 1));
+    assert_true(store_wrote(test->store));
+    assert_int_equal(count_items(test->store, test->arena), 0);
+    assert_false(store_wrote(test->store));
+    must_succeed(insert(test->store, test->arena, 2));
+    assert_true(store_wrote(test->store));
+    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(insert_now(test->store, test->arena, 3));
+    assert_false(store_wrote(test->store));
+}
+
 /* Without that each query would take the file's locks by itself. */
 static void queries_of_a_turn_see_the_state_of_its_beginning(void **state)
 {
@@ -517,6 +532,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(a_turn_is_committed_as_one),
         STORE_TEST(a_query_sees_the_state_of_its_beginning),
+        STORE_TEST(who_has_only_read_need_not_wait),
         STORE_TEST(queries_of_a_turn_see_the_state_of_its_beginning),
         STORE_TEST(a_turn_that_has_looked_can_write),
         STORE_TEST(a_turn_may_end_under_an_open_query),
