@@ -30,20 +30,23 @@ void random_format(const unsigned char *bytes, size_t count, char *text)
     text[2 * count] = '\0';
 }
 
+static unsigned next_byte(struct random_source *source)
+{
+    if (!source->left) {
+        fill(source->bytes, sizeof source->bytes);
+        source->left = sizeof source->bytes;
+    }
+    return source->bytes[--source->left];
+}
+
 /* A byte that is beyond the greatest multiple of the base would make some digits likelier than others, and
  * is thrown away. */
-void random_digits(char *text, size_t count, unsigned base)
+void random_digits(struct random_source *source, char *text, size_t count, unsigned base)
 {
-    enum { BYTES = 32, VALUES = 256 };
+    enum { VALUES = 256 };
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    unsigned char bytes[BYTES];
-    size_t used = BYTES;
     for (size_t made = 0; made < count;) {
-        if (used == BYTES) {
-            fill(bytes, sizeof bytes);
-            used = 0;
-        }
-        unsigned byte = bytes[used++];
+        unsigned byte = next_byte(source);
         if (byte < VALUES - VALUES % base) {
             text[made++] = digits[byte % base];
         }

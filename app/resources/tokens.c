@@ -212,10 +212,11 @@ static const struct schema introspection_schema = {"TokenIntrospection", introsp
 
 static const char *make_token(struct arena *arena)
 {
+    struct random_source source = {.left = 0};
     char *token = arena_alloc(arena, TOKEN_LENGTH + 1);
-    random_digits(token, NUMBER_DIGITS, DECIMAL);
+    random_digits(&source, token, NUMBER_DIGITS, DECIMAL);
     token[NUMBER_DIGITS] = ':';
-    random_digits(token + NUMBER_DIGITS + 1, SECRET_DIGITS, BASE62);
+    random_digits(&source, token + NUMBER_DIGITS + 1, SECRET_DIGITS, BASE62);
     return token;
 }
 

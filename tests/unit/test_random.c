@@ -59,10 +59,11 @@ static void digits_are_of_their_base(void **state)
 {
     (void)state;
     enum { MANY = 1000, BASE62 = 62, DECIMAL = 10 };
+    struct random_source source = {.left = 0};
     char text[MANY + 1] = "";
-    random_digits(text, MANY, DECIMAL);
+    random_digits(&source, text, MANY, DECIMAL);
     assert_int_equal(strspn(text, "0123456789"), MANY);
-    random_digits(text, MANY, BASE62);
+    random_digits(&source, text, MANY, BASE62);
     for (size_t i = 0; i < MANY; i++) {
         assert_true(isalnum((unsigned char)text[i]));
     }
@@ -73,9 +74,10 @@ static void digits_are_of_their_base(void **state)
 static void every_digit_is_as_likely(void **state)
 {
     enum { COUNT = 620000, BASE62 = 62, EXPECTED = COUNT / BASE62, DEVIATION = 600 };
+    struct random_source source = {.left = 0};
     char *text = arena_alloc(*state, COUNT);
     size_t counts[UCHAR_MAX + 1] = {0};
-    random_digits(text, COUNT, BASE62);
+    random_digits(&source, text, COUNT, BASE62);
     for (size_t i = 0; i < COUNT; i++) {
         counts[(unsigned char)text[i]]++;
     }
