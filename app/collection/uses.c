@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 
 enum {
-    PLACES = 1 << 18, /* words: 2 MiB, of which what is never used is never there */
+    PLACES = 1 << 18, /* words: 2 MiB, there from the first use on */
     TRIES = 8,        /* places of one id, */
     STRIDE = 30011,   /* so far apart */
     COUNT_BITS = 24,
