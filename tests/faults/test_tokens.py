@@ -89,7 +89,6 @@ def cut_power(make_rig, library, folder, synchronous):
         issuers.wait_for(3000)
         rig.service.kill()
         wait_until(lambda: issuers.statuses[502] > CLIENTS, what="the end")
-    assert len(issuers.issued) > 3000
     return rig, folder / "kontora.db", issuers.issued
 
 
