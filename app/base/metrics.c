@@ -37,6 +37,10 @@ static const char *const reasons[] = {"silent", "lost", "credentials", "result",
 static const char *const states[] = {"up", "down", "unknown", NULL};
 static const char *const pools[] = {"core", "auth", "directory", "files", "house", NULL};
 
+static const char *const results[] = {"valid", "malformed", "unknown", "expired", "used_up", NULL};
+static const char *const tables[] = {"sessions", "login_failures", "idempotency_keys", "tokens",
+                                     NULL};
+
 static const struct row rows[METRIC_COUNT] = {
     [METRIC_DIRECTORY_TIME] = {"kontora_directory_operation_duration_seconds",
                                "Time that operations of the directory took.",
@@ -60,6 +64,17 @@ static const struct row rows[METRIC_COUNT] = {
                                 "Processes that ended by a fault and were replaced.",
                                 COUNTER,
                                 {{"pool", pools}}},
+    [METRIC_TOKENS_ISSUED] = {"kontora_tokens_issued_total", "Tokens that were issued.", COUNTER},
+    [METRIC_TOKEN_CHECKS] = {"kontora_token_checks_total",
+                             "Tokens that were checked, by what came of it.",
+                             COUNTER,
+                             {{"result", results}}},
+    [METRIC_TOKENS_REVOKED] = {"kontora_tokens_revoked_total",
+                               "Tokens that were revoked before they expired.", COUNTER},
+    [METRIC_PURGED] = {"kontora_purged_rows_total",
+                       "Rows that were deleted because they had expired.",
+                       COUNTER,
+                       {{"table", tables}}},
 };
 
 /* Upper bounds of a histogram's buckets; the last bucket has none. */

@@ -20,6 +20,10 @@ enum metric {
     METRIC_DIRECTORY_OPEN,        /* 1 while no controller serves */
     METRIC_DIRECTORY_CONTROLLERS, /* by state */
     METRIC_WORKER_RESTARTS,       /* by pool */
+    METRIC_TOKENS_ISSUED,
+    METRIC_TOKEN_CHECKS, /* by result */
+    METRIC_TOKENS_REVOKED,
+    METRIC_PURGED, /* by table */
     METRIC_COUNT
 };
 

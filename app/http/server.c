@@ -202,21 +202,31 @@ static const char *reason(int status)
     return "Unknown";
 }
 
+static void add_header(struct buffer *head, const char *name, const char *value)
+{
+    buffer_add_string(head, name);
+    buffer_add(head, ": ", 2);
+    buffer_add_string(head, value);
+    buffer_add(head, "\r\n", 2);
+}
+
 /* The answer as CGI (RFC 3875 6.2). The length is that of the body also where HEAD leaves it out.
  */
 static void write_reply(FCGX_Stream *out, const struct request *request, const struct reply *reply)
 {
     enum { STATUS_NO_CONTENT = 204, STATUS_NOT_MODIFIED = 304 };
     struct buffer head = {.arena = request->arena};
-    buffer_format(&head, "Status: %d %s\r\nX-Request-ID: %s\r\nCache-Control: no-store\r\n",
-                  reply->status, reason(reply->status), request->id);
+    buffer_format(&head, "Status: %d ", reply->status);
+    buffer_add_string(&head, reason(reply->status));
+    buffer_add_string(&head, "\r\nCache-Control: no-store\r\n");
+    add_header(&head, "X-Request-ID", request->id);
     for (size_t i = 0; i < reply->headers_count; i++) {
-        buffer_format(&head, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
+        add_header(&head, reply->headers[i].name, reply->headers[i].value);
     }
     if (reply->status != STATUS_NO_CONTENT && reply->status != STATUS_NOT_MODIFIED) {
-        buffer_format(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
-                      reply->content_type ? reply->content_type : "application/json; charset=utf-8",
-                      reply->body.length);
+        add_header(&head, "Content-Type",
+                   reply->content_type ? reply->content_type : "application/json; charset=utf-8");
+        buffer_format(&head, "Content-Length: %zu\r\n", reply->body.length);
     }
     buffer_add_string(&head, "\r\n");
     /* What cannot be written has nobody to read it: the client is gone. */

@@ -177,11 +177,14 @@ def add_rows(rig, count):
     sql(rig, "INSERT INTO idempotency_keys (principal, idempotency_key, request_digest, created_at)"
              f" VALUES ('x', '1', {octets(1)}, {now - DAY_MS - MINUTE_MS}),"
              f" ('x', '2', {octets(1)}, {now - DAY_MS + MINUTE_MS})")
+    sql(rig, "INSERT INTO tokens (digest, uses, created_at, expires_at)"
+             f" VALUES ({octets(1)}, 0, 1, {now - 1}), ({octets(2)}, 0, 1, {now + MINUTE_MS})")
 
 
 def left(rig):
     rows = sql(rig, "SELECT (SELECT count(*) FROM sessions WHERE subject IN ('x', 'y')),"
-                    " (SELECT count(*) FROM login_failures), (SELECT count(*) FROM idempotency_keys)")
+                    " (SELECT count(*) FROM login_failures), (SELECT count(*) FROM idempotency_keys),"
+                    " (SELECT count(*) FROM tokens)")
     return tuple(map(int, rows[0].split("|")))
 
 
@@ -191,8 +194,8 @@ def test_purge_says_what_it_deleted(rig):
     done = kontora(rig, "purge")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [f"sessions {EXPIRED}", "login_failures 1",
-                                        "idempotency_keys 1"]
-    assert left(rig) == (1, 1, 1)
+                                        "idempotency_keys 1", "tokens 1"]
+    assert left(rig) == (1, 1, 1, 1)
     assert kontora(rig, "purge").stdout.splitlines()[0] == "sessions 0"
 
 
@@ -200,5 +203,5 @@ def test_the_housekeeper_purges(rig):
     rig.service.stop()
     add_rows(rig, EXPIRED)
     rig.service.start()
-    wait_until(lambda: left(rig) == (1, 1, 1), what="the purge")
+    wait_until(lambda: left(rig) == (1, 1, 1, 1), what="the purge")
     assert rig.count_log(f"purged: {EXPIRED} of sessions") == 1
