@@ -21,7 +21,8 @@ test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jw
     postgresql procps git python3-prometheus-client"
 
 # With what the references are written in. Other packages of Node.js than Debian's bring npm along.
-bench="$test python3-fastapi python3-ldap3 python3-uvicorn g++"
+bench="$test python3-fastapi python3-ldap3 python3-uvicorn python3-sqlalchemy python3-aiosqlite
+    python3-greenlet g++"
 command -v npm >/dev/null || bench="$bench nodejs npm"
 
 lint="$build clang-format clang-tidy cppcheck git python3"
