@@ -106,6 +106,13 @@ static const struct option options[] = {
     {"DATABASE_SYNCHRONOUS", OPTION_CHOICE, AT(database_synchronous), "full", 0, 0, synchronous},
     {"DATABASE_TIMEOUT_MS", OPTION_INTEGER, AT(database_timeout_ms), "5000", 100, 60000},
 
+    {"STORAGE_URL", OPTION_STRING, AT(storage_url), "file:///files", 1, 4096},
+    {"AWS_ACCESS_KEY_ID", OPTION_STRING, AT(aws_access_key_id), "", 0, 256},
+    {"AWS_SECRET_ACCESS_KEY", OPTION_STRING, AT(aws_secret_access_key), "", 0, 256,
+     .flags = OPTION_SECRET},
+    {"AWS_CA_BUNDLE", OPTION_PATH, AT(aws_ca_bundle), "", 0, 4096},
+    {"S3_TIMEOUT_MS", OPTION_INTEGER, AT(s3_timeout_ms), "5000", 1000, 60000},
+
     {"LDAP_SERVER", OPTION_STRING, AT(ldap_server), "", 0, 1024},
     {"LDAP_PORT", OPTION_INTEGER, AT(ldap_port), "0", 0, PORT_MAX},
     {"LDAP_USE_SSL", OPTION_BOOLEAN, AT(ldap_use_ssl), "false", 0, 0},
@@ -263,6 +270,17 @@ bool config_anonymous(const struct config *config, enum config_surface_part part
     }
 }
 
+/* A file that is there; an empty path is none. */
+static void check_readable(const char *path, const char *name, struct buffer *faults)
+{
+    struct stat facts;
+    if (*path && (access(path, R_OK) < 0 || stat(path, &facts) < 0)) {
+        fault(faults, name, strerror(errno));
+    } else if (*path && !S_ISREG(facts.st_mode)) {
+        fault(faults, name, "is not a file");
+    }
+}
+
 static void check_directory(struct config *config, struct buffer *faults)
 {
     if (config->ldap_use_ssl && config->ldap_start_tls) {
@@ -287,13 +305,7 @@ static void check_directory(struct config *config, struct buffer *faults)
         /* An empty one would bind as anonymous: RFC 4513 5.1.2. */
         fault(faults, "LDAP_BIND_PASSWORD", "is needed when LDAP_SERVER is set");
     }
-    struct stat facts;
-    if (*config->ldap_tls_ca_file && (access(config->ldap_tls_ca_file, R_OK) < 0 ||
-                                      stat(config->ldap_tls_ca_file, &facts) < 0)) {
-        fault(faults, "LDAP_TLS_CA_FILE", strerror(errno));
-    } else if (*config->ldap_tls_ca_file && !S_ISREG(facts.st_mode)) {
-        fault(faults, "LDAP_TLS_CA_FILE", "is not a file");
-    }
+    check_readable(config->ldap_tls_ca_file, "LDAP_TLS_CA_FILE", faults);
 }
 
 /* A file that will be made must have a folder that can hold it, or that can be made. */
@@ -320,6 +332,7 @@ static void check_writable(const char *path, const char *name, struct buffer *fa
 static void check_places(const struct config *config, struct buffer *faults)
 {
     check_writable(config->audit_log_path, "AUDIT_LOG_PATH", faults);
+    check_readable(config->aws_ca_bundle, "AWS_CA_BUNDLE", faults);
     if (*config->log_path) {
         check_writable(config->log_path, "LOG_PATH", faults);
     }

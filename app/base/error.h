@@ -52,6 +52,7 @@ enum error_id {
     ERR_DIRECTORY_CREDENTIALS,
     ERR_DIRECTORY_LIMIT,
     ERR_DATABASE_UNAVAILABLE,
+    ERR_STORAGE_UNAVAILABLE,
     ERR_CONSTRAINT_UNIQUE,    /* the cause is the name: store_violated(); to be translated */
     ERR_CONSTRAINT_REFERENCE, /* the same of a foreign key */
     ERR_OUTCOME_UNKNOWN, /* the directory or the database fell silent in a change, which may have been made */

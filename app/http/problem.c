@@ -101,6 +101,8 @@ static const struct problem problems[ERR_COUNT] = {
         {"Запрос превышает ограничения каталога", "The request exceeds a limit of the directory"}},
     [ERR_DATABASE_UNAVAILABLE] = {503, "DATABASE_UNAVAILABLE",
         {"База данных недоступна", "The database is not available"}},
+    [ERR_STORAGE_UNAVAILABLE] = {503, "STORAGE_UNAVAILABLE",
+        {"Хранилище файлов недоступно", "The storage of files is not available"}},
     [ERR_CONSTRAINT_UNIQUE] = {409, "CONSTRAINT_UNIQUE",
         {"Такое значение уже занято", "Such a value is taken already"}},
     [ERR_CONSTRAINT_REFERENCE] = {409, "CONSTRAINT_REFERENCE",

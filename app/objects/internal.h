@@ -4,6 +4,8 @@
 
 #include "objects/objects.h"
 
+struct buffer;
+
 /* An engine; the functions are those of objects.h. */
 struct objects_engine {
     void (*close)(void *engine);
@@ -30,5 +32,8 @@ struct objects {
  * s3://bucket?endpoint=…&region=…&path_style=…&public_endpoint=… */
 struct error *local_open(struct objects *objects, struct arena *arena) MUST_CHECK;
 struct error *s3_open(struct objects *objects, struct arena *arena) MUST_CHECK;
+
+/* What objects_check_settings() promises, for STORAGE_URL of their scheme. */
+bool s3_check_settings(const struct config *config, struct buffer *faults) MUST_CHECK;
 
 #endif

@@ -37,7 +37,8 @@ struct staged {
 struct object_properties {
     int64_t size;
     const char *content_type;
-    const unsigned char *md5; /* 16 bytes: an engine refuses what arrives otherwise */
+    const unsigned char *md5;    /* 16 bytes: an engine refuses what arrives otherwise */
+    const unsigned char *sha256; /* 32 bytes: the same */
 };
 
 /* An object that is there. */

@@ -41,7 +41,8 @@ FOREIGN = {
     "lber.h": "app/directory/",
     "sqlite3.h": "app/store/sqlite.c",
     "libpq-fe.h": "app/store/postgres.c",
-    "curl/": "app/objects/",
+    "curl/": "app/objects/s3",
+    "expat.h": "app/objects/s3",
 }
 
 LONGEST_FILE = 800
