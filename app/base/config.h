@@ -49,6 +49,12 @@ struct config {
     const char *database_url;
     int64_t database_synchronous; /* enum config_synchronous */
     int64_t database_timeout_ms;
+    /* files */
+    const char *storage_url;
+    const char *public_url; /* without a slash at its end; empty: as nginx was asked */
+    int64_t files_quota_mib;
+    const char *upload_scan_command;
+    int64_t upload_scan_timeout_s;
     /* directory */
     const char *ldap_server;
     int64_t ldap_port; /* 0 in the environment: chosen by ldap_use_ssl; never 0 here */
