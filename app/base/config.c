@@ -106,12 +106,16 @@ static const struct option options[] = {
     {"DATABASE_SYNCHRONOUS", OPTION_CHOICE, AT(database_synchronous), "full", 0, 0, synchronous},
     {"DATABASE_TIMEOUT_MS", OPTION_INTEGER, AT(database_timeout_ms), "5000", 100, 60000},
 
-    {"STORAGE_URL", OPTION_STRING, AT(storage_url), "file:///files", 1, 4096},
+    {"STORAGE_URL", OPTION_STRING, AT(storage_url), "file:///objects", 1, 4096},
+    {"PUBLIC_URL", OPTION_STRING, AT(public_url), "", 0, 1024},
+    {"FILES_QUOTA_MIB", OPTION_INTEGER, AT(files_quota_mib), "0", 0, INT32_MAX},
+    {"UPLOAD_SCAN_COMMAND", OPTION_STRING, AT(upload_scan_command), "", 0, 1024},
+    {"UPLOAD_SCAN_TIMEOUT_S", OPTION_INTEGER, AT(upload_scan_timeout_s), "20", 1, 300},
     {"AWS_ACCESS_KEY_ID", OPTION_STRING, AT(aws_access_key_id), "", 0, 256},
     {"AWS_SECRET_ACCESS_KEY", OPTION_STRING, AT(aws_secret_access_key), "", 0, 256,
      .flags = OPTION_SECRET},
     {"AWS_CA_BUNDLE", OPTION_PATH, AT(aws_ca_bundle), "", 0, 4096},
-    {"S3_TIMEOUT_MS", OPTION_INTEGER, AT(s3_timeout_ms), "5000", 1000, 60000},
+    {"S3_TIMEOUT_MS", OPTION_INTEGER, AT(s3_timeout_ms), "10000", 2000, 60000},
 
     {"LDAP_SERVER", OPTION_STRING, AT(ldap_server), "", 0, 1024},
     {"LDAP_PORT", OPTION_INTEGER, AT(ldap_port), "0", 0, PORT_MAX},
@@ -308,6 +312,17 @@ static void check_directory(struct config *config, struct buffer *faults)
     check_readable(config->ldap_tls_ca_file, "LDAP_TLS_CA_FILE", faults);
 }
 
+/* The beginning of addresses that are answered: scheme and host, and nothing behind. */
+static void check_public_url(const struct config *config, struct buffer *faults)
+{
+    const char *url = config->public_url;
+    size_t scheme = strncmp(url, "https://", 8) ? (strncmp(url, "http://", 7) ? 0 : 7) : 8;
+    const char *host = url + scheme;
+    if (*url && (!scheme || !*host || strpbrk(host, "/?#@ \\\"<>"))) {
+        fault(faults, "PUBLIC_URL", "must be https://host or https://host:port, without a path");
+    }
+}
+
 /* A file that will be made must have a folder that can hold it, or that can be made. */
 static void check_writable(const char *path, const char *name, struct buffer *faults)
 {
@@ -483,6 +498,7 @@ bool config_load(struct config *config, const char *env_file, struct buffer *fau
     check_socket_dir(config, faults);
     check_places(config, faults);
     check_directory(config, faults);
+    check_public_url(config, faults);
     if (config->environment == ENVIRONMENT_PRODUCTION) {
         check_production(config, faults);
     }

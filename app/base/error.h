@@ -53,6 +53,16 @@ enum error_id {
     ERR_DIRECTORY_LIMIT,
     ERR_DATABASE_UNAVAILABLE,
     ERR_STORAGE_UNAVAILABLE,
+    ERR_STORAGE_FULL,
+    ERR_FILE_NOT_FOUND,
+    ERR_FILE_MISSING,      /* a form without the file */
+    ERR_INVALID_MULTIPART, /* a form that is none, or larger than any of ours */
+    ERR_FILE_TYPE,         /* a member names those that are allowed */
+    ERR_FILE_TOO_LARGE,    /* a member has the greatest size */
+    ERR_FILE_INFECTED,
+    ERR_SCAN_UNAVAILABLE,
+    ERR_QUOTA_EXCEEDED,
+    ERR_LINK_INVALID,         /* a signed address: altered, or expired */
     ERR_CONSTRAINT_UNIQUE,    /* the cause is the name: store_violated(); to be translated */
     ERR_CONSTRAINT_REFERENCE, /* the same of a foreign key */
     ERR_OUTCOME_UNKNOWN, /* the directory or the database fell silent in a change, which may have been made */

@@ -4,11 +4,13 @@
 
 #include "objects/objects.h"
 
-struct buffer;
+#include <sys/types.h>
 
 /* An engine; the functions are those of objects.h. */
 struct objects_engine {
     void (*close)(void *engine);
+    /* Makes the folder of staged files, if there is none. */
+    struct error *(*prepare)(void *engine, struct arena *arena);
     struct error *(*place)(void *engine, struct arena *arena, struct staged *staged,
                            const char *key, const struct object_properties *properties);
     struct error *(*find)(void *engine, struct arena *arena, const char *key, bool *found_r,
@@ -18,6 +20,9 @@ struct objects_engine {
     struct error *(*delete)(void *engine, struct arena *arena, const char *key);
     struct error *(*url)(void *engine, struct arena *arena, const struct object_download *download,
                          const char **url_r);
+    /* NULL: it gives out its objects itself. */
+    bool (*verify)(const void *engine, const char *name, const char *expires,
+                   const char *signature);
     struct error *(*check)(void *engine, struct arena *arena);
 };
 
@@ -28,12 +33,22 @@ struct objects {
     const struct config *config;
 };
 
+/* What failed with errno, and the path or whatever it was about: ERR_STORAGE_FULL, or
+ * ERR_STORAGE_UNAVAILABLE. */
+struct error *storage_error(struct arena *arena, const char *what) __attribute__((returns_nonnull));
+
+/* The mode of folders that are the service's alone. */
+enum { STORAGE_PRIVATE = 0700 };
+
+/* Makes a folder and those that lead to it, as far as they are missing. */
+struct error *storage_make_folder(struct arena *arena, const char *path, mode_t mode) MUST_CHECK;
+
+/* Whether a file's name has the form of a key: other files are none of ours. */
+bool storage_is_key(const char *name);
+
 /* Fill in engine, state and staging from the configuration: file:///path, and
  * s3://bucket?endpoint=…&region=…&path_style=…&public_endpoint=… */
 struct error *local_open(struct objects *objects, struct arena *arena) MUST_CHECK;
 struct error *s3_open(struct objects *objects, struct arena *arena) MUST_CHECK;
-
-/* What objects_check_settings() promises, for STORAGE_URL of their scheme. */
-bool s3_check_settings(const struct config *config, struct buffer *faults) MUST_CHECK;
 
 #endif

@@ -9,8 +9,8 @@
  * characters but lower-case hexadecimal digits. Which objects there should be is in the database:
  * this layer knows nothing of it.
  *
- * Errors: ERR_STORAGE_UNAVAILABLE if the engine cannot be reached, is full, is slow or refuses us;
- * the log says why. What is lost between a request and its answer is tried again where the request
+ * Errors: ERR_STORAGE_UNAVAILABLE if the engine cannot be reached, is slow or refuses us, and
+ * ERR_STORAGE_FULL if it says that it is full; the log says why. What is lost between a request and its answer is tried again where the request
  * can be repeated without harm.
  */
 #ifndef OBJECTS_OBJECTS_H
@@ -19,6 +19,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct arena;
@@ -73,6 +74,10 @@ struct error *objects_stage(struct objects *objects, struct arena *arena,
                             struct staged *staged_r) MUST_CHECK;
 void objects_discard(struct objects *objects, struct staged *staged);
 
+/* Appends to a staged file. */
+struct error *objects_write(struct arena *arena, struct staged *staged, const char *bytes,
+                            size_t length) MUST_CHECK;
+
 /* Makes the staged bytes the object of that key: durable when it returns. */
 struct error *objects_place(struct objects *objects, struct arena *arena, struct staged *staged,
                             const char *key, const struct object_properties *properties) MUST_CHECK;
@@ -94,11 +99,44 @@ struct error *objects_delete(struct objects *objects, struct arena *arena,
 struct error *objects_url(struct objects *objects, struct arena *arena,
                           const struct object_download *download, const char **url_r) MUST_CHECK;
 
+/* Whether expiry and signature, as they came, are those of an address that objects_url() made for this
+ * name, and it has not expired. Never with an engine that gives out its objects itself. */
+bool objects_verify(const struct objects *objects, const char *name, const char *expires,
+                    const char *signature);
+
+/* Where nginx finds the bytes: the path of an internal location. For what objects_verify() accepts. */
+const char *objects_internal_path(struct arena *arena, const char *key)
+    __attribute__((returns_nonnull));
+
 /* Whether the engine serves: a real question to it. */
 struct error *objects_check(struct objects *objects, struct arena *arena) MUST_CHECK;
 
 /* Removes staged files that are older than `age_s` seconds: of workers that were killed. */
 struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_t age_s,
                             size_t *removed_r) MUST_CHECK;
+
+/* --- what all processes know of it ----------------------------------------------------------- */
+
+/* In the master, before it forks. */
+void objects_share(void);
+
+/* Asks objects_check() for objects_health() of all processes; the log gets every change. Returns when to
+ * be called again, of the steady clock. */
+int64_t objects_watch(struct objects *objects);
+
+enum objects_state {
+    OBJECTS_UNKNOWN, /* not asked yet */
+    OBJECTS_DOWN,
+    OBJECTS_UP,
+};
+
+struct objects_health {
+    enum objects_state state;
+    int64_t latency_us; /* of the last answer; -1: there was none */
+    int64_t checked_ms; /* wall clock; 0: never */
+};
+
+/* What objects_watch() has found out last, in any process. Asks nobody. */
+void objects_health(struct objects_health *health_r);
 
 #endif

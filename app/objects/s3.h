@@ -4,7 +4,7 @@
 #define OBJECTS_S3_H
 
 #include "base/buffer.h"
-#include "objects/objects.h"
+#include "objects/internal.h"
 
 struct config;
 
@@ -24,9 +24,10 @@ struct s3_settings {
     struct s3_place public_place; /* for clients */
 };
 
-/* Reads STORAGE_URL, which begins with s3:, into the arena. Appends what is wrong; true if nothing is. */
-bool s3_read_settings(const struct config *config, struct arena *arena,
-                      struct s3_settings *settings_r, struct buffer *faults) MUST_CHECK;
+/* Reads STORAGE_URL, which begins with s3:, into the arena. The cause of an error is all that is wrong
+ * with it and what belongs to it. */
+struct error *s3_read_settings(const struct config *config, struct arena *arena,
+                               struct s3_settings *settings_r) MUST_CHECK;
 
 /* --- answers --------------------------------------------------------------------------------- */
 
@@ -40,8 +41,9 @@ struct s3_failure {
 /* A page of a list, and where it goes on. */
 struct s3_page {
     const char *prefix; /* of our keys, given */
-    char last[OBJECT_KEY_LENGTH + 1]; /* the key that all are behind: given, then the last one read */
-    struct object_info *infos;        /* room for `max`, given, behind `count` */
+    char last[OBJECT_KEY_LENGTH +
+              1];              /* the key that all are behind: given, then the last one read */
+    struct object_info *infos; /* room for `max`, given, behind `count` */
     size_t max, count;
     const char *next; /* the token with which the list goes on; NULL: at its end */
 };

@@ -91,11 +91,11 @@ static void decode(char *text)
 {
     char *to = text;
     for (const char *from = text; *from; from++, to++) {
-        if (*from == '%' && isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2])) {
+        *to = *from;
+        if (*from == '%' && isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2]) &&
+            strncmp(from, "%00", 3)) {
             *to = (char)(hex_value(from[1]) * 16 + hex_value(from[2]));
             from += 2;
-        } else {
-            *to = *from;
         }
     }
     *to = '\0';

@@ -25,8 +25,9 @@ struct sigv4_parameter {
 
 /* A request for one object. */
 struct sigv4_request {
-    const char *scheme, *host; /* of the address; the host with its port, unless that is the scheme's */
-    const char *path;          /* encoded */
+    const char *scheme,
+        *host;        /* of the address; the host with its port, unless that is the scheme's */
+    const char *path; /* encoded */
     const struct sigv4_parameter *parameters;
     size_t parameter_count;
     int64_t signed_at; /* seconds since the epoch */
