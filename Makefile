@@ -85,6 +85,10 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(filter-out $(BUILD)/app/main.
 	@echo '  LD  $@'
 	@$(CC) $(LINKING) -o $@ $^ $(LIBS)
 
+$(BUILD)/tests/support/%: $(BUILD)/tests/support/%.o $(filter-out $(BUILD)/app/main.o,$(OBJECTS))
+	@echo '  LD  $@'
+	@$(CC) $(LINKING) -o $@ $^ $(LIBS)
+
 # From npm's registry alone: what is not there in source is compiled here, with node's own headers.
 $(FASTIFY): tests/bench/fastify/package.json tests/bench/fastify/package-lock.json
 	@echo '  NPM $(@D)'

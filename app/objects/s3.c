@@ -52,6 +52,7 @@ enum {
 enum status {
     STATUS_OK = 200,
     STATUS_REDIRECT = 300,
+    STATUS_BAD_REQUEST = 400,
     STATUS_FORBIDDEN = 403,
     STATUS_NOT_FOUND = 404,
     STATUS_REQUEST_TIMEOUT = 408,
@@ -271,12 +272,13 @@ static bool is_passing(const struct call *call)
            (call->status >= STATUS_SERVER_ERROR && call->status != STATUS_INSUFFICIENT_STORAGE);
 }
 
-static const char *hint_of(const struct call *call)
+static const char *hint_of(const struct call *call, const struct s3_failure *failure)
 {
     if (call->status == STATUS_FORBIDDEN) {
         return ": are the keys right, the clock, and the policy of the bucket?";
     }
-    if (call->status >= STATUS_REDIRECT && call->status < STATUS_FORBIDDEN) {
+    if (call->status < STATUS_BAD_REQUEST ||
+        !strcmp(failure->code, "AuthorizationHeaderMalformed")) {
         return ": are endpoint, region and path_style right?";
     }
     return "";
@@ -289,7 +291,8 @@ static const char *cause_of(const struct call *call, const struct s3_failure *fa
                             *call->problem ? call->problem : curl_easy_strerror(call->result));
     }
     return arena_format(call->arena, "S3: %s: %ld %s %s (request %s)%s", call->method, call->status,
-                        failure->code, failure->message, failure->request_id, hint_of(call));
+                        failure->code, failure->message, failure->request_id,
+                        hint_of(call, failure));
 }
 
 /* What to tell of the last try; NULL if it was a success. */

@@ -66,8 +66,8 @@ static CURLU *parse_url(struct reader *reader, const char *text)
         abort(); /* out of memory */
     }
     arena_defer(reader->arena, release_url, url);
-    return curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK ? url
-                                                                                         : NULL;
+    const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS;
+    return curl_url_set(url, CURLUPART_URL, text, flags) == CURLUE_OK ? url : NULL;
 }
 
 /* Empty if the URL has no such part. */

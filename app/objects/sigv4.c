@@ -95,7 +95,9 @@ static const char *query_of(struct arena *arena, const struct sigv4_key *key, co
     size_t count = request->parameter_count;
     struct sigv4_parameter *all = arena_array(arena, OWN_PARAMETERS + count, sizeof *all);
     memcpy(all, own, sizeof own);
-    memcpy(all + OWN_PARAMETERS, request->parameters, count * sizeof *all);
+    for (size_t i = 0; i < count; i++) {
+        all[OWN_PARAMETERS + i] = request->parameters[i];
+    }
     return sigv4_query(arena, all, OWN_PARAMETERS + count);
 }
 

@@ -67,7 +67,7 @@ log file = {folder}/$name.log
 log to stderr = false
 mon cluster log file = {folder}/cluster.log
 rgw data = {folder}/gateway
-rgw frontends = beast endpoint={address}:{http} ssl_endpoint={address}:{https} \
+rgw frontends = beast tcp_nodelay=1 endpoint={address}:{http} ssl_endpoint={address}:{https} \
 ssl_certificate={certificate} ssl_private_key={key}
 """
 
@@ -128,7 +128,7 @@ class Storage:
         """Asks it, past the service: what it answers. Raises if it refuses."""
         return run(["curl", "--silent", "--show-error", "--fail-with-body", "--noproxy", "*",
                     "--request", method, "--aws-sigv4", f"aws:amz:{REGION}:s3",
-                    "--header", f"Host: {addresses.LOCALHOST}:{self.port}",  # or it signs without the port
+                    "--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD",
                     "--user", f"{self.keys.access}:{self.keys.secret}", *arguments,
                     f"{self.endpoint}{path}"])
 
