@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
-from stack import TOP, Stack, running_directory, running_postgres
+from stack import TOP, Stack, running_directory, running_postgres, running_storage
 from stack.directory import LOGIN_SETTINGS
 
 from support import sanitizer, vault
@@ -68,6 +68,14 @@ def postgres(tmp_path_factory):
     """A PostgreSQL server, on which everyone makes databases of their own."""
     with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def storage(tmp_path_factory):
+    """An S3, in which everyone makes buckets of their own."""
+    with running_storage(tmp_path_factory.mktemp("storage")) as gateway:
+        vault.remember(gateway.keys.secret)
+        yield gateway
 
 
 @pytest.fixture(scope="session")

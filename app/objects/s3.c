@@ -79,8 +79,9 @@ struct call {
     const char *query;           /* canonical; NULL: none */
     const struct staged *staged; /* of a PUT: where its bytes are */
     const struct object_properties *properties;
-    int64_t patience_ms;
     int tries;
+    int64_t patience_ms; /* for all of them */
+    int64_t try_ms;      /* for each, at most */
     struct arena *arena;
     curl_off_t offset; /* of the bytes that are sent next */
     struct buffer *answer;
@@ -348,7 +349,8 @@ static struct error *perform(struct s3 *s3, struct arena *arena, struct call *ca
         return error_new(arena, ERR_STORAGE_UNAVAILABLE, "%s", s3->refusal);
     }
     for (int i = 1;; i++) {
-        attempt(s3, call, (deadline - clock_steady_us()) / US_PER_MS + 1);
+        int64_t left_ms = (deadline - clock_steady_us()) / US_PER_MS + 1;
+        attempt(s3, call, left_ms < call->try_ms ? left_ms : call->try_ms);
         error = error_of(call);
         if (!error || !is_passing(call) || i == call->tries || !has_time(i + 1, deadline)) {
             break;
@@ -360,20 +362,21 @@ static struct error *perform(struct s3 *s3, struct arena *arena, struct call *ca
     return error;
 }
 
-static int64_t patience_for(const struct s3 *s3, int64_t size)
-{
-    return s3->config->s3_timeout_ms + size / MIB * MS_PER_S;
-}
-
-static struct call call_of(const struct s3 *s3, struct arena *arena, const char *method,
-                           const char *key)
+/* A call whose tries are silent for half of its time at most. */
+static struct call call_of(const struct s3 *s3, const char *method, const char *path)
 {
     return (struct call){
         .method = method,
-        .path = arena_format(arena, "%s%s", s3->settings.prefix, key),
-        .patience_ms = patience_for(s3, 0),
+        .path = path,
         .tries = TRIES,
+        .patience_ms = s3->config->s3_timeout_ms,
+        .try_ms = s3->config->s3_timeout_ms / 2,
     };
+}
+
+static const char *path_of(const struct s3 *s3, struct arena *arena, const char *key)
+{
+    return arena_format(arena, "%s%s", s3->settings.prefix, key);
 }
 
 /* --- objects --------------------------------------------------------------------------------- */
@@ -382,10 +385,11 @@ static struct error *place(void *engine, struct arena *arena, struct staged *sta
                            const char *key, const struct object_properties *properties)
 {
     struct s3 *s3 = engine;
-    struct call call = call_of(s3, arena, "PUT", key);
+    struct call call = call_of(s3, "PUT", path_of(s3, arena, key));
     call.staged = staged;
     call.properties = properties;
-    call.patience_ms = patience_for(s3, properties->size);
+    call.patience_ms += properties->size / MIB * MS_PER_S;
+    call.try_ms = call.patience_ms; /* which ends by silence */
     return perform(s3, arena, &call);
 }
 
@@ -405,13 +409,9 @@ static struct call list_call(const struct s3 *s3, struct arena *arena, const str
     };
     size_t count = sizeof parameters / sizeof *parameters;
     bool from_the_beginning = !page->next && !*page->last;
-    return (struct call){
-        .method = "GET",
-        .path = "",
-        .query = sigv4_query(arena, parameters, count - (from_the_beginning ? 1 : 0)),
-        .patience_ms = patience_for(s3, 0),
-        .tries = TRIES,
-    };
+    struct call call = call_of(s3, "GET", "");
+    call.query = sigv4_query(arena, parameters, count - (from_the_beginning ? 1 : 0));
+    return call;
 }
 
 static struct error *read_page(struct s3 *s3, struct arena *arena, struct call *call,
@@ -446,19 +446,29 @@ static struct error *list(void *engine, struct arena *arena, const char *after,
 }
 
 /* One object or none: that we may list, and that the bucket is there. */
-static struct error *ask_bucket(struct s3 *s3, struct arena *arena, int64_t patience_ms, int tries)
+static struct call bucket_call(const struct s3 *s3, struct arena *arena, struct s3_page *page,
+                               struct object_info *info)
 {
-    struct object_info info;
-    struct s3_page page = {.prefix = s3->settings.prefix, .infos = &info, .max = 1};
-    struct call call = list_call(s3, arena, &page);
-    call.patience_ms = patience_ms;
-    call.tries = tries;
-    return read_page(s3, arena, &call, &page);
+    *page = (struct s3_page){.prefix = s3->settings.prefix, .infos = info, .max = 1};
+    return list_call(s3, arena, page);
 }
 
 static struct error *check(void *engine, struct arena *arena)
 {
-    return ask_bucket(engine, arena, CHECK_MS, 1);
+    struct object_info info;
+    struct s3_page page;
+    struct call call = bucket_call(engine, arena, &page, &info);
+    call.tries = 1;
+    call.patience_ms = call.try_ms = CHECK_MS;
+    return read_page(engine, arena, &call, &page);
+}
+
+static struct error *ask_bucket(struct s3 *s3, struct arena *arena)
+{
+    struct object_info info;
+    struct s3_page page;
+    struct call call = bucket_call(s3, arena, &page, &info);
+    return read_page(s3, arena, &call, &page);
 }
 
 /* That the bucket is missing looks the same: an answer to HEAD has no body that would tell. */
@@ -466,11 +476,11 @@ static struct error *find(void *engine, struct arena *arena, const char *key, bo
                           struct object_info *info_r)
 {
     struct s3 *s3 = engine;
-    struct call call = call_of(s3, arena, "HEAD", key);
+    struct call call = call_of(s3, "HEAD", path_of(s3, arena, key));
     struct error *error = perform(s3, arena, &call);
     *found_r = !error;
     if (error && call.result == CURLE_OK && call.status == STATUS_NOT_FOUND) {
-        return ask_bucket(s3, arena, patience_for(s3, 0), TRIES);
+        return ask_bucket(s3, arena);
     }
     if (!error) {
         curl_off_t size = -1, modified_s = 0;
@@ -485,7 +495,7 @@ static struct error *find(void *engine, struct arena *arena, const char *key, bo
 static struct error *delete (void *engine, struct arena *arena, const char *key)
 {
     struct s3 *s3 = engine;
-    struct call call = call_of(s3, arena, "DELETE", key);
+    struct call call = call_of(s3, "DELETE", path_of(s3, arena, key));
     struct error *error = perform(s3, arena, &call);
     if (error && call.result == CURLE_OK && call.status == STATUS_NOT_FOUND) {
         struct s3_failure failure;
@@ -532,6 +542,7 @@ static struct error *prepare(void *engine, struct arena *arena)
 static void s3_close(void *engine)
 {
     struct s3 *s3 = engine;
+    curl_easy_reset(s3->handle); /* it still knows the last call */
     curl_easy_cleanup(s3->handle);
     buffer_free(&s3->answer);
     arena_free(&s3->arena);

@@ -2,7 +2,8 @@
 monitor and one object store in memory.
 
 What it holds is gone when the store stops; the gateway alone can be stopped and started again. Messages
-of its errors are empty, and it does not look at the region of a signature.
+of its errors are empty, and it does not look at the region of a signature. Its lists are of at most
+twenty objects, so that everybody has to go on reading; a bucket is also reached as BUCKET.localhost.
 """
 
 import contextlib
@@ -49,6 +50,8 @@ auth client required = none
 ms mon client mode = crc
 paxos propose interval = 0.02
 paxos min wait = 0.01
+mon tick interval = 1
+mon client hunt interval = 0.5
 mon data avail warn = 0
 mon data avail crit = 0
 mon allow pool size one = true
@@ -67,6 +70,8 @@ log file = {folder}/$name.log
 log to stderr = false
 mon cluster log file = {folder}/cluster.log
 rgw data = {folder}/gateway
+rgw dns name = localhost
+rgw max listing results = 20
 rgw frontends = beast tcp_nodelay=1 endpoint={address}:{http} ssl_endpoint={address}:{https} \
 ssl_certificate={certificate} ssl_private_key={key}
 """
@@ -156,8 +161,9 @@ class Storage:
                                  START_PATIENCE_S)
 
     def stop_gateway(self) -> None:
-        """Nobody listens; what is stored stays."""
-        self._gateway.kill()
+        """Nobody listens; what is stored stays. Killed, it would leave its watches behind, for which
+        the next one waits half a minute."""
+        self._gateway.stop()
 
     def freeze(self) -> None:
         """It takes connections, and answers nothing."""
