@@ -93,7 +93,7 @@ static void decode(char *text)
     for (const char *from = text; *from; from++, to++) {
         *to = *from;
         if (*from == '%' && isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2]) &&
-            strncmp(from, "%00", 3)) {
+            strncmp(from, "%00", 3) != 0) {
             *to = (char)(hex_value(from[1]) * 16 + hex_value(from[2]));
             from += 2;
         }

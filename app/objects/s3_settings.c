@@ -32,7 +32,7 @@ struct pieces {
 struct endpoint {
     const char *scheme;
     const char *host; /* with its port, unless that is the scheme's */
-    bool is_loopback;
+    bool is_https;
 };
 
 struct reader {
@@ -99,7 +99,9 @@ static bool is_default_port(const char *scheme, const char *port)
 
 static bool is_loopback(const char *host)
 {
-    return !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "[::1]");
+    bool is_address = !host[strspn(host, "0123456789.")];
+    return !strcmp(host, "localhost") || !strcmp(host, "[::1]") ||
+           (is_address && !strncmp(host, "127.", strlen("127.")));
 }
 
 /* http://host:port and nothing else; over the net in production only with TLS. */
@@ -112,8 +114,8 @@ static void read_endpoint(struct reader *reader, const char *name, const char *t
     const char *scheme = url ? part_of(reader, url, CURLUPART_SCHEME) : "";
     const char *host = url ? part_of(reader, url, CURLUPART_HOST) : "";
     const char *port = url ? part_of(reader, url, CURLUPART_PORT) : "";
-    if ((strcmp(scheme, "http") && strcmp(scheme, "https")) || !*host ||
-        strcmp(part_of(reader, url, CURLUPART_PATH), "/") ||
+    if ((strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) || !*host ||
+        strcmp(part_of(reader, url, CURLUPART_PATH), "/") != 0 ||
         has_any(reader, url, no_parts, sizeof no_parts / sizeof *no_parts)) {
         fault(reader, "%s must be https://host or https://host:port", name);
         return;
@@ -126,10 +128,10 @@ static void read_endpoint(struct reader *reader, const char *name, const char *t
         .scheme = scheme,
         .host = is_default_port(scheme, port) ? lower
                                               : arena_format(reader->arena, "%s:%s", lower, port),
-        .is_loopback = is_loopback(lower),
+        .is_https = !strcmp(scheme, "https"),
     };
-    if (reader->config->environment == ENVIRONMENT_PRODUCTION && strcmp(scheme, "https") &&
-        !endpoint_r->is_loopback) {
+    if (reader->config->environment == ENVIRONMENT_PRODUCTION && !endpoint_r->is_https &&
+        !is_loopback(lower)) {
         fault(reader, "%s must be https:// in production", name);
     }
 }
@@ -213,7 +215,7 @@ static const char *read_prefix(struct reader *reader, const char *path)
                                        "0123456789._-/")];
     char *rest = arena_string(reader->arena, prefix);
     for (const char *segment; good && length && (segment = strsep(&rest, "/"));) {
-        good = *segment && strcmp(segment, ".") && strcmp(segment, "..");
+        good = *segment && strcmp(segment, ".") != 0 && strcmp(segment, "..") != 0;
     }
     if (!good) {
         fault(reader, "the prefix must be like path/in/bucket, of letters, digits, ., _ and -");
@@ -223,7 +225,7 @@ static const char *read_prefix(struct reader *reader, const char *path)
 
 static bool read_path_style(struct reader *reader, const char *text)
 {
-    if (text && strcmp(text, "true") && strcmp(text, "false")) {
+    if (text && strcmp(text, "true") != 0 && strcmp(text, "false") != 0) {
         fault(reader, "path_style must be true or false");
     }
     return text && !strcmp(text, "true");
@@ -279,23 +281,22 @@ static struct s3_place place_of(struct reader *reader, const struct endpoint *en
 static void read_places(struct reader *reader, const struct pieces *pieces,
                         struct s3_settings *settings_r)
 {
-    struct endpoint endpoint = {0}, public_endpoint = {0};
+    struct endpoint endpoint = {0}, public_endpoint;
     bool path_style = read_path_style(reader, pieces->path_style);
     const char *text = pieces->endpoint;
     if (!text) {
         text = arena_format(reader->arena, "https://s3.%s.amazonaws.com", settings_r->region);
     }
     read_endpoint(reader, "endpoint", text, &endpoint);
+    public_endpoint = endpoint;
     if (pieces->public_endpoint) {
         read_endpoint(reader, "public_endpoint", pieces->public_endpoint, &public_endpoint);
-    } else {
-        public_endpoint = endpoint;
     }
     if (reader->faults.length) {
         return;
     }
     if (!path_style && strchr(pieces->bucket, '.') &&
-        (!strcmp(endpoint.scheme, "https") || !strcmp(public_endpoint.scheme, "https"))) {
+        (endpoint.is_https || public_endpoint.is_https)) {
         fault(reader, "a bucket with a dot needs path_style=true: no certificate covers its name");
     }
     settings_r->place = place_of(reader, &endpoint, pieces->bucket, path_style);

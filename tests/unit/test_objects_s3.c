@@ -196,6 +196,7 @@ static void what_is_wrong_with_the_url_is_said(void **state)
         {"s3://files?endpoint=https://a:hidden@host", "endpoint"},
         {"s3://files?endpoint=https://host%00", "endpoint"},
         {"s3://files?endpoint=http://storage.example.com", "endpoint must be https://"},
+        {"s3://files?endpoint=http://127.example.com", "endpoint must be https://"},
         {"s3://files?endpoint=http://127.0.0.1&public_endpoint=http://storage.example.com",
          "public_endpoint must be https://"},
     };
