@@ -53,9 +53,9 @@ build() {
     (
         flock 9 &&
             make --no-print-directory -s -j2 "$sanitize" all $units 9>&- &&
-            make --no-print-directory -s -j2 all 9>&- &&
+            make --no-print-directory -s -j2 all build/tests/support/objects 9>&- &&
             cp build/sanitize/kontora "$work/sanitized/kontora" &&
-            cp build/kontora "$work/kontora" &&
+            cp build/kontora build/tests/support/objects "$work/" &&
             cp $units "$work/unit/"
     ) 9>build/lock
 }
@@ -97,7 +97,7 @@ counted() { # name file
 }
 
 suite() { # folder program
-    KONTORA_BINARY=$2 "$python" -m pytest -q --tb=short -p no:cacheprovider --durations=5 \
+    KONTORA_BINARY=$2 KONTORA_OBJECTS=$work/objects "$python" -m pytest -q --tb=short -p no:cacheprovider --durations=5 \
         --basetemp="$work/$1" --junitxml="$work/$1.xml" "tests/$1"
     status=$?
     bad=$(($(counted failures "$work/$1.xml") + $(counted errors "$work/$1.xml")))
