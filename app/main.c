@@ -108,8 +108,13 @@ static struct error *confirm(struct request *request, unsigned permission)
 /* The surface of files and accounts may be open to all: nginx says by which one a request came. */
 static bool open_to_all(const struct request *request, unsigned permission)
 {
-    return permission == PERMIT_ACCOUNTS && !strcmp(request->headers.surface, "files") &&
-           config_anonymous(request->app->config, SURFACE_ACCOUNTS);
+    const struct config *config = request->app->config;
+    if (strcmp(request->headers.surface, "files") != 0) {
+        return false;
+    }
+    return (permission == PERMIT_ACCOUNTS && config_anonymous(config, SURFACE_ACCOUNTS)) ||
+           (permission_of_files((enum permission)permission) &&
+            config_anonymous(config, SURFACE_FILES));
 }
 
 static bool permits(const struct request *request, unsigned permission)
