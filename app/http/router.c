@@ -283,8 +283,11 @@ struct error *router_handle(const struct router *router, struct request *request
     if (error) {
         return error;
     }
-    if ((error = find_route(router, request, reply)) ||
-        (error = check_permission(router, request))) {
+    if (!(error = find_route(router, request, reply))) {
+        request->body_abandoned = request->route->form; /* until the handler has read it */
+        error = check_permission(router, request);
+    }
+    if (error) {
         return error;
     }
     if (request->route->query) {
