@@ -49,6 +49,9 @@ counted AS (
     UNION ALL
     SELECT organization_id, 'activities.' || type, count(*)
       FROM activities WHERE deleted_at IS NULL GROUP BY organization_id, type
+    UNION ALL
+    SELECT organization_id, 'files.bytes', CAST(sum(size) AS BIGINT)
+      FROM files WHERE organization_id IS NOT NULL GROUP BY organization_id
 ),
 kept AS (
     SELECT organization_id, name, CAST(sum(value) AS BIGINT) AS value

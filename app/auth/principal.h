@@ -16,6 +16,10 @@ enum permission {
     PERMIT_DIRECTORY_READ,
     PERMIT_DIRECTORY_WRITE,
     PERMIT_ACCOUNTS,
+    PERMIT_FILES_READ, /* of the organization, where there is one, by the role; else of one's own */
+    PERMIT_FILES_CREATE,
+    PERMIT_FILES_UPDATE,
+    PERMIT_FILES_DELETE,
     PERMIT_READ, /* this and what follows: of what belongs to the organization */
     PERMIT_CREATE,
     PERMIT_UPDATE,
@@ -84,6 +88,8 @@ bool principal_permits(const struct principal *principal, enum permission permis
 /* Whether the permission is one over the directory, where people of the directory lose it as soon
  * as the directory takes it from them. */
 bool permission_of_directory(enum permission permission);
+
+bool permission_of_files(enum permission permission);
 
 /* Whether the permission is one of a role in an organization. */
 bool permission_of_organization(enum permission permission);

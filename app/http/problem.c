@@ -150,6 +150,8 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_NOT_INTEGER] = {"должно быть целым числом", "must be a whole number"},
     [FAULT_NOT_BOOLEAN] = {"должно быть true или false", "must be true or false"},
     [FAULT_NOT_OBJECT] = {"должно быть объектом", "must be an object"},
+    [FAULT_NOT_STRINGS] = {"должно быть массивом строк", "must be an array of strings"},
+    [FAULT_TOO_MANY_ITEMS] = {"не более {} элементов", "must have at most {} items"},
     [FAULT_TOO_SHORT] = {"не короче {} симв.", "must have at least {} character(s)"},
     [FAULT_TOO_LONG] = {"не длиннее {} симв.", "must have at most {} characters"},
     [FAULT_TOO_SMALL] = {"не меньше {}", "must be at least {}"},
@@ -264,6 +266,21 @@ void problem_write_details(struct jsonw *json, const struct error *error,
     jsonw_close_array(json);
 }
 
+static void write_members(struct jsonw *json, const struct error *error)
+{
+    for (const struct error_member *member = error->members; member; member = member->next) {
+        if (!member->items) {
+            jsonw_integer(json, member->name, member->integer);
+            continue;
+        }
+        jsonw_open_array(json, member->name);
+        for (size_t i = 0; member->items[i]; i++) {
+            jsonw_string(json, NULL, member->items[i]);
+        }
+        jsonw_close_array(json);
+    }
+}
+
 void problem_write(struct buffer *out, const struct error *error, enum config_language language,
                    const char *request_id)
 {
@@ -272,6 +289,7 @@ void problem_write(struct buffer *out, const struct error *error, enum config_la
     jsonw_string(&json, "error", problem_message(error->id, language));
     jsonw_string(&json, "code", problem_code(error->id));
     problem_write_details(&json, error, language);
+    write_members(&json, error);
     jsonw_string(&json, "request_id", request_id);
     jsonw_close_object(&json);
 }

@@ -153,6 +153,7 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("HTTP_IF_MATCH=", if_match),
         PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
         PARAM("KONTORA_SURFACE=", surface),
+        PARAM("KONTORA_BASE=", base),
 #undef PARAM
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
@@ -245,8 +246,12 @@ static void log_access(const struct request *request, const struct reply *reply,
 /* Takes what is left of the body off the connection: libfcgi only forgets what it has buffered, and
  * would read the rest, the client's own bytes, as the records of the next request. What is longer
  * than nginx lets through ends the connection instead. */
-static void drain_body(const struct server *server, FCGX_Request *fcgi)
+static void drain_body(const struct server *server, const struct request *request,
+                       FCGX_Request *fcgi)
 {
+    if (request->body_abandoned && !server->keeps) {
+        return; /* it may take minutes to come: libfcgi closes only when nginx, which stops, has */
+    }
     char rest[DRAIN_PIECE];
     size_t drained = 0;
     while (drained <= DRAIN_MAX) {
@@ -271,7 +276,7 @@ static enum server_progress answer(struct server *server, struct server_connecti
     struct request *request = &connection->request;
     router_finish(request, &connection->reply, connection->error);
     write_reply(fcgi->out, request, &connection->reply);
-    drain_body(server, fcgi);
+    drain_body(server, request, fcgi);
     FCGX_Finish_r(fcgi);
     log_access(request, &connection->reply, connection->started);
     log_set_request(NULL);
