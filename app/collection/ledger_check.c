@@ -215,7 +215,7 @@ static struct error *step(struct check *check)
     struct arena *arena = arena_new();
     struct error *error =
         order < 0 ? look_for_object(check, arena, file) : look_for_file(check, arena, info->key);
-    error = error ? error_new(check->arena, error->id, "%s", error->cause) : NULL;
+    error = copy_error(check->file_arena, error);
     arena_free(&arena);
     return error;
 }
