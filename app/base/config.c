@@ -115,7 +115,7 @@ static const struct option options[] = {
     {"AWS_SECRET_ACCESS_KEY", OPTION_STRING, AT(aws_secret_access_key), "", 0, 256,
      .flags = OPTION_SECRET},
     {"AWS_CA_BUNDLE", OPTION_PATH, AT(aws_ca_bundle), "", 0, 4096},
-    {"S3_TIMEOUT_MS", OPTION_INTEGER, AT(s3_timeout_ms), "10000", 2000, 60000},
+    {"STORAGE_TIMEOUT_MS", OPTION_INTEGER, AT(storage_timeout_ms), "10000", 2000, 60000},
 
     {"LDAP_SERVER", OPTION_STRING, AT(ldap_server), "", 0, 1024},
     {"LDAP_PORT", OPTION_INTEGER, AT(ldap_port), "0", 0, PORT_MAX},

@@ -59,7 +59,7 @@ struct config {
     const char *aws_access_key_id;
     const char *aws_secret_access_key;
     const char *aws_ca_bundle;
-    int64_t s3_timeout_ms;
+    int64_t storage_timeout_ms;
     /* directory */
     const char *ldap_server;
     int64_t ldap_port; /* 0 in the environment: chosen by ldap_use_ssl; never 0 here */

@@ -3,7 +3,7 @@
  * clients are signed in sigv4.c). All requests can be repeated without harm: an object is never changed,
  * so that a second PUT writes the same bytes.
  *
- * A request with its repetitions ends within S3_TIMEOUT_MS, and a second more for each MiB that is sent;
+ * A request with its repetitions ends within STORAGE_TIMEOUT_MS, and a second more for each MiB that is sent;
  * a storage that does not move a byte for half of that counts as silent. Who could not be reached is left
  * alone for a moment, so that requests do not queue up for time-outs.
  *
@@ -204,7 +204,7 @@ static void set_connection(const struct s3 *s3, int64_t left_ms)
 {
     CURL *handle = s3->handle;
     int64_t connect_ms = left_ms / 2 < CONNECT_MAX_MS ? left_ms / 2 : CONNECT_MAX_MS;
-    int64_t silence_s = s3->config->s3_timeout_ms / 2 / MS_PER_S;
+    int64_t silence_s = s3->config->storage_timeout_ms / 2 / MS_PER_S;
     must(curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https"));
     must(curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1));
     must(curl_easy_setopt(handle, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2));
@@ -369,8 +369,8 @@ static struct call call_of(const struct s3 *s3, const char *method, const char *
         .method = method,
         .path = path,
         .tries = TRIES,
-        .patience_ms = s3->config->s3_timeout_ms,
-        .try_ms = s3->config->s3_timeout_ms / 2,
+        .patience_ms = s3->config->storage_timeout_ms,
+        .try_ms = s3->config->storage_timeout_ms / 2,
     };
 }
 

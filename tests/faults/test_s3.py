@@ -40,7 +40,7 @@ def open_objects(tmp_path_factory, storage, bucket):
     with contextlib.ExitStack() as all_of_them:
         def make(settings=None, path="", **options):
             values = {**storage.settings(f"{bucket}{path}", **options),
-                      "S3_TIMEOUT_MS": str(TIMEOUT_MS), **(settings or {})}
+                      "STORAGE_TIMEOUT_MS": str(TIMEOUT_MS), **(settings or {})}
             opened = Objects(tmp_path_factory.mktemp("objects"), values)
             all_of_them.callback(opened.close)
             return opened
