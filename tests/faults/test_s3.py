@@ -6,9 +6,11 @@ import hashlib
 import re
 import socket
 import subprocess
+import time
 import urllib.parse
 
 import pytest
+import requests
 from stack import Authority
 
 from support.objects import Objects, new_key
@@ -340,6 +342,70 @@ def test_an_answer_that_is_no_list_is_not_believed(open_objects, proxy):
     objects.put(b"octets")
     proxy.answer(NO_LIST)
     assert_unavailable(objects.do("list", "-", "10"))
+
+
+# --- the service on it ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rig(make_rig, storage, bucket):
+    """A running stack without a directory, on the bucket."""
+    return make_rig(**storage.settings(bucket), STORAGE_TIMEOUT_MS=str(TIMEOUT_MS))
+
+
+class FilesSurface:
+    """What a browser on this host has in front of it, in development: it needs no token."""
+
+    def __init__(self, stack):
+        self._url = stack.files_url
+
+    def upload(self, octets, name="notes.txt"):
+        return requests.post(f"{self._url}/files/upload", files={"file": (name, octets)}, timeout=30)
+
+    def get(self, path):
+        return requests.get(self._url + path, timeout=30)
+
+    def delete(self, name):
+        return requests.delete(f"{self._url}/files/{name}", timeout=30)
+
+    def names(self):
+        return [each["name"] for each in self.get("/files").json()["files"]]
+
+
+def test_files_are_in_the_bucket_and_nowhere_else(rig, storage, bucket):
+    surface = FilesSurface(rig.stack)
+    uploaded = surface.upload("Заметки".encode(), "Заметки.txt")
+    assert uploaded.status_code == 201, uploaded.text
+    name = uploaded.json()["filename"]
+    url = surface.get(f"/files/{name}/download").json()["download_url"]
+    assert url.startswith(f"{storage.endpoint}/{bucket}/")
+    assert name not in urllib.parse.urlsplit(url).path
+    status, headers, octets = fetch(url)
+    assert (status, octets.decode()) == (200, "Заметки")
+    assert urllib.parse.quote("Заметки.txt").lower() in headers["content-disposition"]
+    assert list((rig.folder / "incoming").iterdir()) == []
+    assert not (rig.folder / "objects").exists()
+    assert surface.delete(name).status_code == 200
+    assert fetch(url)[0] == 404
+    assert storage.curl("GET", f"/{bucket}").count("<Key>") == 0
+
+
+def test_a_service_without_its_storage_says_so(rig, storage, bucket, stopped):
+    surface = FilesSurface(rig.stack)
+    wait_until(lambda: surface.get("/health/storage").status_code == 503, what="the bad news")
+    began = time.monotonic()
+    refused = surface.upload(b"octets")
+    assert time.monotonic() - began < BOUND_S + SLACK_S
+    assert (refused.status_code, refused.json()["code"]) == (503, "STORAGE_UNAVAILABLE")
+    assert "Retry-After" in refused.headers
+    assert surface.names() == []
+    assert rig.nobody("").get("/health").status_code == 200
+    assert list((rig.folder / "incoming").iterdir()) == []
+    storage.start_gateway()
+    wait_until(lambda: surface.get("/health/storage").status_code == 200, what="the good news")
+    uploaded = wait_until(lambda: (answer := surface.upload(b"octets")).ok and answer, what="an upload")
+    assert surface.names() == [uploaded.json()["filename"]]
+    assert storage.curl("GET", f"/{bucket}").count("<Key>") == 1
 
 
 # --- settings ------------------------------------------------------------------------------------

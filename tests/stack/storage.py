@@ -34,7 +34,7 @@ USER = "kontora"
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
 
 # Every address is said, or it would be all of this host's; without the mode of the monitor's clients
-# the gateway hangs; without the intervals the monitor waits ten seconds for others.
+# the gateway hangs; without the intervals the monitor and its clients wait ten seconds for others.
 CONFIGURATION = """\
 [global]
 fsid = {fsid}
@@ -50,8 +50,7 @@ auth client required = none
 ms mon client mode = crc
 paxos propose interval = 0.02
 paxos min wait = 0.01
-mon tick interval = 1
-mon client hunt interval = 0.5
+objecter tick interval = 0.2
 mon data avail warn = 0
 mon data avail crit = 0
 mon allow pool size one = true
