@@ -290,8 +290,15 @@ def test_a_silent_storage_is_given_up(open_objects):
         assert answer.took_s > BOUND_S / 2
         assert len(objects.repetitions()) == 1
         wait_until(lambda: objects.do("check").took_s > BOUND_S / 2, 2 * REFUSAL_S, "a real check")
-        assert_unavailable(open_objects(endpoint=endpoint).do("put", new_key(),
-                                                              objects.file(b"octets")))
+
+
+def test_an_upload_that_stops_is_given_up(open_objects):
+    """Long before a second for each MiB is over."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        objects = open_objects(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        answer = objects.do("put", new_key(), objects.file(bytes(LARGE)))
+        assert_unavailable(answer, within_s=3 * BOUND_S)
+        assert "too slow" in answer.cause
 
 
 def test_a_storage_that_falls_silent_is_given_up(objects, storage):
@@ -315,14 +322,23 @@ def test_an_upload_that_is_cut_begins_again(open_objects, proxy):
 
 
 @pytest.mark.parametrize("command", ["put", "find", "list", "delete"])
-def test_what_is_lost_is_asked_for_again(open_objects, proxy, command):
+def test_what_is_lost_is_asked_for_again(objects, open_objects, proxy, command):
+    """On a new connection: on one that was kept libcurl does that by itself."""
+    key = objects.put(b"octets")
+    unlucky = open_objects(endpoint=proxy.endpoint)
+    proxy.lose_answer()
+    unlucky.must(*{"put": ("put", key, objects.file(b"octets")), "find": ("find", key),
+                   "list": ("list", "-", "10"), "delete": ("delete", key)}[command])
+    assert len(unlucky.repetitions()) == 1
+    assert objects.list() == ([] if command == "delete" else [key])
+
+
+def test_what_is_lost_on_a_kept_connection_is_asked_for_again(open_objects, proxy):
     objects = open_objects(endpoint=proxy.endpoint)
     key = objects.put(b"octets")
     proxy.lose_answer()
-    objects.must(*{"put": ("put", key, objects.file(b"octets")), "find": ("find", key),
-                   "list": ("list", "-", "10"), "delete": ("delete", key)}[command])
+    objects.must("find", key)
     assert proxy.connections == 2
-    assert objects.list() == ([] if command == "delete" else [key])
 
 
 def test_a_storage_that_is_busy_is_asked_again(open_objects, proxy):
