@@ -311,6 +311,22 @@ def test_a_storage_that_falls_silent_is_given_up(objects, storage):
     wait_until(lambda: objects.do("find", key).ok, 2 * REFUSAL_S, "the storage")
 
 
+def test_a_silent_name_server_is_given_up(tmp_path, storage):
+    """The system's own looking-up would wait for it much longer."""
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.9.9\noptions timeout:30\n")
+    mount = f'mount --bind {tmp_path}/resolv.conf /etc/resolv.conf && exec "$@"'
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        silent.bind(("127.0.9.9", 53))
+        settings = {**storage.settings("files", endpoint="http://storage.example.com"),
+                    "STORAGE_TIMEOUT_MS": str(TIMEOUT_MS)}
+        objects = Objects(tmp_path, settings, ("unshare", "--mount", "sh", "-c", mount, "sh"))
+        answer = objects.do("find", new_key())
+        assert_unavailable(answer)
+        assert "Resolving timed out" in answer.cause
+        objects.close()
+
+
 def test_an_upload_that_is_cut_begins_again(open_objects, proxy):
     objects = open_objects(endpoint=proxy.endpoint)
     octets = bytes(range(256)) * (4 * MIB // 256)

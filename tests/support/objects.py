@@ -35,13 +35,14 @@ class Answer:
 class Objects:
     """One process, with one connection, on the storage that the settings name."""
 
-    def __init__(self, folder, settings):
+    def __init__(self, folder, settings, wrapper=()):
+        """`wrapper`: a command that runs the one behind it."""
         self.folder = Path(folder)
         self.log = self.folder / "objects.log"
         program = os.environ.get("KONTORA_OBJECTS", TOP / "build/tests/support/objects")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+                [*wrapper, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
                 env={"PATH": PATH, "STATE_DIR": str(folder), **settings})
 
     def do(self, *words):
