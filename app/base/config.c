@@ -81,7 +81,7 @@ static const struct option options[] = {
     {"CORE_WORKERS", OPTION_INTEGER, AT(workers[POOL_CORE]), "2", 1, WORKERS_MAX},
     {"AUTH_WORKERS", OPTION_INTEGER, AT(workers[POOL_AUTH]), "2", 1, WORKERS_MAX},
     {"DIRECTORY_WORKERS", OPTION_INTEGER, AT(workers[POOL_DIRECTORY]), "4", 1, WORKERS_MAX},
-    {"FILES_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILES]), "4", 1, WORKERS_MAX},
+    {"FILES_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILES]), "32", 1, WORKERS_MAX},
     {"WORKER_MAX_REQUESTS", OPTION_INTEGER, AT(worker_max_requests), "1000000", 0, INT32_MAX},
     {"WORKER_MAX_GROWTH_MIB", OPTION_INTEGER, AT(worker_max_growth_mib), "64", 0, 65536},
     {"DRAIN_TIMEOUT", OPTION_INTEGER, AT(drain_timeout_s), "30", 1, 3600},

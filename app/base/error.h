@@ -57,8 +57,9 @@ enum error_id {
     ERR_FILE_NOT_FOUND,
     ERR_FILE_MISSING,      /* a form without the file */
     ERR_INVALID_MULTIPART, /* a form that is none, or larger than any of ours */
-    ERR_FILE_TYPE,         /* a member names those that are allowed */
-    ERR_FILE_TOO_LARGE,    /* a member has the greatest size */
+    ERR_TOO_SLOW,
+    ERR_FILE_TYPE,      /* a member names those that are allowed */
+    ERR_FILE_TOO_LARGE, /* a member has the greatest size */
     ERR_FILE_INFECTED,
     ERR_SCAN_UNAVAILABLE,
     ERR_QUOTA_EXCEEDED,

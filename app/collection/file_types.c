@@ -7,8 +7,11 @@
 #include <strings.h>
 #include <unistd.h>
 
+/* Bytes of a file's beginning at which libmagic looks: it holds them, and eight times as many of those that
+ * may be text. */
 enum {
-    LOOKED_AT = 256 * 1024, /* bytes of a file's beginning, which libmagic holds while it looks */
+    LOOKED_AT = 64 * 1024,
+    LOOKED_AT_AS_TEXT = 16 * 1024,
 };
 
 static const struct file_type types[] = {
@@ -49,13 +52,14 @@ static const int looks_for_text = MAGIC_NO_CHECK_SOFT | MAGIC_NO_CHECK_CDF | MAG
 static magic_t tables(void)
 {
     static magic_t loaded;
-    size_t looked_at = LOOKED_AT;
+    const size_t looked_at = LOOKED_AT, as_text = LOOKED_AT_AS_TEXT;
     if (loaded) {
         return loaded;
     }
     magic_t magic = magic_open(looks);
     if (magic && magic_load(magic, NULL) == 0 &&
-        magic_setparam(magic, MAGIC_PARAM_BYTES_MAX, &looked_at) == 0) {
+        magic_setparam(magic, MAGIC_PARAM_BYTES_MAX, &looked_at) == 0 &&
+        magic_setparam(magic, MAGIC_PARAM_ENCODING_MAX, &as_text) == 0) {
         loaded = magic;
     } else if (magic) {
         magic_close(magic);

@@ -2,15 +2,23 @@
 #include "collection/uploads.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "collection/app.h"
 #include "collection/file_types.h"
 #include "collection/scan.h"
 #include "http/multipart.h"
 
+#include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+    US_PER_S = 1000 * 1000,
+    SLOWEST = 2048,    /* bytes a second, */
+    SLOW_START_S = 30, /* beside a while for the first ones */
+};
 
 static const char field[] = "file";
 
@@ -52,6 +60,16 @@ static struct error *take_name(struct arena *arena, const struct multipart_part 
     upload->extension = (*type_r)->extension;
     upload->content_type = (*type_r)->content_type;
     return NULL;
+}
+
+/* Whoever sends so slowly keeps a worker from everybody else. */
+static struct error *check_pace(struct arena *arena, const struct upload *upload)
+{
+    int64_t elapsed_s = (clock_steady_us() - upload->began_us) / US_PER_S;
+    return elapsed_s <= SLOW_START_S + upload->size / SLOWEST
+               ? NULL
+               : error_new(arena, ERR_TOO_SLOW, "%" PRId64 " bytes in %" PRId64 " s", upload->size,
+                           elapsed_s);
 }
 
 /* --- bytes ----------------------------------------------------------------------------------- */
@@ -97,6 +115,9 @@ static struct error *copy_bytes(struct arena *arena, struct multipart *form,
         upload->size += (int64_t)length;
         if (upload->size > UPLOAD_MAX) {
             return refuse_size(arena);
+        }
+        if ((error = check_pace(arena, upload))) {
+            return error;
         }
         add_bytes(digests, bytes, length);
         if ((error = objects_write(arena, &upload->staged, bytes, length))) {
@@ -163,7 +184,7 @@ static struct error *check_type(struct arena *arena, const struct file_type *typ
 struct error *upload_receive(struct request *request, struct upload *upload_r)
 {
     const struct file_type *type;
-    *upload_r = (struct upload){.staged = {.fd = -1}};
+    *upload_r = (struct upload){.staged = {.fd = -1}, .began_us = clock_steady_us()};
     struct error *error = read_form(request, upload_r, &type);
     request->body_abandoned = error;
     if (!error) {

@@ -16,6 +16,7 @@ enum {
 };
 
 struct upload {
+    int64_t began_us; /* of the steady clock */
     struct staged staged;
     const char *extension;
     const char *original_name;

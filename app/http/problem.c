@@ -112,6 +112,8 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_INVALID_MULTIPART] = {400, "INVALID_MULTIPART",
         {"Тело запроса не является корректной формой multipart/form-data",
          "The body is not a valid multipart/form-data form"}},
+    [ERR_TOO_SLOW] = {400, "TOO_SLOW",
+        {"Тело запроса поступает слишком медленно", "The request body comes too slowly"}},
     [ERR_FILE_TYPE] = {400, "FILE_TYPE_NOT_ALLOWED",
         {"Недопустимый тип файла", "Files of this type are not allowed"}},
     [ERR_FILE_TOO_LARGE] = {400, "FILE_TOO_LARGE",

@@ -35,7 +35,7 @@ struct request_headers {
     const char *base;            /* "https://host", by which nginx was asked: KONTORA_BASE */
 };
 
-/* Where the body comes from: returns the bytes read, 0 at its end. */
+/* Where the body comes from: waits for some, and returns how many bytes were read, 0 at its end. */
 struct request_body {
     size_t (*read)(void *source, char *bytes, size_t size);
     void *source;

@@ -15,6 +15,7 @@
 
 #include <fcgiapp.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -124,10 +125,18 @@ void server_close(struct server_connection *connection)
 
 /* --- one request ----------------------------------------------------------------------------- */
 
+/* What has come, at least a byte: FCGX_GetStr() alone would wait until all of `size` is there. */
 static size_t read_input(void *source, char *bytes, size_t size)
 {
-    int got = FCGX_GetStr(bytes, (int)size, source);
-    return got > 0 ? (size_t)got : 0;
+    FCGX_Stream *stream = source;
+    int first = size ? FCGX_GetChar(stream) : EOF;
+    if (first == EOF) {
+        return 0;
+    }
+    *bytes = (char)first;
+    size_t here = (size_t)(stream->stop - stream->rdNext);
+    int got = FCGX_GetStr(bytes + 1, (int)(here < size ? here : size - 1), stream);
+    return 1 + (got > 0 ? (size_t)got : 0);
 }
 
 /* Takes all that matters in one walk: libfcgi's own look-up walks once a name. Copies, because

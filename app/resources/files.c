@@ -522,6 +522,7 @@ static struct error *bulk_delete(struct request *request, struct reply *reply)
 static const enum error_id upload_errors[] = {ERR_UNSUPPORTED_MEDIA_TYPE,
                                               ERR_VALIDATION,
                                               ERR_INVALID_MULTIPART,
+                                              ERR_TOO_SLOW,
                                               ERR_FILE_MISSING,
                                               ERR_FILE_TYPE,
                                               ERR_FILE_TOO_LARGE,
