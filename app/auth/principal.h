@@ -47,8 +47,8 @@ enum role {
     ROLE_COUNT
 };
 
-/* As the contract names them; PERMIT_ALL, PERMIT_PRINCIPAL, PERMIT_MANAGE_OR_SELF and ROLE_NONE have
- * no name. */
+/* As the contract names them; PERMIT_ALL, PERMIT_PRINCIPAL, those of files, PERMIT_MANAGE_OR_SELF and
+ * ROLE_NONE have no name. */
 extern const char *const permission_names[PERMIT_COUNT];
 extern const char *const principal_kind_names[PRINCIPAL_KIND_COUNT];
 extern const char *const role_names[ROLE_COUNT + 1]; /* NULL ends, for the choices of field maps */

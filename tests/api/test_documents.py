@@ -100,6 +100,16 @@ def test_the_customers_of_the_readme_are_served(stack, tmp_path):
     assert answers.count('"won":1,') == 2 and '"win_rate":1.0000' in answers
 
 
+def test_the_files_of_the_readme_are_served(stack, tmp_path):
+    names = session_that_begins("Log in;").split("TOKEN=")[0]
+    answers = run_session(names + session_that_begins("Boris uploads"), tmp_path, **{
+        "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
+        "boris@example.com": f"{tag()}@example.com"})
+    assert answers.count('"original_name":"договор.txt"') == 4, answers
+    assert "\nДоговор\n" in answers and '"deleted":1,' in answers
+    assert re.findall('"code":"([A-Z_]+)"', answers) == ["NOT_FOUND"], answers
+
+
 def catalogue():
     """Codes of the service with their messages, from the source of the program."""
     source = (TOP / "app/http/problem.c").read_text(encoding="utf-8")

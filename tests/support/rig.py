@@ -21,7 +21,7 @@ class Rig:
                  **settings):
         """`settings` can be changed later; `env` are those that nginx or the stack needs too."""
         self.folder = folder
-        self.settings = {**(directory.settings() if directory else {}), **settings}
+        self.settings = {**(directory.settings() if directory else {}), "FILES_WORKERS": 4, **settings}
         self._write_settings()
         self.stack = Stack(folder, own_directory=False, database=database,
                            rate_limits=rate_limits, binary=binary,
