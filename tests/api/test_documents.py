@@ -111,10 +111,11 @@ def test_the_files_of_the_readme_are_served(stack, tmp_path):
 
 
 def catalogue():
-    """Codes of the service with their messages, from the source of the program."""
+    """Codes of the service with their messages, from the source of the program; where several share one,
+    those of the first."""
     source = (TOP / "app/http/problem.c").read_text(encoding="utf-8")
     rows = re.findall(r'\{\d+, "([A-Z_]+)",\s*\{"([^"]*)",\s*"([^"]*)"\}\}', source)
-    return {code: {"ru": ru, "en": en} for code, ru, en in rows}
+    return {code: {"ru": ru, "en": en} for code, ru, en in reversed(rows)}
 
 
 def nginx_map(name):
