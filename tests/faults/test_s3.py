@@ -32,16 +32,16 @@ NO_LIST = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>"
 
 
 @pytest.fixture
-def bucket(storage):
-    return storage.create()
+def bucket(gateway):
+    return gateway.create()
 
 
 @pytest.fixture
-def open_objects(tmp_path_factory, storage, bucket):
+def open_objects(tmp_path_factory, gateway, bucket):
     """Opens the bucket, with further parts of STORAGE_URL."""
     with contextlib.ExitStack() as all_of_them:
         def make(settings=None, path="", **options):
-            values = {**storage.settings(f"{bucket}{path}", **options),
+            values = {**gateway.settings(f"{bucket}{path}", **options),
                       "STORAGE_TIMEOUT_MS": str(TIMEOUT_MS), **(settings or {})}
             opened = Objects(tmp_path_factory.mktemp("objects"), values)
             all_of_them.callback(opened.close)
@@ -55,17 +55,17 @@ def objects(open_objects):
 
 
 @pytest.fixture
-def proxy(storage):
-    with StorageProxy(storage.port) as proxy:
+def proxy(gateway):
+    with StorageProxy(gateway.port) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def stopped(storage):
-    storage.stop_gateway()
+def stopped(gateway):
+    gateway.stop_gateway()
     yield
-    if not storage.alive:
-        storage.start_gateway()
+    if not gateway.alive:
+        gateway.start_gateway()
 
 
 def fetch(url, *arguments):
@@ -86,10 +86,10 @@ def assert_unavailable(answer, *, within_s=BOUND_S):
 # --- there and back ------------------------------------------------------------------------------
 
 
-def test_an_object_is_what_was_put(objects, storage, bucket):
+def test_an_object_is_what_was_put(objects, gateway, bucket):
     key = objects.put("Привет".encode())
     size, modified_ms = objects.must("find", key)
-    answer = storage.curl("GET", f"/{bucket}/{key}", "--include")
+    answer = gateway.curl("GET", f"/{bucket}/{key}", "--include")
     assert int(size) == len("Привет".encode())
     assert re.search(r"content-type: text/plain; charset=utf-8", answer, re.IGNORECASE)
     assert answer.endswith("\nПривет")
@@ -126,11 +126,11 @@ def test_what_arrives_otherwise_is_refused(objects):
     assert objects.must("find", key) == ["none"]
 
 
-def test_a_list_goes_on_where_it_ended(objects, storage, bucket):
+def test_a_list_goes_on_where_it_ended(objects, gateway, bucket):
     """The gateway gives out fewer than are asked for, and somebody else's objects stand between."""
     keys = sorted(objects.put(b"x") for _ in range(45))
     for name in ("README", "0", f"{keys[3]}.bak", f"a/{keys[4]}", "ffffffff"):
-        storage.curl("PUT", f"/{bucket}/{name}", "--data", "x")
+        gateway.curl("PUT", f"/{bucket}/{name}", "--data", "x")
     assert objects.list() == keys
     assert objects.list(limit=45) == keys
     walked = []
@@ -141,20 +141,20 @@ def test_a_list_goes_on_where_it_ended(objects, storage, bucket):
     assert objects.list(keys[20], 1) == [keys[21]]
 
 
-def test_prefixes_share_a_bucket(open_objects, storage, bucket):
+def test_prefixes_share_a_bucket(open_objects, gateway, bucket):
     one, other, top = open_objects(path="/a/one"), open_objects(path="/a/other/"), open_objects()
     key, second = one.put(b"one"), other.put(b"other")
     assert (one.list(), other.list(), top.list()) == ([key], [second], [])
     assert other.must("find", key) == ["none"]
     assert fetch(one.url(key))[2] == b"one"
-    assert storage.curl("GET", f"/{bucket}/a/one/{key}") == "one"
+    assert gateway.curl("GET", f"/{bucket}/a/one/{key}") == "one"
 
 
-def test_a_bucket_may_be_in_the_name_of_the_host(open_objects, storage, bucket):
-    objects = open_objects(endpoint=f"http://localhost:{storage.port}", path_style="false")
+def test_a_bucket_may_be_in_the_name_of_the_host(open_objects, gateway, bucket):
+    objects = open_objects(endpoint=f"http://localhost:{gateway.port}", path_style="false")
     key = objects.put(b"octets")
     url = objects.url(key)
-    assert url.startswith(f"http://{bucket}.localhost:{storage.port}/{key}?")
+    assert url.startswith(f"http://{bucket}.localhost:{gateway.port}/{key}?")
     assert fetch(url)[2] == b"octets"
     assert objects.list() == [key]
 
@@ -168,12 +168,12 @@ def test_connections_are_kept(open_objects, proxy):
     assert proxy.connections == 1
 
 
-def test_encrypted(open_objects, storage, tmp_path):
-    objects = open_objects(endpoint=storage.tls_endpoint)
+def test_encrypted(open_objects, gateway, tmp_path):
+    objects = open_objects(endpoint=gateway.tls_endpoint)
     key = objects.put(b"octets")
     assert objects.must("find", key)[0] == "6"
     stranger = {"AWS_CA_BUNDLE": str(Authority(tmp_path).file)}
-    answer = open_objects(stranger, endpoint=storage.tls_endpoint).do("find", key)
+    answer = open_objects(stranger, endpoint=gateway.tls_endpoint).do("find", key)
     assert_unavailable(answer, within_s=0)
     assert "certificate" in answer.cause
 
@@ -238,19 +238,19 @@ def test_an_address_expires(objects):
 
 
 @pytest.mark.parametrize("setting", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
-def test_a_wrong_key_is_refused(open_objects, storage, setting):
+def test_a_wrong_key_is_refused(open_objects, gateway, setting):
     objects = open_objects({setting: "wrong"})
     for answer in (objects.do("check"), objects.do("put", new_key(), objects.file(b"octets")),
                    objects.do("delete", new_key())):
         assert_unavailable(answer)
         assert "are the keys right" in answer.cause
-        assert storage.keys.secret not in answer.cause
+        assert gateway.keys.secret not in answer.cause
     assert objects.repetitions() == []  # another try would not help
-    assert storage.keys.secret not in objects.log.read_text()
+    assert gateway.keys.secret not in objects.log.read_text()
 
 
-def test_a_missing_bucket_is_not_a_missing_object(tmp_path, storage):
-    objects = Objects(tmp_path, storage.settings("kontora-nowhere"))
+def test_a_missing_bucket_is_not_a_missing_object(tmp_path, gateway):
+    objects = Objects(tmp_path, gateway.settings("kontora-nowhere"))
     for answer in (objects.do("check"), objects.do("find", new_key()), objects.do("delete", new_key()),
                    objects.do("list", "-", "10"), objects.do("put", new_key(), objects.file(b"x"))):
         assert_unavailable(answer)
@@ -261,23 +261,23 @@ def test_a_missing_bucket_is_not_a_missing_object(tmp_path, storage):
 # --- a storage that fails ------------------------------------------------------------------------
 
 
-def test_a_stopped_storage_is_unavailable_and_comes_back(objects, storage, stopped):
+def test_a_stopped_storage_is_unavailable_and_comes_back(objects, gateway, stopped):
     key = new_key()
     assert_unavailable(objects.do("put", key, objects.file(b"octets")), within_s=REFUSAL_S)
     assert len(objects.repetitions()) == 2
     assert objects.do("find", key).took_s < 0.1  # it is left alone for a moment
     assert_unavailable(objects.do("check"), within_s=REFUSAL_S)
-    storage.start_gateway()
+    gateway.start_gateway()
     wait_until(lambda: objects.do("check").ok, 2 * REFUSAL_S, "the storage")
     objects.put(b"octets", key)
     assert objects.list() == [key]
     assert objects.staged() == []
 
 
-def test_a_storage_that_began_anew_is_connected_to_again(objects, storage):
+def test_a_storage_that_began_anew_is_connected_to_again(objects, gateway):
     key = objects.put(b"octets")
-    storage.stop_gateway()
-    storage.start_gateway()
+    gateway.stop_gateway()
+    gateway.start_gateway()
     assert objects.must("find", key)[0] == "6"
 
 
@@ -301,24 +301,24 @@ def test_an_upload_that_stops_is_given_up(open_objects):
         assert "too slow" in answer.cause
 
 
-def test_a_storage_that_falls_silent_is_given_up(objects, storage):
+def test_a_storage_that_falls_silent_is_given_up(objects, gateway):
     key = objects.put(b"octets")
-    storage.freeze()
+    gateway.freeze()
     try:
         assert_unavailable(objects.do("find", key))
     finally:
-        storage.thaw()
+        gateway.thaw()
     wait_until(lambda: objects.do("find", key).ok, 2 * REFUSAL_S, "the storage")
 
 
-def test_a_silent_name_server_is_given_up(tmp_path, storage):
+def test_a_silent_name_server_is_given_up(tmp_path, gateway):
     """The system's own looking-up would wait for it much longer."""
     (tmp_path / "resolv.conf").write_text("nameserver 127.0.9.9\noptions timeout:30\n")
     mount = f'mount --bind {tmp_path}/resolv.conf /etc/resolv.conf && exec "$@"'
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         silent.bind(("127.0.9.9", 53))
-        settings = {**storage.settings("files", endpoint="http://storage.example.com"),
+        settings = {**gateway.settings("files", endpoint="http://gateway.example.com"),
                     "STORAGE_TIMEOUT_MS": str(TIMEOUT_MS)}
         objects = Objects(tmp_path, settings, ("unshare", "--mount", "sh", "-c", mount, "sh"))
         answer = objects.do("find", new_key())
@@ -380,9 +380,9 @@ def test_an_answer_that_is_no_list_is_not_believed(open_objects, proxy):
 
 
 @pytest.fixture
-def rig(make_rig, storage, bucket):
+def rig(make_rig, gateway, bucket):
     """A running stack without a directory, on the bucket."""
-    return make_rig(**storage.settings(bucket), STORAGE_TIMEOUT_MS=str(TIMEOUT_MS))
+    return make_rig(**gateway.settings(bucket), STORAGE_TIMEOUT_MS=str(TIMEOUT_MS))
 
 
 class FilesSurface:
@@ -404,13 +404,13 @@ class FilesSurface:
         return [each["name"] for each in self.get("/files").json()["files"]]
 
 
-def test_files_are_in_the_bucket_and_nowhere_else(rig, storage, bucket):
+def test_files_are_in_the_bucket_and_nowhere_else(rig, gateway, bucket):
     surface = FilesSurface(rig.stack)
     uploaded = surface.upload("Заметки".encode(), "Заметки.txt")
     assert uploaded.status_code == 201, uploaded.text
     name = uploaded.json()["filename"]
     url = surface.get(f"/files/{name}/download").json()["download_url"]
-    assert url.startswith(f"{storage.endpoint}/{bucket}/")
+    assert url.startswith(f"{gateway.endpoint}/{bucket}/")
     assert name not in urllib.parse.urlsplit(url).path
     status, headers, octets = fetch(url)
     assert (status, octets.decode()) == (200, "Заметки")
@@ -419,10 +419,10 @@ def test_files_are_in_the_bucket_and_nowhere_else(rig, storage, bucket):
     assert not (rig.folder / "objects").exists()
     assert surface.delete(name).status_code == 200
     assert fetch(url)[0] == 404
-    assert storage.curl("GET", f"/{bucket}").count("<Key>") == 0
+    assert gateway.curl("GET", f"/{bucket}").count("<Key>") == 0
 
 
-def test_a_service_without_its_storage_says_so(rig, storage, bucket, stopped):
+def test_a_service_without_its_storage_says_so(rig, gateway, bucket, stopped):
     surface = FilesSurface(rig.stack)
     wait_until(lambda: surface.get("/health/storage").status_code == 503, what="the bad news")
     began = time.monotonic()
@@ -433,11 +433,11 @@ def test_a_service_without_its_storage_says_so(rig, storage, bucket, stopped):
     assert surface.names() == []
     assert rig.nobody("").get("/health").status_code == 200
     assert list((rig.folder / "incoming").iterdir()) == []
-    storage.start_gateway()
+    gateway.start_gateway()
     wait_until(lambda: surface.get("/health/storage").status_code == 200, what="the good news")
     uploaded = wait_until(lambda: (answer := surface.upload(b"octets")).ok and answer, what="an upload")
     assert surface.names() == [uploaded.json()["filename"]]
-    assert storage.curl("GET", f"/{bucket}").count("<Key>") == 1
+    assert gateway.curl("GET", f"/{bucket}").count("<Key>") == 1
 
 
 # --- settings ------------------------------------------------------------------------------------
@@ -448,10 +448,10 @@ def test_a_service_without_its_storage_says_so(rig, storage, bucket, stopped):
     ({"AWS_SECRET_ACCESS_KEY": ""}, "AWS_SECRET_ACCESS_KEY"),
     ({"AWS_CA_BUNDLE": "/no/such/file"}, "AWS_CA_BUNDLE"),
 ])
-def test_wrong_settings_are_named(binary, tmp_path, storage, settings, fault):
+def test_wrong_settings_are_named(binary, tmp_path, gateway, settings, fault):
     done = subprocess.run(
         [binary, "config", "--check"], check=False, capture_output=True, text=True, cwd=tmp_path,
-        env={**storage.settings("files"), "STATE_DIR": str(tmp_path), **settings})
+        env={**gateway.settings("files"), "STATE_DIR": str(tmp_path), **settings})
     assert done.returncode == 78
     assert fault in done.stdout + done.stderr
-    assert storage.keys.secret not in done.stdout + done.stderr
+    assert gateway.keys.secret not in done.stdout + done.stderr

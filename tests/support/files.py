@@ -1,11 +1,13 @@
 """Files: what is uploaded, how answers about it look, and the storage below the service."""
 
 import base64
+import datetime
 import hashlib
+import hmac
 import io
 import re
 import zipfile
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 import requests
 
@@ -16,6 +18,7 @@ SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 EXTENSIONS = ["txt", "pdf", "png", "jpg", "jpeg", "gif", "doc", "docx"]
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 TIMEOUT_S = 30
+LIFETIME_S = 300  # of an address
 
 MIB = 1024 * 1024
 LARGEST = 16 * MIB
@@ -143,6 +146,7 @@ class Disk:
     """Objects below the state of a stack."""
 
     kind = "disk"
+    past = (0, -1, "", "9" * 30)  # times at which no address is good
 
     def __init__(self, stack):
         self.stack = stack
@@ -162,7 +166,72 @@ class Disk:
         (self.root / key[:2]).mkdir(exist_ok=True)
         (self.root / key[:2] / key).write_bytes(content)
 
+    def signed(self, url, expires):
+        """The address as whoever has SECRET_KEY signs it, to expire at another time."""
+        place = url.split("?")[0]
+        text = f"{place.split('/')[-2]}\n{expires}"
+        key = hmac.digest(self.stack.env["SECRET_KEY"].encode(), b"kontora: addresses of files",
+                          "sha256")
+        signature = hmac.digest(key, text.encode(), "sha256").hex()
+        return f"{place}?expires={expires}&signature={signature}"
+
     @staticmethod
     def owns(url, base_url):
         """Whether an address is one that the storage gives out."""
         return urlsplit(url)[:2] == urlsplit(base_url)[:2]
+
+
+class Bucket:
+    """Objects in S3, asked past the service."""
+
+    kind = "s3"
+    past = (0,)
+
+    def __init__(self, stack, gateway):
+        self.stack = stack
+        self._gateway = gateway
+        place = urlsplit(stack.env["STORAGE_URL"])
+        self._bucket, self._prefix = place.netloc, place.path.lstrip("/")
+
+    def keys(self):
+        """Of the objects that there are; the gateway gives them out a few at a time."""
+        found = []
+        while page := self._page(found[-1] if found else ""):
+            found += page
+        return {key.removeprefix(f"{self._prefix}/") for key in found}
+
+    def staged(self):
+        return list((self.stack.state_dir / "incoming").glob("*"))
+
+    def remove(self, key):
+        self._gateway.curl("DELETE", f"/{self._bucket}/{self._prefix}/{key}")
+
+    def put(self, key, content):
+        self._gateway.curl("PUT", f"/{self._bucket}/{self._prefix}/{key}", "--data-binary", content)
+
+    def signed(self, url, expires):
+        """The address as whoever has the keys signs it, to expire at another time (SigV4)."""
+        parts = urlsplit(url)
+        moment = datetime.datetime.fromtimestamp(expires - LIFETIME_S, datetime.UTC)
+        day, region = f"{moment:%Y%m%d}", parse_qs(urlsplit(self.stack.env["STORAGE_URL"]).query)["region"][0]
+        scope = [day, region, "s3", "aws4_request"]
+        query = {**dict(parse_qsl(parts.query)), "X-Amz-Date": f"{moment:%Y%m%dT%H%M%SZ}",
+                 "X-Amz-Credential": "/".join([self._gateway.keys.access, *scope]),
+                 "X-Amz-Expires": str(LIFETIME_S)}
+        del query["X-Amz-Signature"]
+        canonical = urlencode(sorted(query.items()), quote_via=quote, safe="~")
+        request = f"GET\n{parts.path}\n{canonical}\nhost:{parts.netloc}\n\nhost\nUNSIGNED-PAYLOAD"
+        text = "\n".join(["AWS4-HMAC-SHA256", query["X-Amz-Date"], "/".join(scope),
+                          hashlib.sha256(request.encode()).hexdigest()])
+        key = f"AWS4{self._gateway.keys.secret}".encode()
+        for word in (*scope, text):
+            key = hmac.digest(key, word.encode(), "sha256")
+        return f"{url.split('?')[0]}?{canonical}&X-Amz-Signature={key.hex()}"
+
+    def owns(self, url, _base_url):
+        return url.startswith(f"{self._gateway.endpoint}/{self._bucket}/{self._prefix}/")
+
+    def _page(self, after):
+        answer = self._gateway.curl(
+            "GET", f"/{self._bucket}?list-type=2&start-after={quote(after, safe='')}")
+        return re.findall("<Key>([^<]*)</Key>", answer)
