@@ -1,8 +1,8 @@
 """Fixtures of the API and the fault tests: one directory for all, one stack for the API tests.
 
 KONTORA_BINARY names the program to test (build/kontora), KONTORA_DATABASE the engine below the API
-tests, sqlite or postgres; those of what is kept in the database run on both. KONTORA_OBJECTS is a program
-that puts objects into storage (build/tests/support/objects). The folder of the tests
+tests, sqlite or postgres; those of what is kept in the database run on both. KONTORA_OBJECTS is a program that
+puts objects into storage (build/tests/support/objects). The folder of the tests
 is on the path of imports because this file is in it.
 """
 

@@ -1,5 +1,5 @@
-"""S3, a real one: objects there and back, addresses that clients get, and a storage that refuses, is
-away, hangs or loses what was sent. The service's own part of it, without the service."""
+"""S3, a real one: objects there and back, addresses that clients get, and a storage that refuses,
+is away, hangs or loses what was sent; without the service, and in the end with it."""
 
 import contextlib
 import hashlib
@@ -208,7 +208,8 @@ def parameter_changed(url, name, value):
     query = dict(urllib.parse.parse_qsl(parts.query))
     assert name in query
     query[name] = value
-    return parts._replace(query=urllib.parse.urlencode(query, quote_via=urllib.parse.quote)).geturl()
+    encoded = urllib.parse.urlencode(query, quote_via=urllib.parse.quote)
+    return parts._replace(query=encoded).geturl()
 
 
 @pytest.mark.parametrize(("name", "value"), [
@@ -251,8 +252,9 @@ def test_a_wrong_key_is_refused(open_objects, gateway, setting):
 
 def test_a_missing_bucket_is_not_a_missing_object(tmp_path, gateway):
     objects = Objects(tmp_path, gateway.settings("kontora-nowhere"))
-    for answer in (objects.do("check"), objects.do("find", new_key()), objects.do("delete", new_key()),
-                   objects.do("list", "-", "10"), objects.do("put", new_key(), objects.file(b"x"))):
+    for answer in (objects.do("check"), objects.do("find", new_key()),
+                   objects.do("delete", new_key()), objects.do("list", "-", "10"),
+                   objects.do("put", new_key(), objects.file(b"x"))):
         assert_unavailable(answer)
         assert "NoSuchBucket" in answer.cause
     objects.close()
@@ -392,7 +394,8 @@ class FilesSurface:
         self._url = stack.files_url
 
     def upload(self, octets, name="notes.txt"):
-        return requests.post(f"{self._url}/files/upload", files={"file": (name, octets)}, timeout=30)
+        return requests.post(f"{self._url}/files/upload", files={"file": (name, octets)},
+                             timeout=30)
 
     def get(self, path):
         return requests.get(self._url + path, timeout=30)
@@ -435,7 +438,8 @@ def test_a_service_without_its_storage_says_so(rig, gateway, bucket, stopped):
     assert list((rig.folder / "incoming").iterdir()) == []
     gateway.start_gateway()
     wait_until(lambda: surface.get("/health/storage").status_code == 200, what="the good news")
-    uploaded = wait_until(lambda: (answer := surface.upload(b"octets")).ok and answer, what="an upload")
+    uploaded = wait_until(lambda: (answer := surface.upload(b"octets")).ok and answer,
+                          what="an upload")
     assert surface.names() == [uploaded.json()["filename"]]
     assert gateway.curl("GET", f"/{bucket}").count("<Key>") == 1
 

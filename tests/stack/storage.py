@@ -1,9 +1,10 @@
-"""S3-compatible storage, for a service that does not keep files on local disk: Ceph's gateway with one
-monitor and one object store in memory.
+"""S3-compatible storage, for a service that does not keep files on local disk: Ceph's gateway with
+one monitor and one object store in memory.
 
-What it holds is gone when the store stops; the gateway alone can be stopped and started again. Messages
-of its errors are empty, and it does not look at the region of a signature. Its lists are of at most
-twenty objects, so that everybody has to go on reading; a bucket is also reached as BUCKET.localhost.
+What it holds is gone when the store stops; the gateway alone can be stopped and started again.
+Messages of its errors are empty, and it does not look at the region of a signature. Its lists are
+of at most twenty objects, so that everybody has to go on reading; a bucket is also reached as
+BUCKET.localhost.
 """
 
 import contextlib
@@ -33,8 +34,8 @@ USER = "kontora"
 
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
 
-# Every address is said, or it would be all of this host's; without the mode of the monitor's clients
-# the gateway hangs; without the intervals the monitor and its clients wait ten seconds for others.
+# Every address is said, or it would be all of this host's; without the mode of the monitor's
+# clients the gateway hangs; without the intervals the monitor and its clients wait ten seconds.
 CONFIGURATION = """\
 [global]
 fsid = {fsid}
@@ -160,8 +161,8 @@ class Storage:
                                  START_PATIENCE_S)
 
     def stop_gateway(self) -> None:
-        """Nobody listens; what is stored stays. Killed, it would leave its watches behind, for which
-        the next one waits half a minute."""
+        """Nobody listens; what is stored stays. Killed, it would leave its watches behind, for
+        which the next one waits half a minute."""
         self._gateway.stop()
 
     def freeze(self) -> None:

@@ -213,8 +213,8 @@ class Bucket:
         """The address as whoever has the keys signs it, to expire at another time (SigV4)."""
         parts = urlsplit(url)
         moment = datetime.datetime.fromtimestamp(expires - LIFETIME_S, datetime.UTC)
-        day, region = f"{moment:%Y%m%d}", parse_qs(urlsplit(self.stack.env["STORAGE_URL"]).query)["region"][0]
-        scope = [day, region, "s3", "aws4_request"]
+        settings = parse_qs(urlsplit(self.stack.env["STORAGE_URL"]).query)
+        scope = [f"{moment:%Y%m%d}", *settings["region"], "s3", "aws4_request"]
         query = {**dict(parse_qsl(parts.query)), "X-Amz-Date": f"{moment:%Y%m%dT%H%M%SZ}",
                  "X-Amz-Credential": "/".join([self._gateway.keys.access, *scope]),
                  "X-Amz-Expires": str(LIFETIME_S)}

@@ -1,5 +1,5 @@
-"""The storage of objects as the service uses it, without the service: a program that does a command a
-line (objects.c)."""
+"""The storage of objects as the service uses it, without the service: a program that does a command
+a line (objects.c)."""
 
 import dataclasses
 import os
@@ -42,8 +42,8 @@ class Objects:
         program = os.environ.get("KONTORA_OBJECTS", TOP / "build/tests/support/objects")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*wrapper, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-                env={"PATH": PATH, "STATE_DIR": str(folder), **settings})
+                [*wrapper, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                text=True, env={"PATH": PATH, "STATE_DIR": str(folder), **settings})
 
     def do(self, *words):
         began = time.monotonic()

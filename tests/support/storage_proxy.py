@@ -1,6 +1,5 @@
-"""A proxy before the storage, to be harmed in its place: it cuts a connection in the middle, loses an
-answer, or gives another one. Knows nothing of HTTP but bytes, and takes one request a connection after
-the other."""
+"""A proxy before the storage, to be harmed in its place: it cuts a connection in the middle, loses
+an answer, or gives another one. It knows nothing of HTTP but bytes."""
 
 import contextlib
 import selectors
@@ -11,7 +10,7 @@ PIECE = 65536
 
 
 class StorageProxy:
-    """Passes everything on, but for what it is told to do once with the next connection or request."""
+    """Passes everything on, but for what it is told to do once."""
 
     def __init__(self, port):
         """`port` of the storage on this host."""
