@@ -15,6 +15,7 @@
 
 #include <fcgiapp.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -124,10 +125,18 @@ void server_close(struct server_connection *connection)
 
 /* --- one request ----------------------------------------------------------------------------- */
 
+/* What has come, at least a byte: FCGX_GetStr() alone would wait until all of `size` is there. */
 static size_t read_input(void *source, char *bytes, size_t size)
 {
-    int got = FCGX_GetStr(bytes, (int)size, source);
-    return got > 0 ? (size_t)got : 0;
+    FCGX_Stream *stream = source;
+    int first = size ? FCGX_GetChar(stream) : EOF;
+    if (first == EOF) {
+        return 0;
+    }
+    *bytes = (char)first;
+    size_t here = (size_t)(stream->stop - stream->rdNext);
+    int got = FCGX_GetStr(bytes + 1, (int)(here < size ? here : size - 1), stream);
+    return 1 + (got > 0 ? (size_t)got : 0);
 }
 
 /* Takes all that matters in one walk: libfcgi's own look-up walks once a name. Copies, because
@@ -153,6 +162,7 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("HTTP_IF_MATCH=", if_match),
         PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
         PARAM("KONTORA_SURFACE=", surface),
+        PARAM("KONTORA_BASE=", base),
 #undef PARAM
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
@@ -255,8 +265,12 @@ static void log_access(const struct request *request, const struct reply *reply,
 /* Takes what is left of the body off the connection: libfcgi only forgets what it has buffered, and
  * would read the rest, the client's own bytes, as the records of the next request. What is longer
  * than nginx lets through ends the connection instead. */
-static void drain_body(const struct server *server, FCGX_Request *fcgi)
+static void drain_body(const struct server *server, const struct request *request,
+                       FCGX_Request *fcgi)
 {
+    if (request->body_abandoned && !server->keeps) {
+        return; /* it may take minutes to come: libfcgi closes only when nginx, which stops, has */
+    }
     char rest[DRAIN_PIECE];
     size_t drained = 0;
     while (drained <= DRAIN_MAX) {
@@ -281,7 +295,7 @@ static enum server_progress answer(struct server *server, struct server_connecti
     struct request *request = &connection->request;
     router_finish(request, &connection->reply, connection->error);
     write_reply(fcgi->out, request, &connection->reply);
-    drain_body(server, fcgi);
+    drain_body(server, request, fcgi);
     FCGX_Finish_r(fcgi);
     log_access(request, &connection->reply, connection->started);
     log_set_request(NULL);
