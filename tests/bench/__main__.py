@@ -9,6 +9,7 @@ import sys
 from bench import (
     contacts,
     crm,
+    files,
     isolation,
     kept_connections,
     membership,
@@ -30,6 +31,7 @@ MEASUREMENTS = {
     "writers": writers.measure,
     "contacts": contacts.measure,
     "crm": crm.measure,
+    "files": files.measure,
 }
 
 
