@@ -250,7 +250,7 @@ static struct error *read_disposition(const struct multipart *form, const char *
 static struct error *read_header(struct multipart *form, struct multipart_part *part)
 {
     static const char disposition[] = "Content-Disposition:";
-    const char *line, *field = NULL;
+    const char *line = "", *field = NULL;
     struct error *error;
     while (!(error = read_line(form, &line)) && *line) {
         if (!strncasecmp(line, disposition, strlen(disposition))) {
@@ -272,7 +272,7 @@ static struct error *read_header(struct multipart *form, struct multipart_part *
 /* Takes the delimiter off, at which the buffer stands, and what ends its line. */
 static struct error *read_delimiter(struct multipart *form)
 {
-    const char *line;
+    const char *line = "";
     struct error *error = need(form, form->delimiter_length + 2);
     if (error) {
         return error;
