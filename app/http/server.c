@@ -14,6 +14,7 @@
 #include "base/log.h"
 
 #include <fcgiapp.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,6 @@
 enum {
     NO_LISTENING_SOCKET = -1,
     ARENAS_KEPT = 32,      /* as many requests wait for a commit, seldom more */
-    GATHER_US = 50 * 1000, /* that pieces of a body may take to come together */
     DRAIN_PIECE = 8192,
     DRAIN_MAX = 2 * 1024 * 1024, /* bytes; more than nginx's client_max_body_size for JSON */
 };
@@ -139,13 +139,14 @@ static size_t read_here(FCGX_Stream *stream, char *bytes, size_t size)
     return 1 + (got > 0 ? (size_t)got : 0);
 }
 
-/* As much as fits, but from a slow client what has come: FCGX_GetStr() alone would wait for all of it. */
+/* As much as has come, and fits: FCGX_GetStr() alone would wait until it is filled. */
 static size_t read_input(void *source, char *bytes, size_t size)
 {
-    int64_t until = clock_steady_us() + GATHER_US;
+    FCGX_Request *fcgi = source;
+    struct pollfd arrival = {.fd = fcgi->ipcFd, .events = POLLIN};
     size_t length = 0, got = 1;
-    while (length < size && got && (!length || clock_steady_us() < until)) {
-        got = read_here(source, bytes + length, size - length);
+    while (length < size && got && (!length || poll(&arrival, 1, 0) == 1)) {
+        got = read_here(fcgi->in, bytes + length, size - length);
         length += got;
     }
     return length;
@@ -320,7 +321,7 @@ enum server_progress server_serve(struct server *server, struct server_connectio
     *request = (struct request){
         .arena = take_arena(server),
         .app = server->app,
-        .input = {read_input, fcgi->in},
+        .input = {read_input, fcgi},
     };
     connection->started = clock_steady_us();
     read_params(request->arena, fcgi->envp, &request->headers);
