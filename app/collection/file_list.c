@@ -194,7 +194,7 @@ static struct error *read_page(const struct listing *listing, int64_t limit, str
 {
     const struct request *request = listing->request;
     struct store_query *query = compose(listing);
-    struct stored_file file;
+    struct stored_file file = {0};
     struct error *error;
     bool row;
     *count_r = 0;

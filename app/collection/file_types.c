@@ -34,7 +34,7 @@ const struct file_type *file_type_of(const char *name, size_t length)
 {
     const char *dot = memrchr(name, '.', length);
     size_t left = dot ? (size_t)(name + length - dot - 1) : 0;
-    for (size_t i = 0; i < TYPES; i++) {
+    for (size_t i = 0; i < TYPES && dot; i++) {
         if (left == strlen(types[i].extension) && !strncasecmp(dot + 1, types[i].extension, left)) {
             return &types[i];
         }

@@ -147,7 +147,7 @@ static struct error *look_for_object(const struct check *check, struct arena *ar
 {
     struct stored_file file;
     struct object_info info;
-    bool is_file, is_there = false;
+    bool is_file = false, is_there = false;
     struct error *error = objects_find(check->objects, arena, known->key, &is_there, &info);
     if (!error && !is_there) {
         error = file_of(check->store, arena, known->key, &is_file, &file);

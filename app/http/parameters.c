@@ -130,7 +130,11 @@ static void add_plain(struct buffer *out, const char *name, size_t length)
     for (size_t at = 0; at < length;) {
         int32_t character = utf8_next(name, length, &at);
         bool plain = character >= ' ' && character < 0x7F && !strchr("\"\\/%", character);
-        buffer_add_char(out, plain ? (char)character : '_');
+        if (plain) {
+            buffer_add(out, name + at - 1, 1); /* ASCII is one byte */
+        } else {
+            buffer_add_char(out, '_');
+        }
     }
 }
 

@@ -14,6 +14,7 @@
 #include "base/log.h"
 
 #include <fcgiapp.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 
 enum {
     NO_LISTENING_SOCKET = -1,
-    ARENAS_KEPT = 32, /* as many requests wait for a commit, seldom more */
+    ARENAS_KEPT = 32,      /* as many requests wait for a commit, seldom more */
     DRAIN_PIECE = 8192,
     DRAIN_MAX = 2 * 1024 * 1024, /* bytes; more than nginx's client_max_body_size for JSON */
 };
@@ -125,11 +126,10 @@ void server_close(struct server_connection *connection)
 
 /* --- one request ----------------------------------------------------------------------------- */
 
-/* What has come, at least a byte: FCGX_GetStr() alone would wait until all of `size` is there. */
-static size_t read_input(void *source, char *bytes, size_t size)
+/* What the stream has read already, waiting for a first byte of it. 0: its end. */
+static size_t read_here(FCGX_Stream *stream, char *bytes, size_t size)
 {
-    FCGX_Stream *stream = source;
-    int first = size ? FCGX_GetChar(stream) : EOF;
+    int first = FCGX_GetChar(stream);
     if (first == EOF) {
         return 0;
     }
@@ -137,6 +137,19 @@ static size_t read_input(void *source, char *bytes, size_t size)
     size_t here = (size_t)(stream->stop - stream->rdNext);
     int got = FCGX_GetStr(bytes + 1, (int)(here < size ? here : size - 1), stream);
     return 1 + (got > 0 ? (size_t)got : 0);
+}
+
+/* As much as has come, and fits: FCGX_GetStr() alone would wait until it is filled. */
+static size_t read_input(void *source, char *bytes, size_t size)
+{
+    FCGX_Request *fcgi = source;
+    struct pollfd arrival = {.fd = fcgi->ipcFd, .events = POLLIN};
+    size_t length = 0, got = 1;
+    while (length < size && got && (!length || poll(&arrival, 1, 0) == 1)) {
+        got = read_here(fcgi->in, bytes + length, size - length);
+        length += got;
+    }
+    return length;
 }
 
 /* Takes all that matters in one walk: libfcgi's own look-up walks once a name. Copies, because
@@ -318,7 +331,7 @@ enum server_progress server_serve(struct server *server, struct server_connectio
     *request = (struct request){
         .arena = take_arena(server),
         .app = server->app,
-        .input = {read_input, fcgi->in},
+        .input = {read_input, fcgi},
     };
     connection->started = clock_steady_us();
     read_params(request->arena, fcgi->envp, &request->headers);

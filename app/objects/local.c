@@ -39,6 +39,7 @@ enum {
     SIGNATURE_BYTES = 32,
     SIGNATURE_SIZE = 2 * SIGNATURE_BYTES + 1, /* as text */
     MS_PER_S = 1000,
+    NS_PER_MS = 1000 * 1000,
 };
 
 /* What the key of signatures is derived for. */
@@ -131,8 +132,7 @@ static void describe(struct object_info *info_r, const char *key, const struct s
 {
     *info_r = (struct object_info){
         .size = facts->st_size,
-        .modified_ms =
-            facts->st_mtim.tv_sec * MS_PER_S + facts->st_mtim.tv_nsec / (MS_PER_S * MS_PER_S),
+        .modified_ms = facts->st_mtim.tv_sec * MS_PER_S + facts->st_mtim.tv_nsec / NS_PER_MS,
     };
     snprintf(info_r->key, sizeof info_r->key, "%s", key);
 }

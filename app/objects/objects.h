@@ -32,6 +32,8 @@ enum { OBJECT_KEY_LENGTH = 32 };
 struct staged {
     int fd;     /* open for reading and writing; -1 when it is gone */
     char *path; /* of the file, for whoever has to look into it; in the arena */
+    int64_t length,
+        flushed; /* bytes that were written, and those that are on their way to the disk */
 };
 
 /* What an object is stored with. */
