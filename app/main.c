@@ -12,13 +12,17 @@
 #include "auth/auth.h"
 #include "base/arena.h"
 #include "base/background.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/scoreboard.h"
+#include "base/version.h"
 #include "collection/idempotency.h"
 #include "collection/purge.h"
 #include "commands.h"
 #include "directory/directory.h"
+#include "http/access.h"
 #include "http/audit.h"
 #include "http/server.h"
 #include "proc/master.h"
@@ -34,11 +38,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef KONTORA_VERSION
-#define KONTORA_VERSION "0.1.0"
-#endif
-
-enum { KIB = 1024 };
+enum { KIB = 1024, MS_PER_S = 1000 };
 
 /* The queue of SQLite's writers and the database's state, shared by all processes; made before the
  * first fork. */
@@ -167,6 +167,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
     if (pool == POOL_AUTH) {
         background_enter();
     }
+    access_enter(pool);
     if (!audit_open(config->audit_log_path)) {
         log_error("AUDIT_LOG_PATH %s: %s", config->audit_log_path, strerror(errno));
         return NULL;
@@ -343,6 +344,16 @@ static bool schema_fits(const struct config *config)
     return fits;
 }
 
+/* Before the first fork: what all processes count in. */
+static void share_counters(void)
+{
+    access_prepare(resource_routes);
+    metrics_share();
+    scoreboard_share();
+    metrics_set(METRIC_START_TIME, 0, clock_wall_ms() / MS_PER_S);
+    metrics_set(METRIC_BUILD, 0, 1);
+}
+
 static int run_serve(const struct arguments *arguments)
 {
     struct config config;
@@ -354,7 +365,7 @@ static int run_serve(const struct arguments *arguments)
             log_error("libfcgi cannot be set up");
             status = EXIT_FAILURE;
         } else if (schema_fits(&config)) {
-            metrics_share();
+            share_counters();
             directory_share();
             writers = store_shared_new();
             status = master_run(&config, arguments->env_file, &service);

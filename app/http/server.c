@@ -10,8 +10,8 @@
 #include "http/server.h"
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/log.h"
+#include "http/access.h"
 
 #include <fcgiapp.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ struct server_connection {
     struct request request;
     struct reply reply;
     struct error *error; /* what came of handling it */
-    int64_t started;
+    struct access access;
 };
 
 /* --- arenas ---------------------------------------------------------------------------------- */
@@ -153,6 +153,7 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("HTTP_IF_MATCH=", if_match),
         PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
         PARAM("KONTORA_SURFACE=", surface),
+        PARAM("KONTORA_SENT=", sent),
 #undef PARAM
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
@@ -226,22 +227,6 @@ static void write_reply(FCGX_Stream *out, const struct request *request, const s
     }
 }
 
-static void log_access(const struct request *request, const struct reply *reply, int64_t started)
-{
-    if (!log_enabled(LOG_LEVEL_INFO)) {
-        return;
-    }
-    struct jsonw *json = log_begin(LOG_LEVEL_INFO, "request");
-    jsonw_string(json, "method", request->headers.method);
-    jsonw_string(json, "route", request->route ? request->route->pattern : NULL);
-    jsonw_integer(json, "status", reply->status);
-    jsonw_integer(json, "duration_us", clock_steady_us() - started);
-    jsonw_integer(json, "bytes", (int64_t)reply->body.length);
-    jsonw_string(json, "actor", request->actor);
-    jsonw_string(json, "address", request->headers.address);
-    log_end();
-}
-
 /* Takes what is left of the body off the connection: libfcgi only forgets what it has buffered, and
  * would read the rest, the client's own bytes, as the records of the next request. What is longer
  * than nginx lets through ends the connection instead. */
@@ -273,7 +258,7 @@ static enum server_progress answer(struct server *server, struct server_connecti
     write_reply(fcgi->out, request, &connection->reply);
     drain_body(server, fcgi);
     FCGX_Finish_r(fcgi);
-    log_access(request, &connection->reply, connection->started);
+    access_end(&connection->access, request, &connection->reply, connection->error);
     log_set_request(NULL);
     give_arena(server, request->arena);
     if (fcgi->ipcFd < 0) {
@@ -296,9 +281,11 @@ enum server_progress server_serve(struct server *server, struct server_connectio
         .app = server->app,
         .input = {read_input, fcgi->in},
     };
-    connection->started = clock_steady_us();
+    access_begin(&connection->access);
     read_params(request->arena, fcgi->envp, &request->headers);
+    access_queued(&connection->access, request);
     connection->error = router_handle(server->router, request, &connection->reply);
+    access_handled(&connection->access);
     return server->turn->waits(server->app) ? SERVER_HELD : answer(server, connection);
 }
 
@@ -311,6 +298,7 @@ void server_commit(struct server *server)
 enum server_progress server_finish(struct server *server, struct server_connection *connection)
 {
     log_set_request(connection->request.id);
+    access_committed(&connection->access);
     if (server->turn_error) {
         connection->reply = (struct reply){0};
         connection->error = server->turn_error;
