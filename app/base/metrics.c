@@ -4,7 +4,6 @@
 #include "base/shared.h"
 #include "base/version.h"
 
-#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -16,7 +15,7 @@ enum {
     CELLS_MAX = 16384, /* of one stripe */
     STRIPES = 16,
     PAGE = 4096,
-    US_PER_S = 1000 * 1000,
+    US_DIGITS = 6, /* of a second's microseconds */
 };
 
 /* --- the table ------------------------------------------------------------------------------- */
@@ -381,9 +380,10 @@ static void write_series(struct buffer *out, enum metric metric, size_t series, 
     buffer_add_string(out, *before == ',' ? "} " : " ");
 }
 
-static void write_seconds(struct buffer *out, int64_t us)
+static void write_number(struct buffer *out, int64_t integer, int scale)
 {
-    buffer_format(out, "%" PRId64 ".%06" PRId64 "\n", us / US_PER_S, us % US_PER_S);
+    buffer_add_decimal(out, integer, scale);
+    buffer_add_char(out, '\n');
 }
 
 static void write_histogram(struct buffer *out, enum metric metric, size_t series)
@@ -393,12 +393,12 @@ static void write_histogram(struct buffer *out, enum metric metric, size_t serie
     for (size_t i = 0; i <= BOUNDS; i++) {
         count += get(cell + i);
         write_series(out, metric, series, "_bucket", i < BOUNDS ? bounds[i].seconds : "+Inf");
-        buffer_format(out, "%" PRId64 "\n", count);
+        write_number(out, count, 0);
     }
     write_series(out, metric, series, "_sum", NULL);
-    write_seconds(out, get(cell + SUM_CELL));
+    write_number(out, get(cell + SUM_CELL), US_DIGITS);
     write_series(out, metric, series, "_count", NULL);
-    buffer_format(out, "%" PRId64 "\n", count);
+    write_number(out, count, 0);
 }
 
 static void write_value(struct buffer *out, enum metric metric, size_t series)
@@ -412,11 +412,7 @@ static void write_value(struct buffer *out, enum metric metric, size_t series)
         return;
     }
     write_series(out, metric, series, "", NULL);
-    if (rows[metric].kind == COUNTER_OF_SECONDS) {
-        write_seconds(out, value);
-    } else {
-        buffer_format(out, "%" PRId64 "\n", value);
-    }
+    write_number(out, value, rows[metric].kind == COUNTER_OF_SECONDS ? US_DIGITS : 0);
 }
 
 void metrics_write(struct buffer *out)

@@ -194,26 +194,31 @@ static bool looks_like_token(const char *segment)
     return false;
 }
 
-/* The segments say what it means, decoded; what is written are the bytes that came. */
-void access_path(struct buffer *out, const struct request *request)
+/* How much of a path may be shown. The segments say what it means, decoded; it is as it came. */
+static size_t shown_length(const struct request *request, size_t length)
 {
-    const char *at = request->headers.uri;
-    const char *end = at + strcspn(at, "?");
+    const char *uri = request->headers.uri;
+    size_t at = 0; /* of the slash before a segment */
     for (size_t i = 0; i < request->segments_count; i++) {
-        const char *segment = at + 1;
-        bool secret = looks_like_token(request->segments[i]) ||
-                      (i && leads_to_secret(request->segments[i - 1]));
-        if (secret) {
-            buffer_add(out, at, 1);
-            buffer_add_string(out, "***");
-            return;
+        if (looks_like_token(request->segments[i]) ||
+            (i && leads_to_secret(request->segments[i - 1]))) {
+            return at + 1;
         }
-        const char *next = segment + strcspn(segment, "/?");
-        buffer_add(out, at, (size_t)(next - at));
-        at = next;
+        at += 1 + strcspn(uri + at + 1, "/?");
     }
-    if (at < end) { /* "/", or what could not be taken apart */
-        buffer_add_string(out, end - at == 1 ? "/" : "/***");
+    return at < length && length > 1 ? at + 1
+                                     : length; /* what could not be taken apart is not shown */
+}
+
+void access_write_path(struct jsonw *json, const char *key, const struct request *request)
+{
+    const char *uri = request->headers.uri;
+    size_t length = strcspn(uri, "?");
+    size_t shown = shown_length(request, length);
+    if (shown == length) {
+        jsonw_bytes(json, key, uri, length);
+    } else {
+        jsonw_string(json, key, arena_format(request->arena, "%.*s***", (int)shown, uri));
     }
 }
 
@@ -226,15 +231,19 @@ static void write_stage(struct jsonw *json, const char *key, int64_t us)
     }
 }
 
+static int64_t body_length(const struct request *request)
+{
+    const char *length = request->headers.content_length;
+    return *length ? strtoll(length, NULL, DECIMAL) : 0;
+}
+
 static void write_line(const struct access *access, const struct request *request,
                        const struct reply *reply, const struct error *error, int64_t duration_us)
 {
-    struct buffer path = {.arena = request->arena};
-    access_path(&path, request);
     struct jsonw *json = log_begin(LOG_LEVEL_INFO, "request");
     jsonw_string(json, "method", request->headers.method);
     jsonw_string(json, "route", request->route ? request->route->pattern : NULL);
-    jsonw_bytes(json, "path", path.bytes, path.length);
+    access_write_path(json, "path", request);
     jsonw_integer(json, "status", reply->status);
     if (error) {
         jsonw_string(json, "code", problem_code(error->id));
@@ -247,7 +256,7 @@ static void write_line(const struct access *access, const struct request *reques
     write_stage(json, "directory_us", access->spent.us[SPENT_DIRECTORY]);
     write_stage(json, "commit_us",
                 access->committed_us ? access->committed_us - access->handled_us : 0);
-    jsonw_integer(json, "body_in", strtoll(request->headers.content_length, NULL, DECIMAL));
+    jsonw_integer(json, "body_in", body_length(request));
     jsonw_integer(json, "body_out", (int64_t)reply->body.length);
     jsonw_string(json, "actor", request->actor);
     jsonw_string(json, "address", request->headers.address);

@@ -14,6 +14,7 @@
 #ifndef HTTP_ACCESS_H
 #define HTTP_ACCESS_H
 
+#include "base/jsonw.h"
 #include "base/spent.h"
 #include "http/reply.h"
 #include "http/request.h"
@@ -53,9 +54,9 @@ void access_committed(struct access *access);
 void access_end(const struct access *access, const struct request *request,
                 const struct reply *reply, const struct error *error);
 
-/* Appends what of a path may be written down, as it came but for its query: not what stands behind a
- * segment that ends in "valid", nor what looks like a token, six digits and a colon. The same as in
- * nginx/log.conf. */
-void access_path(struct buffer *out, const struct request *request);
+/* Writes what of a path may be written down, as it came but for its query: not what stands behind a
+ * segment that ends in "valid", nor what looks like a token, six digits and a colon, nor what could not
+ * be decoded. nginx/log.conf has the same rules. */
+void access_write_path(struct jsonw *json, const char *key, const struct request *request);
 
 #endif

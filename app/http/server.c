@@ -203,23 +203,37 @@ static const char *reason(int status)
     return "Unknown";
 }
 
-/* The answer as CGI (RFC 3875 6.2). The length is that of the body also where HEAD leaves it out.
- */
+static void add_field(struct buffer *head, const char *name, const char *value)
+{
+    buffer_add_string(head, name);
+    buffer_add(head, ": ", 2);
+    buffer_add_string(head, value);
+    buffer_add(head, "\r\n", 2);
+}
+
+/* The answer as CGI (RFC 3875 6.2). The length is that of the body also where HEAD leaves it out. It is
+ * put together by hand: printf took a tenth of a small answer. */
 static void write_reply(FCGX_Stream *out, const struct request *request, const struct reply *reply)
 {
     enum { STATUS_NO_CONTENT = 204, STATUS_NOT_MODIFIED = 304 };
     struct buffer head = {.arena = request->arena};
-    buffer_format(&head, "Status: %d %s\r\nX-Request-ID: %s\r\nCache-Control: no-store\r\n",
-                  reply->status, reason(reply->status), request->id);
+    buffer_add_string(&head, "Status: ");
+    buffer_add_decimal(&head, reply->status, 0);
+    buffer_add_char(&head, ' ');
+    buffer_add_string(&head, reason(reply->status));
+    buffer_add_string(&head, "\r\nCache-Control: no-store\r\n");
+    add_field(&head, "X-Request-ID", request->id);
     for (size_t i = 0; i < reply->headers_count; i++) {
-        buffer_format(&head, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
+        add_field(&head, reply->headers[i].name, reply->headers[i].value);
     }
     if (reply->status != STATUS_NO_CONTENT && reply->status != STATUS_NOT_MODIFIED) {
-        buffer_format(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
-                      reply->content_type ? reply->content_type : "application/json; charset=utf-8",
-                      reply->body.length);
+        add_field(&head, "Content-Type",
+                  reply->content_type ? reply->content_type : "application/json; charset=utf-8");
+        buffer_add_string(&head, "Content-Length: ");
+        buffer_add_decimal(&head, (int64_t)reply->body.length, 0);
+        buffer_add(&head, "\r\n", 2);
     }
-    buffer_add_string(&head, "\r\n");
+    buffer_add(&head, "\r\n", 2);
     /* What cannot be written has nobody to read it: the client is gone. */
     FCGX_PutStr(head.bytes, (int)head.length, out);
     if (!request->head && reply->body.length) {
