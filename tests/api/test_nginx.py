@@ -33,7 +33,7 @@ def test_a_listed_origin_may_read_the_answer(site, method, path):
     headers = site.request(method, path, headers={"Origin": FRIEND}).headers
     assert headers["Access-Control-Allow-Origin"] == FRIEND
     assert "X-Request-ID" in headers["Access-Control-Expose-Headers"]
-    assert headers["Vary"] == "Origin"
+    assert "Origin" in headers["Vary"].split(", ")
 
 
 @ANSWERS
@@ -85,7 +85,7 @@ def test_a_line_answers_questions(site, stack):
     assert (line["method"], line["path"], line["status"]) == ("GET", "/users/nobody-is-called-so",
                                                               400)
     assert line["address"].startswith("127.")
-    assert line["pool"].endswith("directory.sock")
+    assert line["pool"] == "directory"
 
 
 @pytest.mark.parametrize("query, pool", [
@@ -97,14 +97,14 @@ def test_a_line_answers_questions(site, stack):
 @pytest.mark.parametrize("path", ["contacts", "deals", "tasks", "activities", "analytics/summary"])
 def test_what_may_look_at_many_rows_holds_up_nobody(site, stack, path, query, pool):
     line = logged(stack, site.get(f"/api/v1/{path}{query}"))
-    assert line["pool"].endswith(f"{pool}.sock")
+    assert line["pool"] == pool
 
 
 @pytest.mark.parametrize("method, path", [
     ("POST", "contacts"), ("GET", "deals/1"), ("PATCH", "tasks/1"), ("DELETE", "activities/1"),
     ("POST", "deals/1/status"), ("POST", "contacts/1/restore")])
 def test_what_is_quick_goes_to_the_quick(site, stack, method, path):
-    assert logged(stack, site.request(method, f"/api/v1/{path}"))["pool"].endswith("core.sock")
+    assert logged(stack, site.request(method, f"/api/v1/{path}"))["pool"] == "core"
 
 
 def test_an_error_of_nginx_is_logged_as_what_was_asked(site, stack):
