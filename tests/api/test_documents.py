@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from stack import TOP
 
+from support import logs, metrics
 from support.entries import tag
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
@@ -45,6 +46,33 @@ def test_readme_has_every_setting_with_its_default(options):
     for name, value in rows.items():
         if name not in SECRETS and name != "LDAP_PORT":
             assert below_state(name, value) == options[name], name
+
+
+def test_readme_has_every_metric_with_its_labels(site):
+    """Those of buckets and the like are Prometheus' own."""
+    told = {name: set(re.findall(r"`([a-z_]+)`", labels)) for name, labels in
+            re.findall(r"^\| `(kontora_[a-z_]+)` \|([^|]*)\|", README, re.MULTILINE)}
+    families = metrics.families(site).values()
+    found = {family.name + ("_total" if family.type == "counter" else ""):
+             {label for sample in family.samples for label in sample.labels} - {"le"}
+             for family in families}
+    assert told == found
+
+
+def line_fields(heading):
+    """The names in the first column of a table of the README."""
+    chapter = README[README.index(heading):]
+    table = re.search(r"((?:^\|.*\n)+)", chapter, re.MULTILINE)[1]
+    return {name for row in table.splitlines()[2:] for name in
+            re.findall(r"`([a-z_]+)`", row.split("|")[1])}
+
+
+def test_readme_has_every_field_of_a_line(site, stack):
+    site.get("/users/nobody-is-called-so")
+    lines = logs.lines(stack.logs_dir / "kontora.log")
+    found = {name for line in lines if line["message"] == "request" for name in line}
+    assert found <= line_fields("**Logs**")
+    assert {"request_id", "route", "duration_us", "directory_us", "actor"} <= found
 
 
 def run_session(session, folder, **replacements):
