@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from stack import TOP
 
-from support import logs, metrics
+from support import contract, logs, metrics
 from support.entries import tag
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
@@ -152,3 +152,17 @@ def test_nginx_and_the_service_say_the_same_of_the_same_errors():
         assert of_nginx.keys() == codes.keys()
         for status, code in shared.items():
             assert of_nginx[status] == messages[code][language], code
+
+
+def test_nginx_has_a_message_in_both_languages_for_each_of_its_errors():
+    text = (TOP / "nginx/errors.conf").read_text(encoding="utf-8")
+    pages = {number for line in re.findall(r"^error_page\s+(.*);", text, re.MULTILINE)
+             for number in re.findall(r"\d+", line.replace("$status", ""))}
+    codes = nginx_map("error_code")
+    assert len(pages) > 10 and pages - {"500", "494"} <= codes.keys()  # 500 is the default row
+    for language, cyrillic in (("ru", True), ("en", False)):
+        messages = nginx_map(f"error_message_{language}")
+        assert messages.keys() == codes.keys()
+        for number, message in messages.items():
+            assert bool(contract.CYRILLIC.search(message)) == cyrillic, (number, message)
+            assert not re.search(r'["\\]', message), (number, message)
