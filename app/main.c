@@ -310,16 +310,24 @@ static const struct service service = {
 
 /* --- commands -------------------------------------------------------------------------------- */
 
+static void print_lines(enum log_level level, const char *text)
+{
+    const char *priority = log_priority(level);
+    for (; *text; text += *text == '\n') {
+        size_t length = strcspn(text, "\n");
+        fprintf(stderr, "%s%.*s\n", priority, (int)length, text);
+        text += length;
+    }
+}
+
 /* Reads the configuration and prints what is wrong with it. */
 static bool load(struct config *config, const char *env_file)
 {
     struct buffer faults = {0}, warnings = {0};
     bool loaded = config_load(config, env_file, &faults, &warnings);
     loaded = check(config, &faults) && loaded;
-    if (faults.length || warnings.length) {
-        fprintf(stderr, "%s%s", warnings.length ? warnings.bytes : "",
-                faults.length ? faults.bytes : "");
-    }
+    print_lines(LOG_LEVEL_WARNING, warnings.length ? warnings.bytes : "");
+    print_lines(LOG_LEVEL_ERROR, faults.length ? faults.bytes : "");
     buffer_free(&faults);
     buffer_free(&warnings);
     return loaded;
@@ -360,7 +368,8 @@ static int run_serve(const struct arguments *arguments)
     int status = EXIT_CONFIGURATION;
     if (load(&config, arguments->env_file)) {
         if (!log_open((enum log_level)config.log_level, config.log_path)) {
-            fprintf(stderr, "LOG_PATH: %s: %s\n", config.log_path, strerror(errno));
+            fprintf(stderr, "%sLOG_PATH: %s: %s\n", log_priority(LOG_LEVEL_ERROR), config.log_path,
+                    strerror(errno));
         } else if (!server_init()) {
             log_error("libfcgi cannot be set up");
             status = EXIT_FAILURE;

@@ -55,6 +55,11 @@ static bool is_journal(int fd)
     return !strcmp(stream, text);
 }
 
+const char *log_priority(enum log_level level)
+{
+    return is_journal(STDERR_FILENO) ? priorities[level] : "";
+}
+
 bool log_open(enum log_level level, const char *path)
 {
     log_forked(sink.pool);

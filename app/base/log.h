@@ -32,6 +32,10 @@ bool log_open(enum log_level level, const char *path) MUST_CHECK;
  * long as it. Before that it is the master. */
 void log_forked(const char *pool);
 
+/* What stands before a line of that level on standard error: a priority if that is the journal's, else
+ * nothing. For what is printed there before the log is open. */
+const char *log_priority(enum log_level level);
+
 /* Opens the path again, after its file was renamed by log rotation. Keeps the old one on failure.
  */
 void log_reopen(void);
