@@ -253,8 +253,9 @@ static const char *ask(struct arena *arena, const char *prompt)
     }
     hidden = shown;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
-    fputs(prompt, stderr);
+    /* Before the prompt: what is typed in answer to it is neither shown nor flushed. */
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    fputs(prompt, stderr);
     const char *line = read_line(arena);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
     fputc('\n', stderr);

@@ -20,6 +20,7 @@
 #include "base/version.h"
 #include "collection/idempotency.h"
 #include "collection/purge.h"
+#include "collection/uses.h"
 #include "commands.h"
 #include "directory/directory.h"
 #include "http/access.h"
@@ -126,7 +127,7 @@ static bool permits(const struct request *request, unsigned permission)
 
 static bool turn_waits(struct app *app)
 {
-    return store_turn_open(app->store);
+    return store_wrote(app->store);
 }
 
 static struct error *turn_commit(struct app *app, struct arena *arena)
@@ -184,6 +185,9 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         .directory = directory_new(config),
         .store = store_new(config, writers),
     };
+    if (pool == POOL_CORE) { /* its requests of a turn were there before that began */
+        store_read_by_turns(state->app.store);
+    }
     state->router = router_new(resource_routes, &settings);
     state->server = server_new(state->router, &state->app, &turn, pool == POOL_CORE);
     return state;
@@ -215,6 +219,11 @@ static enum served worker_finish(void *state, void *connection)
     return served[server_finish(((struct worker_state *)state)->server, connection)];
 }
 
+static void worker_rest(void *state)
+{
+    store_rest(((struct worker_state *)state)->app.store);
+}
+
 static void worker_close(void *state, void *connection)
 {
     (void)state;
@@ -231,6 +240,7 @@ static void worker_reopen(void *state)
 static void worker_stop(void *state)
 {
     struct worker_state *worker = state;
+    uses_flush_all(worker->app.store);
     server_free(&worker->server);
     router_free(&worker->router);
     directory_free(&worker->app.directory);
@@ -288,10 +298,28 @@ static void purge_stop(void *state)
     purge_free(&purge);
 }
 
+static void *uses_start(const struct config *config)
+{
+    return store_new(config, writers);
+}
+
+static int64_t uses_do(void *store)
+{
+    return uses_run(store);
+}
+
+static void uses_stop(void *state)
+{
+    struct store *store = state;
+    uses_flush_all(store);
+    store_free(&store);
+}
+
 static const struct job jobs[] = {
     {"the probe of the directory", probe_start, probe_run, probe_stop},
     {"the watch over the database", watch_start, watch_run, watch_stop},
     {"the purge", purge_start, purge_do, purge_stop},
+    {"the uses of tokens", uses_start, uses_do, uses_stop},
     {.run = NULL},
 };
 
@@ -302,6 +330,7 @@ static const struct service service = {
     .serve = worker_serve,
     .commit = worker_commit,
     .finish = worker_finish,
+    .rest = worker_rest,
     .close = worker_close,
     .reopen = worker_reopen,
     .stop = worker_stop,
@@ -376,6 +405,8 @@ static int run_serve(const struct arguments *arguments)
         } else if (schema_fits(&config)) {
             share_counters();
             directory_share();
+            purge_share();
+            uses_share();
             writers = store_shared_new();
             status = master_run(&config, arguments->env_file, &service);
         }

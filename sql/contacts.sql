@@ -33,14 +33,19 @@ contacts f
    AND f.search_text LIKE
        '%' || replace(replace(replace($4, '\', '\\'), '%', '\%'), '_', '\_') || '%'
 
+-- The index takes U+FFFE and U+FFFF for U+FFFD: what it finds is looked at, too.
+-- define: has_words
+c.organization_id = $1 AND c.deleted_at IS NULL AND instr(c.search_text, $2) > 0
+   AND instr(c.search_text, $3) > 0 AND instr(c.search_text, $4) > 0
+
 -- name: contacts_found sqlite
-SELECT 1 FROM @found_by_fts@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+SELECT 1 FROM @found_by_fts@ WHERE @has_words@;
 
 -- name: contacts_found postgres
 SELECT 1 FROM @found_by_trigrams@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
 
 -- name: contacts_search_rare sqlite
-SELECT @contact_columns@ FROM @found_by_fts@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+SELECT @contact_columns@ FROM @found_by_fts@ WHERE @has_words@;
 
 -- name: contacts_search_rare postgres
 SELECT @contact_columns@ FROM @found_by_trigrams@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
@@ -48,9 +53,7 @@ SELECT @contact_columns@ FROM @found_by_trigrams@ WHERE c.organization_id = $1 A
 -- The same contacts, in the order of the list: each is looked at.
 
 -- name: contacts_search_common sqlite
-SELECT @contact_columns@ FROM contacts c
- WHERE c.organization_id = $1 AND c.deleted_at IS NULL AND instr(c.search_text, $2) > 0
-   AND instr(c.search_text, $3) > 0 AND instr(c.search_text, $4) > 0;
+SELECT @contact_columns@ FROM contacts c WHERE @has_words@;
 
 -- name: contacts_search_common postgres
 SELECT @contact_columns@ FROM contacts c

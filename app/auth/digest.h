@@ -1,4 +1,4 @@
-/* Digest: SHA-256 (FIPS 180-4), in the form of which secrets are kept. */
+/* Digest: SHA-256 (FIPS 180-4), in the form of which secrets are kept, and HMAC (RFC 2104) with it. */
 #ifndef AUTH_DIGEST_H
 #define AUTH_DIGEST_H
 
@@ -10,5 +10,9 @@ enum { DIGEST_SIZE = 32 }; /* bytes */
 
 const unsigned char *digest_of(struct arena *arena, const void *bytes, size_t length)
     __attribute__((returns_nonnull));
+
+/* The same under a key: of what an attacker who has read the database must not even be able to try. */
+const unsigned char *digest_keyed(struct arena *arena, const char *key, const void *bytes,
+                                  size_t length) __attribute__((returns_nonnull));
 
 #endif

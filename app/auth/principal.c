@@ -16,6 +16,7 @@ const char *const permission_names[PERMIT_COUNT] = {
     [PERMIT_DIRECTORY_READ] = "directory:read",
     [PERMIT_DIRECTORY_WRITE] = "directory:write",
     [PERMIT_ACCOUNTS] = "accounts",
+    [PERMIT_TOKENS] = "tokens",
     [PERMIT_READ] = "organization:read",
     [PERMIT_CREATE] = "organization:create",
     [PERMIT_UPDATE] = "organization:update",
@@ -47,8 +48,8 @@ const char *const role_names[ROLE_COUNT + 1] = {
 
 /* What each kind may do, */
 static const unsigned permissions[PRINCIPAL_KIND_COUNT] = {
-    [PRINCIPAL_LOCAL] =
-        BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ | DIRECTORY_WRITE | BIT(PERMIT_ACCOUNTS),
+    [PRINCIPAL_LOCAL] = BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ | DIRECTORY_WRITE |
+                        BIT(PERMIT_ACCOUNTS) | BIT(PERMIT_TOKENS),
     [PRINCIPAL_ACCOUNT] = BIT(PERMIT_PRINCIPAL),
     [PRINCIPAL_DIRECTORY] = BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ,
 };

@@ -16,7 +16,8 @@ enum permission {
     PERMIT_DIRECTORY_READ,
     PERMIT_DIRECTORY_WRITE,
     PERMIT_ACCOUNTS,
-    PERMIT_READ, /* this and what follows: of what belongs to the organization */
+    PERMIT_TOKENS, /* to see and delete everybody's */
+    PERMIT_READ,   /* this and what follows: of what belongs to the organization */
     PERMIT_CREATE,
     PERMIT_UPDATE,
     PERMIT_DELETE,

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALLEST = 256 };
+enum {
+    SMALLEST = 256,
+    SHORT_FORMAT = 64, /* room for most of what is formatted */
+};
 
 char *buffer_reserve(struct buffer *buffer, size_t more)
 {
@@ -77,13 +80,16 @@ void buffer_format(struct buffer *buffer, const char *format, ...)
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    if (length > 0) {
-        vsnprintf(buffer_reserve(buffer, (size_t)length), (size_t)length + 1, format, again);
-        buffer->length += (size_t)length;
+    char *end = buffer_reserve(buffer, SHORT_FORMAT);
+    size_t room = buffer->size - buffer->length;
+    int length = vsnprintf(end, room, format, arguments);
+    if (length > 0 && (size_t)length >= room) { /* seldom: it did not fit */
+        end = buffer_reserve(buffer, (size_t)length);
+        length = vsnprintf(end, (size_t)length + 1, format, again);
     }
+    buffer->length += length > 0 ? (size_t)length : 0;
     va_end(again);
+    va_end(arguments);
 }
 
 void buffer_clear(struct buffer *buffer)

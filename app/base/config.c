@@ -59,6 +59,7 @@ enum {
     PORT_MAX = 65535,
     WORKERS_MAX = 256,
     HOURS_MAX = 24 * 366,
+    TOKEN_TTL_MAX = 365 * 24 * 60,
     SOCKET_PATH_MAX = 107, /* sockaddr_un.sun_path less its NUL */
 };
 
@@ -68,6 +69,8 @@ enum {
 /* clang-format off */
 static const struct option options[] = {
     {"APP_NAME", OPTION_STRING, AT(app_name), "kontora", 1, 64},
+    {"APP_TITLE", OPTION_STRING, AT(app_title), "Kontora", 1, 200},
+    {"APP_DESCRIPTION", OPTION_STRING, AT(app_description), "", 0, 2000},
     {"ENVIRONMENT", OPTION_CHOICE, AT(environment), "development", 0, 0, environments},
     {"DEBUG", OPTION_BOOLEAN, AT(debug), "false", 0, 0},
     {"DEFAULT_LANGUAGE", OPTION_CHOICE, AT(default_language), "ru", 0, 0, languages},
@@ -94,6 +97,7 @@ static const struct option options[] = {
     {"JWT_EXPIRATION_HOURS", OPTION_INTEGER, AT(jwt_expiration_hours), "24", 1, HOURS_MAX},
     {"REFRESH_EXPIRATION_HOURS", OPTION_INTEGER, AT(refresh_expiration_hours), "720", 1, HOURS_MAX},
     {"SECRET_KEY", OPTION_STRING, AT(secret_key), default_secret, 1, 4096, .flags = OPTION_SECRET},
+    {"TOKEN_TTL_MINUTES", OPTION_INTEGER, AT(token_ttl_minutes), "60", 1, TOKEN_TTL_MAX},
     {"LOCAL_AUTH_USERNAME", OPTION_STRING, AT(local_auth_username), "admin", 1, 256},
     {"LOCAL_AUTH_PASSWORD", OPTION_STRING, AT(local_auth_password), default_admin_password, 1, 256,
      .flags = OPTION_SECRET},

@@ -18,7 +18,8 @@ enum pool_id { POOL_CORE, POOL_AUTH, POOL_DIRECTORY, POOL_FILES, POOL_COUNT };
 struct config {
     /* service */
     const char *app_name;
-    int64_t environment; /* enum config_environment */
+    const char *app_title, *app_description; /* for people */
+    int64_t environment;                     /* enum config_environment */
     bool debug;
     int64_t default_language; /* enum config_language */
     const char *state_dir;
@@ -40,6 +41,7 @@ struct config {
     int64_t jwt_expiration_hours;
     int64_t refresh_expiration_hours;
     const char *secret_key; /* of what is kept as a keyed digest, and of signed URLs */
+    int64_t token_ttl_minutes;
     const char *local_auth_username;
     const char *local_auth_password;
     int64_t bcrypt_cost;

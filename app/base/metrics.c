@@ -57,29 +57,31 @@ static const char *const states[] = {"up", "down", "unknown", NULL};
 static const char *const pools[] = {"core", "auth", "directory", "files", NULL};
 static const char *const groups[] = {"core", "auth", "directory", "files", "house", NULL};
 static const char *const work[] = {"busy", "idle", NULL};
-static const char *const results[] = {"taken", "refused", NULL};
+static const char *const outcomes[] = {"taken", "refused", NULL};
 static const char *const versions[] = {KONTORA_VERSION, NULL};
 
-#define BY_CALL                                                                                    \
-    {                                                                                              \
-        "method", calls, "route"                                                                   \
-    }
+static const char *const results[] = {"valid", "malformed", "unknown", "expired", "used_up", NULL};
+static const char *const tables[] = {"sessions", "login_failures", "idempotency_keys", "tokens",
+                                     NULL};
+
+/* A label, and what stands behind the space in its values. */
+#define CALL "method", calls, "route"
 
 static const struct row rows[METRIC_COUNT] = {
     [METRIC_REQUESTS] = {"kontora_http_requests_total",
                          "Requests that workers have begun to handle.",
                          COUNTER,
-                         {BY_CALL},
+                         {{CALL}},
                          .sparse = true},
     [METRIC_RESPONSES] = {"kontora_http_responses_total",
                           "Answers that workers have handed to nginx.",
                           COUNTER,
-                          {BY_CALL, {"status", statuses}},
+                          {{CALL}, {"status", statuses}},
                           .sparse = true},
     [METRIC_RESPONSE_TIME] = {"kontora_http_response_duration_seconds",
                               "Time from a worker's taking a request to its answer.",
                               HISTOGRAM,
-                              {BY_CALL},
+                              {{CALL}},
                               .sparse = true},
     [METRIC_QUEUE_TIME] = {"kontora_http_queue_duration_seconds",
                            "Time that requests waited for a worker, to the millisecond.",
@@ -146,10 +148,21 @@ static const struct row rows[METRIC_COUNT] = {
     [METRIC_RELOADS] = {"kontora_configuration_reloads_total",
                         "Times that the configuration was read again, and what came of it.",
                         COUNTER,
-                        {{"result", results}}},
+                        {{"result", outcomes}}},
     [METRIC_START_TIME] = {"kontora_start_time_seconds",
                            "When the service was started, since the epoch.", GAUGE},
     [METRIC_BUILD] = {"kontora_build_info", "1, with the version.", GAUGE, {{"version", versions}}},
+    [METRIC_TOKENS_ISSUED] = {"kontora_tokens_issued_total", "Tokens that were issued.", COUNTER},
+    [METRIC_TOKEN_CHECKS] = {"kontora_token_checks_total",
+                             "Tokens that were checked, by what came of it.",
+                             COUNTER,
+                             {{"result", results}}},
+    [METRIC_TOKENS_REVOKED] = {"kontora_tokens_revoked_total",
+                               "Tokens that were revoked before they expired.", COUNTER},
+    [METRIC_PURGED] = {"kontora_purged_rows_total",
+                       "Rows that were deleted because they had expired.",
+                       COUNTER,
+                       {{"table", tables}}},
 };
 
 /* Upper bounds of a histogram's buckets; the last bucket has none. */

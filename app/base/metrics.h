@@ -44,6 +44,11 @@ enum metric {
     METRIC_RELOADS,          /* by result */
     METRIC_START_TIME,       /* seconds since the epoch */
     METRIC_BUILD,            /* by version: 1 */
+
+    METRIC_TOKENS_ISSUED,
+    METRIC_TOKEN_CHECKS, /* by result */
+    METRIC_TOKENS_REVOKED,
+    METRIC_PURGED, /* by table */
     METRIC_COUNT
 };
 

@@ -30,6 +30,29 @@ void random_format(const unsigned char *bytes, size_t count, char *text)
     text[2 * count] = '\0';
 }
 
+static unsigned next_byte(struct random_source *source)
+{
+    if (!source->left) {
+        fill(source->bytes, sizeof source->bytes);
+        source->left = sizeof source->bytes;
+    }
+    return source->bytes[--source->left];
+}
+
+/* A byte that is beyond the greatest multiple of the base would make some digits likelier than others, and
+ * is thrown away. */
+void random_digits(struct random_source *source, char *text, size_t count, unsigned base)
+{
+    enum { VALUES = 256 };
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    for (size_t made = 0; made < count;) {
+        unsigned byte = next_byte(source);
+        if (byte < VALUES - VALUES % base) {
+            text[made++] = digits[byte % base];
+        }
+    }
+}
+
 char *random_id(char id[RANDOM_ID_SIZE])
 {
     unsigned char bytes[RANDOM_ID_BYTES];

@@ -318,6 +318,13 @@ static struct error *count(struct page *page, int64_t *total_r)
     return rows_number(compose(page, text_of(page, page->list->count)), total_r);
 }
 
+/* Whether the index of the search finds rows in the order that is asked for. SQLite's goes by id; that of
+ * PostgreSQL, the engine that compares rows, goes by nothing. */
+static bool found_in_order(const struct page *page)
+{
+    return !page->order_count && !store_compares_rows(page->request->app->store);
+}
+
 /* Counts what is found, as far as that matters, and decides how its rows are read. */
 static struct error *count_found(struct page *page, int64_t limit, int64_t *total_r)
 {
@@ -331,8 +338,9 @@ static struct error *count_found(struct page *page, int64_t limit, int64_t *tota
     page->bound_count--; /* the limit is of this statement alone */
     page->common = *total_r > enough;
     *total_r -= page->common;
-    page->rows = page->common ? page->list->search_common : page->list->search_rare;
-    page->id = page->common ? page->list->id : page->list->search_id;
+    bool walks = page->common && !found_in_order(page);
+    page->rows = walks ? page->list->search_common : page->list->search_rare;
+    page->id = walks ? page->list->id : page->list->search_id;
     return error;
 }
 
@@ -469,9 +477,7 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     if (!error) {
         error = read_after(&page);
     }
-    if (!error) {
-        error = read_search(&page);
-    }
+    error = error_join(error, read_search(&page));
     if (error) {
         return error;
     }

@@ -5,21 +5,26 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
+#include "base/shared.h"
 #include "collection/idempotency.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
-    MS = 1000,               /* in microseconds */
-    PAUSE_US = 50 * MS,      /* between two batches, for those who wait to write */
-    REST_US = 60 * 1000 * MS /* when nothing is left */
+    MS = 1000,                 /* in microseconds */
+    PAUSE_US = 50 * MS,        /* between two batches, for those who wait to write */
+    ROUND_US = 60 * 1000 * MS, /* from one look at all kinds to the next one */
+    LOOK_US = 1000 * MS,       /* from one look at what was asked for to the next one */
 };
 
 const char *const purge_names[PURGE_COUNT] = {
     [PURGE_SESSIONS] = "sessions",
     [PURGE_LOGIN_FAILURES] = "login_failures",
     [PURGE_IDEMPOTENCY_KEYS] = "idempotency_keys",
+    [PURGE_TOKENS] = "tokens",
 };
 
 /* The statement of a kind, and how long a row is kept beyond the time that it bears. */
@@ -30,12 +35,13 @@ static const struct {
     [PURGE_SESSIONS] = {SQL_SESSIONS_PURGE, 0},
     [PURGE_LOGIN_FAILURES] = {SQL_LOGIN_FAILURES_PURGE, THROTTLE_FORGOTTEN_MS},
     [PURGE_IDEMPOTENCY_KEYS] = {SQL_IDEMPOTENCY_KEYS_PURGE, IDEMPOTENCY_KEPT_MS},
+    [PURGE_TOKENS] = {SQL_TOKENS_PURGE, 0},
 };
 
 struct batch {
     struct arena *arena;
     enum purge_kind kind;
-    int64_t now_ms;
+    int64_t now_ms, limit;
     int64_t deleted;
 };
 
@@ -44,35 +50,62 @@ static struct error *delete_batch(struct store *store, void *context)
     struct batch *batch = context;
     struct store_query *query = store_query(store, batch->arena, kinds[batch->kind].statement);
     store_bind_integer(query, batch->now_ms - kinds[batch->kind].kept_ms);
-    store_bind_integer(query, PURGE_BATCH);
+    store_bind_integer(query, batch->limit);
     struct error *error = store_execute(query);
     batch->deleted = error ? 0 : store_changes(query);
+    return error;
+}
+
+struct error *purge_rows(struct store *store, struct arena *arena, enum purge_kind kind,
+                         int64_t now_ms, int64_t limit, int64_t *deleted_r)
+{
+    struct batch batch = {.arena = arena, .kind = kind, .now_ms = now_ms, .limit = limit};
+    struct error *error = store_write(store, arena, delete_batch, &batch);
+    *deleted_r = error ? 0 : batch.deleted;
+    metrics_add(METRIC_PURGED, metrics_series(METRIC_PURGED, purge_names[kind], NULL), *deleted_r);
     return error;
 }
 
 struct error *purge_batch(struct store *store, struct arena *arena, enum purge_kind kind,
                           int64_t now_ms, int64_t *deleted_r)
 {
-    struct batch batch = {.arena = arena, .kind = kind, .now_ms = now_ms};
-    struct error *error = store_write(store, arena, delete_batch, &batch);
+    struct error *error = purge_rows(store, arena, kind, now_ms, PURGE_BATCH, deleted_r);
     struct error *ending = store_turn_end(store, arena);
     error = error ? error : ending;
-    *deleted_r = error ? 0 : batch.deleted;
+    *deleted_r = error ? 0 : *deleted_r;
     return error;
+}
+
+/* --- what was asked for ---------------------------------------------------------------------- */
+
+static atomic_bool own_wishes[PURGE_COUNT];
+static atomic_bool *wishes = own_wishes;
+
+void purge_share(void)
+{
+    wishes = shared_alloc(sizeof own_wishes);
+}
+
+void purge_soon(enum purge_kind kind)
+{
+    atomic_store_explicit(&wishes[kind], true, memory_order_relaxed);
 }
 
 /* --- the housekeeper ------------------------------------------------------------------------- */
 
 struct purge {
     struct store *store;
-    enum purge_kind kind; /* that is next */
-    int64_t deleted;      /* of this kind, since it was begun */
+    enum purge_kind kind; /* of the round, that is next */
+    enum purge_kind wish; /* what was asked for, and comes before; PURGE_COUNT: nothing */
+    int64_t deleted;      /* of the kind that is under way */
+    int64_t round_us;     /* when the round goes on, of the steady clock */
 };
 
 struct purge *purge_new(struct store *store)
 {
     struct purge *purge = must_alloc(sizeof *purge);
     purge->store = store;
+    purge->wish = PURGE_COUNT;
     return purge;
 }
 
@@ -83,30 +116,52 @@ void purge_free(struct purge **purge)
     *purge = NULL;
 }
 
-/* Goes on to the next kind. True if that is the first one again. */
-static bool go_on(struct purge *purge)
+static void take_wish(struct purge *purge)
 {
+    for (size_t i = 0; purge->wish == PURGE_COUNT && i < PURGE_COUNT; i++) {
+        if (atomic_exchange_explicit(&wishes[i], false, memory_order_relaxed)) {
+            purge->wish = (enum purge_kind)i;
+        }
+    }
+}
+
+/* Nothing is left of the kind, or the database cannot do it now. */
+static void conclude(struct purge *purge, enum purge_kind kind, const struct error *error)
+{
+    if (error) {
+        log_warning("purging %s: %s", purge_names[kind], error->cause);
+    }
     if (purge->deleted) {
-        log_info("purged: %" PRId64 " of %s", purge->deleted, purge_names[purge->kind]);
+        log_info("purged: %" PRId64 " of %s", purge->deleted, purge_names[kind]);
     }
     purge->deleted = 0;
-    purge->kind = (enum purge_kind)((purge->kind + 1) % PURGE_COUNT);
-    return purge->kind == 0;
+    if (purge->wish != PURGE_COUNT) {
+        purge->wish = PURGE_COUNT;
+        return;
+    }
+    purge->kind = (enum purge_kind)((kind + 1) % PURGE_COUNT);
+    if (error || !purge->kind) {
+        purge->round_us = clock_steady_us() + ROUND_US;
+    }
 }
 
 int64_t purge_run(struct purge *purge)
 {
+    bool rests = clock_steady_us() < purge->round_us;
+    if (rests) {
+        take_wish(purge);
+    }
+    if (rests && purge->wish == PURGE_COUNT) {
+        return clock_steady_us() + LOOK_US;
+    }
+    enum purge_kind kind = purge->wish == PURGE_COUNT ? purge->kind : purge->wish;
     struct arena *arena = arena_new();
     int64_t deleted;
-    bool rests = false;
-    struct error *error = purge_batch(purge->store, arena, purge->kind, clock_wall_ms(), &deleted);
+    struct error *error = purge_batch(purge->store, arena, kind, clock_wall_ms(), &deleted);
     purge->deleted += deleted;
-    if (error) {
-        log_warning("purging %s: %s", purge_names[purge->kind], error->cause);
-    }
     if (error || deleted < PURGE_BATCH) {
-        rests = go_on(purge) || error;
+        conclude(purge, kind, error);
     }
     arena_free(&arena);
-    return clock_steady_us() + (rests ? REST_US : PAUSE_US);
+    return clock_steady_us() + PAUSE_US;
 }

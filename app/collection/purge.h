@@ -1,7 +1,7 @@
 /*
  * Purge: what nobody will ask for any more goes from the database, in batches so small that whoever
- * writes does not notice: sessions that have expired, failed logins that are forgotten, answers that
- * were kept for repetitions.
+ * writes does not notice: sessions and tokens that have expired, failed logins that are forgotten,
+ * answers that were kept for repetitions.
  */
 #ifndef COLLECTION_PURGE_H
 #define COLLECTION_PURGE_H
@@ -20,6 +20,7 @@ enum purge_kind {
     PURGE_SESSIONS,
     PURGE_LOGIN_FAILURES,
     PURGE_IDEMPOTENCY_KEYS,
+    PURGE_TOKENS,
     PURGE_COUNT,
 };
 
@@ -31,12 +32,23 @@ extern const char *const purge_names[PURGE_COUNT];
 struct error *purge_batch(struct store *store, struct arena *arena, enum purge_kind kind,
                           int64_t now_ms, int64_t *deleted_r) MUST_CHECK;
 
+/* The same of `limit` rows inside of a turn, whose end commits it: for requests. */
+struct error *purge_rows(struct store *store, struct arena *arena, enum purge_kind kind,
+                         int64_t now_ms, int64_t limit, int64_t *deleted_r) MUST_CHECK;
+
+/* In the master, before it forks: from now on all processes can ask for a purge. */
+void purge_share(void);
+
+/* Asks the housekeeper to purge this kind within a second, and not only in its next round. */
+void purge_soon(enum purge_kind kind);
+
 /* The housekeeper's part: deletes one batch, of one kind after the other. */
 struct purge;
 struct purge *purge_new(struct store *store) __attribute__((returns_nonnull)); /* takes it over */
 void purge_free(struct purge **purge);
 
-/* Returns when to be called again, of the steady clock: soon if there may be more. */
+/* Returns when to be called again, of the steady clock: soon if there may be more, or if somebody may
+ * have asked for it. */
 int64_t purge_run(struct purge *purge);
 
 #endif

@@ -336,9 +336,20 @@ static struct error *begin_change(struct store *store, struct call *call)
     return error;
 }
 
+/* What has faults writes nothing: what else is wrong is looked for beside those who write, and what is wrong
+ * already is told even if that cannot be found out. */
+static struct error *add_faults(struct request *request, store_work *work, struct call *call)
+{
+    struct error *error = work(request->app->store, call);
+    return error->id == ERR_DATABASE_UNAVAILABLE ? request->faults : error;
+}
+
 /* A unique index was violated: somebody was quicker, and at a second try the rules find whom. */
 static struct error *write_twice(struct request *request, store_work *work, struct call *call)
 {
+    if (request->faults) {
+        return add_faults(request, work, call);
+    }
     struct error *error = store_write(request->app->store, request->arena, work, call);
     return error && error->id == ERR_CONSTRAINT_UNIQUE
                ? store_write(request->app->store, request->arena, work, call)
@@ -355,10 +366,10 @@ static bool changes_anything(const struct record_change *change)
     return fields[at].name != NULL;
 }
 
-/* What is wrong with the body, with its references and by the rules is told at once. */
-static struct error *write_change(struct record_change *change)
+/* What is wrong with the body, `faults`, with its references and by the rules is told at once. */
+static struct error *write_change(struct record_change *change, struct error *faults)
 {
-    struct error *error = error_join(change->request->faults, check_references(change, false));
+    struct error *error = error_join(faults, check_references(change, false));
     if (!error || error->id == ERR_VALIDATION) {
         error = error_join(error, obey(change->records->before_write, change));
     }
@@ -376,7 +387,7 @@ static struct error *create(struct store *store, void *context)
     change->now = clock_wall_ms();
     change->after = copy(change, NULL);
     apply_body(change);
-    return write_change(change);
+    return write_change(change, change->request->faults);
 }
 
 struct error *records_create(struct request *request, struct reply *reply)
@@ -402,10 +413,13 @@ static struct error *apply_change(struct store *store, void *context)
     if (!error) {
         error = obey(call->change.records->may_change, &call->change);
     }
-    if (!error) {
-        error = call->apply(&call->change);
+    if (error) {
+        return error;
     }
-    return error ? error : write_change(&call->change);
+    error = call->apply(&call->change);
+    return error && error->id != ERR_VALIDATION
+               ? error
+               : write_change(&call->change, error_join(call->change.request->faults, error));
 }
 
 static struct error *change_and_reply(struct request *request, struct reply *reply,

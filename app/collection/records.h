@@ -88,7 +88,8 @@ struct error *record_check_step(const struct record_change *change, const struct
                                 const char *status) MUST_CHECK;
 
 /* Changes the object that the path names in a transaction of its own, and answers with it: for calls
- * beside the five. `apply` sets the values of `after`, which are as they were; the rules follow. */
+ * beside the five. `apply` sets the values of `after`, which are as they were; the rules follow, also
+ * where it finds a fault. */
 struct error *records_apply(struct request *request, struct reply *reply,
                             struct error *(*apply)(struct record_change *change)) MUST_CHECK;
 

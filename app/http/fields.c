@@ -510,7 +510,8 @@ void fields_write(struct jsonw *json, const char *key, const struct field *field
 {
     jsonw_open_object(json, key);
     for (size_t i = 0; fields[i].name; i++) {
-        if (fields[i].flags & (FIELD_SECRET | FIELD_INTERNAL)) {
+        if ((fields[i].flags & (FIELD_SECRET | FIELD_INTERNAL)) ||
+            ((fields[i].flags & FIELD_OPTIONAL) && values[i].state == VALUE_ABSENT)) {
             continue;
         }
         if (values[i].state == VALUE_SET) {

@@ -17,11 +17,12 @@ struct arena;
 struct error *fields_read_json(struct arena *arena, const struct field *fields, const char *text,
                                size_t length, struct value **values_r) MUST_CHECK;
 
-/* Reads an application/x-www-form-urlencoded query. */
+/* Reads an application/x-www-form-urlencoded query, or body. */
 struct error *fields_read_query(struct arena *arena, const struct field *fields, const char *query,
                                 struct value **values_r) MUST_CHECK;
 
-/* Writes one object; fields that are secret are left out, absent ones are null. */
+/* Writes one object; fields that are secret are left out, absent ones are null unless
+ * they are optional. */
 void fields_write(struct jsonw *json, const char *key, const struct field *fields,
                   const struct value *values);
 

@@ -110,12 +110,20 @@ static struct error *parse_path(struct request *request)
     return NULL;
 }
 
+static bool harmless(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+}
+
 /* The client's identifier if it is a harmless one, else ours. */
 static void choose_id(struct request *request)
 {
     const char *id = request->headers.request_id;
-    size_t length = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                               "0123456789._-");
+    size_t length = 0;
+    while (harmless(id[length])) {
+        length++;
+    }
     if (length && length <= REQUEST_ID_MAX && !id[length]) {
         request->id = id;
     } else {

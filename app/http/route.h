@@ -57,6 +57,7 @@ struct route {
     const struct field *query; /* NULL: parameters are ignored */
     const struct schema *body; /* NULL: takes none */
     bool body_optional;        /* an empty body is as good as {} */
+    bool body_form;            /* a form is as good as JSON: application/x-www-form-urlencoded */
     enum reply_shape shape;
     const struct schema *reply;
     const enum error_id *errors; /* beside what the row itself implies; ERR_COUNT ends */

@@ -189,6 +189,24 @@ static bool is_json(const char *content_type)
     return !strncasecmp(charset, "utf-8", strlen("utf-8"));
 }
 
+static bool is_form(const char *content_type)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    content_type += strspn(content_type, " \t");
+    const char *rest = content_type + sizeof form - 1;
+    return !strncasecmp(content_type, form, sizeof form - 1) && (!*rest || strchr("; \t", *rest));
+}
+
+static struct error *read_form(struct request *request, const struct field *fields)
+{
+    const struct buffer *text = &request->body_text;
+    if (text->length && strlen(text->bytes) != text->length) {
+        return error_new(request->arena, ERR_BAD_REQUEST, "a form with a NUL");
+    }
+    return fields_read_query(request->arena, fields, text->length ? text->bytes : "",
+                             &request->body);
+}
+
 static struct error *read_body(const struct router *router, struct request *request)
 {
     const struct schema *schema = request->route->body;
@@ -202,6 +220,9 @@ static struct error *read_body(const struct router *router, struct request *requ
     }
     if (!text->length && request->route->body_optional) {
         return fields_read_json(request->arena, schema->fields, "{}", 2, &request->body);
+    }
+    if (request->route->body_form && is_form(request->headers.content_type)) {
+        return read_form(request, schema->fields);
     }
     if (!is_json(request->headers.content_type)) {
         return error_new(request->arena, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);

@@ -55,6 +55,9 @@ struct service {
     /* After that, for each of them: answers it. Never SERVED_HELD. */
     enum served (*finish)(void *state, void *connection);
 
+    /* The end of every turn, whether answers were held in it or not. */
+    void (*rest)(void *state);
+
     /* Closes a connection between two requests. */
     void (*close)(void *state, void *connection);
 

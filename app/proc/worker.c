@@ -126,8 +126,11 @@ static void count_request(struct worker *worker)
     }
 }
 
-/* Whether the other side has closed: an end of file must not reach a reader that expects a
- * request. */
+/* What epoll says when the other side has closed; there may still be something to read. */
+enum { CLOSING = EPOLLRDHUP | EPOLLHUP | EPOLLERR };
+
+/* Whether the other side has closed and left nothing: an end of file must not reach a reader that expects
+ * a request. */
 static bool at_end(int fd)
 {
     char byte;
@@ -159,9 +162,9 @@ static void note_served(struct worker *worker, struct connection *connection, en
     }
 }
 
-static void serve_connection(struct worker *worker, struct connection *connection)
+static void serve_connection(struct worker *worker, struct connection *connection, uint32_t events)
 {
-    if (at_end(connection->fd)) {
+    if ((events & CLOSING) && at_end(connection->fd)) {
         worker->service->close(worker->state, connection->handle);
         note_served(worker, connection, SERVED_CLOSED);
         return;
@@ -234,7 +237,7 @@ static bool accept_one(struct worker *worker)
     struct connection *connection = must_alloc(sizeof *connection);
     *connection = (struct connection){.fd = fd, .handle = handle};
     worker->connections++;
-    watch(worker, fd, EPOLLIN, connection);
+    watch(worker, fd, EPOLLIN | EPOLLRDHUP, connection);
     return true;
 }
 
@@ -257,10 +260,11 @@ static void turn(struct worker *worker)
             while (!worker->leaving && accepts-- && accept_one(worker)) {
             }
         } else {
-            serve_connection(worker, events[i].data.ptr);
+            serve_connection(worker, events[i].data.ptr, events[i].events);
         }
     }
     finish_held(worker);
+    worker->service->rest(worker->state);
     log_flush();
     scoreboard_set_connections(worker->connections);
     scoreboard_set_busy(false);

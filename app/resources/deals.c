@@ -202,9 +202,6 @@ static struct error *apply_status(struct record_change *change)
     if (error) {
         return error;
     }
-    if (reason && !is(status, lost)) {
-        return error_field(request->arena, "lost_reason", FAULT_ONLY_WITH, lost);
-    }
     value_set_string(record_value(change, "status"), status);
     if (is(status, won) || is(status, lost)) {
         value_set_string(record_value(change, "outcome"), status);
@@ -213,7 +210,9 @@ static struct error *apply_status(struct record_change *change)
     if (is(status, closed)) {
         value_set_integer(record_value(change, "closed_at"), change->now);
     }
-    return NULL;
+    return reason && !is(status, lost)
+               ? error_field(request->arena, "lost_reason", FAULT_ONLY_WITH, lost)
+               : NULL;
 }
 
 static struct error *change_status(struct request *request, struct reply *reply)

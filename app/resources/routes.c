@@ -13,6 +13,7 @@ const struct route *const resource_routes[] = {
     tasks_routes,
     activities_routes,
     analytics_routes,
+    tokens_routes,
     users_routes,
     groups_routes,
     ous_routes,

@@ -104,6 +104,7 @@ struct engine {
     bool (*turn_open)(const struct store *store);
     struct error *(*turn_end)(struct store *store, struct arena *arena);
     struct error *(*checkpoint)(struct store *store, struct arena *arena);
+    void (*rest)(struct store *store);
 };
 
 extern const struct engine sqlite_engine, postgres_engine;
@@ -133,6 +134,8 @@ struct store {
     enum sql_statement deferred[DEFERRED_MAX]; /* by store_defer(), for the end of the turn */
     size_t deferred_count;
 
+    bool reads_by_turns;       /* store_read_by_turns() */
+    bool wrote;                /* store_wrote() */
     bool writing;              /* inside store_write() */
     struct arena *write_arena; /* of the store_write() that runs */
     struct error *failure;     /* of the first query that failed in it */

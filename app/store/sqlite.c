@@ -3,7 +3,8 @@
  *
  * The reader sees what was committed when its query began. The writer has a transaction open from
  * the first write of a turn to the end of the turn; each write is a savepoint of it. A process that
- * has this transaction holds the queue of writers.
+ * has this transaction holds the queue of writers. Where the store reads by turns the reader has a
+ * transaction too, from the first query of a turn on.
  *
  * A statement that changes something runs to its end before its first row is given out: SQLite
  * checks foreign keys at the end, and PostgreSQL knows no half-executed change either.
@@ -64,7 +65,7 @@ struct connection {
     bool suspect; /* has had an error of the file: opened again as soon as nothing runs on it */
 };
 
-/* The statements that open and close turns and savepoints. */
+/* The statements that open and close turns and savepoints; the last two are the reader's. */
 enum control {
     CONTROL_BEGIN,
     CONTROL_COMMIT,
@@ -72,13 +73,20 @@ enum control {
     CONTROL_SAVE,
     CONTROL_RELEASE,
     CONTROL_UNDO,
+    CONTROL_LOOK,
+    CONTROL_LOOK_AWAY,
     CONTROL_COUNT
 };
 
 static const char *const control_texts[CONTROL_COUNT] = {
-    [CONTROL_BEGIN] = "BEGIN IMMEDIATE",     [CONTROL_COMMIT] = "COMMIT",
-    [CONTROL_ROLLBACK] = "ROLLBACK",         [CONTROL_SAVE] = "SAVEPOINT one_write",
-    [CONTROL_RELEASE] = "RELEASE one_write", [CONTROL_UNDO] = "ROLLBACK TO one_write",
+    [CONTROL_BEGIN] = "BEGIN IMMEDIATE",
+    [CONTROL_COMMIT] = "COMMIT",
+    [CONTROL_ROLLBACK] = "ROLLBACK",
+    [CONTROL_SAVE] = "SAVEPOINT one_write",
+    [CONTROL_RELEASE] = "RELEASE one_write",
+    [CONTROL_UNDO] = "ROLLBACK TO one_write",
+    [CONTROL_LOOK] = "BEGIN",
+    [CONTROL_LOOK_AWAY] = "COMMIT",
 };
 
 struct sqlite {
@@ -101,6 +109,11 @@ struct run {
     struct cell **rows;
     size_t row_count, row_size, row_next;
 };
+
+static enum role role_of(enum control which)
+{
+    return which >= CONTROL_LOOK ? READER : WRITER;
+}
 
 static struct store *open_store(const struct config *config, struct store_shared *shared)
 {
@@ -184,9 +197,11 @@ static void close_connection(struct sqlite *sqlite, enum role role)
         sqlite3_finalize(connection->prepared[i].statement);
         connection->prepared[i] = (struct prepared){0};
     }
-    for (size_t i = 0; role == WRITER && i < CONTROL_COUNT; i++) {
-        sqlite3_finalize(sqlite->controls[i]);
-        sqlite->controls[i] = NULL;
+    for (enum control i = 0; i < CONTROL_COUNT; i++) {
+        if (role_of(i) == role) {
+            sqlite3_finalize(sqlite->controls[i]);
+            sqlite->controls[i] = NULL;
+        }
     }
     sqlite3_close_v2(connection->db); /* is gone when the last query on it has ended */
     connection->db = NULL;
@@ -297,6 +312,52 @@ static int compile(struct arena *arena, sqlite3 *db, const char *text, unsigned 
         *dollar = '?';
     }
     return sqlite3_prepare_v3(db, own, -1, flags, statement_r, NULL);
+}
+
+/* --- transactions ---------------------------------------------------------------------------- */
+
+static int step_control(struct sqlite *sqlite, enum control which)
+{
+    sqlite3_stmt **statement = &sqlite->controls[which];
+    int code = SQLITE_OK;
+    if (!*statement) {
+        code = sqlite3_prepare_v3(sqlite->connections[role_of(which)].db, control_texts[which], -1,
+                                  SQLITE_PREPARE_PERSISTENT, statement, NULL);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(*statement);
+    }
+    return code;
+}
+
+static struct error *control(struct sqlite *sqlite, struct arena *arena, enum control which)
+{
+    int code = step_control(sqlite, which);
+    struct error *error =
+        code == SQLITE_DONE ? NULL : failure(arena, &sqlite->connections[role_of(which)], code);
+    sqlite3_reset(sqlite->controls[which]);
+    return error;
+}
+
+/* The reader's part of a turn. */
+static struct error *look(struct sqlite *sqlite, struct arena *arena)
+{
+    bool looks = !sqlite3_get_autocommit(sqlite->connections[READER].db);
+    return sqlite->store.reads_by_turns && !looks ? control(sqlite, arena, CONTROL_LOOK) : NULL;
+}
+
+static void look_away(struct store *store)
+{
+    struct sqlite *sqlite = (struct sqlite *)(void *)store;
+    struct connection *reader = &sqlite->connections[READER];
+    if (!reader->db || sqlite3_get_autocommit(reader->db)) {
+        return;
+    }
+    if (step_control(sqlite, CONTROL_LOOK_AWAY) != SQLITE_DONE) {
+        log_warning("SQLite: %s", sqlite3_errmsg(reader->db));
+        reader->suspect = true; /* it might go on seeing what is no more */
+    }
+    sqlite3_reset(sqlite->controls[CONTROL_LOOK_AWAY]);
 }
 
 /* The statement that is kept for the slot, or one of its own if that is running. */
@@ -440,6 +501,9 @@ static struct error *begin(struct store_query *query)
     struct sqlite *sqlite = (struct sqlite *)(void *)query->store;
     enum role role = query->writing ? WRITER : READER;
     struct error *error = connect(sqlite, query->arena, role);
+    if (!error && role == READER) {
+        error = look(sqlite, query->arena);
+    }
     if (error) {
         return error;
     }
@@ -509,26 +573,6 @@ static struct error *prepare(struct store *store, struct arena *arena, size_t sl
 }
 
 /* --- turns ----------------------------------------------------------------------------------- */
-
-static struct error *control(struct sqlite *sqlite, struct arena *arena, enum control which)
-{
-    struct connection *writer = &sqlite->connections[WRITER];
-    sqlite3_stmt **statement = &sqlite->controls[which];
-    struct error *error = NULL;
-    int code = SQLITE_OK;
-    if (!*statement) {
-        code = sqlite3_prepare_v3(writer->db, control_texts[which], -1, SQLITE_PREPARE_PERSISTENT,
-                                  statement, NULL);
-    }
-    if (code == SQLITE_OK) {
-        code = sqlite3_step(*statement);
-    }
-    if (code != SQLITE_DONE) {
-        error = failure(arena, writer, code);
-    }
-    sqlite3_reset(*statement);
-    return error;
-}
 
 /* Another host's process, or one that shares no queue with us, may be writing too: for that SQLite
  * itself waits, as long as there is time left. */
@@ -605,6 +649,7 @@ static bool turn_open(const struct store *store)
 static struct error *turn_end(struct store *store, struct arena *arena)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)store;
+    look_away(store);
     if (!sqlite->turn) {
         return NULL;
     }
@@ -691,4 +736,5 @@ const struct engine sqlite_engine = {
     .turn_open = turn_open,
     .turn_end = turn_end,
     .checkpoint = checkpoint,
+    .rest = look_away,
 };

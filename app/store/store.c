@@ -406,6 +406,7 @@ static struct error *write_kind(struct store *store, struct arena *arena, store_
     if (store->writing) {
         store_slip("store_write() inside of store_write()");
     }
+    store->wrote = true;
     int64_t began = clock_steady_us();
     struct error *error = store->engine->write(store, arena, work, context, kind);
     count_since("write", began);
@@ -459,6 +460,25 @@ struct error *store_run_deferred(struct store *store, struct arena *arena)
     struct error *error = store_run(store, arena, run_deferred, arena);
     store->deferred_count = 0;
     return error;
+}
+
+bool store_wrote(struct store *store)
+{
+    bool wrote = store->wrote && store_turn_open(store);
+    store->wrote = false;
+    return wrote;
+}
+
+void store_read_by_turns(struct store *store)
+{
+    store->reads_by_turns = true;
+}
+
+void store_rest(struct store *store)
+{
+    if (store->engine->rest) {
+        store->engine->rest(store);
+    }
 }
 
 bool store_turn_open(const struct store *store)

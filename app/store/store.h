@@ -9,8 +9,8 @@
  *     error = store_next(query, &found);
  *     if (!error && found) { name = arena_string(arena, store_text(query, 0, NULL)); }
  *
- * Reading needs nothing else: each query sees what was committed when it began. Whatever changes
- * something runs inside store_write(). Both engines know three types, 64-bit integers (ids, times in
+ * Reading needs nothing else: each query sees what was committed when it began (but
+ * store_read_by_turns()). Whatever changes something runs inside store_write(). Both engines know three types, 64-bit integers (ids, times in
  * milliseconds since the epoch, booleans as 0 and 1, money in minor units), text in UTF-8 without
  * NUL, and bytes; and null.
  *
@@ -153,8 +153,21 @@ void store_defer(struct store *store, enum sql_statement statement);
  * Until then no other process can write. */
 bool store_turn_open(const struct store *store);
 
+/* From now on all queries of a turn, outside of store_write(), see what was committed when the first of
+ * them began, on SQLite: there each look by itself would take two locks of the file, which costs as much
+ * as finding a row. For a process that is only asked things before a turn begins, so that nobody can miss
+ * what was answered before; and which calls store_rest() at the end of each. */
+void store_read_by_turns(struct store *store);
+
+/* Whether store_write() was called since this was last asked, and has left something that store_turn_end()
+ * has yet to commit. Who has only read need not wait for that: they have seen what is committed. */
+bool store_wrote(struct store *store);
+
+/* The end of a turn in which nothing was written, and of any other one. */
+void store_rest(struct store *store);
+
 /* Commits the turn; does nothing without one. If that fails, all of it is rolled back, and
- * everyone who wrote in this turn is to answer with the error. */
+ * everyone who wrote in this turn is to answer with the error. Queries after this are of another turn. */
 struct error *store_turn_end(struct store *store, struct arena *arena) MUST_CHECK;
 
 /* --- the housekeeper ------------------------------------------------------------------------- */

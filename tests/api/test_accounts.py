@@ -186,7 +186,7 @@ def test_me_of_the_local_administrator(sql_api, sql_stack):
                   "username": sql_stack.administrator[0], "email": None,
                   "name": sql_stack.administrator[0], "kind": "local", "account_id": None,
                   "organizations": [],
-                  "permissions": ["directory:read", "directory:write", "accounts"]}
+                  "permissions": ["directory:read", "directory:write", "accounts", "tokens"]}
 
 
 # --- the list -----------------------------------------------------------------------------------

@@ -263,11 +263,26 @@ def test_searches_that_are_none(boss, text):
     assert invalid(boss.list("contacts", search=text)) == ["search"]
 
 
+@pytest.mark.parametrize("other", ["sort", "after"])
+def test_all_that_is_wrong_with_a_search_at_once(boss, other):
+    refused = boss.list("contacts", **{"search": "a b c d", other: "x"})
+    assert invalid(refused) == sorted(["search", other])
+
+
 @pytest.mark.parametrize("text", ["x" * 100, "Ж" * 100, "  ", " \u00a0 ", "\u200b", "'" * 100, "(",
                                   "+"])
 def test_strange_searches(boss, text):
     response = boss.list("contacts", search=text)
     assert response.status_code == 200 or invalid(response) == ["search"]
+
+
+@pytest.mark.parametrize("character", ["\ufffd", "\ufffe", "\uffff"])
+def test_characters_that_are_alike_to_an_index(boss, character):
+    word = tag()
+    numbers = {each: boss.contact(name=f"{word}{each}{word}")["id"]
+               for each in ("\ufffd", "\ufffe", "\uffff")}
+    found = boss.page("contacts", search=f"{word}{character}{word}")
+    assert [item["id"] for item in found["items"]] == [numbers[character]] and found["total"] == 1
 
 
 def test_the_search_follows_changes(boss):

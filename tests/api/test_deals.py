@@ -207,6 +207,13 @@ def test_there_is_no_reason_without_a_loss(boss, start, status):
     assert boss.read("deals", deal["id"]) == deal
 
 
+def test_a_reason_and_an_amount_at_once(boss):
+    deal = boss.deal("IN_PROGRESS")
+    refused = boss.move(deal["id"], "WON", lost_reason="x")
+    assert invalid(refused) == ["amount", "lost_reason"]
+    assert boss.read("deals", deal["id"]) == deal
+
+
 # --- what is written by itself --------------------------------------------------------------------
 
 

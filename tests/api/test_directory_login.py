@@ -202,7 +202,7 @@ def test_the_time_does_not_tell_who_exists(nobody, people, stack):
 
     known = least(*users)
     assert known >= STEP_S
-    for names in ([tag(), tag(), tag()], [disabled], [stack.administrator[0]] * 3):
+    for names in ([tag(), tag(), tag()], [disabled] * 3, [stack.administrator[0]] * 3):
         assert abs(known - least(*names)) < STEP_S / 3, names
 
 

@@ -146,6 +146,16 @@ def test_the_customers_of_the_readme_are_served(stack, tmp_path):
     assert answers.count('"won":1,') == 2 and '"win_rate":1.0000' in answers
 
 
+def test_the_tokens_of_the_readme_are_served(stack, tmp_path):
+    name, password = stack.administrator
+    answers = run_session(session_that_begins("A token for an hour"), tmp_path, **{
+        "http://localhost:8000": stack.http_url, '"admin123"': f'"{password}"',
+        '"admin"': f'"{name}"'})
+    assert '"code"' not in answers, answers
+    assert re.findall(r'"status":(\w+)', answers) == ["true", "true", "true", "false", "true", "true"]
+    assert '{"active":true,' in answers and '"purpose":"password-reset","max_uses":1' in answers
+
+
 def catalogue():
     """Codes of the service with their messages, from the source of the program."""
     source = (TOP / "app/http/problem.c").read_text(encoding="utf-8")

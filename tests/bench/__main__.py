@@ -14,6 +14,7 @@ from bench import (
     membership,
     pages,
     storm,
+    tokens,
     users,
     writers,
 )
@@ -30,6 +31,7 @@ MEASUREMENTS = {
     "writers": writers.measure,
     "contacts": contacts.measure,
     "crm": crm.measure,
+    "tokens": tokens.measure,
 }
 
 

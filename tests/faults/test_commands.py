@@ -4,6 +4,7 @@ which the housekeeper does too."""
 import contextlib
 import os
 import pty
+import select
 import subprocess
 import time
 
@@ -18,6 +19,8 @@ EXIT_USAGE, EXIT_DATA, EXIT_NO_ACCOUNT, EXIT_UNAVAILABLE = 2, 65, 67, 69
 EXPIRED = 1800  # rows: several batches
 DAY_MS = 24 * 3600 * 1000
 MINUTE_MS = 60 * 1000
+
+PATIENCE_S = 20
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -132,6 +135,11 @@ def test_what_cannot_be_done_is_said(rig):
         assert done.returncode == EXIT_USAGE and "usage" in done.stderr
 
 
+def read_soon(terminal):
+    assert select.select([terminal], [], [], PATIENCE_S)[0], "nobody writes to the terminal"
+    return terminal.read(1024)
+
+
 def test_on_a_terminal_the_password_is_not_shown(make_rig):
     rig = make_rig(env={"BCRYPT_COST": "4"})
     email, password = address(), vault.password()
@@ -141,12 +149,11 @@ def test_on_a_terminal_the_password_is_not_shown(make_rig):
                           cwd=rig.stack.state_dir) as child:
         os.close(theirs)
         shown = b""
-        with contextlib.suppress(OSError):  # it has ended
-            while octets := os.read(ours, 1024):
+        with open(ours, "r+b", buffering=0) as terminal, contextlib.suppress(OSError):  # it ends
+            while octets := read_soon(terminal):
                 shown += octets
                 if octets.rstrip().endswith(b":"):
-                    os.write(ours, password.encode() + b"\n")
-        os.close(ours)
+                    terminal.write(password.encode() + b"\n")
         assert child.stdout.read().startswith(b"account ")
     assert shown.count(b":") == 2 and password.encode() not in shown
     assert log_in(rig, email, password).status_code == 200
@@ -170,11 +177,14 @@ def add_rows(rig, count):
     sql(rig, "INSERT INTO idempotency_keys (principal, idempotency_key, request_digest, created_at)"
              f" VALUES ('x', '1', {octets(1)}, {now - DAY_MS - MINUTE_MS}),"
              f" ('x', '2', {octets(1)}, {now - DAY_MS + MINUTE_MS})")
+    sql(rig, "INSERT INTO tokens (digest, uses, created_at, expires_at)"
+             f" VALUES ({octets(1)}, 0, 1, {now - 1}), ({octets(2)}, 0, 1, {now + MINUTE_MS})")
 
 
 def left(rig):
     rows = sql(rig, "SELECT (SELECT count(*) FROM sessions WHERE subject IN ('x', 'y')),"
-                    " (SELECT count(*) FROM login_failures), (SELECT count(*) FROM idempotency_keys)")
+                    " (SELECT count(*) FROM login_failures), (SELECT count(*) FROM idempotency_keys),"
+                    " (SELECT count(*) FROM tokens)")
     return tuple(map(int, rows[0].split("|")))
 
 
@@ -184,8 +194,8 @@ def test_purge_says_what_it_deleted(rig):
     done = kontora(rig, "purge")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [f"sessions {EXPIRED}", "login_failures 1",
-                                        "idempotency_keys 1"]
-    assert left(rig) == (1, 1, 1)
+                                        "idempotency_keys 1", "tokens 1"]
+    assert left(rig) == (1, 1, 1, 1)
     assert kontora(rig, "purge").stdout.splitlines()[0] == "sessions 0"
 
 
@@ -193,5 +203,5 @@ def test_the_housekeeper_purges(rig):
     rig.service.stop()
     add_rows(rig, EXPIRED)
     rig.service.start()
-    wait_until(lambda: left(rig) == (1, 1, 1), what="the purge")
+    wait_until(lambda: left(rig) == (1, 1, 1, 1), what="the purge")
     assert rig.count_log(f"purged: {EXPIRED} of sessions") == 1

@@ -19,6 +19,7 @@ TOKEN_PATHS = ("/auth/login", "/auth/refresh", "/auth/register")
 AUTH_ACTIONS = {"login": "login", "register": "register", "logout": "logout",
                 "change-password": "change_password"}
 CUSTOMERS = {"contacts": "contact", "deals": "deal", "tasks": "task", "activities": "activity"}
+TOKEN_ACTIONS = {("POST", "revoke"): "revoke_token", ("DELETE", 2): "delete_token"}
 MEMBER_ACTIONS = {"POST": "add_member", "PATCH": "update_member", "DELETE": "remove_member"}
 
 # (request id, action, what the line says came of it) of every call that the audit log owes a line;
@@ -35,6 +36,8 @@ def audited_action(method, path):
         return "create_account" if method == "POST" and len(parts) == 1 else None
     if parts[0] == "organizations":
         return organization_action(method, parts)
+    if parts[0] == "tokens":
+        return TOKEN_ACTIONS.get((method, parts[1] if parts[1:] == ["revoke"] else len(parts)))
     if parts[0] in CUSTOMERS:
         return customer_action(method, parts)
     if parts[0] not in RESOURCES:

@@ -13,6 +13,9 @@ from support.waiting import wait_until
 
 READY = "ready"
 
+# Over the service's defaults: hashes that cost little, for little depends on what they cost.
+DEFAULTS = {"BCRYPT_COST": "4"}
+
 
 class Rig:
     """One stack, its settings, and the administrator in front of it."""
@@ -21,7 +24,7 @@ class Rig:
                  **settings):
         """`settings` can be changed later; `env` are those that nginx or the stack needs too."""
         self.folder = folder
-        self.settings = {**(directory.settings() if directory else {}), **settings}
+        self.settings = {**DEFAULTS, **(directory.settings() if directory else {}), **settings}
         self._write_settings()
         self.stack = Stack(folder, own_directory=False, database=database,
                            rate_limits=rate_limits, binary=binary,

@@ -355,17 +355,17 @@ struct row {
 static void permissions_are_those_of_the_table(void **state)
 {
     (void)state;
-    /* all, principal; directory read, write; accounts; read, create, update, delete, manage */
+    /* all, principal; directory read, write; accounts, tokens; read, create, update, delete, manage */
     static const struct row rows[] = {
-        {{.kind = PRINCIPAL_LOCAL}, "xxxxx....."},
-        {{.kind = PRINCIPAL_DIRECTORY}, "xxx......."},
-        {{.kind = PRINCIPAL_DIRECTORY, .administrator = true}, "xxxx......"},
-        {{.kind = PRINCIPAL_ACCOUNT}, "xx........"},
-        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_OWNER}, "xx...xxxxx"},
-        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_ADMIN}, "xx...xxxxx"},
-        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_MANAGER}, "xx...xxxx."},
-        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_SALES}, "xx...xxx.."},
-        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_VIEWER}, "xx...x...."},
+        {{.kind = PRINCIPAL_LOCAL}, "xxxxxx....."},
+        {{.kind = PRINCIPAL_DIRECTORY}, "xxx........"},
+        {{.kind = PRINCIPAL_DIRECTORY, .administrator = true}, "xxxx......."},
+        {{.kind = PRINCIPAL_ACCOUNT}, "xx........."},
+        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_OWNER}, "xx....xxxxx"},
+        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_ADMIN}, "xx....xxxxx"},
+        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_MANAGER}, "xx....xxxx."},
+        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_SALES}, "xx....xxx.."},
+        {{.kind = PRINCIPAL_ACCOUNT, .role = ROLE_VIEWER}, "xx....x...."},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         assert_int_equal(strlen(rows[i].marks), COLUMNS);

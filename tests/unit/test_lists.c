@@ -426,7 +426,11 @@ static void common_words_go_by_the_order(void **state)
     struct lists_test *test = *state;
     const char *common =
         arena_format(test->arena, "search=%s", request_encode_segment(test->arena, "им общее"));
-    check_common(test, arena_format(test->arena, "%s&limit=4", common), LIST_FOUND_COUNTED);
+    if (on_sqlite(test)) { /* whose index finds in the order of ids */
+        check_search(test, "им общее", LIST_FOUND_COUNTED);
+    } else {
+        check_common(test, arena_format(test->arena, "%s&limit=4", common), LIST_FOUND_COUNTED);
+    }
     for (const struct list_key *key = contacts_routes->records->list->keys; key->name; key++) {
         if (key->uses & LIST_SORT) {
             const char *query =

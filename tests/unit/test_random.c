@@ -3,6 +3,9 @@
 
 #include "base/random.h"
 
+#include <ctype.h>
+#include <limits.h>
+
 static void identifiers_are_hexadecimal(void **state)
 {
     (void)state;
@@ -52,12 +55,47 @@ static void a_child_has_others(void **state)
     close(ends[1]);
 }
 
+static void digits_are_of_their_base(void **state)
+{
+    (void)state;
+    enum { MANY = 1000, BASE62 = 62, DECIMAL = 10 };
+    struct random_source source = {.left = 0};
+    char text[MANY + 1] = "";
+    random_digits(&source, text, MANY, DECIMAL);
+    assert_int_equal(strspn(text, "0123456789"), MANY);
+    random_digits(&source, text, MANY, BASE62);
+    for (size_t i = 0; i < MANY; i++) {
+        assert_true(isalnum((unsigned char)text[i]));
+    }
+    assert_int_equal(text[MANY], 0);
+}
+
+/* With the remainder of a byte, 0 to 7 would come a quarter more often than the others. */
+static void every_digit_is_as_likely(void **state)
+{
+    enum { COUNT = 620000, BASE62 = 62, EXPECTED = COUNT / BASE62, DEVIATION = 600 };
+    struct random_source source = {.left = 0};
+    char *text = arena_alloc(*state, COUNT);
+    size_t counts[UCHAR_MAX + 1] = {0};
+    random_digits(&source, text, COUNT, BASE62);
+    for (size_t i = 0; i < COUNT; i++) {
+        counts[(unsigned char)text[i]]++;
+    }
+    size_t different = 0;
+    for (size_t i = 0; i <= UCHAR_MAX; i++) {
+        different += counts[i] != 0;
+        assert_true(!counts[i] || (counts[i] > EXPECTED - DEVIATION && /* six times the standard */
+                                   counts[i] < EXPECTED + DEVIATION)); /* deviation, 99 */
+    }
+    assert_int_equal(different, BASE62);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(identifiers_are_hexadecimal),
-        ARENA_TEST(identifiers_differ),
-        cmocka_unit_test(a_child_has_others),
+        cmocka_unit_test(identifiers_are_hexadecimal), ARENA_TEST(identifiers_differ),
+        cmocka_unit_test(a_child_has_others),          cmocka_unit_test(digits_are_of_their_base),
+        ARENA_TEST(every_digit_is_as_likely),
     };
     return cmocka_run_group_tests_name("random", tests, NULL, NULL);
 }

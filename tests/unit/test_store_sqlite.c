@@ -91,6 +91,75 @@ static void a_query_sees_the_state_of_its_beginning(void **state)
     assert_int_equal(count_items(test->other, test->arena), 4);
 }
 
+static void who_has_only_read_need_not_wait(void **state)
+{
+    struct test *test = *state;
+    assert_false(store_wrote(test->store));
+    must_succeed(insert(test->store, test->arena, 1));
+    assert_true(store_wrote(test->store));
+    assert_int_equal(count_items(test->store, test->arena), 0);
+    assert_false(store_wrote(test->store));
+    must_succeed(insert(test->store, test->arena, 2));
+    assert_true(store_wrote(test->store));
+    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(insert_now(test->store, test->arena, 3));
+    assert_false(store_wrote(test->store));
+}
+
+/* Without that each query would take the file's locks by itself. */
+static void queries_of_a_turn_see_the_state_of_its_beginning(void **state)
+{
+    struct test *test = *state;
+    store_read_by_turns(test->other);
+    must_succeed(insert_now(test->store, test->arena, 1));
+    assert_int_equal(count_items(test->other, test->arena), 1);
+    must_succeed(insert_now(test->store, test->arena, 2));
+    assert_int_equal(count_items(test->other, test->arena), 1);
+    store_rest(test->other);
+    assert_int_equal(count_items(test->other, test->arena), 2);
+    must_succeed(insert_now(test->store, test->arena, 3));
+    must_succeed(store_turn_end(test->other, test->arena));
+    assert_int_equal(count_items(test->other, test->arena), 3);
+    store_rest(test->other);
+    store_rest(test->other);
+    store_rest(test->store);
+}
+
+/* What it writes is seen in its writes, and by itself as by others after the turn. */
+static void a_turn_that_has_looked_can_write(void **state)
+{
+    struct test *test = *state;
+    store_read_by_turns(test->store);
+    assert_int_equal(count_items(test->store, test->arena), 0);
+    must_succeed(insert_now(test->other, test->arena, 1));
+    must_succeed(insert(test->store, test->arena, 2));
+    assert_int_equal(count_items(test->store, test->arena), 0);
+    must_succeed(store_turn_end(test->store, test->arena));
+    assert_int_equal(count_items(test->store, test->arena), 2);
+    store_rest(test->store);
+}
+
+/* A query that is still open keeps what it has begun with. */
+static void a_turn_may_end_under_an_open_query(void **state)
+{
+    struct test *test = *state;
+    bool row = false;
+    store_read_by_turns(test->other);
+    for (int64_t id = 1; id <= 3; id++) {
+        must_succeed(insert_now(test->store, test->arena, id));
+    }
+    struct store_query *query = store_compose(test->other, test->arena, "SELECT id FROM items");
+    must_succeed(store_next(query, &row));
+    store_rest(test->other);
+    must_succeed(insert_now(test->store, test->arena, 4));
+    must_succeed(store_next(query, &row));
+    must_succeed(store_next(query, &row));
+    assert_int_equal(store_integer(query, 0), 3);
+    must_succeed(store_execute(query));
+    store_rest(test->other);
+    assert_int_equal(count_items(test->other, test->arena), 4);
+}
+
 static void a_store_that_goes_takes_its_turn_back(void **state)
 {
     struct test *test = *state;
@@ -463,6 +532,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(a_turn_is_committed_as_one),
         STORE_TEST(a_query_sees_the_state_of_its_beginning),
+        STORE_TEST(who_has_only_read_need_not_wait),
+        STORE_TEST(queries_of_a_turn_see_the_state_of_its_beginning),
+        STORE_TEST(a_turn_that_has_looked_can_write),
+        STORE_TEST(a_turn_may_end_under_an_open_query),
         STORE_TEST(a_store_that_goes_takes_its_turn_back),
         STORE_TEST(who_dies_in_a_turn_is_in_nobodys_way),
         STORE_TEST(nobody_waits_for_ever),

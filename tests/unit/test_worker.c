@@ -92,12 +92,19 @@ static void echo_stop(void *state)
     leave_mark("stopped");
 }
 
+static void echo_rest(void *state)
+{
+    (void)state;
+    leave_mark("rested");
+}
+
 static const struct service service = {
     .start = echo_start,
     .open = echo_open,
     .serve = echo_serve,
     .commit = echo_commit,
     .finish = echo_finish,
+    .rest = echo_rest,
     .close = echo_close,
     .reopen = echo_reopen,
     .stop = echo_stop,
@@ -116,6 +123,7 @@ static void start(struct worker *worker, enum pool_id pool)
 {
     int news[2];
     unlink("stopped");
+    unlink("rested");
     unlink("reopened");
     unlink("worker.sock");
     worker->address = (struct sockaddr_un){.sun_family = AF_UNIX, .sun_path = "worker.sock"};
@@ -170,6 +178,7 @@ static void assert_ends(struct worker *worker)
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
     assert_int_equal(access("stopped", F_OK), 0);
+    assert_int_equal(access("rested", F_OK), 0);
     close(worker->news_fd);
     close(worker->listen_fd);
 }

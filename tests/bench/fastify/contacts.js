@@ -2,7 +2,7 @@
 // whose inserts each is a commit that survives a power cut. The row and its indexes are the
 // service's, but for the index of what is searched; nobody logs in, nothing is counted or audited.
 //
-//     DATABASE=…/contacts.db SOCKET=….sock node server.js
+//     SYNCHRONOUS=full DATABASE=…/contacts.db SOCKET=….sock node contacts.js
 "use strict";
 
 const Database = require("better-sqlite3");
@@ -14,7 +14,7 @@ const OWNER = 1;
 
 const database = new Database(process.env.DATABASE, { timeout: BUSY_MS });
 database.pragma("journal_mode = WAL");
-database.pragma("synchronous = FULL");
+database.pragma(`synchronous = ${process.env.SYNCHRONOUS}`);
 database.exec(`
   CREATE TABLE IF NOT EXISTS contacts (
       id INTEGER PRIMARY KEY, organization_id INTEGER NOT NULL, name TEXT NOT NULL,

@@ -1,0 +1,41 @@
+-- Tokens that expire: app/resources/tokens.c, app/collection/uses.c.
+
+-- name: tokens_insert
+INSERT INTO tokens (digest, purpose, max_uses, uses, created_at, expires_at)
+VALUES ($1, $2, $3, 0, $4, $5);
+
+-- name: tokens_check
+SELECT id, expires_at, max_uses, uses FROM tokens WHERE digest = $1;
+
+-- One use of a token that has a limit; no row if there is none left by then.
+-- name: tokens_use
+UPDATE tokens SET uses = uses + 1 WHERE id = $1 AND uses < max_uses AND expires_at > $2;
+
+-- Uses of one that has none.
+-- name: tokens_used
+UPDATE tokens SET uses = uses + $2 WHERE id = $1;
+
+-- name: tokens_introspect
+SELECT id, purpose, max_uses, uses, created_at, expires_at FROM tokens WHERE digest = $1;
+
+-- name: tokens_revoke
+DELETE FROM tokens WHERE digest = $1 RETURNING id;
+
+-- name: tokens_delete
+DELETE FROM tokens WHERE id = $1 RETURNING id;
+
+-- name: tokens_list
+SELECT t.id, t.purpose, t.max_uses, t.uses, t.created_at, t.expires_at FROM tokens t WHERE true;
+
+-- name: tokens_count
+SELECT count(*) FROM tokens t WHERE true;
+
+-- Two that purge at the same time take different rows.
+-- name: tokens_purge sqlite
+DELETE FROM tokens
+ WHERE id IN (SELECT id FROM tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2);
+
+-- name: tokens_purge postgres
+DELETE FROM tokens
+ WHERE id IN (SELECT id FROM tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
+              FOR UPDATE SKIP LOCKED);

@@ -1,0 +1,129 @@
+/*
+ * Empty: the answer that costs nothing, from the service's own loop. A reference of `make bench`: it shows
+ * what nginx, FastCGI and the loop of proc/worker.c take by themselves.
+ *
+ *   empty SOCKET WORKERS
+ *
+ * Serves until it is ended, with as many workers as a pool `core` of that size has, and answers every
+ * request with the same bytes, which are those of a token that is valid.
+ */
+#include "base/arena.h"
+#include "proc/service.h"
+#include "proc/worker.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096, DECIMAL = 10 };
+
+static const char answer[] = "Status: 200 OK\r\n"
+                             "Cache-Control: no-store\r\n"
+                             "Content-Type: application/json; charset=utf-8\r\n"
+                             "Content-Length: 33\r\n"
+                             "\r\n"
+                             "{\"status_code\":200,\"status\":true}";
+
+static void *start(const struct config *config, enum pool_id pool)
+{
+    static char state;
+    (void)config;
+    (void)pool;
+    return FCGX_Init() ? NULL : &state;
+}
+
+static void *open_connection(void *state, int fd)
+{
+    (void)state;
+    FCGX_Request *request = must_alloc(sizeof *request);
+    if (FCGX_InitRequest(request, -1, 0) != 0) { /* no socket to accept from: see http/server.c */
+        abort();
+    }
+    request->ipcFd = fd;
+    request->keepConnection = 1;
+    return request;
+}
+
+static void close_connection(void *state, void *connection)
+{
+    FCGX_Request *request = connection;
+    (void)state;
+    close(request->ipcFd);
+    request->ipcFd = -1;
+    FCGX_Free(request, 0);
+    free(request);
+}
+
+static enum served serve(void *state, void *connection)
+{
+    FCGX_Request *request = connection;
+    if (FCGX_Accept_r(request) != 0) {
+        close_connection(state, request);
+        return SERVED_CLOSED;
+    }
+    FCGX_PutStr(answer, sizeof answer - 1, request->out);
+    FCGX_Finish_r(request);
+    return SERVED;
+}
+
+static void do_nothing(void *state)
+{
+    (void)state;
+}
+
+static const struct service service = {
+    .start = start,
+    .open = open_connection,
+    .serve = serve,
+    .commit = do_nothing,
+    .rest = do_nothing,
+    .close = close_connection,
+    .reopen = do_nothing,
+    .stop = do_nothing,
+};
+
+static int listen_at(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || strlen(path) >= sizeof address.sun_path) {
+        return -1;
+    }
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    return bind(fd, (struct sockaddr *)(void *)&address, sizeof address) < 0 ||
+                   listen(fd, BACKLOG) < 0
+               ? -1
+               : fd;
+}
+
+int main(int argc, char **argv)
+{
+    int news[2];
+    if (argc != 3) {
+        fprintf(stderr, "usage: empty SOCKET WORKERS\n");
+        return 2;
+    }
+    int fd = listen_at(argv[1]);
+    if (fd < 0 || pipe(news) < 0) {
+        fprintf(stderr, "%s: %s\n", argv[1], strerror(errno));
+        return EXIT_FAILURE;
+    }
+    static const struct config config;
+    for (long i = strtol(argv[2], NULL, DECIMAL); i > 0; i--) {
+        if (fork() == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            worker_run(&config, &service, POOL_CORE, fd, news[1]);
+        }
+    }
+    while (wait(NULL) > 0) {
+    }
+    return EXIT_FAILURE; /* nobody is left, and nobody has asked for that */
+}

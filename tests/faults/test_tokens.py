@@ -1,0 +1,174 @@
+"""Tokens that expire under faults: workers killed, a power cut, a full disk, nobody behind nginx, and
+a purge of many while others are checked."""
+
+import contextlib
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from support import contract
+from support.client import Client
+from support.load import Load
+from support.tokens import Issuers, Tokens, digest
+from support.waiting import wait_until
+
+# No worker that leaves because it has grown: sanitizers keep what is freed.
+CALM = {"WORKER_MAX_GROWTH_MIB": "0"}
+
+DISK_KIB = 2048
+KILL_INTERVAL_S = 0.1
+MANY_WORKERS = {"CORE_WORKERS": "48"}
+CLIENTS = 32
+
+EXPIRED = 20000
+
+SYNCED = Path(__file__).with_name("synced.c")
+
+
+def tokens_of(rig):
+    return Tokens(Client(rig.stack.http_url, rig.stack.ca_file))
+
+
+def rows(file, statement):
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        return database.execute(statement).fetchall()
+
+
+def assert_all_there(rig, file, issued):
+    assert rows(file, "PRAGMA integrity_check") == [("ok",)]
+    there = {octets for octets, in rows(file, "SELECT digest FROM tokens")}
+    missing = [token for token in issued if digest(rig.stack, token) not in there]
+    assert not missing, f"{len(missing)} of {len(issued)}"
+
+
+def database_file(rig):
+    return rig.stack.state_dir / "kontora.db"
+
+
+# --- killed -------------------------------------------------------------------------------------
+
+def test_workers_killed_while_they_issue_lose_nothing(make_rig):
+    rig = make_rig(**CALM, **MANY_WORKERS)
+    victims = rig.service.workers("core")
+    random.Random(7).shuffle(victims)
+    with Issuers(rig.stack.http_url, CLIENTS) as issuers:
+        issuers.wait_for(100)
+        for victim in victims:
+            os.kill(victim, signal.SIGKILL)
+            time.sleep(KILL_INTERVAL_S)  # the pace is what is asked for
+        issuers.wait_for(100)
+    assert set(issuers.statuses) <= {200, 502, 504}, issuers.statuses
+    assert issuers.statuses[502] > 5, "nobody was hit"
+    assert_all_there(rig, database_file(rig), issuers.issued)
+
+
+# --- a power cut --------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory):
+    """The library that keeps what was synced."""
+    library = tmp_path_factory.mktemp("synced") / "synced.so"
+    subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-o", library,
+                    SYNCED, "-ldl"], check=True)
+    return library
+
+
+def cut_power(make_rig, library, folder, synchronous):
+    """The rig, the database as it was on the disk when all processes ended at once and what the kernel
+    was not told to sync is gone, and the tokens that were answered."""
+    folder.mkdir()
+    rig = make_rig(env={"LD_PRELOAD": str(library), "SYNCED_DIR": str(folder),
+                        "DATABASE_SYNCHRONOUS": synchronous}, **CALM)
+    with Issuers(rig.stack.http_url, CLIENTS) as issuers:
+        issuers.wait_for(3000)
+        rig.service.kill()
+        wait_until(lambda: issuers.statuses[502] > CLIENTS, what="the end")
+    return rig, folder / "kontora.db", issuers.issued
+
+
+def test_a_power_cut_loses_nothing_that_was_answered(make_rig, synced, tmp_path):
+    assert_all_there(*cut_power(make_rig, synced, tmp_path / "full", "full"))
+
+
+def test_this_is_what_a_power_cut_can_lose(make_rig, synced, tmp_path):
+    """The same without a sync for each commit: that the test above sees what it looks for."""
+    with pytest.raises(AssertionError, match=r"\d+ of \d+"):
+        assert_all_there(*cut_power(make_rig, synced, tmp_path / "normal", "normal"))
+
+
+# --- the rest -----------------------------------------------------------------------------------
+
+def test_uses_are_written_when_the_service_ends(make_rig):
+    rig = make_rig(**CALM)
+    token = tokens_of(rig).issue()
+    with Load(rig.stack.http_url, f"/app/valid/{token}") as load:
+        load.wait_for(500)
+        rig.reload()
+        load.wait_for(500)
+    rig.service.stop()
+    assert set(load.statuses) == {200}
+    assert rows(database_file(rig), "SELECT uses FROM tokens") == [(load.total(),)]
+
+
+def test_a_full_disk_refuses_what_is_written_alone(make_rig, small_disk):
+    file = small_disk / "kontora.db"
+    rig = make_rig(env={"DATABASE_URL": f"sqlite:///{file}"}, **CALM)
+    tokens = tokens_of(rig)
+    good, once, old = tokens.issue(), tokens.issue(max_uses=1), tokens.issue()
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        database.execute("UPDATE tokens SET expires_at = 1 WHERE digest = ?",
+                         (digest(rig.stack, old),))
+    with (open(small_disk / "filler", "wb", buffering=0) as filler,
+          contextlib.suppress(OSError)):
+        while True:
+            filler.write(bytes(512))
+    wait_until(lambda: tokens.client.post("/app/token").status_code == 503, what="the full disk")
+    contract.refused(tokens.client.post("/app/token"), 503, "DATABASE_UNAVAILABLE")
+    contract.refused(tokens.client.get(f"/app/valid/{once}"), 503, "DATABASE_UNAVAILABLE")
+    for _ in range(5):
+        assert tokens.check(good) and not tokens.check(old)
+    (small_disk / "filler").unlink()
+    wait_until(lambda: tokens.client.post("/app/token").status_code == 200, what="the disk")
+    assert tokens.check(once) and not tokens.check(once)
+    wait_until(lambda: rows(file, "SELECT uses FROM tokens WHERE max_uses IS NULL"
+                                  " ORDER BY id LIMIT 1") == [(5,)], what="the uses")
+
+
+def test_nobody_behind_nginx_and_no_token_in_its_log(make_rig):
+    """What all logs hold is looked at when the rig ends."""
+    rig = make_rig(**CALM)
+    tokens = tokens_of(rig)
+    token = tokens.issue()
+    rig.service.stop()
+    for path in ("/app/valid/", "/app//valid/"):
+        contract.refused(tokens.client.get(path + token), 502, "BAD_GATEWAY")
+    contract.refused(tokens.client.post("/app/valid", json={"token": token}), 502, "BAD_GATEWAY")
+    errors = rig.stack.logs_dir / "nginx-error.log"
+    assert b"/valid" not in errors.read_bytes()
+
+
+def test_a_purge_of_many_holds_up_no_check(make_rig):
+    rig = make_rig(**CALM)
+    tokens = tokens_of(rig)
+    token = tokens.issue()
+    with contextlib.closing(sqlite3.connect(database_file(rig))) as database, database:
+        database.execute("WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
+                         f" WHERE i < {EXPIRED}) INSERT INTO tokens (digest, uses, created_at,"
+                         " expires_at) SELECT randomblob(16), 0, 1, 2 FROM numbers")
+
+    def left():
+        return rows(database_file(rig), "SELECT count(*) FROM tokens WHERE expires_at = 2")[0][0]
+
+    with Load(rig.stack.http_url, f"/app/valid/{token}") as load:
+        tokens.clear()
+        wait_until(lambda: not left(), 20, "the purge")
+        load.wait_for(100)
+    assert set(load.statuses) == {200}
+    assert sorted(load.latencies)[len(load.latencies) * 99 // 100] < 0.2
+    assert tokens.check(token)

@@ -1,0 +1,136 @@
+"""Tokens that expire: issued and checked as anybody may, of one stack."""
+
+import asyncio
+import collections
+import contextlib
+import hashlib
+import hmac
+import json
+import re
+import threading
+from urllib.parse import urlsplit
+
+from support import contract
+from support.load import read_response
+from support.waiting import wait_until
+
+PATIENCE_S = 20
+DIGEST_SIZE = 16
+
+FORM = re.compile(r"\d{6}:[0-9A-Za-z]{22}")
+
+
+class Tokens:
+    """`client` is at the top of the main surface."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def issue(self, **fields):
+        """A new token."""
+        response = self.client.post("/app/token", **({"json": fields} if fields else {}))
+        body = answer(response)
+        assert set(body) == {"status_code", "token"} and FORM.fullmatch(body["token"]), body
+        return body["token"]
+
+    def check(self, token):
+        """Whether it is valid; counts a use."""
+        return status(self.client.get(f"/app/valid/{token}"))
+
+    def check_body(self, token):
+        return status(self.client.post("/app/valid", json={"token": token}))
+
+    def clear(self):
+        assert status(self.client.delete("/app/clear/all/tokens"))
+
+
+def answer(response):
+    assert response.status_code == 200, response.text
+    assert response.headers["Cache-Control"] == "no-store"
+    body = response.json()
+    assert body["status_code"] == 200, body
+    return body
+
+
+def status(response):
+    body = answer(response)
+    assert set(body) == {"status_code", "status"} and isinstance(body["status"], bool), body
+    return body["status"]
+
+
+def described(client, token):
+    """What introspection says of a token."""
+    response = client.post("/tokens/introspect", data={"token": token})
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def digest(stack, token):
+    """What the database has of a token."""
+    return hmac.digest(stack.env["SECRET_KEY"].encode(), token.encode(), hashlib.sha256)[
+        :DIGEST_SIZE]
+
+
+def expire(database, number):
+    """Makes the token with that id one that has just expired."""
+    database.run(f"UPDATE tokens SET expires_at = 1 WHERE id = {int(number)} RETURNING id")
+
+
+def exists(database, number):
+    return database.run(f"SELECT count(*) FROM tokens WHERE id = {int(number)}") == [("1",)]
+
+
+def refused_fields(response):
+    """The names of the fields that a 400 complains of."""
+    return set(contract.refused(response, 400, "VALIDATION_ERROR"))
+
+
+class Issuers:
+    """Many clients at once that have tokens issued, in a thread beside the test. `issued` has those that
+    were answered, `statuses` counts all answers; a connection that breaks counts as "broken"."""
+
+    def __init__(self, base_url, clients, fields=None):
+        self.address = urlsplit(base_url)
+        self.issued = []
+        self.statuses = collections.Counter()
+        body = json.dumps(fields or {}).encode()
+        head = ["POST /app/token HTTP/1.1", f"Host: {self.address.netloc}",
+                "Content-Type: application/json", f"Content-Length: {len(body)}", "", ""]
+        self._request = "\r\n".join(head).encode() + body
+        self._clients = clients
+        self._running = True
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._running = False
+        self._thread.join()
+
+    def wait_for(self, more):
+        goal = len(self.issued) + more
+        wait_until(lambda: len(self.issued) >= goal, patience_s=PATIENCE_S, what="tokens")
+
+    async def _run(self):
+        await asyncio.gather(*(self._issue() for _ in range(self._clients)))
+
+    async def _issue(self):
+        while self._running:
+            try:
+                await self._keep(*await asyncio.open_connection(self.address.hostname,
+                                                                self.address.port))
+            except (ConnectionError, asyncio.IncompleteReadError, asyncio.TimeoutError):
+                self.statuses["broken"] += 1
+
+    async def _keep(self, reader, writer):
+        """Request after request, as long as the connection is kept."""
+        with contextlib.closing(writer):
+            keep = True
+            while self._running and keep:
+                writer.write(self._request)
+                code, keep, body = await asyncio.wait_for(read_response(reader), PATIENCE_S)
+                self.statuses[code] += 1
+                if code == 200:
+                    self.issued.append(json.loads(body)["token"])
