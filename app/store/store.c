@@ -488,12 +488,15 @@ bool store_turn_open(const struct store *store)
 
 struct error *store_turn_end(struct store *store, struct arena *arena)
 {
-    if (!store_turn_open(store)) {
+    if (!store->engine->turn_end) {
         return NULL;
     }
-    int64_t began = clock_steady_us();
+    bool open = store_turn_open(store);
+    int64_t began = open ? clock_steady_us() : 0;
     struct error *error = store->engine->turn_end(store, arena);
-    count_since("commit", began);
+    if (open) {
+        count_since("commit", began);
+    }
     return error;
 }
 
