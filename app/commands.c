@@ -10,6 +10,8 @@
 #include "base/utf8.h"
 #include "collection/accounts.h"
 #include "collection/counters.h"
+#include "collection/ledger.h"
+#include "collection/ledger_check.h"
 #include "collection/purge.h"
 #include "http/audit.h"
 #include "http/fields.h"
@@ -36,6 +38,7 @@ struct work {
     const struct arguments *arguments;
     struct arena *arena;
     struct store *store;
+    struct objects *objects;
 };
 
 /* Runs `command` with a store; it may leave a turn open. */
@@ -48,7 +51,9 @@ static int with_store(const struct config *config, const struct arguments *argum
         .arena = arena_new(),
         .store = store_new(config, NULL),
     };
-    int status = command(&work);
+    const struct error *error = objects_open(config, work.arena, &work.objects);
+    int status = error ? EXIT_CONFIGURATION : command(&work);
+    objects_close(&work.objects);
     store_free(&work.store);
     arena_free(&work.arena);
     return status;
@@ -65,6 +70,8 @@ static int status_of(const struct error *error)
     case ERR_NOT_FOUND:
         return EXIT_NO_ACCOUNT;
     case ERR_DATABASE_UNAVAILABLE:
+    case ERR_STORAGE_UNAVAILABLE:
+    case ERR_STORAGE_FULL:
         return EXIT_UNAVAILABLE;
     default:
         return EXIT_FAILURE;
@@ -161,6 +168,45 @@ int command_recount(const struct config *config, const struct arguments *argumen
     return with_store(config, arguments, do_recount);
 }
 
+/* --- files ----------------------------------------------------------------------------------- */
+
+static int check_files(const struct work *work)
+{
+    struct buffer report = {.arena = work->arena};
+    struct ledger_faults faults;
+    bool repair = work->arguments->repair;
+    buffer_add_string(&report, "");
+    const struct error *error =
+        ledger_check(work->store, work->objects, repair, work->arena, &report, &faults);
+    fputs(report.bytes, stdout);
+    if (error) {
+        return complain(work, error);
+    }
+    size_t repaired = repair ? faults.lost + faults.stray : 0;
+    size_t wrong = faults.lost + faults.damaged + faults.stray;
+    printf("%zu wrong", wrong);
+    if (repaired) {
+        printf(", %zu repaired", repaired);
+    }
+    printf("\n");
+    return wrong > repaired ? EXIT_WRONG : EXIT_SUCCESS;
+}
+
+static int do_files(struct work *work)
+{
+    const struct arguments *arguments = work->arguments;
+    if (arguments->word_count != 1 || strcmp(arguments->words[0], "check") != 0) {
+        fputs("usage: kontora files check [--repair]\n", stderr);
+        return EXIT_USAGE;
+    }
+    return check_files(work);
+}
+
+int command_files(const struct config *config, const struct arguments *arguments)
+{
+    return with_store(config, arguments, do_files);
+}
+
 /* --- purge ----------------------------------------------------------------------------------- */
 
 static struct error *purge_kind(const struct work *work, enum purge_kind kind, int64_t *total_r)
@@ -176,6 +222,21 @@ static struct error *purge_kind(const struct work *work, enum purge_kind kind, i
     return error;
 }
 
+static struct error *purge_leftovers(const struct work *work, struct ledger_leftovers *total_r)
+{
+    struct error *error = NULL;
+    bool more = true;
+    *total_r = (struct ledger_leftovers){0};
+    while (!error && more) {
+        struct ledger_leftovers leftovers;
+        error = ledger_purge(work->store, work->objects, work->arena, clock_wall_ms(), &leftovers,
+                             &more);
+        total_r->objects += leftovers.objects;
+        total_r->staged += leftovers.staged;
+    }
+    return error;
+}
+
 static int do_purge(struct work *work)
 {
     for (enum purge_kind kind = 0; kind < PURGE_COUNT; kind++) {
@@ -186,7 +247,10 @@ static int do_purge(struct work *work)
             return complain(work, error);
         }
     }
-    return EXIT_SUCCESS;
+    struct ledger_leftovers leftovers;
+    struct error *error = purge_leftovers(work, &leftovers);
+    printf("pending_objects %zu\nstaged_files %zu\n", leftovers.objects, leftovers.staged);
+    return error ? complain(work, error) : EXIT_SUCCESS;
 }
 
 int command_purge(const struct config *config, const struct arguments *arguments)

@@ -1,6 +1,6 @@
 /*
  * Commands: what an administrator does to the database from the command line, also while the service
- * runs: its schema, the first accounts, a purge, a recount. main reads the command line and the settings.
+ * runs: its schema, the first accounts, a purge, a recount, a check of the files. main reads the command line and the settings.
  */
 #ifndef COMMANDS_H
 #define COMMANDS_H
@@ -11,11 +11,11 @@ struct config;
 
 /* Exit statuses beside EXIT_SUCCESS and EXIT_FAILURE; the others are those of sysexits.h. */
 enum {
-    EXIT_WRONG = 1, /* counters that were not repaired */
+    EXIT_WRONG = 1, /* counters or files that were not repaired */
     EXIT_USAGE = 2,
     EXIT_DATA = 65,          /* what was given does not fit, or is taken */
     EXIT_NO_ACCOUNT = 67,    /* nobody has this name */
-    EXIT_UNAVAILABLE = 69,   /* the database */
+    EXIT_UNAVAILABLE = 69,   /* the database, or the storage */
     EXIT_CONFIGURATION = 78, /* the settings */
 };
 
@@ -31,6 +31,7 @@ struct arguments {
 int command_migrate(const struct config *config, const struct arguments *arguments);
 int command_admin(const struct config *config, const struct arguments *arguments);
 int command_recount(const struct config *config, const struct arguments *arguments);
+int command_files(const struct config *config, const struct arguments *arguments);
 int command_purge(const struct config *config, const struct arguments *arguments);
 
 #endif

@@ -6,6 +6,7 @@
  *   kontora admin  create EMAIL | password EMAIL | list   accounts, for the first steps
  *   kontora purge                               deletes what has expired
  *   kontora recount [--repair]                  verifies the counters behind totals and analytics
+ *   kontora files  check [--repair]             verifies that files and objects fit each other
  *   kontora config [--env-file FILE] [--check]  the effective settings, secrets masked
  *   kontora version | help
  */
@@ -19,6 +20,7 @@
 #include "base/scoreboard.h"
 #include "base/version.h"
 #include "collection/idempotency.h"
+#include "collection/ledger.h"
 #include "collection/purge.h"
 #include "collection/uses.h"
 #include "commands.h"
@@ -26,6 +28,7 @@
 #include "http/access.h"
 #include "http/audit.h"
 #include "http/server.h"
+#include "objects/objects.h"
 #include "proc/master.h"
 #include "proc/service.h"
 #include "resources/resources.h"
@@ -109,8 +112,13 @@ static struct error *confirm(struct request *request, unsigned permission)
 /* The surface of files and accounts may be open to all: nginx says by which one a request came. */
 static bool open_to_all(const struct request *request, unsigned permission)
 {
-    return permission == PERMIT_ACCOUNTS && !strcmp(request->headers.surface, "files") &&
-           config_anonymous(request->app->config, SURFACE_ACCOUNTS);
+    const struct config *config = request->app->config;
+    if (strcmp(request->headers.surface, "files") != 0) {
+        return false;
+    }
+    return (permission == PERMIT_ACCOUNTS && config_anonymous(config, SURFACE_ACCOUNTS)) ||
+           (permission_of_files((enum permission)permission) &&
+            config_anonymous(config, SURFACE_FILES));
 }
 
 static bool permits(const struct request *request, unsigned permission)
@@ -137,13 +145,41 @@ static struct error *turn_commit(struct app *app, struct arena *arena)
 
 static const struct server_turn turn = {turn_waits, turn_commit};
 
+/* The storage of these settings, which check() has accepted. */
+static struct objects *open_objects(const struct config *config)
+{
+    struct arena *arena = arena_new();
+    struct objects *objects;
+    const struct error *error = objects_open(config, arena, &objects);
+    if (error) {
+        log_error("STORAGE_URL: %s", error->cause);
+        abort();
+    }
+    arena_free(&arena);
+    return objects;
+}
+
+static bool check_objects(const struct config *config, struct buffer *faults)
+{
+    struct arena *arena = arena_new();
+    struct objects *objects;
+    const struct error *error = objects_open(config, arena, &objects);
+    if (error) {
+        buffer_format(faults, "STORAGE_URL: %s\n", error->cause);
+    }
+    objects_close(&objects);
+    arena_free(&arena);
+    return !error;
+}
+
 /* What the layers can see to be wrong with their settings. */
 static bool check(const struct config *config, struct buffer *faults)
 {
     bool directory_fits = directory_check(config, faults);
     bool auth_fits = auth_check(config, faults);
     bool store_fits = store_check(config, faults);
-    return directory_fits && auth_fits && store_fits;
+    bool objects_fit = check_objects(config, faults);
+    return directory_fits && auth_fits && store_fits && objects_fit;
 }
 
 /* The same, and what shows only when it is done: the audit log is opened. */
@@ -184,6 +220,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         .config = config,
         .directory = directory_new(config),
         .store = store_new(config, writers),
+        .objects = open_objects(config),
     };
     if (pool == POOL_CORE) { /* its requests of a turn were there before that began */
         store_read_by_turns(state->app.store);
@@ -245,6 +282,7 @@ static void worker_stop(void *state)
     router_free(&worker->router);
     directory_free(&worker->app.directory);
     store_free(&worker->app.store);
+    objects_close(&worker->app.objects);
     free(worker);
 }
 
@@ -315,11 +353,45 @@ static void uses_stop(void *state)
     store_free(&store);
 }
 
+static void *storage_start(const struct config *config)
+{
+    return open_objects(config);
+}
+
+static int64_t storage_run(void *objects)
+{
+    return objects_watch(objects);
+}
+
+static void storage_stop(void *state)
+{
+    struct objects *objects = state;
+    objects_close(&objects);
+}
+
+static void *ledger_start(const struct config *config)
+{
+    return ledger_keeper_new(store_new(config, writers), open_objects(config));
+}
+
+static int64_t ledger_do(void *keeper)
+{
+    return ledger_keeper_run(keeper);
+}
+
+static void ledger_stop(void *state)
+{
+    struct ledger_keeper *keeper = state;
+    ledger_keeper_free(&keeper);
+}
+
 static const struct job jobs[] = {
     {"the probe of the directory", probe_start, probe_run, probe_stop},
     {"the watch over the database", watch_start, watch_run, watch_stop},
     {"the purge", purge_start, purge_do, purge_stop},
     {"the uses of tokens", uses_start, uses_do, uses_stop},
+    {"the watch over the storage", storage_start, storage_run, storage_stop},
+    {"the leftovers of files", ledger_start, ledger_do, ledger_stop},
     {.run = NULL},
 };
 
@@ -407,6 +479,7 @@ static int run_serve(const struct arguments *arguments)
             directory_share();
             purge_share();
             uses_share();
+            objects_share();
             writers = store_shared_new();
             status = master_run(&config, arguments->env_file, &service);
         }
@@ -462,6 +535,11 @@ static int run_recount(const struct arguments *arguments)
     return with_configuration(arguments, command_recount);
 }
 
+static int run_files(const struct arguments *arguments)
+{
+    return with_configuration(arguments, command_files);
+}
+
 static int run_version(const struct arguments *arguments)
 {
     (void)arguments;
@@ -488,6 +566,9 @@ static int run_help(const struct arguments *arguments)
         "  purge                  delete what has expired, as the service does by itself\n"
         "  recount                count anew what is kept counted, and print what is wrong\n"
         "    --repair             set it right\n"
+        "  files check            hold the files of the database and the objects of the storage\n"
+        "                         against each other, and print what is wrong\n"
+        "    --repair             set it right\n"
         "  config                 print the effective settings, secrets masked\n"
         "    --check              print faults only; the exit status is 0 if there are none\n"
         "  version                print the version\n"
@@ -503,9 +584,9 @@ static const struct {
     int (*run)(const struct arguments *arguments);
     bool words; /* it takes some */
 } commands[] = {
-    {"serve", run_serve, false},     {"migrate", run_migrate, true},  {"admin", run_admin, true},
-    {"purge", run_purge, false},     {"recount", run_recount, false}, {"config", run_config, false},
-    {"version", run_version, false}, {"help", run_help, false},
+    {"serve", run_serve, false},   {"migrate", run_migrate, true},  {"admin", run_admin, true},
+    {"purge", run_purge, false},   {"recount", run_recount, false}, {"files", run_files, true},
+    {"config", run_config, false}, {"version", run_version, false}, {"help", run_help, false},
 };
 
 static bool parse_arguments(int argc, char **argv, struct arguments *arguments)

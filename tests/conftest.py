@@ -1,7 +1,8 @@
 """Fixtures of the API and the fault tests: one directory for all, one stack for the API tests.
 
 KONTORA_BINARY names the program to test (build/kontora), KONTORA_DATABASE the engine below the API
-tests, sqlite or postgres; those of what is kept in the database run on both. The folder of the tests
+tests, sqlite or postgres; those of what is kept in the database run on both. KONTORA_OBJECTS is a program that
+puts objects into storage (build/tests/support/objects). The folder of the tests
 is on the path of imports because this file is in it.
 """
 
@@ -10,7 +11,7 @@ import os
 from pathlib import Path
 
 import pytest
-from stack import TOP, Stack, running_directory, running_postgres
+from stack import TOP, Stack, running_directory, running_postgres, running_storage
 from stack.directory import LOGIN_SETTINGS
 
 from support import sanitizer, vault
@@ -71,17 +72,26 @@ def postgres(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def gateway(tmp_path_factory):
+    """An S3, in which everyone makes buckets of their own."""
+    with running_storage(tmp_path_factory.mktemp("storage")) as storage:
+        vault.remember(storage.keys.secret)
+        yield storage
+
+
+@pytest.fixture(scope="session")
 def running_stack(tmp_path_factory, directory, binary):
     """Runs a stack of the API tests: without rates, for what one client asks here is a crowd's."""
     @contextlib.contextmanager
-    def run(engine, database):
-        folder = tmp_path_factory.mktemp(engine)
+    def run(name, database=None, **more_settings):
+        folder = tmp_path_factory.mktemp(name)
         settings = {"LOCAL_AUTH_PASSWORD": vault.password(),
                     "WORKER_MAX_GROWTH_MIB": "0",  # sanitizers keep what is freed
                     "BCRYPT_COST": "4",
                     "LOGIN_FREE_FAILURES": "0",  # one name fails very often here
+                    "FILES_WORKERS": "4",
                     **LOGIN_SETTINGS, "LDAP_LOGIN_CACHE_S": "0",  # what is taken away is gone at once
-                    **sanitizer.settings(folder)}
+                    **more_settings, **sanitizer.settings(folder)}
         with Stack(folder, directory=directory, database=database, env=settings,
                    binary=binary) as running:
             for name in ("JWT_SECRET_KEY", "SECRET_KEY"):
@@ -93,13 +103,20 @@ def running_stack(tmp_path_factory, directory, binary):
 
 @pytest.fixture(scope="session")
 def sqlite_stack(running_stack):
-    with running_stack("sqlite", None) as running:
+    with running_stack("sqlite") as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def postgres_stack(running_stack, postgres):
     with running_stack("postgres", postgres) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def s3_stack(running_stack, gateway):
+    """One whose files are in a bucket of its own, behind a prefix."""
+    with running_stack("s3", **gateway.settings(f"{gateway.create()}/files")) as running:
         yield running
 
 

@@ -8,7 +8,7 @@
 set -eu
 
 build='gcc make libc6-dev libfcgi-dev libldap-dev libjson-c-dev libjwt-dev libssl-dev libcrypt-dev
-    libsqlite3-dev libpq-dev pkg-config'
+    libmagic-dev libsqlite3-dev libpq-dev libcurl4-openssl-dev libexpat1-dev pkg-config'
 
 # What a host in production needs.
 serve="$build nginx openssl"
@@ -18,10 +18,11 @@ run="$build nginx openssl curl python3 python3-samba samba samba-common-bin samb
     samba-dsdb-modules samba-vfs-modules winbind ldb-tools"
 
 test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
-    postgresql procps git python3-prometheus-client prometheus"
+    postgresql procps git python3-prometheus-client ceph-mon ceph-osd radosgw prometheus"
 
 # With what the references are written in. Other packages of Node.js than Debian's bring npm along.
-bench="$test python3-fastapi python3-ldap3 python3-uvicorn g++"
+bench="$test python3-fastapi python3-ldap3 python3-uvicorn python3-sqlalchemy python3-aiosqlite
+    python3-greenlet g++"
 command -v npm >/dev/null || bench="$bench nodejs npm"
 
 lint="$build clang-format clang-tidy cppcheck git python3"

@@ -77,7 +77,8 @@ alone() { # command …
 }
 
 build() {
-    make --no-print-directory -s -j2 all && cp build/kontora "$work/kontora"
+    make --no-print-directory -s -j2 all build/tests/support/objects &&
+        cp build/kontora build/tests/support/objects "$work/"
 }
 
 build_sanitized() {
@@ -121,7 +122,7 @@ units() {
 begin_suite() { # name program argument …
     name=$1 program=$2
     shift 2
-    KONTORA_BINARY=$program setsid setpriv --pdeathsig INT env --default-signal=INT \
+    KONTORA_BINARY=$program KONTORA_OBJECTS=$work/objects setsid setpriv --pdeathsig INT env --default-signal=INT \
         "$python" -m pytest -q --tb=short -p no:cacheprovider --durations=5 \
         --basetemp="$work/$name" --junitxml="$work/$name.xml" "$@" \
         >"$work/$name.log" 2>&1 </dev/null &

@@ -71,6 +71,10 @@ bool principal_permits(const struct principal *principal, enum permission permis
     if (permission == PERMIT_ALL || !principal) {
         return permission == PERMIT_ALL;
     }
+    if (permission_of_files(permission)) {
+        unsigned of_role = (unsigned)permission - PERMIT_FILES_READ + PERMIT_READ;
+        return !principal->organization_id || (role_permissions[principal->role] & BIT(of_role));
+    }
     unsigned all = permissions[principal->kind] | role_permissions[principal->role];
     if (principal->administrator) {
         all |= of_administrators;
@@ -81,6 +85,11 @@ bool principal_permits(const struct principal *principal, enum permission permis
 bool permission_of_directory(enum permission permission)
 {
     return permission == PERMIT_DIRECTORY_READ || permission == PERMIT_DIRECTORY_WRITE;
+}
+
+bool permission_of_files(enum permission permission)
+{
+    return permission >= PERMIT_FILES_READ && permission <= PERMIT_FILES_DELETE;
 }
 
 bool permission_of_organization(enum permission permission)

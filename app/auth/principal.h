@@ -16,8 +16,12 @@ enum permission {
     PERMIT_DIRECTORY_READ,
     PERMIT_DIRECTORY_WRITE,
     PERMIT_ACCOUNTS,
-    PERMIT_TOKENS, /* to see and delete everybody's */
-    PERMIT_READ,   /* this and what follows: of what belongs to the organization */
+    PERMIT_TOKENS,     /* to see and delete everybody's */
+    PERMIT_FILES_READ, /* of the organization, where there is one, by the role; else of one's own */
+    PERMIT_FILES_CREATE,
+    PERMIT_FILES_UPDATE,
+    PERMIT_FILES_DELETE,
+    PERMIT_READ, /* this and what follows: of what belongs to the organization */
     PERMIT_CREATE,
     PERMIT_UPDATE,
     PERMIT_DELETE,
@@ -44,8 +48,8 @@ enum role {
     ROLE_COUNT
 };
 
-/* As the contract names them; PERMIT_ALL, PERMIT_PRINCIPAL, PERMIT_MANAGE_OR_SELF and ROLE_NONE have
- * no name. */
+/* As the contract names them; PERMIT_ALL, PERMIT_PRINCIPAL, those of files, PERMIT_MANAGE_OR_SELF and
+ * ROLE_NONE have no name. */
 extern const char *const permission_names[PERMIT_COUNT];
 extern const char *const principal_kind_names[PRINCIPAL_KIND_COUNT];
 extern const char *const role_names[ROLE_COUNT + 1]; /* NULL ends, for the choices of field maps */
@@ -85,6 +89,8 @@ bool principal_permits(const struct principal *principal, enum permission permis
 /* Whether the permission is one over the directory, where people of the directory lose it as soon
  * as the directory takes it from them. */
 bool permission_of_directory(enum permission permission);
+
+bool permission_of_files(enum permission permission);
 
 /* Whether the permission is one of a role in an organization. */
 bool permission_of_organization(enum permission permission);

@@ -84,7 +84,7 @@ static const struct option options[] = {
     {"CORE_WORKERS", OPTION_INTEGER, AT(workers[POOL_CORE]), "2", 1, WORKERS_MAX},
     {"AUTH_WORKERS", OPTION_INTEGER, AT(workers[POOL_AUTH]), "2", 1, WORKERS_MAX},
     {"DIRECTORY_WORKERS", OPTION_INTEGER, AT(workers[POOL_DIRECTORY]), "4", 1, WORKERS_MAX},
-    {"FILES_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILES]), "4", 1, WORKERS_MAX},
+    {"FILES_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILES]), "32", 1, WORKERS_MAX},
     {"WORKER_MAX_REQUESTS", OPTION_INTEGER, AT(worker_max_requests), "1000000", 0, INT32_MAX},
     {"WORKER_MAX_GROWTH_MIB", OPTION_INTEGER, AT(worker_max_growth_mib), "64", 0, 65536},
     {"DRAIN_TIMEOUT", OPTION_INTEGER, AT(drain_timeout_s), "30", 1, 3600},
@@ -109,6 +109,17 @@ static const struct option options[] = {
      .flags = OPTION_SECRET},
     {"DATABASE_SYNCHRONOUS", OPTION_CHOICE, AT(database_synchronous), "full", 0, 0, synchronous},
     {"DATABASE_TIMEOUT_MS", OPTION_INTEGER, AT(database_timeout_ms), "5000", 100, 60000},
+
+    {"STORAGE_URL", OPTION_STRING, AT(storage_url), "file:///objects", 1, 4096},
+    {"PUBLIC_URL", OPTION_STRING, AT(public_url), "", 0, 1024},
+    {"FILES_QUOTA_MIB", OPTION_INTEGER, AT(files_quota_mib), "0", 0, INT32_MAX},
+    {"UPLOAD_SCAN_COMMAND", OPTION_STRING, AT(upload_scan_command), "", 0, 1024},
+    {"UPLOAD_SCAN_TIMEOUT_S", OPTION_INTEGER, AT(upload_scan_timeout_s), "20", 1, 300},
+    {"AWS_ACCESS_KEY_ID", OPTION_STRING, AT(aws_access_key_id), "", 0, 256},
+    {"AWS_SECRET_ACCESS_KEY", OPTION_STRING, AT(aws_secret_access_key), "", 0, 256,
+     .flags = OPTION_SECRET},
+    {"AWS_CA_BUNDLE", OPTION_PATH, AT(aws_ca_bundle), "", 0, 4096},
+    {"STORAGE_TIMEOUT_MS", OPTION_INTEGER, AT(storage_timeout_ms), "10000", 2000, 60000},
 
     {"LDAP_SERVER", OPTION_STRING, AT(ldap_server), "", 0, 1024},
     {"LDAP_PORT", OPTION_INTEGER, AT(ldap_port), "0", 0, PORT_MAX},
@@ -267,6 +278,17 @@ bool config_anonymous(const struct config *config, enum config_surface_part part
     }
 }
 
+/* A file that is there; an empty path is none. */
+static void check_readable(const char *path, const char *name, struct buffer *faults)
+{
+    struct stat facts;
+    if (*path && (access(path, R_OK) < 0 || stat(path, &facts) < 0)) {
+        fault(faults, name, strerror(errno));
+    } else if (*path && !S_ISREG(facts.st_mode)) {
+        fault(faults, name, "is not a file");
+    }
+}
+
 static void check_directory(struct config *config, struct buffer *faults)
 {
     if (config->ldap_use_ssl && config->ldap_start_tls) {
@@ -291,12 +313,17 @@ static void check_directory(struct config *config, struct buffer *faults)
         /* An empty one would bind as anonymous: RFC 4513 5.1.2. */
         fault(faults, "LDAP_BIND_PASSWORD", "is needed when LDAP_SERVER is set");
     }
-    struct stat facts;
-    if (*config->ldap_tls_ca_file && (access(config->ldap_tls_ca_file, R_OK) < 0 ||
-                                      stat(config->ldap_tls_ca_file, &facts) < 0)) {
-        fault(faults, "LDAP_TLS_CA_FILE", strerror(errno));
-    } else if (*config->ldap_tls_ca_file && !S_ISREG(facts.st_mode)) {
-        fault(faults, "LDAP_TLS_CA_FILE", "is not a file");
+    check_readable(config->ldap_tls_ca_file, "LDAP_TLS_CA_FILE", faults);
+}
+
+/* The beginning of addresses that are answered: scheme and host, and nothing behind. */
+static void check_public_url(const struct config *config, struct buffer *faults)
+{
+    const char *url = config->public_url;
+    size_t scheme = strncmp(url, "https://", 8) ? (strncmp(url, "http://", 7) ? 0 : 7) : 8;
+    const char *host = url + scheme;
+    if (*url && (!scheme || !*host || strpbrk(host, "/?#@ \\\"<>"))) {
+        fault(faults, "PUBLIC_URL", "must be https://host or https://host:port, without a path");
     }
 }
 
@@ -324,6 +351,7 @@ static void check_writable(const char *path, const char *name, struct buffer *fa
 static void check_places(const struct config *config, struct buffer *faults)
 {
     check_writable(config->audit_log_path, "AUDIT_LOG_PATH", faults);
+    check_readable(config->aws_ca_bundle, "AWS_CA_BUNDLE", faults);
     if (*config->log_path) {
         check_writable(config->log_path, "LOG_PATH", faults);
     }
@@ -474,6 +502,7 @@ bool config_load(struct config *config, const char *env_file, struct buffer *fau
     check_socket_dir(config, faults);
     check_places(config, faults);
     check_directory(config, faults);
+    check_public_url(config, faults);
     if (config->environment == ENVIRONMENT_PRODUCTION) {
         check_production(config, faults);
     }

@@ -51,6 +51,17 @@ struct config {
     const char *database_url;
     int64_t database_synchronous; /* enum config_synchronous */
     int64_t database_timeout_ms;
+    /* files */
+    const char *storage_url;
+    const char *public_url; /* without a slash at its end; empty: as nginx was asked */
+    int64_t files_quota_mib;
+    const char *upload_scan_command;
+    int64_t upload_scan_timeout_s;
+    /* S3 */
+    const char *aws_access_key_id;
+    const char *aws_secret_access_key;
+    const char *aws_ca_bundle;
+    int64_t storage_timeout_ms;
     /* directory */
     const char *ldap_server;
     int64_t ldap_port; /* 0 in the environment: chosen by ldap_use_ssl; never 0 here */

@@ -52,6 +52,18 @@ enum error_id {
     ERR_DIRECTORY_CREDENTIALS,
     ERR_DIRECTORY_LIMIT,
     ERR_DATABASE_UNAVAILABLE,
+    ERR_STORAGE_UNAVAILABLE,
+    ERR_STORAGE_FULL,
+    ERR_FILE_NOT_FOUND,
+    ERR_FILE_MISSING,      /* a form without the file */
+    ERR_INVALID_MULTIPART, /* a form that is none, or larger than any of ours */
+    ERR_TOO_SLOW,
+    ERR_FILE_TYPE,      /* a member names those that are allowed */
+    ERR_FILE_TOO_LARGE, /* a member has the greatest size */
+    ERR_FILE_INFECTED,
+    ERR_SCAN_UNAVAILABLE,
+    ERR_QUOTA_EXCEEDED,
+    ERR_LINK_INVALID,         /* a signed address: altered, or expired */
     ERR_CONSTRAINT_UNIQUE,    /* the cause is the name: store_violated(); to be translated */
     ERR_CONSTRAINT_REFERENCE, /* the same of a foreign key */
     ERR_OUTCOME_UNKNOWN, /* the directory or the database fell silent in a change, which may have been made */
@@ -71,10 +83,12 @@ enum fault_id {
     FAULT_NOT_INTEGER,
     FAULT_NOT_BOOLEAN,
     FAULT_NOT_OBJECT,
-    FAULT_TOO_SHORT, /* argument: the least number of characters */
-    FAULT_TOO_LONG,  /* argument: the greatest */
-    FAULT_TOO_SMALL, /* argument: the least value */
-    FAULT_TOO_LARGE, /* argument: the greatest */
+    FAULT_NOT_STRINGS,
+    FAULT_TOO_MANY_ITEMS, /* argument: the greatest number */
+    FAULT_TOO_SHORT,      /* argument: the least number of characters */
+    FAULT_TOO_LONG,       /* argument: the greatest */
+    FAULT_TOO_SMALL,      /* argument: the least value */
+    FAULT_TOO_LARGE,      /* argument: the greatest */
     FAULT_NUL_CHARACTER,
     FAULT_CONTROL_CHARACTER,
     FAULT_INVALID_UTF8,
@@ -119,11 +133,20 @@ struct error_detail {
     int64_t id; /* of the object that it is about; 0: none */
 };
 
+/* A member of the error's body beside those that all errors have. */
+struct error_member {
+    struct error_member *next;
+    const char *name;
+    const char *const *items; /* an array of strings, NULL after the last; NULL: it is a number */
+    int64_t integer;
+};
+
 struct error {
     enum error_id id;
     const char *cause;            /* for the log, never for a client; may be NULL */
     struct error_detail *details; /* in the order in which they were added */
     struct error_detail **end;    /* where the next one goes */
+    struct error_member *members; /* the last one that was added first */
     int retry_after_s;            /* when to try again; 0: as the status has it */
     struct arena *arena;
 };
@@ -138,6 +161,10 @@ struct error *error_new(struct arena *arena, enum error_id id, const char *cause
 /* Adds a detail; field and argument must live as long as the arena. Returns the error. */
 struct error *error_detail(struct error *error, const char *field, enum fault_id fault,
                            const char *argument);
+
+/* Adds a member of the body; name and items must live as long as the arena. Both return the error. */
+struct error *error_member_strings(struct error *error, const char *name, const char *const *items);
+struct error *error_member_integer(struct error *error, const char *name, int64_t integer);
 
 /* An error about one field and the id of another object, which is also the argument. */
 struct error *error_about(struct arena *arena, enum error_id id, const char *field,

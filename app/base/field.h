@@ -27,7 +27,7 @@ enum field_type {
     FIELD_DECIMAL, /* an exact one: an integer, of which the last `scale` digits are decimal places */
     FIELD_BOOLEAN,
     FIELD_TIME,    /* milliseconds since the epoch; in JSON 2026-11-20T12:34:56.789Z */
-    FIELD_STRINGS, /* an array of strings; replies only */
+    FIELD_STRINGS, /* an array of strings; in bodies if it has `items_max` */
     FIELD_RECORDS, /* an array of objects, described by `fields`; replies only */
     FIELD_RECORD   /* one such object; replies only */
 };
@@ -61,9 +61,11 @@ enum codec {
 struct field {
     const char *name; /* in JSON; NULL ends a map */
     enum field_type type;
-    unsigned flags;   /* of enum field_flag */
-    int64_t min, max; /* of a string's length in UTF-16 units, of an integer's value; both 0: any */
-    int scale;        /* decimal places of FIELD_DECIMAL */
+    unsigned flags; /* of enum field_flag */
+    /* Of a string's length in UTF-16 units, of each one of an array, of an integer's value; both 0: any */
+    int64_t min, max;
+    int64_t items_max; /* of an array in a body: how many it may have */
+    int scale;         /* decimal places of FIELD_DECIMAL */
     int64_t standard;
     /* A further rule for strings: FAULT_NONE if `text` keeps it. NULL: none. */
     enum fault_id (*check)(const char *text, size_t length);

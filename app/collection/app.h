@@ -4,12 +4,14 @@
 
 struct config;
 struct directory;
+struct objects;
 struct store;
 
 struct app {
     const struct config *config;
     struct directory *directory;
     struct store *store;
+    struct objects *objects;
 };
 
 #endif

@@ -205,6 +205,37 @@ static void read_time(struct faults *faults, const struct field *field, const ch
     }
 }
 
+/* Each as a string of its own; the first fault is the array's. */
+static void read_strings(struct faults *faults, const struct field *field, struct json_object *json,
+                         struct value *value)
+{
+    if (!json_object_is_type(json, json_type_array)) {
+        add_fault(faults, field->name, FAULT_NOT_STRINGS, NULL);
+        return;
+    }
+    size_t count = json_object_array_length(json);
+    if (count > (size_t)field->items_max) {
+        add_bound_fault(faults, field->name, FAULT_TOO_MANY_ITEMS, field->items_max);
+        return;
+    }
+    const char **items = arena_array(faults->arena, count + 1, sizeof *items);
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *item = json_object_array_get_idx(json, i);
+        struct value string = {.state = VALUE_ABSENT};
+        if (!json_object_is_type(item, json_type_string)) {
+            add_fault(faults, field->name, FAULT_NOT_STRINGS, NULL);
+        } else {
+            read_string(faults, field, json_object_get_string(item),
+                        (size_t)json_object_get_string_len(item), &string);
+        }
+        if (string.state != VALUE_SET) {
+            return;
+        }
+        items[i] = string.string.bytes;
+    }
+    value_set_strings(value, items, count);
+}
+
 static void read_json_value(struct faults *faults, const struct field *field,
                             struct json_object *json, struct value *value)
 {
@@ -251,6 +282,12 @@ static void read_json_value(struct faults *faults, const struct field *field,
         }
         break;
     case FIELD_STRINGS:
+        if (field->items_max) {
+            read_strings(faults, field, json, value);
+        } else {
+            add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
+        }
+        break;
     case FIELD_RECORDS:
     case FIELD_RECORD: /* stand in replies only */
         add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
@@ -371,6 +408,20 @@ struct error *fields_read_json(struct arena *arena, const struct field *fields, 
     }
     complete(&faults, fields, values, seen);
     *values_r = values;
+    return faults.error;
+}
+
+struct error *fields_read_bare(struct arena *arena, const struct field *field, const char *text,
+                               size_t length, struct value **values_r)
+{
+    struct json_object *json = NULL;
+    struct error *error = parse_json(arena, text, length, &json);
+    if (error) {
+        return error;
+    }
+    struct faults faults = {.arena = arena};
+    *values_r = arena_alloc(arena, sizeof **values_r);
+    read_json_value(&faults, field, json, *values_r);
     return faults.error;
 }
 

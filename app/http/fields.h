@@ -17,6 +17,10 @@ struct arena;
 struct error *fields_read_json(struct arena *arena, const struct field *fields, const char *text,
                                size_t length, struct value **values_r) MUST_CHECK;
 
+/* The same of a body that is no object, but the value of one field. */
+struct error *fields_read_bare(struct arena *arena, const struct field *field, const char *text,
+                               size_t length, struct value **values_r) MUST_CHECK;
+
 /* Reads an application/x-www-form-urlencoded query, or body. */
 struct error *fields_read_query(struct arena *arena, const struct field *fields, const char *query,
                                 struct value **values_r) MUST_CHECK;

@@ -101,6 +101,31 @@ static const struct problem problems[ERR_COUNT] = {
         {"Запрос превышает ограничения каталога", "The request exceeds a limit of the directory"}},
     [ERR_DATABASE_UNAVAILABLE] = {503, "DATABASE_UNAVAILABLE",
         {"База данных недоступна", "The database is not available"}},
+    [ERR_STORAGE_UNAVAILABLE] = {503, "STORAGE_UNAVAILABLE",
+        {"Object Storage недоступен", "The object storage is not available"}},
+    [ERR_STORAGE_FULL] = {503, "STORAGE_FULL",
+        {"В хранилище нет места", "The object storage is full"}},
+    [ERR_FILE_NOT_FOUND] = {404, "NOT_FOUND",
+        {"Файл не найден", "There is no such file"}},
+    [ERR_FILE_MISSING] = {400, "FILE_MISSING",
+        {"В запросе нет файла: нужно поле file", "The request has no file: a field `file` is needed"}},
+    [ERR_INVALID_MULTIPART] = {400, "INVALID_MULTIPART",
+        {"Тело запроса не является корректной формой multipart/form-data",
+         "The body is not a valid multipart/form-data form"}},
+    [ERR_TOO_SLOW] = {400, "TOO_SLOW",
+        {"Тело запроса поступает слишком медленно", "The request body comes too slowly"}},
+    [ERR_FILE_TYPE] = {400, "FILE_TYPE_NOT_ALLOWED",
+        {"Недопустимый тип файла", "Files of this type are not allowed"}},
+    [ERR_FILE_TOO_LARGE] = {400, "FILE_TOO_LARGE",
+        {"Файл слишком большой", "The file is too large"}},
+    [ERR_FILE_INFECTED] = {400, "FILE_INFECTED",
+        {"Файл не прошёл проверку на вредоносный код", "The file was refused by the malware scan"}},
+    [ERR_SCAN_UNAVAILABLE] = {503, "SCAN_UNAVAILABLE",
+        {"Проверка файлов на вредоносный код недоступна", "The malware scan is not available"}},
+    [ERR_QUOTA_EXCEEDED] = {409, "QUOTA_EXCEEDED",
+        {"Место, отведённое для файлов, исчерпано", "The space for files is used up"}},
+    [ERR_LINK_INVALID] = {403, "LINK_INVALID",
+        {"Ссылка недействительна, или её срок истёк", "The link is not valid, or has expired"}},
     [ERR_CONSTRAINT_UNIQUE] = {409, "CONSTRAINT_UNIQUE",
         {"Такое значение уже занято", "Such a value is taken already"}},
     [ERR_CONSTRAINT_REFERENCE] = {409, "CONSTRAINT_REFERENCE",
@@ -127,6 +152,8 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_NOT_INTEGER] = {"должно быть целым числом", "must be a whole number"},
     [FAULT_NOT_BOOLEAN] = {"должно быть true или false", "must be true or false"},
     [FAULT_NOT_OBJECT] = {"должно быть объектом", "must be an object"},
+    [FAULT_NOT_STRINGS] = {"должно быть массивом строк", "must be an array of strings"},
+    [FAULT_TOO_MANY_ITEMS] = {"не более {} элементов", "must have at most {} items"},
     [FAULT_TOO_SHORT] = {"не короче {} симв.", "must have at least {} character(s)"},
     [FAULT_TOO_LONG] = {"не длиннее {} симв.", "must have at most {} characters"},
     [FAULT_TOO_SMALL] = {"не меньше {}", "must be at least {}"},
@@ -241,6 +268,21 @@ void problem_write_details(struct jsonw *json, const struct error *error,
     jsonw_close_array(json);
 }
 
+static void write_members(struct jsonw *json, const struct error *error)
+{
+    for (const struct error_member *member = error->members; member; member = member->next) {
+        if (!member->items) {
+            jsonw_integer(json, member->name, member->integer);
+            continue;
+        }
+        jsonw_open_array(json, member->name);
+        for (size_t i = 0; member->items[i]; i++) {
+            jsonw_string(json, NULL, member->items[i]);
+        }
+        jsonw_close_array(json);
+    }
+}
+
 void problem_write(struct buffer *out, const struct error *error, enum config_language language,
                    const char *request_id)
 {
@@ -249,6 +291,7 @@ void problem_write(struct buffer *out, const struct error *error, enum config_la
     jsonw_string(&json, "error", problem_message(error->id, language));
     jsonw_string(&json, "code", problem_code(error->id));
     problem_write_details(&json, error, language);
+    write_members(&json, error);
     jsonw_string(&json, "request_id", request_id);
     jsonw_close_object(&json);
 }

@@ -22,7 +22,7 @@ void problem_fault(const struct error_detail *detail, enum config_language langu
 void problem_write_details(struct jsonw *json, const struct error *error,
                            enum config_language language);
 
-/* The whole body: {"error","code","details"?,"request_id"}. */
+/* The whole body: {"error","code","details"?, the members of the error, "request_id"}. */
 void problem_write(struct buffer *out, const struct error *error, enum config_language language,
                    const char *request_id);
 

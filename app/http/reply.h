@@ -27,6 +27,8 @@ struct reply {
     const char *next;         /* REPLY_PAGE: where to go on; NULL: that was all */
     bool serialized;          /* the body is there already */
     bool repeated;            /* the same was answered before: nothing has been done */
+    bool recalled;            /* a repetition is to get this answer */
+    bool audited;             /* the handler has written the audit lines */
     const char *content_type; /* NULL: JSON */
     struct buffer body;       /* serialized, by the router, unless it is REPLY_TEXT */
 };

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/utf8.h"
 #include "http/language.h"
+#include "http/parameters.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -13,26 +14,16 @@
 
 const char *const method_names[METHOD_COUNT] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    int lower = c | 0x20;
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 bool request_decode(char *text, bool plus_is_space)
 {
     char *out = text;
     for (const char *in = text; *in; in++) {
         if (*in == '%') {
-            int high = hex_digit(in[1]);
-            int low = high < 0 ? -1 : hex_digit(in[2]);
-            if (low < 0 || high * 16 + low == 0) {
+            int byte = parameters_hex(in + 1);
+            if (byte <= 0) {
                 return false;
             }
-            *out++ = (char)(high * 16 + low);
+            *out++ = (char)byte;
             in += 2;
         } else {
             bool space = *in == '+' && plus_is_space;

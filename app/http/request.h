@@ -22,6 +22,7 @@ enum {
 
 struct app;       /* what handlers work with: collection/app.h */
 struct principal; /* who asks: auth/ */
+struct router_repeats;
 
 /* The header fields that matter, as they came; never NULL. */
 struct request_headers {
@@ -32,9 +33,10 @@ struct request_headers {
     const char *allow_duplicate; /* X-Allow-Duplicate */
     const char *surface;         /* by which of nginx's surfaces it came: KONTORA_SURFACE */
     const char *sent;            /* when nginx handed it over: KONTORA_SENT */
+    const char *base;            /* "https://host", by which nginx was asked: KONTORA_BASE */
 };
 
-/* Where the body comes from: returns the bytes read, 0 at its end. */
+/* Where the body comes from: waits for some, and returns how many bytes were read, 0 at its end. */
 struct request_body {
     size_t (*read)(void *source, char *bytes, size_t size);
     void *source;
@@ -51,6 +53,8 @@ struct request {
     const char *query_text; /* still encoded */
     struct request_headers headers;
     struct request_body input;
+    bool body_abandoned;                  /* the handler has answered before the body was there */
+    const struct router_repeats *repeats; /* the router's */
     enum config_language language;
     const char *id;
     const struct principal *principal; /* NULL: anonymous */

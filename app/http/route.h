@@ -33,6 +33,7 @@ typedef struct error *route_handler(struct request *request, struct reply *reply
 struct schema {
     const char *name;
     const struct field *fields;
+    bool bare; /* of a body: it is no object, but the value of the one field */
 };
 
 /* What an answer's body looks like. */
@@ -58,6 +59,7 @@ struct route {
     const struct schema *body; /* NULL: takes none */
     bool body_optional;        /* an empty body is as good as {} */
     bool body_form;            /* a form is as good as JSON: application/x-www-form-urlencoded */
+    bool form; /* the body is multipart/form-data, and the handler reads it as it arrives */
     enum reply_shape shape;
     const struct schema *reply;
     const enum error_id *errors; /* beside what the row itself implies; ERR_COUNT ends */

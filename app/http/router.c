@@ -227,8 +227,8 @@ static struct error *read_body(const struct router *router, struct request *requ
     if (!is_json(request->headers.content_type)) {
         return error_new(request->arena, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
     }
-    return fields_read_json(request->arena, schema->fields, text->bytes, text->length,
-                            &request->body);
+    return (schema->bare ? fields_read_bare : fields_read_json)(
+        request->arena, schema->fields, text->bytes, text->length, &request->body);
 }
 
 /* --- answers --------------------------------------------------------------------------------- */
@@ -272,25 +272,33 @@ static void serialize(const struct request *request, struct reply *reply, const 
     reply->serialized = true;
 }
 
-/* Does what is asked, unless it has been done: then the answer is that of the first time. */
-static struct error *handle_once(const struct router *router, struct request *request,
-                                 struct reply *reply)
+struct error *router_recall(struct request *request, const struct buffer *body, struct reply *reply)
 {
-    const struct router_repeats *repeats = router->settings.repeats;
-    if (!repeats || !*request->headers.idempotency_key) {
-        return request->route->handler(request, reply);
-    }
-    struct error *error = repeats->recall(request, &request->body_text, reply);
-    if (error) {
-        return error;
-    }
-    if (reply->status) {
-        reply->serialized = reply->repeated = true;
+    if (!request->repeats || !*request->headers.idempotency_key) {
         return NULL;
     }
+    struct error *error = request->repeats->recall(request, body, reply);
+    if (!error) {
+        reply->serialized = reply->repeated = reply->status;
+        reply->recalled = true;
+    }
+    return error;
+}
+
+/* Does what is asked, unless it has been done: then the answer is that of the first time. Of a form, the
+ * handler finds that out, when it has read it. */
+static struct error *handle_once(struct request *request, struct reply *reply)
+{
+    struct error *error =
+        request->route->form ? NULL : router_recall(request, &request->body_text, reply);
+    if (error || reply->repeated) {
+        return error;
+    }
     error = request->route->handler(request, reply);
-    serialize(request, reply, error);
-    repeats->keep(request, reply);
+    if (reply->recalled && !reply->repeated) {
+        serialize(request, reply, error);
+        request->repeats->keep(request, reply);
+    }
     return error;
 }
 
@@ -300,13 +308,18 @@ struct error *router_handle(const struct router *router, struct request *request
                             struct reply *reply)
 {
     *reply = (struct reply){0};
+    request->repeats = router->settings.repeats;
     struct error *error = request_parse(request, router->settings.standard_language);
     log_set_request(request->id);
     if (!error) {
         error = find_route(router, request, reply);
     }
     access_routed(request);
-    if (error || (error = check_permission(router, request))) {
+    if (!error) {
+        request->body_abandoned = request->route->form; /* until the handler has read it */
+        error = check_permission(router, request);
+    }
+    if (error) {
         return error;
     }
     if (request->route->query) {
@@ -322,12 +335,12 @@ struct error *router_handle(const struct router *router, struct request *request
         }
         request->faults = error; /* records report them together with those that they find */
     }
-    return handle_once(router, request, reply);
+    return handle_once(request, reply);
 }
 
 void router_finish(struct request *request, struct reply *reply, const struct error *error)
 {
-    if (request->route && request->route->action && !reply->repeated) {
+    if (request->route && request->route->action && !reply->repeated && !reply->audited) {
         audit_write(request, error);
     }
     if (!reply->serialized) {

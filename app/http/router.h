@@ -54,6 +54,12 @@ void router_free(struct router **router);
 struct error *router_handle(const struct router *router, struct request *request,
                             struct reply *reply) MUST_CHECK;
 
+/* For the handler of a form, whose body the router has not read: what makes the request the same as
+ * another one, as that has been read. An answer that the request has had before is then in `reply`, and
+ * reply->repeated says so. */
+struct error *router_recall(struct request *request, const struct buffer *body,
+                            struct reply *reply) MUST_CHECK;
+
 /* Makes the answer of the result: writes the audit line and serializes the reply, or the error,
  * NULL for none. Between the two the result may still have turned into an error. */
 void router_finish(struct request *request, struct reply *reply, const struct error *error);

@@ -14,7 +14,9 @@
 #include "http/access.h"
 
 #include <fcgiapp.h>
+#include <poll.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -124,10 +126,30 @@ void server_close(struct server_connection *connection)
 
 /* --- one request ----------------------------------------------------------------------------- */
 
+/* What the stream has read already, waiting for a first byte of it. 0: its end. */
+static size_t read_here(FCGX_Stream *stream, char *bytes, size_t size)
+{
+    int first = FCGX_GetChar(stream);
+    if (first == EOF) {
+        return 0;
+    }
+    *bytes = (char)first;
+    size_t here = (size_t)(stream->stop - stream->rdNext);
+    int got = FCGX_GetStr(bytes + 1, (int)(here < size ? here : size - 1), stream);
+    return 1 + (got > 0 ? (size_t)got : 0);
+}
+
+/* As much as has come, and fits: FCGX_GetStr() alone would wait until it is filled. */
 static size_t read_input(void *source, char *bytes, size_t size)
 {
-    int got = FCGX_GetStr(bytes, (int)size, source);
-    return got > 0 ? (size_t)got : 0;
+    FCGX_Request *fcgi = source;
+    struct pollfd arrival = {.fd = fcgi->ipcFd, .events = POLLIN};
+    size_t length = 0, got = 1;
+    while (length < size && got && (!length || poll(&arrival, 1, 0) == 1)) {
+        got = read_here(fcgi->in, bytes + length, size - length);
+        length += got;
+    }
+    return length;
 }
 
 /* Takes all that matters in one walk: libfcgi's own look-up walks once a name. Copies, because
@@ -154,6 +176,7 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
         PARAM("KONTORA_SURFACE=", surface),
         PARAM("KONTORA_SENT=", sent),
+        PARAM("KONTORA_BASE=", base),
 #undef PARAM
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
@@ -244,8 +267,12 @@ static void write_reply(FCGX_Stream *out, const struct request *request, const s
 /* Takes what is left of the body off the connection: libfcgi only forgets what it has buffered, and
  * would read the rest, the client's own bytes, as the records of the next request. What is longer
  * than nginx lets through ends the connection instead. */
-static void drain_body(const struct server *server, FCGX_Request *fcgi)
+static void drain_body(const struct server *server, const struct request *request,
+                       FCGX_Request *fcgi)
 {
+    if (request->body_abandoned && !server->keeps) {
+        return; /* it may take minutes to come: libfcgi closes only when nginx, which stops, has */
+    }
     char rest[DRAIN_PIECE];
     size_t drained = 0;
     while (drained <= DRAIN_MAX) {
@@ -270,7 +297,7 @@ static enum server_progress answer(struct server *server, struct server_connecti
     struct request *request = &connection->request;
     router_finish(request, &connection->reply, connection->error);
     write_reply(fcgi->out, request, &connection->reply);
-    drain_body(server, fcgi);
+    drain_body(server, request, fcgi);
     FCGX_Finish_r(fcgi);
     access_end(&connection->access, request, &connection->reply, connection->error);
     log_set_request(NULL);
@@ -293,7 +320,7 @@ enum server_progress server_serve(struct server *server, struct server_connectio
     *request = (struct request){
         .arena = take_arena(server),
         .app = server->app,
-        .input = {read_input, fcgi->in},
+        .input = {read_input, fcgi},
     };
     access_begin(&connection->access);
     read_params(request->arena, fcgi->envp, &request->headers);

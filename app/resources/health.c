@@ -1,12 +1,16 @@
 /*
- * Health: that the service is there, and whether what it depends on is. Nothing is asked of anybody
- * here: what is known of dependencies is what processes found out together (shared memory), so that
+ * Health: that the service is there, and whether what it depends on is. But for the storage, which has a
+ * call of its own, nothing is asked of anybody here: what is known of dependencies is what processes found out together (shared memory), so that
  * no answer waits for one that is silent. Where they are and why they fail is in the log alone.
  */
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/config.h"
+#include "base/log.h"
 #include "directory/directory.h"
+#include "http/problem.h"
 #include "http/reply.h"
+#include "objects/objects.h"
 #include "resources/resources.h"
 #include "store/store.h"
 
@@ -82,6 +86,23 @@ static const struct field ready_fields[] = {
     {.name = NULL},
 };
 
+static const struct field storage_fields[] = {
+    {.name = "status",
+     .type = FIELD_STRING,
+     .about = {"healthy или unhealthy", "healthy or unhealthy"},
+     .example = "\"healthy\""},
+    {.name = "message",
+     .type = FIELD_STRING,
+     .about = {"То же для людей", "The same for people"},
+     .example = "\"Object Storage доступен\""},
+    {.name = "timestamp",
+     .type = FIELD_TIME,
+     .about = {"Когда это проверено", "When it was checked"},
+     .example = "\"2026-11-20T12:34:56.789Z\""},
+    {.name = NULL},
+};
+
+static const struct schema storage_schema = {"StorageHealth", storage_fields};
 static const struct schema hello_schema = {"Hello", hello_fields};
 static const struct schema health_schema = {"Health", health_fields};
 static const struct schema ready_schema = {"Readiness", ready_fields};
@@ -148,12 +169,31 @@ static void look_at_database(const struct app *app, struct facts *facts_r)
     };
 }
 
+static void look_at_storage(const struct app *app, struct facts *facts_r)
+{
+    static const char *const states[] = {
+        [OBJECTS_UNKNOWN] = "unknown",
+        [OBJECTS_DOWN] = "down",
+        [OBJECTS_UP] = "up",
+    };
+    struct objects_health health;
+    (void)app;
+    objects_health(&health);
+    *facts_r = (struct facts){
+        .state = states[health.state],
+        .needed = true,
+        .latency_us = health.latency_us,
+        .checked_ms = health.checked_ms,
+    };
+}
+
 static const struct dependency {
     const char *name;
     void (*look)(const struct app *app, struct facts *facts_r);
 } dependencies[] = {
     {"directory", look_at_directory},
     {"database", look_at_database},
+    {"storage", look_at_storage},
 };
 
 enum { DEPENDENCIES = sizeof dependencies / sizeof *dependencies };
@@ -198,6 +238,28 @@ static struct error *get_ready(struct request *request, struct reply *reply)
     return NULL;
 }
 
+/* The storage itself is asked, and now: whoever wants to know sooner asks for readiness. */
+static struct error *get_storage(struct request *request, struct reply *reply)
+{
+    struct arena *arena = request->arena;
+    const struct error *error = objects_check(request->app->objects, arena);
+    bool english = request->language == LANGUAGE_EN;
+    struct value *record = arena_array(arena, fields_count(storage_fields), sizeof *record);
+    value_set_string(fields_get(storage_fields, record, "status"), error ? "unhealthy" : "healthy");
+    value_set_string(fields_get(storage_fields, record, "message"),
+                     error     ? problem_message(ERR_STORAGE_UNAVAILABLE, request->language)
+                     : english ? "The object storage is available"
+                               : "Object Storage доступен");
+    value_set_integer(fields_get(storage_fields, record, "timestamp"), clock_wall_ms());
+    if (error) {
+        log_warning("storage: %s", error->cause);
+        reply->status = STATUS_UNAVAILABLE;
+        reply_header(reply, "Retry-After", "5");
+    }
+    reply_record(reply, record);
+    return NULL;
+}
+
 const struct route health_routes[] = {
     {.method = METHOD_GET,
      .pattern = "/",
@@ -221,5 +283,13 @@ const struct route health_routes[] = {
                  "Check that all that the service depends on is there"},
      .shape = REPLY_RECORD,
      .reply = &ready_schema},
+    {.method = METHOD_GET,
+     .pattern = "/health/storage",
+     .handler = get_storage,
+     .pool = POOL_FILES,
+     .summary = {"Проверить, что доступно хранилище файлов",
+                 "Check that the storage of files is there"},
+     .shape = REPLY_RECORD,
+     .reply = &storage_schema},
     {.pattern = NULL},
 };

@@ -19,6 +19,7 @@ extern const struct route auth_routes[];
 extern const struct route contacts_routes[];
 extern const struct route containers_routes[];
 extern const struct route deals_routes[];
+extern const struct route files_routes[];
 extern const struct route groups_routes[];
 extern const struct route health_routes[];
 extern const struct route organizations_routes[];

@@ -14,6 +14,7 @@ const struct route *const resource_routes[] = {
     activities_routes,
     analytics_routes,
     tokens_routes,
+    files_routes,
     users_routes,
     groups_routes,
     ous_routes,

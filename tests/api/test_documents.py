@@ -156,11 +156,22 @@ def test_the_tokens_of_the_readme_are_served(stack, tmp_path):
     assert '{"active":true,' in answers and '"purpose":"password-reset","max_uses":1' in answers
 
 
+def test_the_files_of_the_readme_are_served(stack, tmp_path):
+    names = session_that_begins("Log in;").split("TOKEN=")[0]
+    answers = run_session(names + session_that_begins("Boris uploads"), tmp_path, **{
+        "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
+        "boris@example.com": f"{tag()}@example.com"})
+    assert answers.count('"original_name":"договор.txt"') == 4, answers
+    assert "\nДоговор\n" in answers and '"deleted":1,' in answers
+    assert re.findall('"code":"([A-Z_]+)"', answers) == ["NOT_FOUND"], answers
+
+
 def catalogue():
-    """Codes of the service with their messages, from the source of the program."""
+    """Codes of the service with their messages, from the source of the program; where several share one,
+    those of the first."""
     source = (TOP / "app/http/problem.c").read_text(encoding="utf-8")
     rows = re.findall(r'\{\d+, "([A-Z_]+)",\s*\{"([^"]*)",\s*"([^"]*)"\}\}', source)
-    return {code: {"ru": ru, "en": en} for code, ru, en in rows}
+    return {code: {"ru": ru, "en": en} for code, ru, en in reversed(rows)}
 
 
 def nginx_map(name):

@@ -9,6 +9,7 @@ import sys
 from bench import (
     contacts,
     crm,
+    files,
     isolation,
     kept_connections,
     membership,
@@ -32,6 +33,7 @@ MEASUREMENTS = {
     "contacts": contacts.measure,
     "crm": crm.measure,
     "tokens": tokens.measure,
+    "files": files.measure,
 }
 
 

@@ -1,5 +1,5 @@
-"""References behind the service's own nginx: Fastify with better-sqlite3 below /fastify, and the empty
-answer of the service's own loop (empty.c) below /empty."""
+"""References behind the service's own nginx: Fastify with better-sqlite3 below /fastify, the source's way
+(source_tokens.py) below /source, and the empty answer of the service's own loop (empty.c) below /empty."""
 
 import contextlib
 import subprocess
@@ -10,7 +10,8 @@ from stack import TOP
 from stack.guard import Guard
 from stack.processes import PATH, Process
 
-FASTIFY_PROCESSES = 2
+PROCESSES = 2
+PYTHON = "/usr/bin/python3"
 START_PATIENCE_S = 20
 
 MODULES = TOP / "build/tests/bench/fastify/node_modules"
@@ -26,6 +27,14 @@ location ^~ /fastify/ {
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     proxy_pass http://fastify/;
+}
+""",
+    "source": """\
+location ^~ /source/ {
+    error_log stderr emerg;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_pass http://source/;
 }
 """,
     "empty": """\
@@ -77,7 +86,7 @@ def running_fastify(folder: Path, server: str, synchronous: str) -> Iterator[lis
     make(INSTALLED)
     guard = Guard()
     name = f"{server}-{synchronous}"
-    sockets = [folder / f"{name}{number}.sock" for number in range(FASTIFY_PROCESSES)]
+    sockets = [folder / f"{name}{number}.sock" for number in range(PROCESSES)]
     node = [Process(path.stem, ["node", str(SERVERS / f"{server}.js")], guard=guard,
                     log=folder / f"{path.stem}.log", cwd=folder,
                     env={"PATH": PATH, "NODE_PATH": str(MODULES), "NODE_ENV": "production",
@@ -85,6 +94,20 @@ def running_fastify(folder: Path, server: str, synchronous: str) -> Iterator[lis
                          "DATABASE": str(folder / f"{name}.db")})
             for path in sockets]
     with _running(list(zip(node, sockets, strict=True)), guard):
+        yield sockets
+
+
+@contextlib.contextmanager
+def running_source(folder: Path) -> Iterator[list[Path]]:
+    """Its sockets, each of a process, on one database."""
+    guard = Guard()
+    sockets = [folder / f"source{number}.sock" for number in range(PROCESSES)]
+    uvicorn = [Process(path.stem, [PYTHON, "-m", "uvicorn", "bench.source_tokens:app", "--uds",
+                                   str(path), "--log-level", "warning"],
+                       guard=guard, log=folder / f"{path.stem}.log", cwd=TOP / "tests",
+                       env={"PATH": PATH, "DATABASE": str(folder / "source.db")})
+               for path in sockets]
+    with _running(list(zip(uvicorn, sockets, strict=True)), guard):
         yield sockets
 
 

@@ -1,10 +1,11 @@
-"""Tokens: GET /app/valid/{token} and POST /app/token against the empty answer of the same loop and against
-Fastify with better-sqlite3, behind the same nginx at the same `synchronous`; a thousand clients that do
-both; and checks while a million expired tokens are purged.
+"""Tokens: GET /app/valid/{token} and POST /app/token against the empty answer of the same loop, against
+Fastify with better-sqlite3, behind the same nginx at the same `synchronous`, and against the source's way;
+a thousand clients that do both; and checks while a million expired tokens are purged.
 """
 
 import contextlib
 import sqlite3
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ import requests
 from bench import load
 from bench.bed import Bed
 from bench.pairs import alternate, median_ratio
-from bench.references import nginx_with, running_empty, running_fastify
+from bench.references import nginx_with, running_empty, running_fastify, running_source
 from bench.table import Row, row
 from stack import Stack
 
@@ -32,9 +33,11 @@ NEVER, ALWAYS, ONE_IN_TEN = 0, 1, 10  # how many of the requests issue a token
 
 EXPIRED = 1_000_000
 PURGE_SECONDS = 15
+PURGE_TURNS = 20  # at most
 
 EMPTY_RATIO_MIN = 0.9
 CHECK_RATIO_MIN = 1.6
+SOURCE_RATIO_MIN = 100
 ISSUE_RATIO_MIN = {"full": 6.0, "normal": 1.8}
 CROWD_P99_MAX_MS = 100
 PURGE_P99_MAX = 2.0
@@ -77,9 +80,11 @@ def at_synchronous(folder: Path, synchronous: str) -> list[Row]:
         place = folder / synchronous
         place.mkdir()
         empty = parts.enter_context(running_empty(place, WORKERS))
-        source = nginx_with(place / "nginx", {"fastify": fastify, "empty": empty})
+        source = parts.enter_context(running_source(place))
+        nginx = nginx_with(place / "nginx",
+                           {"fastify": fastify, "empty": empty, "source": source})
         stack = parts.enter_context(Stack(
-            place / "stack", own_directory=False, nginx_source=source,
+            place / "stack", own_directory=False, nginx_source=nginx,
             env={"DATABASE_SYNCHRONOUS": synchronous, "CORE_WORKERS": str(WORKERS)}))
         service = Target(stack, "", place / "service.txt")
         reference = Target(stack, "/fastify", place / "fastify.txt")
@@ -87,8 +92,10 @@ def at_synchronous(folder: Path, synchronous: str) -> list[Row]:
         reference.issue()
         rows = [issuing(service, reference, synchronous)]
         if synchronous == "full":
+            slow = Target(stack, "/source", place / "source.txt")
+            slow.issue()
             rows += [*checking(service, reference, Target(stack, "/empty", service.file)),
-                     *crowd(service), purging(service)]
+                     against_source(service, slow), *crowd(service), purging(service)]
         return rows
 
 
@@ -118,6 +125,15 @@ def checking(service: Target, reference: Target, empty: Target) -> list[Row]:
                 lambda ratio: ratio >= CHECK_RATIO_MIN)]
 
 
+def against_source(service: Target, source: Target) -> Row:
+    source.rate(NEVER, WARM_UP_SECONDS)
+    seen = alternate("GET /app/valid/{token}", ROUNDS, {"source's way": lambda: source.rate(NEVER),
+                                                        "service": lambda: service.rate(NEVER)})
+    return row("GET /app/valid/{token} against the source's way",
+               median_ratio(seen, "service", "source's way"), f">= {SOURCE_RATIO_MIN} ×",
+               lambda ratio: ratio >= SOURCE_RATIO_MIN, "{:.0f} ×")
+
+
 def crowd(service: Target) -> list[Row]:
     """No error: Target.run() raises."""
     results = [service.run(CROWD, SECONDS, ONE_IN_TEN) for _ in range(ROUNDS)]
@@ -143,20 +159,20 @@ def add_expired(file: Path) -> None:
 
 
 def purging(service: Target) -> Row:
-    """The same load with nothing to purge, and while the housekeeper purges."""
+    """The same load with nothing to purge, and while the housekeeper purges them all."""
     file = service.stack.state_dir / "kontora.db"
     calm = service.run(CLIENTS, PURGE_SECONDS, NEVER)
     add_expired(file)
     answer = requests.delete(f"{service.stack.http_url}/app/clear/all/tokens", timeout=TIMEOUT_S)
     answer.raise_for_status()
     time.sleep(1)  # the housekeeper looks every second
-    before = count_expired(file)
-    busy = service.run(CLIENTS, PURGE_SECONDS, NEVER)
-    purged = before - count_expired(file)
-    print(f"  p99 {calm.p99_ms:.2f} ms; while {purged:,} of {EXPIRED:,} expired tokens are purged,"
-          f" {busy.p99_ms:.2f} ms", flush=True)
-    if not purged:
-        raise load.LoadError("nothing was purged")
+    turns: list[float] = []
+    while count_expired(file) and len(turns) < PURGE_TURNS:
+        turns.append(service.run(CLIENTS, PURGE_SECONDS, NEVER).p99_ms)
+    if count_expired(file) or not turns:
+        raise load.LoadError(f"{count_expired(file):,} tokens are not purged")
+    print(f"  p99 {calm.p99_ms:.2f} ms; while {EXPIRED:,} expired tokens are purged, each"
+          f" {PURGE_SECONDS} s: {', '.join(f'{p99:.2f}' for p99 in turns)}", flush=True)
     return row(f"checks while {EXPIRED:,} expired tokens are purged: p99 against none",
-               busy.p99_ms / calm.p99_ms, f"<= {PURGE_P99_MAX:g} ×",
+               statistics.median(turns) / calm.p99_ms, f"<= {PURGE_P99_MAX:g} ×",
                lambda ratio: ratio <= PURGE_P99_MAX)

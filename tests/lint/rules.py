@@ -35,13 +35,15 @@ FOREIGN = {
     "fcgiapp.h": "app/http/server.c",
     "json-c/": "app/http/fields.c",
     "jwt.h": "app/auth/",
+    "magic.h": "app/collection/file_types.c",
     "crypt.h": "app/auth/",
-    "openssl/": "app/auth/ app/objects/ app/store/",
+    "openssl/": "app/auth/ app/collection/ app/objects/ app/store/",
     "ldap.h": "app/directory/",
     "lber.h": "app/directory/",
     "sqlite3.h": "app/store/sqlite.c",
     "libpq-fe.h": "app/store/postgres.c",
-    "curl/": "app/objects/",
+    "curl/": "app/objects/s3",
+    "expat.h": "app/objects/s3",
 }
 
 LONGEST_FILE = 800

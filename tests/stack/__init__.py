@@ -15,7 +15,8 @@ from stack.errors import StackError
 from stack.nginx import Ports
 from stack.postgres import Postgres, running_postgres
 from stack.stack import TOP, Stack
+from stack.storage import Storage, running_storage
 from stack.tls import Authority
 
 __all__ = ["TOP", "Authority", "Directory", "Ports", "Postgres", "Stack", "StackError",
-           "running_directory", "running_postgres"]
+           "Storage", "running_directory", "running_postgres", "running_storage"]

@@ -42,6 +42,8 @@ map "" $default_language {{ default {language}; }}
 # None: browsers apply it to every port of a host, and http://localhost is many developers' own.
 map "" $hsts {{ default ""; }}
 
+map "" $objects_dir {{ default {objects_dir}; }}
+
 map $http_origin $cors_origin {{
     default "";
     "~^https?://(?:localhost|127\\.0\\.0\\.1)(?::\\d+)?$" $http_origin;
@@ -100,6 +102,7 @@ class Site:
     logs: Path
     rate_limits: bool
     language: str
+    objects_dir: Path
 
 
 class Nginx:

@@ -106,7 +106,7 @@ class Stack:
         certificate = self.authority.certificate(
             "nginx", ["DNS:localhost", f"IP:{addresses.LOCALHOST}"])
         site = Site(self.ports, certificate, self.socket_dir, self.logs_dir, rate_limits,
-                    self.env.get("DEFAULT_LANGUAGE", "ru"))
+                    self.env.get("DEFAULT_LANGUAGE", "ru"), self.state_dir / "objects")
         self.nginx = Nginx(self.state_dir / "nginx", self._nginx_source, site, self._guard)
 
     # --- where and who ---------------------------------------------------------------------------

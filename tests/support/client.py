@@ -40,6 +40,8 @@ def audited_action(method, path):
         return TOKEN_ACTIONS.get((method, parts[1] if parts[1:] == ["revoke"] else len(parts)))
     if parts[0] in CUSTOMERS:
         return customer_action(method, parts)
+    if parts[0] == "files":
+        return file_action(method, parts)
     if parts[0] not in RESOURCES:
         return None
     if len(parts) == 4 and (parts[0], parts[2]) in MEMBERSHIPS:
@@ -66,6 +68,15 @@ def customer_action(method, parts):
     verb = {("POST", 1): "create", ("PATCH", 2): "update", ("DELETE", 2): "delete",
             ("POST", 3): "restore"}.get((method, len(parts)))
     return f"{verb}_{CUSTOMERS[parts[0]]}" if verb else None
+
+
+def file_action(method, parts):
+    """The same, of a path below files. (Those that are deleted together owe a line each.)"""
+    if (method, parts[1:]) == ("POST", ["upload"]):
+        return "upload_file"
+    if (method, parts[2:]) == ("PUT", ["tags"]):
+        return "tag_file"
+    return "delete_file" if method == "DELETE" and len(parts) == 2 else None
 
 
 def outcome(response):
@@ -113,7 +124,7 @@ class Client:
     @staticmethod
     def _note(method, path, response):
         action = audited_action(method, path)
-        if action and response.status_code not in (413, 429):  # nginx may have refused those
+        if action and response.status_code not in (408, 413, 429):  # nginx may have refused those
             journal.append((response.headers["X-Request-ID"], action, outcome(response)))
         if path.endswith(TOKEN_PATHS) and response.status_code in (200, 201):
             vault.remember(response.json()["access_token"], response.json()["refresh_token"])
@@ -129,6 +140,9 @@ class Client:
 
     def patch(self, path, **arguments):
         return self.request("PATCH", path, **arguments)
+
+    def put(self, path, **arguments):
+        return self.request("PUT", path, **arguments)
 
     def delete(self, path, **arguments):
         return self.request("DELETE", path, **arguments)

@@ -35,6 +35,9 @@ ME_TYPES = {"id": str, "username": str, "email": (str, type(None)), "name": str,
             "account_id": (int, type(None)), "organizations": list, "permissions": list}
 LIST_KEYS = {"items", "total", "skip", "limit", "pages"}
 
+# What errors of some codes have beside what all have.
+MEMBERS = {"FILE_TYPE_NOT_ALLOWED": ["allowed_extensions"], "FILE_TOO_LARGE": ["max_size_mb"]}
+
 # One status a code, whoever answers: filled while the session goes on.
 _status_of_code = {}
 
@@ -43,8 +46,11 @@ def check_answer(response):
     """What every answer of the service keeps, whatever its status."""
     identifier = response.headers.get("X-Request-ID", "")
     assert REQUEST_ID.fullmatch(identifier), f"X-Request-ID {identifier!r}"
-    if response.status_code == 503 and urlsplit(response.url).path == "/health/ready":
+    path = urlsplit(response.url).path
+    if response.status_code == 503 and path == "/health/ready":
         check_readiness(response)
+    elif path == "/health/storage" and response.status_code in (200, 503):
+        check_storage(response)
     elif response.status_code >= 400 and response.request.method != "HEAD":
         check_problem(response.status_code, response.headers, response.json())
 
@@ -66,11 +72,19 @@ def check_readiness(response):
     return {each["name"]: each for each in body["dependencies"]}
 
 
+def check_storage(response):
+    """Whether the storage serves, as it says itself."""
+    body = response.json()
+    assert set(body) == {"status", "message", "timestamp"}, body
+    assert body["status"] == ("healthy" if response.ok else "unhealthy"), body
+    assert TIME.fullmatch(body["timestamp"]), body
+
+
 def check_problem(status, headers, body):
     """The one format of errors, of the workers and of nginx alike."""
     assert headers["Content-Type"].startswith("application/json"), headers["Content-Type"]
-    assert {"error", "code", "request_id"} <= set(body) <= {"error", "code", "details",
-                                                           "request_id"}, body
+    assert {"error", "code", "request_id"} <= set(body) <= {
+        "error", "code", "details", "request_id", *MEMBERS.get(body["code"], ())}, body
     assert isinstance(body["error"], str) and body["error"], body
     assert CODE.fullmatch(body["code"]), body
     assert body["request_id"] == headers["X-Request-ID"], body

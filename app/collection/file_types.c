@@ -1,0 +1,101 @@
+/* See file_types.h. The only user of libmagic. */
+#include "collection/file_types.h"
+
+#include <ctype.h>
+#include <magic.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+/* Bytes of a file's beginning at which libmagic looks: it holds them, and eight times as many of those that
+ * may be text. */
+enum {
+    LOOKED_AT = 64 * 1024,
+    LOOKED_AT_AS_TEXT = 16 * 1024,
+};
+
+static const struct file_type types[] = {
+    {"txt", "text/plain", true},
+    {"pdf", "application/pdf", false},
+    {"png", "image/png", false},
+    {"jpg", "image/jpeg", false},
+    {"jpeg", "image/jpeg", false},
+    {"gif", "image/gif", false},
+    {"doc", "application/msword", false},
+    {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", false},
+};
+
+enum { TYPES = sizeof types / sizeof *types };
+
+const char *const file_extensions[TYPES + 1] = {"txt",  "pdf", "png", "jpg",
+                                                "jpeg", "gif", "doc", "docx"};
+
+const struct file_type *file_type_of(const char *name, size_t length)
+{
+    const char *dot = memrchr(name, '.', length);
+    size_t left = dot ? (size_t)(name + length - dot - 1) : 0;
+    for (size_t i = 0; i < TYPES && dot; i++) {
+        if (left == strlen(types[i].extension) && !strncasecmp(dot + 1, types[i].extension, left)) {
+            return &types[i];
+        }
+    }
+    return NULL;
+}
+
+/* What is looked for in every file, */
+static const int looks = MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_TAR |
+                         MAGIC_NO_CHECK_CSV | MAGIC_NO_CHECK_JSON | MAGIC_NO_CHECK_ELF;
+/* and in a text: whether it is one, whatever it is about. */
+static const int looks_for_text = MAGIC_NO_CHECK_SOFT | MAGIC_NO_CHECK_CDF | MAGIC_NO_CHECK_APPTYPE;
+
+/* The tables of this process, NULL if they cannot be loaded. */
+static magic_t tables(void)
+{
+    static magic_t loaded;
+    const size_t looked_at = LOOKED_AT, as_text = LOOKED_AT_AS_TEXT;
+    if (loaded) {
+        return loaded;
+    }
+    magic_t magic = magic_open(looks);
+    if (magic && magic_load(magic, NULL) == 0 &&
+        magic_setparam(magic, MAGIC_PARAM_BYTES_MAX, &looked_at) == 0 &&
+        magic_setparam(magic, MAGIC_PARAM_ENCODING_MAX, &as_text) == 0) {
+        loaded = magic;
+    } else if (magic) {
+        magic_close(magic);
+    }
+    return loaded;
+}
+
+/* Of an empty file and of a single byte libmagic says nothing. */
+static bool tiny_text(int fd, int64_t size)
+{
+    unsigned char byte = 'x';
+    if (size && pread(fd, &byte, 1, 0) != 1) {
+        return false;
+    }
+    return byte >= ' ' || isspace(byte);
+}
+
+struct error *file_type_check(struct arena *arena, const struct file_type *type, int fd,
+                              int64_t size, bool *fits_r)
+{
+    magic_t magic = tables();
+    if (!magic) {
+        return error_new(arena, ERR_INTERNAL, "libmagic: its tables cannot be loaded");
+    }
+    if (type->text && size <= 1) {
+        *fits_r = tiny_text(fd, size);
+        return NULL;
+    }
+    const char *found = NULL;
+    if (magic_setflags(magic, looks | (type->text ? looks_for_text : 0)) == 0 &&
+        lseek(fd, 0, SEEK_SET) == 0) {
+        found = magic_descriptor(magic, fd);
+    }
+    if (!found) {
+        return error_new(arena, ERR_INTERNAL, "libmagic: %s", magic_error(magic));
+    }
+    *fits_r = !strcmp(found, type->content_type);
+    return NULL;
+}

@@ -1,0 +1,32 @@
+/*
+ * File types: those that may be uploaded. What a client says of a file's type counts for nothing: it is
+ * what its name ends in, and its content must be of that type too (libmagic).
+ */
+#ifndef COLLECTION_FILE_TYPES_H
+#define COLLECTION_FILE_TYPES_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct arena;
+
+struct file_type {
+    const char *extension; /* lower case, without the dot */
+    const char *content_type;
+    bool text; /* any, in any encoding; else what libmagic says must be content_type */
+};
+
+/* All extensions, NULL after the last. */
+extern const char *const file_extensions[];
+
+/* The type of a file's name; NULL: none of ours. */
+const struct file_type *file_type_of(const char *name, size_t length);
+
+/* Whether the content of an open file of `size` bytes is of that type. Moves the place where the file is
+ * read. The first call of a process maps libmagic's tables. */
+struct error *file_type_check(struct arena *arena, const struct file_type *type, int fd,
+                              int64_t size, bool *fits_r) MUST_CHECK;
+
+#endif

@@ -1,0 +1,194 @@
+/* See uploads.h. */
+#include "collection/uploads.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "collection/app.h"
+#include "collection/file_types.h"
+#include "collection/scan.h"
+#include "http/multipart.h"
+
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    US_PER_S = 1000 * 1000,
+    SLOWEST = 2048,    /* bytes a second, */
+    SLOW_START_S = 30, /* beside a while for the first ones */
+};
+
+static const char field[] = "file";
+
+/* --- what is refused ------------------------------------------------------------------------- */
+
+static struct error *refuse_type(struct arena *arena)
+{
+    return error_member_strings(error_new(arena, ERR_FILE_TYPE, NULL), "allowed_extensions",
+                                file_extensions);
+}
+
+static struct error *refuse_size(struct arena *arena)
+{
+    return error_member_integer(error_new(arena, ERR_FILE_TOO_LARGE, NULL), "max_size_mb",
+                                UPLOAD_MAX_MIB);
+}
+
+/* What the client calls the file, and what that says of its type: before any byte of it is taken. */
+static struct error *take_name(struct arena *arena, const struct multipart_part *part,
+                               struct upload *upload, const struct file_type **type_r)
+{
+    const struct parameter *name = &part->file_name;
+    if (!part->is_file || !name->length) {
+        return error_new(arena, ERR_FILE_MISSING, NULL);
+    }
+    if (!utf8_valid(name->bytes, name->length)) {
+        return error_field(arena, field, FAULT_INVALID_UTF8, NULL);
+    }
+    if (utf8_utf16_units(name->bytes, name->length) > UPLOAD_NAME_MAX) {
+        return error_field(arena, field, FAULT_TOO_LONG,
+                           arena_format(arena, "%d", UPLOAD_NAME_MAX));
+    }
+    *type_r = file_type_of(name->bytes, name->length);
+    if (!*type_r) {
+        return refuse_type(arena);
+    }
+    upload->original_name = name->bytes;
+    upload->original_length = name->length;
+    upload->extension = (*type_r)->extension;
+    upload->content_type = (*type_r)->content_type;
+    return NULL;
+}
+
+/* Whoever sends so slowly keeps a worker from everybody else. */
+static struct error *check_pace(struct arena *arena, const struct upload *upload)
+{
+    int64_t elapsed_s = (clock_steady_us() - upload->began_us) / US_PER_S;
+    return elapsed_s <= SLOW_START_S + upload->size / SLOWEST
+               ? NULL
+               : error_new(arena, ERR_TOO_SLOW, "%" PRId64 " bytes in %" PRId64 " s", upload->size,
+                           elapsed_s);
+}
+
+/* --- bytes ----------------------------------------------------------------------------------- */
+
+/* Digests under way; out of memory ends the process. */
+struct digests {
+    EVP_MD_CTX *md5, *sha256;
+};
+
+static EVP_MD_CTX *begin_digest(const EVP_MD *algorithm)
+{
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    if (!digest || EVP_DigestInit_ex(digest, algorithm, NULL) != 1) {
+        abort();
+    }
+    return digest;
+}
+
+static void add_bytes(const struct digests *digests, const char *bytes, size_t length)
+{
+    if (EVP_DigestUpdate(digests->md5, bytes, length) != 1 ||
+        EVP_DigestUpdate(digests->sha256, bytes, length) != 1) {
+        abort();
+    }
+}
+
+static void end_digest(EVP_MD_CTX *digest, unsigned char *bytes_r)
+{
+    if (EVP_DigestFinal_ex(digest, bytes_r, NULL) != 1) {
+        abort();
+    }
+    EVP_MD_CTX_free(digest);
+}
+
+/* The bytes of the part into the staged file, as they come. */
+static struct error *copy_bytes(struct arena *arena, struct multipart *form,
+                                const struct digests *digests, struct upload *upload)
+{
+    const char *bytes;
+    size_t length;
+    struct error *error;
+    while (!(error = multipart_read(form, &bytes, &length)) && length) {
+        upload->size += (int64_t)length;
+        if (upload->size > UPLOAD_MAX) {
+            return refuse_size(arena);
+        }
+        if ((error = check_pace(arena, upload))) {
+            return error;
+        }
+        add_bytes(digests, bytes, length);
+        if ((error = objects_write(arena, &upload->staged, bytes, length))) {
+            return error;
+        }
+    }
+    return error;
+}
+
+static struct error *stage(struct request *request, struct multipart *form, struct upload *upload)
+{
+    const struct digests digests = {begin_digest(EVP_md5()), begin_digest(EVP_sha256())};
+    struct error *error = objects_stage(request->app->objects, request->arena, &upload->staged);
+    if (!error) {
+        error = copy_bytes(request->arena, form, &digests, upload);
+    }
+    end_digest(digests.md5, upload->md5);
+    end_digest(digests.sha256, upload->sha256);
+    return error;
+}
+
+/* --- the form -------------------------------------------------------------------------------- */
+
+static bool is_ours(const struct multipart_part *part)
+{
+    return part->name.length == strlen(field) && !memcmp(part->name.bytes, field, strlen(field));
+}
+
+/* To the end of the form: one that was cut off behind the file is no form. */
+static struct error *read_form(struct request *request, struct upload *upload,
+                               const struct file_type **type_r)
+{
+    struct multipart *form;
+    struct multipart_part part;
+    bool found = true;
+    struct error *error = multipart_open(request, &form);
+    *type_r = NULL;
+    while (!error && !(error = multipart_next(form, &part, &found)) && found) {
+        if (!is_ours(&part)) {
+            continue;
+        }
+        if (*type_r) {
+            return error_field(request->arena, field, FAULT_REPEATED, NULL);
+        }
+        error = take_name(request->arena, &part, upload, type_r);
+        if (!error) {
+            error = stage(request, form, upload);
+        }
+    }
+    if (!error && !*type_r) {
+        error = error_new(request->arena, ERR_FILE_MISSING, NULL);
+    }
+    return error;
+}
+
+static struct error *check_type(struct arena *arena, const struct file_type *type,
+                                const struct upload *upload)
+{
+    bool fits = false;
+    struct error *error = file_type_check(arena, type, upload->staged.fd, upload->size, &fits);
+    return error || fits ? error : refuse_type(arena);
+}
+
+struct error *upload_receive(struct request *request, struct upload *upload_r)
+{
+    const struct file_type *type;
+    *upload_r = (struct upload){.staged = {.fd = -1}, .began_us = clock_steady_us()};
+    struct error *error = read_form(request, upload_r, &type);
+    request->body_abandoned = error;
+    if (!error) {
+        error = check_type(request->arena, type, upload_r);
+    }
+    return error ? error : scan_file(request->app->config, request->arena, upload_r->staged.path);
+}

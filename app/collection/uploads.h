@@ -1,0 +1,38 @@
+/*
+ * Uploads: the file of a form, from the client into a staged file. It is measured and digested while it
+ * arrives, and held nowhere but in a buffer; then its type is looked at, and it is scanned. What is refused
+ * leaves nothing.
+ */
+#ifndef COLLECTION_UPLOADS_H
+#define COLLECTION_UPLOADS_H
+
+#include "collection/ledger.h"
+#include "http/request.h"
+
+enum {
+    UPLOAD_MAX_MIB = 16,
+    UPLOAD_MAX = UPLOAD_MAX_MIB * 1024 * 1024, /* bytes */
+    UPLOAD_NAME_MAX = 255,                     /* UTF-16 units of what a client calls a file */
+};
+
+struct upload {
+    int64_t began_us; /* of the steady clock */
+    struct staged staged;
+    const char *extension;
+    const char *original_name;
+    size_t original_length;
+    const char *content_type;
+    int64_t size;
+    unsigned char md5[MD5_SIZE], sha256[SHA256_SIZE];
+};
+
+/*
+ * Receives the field `file` of the request's form; other fields are passed over. The caller ends it with
+ * objects_discard(), in any case.
+ *
+ * ERR_UNSUPPORTED_MEDIA_TYPE, ERR_INVALID_MULTIPART, ERR_FILE_MISSING, ERR_FILE_TYPE, ERR_FILE_TOO_LARGE,
+ * ERR_VALIDATION if it stands there twice, or for its name; those of storage and scan.
+ */
+struct error *upload_receive(struct request *request, struct upload *upload_r) MUST_CHECK;
+
+#endif

@@ -1,0 +1,214 @@
+/* See objects.h. What all engines have in common: which one it is, keys, and staged files. */
+#include "objects/internal.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/random.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    STAGED_MODE = 0600,
+    FLUSH_BYTES = 1024 * 1024,
+};
+
+static const struct {
+    const char *scheme;
+    struct error *(*open)(struct objects *objects, struct arena *arena);
+} engines[] = {
+    {"file:", local_open},
+    {"s3:", s3_open},
+};
+
+/* --- for the engines ------------------------------------------------------------------------- */
+
+struct error *storage_error(struct arena *arena, const char *what)
+{
+    bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+    return error_new(arena, full ? ERR_STORAGE_FULL : ERR_STORAGE_UNAVAILABLE, "%s: %s", what,
+                     strerror(errno));
+}
+
+struct error *storage_make_folder(struct arena *arena, const char *path, mode_t mode)
+{
+    if (mkdir(path, mode) == 0 || errno == EEXIST) {
+        return NULL;
+    }
+    file_make_parents(path, mode);
+    return mkdir(path, mode) == 0 || errno == EEXIST ? NULL : storage_error(arena, path);
+}
+
+bool storage_is_key(const char *name)
+{
+    return strspn(name, "0123456789abcdef") == OBJECT_KEY_LENGTH && !name[OBJECT_KEY_LENGTH];
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+struct error *objects_open(const struct config *config, struct arena *arena,
+                           struct objects **objects_r)
+{
+    const char *url = config->storage_url;
+    for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
+        if (!strncmp(url, engines[i].scheme, strlen(engines[i].scheme))) {
+            struct objects *objects = must_alloc(sizeof *objects);
+            *objects = (struct objects){.config = config};
+            struct error *error = engines[i].open(objects, arena);
+            if (error) {
+                free(objects);
+                objects = NULL;
+            }
+            *objects_r = objects;
+            return error;
+        }
+    }
+    *objects_r = NULL;
+    return error_new(arena, ERR_STORAGE_UNAVAILABLE, "must be file:///path or s3://bucket?…");
+}
+
+void objects_close(struct objects **objects)
+{
+    if (*objects) {
+        (*objects)->engine->close((*objects)->state);
+        free(*objects);
+        *objects = NULL;
+    }
+}
+
+const char *objects_key(struct arena *arena)
+{
+    return random_hex(arena, OBJECT_KEY_LENGTH / 2);
+}
+
+/* --- staged files ---------------------------------------------------------------------------- */
+
+struct error *objects_stage(struct objects *objects, struct arena *arena, struct staged *staged_r)
+{
+    *staged_r = (struct staged){
+        .fd = -1,
+        .path = arena_format(arena, "%s/%s", objects->staging, objects_key(arena)),
+    };
+    int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
+    staged_r->fd = open(staged_r->path, flags, STAGED_MODE);
+    if (staged_r->fd < 0 && errno == ENOENT) {
+        struct error *error = objects->engine->prepare(objects->state, arena);
+        if (error) {
+            return error;
+        }
+        staged_r->fd = open(staged_r->path, flags, STAGED_MODE);
+    }
+    return staged_r->fd < 0 ? storage_error(arena, staged_r->path) : NULL;
+}
+
+struct error *objects_write(struct arena *arena, struct staged *staged, const char *bytes,
+                            size_t length)
+{
+    if (file_write(staged->fd, bytes, length) != length) {
+        return storage_error(arena, staged->path);
+    }
+    staged->length += (int64_t)length;
+    if (staged->length - staged->flushed >= FLUSH_BYTES) {
+        /* Begins to write to the disk while more comes, so that the fsync() at the end has little left. */
+        (void)sync_file_range(staged->fd, staged->flushed, staged->length - staged->flushed,
+                              SYNC_FILE_RANGE_WRITE);
+        staged->flushed = staged->length;
+    }
+    return NULL;
+}
+
+void objects_discard(struct objects *objects, struct staged *staged)
+{
+    (void)objects;
+    if (staged->fd < 0) {
+        return;
+    }
+    if (unlink(staged->path) < 0 && errno != ENOENT) {
+        log_warning("%s: %s", staged->path, strerror(errno)); /* objects_sweep() comes back to it */
+    }
+    close(staged->fd);
+    staged->fd = -1;
+}
+
+struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_t age_s,
+                            size_t *removed_r)
+{
+    enum { MS_PER_S = 1000 };
+    time_t before = (time_t)(clock_wall_ms() / MS_PER_S - age_s);
+    *removed_r = 0;
+    DIR *folder = opendir(objects->staging);
+    if (!folder) {
+        return errno == ENOENT ? NULL : storage_error(arena, objects->staging);
+    }
+    struct error *error = NULL;
+    for (const struct dirent *entry; !error && (entry = readdir(folder));) {
+        struct stat facts;
+        if (storage_is_key(entry->d_name) &&
+            fstatat(dirfd(folder), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+            facts.st_mtime <= before) {
+            if (unlinkat(dirfd(folder), entry->d_name, 0) == 0) {
+                (*removed_r)++;
+            } else if (errno != ENOENT) {
+                error = storage_error(arena, entry->d_name);
+            }
+        }
+    }
+    closedir(folder);
+    return error;
+}
+
+/* --- objects --------------------------------------------------------------------------------- */
+
+struct error *objects_place(struct objects *objects, struct arena *arena, struct staged *staged,
+                            const char *key, const struct object_properties *properties)
+{
+    return objects->engine->place(objects->state, arena, staged, key, properties);
+}
+
+struct error *objects_find(struct objects *objects, struct arena *arena, const char *key,
+                           bool *found_r, struct object_info *info_r)
+{
+    return objects->engine->find(objects->state, arena, key, found_r, info_r);
+}
+
+struct error *objects_list(struct objects *objects, struct arena *arena, const char *after,
+                           struct object_info *infos_r, size_t max, size_t *count_r)
+{
+    return objects->engine->list(objects->state, arena, after, infos_r, max, count_r);
+}
+
+struct error *objects_delete(struct objects *objects, struct arena *arena, const char *key)
+{
+    return objects->engine->delete (objects->state, arena, key);
+}
+
+struct error *objects_url(struct objects *objects, struct arena *arena,
+                          const struct object_download *download, const char **url_r)
+{
+    return objects->engine->url(objects->state, arena, download, url_r);
+}
+
+bool objects_verify(const struct objects *objects, const char *name, const char *expires,
+                    const char *signature)
+{
+    return objects->engine->verify &&
+           objects->engine->verify(objects->state, name, expires, signature);
+}
+
+const char *objects_internal_path(struct arena *arena, const char *key)
+{
+    return arena_format(arena, "/_objects/%.2s/%s", key, key);
+}
+
+struct error *objects_check(struct objects *objects, struct arena *arena)
+{
+    return objects->engine->check(objects->state, arena);
+}

@@ -1,0 +1,632 @@
+/*
+ * Files: documents of an organization, or of a principal who has none. A file is a row of the database and
+ * an object of the storage; collection/ledger.h says how the two are kept in step.
+ */
+#include "auth/principal.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "collection/app.h"
+#include "collection/file_list.h"
+#include "collection/file_records.h"
+#include "collection/uploads.h"
+#include "http/audit.h"
+#include "http/parameters.h"
+#include "http/problem.h"
+#include "http/reply.h"
+#include "http/router.h"
+#include "resources/resources.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    NAME_RANDOM_BYTES = 16,
+    BULK_MAX = 1000,
+    MS_PER_S = 1000,
+    MIB = 1024 * 1024,
+    TIME_SIZE = 32,
+    STATUS_CREATED = 201,
+};
+
+/* --- field maps ------------------------------------------------------------------------------ */
+
+static const struct field info_fields[] = {
+    FILE_NAME("name"), FILE_SIZE_OF("size"), FILE_MODIFIED, FILE_TYPE_OF,
+    FILE_ETAG,         FILE_METADATA,        FILE_URL,      FILE_SHA256,
+    FILE_TAGS,         {.name = NULL},
+};
+
+/* The same without an address: it stands beside. */
+static const struct field uploaded_info_fields[] = {
+    FILE_NAME("name"), FILE_SIZE_OF("size"), FILE_MODIFIED, FILE_TYPE_OF,
+    FILE_ETAG,         FILE_METADATA,        FILE_SHA256,   {.name = NULL},
+};
+
+static const struct field uploaded_fields[] = {
+    FILE_MESSAGE("\"Файл успешно загружен\""),
+    FILE_NAME("filename"),
+    FILE_ORIGINAL,
+    FILE_SIZE_OF("size"),
+    FILE_TYPE_OF,
+    FILE_URL,
+    {.name = "file_info",
+     .type = FIELD_RECORD,
+     .fields = uploaded_info_fields,
+     .about = {"Сведения о файле", "What is known of the file"},
+     .example = FILE_INFO_EXAMPLE},
+    {.name = NULL},
+};
+
+static const struct field download_info_fields[] = {
+    FILE_NAME("name"), FILE_SIZE_OF("size"), FILE_MODIFIED, FILE_TYPE_OF, FILE_ETAG, {.name = NULL},
+};
+
+static const struct field download_fields[] = {
+    FILE_URL,
+    {.name = "file_info",
+     .type = FIELD_RECORD,
+     .fields = download_info_fields,
+     .about = {"Сведения о файле", "What is known of the file"},
+     .example = FILE_INFO_EXAMPLE},
+    {.name = "expires_in",
+     .type = FIELD_INTEGER,
+     .about = {"Сколько секунд действует адрес", "For how many seconds the address is good"},
+     .example = "300"},
+    {.name = NULL},
+};
+
+static const struct field deleted_fields[] = {
+    FILE_MESSAGE("\"Файл успешно удален\""),
+    FILE_NAME("filename"),
+    {.name = NULL},
+};
+
+static const struct field result_fields[] = {
+    FILE_NAME("name"),
+    {.name = "deleted",
+     .type = FIELD_BOOLEAN,
+     .about = {"Файл удалён", "The file was deleted"},
+     .example = "true"},
+    {.name = "code",
+     .type = FIELD_STRING,
+     .flags = FIELD_NULLABLE,
+     .about = {"Код ошибки, если нет", "The code of the error, if not"},
+     .example = "null"},
+    {.name = "error",
+     .type = FIELD_STRING,
+     .flags = FIELD_NULLABLE,
+     .about = {"Что не так, для людей", "What is wrong, for people"},
+     .example = "null"},
+    {.name = NULL},
+};
+
+static const struct field results_fields[] = {
+    {.name = "deleted",
+     .type = FIELD_INTEGER,
+     .about = {"Сколько файлов удалено", "How many files were deleted"},
+     .example = "1"},
+    {.name = "results",
+     .type = FIELD_RECORDS,
+     .fields = result_fields,
+     .about = {"Что стало с каждым, в том же порядке", "What became of each, in the same order"},
+     .example = "[{\"name\":\"20260906_123456_9f86d081884c7d659a2feaa0c55ad015.txt\","
+                "\"deleted\":true,\"code\":null,\"error\":null}]"},
+    {.name = NULL},
+};
+
+static const struct field names_fields[] = {
+    {.name = "names",
+     .type = FIELD_STRINGS,
+     .flags = FIELD_REQUIRED,
+     .min = 1,
+     .max = FILE_NAME_LENGTH_MAX,
+     .items_max = BULK_MAX,
+     .about = {"Имена файлов", "The names of the files"},
+     .example = "[\"20260906_123456_9f86d081884c7d659a2feaa0c55ad015.txt\"]"},
+    {.name = NULL},
+};
+
+static const struct field tags_fields[] = {
+    {.name = "tags",
+     .type = FIELD_STRINGS,
+     .flags = FIELD_NAME,
+     .min = 1,
+     .max = FILE_TAG_MAX,
+     .items_max = FILE_TAGS_MAX,
+     .about = {"Теги, все вместо прежних", "The tags, all of them in place of those before"},
+     .example = "[\"договор\", \"2026\"]"},
+    {.name = NULL},
+};
+
+static const struct field content_query[] = {
+    {.name = "expires",
+     .type = FIELD_STRING,
+     .max = 2000,
+     .about = {"До какого времени действует адрес", "Until when the address is good"},
+     .example = "\"1788698396\""},
+    {.name = "signature",
+     .type = FIELD_STRING,
+     .max = 2000,
+     .about = {"Подпись адреса", "The signature of the address"},
+     .example = "\"5f70bf18\""},
+    {.name = NULL},
+};
+
+static const struct schema uploaded_schema = {"FileUploaded", uploaded_fields};
+static const struct schema info_schema = {"FileInfo", info_fields};
+static const struct schema download_schema = {"FileDownload", download_fields};
+static const struct schema deleted_schema = {"FileDeleted", deleted_fields};
+static const struct schema names_schema = {"FileNames", names_fields};
+static const struct schema results_schema = {"FilesDeleted", results_fields};
+static const struct schema tags_schema = {"FileTags", tags_fields, .bare = true};
+
+/* The file that the path names. */
+static struct error *find_named(const struct request *request, struct stored_file *file_r)
+{
+    return file_find(request, request_path_value(request, "name"), file_r);
+}
+
+static struct value *new_record(const struct request *request, const struct field *map)
+{
+    return arena_array(request->arena, fields_count(map), sizeof(struct value));
+}
+
+static void set_message(const struct request *request, const struct field *map,
+                        struct value *record, const char *ru, const char *en)
+{
+    value_set_string(fields_get(map, record, "message"),
+                     request->language == LANGUAGE_EN ? en : ru);
+}
+
+/* --- upload ---------------------------------------------------------------------------------- */
+
+/* YYYYMMDD_HHMMSS_<random>.<ext>, in UTC: nobody guesses it, and no two are the same. */
+static const char *new_name(struct arena *arena, int64_t wall_ms, const char *extension)
+{
+    struct tm parts;
+    char text[TIME_SIZE];
+    time_t seconds = (time_t)(wall_ms / MS_PER_S);
+    if (!gmtime_r(&seconds, &parts) || !strftime(text, sizeof text, "%Y%m%d_%H%M%S", &parts)) {
+        abort(); /* a clock beyond all years */
+    }
+    return arena_format(arena, "%s_%s.%s", text, random_hex(arena, NAME_RANDOM_BYTES), extension);
+}
+
+static struct stored_file new_file(const struct request *request, const struct upload *upload)
+{
+    int64_t now = clock_wall_ms();
+    return (struct stored_file){
+        .scope = file_scope(request),
+        .organization_id = request->principal ? request->principal->organization_id : 0,
+        .name = new_name(request->arena, now, upload->extension),
+        .object_key = objects_key(request->arena),
+        .original_name = upload->original_name,
+        .original_length = upload->original_length,
+        .content_type = upload->content_type,
+        .size = upload->size,
+        .md5 = upload->md5,
+        .sha256 = upload->sha256,
+        .tags = "",
+        .created_at = now,
+    };
+}
+
+/* Everything that could fail is done before the file is recorded. */
+static struct error *describe_upload(struct request *request, const struct stored_file *file,
+                                     struct value **record_r)
+{
+    const struct field *map = uploaded_fields;
+    struct value *record = file_describe(request->arena, map, file);
+    set_message(request, map, record, "Файл успешно загружен", "The file was uploaded");
+    value_set_record(fields_get(map, record, "file_info"),
+                     file_describe(request->arena, uploaded_info_fields, file));
+    *record_r = record;
+    return file_set_url(request, map, record, file);
+}
+
+/* The object, and then the row. */
+static struct error *store_file(struct request *request, struct reply *reply, struct upload *upload)
+{
+    const struct app *app = request->app;
+    const struct stored_file file = new_file(request, upload);
+    struct value *record;
+    request->subject = file.name;
+    struct error *error = describe_upload(request, &file, &record);
+    if (!error) {
+        error = ledger_place(app->store, app->objects, request->arena, &upload->staged, &file);
+    }
+    if (error) {
+        return error;
+    }
+    error = ledger_record(app->store, request->arena, &file, app->config->files_quota_mib * MIB);
+    if (!error) {
+        reply->status = STATUS_CREATED;
+        reply_language(request, reply);
+        reply_header(reply, "Location",
+                     arena_format(request->arena, "/api/v1/files/%s/info", file.name));
+        reply_record(reply, record);
+    } else if (error->id != ERR_OUTCOME_UNKNOWN) { /* then the row may be there */
+        ledger_dispose(app->store, app->objects, request->arena, &file.object_key, 1);
+    }
+    return error;
+}
+
+/* What makes an upload the same as another one, whatever its boundary. */
+static struct buffer fingerprint(const struct request *request, const struct upload *upload)
+{
+    struct buffer text = {.arena = request->arena};
+    buffer_add(&text, (const char *)upload->sha256, sizeof upload->sha256);
+    buffer_add(&text, upload->original_name, upload->original_length);
+    return text;
+}
+
+static struct error *upload_file(struct request *request, struct reply *reply)
+{
+    struct upload upload;
+    struct error *error = upload_receive(request, &upload);
+    if (!error) {
+        struct buffer text = fingerprint(request, &upload);
+        error = router_recall(request, &text, reply);
+    }
+    if (!error && !reply->repeated) {
+        error = store_file(request, reply, &upload);
+    }
+    objects_discard(request->app->objects, &upload.staged);
+    return error;
+}
+
+/* --- one file -------------------------------------------------------------------------------- */
+
+static struct error *answer_info(struct request *request, struct reply *reply,
+                                 const struct stored_file *file)
+{
+    struct value *record = file_describe(request->arena, info_fields, file);
+    struct error *error = file_set_url(request, info_fields, record, file);
+    reply_record(reply, record);
+    return error;
+}
+
+static struct error *get_info(struct request *request, struct reply *reply)
+{
+    struct stored_file file;
+    struct error *error = find_named(request, &file);
+    return error ? error : answer_info(request, reply, &file);
+}
+
+static struct error *get_download(struct request *request, struct reply *reply)
+{
+    struct stored_file file;
+    struct error *error = find_named(request, &file);
+    if (error) {
+        return error;
+    }
+    const struct field *map = download_fields;
+    struct value *record = new_record(request, map);
+    value_set_record(fields_get(map, record, "file_info"),
+                     file_describe(request->arena, download_info_fields, &file));
+    value_set_integer(fields_get(map, record, "expires_in"), FILE_URL_LIFETIME_S);
+    error = file_set_url(request, map, record, &file);
+    reply_record(reply, record);
+    return error;
+}
+
+/* The bytes, for whoever has a signed address: nginx sends them. Whether there is such a file is told to
+ * nobody else. */
+static struct error *get_content(struct request *request, struct reply *reply)
+{
+    const char *name = request_path_value(request, "name");
+    const char *expires = request_query_string(request, "expires");
+    const char *signature = request_query_string(request, "signature");
+    struct stored_file file;
+    bool found;
+    if (!expires || !signature ||
+        !objects_verify(request->app->objects, name, expires, signature)) {
+        return error_new(request->arena, ERR_LINK_INVALID, NULL);
+    }
+    struct error *error = ledger_find(request->app->store, request->arena, name, &found, &file);
+    if (error || !found) {
+        return error ? error : error_new(request->arena, ERR_FILE_NOT_FOUND, NULL);
+    }
+    reply_header(reply, "X-Accel-Redirect", objects_internal_path(request->arena, file.object_key));
+    reply_header(reply, "Content-Disposition",
+                 parameters_attachment(request->arena, file.original_name, file.original_length));
+    reply_text(reply, file.content_type, &(struct buffer){.arena = request->arena});
+    return NULL;
+}
+
+/* --- tags ------------------------------------------------------------------------------------ */
+
+struct tagging {
+    struct arena *arena;
+    const struct stored_file *file;
+    const char *lines;
+};
+
+static struct error *insert_tag(struct store *store, const struct tagging *tagging, const char *tag)
+{
+    struct store_query *query = store_query(store, tagging->arena, SQL_FILE_TAGS_INSERT);
+    store_bind_integer(query, tagging->file->id);
+    store_bind_text(query, tagging->file->scope);
+    store_bind_text(query, tag);
+    return store_execute(query);
+}
+
+static struct error *write_tags(struct store *store, void *context)
+{
+    const struct tagging *tagging = context;
+    struct store_query *query = store_query(store, tagging->arena, SQL_FILES_SET_TAGS);
+    store_bind_integer(query, tagging->file->id);
+    store_bind_text(query, tagging->lines);
+    struct error *error = store_execute(query);
+    if (!error && store_changes(query) != 1) {
+        return error_new(tagging->arena, ERR_FILE_NOT_FOUND, NULL);
+    }
+    if (!error) {
+        query = store_query(store, tagging->arena, SQL_FILE_TAGS_CLEAR);
+        store_bind_integer(query, tagging->file->id);
+        error = store_execute(query);
+    }
+    char *rest = arena_string(tagging->arena, tagging->lines);
+    for (char *tag; !error && (tag = strsep(&rest, "\n"));) {
+        error = *tag ? insert_tag(store, tagging, tag) : NULL;
+    }
+    return error;
+}
+
+/* One a line, each once. */
+static const char *tag_lines(struct arena *arena, const struct value *tags)
+{
+    struct buffer lines = {.arena = arena};
+    buffer_add_char(&lines, '\n');
+    for (size_t i = 0; i < tags->strings.count; i++) {
+        const char *tag = tags->strings.items[i];
+        if (!strstr(lines.bytes, arena_format(arena, "\n%s\n", tag))) {
+            buffer_format(&lines, "%s\n", tag);
+        }
+    }
+    return lines.bytes;
+}
+
+static struct error *put_tags(struct request *request, struct reply *reply)
+{
+    struct stored_file file;
+    struct error *error = find_named(request, &file);
+    if (error) {
+        return error;
+    }
+    struct tagging tagging = {
+        .arena = request->arena,
+        .file = &file,
+        .lines = tag_lines(request->arena, request_body_value(request, "tags")),
+    };
+    error = store_write(request->app->store, request->arena, write_tags, &tagging);
+    file.tags = tagging.lines;
+    return error ? error : answer_info(request, reply, &file);
+}
+
+/* --- deleting -------------------------------------------------------------------------------- */
+
+/* Files that are deleted together. */
+struct deletion {
+    const struct request *request;
+    const char *const *names;
+    size_t count;
+    bool *found;       /* parallel to the names */
+    const char **keys; /* of what was deleted */
+    size_t deleted;
+};
+
+static struct error *remove_files(struct store *store, void *context)
+{
+    struct deletion *deletion = context;
+    struct error *error = NULL;
+    deletion->deleted = 0;
+    for (size_t i = 0; i < deletion->count && !error; i++) {
+        struct stored_file file;
+        error = file_find(deletion->request, deletion->names[i], &file);
+        deletion->found[i] = !error;
+        if (!error) {
+            error = ledger_remove(store, deletion->request->arena, &file);
+            deletion->keys[deletion->deleted++] = file.object_key;
+        } else if (error->id == ERR_FILE_NOT_FOUND) {
+            error = NULL;
+        }
+    }
+    return error;
+}
+
+/* First what everybody sees, and then the objects: what a worker that is killed leaves, the housekeeper
+ * deletes. */
+static struct error *delete_files(struct request *request, struct deletion *deletion)
+{
+    const struct app *app = request->app;
+    deletion->request = request;
+    deletion->found = arena_array(request->arena, deletion->count, sizeof *deletion->found);
+    deletion->keys = arena_array(request->arena, deletion->count, sizeof *deletion->keys);
+    struct error *error = store_write(app->store, request->arena, remove_files, deletion);
+    struct error *ending = store_turn_end(app->store, request->arena);
+    if (error || ending) {
+        return error ? error : ending;
+    }
+    ledger_dispose(app->store, app->objects, request->arena, deletion->keys, deletion->deleted);
+    return NULL;
+}
+
+static struct error *delete_file(struct request *request, struct reply *reply)
+{
+    const char *name = request_path_value(request, "name");
+    struct deletion deletion = {.names = &name, .count = 1};
+    struct error *error = delete_files(request, &deletion);
+    if (error || !deletion.deleted) {
+        return error ? error : error_new(request->arena, ERR_FILE_NOT_FOUND, NULL);
+    }
+    const struct field *map = deleted_fields;
+    struct value *record = new_record(request, map);
+    set_message(request, map, record, "Файл успешно удален", "The file was deleted");
+    reply_language(request, reply);
+    value_set_string(fields_get(map, record, "filename"), name);
+    reply_record(reply, record);
+    return NULL;
+}
+
+static struct value *result_of(const struct request *request, const char *name, bool deleted)
+{
+    const struct field *map = result_fields;
+    struct value *record = new_record(request, map);
+    value_set_string(fields_get(map, record, "name"), name);
+    value_set_boolean(fields_get(map, record, "deleted"), deleted);
+    if (!deleted) {
+        value_set_string(fields_get(map, record, "code"), problem_code(ERR_FILE_NOT_FOUND));
+        value_set_string(fields_get(map, record, "error"),
+                         problem_message(ERR_FILE_NOT_FOUND, request->language));
+    }
+    return record;
+}
+
+/* A line for each file, as if it had been deleted alone. */
+static void audit_deletion(const struct request *request, const struct deletion *deletion)
+{
+    for (size_t i = 0; i < deletion->count; i++) {
+        struct request one = *request;
+        one.subject = deletion->names[i];
+        audit_write(&one, deletion->found[i] ? NULL
+                                             : error_new(request->arena, ERR_FILE_NOT_FOUND, NULL));
+    }
+}
+
+static struct error *bulk_delete(struct request *request, struct reply *reply)
+{
+    const struct value *names = request_body_value(request, "names");
+    struct deletion deletion = {.names = names->strings.items, .count = names->strings.count};
+    struct error *error = delete_files(request, &deletion);
+    if (error) {
+        return error;
+    }
+    const struct field *map = results_fields;
+    struct value *record = new_record(request, map);
+    struct value **results = arena_array(request->arena, deletion.count, sizeof *results);
+    for (size_t i = 0; i < deletion.count; i++) {
+        results[i] = result_of(request, deletion.names[i], deletion.found[i]);
+    }
+    value_set_integer(fields_get(map, record, "deleted"), (int64_t)deletion.deleted);
+    value_set_records(fields_get(map, record, "results"), results, deletion.count);
+    audit_deletion(request, &deletion);
+    reply->audited = deletion.count;
+    reply_record(reply, record);
+    return NULL;
+}
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+static const enum error_id upload_errors[] = {ERR_UNSUPPORTED_MEDIA_TYPE,
+                                              ERR_VALIDATION,
+                                              ERR_INVALID_MULTIPART,
+                                              ERR_TOO_SLOW,
+                                              ERR_FILE_MISSING,
+                                              ERR_FILE_TYPE,
+                                              ERR_FILE_TOO_LARGE,
+                                              ERR_FILE_INFECTED,
+                                              ERR_QUOTA_EXCEEDED,
+                                              ERR_PAYLOAD_TOO_LARGE,
+                                              ERR_SCAN_UNAVAILABLE,
+                                              ERR_STORAGE_UNAVAILABLE,
+                                              ERR_STORAGE_FULL,
+                                              ERR_DATABASE_UNAVAILABLE,
+                                              ERR_COUNT};
+static const enum error_id list_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id file_errors[] = {ERR_FILE_NOT_FOUND, ERR_DATABASE_UNAVAILABLE,
+                                            ERR_COUNT};
+static const enum error_id content_errors[] = {ERR_LINK_INVALID, ERR_FILE_NOT_FOUND,
+                                               ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+
+const struct route files_routes[] = {
+    {.method = METHOD_POST,
+     .pattern = "/api/v1/files/upload",
+     .handler = upload_file,
+     .permission = PERMIT_FILES_CREATE,
+     .pool = POOL_FILES,
+     .summary = {"Загрузить файл", "Upload a file"},
+     .form = true,
+     .shape = REPLY_RECORD,
+     .reply = &uploaded_schema,
+     .errors = upload_errors,
+     .action = "upload_file",
+     .resource_type = "file"},
+    {.method = METHOD_GET,
+     .pattern = "/api/v1/files",
+     .handler = file_list,
+     .permission = PERMIT_FILES_READ,
+     .pool = POOL_CORE,
+     .summary = {"Получить список файлов", "List the files"},
+     .query = file_list_query,
+     .shape = REPLY_RECORD,
+     .reply = &file_list_schema,
+     .errors = list_errors},
+    {.method = METHOD_GET,
+     .pattern = "/api/v1/files/{name}/info",
+     .handler = get_info,
+     .permission = PERMIT_FILES_READ,
+     .pool = POOL_CORE,
+     .summary = {"Получить сведения о файле", "Get what is known of a file"},
+     .shape = REPLY_RECORD,
+     .reply = &info_schema,
+     .errors = file_errors},
+    {.method = METHOD_GET,
+     .pattern = "/api/v1/files/{name}/download",
+     .handler = get_download,
+     .permission = PERMIT_FILES_READ,
+     .pool = POOL_CORE,
+     .summary = {"Получить адрес для скачивания", "Get an address to download a file from"},
+     .shape = REPLY_RECORD,
+     .reply = &download_schema,
+     .errors = file_errors},
+    {.method = METHOD_GET,
+     .pattern = "/api/v1/files/{name}/content",
+     .handler = get_content,
+     .permission = PERMIT_ALL,
+     .pool = POOL_CORE,
+     .summary = {"Скачать файл по подписанному адресу", "Download a file from a signed address"},
+     .query = content_query,
+     .shape = REPLY_TEXT,
+     .errors = content_errors},
+    {.method = METHOD_PUT,
+     .pattern = "/api/v1/files/{name}/tags",
+     .handler = put_tags,
+     .permission = PERMIT_FILES_UPDATE,
+     .pool = POOL_CORE,
+     .summary = {"Задать теги файла", "Set the tags of a file"},
+     .body = &tags_schema,
+     .shape = REPLY_RECORD,
+     .reply = &info_schema,
+     .errors = file_errors,
+     .action = "tag_file",
+     .resource_type = "file",
+     .resource = "name"},
+    {.method = METHOD_DELETE,
+     .pattern = "/api/v1/files/{name}",
+     .handler = delete_file,
+     .permission = PERMIT_FILES_DELETE,
+     .pool = POOL_FILES,
+     .summary = {"Удалить файл", "Delete a file"},
+     .shape = REPLY_RECORD,
+     .reply = &deleted_schema,
+     .errors = file_errors,
+     .action = "delete_file",
+     .resource_type = "file"},
+    {.method = METHOD_POST,
+     .pattern = "/api/v1/files/bulk-delete",
+     .handler = bulk_delete,
+     .permission = PERMIT_FILES_DELETE,
+     .pool = POOL_FILES,
+     .summary = {"Удалить несколько файлов", "Delete several files"},
+     .body = &names_schema,
+     .shape = REPLY_RECORD,
+     .reply = &results_schema,
+     .errors = list_errors,
+     .action = "delete_file",
+     .resource_type = "file"},
+    {.pattern = NULL},
+};

@@ -1,0 +1,70 @@
+-- Files: app/resources/files.c, app/collection/ledger.c.
+
+-- define: file_columns
+f.id, f.scope, f.organization_id, f.name, f.object_key, f.original_name, f.content_type, f.size, f.md5,
+       f.sha256, f.tags, f.created_at
+
+-- name: files_get
+SELECT @file_columns@ FROM files f WHERE f.name = $1;
+
+-- Lists: a scope, a prefix, a cursor and the order are added.
+
+-- name: files_list
+SELECT @file_columns@ FROM files f WHERE f.id > 0;
+
+-- name: files_tagged
+SELECT @file_columns@ FROM file_tags t JOIN files f ON f.id = t.file_id WHERE t.tag = $1;
+
+-- What is found by three words, $1 to $3, in the order of f.id.
+
+-- name: files_search sqlite
+SELECT @file_columns@
+  FROM (SELECT rowid AS id FROM files_search
+         WHERE files_search MATCH '"' || replace($1, '"', '""') || '" AND "'
+               || replace($2, '"', '""') || '" AND "' || replace($3, '"', '""') || '"') s
+ CROSS JOIN files f ON f.id = s.id WHERE f.id > 0;
+
+-- name: files_search postgres
+SELECT @file_columns@ FROM files f
+ WHERE f.search_text LIKE
+       '%' || replace(replace(replace($1, '\', '\\'), '%', '\%'), '_', '\_') || '%'
+   AND f.search_text LIKE
+       '%' || replace(replace(replace($2, '\', '\\'), '%', '\%'), '_', '\_') || '%'
+   AND f.search_text LIKE
+       '%' || replace(replace(replace($3, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+
+-- name: files_insert
+INSERT INTO files (scope, organization_id, name, object_key, original_name, content_type, size, md5, sha256,
+                   tags, search_text, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, $11);
+
+-- name: files_delete
+DELETE FROM files WHERE id = $1;
+
+-- name: files_set_tags
+UPDATE files SET tags = $2 WHERE id = $1;
+
+-- name: file_tags_clear
+DELETE FROM file_tags WHERE file_id = $1;
+
+-- name: file_tags_insert
+INSERT INTO file_tags (file_id, scope, tag) VALUES ($1, $2, $3);
+
+-- Pages of all of them, as the storage lists its objects.
+-- name: files_by_object
+SELECT name, object_key, size FROM files WHERE object_key > $1 ORDER BY object_key LIMIT $2;
+
+-- name: files_of_object
+SELECT @file_columns@ FROM files f WHERE f.object_key = $1;
+
+-- name: pending_objects_insert
+INSERT INTO pending_objects (object_key, since) VALUES ($1, $2);
+
+-- name: pending_objects_get
+SELECT since FROM pending_objects WHERE object_key = $1;
+
+-- name: pending_objects_delete
+DELETE FROM pending_objects WHERE object_key = $1;
+
+-- name: pending_objects_oldest
+SELECT object_key FROM pending_objects WHERE since <= $1 ORDER BY since LIMIT $2;

@@ -1,0 +1,627 @@
+"""Files: uploads, lists, addresses to download from, tags, deletion; on every storage and engine."""
+
+import hashlib
+import json
+import re
+import subprocess
+import threading
+import time
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from support import contract, files, wire
+from support.accounts import Accounts
+from support.client import Client, FilesClient
+from support.files import DOCX, GIF, JPEG, PDF, PNG, TEXT, Bucket, Disk
+
+# What is below a stack, and the stack that has it.
+STORAGES = {"disk": "sqlite_stack", "disk-postgres": "postgres_stack", "s3": "s3_stack"}
+
+
+@pytest.fixture(scope="module", params=STORAGES)
+def storage(request):
+    stack = request.getfixturevalue(STORAGES[request.param])
+    return Bucket(stack, request.getfixturevalue("gateway")) if request.param == "s3" else Disk(stack)
+
+
+@pytest.fixture(scope="module")
+def nobody(storage):
+    return Client(f"{storage.stack.https_url}/api/v1", storage.stack.ca_file)
+
+
+@pytest.fixture(scope="module")
+def people(nobody):
+    return Accounts(nobody)
+
+
+@pytest.fixture(scope="module")
+def administrator(storage, nobody):
+    return nobody.bearing(nobody.login(*storage.stack.administrator)["access_token"])
+
+
+@pytest.fixture(scope="module")
+def anybody(storage):
+    """Somebody on the surface of files, without a token."""
+    return FilesClient(storage.stack.files_url, storage.stack.ca_file)
+
+
+@pytest.fixture
+def owner(people):
+    """Somebody with an organization in which there is nothing yet."""
+    return people.register().client
+
+
+def fetch(client, url, **arguments):
+    return files.fetch(url, client.ca_file, **arguments)
+
+
+# --- uploading ----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name, content, content_type", [
+    ("a.txt", TEXT, "text/plain"), ("a.TXT", b"", "text/plain"), ("a.txt", b"x", "text/plain"),
+    ("a.txt", "Привет, мир".encode("cp1251"), "text/plain"),
+    ("a.txt", "Привет".encode("utf-16"), "text/plain"),
+    ("a.txt", b"#!/bin/sh\n", "text/plain"), ("a.pdf", PDF, "application/pdf"),
+    ("a.png", PNG, "image/png"), ("a.jpg", JPEG, "image/jpeg"), ("a.JPEG", JPEG, "image/jpeg"),
+    ("a.gif", GIF, "image/gif"), ("a.docx", DOCX, files.WORD),
+])
+def test_what_is_uploaded_comes_back(storage, owner, name, content, content_type):
+    made = files.upload(owner, content, name)
+    assert (made["original_name"], made["content_type"]) == (name, content_type)
+    assert made["message"] == "Файл успешно загружен"
+    assert made["filename"].endswith(name[1:].lower())
+    info = files.check_info(owner.get(f"/files/{made['filename']}/info").json(), content)
+    assert info["tags"] == []
+    for url in (made["download_url"], info["download_url"]):
+        assert storage.owns(url, owner.base_url)
+        answer = fetch(owner, url)
+        assert (answer.status_code, answer.content) == (200, content)
+        assert answer.headers["Content-Type"] == content_type
+        assert int(answer.headers["Content-Length"]) == len(content)
+
+
+def test_the_message_is_in_the_language_of_the_client(owner):
+    answer = files.send(owner, headers={"Accept-Language": "en"})
+    assert answer.json()["message"] == "The file was uploaded"
+
+
+@pytest.mark.parametrize("name, content", [
+    ("a.png", b"<!DOCTYPE html><html><script>alert(1)</script></html>"), ("a.html", b"<html>"),
+    ("a.png", GIF), ("a.gif", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), ("a.txt", PNG),
+    ("a.txt", b"a\0b"), ("a.txt", b"\0"), ("a.pdf", TEXT), ("a.pdf", b""), ("a.jpg", b"\xff\xd8"),
+    ("a.docx", files.docx("a.txt")),
+    ("a.docx", files.docx("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml")),
+    ("a.doc", b"{\\rtf1 a}"), ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000)),
+    ("a.exe", b"MZ"), ("a", TEXT), ("txt", TEXT), (".txt.", TEXT), ("a.txt/", TEXT),
+    ("a.txt ", TEXT), ("a.txt\0", TEXT), ("a.svg", b"<svg/>"),
+])
+def test_what_is_not_of_an_allowed_type_is_refused(storage, owner, name, content):
+    before = storage.keys()
+    answer = files.send_form(owner, content, name.replace("\0", "%00"))
+    contract.refused(answer, 400, "FILE_TYPE_NOT_ALLOWED")
+    assert answer.json()["error"] == "Недопустимый тип файла"
+    assert answer.json()["allowed_extensions"] == files.EXTENSIONS
+    assert storage.keys() - before == set() and files.listed(owner) == []
+
+
+def test_16_mib_and_one_byte_more(storage, owner):
+    largest = b"text" * (files.LARGEST // 4)
+    made = files.upload(owner, largest)
+    answer = fetch(owner, made["download_url"])
+    assert hashlib.sha256(answer.content).hexdigest() == made["file_info"]["sha256"]
+    answer = files.send(owner, largest + b"x")
+    contract.refused(answer, 400, "FILE_TOO_LARGE")
+    assert (answer.json()["error"], answer.json()["max_size_mb"]) == ("Файл слишком большой", 16)
+    contract.refused(files.send(owner, largest + b"x" * files.MIB * 2), 413, "PAYLOAD_TOO_LARGE")
+    assert files.names(owner) == [made["filename"]]
+    owner.delete(f"/files/{made['filename']}")
+
+
+def test_what_is_no_upload(owner):
+    contract.refused(owner.post("/files/upload", json={}), 415, "UNSUPPORTED_MEDIA_TYPE")
+    contract.refused(owner.post("/files/upload"), 415, "UNSUPPORTED_MEDIA_TYPE")
+    form = {"Content-Type": "multipart/form-data"}
+    contract.refused(owner.post("/files/upload", data=b"x", headers=form), 400, "INVALID_MULTIPART")
+    contract.refused(owner.post("/files/upload", files={"other": ("a.txt", TEXT)}), 400,
+                     "FILE_MISSING")
+    contract.refused(owner.post("/files/upload", files={"file": (None, "a.txt")}), 400,
+                     "FILE_MISSING")
+    contract.refused(files.send_form(owner, TEXT, ""), 400, "FILE_MISSING")
+    twice = [("file", ("a.txt", TEXT)), ("file", ("b.txt", TEXT))]
+    assert contract.refused(owner.post("/files/upload", files=twice), 400,
+                            "VALIDATION_ERROR") == ["file"]
+    assert files.listed(owner) == []
+    both = {"comment": (None, "ignored"), "file": ("a.txt", TEXT), "more": (None, "x" * 100000)}
+    files.check_uploaded(owner.post("/files/upload", files=both), TEXT)
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"--b", b"--b--", b"--b\r\n", b"x" * 100000, b"--b\r\n\r\n\r\n--b--",
+    b"--b\r\nContent-Disposition: form-data; name=file; filename=a.txt\r\n\r\nx",
+    b"--b\r\nContent-Disposition: form-data; name=file; filename=a.txt\r\n\r\nx\r\n--b\r\n",
+    b"--b\r\nContent-Disposition: form-data; name=file; filename=\"a.txt\r\n\r\nx\r\n--b--",
+    b"--b\r\n" + b"X: y\r\n" * 5000 + b"\r\n\r\n--b--",
+    b"--b\r\nContent-Disposition: form-data; name=" + b"a" * 20000 + b"\r\n\r\n\r\n--b--",
+    b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n" * 1000 + b"--b--",
+])
+def test_hostile_forms(storage, owner, body):
+    before = storage.keys()
+    answer = owner.post("/files/upload", data=body,
+                        headers={"Content-Type": "multipart/form-data; boundary=b"})
+    assert answer.status_code == 400
+    assert answer.json()["code"] in ("INVALID_MULTIPART", "FILE_MISSING")
+    assert storage.keys() == before and storage.staged() == []
+
+
+def test_chunked_uploads(owner):
+    body, content_type = files.form(TEXT, "a.txt")
+    answer = owner.post("/files/upload", data=iter([body[:10], body[10:]]),
+                        headers={"Content-Type": content_type})
+    files.check_uploaded(answer, TEXT)
+
+
+# --- names --------------------------------------------------------------------------------------
+
+NAMES = [  # as the client has it, and as forms write it
+    ("../../etc/passwd.txt", None), ("/etc/passwd.txt", None), ("..\\..\\a.txt", None),
+    ("C:\\a.txt", None), ("Ж" * 251 + ".txt", None), ("a\"b'c.txt", "a%22b'c.txt"),
+    ("a\r\nSet-Cookie: x=1\r\n.txt", "a%0D%0ASet-Cookie: x=1%0D%0A.txt"),
+    ("a\0b.txt", "a%00b.txt"), ("100%.txt", None), ("a;b=c, d.txt", None), ("😀 名前.txt", None),
+    (".txt", None), ("'; DROP TABLE files; --.txt", None), ("<script>.txt", None),
+]
+
+
+@pytest.mark.parametrize("name, written", NAMES)
+def test_names_come_back_right(storage, owner, name, written):
+    answer = files.send_form(owner, TEXT, written or name)
+    made = files.check_uploaded(answer, TEXT)
+    assert made["original_name"] == name
+    [item] = files.listed(owner)
+    assert item["original_name"] == name
+    answer = fetch(owner, made["download_url"])
+    assert answer.content == TEXT and "Set-Cookie" not in answer.headers
+    disposition = answer.headers["Content-Disposition"]
+    kind, plain, extended = re.fullmatch(
+        r"(\w+); filename=\"([ !#-.0-\[\]-~]*)\"; filename\*=UTF-8''([\w.~%!#$&+^`|-]*)",
+        disposition).groups()
+    assert (kind, unquote(extended)) == ("attachment", name)
+    assert len(plain) == len(name) and not re.search(r"[/\\\"%]", plain)
+    assert all(re.fullmatch(r"[0-9a-f]{32}", key) for key in storage.keys())
+
+
+def test_the_name_in_its_extended_form(owner):
+    body, content_type = files.form(TEXT, b"x.png\"; filename*=UTF-8''%D0%B6%22.txt; x=\"")
+    answer = owner.post("/files/upload", data=body, headers={"Content-Type": content_type})
+    assert files.check_uploaded(answer, TEXT)["original_name"] == 'ж".txt'
+
+
+def test_names_that_no_file_has(owner):
+    for name in ("Ж" * 252 + ".txt", b"\xff\xfe.txt"):
+        assert contract.refused(files.send_form(owner, TEXT, name), 400,
+                                "VALIDATION_ERROR") == ["file"]
+
+
+# --- addresses ----------------------------------------------------------------------------------
+
+def test_downloads(storage, owner):
+    made = files.upload(owner, TEXT, "Отчёт.txt")
+    answer = owner.get(f"/files/{made['filename']}/download")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert list(body) == ["download_url", "file_info", "expires_in"]
+    assert list(body["file_info"]) == ["name", "size", "last_modified", "content_type", "etag"]
+    files.check_facts(body["file_info"], TEXT)
+    assert body["expires_in"] == 300
+    url = body["download_url"]
+    whole = fetch(owner, url)
+    if storage.kind == "disk":  # S3 has no such header
+        assert whole.headers["X-Content-Type-Options"] == "nosniff"
+    assert whole.headers["ETag"]
+    part = fetch(owner, url, Range="bytes=2-5")
+    assert (part.status_code, part.content) == (206, TEXT[2:6])
+    assert part.headers["Content-Range"] == f"bytes 2-5/{len(TEXT)}"
+    assert fetch(owner, url, Range="bytes=1000-").status_code == 416
+    same = fetch(owner, url, **{"If-None-Match": whole.headers["ETag"]})
+    assert (same.status_code, same.content) == (304, b"")
+
+
+def altered(url, name, change):
+    query = parse_qs(urlsplit(url).query)
+    value = query[name][0]
+    return url.replace(f"{name}={value}", f"{name}={change(value)}")
+
+
+def of_disk(url, one, other):
+    """Addresses that the service must refuse, made from a good one."""
+    return [
+        altered(url, "signature", lambda value: value[:-1] + ("0" if value[-1] != "0" else "1")),
+        altered(url, "signature", lambda value: value[:-1]),
+        altered(url, "signature", lambda value: ""),
+        altered(url, "signature", str.upper),
+        altered(url, "expires", lambda value: str(int(value) + 1)),
+        altered(url, "expires", lambda value: "0" + value),
+        altered(url, "expires", lambda value: "%2B" + value),
+        url.replace(one["filename"], other["filename"]),
+        url.replace(one["filename"], "a.txt"),
+        url.split("&")[0], url.split("?")[0],
+    ]
+
+
+def of_s3(url, one, other):
+    """The same that S3 must refuse."""
+    key = urlsplit(one["download_url"]).path
+    return [
+        altered(url, "X-Amz-Signature", lambda value: value[::-1]),
+        altered(url, "X-Amz-Signature", lambda value: ""),
+        altered(url, "X-Amz-Expires", lambda value: "604800"),
+        altered(url, "X-Amz-Expires", lambda value: "0"),
+        url.replace("response-content-type=text", "response-content-type=image"),
+        url.replace("response-content-disposition=attachment", "response-content-disposition=inline"),
+        url.replace(key, urlsplit(other["download_url"]).path), url.replace(key, key[:-1]),
+        url.split("?")[0],
+    ]
+
+
+def test_signed_addresses_are_good_for_what_they_were_made_for(storage, owner):
+    one, other = files.upload(owner), files.upload(owner, b"other\n")
+    url = one["download_url"]
+    bad = {"disk": of_disk, "s3": of_s3}[storage.kind](url, one, other)
+    assert url not in bad
+    for each in bad:
+        answer = fetch(owner, each)
+        assert answer.status_code == 403 and TEXT not in answer.content, each
+        if storage.kind == "disk":
+            assert answer.json()["code"] == "LINK_INVALID", each
+            contract.check_answer(answer)
+    assert fetch(owner, url).content == TEXT
+    owner.delete(f"/files/{one['filename']}")
+    assert fetch(owner, url).status_code == 404
+
+
+def test_addresses_of_the_service_answer_head(storage, owner):
+    """Those of S3 are signed for GET alone."""
+    made = files.upload(owner)
+    head = fetch(owner, made["download_url"], method="HEAD")
+    assert head.content == b""
+    if storage.kind == "disk":
+        assert (head.status_code, int(head.headers["Content-Length"])) == (200, len(TEXT))
+    else:
+        assert head.status_code == 403
+
+
+def test_addresses_expire(storage, owner):
+    made = files.upload(owner)
+    url, now = made["download_url"], int(time.time())
+    assert fetch(owner, storage.signed(url, now + 5)).content == TEXT
+    for expires in (now - 1, *storage.past):
+        answer = fetch(owner, storage.signed(url, expires))
+        assert answer.status_code == 403, expires
+        if storage.kind == "disk":
+            assert answer.json()["code"] == "LINK_INVALID", expires
+
+
+def test_objects_are_reached_by_nothing_else(storage, owner):
+    files.upload(owner)
+    top = owner.base_url.removesuffix("/api/v1")
+    for key in list(storage.keys())[:1]:
+        for path in (f"/_objects/{key[:2]}/{key}", f"/%5Fobjects/{key[:2]}/{key}",
+                     "/_objects/../kontora.db", "/_objects/"):
+            answer = wire.exchange(top, owner.ca_file, wire.request("GET", path))
+            assert answer.status in (400, 404), path
+
+
+def test_public_url_is_not_the_hosts_choice(storage, owner):
+    """What a client asks by is told to this client alone."""
+    made = files.send(owner, headers={"Host": "evil.example.com"}).json()
+    if storage.kind == "disk":
+        assert made["download_url"].startswith("https://evil.example.com/")
+    again = owner.get(f"/files/{made['filename']}/info").json()
+    assert storage.owns(again["download_url"], owner.base_url)
+
+
+# --- lists --------------------------------------------------------------------------------------
+
+def test_lists_in_pages(owner):
+    made = [files.upload(owner, TEXT, f"{number}.txt")["filename"] for number in range(5)]
+    assert files.names(owner) == sorted(made)
+    first = owner.get("/files?limit=2").json()
+    assert (first["count"], first["prefix"]) == (2, "")
+    second = owner.get(f"/files?limit=2&after={first['next']}").json()
+    third = owner.get(f"/files?limit=2&after={second['next']}").json()
+    assert [item["name"] for page in (first, second, third) for item in page["files"]] == sorted(made)
+    assert third["next"] is None
+    exact = owner.get("/files?limit=5").json()
+    assert exact["next"] is None and exact["count"] == 5
+    assert files.names(owner, f"?prefix={made[0][:20]}") == [made[0]]
+    assert files.names(owner, f"?prefix={made[0][:8]}") == sorted(made)
+    for prefix in ("images/", "9", "%25", "_", "я", made[0] + "x"):
+        assert files.names(owner, f"?prefix={prefix}") == []
+    answer = owner.get("/files?prefix=images/").json()
+    assert answer == {"files": [], "count": 0, "prefix": "images/", "next": None}
+    for query, field in (("limit=0", "limit"), ("limit=1001", "limit"), ("limit=a", "limit"),
+                         ("x=1", "x")):
+        assert contract.refused(owner.get(f"/files?{query}"), 400, "VALIDATION_ERROR") == [field]
+
+
+def test_search(owner):
+    def found(query):
+        return [item["original_name"] for item in files.listed(owner, f"?{query}")]
+    for name in ("Договор аренды 2026.txt", "договор_поставки.txt", "Счёт 5.txt"):
+        files.upload(owner, TEXT, name)
+    assert found("search=ДОГОВОР") == ["Договор аренды 2026.txt", "договор_поставки.txt"]
+    assert found("search=договор 2026") == ["Договор аренды 2026.txt"]
+    assert found("search=поставки") == ["договор_поставки.txt"]
+    assert found("search=сч") == ["Счёт 5.txt"]
+    assert found("search=нет такого") == []
+    page = owner.get("/files?search=договор&limit=1").json()
+    rest = owner.get(f"/files?search=договор&limit=1&after={page['next']}").json()
+    assert (page["count"], rest["count"], rest["next"]) == (1, 1, None)
+    assert page["files"][0]["name"] != rest["files"][0]["name"]
+    assert contract.refused(owner.get("/files?search=договор&after=x"), 400,
+                            "VALIDATION_ERROR") == ["after"]
+
+
+def test_tags(owner):
+    one, other = files.upload(owner)["filename"], files.upload(owner, TEXT, "Акт.txt")["filename"]
+    answer = owner.put(f"/files/{one}/tags", json=["договор", "2026", "договор"])
+    assert answer.status_code == 200
+    assert files.check_info(answer.json(), TEXT)["tags"] == ["договор", "2026"]
+    owner.put(f"/files/{other}/tags", json=["2026"])
+    assert files.names(owner, "?tag=2026") == [one, other]
+    assert files.names(owner, "?tag=договор") == [one]
+    assert files.names(owner, "?tag=догов") == []
+    assert files.names(owner, "?tag=2026&search=акт") == [other]
+    page = owner.get("/files?tag=2026&limit=1").json()
+    assert [item["tags"] for item in page["files"]] == [["договор", "2026"]]
+    assert files.names(owner, f"?tag=2026&after={page['next']}") == [other]
+    assert files.check_info(owner.put(f"/files/{one}/tags", json=[]).json())["tags"] == []
+    assert files.names(owner, "?tag=2026") == [other]
+    for bad in ({"tags": ["a"]}, ["a", 1], [""], ["a" * 65], ["a\nb"], [["a"]], ["a"] * 33, {}):
+        answer = owner.put(f"/files/{other}/tags", json=bad)
+        assert contract.refused(answer, 400, "VALIDATION_ERROR") == ["tags"], bad
+    for text in (b'["a"', b"1", b"", b'["a"],"tags":["b"]'):
+        answer = owner.put(f"/files/{other}/tags", data=text,
+                           headers={"Content-Type": "application/json"})
+        contract.refused(answer, 400, "INVALID_JSON")
+    contract.refused(owner.put("/files/a.txt/tags", json=["a"]), 404, "NOT_FOUND")
+    assert files.names(owner, "?tag=2026") == [other]
+
+
+# --- deleting -----------------------------------------------------------------------------------
+
+def test_delete(storage, owner):
+    before = storage.keys()
+    name = files.upload(owner)["filename"]
+    assert len(storage.keys() - before) == 1
+    answer = owner.delete(f"/files/{name}")
+    assert (answer.status_code, answer.json()) == (
+        200, {"message": "Файл успешно удален", "filename": name})
+    assert storage.keys() == before and files.listed(owner) == []
+    for path in (f"/files/{name}/info", f"/files/{name}/download"):
+        answer = owner.get(path)
+        contract.refused(answer, 404, "NOT_FOUND")
+        assert answer.json()["error"] == "Файл не найден"
+    contract.refused(owner.delete(f"/files/{name}"), 404, "NOT_FOUND")
+
+
+def test_bulk_delete(storage, owner, people):
+    before = storage.keys()
+    stranger = people.register().client
+    mine = [files.upload(owner)["filename"] for _ in range(3)]
+    theirs = files.upload(stranger)["filename"]
+    wanted = [mine[0], "a.txt", theirs, mine[1], mine[0]]
+    answer = owner.post("/files/bulk-delete", json={"names": wanted})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["deleted"] == 2
+    assert [(each["name"], each["deleted"], each["code"]) for each in body["results"]] == [
+        (mine[0], True, None), ("a.txt", False, "NOT_FOUND"), (theirs, False, "NOT_FOUND"),
+        (mine[1], True, None), (mine[0], False, "NOT_FOUND")]
+    assert (files.names(owner), files.names(stranger)) == ([mine[2]], [theirs])
+    assert len(storage.keys() - before) == 2
+    lines = [json.loads(line) for line in
+             storage.stack.audit_log.read_text(encoding="utf-8").splitlines()]
+    ours = [line for line in lines if line["request_id"] == answer.headers["X-Request-ID"]]
+    assert [(line["action"], line["resource_id"], line["status"]) for line in ours] == [
+        ("delete_file", name, "success" if deleted else "failure")
+        for name, deleted in zip(wanted, [True, False, False, True, False], strict=True)]
+    assert contract.refused(owner.post("/files/bulk-delete", json={"names": "a"}), 400,
+                            "VALIDATION_ERROR") == ["names"]
+    assert owner.post("/files/bulk-delete", json={"names": []}).json() == {"deleted": 0,
+                                                                           "results": []}
+
+
+def test_one_file_is_deleted_once(storage, owner):
+    name = files.upload(owner)["filename"]
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(owner.delete(f"/files/{name}")))
+               for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answer.status_code for answer in answers) == [200, 404, 404, 404]
+
+
+# --- whose they are -----------------------------------------------------------------------------
+
+def test_what_is_anothers_does_not_exist(owner, people, administrator):
+    name = files.upload(owner)["filename"]
+    stranger = people.register().client
+    for call in (lambda who: who.get(f"/files/{name}/info"),
+                 lambda who: who.get(f"/files/{name}/download"),
+                 lambda who: who.put(f"/files/{name}/tags", json=["a"]),
+                 lambda who: who.delete(f"/files/{name}")):
+        contract.refused(call(stranger), 404, "NOT_FOUND")
+    assert files.names(stranger) == []
+    assert files.check_info(administrator.get(f"/files/{name}/info").json(), TEXT)
+    assert files.names(administrator, f"?prefix={name}") == [name]
+    assert administrator.put(f"/files/{name}/tags", json=["a"]).status_code == 200
+    assert name in files.names(administrator, "?tag=a")
+    assert administrator.delete(f"/files/{name}").status_code == 200
+    assert files.names(owner) == []
+
+
+def test_an_organization_shares_its_files_by_role(people):
+    owner = people.register()
+    made = files.upload(owner.client)["filename"]
+    may = {"ADMIN": (201, 200, 200), "MANAGER": (201, 200, 200), "SALES": (201, 200, 403),
+           "VIEWER": (403, 403, 403)}
+    for role, (create, update, delete) in may.items():
+        member = people.member(owner, role).client
+        theirs = Client(member.base_url, member.ca_file, member.token)
+        organization = {"X-Organization-ID": str(owner.organization)}
+        assert theirs.get(f"/files/{made}/info", headers=organization).status_code == 200
+        assert theirs.get("/files", headers=organization).json()["count"] >= 1
+        sent = files.send(theirs, headers=organization)
+        assert sent.status_code == create, role
+        assert theirs.put(f"/files/{made}/tags", json=["a"],
+                          headers=organization).status_code == update, role
+        name = sent.json().get("filename", made)
+        assert theirs.delete(f"/files/{name}", headers=organization).status_code == delete, role
+        contract.refused(theirs.get(f"/files/{made}/info"), 404, "NOT_FOUND")  # its own organization
+
+
+def test_the_administrator_has_files_of_its_own(administrator, owner):
+    name = files.upload(administrator)["filename"]
+    assert name in files.names(administrator, f"?prefix={name}")
+    contract.refused(owner.get(f"/files/{name}/info"), 404, "NOT_FOUND")
+    administrator.delete(f"/files/{name}")
+
+
+def test_nobody_on_the_surface_of_files(anybody, owner, nobody):
+    """In development it serves without a token; what has an owner does not exist there."""
+    private = files.upload(owner)["filename"]
+    made = files.upload(anybody)["filename"]
+    contract.refused(anybody.get(f"/files/{private}/info"), 404, "NOT_FOUND")
+    assert private not in files.names(anybody, f"?prefix={private}")
+    assert files.names(anybody, f"?prefix={made}") == [made]
+    contract.refused(owner.get(f"/files/{made}/info"), 404, "NOT_FOUND")
+    contract.refused(nobody.get(f"/files/{made}/info"), 401, "UNAUTHORIZED")
+    assert anybody.delete(f"/files/{made}").status_code == 200
+
+
+# --- repetitions --------------------------------------------------------------------------------
+
+def test_an_upload_is_repeated_by_its_key(storage, owner):
+    before = storage.keys()
+    key = {"Idempotency-Key": "one"}
+    first, second = files.send(owner, headers=key), files.send(owner, headers=key)
+    assert first.status_code == second.status_code == 201
+    assert first.content == second.content
+    assert first.headers["Location"] == second.headers["Location"]
+    assert len(files.names(owner)) == 1 and len(storage.keys() - before) == 1
+    contract.refused(files.send(owner, b"other\n", headers=key), 409, "IDEMPOTENCY_KEY_REUSED")
+    contract.refused(files.send(owner, TEXT, "b.txt", headers=key), 409, "IDEMPOTENCY_KEY_REUSED")
+    bad = {"Idempotency-Key": "two"}
+    contract.refused(files.send(owner, TEXT, "a.exe", headers=bad), 400, "FILE_TYPE_NOT_ALLOWED")
+    files.check_uploaded(files.send(owner, headers=bad), TEXT)
+
+
+# --- health -------------------------------------------------------------------------------------
+
+def test_the_storage_is_there(storage, anybody, nobody):
+    top = nobody.at(storage.stack.https_url)
+    for client in (anybody, top):
+        answer = client.get("/health/storage")
+        assert answer.status_code == 200
+        assert answer.json()["message"] == "Object Storage доступен"
+    readiness = contract.check_readiness(top.get("/health/ready"))
+    assert readiness["storage"]["state"] == "up" and readiness["storage"]["needed"]
+
+
+# --- the examples of the source document --------------------------------------------------------
+
+def run(command, folder):
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def shell(storage, tmp_path):
+    """Runs lines as the document prints them, against this surface."""
+    (tmp_path / "document.txt").write_bytes(TEXT)
+    (tmp_path / "document.pdf").write_bytes(PDF)
+
+    def call(line):
+        line = line.replace("http://localhost:5000", storage.stack.files_url)
+        return json.loads(run(["sh", "-c", line.replace("curl ", "curl -sS ")], tmp_path))
+    return call
+
+
+def test_the_examples_for_curl(shell):
+    assert shell("curl http://localhost:5000/") == {"message": "Hello World!"}
+    assert isinstance(shell("curl http://localhost:5000/users"), list)
+    made = shell('curl -X POST http://localhost:5000/files/upload \\\n  -F "file=@document.txt"')
+    assert (made["message"], made["original_name"]) == ("Файл успешно загружен", "document.txt")
+    pdf = shell('curl -X POST http://localhost:5000/files/upload \\\n  -F "file=@document.pdf"')
+    assert pdf["content_type"] == "application/pdf"
+    name = made["filename"]
+    every = shell("curl http://localhost:5000/files")
+    assert {name, pdf["filename"]} <= {item["name"] for item in every["files"]}
+    assert shell("curl http://localhost:5000/files?prefix=images/")["prefix"] == "images/"
+    assert shell("curl http://localhost:5000/files?limit=10")["count"] >= 2
+    info = shell(f"curl http://localhost:5000/files/{name}/info")
+    assert info["metadata"]["original_name"] == "document.txt"
+    assert shell(f"curl http://localhost:5000/files/{name}/download")["expires_in"] == 300
+    assert shell("curl http://localhost:5000/health/storage")["status"] == "healthy"
+    for each in (name, pdf["filename"]):
+        assert shell(f"curl -X DELETE http://localhost:5000/files/{each}") == {
+            "message": "Файл успешно удален", "filename": each}
+
+
+PYTHON = """
+import requests
+def upload_file(file_path):
+    with open(file_path, 'rb') as f:
+        files = {'file': f}
+        response = requests.post('http://localhost:5000/files/upload', files=files)
+    return response.json()
+import json
+print(json.dumps(upload_file('document.txt')))
+"""
+
+FETCH = """
+async function uploadFile(file) {
+  const formData = new FormData();
+  formData.append('file', file);
+
+  const response = await fetch('http://localhost:5000/files/upload', {
+    method: 'POST',
+    body: formData,
+  });
+  const result = await response.json();
+  return result;
+}
+const bytes = require('fs').readFileSync('document.txt');
+const file = new (require('buffer').File)([bytes], 'Документ "1".txt');
+uploadFile(file).then(result => console.log(JSON.stringify(result)));
+"""
+
+
+def test_the_example_for_python(storage, anybody, tmp_path):
+    (tmp_path / "document.txt").write_bytes(TEXT)
+    program = PYTHON.replace("http://localhost:5000", storage.stack.files_url)
+    made = json.loads(run(["/usr/bin/python3", "-c", program], tmp_path))
+    assert made["original_name"] == "document.txt"
+    anybody.delete(f"/files/{made['filename']}")
+
+
+def test_the_example_for_fetch(storage, anybody, tmp_path):
+    version = subprocess.run(["node", "-p", "process.versions.node"], capture_output=True,
+                             text=True, check=False).stdout if node() else ""
+    if not version or int(version.split(".")[0]) < 18:
+        pytest.skip("no Node.js with fetch() on this machine")
+    (tmp_path / "document.txt").write_bytes(TEXT)
+    program = FETCH.replace("http://localhost:5000", storage.stack.files_url)
+    made = json.loads(run(["node", "-e", program], tmp_path))
+    assert made["original_name"] == 'Документ "1".txt'
+    anybody.delete(f"/files/{made['filename']}")
+
+
+def node():
+    return subprocess.run(["sh", "-c", "command -v node"], capture_output=True,
+                          check=False).returncode == 0

@@ -1,0 +1,349 @@
+"""Files when something fails: clients that stop, workers that are killed, disks that are full."""
+
+import hashlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from support import contract, files, wire
+from support.client import Client
+from support.database import Database
+from support.files import TEXT, Disk
+from support.processes import alive
+from support.waiting import wait_until
+
+DISK_KIB = 6 * 1024  # of a small disk
+
+UPLOADS = 200
+WRITERS = 4
+WORKERS = 16
+KILLS = 12
+HOUR_S = 3600
+
+
+@pytest.fixture
+def rig(make_rig):
+    """A stack without a directory."""
+    return make_rig()
+
+
+@pytest.fixture
+def disk(rig):
+    return Disk(rig.stack)
+
+
+def kontora(rig, *arguments):
+    """What a command says, and its status."""
+    done = subprocess.run([rig.stack.binary, *arguments], cwd=rig.folder, capture_output=True,
+                          text=True, timeout=30, check=False,
+                          env={**os.environ, **rig.stack.env})
+    return done.stdout, done.returncode
+
+
+def check(rig, *options):
+    return kontora(rig, "files", "check", *options)
+
+
+def age_leftovers(rig, disk):
+    """Makes what was left behind as old as if it had been left hours ago."""
+    Database(rig.stack).run(f"UPDATE pending_objects SET since = since - {2 * HOUR_S * 1000}")
+    for path in disk.staged():
+        os.utime(path, (0, 0))
+
+
+def nothing_is_left(rig, disk, keys=()):
+    return disk.staged() == [] and disk.keys() == set(keys) and Database(rig.stack).run(
+        "SELECT * FROM pending_objects") == []
+
+
+# --- clients ------------------------------------------------------------------------------------
+
+def begin_upload(rig, content=b"a" * 100000, sent=50000):
+    """A connection on which a part of an upload has been sent."""
+    body, content_type = files.form(content, "a.txt")
+    request = wire.request("POST", "/files/upload", [
+        ("Authorization", f"Bearer {rig.api.token}"), ("Content-Type", content_type)], body)
+    peer = wire.connect(rig.stack.http_url, rig.stack.ca_file)
+    peer.sendall(request[:len(request) - len(body) + sent])
+    return peer
+
+
+def test_an_upload_that_is_cut_off_leaves_nothing(rig, disk):
+    for sent in (10, 200, 50000, 100100):
+        with begin_upload(rig, sent=sent) as peer:
+            if sent >= 50000:
+                wait_until(disk.staged, what="the staged file")
+            peer.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: nothing_is_left(rig, disk), what="its end")
+    assert files.listed(rig.api) == []
+
+
+def test_an_upload_that_stops_is_ended(rig, disk):
+    conf = rig.stack.state_dir / "nginx/files.conf"
+    text = conf.read_text(encoding="utf-8")
+    conf.unlink()
+    conf.write_text(text.replace("client_body_timeout 15s", "client_body_timeout 1s"))
+    rig.nginx.reload()
+    began = time.monotonic()
+    ended = False
+    while not ended:  # an old worker of nginx may still take the first connections
+        with begin_upload(rig) as peer:
+            wait_until(disk.staged, what="the staged file")
+            peer.settimeout(2)
+            try:
+                ended = peer.recv(1) == b""
+            except ConnectionResetError:
+                ended = True
+            except TimeoutError:
+                assert time.monotonic() < began + 20, "it did not end"
+    wait_until(lambda: nothing_is_left(rig, disk), what="its end")
+    assert files.upload(rig.api)
+
+
+# --- workers ------------------------------------------------------------------------------------
+
+def is_busy(pid, disk):
+    """Whether a worker has an upload."""
+    try:
+        return any(os.readlink(each).startswith(str(disk.root))
+                   for each in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:  # it has gone, or closed one meanwhile
+        return False
+
+
+def test_workers_that_are_killed(make_rig):
+    """Whatever was answered 201 is there, whole; nothing else is, but what was killed behind its commit."""
+    rig = make_rig(FILES_WORKERS=WORKERS)
+    disk = Disk(rig.stack)
+    made, failed, chance = {}, [], random.Random(7)
+    over = threading.Event()
+
+    def write(number):
+        client = Client(rig.api.base_url, rig.api.ca_file, rig.api.token)
+        for each in range(number, UPLOADS, WRITERS):
+            content = f"{each} ".encode() * chance.choice([1, 1000, 50000])
+            answer = files.send(client, content, f"{each}.txt")
+            if answer.status_code == 201:
+                made[answer.json()["filename"]] = content
+            else:
+                failed.append(each)
+
+    def kill():
+        kills = 0
+        while kills < KILLS and not over.wait(chance.random() * 0.02):
+            busy = [pid for pid in rig.service.workers("files") if is_busy(pid, disk)]
+            if busy:
+                os.kill(chance.choice(busy), signal.SIGKILL)
+                kills += 1
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
+    killer = threading.Thread(target=kill)
+    for thread in [*threads, killer]:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    over.set()
+    killer.join()
+    assert len(made) > UPLOADS / 2 and failed, (len(made), len(failed))
+    visible = {item["name"]: item for item in files.listed(rig.api, "?limit=1000")}
+    assert set(made) <= set(visible)
+    for name, item in visible.items():
+        content = files.fetch(item["download_url"], rig.stack.ca_file).content
+        assert hashlib.md5(content).hexdigest() == item["etag"], name
+        assert name not in made or content == made[name]
+    assert len(visible) - len(made) <= len(failed)
+    age_leftovers(rig, disk)
+    assert kontora(rig, "purge")[1] == 0
+    assert nothing_is_left(rig, disk, disk.keys())
+    assert len(disk.keys()) == len(visible)
+    assert check(rig) == ("0 wrong\n", 0)
+
+
+def test_the_housekeeper_deletes_what_was_left(rig, disk):
+    """It begins with that when it starts."""
+    files.upload(rig.api)
+    kept = disk.keys()
+    key, young = "0" * 32, "1" * 32
+    for each in (key, young):
+        disk.put(each, b"x")
+        Database(rig.stack).run(f"INSERT INTO pending_objects VALUES ('{each}', 0)")
+    now = int(time.time() * 1000)
+    Database(rig.stack).run(f"UPDATE pending_objects SET since = {now} WHERE object_key = '{young}'")
+    staged = disk.root / "incoming" / ("2" * 32)
+    staged.write_bytes(b"x")
+    os.utime(staged, (0, 0))
+    rig.reload()
+    wait_until(lambda: disk.keys() == kept | {young} and not disk.staged(), what="the housekeeper")
+    assert Database(rig.stack).run("SELECT object_key FROM pending_objects") == [(young,)]
+
+
+# --- the check of both sides --------------------------------------------------------------------
+
+def test_both_sides_are_held_against_each_other(rig, disk):
+    made = [files.upload(rig.api, f"{number}\n".encode())["filename"] for number in range(4)]
+    assert check(rig) == ("0 wrong\n", 0)
+    key_of = dict(Database(rig.stack).run("SELECT name, object_key FROM files"))
+    disk.remove(key_of[made[0]])
+    disk.put(key_of[made[1]], b"much longer\n")
+    stray, under_way = "0" * 32, "f" * 32
+    for key in (stray, under_way):
+        disk.put(key, b"x")
+    now = int(time.time() * 1000)
+    Database(rig.stack).run(f"INSERT INTO pending_objects VALUES ('{under_way}', {now})")
+    report = sorted([f"lost {made[0]}", f"damaged {made[1]}: 12 bytes instead of 2",
+                     f"stray {stray}"])
+    said, status = check(rig)
+    assert (sorted(said.splitlines()[:-1]), said.splitlines()[-1], status) == (report, "3 wrong", 1)
+    said, status = check(rig, "--repair")
+    assert (sorted(said.splitlines()[:-1]), status) == (report, 1)
+    assert said.splitlines()[-1] == "3 wrong, 2 repaired"
+    assert files.names(rig.api) == sorted(made[1:])
+    assert disk.keys() == {key_of[name] for name in made[1:]} | {under_way}
+    rig.api.delete(f"/files/{made[1]}")
+    assert check(rig) == ("0 wrong\n", 0)
+
+
+def test_another_storage_is_not_repaired_away(rig, disk):
+    made = files.upload(rig.api)["filename"]
+    disk.remove(*disk.keys())
+    said, status = check(rig, "--repair")
+    assert (said, status) == (f"lost {made}\n", 69)
+    assert files.names(rig.api) == [made]
+
+
+def test_usage_of_files(rig):
+    assert kontora(rig, "files")[1] == kontora(rig, "files", "mend")[1] == 2
+
+
+# --- the disk -----------------------------------------------------------------------------------
+
+@pytest.fixture
+def full(make_rig, small_disk):
+    """A stack whose storage is on a small disk."""
+    rig = make_rig(STORAGE_URL=f"file:///{small_disk}/objects")
+    disk = Disk(rig.stack)
+    disk.root = small_disk / "objects"
+    return rig, disk
+
+
+def test_a_full_disk(full):
+    rig, disk = full
+    content = b"text" * 250000
+    made = []
+    while (answer := files.send(rig.api, content)).status_code == 201:
+        made.append(answer.json()["filename"])
+        assert len(made) < DISK_KIB
+    contract.refused(answer, 503, "STORAGE_FULL")
+    assert made and nothing_is_left(rig, disk, disk.keys()) and len(disk.keys()) == len(made)
+    assert files.names(rig.api) == sorted(made)
+    for name in made[:2]:
+        assert rig.api.delete(f"/files/{name}").status_code == 200
+    assert files.upload(rig.api, content)
+
+
+def test_a_storage_that_is_gone(rig, disk):
+    made = files.upload(rig.api)
+    storage = rig.nobody("").get("/health/storage")
+    assert storage.status_code == 200
+    incoming = disk.root / "incoming"
+    incoming.rmdir()
+    incoming.write_bytes(b"")
+    contract.refused(files.send(rig.api), 503, "STORAGE_UNAVAILABLE")
+    storage = rig.nobody("").get("/health/storage")
+    assert storage.status_code == 503
+    assert storage.json()["message"] == "Object Storage недоступен"
+    wait_until(lambda: rig.nobody("").get("/health/ready").status_code == 503, what="the watch")
+    assert files.fetch(made["download_url"], rig.stack.ca_file).content == TEXT
+    incoming.unlink()
+    assert files.upload(rig.api)
+    wait_until(lambda: rig.nobody("").get("/health/ready").ok, what="the watch")
+
+
+def test_what_belongs_to_nobody_but_nginx_and_the_service(make_rig):
+    rig = make_rig(SOCKET_GROUP="www-data")
+    disk = Disk(rig.stack)
+    files.upload(rig.api)
+    [path] = disk.root.glob("??/*")
+    for place, mode in ((disk.root, 0o710), (path.parent, 0o710), (path, 0o640)):
+        assert (place.group(), place.stat().st_mode & 0o777) == ("www-data", mode), place
+
+
+# --- scan and quota -----------------------------------------------------------------------------
+
+SCANNER = """#!/bin/sh
+# Looks for a word; says nothing of some files, and sleeps over others.
+[ "$1" = --flag ] && [ $# = 2 ] && [ -z "$JWT_SECRET_KEY" ] || exit 7
+grep -q INFECTED "$2" && exit 1
+grep -q BROKEN "$2" && exit 2
+grep -q SLOW "$2" && sleep 60
+exit 0
+"""
+
+
+def test_uploads_are_scanned(make_rig, tmp_path):
+    scanner = tmp_path / "scanner"
+    scanner.write_text(SCANNER)
+    scanner.chmod(0o755)
+    rig = make_rig(UPLOAD_SCAN_COMMAND=f"{scanner} --flag", UPLOAD_SCAN_TIMEOUT_S=1)
+    disk = Disk(rig.stack)
+    made = files.upload(rig.api)
+    kept = disk.keys()
+    contract.refused(files.send(rig.api, b"INFECTED\n"), 400, "FILE_INFECTED")
+    contract.refused(files.send(rig.api, b"BROKEN\n"), 503, "SCAN_UNAVAILABLE")
+    contract.refused(files.send(rig.api, b"SLOW\n"), 503, "SCAN_UNAVAILABLE")
+    assert files.names(rig.api) == [made["filename"]]
+    assert nothing_is_left(rig, disk, kept)
+    asleep = subprocess.run(["pgrep", "-f", f"{scanner} --flag"], capture_output=True, check=False)
+    assert not asleep.stdout
+    rig.set(UPLOAD_SCAN_COMMAND="/nowhere/scanner")
+    rig.reload()
+    contract.refused(files.send(rig.api), 503, "SCAN_UNAVAILABLE")
+
+
+def test_an_organization_has_its_quota(make_rig):
+    rig = make_rig(FILES_QUOTA_MIB=1)
+    disk = Disk(rig.stack)
+    body = {"email": "a@example.com", "password": "Kontora-2026"}
+    token = rig.nobody().post("/auth/register", json=body).json()["access_token"]
+    owner = rig.nobody().bearing(token)
+    half = b"text" * (files.MIB // 8)
+    one, two = files.upload(owner, half), files.upload(owner, half)
+    contract.refused(files.send(owner, b"x"), 409, "QUOTA_EXCEEDED")
+    assert nothing_is_left(rig, disk, disk.keys()) and len(disk.keys()) == 2
+    assert kontora(rig, "recount") == ("0 wrong\n", 0)
+    owner.delete(f"/files/{one['filename']}")
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(files.send(owner, half).status_code))
+               for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [201, 409, 409, 409]
+    assert files.upload(rig.api, half * 3)  # of nobody's organization
+    assert two["filename"] in files.names(owner)
+    assert kontora(rig, "recount") == ("0 wrong\n", 0)
+
+
+# --- many at once -------------------------------------------------------------------------------
+
+def test_uploads_that_wait_for_a_worker_come_through(make_rig):
+    """More of them than there are workers; other calls notice nothing."""
+    rig = make_rig(FILES_WORKERS=2)
+    peers = [begin_upload(rig, sent=10) for _ in range(6)]
+    body, _ = files.form(b"a" * 100000, "a.txt")
+    assert rig.api.get("/files").ok and rig.nobody("").get("/health").ok
+    for peer in peers:
+        peer.sendall(body[10:])
+    for peer in peers:
+        with peer:
+            assert b" 201 " in peer.recv(100)
+    assert len(files.names(rig.api)) == len(peers)
+    assert all(map(alive, rig.service.workers("files")))

@@ -1,0 +1,461 @@
+"""S3, a real one: objects there and back, addresses that clients get, and a storage that refuses,
+is away, hangs or loses what was sent; without the service, and in the end with it."""
+
+import contextlib
+import hashlib
+import re
+import socket
+import subprocess
+import time
+import urllib.parse
+
+import pytest
+import requests
+from stack import Authority
+
+from support.objects import Objects, new_key
+from support.storage_proxy import StorageProxy
+from support.waiting import wait_until
+
+TIMEOUT_MS = 2000
+BOUND_S = TIMEOUT_MS / 1000
+SLACK_S = 1.5  # of a busy machine
+REFUSAL_S = 1.0
+
+MIB = 1024 * 1024
+LARGE = 16 * MIB
+LARGE_GROWTH_KIB = 2048  # of the process, with an object of 16 MiB
+
+SLOW_DOWN = (b"HTTP/1.1 503 Slow Down\r\nContent-Length: 41\r\n\r\n"
+             b"<Error><Code>SlowDown</Code></Error>     ")
+NO_LIST = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>"
+
+
+@pytest.fixture
+def bucket(gateway):
+    return gateway.create()
+
+
+@pytest.fixture
+def open_objects(tmp_path_factory, gateway, bucket):
+    """Opens the bucket, with further parts of STORAGE_URL."""
+    with contextlib.ExitStack() as all_of_them:
+        def make(settings=None, path="", **options):
+            values = {**gateway.settings(f"{bucket}{path}", **options),
+                      "STORAGE_TIMEOUT_MS": str(TIMEOUT_MS), **(settings or {})}
+            opened = Objects(tmp_path_factory.mktemp("objects"), values)
+            all_of_them.callback(opened.close)
+            return opened
+        yield make
+
+
+@pytest.fixture
+def objects(open_objects):
+    return open_objects()
+
+
+@pytest.fixture
+def proxy(gateway):
+    with StorageProxy(gateway.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def stopped(gateway):
+    gateway.stop_gateway()
+    yield
+    if not gateway.alive:
+        gateway.start_gateway()
+
+
+def fetch(url, *arguments):
+    """Status, headers and bytes that a client gets."""
+    done = subprocess.run(["curl", "--silent", "--include", "--noproxy", "*", *arguments, url],
+                          check=True, capture_output=True)
+    head, _, octets = done.stdout.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return int(status.split()[1]), headers, octets
+
+
+def assert_unavailable(answer, *, within_s=BOUND_S):
+    assert answer.error == "STORAGE_UNAVAILABLE", answer
+    assert answer.took_s < within_s + SLACK_S, answer
+
+
+# --- there and back ------------------------------------------------------------------------------
+
+
+def test_an_object_is_what_was_put(objects, gateway, bucket):
+    key = objects.put("Привет".encode())
+    size, modified_ms = objects.must("find", key)
+    answer = gateway.curl("GET", f"/{bucket}/{key}", "--include")
+    assert int(size) == len("Привет".encode())
+    assert re.search(r"content-type: text/plain; charset=utf-8", answer, re.IGNORECASE)
+    assert answer.endswith("\nПривет")
+    assert abs(int(modified_ms) / 1000 - objects.log.stat().st_mtime) < 60
+    assert objects.list() == [key]
+    objects.must("check")
+    objects.must("delete", key)
+    assert objects.must("find", key) == ["none"]
+    assert objects.list() == []
+    objects.must("delete", key)
+    assert objects.staged() == []
+
+
+def test_an_object_may_be_empty(objects):
+    key = objects.put(b"")
+    assert objects.must("find", key)[0] == "0"
+    assert fetch(objects.url(key))[2] == b""
+
+
+def test_a_large_object_takes_no_memory(objects):
+    octets = bytes(range(256)) * (LARGE // 256)
+    objects.put(b"small")
+    before = objects.peak_kib()
+    key = objects.put(octets)
+    assert objects.peak_kib() - before < LARGE_GROWTH_KIB
+    assert hashlib.sha256(fetch(objects.url(key))[2]).digest() == hashlib.sha256(octets).digest()
+
+
+def test_what_arrives_otherwise_is_refused(objects):
+    key = new_key()
+    answer = objects.do("spoil", key, objects.file(b"octets"))
+    assert_unavailable(answer)
+    assert "BadDigest" in answer.cause
+    assert objects.must("find", key) == ["none"]
+
+
+def test_a_list_goes_on_where_it_ended(objects, gateway, bucket):
+    """The gateway gives out fewer than are asked for, and somebody else's objects stand between."""
+    keys = sorted(objects.put(b"x") for _ in range(45))
+    for name in ("README", "0", f"{keys[3]}.bak", f"a/{keys[4]}", "ffffffff"):
+        gateway.curl("PUT", f"/{bucket}/{name}", "--data", "x")
+    assert objects.list() == keys
+    assert objects.list(limit=45) == keys
+    walked = []
+    while page := objects.list(walked[-1] if walked else "-", 7):
+        assert len(page) == min(7, len(keys) - len(walked))
+        walked += page
+    assert walked == keys
+    assert objects.list(keys[20], 1) == [keys[21]]
+
+
+def test_prefixes_share_a_bucket(open_objects, gateway, bucket):
+    one, other, top = open_objects(path="/a/one"), open_objects(path="/a/other/"), open_objects()
+    key, second = one.put(b"one"), other.put(b"other")
+    assert (one.list(), other.list(), top.list()) == ([key], [second], [])
+    assert other.must("find", key) == ["none"]
+    assert fetch(one.url(key))[2] == b"one"
+    assert gateway.curl("GET", f"/{bucket}/a/one/{key}") == "one"
+
+
+def test_a_bucket_may_be_in_the_name_of_the_host(open_objects, gateway, bucket):
+    objects = open_objects(endpoint=f"http://localhost:{gateway.port}", path_style="false")
+    key = objects.put(b"octets")
+    url = objects.url(key)
+    assert url.startswith(f"http://{bucket}.localhost:{gateway.port}/{key}?")
+    assert fetch(url)[2] == b"octets"
+    assert objects.list() == [key]
+
+
+def test_connections_are_kept(open_objects, proxy):
+    objects = open_objects(endpoint=proxy.endpoint)
+    key = objects.put(b"octets")
+    for _ in range(5):
+        objects.must("find", key)
+        objects.must("check")
+    assert proxy.connections == 1
+
+
+def test_encrypted(open_objects, gateway, tmp_path):
+    objects = open_objects(endpoint=gateway.tls_endpoint)
+    key = objects.put(b"octets")
+    assert objects.must("find", key)[0] == "6"
+    stranger = {"AWS_CA_BUNDLE": str(Authority(tmp_path).file)}
+    answer = open_objects(stranger, endpoint=gateway.tls_endpoint).do("find", key)
+    assert_unavailable(answer, within_s=0)
+    assert "certificate" in answer.cause
+
+
+# --- addresses -----------------------------------------------------------------------------------
+
+
+def test_an_address_gives_the_object_as_it_was_named(objects):
+    key = objects.put(b"0123456789")
+    status, headers, octets = fetch(objects.url(key))
+    assert (status, octets) == (200, b"0123456789")
+    assert headers["content-type"] == "text/plain; charset=utf-8"
+    assert headers["content-disposition"] == ("attachment; filename=\"a; b.txt\"; "
+                                              "filename*=utf-8''%d0%b4%20%2b.txt")
+    status, headers, octets = fetch(objects.url(key), "--range", "2-4")
+    assert (status, octets) == (206, b"234")
+    assert fetch(objects.url(key), "--header", f"If-None-Match: {headers['etag']}")[0] == 304
+
+
+def test_addresses_are_of_the_public_endpoint(open_objects, proxy):
+    objects = open_objects(public_endpoint=proxy.endpoint)
+    key = objects.put(b"octets")
+    assert proxy.connections == 0
+    url = objects.url(key)
+    assert url.startswith(proxy.endpoint)
+    assert fetch(url)[2] == b"octets"
+    assert proxy.connections == 1
+
+
+def parameter_changed(url, name, value):
+    parts = urllib.parse.urlsplit(url)
+    query = dict(urllib.parse.parse_qsl(parts.query))
+    assert name in query
+    query[name] = value
+    encoded = urllib.parse.urlencode(query, quote_via=urllib.parse.quote)
+    return parts._replace(query=encoded).geturl()
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("X-Amz-Signature", "0" * 64), ("X-Amz-Expires", "604800"), ("X-Amz-Date", "20991120T120000Z"),
+    ("response-content-type", "text/html"), ("response-content-disposition", "inline"),
+])
+def test_an_altered_address_is_refused(objects, name, value):
+    key = objects.put(b"octets")
+    assert fetch(parameter_changed(objects.url(key), name, value))[0] == 403
+
+
+def test_an_address_is_of_one_object_and_for_reading(objects):
+    key, other = objects.put(b"octets"), objects.put(b"other")
+    url = objects.url(key)
+    assert fetch(url.replace(key, other))[0] == 403
+    assert fetch(url, "--request", "DELETE")[0] == 403
+    assert fetch(url, "--request", "PUT", "--data", "x")[0] == 403
+    assert fetch(url)[2] == b"octets"
+
+
+def test_an_address_expires(objects):
+    key = objects.put(b"octets")
+    assert fetch(objects.url(key, seconds=-1))[0] == 403
+
+
+# --- a storage that refuses ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("setting", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_a_wrong_key_is_refused(open_objects, gateway, setting):
+    objects = open_objects({setting: "wrong"})
+    for answer in (objects.do("check"), objects.do("put", new_key(), objects.file(b"octets")),
+                   objects.do("delete", new_key())):
+        assert_unavailable(answer)
+        assert "are the keys right" in answer.cause
+        assert gateway.keys.secret not in answer.cause
+    assert objects.repetitions() == []  # another try would not help
+    assert gateway.keys.secret not in objects.log.read_text()
+
+
+def test_a_missing_bucket_is_not_a_missing_object(tmp_path, gateway):
+    objects = Objects(tmp_path, gateway.settings("kontora-nowhere"))
+    for answer in (objects.do("check"), objects.do("find", new_key()),
+                   objects.do("delete", new_key()), objects.do("list", "-", "10"),
+                   objects.do("put", new_key(), objects.file(b"x"))):
+        assert_unavailable(answer)
+        assert "NoSuchBucket" in answer.cause
+    objects.close()
+
+
+# --- a storage that fails ------------------------------------------------------------------------
+
+
+def test_a_stopped_storage_is_unavailable_and_comes_back(objects, gateway, stopped):
+    key = new_key()
+    assert_unavailable(objects.do("put", key, objects.file(b"octets")), within_s=REFUSAL_S)
+    assert len(objects.repetitions()) == 2
+    assert objects.do("find", key).took_s < 0.1  # it is left alone for a moment
+    assert_unavailable(objects.do("check"), within_s=REFUSAL_S)
+    gateway.start_gateway()
+    wait_until(lambda: objects.do("check").ok, 2 * REFUSAL_S, "the storage")
+    objects.put(b"octets", key)
+    assert objects.list() == [key]
+    assert objects.staged() == []
+
+
+def test_a_storage_that_began_anew_is_connected_to_again(objects, gateway):
+    key = objects.put(b"octets")
+    gateway.stop_gateway()
+    gateway.start_gateway()
+    assert objects.must("find", key)[0] == "6"
+
+
+def test_a_silent_storage_is_given_up(open_objects):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        objects = open_objects(endpoint=endpoint)
+        answer = objects.do("find", new_key())
+        assert_unavailable(answer)
+        assert answer.took_s > BOUND_S / 2
+        assert len(objects.repetitions()) == 1
+        wait_until(lambda: objects.do("check").took_s > BOUND_S / 2, 2 * REFUSAL_S, "a real check")
+
+
+def test_an_upload_that_stops_is_given_up(open_objects):
+    """Long before a second for each MiB is over."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        objects = open_objects(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        answer = objects.do("put", new_key(), objects.file(bytes(LARGE)))
+        assert_unavailable(answer, within_s=3 * BOUND_S)
+        assert "too slow" in answer.cause
+
+
+def test_a_storage_that_falls_silent_is_given_up(objects, gateway):
+    key = objects.put(b"octets")
+    gateway.freeze()
+    try:
+        assert_unavailable(objects.do("find", key))
+    finally:
+        gateway.thaw()
+    wait_until(lambda: objects.do("find", key).ok, 2 * REFUSAL_S, "the storage")
+
+
+def test_a_silent_name_server_is_given_up(tmp_path, gateway):
+    """The system's own looking-up would wait for it much longer."""
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.9.9\noptions timeout:30\n")
+    mount = f'mount --bind {tmp_path}/resolv.conf /etc/resolv.conf && exec "$@"'
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        silent.bind(("127.0.9.9", 53))
+        settings = {**gateway.settings("files", endpoint="http://gateway.example.com"),
+                    "STORAGE_TIMEOUT_MS": str(TIMEOUT_MS)}
+        objects = Objects(tmp_path, settings, ("unshare", "--mount", "sh", "-c", mount, "sh"))
+        answer = objects.do("find", new_key())
+        assert_unavailable(answer)
+        assert "Resolving timed out" in answer.cause
+        objects.close()
+
+
+def test_an_upload_that_is_cut_begins_again(open_objects, proxy):
+    objects = open_objects(endpoint=proxy.endpoint)
+    octets = bytes(range(256)) * (4 * MIB // 256)
+    proxy.cut(2 * MIB)
+    key = objects.put(octets)
+    assert len(objects.repetitions()) <= 1  # none if libcurl itself has begun again
+    assert proxy.connections == 2
+    assert fetch(objects.url(key))[2] == octets
+
+
+@pytest.mark.parametrize("command", ["put", "find", "list", "delete"])
+def test_what_is_lost_is_asked_for_again(objects, open_objects, proxy, command):
+    """On a new connection: on one that was kept libcurl does that by itself."""
+    key = objects.put(b"octets")
+    unlucky = open_objects(endpoint=proxy.endpoint)
+    proxy.lose_answer()
+    unlucky.must(*{"put": ("put", key, objects.file(b"octets")), "find": ("find", key),
+                   "list": ("list", "-", "10"), "delete": ("delete", key)}[command])
+    assert len(unlucky.repetitions()) == 1
+    assert objects.list() == ([] if command == "delete" else [key])
+
+
+def test_what_is_lost_on_a_kept_connection_is_asked_for_again(open_objects, proxy):
+    objects = open_objects(endpoint=proxy.endpoint)
+    key = objects.put(b"octets")
+    proxy.lose_answer()
+    objects.must("find", key)
+    assert proxy.connections == 2
+
+
+def test_a_storage_that_is_busy_is_asked_again(open_objects, proxy):
+    objects = open_objects(endpoint=proxy.endpoint)
+    for _ in range(2):
+        proxy.answer(SLOW_DOWN)
+    key = objects.put(b"octets")
+    assert ["SlowDown" in line for line in objects.repetitions()] == [True, True]
+    for _ in range(3):
+        proxy.answer(SLOW_DOWN)
+    assert_unavailable(objects.do("find", key))
+    objects.must("find", key)  # it was reached, so that nothing is held against it
+
+
+def test_an_answer_that_is_no_list_is_not_believed(open_objects, proxy):
+    objects = open_objects(endpoint=proxy.endpoint)
+    objects.put(b"octets")
+    proxy.answer(NO_LIST)
+    assert_unavailable(objects.do("list", "-", "10"))
+
+
+# --- the service on it ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rig(make_rig, gateway, bucket):
+    """A running stack without a directory, on the bucket."""
+    return make_rig(**gateway.settings(bucket), STORAGE_TIMEOUT_MS=str(TIMEOUT_MS))
+
+
+class FilesSurface:
+    """What a browser on this host has in front of it, in development: it needs no token."""
+
+    def __init__(self, stack):
+        self._url = stack.files_url
+
+    def upload(self, octets, name="notes.txt"):
+        return requests.post(f"{self._url}/files/upload", files={"file": (name, octets)},
+                             timeout=30)
+
+    def get(self, path):
+        return requests.get(self._url + path, timeout=30)
+
+    def delete(self, name):
+        return requests.delete(f"{self._url}/files/{name}", timeout=30)
+
+    def names(self):
+        return [each["name"] for each in self.get("/files").json()["files"]]
+
+
+def test_files_are_in_the_bucket_and_nowhere_else(rig, gateway, bucket):
+    surface = FilesSurface(rig.stack)
+    uploaded = surface.upload("Заметки".encode(), "Заметки.txt")
+    assert uploaded.status_code == 201, uploaded.text
+    name = uploaded.json()["filename"]
+    url = surface.get(f"/files/{name}/download").json()["download_url"]
+    assert url.startswith(f"{gateway.endpoint}/{bucket}/")
+    assert name not in urllib.parse.urlsplit(url).path
+    status, headers, octets = fetch(url)
+    assert (status, octets.decode()) == (200, "Заметки")
+    assert urllib.parse.quote("Заметки.txt").lower() in headers["content-disposition"]
+    assert list((rig.folder / "incoming").iterdir()) == []
+    assert not (rig.folder / "objects").exists()
+    assert surface.delete(name).status_code == 200
+    assert fetch(url)[0] == 404
+    assert gateway.curl("GET", f"/{bucket}").count("<Key>") == 0
+
+
+def test_a_service_without_its_storage_says_so(rig, gateway, bucket, stopped):
+    surface = FilesSurface(rig.stack)
+    wait_until(lambda: surface.get("/health/storage").status_code == 503, what="the bad news")
+    began = time.monotonic()
+    refused = surface.upload(b"octets")
+    assert time.monotonic() - began < BOUND_S + SLACK_S
+    assert (refused.status_code, refused.json()["code"]) == (503, "STORAGE_UNAVAILABLE")
+    assert "Retry-After" in refused.headers
+    assert surface.names() == []
+    assert rig.nobody("").get("/health").status_code == 200
+    assert list((rig.folder / "incoming").iterdir()) == []
+    gateway.start_gateway()
+    wait_until(lambda: surface.get("/health/storage").status_code == 200, what="the good news")
+    uploaded = wait_until(lambda: (answer := surface.upload(b"octets")).ok and answer,
+                          what="an upload")
+    assert surface.names() == [uploaded.json()["filename"]]
+    assert gateway.curl("GET", f"/{bucket}").count("<Key>") == 1
+
+
+# --- settings ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("settings", "fault"), [
+    ({"STORAGE_URL": "s3://files?endpont=https://example.com"}, "endpont"),
+    ({"AWS_SECRET_ACCESS_KEY": ""}, "AWS_SECRET_ACCESS_KEY"),
+    ({"AWS_CA_BUNDLE": "/no/such/file"}, "AWS_CA_BUNDLE"),
+])
+def test_wrong_settings_are_named(binary, tmp_path, gateway, settings, fault):
+    done = subprocess.run(
+        [binary, "config", "--check"], check=False, capture_output=True, text=True, cwd=tmp_path,
+        env={**gateway.settings("files"), "STATE_DIR": str(tmp_path), **settings})
+    assert done.returncode == 78
+    assert fault in done.stdout + done.stderr
+    assert gateway.keys.secret not in done.stdout + done.stderr

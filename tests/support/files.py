@@ -1,0 +1,237 @@
+"""Files: what is uploaded, how answers about it look, and the storage below the service."""
+
+import base64
+import datetime
+import hashlib
+import hmac
+import io
+import re
+import zipfile
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
+
+import requests
+
+from support import contract
+
+NAME = re.compile(r"\d{8}_\d{6}_[0-9a-f]{32}\.(txt|pdf|png|jpg|jpeg|gif|doc|docx)")
+SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+EXTENSIONS = ["txt", "pdf", "png", "jpg", "jpeg", "gif", "doc", "docx"]
+WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+TIMEOUT_S = 30
+LIFETIME_S = 300  # of an address
+
+MIB = 1024 * 1024
+LARGEST = 16 * MIB
+
+ITEM_TYPES = {"name": str, "size": int, "last_modified": str, "etag": str, "download_url": str,
+              "original_name": str, "content_type": str, "tags": list}
+INFO_TYPES = {"name": str, "size": int, "last_modified": str, "content_type": str, "etag": str,
+              "metadata": dict, "download_url": str, "sha256": str, "tags": list}
+METADATA_KEYS = {"original_name", "upload_time", "file_size", "content_type"}
+
+
+def docx(*names):
+    """A zip archive with files of these names."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in names:
+            file.writestr(name, "<xml/>" * 50)
+    return archive.getvalue()
+
+
+PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAA"
+                       "AElFTkSuQmCC")
+GIF = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"
+JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
+PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+DOCX = docx("[Content_Types].xml", "_rels/.rels", "word/document.xml")
+TEXT = "Привет, мир\n".encode()
+
+
+def form(content, name, field="file"):
+    """The body and the type of a form whose file name stands in it as it is given, in bytes."""
+    boundary = "----------------boundary"
+    name = name if isinstance(name, bytes) else name.encode()
+    body = (f"--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"".encode()
+            + name + b"\"\r\nContent-Type: application/octet-stream\r\n\r\n" + content
+            + f"\r\n--{boundary}--\r\n".encode())
+    return body, f"multipart/form-data; boundary={boundary}"
+
+
+def send(client, content=TEXT, name="a.txt", **arguments):
+    """The answer to an upload."""
+    return client.post("/files/upload", files={"file": (name, content)}, **arguments)
+
+
+def send_form(client, content, name):
+    """The same with a name as it stands on the wire."""
+    body, content_type = form(content, name)
+    return client.post("/files/upload", data=body, headers={"Content-Type": content_type})
+
+
+def upload(client, content=TEXT, name="a.txt"):
+    """What is answered to an upload that must succeed."""
+    return check_uploaded(send(client, content, name), content)
+
+
+def check_uploaded(response, content):
+    """That an upload was answered as the contract has it; returns the answer."""
+    assert response.status_code == 201, response.text
+    body = response.json()
+    assert list(body) == ["message", "filename", "original_name", "size", "content_type",
+                          "download_url", "file_info"], body
+    assert NAME.fullmatch(body["filename"]), body
+    assert response.headers["Location"] == f"/api/v1/files/{body['filename']}/info"
+    info = body["file_info"]
+    assert list(info) == ["name", "size", "last_modified", "content_type", "etag", "metadata",
+                          "sha256"], info
+    check_facts(info, content)
+    assert (body["filename"], body["size"], body["content_type"]) == (
+        info["name"], info["size"], info["content_type"])
+    assert body["original_name"] == info["metadata"]["original_name"]
+    return body
+
+
+def check_facts(info, content):
+    """What all answers say of a file."""
+    assert SECONDS.fullmatch(info["last_modified"]), info
+    assert (info["size"], info["etag"]) == (len(content), hashlib.md5(content).hexdigest())
+    if "sha256" in info:
+        assert info["sha256"] == hashlib.sha256(content).hexdigest()
+    if "metadata" in info:
+        metadata = info["metadata"]
+        assert set(metadata) == METADATA_KEYS and all(isinstance(value, str)
+                                                      for value in metadata.values()), metadata
+        assert contract.TIME.fullmatch(metadata["upload_time"])
+        assert metadata["upload_time"][:19] == info["last_modified"][:19]
+        assert (metadata["file_size"], metadata["content_type"]) == (
+            str(len(content)), info["content_type"])
+
+
+def check_info(body, content=None):
+    """An answer about one file; returns it."""
+    contract.check_record(body, INFO_TYPES)
+    if content is not None:
+        check_facts(body, content)
+    return body
+
+
+def check_list(body):
+    """A page of files; returns them."""
+    assert list(body) == ["files", "count", "prefix", "next"], body
+    assert body["count"] == len(body["files"])
+    for item in body["files"]:
+        contract.check_record(item, ITEM_TYPES)
+    return body["files"]
+
+
+def listed(client, query=""):
+    """The files of a page that must come."""
+    response = client.get(f"/files{query}")
+    assert response.status_code == 200, response.text
+    return check_list(response.json())
+
+
+def names(client, query=""):
+    return [item["name"] for item in listed(client, query)]
+
+
+def fetch(url, ca_file=True, method="GET", **headers):
+    """What is answered at an address, to somebody without a token."""
+    return requests.request(method, url, timeout=TIMEOUT_S, verify=str(ca_file), headers=headers,
+                            allow_redirects=False)
+
+
+class Disk:
+    """Objects below the state of a stack."""
+
+    kind = "disk"
+    past = (0, -1, "", "9" * 30)  # times at which no address is good
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.root = stack.state_dir / "objects"
+
+    def keys(self):
+        """Of the objects that there are."""
+        return {path.name for path in self.root.glob("??/*")}
+
+    def staged(self):
+        return list((self.root / "incoming").glob("*"))
+
+    def remove(self, key):
+        (self.root / key[:2] / key).unlink()
+
+    def put(self, key, content):
+        (self.root / key[:2]).mkdir(exist_ok=True)
+        (self.root / key[:2] / key).write_bytes(content)
+
+    def signed(self, url, expires):
+        """The address as whoever has SECRET_KEY signs it, to expire at another time."""
+        place = url.split("?")[0]
+        text = f"{place.split('/')[-2]}\n{expires}"
+        key = hmac.digest(self.stack.env["SECRET_KEY"].encode(), b"kontora: addresses of files",
+                          "sha256")
+        signature = hmac.digest(key, text.encode(), "sha256").hex()
+        return f"{place}?expires={expires}&signature={signature}"
+
+    @staticmethod
+    def owns(url, base_url):
+        """Whether an address is one that the storage gives out."""
+        return urlsplit(url)[:2] == urlsplit(base_url)[:2]
+
+
+class Bucket:
+    """Objects in S3, asked past the service."""
+
+    kind = "s3"
+    past = (0,)
+
+    def __init__(self, stack, gateway):
+        self.stack = stack
+        self._gateway = gateway
+        place = urlsplit(stack.env["STORAGE_URL"])
+        self._bucket, self._prefix = place.netloc, place.path.lstrip("/")
+
+    def keys(self):
+        """Of the objects that there are; the gateway gives them out a few at a time."""
+        found = []
+        while page := self._page(found[-1] if found else ""):
+            found += page
+        return {key.removeprefix(f"{self._prefix}/") for key in found}
+
+    def staged(self):
+        return list((self.stack.state_dir / "incoming").glob("*"))
+
+    def remove(self, key):
+        self._gateway.curl("DELETE", f"/{self._bucket}/{self._prefix}/{key}")
+
+    def put(self, key, content):
+        self._gateway.curl("PUT", f"/{self._bucket}/{self._prefix}/{key}", "--data-binary", content)
+
+    def signed(self, url, expires):
+        """The address as whoever has the keys signs it, to expire at another time (SigV4)."""
+        parts = urlsplit(url)
+        moment = datetime.datetime.fromtimestamp(expires - LIFETIME_S, datetime.UTC)
+        settings = parse_qs(urlsplit(self.stack.env["STORAGE_URL"]).query)
+        scope = [f"{moment:%Y%m%d}", *settings["region"], "s3", "aws4_request"]
+        query = {**dict(parse_qsl(parts.query)), "X-Amz-Date": f"{moment:%Y%m%dT%H%M%SZ}",
+                 "X-Amz-Credential": "/".join([self._gateway.keys.access, *scope]),
+                 "X-Amz-Expires": str(LIFETIME_S)}
+        del query["X-Amz-Signature"]
+        canonical = urlencode(sorted(query.items()), quote_via=quote, safe="~")
+        request = f"GET\n{parts.path}\n{canonical}\nhost:{parts.netloc}\n\nhost\nUNSIGNED-PAYLOAD"
+        text = "\n".join(["AWS4-HMAC-SHA256", query["X-Amz-Date"], "/".join(scope),
+                          hashlib.sha256(request.encode()).hexdigest()])
+        key = f"AWS4{self._gateway.keys.secret}".encode()
+        for word in (*scope, text):
+            key = hmac.digest(key, word.encode(), "sha256")
+        return f"{url.split('?')[0]}?{canonical}&X-Amz-Signature={key.hex()}"
+
+    def owns(self, url, _base_url):
+        return url.startswith(f"{self._gateway.endpoint}/{self._bucket}/{self._prefix}/")
+
+    def _page(self, after):
+        answer = self._gateway.curl(
+            "GET", f"/{self._bucket}?list-type=2&start-after={quote(after, safe='')}")
+        return re.findall("<Key>([^<]*)</Key>", answer)

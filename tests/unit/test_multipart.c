@@ -1,0 +1,316 @@
+/* Forms as they arrive: parts, names, and what is no form; cut into pieces of any size. */
+#include "http/multipart.h"
+#include "unit.h"
+
+/* A body that comes in pieces. */
+struct source {
+    const char *bytes;
+    size_t length, at, piece;
+};
+
+static size_t read_piece(void *context, char *bytes, size_t size)
+{
+    struct source *source = context;
+    size_t left = source->length - source->at;
+    size_t length = source->piece < size ? source->piece : size;
+    length = length < left ? length : left;
+    memcpy(bytes, source->bytes + source->at, length);
+    source->at += length;
+    return length;
+}
+
+static struct request request_of(struct arena *arena, const char *content_type,
+                                 struct source *source)
+{
+    return (struct request){
+        .arena = arena,
+        .headers = {.content_type = content_type},
+        .input = {read_piece, source},
+    };
+}
+
+/* What a form has in it, a line a part: name, file name in brackets, content. */
+static struct error *read_all(struct arena *arena, const char *content_type, const char *body,
+                              size_t length, size_t piece, struct buffer *out)
+{
+    struct source source = {body, length, 0, piece};
+    struct request request = request_of(arena, content_type, &source);
+    struct multipart *form;
+    struct multipart_part part;
+    bool found = true;
+    *out = (struct buffer){.arena = arena};
+    buffer_add_string(out, "");
+    struct error *error = multipart_open(&request, &form);
+    while (!error && !(error = multipart_next(form, &part, &found)) && found) {
+        const char *bytes;
+        size_t got;
+        buffer_add(out, part.name.bytes, part.name.length);
+        if (part.is_file) {
+            buffer_add_char(out, '[');
+            buffer_add(out, part.file_name.bytes, part.file_name.length);
+            buffer_add_char(out, ']');
+        }
+        buffer_add_char(out, '=');
+        while (!(error = multipart_read(form, &bytes, &got)) && got) {
+            buffer_add(out, bytes, got);
+        }
+        buffer_add_char(out, '\n');
+    }
+    return error;
+}
+
+#define TYPE "multipart/form-data; boundary=xyz"
+#define PART(disposition, content)                                                                 \
+    "--xyz\r\nContent-Disposition: form-data; " disposition "\r\n\r\n" content "\r\n"
+#define END "--xyz--\r\n"
+
+static const size_t pieces[] = {1, 2, 3, 7, 64, 8192, 100000};
+
+/* Whatever the pieces. */
+static void assert_form(struct arena *arena, const char *body, size_t length, const char *expected,
+                        size_t expected_length)
+{
+    for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+        struct buffer out;
+        struct error *error = read_all(arena, TYPE, body, length, pieces[i], &out);
+        if (error) {
+            FAIL("pieces of %zu: %s", pieces[i], error->cause);
+        }
+        assert_int_equal(out.length, expected_length);
+        assert_memory_equal(out.bytes, expected, expected_length);
+    }
+}
+
+static void assert_refused(struct arena *arena, const char *body, size_t length)
+{
+    for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+        struct buffer out;
+        struct error *error = read_all(arena, TYPE, body, length, pieces[i], &out);
+        assert_non_null(error);
+        assert_int_equal(error->id, ERR_INVALID_MULTIPART);
+    }
+}
+
+static void parts_are_told_apart(void **state)
+{
+    assert_form(*state, BYTES(END), BYTES(""));
+    assert_form(*state, BYTES(PART("name=\"a\"", "1") END), BYTES("a=1\n"));
+    assert_form(*state,
+                BYTES(PART("name=a", "") PART("name=\"b\"; filename=\"f.txt\"", "x\r\n") END),
+                BYTES("a=\nb[f.txt]=x\r\n\n"));
+    assert_form(*state, BYTES("preamble\r\n" PART("name=a", "1") END "epilogue"), BYTES("a=1\n"));
+    assert_form(
+        *state,
+        BYTES("--xyz  \t\r\ncontent-disposition:form-data;name=a\r\nX-Y: z\r\n\r\n1\r\n--xyz--"),
+        BYTES("a=1\n"));
+}
+
+static void what_only_looks_like_a_delimiter_is_content(void **state)
+{
+    assert_form(*state, BYTES(PART("name=a", "\r\n--xy\r\n-\r\n--\r\r\n--xy") END),
+                BYTES("a=\r\n--xy\r\n-\r\n--\r\r\n--xy\n"));
+    assert_form(*state, BYTES(PART("name=a", "--xyz\n--xyz--\n") END),
+                BYTES("a=--xyz\n--xyz--\n\n"));
+    assert_form(*state, BYTES(PART("name=a", "\0\r\n\0") END), BYTES("a=\0\r\n\0\n"));
+}
+
+static void names_come_back_right(void **state)
+{
+    static const struct {
+        const char *parameter;
+        const char *name;
+        size_t length;
+    } cases[] = {
+        {"filename=\"Договор № 5.pdf\"", BYTES("Договор № 5.pdf")},
+        {"filename=\"a%22b%0D%0Ac.txt\"", BYTES("a\"b\r\nc.txt")},
+        {"filename=\"a\\\"b\\\\c.txt\"", BYTES("a\"b\\c.txt")},
+        {"filename=\"C:\\dir\\a.txt\"", BYTES("C:\\dir\\a.txt")},
+        {"filename=\"100%25 %zz %2.txt\"", BYTES("100%25 %zz %2.txt")},
+        {"filename=\"a%00b.txt\"", BYTES("a\0b.txt")},
+        {"filename=\"../../etc/passwd\"", BYTES("../../etc/passwd")},
+        {"filename=\"a;b=c.txt\"", BYTES("a;b=c.txt")},
+        {"filename=plain.txt", BYTES("plain.txt")},
+        {"filename=\"\"", BYTES("")},
+        {"filename=\"a.txt\"; filename*=UTF-8''%D0%B0%00.txt", BYTES("а\0.txt")},
+        {"filename*=utf-8'ru'%e2%82%ac.txt; filename=\"x.txt\"", BYTES("€.txt")},
+        {"filename*=iso-8859-1''%A3.txt; filename=\"x.txt\"", BYTES("x.txt")},
+        {"filename*=UTF-8''%ff.txt; filename=\"x.txt\"", BYTES("x.txt")},
+        {"filename*=UTF-8''%4; filename=\"x.txt\"", BYTES("x.txt")},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buffer body = {.arena = *state}, expected = {.arena = *state};
+        buffer_format(&body,
+                      "--xyz\r\nContent-Disposition: form-data; name=\"file\"; %s\r\n\r\n1\r\n" END,
+                      cases[i].parameter);
+        buffer_add_string(&expected, "file[");
+        buffer_add(&expected, cases[i].name, cases[i].length);
+        buffer_add_string(&expected, "]=1\n");
+        assert_form(*state, body.bytes, body.length, expected.bytes, expected.length);
+    }
+}
+
+static void what_is_cut_off_is_refused(void **state)
+{
+    static const char whole[] = PART("name=a", "1") PART("name=b", "2") "--xyz--";
+    for (size_t length = 0; length < sizeof whole - 1; length++) {
+        assert_refused(*state, whole, length);
+    }
+}
+
+static void what_is_no_form_is_refused(void **state)
+{
+    assert_refused(*state, BYTES("--xyz\r\n\r\n1\r\n" END));
+    assert_refused(*state, BYTES("--xyz\r\nContent-Disposition: form-data\r\n\r\n1\r\n" END));
+    assert_refused(*state,
+                   BYTES("--xyz\r\nContent-Disposition: attachment; name=a\r\n\r\n1\r\n" END));
+    assert_refused(*state,
+                   BYTES("--xyz\r\nContent-Disposition: form-data; name=\"a\r\n\r\n1\r\n" END));
+    assert_refused(*state, BYTES("--xyz\r\nContent-Disposition: form-data; name=a\r\n"
+                                 "Content-Disposition: form-data; name=b\r\n\r\n1\r\n" END));
+    assert_refused(*state,
+                   BYTES("--xyz\r\nContent-Disposition: form-data; name=\"a\0\"\r\n\r\n1\r\n" END));
+    assert_refused(*state,
+                   BYTES("--xyzz\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n" END));
+    assert_refused(*state, BYTES("--xyz\nContent-Disposition: form-data; name=a\n\n1\n--xyz--\n"));
+}
+
+static void everything_is_bounded(void **state)
+{
+    struct buffer many = {.arena = *state}, length = {.arena = *state}, endless = {.arena = *state};
+    for (size_t i = 0; i <= MULTIPART_PARTS_MAX; i++) {
+        buffer_add_string(&many, PART("name=a", ""));
+    }
+    buffer_add_string(&many, END);
+    assert_refused(*state, many.bytes, many.length);
+    buffer_add_string(&length, "--xyz\r\nContent-Disposition: form-data; name=");
+    buffer_add_string(&endless, "--xyz\r\n");
+    for (size_t i = 0; i < MULTIPART_HEADER_MAX; i++) {
+        buffer_add_char(&length, 'a');
+        buffer_add_string(&endless, "X: y\r\n");
+    }
+    assert_refused(*state, endless.bytes, endless.length);
+    buffer_add_string(&length, "\r\n\r\n" END);
+    assert_refused(*state, length.bytes, length.length);
+}
+
+static void large_content_passes_through(void **state)
+{
+    size_t size = 3 * MULTIPART_BUFFER + 5;
+    struct buffer body = {.arena = *state}, expected = {.arena = *state};
+    buffer_add_string(&body, "--xyz\r\nContent-Disposition: form-data; name=a\r\n\r\n");
+    buffer_add_string(&expected, "a=");
+    for (size_t i = 0; i < size; i++) {
+        char c = "\r\n-xyz"[i * i % 6];
+        buffer_add_char(&body, c);
+        buffer_add_char(&expected, c);
+    }
+    buffer_add_string(&body, "\r\n" END);
+    buffer_add_char(&expected, '\n');
+    struct buffer out;
+    assert_null(read_all(*state, TYPE, body.bytes, body.length, 8192, &out));
+    assert_int_equal(out.length, expected.length);
+    assert_memory_equal(out.bytes, expected.bytes, expected.length);
+}
+
+static void parts_can_be_passed_over(void **state)
+{
+    static const char body[] = PART("name=a", "long content") PART("name=b", "2") END;
+    struct source source = {body, sizeof body - 1, 0, 5};
+    struct request request = request_of(*state, TYPE, &source);
+    struct multipart *form;
+    struct multipart_part part;
+    bool found;
+    assert_null(multipart_open(&request, &form));
+    assert_null(multipart_next(form, &part, &found));
+    assert_null(multipart_next(form, &part, &found));
+    assert_true(found);
+    assert_string_equal(part.name.bytes, "b");
+    assert_null(multipart_next(form, &part, &found));
+    assert_false(found);
+    assert_null(multipart_next(form, &part, &found));
+    assert_false(found);
+}
+
+static enum error_id open_error(struct arena *arena, const char *content_type)
+{
+    struct source source = {"", 0, 0, 1};
+    struct request request = request_of(arena, content_type, &source);
+    struct multipart *form;
+    struct error *error = multipart_open(&request, &form);
+    return error ? error->id : ERR_COUNT;
+}
+
+static void the_type_of_the_body_says_that_it_is_a_form(void **state)
+{
+    assert_int_equal(open_error(*state, ""), ERR_UNSUPPORTED_MEDIA_TYPE);
+    assert_int_equal(open_error(*state, "application/json"), ERR_UNSUPPORTED_MEDIA_TYPE);
+    assert_int_equal(open_error(*state, "multipart/form-database; boundary=a"),
+                     ERR_UNSUPPORTED_MEDIA_TYPE);
+    assert_int_equal(open_error(*state, "multipart/form-data"), ERR_INVALID_MULTIPART);
+    assert_int_equal(open_error(*state, "multipart/form-data; boundary="), ERR_INVALID_MULTIPART);
+    assert_int_equal(open_error(*state, "multipart/form-data; boundary=\"a\\n\""),
+                     ERR_INVALID_MULTIPART);
+    assert_int_equal(open_error(*state, "multipart/form-data; boundary=\"a \""),
+                     ERR_INVALID_MULTIPART);
+    char long_one[MULTIPART_BOUNDARY_MAX + 2] = {0};
+    memset(long_one, 'a', MULTIPART_BOUNDARY_MAX);
+    assert_int_equal(
+        open_error(*state, arena_format(*state, "multipart/form-data; boundary=%s", long_one)),
+        ERR_COUNT);
+    long_one[MULTIPART_BOUNDARY_MAX] = 'a';
+    assert_int_equal(
+        open_error(*state, arena_format(*state, "multipart/form-data; boundary=%s", long_one)),
+        ERR_INVALID_MULTIPART);
+    assert_int_equal(open_error(*state, " Multipart/Form-Data ; charset=utf-8; Boundary=\"a b'\""),
+                     ERR_COUNT);
+}
+
+/* --- Content-Disposition ---------------------------------------------------------------------- */
+
+static void attachments_are_named(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t length;
+        const char *expected;
+    } cases[] = {
+        {BYTES("a.txt"), "attachment; filename=\"a.txt\"; filename*=UTF-8''a.txt"},
+        {BYTES("Док \"1\".pdf"),
+         "attachment; filename=\"___ _1_.pdf\"; filename*=UTF-8''%D0%94%D0%BE%D0%BA%20%221%22.pdf"},
+        {BYTES("../a\\b\r\n%41\0.txt"), "attachment; filename=\".._a_b___41_.txt\"; "
+                                        "filename*=UTF-8''..%2Fa%5Cb%0D%0A%2541%00.txt"},
+        {BYTES(""), "attachment; filename=\"\"; filename*=UTF-8''"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_string_equal(parameters_attachment(*state, cases[i].name, cases[i].length),
+                            cases[i].expected);
+    }
+}
+
+/* What is written is what is read. */
+static void names_survive_both_ways(void **state)
+{
+    static const char name[] = "Ёж \"%22\" \t\x01;=' \\ /.docx";
+    struct parameter value;
+    const char *field = parameters_attachment(*state, name, sizeof name - 1);
+    assert_true(parameters_find_extended(*state, field, "filename", &value));
+    assert_string_equal(value.bytes, name);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(parts_are_told_apart),
+        ARENA_TEST(what_only_looks_like_a_delimiter_is_content),
+        ARENA_TEST(names_come_back_right),
+        ARENA_TEST(what_is_cut_off_is_refused),
+        ARENA_TEST(what_is_no_form_is_refused),
+        ARENA_TEST(everything_is_bounded),
+        ARENA_TEST(large_content_passes_through),
+        ARENA_TEST(parts_can_be_passed_over),
+        ARENA_TEST(the_type_of_the_body_says_that_it_is_a_form),
+        ARENA_TEST(attachments_are_named),
+        ARENA_TEST(names_survive_both_ways),
+    };
+    return cmocka_run_group_tests_name("multipart", tests, NULL, NULL);
+}
