@@ -33,6 +33,7 @@ static struct {
     size_t tables_count;
     size_t first_none;               /* of the calls that lead nowhere, one a method */
     size_t statuses[STATUS_MAX + 1]; /* the place of each among those that are counted */
+    size_t codes[ERR_COUNT];         /* the same */
     size_t pool;
 } counted;
 
@@ -73,12 +74,22 @@ static void prepare_calls(struct arena *arena, const struct route *const *tables
     metrics_set_values(METRIC_CALLS, calls);
 }
 
+/* Several errors may have one code. */
 static void prepare_codes(void)
 {
     static const char *codes[ERR_COUNT + 1];
+    size_t count = 0;
     for (int id = 0; id < ERR_COUNT; id++) {
-        codes[id] = problem_code((enum error_id)id);
+        const char *code = problem_code((enum error_id)id);
+        size_t place = 0;
+        while (place < count && strcmp(codes[place], code) != 0) {
+            place++;
+        }
+        counted.codes[id] = place;
+        codes[place] = code;
+        count += place == count;
     }
+    codes[count] = NULL;
     metrics_set_values(METRIC_CODES, codes);
 }
 
@@ -273,7 +284,8 @@ static void count_answer(const struct request *request, const struct reply *repl
     metrics_observe(METRIC_RESPONSE_TIME, metrics_series_at(METRIC_RESPONSE_TIME, call, 0),
                     duration_us);
     if (error) {
-        metrics_add(METRIC_ERRORS, metrics_series_at(METRIC_ERRORS, error->id, 0), 1);
+        metrics_add(METRIC_ERRORS, metrics_series_at(METRIC_ERRORS, counted.codes[error->id], 0),
+                    1);
     }
 }
 
