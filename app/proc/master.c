@@ -197,8 +197,18 @@ static void forget_deaths(struct master *master)
     }
 }
 
-static void use_log(const struct config *config)
+static void note_sizes(const struct config *config)
 {
+    for (unsigned i = 0; i < POOL_COUNT; i++) {
+        metrics_set(METRIC_POOL_SIZE, metrics_series(METRIC_POOL_SIZE, group_name(i), NULL),
+                    group_size(config, i));
+    }
+}
+
+/* What of a configuration is the master's own. */
+static void use_config(const struct config *config)
+{
+    note_sizes(config);
     if (!log_open((enum log_level)config->log_level, config->log_path)) {
         log_error("LOG_PATH %s: %s", config->log_path, strerror(errno));
     }
@@ -222,7 +232,7 @@ static void begin_reload(struct master *master, const struct config *fresh)
     master->reloading = true;
     master->announced = false;
     forget_deaths(master);
-    use_log(fresh);
+    use_config(fresh);
 }
 
 static void count_reload(const char *result)
@@ -250,7 +260,7 @@ static void take_back_reload(struct master *master)
     master->generation = master->previous_generation;
     master->reloading = false;
     forget_deaths(master);
-    use_log(master->config);
+    use_config(master->config);
 }
 
 static void reload(struct master *master)
@@ -492,6 +502,7 @@ int master_run(struct config *config, const char *env_file, const struct service
     if (!sockets_open(config, master.sockets)) {
         return EXIT_FAILURE;
     }
+    note_sizes(config);
     reconcile(&master);
     while (!master.stopping || master.children.count) {
         wait_for_event(&master);

@@ -16,12 +16,11 @@ static void set(enum metric metric, const char *first, const char *second, int64
     metrics_set(metric, metrics_series(metric, first, second), value);
 }
 
-static void look_at_pools(const struct config *config)
+static void look_at_pools(void)
 {
     for (unsigned pool = 0; pool < POOL_COUNT; pool++) {
         const char *name = pool_names[pool];
         struct scoreboard_count count = scoreboard_count(pool);
-        set(METRIC_POOL_SIZE, name, NULL, config->workers[pool]);
         set(METRIC_POOL_WORKERS, name, "busy", count.busy);
         set(METRIC_POOL_WORKERS, name, "idle", count.processes - count.busy);
         set(METRIC_POOL_CONNECTIONS, name, NULL, count.connections);
@@ -54,7 +53,7 @@ static struct error *get_metrics(struct request *request, struct reply *reply)
 {
     struct buffer text = {.arena = request->arena};
     const struct app *app = request->app;
-    look_at_pools(app->config);
+    look_at_pools();
     look_at_database(app->store);
     look_at_directory(app->directory);
     metrics_write(&text);
