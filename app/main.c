@@ -13,15 +13,19 @@
 #include "auth/auth.h"
 #include "base/arena.h"
 #include "base/background.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/scoreboard.h"
+#include "base/version.h"
 #include "collection/idempotency.h"
 #include "collection/ledger.h"
 #include "collection/purge.h"
 #include "collection/uses.h"
 #include "commands.h"
 #include "directory/directory.h"
+#include "http/access.h"
 #include "http/audit.h"
 #include "http/server.h"
 #include "objects/objects.h"
@@ -38,11 +42,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef KONTORA_VERSION
-#define KONTORA_VERSION "0.1.0"
-#endif
-
-enum { KIB = 1024 };
+enum { KIB = 1024, MS_PER_S = 1000 };
 
 /* The queue of SQLite's writers and the database's state, shared by all processes; made before the
  * first fork. */
@@ -204,6 +204,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
     if (pool == POOL_AUTH) {
         background_enter();
     }
+    access_enter(pool);
     if (!audit_open(config->audit_log_path)) {
         log_error("AUDIT_LOG_PATH %s: %s", config->audit_log_path, strerror(errno));
         return NULL;
@@ -410,16 +411,24 @@ static const struct service service = {
 
 /* --- commands -------------------------------------------------------------------------------- */
 
+static void print_lines(enum log_level level, const char *text)
+{
+    const char *priority = log_priority(level);
+    for (; *text; text += *text == '\n') {
+        size_t length = strcspn(text, "\n");
+        fprintf(stderr, "%s%.*s\n", priority, (int)length, text);
+        text += length;
+    }
+}
+
 /* Reads the configuration and prints what is wrong with it. */
 static bool load(struct config *config, const char *env_file)
 {
     struct buffer faults = {0}, warnings = {0};
     bool loaded = config_load(config, env_file, &faults, &warnings);
     loaded = check(config, &faults) && loaded;
-    if (faults.length || warnings.length) {
-        fprintf(stderr, "%s%s", warnings.length ? warnings.bytes : "",
-                faults.length ? faults.bytes : "");
-    }
+    print_lines(LOG_LEVEL_WARNING, warnings.length ? warnings.bytes : "");
+    print_lines(LOG_LEVEL_ERROR, faults.length ? faults.bytes : "");
     buffer_free(&faults);
     buffer_free(&warnings);
     return loaded;
@@ -444,18 +453,29 @@ static bool schema_fits(const struct config *config)
     return fits;
 }
 
+/* Before the first fork: what all processes count in. */
+static void share_counters(void)
+{
+    access_prepare(resource_routes);
+    metrics_share();
+    scoreboard_share();
+    metrics_set(METRIC_START_TIME, 0, clock_wall_ms() / MS_PER_S);
+    metrics_set(METRIC_BUILD, 0, 1);
+}
+
 static int run_serve(const struct arguments *arguments)
 {
     struct config config;
     int status = EXIT_CONFIGURATION;
     if (load(&config, arguments->env_file)) {
         if (!log_open((enum log_level)config.log_level, config.log_path)) {
-            fprintf(stderr, "LOG_PATH: %s: %s\n", config.log_path, strerror(errno));
+            fprintf(stderr, "%sLOG_PATH: %s: %s\n", log_priority(LOG_LEVEL_ERROR), config.log_path,
+                    strerror(errno));
         } else if (!server_init()) {
             log_error("libfcgi cannot be set up");
             status = EXIT_FAILURE;
         } else if (schema_fits(&config)) {
-            metrics_share();
+            share_counters();
             directory_share();
             purge_share();
             uses_share();

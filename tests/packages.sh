@@ -18,7 +18,7 @@ run="$build nginx openssl curl python3 python3-samba samba samba-common-bin samb
     samba-dsdb-modules samba-vfs-modules winbind ldb-tools"
 
 test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
-    postgresql procps git python3-prometheus-client ceph-mon ceph-osd radosgw"
+    postgresql procps git python3-prometheus-client ceph-mon ceph-osd radosgw prometheus"
 
 # With what the references are written in. Other packages of Node.js than Debian's bring npm along.
 bench="$test python3-fastapi python3-ldap3 python3-uvicorn python3-sqlalchemy python3-aiosqlite

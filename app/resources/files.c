@@ -244,6 +244,7 @@ static struct error *store_file(struct request *request, struct reply *reply, st
     error = ledger_record(app->store, request->arena, &file, app->config->files_quota_mib * MIB);
     if (!error) {
         reply->status = STATUS_CREATED;
+        reply_language(request, reply);
         reply_header(reply, "Location",
                      arena_format(request->arena, "/api/v1/files/%s/info", file.name));
         reply_record(reply, record);
@@ -465,6 +466,7 @@ static struct error *delete_file(struct request *request, struct reply *reply)
     const struct field *map = deleted_fields;
     struct value *record = new_record(request, map);
     set_message(request, map, record, "Файл успешно удален", "The file was deleted");
+    reply_language(request, reply);
     value_set_string(fields_get(map, record, "filename"), name);
     reply_record(reply, record);
     return NULL;
