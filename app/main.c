@@ -6,6 +6,7 @@
  *   kontora admin  create EMAIL | password EMAIL | list   accounts, for the first steps
  *   kontora purge                               deletes what has expired
  *   kontora recount [--repair]                  verifies the counters behind totals and analytics
+ *   kontora openapi [--language ru|en]          prints the OpenAPI document
  *   kontora config [--env-file FILE] [--check]  the effective settings, secrets masked
  *   kontora version | help
  */
@@ -33,10 +34,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifndef KONTORA_VERSION
-#define KONTORA_VERSION "0.1.0"
-#endif
 
 enum { KIB = 1024 };
 
@@ -145,7 +142,7 @@ static bool check(const struct config *config, struct buffer *faults)
     return directory_fits && auth_fits && store_fits;
 }
 
-/* The same, and what shows only when it is done: the audit log is opened. */
+/* The same, and what shows only when it is done: the audit log is opened, documents are written. */
 static bool prepare(const struct config *config, struct buffer *faults)
 {
     bool fits = check(config, faults);
@@ -156,6 +153,7 @@ static bool prepare(const struct config *config, struct buffer *faults)
     }
     if (fits) {
         directory_prepare(config);
+        publish_openapi(config);
     }
     return fits;
 }
@@ -183,7 +181,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         .directory = directory_new(config),
         .store = store_new(config, writers),
     };
-    state->router = router_new(resource_routes, &settings);
+    state->router = router_new(resources, &settings);
     state->server = server_new(state->router, &state->app, &turn, pool == POOL_CORE);
     return state;
 }
@@ -411,6 +409,11 @@ static int run_recount(const struct arguments *arguments)
     return with_configuration(arguments, command_recount);
 }
 
+static int run_openapi(const struct arguments *arguments)
+{
+    return with_configuration(arguments, command_openapi);
+}
+
 static int run_version(const struct arguments *arguments)
 {
     (void)arguments;
@@ -437,6 +440,8 @@ static int run_help(const struct arguments *arguments)
         "  purge                  delete what has expired, as the service does by itself\n"
         "  recount                count anew what is kept counted, and print what is wrong\n"
         "    --repair             set it right\n"
+        "  openapi                print the OpenAPI document\n"
+        "    --language ru|en     in that language (default: DEFAULT_LANGUAGE)\n"
         "  config                 print the effective settings, secrets masked\n"
         "    --check              print faults only; the exit status is 0 if there are none\n"
         "  version                print the version\n"
@@ -454,7 +459,7 @@ static const struct {
 } commands[] = {
     {"serve", run_serve, false},     {"migrate", run_migrate, true},  {"admin", run_admin, true},
     {"purge", run_purge, false},     {"recount", run_recount, false}, {"config", run_config, false},
-    {"version", run_version, false}, {"help", run_help, false},
+    {"openapi", run_openapi, false}, {"version", run_version, false}, {"help", run_help, false},
 };
 
 static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
@@ -465,6 +470,7 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
         {"repair", no_argument, NULL, 'r'},
         {"name", required_argument, NULL, 'n'},
         {"organization", required_argument, NULL, 'o'},
+        {"language", required_argument, NULL, 'l'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -479,6 +485,8 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->name = optarg;
         } else if (option == 'o') {
             arguments->organization = optarg;
+        } else if (option == 'l') {
+            arguments->language = optarg;
         } else {
             return false;
         }

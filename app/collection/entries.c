@@ -26,6 +26,21 @@ const struct field entries_place_query[] = {
     {.name = NULL},
 };
 
+#define PATH_NAME(name_, ru_, en_, example_)                                                       \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_STRING, .flags = FIELD_REQUIRED, .about = {(ru_), (en_)},   \
+        .example = (example_)                                                                      \
+    }
+
+const struct field entries_path[] = {
+    PATH_NAME("username", "Имя учётной записи (sAMAccountName)",
+              "The account name (sAMAccountName)", "\"i.petrov\""),
+    PATH_NAME("group", "Название группы (cn)", "The name of the group (cn)", "\"all-staff\""),
+    PATH_NAME("name", "Название", "The name", "\"sales\""),
+    PATH_NAME("cn", "Название", "The name", "\"Users\""),
+    {.name = NULL},
+};
+
 #define UNAVAILABLE_ERRORS ERR_DIRECTORY_UNAVAILABLE, ERR_DIRECTORY_CREDENTIALS
 #define FIND_ERRORS ERR_NOT_FOUND, ERR_AMBIGUOUS, ERR_PARENT_NOT_FOUND, UNAVAILABLE_ERRORS
 #define CHANGE_ERRORS                                                                              \

@@ -38,6 +38,7 @@ route_handler entries_delete;
 
 extern const struct field entries_list_query[];  /* search, skip, limit */
 extern const struct field entries_place_query[]; /* parent_dn */
+extern const struct field entries_path[];        /* all that their patterns name */
 
 extern const enum error_id entries_list_errors[];
 extern const enum error_id entries_read_errors[];
@@ -106,11 +107,13 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
  */
 
 #define ENTRIES_READ_ROW(entries_)                                                                 \
-    .entries = (entries_), .permission = PERMIT_DIRECTORY_READ, .pool = POOL_DIRECTORY
+    .entries = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_READ,              \
+    .pool = POOL_DIRECTORY
 
 #define ENTRIES_WRITE_ROW(entries_, verb_, type_)                                                  \
-    .entries = (entries_), .permission = PERMIT_DIRECTORY_WRITE, .pool = POOL_DIRECTORY,           \
-    .errors = entries_write_errors, .action = verb_ "_" type_, .resource_type = type_
+    .entries = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_WRITE,             \
+    .pool = POOL_DIRECTORY, .errors = entries_write_errors, .action = verb_ "_" type_,             \
+    .resource_type = type_
 
 #define ENTRIES_ROUTES(entries_, path_, parameter_, type_, schema_, create_, update_, many_ru_,    \
                        many_en_, one_ru_, one_en_)                                                 \
@@ -139,7 +142,8 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
          .summary = {"Создать " one_ru_, "Create " one_en_},                                       \
          .body = (create_),                                                                        \
          .shape = REPLY_RECORD,                                                                    \
-         .reply = (schema_)},                                                                      \
+         .reply = (schema_),                                                                       \
+         .creates = true},                                                                         \
         {.method = METHOD_PATCH,                                                                   \
          .pattern = path_ "/{" parameter_ "}",                                                     \
          .handler = entries_update,                                                                \
@@ -159,7 +163,7 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
 /* The same for a call that changes who is in a group; `handler_` is the resource's own, `group_` the
  * group's name in the pattern. */
 #define ENTRIES_MEMBER_ROW(method_, pattern_, group_, handler_, action_)                           \
-    .method = (method_), .pattern = (pattern_), .handler = (handler_),                             \
+    .method = (method_), .pattern = (pattern_), .path = entries_path, .handler = (handler_),       \
     .permission = PERMIT_DIRECTORY_WRITE, .pool = POOL_DIRECTORY, .query = entries_place_query,    \
     .errors = entries_member_errors, .action = (action_), .resource_type = "group",                \
     .resource = (group_)

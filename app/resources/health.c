@@ -220,6 +220,7 @@ const struct route health_routes[] = {
      .summary = {"Проверить, что доступно всё, от чего сервис зависит",
                  "Check that all that the service depends on is there"},
      .shape = REPLY_RECORD,
-     .reply = &ready_schema},
+     .reply = &ready_schema,
+     .ready = true},
     {.pattern = NULL},
 };

@@ -19,8 +19,8 @@ static size_t routes_count;
 
 static void collect_routes(void)
 {
-    for (const struct route *const *table = resource_routes; *table; table++) {
-        for (const struct route *route = *table; route->pattern; route++) {
+    for (const struct resource *resource = resources; resource->routes; resource++) {
+        for (const struct route *route = resource->routes; route->pattern; route++) {
             if (routes_count == ROUTES_MAX) {
                 abort();
             }
@@ -105,7 +105,7 @@ static void the_router_takes_them_all(void **state)
 {
     (void)state;
     const struct router_settings settings = {0};
-    struct router *router = router_new(resource_routes, &settings);
+    struct router *router = router_new(resources, &settings);
     assert_non_null(router);
     router_free(&router);
 }
