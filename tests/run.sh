@@ -53,7 +53,7 @@ build() {
     (
         flock 9 &&
             make --no-print-directory -s -j2 "$sanitize" all $units 9>&- &&
-            make --no-print-directory -s -j2 all 9>&- &&
+            make --no-print-directory -s -j2 all static test-packages 9>&- &&
             cp build/sanitize/kontora "$work/sanitized/kontora" &&
             cp build/kontora "$work/kontora" &&
             cp $units "$work/unit/"

@@ -34,7 +34,7 @@ bool is_new(struct document *document, struct names *names, const char *name);
 /* --- schemas.c: field maps as JSON Schema ---------------------------------------------------- */
 
 /* What a map describes: a body or a parameter has rules, an answer has all its fields. */
-enum use { USE_REQUEST, USE_REPLY };
+enum use { USE_BODY, USE_PARAMETER, USE_REPLY };
 
 /* One field, with what it is about. */
 void write_field(struct document *document, const char *key, const struct field *field,
@@ -46,8 +46,8 @@ void write_object(struct document *document, const char *key, const struct field
 void write_example(struct document *document, const char *key, const struct field *fields,
                    enum use use);
 
-/* A member "example" of a parameter, if its field has one that fits. */
-void write_parameter_example(struct document *document, const struct field *field);
+/* What a field's example is for a person: without quotation marks; NULL if it has none. */
+const char *example_text(struct document *document, const struct field *field);
 
 /* What the answer of a route looks like, beside its items: {"items",…}. The name of that schema. */
 const char *reply_schema_name(struct document *document, const struct route *route);

@@ -84,18 +84,30 @@ static const struct field reply_headers[] = {
     {.name = NULL},
 };
 
-/* A parameter, which is a component or stands in the operation: its members. */
+/* A parameter, which is a component or stands in the operation. One that may be left out has its example
+ * in its description alone: pages that execute calls would send it. */
 static void write_parameter(struct document *document, const char *key, const char *in,
                             const struct field *field)
 {
+    static const struct text such_as = {"например", "such as"};
+    const char *example = example_text(document, field);
+    const char *about = said(document, &field->about);
     struct jsonw *json = &document->json;
     jsonw_open_object(json, key);
     jsonw_string(json, "name", field->name);
     jsonw_string(json, "in", in);
-    jsonw_string(json, "description", said(document, &field->about));
+    if (field->flags & (FIELD_REQUIRED | FIELD_DEFAULT) || !example) {
+        jsonw_string(json, "description", about);
+    } else {
+        jsonw_string(
+            json, "description",
+            arena_format(document->arena, "%s; %s `%s`", about, said(document, &such_as), example));
+    }
     jsonw_boolean(json, "required", field->flags & FIELD_REQUIRED);
-    write_field(document, "schema", field, USE_REQUEST);
-    write_parameter_example(document, field);
+    write_field(document, "schema", field, USE_PARAMETER);
+    if (field->flags & FIELD_REQUIRED && example) {
+        jsonw_raw(json, "example", field->example);
+    }
     jsonw_close_object(json);
 }
 
@@ -181,7 +193,7 @@ static void write_body(struct document *document, const struct route *route)
     jsonw_open_object(json, "content");
     jsonw_open_object(json, "application/json");
     write_reference(document, "schema", "schemas", route->body->name);
-    write_example(document, "example", route->body->fields, USE_REQUEST);
+    write_example(document, "example", route->body->fields, USE_BODY);
     jsonw_close_object(json);
     jsonw_close_object(json);
     jsonw_close_object(json);

@@ -66,7 +66,7 @@ static void write_string_rules(struct document *document, const struct field *fi
     if (field->max) {
         jsonw_integer(json, "maxLength", field->max);
     }
-    if (use == USE_REQUEST && (field->flags & FIELD_NAME)) {
+    if (use != USE_REPLY && (field->flags & FIELD_NAME)) {
         jsonw_string(json, "pattern", "^[^\\u0000-\\u001F\\u007F]*$");
     }
 }
@@ -137,15 +137,17 @@ void write_field(struct document *document, const char *key, const struct field 
     struct jsonw *json = &document->json;
     jsonw_open_object(json, key);
     write_type(document, field);
-    jsonw_string(json, "description", said(document, &field->about));
+    if (use != USE_PARAMETER) { /* it has one beside its schema */
+        jsonw_string(json, "description", said(document, &field->about));
+    }
     write_rules(document, field, use);
     if (field->type == FIELD_RECORD) {
         write_properties(document, field->fields, use);
     }
-    if (use == USE_REQUEST && (field->flags & FIELD_DEFAULT)) {
+    if (use != USE_REPLY && (field->flags & FIELD_DEFAULT)) {
         jsonw_integer(json, "default", field->standard);
     }
-    if (is_plain(field) && has_example(field)) {
+    if (use != USE_PARAMETER && is_plain(field) && has_example(field)) {
         jsonw_open_array(json, "examples");
         jsonw_raw(json, NULL, field->example);
         jsonw_close_array(json);
@@ -153,11 +155,17 @@ void write_field(struct document *document, const char *key, const struct field 
     jsonw_close_object(json);
 }
 
-void write_parameter_example(struct document *document, const struct field *field)
+const char *example_text(struct document *document, const struct field *field)
 {
-    if (has_example(field)) {
-        jsonw_raw(&document->json, "example", field->example);
+    if (!has_example(field) || *field->example != '"') {
+        return has_example(field) ? field->example : NULL;
     }
+    struct buffer text = {.arena = document->arena};
+    for (const char *c = field->example + 1; *c && *c != '"'; c++) {
+        c += *c == '\\';
+        buffer_add_char(&text, *c);
+    }
+    return text.bytes;
 }
 
 /* --- objects --------------------------------------------------------------------------------- */
@@ -222,7 +230,7 @@ static void write_properties(struct document *document, const struct field *fiel
     }
     jsonw_close_object(json);
     write_required(document, fields, use);
-    if (use == USE_REQUEST) {
+    if (use == USE_BODY) {
         write_alternatives(document, fields);
         jsonw_boolean(json, "additionalProperties", false);
     }
@@ -487,7 +495,7 @@ static void write_route_schemas(struct document *document, const struct route *r
                                 struct names *names)
 {
     if (route->body && is_new(document, names, route->body->name)) {
-        write_object(document, route->body->name, route->body->fields, USE_REQUEST);
+        write_object(document, route->body->name, route->body->fields, USE_BODY);
     }
     if (route->reply && is_new(document, names, route->reply->name)) {
         write_object(document, route->reply->name, route->reply->fields, USE_REPLY);

@@ -60,8 +60,12 @@ static const struct field create_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS, ACTIVITY_TYPE(0), ACTIVITY_CONTACT(0),
-    ACTIVITY_DEAL(0), ACTIVITY_AUTHOR(0), {.name = NULL},
+    LIST_QUERY_FIELDS("`id`, `occurred_at`"),
+    ACTIVITY_TYPE(0),
+    ACTIVITY_CONTACT(0),
+    ACTIVITY_DEAL(0),
+    ACTIVITY_AUTHOR(0),
+    {.name = NULL},
 };
 
 enum { COLUMN_OCCURRED = 7 }; /* of activities_list */

@@ -516,10 +516,12 @@ const struct route auth_routes[] = {
      .handler = login,
      .pool = POOL_AUTH,
      .summary = {"Войти", "Log in"},
-     .about = {"Локальный администратор, учётная запись или пользователь каталога. Ответ на любой отказ один "
-               "и тот же и занимает одно и то же время.",
-               "The local administrator, an account, or a person of the directory. The answer to every "
-               "refusal is the same, after the same time."},
+     .about =
+         {"Локальный администратор, учётная запись или пользователь каталога. Ответ на любой отказ "
+          "один "
+          "и тот же и занимает одно и то же время.",
+          "The local administrator, an account, or a person of the directory. The answer to every "
+          "refusal is the same, after the same time."},
      .body = &login_schema,
      .shape = REPLY_RECORD,
      .reply = &tokens_schema,
@@ -533,7 +535,8 @@ const struct route auth_routes[] = {
      .summary = {"Обновить токены", "Renew the tokens"},
      .about = {"С токеном обновления, или без тела с действующим токеном доступа. Токен обновления "
                "одноразовый: повторное использование завершает сессию.",
-               "With the refresh token, or without a body and with a valid access token. A refresh token "
+               "With the refresh token, or without a body and with a valid access token. A refresh "
+               "token "
                "is good for one use: another one ends the session."},
      .body = &refresh_schema,
      .body_optional = true,
@@ -554,7 +557,8 @@ const struct route auth_routes[] = {
      .handler = register_account,
      .pool = POOL_AUTH,
      .summary = {"Зарегистрироваться", "Register"},
-     .about = {"Новая учётная запись становится владельцем новой организации; `Location` указывает на неё.",
+     .about = {"Новая учётная запись становится владельцем новой организации; `Location` указывает "
+               "на неё.",
                "The new account owns a new organization, to which `Location` leads."},
      .body = &register_schema,
      .shape = REPLY_RECORD,

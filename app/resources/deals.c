@@ -90,7 +90,11 @@ static const struct field status_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS, DEAL_STATUS(0), DEAL_CONTACT(0), DEAL_OWNER(0), {.name = NULL},
+    LIST_QUERY_FIELDS("`id`, `amount`, `expected_close_date`, `created_at`"),
+    DEAL_STATUS(0),
+    DEAL_CONTACT(0),
+    DEAL_OWNER(0),
+    {.name = NULL},
 };
 
 enum { COLUMN_AMOUNT = 2, COLUMN_CREATED = 11, COLUMN_CLOSE = 15 }; /* of deals_list */

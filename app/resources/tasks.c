@@ -52,7 +52,8 @@ static const struct field task_fields[] = {
     TASK_ASSIGNEE(FIELD_NULLABLE),
     TASK_CONTACT(FIELD_NULLABLE),
     TASK_DEAL(FIELD_NULLABLE),
-    RECORD_REFERENCE("creator_id", FIELD_NULLABLE, "Автор: учётная запись", "Who made it: an account"),
+    RECORD_REFERENCE("creator_id", FIELD_NULLABLE, "Автор: учётная запись",
+                     "Who made it: an account"),
     RECORD_TIME("completed_at", FIELD_NULLABLE, "Время выполнения", "When it was done"),
     RECORD_HISTORY,
     {.name = NULL},
@@ -80,7 +81,12 @@ static const struct field update_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS, TASK_STATUS, TASK_ASSIGNEE(0), TASK_CONTACT(0), TASK_DEAL(0), {.name = NULL},
+    LIST_QUERY_FIELDS("`id`, `due_date`, `created_at`"),
+    TASK_STATUS,
+    TASK_ASSIGNEE(0),
+    TASK_CONTACT(0),
+    TASK_DEAL(0),
+    {.name = NULL},
 };
 
 enum { COLUMN_CREATED = 11, COLUMN_DUE = 15 }; /* of tasks_list */

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from support import contract, metrics
+from support.client import FilesClient
 
 DURATION = "kontora_directory_operation_duration_seconds"
 ERRORS = "kontora_directory_errors_total"
@@ -91,7 +92,8 @@ def test_it_names_nobody(anybody, directory, api, people):
 
 def test_it_is_of_the_main_surface_alone(site, stack):
     for path in ("/metrics", "/health/ready"):
-        contract.refused(site.at(stack.files_url).get(path), 404, "NOT_FOUND")
+        files = FilesClient(stack.files_url, stack.ca_file)
+        contract.refused(files.get(path), 404, "NOT_FOUND")
         assert site.at(stack.http_url).get(path).status_code == 200
 
 
