@@ -146,7 +146,8 @@ enum fault_id record_check_moment(const char *text, size_t length);
 #define RECORD_MOMENT(name_, flags_, ru_, en_)                                                     \
     {                                                                                              \
         .name = (name_), .type = FIELD_STRING, .flags = (flags_), .max = 64,                       \
-        .check = record_check_moment, .about = {(ru_), (en_)}, .example = "\"2026-11-20\""         \
+        .check = record_check_moment, .format = "moment", .about = {(ru_), (en_)},                 \
+        .example = "\"2026-11-20\""                                                                \
     }
 
 /* One of a table of choices. */
