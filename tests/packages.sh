@@ -21,7 +21,7 @@ run="$build ${npm-} nginx openssl curl python3 python3-samba samba samba-common-
     samba-dsdb-modules samba-vfs-modules winbind ldb-tools"
 
 test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
-    postgresql procps git python3-prometheus-client python3-jsonschema python3-hypothesis chromium"
+    postgresql procps git python3-prometheus-client python3-jsonschema chromium"
 
 # With what the references are written in.
 bench="$test python3-fastapi python3-ldap3 python3-uvicorn g++"

@@ -27,7 +27,7 @@ def settings(text):
 
 def below_state(name, value):
     """Paths are printed as they are in force: below STATE_DIR."""
-    return f"var/{value}" if name in ("SOCKET_DIR", "AUDIT_LOG_PATH") else value
+    return f"var/{value}" if name in ("SOCKET_DIR", "STATIC_DIR", "AUDIT_LOG_PATH") else value
 
 
 def test_env_example_has_every_setting_with_its_default(options):
@@ -100,9 +100,9 @@ def test_the_customers_of_the_readme_are_served(stack, tmp_path):
     assert answers.count('"won":1,') == 2 and '"win_rate":1.0000' in answers
 
 
-def catalogue():
+def catalogue(file="app/http/problem.c"):
     """Codes of the service with their messages, from the source of the program."""
-    source = (TOP / "app/http/problem.c").read_text(encoding="utf-8")
+    source = (TOP / file).read_text(encoding="utf-8")
     rows = re.findall(r'\{\d+, "([A-Z_]+)",\s*\{"([^"]*)",\s*"([^"]*)"\}\}', source)
     return {code: {"ru": ru, "en": en} for code, ru, en in rows}
 
@@ -124,3 +124,13 @@ def test_nginx_and_the_service_say_the_same_of_the_same_errors():
         assert of_nginx.keys() == codes.keys()
         for status, code in shared.items():
             assert of_nginx[status] == messages[code][language], code
+
+
+def test_the_openapi_document_knows_what_nginx_says():
+    messages = catalogue("app/openapi/failures.c")
+    statuses = {code: status for status, code in nginx_map("error_code").items()}
+    assert len(messages) >= 6
+    for language in ("ru", "en"):
+        of_nginx = nginx_map(f"error_message_{language}")
+        for code, message in messages.items():
+            assert of_nginx[statuses[code]] == message[language], code
