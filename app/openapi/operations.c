@@ -287,24 +287,31 @@ static void write_responses(struct document *document, const struct route *route
 
 /* --- the operation --------------------------------------------------------------------------- */
 
+/* "get", "post" … */
+static const char *method_key(struct document *document, const struct route *route)
+{
+    char *key = arena_string(document->arena, method_names[route->method]);
+    for (char *c = key; *c; c++) {
+        *c = (char)tolower((unsigned char)*c);
+    }
+    return key;
+}
+
 /* "get_contacts_id" of GET /api/v1/contacts/{id}: what never changes, unlike a summary. */
 static const char *operation_id(struct document *document, const struct route *route)
 {
     static const char prefix[] = "/api/v1";
-    const char *pattern = route->pattern;
+    size_t shared = strncmp(route->pattern, prefix, sizeof prefix - 1) ? 0 : sizeof prefix - 1;
     struct buffer id = {.arena = document->arena};
-    for (const char *c = method_names[route->method]; *c; c++) {
-        buffer_add_char(&id, (char)tolower((unsigned char)*c));
-    }
-    if (!strncmp(pattern, prefix, sizeof prefix - 1)) {
-        pattern += sizeof prefix - 1;
-    }
-    for (const char *c = pattern; *c; c++) {
-        if (!strchr("{}", *c)) {
-            buffer_add_char(&id, *c == '-' || *c == '/' ? '_' : *c);
+    buffer_add_string(&id, method_key(document, route));
+    for (const char *c = route->pattern + shared; *c; c++) {
+        if (*c == '-' || *c == '/') {
+            buffer_add_char(&id, '_');
+        } else if (*c != '{' && *c != '}') {
+            buffer_add_char(&id, *c);
         }
     }
-    if (!strcmp(pattern, "/")) {
+    if (!route->pattern[1]) {
         buffer_add_string(&id, "root");
     }
     return id.bytes;
@@ -352,12 +359,7 @@ void write_operation(struct document *document, const struct resource *resource,
                      const struct route *route)
 {
     struct jsonw *json = &document->json;
-    char key[sizeof "delete"] = "";
-    const char *name = method_names[route->method];
-    for (size_t i = 0; name[i] && i < sizeof key - 1; i++) {
-        key[i] = (char)tolower((unsigned char)name[i]);
-    }
-    jsonw_open_object(json, key);
+    jsonw_open_object(json, method_key(document, route));
     jsonw_open_array(json, "tags");
     jsonw_string(json, NULL, resource->tag);
     jsonw_close_array(json);

@@ -310,16 +310,19 @@ static const struct field next_field = {
 
 static bool is_listed(const struct route *route)
 {
-    return route->shape == REPLY_LIST || route->shape == REPLY_PAGE;
+    return route->reply && (route->shape == REPLY_LIST || route->shape == REPLY_PAGE);
 }
 
 const char *reply_schema_name(struct document *document, const struct route *route)
 {
+    if (!route->reply) {
+        return NULL;
+    }
     if (is_listed(route)) {
         return arena_format(document->arena, "%s%s", route->reply->name,
                             route->shape == REPLY_LIST ? "List" : "Page");
     }
-    return route->reply ? route->reply->name : NULL;
+    return route->reply->name;
 }
 
 static void write_items(struct document *document, const struct route *route)

@@ -226,6 +226,14 @@ static void what_is_said_besides_is_in_both_languages(void **state)
         const struct route *route = routes[i];
         MUST(route, !route->about.ru == !route->about.en);
         MUST(route, !route->about.ru || (is_text(&route->about) && has_cyrillic(route->about.ru)));
+    }
+}
+
+static void what_is_said_of_answers_fits(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
         MUST(route, (route->shape == REPLY_TEXT) == (route->media_type && route->example));
         MUST(route, !route->creates || route->method == METHOD_POST);
         MUST(route, !route->versioned || route->permission);
@@ -425,6 +433,7 @@ int main(void)
         cmocka_unit_test(resources_are_told_in_both_languages),
         cmocka_unit_test(names_in_patterns_are_told),
         cmocka_unit_test(what_is_said_besides_is_in_both_languages),
+        cmocka_unit_test(what_is_said_of_answers_fits),
         cmocka_unit_test(orders_are_told),
         cmocka_unit_test(fields_are_told_in_both_languages),
         ARENA_TEST(examples_pass_their_own_rules),
