@@ -1,6 +1,7 @@
 """The OpenAPI document while the service starts, takes other settings, and has no place to put it."""
 
 import contextlib
+import dataclasses
 import json
 import subprocess
 
@@ -50,3 +51,17 @@ def test_the_service_does_without_it(make_rig):
     assert title(visitor.get("/openapi.json")) == "Kontora"  # the old one
     rig.reload()
     assert title(visitor.get("/openapi.json")) == "Контора № 2"
+
+
+def test_a_host_without_pages(make_rig, tmp_path):
+    """Browsers are greeted as programs are, and everything else is there."""
+    rig = make_rig()
+    rig.nginx.stop()
+    rig.nginx.site = dataclasses.replace(rig.nginx.site, pages=tmp_path)
+    rig.nginx.start()
+    visitor = rig.nobody("")
+    greeting = visitor.get("/", headers={"Accept": "text/html"})
+    assert greeting.json() == {"message": "Hello World!"}
+    for path in ("/docs", "/redoc"):
+        contract.refused(visitor.get(path), 404, "NOT_FOUND")
+    assert title(visitor.get("/openapi.json")) == "Kontora"
