@@ -516,12 +516,10 @@ const struct route auth_routes[] = {
      .handler = login,
      .pool = POOL_AUTH,
      .summary = {"Войти", "Log in"},
-     .about =
-         {"Локальный администратор, учётная запись или пользователь каталога. Ответ на любой отказ "
-          "один "
-          "и тот же и занимает одно и то же время.",
-          "The local administrator, an account, or a person of the directory. The answer to every "
-          "refusal is the same, after the same time."},
+     .about = {"Локальный администратор, учётная запись или пользователь каталога. "
+               "Ответ на любой отказ один и тот же и занимает одно и то же время.",
+               "The local administrator, an account, or a person of the directory. "
+               "The answer to every refusal is the same, after the same time."},
      .body = &login_schema,
      .shape = REPLY_RECORD,
      .reply = &tokens_schema,
@@ -533,11 +531,10 @@ const struct route auth_routes[] = {
      .handler = refresh,
      .pool = POOL_AUTH,
      .summary = {"Обновить токены", "Renew the tokens"},
-     .about = {"С токеном обновления, или без тела с действующим токеном доступа. Токен обновления "
-               "одноразовый: повторное использование завершает сессию.",
-               "With the refresh token, or without a body and with a valid access token. A refresh "
-               "token "
-               "is good for one use: another one ends the session."},
+     .about = {"С токеном обновления, или без тела с действующим токеном доступа. "
+               "Токен обновления одноразовый: повторное использование завершает сессию.",
+               "With the refresh token, or without a body and with a valid access token. "
+               "A refresh token is good for one use: another one ends the session."},
      .body = &refresh_schema,
      .body_optional = true,
      .shape = REPLY_RECORD,

@@ -87,6 +87,26 @@ static void the_title_is_the_settings(void **state)
     assert_string_equal(json_object_get_string(AT(info, "version")), "1.2.3");
 }
 
+/* The words about a permission name the roles that have it. */
+static void permissions_are_told_as_they_are(void **state)
+{
+    (void)state;
+    for (enum permission permission = PERMIT_CREATE; permission <= PERMIT_MANAGE; permission++) {
+        for (enum role role = ROLE_OWNER; role < ROLE_COUNT; role++) {
+            const struct principal principal = {.kind = PRINCIPAL_ACCOUNT, .role = role};
+            const char *english = strstr(permission_about[permission].en, role_names[role]);
+            const char *russian = strstr(permission_about[permission].ru, role_names[role]);
+            assert_int_equal(principal_permits(&principal, permission), english != NULL);
+            assert_int_equal(!russian, !english);
+        }
+    }
+    for (enum permission permission = PERMIT_ALL; permission < PERMIT_COUNT; permission++) {
+        const char *name = permission_names[permission];
+        assert_true(permission_about[permission].ru && permission_about[permission].en);
+        assert_true(!name || strstr(permission_about[permission].en, name));
+    }
+}
+
 /* --- fields ---------------------------------------------------------------------------------- */
 
 static const char *const colours[] = {"RED", "GREEN", NULL};
@@ -247,6 +267,7 @@ int main(void)
         ARENA_TEST(every_row_is_there_and_nothing_else),
         ARENA_TEST(it_is_in_the_language_that_is_asked_for),
         ARENA_TEST(the_title_is_the_settings),
+        cmocka_unit_test(permissions_are_told_as_they_are),
         ARENA_TEST(fields_become_their_schemas),
         ARENA_TEST(answers_have_all_fields_but_secret_ones),
         ARENA_TEST(examples_are_put_together),
