@@ -7,6 +7,7 @@
  *   kontora purge                               deletes what has expired
  *   kontora recount [--repair]                  verifies the counters behind totals and analytics
  *   kontora files  check [--repair]             verifies that files and objects fit each other
+ *   kontora openapi [--language ru|en]          prints the OpenAPI document
  *   kontora config [--env-file FILE] [--check]  the effective settings, secrets masked
  *   kontora version | help
  */
@@ -182,7 +183,7 @@ static bool check(const struct config *config, struct buffer *faults)
     return directory_fits && auth_fits && store_fits && objects_fit;
 }
 
-/* The same, and what shows only when it is done: the audit log is opened. */
+/* The same, and what shows only when it is done: the audit log is opened, documents are written. */
 static bool prepare(const struct config *config, struct buffer *faults)
 {
     bool fits = check(config, faults);
@@ -193,6 +194,7 @@ static bool prepare(const struct config *config, struct buffer *faults)
     }
     if (fits) {
         directory_prepare(config);
+        publish_openapi(config);
     }
     return fits;
 }
@@ -225,7 +227,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
     if (pool == POOL_CORE) { /* its requests of a turn were there before that began */
         store_read_by_turns(state->app.store);
     }
-    state->router = router_new(resource_routes, &settings);
+    state->router = router_new(resources, &settings);
     state->server = server_new(state->router, &state->app, &turn, pool == POOL_CORE);
     return state;
 }
@@ -456,7 +458,7 @@ static bool schema_fits(const struct config *config)
 /* Before the first fork: what all processes count in. */
 static void share_counters(void)
 {
-    access_prepare(resource_routes);
+    access_prepare(resources);
     metrics_share();
     scoreboard_share();
     metrics_set(METRIC_START_TIME, 0, clock_wall_ms() / MS_PER_S);
@@ -540,6 +542,11 @@ static int run_files(const struct arguments *arguments)
     return with_configuration(arguments, command_files);
 }
 
+static int run_openapi(const struct arguments *arguments)
+{
+    return with_configuration(arguments, command_openapi);
+}
+
 static int run_version(const struct arguments *arguments)
 {
     (void)arguments;
@@ -569,6 +576,8 @@ static int run_help(const struct arguments *arguments)
         "  files check            hold the files of the database and the objects of the storage\n"
         "                         against each other, and print what is wrong\n"
         "    --repair             set it right\n"
+        "  openapi                print the OpenAPI document\n"
+        "    --language ru|en     in that language (default: DEFAULT_LANGUAGE)\n"
         "  config                 print the effective settings, secrets masked\n"
         "    --check              print faults only; the exit status is 0 if there are none\n"
         "  version                print the version\n"
@@ -584,9 +593,11 @@ static const struct {
     int (*run)(const struct arguments *arguments);
     bool words; /* it takes some */
 } commands[] = {
-    {"serve", run_serve, false},   {"migrate", run_migrate, true},  {"admin", run_admin, true},
-    {"purge", run_purge, false},   {"recount", run_recount, false}, {"files", run_files, true},
-    {"config", run_config, false}, {"version", run_version, false}, {"help", run_help, false},
+    {"serve", run_serve, false},     {"migrate", run_migrate, true},
+    {"admin", run_admin, true},      {"purge", run_purge, false},
+    {"recount", run_recount, false}, {"files", run_files, true},
+    {"openapi", run_openapi, false}, {"config", run_config, false},
+    {"version", run_version, false}, {"help", run_help, false},
 };
 
 static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
@@ -597,6 +608,7 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
         {"repair", no_argument, NULL, 'r'},
         {"name", required_argument, NULL, 'n'},
         {"organization", required_argument, NULL, 'o'},
+        {"language", required_argument, NULL, 'l'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -611,6 +623,8 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->name = optarg;
         } else if (option == 'o') {
             arguments->organization = optarg;
+        } else if (option == 'l') {
+            arguments->language = optarg;
         } else {
             return false;
         }

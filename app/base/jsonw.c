@@ -176,6 +176,12 @@ void jsonw_null(struct jsonw *json, const char *key)
     buffer_add_string(json->out, "null");
 }
 
+void jsonw_raw(struct jsonw *json, const char *key, const char *text)
+{
+    begin(json, key);
+    buffer_add_string(json->out, text);
+}
+
 void jsonw_time(struct jsonw *json, const char *key, int64_t wall_ms)
 {
     char text[CLOCK_TEXT_SIZE];

@@ -51,11 +51,11 @@ static size_t count_routes(const struct route *routes)
     return count;
 }
 
-static void prepare_calls(struct arena *arena, const struct route *const *tables)
+static void prepare_calls(struct arena *arena, const struct resource *resources)
 {
     size_t tables_count = 0, calls_count = 0;
-    for (; tables[tables_count]; tables_count++) {
-        calls_count += count_routes(tables[tables_count]);
+    for (; resources[tables_count].routes; tables_count++) {
+        calls_count += count_routes(resources[tables_count].routes);
     }
     counted.tables = must_alloc(tables_count * sizeof *counted.tables);
     counted.tables_count = tables_count;
@@ -64,7 +64,7 @@ static void prepare_calls(struct arena *arena, const struct route *const *tables
         arena_array(arena, calls_count + sizeof none / sizeof *none + 1, sizeof *calls);
     const char **call = calls;
     for (size_t i = 0; i < tables_count; i++) {
-        const struct route *routes = tables[i];
+        const struct route *routes = resources[i].routes;
         counted.tables[i] = (struct table){routes, count_routes(routes), (size_t)(call - calls)};
         for (; routes->pattern; routes++) {
             *call++ = arena_format(arena, "%s %s", method_names[routes->method], routes->pattern);
@@ -104,7 +104,7 @@ static void prepare_statuses(void)
     }
 }
 
-void access_prepare(const struct route *const *tables)
+void access_prepare(const struct resource *resources)
 {
     static struct arena *names; /* for as long as the process lives */
     if (names) {
@@ -112,7 +112,7 @@ void access_prepare(const struct route *const *tables)
         free(counted.tables);
     }
     names = arena_new();
-    prepare_calls(names, tables);
+    prepare_calls(names, resources);
     prepare_codes();
     prepare_statuses();
 }

@@ -32,7 +32,7 @@ struct access {
 
 /* Once, in the master, before metrics_share(): the calls and codes that there are to be counted by.
  * Without it nothing is counted. */
-void access_prepare(const struct route *const *tables);
+void access_prepare(const struct resource *resources);
 
 /* In a worker: the pool that it is of. */
 void access_enter(enum pool_id pool);

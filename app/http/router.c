@@ -63,13 +63,13 @@ static void add_route(struct router *router, const struct route *route)
     node->routes[route->method] = route;
 }
 
-struct router *router_new(const struct route *const *tables, const struct router_settings *settings)
+struct router *router_new(const struct resource *resources, const struct router_settings *settings)
 {
     struct router *router = must_alloc(sizeof *router);
     router->arena = arena_new();
     router->settings = *settings;
-    for (; *tables; tables++) {
-        for (const struct route *route = *tables; route->pattern; route++) {
+    for (; resources->routes; resources++) {
+        for (const struct route *route = resources->routes; route->pattern; route++) {
             add_route(router, route);
         }
     }

@@ -61,12 +61,19 @@ static struct error *get_metrics(struct request *request, struct reply *reply)
     return NULL;
 }
 
+/* nginx's, for those it keeps out. */
+static const enum error_id errors[] = {ERR_FORBIDDEN, ERR_COUNT};
+
 const struct route metrics_routes[] = {
     {.method = METHOD_GET,
      .pattern = "/metrics",
      .handler = get_metrics,
      .pool = POOL_CORE,
      .summary = {"Счётчики в формате Prometheus", "Counters in the format of Prometheus"},
-     .shape = REPLY_TEXT},
+     .about = {"Кому они открыты, решает nginx.", "nginx decides who may see them."},
+     .shape = REPLY_TEXT,
+     .media_type = "text/plain",
+     .example = "kontora_directory_circuit_open 0\n",
+     .errors = errors},
     {.pattern = NULL},
 };

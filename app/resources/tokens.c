@@ -179,7 +179,7 @@ static const struct field introspection_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS,
+    LIST_QUERY_FIELDS("`id`, `expires_at`"),
     {.name = NULL},
 };
 
@@ -552,6 +552,18 @@ static struct error *delete_token(struct request *request, struct reply *reply)
 static const enum error_id database_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id delete_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
+static const struct field path_fields[] = {
+    TOKEN_TEXT(FIELD_REQUIRED),
+    {.name = "id",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_REQUIRED,
+     .min = 1,
+     .max = INT64_MAX,
+     .about = {"Идентификатор", "The id"},
+     .example = "42"},
+    {.name = NULL},
+};
+
 const struct route tokens_routes[] = {
     {.method = METHOD_POST,
      .pattern = "/app/token",
@@ -565,6 +577,7 @@ const struct route tokens_routes[] = {
      .errors = database_errors},
     {.method = METHOD_GET,
      .pattern = "/app/valid/{token}",
+     .path = path_fields,
      .handler = check_in_path,
      .pool = POOL_CORE,
      .summary = {"Проверить токен", "Check a token"},
@@ -624,6 +637,7 @@ const struct route tokens_routes[] = {
      .resource_type = "token"},
     {.method = METHOD_DELETE,
      .pattern = "/api/v1/tokens/{id}",
+     .path = path_fields,
      .handler = delete_token,
      .permission = PERMIT_TOKENS,
      .pool = POOL_CORE,

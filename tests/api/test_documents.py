@@ -31,7 +31,7 @@ def settings(text):
 
 def below_state(name, value):
     """Paths are printed as they are in force: below STATE_DIR."""
-    return f"var/{value}" if name in ("SOCKET_DIR", "AUDIT_LOG_PATH") else value
+    return f"var/{value}" if name in ("SOCKET_DIR", "STATIC_DIR", "AUDIT_LOG_PATH") else value
 
 
 def test_env_example_has_every_setting_with_its_default(options):
@@ -166,10 +166,10 @@ def test_the_files_of_the_readme_are_served(stack, tmp_path):
     assert re.findall('"code":"([A-Z_]+)"', answers) == ["NOT_FOUND"], answers
 
 
-def catalogue():
+def catalogue(file="app/http/problem.c"):
     """Codes of the service with their messages, from the source of the program; where several share one,
     those of the first."""
-    source = (TOP / "app/http/problem.c").read_text(encoding="utf-8")
+    source = (TOP / file).read_text(encoding="utf-8")
     rows = re.findall(r'\{\d+, "([A-Z_]+)",\s*\{"([^"]*)",\s*"([^"]*)"\}\}', source)
     return {code: {"ru": ru, "en": en} for code, ru, en in reversed(rows)}
 
@@ -205,3 +205,13 @@ def test_nginx_has_a_message_in_both_languages_for_each_of_its_errors():
         for number, message in messages.items():
             assert bool(contract.CYRILLIC.search(message)) == cyrillic, (number, message)
             assert not re.search(r'["\\]', message), (number, message)
+
+
+def test_the_openapi_document_knows_what_nginx_says():
+    messages = catalogue("app/openapi/failures.c")
+    statuses = {code: status for status, code in nginx_map("error_code").items()}
+    assert len(messages) >= 6
+    for language in ("ru", "en"):
+        of_nginx = nginx_map(f"error_message_{language}")
+        for code, message in messages.items():
+            assert of_nginx[statuses[code]] == message[language], code

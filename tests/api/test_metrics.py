@@ -8,6 +8,7 @@ import time
 import pytest
 
 from support import contract, metrics
+from support.client import FilesClient
 from support.people import tag
 from support.waiting import wait_until
 
@@ -224,7 +225,8 @@ def test_it_names_nobody(anybody, directory, api, people):
 
 def test_it_is_of_the_main_surface_alone(site, stack):
     for path in ("/metrics", "/health/ready"):
-        contract.refused(site.at(stack.files_url).get(path), 404, "NOT_FOUND")
+        files = FilesClient(stack.files_url, stack.ca_file)
+        contract.refused(files.get(path), 404, "NOT_FOUND")
         assert site.at(stack.http_url).get(path).status_code == 200
 
 

@@ -247,7 +247,8 @@ static void stages_that_took_nothing_are_left_out(void **state)
 int main(void)
 {
     char folder[PATH_MAX];
-    static const struct route *const tables[] = {users, health, NULL};
+    static const struct resource tables[] = {
+        {.tag = "users", .routes = users}, {.tag = "health", .routes = health}, {.routes = NULL}};
     if (!enter_temporary(folder) || !log_open(LOG_LEVEL_WARNING, "access.log")) {
         return EXIT_FAILURE;
     }
