@@ -224,6 +224,7 @@ static void write_answer_headers(struct document *document, int status)
     enum { UNAUTHORIZED = 401, TOO_MANY = 429, BAD_GATEWAY = 502, TIMEOUT = 504 };
     jsonw_open_object(&document->json, "headers");
     write_header(document, "X-Request-ID");
+    write_header(document, "Content-Language");
     if (status == UNAUTHORIZED) {
         write_header(document, "WWW-Authenticate");
     }

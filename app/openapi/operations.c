@@ -56,6 +56,10 @@ static const struct field reply_headers[] = {
      .about = {"Идентификатор запроса, тот же, что в журналах",
                "The id of the request, the same as in the logs"},
      .example = "\"order-4711\""},
+    {.name = "Content-Language",
+     .type = FIELD_STRING,
+     .about = {"Язык сообщения", "The language of the message"},
+     .example = "\"ru\""},
     {.name = "Location",
      .type = FIELD_STRING,
      .flags = FIELD_REQUIRED,
@@ -124,7 +128,7 @@ void write_headers(struct document *document)
     for (const struct field *field = reply_headers; field->name; field++) {
         jsonw_open_object(json, field->name);
         jsonw_string(json, "description", said(document, &field->about));
-        jsonw_boolean(json, "required", true);
+        jsonw_boolean(json, "required", field->flags & FIELD_REQUIRED);
         write_field(document, "schema", field, USE_REPLY);
         jsonw_close_object(json);
     }

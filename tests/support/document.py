@@ -20,7 +20,7 @@ from stack import TOP
 GENERAL_HEADERS = {"server", "date", "connection", "keep-alive", "content-type", "content-length",
                    "transfer-encoding", "cache-control", "vary", "content-security-policy",
                    "x-content-type-options", "x-frame-options", "referrer-policy",
-                   "strict-transport-security", "x-request-id"}
+                   "strict-transport-security", "x-request-id", "content-language"}
 CORS_HEADER = "access-control-"
 
 # What nginx makes of paths, as nginx/requests.conf has it.
@@ -32,7 +32,7 @@ PAGES = re.compile(r"/(?:docs|redoc|openapi\.json|static/.*)$")
 UNKNOWN_CALL = {400, 404, 405, 413, 414, 429, 431, 500, 501, 502, 503, 504, 505}
 METHODS = ("get", "post", "put", "patch", "delete")
 
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")  # of files, in seconds
 formats = jsonschema.FormatChecker(formats=("date", "email", "uuid"))
 formats.checks("date-time")(lambda text: not isinstance(text, str) or bool(TIME.fullmatch(text)))
 
