@@ -154,9 +154,10 @@ void store_defer(struct store *store, enum sql_statement statement);
 bool store_turn_open(const struct store *store);
 
 /* From now on all queries of a turn, outside of store_write(), see what was committed when the first of
- * them began, on SQLite: there each look by itself would take two locks of the file, which costs as much
- * as finding a row. For a process that is only asked things before a turn begins, so that nobody can miss
- * what was answered before; and which calls store_rest() at the end of each. */
+ * them began, or the first one after the turn began to write. That is on SQLite: there each look by
+ * itself would take two locks of the file, which costs as much as finding a row. For a process that is
+ * only asked things before a turn begins, so that nobody can miss what was answered before; and which
+ * calls store_rest() at the end of each. */
 void store_read_by_turns(struct store *store);
 
 /* Whether store_write() was called since this was last asked, and has left something that store_turn_end()
