@@ -349,13 +349,14 @@ static struct error *use_limited(struct store *store, void *context)
     return error;
 }
 
-/* Counts a use of a token that has not expired. *valid_r: there was one left. */
+/* Counts a use of a token that has not expired. *valid_r: there was one left. HEAD shows nobody what came
+ * of it, and is what programs send that only look at a link: it uses nothing. */
 static struct error *count_use(const struct request *request, const struct found *found,
                                int64_t now, bool *valid_r)
 {
     struct store *store = request->app->store;
     *valid_r = !found->max_uses || found->uses < found->max_uses;
-    if (!*valid_r) {
+    if (!*valid_r || request->head) {
         return NULL;
     }
     if (!found->max_uses) {

@@ -194,6 +194,16 @@ def test_a_token_is_used_up(tokens, sql_api, uses):
     assert described(sql_api, token) == {"active": False}
 
 
+def test_a_look_by_head_uses_nothing(tokens, anybody, sql_api):
+    """What follows links in mails looks at them first."""
+    token = tokens.issue(max_uses=1)
+    for _ in range(2):
+        response = anybody.request("HEAD", f"/app/valid/{token}")
+        assert response.status_code == 200 and not response.content
+    assert described(sql_api, token)["uses"] == 0
+    assert tokens.check(token) and not tokens.check(token)
+
+
 def test_one_use_among_two_hundred_clients(tokens, sql_stack):
     token = tokens.issue(max_uses=1)
 
