@@ -144,6 +144,15 @@ typedef struct error *store_work(struct store *store, void *context);
 struct error *store_write(struct store *store, struct arena *arena, store_work *work,
                           void *context) MUST_CHECK;
 
+/*
+ * The same for work of which each statement stands for itself: it decides by the rows that it changes,
+ * and by nothing that was read before. On PostgreSQL it does not collide with what changes the same
+ * rows: it waits for that, and then looks at them as they are. (READ COMMITTED: PostgreSQL 13.2.1.) So
+ * any number may change one row at once, where serialized writes would give up.
+ */
+struct error *store_write_unserialized(struct store *store, struct arena *arena, store_work *work,
+                                       void *context) MUST_CHECK;
+
 /* Executes a statement without parameters once more, before what is written in this turn is committed,
  * and once only, however many writes of the turn ask for it: what is cheaper for many rows together.
  * Nothing on the engine for which the statement has no text. Inside of store_write(). */
