@@ -265,6 +265,17 @@ def test_introspection(tokens, member):
         assert described(member, other) == {"active": False}
 
 
+def test_introspection_is_not_repeated_from_memory(tokens, member):
+    token, key = tokens.issue(), {"Idempotency-Key": "is-it-active"}
+
+    def active():
+        return member.post("/tokens/introspect", data={"token": token}, headers=key).json()["active"]
+
+    assert active()
+    assert status(member.post("/tokens/revoke", data={"token": token}))
+    assert not active()
+
+
 def test_forms_are_read_as_strictly_as_json(member):
     hint = {"token_type_hint": "access_token"}
     assert refused_fields(member.post("/tokens/introspect", data=hint)) == {"token"}
