@@ -292,7 +292,8 @@ static struct error *insert_token(struct store *store, void *context)
 static struct error *issue_token(struct request *request, struct reply *reply)
 {
     struct issue issue = {request, make_token(request->arena)};
-    struct error *error = store_write(request->app->store, request->arena, insert_token, &issue);
+    struct error *error =
+        store_write_unserialized(request->app->store, request->arena, insert_token, &issue);
     if (error) {
         return error;
     }
@@ -349,20 +350,21 @@ static struct error *use_limited(struct store *store, void *context)
     return error;
 }
 
-/* Counts a use of a token that has not expired. *valid_r: there was one left. */
+/* Counts a use of a token that has not expired. *valid_r: there was one left. HEAD shows nobody what came
+ * of it, and is what programs send that only look at a link: it uses nothing. */
 static struct error *count_use(const struct request *request, const struct found *found,
                                int64_t now, bool *valid_r)
 {
     struct store *store = request->app->store;
     *valid_r = !found->max_uses || found->uses < found->max_uses;
-    if (!*valid_r) {
+    if (!*valid_r || request->head) {
         return NULL;
     }
     if (!found->max_uses) {
         return uses_add(found->id) ? NULL : uses_write(store, request->arena, found->id);
     }
     struct use use = {request, found->id, now, false};
-    struct error *error = store_write(store, request->arena, use_limited, &use);
+    struct error *error = store_write_unserialized(store, request->arena, use_limited, &use);
     *valid_r = use.done;
     return error;
 }
@@ -516,7 +518,8 @@ static struct error *delete_row(struct store *store, void *context)
 static struct error *delete_one(struct deletion *deletion)
 {
     struct request *request = deletion->request;
-    struct error *error = store_write(request->app->store, request->arena, delete_row, deletion);
+    struct error *error =
+        store_write_unserialized(request->app->store, request->arena, delete_row, deletion);
     if (!error && deletion->id) {
         metrics_add(METRIC_TOKENS_REVOKED, 0, 1);
         request->subject = arena_format(request->arena, "%" PRId64, deletion->id);

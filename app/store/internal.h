@@ -74,7 +74,8 @@ struct store_query {
 
 enum write_kind {
     WRITE_ORDINARY,
-    WRITE_SCHEMA, /* a migration: one at a time, and without a bound on its time */
+    WRITE_UNSERIALIZED, /* store_write_unserialized() */
+    WRITE_SCHEMA,       /* a migration: one at a time, and without a bound on its time */
 };
 
 struct engine {

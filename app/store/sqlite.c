@@ -584,6 +584,8 @@ static struct error *begin_turn(struct sqlite *sqlite, struct arena *arena)
     if (error) {
         return error;
     }
+    /* Who empties the log has the queue, and waits until nobody reads in the log. */
+    look_away(&sqlite->store);
     if (shared && !queue_enter(shared, deadline)) {
         return error_new(arena, ERR_DATABASE_UNAVAILABLE, "SQLite: no turn to write within %d s",
                          STORE_BUSY_S);

@@ -418,6 +418,12 @@ struct error *store_write(struct store *store, struct arena *arena, store_work *
     return write_kind(store, arena, work, context, WRITE_ORDINARY);
 }
 
+struct error *store_write_unserialized(struct store *store, struct arena *arena, store_work *work,
+                                       void *context)
+{
+    return write_kind(store, arena, work, context, WRITE_UNSERIALIZED);
+}
+
 struct error *store_write_schema(struct store *store, struct arena *arena, store_work *work,
                                  void *context)
 {
