@@ -291,6 +291,7 @@ const struct route health_routes[] = {
      .summary = {"Проверить, что доступно хранилище файлов",
                  "Check that the storage of files is there"},
      .shape = REPLY_RECORD,
-     .reply = &storage_schema},
+     .reply = &storage_schema,
+     .ready = true},
     {.pattern = NULL},
 };

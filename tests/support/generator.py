@@ -96,6 +96,8 @@ class Generator:
 
     def spoiled(self, schema):
         """A body that the schema does not allow, as bytes."""
+        if type_of(schema) != "object":
+            return encode(self.wrong(schema))
         body = self.object(schema)
         fields = schema["properties"]
         name = self.rng.choice(list(fields))
