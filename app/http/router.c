@@ -299,13 +299,15 @@ struct error *router_handle(const struct router *router, struct request *request
 {
     *reply = (struct reply){0};
     request->repeats = router->settings.repeats;
+    request->body_abandoned =
+        true; /* as long as nobody is to read it; a form's handler says so itself */
     struct error *error = request_parse(request, router->settings.standard_language);
     log_set_request(request->id);
     if (error) {
         return error;
     }
     if (!(error = find_route(router, request, reply))) {
-        request->body_abandoned = request->route->form; /* until the handler has read it */
+        request->body_abandoned = request->route->form;
         error = check_permission(router, request);
     }
     if (error) {
