@@ -115,7 +115,7 @@ static const struct option options[] = {
     {"PUBLIC_URL", OPTION_STRING, AT(public_url), "", 0, 1024},
     {"FILES_QUOTA_MIB", OPTION_INTEGER, AT(files_quota_mib), "0", 0, INT32_MAX},
     {"UPLOAD_SCAN_COMMAND", OPTION_STRING, AT(upload_scan_command), "", 0, 1024},
-    {"UPLOAD_SCAN_TIMEOUT_S", OPTION_INTEGER, AT(upload_scan_timeout_s), "20", 1, 300},
+    {"UPLOAD_SCAN_TIMEOUT_S", OPTION_INTEGER, AT(upload_scan_timeout_s), "20", 1, 100},
     {"AWS_ACCESS_KEY_ID", OPTION_STRING, AT(aws_access_key_id), "", 0, 256},
     {"AWS_SECRET_ACCESS_KEY", OPTION_STRING, AT(aws_secret_access_key), "", 0, 256,
      .flags = OPTION_SECRET},

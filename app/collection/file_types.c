@@ -1,6 +1,8 @@
 /* See file_types.h. The only user of libmagic. */
 #include "collection/file_types.h"
 
+#include "collection/docx.h"
+
 #include <ctype.h>
 #include <magic.h>
 #include <string.h>
@@ -15,14 +17,15 @@ enum {
 };
 
 static const struct file_type types[] = {
-    {"txt", "text/plain", true},
-    {"pdf", "application/pdf", false},
-    {"png", "image/png", false},
-    {"jpg", "image/jpeg", false},
-    {"jpeg", "image/jpeg", false},
-    {"gif", "image/gif", false},
-    {"doc", "application/msword", false},
-    {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", false},
+    {"txt", "text/plain", CONTENT_TEXT},
+    {"pdf", "application/pdf", CONTENT_LIBMAGIC},
+    {"png", "image/png", CONTENT_LIBMAGIC},
+    {"jpg", "image/jpeg", CONTENT_LIBMAGIC},
+    {"jpeg", "image/jpeg", CONTENT_LIBMAGIC},
+    {"gif", "image/gif", CONTENT_LIBMAGIC},
+    {"doc", "application/msword", CONTENT_LIBMAGIC},
+    {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+     CONTENT_DOCX},
 };
 
 enum { TYPES = sizeof types / sizeof *types };
@@ -80,16 +83,20 @@ static bool tiny_text(int fd, int64_t size)
 struct error *file_type_check(struct arena *arena, const struct file_type *type, int fd,
                               int64_t size, bool *fits_r)
 {
+    if (type->content == CONTENT_DOCX) {
+        return docx_check(arena, fd, size, fits_r);
+    }
     magic_t magic = tables();
+    bool text = type->content == CONTENT_TEXT;
     if (!magic) {
         return error_new(arena, ERR_INTERNAL, "libmagic: its tables cannot be loaded");
     }
-    if (type->text && size <= 1) {
+    if (text && size <= 1) {
         *fits_r = tiny_text(fd, size);
         return NULL;
     }
     const char *found = NULL;
-    if (magic_setflags(magic, looks | (type->text ? looks_for_text : 0)) == 0 &&
+    if (magic_setflags(magic, looks | (text ? looks_for_text : 0)) == 0 &&
         lseek(fd, 0, SEEK_SET) == 0) {
         found = magic_descriptor(magic, fd);
     }

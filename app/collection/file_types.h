@@ -12,10 +12,17 @@
 
 struct arena;
 
+/* How content is looked at. */
+enum file_content {
+    CONTENT_LIBMAGIC, /* what libmagic says must be content_type */
+    CONTENT_TEXT,     /* any text, in any encoding */
+    CONTENT_DOCX,     /* docx.h */
+};
+
 struct file_type {
     const char *extension; /* lower case, without the dot */
     const char *content_type;
-    bool text; /* any, in any encoding; else what libmagic says must be content_type */
+    enum file_content content;
 };
 
 /* All extensions, NULL after the last. */

@@ -16,6 +16,7 @@ enum {
     SECOND_US = 1000 * 1000,
     PAUSE_US = SECOND_US / 20, /* between two batches, for the housekeeper's other jobs */
     REST_US = 60 * SECOND_US,
+    DISPOSE_US = 10 * SECOND_US, /* for objects that nobody sees any more, in a request */
 };
 
 /* The counter of what an organization's files take. */
@@ -125,13 +126,14 @@ static struct error *commit(struct store *store, struct arena *arena, store_work
     return error ? error : ending;
 }
 
-/* Deletes objects that are pending, as far as the storage does it, and then the rows of those. */
+/* Deletes objects that are pending, as far as the storage does it in a while, and then the rows of those. */
 static struct error *dispose(struct store *store, struct objects *objects, struct arena *arena,
                              const char *const *keys, size_t count, size_t *deleted_r)
 {
+    int64_t until = clock_steady_us() + DISPOSE_US;
     struct error *error = NULL;
     *deleted_r = 0;
-    for (size_t i = 0; i < count && !error; i++) {
+    for (size_t i = 0; i < count && !error && clock_steady_us() < until; i++) {
         error = objects_delete(objects, arena, keys[i]);
         *deleted_r += !error;
     }
@@ -145,8 +147,9 @@ void ledger_dispose(struct store *store, struct objects *objects, struct arena *
 {
     size_t deleted;
     const struct error *error = dispose(store, objects, arena, keys, count, &deleted);
-    if (error) {
-        log_warning("%zu objects are left to the housekeeper: %s", count - deleted, error->cause);
+    if (error || deleted < count) {
+        log_warning("%zu objects are left to the housekeeper: %s", count - deleted,
+                    error ? error->cause : "the storage is slow");
     }
 }
 

@@ -118,7 +118,11 @@ struct error *scan_file(const struct config *config, struct arena *arena, const 
     if (!in_time) {
         (void)kill(-pid, SIGKILL);
     }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    pid_t ended;
+    while ((ended = waitpid(pid, &status, 0)) < 0 && errno == EINTR) {
+    }
+    if (ended != pid) { /* somebody ignores SIGCHLD: what it said is lost */
+        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: %s", words[0], strerror(errno));
     }
     if (!in_time) {
         return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s took too long", words[0]);

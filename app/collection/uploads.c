@@ -62,14 +62,28 @@ static struct error *take_name(struct arena *arena, const struct multipart_part 
     return NULL;
 }
 
-/* Whoever sends so slowly keeps a worker from everybody else. */
-static struct error *check_pace(struct arena *arena, const struct upload *upload)
+/* --- pace ------------------------------------------------------------------------------------ */
+
+/* The body of a request, which ends early if it comes too slowly. */
+struct paced {
+    struct request_body input;
+    int64_t began_us; /* of the steady clock */
+    int64_t size;     /* bytes so far */
+    bool too_slow;
+};
+
+/* Whoever sends so slowly keeps a worker from everybody else, whatever part of the form it is. */
+static size_t read_paced(void *source, char *bytes, size_t size)
 {
-    int64_t elapsed_s = (clock_steady_us() - upload->began_us) / US_PER_S;
-    return elapsed_s <= SLOW_START_S + upload->size / SLOWEST
-               ? NULL
-               : error_new(arena, ERR_TOO_SLOW, "%" PRId64 " bytes in %" PRId64 " s", upload->size,
-                           elapsed_s);
+    struct paced *paced = source;
+    if (paced->too_slow) {
+        return 0;
+    }
+    size_t got = paced->input.read(paced->input.source, bytes, size);
+    int64_t elapsed_s = (clock_steady_us() - paced->began_us) / US_PER_S;
+    paced->size += (int64_t)got;
+    paced->too_slow = elapsed_s > SLOW_START_S + paced->size / SLOWEST;
+    return paced->too_slow ? 0 : got;
 }
 
 /* --- bytes ----------------------------------------------------------------------------------- */
@@ -115,9 +129,6 @@ static struct error *copy_bytes(struct arena *arena, struct multipart *form,
         upload->size += (int64_t)length;
         if (upload->size > UPLOAD_MAX) {
             return refuse_size(arena);
-        }
-        if ((error = check_pace(arena, upload))) {
-            return error;
         }
         add_bytes(digests, bytes, length);
         if ((error = objects_write(arena, &upload->staged, bytes, length))) {
@@ -181,11 +192,24 @@ static struct error *check_type(struct arena *arena, const struct file_type *typ
     return error || fits ? error : refuse_type(arena);
 }
 
+/* The same, as long as it does not come too slowly. */
+static struct error *read_paced_form(struct request *request, struct upload *upload,
+                                     const struct file_type **type_r)
+{
+    struct paced paced = {.input = request->input, .began_us = clock_steady_us()};
+    request->input = (struct request_body){read_paced, &paced};
+    struct error *error = read_form(request, upload, type_r);
+    request->input = paced.input;
+    return paced.too_slow
+               ? error_new(request->arena, ERR_TOO_SLOW, "after %" PRId64 " bytes", paced.size)
+               : error;
+}
+
 struct error *upload_receive(struct request *request, struct upload *upload_r)
 {
     const struct file_type *type;
-    *upload_r = (struct upload){.staged = {.fd = -1}, .began_us = clock_steady_us()};
-    struct error *error = read_form(request, upload_r, &type);
+    *upload_r = (struct upload){.staged = {.fd = -1}};
+    struct error *error = read_paced_form(request, upload_r, &type);
     request->body_abandoned = error;
     if (!error) {
         error = check_type(request->arena, type, upload_r);

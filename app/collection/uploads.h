@@ -16,7 +16,6 @@ enum {
 };
 
 struct upload {
-    int64_t began_us; /* of the steady clock */
     struct staged staged;
     const char *extension;
     const char *original_name;
@@ -31,7 +30,7 @@ struct upload {
  * objects_discard(), in any case.
  *
  * ERR_UNSUPPORTED_MEDIA_TYPE, ERR_INVALID_MULTIPART, ERR_FILE_MISSING, ERR_FILE_TYPE, ERR_FILE_TOO_LARGE,
- * ERR_VALIDATION if it stands there twice, or for its name; those of storage and scan.
+ * ERR_VALIDATION if it stands there twice, or for its name; ERR_TOO_SLOW; those of storage and scan.
  */
 struct error *upload_receive(struct request *request, struct upload *upload_r) MUST_CHECK;
 

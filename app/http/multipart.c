@@ -269,6 +269,15 @@ static struct error *read_header(struct multipart *form, struct multipart_part *
 
 /* --- parts ----------------------------------------------------------------------------------- */
 
+/* Passes over the epilogue: whoever answers has the whole body behind it. */
+static void skip_epilogue(struct multipart *form)
+{
+    while (!form->input_ended) {
+        form->begin = form->end;
+        fill(form);
+    }
+}
+
 /* Takes the delimiter off, at which the buffer stands, and what ends its line. */
 static struct error *read_delimiter(struct multipart *form)
 {
@@ -279,8 +288,8 @@ static struct error *read_delimiter(struct multipart *form)
     }
     form->begin += form->delimiter_length;
     if (!memcmp(form->buffer + form->begin, "--", 2)) {
-        form->begin += 2;
         form->state = AT_END;
+        skip_epilogue(form);
         return NULL;
     }
     error = read_line(form, &line);

@@ -14,7 +14,8 @@ int signals_open(void)
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGUSR1);
     sigaddset(&signals, SIGCHLD);
-    if (sigprocmask(SIG_SETMASK, &signals, NULL) < 0) {
+    /* Whoever started us may ignore it: then no child leaves a status. */
+    if (signal(SIGCHLD, SIG_DFL) == SIG_ERR || sigprocmask(SIG_SETMASK, &signals, NULL) < 0) {
         return -1;
     }
     return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);

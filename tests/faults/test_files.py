@@ -1,11 +1,14 @@
 """Files when something fails: clients that stop, workers that are killed, disks that are full."""
 
+import contextlib
 import hashlib
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -107,6 +110,19 @@ def test_an_upload_that_stops_is_ended(rig, disk):
     assert files.upload(rig.api)
 
 
+@pytest.mark.parametrize("method, path", [("POST", "/files/upload/"), ("PUT", "/files/upload"),
+                                          ("POST", "/files/upload")])
+def test_a_body_that_nobody_reads_keeps_no_worker(make_rig, method, path):
+    """Refused before the body is there: without a token, or as there is no such call."""
+    rig = make_rig(FILES_WORKERS=1)
+    request = wire.request(method, path, [("Content-Type", "multipart/form-data; boundary=b"),
+                                          ("Content-Length", "1000000")]) + b"x"
+    with wire.connect(rig.stack.http_url, rig.stack.ca_file) as peer:
+        peer.sendall(request)
+        assert re.match(rb"HTTP/1.1 40[145] ", peer.recv(100))
+        assert files.upload(rig.api)
+
+
 # --- workers ------------------------------------------------------------------------------------
 
 def is_busy(pid, disk):
@@ -140,8 +156,9 @@ def test_workers_that_are_killed(make_rig):
         while kills < KILLS and not over.wait(chance.random() * 0.02):
             busy = [pid for pid in rig.service.workers("files") if is_busy(pid, disk)]
             if busy:
-                os.kill(chance.choice(busy), signal.SIGKILL)
-                kills += 1
+                with contextlib.suppress(ProcessLookupError):  # it has gone by itself
+                    os.kill(chance.choice(busy), signal.SIGKILL)
+                    kills += 1
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
     killer = threading.Thread(target=kill)
@@ -324,6 +341,30 @@ def test_uploads_are_scanned(make_rig, tmp_path):
     rig.set(UPLOAD_SCAN_COMMAND="/nowhere/scanner")
     rig.reload()
     contract.refused(files.send(rig.api), 503, "SCAN_UNAVAILABLE")
+
+
+DEAF_TO_CHILDREN = """
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], ["kontora", "serve"])
+"""
+
+
+def test_a_scan_counts_whoever_started_the_service(rig, tmp_path):
+    """One who ignores the ends of children hands that on."""
+    scanner = tmp_path / "scanner"
+    scanner.write_text("#!/bin/sh\nexit 1\n")
+    scanner.chmod(0o755)
+    rig.service.stop()
+    with subprocess.Popen([sys.executable, "-c", DEAF_TO_CHILDREN, rig.stack.binary],
+                          cwd=rig.folder, start_new_session=True,
+                          env={**os.environ, **rig.stack.env,
+                               "UPLOAD_SCAN_COMMAND": str(scanner)}) as service:
+        try:
+            wait_until(lambda: rig.nobody("").get("/health").ok, what="the service")
+            contract.refused(files.send(rig.api), 400, "FILE_INFECTED")
+        finally:
+            service.terminate()
 
 
 def test_an_organization_has_its_quota(make_rig):

@@ -1,0 +1,18 @@
+/*
+ * Docx: whether a file is a document of Word, by what its archive says that it holds (ECMA-376, ZIP). The
+ * order of the parts is the writer's choice, and so libmagic, which looks at the first few, knows only some.
+ */
+#ifndef COLLECTION_DOCX_H
+#define COLLECTION_DOCX_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct arena;
+
+/* Reads an open file of `size` bytes; nothing is unpacked. */
+struct error *docx_check(struct arena *arena, int fd, int64_t size, bool *fits_r) MUST_CHECK;
+
+#endif
