@@ -16,7 +16,6 @@ from support import contract, metrics, vault
 from support.ldap_proxy import BIND, SEARCH, LdapProxy
 from support.load import Load
 from support.people import People, tag
-from support.processes import alive
 from support.waiting import wait_until
 
 USER = "/users/Administrator"
@@ -337,7 +336,7 @@ def test_a_reload_replaces_the_housekeeper(make, proxies):
     rig = make(proxies[0])
     house, = rig.service.housekeepers()
     rig.reload()
-    wait_until(lambda: not alive(house), what="the end of the old one")
+    wait_until(lambda: house not in rig.service.housekeepers(), what="the end of the old one")
     assert len(rig.service.housekeepers()) == 1
 
 
