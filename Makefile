@@ -43,7 +43,17 @@ UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 RAW_SEARCH    := $(BUILD)/tests/bench/raw_search
 FASTIFY       := build/tests/bench/fastify/node_modules/.package-lock.json
 
-.PHONY: FORCE all generated run test unit lint format bench fuzz clean help
+# The documentation's pages: ours, and what npm has of Swagger UI and ReDoc.
+PAGES         := build/static
+OWN_PAGES     := $(sort $(wildcard nginx/static/*.html nginx/static/*.js nginx/static/*.css nginx/static/*.svg))
+PACKAGES      := build/npm/node_modules/.package-lock.json
+BUNDLES       := $(addprefix build/npm/node_modules/,swagger-ui-dist/swagger-ui.css \
+                 swagger-ui-dist/swagger-ui-bundle.js redoc/bundles/redoc.standalone.js)
+
+# What tests have of npm.
+TEST_PACKAGES := build/tests/npm/node_modules/.package-lock.json
+
+.PHONY: FORCE all generated static test-packages run test unit lint format bench fuzz clean help
 all: $(PROGRAM)
 generated: $(MADE)/sql.h
 
@@ -100,6 +110,38 @@ $(FASTIFY): tests/bench/fastify/package.json tests/bench/fastify/package-lock.js
 	    npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
 	@touch $@
 
+# Nothing of theirs is run. Their bundles hold what they depend on: the lock file names them alone.
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+
+$(PACKAGES): nginx/static/package.json nginx/static/package-lock.json
+	@echo '  NPM build/npm'
+	@mkdir -p build/npm
+	@cp $^ build/npm
+	@cd build/npm && $(NPM_CI) >/dev/null
+	@touch $@
+
+$(TEST_PACKAGES): tests/npm/package.json tests/npm/package-lock.json
+	@echo '  NPM build/tests/npm'
+	@mkdir -p build/tests/npm
+	@cp $^ build/tests/npm
+	@cd build/tests/npm && $(NPM_CI) >/dev/null
+	@touch $@
+
+# Made beside, and put in its place when it is whole. ReDoc shows one picture of its makers' site: ours
+# instead, for the page loads nothing from elsewhere.
+$(PAGES)/.made: $(OWN_PAGES) $(PACKAGES)
+	@echo '  PAGES $(PAGES)'
+	@rm -rf $(PAGES).new && mkdir -p $(PAGES).new
+	@cp $(OWN_PAGES) $(BUNDLES) $(PAGES).new
+	@sed -i 's,https://cdn.redoc.ly/redoc/logo-mini.svg,/static/icon.svg,' $(PAGES).new/redoc.standalone.js
+	@! grep -q 'cdn\.redoc\.ly' $(PAGES).new/redoc.standalone.js
+	@gzip -9 -n -k $(PAGES).new/*.js $(PAGES).new/*.css
+	@touch $(PAGES).new/.made
+	@rm -rf $(PAGES) && mv $(PAGES).new $(PAGES)
+
+static: $(PAGES)/.made
+test-packages: $(TEST_PACKAGES)
+
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
@@ -119,6 +161,7 @@ FORCE:
 run:
 	@sh tests/packages.sh run
 	@$(MAKE) --no-print-directory -s -j2 all
+	@$(MAKE) --no-print-directory -s static || echo 'Without npm there is no /docs and no /redoc.'
 	@cd tests && exec $(PYTHON) -m stack run
 
 test:
@@ -149,6 +192,7 @@ clean:
 
 help:
 	@echo 'make          build the optimised program, build/kontora'
+	@echo 'make static   get the pages of /docs and /redoc from npm, into build/static'
 	@echo 'make run      install what is missing, build, and run everything on this machine'
 	@echo 'make test     install what is missing, and run every test'
 	@echo 'make unit     build and run the unit programs alone'

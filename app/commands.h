@@ -1,6 +1,7 @@
 /*
- * Commands: what an administrator does to the database from the command line, also while the service
- * runs: its schema, the first accounts, a purge, a recount, a check of the files. main reads the command line and the settings.
+ * Commands: what an administrator does from the command line, also while the service runs: to the
+ * database its schema, the first accounts, a purge, a recount, a check of the files; and the OpenAPI document. main reads the
+ * command line and the settings.
  */
 #ifndef COMMANDS_H
 #define COMMANDS_H
@@ -22,6 +23,7 @@ enum {
 struct arguments {
     const char *env_file;            /* NULL: .env, if there is one */
     const char *name, *organization; /* of a new account; NULL: not given */
+    const char *language;            /* "ru" or "en"; NULL: the default one */
     bool check, repair;
     char **words; /* what follows the command, beside options */
     int word_count;
@@ -33,5 +35,12 @@ int command_admin(const struct config *config, const struct arguments *arguments
 int command_recount(const struct config *config, const struct arguments *arguments);
 int command_files(const struct config *config, const struct arguments *arguments);
 int command_purge(const struct config *config, const struct arguments *arguments);
+
+/* Prints the OpenAPI document. */
+int command_openapi(const struct config *config, const struct arguments *arguments);
+
+/* Writes it into STATIC_DIR, in each language, for nginx to serve. What cannot be written is logged: the
+ * service does without. */
+void publish_openapi(const struct config *config);
 
 #endif

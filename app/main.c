@@ -7,21 +7,26 @@
  *   kontora purge                               deletes what has expired
  *   kontora recount [--repair]                  verifies the counters behind totals and analytics
  *   kontora files  check [--repair]             verifies that files and objects fit each other
+ *   kontora openapi [--language ru|en]          prints the OpenAPI document
  *   kontora config [--env-file FILE] [--check]  the effective settings, secrets masked
  *   kontora version | help
  */
 #include "auth/auth.h"
 #include "base/arena.h"
 #include "base/background.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/scoreboard.h"
+#include "base/version.h"
 #include "collection/idempotency.h"
 #include "collection/ledger.h"
 #include "collection/purge.h"
 #include "collection/uses.h"
 #include "commands.h"
 #include "directory/directory.h"
+#include "http/access.h"
 #include "http/audit.h"
 #include "http/server.h"
 #include "objects/objects.h"
@@ -38,11 +43,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef KONTORA_VERSION
-#define KONTORA_VERSION "0.1.0"
-#endif
-
-enum { KIB = 1024 };
+enum { KIB = 1024, MS_PER_S = 1000 };
 
 /* The queue of SQLite's writers and the database's state, shared by all processes; made before the
  * first fork. */
@@ -182,7 +183,7 @@ static bool check(const struct config *config, struct buffer *faults)
     return directory_fits && auth_fits && store_fits && objects_fit;
 }
 
-/* The same, and what shows only when it is done: the audit log is opened. */
+/* The same, and what shows only when it is done: the audit log is opened, documents are written. */
 static bool prepare(const struct config *config, struct buffer *faults)
 {
     bool fits = check(config, faults);
@@ -193,6 +194,7 @@ static bool prepare(const struct config *config, struct buffer *faults)
     }
     if (fits) {
         directory_prepare(config);
+        publish_openapi(config);
     }
     return fits;
 }
@@ -204,6 +206,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
     if (pool == POOL_AUTH) {
         background_enter();
     }
+    access_enter(pool);
     if (!audit_open(config->audit_log_path)) {
         log_error("AUDIT_LOG_PATH %s: %s", config->audit_log_path, strerror(errno));
         return NULL;
@@ -224,7 +227,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
     if (pool == POOL_CORE) { /* its requests of a turn were there before that began */
         store_read_by_turns(state->app.store);
     }
-    state->router = router_new(resource_routes, &settings);
+    state->router = router_new(resources, &settings);
     state->server = server_new(state->router, &state->app, &turn, pool == POOL_CORE);
     return state;
 }
@@ -410,16 +413,24 @@ static const struct service service = {
 
 /* --- commands -------------------------------------------------------------------------------- */
 
+static void print_lines(enum log_level level, const char *text)
+{
+    const char *priority = log_priority(level);
+    for (; *text; text += *text == '\n') {
+        size_t length = strcspn(text, "\n");
+        fprintf(stderr, "%s%.*s\n", priority, (int)length, text);
+        text += length;
+    }
+}
+
 /* Reads the configuration and prints what is wrong with it. */
 static bool load(struct config *config, const char *env_file)
 {
     struct buffer faults = {0}, warnings = {0};
     bool loaded = config_load(config, env_file, &faults, &warnings);
     loaded = check(config, &faults) && loaded;
-    if (faults.length || warnings.length) {
-        fprintf(stderr, "%s%s", warnings.length ? warnings.bytes : "",
-                faults.length ? faults.bytes : "");
-    }
+    print_lines(LOG_LEVEL_WARNING, warnings.length ? warnings.bytes : "");
+    print_lines(LOG_LEVEL_ERROR, faults.length ? faults.bytes : "");
     buffer_free(&faults);
     buffer_free(&warnings);
     return loaded;
@@ -444,18 +455,29 @@ static bool schema_fits(const struct config *config)
     return fits;
 }
 
+/* Before the first fork: what all processes count in. */
+static void share_counters(void)
+{
+    access_prepare(resources);
+    metrics_share();
+    scoreboard_share();
+    metrics_set(METRIC_START_TIME, 0, clock_wall_ms() / MS_PER_S);
+    metrics_set(METRIC_BUILD, 0, 1);
+}
+
 static int run_serve(const struct arguments *arguments)
 {
     struct config config;
     int status = EXIT_CONFIGURATION;
     if (load(&config, arguments->env_file)) {
         if (!log_open((enum log_level)config.log_level, config.log_path)) {
-            fprintf(stderr, "LOG_PATH: %s: %s\n", config.log_path, strerror(errno));
+            fprintf(stderr, "%sLOG_PATH: %s: %s\n", log_priority(LOG_LEVEL_ERROR), config.log_path,
+                    strerror(errno));
         } else if (!server_init()) {
             log_error("libfcgi cannot be set up");
             status = EXIT_FAILURE;
         } else if (schema_fits(&config)) {
-            metrics_share();
+            share_counters();
             directory_share();
             purge_share();
             uses_share();
@@ -520,6 +542,11 @@ static int run_files(const struct arguments *arguments)
     return with_configuration(arguments, command_files);
 }
 
+static int run_openapi(const struct arguments *arguments)
+{
+    return with_configuration(arguments, command_openapi);
+}
+
 static int run_version(const struct arguments *arguments)
 {
     (void)arguments;
@@ -549,6 +576,8 @@ static int run_help(const struct arguments *arguments)
         "  files check            hold the files of the database and the objects of the storage\n"
         "                         against each other, and print what is wrong\n"
         "    --repair             set it right\n"
+        "  openapi                print the OpenAPI document\n"
+        "    --language ru|en     in that language (default: DEFAULT_LANGUAGE)\n"
         "  config                 print the effective settings, secrets masked\n"
         "    --check              print faults only; the exit status is 0 if there are none\n"
         "  version                print the version\n"
@@ -564,9 +593,11 @@ static const struct {
     int (*run)(const struct arguments *arguments);
     bool words; /* it takes some */
 } commands[] = {
-    {"serve", run_serve, false},   {"migrate", run_migrate, true},  {"admin", run_admin, true},
-    {"purge", run_purge, false},   {"recount", run_recount, false}, {"files", run_files, true},
-    {"config", run_config, false}, {"version", run_version, false}, {"help", run_help, false},
+    {"serve", run_serve, false},     {"migrate", run_migrate, true},
+    {"admin", run_admin, true},      {"purge", run_purge, false},
+    {"recount", run_recount, false}, {"files", run_files, true},
+    {"openapi", run_openapi, false}, {"config", run_config, false},
+    {"version", run_version, false}, {"help", run_help, false},
 };
 
 static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
@@ -577,6 +608,7 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
         {"repair", no_argument, NULL, 'r'},
         {"name", required_argument, NULL, 'n'},
         {"organization", required_argument, NULL, 'o'},
+        {"language", required_argument, NULL, 'l'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -591,6 +623,8 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->name = optarg;
         } else if (option == 'o') {
             arguments->organization = optarg;
+        } else if (option == 'l') {
+            arguments->language = optarg;
         } else {
             return false;
         }

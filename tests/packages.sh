@@ -14,16 +14,19 @@ build='gcc make libc6-dev libfcgi-dev libldap-dev libjson-c-dev libjwt-dev libss
 serve="$build nginx openssl"
 
 # nginx of any flavour; Samba's domain controller in the parts that Debian has made of it.
-run="$build nginx openssl curl python3 python3-samba samba samba-common-bin samba-ad-provision
+# The documentation's pages. Other packages of Node.js than Debian's bring npm along.
+command -v npm >/dev/null || npm='nodejs npm'
+
+run="$build ${npm-} nginx openssl curl python3 python3-samba samba samba-common-bin samba-ad-provision
     samba-dsdb-modules samba-vfs-modules winbind ldb-tools"
 
 test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
-    postgresql procps git python3-prometheus-client ceph-mon ceph-osd radosgw"
+    postgresql procps git python3-prometheus-client python3-jsonschema ceph-mon ceph-osd radosgw
+    prometheus chromium"
 
-# With what the references are written in. Other packages of Node.js than Debian's bring npm along.
+# With what the references are written in.
 bench="$test python3-fastapi python3-ldap3 python3-uvicorn python3-sqlalchemy python3-aiosqlite
     python3-greenlet g++"
-command -v npm >/dev/null || bench="$bench nodejs npm"
 
 lint="$build clang-format clang-tidy cppcheck git python3"
 

@@ -77,7 +77,7 @@ alone() { # command …
 }
 
 build() {
-    make --no-print-directory -s -j2 all build/tests/support/objects &&
+    make --no-print-directory -s -j2 all static test-packages build/tests/support/objects &&
         cp build/kontora build/tests/support/objects "$work/"
 }
 

@@ -24,6 +24,52 @@ const char *const permission_names[PERMIT_COUNT] = {
     [PERMIT_MANAGE] = "organization:manage",
 };
 
+const struct text permission_about[PERMIT_COUNT] = {
+    [PERMIT_ALL] = {"Доступно всем.", "Open to all."},
+    [PERMIT_PRINCIPAL] = {"Доступно всем, кто вошёл.", "For everybody who has logged in."},
+    [PERMIT_DIRECTORY_READ] =
+        {"Разрешение `directory:read`: локальный администратор и пользователи каталога.",
+         "Permission `directory:read`: the local administrator, and people of "
+         "the directory."},
+    [PERMIT_DIRECTORY_WRITE] =
+        {"Разрешение `directory:write`: локальный администратор и администраторы каталога.",
+         "Permission `directory:write`: the local administrator, and the "
+         "directory's administrators."},
+    [PERMIT_ACCOUNTS] = {"Разрешение `accounts`: локальный администратор.",
+                         "Permission `accounts`: the local administrator."},
+    [PERMIT_TOKENS] = {"Разрешение `tokens`: локальный администратор.",
+                       "Permission `tokens`: the local administrator."},
+    [PERMIT_FILES_READ] =
+        {"В организации: все её участники; без организации: каждый о своих файлах.",
+         "In an organization, all of its members; without one, everybody about their own files."},
+    [PERMIT_FILES_CREATE] =
+        {"В организации: `OWNER`, `ADMIN`, `MANAGER`, `SALES`; без организации: каждый.",
+         "In an organization, `OWNER`, `ADMIN`, `MANAGER`, `SALES`; without one, everybody."},
+    [PERMIT_FILES_UPDATE] =
+        {"В организации: `OWNER`, `ADMIN`, `MANAGER`, `SALES`; без организации: каждый о своих "
+         "файлах.",
+         "In an organization, `OWNER`, `ADMIN`, `MANAGER`, `SALES`; without one, everybody about "
+         "their own files."},
+    [PERMIT_FILES_DELETE] =
+        {"В организации: `OWNER`, `ADMIN`, `MANAGER`; без организации: каждый о своих файлах.",
+         "In an organization, `OWNER`, `ADMIN`, `MANAGER`; without one, everybody about their own "
+         "files."},
+    [PERMIT_READ] = {"Разрешение `organization:read`: все участники организации.",
+                     "Permission `organization:read`: all members of the organization."},
+    [PERMIT_CREATE] = {"Разрешение `organization:create`: `OWNER`, `ADMIN`, `MANAGER`, `SALES`.",
+                       "Permission `organization:create`: `OWNER`, `ADMIN`, `MANAGER`, `SALES`."},
+    [PERMIT_UPDATE] = {"Разрешение `organization:update`: `OWNER`, `ADMIN`, `MANAGER`, `SALES`.",
+                       "Permission `organization:update`: `OWNER`, `ADMIN`, `MANAGER`, `SALES`."},
+    [PERMIT_DELETE] = {"Разрешение `organization:delete`: `OWNER`, `ADMIN`, `MANAGER`.",
+                       "Permission `organization:delete`: `OWNER`, `ADMIN`, `MANAGER`."},
+    [PERMIT_MANAGE] = {"Разрешение `organization:manage`: `OWNER`, `ADMIN`.",
+                       "Permission `organization:manage`: `OWNER`, `ADMIN`."},
+    [PERMIT_MANAGE_OR_SELF] =
+        {"Разрешение `organization:manage`: `OWNER`, `ADMIN`; о себе самом: все участники.",
+         "Permission `organization:manage`: `OWNER`, `ADMIN`; about oneself, all "
+         "members."},
+};
+
 const char *const principal_kind_names[PRINCIPAL_KIND_COUNT] = {
     [PRINCIPAL_LOCAL] = "local",
     [PRINCIPAL_ACCOUNT] = "account",
@@ -94,7 +140,7 @@ bool permission_of_files(enum permission permission)
 
 bool permission_of_organization(enum permission permission)
 {
-    return permission >= PERMIT_READ && permission <= PERMIT_MANAGE_OR_SELF;
+    return permission >= PERMIT_FILES_READ && permission <= PERMIT_MANAGE_OR_SELF;
 }
 
 /* --- names ----------------------------------------------------------------------------------- */

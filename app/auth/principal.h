@@ -5,6 +5,8 @@
 #ifndef AUTH_PRINCIPAL_H
 #define AUTH_PRINCIPAL_H
 
+#include "base/field.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -51,6 +53,7 @@ enum role {
 /* As the contract names them; PERMIT_ALL, PERMIT_PRINCIPAL, those of files, PERMIT_MANAGE_OR_SELF and
  * ROLE_NONE have no name. */
 extern const char *const permission_names[PERMIT_COUNT];
+extern const struct text permission_about[PERMIT_COUNT]; /* who has it, for the documentation */
 extern const char *const principal_kind_names[PRINCIPAL_KIND_COUNT];
 extern const char *const role_names[ROLE_COUNT + 1]; /* NULL ends, for the choices of field maps */
 

@@ -55,6 +55,26 @@ void buffer_add_char(struct buffer *buffer, char c)
     buffer_add(buffer, &c, 1);
 }
 
+void buffer_add_decimal(struct buffer *buffer, int64_t integer, int scale)
+{
+    enum { SIZE = 32 }; /* 20 digits, or more zeros before them; the point; the sign */
+    char text[SIZE];
+    size_t at = SIZE;
+    /* The least integer has no positive counterpart: the magnitude is unsigned. */
+    uint64_t rest = integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer;
+    for (int place = 0; rest || place <= scale; place++) {
+        if (place && place == scale) {
+            text[--at] = '.';
+        }
+        text[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    }
+    if (integer < 0) {
+        text[--at] = '-';
+    }
+    buffer_add(buffer, text + at, SIZE - at);
+}
+
 void buffer_format(struct buffer *buffer, const char *format, ...)
 {
     va_list arguments, again;

@@ -6,6 +6,7 @@
 #define BASE_BUFFER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 
@@ -21,6 +22,9 @@ char *buffer_reserve(struct buffer *buffer, size_t more);
 void buffer_add(struct buffer *buffer, const char *bytes, size_t length);
 void buffer_add_string(struct buffer *buffer, const char *text);
 void buffer_add_char(struct buffer *buffer, char c);
+/* Digits, `scale` of them, 0 to 9, behind a point. Many times as fast as buffer_format(). */
+void buffer_add_decimal(struct buffer *buffer, int64_t integer, int scale);
+
 void buffer_format(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 const char *const pool_names[POOL_COUNT] = {"core", "auth", "directory", "files"};
+const char *const language_names[LANGUAGE_COUNT + 1] = {"ru", "en", NULL};
 
 enum option_type {
     OPTION_STRING,
@@ -40,7 +41,6 @@ struct option {
 };
 
 static const char *const environments[] = {"development", "production", NULL};
-static const char *const languages[] = {"ru", "en", NULL};
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 static const char *const algorithms[] = {"HS256", NULL};
 static const char *const synchronous[] = {"full", "normal", NULL};
@@ -73,8 +73,9 @@ static const struct option options[] = {
     {"APP_DESCRIPTION", OPTION_STRING, AT(app_description), "", 0, 2000},
     {"ENVIRONMENT", OPTION_CHOICE, AT(environment), "development", 0, 0, environments},
     {"DEBUG", OPTION_BOOLEAN, AT(debug), "false", 0, 0},
-    {"DEFAULT_LANGUAGE", OPTION_CHOICE, AT(default_language), "ru", 0, 0, languages},
+    {"DEFAULT_LANGUAGE", OPTION_CHOICE, AT(default_language), "ru", 0, 0, language_names},
     {"STATE_DIR", OPTION_STRING, AT(state_dir), "var", 1, 4096},
+    {"STATIC_DIR", OPTION_PATH, AT(static_dir), "static", 1, 4096},
     {"SOCKET_DIR", OPTION_PATH, AT(socket_dir), "run", 1, 4096},
     {"SOCKET_GROUP", OPTION_STRING, AT(socket_group), "", 0, 64},
     {"LOG_LEVEL", OPTION_CHOICE, AT(log_level), "info", 0, 0, levels},
@@ -352,6 +353,8 @@ static void check_places(const struct config *config, struct buffer *faults)
 {
     check_writable(config->audit_log_path, "AUDIT_LOG_PATH", faults);
     check_readable(config->aws_ca_bundle, "AWS_CA_BUNDLE", faults);
+    check_writable(arena_format(config->arena, "%s/openapi.ru.json", config->static_dir),
+                   "STATIC_DIR", faults);
     if (*config->log_path) {
         check_writable(config->log_path, "LOG_PATH", faults);
     }

@@ -23,6 +23,7 @@ struct config {
     bool debug;
     int64_t default_language; /* enum config_language */
     const char *state_dir;
+    const char *static_dir; /* of the files that nginx is to serve */
     const char *socket_dir; /* absolute, or below state_dir when not set */
     const char *socket_group;
     int64_t log_level; /* enum log_level */
@@ -94,6 +95,7 @@ enum config_environment {
 enum config_synchronous { SYNCHRONOUS_FULL, SYNCHRONOUS_NORMAL };
 
 enum config_language { LANGUAGE_RU, LANGUAGE_EN, LANGUAGE_COUNT };
+extern const char *const language_names[LANGUAGE_COUNT + 1]; /* as HTTP has them; NULL ends */
 
 /* What the surface of files and accounts may serve without a token. */
 enum config_anonymous_access {

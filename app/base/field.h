@@ -40,7 +40,8 @@ enum field_flag {
     FIELD_DEFAULT = 1 << 4,  /* an absent integer is `standard` */
     FIELD_INTERNAL =
         1 << 5, /* of a row of the database, and no part of the object: never answered */
-    FIELD_OPTIONAL = 1 << 6, /* left out of an answer where it is absent, not null */
+    FIELD_OPTIONAL = 1 << 6,    /* left out of an answer where it is absent, not null */
+    FIELD_ALTERNATIVE = 1 << 7, /* of those that have this, a body needs exactly one */
 };
 
 /* How a value stands in the place it is bound to. */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,5 +43,63 @@ size_t file_write(int fd, const char *bytes, size_t length)
         }
         done += written > 0 ? (size_t)written : 0;
     }
+    return done;
+}
+
+/* --- replacing ------------------------------------------------------------------------------- */
+
+static bool has_bytes(const char *path, const char *bytes, size_t length)
+{
+    struct stat facts;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool same = fd >= 0 && fstat(fd, &facts) == 0 && facts.st_size == (off_t)length;
+    char *found = must_alloc(length + 1);
+    size_t got = 0;
+    while (same && got < length) {
+        ssize_t piece = read(fd, found + got, length - got);
+        same = piece > 0 || (piece < 0 && errno == EINTR);
+        got += piece > 0 ? (size_t)piece : 0;
+    }
+    same = same && !memcmp(found, bytes, length);
+    free(found);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return same;
+}
+
+/* The whole file, on the disk, with its mode whatever the umask. */
+static bool write_new(int fd, const char *bytes, size_t length, mode_t mode)
+{
+    return file_write(fd, bytes, length) == length && fchmod(fd, mode) == 0 && fsync(fd) == 0;
+}
+
+bool file_replace(const char *path, const char *bytes, size_t length, mode_t mode)
+{
+    enum { SUFFIX_SIZE = 8 };
+    if (has_bytes(path, bytes, length)) {
+        return true;
+    }
+    /* Whoever may read the file may pass through its folders. */
+    file_make_parents(path, mode | (mode & 0444) >> 2 | 0300);
+    size_t size = strlen(path) + SUFFIX_SIZE;
+    char *temporary = must_alloc(size);
+    (void)snprintf(temporary, size, "%s.XXXXXX", path);
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    bool done = fd >= 0 && write_new(fd, bytes, length, mode);
+    int reason = errno;
+    if (fd >= 0 && close(fd) < 0 && done) {
+        done = false;
+        reason = errno;
+    }
+    if (done && rename(temporary, path) < 0) {
+        done = false;
+        reason = errno;
+    }
+    if (fd >= 0 && !done) {
+        (void)unlink(temporary);
+    }
+    free(temporary);
+    errno = reason;
     return done;
 }

@@ -20,4 +20,9 @@ int file_open_append(const char *path) MUST_CHECK;
  * of bytes that were written; less than `length` is a failure with errno set. */
 size_t file_write(int fd, const char *bytes, size_t length);
 
+/* Puts a file of these bytes in the place of `path`, all at once: whoever reads it sees the old one or
+ * the new one. Folders that are missing are made as open as the file. One that has the same bytes is
+ * left as it is. False with errno set, and then what was there is still there. */
+bool file_replace(const char *path, const char *bytes, size_t length, mode_t mode) MUST_CHECK;
+
 #endif

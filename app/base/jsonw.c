@@ -28,15 +28,47 @@ static bool plain(unsigned char c)
     return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
 }
 
+/* How many bytes from the first on stand in a string as they are. */
+static size_t count_plain(const char *bytes, size_t length)
+{
+    size_t count = 0;
+    while (count < length && plain((unsigned char)bytes[count])) {
+        count++;
+    }
+    return count;
+}
+
+/* Bytes that are all plain, quoted, between two characters of which either may be NUL for none. */
+static void add_plain(struct buffer *out, char before, const char *bytes, size_t length,
+                      char behind)
+{
+    char *at = buffer_reserve(out, length + 4);
+    char *start = at;
+    *at = before;
+    at += before != '\0';
+    *at++ = '"';
+    if (length) {
+        memcpy(at, bytes, length);
+    }
+    at += length;
+    *at++ = '"';
+    *at = behind;
+    at += behind != '\0';
+    *at = '\0';
+    out->length += (size_t)(at - start);
+}
+
 static void add_quoted(struct buffer *out, const char *bytes, size_t length)
 {
     static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
+    if (count_plain(bytes, length) == length) {       /* nearly always */
+        add_plain(out, '\0', bytes, length, '\0');
+        return;
+    }
     buffer_add_char(out, '"');
     for (size_t at = 0; at < length;) {
         size_t start = at;
-        while (at < length && plain((unsigned char)bytes[at])) {
-            at++;
-        }
+        at += count_plain(bytes + at, length - at);
         buffer_add(out, bytes + start, at - start);
         if (at == length) {
             break;
@@ -57,12 +89,18 @@ static void add_quoted(struct buffer *out, const char *bytes, size_t length)
 /* What stands before a value: a comma, and the key inside an object. */
 static void begin(struct jsonw *json, const char *key)
 {
-    if (json->comma) {
+    bool comma = json->comma;
+    size_t length = key ? strlen(key) : 0;
+    json->comma = true;
+    if (key && count_plain(key, length) == length) {
+        add_plain(json->out, comma ? ',' : '\0', key, length, ':');
+        return;
+    }
+    if (comma) {
         buffer_add_char(json->out, ',');
     }
-    json->comma = true;
     if (key) {
-        add_quoted(json->out, key, strlen(key));
+        add_quoted(json->out, key, length);
         buffer_add_char(json->out, ':');
     }
 }
@@ -122,23 +160,8 @@ void jsonw_integer(struct jsonw *json, const char *key, int64_t integer)
 
 void jsonw_decimal(struct jsonw *json, const char *key, int64_t integer, int scale)
 {
-    enum { SIZE = 32 }; /* 20 digits, or more zeros before them; the point */
-    char text[SIZE];
-    size_t at = SIZE;
-    /* The least integer has no positive counterpart: the magnitude is unsigned. */
-    uint64_t rest = integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer;
-    for (int place = 0; rest || place <= scale; place++) {
-        if (place && place == scale) {
-            text[--at] = '.';
-        }
-        text[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    }
     begin(json, key);
-    if (integer < 0) {
-        buffer_add_char(json->out, '-');
-    }
-    buffer_add(json->out, text + at, SIZE - at);
+    buffer_add_decimal(json->out, integer, scale);
 }
 
 void jsonw_boolean(struct jsonw *json, const char *key, bool boolean)
@@ -151,6 +174,12 @@ void jsonw_null(struct jsonw *json, const char *key)
 {
     begin(json, key);
     buffer_add_string(json->out, "null");
+}
+
+void jsonw_raw(struct jsonw *json, const char *key, const char *text)
+{
+    begin(json, key);
+    buffer_add_string(json->out, text);
 }
 
 void jsonw_time(struct jsonw *json, const char *key, int64_t wall_ms)

@@ -34,6 +34,9 @@ void jsonw_decimal(struct jsonw *json, const char *key, int64_t integer, int sca
 void jsonw_boolean(struct jsonw *json, const char *key, bool boolean);
 void jsonw_null(struct jsonw *json, const char *key);
 
+/* A value that is JSON already, as it is. */
+void jsonw_raw(struct jsonw *json, const char *key, const char *text);
+
 /* Milliseconds since the epoch, as the contract writes times. */
 void jsonw_time(struct jsonw *json, const char *key, int64_t wall_ms);
 

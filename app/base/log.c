@@ -6,35 +6,63 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     MESSAGE_SIZE = 2048, /* longer messages are cut */
+    PROCESS_SIZE = 64,
+    STREAM_SIZE = 48,
 };
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
+
+/* The same for the journal: syslog(3)'s debug, info, warning and error (sd-daemon(3)). */
+static const char *const priorities[] = {"<7>", "<6>", "<4>", "<3>"};
 
 static struct {
     int fd;
     enum log_level level;
     char *path; /* NULL: standard error */
     const char *request_id;
-    pid_t pid;           /* of this process: set when the log is opened and after a fork */
-    struct buffer lines; /* the one that is being written, behind those that wait */
-    size_t start;        /* of that one */
+    bool journal; /* standard error leads to it */
+    const char *pool;
+    char process[PROCESS_SIZE]; /* what all lines of this process have in common */
+    struct buffer lines;        /* the one that is being written, behind those that wait */
+    size_t start;               /* of that one */
     enum log_level line_level;
     bool holding;
     struct jsonw json;
-} sink = {.fd = STDERR_FILENO, .level = LOG_LEVEL_INFO};
+} sink = {.fd = STDERR_FILENO, .level = LOG_LEVEL_INFO, .pool = "master"};
+
+/* Whether a descriptor is the stream to the journal that JOURNAL_STREAM names, device:inode: one that
+ * was redirected since is not (systemd.exec(5)). */
+static bool is_journal(int fd)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct stat facts;
+    char text[STREAM_SIZE];
+    if (!stream || fstat(fd, &facts) < 0) {
+        return false;
+    }
+    snprintf(text, sizeof text, "%ju:%ju", (uintmax_t)facts.st_dev, (uintmax_t)facts.st_ino);
+    return !strcmp(stream, text);
+}
+
+const char *log_priority(enum log_level level)
+{
+    return is_journal(STDERR_FILENO) ? priorities[level] : "";
+}
 
 bool log_open(enum log_level level, const char *path)
 {
-    log_forked();
+    log_forked(sink.pool);
     sink.level = level;
     free(sink.path);
     sink.path = *path ? must_string(path) : NULL;
@@ -46,12 +74,14 @@ bool log_open(enum log_level level, const char *path)
         close(sink.fd);
     }
     sink.fd = fd;
+    sink.journal = is_journal(fd);
     return true;
 }
 
-void log_forked(void)
+void log_forked(const char *pool)
 {
-    sink.pid = getpid();
+    sink.pool = pool;
+    snprintf(sink.process, sizeof sink.process, ",\"pid\":%d,\"pool\":\"%s\"", (int)getpid(), pool);
 }
 
 void log_reopen(void)
@@ -104,11 +134,14 @@ struct jsonw *log_begin(enum log_level level, const char *message)
     sink.start = sink.lines.length;
     sink.line_level = level;
     sink.json = (struct jsonw){.out = &sink.lines};
+    if (sink.journal) {
+        buffer_add_string(&sink.lines, priorities[level]);
+    }
     jsonw_open_object(&sink.json, NULL);
     jsonw_time(&sink.json, "time", clock_wall_ms());
     jsonw_string(&sink.json, "level", level_names[level]);
     jsonw_string(&sink.json, "message", message);
-    jsonw_integer(&sink.json, "pid", sink.pid);
+    buffer_add_string(&sink.lines, sink.process);
     if (sink.request_id) {
         jsonw_string(&sink.json, "request_id", sink.request_id);
     }

@@ -1,7 +1,10 @@
 /*
  * Log: one JSON object a line, each written whole with one write(2) on an append-only descriptor, so that
- * lines of different processes never mix. Every line has time, level and message, and inside a
- * request its id. Nothing that is secret is ever handed to it.
+ * lines of different processes never mix. Every line has time, level, message, pid and pool, and
+ * inside a request its id. Nothing that is secret is ever handed to it.
+ *
+ * On a standard error that is the journal's, each line has its priority before it, as sd-daemon(3)
+ * describes.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -21,11 +24,17 @@ enum log_level {
 };
 
 /* Sets the least level that is written, and opens `path` for appending; an empty path means
- * standard error. Until it is called, lines of level info and above go to standard error. */
+ * standard error. Until it is called, lines of level info and above go to standard error, without
+ * pid and pool. */
 bool log_open(enum log_level level, const char *path) MUST_CHECK;
 
-/* In a new process: its lines shall carry its own id. */
-void log_forked(void);
+/* In a new process: its lines shall carry its own id, and the name of its pool, which must live as
+ * long as it. Before that it is the master. */
+void log_forked(const char *pool);
+
+/* What stands before a line of that level on standard error: a priority if that is the journal's, else
+ * nothing. For what is printed there before the log is open. */
+const char *log_priority(enum log_level level);
 
 /* Opens the path again, after its file was renamed by log rotation. Keeps the old one on failure.
  */

@@ -26,18 +26,29 @@ const struct field entries_place_query[] = {
     {.name = NULL},
 };
 
-#define UNAVAILABLE_ERRORS ERR_DIRECTORY_UNAVAILABLE, ERR_DIRECTORY_CREDENTIALS
-#define FIND_ERRORS ERR_NOT_FOUND, ERR_AMBIGUOUS, ERR_PARENT_NOT_FOUND, UNAVAILABLE_ERRORS
-#define CHANGE_ERRORS                                                                              \
-    FIND_ERRORS, ERR_ALREADY_EXISTS, ERR_CONFLICT, ERR_DIRECTORY_INVALID, ERR_DIRECTORY_REFUSED,   \
-        ERR_DIRECTORY_FORBIDDEN, ERR_OUTCOME_UNKNOWN, ERR_RESULT_UNREAD
+#define PATH_NAME(name_, ru_, en_, example_)                                                       \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_STRING, .flags = FIELD_REQUIRED, .about = {(ru_), (en_)},   \
+        .example = (example_)                                                                      \
+    }
 
-const enum error_id entries_list_errors[] = {UNAVAILABLE_ERRORS, ERR_DIRECTORY_LIMIT, ERR_COUNT};
-const enum error_id entries_read_errors[] = {FIND_ERRORS, ERR_COUNT};
-const enum error_id entries_write_errors[] = {CHANGE_ERRORS,         ERR_NOT_EMPTY,
-                                              ERR_PASSWORD_POLICY,   ERR_PASSWORD_NEEDS_TLS,
-                                              ERR_PARTIALLY_APPLIED, ERR_COUNT};
-const enum error_id entries_member_errors[] = {CHANGE_ERRORS, ERR_PRIMARY_GROUP, ERR_COUNT};
+const struct field entries_path[] = {
+    PATH_NAME("username", "Имя учётной записи (sAMAccountName)",
+              "The account name (sAMAccountName)", "\"i.petrov\""),
+    PATH_NAME("group", "Название группы (cn)", "The name of the group (cn)", "\"all-staff\""),
+    PATH_NAME("name", "Название", "The name", "\"sales\""),
+    PATH_NAME("cn", "Название", "The name", "\"Users\""),
+    {.name = NULL},
+};
+
+const enum error_id entries_list_errors[] = {ENTRIES_UNAVAILABLE_ERRORS, ERR_DIRECTORY_LIMIT,
+                                             ERR_COUNT};
+const enum error_id entries_read_errors[] = {ENTRIES_FIND_ERRORS, ERR_COUNT};
+const enum error_id entries_create_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_COUNT};
+const enum error_id entries_update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PARTIALLY_APPLIED,
+                                               ERR_COUNT};
+const enum error_id entries_delete_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_NOT_EMPTY, ERR_COUNT};
+const enum error_id entries_member_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PRIMARY_GROUP, ERR_COUNT};
 
 /* --- reading --------------------------------------------------------------------------------- */
 

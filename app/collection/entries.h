@@ -38,10 +38,20 @@ route_handler entries_delete;
 
 extern const struct field entries_list_query[];  /* search, skip, limit */
 extern const struct field entries_place_query[]; /* parent_dn */
+extern const struct field entries_path[];        /* all that their patterns name */
+
+#define ENTRIES_UNAVAILABLE_ERRORS ERR_DIRECTORY_UNAVAILABLE, ERR_DIRECTORY_CREDENTIALS
+#define ENTRIES_FIND_ERRORS                                                                        \
+    ERR_NOT_FOUND, ERR_AMBIGUOUS, ERR_PARENT_NOT_FOUND, ENTRIES_UNAVAILABLE_ERRORS
+#define ENTRIES_CHANGE_ERRORS                                                                      \
+    ENTRIES_FIND_ERRORS, ERR_ALREADY_EXISTS, ERR_CONFLICT, ERR_DIRECTORY_INVALID,                  \
+        ERR_DIRECTORY_REFUSED, ERR_DIRECTORY_FORBIDDEN, ERR_OUTCOME_UNKNOWN, ERR_RESULT_UNREAD
 
 extern const enum error_id entries_list_errors[];
 extern const enum error_id entries_read_errors[];
-extern const enum error_id entries_write_errors[];
+extern const enum error_id entries_create_errors[];
+extern const enum error_id entries_update_errors[];
+extern const enum error_id entries_delete_errors[];
 extern const enum error_id entries_member_errors[]; /* of routes that change a membership */
 
 /* --- rows of field maps ------------------------------------------------------------------------
@@ -106,14 +116,15 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
  */
 
 #define ENTRIES_READ_ROW(entries_)                                                                 \
-    .entries = (entries_), .permission = PERMIT_DIRECTORY_READ, .pool = POOL_DIRECTORY
+    .entries = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_READ,              \
+    .pool = POOL_DIRECTORY
 
-#define ENTRIES_WRITE_ROW(entries_, verb_, type_)                                                  \
-    .entries = (entries_), .permission = PERMIT_DIRECTORY_WRITE, .pool = POOL_DIRECTORY,           \
-    .errors = entries_write_errors, .action = verb_ "_" type_, .resource_type = type_
+#define ENTRIES_WRITE_ROW(entries_, errors_, verb_, type_)                                         \
+    .entries = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_WRITE,             \
+    .pool = POOL_DIRECTORY, .errors = (errors_), .action = verb_ "_" type_, .resource_type = type_
 
-#define ENTRIES_ROUTES(entries_, path_, parameter_, type_, schema_, create_, update_, many_ru_,    \
-                       many_en_, one_ru_, one_en_)                                                 \
+#define ENTRIES_ROUTES(entries_, path_, parameter_, type_, schema_, create_, update_,              \
+                       create_errors_, update_errors_, many_ru_, many_en_, one_ru_, one_en_)       \
     {.method = METHOD_GET,                                                                         \
      .pattern = "" path_,                                                                          \
      .handler = entries_list,                                                                      \
@@ -135,15 +146,16 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
         {.method = METHOD_POST,                                                                    \
          .pattern = "" path_,                                                                      \
          .handler = entries_create,                                                                \
-         ENTRIES_WRITE_ROW(entries_, "create", type_),                                             \
+         ENTRIES_WRITE_ROW(entries_, create_errors_, "create", type_),                             \
          .summary = {"Создать " one_ru_, "Create " one_en_},                                       \
          .body = (create_),                                                                        \
          .shape = REPLY_RECORD,                                                                    \
-         .reply = (schema_)},                                                                      \
+         .reply = (schema_),                                                                       \
+         .creates = true},                                                                         \
         {.method = METHOD_PATCH,                                                                   \
          .pattern = path_ "/{" parameter_ "}",                                                     \
          .handler = entries_update,                                                                \
-         ENTRIES_WRITE_ROW(entries_, "update", type_),                                             \
+         ENTRIES_WRITE_ROW(entries_, update_errors_, "update", type_),                             \
          .summary = {"Изменить или переместить " one_ru_, "Change or move " one_en_},              \
          .query = entries_place_query,                                                             \
          .body = (update_),                                                                        \
@@ -151,7 +163,7 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
          .reply = (schema_)},                                                                      \
     {                                                                                              \
         .method = METHOD_DELETE, .pattern = path_ "/{" parameter_ "}", .handler = entries_delete,  \
-        ENTRIES_WRITE_ROW(entries_, "delete", type_),                                              \
+        ENTRIES_WRITE_ROW(entries_, entries_delete_errors, "delete", type_),                       \
         .summary = {"Удалить " one_ru_, "Delete " one_en_}, .query = entries_place_query,          \
         .shape = REPLY_NOTHING                                                                     \
     }
@@ -159,7 +171,7 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
 /* The same for a call that changes who is in a group; `handler_` is the resource's own, `group_` the
  * group's name in the pattern. */
 #define ENTRIES_MEMBER_ROW(method_, pattern_, group_, handler_, action_)                           \
-    .method = (method_), .pattern = (pattern_), .handler = (handler_),                             \
+    .method = (method_), .pattern = (pattern_), .path = entries_path, .handler = (handler_),       \
     .permission = PERMIT_DIRECTORY_WRITE, .pool = POOL_DIRECTORY, .query = entries_place_query,    \
     .errors = entries_member_errors, .action = (action_), .resource_type = "group",                \
     .resource = (group_)

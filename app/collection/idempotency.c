@@ -137,9 +137,11 @@ static struct error *reserve(struct store *store, void *context)
     return error || store_changes(query) == 1 ? error : recall_first(store, reservation);
 }
 
+/* A question, which is a POST that is not audited, is answered anew each time: what is kept may be true
+ * no more. */
 static bool concerns(const struct request *request)
 {
-    return request->method == METHOD_POST && request->principal &&
+    return request->method == METHOD_POST && request->route->action && request->principal &&
            *request->headers.idempotency_key;
 }
 

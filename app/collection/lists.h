@@ -59,15 +59,16 @@ struct list {
     size_t id_index; /* and where it is in the rows */
 };
 
-/* The rows that the query map of a list begins with. */
-#define LIST_QUERY_FIELDS                                                                          \
+/* The rows that the query map of a list begins with; `sorts_` are the names that ?sort= takes. */
+#define LIST_QUERY_FIELDS(sorts_)                                                                  \
     QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD),                                                       \
         {.name = "sort",                                                                           \
          .type = FIELD_STRING,                                                                     \
          .min = 1,                                                                                 \
          .max = 200,                                                                               \
-         .about = {"Порядок: имена полей через запятую, «-» означает убывание",                    \
-                   "The order: names of fields, separated by commas; '-' is descending"},          \
+         .about =                                                                                  \
+             {"Порядок: до трёх имён через запятую, «-» означает убывание: " sorts_,               \
+              "The order: up to three names, separated by commas; '-' is descending: " sorts_},    \
          .example = "\"-created_at\""},                                                            \
     {                                                                                              \
         .name = "after", .type = FIELD_STRING, .min = 1, .max = 2000,                              \

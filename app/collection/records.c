@@ -11,14 +11,13 @@
 /* Behind the own fields of a map: created_at, updated_at, version, deleted_at. */
 enum { HISTORY = 4 };
 
-const enum error_id records_read_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
-const enum error_id records_create_errors[] = {ERR_DUPLICATE, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
-const enum error_id records_update_errors[] = {
-    ERR_NOT_FOUND,        ERR_PRECONDITION_FAILED,  ERR_DUPLICATE, ERR_INVALID_TRANSITION,
-    ERR_HIDDEN_REFERENCE, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
-const enum error_id records_delete_errors[] = {
-    ERR_NOT_FOUND,          ERR_PRECONDITION_FAILED,  ERR_HAS_DEALS,
-    ERR_AUTOMATIC_ACTIVITY, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+const enum error_id records_errors[] = {RECORD_ERRORS, ERR_COUNT};
+const enum error_id records_restore_errors[] = {RECORD_ERRORS, ERR_HIDDEN_REFERENCE, ERR_COUNT};
+
+const struct field records_path[] = {
+    RECORD_REFERENCE("id", FIELD_REQUIRED, "Идентификатор", "The id"),
+    {.name = NULL},
+};
 
 /* --- values ---------------------------------------------------------------------------------- */
 

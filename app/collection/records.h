@@ -147,7 +147,8 @@ enum fault_id record_check_moment(const char *text, size_t length);
 #define RECORD_MOMENT(name_, flags_, ru_, en_)                                                     \
     {                                                                                              \
         .name = (name_), .type = FIELD_STRING, .flags = (flags_), .max = 64,                       \
-        .check = record_check_moment, .about = {(ru_), (en_)}, .example = "\"2026-11-20\""         \
+        .check = record_check_moment, .format = "moment", .about = {(ru_), (en_)},                 \
+        .example = "\"2026-11-20\""                                                                \
     }
 
 /* One of a table of choices. */
@@ -170,51 +171,67 @@ enum fault_id record_check_moment(const char *text, size_t length);
  * accusative.
  */
 
-extern const enum error_id records_read_errors[], records_create_errors[], records_update_errors[],
-    records_delete_errors[];
+/* What every such call may answer beside what its row implies; and the restoring of what refers to
+ * other objects. Those of a resource's own rules are in lists of its own. */
+#define RECORD_ERRORS ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE
+extern const enum error_id records_errors[], records_restore_errors[];
+
+extern const struct field records_path[]; /* id */
 
 #define RECORDS_ROW(records_, method_, pattern_, handler_, permission_)                            \
-    .method = (method_), .pattern = "" pattern_, .handler = (handler_), .records = (records_),     \
-    .permission = (permission_), .pool = POOL_CORE
+    .method = (method_), .pattern = "" pattern_, .path = records_path, .handler = (handler_),      \
+    .records = (records_), .permission = (permission_), .pool = POOL_CORE
 
-#define RECORDS_ROUTES(records_, path_, type_, schema_, query_, create_, many_ru_, many_en_,       \
-                       one_ru_, one_en_)                                                           \
+#define RECORDS_ROUTES(records_, path_, type_, schema_, query_, create_, create_errors_,           \
+                       hide_errors_, restore_errors_, headers_, many_ru_, many_en_, one_ru_,       \
+                       one_en_)                                                                    \
     {RECORDS_ROW(records_, METHOD_GET, path_, records_list, PERMIT_READ),                          \
      .summary = {"Получить список " many_ru_, "List the " many_en_},                               \
      .query = (query_),                                                                            \
      .shape = REPLY_PAGE,                                                                          \
      .reply = (schema_),                                                                           \
-     .errors = records_read_errors},                                                               \
+     .errors = records_errors},                                                                    \
         {RECORDS_ROW(records_, METHOD_GET, path_ "/{id}", records_get, PERMIT_READ),               \
-         .summary = {"Получить " one_ru_, "Get " one_en_}, .shape = REPLY_RECORD,                  \
-         .reply = (schema_), .errors = records_read_errors},                                       \
+         .summary = {"Получить " one_ru_, "Get " one_en_},                                         \
+         .shape = REPLY_RECORD,                                                                    \
+         .reply = (schema_),                                                                       \
+         .versioned = true,                                                                        \
+         .errors = records_errors},                                                                \
         {RECORDS_ROW(records_, METHOD_POST, path_, records_create, PERMIT_CREATE),                 \
          .summary = {"Создать " one_ru_, "Create " one_en_},                                       \
+         .headers = (headers_),                                                                    \
          .body = (create_),                                                                        \
          .shape = REPLY_RECORD,                                                                    \
          .reply = (schema_),                                                                       \
-         .errors = records_create_errors,                                                          \
+         .creates = true,                                                                          \
+         .versioned = true,                                                                        \
+         .errors = (create_errors_),                                                               \
          .action = "create_" type_,                                                                \
          .resource_type = "" type_},                                                               \
         {RECORDS_ROW(records_, METHOD_DELETE, path_ "/{id}", records_delete, PERMIT_DELETE),       \
          .summary = {"Удалить " one_ru_, "Delete " one_en_},                                       \
+         .about = {"Удалённое скрыто, и его можно восстановить.",                                  \
+                   "What is deleted is hidden, and can be restored."},                             \
          .shape = REPLY_NOTHING,                                                                   \
-         .errors = records_delete_errors,                                                          \
+         .versioned = true,                                                                        \
+         .errors = (hide_errors_),                                                                 \
          .action = "delete_" type_,                                                                \
          .resource_type = "" type_},                                                               \
     {                                                                                              \
         RECORDS_ROW(records_, METHOD_POST, path_ "/{id}/restore", records_restore, PERMIT_DELETE), \
-            .summary = {"Восстановить " one_ru_, "Restore " one_en_}, .shape = REPLY_RECORD,       \
-            .reply = (schema_), .errors = records_update_errors, .action = "restore_" type_,       \
-            .resource_type = "" type_, .resource = "id"                                            \
+            .summary = {"Восстановить " one_ru_, "Restore " one_en_}, .headers = (headers_),       \
+            .shape = REPLY_RECORD, .reply = (schema_), .versioned = true,                          \
+            .errors = (restore_errors_), .action = "restore_" type_, .resource_type = "" type_,    \
+            .resource = "id"                                                                       \
     }
 
-#define RECORDS_UPDATE_ROUTE(records_, path_, type_, schema_, update_, one_ru_, one_en_)           \
+#define RECORDS_UPDATE_ROUTE(records_, path_, type_, schema_, update_, errors_, headers_, one_ru_, \
+                             one_en_)                                                              \
     {                                                                                              \
         RECORDS_ROW(records_, METHOD_PATCH, path_ "/{id}", records_update, PERMIT_UPDATE),         \
-            .summary = {"Изменить " one_ru_, "Change " one_en_}, .body = (update_),                \
-            .shape = REPLY_RECORD, .reply = (schema_), .errors = records_update_errors,            \
-            .action = "update_" type_, .resource_type = "" type_                                   \
+            .summary = {"Изменить " one_ru_, "Change " one_en_}, .headers = (headers_),            \
+            .body = (update_), .shape = REPLY_RECORD, .reply = (schema_), .versioned = true,       \
+            .errors = (errors_), .action = "update_" type_, .resource_type = "" type_              \
     }
 
 #endif

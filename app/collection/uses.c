@@ -112,7 +112,7 @@ static struct error *write_batch(struct store *store, void *context)
 struct error *uses_write(struct store *store, struct arena *arena, int64_t id)
 {
     struct batch batch = {.arena = arena, .words = {pack(id, 1)}, .count = 1};
-    return store_write(store, arena, write_batch, &batch);
+    return store_write_unserialized(store, arena, write_batch, &batch);
 }
 
 /* Takes what is in the places from *at on, as much as fits, and moves *at behind it. */
@@ -153,7 +153,7 @@ struct error *uses_flush(struct store *store, struct arena *arena, bool *more_r)
     if (!batch->count) {
         return NULL;
     }
-    struct error *error = store_write(store, arena, write_batch, batch);
+    struct error *error = store_write_unserialized(store, arena, write_batch, batch);
     struct error *ending = store_turn_end(store, arena);
     error = error ? error : ending;
     if (error && error->id != ERR_OUTCOME_UNKNOWN) { /* then they may be written already */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/spent.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -196,8 +197,9 @@ static bool unavailable(const struct answer *answer)
 
 void operation_count(const char *name, int64_t began, const char *failure)
 {
-    metrics_observe(METRIC_DIRECTORY_TIME, metrics_series(METRIC_DIRECTORY_TIME, name, NULL),
-                    clock_steady_us() - began);
+    int64_t us = clock_steady_us() - began;
+    spent_add(SPENT_DIRECTORY, us);
+    metrics_observe(METRIC_DIRECTORY_TIME, metrics_series(METRIC_DIRECTORY_TIME, name, NULL), us);
     if (failure) {
         metrics_add(METRIC_DIRECTORY_ERRORS, metrics_series(METRIC_DIRECTORY_ERRORS, name, failure),
                     1);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/jsonw.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "http/problem.h"
 
 #include <errno.h>
@@ -167,6 +168,7 @@ void audit_write(const struct request *request, const struct error *error)
     buffer_add_char(&line, '\n');
     if (!append(&line)) {
         const char *cause = strerror(errno);
+        metrics_add(METRIC_AUDIT_FAILURES, 0, 1);
         /* The change is done and cannot be taken back: the line goes where it can still be found. */
         struct jsonw *log = log_begin(LOG_LEVEL_ERROR, "audit line not written");
         jsonw_string(log, "cause", cause);

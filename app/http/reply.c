@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/jsonw.h"
 #include "http/fields.h"
+#include "http/language.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -109,6 +110,12 @@ void reply_version(struct request *request, struct reply *reply, struct value *r
         has_tag(request->headers.if_none_match, tag, true)) {
         reply->status = STATUS_NOT_MODIFIED;
     }
+}
+
+void reply_language(const struct request *request, struct reply *reply)
+{
+    reply_header(reply, "Content-Language", language_tags[request->language]);
+    reply_header(reply, "Vary", "Accept-Language");
 }
 
 void reply_nothing(struct reply *reply)

@@ -32,6 +32,7 @@ struct request_headers {
     const char *idempotency_key, *if_match, *if_none_match;
     const char *allow_duplicate; /* X-Allow-Duplicate */
     const char *surface;         /* by which of nginx's surfaces it came: KONTORA_SURFACE */
+    const char *sent;            /* when nginx handed it over: KONTORA_SENT */
     const char *base;            /* "https://host", by which nginx was asked: KONTORA_BASE */
 };
 
@@ -66,6 +67,7 @@ struct request {
     const char *actor_id;  /* the same, by what is nobody else's: the subject of the token */
     const char *object_dn; /* of an entry of the directory: where it is, for audit; may be NULL */
     const char *moved_dn;  /* where it has been moved to; may be NULL */
+    int64_t auth_us;       /* what it took to find out who asks, and that they may */
     const char *reason;    /* why it failed, for audit alone: the client is not told; may be NULL */
 };
 

@@ -48,24 +48,37 @@ enum reply_shape {
 
 struct route {
     enum method method;
-    const char *pattern; /* "/api/v1/users/{username}"; NULL ends a table */
+    const char *pattern;      /* "/api/v1/users/{username}"; NULL ends a table */
+    const struct field *path; /* the names in the pattern, and perhaps others */
     route_handler *handler;
     unsigned permission; /* of enum permission in auth/, checked by the router; 0: open to all */
     enum pool_id pool;   /* where nginx sends it */
     const struct entries *entries; /* of a shared handler; NULL: it serves something else */
     const struct records *records; /* the same */
-    struct text summary;
-    const struct field *query; /* NULL: parameters are ignored */
-    const struct schema *body; /* NULL: takes none */
-    bool body_optional;        /* an empty body is as good as {} */
-    bool body_form;            /* a form is as good as JSON: application/x-www-form-urlencoded */
+    struct text summary, about;  /* a line, and what else there is to say; `about` may be missing */
+    const struct field *query;   /* NULL: parameters are ignored */
+    const struct field *headers; /* that this call heeds, beside those of all calls; NULL: none */
+    const struct schema *body;   /* NULL: takes none */
+    bool body_optional;          /* an empty body is as good as {} */
+    bool body_form;              /* a form is as good as JSON: application/x-www-form-urlencoded */
     bool form; /* the body is multipart/form-data, and the handler reads it as it arrives */
     enum reply_shape shape;
     const struct schema *reply;
-    const enum error_id *errors; /* beside what the row itself implies; ERR_COUNT ends */
-    const char *action;          /* of the audit line; NULL: not audited */
+    bool creates;   /* 201 with Location: reply_created() */
+    bool versioned; /* reply_version(); what changes or deletes heeds If-Match */
+    bool ready;     /* the same answer comes with 503 where something needed is down */
+    const char *media_type, *example; /* of REPLY_TEXT */
+    const enum error_id *errors;      /* beside what the row itself implies; ERR_COUNT ends */
+    const char *action;               /* of the audit line; NULL: not audited */
     const char *resource_type;
     const char *resource; /* the name in the pattern that says which; NULL: the last one */
+};
+
+/* One resource: its table of routes, and what the documentation calls it. */
+struct resource {
+    const char *tag;
+    struct text title, about;
+    const struct route *routes; /* NULL ends a list of resources */
 };
 
 #endif

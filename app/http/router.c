@@ -2,7 +2,9 @@
 #include "http/router.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "http/access.h"
 #include "http/audit.h"
 #include "http/fields.h"
 #include "http/problem.h"
@@ -61,13 +63,13 @@ static void add_route(struct router *router, const struct route *route)
     node->routes[route->method] = route;
 }
 
-struct router *router_new(const struct route *const *tables, const struct router_settings *settings)
+struct router *router_new(const struct resource *resources, const struct router_settings *settings)
 {
     struct router *router = must_alloc(sizeof *router);
     router->arena = arena_new();
     router->settings = *settings;
-    for (; *tables; tables++) {
-        for (const struct route *route = *tables; route->pattern; route++) {
+    for (; resources->routes; resources++) {
+        for (const struct route *route = resources->routes; route->pattern; route++) {
             add_route(router, route);
         }
     }
@@ -138,13 +140,9 @@ static struct error *find_route(const struct router *router, struct request *req
     return NULL;
 }
 
-static struct error *check_permission(const struct router *router, struct request *request)
+static struct error *ask_guard(const struct router_guard *guard, struct request *request)
 {
-    const struct router_guard *guard = &router->settings.guard;
     unsigned permission = request->route->permission;
-    if (!permission) {
-        return NULL;
-    }
     struct error *error = guard->authenticate(request);
     if (!error) {
         error = guard->confirm(request, permission);
@@ -156,6 +154,17 @@ static struct error *check_permission(const struct router *router, struct reques
         return NULL;
     }
     return error_new(request->arena, request->principal ? ERR_FORBIDDEN : ERR_UNAUTHORIZED, NULL);
+}
+
+static struct error *check_permission(const struct router *router, struct request *request)
+{
+    if (!request->route->permission) {
+        return NULL;
+    }
+    int64_t began = clock_steady_us();
+    struct error *error = ask_guard(&router->settings.guard, request);
+    request->auth_us = clock_steady_us() - began;
+    return error;
 }
 
 /* Whether a Content-Type field says JSON in UTF-8, the only encoding JSON has (RFC 8259 8.1). */
@@ -248,6 +257,7 @@ static void serialize_error(const struct request *request, struct reply *reply,
     } else if (error->cause) {
         log_debug("%s: %s", problem_code(error->id), error->cause);
     }
+    reply_language(request, reply);
     reply->body = (struct buffer){.arena = request->arena};
     problem_write(&reply->body, error, request->language, request->id);
 }
@@ -299,14 +309,14 @@ struct error *router_handle(const struct router *router, struct request *request
 {
     *reply = (struct reply){0};
     request->repeats = router->settings.repeats;
-    request->body_abandoned =
-        true; /* as long as nobody is to read it; a form's handler says so itself */
+    request->body_abandoned = true; /* until somebody is to read it: a form's handler */
     struct error *error = request_parse(request, router->settings.standard_language);
     log_set_request(request->id);
-    if (error) {
-        return error;
+    if (!error) {
+        error = find_route(router, request, reply);
     }
-    if (!(error = find_route(router, request, reply))) {
+    access_routed(request);
+    if (!error) {
         request->body_abandoned = request->route->form;
         error = check_permission(router, request);
     }

@@ -43,10 +43,8 @@ struct router_settings {
     size_t body_max; /* bytes of a JSON body */
 };
 
-/* Builds the tree from tables of routes, NULL after the last. Two rows for one call end the
- * process. */
-struct router *router_new(const struct route *const *tables,
-                          const struct router_settings *settings);
+/* Builds the tree from the resources' tables of routes. Two rows for one call end the process. */
+struct router *router_new(const struct resource *resources, const struct router_settings *settings);
 void router_free(struct router **router);
 
 /* Handles one request, whose arena, app, headers and input are set, as far as its handler's result:

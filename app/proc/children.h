@@ -17,6 +17,7 @@ enum { HOUSE = POOL_COUNT, GROUP_COUNT };
 
 struct child {
     pid_t pid;
+    size_t place; /* on the scoreboard */
     unsigned group;
     unsigned generation; /* of the configuration it was started with */
     int64_t started_us;

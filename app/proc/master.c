@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/scoreboard.h"
 #include "proc/children.h"
 #include "proc/housekeeper.h"
 #include "proc/notify.h"
@@ -57,15 +58,23 @@ struct master {
 
 /* --- children -------------------------------------------------------------------------------- */
 
+/* Something that has happened to a process of the group. */
+static void count(enum metric metric, unsigned group)
+{
+    metrics_add(metric, metrics_series(metric, group_name(group), NULL), 1);
+}
+
 /* In the child: what is the master's alone goes, then it serves and never returns. */
 static _Noreturn void become_child(struct master *master, const struct config *config,
-                                   unsigned group, pid_t parent)
+                                   unsigned group, size_t place, pid_t parent)
 {
     /* A master that is killed takes its workers with it; they drain as at SIGTERM. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent) {
         _exit(EXIT_FAILURE);
     }
-    log_forked();
+    log_forked(group_name(group));
+    scoreboard_enter(place);
+    metrics_forked(place);
     char name[16]; /* what ps and top show; the kernel keeps 15 characters */
     snprintf(name, sizeof name, "kontora-%.7s", group_name(group));
     (void)prctl(PR_SET_NAME, name);
@@ -99,21 +108,25 @@ static struct cohort previous_cohort(struct master *master)
 static void start_child(struct master *master, const struct cohort *cohort, unsigned group)
 {
     pid_t parent = getpid();
+    size_t place = scoreboard_give(group);
     pid_t pid = fork();
     if (pid == 0) {
-        become_child(master, cohort->config, group, parent);
+        become_child(master, cohort->config, group, place, parent);
     }
     if (pid < 0) {
         log_error("fork: %s", strerror(errno));
+        scoreboard_take_back(place);
         cohort->groups[group].not_before_us = clock_steady_us() + US_PER_S;
         return;
     }
     *children_add(&master->children) = (struct child){
         .pid = pid,
+        .place = place,
         .group = group,
         .generation = cohort->generation,
         .started_us = clock_steady_us(),
     };
+    count(METRIC_WORKER_STARTS, group);
 }
 
 static void tell_to_leave(struct master *master, struct child *child)
@@ -184,8 +197,18 @@ static void forget_deaths(struct master *master)
     }
 }
 
-static void use_log(const struct config *config)
+static void note_sizes(const struct config *config)
 {
+    for (unsigned i = 0; i < POOL_COUNT; i++) {
+        metrics_set(METRIC_POOL_SIZE, metrics_series(METRIC_POOL_SIZE, group_name(i), NULL),
+                    group_size(config, i));
+    }
+}
+
+/* What of a configuration is the master's own. */
+static void use_config(const struct config *config)
+{
+    note_sizes(config);
     if (!log_open((enum log_level)config->log_level, config->log_path)) {
         log_error("LOG_PATH %s: %s", config->log_path, strerror(errno));
     }
@@ -209,12 +232,18 @@ static void begin_reload(struct master *master, const struct config *fresh)
     master->reloading = true;
     master->announced = false;
     forget_deaths(master);
-    use_log(fresh);
+    use_config(fresh);
+}
+
+static void count_reload(const char *result)
+{
+    metrics_add(METRIC_RELOADS, metrics_series(METRIC_RELOADS, result, NULL), 1);
 }
 
 static void end_reload(struct master *master)
 {
     if (master->reloading) {
+        count_reload("taken");
         config_free(&master->previous);
         master->reloading = false;
     }
@@ -224,13 +253,14 @@ static void end_reload(struct master *master)
 static void take_back_reload(struct master *master)
 {
     log_error("the workers of the new configuration do not come up: the old one stays");
+    count_reload("refused");
     config_free(master->config);
     *master->config = master->previous;
     master->previous = (struct config){0};
     master->generation = master->previous_generation;
     master->reloading = false;
     forget_deaths(master);
-    use_log(master->config);
+    use_config(master->config);
 }
 
 static void reload(struct master *master)
@@ -244,6 +274,7 @@ static void reload(struct master *master)
         log_info("configuration read again");
     } else {
         log_error("configuration not taken, the old one stays: %s", faults.bytes);
+        count_reload("refused");
         config_free(&fresh);
         notify_systemd("READY=1");
     }
@@ -312,8 +343,7 @@ static void log_death(const struct child *child, int status)
     log_error("worker %d of %s ended by %s %d", (int)child->pid, group_name(child->group),
               WIFSIGNALED(status) ? "signal" : "status",
               WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    metrics_add(METRIC_WORKER_RESTARTS,
-                metrics_series(METRIC_WORKER_RESTARTS, group_name(child->group), NULL), 1);
+    count(METRIC_WORKER_RESTARTS, child->group);
 }
 
 static void note_death(struct master *master, const struct child *child, int status)
@@ -337,6 +367,7 @@ static void reap(struct master *master)
         struct child *child = children_find(&master->children, pid);
         if (child) {
             note_death(master, child, status);
+            scoreboard_take_back(child->place);
             children_remove(&master->children, child);
         }
     }
@@ -471,6 +502,7 @@ int master_run(struct config *config, const char *env_file, const struct service
     if (!sockets_open(config, master.sockets)) {
         return EXIT_FAILURE;
     }
+    note_sizes(config);
     reconcile(&master);
     while (!master.stopping || master.children.count) {
         wait_for_event(&master);

@@ -2,7 +2,10 @@
 #include "proc/worker.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
+#include "base/scoreboard.h"
 #include "proc/signals.h"
 
 #include <errno.h>
@@ -34,6 +37,7 @@ struct worker {
     const struct config *config;
     const struct service *service;
     void *state;
+    enum pool_id pool;
     int epoll_fd, listen_fd, signal_fd, news_fd;
     bool multiplexing;
     bool leaving;
@@ -245,6 +249,8 @@ static void turn(struct worker *worker)
         log_error("epoll_wait: %s", strerror(errno));
         exit(EXIT_FAILURE);
     }
+    int64_t began = clock_steady_us();
+    scoreboard_set_busy(true);
     log_hold();
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr == &signal_tag) {
@@ -260,6 +266,10 @@ static void turn(struct worker *worker)
     finish_held(worker);
     worker->service->rest(worker->state);
     log_flush();
+    scoreboard_set_connections(worker->connections);
+    scoreboard_set_busy(false);
+    metrics_add(METRIC_POOL_BUSY, metrics_series_at(METRIC_POOL_BUSY, worker->pool, 0),
+                clock_steady_us() - began);
 }
 
 /* Workers that started together must not leave together: spread over the last tenth. */
@@ -279,6 +289,7 @@ _Noreturn void worker_run(const struct config *config, const struct service *ser
         .listen_fd = listen_fd,
         .signal_fd = signals_open(),
         .news_fd = news_fd,
+        .pool = pool,
         .multiplexing = pool == POOL_CORE,
         .max_requests = spread(config->worker_max_requests),
     };

@@ -124,6 +124,7 @@ const struct route accounts_routes[] = {
      .body = &create_schema,
      .shape = REPLY_RECORD,
      .reply = &account_schema,
+     .creates = true,
      .errors = create_errors,
      .action = "create_account",
      .resource_type = "account"},

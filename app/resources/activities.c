@@ -19,14 +19,15 @@ static const char *const types[] = {"CALL", "EMAIL", "MEETING", "NOTE", NULL};
 
 #define ACTIVITY_DEAL(flags_) RECORD_REFERENCE("deal_id", flags_, "Сделка", "The deal")
 
-#define ACTIVITY_AUTHOR                                                                            \
-    RECORD_REFERENCE("author_id", 0, "Автор: учётная запись", "The author: an account")
+#define ACTIVITY_AUTHOR(flags_)                                                                    \
+    RECORD_REFERENCE("author_id", flags_, "Автор: учётная запись", "The author: an account")
 
 #define ACTIVITY_TIME RECORD_TIME("occurred_at", 0, "Когда было", "When it happened")
 
 #define ACTIVITY_STATUS(name_, ru_, en_)                                                           \
     {                                                                                              \
-        .name = (name_), .type = FIELD_STRING, .about = {(ru_), (en_)}, .example = "\"NEW\""       \
+        .name = (name_), .type = FIELD_STRING, .flags = FIELD_NULLABLE, .about = {(ru_), (en_)},   \
+        .example = "\"NEW\""                                                                       \
     }
 
 static const struct field activity_fields[] = {
@@ -34,9 +35,9 @@ static const struct field activity_fields[] = {
     ACTIVITY_TYPE(0),
     ACTIVITY_SUBJECT(0),
     ACTIVITY_DESCRIPTION,
-    ACTIVITY_CONTACT(0),
-    ACTIVITY_DEAL(0),
-    ACTIVITY_AUTHOR,
+    ACTIVITY_CONTACT(FIELD_NULLABLE),
+    ACTIVITY_DEAL(FIELD_NULLABLE),
+    ACTIVITY_AUTHOR(FIELD_NULLABLE),
     ACTIVITY_TIME,
     {.name = "automatic",
      .type = FIELD_BOOLEAN,
@@ -59,8 +60,12 @@ static const struct field create_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS, ACTIVITY_TYPE(0), ACTIVITY_CONTACT(0),
-    ACTIVITY_DEAL(0),  ACTIVITY_AUTHOR,  {.name = NULL},
+    LIST_QUERY_FIELDS("`id`, `occurred_at`"),
+    ACTIVITY_TYPE(0),
+    ACTIVITY_CONTACT(0),
+    ACTIVITY_DEAL(0),
+    ACTIVITY_AUTHOR(0),
+    {.name = NULL},
 };
 
 enum { COLUMN_OCCURRED = 7 }; /* of activities_list */
@@ -134,8 +139,11 @@ static const struct records activities = {
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
+static const enum error_id hide_errors[] = {RECORD_ERRORS, ERR_AUTOMATIC_ACTIVITY, ERR_COUNT};
+
 const struct route activities_routes[] = {
     RECORDS_ROUTES(&activities, "/api/v1/activities", "activity", &activity_schema, list_query,
-                   &create_schema, "активностей", "activities", "активность", "an activity"),
+                   &create_schema, records_errors, hide_errors, records_restore_errors, NULL,
+                   "активностей", "activities", "активность", "an activity"),
     {.pattern = NULL},
 };

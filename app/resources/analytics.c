@@ -26,7 +26,7 @@ enum { RATE_PLACES = 4, RATE_WHOLE = 10000, MINOR_PLACES = 2, FIGURES_MAX = 8 };
 #define RATE(name_, ru_, en_)                                                                      \
     {                                                                                              \
         .name = (name_), .type = FIELD_DECIMAL, .scale = RATE_PLACES, .about = {(ru_), (en_)},     \
-        .example = "0.6667"                                                                        \
+        .example = "0.5000"                                                                        \
     }
 
 static const struct field deal_fields[] = {

@@ -11,6 +11,8 @@
 #include "http/reply.h"
 #include "resources/resources.h"
 
+#include <inttypes.h>
+
 enum { NAME_MAX_LENGTH = 256 };
 
 /* --- field maps ------------------------------------------------------------------------------ */
@@ -18,12 +20,14 @@ enum { NAME_MAX_LENGTH = 256 };
 static const struct field login_fields[] = {
     {.name = "username",
      .type = FIELD_STRING,
+     .flags = FIELD_ALTERNATIVE,
      .min = 1,
      .max = NAME_MAX_LENGTH,
      .about = {"Имя пользователя; либо оно, либо email", "The user name; either it or the email"},
      .example = "\"admin\""},
     {.name = "email",
      .type = FIELD_STRING,
+     .flags = FIELD_ALTERNATIVE,
      .min = 1,
      .max = NAME_MAX_LENGTH,
      .about = {"Адрес электронной почты", "The email address"},
@@ -135,6 +139,7 @@ static const struct field me_fields[] = {
      .example = "\"admin\""},
     {.name = "email",
      .type = FIELD_STRING,
+     .flags = FIELD_NULLABLE,
      .about = {"Адрес электронной почты", "The email address"},
      .example = "null"},
     {.name = "name",
@@ -147,6 +152,7 @@ static const struct field me_fields[] = {
      .example = "\"local\""},
     {.name = "account_id",
      .type = FIELD_INTEGER,
+     .flags = FIELD_NULLABLE,
      .about = {"Идентификатор учётной записи", "The id of the account"},
      .example = "null"},
     {.name = "organizations",
@@ -345,7 +351,8 @@ static struct error *register_account(struct request *request, struct reply *rep
         return error;
     }
     request->actor = email;
-    reply->status = 201;
+    reply_created(request, reply, "/api/v1/organizations",
+                  arena_format(request->arena, "%" PRId64, registration.organization.id));
     reply_record(reply, registered(request->arena, &registration, &tokens));
     return NULL;
 }
@@ -499,8 +506,8 @@ static const enum error_id refresh_errors[] = {
 };
 static const enum error_id register_errors[] = {ERR_ALREADY_EXISTS, ERR_DATABASE_UNAVAILABLE,
                                                 ERR_COUNT};
-static const enum error_id password_errors[] = {ERR_TOO_MANY_ATTEMPTS, ERR_DATABASE_UNAVAILABLE,
-                                                ERR_COUNT};
+static const enum error_id password_errors[] = {ERR_FORBIDDEN, ERR_TOO_MANY_ATTEMPTS,
+                                                ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id store_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
 const struct route auth_routes[] = {
@@ -509,6 +516,10 @@ const struct route auth_routes[] = {
      .handler = login,
      .pool = POOL_AUTH,
      .summary = {"Войти", "Log in"},
+     .about = {"Локальный администратор, учётная запись или пользователь каталога. "
+               "Ответ на любой отказ один и тот же и занимает одно и то же время.",
+               "The local administrator, an account, or a person of the directory. "
+               "The answer to every refusal is the same, after the same time."},
      .body = &login_schema,
      .shape = REPLY_RECORD,
      .reply = &tokens_schema,
@@ -520,6 +531,10 @@ const struct route auth_routes[] = {
      .handler = refresh,
      .pool = POOL_AUTH,
      .summary = {"Обновить токены", "Renew the tokens"},
+     .about = {"С токеном обновления, или без тела с действующим токеном доступа. "
+               "Токен обновления одноразовый: повторное использование завершает сессию.",
+               "With the refresh token, or without a body and with a valid access token. "
+               "A refresh token is good for one use: another one ends the session."},
      .body = &refresh_schema,
      .body_optional = true,
      .shape = REPLY_RECORD,
@@ -539,9 +554,13 @@ const struct route auth_routes[] = {
      .handler = register_account,
      .pool = POOL_AUTH,
      .summary = {"Зарегистрироваться", "Register"},
+     .about = {"Новая учётная запись становится владельцем новой организации; `Location` указывает "
+               "на неё.",
+               "The new account owns a new organization, to which `Location` leads."},
      .body = &register_schema,
      .shape = REPLY_RECORD,
      .reply = &registered_schema,
+     .creates = true,
      .errors = register_errors,
      .action = "register",
      .resource_type = "account"},
@@ -551,6 +570,8 @@ const struct route auth_routes[] = {
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_AUTH,
      .summary = {"Сменить пароль", "Change the password"},
+     .about = {"Только учётной записи; другие её сессии завершаются.",
+               "Of an account only; its other sessions end."},
      .body = &change_password_schema,
      .shape = REPLY_NOTHING,
      .errors = password_errors,

@@ -51,7 +51,7 @@ static const struct field update_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS,
+    LIST_QUERY_FIELDS("`id`, `name`, `created_at`"),
     LIST_SEARCH_FIELD,
     RECORD_LINE("email", 0, 254, "Адрес электронной почты", "The email address",
                 "\"petrova@example.com\""),
@@ -200,10 +200,23 @@ static const struct records contacts = {
 
 #define PATH "/api/v1/contacts"
 
+static const enum error_id write_errors[] = {RECORD_ERRORS, ERR_DUPLICATE, ERR_COUNT};
+static const enum error_id hide_errors[] = {RECORD_ERRORS, ERR_HAS_DEALS, ERR_COUNT};
+
+static const struct field write_headers[] = {
+    {.name = "X-Allow-Duplicate",
+     .type = FIELD_BOOLEAN,
+     .about = {"Второй контакт с тем же адресом допустим",
+               "That a second contact with the same address is meant"},
+     .example = "true"},
+    {.name = NULL},
+};
+
 const struct route contacts_routes[] = {
     RECORDS_ROUTES(&contacts, PATH, "contact", &contact_schema, list_query, &create_schema,
-                   "контактов", "contacts", "контакт", "a contact"),
-    RECORDS_UPDATE_ROUTE(&contacts, PATH, "contact", &contact_schema, &update_schema, "контакт",
-                         "a contact"),
+                   write_errors, hide_errors, write_errors, write_headers, "контактов", "contacts",
+                   "контакт", "a contact"),
+    RECORDS_UPDATE_ROUTE(&contacts, PATH, "contact", &contact_schema, &update_schema, write_errors,
+                         write_headers, "контакт", "a contact"),
     {.pattern = NULL},
 };

@@ -55,7 +55,7 @@ static const struct entries containers = {
 
 const struct route containers_routes[] = {
     ENTRIES_ROUTES(&containers, "/api/v1/containers", "cn", "container", &container_schema,
-                   &create_schema, &update_schema, "контейнеров", "containers", "контейнер",
-                   "a container"),
+                   &create_schema, &update_schema, entries_create_errors, entries_update_errors,
+                   "контейнеров", "containers", "контейнер", "a container"),
     {.pattern = NULL},
 };

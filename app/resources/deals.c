@@ -64,11 +64,11 @@ static const struct field deal_fields[] = {
     DEAL_AMOUNT,
     DEAL_STATUS(0),
     RECORD_CHOICE("outcome", FIELD_INTERNAL, statuses, "Исход", "The outcome", "null"),
-    DEAL_CONTACT(0),
-    DEAL_OWNER(0),
+    DEAL_CONTACT(FIELD_NULLABLE),
+    DEAL_OWNER(FIELD_NULLABLE),
     DEAL_REST,
     DEAL_LOST_REASON,
-    RECORD_TIME("closed_at", 0, "Время закрытия", "When it was closed"),
+    RECORD_TIME("closed_at", FIELD_NULLABLE, "Время закрытия", "When it was closed"),
     RECORD_HISTORY,
     {.name = NULL},
 };
@@ -90,7 +90,11 @@ static const struct field status_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS, DEAL_STATUS(0), DEAL_CONTACT(0), DEAL_OWNER(0), {.name = NULL},
+    LIST_QUERY_FIELDS("`id`, `amount`, `expected_close_date`, `created_at`"),
+    DEAL_STATUS(0),
+    DEAL_CONTACT(0),
+    DEAL_OWNER(0),
+    {.name = NULL},
 };
 
 enum { COLUMN_AMOUNT = 2, COLUMN_CREATED = 11, COLUMN_CLOSE = 15 }; /* of deals_list */
@@ -224,13 +228,22 @@ static struct error *change_status(struct request *request, struct reply *reply)
 
 #define PATH "/api/v1/deals"
 
+static const enum error_id status_errors[] = {RECORD_ERRORS, ERR_INVALID_TRANSITION, ERR_COUNT};
+
 const struct route deals_routes[] = {
-    RECORDS_ROUTES(&deals, PATH, "deal", &deal_schema, list_query, &create_schema, "сделок",
-                   "deals", "сделку", "a deal"),
-    RECORDS_UPDATE_ROUTE(&deals, PATH, "deal", &deal_schema, &update_schema, "сделку", "a deal"),
+    RECORDS_ROUTES(&deals, PATH, "deal", &deal_schema, list_query, &create_schema, records_errors,
+                   records_errors, records_restore_errors, NULL, "сделок", "deals", "сделку",
+                   "a deal"),
+    RECORDS_UPDATE_ROUTE(&deals, PATH, "deal", &deal_schema, &update_schema, records_errors, NULL,
+                         "сделку", "a deal"),
     {RECORDS_ROW(&deals, METHOD_POST, PATH "/{id}/status", change_status, PERMIT_UPDATE),
-     .summary = {"Сменить статус сделки", "Change the status of a deal"}, .body = &status_schema,
-     .shape = REPLY_RECORD, .reply = &deal_schema, .errors = records_update_errors,
-     .action = "change_deal_status", .resource_type = "deal", .resource = "id"},
+     .summary = {"Сменить статус сделки", "Change the status of a deal"},
+     .about =
+         {"`NEW` → `IN_PROGRESS` → `WON` или `LOST` → `CLOSED`; выигрыш требует суммы больше нуля.",
+          "`NEW` → `IN_PROGRESS` → `WON` or `LOST` → `CLOSED`; winning needs an amount above "
+          "zero."},
+     .body = &status_schema, .shape = REPLY_RECORD, .reply = &deal_schema, .versioned = true,
+     .errors = status_errors, .action = "change_deal_status", .resource_type = "deal",
+     .resource = "id"},
     {.pattern = NULL},
 };

@@ -244,6 +244,7 @@ static struct error *store_file(struct request *request, struct reply *reply, st
     error = ledger_record(app->store, request->arena, &file, app->config->files_quota_mib * MIB);
     if (!error) {
         reply->status = STATUS_CREATED;
+        reply_language(request, reply);
         reply_header(reply, "Location",
                      arena_format(request->arena, "/api/v1/files/%s/info", file.name));
         reply_record(reply, record);
@@ -465,6 +466,7 @@ static struct error *delete_file(struct request *request, struct reply *reply)
     const struct field *map = deleted_fields;
     struct value *record = new_record(request, map);
     set_message(request, map, record, "Файл успешно удален", "The file was deleted");
+    reply_language(request, reply);
     value_set_string(fields_get(map, record, "filename"), name);
     reply_record(reply, record);
     return NULL;
@@ -540,6 +542,16 @@ static const enum error_id file_errors[] = {ERR_FILE_NOT_FOUND, ERR_DATABASE_UNA
 static const enum error_id content_errors[] = {ERR_LINK_INVALID, ERR_FILE_NOT_FOUND,
                                                ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
+static const struct field path_fields[] = {
+    {.name = "name",
+     .type = FIELD_STRING,
+     .flags = FIELD_REQUIRED,
+     .max = FILE_NAME_LENGTH_MAX,
+     .about = {"Имя файла, присвоенное сервисом", "The name that the service gave the file"},
+     .example = "\"20260906_123456_9f86d081884c7d659a2feaa0c55ad015.txt\""},
+    {.name = NULL},
+};
+
 const struct route files_routes[] = {
     {.method = METHOD_POST,
      .pattern = "/api/v1/files/upload",
@@ -549,6 +561,7 @@ const struct route files_routes[] = {
      .summary = {"Загрузить файл", "Upload a file"},
      .form = true,
      .shape = REPLY_RECORD,
+     .creates = true,
      .reply = &uploaded_schema,
      .errors = upload_errors,
      .action = "upload_file",
@@ -565,6 +578,7 @@ const struct route files_routes[] = {
      .errors = list_errors},
     {.method = METHOD_GET,
      .pattern = "/api/v1/files/{name}/info",
+     .path = path_fields,
      .handler = get_info,
      .permission = PERMIT_FILES_READ,
      .pool = POOL_CORE,
@@ -574,6 +588,7 @@ const struct route files_routes[] = {
      .errors = file_errors},
     {.method = METHOD_GET,
      .pattern = "/api/v1/files/{name}/download",
+     .path = path_fields,
      .handler = get_download,
      .permission = PERMIT_FILES_READ,
      .pool = POOL_CORE,
@@ -583,15 +598,19 @@ const struct route files_routes[] = {
      .errors = file_errors},
     {.method = METHOD_GET,
      .pattern = "/api/v1/files/{name}/content",
+     .path = path_fields,
      .handler = get_content,
      .permission = PERMIT_ALL,
      .pool = POOL_CORE,
      .summary = {"Скачать файл по подписанному адресу", "Download a file from a signed address"},
      .query = content_query,
      .shape = REPLY_TEXT,
+     .media_type = "application/octet-stream",
+     .example = "…",
      .errors = content_errors},
     {.method = METHOD_PUT,
      .pattern = "/api/v1/files/{name}/tags",
+     .path = path_fields,
      .handler = put_tags,
      .permission = PERMIT_FILES_UPDATE,
      .pool = POOL_CORE,
@@ -605,6 +624,7 @@ const struct route files_routes[] = {
      .resource = "name"},
     {.method = METHOD_DELETE,
      .pattern = "/api/v1/files/{name}",
+     .path = path_fields,
      .handler = delete_file,
      .permission = PERMIT_FILES_DELETE,
      .pool = POOL_FILES,

@@ -187,7 +187,8 @@ static struct error *remove_member(struct request *request, struct reply *reply)
 
 const struct route groups_routes[] = {
     ENTRIES_ROUTES(&groups, "/api/v1/groups", "name", "group", &group_schema, &create_schema,
-                   &update_schema, "групп", "groups", "группу", "a group"),
+                   &update_schema, entries_create_errors, entries_update_errors, "групп", "groups",
+                   "группу", "a group"),
     {ENTRIES_MEMBER_ROW(METHOD_POST, "/api/v1/groups/{name}/members/{username}", "name", add_member,
                         "add_user_to_group"),
      .summary = {"Добавить участника в группу", "Add a member to a group"}, .shape = REPLY_RECORD,

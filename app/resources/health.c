@@ -282,7 +282,8 @@ const struct route health_routes[] = {
      .summary = {"Проверить, что доступно всё, от чего сервис зависит",
                  "Check that all that the service depends on is there"},
      .shape = REPLY_RECORD,
-     .reply = &ready_schema},
+     .reply = &ready_schema,
+     .ready = true},
     {.method = METHOD_GET,
      .pattern = "/health/storage",
      .handler = get_storage,
@@ -290,6 +291,7 @@ const struct route health_routes[] = {
      .summary = {"Проверить, что доступно хранилище файлов",
                  "Check that the storage of files is there"},
      .shape = REPLY_RECORD,
-     .reply = &storage_schema},
+     .reply = &storage_schema,
+     .ready = true},
     {.pattern = NULL},
 };

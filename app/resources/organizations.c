@@ -82,7 +82,7 @@ static const struct field role_fields[] = {
 };
 
 static const struct field members_query[] = {
-    LIST_QUERY_FIELDS,
+    LIST_QUERY_FIELDS("`account_id`, `username`, `role`, `created_at`"),
     MEMBER_ROLE(0),
     {.name = NULL},
 };
@@ -360,9 +360,26 @@ static struct error *delete_member(struct request *request, struct reply *reply)
 
 #define ORGANIZATION "/api/v1/organizations/{organization_id}"
 
+static const struct field path_fields[] = {
+    {.name = "organization_id",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_REQUIRED,
+     .min = 1,
+     .max = INT64_MAX,
+     .about = {"Идентификатор организации", "The id of the organization"},
+     .example = "1"},
+    {.name = "account_id",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_REQUIRED,
+     .min = 1,
+     .max = INT64_MAX,
+     .about = {"Идентификатор учётной записи", "The id of the account"},
+     .example = "17"},
+    {.name = NULL},
+};
+
 static const enum error_id read_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
-static const enum error_id update_errors[] = {ERR_NOT_FOUND, ERR_PRECONDITION_FAILED,
-                                              ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id update_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id add_errors[] = {ERR_NOT_FOUND, ERR_ALREADY_EXISTS,
                                            ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id member_errors[] = {ERR_NOT_FOUND, ERR_LAST_OWNER,
@@ -380,15 +397,18 @@ const struct route organizations_routes[] = {
      .errors = read_errors},
     {.method = METHOD_GET,
      .pattern = ORGANIZATION,
+     .path = path_fields,
      .handler = get_organization,
      .permission = PERMIT_READ,
      .pool = POOL_CORE,
      .summary = {"Получить организацию", "Get an organization"},
      .shape = REPLY_RECORD,
      .reply = &organization_schema,
+     .versioned = true,
      .errors = read_errors},
     {.method = METHOD_PATCH,
      .pattern = ORGANIZATION,
+     .path = path_fields,
      .handler = update_organization,
      .permission = PERMIT_MANAGE,
      .pool = POOL_CORE,
@@ -396,11 +416,13 @@ const struct route organizations_routes[] = {
      .body = &update_schema,
      .shape = REPLY_RECORD,
      .reply = &organization_schema,
+     .versioned = true,
      .errors = update_errors,
      .action = "update_organization",
      .resource_type = "organization"},
     {.method = METHOD_GET,
      .pattern = ORGANIZATION "/members",
+     .path = path_fields,
      .handler = list_members,
      .permission = PERMIT_READ,
      .pool = POOL_CORE,
@@ -411,6 +433,7 @@ const struct route organizations_routes[] = {
      .errors = read_errors},
     {.method = METHOD_POST,
      .pattern = ORGANIZATION "/members",
+     .path = path_fields,
      .handler = add_member,
      .permission = PERMIT_MANAGE,
      .pool = POOL_CORE,
@@ -418,11 +441,13 @@ const struct route organizations_routes[] = {
      .body = &add_schema,
      .shape = REPLY_RECORD,
      .reply = &member_schema,
+     .creates = true,
      .errors = add_errors,
      .action = "add_member",
      .resource_type = "member"},
     {.method = METHOD_PATCH,
      .pattern = ORGANIZATION "/members/{account_id}",
+     .path = path_fields,
      .handler = update_member,
      .permission = PERMIT_MANAGE,
      .pool = POOL_CORE,
@@ -435,6 +460,7 @@ const struct route organizations_routes[] = {
      .resource_type = "member"},
     {.method = METHOD_DELETE,
      .pattern = ORGANIZATION "/members/{account_id}",
+     .path = path_fields,
      .handler = delete_member,
      .permission = PERMIT_MANAGE_OR_SELF,
      .pool = POOL_CORE,

@@ -55,7 +55,7 @@ static const struct entries ous = {
 
 const struct route ous_routes[] = {
     ENTRIES_ROUTES(&ous, "/api/v1/ous", "name", "ou", &ou_schema, &create_schema, &update_schema,
-                   "подразделений", "organizational units", "подразделение",
-                   "an organizational unit"),
+                   entries_create_errors, entries_update_errors, "подразделений",
+                   "organizational units", "подразделение", "an organizational unit"),
     {.pattern = NULL},
 };

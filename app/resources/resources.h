@@ -9,8 +9,8 @@
 #include "collection/app.h"
 #include "http/route.h"
 
-/* Every table of routes; NULL after the last. */
-extern const struct route *const resource_routes[];
+/* All of them; a row without routes ends. */
+extern const struct resource resources[];
 
 extern const struct route accounts_routes[];
 extern const struct route activities_routes[];

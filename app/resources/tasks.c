@@ -49,11 +49,12 @@ static const struct field task_fields[] = {
     TASK_STATUS,
     TASK_DUE,
     RECORD_TIME("overdue_from", FIELD_INTERNAL, "Просрочена с", "From when on it is overdue"),
-    TASK_ASSIGNEE(0),
-    TASK_CONTACT(0),
-    TASK_DEAL(0),
-    RECORD_REFERENCE("creator_id", 0, "Автор: учётная запись", "Who made it: an account"),
-    RECORD_TIME("completed_at", 0, "Время выполнения", "When it was done"),
+    TASK_ASSIGNEE(FIELD_NULLABLE),
+    TASK_CONTACT(FIELD_NULLABLE),
+    TASK_DEAL(FIELD_NULLABLE),
+    RECORD_REFERENCE("creator_id", FIELD_NULLABLE, "Автор: учётная запись",
+                     "Who made it: an account"),
+    RECORD_TIME("completed_at", FIELD_NULLABLE, "Время выполнения", "When it was done"),
     RECORD_HISTORY,
     {.name = NULL},
 };
@@ -80,7 +81,12 @@ static const struct field update_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS, TASK_STATUS, TASK_ASSIGNEE(0), TASK_CONTACT(0), TASK_DEAL(0), {.name = NULL},
+    LIST_QUERY_FIELDS("`id`, `due_date`, `created_at`"),
+    TASK_STATUS,
+    TASK_ASSIGNEE(0),
+    TASK_CONTACT(0),
+    TASK_DEAL(0),
+    {.name = NULL},
 };
 
 enum { COLUMN_CREATED = 11, COLUMN_DUE = 15 }; /* of tasks_list */
@@ -207,9 +213,13 @@ static const struct records tasks = {
 
 #define PATH "/api/v1/tasks"
 
+static const enum error_id update_errors[] = {RECORD_ERRORS, ERR_INVALID_TRANSITION, ERR_COUNT};
+
 const struct route tasks_routes[] = {
-    RECORDS_ROUTES(&tasks, PATH, "task", &task_schema, list_query, &create_schema, "задач", "tasks",
-                   "задачу", "a task"),
-    RECORDS_UPDATE_ROUTE(&tasks, PATH, "task", &task_schema, &update_schema, "задачу", "a task"),
+    RECORDS_ROUTES(&tasks, PATH, "task", &task_schema, list_query, &create_schema, records_errors,
+                   records_errors, records_restore_errors, NULL, "задач", "tasks", "задачу",
+                   "a task"),
+    RECORDS_UPDATE_ROUTE(&tasks, PATH, "task", &task_schema, &update_schema, update_errors, NULL,
+                         "задачу", "a task"),
     {.pattern = NULL},
 };

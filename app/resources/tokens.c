@@ -179,7 +179,7 @@ static const struct field introspection_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS,
+    LIST_QUERY_FIELDS("`id`, `expires_at`"),
     {.name = NULL},
 };
 
@@ -292,7 +292,8 @@ static struct error *insert_token(struct store *store, void *context)
 static struct error *issue_token(struct request *request, struct reply *reply)
 {
     struct issue issue = {request, make_token(request->arena)};
-    struct error *error = store_write(request->app->store, request->arena, insert_token, &issue);
+    struct error *error =
+        store_write_unserialized(request->app->store, request->arena, insert_token, &issue);
     if (error) {
         return error;
     }
@@ -349,20 +350,21 @@ static struct error *use_limited(struct store *store, void *context)
     return error;
 }
 
-/* Counts a use of a token that has not expired. *valid_r: there was one left. */
+/* Counts a use of a token that has not expired. *valid_r: there was one left. HEAD shows nobody what came
+ * of it, and is what programs send that only look at a link: it uses nothing. */
 static struct error *count_use(const struct request *request, const struct found *found,
                                int64_t now, bool *valid_r)
 {
     struct store *store = request->app->store;
     *valid_r = !found->max_uses || found->uses < found->max_uses;
-    if (!*valid_r) {
+    if (!*valid_r || request->head) {
         return NULL;
     }
     if (!found->max_uses) {
         return uses_add(found->id) ? NULL : uses_write(store, request->arena, found->id);
     }
     struct use use = {request, found->id, now, false};
-    struct error *error = store_write(store, request->arena, use_limited, &use);
+    struct error *error = store_write_unserialized(store, request->arena, use_limited, &use);
     *valid_r = use.done;
     return error;
 }
@@ -516,7 +518,8 @@ static struct error *delete_row(struct store *store, void *context)
 static struct error *delete_one(struct deletion *deletion)
 {
     struct request *request = deletion->request;
-    struct error *error = store_write(request->app->store, request->arena, delete_row, deletion);
+    struct error *error =
+        store_write_unserialized(request->app->store, request->arena, delete_row, deletion);
     if (!error && deletion->id) {
         metrics_add(METRIC_TOKENS_REVOKED, 0, 1);
         request->subject = arena_format(request->arena, "%" PRId64, deletion->id);
@@ -552,6 +555,18 @@ static struct error *delete_token(struct request *request, struct reply *reply)
 static const enum error_id database_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id delete_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
+static const struct field path_fields[] = {
+    TOKEN_TEXT(FIELD_REQUIRED),
+    {.name = "id",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_REQUIRED,
+     .min = 1,
+     .max = INT64_MAX,
+     .about = {"Идентификатор", "The id"},
+     .example = "42"},
+    {.name = NULL},
+};
+
 const struct route tokens_routes[] = {
     {.method = METHOD_POST,
      .pattern = "/app/token",
@@ -565,6 +580,7 @@ const struct route tokens_routes[] = {
      .errors = database_errors},
     {.method = METHOD_GET,
      .pattern = "/app/valid/{token}",
+     .path = path_fields,
      .handler = check_in_path,
      .pool = POOL_CORE,
      .summary = {"Проверить токен", "Check a token"},
@@ -624,6 +640,7 @@ const struct route tokens_routes[] = {
      .resource_type = "token"},
     {.method = METHOD_DELETE,
      .pattern = "/api/v1/tokens/{id}",
+     .path = path_fields,
      .handler = delete_token,
      .permission = PERMIT_TOKENS,
      .pool = POOL_CORE,

@@ -205,9 +205,16 @@ static struct error *remove_from_group(struct request *request, struct reply *re
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
+static const enum error_id create_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PASSWORD_POLICY,
+                                              ERR_PASSWORD_NEEDS_TLS, ERR_COUNT};
+static const enum error_id update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PASSWORD_POLICY,
+                                              ERR_PASSWORD_NEEDS_TLS, ERR_PARTIALLY_APPLIED,
+                                              ERR_COUNT};
+
 const struct route users_routes[] = {
     ENTRIES_ROUTES(&users, "/api/v1/users", "username", "user", &user_schema, &create_schema,
-                   &update_schema, "пользователей", "users", "пользователя", "a user"),
+                   &update_schema, create_errors, update_errors, "пользователей", "users",
+                   "пользователя", "a user"),
     {ENTRIES_MEMBER_ROW(METHOD_POST, "/api/v1/users/{username}/groups/{group}", "group",
                         add_to_group, "add_user_to_group"),
      .summary = {"Добавить пользователя в группу", "Add a user to a group"}, .shape = REPLY_RECORD,

@@ -64,6 +64,7 @@ struct store_query {
     int64_t changes;
     bool begun, ended;
     bool writing; /* it was begun inside store_write() */
+    int64_t spent_us;
     void *handle; /* the engine's, from begin() to end() */
 
     struct store_query *next, **link; /* among the queries of the store that have not ended */
@@ -73,7 +74,8 @@ struct store_query {
 
 enum write_kind {
     WRITE_ORDINARY,
-    WRITE_SCHEMA, /* a migration: one at a time, and without a bound on its time */
+    WRITE_UNSERIALIZED, /* store_write_unserialized() */
+    WRITE_SCHEMA,       /* a migration: one at a time, and without a bound on its time */
 };
 
 struct engine {

@@ -680,6 +680,10 @@ static struct error *write_now(struct store *store, struct arena *arena, store_w
         return transact(postgres, arena, work, context,
                         "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE");
     }
+    if (kind == WRITE_UNSERIALIZED) {
+        return transact(postgres, arena, work, context,
+                        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+    }
     /* After the wait for the lock, a look must show what was committed meanwhile. */
     const char *beginning =
         arena_format(arena,

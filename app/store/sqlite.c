@@ -14,11 +14,13 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -582,6 +584,8 @@ static struct error *begin_turn(struct sqlite *sqlite, struct arena *arena)
     if (error) {
         return error;
     }
+    /* Who empties the log has the queue, and waits until nobody reads in the log. */
+    look_away(&sqlite->store);
     if (shared && !queue_enter(shared, deadline)) {
         return error_new(arena, ERR_DATABASE_UNAVAILABLE, "SQLite: no turn to write within %d s",
                          STORE_BUSY_S);
@@ -695,6 +699,13 @@ static int truncate_log(struct sqlite *sqlite)
     return code;
 }
 
+static void note_size(const struct connection *writer)
+{
+    struct stat facts;
+    const char *file = sqlite3_filename_wal(sqlite3_db_filename(writer->db, "main"));
+    metrics_set(METRIC_DATABASE_LOG, 0, stat(file, &facts) == 0 ? facts.st_size : 0);
+}
+
 static struct error *checkpoint(struct store *store, struct arena *arena)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)store;
@@ -708,6 +719,7 @@ static struct error *checkpoint(struct store *store, struct arena *arena)
     if (code == SQLITE_OK && pages > LONG_LOG_PAGES) {
         code = truncate_log(sqlite);
     }
+    note_size(writer);
     /* Busy: somebody reads or writes; there will be another time. */
     bool good = code == SQLITE_OK || (code & PRIMARY_CODE) == SQLITE_BUSY;
     return good ? NULL : failure(arena, writer, code);

@@ -3,7 +3,10 @@
 #include "store/internal.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
+#include "base/spent.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +22,22 @@ void store_slip(const char *format, ...)
     va_end(arguments);
     log_error("store: %s", text);
     abort();
+}
+
+/* --- time ------------------------------------------------------------------------------------ */
+
+static void count_time(const char *operation, int64_t us)
+{
+    metrics_observe(METRIC_DATABASE_TIME, metrics_series(METRIC_DATABASE_TIME, operation, NULL),
+                    us);
+}
+
+/* What a transaction or a commit took since `began`. */
+static void count_since(const char *operation, int64_t began)
+{
+    int64_t us = clock_steady_us() - began;
+    spent_add(SPENT_DATABASE, us);
+    count_time(operation, us);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -50,6 +69,9 @@ static void end_query(struct store_query *query)
     struct store *store = query->store;
     if (query->begun) {
         store->engine->end(query);
+    }
+    if (query->begun && !query->writing) {
+        count_time("read", query->spent_us);
     }
     query->ended = true;
     query->row = NULL;
@@ -241,16 +263,33 @@ static struct error *begin(struct store_query *query)
     return error;
 }
 
+static struct error *step(struct store_query *query)
+{
+    struct error *error = query->begun ? NULL : begin(query);
+    return error ? error : query->store->engine->next(query);
+}
+
+/* The same, and counts what it took; inside of a write, that is counted as a whole. */
+static struct error *timed_step(struct store_query *query)
+{
+    if (query->store->writing) {
+        return step(query);
+    }
+    int64_t began = clock_steady_us();
+    struct error *error = step(query);
+    int64_t us = clock_steady_us() - began;
+    query->spent_us += us;
+    spent_add(SPENT_DATABASE, us);
+    return error;
+}
+
 struct error *store_next(struct store_query *query, bool *row_r)
 {
     *row_r = false;
     if (query->ended) {
         return NULL;
     }
-    struct error *error = query->begun ? NULL : begin(query);
-    if (!error) {
-        error = query->store->engine->next(query);
-    }
+    struct error *error = timed_step(query);
     if (error) {
         remember_failure(query->store, error);
     }
@@ -368,12 +407,21 @@ static struct error *write_kind(struct store *store, struct arena *arena, store_
         store_slip("store_write() inside of store_write()");
     }
     store->wrote = true;
-    return store->engine->write(store, arena, work, context, kind);
+    int64_t began = clock_steady_us();
+    struct error *error = store->engine->write(store, arena, work, context, kind);
+    count_since("write", began);
+    return error;
 }
 
 struct error *store_write(struct store *store, struct arena *arena, store_work *work, void *context)
 {
     return write_kind(store, arena, work, context, WRITE_ORDINARY);
+}
+
+struct error *store_write_unserialized(struct store *store, struct arena *arena, store_work *work,
+                                       void *context)
+{
+    return write_kind(store, arena, work, context, WRITE_UNSERIALIZED);
 }
 
 struct error *store_write_schema(struct store *store, struct arena *arena, store_work *work,
@@ -446,7 +494,16 @@ bool store_turn_open(const struct store *store)
 
 struct error *store_turn_end(struct store *store, struct arena *arena)
 {
-    return store->engine->turn_end ? store->engine->turn_end(store, arena) : NULL;
+    if (!store->engine->turn_end) {
+        return NULL;
+    }
+    bool open = store_turn_open(store);
+    int64_t began = open ? clock_steady_us() : 0;
+    struct error *error = store->engine->turn_end(store, arena);
+    if (open) {
+        count_since("commit", began);
+    }
+    return error;
 }
 
 struct error *store_checkpoint(struct store *store, struct arena *arena)

@@ -144,6 +144,15 @@ typedef struct error *store_work(struct store *store, void *context);
 struct error *store_write(struct store *store, struct arena *arena, store_work *work,
                           void *context) MUST_CHECK;
 
+/*
+ * The same for work of which each statement stands for itself: it decides by the rows that it changes,
+ * and by nothing that was read before. On PostgreSQL it does not collide with what changes the same
+ * rows: it waits for that, and then looks at them as they are. (READ COMMITTED: PostgreSQL 13.2.1.) So
+ * any number may change one row at once, where serialized writes would give up.
+ */
+struct error *store_write_unserialized(struct store *store, struct arena *arena, store_work *work,
+                                       void *context) MUST_CHECK;
+
 /* Executes a statement without parameters once more, before what is written in this turn is committed,
  * and once only, however many writes of the turn ask for it: what is cheaper for many rows together.
  * Nothing on the engine for which the statement has no text. Inside of store_write(). */
@@ -154,9 +163,10 @@ void store_defer(struct store *store, enum sql_statement statement);
 bool store_turn_open(const struct store *store);
 
 /* From now on all queries of a turn, outside of store_write(), see what was committed when the first of
- * them began, on SQLite: there each look by itself would take two locks of the file, which costs as much
- * as finding a row. For a process that is only asked things before a turn begins, so that nobody can miss
- * what was answered before; and which calls store_rest() at the end of each. */
+ * them began, or the first one after the turn began to write. That is on SQLite: there each look by
+ * itself would take two locks of the file, which costs as much as finding a row. For a process that is
+ * only asked things before a turn begins, so that nobody can miss what was answered before; and which
+ * calls store_rest() at the end of each. */
 void store_read_by_turns(struct store *store);
 
 /* Whether store_write() was called since this was last asked, and has left something that store_turn_end()

@@ -1,5 +1,6 @@
 """What is written down twice agrees: README, .env.example and nginx's messages with the program."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,9 +8,12 @@ import subprocess
 import pytest
 from stack import TOP
 
+from support import contract, metrics
 from support.entries import tag
+from support.waiting import wait_until
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
+TAIL = 500_000  # bytes of a log, which is long at the end of all tests
 SECRETS = {"JWT_SECRET_KEY", "SECRET_KEY", "LOCAL_AUTH_PASSWORD", "LDAP_BIND_PASSWORD", "DATABASE_URL"}
 
 
@@ -27,7 +31,7 @@ def settings(text):
 
 def below_state(name, value):
     """Paths are printed as they are in force: below STATE_DIR."""
-    return f"var/{value}" if name in ("SOCKET_DIR", "AUDIT_LOG_PATH") else value
+    return f"var/{value}" if name in ("SOCKET_DIR", "STATIC_DIR", "AUDIT_LOG_PATH") else value
 
 
 def test_env_example_has_every_setting_with_its_default(options):
@@ -45,6 +49,48 @@ def test_readme_has_every_setting_with_its_default(options):
     for name, value in rows.items():
         if name not in SECRETS and name != "LDAP_PORT":
             assert below_state(name, value) == options[name], name
+
+
+def test_readme_has_every_metric_with_its_labels(site):
+    """Those of buckets and the like are Prometheus' own."""
+    told = {name: set(re.findall(r"`([a-z_]+)`", labels)) for name, labels in
+            re.findall(r"^\| `(kontora_[a-z_]+)` \|([^|]*)\|", README, re.MULTILINE)}
+    families = metrics.families(site).values()
+    found = {family.name + ("_total" if family.type == "counter" else ""):
+             {label for sample in family.samples for label in sample.labels} - {"le"}
+             for family in families}
+    assert told == found
+
+
+def test_the_alerts_of_the_readme_are_rules(site, tmp_path):
+    rules = re.search(r"```yaml\n(groups:.*?)```", README, re.DOTALL)[1]
+    (tmp_path / "rules.yml").write_text(rules, encoding="utf-8")
+    done = subprocess.run(["promtool", "check", "rules", tmp_path / "rules.yml"],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "6 rules" in done.stdout, done.stdout + done.stderr
+    used = {re.sub("_bucket$", "", name) for name in re.findall(r"kontora_[a-z_]+", rules)}
+    known = set(re.findall(r"^# TYPE (\S+)", site.get("/metrics").text, re.MULTILINE))
+    assert used <= known, used - known
+
+
+def line_fields(heading):
+    """The names in the first column of a table of the README."""
+    chapter = README[README.index(heading):]
+    table = re.search(r"((?:^\|.*\n)+)", chapter, re.MULTILINE)[1]
+    return {name for row in table.splitlines()[2:] for name in
+            re.findall(r"`([a-z_]+)`", row.split("|")[1])}
+
+
+def test_readme_has_every_field_of_a_line(site, stack):
+    def found():
+        text = (stack.logs_dir / "kontora.log").read_bytes()[-TAIL:]
+        lines = [json.loads(line) for line in text.splitlines(keepends=True)[1:]
+                 if line.endswith(b"\n")]
+        return {name for line in lines if line["message"] == "request" for name in line}
+
+    site.get("/users/nobody-is-called-so")
+    wait_until(lambda: {"route", "directory_us", "code", "actor"} <= found(), what="the line")
+    assert found() <= line_fields("**Logs**")
 
 
 def run_session(session, folder, **replacements):
@@ -120,10 +166,10 @@ def test_the_files_of_the_readme_are_served(stack, tmp_path):
     assert re.findall('"code":"([A-Z_]+)"', answers) == ["NOT_FOUND"], answers
 
 
-def catalogue():
+def catalogue(file="app/http/problem.c"):
     """Codes of the service with their messages, from the source of the program; where several share one,
     those of the first."""
-    source = (TOP / "app/http/problem.c").read_text(encoding="utf-8")
+    source = (TOP / file).read_text(encoding="utf-8")
     rows = re.findall(r'\{\d+, "([A-Z_]+)",\s*\{"([^"]*)",\s*"([^"]*)"\}\}', source)
     return {code: {"ru": ru, "en": en} for code, ru, en in reversed(rows)}
 
@@ -167,3 +213,27 @@ def test_the_sandbox_lets_the_service_do_its_work():
     assert {"chown", "fchown", "fchmod", "renameat2", "sync_file_range", "pidfd_open", "vfork",
             "clone3", "close_range", "setpriority"} <= allowed
     assert not {"mount", "reboot", "ptrace", "setuid"} & allowed
+
+
+def test_nginx_has_a_message_in_both_languages_for_each_of_its_errors():
+    text = (TOP / "nginx/errors.conf").read_text(encoding="utf-8")
+    pages = {number for line in re.findall(r"^error_page\s+(.*);", text, re.MULTILINE)
+             for number in re.findall(r"\d+", line.replace("$status", ""))}
+    codes = nginx_map("error_code")
+    assert len(pages) > 10 and pages - {"500", "494"} <= codes.keys()  # 500 is the default row
+    for language, cyrillic in (("ru", True), ("en", False)):
+        messages = nginx_map(f"error_message_{language}")
+        assert messages.keys() == codes.keys()
+        for number, message in messages.items():
+            assert bool(contract.CYRILLIC.search(message)) == cyrillic, (number, message)
+            assert not re.search(r'["\\]', message), (number, message)
+
+
+def test_the_openapi_document_knows_what_nginx_says():
+    messages = catalogue("app/openapi/failures.c")
+    statuses = {code: status for status, code in nginx_map("error_code").items()}
+    assert len(messages) >= 6
+    for language in ("ru", "en"):
+        of_nginx = nginx_map(f"error_message_{language}")
+        for code, message in messages.items():
+            assert of_nginx[statuses[code]] == message[language], code

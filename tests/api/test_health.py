@@ -1,4 +1,4 @@
-"""Health, the greeting, and what holds on every path: HEAD, 404, 405, identifiers, languages."""
+"""Health, the greeting, and what holds on every path: HEAD, 404, 405, identifiers."""
 
 import re
 
@@ -165,54 +165,3 @@ def test_our_own_request_ids_differ(site):
     seen = {site.get("/health", headers={"X-Request-ID": ""}).headers["X-Request-ID"]
             for _ in range(20)}
     assert len(seen) == 20
-
-
-# --- languages ----------------------------------------------------------------------------------
-
-def is_russian(response):
-    return bool(contract.CYRILLIC.search(response.json()["error"]))
-
-
-def speak(site, method, path, language):
-    headers = {} if language is None else {"Accept-Language": language}
-    return site.request(method, path, headers=headers)
-
-
-# The most wanted one first, as browsers write it: workers and nginx agree.
-@pytest.mark.parametrize("method, path, code", [("GET", "/users/nobody-is-called-so", "NOT_FOUND"),
-                                                ("GET", "/no/such/place", "NOT_FOUND"),
-                                                ("TRACE", "/health", "METHOD_NOT_ALLOWED")])
-@pytest.mark.parametrize("language, russian", [
-    (None, True), ("", True), ("ru", True), ("ru-RU", True), ("de", True), ("*", True),
-    ("en", False), ("EN", False), ("en-GB", False), ("en-US,en;q=0.9", False), ("de,en", False),
-    ("ru, en;q=0.9", True), ("en, ru;q=0.9", False), ("fr;q=0.9, en;q=0.5", False),
-    ("english", True), ("ru-RU,ru;q=0.9,en-US;q=0.8,en;q=0.7", True), ("de;q=0.9,*", True),
-])
-def test_the_client_chooses_the_language(site, method, path, code, language, russian):
-    response = speak(site, method, path, language)
-    assert response.json()["code"] == code
-    assert is_russian(response) == russian, response.text
-
-
-@pytest.mark.parametrize("language, russian", [
-    ("en;q=0.2,ru;q=0.8", True), ("ru;q=0.2,en;q=0.8", False), ("en;q=0", True),
-    ("ru;q=0.5, en", False), ("ru;q=0,en", False), ("*;q=0.1, en", False), ("en;q=x, ru", True),
-])
-def test_languages_have_weights(site, language, russian):
-    """Of the service; nginx goes by the order alone."""
-    response = speak(site, "GET", "/users/nobody-is-called-so", language)
-    assert is_russian(response) == russian, response.text
-
-
-def test_details_are_in_the_language_too(api):
-    russian = api.post("/users", json={}).json()["details"]
-    english = api.post("/users", json={}, headers={"Accept-Language": "en"}).json()["details"]
-    assert [d["field"] for d in russian] == [d["field"] for d in english]
-    assert all(contract.CYRILLIC.search(d["message"]) for d in russian)
-    assert not any(contract.CYRILLIC.search(d["message"]) for d in english)
-
-
-def test_a_thousand_language_ranges_harm_nobody(site):
-    response = site.get("/users/nobody-is-called-so",
-                        headers={"Accept-Language": ",".join(["xx;q=0.1"] * 400)})
-    assert response.status_code == 404

@@ -2,11 +2,21 @@
 
 import math
 import re
+import subprocess
+import time
 
 import pytest
 
 from support import contract, metrics
+from support.client import FilesClient
+from support.people import tag
+from support.waiting import wait_until
 
+REQUESTS = "kontora_http_requests_total"
+RESPONSES = "kontora_http_responses_total"
+RESPONSE_TIME = "kontora_http_response_duration_seconds"
+HTTP_ERRORS = "kontora_http_errors_total"
+QUERIES = "kontora_database_operation_duration_seconds_count"
 DURATION = "kontora_directory_operation_duration_seconds"
 ERRORS = "kontora_directory_errors_total"
 
@@ -50,6 +60,130 @@ def test_histograms_are_whole(anybody):
             assert series[-1] == (math.inf, counts[key])
 
 
+def test_promtool_finds_nothing_to_complain_about(anybody):
+    """Of names, of types, of help, and of the format itself."""
+    text = anybody.get("/metrics").content
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True,
+                          check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+# --- requests -----------------------------------------------------------------------------------
+
+def grows(client, key, by=1):
+    """A context in which a series has to grow."""
+    return Growth(client, key, by)
+
+
+class Growth:
+    def __init__(self, client, key, by):
+        self._client, self._key, self._by = client, key, by
+
+    def _value(self):
+        return metrics.values(self._client).get(self._key, 0)
+
+    def __enter__(self):
+        self._before = self._value()
+
+    def __exit__(self, *failed):
+        if not failed[0]:  # an answer is counted when it was handed to nginx, not before
+            wait_until(lambda: self._value() == self._before + self._by, 3,
+                       f"{self._key} to grow by {self._by}")
+
+
+@pytest.mark.parametrize("method, path, route, status", [
+    ("GET", "/health", "/health", 200), ("HEAD", "/health", "/health", 200),
+    ("GET", "/users/nobody-is-called-so", "/api/v1/users/{username}", 404),
+    ("GET", "/api/v1/users/nobody%20at%20all", "/api/v1/users/{username}", 404),
+    ("POST", "/api/v1/accounts", "/api/v1/accounts", 415),
+    ("PATCH", "/ous/none", "/api/v1/ous/{name}", 415)])
+def test_calls_are_counted_by_pattern(site, method, path, route, status):
+    labels = ("GET" if method == "HEAD" else method, route)
+    with grows(site, (REQUESTS, *labels)), grows(site, (RESPONSES, *labels, str(status))), \
+            grows(site, (f"{RESPONSE_TIME}_count", *labels)):
+        assert site.request(method, path).status_code == status
+
+
+@pytest.mark.parametrize("method, path, status", [
+    ("GET", "/nowhere", 404), ("GET", "/nowhere/{}", 404), ("POST", "/api/v1/nowhere/{}", 404),
+    ("DELETE", "/health", 405), ("GET", "/users/%ff", 400)])
+def test_what_leads_nowhere_makes_no_series(site, method, path, status):
+    with grows(site, (RESPONSES, method, "none", str(status))):
+        assert site.request(method, path.format(tag())).status_code == status
+
+
+def test_no_series_is_of_a_client_s_making(site):
+    """Nor is a name in any of them: routes are those of the program."""
+    name = tag()
+    for path in (f"/{name}", f"/users/{name}", f"/health?{name}=1", f"/groups/{name}"):
+        site.get(path, headers={"User-Agent": name, "X-Request-ID": name, "Accept-Language": name})
+    site.request(name.upper(), "/health")
+    response = site.as_nobody().get("/metrics")
+    assert name.casefold() not in response.text.casefold()
+    assert len(response.content) < 400_000
+
+
+def test_errors_are_counted_by_code(nobody, site):
+    with grows(site, (HTTP_ERRORS, "UNAUTHORIZED")):
+        contract.refused(nobody.get("/contacts"), 401, "UNAUTHORIZED")
+    with grows(site, (HTTP_ERRORS, "INVALID_JSON")):
+        contract.refused(nobody.post("/auth/login", data=b"{", headers={
+            "Content-Type": "application/json"}), 400, "INVALID_JSON")
+
+
+def test_every_code_is_there_before_it_happens(anybody):
+    """So that an increase from nothing is seen."""
+    codes = {key[1] for key in metrics.values(anybody) if key[0] == HTTP_ERRORS}
+    assert {"INTERNAL_ERROR", "DATABASE_UNAVAILABLE", "DIRECTORY_UNAVAILABLE"} <= codes
+
+
+# --- the database -------------------------------------------------------------------------------
+
+def test_queries_and_transactions_are_timed(sql_stack, sql_api):
+    site = sql_api.at(sql_stack.https_url)
+    before = metrics.values(site)
+    name = tag()
+    assert sql_api.post("/accounts", json={"username": name, "email": f"{name}@example.com"}).ok
+    assert sql_api.get("/accounts").ok
+    after = metrics.values(site)
+    assert after[(QUERIES, "write")] > before[(QUERIES, "write")]
+    assert after[(QUERIES, "read")] > before[(QUERIES, "read")]
+    on_sqlite = "DATABASE_URL" not in sql_stack.env
+    assert (after[(QUERIES, "commit")] > before[(QUERIES, "commit")]) == on_sqlite
+    assert after[("kontora_database_up",)] == 1
+
+
+# --- processes ----------------------------------------------------------------------------------
+
+def test_pools_are_told(anybody):
+    values = metrics.values(anybody)
+    for pool, size in {"core": 2, "auth": 2, "directory": 4, "files": 4}.items():
+        assert values[("kontora_pool_size", pool)] == size
+        assert sum(values[("kontora_pool_workers", pool, state)]
+                   for state in ("busy", "idle")) == size
+        assert values[("kontora_worker_starts_total", pool)] >= size
+    assert values[("kontora_pool_workers", "core", "busy")] >= 1, "the one that answers"
+    assert values[("kontora_pool_connections", "core")] >= 1
+    assert values[("kontora_pool_connections", "files")] == 0
+    assert values[("kontora_pool_busy_seconds_total", "core")] > 0
+
+
+def test_waiting_for_a_worker_is_timed(anybody, nobody):
+    counted_before = metrics.values(anybody)[("kontora_http_queue_duration_seconds_count", "auth")]
+    nobody.get("/auth/me")
+    after = metrics.values(anybody)
+    assert after[("kontora_http_queue_duration_seconds_count", "auth")] == counted_before + 1
+
+
+def test_which_and_since_when(anybody, binary):
+    values = metrics.values(anybody)
+    version = subprocess.run([binary, "version"], capture_output=True, text=True, check=True)
+    assert values[("kontora_build_info", version.stdout.split()[1])] == 1
+    assert 0 < time.time() - values[("kontora_start_time_seconds",)] < 3600
+
+
+# --- the directory ------------------------------------------------------------------------------
+
 @pytest.mark.parametrize("operation, call", [
     ("search", lambda api, people: api.get("/users?limit=1")),
     ("add", lambda api, people: people.create()),
@@ -91,7 +225,8 @@ def test_it_names_nobody(anybody, directory, api, people):
 
 def test_it_is_of_the_main_surface_alone(site, stack):
     for path in ("/metrics", "/health/ready"):
-        contract.refused(site.at(stack.files_url).get(path), 404, "NOT_FOUND")
+        files = FilesClient(stack.files_url, stack.ca_file)
+        contract.refused(files.get(path), 404, "NOT_FOUND")
         assert site.at(stack.http_url).get(path).status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""The last look around: what the whole session left in the log files, of both stacks."""
+"""The last look around: what the whole session left in the log files of its stacks."""
 
 from support import client, logs, sanitizer
 from support.client import Client
@@ -32,10 +32,10 @@ def test_no_sanitizer_has_reported(sql_stack):
     sanitizer.assert_silent(sql_stack.state_dir)
 
 
-def test_every_call_of_the_session_has_its_one_audit_line(sqlite_stack, postgres_stack):
+def test_every_call_of_the_session_has_its_one_audit_line(sqlite_stack, postgres_stack, s3_stack):
     """What all tests before this one changed, tried to change, or logged in as."""
     lines = {}
-    for stack in (sqlite_stack, postgres_stack):
+    for stack in (sqlite_stack, postgres_stack, s3_stack):
         for line in Audit(stack.audit_log).all():
             lines.setdefault(line["request_id"], []).append(line)
     assert client.journal

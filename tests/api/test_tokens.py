@@ -194,6 +194,16 @@ def test_a_token_is_used_up(tokens, sql_api, uses):
     assert described(sql_api, token) == {"active": False}
 
 
+def test_a_look_by_head_uses_nothing(tokens, anybody, sql_api):
+    """What follows links in mails looks at them first."""
+    token = tokens.issue(max_uses=1)
+    for _ in range(2):
+        response = anybody.request("HEAD", f"/app/valid/{token}")
+        assert response.status_code == 200 and not response.content
+    assert described(sql_api, token)["uses"] == 0
+    assert tokens.check(token) and not tokens.check(token)
+
+
 def test_one_use_among_two_hundred_clients(tokens, sql_stack):
     token = tokens.issue(max_uses=1)
 
@@ -253,6 +263,17 @@ def test_introspection(tokens, member):
     assert set(described(member, tokens.issue())) == {"active", "jti", "iat", "exp", "uses"}
     for other in ("x", "123456:" + "a" * 22, ""):
         assert described(member, other) == {"active": False}
+
+
+def test_introspection_is_not_repeated_from_memory(tokens, member):
+    token, key = tokens.issue(), {"Idempotency-Key": "is-it-active"}
+
+    def active():
+        return member.post("/tokens/introspect", data={"token": token}, headers=key).json()["active"]
+
+    assert active()
+    assert status(member.post("/tokens/revoke", data={"token": token}))
+    assert not active()
 
 
 def test_forms_are_read_as_strictly_as_json(member):
@@ -373,4 +394,4 @@ def test_where_calls_are_served(anybody, sql_stack, method, path, pool):
     access = sql_stack.logs_dir / "nginx-access.log"
     [line] = wait_until(lambda: [line for line in logs.lines(access)
                                  if line["request_id"] == identifier], what="the access log")
-    assert line["pool"].endswith(f"{pool}.sock")
+    assert line["pool"] == pool

@@ -87,7 +87,8 @@ def test_a_good_configuration_passes(kontora):
     ("CORE_WORKERS", "2.0"), ("LDAP_PORT", "65536"), ("LDAP_USE_SSL", "yes"), ("DEBUG", "2"),
     ("ENVIRONMENT", "staging"), ("DEFAULT_LANGUAGE", "de"), ("JWT_ALGORITHM", "none"),
     ("JWT_ALGORITHM", "RS256"), ("JWT_EXPIRATION_HOURS", "-1"), ("LOG_LEVEL", "loud"),
-    ("APP_NAME", ""), ("RATE_LIMITS", "maybe"), ("MAX_JSON_KIB", "99999999999999999999"),
+    ("APP_NAME", ""), ("APP_TITLE", ""), ("STATIC_DIR", ""), ("STATIC_DIR", "/dev/null/static"),
+    ("RATE_LIMITS", "maybe"), ("MAX_JSON_KIB", "99999999999999999999"),
     ("SOCKET_DIR", "/" + "x" * 120), ("LOCAL_AUTH_PASSWORD", ""), ("JWT_SECRET_KEY", ""),
     ("LOCAL_AUTH_PASSWORD", "$2b$12$short"), ("SOCKET_GROUP", "no-such-group"),
     ("AUDIT_LOG_PATH", "/dev/null/audit.jsonl"), ("AUDIT_LOG_PATH", "/tmp"),
@@ -197,6 +198,7 @@ def test_version(kontora):
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["serve", "extra"], ["migrate"],
                                        ["migrate", "sideways"], ["migrate", "up", "x"],
                                        ["migrate", "up", "-1"], ["migrate", "status", "1"],
+                                       ["openapi", "x"], ["openapi", "--language", "de"],
                                        ["config", "--nonsense"], ["config", "--env-file"]])
 def test_a_wrong_command_line(kontora, arguments):
     assert kontora(*arguments).returncode == 2
@@ -205,5 +207,5 @@ def test_a_wrong_command_line(kontora, arguments):
 def test_help(kontora):
     done = kontora("help")
     assert done.returncode == 0
-    for command in ("serve", "migrate", "config", "version", "--env-file"):
+    for command in ("serve", "migrate", "openapi", "config", "version", "--env-file"):
         assert command in done.stdout

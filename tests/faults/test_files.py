@@ -201,6 +201,25 @@ def test_the_housekeeper_deletes_what_was_left(rig, disk):
     assert Database(rig.stack).run("SELECT object_key FROM pending_objects") == [(young,)]
 
 
+def test_an_object_that_cannot_be_deleted_now(rig, disk):
+    """The file is gone for everybody; its object goes later."""
+    name = files.upload(rig.api)["filename"]
+    [key] = disk.keys()
+    folder, aside = disk.root / key[:2], disk.root / "aside"
+    folder.rename(aside)
+    folder.write_bytes(b"")
+    assert rig.api.delete(f"/files/{name}").status_code == 200
+    assert files.listed(rig.api) == []
+    assert Database(rig.stack).run("SELECT object_key FROM pending_objects") == [(key,)]
+    folder.unlink()
+    aside.rename(folder)
+    assert check(rig) == ("0 wrong\n", 0)  # under way
+    age_leftovers(rig, disk)
+    assert check(rig) == (f"stray {key}\n1 wrong\n", 1)
+    assert "pending_objects 1" in kontora(rig, "purge")[0]
+    assert nothing_is_left(rig, disk)
+
+
 # --- the check of both sides --------------------------------------------------------------------
 
 def test_both_sides_are_held_against_each_other(rig, disk):

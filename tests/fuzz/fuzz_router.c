@@ -83,7 +83,7 @@ static void start(void)
     FUZZ_CHECK(log_open(LOG_LEVEL_ERROR, "/dev/null") && audit_open("/dev/null"));
     app = (struct app){
         .config = &config, .directory = directory_new(&config), .store = open_store(&config)};
-    router = router_new(resource_routes, &settings);
+    router = router_new(resources, &settings);
 }
 
 struct source {

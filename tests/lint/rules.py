@@ -27,7 +27,7 @@ LAYERS = {
     "auth": {"store", "base"},
     "collection": {"http", "auth", "store", "directory", "objects", "base"},
     "resources": {"collection", "http", "auth", "store", "directory", "objects", "base"},
-    "openapi": {"resources", "collection", "http", "base"},
+    "openapi": {"http", "base"},
 }
 
 # A foreign header belongs to one place: a folder, or files of one.

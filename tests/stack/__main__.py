@@ -85,6 +85,7 @@ def ready_text(stack: Stack) -> str:
         stack.env["LDAP_SERVER"])
     return f"""\
 Kontora is ready: {stack.https_url}  {stack.http_url}  (files and accounts: {stack.files_url})
+  browser    {stack.http_url}/  (documentation: /docs, /redoc)
   login      {name} / {password}
 {people}  directory  {where}
   logs       {stack.logs_dir}

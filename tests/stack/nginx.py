@@ -49,6 +49,9 @@ map $http_origin $cors_origin {{
     "~^https?://(?:localhost|127\\.0\\.0\\.1)(?::\\d+)?$" $http_origin;
 }}
 
+map "" $pages {{ default {pages}; }}
+map "" $documents {{ default {documents}; }}
+
 access_log {logs}/nginx-access.log kontora buffer=64k flush=1s;
 
 client_body_temp_path {folder}/body;
@@ -103,6 +106,8 @@ class Site:
     rate_limits: bool
     language: str
     objects_dir: Path
+    pages: Path
+    documents: Path
 
 
 class Nginx:

@@ -6,6 +6,7 @@
     STATE/kontora.db    the database, unless it is on PostgreSQL
     STATE/directory/    the development Active Directory
     STATE/nginx/        nginx's configuration and temporary files, made anew at each start
+    STATE/static/       the OpenAPI document, in each language
     STATE/run/          the sockets of the service
     STATE/logs/         the logs of all
 """
@@ -106,7 +107,8 @@ class Stack:
         certificate = self.authority.certificate(
             "nginx", ["DNS:localhost", f"IP:{addresses.LOCALHOST}"])
         site = Site(self.ports, certificate, self.socket_dir, self.logs_dir, rate_limits,
-                    self.env.get("DEFAULT_LANGUAGE", "ru"), self.state_dir / "objects")
+                    self.env.get("DEFAULT_LANGUAGE", "ru"), self.state_dir / "objects",
+                    pages=TOP / "build", documents=self.state_dir / "static")
         self.nginx = Nginx(self.state_dir / "nginx", self._nginx_source, site, self._guard)
 
     # --- where and who ---------------------------------------------------------------------------
@@ -259,6 +261,7 @@ class Stack:
         return {
             "STATE_DIR": str(self.state_dir),
             "SOCKET_DIR": str(self.socket_dir),
+            "STATIC_DIR": str(self.state_dir / "static"),
             "HTTP_PORT": str(self.ports.http),
             "HTTPS_PORT": str(self.ports.https),
             "FILES_PORT": str(self.ports.files),

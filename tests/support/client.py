@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import requests
 
-from support import contract, vault
+from support import contract, document, vault
 
 TIMEOUT_S = 30
 RESOURCES = {"users": "user", "groups": "group", "ous": "ou", "containers": "container"}
@@ -117,9 +117,15 @@ class Client:
         response = self.session.request(method, self.base_url + path, headers=fields,
                                         timeout=TIMEOUT_S, allow_redirects=False, **arguments)
         contract.check_answer(response)
+        document.check_answer(response, self._path)
         if "Idempotency-Key" not in fields:  # a repetition changes nothing, and owes no line
             self._note(method, path, response)
         return response
+
+    @staticmethod
+    def _path(path):
+        """What nginx makes of a path on this surface."""
+        return document.main_path(path)
 
     @staticmethod
     def _note(method, path, response):
@@ -162,6 +168,10 @@ class FilesClient(Client):
 
     def bearing(self, token):
         return FilesClient(self.base_url, self.ca_file, token)
+
+    @staticmethod
+    def _path(path):
+        return document.files_path(path)
 
     @staticmethod
     def _note(method, path, response):

@@ -32,6 +32,21 @@ static const struct {
     {"-en", LANGUAGE_RU, LANGUAGE_EN},
     {",,, ,en,,", LANGUAGE_EN, LANGUAGE_EN},
     {"en;q=1.0, ru;q=1", LANGUAGE_EN, LANGUAGE_EN},
+    {"en-GB;q=0.1, ru;q=0.5, en;q=0.9", LANGUAGE_EN, LANGUAGE_EN}, /* the greatest of its own */
+    {"*, en", LANGUAGE_EN, LANGUAGE_EN},                           /* named before unnamed */
+    {"*, ru", LANGUAGE_RU, LANGUAGE_RU},
+    /* what is malformed counts for nothing */
+    {"en;q=x, ru;q=0.1", LANGUAGE_RU, LANGUAGE_RU},
+    {"ru;q=0.1, en;q=1.5", LANGUAGE_RU, LANGUAGE_RU},
+    {"ru;q=0.1, en;q=1.001", LANGUAGE_RU, LANGUAGE_RU},
+    {"ru;q=0.1, en;q=0.1234", LANGUAGE_RU, LANGUAGE_RU},
+    {"ru;q=0.1, en;q=1e0", LANGUAGE_RU, LANGUAGE_RU},
+    {"ru;q=0.1, en;q=.9", LANGUAGE_RU, LANGUAGE_RU},
+    {"ru;q=0.1, en;level=1", LANGUAGE_RU, LANGUAGE_RU},
+    {"ru;q=0.1, en;q=0.9;q=0.9", LANGUAGE_RU, LANGUAGE_RU},
+    {"ru;q=0.1, en de", LANGUAGE_RU, LANGUAGE_RU},
+    {"ru;q=0.1, en;q=0.", LANGUAGE_RU, LANGUAGE_RU},
+    {"ru;q=0.1, en;q=1.", LANGUAGE_EN, LANGUAGE_EN},
 };
 
 static void the_greatest_weight_wins(void **state)

@@ -286,8 +286,8 @@ static void for_each_list(struct lists_test *test,
                           void (*work)(struct lists_test *test, const struct route *route))
 {
     size_t lists = 0;
-    for (const struct route *const *table = resource_routes; *table; table++) {
-        for (const struct route *route = *table; route->pattern; route++) {
+    for (const struct resource *resource = resources; resource->routes; resource++) {
+        for (const struct route *route = resource->routes; route->pattern; route++) {
             if (route->records && route->shape == REPLY_PAGE) {
                 work(test, route);
                 lists++;

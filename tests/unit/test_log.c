@@ -35,6 +35,99 @@ static void a_line_has_time_level_message(void **state)
     json_object_put(line);
 }
 
+/* What the master's log says of itself, and that of a worker. */
+static void every_line_has_its_process(void **state)
+{
+    assert_true(log_open(LOG_LEVEL_INFO, "master.log"));
+    log_info("as the master");
+    struct json_object *line = only_line(*state, "master.log");
+    assert_member(line, "pool", "master");
+    json_object_put(line);
+    log_forked("auth");
+    assert_true(log_open(LOG_LEVEL_INFO, "pool.log"));
+    log_info("as a worker");
+    log_forked("master");
+    line = only_line(*state, "pool.log");
+    assert_member(line, "pool", "auth");
+    assert_int_equal(json_object_get_int64(must_get(line, "pid")), getpid());
+    json_object_put(line);
+}
+
+/* --- the journal ----------------------------------------------------------------------------- */
+
+/* Standard error as something else, and JOURNAL_STREAM with what that is, plus `off`. */
+static void begin_stream(const char *path, int off, int *saved_r)
+{
+    char stream[64];
+    struct stat facts;
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &facts), 0);
+    snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)facts.st_dev,
+             (uintmax_t)facts.st_ino + (uintmax_t)off);
+    *saved_r = dup(STDERR_FILENO);
+    assert_true(*saved_r >= 0);
+    assert_int_equal(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+    close(fd);
+    assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+    assert_true(log_open(LOG_LEVEL_DEBUG, ""));
+}
+
+static void end_stream(int saved)
+{
+    assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+    close(saved);
+    assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
+    assert_true(log_open(LOG_LEVEL_INFO, "after.log"));
+}
+
+/* sd-daemon(3): the priorities of syslog(3), one a line, also of lines that are written together. */
+static void the_journal_gets_priorities(void **state)
+{
+    int saved;
+    begin_stream("journal", 0, &saved);
+    log_hold();
+    log_debug("debug");
+    log_info("info");
+    log_warning("warning");
+    log_error("error");
+    log_flush();
+    end_stream(saved);
+    static const char *const priorities[] = {"<7>{", "<6>{", "<4>{", "<3>{"};
+    char *line = read_file(*state, "journal");
+    for (size_t i = 0; i < COUNT_OF(priorities); i++) {
+        char *end = strchr(line, '\n');
+        assert_non_null(end);
+        assert_memory_equal(line, priorities[i], 4);
+        json_object_put(must_parse(line + 3, (size_t)(end - line - 3)));
+        line = end + 1;
+    }
+    assert_string_equal(line, "");
+}
+
+/* Standard error was redirected since: JOURNAL_STREAM is inherited all the same. */
+static void nothing_else_gets_priorities(void **state)
+{
+    int saved;
+    begin_stream("redirected", 1, &saved);
+    log_error("plain");
+    end_stream(saved);
+    json_object_put(only_line(*state, "redirected"));
+}
+
+static void a_file_gets_no_priorities(void **state)
+{
+    int saved;
+    begin_stream("stream", 0, &saved);
+    assert_true(log_open(LOG_LEVEL_INFO, "file.log"));
+    log_error("plain");
+    end_stream(saved);
+    json_object_put(only_line(*state, "file.log"));
+    assert_string_equal(read_file(*state, "stream"), "");
+}
+
+/* --- lines ----------------------------------------------------------------------------------- */
+
 static void a_request_has_its_id_on_every_line(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "request.log"));
@@ -126,6 +219,21 @@ static void rotation_opens_a_new_file(void **state)
     assert_non_null(strstr(read_file(*state, "rotate.log.1"), "still old"));
 }
 
+/* A turn is not over when the file is opened again: its lines are whole, and there once. */
+static void lines_that_wait_outlive_a_rotation(void **state)
+{
+    assert_true(log_open(LOG_LEVEL_INFO, "held.log"));
+    log_hold();
+    log_info("waits");
+    assert_int_equal(rename("held.log", "held.log.1"), 0);
+    log_reopen();
+    log_flush();
+    struct json_object *line = only_line(*state, "held.log");
+    assert_member(line, "message", "waits");
+    json_object_put(line);
+    assert_string_equal(read_file(*state, "held.log.1"), "");
+}
+
 static void a_line_that_cannot_be_written_is_said(void **state)
 {
     (void)state;
@@ -143,6 +251,10 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         ARENA_TEST(a_line_has_time_level_message),
+        ARENA_TEST(every_line_has_its_process),
+        ARENA_TEST(the_journal_gets_priorities),
+        ARENA_TEST(nothing_else_gets_priorities),
+        ARENA_TEST(a_file_gets_no_priorities),
         ARENA_TEST(a_request_has_its_id_on_every_line),
         ARENA_TEST(what_is_below_the_level_is_left_out),
         ARENA_TEST(long_messages_are_cut),
@@ -150,6 +262,7 @@ int main(void)
         ARENA_TEST(opening_makes_folders_and_keeps_what_is_there),
         ARENA_TEST(what_cannot_be_opened_is_said),
         ARENA_TEST(rotation_opens_a_new_file),
+        ARENA_TEST(lines_that_wait_outlive_a_rotation),
         ARENA_TEST(a_line_that_cannot_be_written_is_said),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("log", tests, NULL, NULL));

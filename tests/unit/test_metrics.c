@@ -101,10 +101,71 @@ static void every_series_is_written(void **state)
     assert_line(text, "kontora_worker_restarts_total{pool=\"house\"} 0\n");
 }
 
+/* --- values that are set --------------------------------------------------------------------- */
+
+static void set_calls(void)
+{
+    static const char *const calls[] = {"GET /a", "POST /a/{id}", "other none", NULL};
+    metrics_set_values(METRIC_CALLS, calls);
+}
+
+static void calls_are_two_labels(void **state)
+{
+    set_calls();
+    metrics_add(METRIC_RESPONSES, metrics_series(METRIC_RESPONSES, "POST /a/{id}", "201"), 2);
+    metrics_add(METRIC_RESPONSES, metrics_series(METRIC_RESPONSES, "other none", "599"), 1);
+    metrics_add(METRIC_REQUESTS, metrics_series_at(METRIC_REQUESTS, 0, 0), 1);
+    const char *text = written(*state);
+    assert_line(text, "kontora_http_requests_total{method=\"GET\",route=\"/a\"} 1\n");
+    assert_line(text,
+                "kontora_http_responses_total{method=\"POST\",route=\"/a/{id}\",status=\"201\"}"
+                " 2\n");
+    assert_line(text,
+                "kontora_http_responses_total{method=\"other\",route=\"none\",status=\"other\"}"
+                " 1\n");
+}
+
+/* There are thousands of these, and most are never used. */
+static void calls_that_nobody_made_are_left_out(void **state)
+{
+    set_calls();
+    metrics_observe(METRIC_RESPONSE_TIME, metrics_series_at(METRIC_RESPONSE_TIME, 1, 0), 7);
+    const char *text = written(*state);
+    assert_line(text, "# TYPE kontora_http_response_duration_seconds histogram\n");
+    assert_line(text,
+                "kontora_http_response_duration_seconds_count{method=\"POST\",route=\"/a/{id}\"}"
+                " 1\n");
+    assert_null(strstr(text, "duration_seconds_count{method=\"GET\",route=\"/a\"}"));
+}
+
+static void seconds_are_counted_in_microseconds(void **state)
+{
+    metrics_add(METRIC_POOL_BUSY, metrics_series(METRIC_POOL_BUSY, "auth", NULL), 2000003);
+    assert_line(written(*state), "kontora_pool_busy_seconds_total{pool=\"auth\"} 2.000003\n");
+}
+
+static void set_many(void *values)
+{
+    metrics_set_values(METRIC_CODES, values);
+}
+
+static void too_many_values_are_a_slip(void **state)
+{
+    (void)state;
+    static const char *values[4096];
+    for (size_t i = 0; i + 1 < COUNT_OF(values); i++) {
+        values[i] = "x";
+    }
+    assert_aborts(set_many, values);
+}
+
+/* --- processes ------------------------------------------------------------------------------- */
+
+/* A number that a process was given by chance may be another one's too: nothing is lost by it. */
 static void processes_count_together(void **state)
 {
     (void)state;
-    enum { PROCESSES = 8, EACH = 10000 };
+    enum { PROCESSES = 24, EACH = 10000 };
     int status;
     metrics_share();
     size_t series = metrics_series(METRIC_WORKER_RESTARTS, "core", NULL);
@@ -112,6 +173,9 @@ static void processes_count_together(void **state)
     for (int i = 0; i < PROCESSES; i++) {
         pid_t child = fork();
         assert_true(child >= 0);
+        if (child == 0) {
+            metrics_forked((size_t)i);
+        }
         for (int n = 0; child == 0 && n < EACH; n++) {
             metrics_add(METRIC_WORKER_RESTARTS, series, 1);
         }
@@ -125,13 +189,50 @@ static void processes_count_together(void **state)
     assert_int_equal(metrics_value(METRIC_WORKER_RESTARTS, series), PROCESSES * EACH);
 }
 
+/* Killed at any line, again and again: what is written stays a whole histogram. */
+static void a_killed_process_leaves_whole_counts(void **state)
+{
+    metrics_share();
+    size_t series = metrics_series(METRIC_DIRECTORY_TIME, "search", NULL);
+    for (size_t i = 0; i < 20; i++) {
+        fflush(NULL);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            metrics_forked(i);
+            for (;;) {
+                metrics_observe(METRIC_DIRECTORY_TIME, series, 100);
+            }
+        }
+        int64_t before = metrics_value(METRIC_DIRECTORY_TIME, series);
+        while (metrics_value(METRIC_DIRECTORY_TIME, series) < before + 1000) {
+        }
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        assert_true(metrics_value(METRIC_DIRECTORY_TIME, series) >= before + 1000);
+    }
+    char line[128];
+    snprintf(line, sizeof line,
+             "kontora_directory_operation_duration_seconds_count{operation=\"search\"} %lld\n",
+             (long long)metrics_value(METRIC_DIRECTORY_TIME, series));
+    assert_line(written(*state), line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(series_are_counted_apart), cmocka_unit_test(what_is_not_listed_is_other),
-        cmocka_unit_test(every_pool_is_listed),     cmocka_unit_test(gauges_are_set),
-        ARENA_TEST(durations_fall_into_buckets),    ARENA_TEST(every_series_is_written),
+        cmocka_unit_test(series_are_counted_apart),
+        cmocka_unit_test(what_is_not_listed_is_other),
+        cmocka_unit_test(every_pool_is_listed),
+        cmocka_unit_test(gauges_are_set),
+        ARENA_TEST(durations_fall_into_buckets),
+        ARENA_TEST(every_series_is_written),
+        ARENA_TEST(calls_are_two_labels),
+        ARENA_TEST(calls_that_nobody_made_are_left_out),
+        ARENA_TEST(seconds_are_counted_in_microseconds),
+        cmocka_unit_test(too_many_values_are_a_slip),
         cmocka_unit_test(processes_count_together),
+        ARENA_TEST(a_killed_process_leaves_whole_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,7 +127,8 @@ static const struct route second_table[] = {
     {.pattern = NULL},
 };
 
-static const struct route *const tables[] = {first_table, second_table, NULL};
+static const struct resource tables[] = {
+    {.routes = first_table}, {.routes = second_table}, {.routes = NULL}};
 
 /* --- one request ----------------------------------------------------------------------------- */
 
@@ -564,7 +565,9 @@ static const struct route doubled[] = {
 
 static void build(void *twice)
 {
-    const struct route *const built[] = {first_table, *(const bool *)twice ? doubled : NULL, NULL};
+    const struct resource built[] = {{.routes = first_table},
+                                     {.routes = *(const bool *)twice ? doubled : NULL},
+                                     {.routes = NULL}};
     const struct router_settings settings = {.guard = {authenticate, confirm, permits}};
     struct router *router = router_new(built, &settings);
     router_free(&router);

@@ -19,8 +19,8 @@ static size_t routes_count;
 
 static void collect_routes(void)
 {
-    for (const struct route *const *table = resource_routes; *table; table++) {
-        for (const struct route *route = *table; route->pattern; route++) {
+    for (const struct resource *resource = resources; resource->routes; resource++) {
+        for (const struct route *route = resource->routes; route->pattern; route++) {
             if (routes_count == ROUTES_MAX) {
                 abort();
             }
@@ -112,7 +112,7 @@ static void the_router_takes_them_all(void **state)
 {
     (void)state;
     const struct router_settings settings = {0};
-    struct router *router = router_new(resource_routes, &settings);
+    struct router *router = router_new(resources, &settings);
     assert_non_null(router);
     router_free(&router);
 }
@@ -191,6 +191,82 @@ static void errors_are_of_the_catalogue(void **state)
             count++;
         }
         MUST(route, count < ERR_COUNT);
+    }
+}
+
+/* The documentation tells of each resource, and of each name in a pattern. */
+static void resources_are_told_in_both_languages(void **state)
+{
+    (void)state;
+    for (const struct resource *resource = resources; resource->routes; resource++) {
+        assert_int_equal(strspn(resource->tag, "abcdefghijklmnopqrstuvwxyz-"),
+                         strlen(resource->tag));
+        assert_true(is_text(&resource->title) && has_cyrillic(resource->title.ru));
+        assert_true(is_text(&resource->about) && has_cyrillic(resource->about.ru));
+        for (const struct resource *other = resources; other < resource; other++) {
+            assert_string_not_equal(other->tag, resource->tag);
+        }
+    }
+}
+
+static void names_in_patterns_are_told(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
+        for (const char *at = route->pattern; (at = strchr(at, '{')); at++) {
+            size_t length = strcspn(at + 1, "}");
+            const struct field *field = route->path;
+            while (field && field->name &&
+                   (strlen(field->name) != length || memcmp(field->name, at + 1, length) != 0)) {
+                field++;
+            }
+            MUST(route, field && field->name && (field->flags & FIELD_REQUIRED) &&
+                            is_text(&field->about) && field->example);
+        }
+    }
+}
+
+static void what_is_said_besides_is_in_both_languages(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
+        MUST(route, !route->about.ru == !route->about.en);
+        MUST(route, !route->about.ru || (is_text(&route->about) && has_cyrillic(route->about.ru)));
+    }
+}
+
+static void what_is_said_of_answers_fits(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
+        MUST(route, (route->shape == REPLY_TEXT) == (route->media_type && route->example));
+        MUST(route, !route->creates || route->method == METHOD_POST);
+        MUST(route, !route->versioned || route->permission);
+        MUST(route, !route->records || route->shape == REPLY_PAGE || route->versioned);
+    }
+}
+
+/* What a list can be sorted by stands in the words about ?sort=. */
+static void orders_are_told(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
+        if (!route->records || route->shape != REPLY_PAGE) {
+            continue;
+        }
+        const struct field *sort = route->query;
+        while (sort->name && strcmp(sort->name, "sort") != 0) {
+            sort++;
+        }
+        for (const struct list_key *key = route->records->list->keys; key->name; key++) {
+            char quoted[64];
+            snprintf(quoted, sizeof quoted, "`%s`", key->name);
+            MUST(route, sort->name && !(key->uses & LIST_SORT) == !strstr(sort->about.en, quoted));
+        }
     }
 }
 
@@ -371,6 +447,11 @@ int main(void)
         cmocka_unit_test(changes_are_audited_and_nothing_else),
         cmocka_unit_test(only_open_calls_are_open),
         cmocka_unit_test(errors_are_of_the_catalogue),
+        cmocka_unit_test(resources_are_told_in_both_languages),
+        cmocka_unit_test(names_in_patterns_are_told),
+        cmocka_unit_test(what_is_said_besides_is_in_both_languages),
+        cmocka_unit_test(what_is_said_of_answers_fits),
+        cmocka_unit_test(orders_are_told),
         cmocka_unit_test(fields_are_told_in_both_languages),
         ARENA_TEST(examples_pass_their_own_rules),
         cmocka_unit_test(schemas_have_names_of_their_own),

@@ -86,7 +86,7 @@ static const struct server_turn turn = {waits, commit};
 
 static int setup(void **state)
 {
-    static const struct route *const tables[] = {table, NULL};
+    static const struct resource tables[] = {{.routes = table}, {.routes = NULL}};
     const struct router_settings settings = {.standard_language = LANGUAGE_EN, .body_max = 100000};
     struct world *world = must_alloc(sizeof *world);
     int ends[2];

@@ -125,15 +125,17 @@ static void queries_of_a_turn_see_the_state_of_its_beginning(void **state)
     store_rest(test->store);
 }
 
-/* What it writes is seen in its writes, and by itself as by others after the turn. */
+/* What it writes is seen in its writes, and by itself as by others after the turn; from its first write
+ * on, it sees what others have written before. */
 static void a_turn_that_has_looked_can_write(void **state)
 {
     struct test *test = *state;
     store_read_by_turns(test->store);
     assert_int_equal(count_items(test->store, test->arena), 0);
     must_succeed(insert_now(test->other, test->arena, 1));
-    must_succeed(insert(test->store, test->arena, 2));
     assert_int_equal(count_items(test->store, test->arena), 0);
+    must_succeed(insert(test->store, test->arena, 2));
+    assert_int_equal(count_items(test->store, test->arena), 1);
     must_succeed(store_turn_end(test->store, test->arena));
     assert_int_equal(count_items(test->store, test->arena), 2);
     store_rest(test->store);
@@ -362,6 +364,38 @@ static void a_checkpoint_waits_for_nobody(void **state)
     assert_int_equal(log_size(), 0);
 }
 
+static int looked[2]; /* a pipe */
+
+static int look_and_write(struct store *store, struct arena *arena)
+{
+    store_read_by_turns(store);
+    bool told = count_items(store, arena) && write(looked[1], "", 1) == 1;
+    return told && !insert_now(store, arena, -2) ? 0 : 1;
+}
+
+/* Who waits to write keeps nothing of what it has read: under load somebody always waits. */
+static void who_waits_to_write_is_not_in_the_way_of_a_checkpoint(void **state)
+{
+    struct test *test = *state;
+    write_much(test, 20);
+    struct store *strange = store_new(&store_config, NULL);
+    int64_t deadline = clock_steady_us() + SHORT_US;
+    assert_int_equal(pipe(looked), 0);
+    assert_true(queue_enter(store_queue, deadline));
+    pid_t child = start(look_and_write, store_queue);
+    char byte;
+    assert_int_equal(read(looked[0], &byte, 1), 1);
+    do {
+        must_succeed(store_checkpoint(strange, test->arena));
+    } while (log_size() && clock_steady_us() < deadline);
+    assert_int_equal(log_size(), 0);
+    queue_leave(store_queue);
+    assert_int_equal(wait_end(child), 0);
+    store_free(&strange);
+    close(looked[0]);
+    close(looked[1]);
+}
+
 /* --- what goes wrong ------------------------------------------------------------------------- */
 
 static void fill_disk(const char *path)
@@ -545,6 +579,7 @@ int main(void)
         STORE_TEST(commits_survive_a_power_cut),
         STORE_TEST(a_checkpoint_keeps_the_log_short),
         STORE_TEST(a_checkpoint_waits_for_nobody),
+        STORE_TEST(who_waits_to_write_is_not_in_the_way_of_a_checkpoint),
         STORE_TEST(a_full_disk_fails_the_turn_and_no_more),
         STORE_TEST(a_commit_that_is_refused_is_taken_back),
         STORE_TEST(a_file_that_is_no_database_is_unavailable),

@@ -1,0 +1,4 @@
+/* See spent.h. */
+#include "base/spent.h"
+
+struct spent_times spent_times;

@@ -1,0 +1,210 @@
+/* See openapi.h: the outline of the document. */
+#include "openapi/openapi.h"
+
+#include "openapi/internal.h"
+
+#include <string.h>
+
+/* --- shared ---------------------------------------------------------------------------------- */
+
+const char *said(const struct document *document, const struct text *text)
+{
+    return document->settings->language == LANGUAGE_EN ? text->en : text->ru;
+}
+
+void write_reference(struct document *document, const char *key, const char *kind, const char *name)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, key);
+    jsonw_string(json, "$ref", arena_format(document->arena, "#/components/%s/%s", kind, name));
+    jsonw_close_object(json);
+}
+
+bool is_new(struct document *document, struct names *names, const char *name)
+{
+    enum { NAMES_MIN = 64 };
+    for (size_t i = 0; i < names->count; i++) {
+        if (!strcmp(names->list[i], name)) {
+            return false;
+        }
+    }
+    if (names->count == names->size) {
+        names->size = names->size ? 2 * names->size : NAMES_MIN;
+        const char **list = arena_array(document->arena, names->size, sizeof *list);
+        if (names->count) {
+            memcpy(list, names->list, names->count * sizeof *list);
+        }
+        names->list = list;
+    }
+    names->list[names->count++] = name;
+    return true;
+}
+
+/* --- info ------------------------------------------------------------------------------------ */
+
+static const struct text about = {
+    "Бэк-офис небольшой компании: Active Directory, клиенты, сделки и задачи.",
+    "The back office of a small company: Active Directory, customers, deals and tasks."};
+
+/* What holds for every call. */
+static const struct text conventions = {
+    "**Вход.** Получите токен вызовом `POST /api/v1/auth/login` и передавайте его в заголовке "
+    "`Authorization: Bearer …` (здесь: кнопка Authorize).\n\n"
+    "**Короткие пути.** Вызовы `/api/v1/auth`, `users`, `groups`, `ous`, `containers` и `files` "
+    "доступны "
+    "и без `/api/v1`.\n\n"
+    "**JSON** в UTF-8. Неизвестные поля отклоняются поимённо, строки не содержат символа NUL. "
+    "Времена "
+    "записываются как `2026-11-20T12:34:56.789Z`, даты как `2026-11-20`.\n\n"
+    "**Ошибки**: `error` для людей, на языке из `Accept-Language`; `code` для программ, он никогда "
+    "не "
+    "меняется.\n\n"
+    "**HEAD** работает везде, где GET; другой метод: 405 с `Allow`. Неизвестный путь: 404.\n\n"
+    "**Частота** ограничена по адресу: 10 запросов в секунду, 5 входов в минуту; сверх того 429 с "
+    "`Retry-After`.",
+    "**Logging in.** Get a token by `POST /api/v1/auth/login`, and send it as "
+    "`Authorization: Bearer …` (here: the button Authorize).\n\n"
+    "**Short paths.** The calls of `/api/v1/auth`, `users`, `groups`, `ous`, `containers` and "
+    "`files` are "
+    "there without `/api/v1` too.\n\n"
+    "**JSON** in UTF-8. Unknown fields are refused by name, and no string holds a NUL. Times are "
+    "`2026-11-20T12:34:56.789Z`, dates `2026-11-20`.\n\n"
+    "**Errors**: `error` is for people, in the language of `Accept-Language`; `code` is for "
+    "programs, and "
+    "never changes.\n\n"
+    "**HEAD** works wherever GET does; another method is 405 with `Allow`. An unknown path is "
+    "404.\n\n"
+    "**Rates** are limited by address: 10 requests a second, 5 logins a minute; beyond that 429 "
+    "with "
+    "`Retry-After`."};
+
+static void write_info(struct document *document)
+{
+    const struct openapi_settings *settings = document->settings;
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, "info");
+    jsonw_string(json, "title", settings->title);
+    jsonw_string(json, "version", settings->version);
+    jsonw_string(
+        json, "description",
+        arena_format(document->arena, "%s\n\n%s",
+                     *settings->description ? settings->description : said(document, &about),
+                     said(document, &conventions)));
+    jsonw_open_object(json, "license");
+    jsonw_string(json, "name", "MIT");
+    jsonw_string(json, "identifier", "MIT");
+    jsonw_close_object(json);
+    jsonw_close_object(json);
+}
+
+static void write_servers(struct document *document)
+{
+    static const struct text here = {"Этот сервер", "This server"};
+    struct jsonw *json = &document->json;
+    jsonw_open_array(json, "servers");
+    jsonw_open_object(json, NULL);
+    jsonw_string(json, "url", "/");
+    jsonw_string(json, "description", said(document, &here));
+    jsonw_close_object(json);
+    jsonw_close_array(json);
+}
+
+static void write_tags(struct document *document)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_array(json, "tags");
+    for (const struct resource *resource = document->resources; resource->routes; resource++) {
+        jsonw_open_object(json, NULL);
+        jsonw_string(json, "name", resource->tag);
+        jsonw_string(json, "x-displayName", said(document, &resource->title));
+        jsonw_string(json, "description", said(document, &resource->about));
+        jsonw_close_object(json);
+    }
+    jsonw_close_array(json);
+}
+
+/* --- paths ----------------------------------------------------------------------------------- */
+
+/* All calls of a path stand together, whatever their order in the table. */
+static void write_path(struct document *document, const struct resource *resource,
+                       const char *pattern)
+{
+    jsonw_open_object(&document->json, pattern);
+    for (const struct route *route = resource->routes; route->pattern; route++) {
+        if (!strcmp(route->pattern, pattern)) {
+            write_operation(document, resource, route);
+        }
+    }
+    jsonw_close_object(&document->json);
+}
+
+static void write_paths(struct document *document)
+{
+    struct names names = {0};
+    jsonw_open_object(&document->json, "paths");
+    for (const struct resource *resource = document->resources; resource->routes; resource++) {
+        for (const struct route *route = resource->routes; route->pattern; route++) {
+            if (is_new(document, &names, route->pattern)) {
+                write_path(document, resource, route->pattern);
+            }
+        }
+    }
+    jsonw_close_object(&document->json);
+}
+
+/* --- components ------------------------------------------------------------------------------ */
+
+static void write_security_schemes(struct document *document)
+{
+    static const struct text token = {"Токен доступа, который дал вход",
+                                      "The access token that a login gave"};
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, "bearer");
+    jsonw_string(json, "type", "http");
+    jsonw_string(json, "scheme", "bearer");
+    jsonw_string(json, "bearerFormat", "JWT");
+    jsonw_string(json, "description", said(document, &token));
+    jsonw_close_object(json);
+}
+
+static void write_components(struct document *document)
+{
+    static const struct {
+        const char *name;
+        void (*write)(struct document *document);
+    } kinds[] = {
+        {"securitySchemes", write_security_schemes},
+        {"parameters", write_parameters},
+        {"headers", write_headers},
+        {"schemas", write_schemas},
+        {"responses", write_failure_responses},
+    };
+    jsonw_open_object(&document->json, "components");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        jsonw_open_object(&document->json, kinds[i].name);
+        kinds[i].write(document);
+        jsonw_close_object(&document->json);
+    }
+    jsonw_close_object(&document->json);
+}
+
+void openapi_write(struct buffer *out, const struct resource *resources,
+                   const struct openapi_settings *settings)
+{
+    struct document document = {
+        .json = {.out = out},
+        .arena = arena_new(),
+        .resources = resources,
+        .settings = settings,
+    };
+    jsonw_open_object(&document.json, NULL);
+    jsonw_string(&document.json, "openapi", "3.1.0");
+    write_info(&document);
+    write_servers(&document);
+    write_tags(&document);
+    write_paths(&document);
+    write_components(&document);
+    jsonw_close_object(&document.json);
+    buffer_add_char(out, '\n');
+    arena_free(&document.arena);
+}

@@ -1,0 +1,545 @@
+/* Schemas: field maps as JSON Schema 2020-12, and examples put together from those of fields. */
+#include "openapi/internal.h"
+
+#include <string.h>
+
+/* --- one field ------------------------------------------------------------------------------- */
+
+/* What fields_write() leaves out, and nobody is to learn of. */
+static bool left_out(const struct field *field, enum use use)
+{
+    unsigned flags = use == USE_REPLY ? FIELD_SECRET | FIELD_INTERNAL : FIELD_INTERNAL;
+    return field->flags & flags;
+}
+
+static const char *type_name(enum field_type type)
+{
+    static const char *const names[] = {
+        [FIELD_STRING] = "string",   [FIELD_INTEGER] = "integer", [FIELD_DECIMAL] = "number",
+        [FIELD_BOOLEAN] = "boolean", [FIELD_TIME] = "string",     [FIELD_STRINGS] = "array",
+        [FIELD_RECORDS] = "array",   [FIELD_RECORD] = "object",
+    };
+    return names[type];
+}
+
+static void write_type(struct document *document, const struct field *field)
+{
+    struct jsonw *json = &document->json;
+    if (!(field->flags & FIELD_NULLABLE)) {
+        jsonw_string(json, "type", type_name(field->type));
+        return;
+    }
+    jsonw_open_array(json, "type");
+    jsonw_string(json, NULL, type_name(field->type));
+    jsonw_string(json, NULL, "null");
+    jsonw_close_array(json);
+}
+
+static void write_choices(struct document *document, const struct field *field)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_array(json, "enum");
+    for (const char *const *choice = field->choices; *choice; choice++) {
+        jsonw_string(json, NULL, *choice);
+    }
+    if (field->flags & FIELD_NULLABLE) {
+        jsonw_null(json, NULL);
+    }
+    jsonw_close_array(json);
+}
+
+static void write_string_rules(struct document *document, const struct field *field, enum use use)
+{
+    struct jsonw *json = &document->json;
+    if (field->format) {
+        jsonw_string(json, "format", field->format);
+    } else if (field->flags & FIELD_SECRET) {
+        jsonw_string(json, "format", "password");
+    }
+    if (field->choices) {
+        write_choices(document, field);
+        return;
+    }
+    if (field->min) {
+        jsonw_integer(json, "minLength", field->min);
+    }
+    if (field->max) {
+        jsonw_integer(json, "maxLength", field->max);
+    }
+    if (use != USE_REPLY && (field->flags & FIELD_NAME)) {
+        jsonw_string(json, "pattern", "^[^\\u0000-\\u001F\\u007F]*$");
+    }
+}
+
+static void write_number_rules(struct document *document, const struct field *field)
+{
+    struct jsonw *json = &document->json;
+    if (field->type == FIELD_DECIMAL) {
+        jsonw_decimal(json, "multipleOf", 1, field->scale);
+    } else if (field->max <= INT32_MAX && (field->min || field->max)) {
+        jsonw_string(json, "format", "int32");
+    } else {
+        jsonw_string(json, "format", "int64");
+    }
+    if (field->min || field->max) {
+        jsonw_decimal(json, "minimum", field->min, field->scale);
+    }
+    if (field->max && field->max != INT64_MAX) {
+        jsonw_decimal(json, "maximum", field->max, field->scale);
+    }
+}
+
+static void write_rules(struct document *document, const struct field *field, enum use use)
+{
+    struct jsonw *json = &document->json;
+    switch (field->type) {
+    case FIELD_STRING:
+        write_string_rules(document, field, use);
+        break;
+    case FIELD_INTEGER:
+    case FIELD_DECIMAL:
+        write_number_rules(document, field);
+        break;
+    case FIELD_TIME:
+        jsonw_string(json, "format", "date-time");
+        break;
+    case FIELD_STRINGS:
+        if (use != USE_REPLY && field->items_max) {
+            jsonw_integer(json, "maxItems", field->items_max);
+        }
+        jsonw_open_object(json, "items");
+        jsonw_string(json, "type", "string");
+        write_string_rules(document, field, use);
+        jsonw_close_object(json);
+        break;
+    case FIELD_RECORDS:
+        write_object(document, "items", field->fields, use);
+        break;
+    case FIELD_BOOLEAN:
+    case FIELD_RECORD:
+        break;
+    }
+}
+
+/* Whether the example of a field is a value of it: null is none unless it may be. */
+static bool has_example(const struct field *field)
+{
+    return field->example &&
+           ((field->flags & FIELD_NULLABLE) || strcmp(field->example, "null") != 0);
+}
+
+static bool is_plain(const struct field *field)
+{
+    return field->type != FIELD_RECORD && field->type != FIELD_RECORDS;
+}
+
+static void write_properties(struct document *document, const struct field *fields, enum use use);
+
+void write_field(struct document *document, const char *key, const struct field *field,
+                 enum use use)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, key);
+    write_type(document, field);
+    if (use != USE_PARAMETER) { /* it has one beside its schema */
+        jsonw_string(json, "description", said(document, &field->about));
+    }
+    write_rules(document, field, use);
+    if (field->type == FIELD_RECORD) {
+        write_properties(document, field->fields, use);
+    }
+    if (use != USE_REPLY && (field->flags & FIELD_DEFAULT)) {
+        jsonw_integer(json, "default", field->standard);
+    }
+    if (use != USE_PARAMETER && is_plain(field) && has_example(field)) {
+        jsonw_open_array(json, "examples");
+        jsonw_raw(json, NULL, field->example);
+        jsonw_close_array(json);
+    }
+    jsonw_close_object(json);
+}
+
+const char *example_text(struct document *document, const struct field *field)
+{
+    if (!has_example(field) || *field->example != '"') {
+        return has_example(field) ? field->example : NULL;
+    }
+    struct buffer text = {.arena = document->arena};
+    for (const char *c = field->example + 1; *c && *c != '"'; c++) {
+        c += *c == '\\';
+        buffer_add_char(&text, *c);
+    }
+    return text.bytes;
+}
+
+/* --- objects --------------------------------------------------------------------------------- */
+
+static bool always_there(const struct field *field, enum use use)
+{
+    return use == USE_REPLY ? !(field->flags & FIELD_OPTIONAL) : field->flags & FIELD_REQUIRED;
+}
+
+static void write_required(struct document *document, const struct field *fields, enum use use)
+{
+    struct jsonw *json = &document->json;
+    bool any = false;
+    for (const struct field *field = fields; field->name; field++) {
+        any |= !left_out(field, use) && always_there(field, use);
+    }
+    if (!any) {
+        return;
+    }
+    jsonw_open_array(json, "required");
+    for (const struct field *field = fields; field->name; field++) {
+        if (!left_out(field, use) && always_there(field, use)) {
+            jsonw_string(json, NULL, field->name);
+        }
+    }
+    jsonw_close_array(json);
+}
+
+/* Of the fields that stand for each other, exactly one. */
+static void write_alternatives(struct document *document, const struct field *fields)
+{
+    struct jsonw *json = &document->json;
+    bool any = false;
+    for (; fields->name; fields++) {
+        if (!(fields->flags & FIELD_ALTERNATIVE)) {
+            continue;
+        }
+        if (!any) {
+            jsonw_open_array(json, "oneOf");
+            any = true;
+        }
+        jsonw_open_object(json, NULL);
+        jsonw_open_array(json, "required");
+        jsonw_string(json, NULL, fields->name);
+        jsonw_close_array(json);
+        jsonw_close_object(json);
+    }
+    if (any) {
+        jsonw_close_array(json);
+    }
+}
+
+/* Bodies have no other fields: those are refused by name. Answers may get more one day. */
+static void write_properties(struct document *document, const struct field *fields, enum use use)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, "properties");
+    for (const struct field *field = fields; field->name; field++) {
+        if (!left_out(field, use)) {
+            write_field(document, field->name, field, use);
+        }
+    }
+    jsonw_close_object(json);
+    write_required(document, fields, use);
+    if (use == USE_BODY) {
+        write_alternatives(document, fields);
+        jsonw_boolean(json, "additionalProperties", false);
+    }
+}
+
+void write_object(struct document *document, const char *key, const struct field *fields,
+                  enum use use)
+{
+    jsonw_open_object(&document->json, key);
+    jsonw_string(&document->json, "type", "object");
+    write_properties(document, fields, use);
+    jsonw_close_object(&document->json);
+}
+
+/* --- examples -------------------------------------------------------------------------------- */
+
+static void write_value_example(struct document *document, const struct field *field, enum use use)
+{
+    struct jsonw *json = &document->json;
+    if (field->type == FIELD_RECORD) {
+        write_example(document, field->name, field->fields, use);
+    } else if (field->type == FIELD_RECORDS) {
+        jsonw_open_array(json, field->name);
+        write_example(document, NULL, field->fields, use);
+        jsonw_close_array(json);
+    } else {
+        jsonw_raw(json, field->name, field->example);
+    }
+}
+
+void write_example(struct document *document, const char *key, const struct field *fields,
+                   enum use use)
+{
+    bool alternative = false;
+    jsonw_open_object(&document->json, key);
+    for (const struct field *field = fields; field->name; field++) {
+        bool another = alternative && (field->flags & FIELD_ALTERNATIVE);
+        if (!another && !left_out(field, use) && (!is_plain(field) || has_example(field))) {
+            write_value_example(document, field, use);
+        }
+        alternative |= (field->flags & FIELD_ALTERNATIVE) != 0;
+    }
+    jsonw_close_object(&document->json);
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+#define COUNT_FIELD(name_, ru_, en_, example_)                                                     \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_INTEGER, .about = {(ru_), (en_)}, .example = (example_)     \
+    }
+
+/* Where a list stands, as http/reply.c writes it. */
+static const struct field list_fields[] = {
+    COUNT_FIELD("total", "Сколько всего", "How many there are", "1"),
+    COUNT_FIELD("skip", "Сколько пропущено", "How many were passed over", "0"),
+    COUNT_FIELD("limit", "Сколько на странице", "How many a page has", "10"),
+    COUNT_FIELD("pages", "Сколько страниц", "How many pages there are", "1"),
+    {.name = NULL},
+};
+
+static const struct field minimum_field = {
+    .name = "total_is_minimum",
+    .type = FIELD_BOOLEAN,
+    .about = {"Есть и ещё: дальше не считали", "There are more: nobody has counted on"},
+    .example = "true",
+};
+
+static const struct field next_field = {
+    .name = "next",
+    .type = FIELD_STRING,
+    .flags = FIELD_NULLABLE,
+    .about = {"Значение `after` для следующей страницы; null: это последняя",
+              "The `after` of the next page; null: this is the last one"},
+    .example = "null",
+};
+
+static bool is_listed(const struct route *route)
+{
+    return route->reply && (route->shape == REPLY_LIST || route->shape == REPLY_PAGE);
+}
+
+const char *reply_schema_name(struct document *document, const struct route *route)
+{
+    if (!route->reply) {
+        return NULL;
+    }
+    if (is_listed(route)) {
+        return arena_format(document->arena, "%s%s", route->reply->name,
+                            route->shape == REPLY_LIST ? "List" : "Page");
+    }
+    return route->reply->name;
+}
+
+static void write_items(struct document *document, const struct route *route)
+{
+    jsonw_open_object(&document->json, "items");
+    jsonw_string(&document->json, "type", "array");
+    write_reference(document, "items", "schemas", route->reply->name);
+    jsonw_close_object(&document->json);
+}
+
+static void write_names(struct document *document, const char *key, const char *const *names)
+{
+    jsonw_open_array(&document->json, key);
+    for (; *names; names++) {
+        jsonw_string(&document->json, NULL, *names);
+    }
+    jsonw_close_array(&document->json);
+}
+
+/* The members that only a page counted from the first one has come together. */
+static void write_page_rules(struct document *document)
+{
+    struct jsonw *json = &document->json;
+    write_names(document, "required", (const char *const[]){"items", "limit", "next", NULL});
+    jsonw_open_object(json, "dependentRequired");
+    write_names(document, "total", (const char *const[]){"skip", "pages", NULL});
+    write_names(document, "skip", (const char *const[]){"total", NULL});
+    write_names(document, "pages", (const char *const[]){"total", NULL});
+    write_names(document, "total_is_minimum", (const char *const[]){"total", NULL});
+    jsonw_close_object(json);
+}
+
+static void write_list_schema(struct document *document, const char *name,
+                              const struct route *route)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, name);
+    jsonw_string(json, "type", "object");
+    jsonw_open_object(json, "properties");
+    write_items(document, route);
+    for (const struct field *field = list_fields; field->name; field++) {
+        write_field(document, field->name, field, USE_REPLY);
+    }
+    if (route->shape == REPLY_PAGE) {
+        write_field(document, minimum_field.name, &minimum_field, USE_REPLY);
+        write_field(document, next_field.name, &next_field, USE_REPLY);
+    }
+    jsonw_close_object(json);
+    if (route->shape == REPLY_PAGE) {
+        write_page_rules(document);
+    } else {
+        write_names(document, "required",
+                    (const char *const[]){"items", "total", "skip", "limit", "pages", NULL});
+    }
+    jsonw_close_object(json);
+}
+
+static void write_items_example(struct document *document, const char *key,
+                                const struct route *route)
+{
+    jsonw_open_array(&document->json, key);
+    write_example(document, NULL, route->reply->fields, USE_REPLY);
+    jsonw_close_array(&document->json);
+}
+
+void write_reply_example(struct document *document, const char *key, const struct route *route)
+{
+    struct jsonw *json = &document->json;
+    if (route->shape == REPLY_TEXT) {
+        jsonw_string(json, key, route->example ? route->example : "");
+    } else if (route->shape == REPLY_ARRAY) {
+        write_items_example(document, key, route);
+    } else if (route->shape == REPLY_RECORD) {
+        write_example(document, key, route->reply->fields, USE_REPLY);
+    } else {
+        jsonw_open_object(json, key);
+        write_items_example(document, "items", route);
+        for (const struct field *field = list_fields; field->name; field++) {
+            jsonw_raw(json, field->name, field->example);
+        }
+        if (route->shape == REPLY_PAGE) {
+            jsonw_raw(json, next_field.name, next_field.example);
+        }
+        jsonw_close_object(json);
+    }
+}
+
+/* --- components ------------------------------------------------------------------------------ */
+
+static const struct field detail_fields[] = {
+    {.name = "field",
+     .type = FIELD_STRING,
+     .about = {"Какое поле неверно", "Which field is wrong"},
+     .example = "\"email\""},
+    {.name = "message",
+     .type = FIELD_STRING,
+     .about = {"Что в нём неверно", "What is wrong with it"},
+     .example = "\"обязательное поле\""},
+    {.name = NULL},
+};
+
+static const struct field other_field = {
+    .name = "id",
+    .type = FIELD_INTEGER,
+    .about = {"Идентификатор другого объекта, о котором речь",
+              "The id of the other object that it is about"},
+    .example = "17",
+};
+
+static const struct text details_about = {
+    "О каких полях речь; или значения, о которых говорит сообщение",
+    "Which fields it is about; or the values that the message speaks of"};
+
+static const struct field error_fields[] = {
+    {.name = "error",
+     .type = FIELD_STRING,
+     .about = {"Сообщение для людей", "A message for people"},
+     .example = "\"Ресурс не найден\""},
+    {.name = "code",
+     .type = FIELD_STRING,
+     .about = {"Код для программ; никогда не меняется", "A code for programs; it never changes"},
+     .example = "\"NOT_FOUND\""},
+    {.name = "allowed_extensions",
+     .type = FIELD_STRINGS,
+     .flags = FIELD_OPTIONAL,
+     .about = {"Какие типы файлов допустимы", "Which types of files are allowed"},
+     .example = "[\"txt\", \"pdf\"]"},
+    {.name = "max_size_mb",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_OPTIONAL,
+     .about = {"Наибольший размер файла в мебибайтах", "The greatest size of a file in mebibytes"},
+     .example = "16"},
+    {.name = "request_id",
+     .type = FIELD_STRING,
+     .about = {"X-Request-ID запроса: по нему его находят в журналах",
+               "The X-Request-ID of the request, by which logs are searched"},
+     .example = "\"5f0c9c1e6c1a4f0e8a7b2d3c4e5f6071\""},
+    {.name = NULL},
+};
+
+static void write_fields(struct document *document, const struct field *fields)
+{
+    for (; fields->name; fields++) {
+        write_field(document, fields->name, fields, USE_REPLY);
+    }
+}
+
+/* What http/problem.c writes. */
+static void write_error_schema(struct document *document)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, "ErrorDetail");
+    jsonw_string(json, "type", "object");
+    jsonw_open_object(json, "properties");
+    write_fields(document, detail_fields);
+    write_field(document, other_field.name, &other_field, USE_REPLY);
+    jsonw_close_object(json);
+    write_required(document, detail_fields, USE_REPLY);
+    jsonw_close_object(json);
+
+    jsonw_open_object(json, "Error");
+    jsonw_string(json, "type", "object");
+    jsonw_open_object(json, "properties");
+    write_fields(document, error_fields);
+    jsonw_open_object(json, "details");
+    jsonw_string(json, "type", "array");
+    jsonw_string(json, "description", said(document, &details_about));
+    jsonw_open_object(json, "items");
+    jsonw_open_array(json, "anyOf");
+    write_reference(document, NULL, "schemas", "ErrorDetail");
+    jsonw_open_object(json, NULL);
+    jsonw_string(json, "type", "string");
+    jsonw_close_object(json);
+    jsonw_close_array(json);
+    jsonw_close_object(json);
+    jsonw_close_object(json);
+    jsonw_close_object(json);
+    write_required(document, error_fields, USE_REPLY);
+    jsonw_close_object(json);
+}
+
+/* The value of one field alone, or an object. */
+static void write_body_schema(struct document *document, const struct schema *schema)
+{
+    if (schema->bare) {
+        write_field(document, schema->name, schema->fields, USE_BODY);
+    } else {
+        write_object(document, schema->name, schema->fields, USE_BODY);
+    }
+}
+
+static void write_route_schemas(struct document *document, const struct route *route,
+                                struct names *names)
+{
+    if (route->body && is_new(document, names, route->body->name)) {
+        write_body_schema(document, route->body);
+    }
+    if (route->reply && is_new(document, names, route->reply->name)) {
+        write_object(document, route->reply->name, route->reply->fields, USE_REPLY);
+    }
+    const char *listed = is_listed(route) ? reply_schema_name(document, route) : NULL;
+    if (listed && is_new(document, names, listed)) {
+        write_list_schema(document, listed, route);
+    }
+}
+
+void write_schemas(struct document *document)
+{
+    struct names names = {0};
+    write_error_schema(document);
+    for (const struct resource *resource = document->resources; resource->routes; resource++) {
+        for (const struct route *route = resource->routes; route->pattern; route++) {
+            write_route_schemas(document, route, &names);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+"""The contract, tried out: for each call of the OpenAPI document requests that are made from its schemas,
+right ones and wrong ones, by people who may and people who may not.
+
+Nothing may end in an error of the service's own, what is wrong is refused, and every answer is held
+against the document by the client.
+"""
+
+import random
+
+import pytest
+
+from support import document
+from support.accounts import Accounts
+from support.client import Client
+from support.crm import Office
+from support.entries import tag
+from support.generator import NO_OBJECTS, Generator, encode
+
+SEED = 20261120
+ROUNDS = 15  # of each call, right and wrong
+
+# Whose calls the local administrator may make; an organization's people may make the others.
+ADMINISTRATORS = {"users", "groups", "ous", "containers", "accounts"}
+
+# What would end the session of those who ask. Their tests are elsewhere.
+LEFT_OUT = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
+
+DOCUMENT = document.of_program()
+# What deletes comes last, so that there is something.
+CALLS = sorted(((method, path) for method, path, _ in DOCUMENT.operations()
+                if path not in LEFT_OUT), key=lambda call: call[0] == "delete")
+
+
+@pytest.fixture(scope="module")
+def callers(site, stack):
+    """By whom calls are made: an owner of an organization, the local administrator, and nobody."""
+    nobody = site.as_nobody()
+    office = Office(Accounts(Client(f"{stack.https_url}/api/v1", stack.ca_file)))
+    owner = nobody.bearing(office.owner.tokens["access_token"])
+    return {"owner": owner, "administrator": site, "nobody": nobody}, office
+
+
+@pytest.fixture(scope="module")
+def known(callers, ou):
+    """What there is, by the resource, and by the names of fields and parameters that lead to it."""
+    owner = callers[0]["owner"].at(callers[0]["owner"].base_url + "/api/v1")
+    office = callers[1]
+
+    def create(collection, **body):
+        response = owner.post(f"/{collection}", json=body)
+        assert response.status_code == 201, response.text
+        return response.json()["id"]
+
+    contacts = [create("contacts", name=tag()) for _ in range(3)]
+    deals = [create("deals", title=tag(), amount=1) for _ in range(3)]
+    tasks = [create("tasks", title=tag()) for _ in range(3)]
+    activities = [create("activities", type="CALL", subject=tag()) for _ in range(3)]
+    # Names that only these tests use: they may change and delete what they find.
+    people, groups, units, containers = ([f"c{tag()}" for _ in range(4)] for _ in range(4))
+    of_all = {
+        "contact_id": contacts, "deal_id": deals,
+        "owner_id": [office.owner.id], "assignee_id": [office.owner.id], "account_id": [10 ** 9],
+        "organization_id": [office.organization],
+        "X-Organization-ID": [office.organization, office.organization, 10 ** 9],
+        "username": people, "group": groups,
+        "ou": [ou, ou, ou, f"OU=none,{ou}"], "parent_dn": [ou, ou, ou, f"OU=none,{ou}"],
+        "Idempotency-Key": [tag() for _ in range(20)], "If-Match": ['"1"', '"7"', "*"],
+        "If-None-Match": ['"1"', "*"], "X-Allow-Duplicate": ["true", "false"],
+        "Accept-Language": ["en", "ru", "xx"],
+    }
+    return {
+        "contacts": {**of_all, "id": contacts},
+        "deals": {**of_all, "id": deals},
+        "tasks": {**of_all, "id": tasks},
+        "activities": {**of_all, "id": activities},
+        "users": {**of_all, "sAMAccountName": people, "cn": people},
+        "groups": {**of_all, "name": groups, "cn": groups, "sAMAccountName": groups},
+        "ous": {**of_all, "name": units, "ou": units},
+        "containers": {**of_all, "cn": containers},
+        "": of_all,
+    }
+
+
+def body_schema(operation):
+    content = DOCUMENT.resolve(operation).get("requestBody", {}).get("content", {})
+    return content.get("application/json", {}).get("schema")
+
+
+@pytest.mark.parametrize("method, path", CALLS)
+def test_every_answer_is_documented(method, path, callers, known):
+    rng = random.Random(f"{SEED} {method} {path}")
+    operation = DOCUMENT.paths[path][method]
+    [tag_of_call] = operation["tags"]
+    generator = Generator(DOCUMENT, rng, known.get(tag_of_call, known[""]))
+    who_may = "administrator" if tag_of_call in ADMINISTRATORS else "owner"
+    parameters = DOCUMENT.resolve(operation["parameters"])
+    has_query = any(each["in"] == "query" for each in parameters)
+    schema = body_schema(operation)
+    for spoil in [False] * ROUNDS + [True] * ROUNDS:
+        who = rng.choice([who_may] * 4 + list(callers[0]))
+        spoil_query = spoil and has_query and (not schema or rng.random() < 0.3)
+        sent = generator.path(path, parameters)
+        query = generator.query(parameters, spoil_query)
+        headers = generator.headers(parameters)
+        arguments = {}
+        if schema and spoil:
+            wrong = rng.random() < 0.3
+            arguments["data"] = rng.choice(NO_OBJECTS) if wrong else generator.spoiled(schema)
+        elif schema:
+            arguments["data"] = encode(generator.value(schema))
+        if schema:
+            headers["Content-Type"] = "text/plain" if rng.random() < 0.05 else "application/json"
+        response = callers[0][who].request(method.upper(), f"{sent}?{query}" if query else sent,
+                                  headers=headers, **arguments)
+        what = f"{who}: {method} {sent}?{query} {headers} {arguments}: {response.text}"
+        assert response.status_code < 500, what
+        if spoil and (schema or spoil_query):
+            optional = not arguments.get("data") and not operation.get(
+                "requestBody", {}).get("required", True)
+            assert response.status_code >= 400 or optional, what

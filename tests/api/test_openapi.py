@@ -1,0 +1,203 @@
+"""The OpenAPI document: valid, complete, in both languages, and served as a file.
+
+That it is true is seen by every other test: their client holds each answer against it.
+"""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from stack import TOP
+
+from support import contract, document
+from support.document import Document
+
+REDOCLY = TOP / "build/tests/npm/node_modules/@redocly/cli/bin/cli.js"
+CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
+
+
+@pytest.fixture(scope="module")
+def printed(binary, tmp_path_factory):
+    """What `kontora openapi` prints, in each language."""
+    def print_in(language):
+        done = subprocess.run([binary, "openapi", "--language", language], check=True,
+                              capture_output=True, text=True, env={"PATH": os.environ["PATH"]},
+                              cwd=tmp_path_factory.mktemp("empty"))
+        return done.stdout
+    return {language: print_in(language) for language in ("ru", "en")}
+
+
+@pytest.fixture(scope="module", params=["ru", "en"])
+def language(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def printed_document(printed, language):
+    return Document(printed[language])
+
+
+# --- what it says -------------------------------------------------------------------------------
+
+def test_a_validator_finds_nothing_wrong(printed, tmp_path):
+    """Not even a warning."""
+    files = []
+    for language, text in printed.items():
+        files.append(tmp_path / f"openapi.{language}.json")
+        files[-1].write_text(text)
+    done = subprocess.run(
+        ["node", REDOCLY, "lint", "--extends=recommended", "--max-problems=20", *files],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "REDOCLY_TELEMETRY": "off",
+             "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "NO_COLOR": "1"})
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "warning" not in said, said
+
+
+def test_every_call_is_described(printed_document):
+    tags = {tag["name"] for tag in printed_document.raw["tags"]}
+    identifiers = set()
+    for method, path, operation in printed_document.operations():
+        call = f"{method} {path}"
+        assert operation["summary"] and operation["description"], call
+        assert len(operation["tags"]) == 1 and set(operation["tags"]) <= tags, call
+        assert operation["operationId"] not in identifiers, call
+        identifiers.add(operation["operationId"])
+    assert len(identifiers) >= 60
+
+
+def test_every_answer_has_an_example_and_every_call_errors(printed_document):
+    for method, path, operation in printed_document.operations():
+        call = f"{method} {path}"
+        errors = [status for status in operation["responses"] if status >= "400"]
+        assert len(errors) >= 5, call
+        for status, answer in printed_document.resolve(operation["responses"]).items():
+            for content in answer.get("content", {}).values():
+                assert content.get("example", content.get("examples")), f"{call}: {status}"
+        for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+            assert media_type == "multipart/form-data" or content["example"], call
+
+
+def test_examples_of_answers_keep_their_schemas(printed_document):
+    """Those of the errors too, and with no member that is not described."""
+    class Shown:
+        headers = {"Content-Type": "application/json"}
+
+    for method, path, operation in printed_document.operations():
+        for status in operation["responses"]:
+            answer = printed_document.answer(path, method, status)
+            if "application/json" not in answer.validators:
+                continue
+            content = printed_document.resolve(operation["responses"][status])["content"]
+            content = content["application/json"]
+            for value in [content.get("example"),
+                          *(each["value"] for each in content.get("examples", {}).values())]:
+                if value is not None:
+                    Shown.content = json.dumps(value, default=float)
+                    assert answer.body_faults(Shown) == [], f"{method} {path}: {status}"
+
+
+def texts(node, key=""):
+    """All that is written for people."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if name not in ("example", "examples", "value"):
+                yield from texts(value, name)
+    elif isinstance(node, list):
+        for each in node:
+            yield from texts(each, key)
+    elif key in ("summary", "description", "x-displayName"):
+        yield node
+
+
+def test_no_word_is_in_the_other_language(printed):
+    words = {language: list(texts(json.loads(text))) for language, text in printed.items()}
+    examples = re.compile("например.*|such as.*")
+    for text in words["en"]:
+        assert not CYRILLIC.search(examples.sub("", text)), text
+    for text in words["ru"]:
+        assert CYRILLIC.search(text), text
+    assert len(words["ru"]) == len(words["en"])
+
+
+def test_open_calls_need_no_token_and_others_do(printed_document, nobody):
+    """What a call without a token is answered is what its security says."""
+    for method, path, operation in printed_document.operations():
+        if method != "get" or "{" in path:
+            continue
+        status = nobody.at(nobody.base_url.removesuffix("/api/v1")).get(path).status_code
+        assert (status == 401) == bool(operation["security"]), path
+
+
+# --- where it is --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("accept, language", [("ru", "ru"), ("en", "en"), ("en-US,en;q=0.9", "en"),
+                                              ("", "ru")])
+def test_it_is_served_in_the_language_that_is_asked_for(site, stack, accept, language):
+    response = site.as_nobody().get("/openapi.json", headers={"Accept-Language": accept})
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert "Accept-Language" in response.headers["Vary"]
+    file = stack.state_dir / f"static/openapi.{language}.json"
+    assert response.content == file.read_bytes()
+
+
+def test_the_file_is_what_the_command_prints(stack, printed):
+    """But for the settings of the stack, which name it otherwise."""
+    served = json.loads((stack.state_dir / "static/openapi.en.json").read_text())
+    assert served == json.loads(printed["en"])
+
+
+def test_who_has_it_is_not_sent_it_again(site):
+    first = site.get("/openapi.json")
+    assert first.headers["Cache-Control"] == "no-cache"
+    again = site.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_it_cannot_be_changed(site, method):
+    response = site.request(method, "/openapi.json")
+    contract.refused(response, 405, "METHOD_NOT_ALLOWED")
+    assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_files_behind_it_are_not_calls(site):
+    for path in ("/openapi.ru.json", "/static/../openapi.ru.json", "/static/%2e%2e/kontora"):
+        assert site.get(path).status_code in (400, 404), path
+
+
+# --- the judge ----------------------------------------------------------------------------------
+
+class Answer:
+    """An answer that nobody gave."""
+
+    def __init__(self, method="GET", path="/health", status=200, body=None, **headers):
+        self.request = type("Request", (), {"method": method, "url": f"https://host{path}"})
+        self.status_code = status
+        self.headers = {"X-Request-ID": "x", "Content-Type": "application/json", **headers}
+        self.text = json.dumps({"status": "ok", "service": "x"} if body is None else body)
+        self.content = self.text.encode()
+
+
+def test_what_is_documented_passes():
+    document.check_answer(Answer())
+    document.check_answer(Answer(path="/users/x", status=404, body={
+        "error": "x", "code": "NOT_FOUND", "request_id": "x"}))
+
+
+@pytest.mark.parametrize("answer", [
+    Answer(status=418), Answer(status=201),
+    Answer(body={"status": "ok"}), Answer(body={"status": "ok", "service": 1}),
+    Answer(body={"status": "ok", "service": "x", "more": 1}),
+    Answer(**{"X-Other": "1"}), Answer(**{"Content-Type": "text/plain"}),
+    Answer(path="/users/x", status=404, body={"error": "x", "code": "NONE", "request_id": "x"}),
+    Answer(path="/users/x", status=404, body={"error": "x", "code": "NOT_FOUND"}),
+    Answer(method="PUT", status=200), Answer(path="/nowhere", status=200),
+    Answer(method="PUT", status=405, Allow="GET, HEAD, PUT")])
+def test_what_is_not_documented_fails(answer):
+    with pytest.raises(AssertionError):
+        document.check_answer(answer)

@@ -1,0 +1,156 @@
+"""What is counted and logged stays true while workers are killed and replaced and logs rotated."""
+
+import json
+import os
+import signal
+from collections import Counter
+
+import pytest
+
+from support import metrics
+from support.waiting import wait_until
+from support.wrk import Counted
+
+PATH = "/health"
+REQUESTS = 40000
+STEPS = 6
+KILLS = 4
+
+SERVED = ("kontora_http_responses_total", "GET", PATH, "200")
+BEGUN = ("kontora_http_requests_total", "GET", PATH)
+
+
+@pytest.fixture
+def rig(make_rig):
+    made = make_rig()
+    made.nobody("").get(PATH)
+    return made
+
+
+def count(rig, key=SERVED):
+    return metrics.values(rig.nobody(""))[key]
+
+
+def during(rig, steps):
+    """The load, and each of `steps` when so much of it is over."""
+    begun = count(rig)
+    with Counted(rig.stack.http_url, PATH, REQUESTS) as load:
+        for number, step in enumerate(steps, 1):
+            goal = begun + number * REQUESTS / (len(steps) + 1)
+            wait_until(lambda goal=goal: count(rig) >= goal, 20, "the load", interval_s=0.005)
+            step()
+    return load
+
+
+def signal_core(rig, number):
+    for pid in rig.service.workers("core"):
+        os.kill(pid, number)
+
+
+def settle(rig, key, expected):
+    """An answer is counted when it was handed to nginx, which may be a moment after it arrived."""
+    wait_until(lambda: count(rig, key) == expected, 3, f"{key} to be {expected}")
+
+
+def test_replaced_workers_leave_exact_totals(rig):
+    before = metrics.values(rig.nobody(""))
+    load = during(rig, [rig.service.reload, lambda: signal_core(rig, signal.SIGTERM)] * 2)
+    assert load.statuses == {200: REQUESTS}
+    settle(rig, SERVED, before[SERVED] + REQUESTS)
+    settle(rig, BEGUN, before[BEGUN] + REQUESTS)
+    duration = "kontora_http_response_duration_seconds_count"
+    settle(rig, (duration, "GET", PATH), before[(duration, "GET", PATH)] + REQUESTS)
+    filler = count(rig, ("kontora_http_responses_total", "GET", "/", "200"))
+    assert 0 <= REQUESTS + filler - load.answers <= load.connections  # of those cut off at the end
+
+
+def test_killed_workers_lose_no_count_but_of_what_they_were_doing(rig):
+    before = metrics.values(rig.nobody(""))
+    kills, killed = iter(range(KILLS)), []
+
+    def kill_one():
+        next(kills)
+        killed.append(rig.service.workers("core")[0])
+        os.kill(killed[-1], signal.SIGKILL)
+
+    load = during(rig, [kill_one] * KILLS)
+    assert set(load.statuses) <= {200, 502}
+    after = metrics.values(rig.nobody(""))
+    served, begun = (after[key] - before[key] for key in (SERVED, BEGUN))
+    assert abs(served - load.statuses[200]) <= KILLS  # each was handling one request at most
+    assert 0 <= begun - served <= KILLS
+    restarts = ("kontora_worker_restarts_total", "core")
+    settle(rig, restarts, before[restarts] + KILLS)
+
+
+def test_what_killed_workers_were_doing_ends_with_them(rig):
+    signal_core(rig, signal.SIGKILL)
+    workers = "kontora_pool_workers"
+
+    def pools():
+        found = metrics.values(rig.nobody(""))
+        return [found[(workers, "core", state)] for state in ("busy", "idle")]
+
+    wait_until(lambda: pools() == [1, 1], what="the one that answers, and an idle one")
+
+
+def test_the_configuration_s_size_and_its_reloads_are_told(rig):
+    taken, refused = (("kontora_configuration_reloads_total", result)
+                      for result in ("taken", "refused"))
+    rig.set(AUTH_WORKERS=3)
+    rig.reload()
+    settle(rig, ("kontora_pool_size", "auth"), 3)
+    settle(rig, ("kontora_pool_workers", "auth", "idle"), 3)
+    settle(rig, taken, 1)
+    rig.set(AUTH_WORKERS="many")
+    rig.service.reload()
+    settle(rig, refused, 1)
+    assert count(rig, taken) == 1
+
+
+def test_a_database_that_is_away_is_told(rig):
+    settle(rig, ("kontora_database_up",), 1)
+    assert count(rig, ("kontora_database_wal_bytes",)) >= 0
+    rig.set(DATABASE_URL="sqlite:////proc/self/no/such.db")
+    rig.reload()
+    settle(rig, ("kontora_database_up",), 0)
+
+
+# --- rotation -----------------------------------------------------------------------------------
+
+def rotate(path, number):
+    path.rename(path.with_name(f"{path.name}.{number}"))
+
+
+def counted_lines(path):
+    """How often each counted request stands in a log and in what was rotated of it; all lines are
+    JSON."""
+    lines = [json.loads(line) for file in path.parent.glob(f"{path.name}*")
+             for line in file.read_bytes().splitlines()]
+    return Counter(line["request_id"] for line in lines
+                   if line.get("request_id", "").startswith("counted-"))
+
+
+def test_rotation_under_load_loses_no_line(make_rig):
+    rig = make_rig(LOG_PATH="logs/service.log")
+    rig.nobody("").get(PATH)
+    service, nginx = (rig.stack.logs_dir / name for name in ("service.log", "nginx-access.log"))
+    numbers = iter(range(STEPS))
+
+    def rotate_all():
+        number = next(numbers)
+        rotate(service, number)
+        rotate(nginx, number)
+        rig.service.reopen_logs()
+        os.kill(rig.nginx.pid, signal.SIGUSR1)
+        if number % 2:
+            rig.service.reload()
+
+    load = during(rig, [rotate_all] * STEPS)
+    assert load.statuses == {200: REQUESTS}
+    os.kill(rig.nginx.pid, signal.SIGUSR1)  # writes what it has buffered
+    for path in (service, nginx):
+        wait_until(lambda path=path: counted_lines(path).total() == REQUESTS, 5, "every line")
+        found = counted_lines(path)
+        assert found.keys() == load.identifiers and set(found.values()) == {1}
+        assert len(list(path.parent.glob(f"{path.name}.*"))) == STEPS

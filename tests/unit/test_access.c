@@ -1,0 +1,268 @@
+/* Access: what of a request is counted, and what its line in the log holds and must not hold. */
+#include "unit.h"
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "http/access.h"
+#include "http/problem.h"
+
+static struct error *nothing(struct request *request, struct reply *reply)
+{
+    (void)request;
+    reply_nothing(reply);
+    return NULL;
+}
+
+static const struct route users[] = {
+    {.method = METHOD_GET, .pattern = "/users", .handler = nothing},
+    {.method = METHOD_GET, .pattern = "/users/{name}", .handler = nothing},
+    {.pattern = NULL},
+};
+static const struct route health[] = {
+    {.method = METHOD_POST, .pattern = "/health", .handler = nothing},
+    {.pattern = NULL},
+};
+
+/* A request as the router leaves it. */
+static struct request asked(struct arena *arena, const char *uri, const struct route *route)
+{
+    struct request request = {
+        .arena = arena,
+        .headers = {.method = "GET",
+                    .uri = uri,
+                    .content_type = "",
+                    .content_length = "12",
+                    .authorization = "Bearer secret",
+                    .accept_language = "",
+                    .request_id = "id-1",
+                    .address = "192.0.2.1",
+                    .sent = ""},
+    };
+    (void)!request_parse(&request, LANGUAGE_RU);
+    request.route = route;
+    return request;
+}
+
+static int64_t value_of(enum metric metric, const char *first, const char *second)
+{
+    return metrics_value(metric, metrics_series(metric, first, second));
+}
+
+/* --- counting -------------------------------------------------------------------------------- */
+
+static void answer(const struct request *request, int status, const struct error *error)
+{
+    struct access access;
+    const struct reply reply = {.status = status};
+    access_begin(&access);
+    access_routed(request);
+    access_handled(&access);
+    access_end(&access, request, &reply, error);
+}
+
+static void requests_are_counted_by_pattern(void **state)
+{
+    struct request one = asked(*state, "/users/a?x=1", &users[1]);
+    struct request other = asked(*state, "/users/b", &users[1]);
+    struct request last = asked(*state, "/health", &health[0]);
+    answer(&one, 200, NULL);
+    answer(&other, 404, error_new(*state, ERR_NOT_FOUND, NULL));
+    answer(&last, 204, NULL);
+    assert_int_equal(value_of(METRIC_REQUESTS, "GET /users/{name}", NULL), 2);
+    assert_int_equal(value_of(METRIC_RESPONSES, "GET /users/{name}", "200"), 1);
+    assert_int_equal(value_of(METRIC_RESPONSES, "GET /users/{name}", "404"), 1);
+    assert_int_equal(value_of(METRIC_RESPONSE_TIME, "GET /users/{name}", NULL), 2);
+    assert_int_equal(value_of(METRIC_RESPONSES, "POST /health", "other"), 0);
+    assert_int_equal(value_of(METRIC_RESPONSES, "GET /users", "200"), 0);
+    assert_int_equal(value_of(METRIC_ERRORS, "NOT_FOUND", NULL), 1);
+    assert_int_equal(value_of(METRIC_ERRORS, "FORBIDDEN", NULL), 0);
+}
+
+/* Whoever asks for what is not there cannot make a series of it. */
+static void what_leads_nowhere_is_one_series_a_method(void **state)
+{
+    struct request one = asked(*state, "/nowhere/1", NULL);
+    struct request other = asked(*state, "/nowhere/2", NULL);
+    other.method = METHOD_COUNT;
+    answer(&one, 404, NULL);
+    answer(&other, 299, NULL);
+    answer(&other, 100000, NULL);
+    assert_int_equal(value_of(METRIC_RESPONSES, "GET none", "404"), 1);
+    assert_int_equal(value_of(METRIC_RESPONSES, "other none", "other"), 2);
+}
+
+static void every_code_is_counted(void **state)
+{
+    struct request request = asked(*state, "/nowhere", NULL);
+    for (int id = 0; id < ERR_COUNT; id++) {
+        const char *code = problem_code((enum error_id)id);
+        int64_t before = value_of(METRIC_ERRORS, code, NULL);
+        answer(&request, 500, error_new(*state, (enum error_id)id, NULL));
+        assert_int_equal(value_of(METRIC_ERRORS, code, NULL), before + 1);
+    }
+}
+
+/* --- the queue ------------------------------------------------------------------------------- */
+
+static int64_t queue_of(struct arena *arena, const char *sent)
+{
+    struct access access;
+    struct request request = asked(arena, "/", NULL);
+    request.headers.sent = sent;
+    access_begin(&access);
+    access_queued(&access, &request);
+    return access.queue_us;
+}
+
+static void the_queue_is_what_passed_since_nginx(void **state)
+{
+    access_enter(POOL_AUTH);
+    int64_t before = value_of(METRIC_QUEUE_TIME, "auth", NULL);
+    assert_true(queue_of(*state, "1700000000.000") > 0);
+    assert_int_equal(queue_of(*state, "99999999999.000"), 0); /* a clock was set back */
+    assert_int_equal(value_of(METRIC_QUEUE_TIME, "auth", NULL), before + 2);
+}
+
+static void a_time_that_is_none_is_no_queue(void **state)
+{
+    static const char *const times[] = {"", "x", "1700000000", "1700000000.", "1700000000.1234",
+                                        "."};
+    for (size_t i = 0; i < COUNT_OF(times); i++) {
+        assert_int_equal(queue_of(*state, times[i]), -1);
+    }
+}
+
+/* --- paths ----------------------------------------------------------------------------------- */
+
+static const char *shown(struct arena *arena, const char *uri)
+{
+    struct request request = asked(arena, uri, NULL);
+    struct buffer out = {.arena = arena};
+    struct jsonw json = {.out = &out};
+    access_write_path(&json, NULL, &request);
+    return out.bytes;
+}
+
+static void a_path_is_shown_as_it_came(void **state)
+{
+    assert_string_equal(shown(*state, "/"), "\"/\"");
+    assert_string_equal(shown(*state, "/users/a%20b/"), "\"/users/a%20b/\"");
+    assert_string_equal(shown(*state, "/users?search=secret"), "\"/users\"");
+    assert_string_equal(shown(*state, "/?secret"), "\"/\"");
+    assert_string_equal(shown(*state, "/a//b"), "\"/a//b\"");
+    assert_string_equal(shown(*state, "/app/valid"), "\"/app/valid\"");
+    assert_string_equal(shown(*state, "/at/12:30"), "\"/at/12:30\"");
+}
+
+static void what_may_be_secret_is_not_shown(void **state)
+{
+    static const char *const rows[][2] = {
+        {"/app/valid/123456:abc", "\"/app/valid/***\""},
+        {"/app/valid/abc/def?x", "\"/app/valid/***\""},
+        {"/app/%76ALID/abc", "\"/app/%76ALID/***\""},
+        {"/app/invalid/abc", "\"/app/invalid/***\""},
+        {"/app/valid//abc", "\"/app/valid/***\""},
+        {"/nowhere/123456:abc", "\"/nowhere/***\""},
+        {"/nowhere/x1234567:abc/def", "\"/nowhere/***\""},
+        {"/nowhere/12%33456%3aabc", "\"/nowhere/***\""},
+        {"/nowhere/a:1:123456%3Aabc", "\"/nowhere/***\""},
+        {"/%ff/abc", "\"/***\""},
+        {"/abc/%zz/def", "\"/abc/***\""},
+        {"/1/2/3/4/5/6/7/8/9/10/11/12/13", "\"/1/2/3/4/5/6/7/8/9/10/11/12/***\""},
+        {"abc", "\"a***\""},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_string_equal(shown(*state, rows[i][0]), rows[i][1]);
+    }
+}
+
+/* --- the line -------------------------------------------------------------------------------- */
+
+static struct json_object *line_of(struct arena *arena, const struct access *access,
+                                   const struct request *request, const struct error *error)
+{
+    const struct reply reply = {.status = 200};
+    (void)remove("line.log");
+    assert_true(log_open(LOG_LEVEL_INFO, "line.log"));
+    access_end(access, request, &reply, error);
+    assert_true(log_open(LOG_LEVEL_WARNING, "line.log"));
+    const char *text = read_file(arena, "line.log");
+    assert_null(strstr(text, "secret"));
+    return must_parse(text, strlen(text));
+}
+
+static void a_line_tells_where_the_time_went(void **state)
+{
+    struct request request = asked(*state, "/users/a?secret", &users[1]);
+    struct access access;
+    request.actor = "anna";
+    access_begin(&access);
+    spent_add(SPENT_DATABASE, 30);
+    spent_add(SPENT_DIRECTORY, 40);
+    access_handled(&access);
+    access.started_us = access.handled_us - 1000;
+    access.committed_us = access.handled_us + 500;
+    access.queue_us = 2000;
+    request.auth_us = 100;
+    struct json_object *line = line_of(*state, &access, &request, NULL);
+    assert_member(line, "message", "request");
+    assert_member(line, "method", "GET");
+    assert_member(line, "route", "/users/{name}");
+    assert_member(line, "path", "/users/a");
+    assert_member(line, "status", "200");
+    assert_member(line, "queue_us", "2000");
+    assert_member(line, "auth_us", "100");
+    assert_member(line, "handler_us", "900");
+    assert_member(line, "database_us", "30");
+    assert_member(line, "directory_us", "40");
+    assert_member(line, "commit_us", "500");
+    assert_member(line, "body_in", "12");
+    assert_member(line, "body_out", "0");
+    assert_member(line, "actor", "anna");
+    assert_member(line, "address", "192.0.2.1");
+    assert_true(json_object_get_int64(must_get(line, "duration_us")) >= 1000);
+    assert_false(json_object_object_get_ex(line, "code", NULL));
+    json_object_put(line);
+}
+
+static void stages_that_took_nothing_are_left_out(void **state)
+{
+    struct request request = asked(*state, "/nowhere", NULL);
+    struct access access;
+    access_begin(&access);
+    access_handled(&access);
+    access.handled_us = access.started_us;
+    const struct error *error = error_new(*state, ERR_NOT_FOUND, "%s", "a secret cause");
+    struct json_object *line = line_of(*state, &access, &request, error);
+    static const char *const stages[] = {"queue_us",    "auth_us",      "handler_us",
+                                         "database_us", "directory_us", "commit_us"};
+    for (size_t i = 0; i < COUNT_OF(stages); i++) {
+        assert_false(json_object_object_get_ex(line, stages[i], NULL));
+    }
+    assert_null(must_get(line, "route"));
+    assert_member(line, "code", "NOT_FOUND");
+    json_object_put(line);
+}
+
+int main(void)
+{
+    char folder[PATH_MAX];
+    static const struct resource tables[] = {
+        {.tag = "users", .routes = users}, {.tag = "health", .routes = health}, {.routes = NULL}};
+    if (!enter_temporary(folder) || !log_open(LOG_LEVEL_WARNING, "access.log")) {
+        return EXIT_FAILURE;
+    }
+    access_prepare(tables);
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(requests_are_counted_by_pattern),
+        ARENA_TEST(what_leads_nowhere_is_one_series_a_method),
+        ARENA_TEST(every_code_is_counted),
+        ARENA_TEST(the_queue_is_what_passed_since_nginx),
+        ARENA_TEST(a_time_that_is_none_is_no_queue),
+        ARENA_TEST(a_path_is_shown_as_it_came),
+        ARENA_TEST(what_may_be_secret_is_not_shown),
+        ARENA_TEST(a_line_tells_where_the_time_went),
+        ARENA_TEST(stages_that_took_nothing_are_left_out),
+    };
+    return leave_temporary(folder, cmocka_run_group_tests_name("access", tests, NULL, NULL));
+}

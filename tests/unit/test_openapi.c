@@ -1,0 +1,280 @@
+/* OpenAPI: the document has every row of the tables and nothing else, in both languages. That it is true
+ * of what is answered is seen by the API tests. */
+#include "unit.h"
+
+#include "auth/principal.h"
+#include "openapi/openapi.h"
+#include "resources/resources.h"
+
+#include <ctype.h>
+
+static bool of_organization(unsigned permission)
+{
+    return permission_of_organization((enum permission)permission);
+}
+
+static void release(void *json)
+{
+    json_object_put(json);
+}
+
+static struct json_object *document(struct arena *arena, const struct resource *tables,
+                                    enum config_language language)
+{
+    const struct openapi_settings settings = {
+        .title = "Контора \"№ 1\"",
+        .description = "",
+        .version = "1.2.3",
+        .language = language,
+        .permissions = {permission_about, PERMIT_PRINCIPAL, of_organization},
+    };
+    struct buffer text = {.arena = arena};
+    openapi_write(&text, tables, &settings);
+    struct json_object *json = must_parse(text.bytes, text.length);
+    arena_defer(arena, release, json);
+    return json;
+}
+
+/* What a path of names leads to. */
+static struct json_object *at(struct json_object *json, const char *const *names)
+{
+    for (; *names; names++) {
+        json = must_get(json, *names);
+    }
+    return json;
+}
+
+#define AT(json, ...) at(json, (const char *const[]){__VA_ARGS__, NULL})
+
+static void every_row_is_there_and_nothing_else(void **state)
+{
+    struct json_object *paths = AT(document(*state, resources, LANGUAGE_EN), "paths");
+    size_t rows = 0, operations = 0;
+    for (const struct resource *resource = resources; resource->routes; resource++) {
+        for (const struct route *route = resource->routes; route->pattern; route++) {
+            char method[16] = "";
+            for (size_t i = 0; method_names[route->method][i]; i++) {
+                method[i] = (char)tolower((unsigned char)method_names[route->method][i]);
+            }
+            struct json_object *operation = AT(paths, route->pattern, method);
+            assert_string_equal(json_object_get_string(AT(operation, "summary")),
+                                route->summary.en);
+            assert_int_equal(json_object_array_length(AT(operation, "tags")), 1);
+            rows++;
+        }
+    }
+    json_object_object_foreach(paths, pattern, item)
+    {
+        (void)pattern;
+        operations += (size_t)json_object_object_length(item);
+    }
+    assert_int_equal(operations, rows);
+}
+
+static void it_is_in_the_language_that_is_asked_for(void **state)
+{
+    static const char *const get[] = {"paths", "/health", "get", "summary", NULL};
+    assert_string_equal(json_object_get_string(at(document(*state, resources, LANGUAGE_EN), get)),
+                        "Check that the service is there");
+    assert_string_equal(json_object_get_string(at(document(*state, resources, LANGUAGE_RU), get)),
+                        "Проверить, что сервис работает");
+}
+
+static void the_title_is_the_settings(void **state)
+{
+    struct json_object *info = AT(document(*state, resources, LANGUAGE_RU), "info");
+    assert_string_equal(json_object_get_string(AT(info, "title")), "Контора \"№ 1\"");
+    assert_string_equal(json_object_get_string(AT(info, "version")), "1.2.3");
+}
+
+/* The words about a permission name the roles that have it. */
+static void permissions_are_told_as_they_are(void **state)
+{
+    (void)state;
+    for (enum permission permission = PERMIT_FILES_CREATE; permission <= PERMIT_MANAGE;
+         permission++) {
+        bool everybody = permission == PERMIT_READ;
+        for (enum role role = ROLE_OWNER; role < ROLE_COUNT && !everybody; role++) {
+            const struct principal principal = {
+                .kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = role};
+            const char *english = strstr(permission_about[permission].en, role_names[role]);
+            const char *russian = strstr(permission_about[permission].ru, role_names[role]);
+            assert_int_equal(principal_permits(&principal, permission), english != NULL);
+            assert_int_equal(!russian, !english);
+        }
+    }
+    for (enum permission permission = PERMIT_ALL; permission < PERMIT_COUNT; permission++) {
+        const char *name = permission_names[permission];
+        assert_true(permission_about[permission].ru && permission_about[permission].en);
+        assert_true(!name || strstr(permission_about[permission].en, name));
+    }
+}
+
+/* --- fields ---------------------------------------------------------------------------------- */
+
+static const char *const colours[] = {"RED", "GREEN", NULL};
+
+static const struct field thing_fields[] = {
+    {.name = "name",
+     .type = FIELD_STRING,
+     .flags = FIELD_REQUIRED | FIELD_NAME,
+     .min = 1,
+     .max = 20,
+     .about = {"р", "e"},
+     .example = "\"x\""},
+    {.name = "colour",
+     .type = FIELD_STRING,
+     .flags = FIELD_NULLABLE,
+     .choices = colours,
+     .about = {"р", "e"},
+     .example = "null"},
+    {.name = "price",
+     .type = FIELD_DECIMAL,
+     .scale = 2,
+     .max = 12345,
+     .about = {"р", "e"},
+     .example = "1.50"},
+    {.name = "owner_id",
+     .type = FIELD_INTEGER,
+     .min = 1,
+     .max = INT64_MAX,
+     .about = {"р", "e"},
+     .example = "1"},
+    {.name = "at", .type = FIELD_TIME, .about = {"р", "e"}, .example = "\"2026-11-20T12:34:56Z\""},
+    {.name = "key",
+     .type = FIELD_STRING,
+     .flags = FIELD_INTERNAL,
+     .about = {"р", "e"},
+     .example = "\"k\""},
+    {.name = "secret",
+     .type = FIELD_STRING,
+     .flags = FIELD_SECRET,
+     .about = {"р", "e"},
+     .example = "\"s\""},
+    {.name = "this",
+     .type = FIELD_STRING,
+     .flags = FIELD_ALTERNATIVE,
+     .about = {"р", "e"},
+     .example = "\"a\""},
+    {.name = "that",
+     .type = FIELD_STRING,
+     .flags = FIELD_ALTERNATIVE,
+     .about = {"р", "e"},
+     .example = "\"b\""},
+    {.name = NULL},
+};
+
+static const struct schema thing_schema = {"Thing", thing_fields};
+static const struct schema thing_create_schema = {"ThingCreate", thing_fields};
+
+static struct error *no_handler(struct request *request, struct reply *reply)
+{
+    (void)request;
+    (void)reply;
+    return NULL;
+}
+
+static const struct route thing_routes[] = {
+    {.method = METHOD_POST,
+     .pattern = "/things",
+     .handler = no_handler,
+     .permission = PERMIT_CREATE,
+     .summary = {"р", "e"},
+     .body = &thing_create_schema,
+     .shape = REPLY_RECORD,
+     .reply = &thing_schema,
+     .creates = true,
+     .versioned = true},
+    {.pattern = NULL},
+};
+
+static const struct resource things[] = {
+    {"things", {"р", "e"}, {"р", "e"}, thing_routes},
+    {.routes = NULL},
+};
+
+static void assert_json(struct json_object *json, const char *expected)
+{
+    assert_string_equal(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
+                                                                 JSON_C_TO_STRING_NOSLASHESCAPE),
+                        expected);
+}
+
+static void fields_become_their_schemas(void **state)
+{
+    struct json_object *schema =
+        AT(document(*state, things, LANGUAGE_EN), "components", "schemas", "ThingCreate");
+    struct json_object *fields = AT(schema, "properties");
+    assert_json(AT(fields, "name"),
+                "{\"type\":\"string\",\"description\":\"e\",\"minLength\":1,\"maxLength\":20,"
+                "\"pattern\":\"^[^\\\\u0000-\\\\u001F\\\\u007F]*$\",\"examples\":[\"x\"]}");
+    assert_json(AT(fields, "colour"), "{\"type\":[\"string\",\"null\"],\"description\":\"e\","
+                                      "\"enum\":[\"RED\",\"GREEN\",null],\"examples\":[null]}");
+    assert_json(AT(fields, "price"),
+                "{\"type\":\"number\",\"description\":\"e\",\"multipleOf\":0.01,\"minimum\":0.00,"
+                "\"maximum\":123.45,\"examples\":[1.50]}");
+    assert_json(AT(fields, "owner_id"),
+                "{\"type\":\"integer\",\"description\":\"e\",\"format\":\"int64\",\"minimum\":1,"
+                "\"examples\":[1]}");
+    assert_json(AT(fields, "at", "format"), "\"date-time\"");
+    assert_json(AT(fields, "secret", "format"), "\"password\"");
+    assert_json(AT(schema, "required"), "[\"name\"]");
+    assert_json(AT(schema, "oneOf"), "[{\"required\":[\"this\"]},{\"required\":[\"that\"]}]");
+    assert_json(AT(schema, "additionalProperties"), "false");
+    assert_false(json_object_object_get_ex(fields, "key", NULL));
+}
+
+static void answers_have_all_fields_but_secret_ones(void **state)
+{
+    struct json_object *schema =
+        AT(document(*state, things, LANGUAGE_EN), "components", "schemas", "Thing");
+    assert_json(AT(schema, "required"),
+                "[\"name\",\"colour\",\"price\",\"owner_id\",\"at\",\"this\",\"that\"]");
+    assert_false(json_object_object_get_ex(AT(schema, "properties"), "secret", NULL));
+    assert_false(json_object_object_get_ex(AT(schema, "properties"), "key", NULL));
+}
+
+static void examples_are_put_together(void **state)
+{
+    struct json_object *post =
+        AT(document(*state, things, LANGUAGE_EN), "paths", "/things", "post");
+    assert_json(AT(post, "requestBody", "content", "application/json", "example"),
+                "{\"name\":\"x\",\"colour\":null,\"price\":1.50,\"owner_id\":1,"
+                "\"at\":\"2026-11-20T12:34:56Z\",\"secret\":\"s\",\"this\":\"a\"}");
+}
+
+/* What the router and nginx do with such a row. */
+static void what_a_row_implies_is_said(void **state)
+{
+    static const char *const statuses[] = {"201", "400", "401", "403", "404", "409", "413", "414",
+                                           "415", "429", "431", "500", "502", "503", "504"};
+    struct json_object *post =
+        AT(document(*state, things, LANGUAGE_EN), "paths", "/things", "post");
+    struct json_object *responses = AT(post, "responses");
+    assert_int_equal(json_object_object_length(responses), COUNT_OF(statuses));
+    for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+        (void)AT(responses, statuses[i]);
+    }
+    (void)AT(responses, "201", "headers", "Location");
+    (void)AT(responses, "201", "headers", "ETag");
+    assert_json(AT(responses, "400", "$ref"),
+                "\"#/components/responses/400.BAD_REQUEST.INVALID_JSON.VALIDATION_ERROR\"");
+    assert_json(AT(responses, "401", "$ref"),
+                "\"#/components/responses/401.UNAUTHORIZED.INVALID_TOKEN.TOKEN_EXPIRED\"");
+    assert_json(AT(post, "security"), "[{\"bearer\":[]}]");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(every_row_is_there_and_nothing_else),
+        ARENA_TEST(it_is_in_the_language_that_is_asked_for),
+        ARENA_TEST(the_title_is_the_settings),
+        cmocka_unit_test(permissions_are_told_as_they_are),
+        ARENA_TEST(fields_become_their_schemas),
+        ARENA_TEST(answers_have_all_fields_but_secret_ones),
+        ARENA_TEST(examples_are_put_together),
+        ARENA_TEST(what_a_row_implies_is_said),
+    };
+    return cmocka_run_group_tests_name("openapi", tests, NULL, NULL);
+}
