@@ -39,6 +39,7 @@ static struct error *read_at(struct arena *arena, int fd, int64_t offset, size_t
                              const char **bytes_r)
 {
     char *bytes = arena_alloc(arena, length + 1);
+    *bytes_r = bytes;
     for (size_t got = 0; got < length;) {
         ssize_t more = pread(fd, bytes + got, length - got, (off_t)offset + (off_t)got);
         if (more <= 0 && !(more < 0 && errno == EINTR)) {
@@ -46,7 +47,6 @@ static struct error *read_at(struct arena *arena, int fd, int64_t offset, size_t
         }
         got += more > 0 ? (size_t)more : 0;
     }
-    *bytes_r = bytes;
     return NULL;
 }
 

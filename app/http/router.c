@@ -309,8 +309,7 @@ struct error *router_handle(const struct router *router, struct request *request
 {
     *reply = (struct reply){0};
     request->repeats = router->settings.repeats;
-    request->body_abandoned =
-        true; /* as long as nobody is to read it; a form's handler says so itself */
+    request->body_abandoned = true; /* until somebody is to read it: a form's handler */
     struct error *error = request_parse(request, router->settings.standard_language);
     log_set_request(request->id);
     if (!error) {

@@ -246,6 +246,28 @@ def test_both_sides_are_held_against_each_other(rig, disk):
     assert check(rig) == ("0 wrong\n", 0)
 
 
+def test_a_repair_spares_what_is_under_way(rig, disk):
+    kept, over = [], threading.Event()
+
+    def write():
+        client = Client(rig.api.base_url, rig.api.ca_file, rig.api.token)
+        while not over.is_set():
+            kept.append(files.upload(client)["filename"])
+            gone = files.upload(client)["filename"]
+            assert client.delete(f"/files/{gone}").status_code == 200
+
+    threads = [threading.Thread(target=write) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(10):
+        kontora(rig, "files", "check", "--repair")
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert kept and files.names(rig.api, "?limit=1000") == sorted(kept)
+    assert check(rig) == ("0 wrong\n", 0) and nothing_is_left(rig, disk, disk.keys())
+
+
 def test_another_storage_is_not_repaired_away(rig, disk):
     made = files.upload(rig.api)["filename"]
     disk.remove(*disk.keys())
