@@ -154,7 +154,7 @@ $(BUILD)/sql: FORCE
 FORCE:
 
 .SECONDARY:
--include $(OBJECTS:.o=.d) $(UNIT_PROGRAMS:=.d) $(RAW_SEARCH).d
+-include $(OBJECTS:.o=.d) $(UNIT_PROGRAMS:=.d) $(RAW_SEARCH).d $(wildcard $(BUILD)/tests/support/*.d $(BUILD)/tests/bench/*.d)
 
 # --- using ----------------------------------------------------------------------------------------
 

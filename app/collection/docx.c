@@ -86,7 +86,7 @@ static bool has_document(const char *entry, size_t left)
 
 struct error *docx_check(struct arena *arena, int fd, int64_t size, bool *fits_r)
 {
-    const char *head, *tail, *directory;
+    const char *head = NULL, *tail = NULL, *directory = NULL;
     *fits_r = false;
     if (size < END_SIZE) {
         return NULL;

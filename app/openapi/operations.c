@@ -232,10 +232,11 @@ static void write_body(struct document *document, const struct route *route)
     jsonw_open_object(json, "content");
     if (route->form) {
         write_upload(document);
-    } else {
+    }
+    if (route->body) {
         write_media(document, "application/json", route->body);
     }
-    if (route->body_form) {
+    if (route->body && route->body_form) {
         write_media(document, "application/x-www-form-urlencoded", route->body);
     }
     jsonw_close_object(json);

@@ -157,8 +157,15 @@ class Storage:
     def start_gateway(self) -> None:
         """Also after stop_gateway()."""
         self._gateway.start()
-        self._gateway.wait_ready(lambda: addresses.accepts(addresses.LOCALHOST, self.port),
-                                 START_PATIENCE_S)
+        self._gateway.wait_ready(self._answers, START_PATIENCE_S)
+
+    def _answers(self) -> bool:
+        """Whether it is this one, and serves its user."""
+        try:
+            self.curl("GET", "/")
+        except StackError:
+            return False
+        return True
 
     def stop_gateway(self) -> None:
         """Nobody listens; what is stored stays. Killed, it would leave its watches behind, for
