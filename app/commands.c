@@ -511,7 +511,8 @@ int command_admin(const struct config *config, const struct arguments *arguments
 
 static bool of_organization(unsigned permission)
 {
-    return permission_of_organization((enum permission)permission);
+    return permission_of_organization((enum permission)permission) ||
+           permission_of_files((enum permission)permission);
 }
 
 static struct buffer openapi_document(const struct config *config, enum config_language language)

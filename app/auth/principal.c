@@ -140,7 +140,7 @@ bool permission_of_files(enum permission permission)
 
 bool permission_of_organization(enum permission permission)
 {
-    return permission >= PERMIT_FILES_READ && permission <= PERMIT_MANAGE_OR_SELF;
+    return permission >= PERMIT_READ && permission <= PERMIT_MANAGE_OR_SELF;
 }
 
 /* --- names ----------------------------------------------------------------------------------- */

@@ -10,7 +10,8 @@
 
 static bool of_organization(unsigned permission)
 {
-    return permission_of_organization((enum permission)permission);
+    return permission_of_organization((enum permission)permission) ||
+           permission_of_files((enum permission)permission);
 }
 
 static void release(void *json)
