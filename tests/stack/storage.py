@@ -77,6 +77,10 @@ ssl_certificate={certificate} ssl_private_key={key}
 """
 
 
+ASK_PATIENCE_S = "20"
+STARTS = 3
+
+
 @dataclasses.dataclass(frozen=True)
 class Keys:
     access: str
@@ -131,7 +135,8 @@ class Storage:
 
     def curl(self, method: str, path: str, *arguments: str) -> str:
         """Asks it, past the service: what it answers. Raises if it refuses."""
-        return run(["curl", "--silent", "--show-error", "--fail-with-body", "--noproxy", "*",
+        return run(["curl", "--max-time", ASK_PATIENCE_S, "--silent", "--show-error",
+                    "--fail-with-body", "--noproxy", "*",
                     "--request", method, "--aws-sigv4", f"aws:amz:{REGION}:s3",
                     "--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD",
                     "--user", f"{self.keys.access}:{self.keys.secret}", *arguments,
@@ -224,7 +229,21 @@ def running_storage(folder: Path) -> Iterator[Storage]:
     with contextlib.ExitStack() as parts:
         guard = Guard()
         parts.callback(guard.close)
-        storage = Storage(guard, log=folder / "storage.log")
+        storage = started(guard, folder / "storage.log")
         parts.callback(storage.close)
-        storage.start()
         yield storage
+
+
+def started(guard: Guard, log: Path) -> Storage:
+    """One that takes objects. Of its three processes one may be gone as soon as it has come."""
+    for attempt in range(STARTS):
+        storage = Storage(guard, log=log)
+        try:
+            storage.start()
+            storage.create()
+            return storage
+        except StackError:
+            storage.close()
+            if attempt + 1 == STARTS:
+                raise
+    raise AssertionError("there are no other ways out of the loop")
