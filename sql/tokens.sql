@@ -4,8 +4,12 @@
 INSERT INTO tokens (digest, purpose, max_uses, uses, created_at, expires_at)
 VALUES ($1, $2, $3, 0, $4, $5);
 
+-- The index has all of it.
 -- name: tokens_check
-SELECT id, expires_at, max_uses, uses FROM tokens WHERE digest = $1;
+SELECT id, expires_at, max_uses FROM tokens WHERE digest = $1;
+
+-- name: tokens_uses
+SELECT uses FROM tokens WHERE id = $1;
 
 -- One use of a token that has a limit; no row if there is none left by then.
 -- name: tokens_use

@@ -2,8 +2,9 @@
  * Tokens that expire: issued to and checked for anybody, seen and deleted by the administrator. (Those
  * that log in are auth's.)
  *
- * A token is six digits, a colon and 22 digits of base 62: 131 random bits, and 20 that are easy to read
- * out. What is kept is the beginning of its HMAC-SHA256: the same 128 bits, of which nobody who reads the
+ * A token is six digits, a colon and 22 digits of base 62. These are 131 random bits; the six are the
+ * milliseconds of its issue, as far as six digits hold them: easy to read out, and what orders the index.
+ * What is kept is these, and the beginning of its HMAC-SHA256: 128 bits, of which nobody who reads the
  * database can make a token.
  *
  * Checking is the call that everything else is for. It reads one row by its digest and writes nothing:
@@ -24,15 +25,18 @@
 #include "resources/resources.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
     NUMBER_DIGITS = 6,
     SECRET_DIGITS = 22, /* of base 62: RFC 6749 10.10 asks for 128 bits */
     TOKEN_LENGTH = NUMBER_DIGITS + 1 + SECRET_DIGITS,
+    NUMBER_END = 1000 * 1000,
     DECIMAL = 10,
     BASE62 = 62,
-    KEPT_SIZE = 16, /* bytes of the digest: RFC 2104 5 */
+    NUMBER_SIZE = 3,  /* bytes that hold the number */
+    DIGEST_KEPT = 16, /* bytes of the digest: RFC 2104 5 */
     MINUTE_MS = 60 * 1000,
     MS_PER_S = 1000,
     TTL_MAX = 365 * 24 * 60,
@@ -210,11 +214,14 @@ static const struct schema introspection_schema = {"TokenIntrospection", introsp
 
 /* --- tokens ---------------------------------------------------------------------------------- */
 
-static const char *make_token(struct arena *arena)
+static const char *make_token(struct arena *arena, int64_t now)
 {
     struct random_source source = {.left = 0};
     char *token = arena_alloc(arena, TOKEN_LENGTH + 1);
-    random_digits(&source, token, NUMBER_DIGITS, DECIMAL);
+    int64_t number = now % NUMBER_END;
+    for (size_t at = NUMBER_DIGITS; at--; number /= DECIMAL) {
+        token[at] = (char)('0' + number % DECIMAL);
+    }
     token[NUMBER_DIGITS] = ':';
     random_digits(&source, token + NUMBER_DIGITS + 1, SECRET_DIGITS, BASE62);
     return token;
@@ -237,10 +244,20 @@ static bool is_token(const char *text)
     return at == TOKEN_LENGTH && !text[at];
 }
 
-static void bind_digest(struct store_query *query, const struct request *request, const char *token)
+/* What is kept of a token. The number comes first, so that what is issued at one moment stands together in
+ * the index: of digests alone each would change a page of its own, and a commit write that many. */
+static void bind_kept(struct store_query *query, const struct request *request, const char *token)
 {
+    enum { BYTE_BITS = 8 };
+    unsigned char *kept = arena_alloc(request->arena, NUMBER_SIZE + DIGEST_KEPT);
+    unsigned long number = strtoul(token, NULL, DECIMAL);
+    for (size_t at = NUMBER_SIZE; at--; number >>= BYTE_BITS) {
+        kept[at] = (unsigned char)number;
+    }
     const char *key = request->app->config->secret_key;
-    store_bind_bytes(query, digest_keyed(request->arena, key, token, strlen(token)), KEPT_SIZE);
+    memcpy(kept + NUMBER_SIZE, digest_keyed(request->arena, key, token, strlen(token)),
+           DIGEST_KEPT);
+    store_bind_bytes(query, kept, NUMBER_SIZE + DIGEST_KEPT);
 }
 
 static void reply_status(const struct request *request, struct reply *reply, bool status)
@@ -270,6 +287,7 @@ static void bind_integer(struct store_query *query, const struct value *value)
 struct issue {
     const struct request *request;
     const char *token;
+    int64_t now;
 };
 
 static struct error *insert_token(struct store *store, void *context)
@@ -279,19 +297,19 @@ static struct error *insert_token(struct store *store, void *context)
     const struct value *ttl = request_body_value(request, "ttl_minutes");
     int64_t minutes =
         ttl->state == VALUE_SET ? ttl->integer : request->app->config->token_ttl_minutes;
-    int64_t now = clock_wall_ms();
     struct store_query *query = store_query(store, request->arena, SQL_TOKENS_INSERT);
-    bind_digest(query, request, issue->token);
+    bind_kept(query, request, issue->token);
     bind_text(query, request_body_value(request, "purpose"));
     bind_integer(query, request_body_value(request, "max_uses"));
-    store_bind_integer(query, now);
-    store_bind_integer(query, now + minutes * MINUTE_MS);
+    store_bind_integer(query, issue->now);
+    store_bind_integer(query, issue->now + minutes * MINUTE_MS);
     return store_execute(query);
 }
 
 static struct error *issue_token(struct request *request, struct reply *reply)
 {
-    struct issue issue = {request, make_token(request->arena)};
+    int64_t now = clock_wall_ms();
+    struct issue issue = {request, make_token(request->arena, now), now};
     struct error *error =
         store_write_unserialized(request->app->store, request->arena, insert_token, &issue);
     if (error) {
@@ -307,9 +325,9 @@ static struct error *issue_token(struct request *request, struct reply *reply)
 
 /* --- checking -------------------------------------------------------------------------------- */
 
-/* What a check needs of a row. */
+/* What a check needs of a row; the index has it all. */
 struct found {
-    int64_t id, expires_at, max_uses /* 0: any number */, uses;
+    int64_t id, expires_at, max_uses /* 0: any number */;
 };
 
 /* Leaves the id 0 if there is none. */
@@ -318,7 +336,7 @@ static struct error *find_token(const struct request *request, const char *token
 {
     struct store_query *query = store_query(request->app->store, request->arena, SQL_TOKENS_CHECK);
     bool row;
-    bind_digest(query, request, token);
+    bind_kept(query, request, token);
     struct error *error = store_next(query, &row);
     *found_r = (struct found){0};
     if (error || !row) {
@@ -328,9 +346,23 @@ static struct error *find_token(const struct request *request, const char *token
         .id = store_integer(query, 0),
         .expires_at = store_integer(query, 1),
         .max_uses = store_integer(query, 2),
-        .uses = store_integer(query, 3),
     };
     return store_next(query, &row);
+}
+
+/* Whether a token that has a limit is not used up: asked before a use is tried, which would have to wait for
+ * its turn to write. */
+static struct error *find_use_left(const struct request *request, const struct found *found,
+                                   bool *left_r)
+{
+    struct store_query *query = store_query(request->app->store, request->arena, SQL_TOKENS_USES);
+    store_bind_integer(query, found->id);
+    struct error *error = store_next(query, left_r);
+    if (error || !*left_r) {
+        return error;
+    }
+    *left_r = store_integer(query, 0) < found->max_uses;
+    return store_next(query, &(bool){false});
 }
 
 struct use {
@@ -356,15 +388,17 @@ static struct error *count_use(const struct request *request, const struct found
                                int64_t now, bool *valid_r)
 {
     struct store *store = request->app->store;
-    *valid_r = !found->max_uses || found->uses < found->max_uses;
-    if (!*valid_r || request->head) {
-        return NULL;
-    }
     if (!found->max_uses) {
-        return uses_add(found->id) ? NULL : uses_write(store, request->arena, found->id);
+        *valid_r = true;
+        return request->head || uses_add(found->id) ? NULL
+                                                    : uses_write(store, request->arena, found->id);
+    }
+    struct error *error = find_use_left(request, found, valid_r);
+    if (error || !*valid_r || request->head) {
+        return error;
     }
     struct use use = {request, found->id, now, false};
-    struct error *error = store_write_unserialized(store, request->arena, use_limited, &use);
+    error = store_write_unserialized(store, request->arena, use_limited, &use);
     *valid_r = use.done;
     return error;
 }
@@ -482,7 +516,7 @@ static struct error *introspect_token(struct request *request, struct reply *rep
     if (is_token(token)) {
         struct store_query *query =
             store_query(request->app->store, request->arena, SQL_TOKENS_INTROSPECT);
-        bind_digest(query, request, token);
+        bind_kept(query, request, token);
         error = rows_one(query, request->arena, token_fields, &row);
     }
     if (!error) {
@@ -505,7 +539,7 @@ static struct error *delete_row(struct store *store, void *context)
     struct arena *arena = deletion->request->arena;
     struct store_query *query = store_query(store, arena, deletion->statement);
     if (deletion->token) {
-        bind_digest(query, deletion->request, deletion->token);
+        bind_kept(query, deletion->request, deletion->token);
     } else {
         store_bind_integer(query, request_path_id(deletion->request, "id"));
     }

@@ -90,8 +90,8 @@ def test_a_token_is_valid_again_and_again(tokens):
 
 def test_every_token_is_another_one(tokens):
     made = {tokens.issue() for _ in range(200)}
-    assert len(made) == 200
-    for place in (*range(6), *range(7, 29)):
+    assert len({token[7:] for token in made}) == 200
+    for place in range(7, 29):
         assert len({token[place] for token in made}) > 5, place
 
 

@@ -15,6 +15,8 @@ from support.load import read_response
 from support.waiting import wait_until
 
 PATIENCE_S = 20
+NUMBER_DIGITS = 6
+NUMBER_SIZE = 3
 DIGEST_SIZE = 16
 
 FORM = re.compile(r"\d{6}:[0-9A-Za-z]{22}")
@@ -66,9 +68,9 @@ def described(client, token):
 
 
 def digest(stack, token):
-    """What the database has of a token."""
-    return hmac.digest(stack.env["SECRET_KEY"].encode(), token.encode(), hashlib.sha256)[
-        :DIGEST_SIZE]
+    """What the database has of a token: its number, and the beginning of its digest."""
+    keyed = hmac.digest(stack.env["SECRET_KEY"].encode(), token.encode(), hashlib.sha256)
+    return int(token[:NUMBER_DIGITS]).to_bytes(NUMBER_SIZE, "big") + keyed[:DIGEST_SIZE]
 
 
 def expire(database, number):
