@@ -14,25 +14,22 @@ enum {
     SHORT_FORMAT = 64, /* room for most of what is formatted */
 };
 
-char *buffer_reserve(struct buffer *buffer, size_t more)
+void buffer_grow(struct buffer *buffer, size_t more)
 {
-    if (buffer->size - buffer->length <= more) {
-        size_t size = buffer->size ? buffer->size : SMALLEST;
-        while (size - buffer->length <= more) {
-            size *= 2;
-        }
-        if (buffer->arena) {
-            char *moved = arena_alloc(buffer->arena, size);
-            if (buffer->length) {
-                memcpy(moved, buffer->bytes, buffer->length);
-            }
-            buffer->bytes = moved;
-        } else {
-            buffer->bytes = must_realloc(buffer->bytes, size);
-        }
-        buffer->size = size;
+    size_t size = buffer->size ? buffer->size : SMALLEST;
+    while (size - buffer->length <= more) {
+        size *= 2;
     }
-    return buffer->bytes + buffer->length;
+    if (buffer->arena) {
+        char *moved = arena_alloc(buffer->arena, size);
+        if (buffer->length) {
+            memcpy(moved, buffer->bytes, buffer->length);
+        }
+        buffer->bytes = moved;
+    } else {
+        buffer->bytes = must_realloc(buffer->bytes, size);
+    }
+    buffer->size = size;
 }
 
 void buffer_add(struct buffer *buffer, const char *bytes, size_t length)
@@ -52,7 +49,10 @@ void buffer_add_string(struct buffer *buffer, const char *text)
 
 void buffer_add_char(struct buffer *buffer, char c)
 {
-    buffer_add(buffer, &c, 1);
+    char *end = buffer_reserve(buffer, 1);
+    end[0] = c;
+    end[1] = '\0';
+    buffer->length++;
 }
 
 void buffer_add_decimal(struct buffer *buffer, int64_t integer, int scale)

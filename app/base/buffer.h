@@ -16,8 +16,17 @@ struct buffer {
     size_t length, size;
 };
 
+/* Makes the room that buffer_reserve() has not found. */
+void buffer_grow(struct buffer *buffer, size_t more);
+
 /* Makes room for `more` bytes and a NUL; returns where they go. The caller adds to length. */
-char *buffer_reserve(struct buffer *buffer, size_t more);
+static inline char *buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (buffer->size - buffer->length <= more) {
+        buffer_grow(buffer, more);
+    }
+    return buffer->bytes + buffer->length;
+}
 
 void buffer_add(struct buffer *buffer, const char *bytes, size_t length);
 void buffer_add_string(struct buffer *buffer, const char *text);

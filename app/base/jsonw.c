@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 
+#include <stdint.h>
 #include <string.h>
 
 static void add_escape(struct buffer *out, unsigned char c)
@@ -23,57 +24,52 @@ static void add_escape(struct buffer *out, unsigned char c)
     }
 }
 
-static bool plain(unsigned char c)
+/* Printable ASCII but for the quotation mark and the backslash: what stands in a string as it is. */
+static bool is_plain(unsigned char c)
 {
     return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
 }
 
-/* How many bytes from the first on stand in a string as they are. */
-static size_t count_plain(const char *bytes, size_t length)
+enum { WORD = sizeof(uint64_t) };
+
+/* The same of eight bytes at once. In each a subtraction sets the highest bit where it goes below zero; it
+ * borrows from the next byte only where the answer is no already. */
+static bool is_plain_word(uint64_t word)
+{
+    const uint64_t ones = UINT64_MAX / 0xFF, highest = ones << 7;
+    uint64_t control = word - ones * 0x20;
+    uint64_t quote = (word ^ ones * '"') - ones;
+    uint64_t backslash = (word ^ ones * '\\') - ones;
+    uint64_t rubout = (word ^ ones * 0x7F) - ones;
+    return !((word | control | quote | backslash | rubout) & highest);
+}
+
+/* Copies up to the first byte that is not plain, and says how many these are. */
+static size_t copy_plain(char *to, const char *bytes, size_t length)
 {
     size_t count = 0;
-    while (count < length && plain((unsigned char)bytes[count])) {
+    uint64_t word;
+    while (length - count >= WORD) {
+        memcpy(&word, bytes + count, WORD);
+        if (!is_plain_word(word)) {
+            break;
+        }
+        memcpy(to + count, &word, WORD);
+        count += WORD;
+    }
+    while (count < length && is_plain((unsigned char)bytes[count])) {
+        to[count] = bytes[count];
         count++;
     }
     return count;
 }
 
-/* Bytes that are all plain, quoted, between two characters of which either may be NUL for none. */
-static void add_plain(struct buffer *out, char before, const char *bytes, size_t length,
-                      char behind)
-{
-    char *at = buffer_reserve(out, length + 4);
-    char *start = at;
-    *at = before;
-    at += before != '\0';
-    *at++ = '"';
-    if (length) {
-        memcpy(at, bytes, length);
-    }
-    at += length;
-    *at++ = '"';
-    *at = behind;
-    at += behind != '\0';
-    *at = '\0';
-    out->length += (size_t)(at - start);
-}
-
-static void add_quoted(struct buffer *out, const char *bytes, size_t length)
+/* What is not all plain, from its first byte on that is not: that many have been added. */
+static void add_rest(struct buffer *out, const char *bytes, size_t length, size_t at)
 {
     static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
-    if (count_plain(bytes, length) == length) {       /* nearly always */
-        add_plain(out, '\0', bytes, length, '\0');
-        return;
-    }
-    buffer_add_char(out, '"');
-    for (size_t at = 0; at < length;) {
+    while (at < length) {
         size_t start = at;
-        at += count_plain(bytes + at, length - at);
-        buffer_add(out, bytes + start, at - start);
-        if (at == length) {
-            break;
-        }
-        start = at;
         int32_t character = utf8_next(bytes, length, &at);
         if (character < 0) {
             buffer_add(out, replacement, sizeof replacement - 1);
@@ -82,26 +78,45 @@ static void add_quoted(struct buffer *out, const char *bytes, size_t length)
         } else {
             buffer_add(out, bytes + start, at - start);
         }
+        size_t count = copy_plain(buffer_reserve(out, length - at), bytes + at, length - at);
+        out->length += count;
+        at += count;
     }
-    buffer_add_char(out, '"');
+}
+
+/* Quoted, between two characters of which either may be NUL for none. Room is made once, because nearly all
+ * that is written is short and plain. */
+static void add_quoted(struct buffer *out, char before, const char *bytes, size_t length,
+                       char behind)
+{
+    enum { QUOTES_AND_BOTH = 4 };
+    char *start = buffer_reserve(out, length + QUOTES_AND_BOTH), *at = start;
+    *at = before;
+    at += before != '\0';
+    *at++ = '"';
+    size_t count = copy_plain(at, bytes, length);
+    at += count;
+    if (count < length) {
+        out->length += (size_t)(at - start);
+        add_rest(out, bytes, length, count);
+        start = at = buffer_reserve(out, 2);
+    }
+    *at++ = '"';
+    *at = behind;
+    at += behind != '\0';
+    *at = '\0';
+    out->length += (size_t)(at - start);
 }
 
 /* What stands before a value: a comma, and the key inside an object. */
 static void begin(struct jsonw *json, const char *key)
 {
     bool comma = json->comma;
-    size_t length = key ? strlen(key) : 0;
     json->comma = true;
-    if (key && count_plain(key, length) == length) {
-        add_plain(json->out, comma ? ',' : '\0', key, length, ':');
-        return;
-    }
-    if (comma) {
-        buffer_add_char(json->out, ',');
-    }
     if (key) {
-        add_quoted(json->out, key, length);
-        buffer_add_char(json->out, ':');
+        add_quoted(json->out, comma ? ',' : '\0', key, strlen(key), ':');
+    } else if (comma) {
+        buffer_add_char(json->out, ',');
     }
 }
 
@@ -141,7 +156,7 @@ void jsonw_close_array(struct jsonw *json)
 void jsonw_bytes(struct jsonw *json, const char *key, const char *bytes, size_t length)
 {
     begin(json, key);
-    add_quoted(json->out, bytes, length);
+    add_quoted(json->out, '\0', bytes, length, '\0');
 }
 
 void jsonw_string(struct jsonw *json, const char *key, const char *text)

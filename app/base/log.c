@@ -121,6 +121,11 @@ static void write_lines(size_t length)
     memmove(sink.lines.bytes, sink.lines.bytes + length, sink.lines.length);
 }
 
+bool log_waits(void)
+{
+    return sink.lines.length;
+}
+
 void log_flush(void)
 {
     sink.holding = false;

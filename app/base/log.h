@@ -48,6 +48,9 @@ void log_set_request(const char *request_id);
 void log_hold(void);
 void log_flush(void);
 
+/* Whether there are any. */
+bool log_waits(void);
+
 bool log_enabled(enum log_level level);
 
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -55,10 +55,20 @@ int32_t utf8_next(const char *text, size_t length, size_t *at)
     return character;
 }
 
+/* Whether none of eight bytes has its highest bit, which all of any other character than ASCII's have. */
+static bool is_ascii_word(const char *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    return !(word & (UINT64_MAX / 0xFF << 7));
+}
+
 bool utf8_valid(const char *text, size_t length)
 {
     for (size_t at = 0; at < length;) {
-        if (utf8_next(text, length, &at) < 0) {
+        if (length - at >= sizeof(uint64_t) && is_ascii_word(text + at)) {
+            at += sizeof(uint64_t);
+        } else if (utf8_next(text, length, &at) < 0) {
             return false;
         }
     }

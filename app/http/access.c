@@ -229,7 +229,11 @@ void access_write_path(struct jsonw *json, const char *key, const struct request
     if (shown == length) {
         jsonw_bytes(json, key, uri, length);
     } else {
-        jsonw_string(json, key, arena_format(request->arena, "%.*s***", (int)shown, uri));
+        static const char mask[] = "***";
+        char *masked = arena_alloc(request->arena, shown + sizeof mask);
+        memcpy(masked, uri, shown);
+        memcpy(masked + shown, mask, sizeof mask);
+        jsonw_string(json, key, masked);
     }
 }
 

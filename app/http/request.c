@@ -16,6 +16,9 @@ const char *const method_names[METHOD_COUNT] = {"GET", "POST", "PUT", "PATCH", "
 
 bool request_decode(char *text, bool plus_is_space)
 {
+    if (!strpbrk(text, plus_is_space ? "%+" : "%")) {
+        return utf8_valid(text, strlen(text));
+    }
     char *out = text;
     for (const char *in = text; *in; in++) {
         if (*in == '%') {

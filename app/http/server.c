@@ -152,8 +152,9 @@ static size_t read_input(void *source, char *bytes, size_t size)
     return length;
 }
 
-/* Takes all that matters in one walk: libfcgi's own look-up walks once a name. Copies, because
- * libfcgi frees its own before the access log is written. */
+/* Takes all that matters in one walk: libfcgi's own look-up walks once a name. What nginx sends, and in which
+ * order, is always the same (nginx/fastcgi.conf), and so is the order here: nearly all are found at the first
+ * look. Copies, because libfcgi frees its own before the access log is written. */
 static void read_params(struct arena *arena, char *const *params, struct request_headers *headers)
 {
     static const struct {
@@ -162,32 +163,36 @@ static void read_params(struct arena *arena, char *const *params, struct request
     } wanted[] = {
 #define PARAM(name, member) {(name), sizeof(name) - 1, offsetof(struct request_headers, member)}
         PARAM("REQUEST_METHOD=", method),
-        PARAM("REQUEST_URI=", uri),
         PARAM("CONTENT_TYPE=", content_type),
         PARAM("CONTENT_LENGTH=", content_length),
+        PARAM("REMOTE_ADDR=", address),
+        PARAM("HTTP_X_REQUEST_ID=", request_id),
+        PARAM("KONTORA_BASE=", base),
+        PARAM("KONTORA_SENT=", sent),
+        PARAM("REQUEST_URI=", uri),
+        PARAM("KONTORA_SURFACE=", surface),
         PARAM("HTTP_AUTHORIZATION=", authorization),
         PARAM("HTTP_ACCEPT_LANGUAGE=", accept_language),
-        PARAM("HTTP_X_REQUEST_ID=", request_id),
-        PARAM("REMOTE_ADDR=", address),
         PARAM("HTTP_X_ORGANIZATION_ID=", organization),
         PARAM("HTTP_IDEMPOTENCY_KEY=", idempotency_key),
         PARAM("HTTP_X_ALLOW_DUPLICATE=", allow_duplicate),
         PARAM("HTTP_IF_MATCH=", if_match),
         PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
-        PARAM("KONTORA_SURFACE=", surface),
-        PARAM("KONTORA_SENT=", sent),
-        PARAM("KONTORA_BASE=", base),
 #undef PARAM
     };
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+    enum { WANTED = sizeof wanted / sizeof *wanted };
+    for (size_t i = 0; i < WANTED; i++) {
         *(const char **)(void *)((char *)headers + wanted[i].offset) = "";
     }
+    size_t next = 0;
     for (; *params; params++) {
-        for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        for (size_t looks = 0; looks < WANTED; looks++) {
+            size_t i = (next + looks) % WANTED;
             if (**params == *wanted[i].name &&
                 !strncmp(*params, wanted[i].name, wanted[i].length)) {
                 *(const char **)(void *)((char *)headers + wanted[i].offset) =
                     arena_string(arena, *params + wanted[i].length);
+                next = i + 1;
                 break;
             }
         }

@@ -30,6 +30,8 @@ enum {
     KIB = 1024,
     CORE_PATIENCE_S = 1,
     FULL_PAUSE_NS = 10 * 1000 * 1000, /* no descriptors left: let some be closed */
+    LOG_PATIENCE_MS = 5,              /* that a line waits for others at most */
+    US_PER_MS = 1000,
     EXIT_CANNOT_START = 78,
 };
 
@@ -44,6 +46,7 @@ struct worker {
     size_t connections;      /* kept ones */
     struct connection *held; /* those whose answers wait for the end of the turn, in order */
     struct connection **held_end;
+    int64_t lines_wait_us; /* since when lines of the log wait; 0: none do */
     int64_t requests, max_requests;
     long first_pages; /* resident, when it had warmed up */
 };
@@ -241,15 +244,34 @@ static bool accept_one(struct worker *worker)
     return true;
 }
 
+/* Lines of turns that follow each other quickly are written together: each write costs as much as all else
+ * that makes a line. */
+static void flush_log(struct worker *worker, int64_t now)
+{
+    if (!log_waits()) {
+        worker->lines_wait_us = 0;
+    } else if (!worker->lines_wait_us) {
+        worker->lines_wait_us = now;
+    } else if (now - worker->lines_wait_us >= (int64_t)LOG_PATIENCE_MS * US_PER_MS) {
+        log_flush();
+        worker->lines_wait_us = 0;
+    }
+}
+
 static void turn(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
-    int count = epoll_wait(worker->epoll_fd, events, EVENTS, -1);
+    int count =
+        epoll_wait(worker->epoll_fd, events, EVENTS, worker->lines_wait_us ? LOG_PATIENCE_MS : -1);
     if (count < 0 && errno != EINTR) {
         log_error("epoll_wait: %s", strerror(errno));
         exit(EXIT_FAILURE);
     }
     int64_t began = clock_steady_us();
+    if (count <= 0) {
+        flush_log(worker, began);
+        return;
+    }
     scoreboard_set_busy(true);
     log_hold();
     for (int i = 0; i < count; i++) {
@@ -265,11 +287,12 @@ static void turn(struct worker *worker)
     }
     finish_held(worker);
     worker->service->rest(worker->state);
-    log_flush();
+    int64_t ended = clock_steady_us();
+    flush_log(worker, ended);
     scoreboard_set_connections(worker->connections);
     scoreboard_set_busy(false);
     metrics_add(METRIC_POOL_BUSY, metrics_series_at(METRIC_POOL_BUSY, worker->pool, 0),
-                clock_steady_us() - began);
+                ended - began);
 }
 
 /* Workers that started together must not leave together: spread over the last tenth. */
@@ -308,6 +331,7 @@ _Noreturn void worker_run(const struct config *config, const struct service *ser
     while (!worker.leaving || worker.connections) {
         turn(&worker);
     }
+    log_flush();
     service->stop(worker.state);
     exit(EXIT_SUCCESS);
 }

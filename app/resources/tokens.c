@@ -347,7 +347,8 @@ static struct error *find_token(const struct request *request, const char *token
         .expires_at = store_integer(query, 1),
         .max_uses = store_integer(query, 2),
     };
-    return store_next(query, &row);
+    store_end(query);
+    return NULL;
 }
 
 /* Whether a token that has a limit is not used up: asked before a use is tried, which would have to wait for
@@ -362,7 +363,8 @@ static struct error *find_use_left(const struct request *request, const struct f
         return error;
     }
     *left_r = store_integer(query, 0) < found->max_uses;
-    return store_next(query, &(bool){false});
+    store_end(query);
+    return NULL;
 }
 
 struct use {

@@ -103,10 +103,7 @@ void store_free(struct store **store)
 
 static void release(void *handle)
 {
-    struct store_query *query = handle;
-    if (!query->ended) {
-        end_query(query);
-    }
+    store_end(handle);
 }
 
 static struct store_query *new_query(struct store *store, struct arena *arena, size_t slot)
@@ -299,6 +296,13 @@ struct error *store_next(struct store_query *query, bool *row_r)
     }
     *row_r = true;
     return NULL;
+}
+
+void store_end(struct store_query *query)
+{
+    if (!query->ended) {
+        end_query(query);
+    }
 }
 
 struct error *store_execute(struct store_query *query)

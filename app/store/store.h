@@ -96,6 +96,10 @@ void store_bind_null(struct store_query *query);
  * outside of store_write() ends the process. */
 struct error *store_next(struct store_query *query, bool *row_r) MUST_CHECK;
 
+/* Ends a query whose further rows nobody wants; what its rows pointed to is gone. Each query ends by itself
+ * behind its last row, and with its arena. */
+void store_end(struct store_query *query);
+
 /* Executes a statement whose rows nobody wants. */
 struct error *store_execute(struct store_query *query) MUST_CHECK;
 

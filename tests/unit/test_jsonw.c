@@ -62,6 +62,18 @@ static void every_ascii_character_is_read_back(void **state)
     }
 }
 
+/* Several bytes are looked at together, and not at the end. */
+static void no_place_hides_a_character(void **state)
+{
+    for (int c = 0; c < 0x80; c++) {
+        for (size_t at = 0; at < 20; at++) {
+            char bytes[] = "abcdefgh~}|{ !#[]^01";
+            bytes[at] = (char)c;
+            assert_reads_back(*state, bytes, sizeof bytes - 1, bytes, sizeof bytes - 1);
+        }
+    }
+}
+
 static void control_characters_are_never_raw(void **state)
 {
     struct buffer out = {.arena = *state};
@@ -209,6 +221,7 @@ int main(void)
         ARENA_TEST(structures_get_their_commas),
         ARENA_TEST(the_outermost_value_may_be_anything),
         ARENA_TEST(every_ascii_character_is_read_back),
+        ARENA_TEST(no_place_hides_a_character),
         ARENA_TEST(control_characters_are_never_raw),
         ARENA_TEST(unicode_is_read_back),
         ARENA_TEST(what_is_no_utf8_is_replaced),

@@ -94,6 +94,21 @@ static void what_is_no_utf8_is_refused(void **state)
 }
 
 /* The reader never stands still and never passes the end, whatever it is given. */
+/* Several bytes are looked at together, and not at the end. */
+static void no_place_hides_a_byte(void **state)
+{
+    (void)state;
+    static const char plain[] = "twenty bytes of text";
+    for (unsigned byte = 1; byte < 256; byte++) {
+        for (size_t at = 0; at < sizeof plain - 1; at++) {
+            char text[sizeof plain];
+            memcpy(text, plain, sizeof plain);
+            text[at] = (char)byte;
+            assert_int_equal(utf8_valid(text, sizeof plain - 1), byte < 0x80);
+        }
+    }
+}
+
 static void walks_through_anything(void **state)
 {
     (void)state;
@@ -136,6 +151,7 @@ int main(void)
         cmocka_unit_test(every_character_is_read_back),
         cmocka_unit_test(what_is_cut_off_is_refused),
         cmocka_unit_test(what_is_no_utf8_is_refused),
+        cmocka_unit_test(no_place_hides_a_byte),
         cmocka_unit_test(walks_through_anything),
         cmocka_unit_test(nothing_is_valid),
         cmocka_unit_test(units_are_those_of_utf16),
