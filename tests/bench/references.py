@@ -1,5 +1,6 @@
 """References behind the service's own nginx: Fastify with better-sqlite3 below /fastify, the source's way
-(source_tokens.py) below /source, and the empty answer of the service's own loop (empty.c) below /empty."""
+(source_tokens.py) below /source, as one process, and below /sources, as two, and the empty answer of the
+service's own loop (empty.c) below /empty."""
 
 import contextlib
 import subprocess
@@ -19,24 +20,23 @@ INSTALLED = MODULES / ".package-lock.json"
 SERVERS = Path(__file__).with_name("fastify")
 EMPTY = TOP / "build/tests/bench/empty"
 
+
+def _proxied(name: str) -> str:
+    return f"""\
+location ^~ /{name}/ {{
+    error_log stderr emerg;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_pass http://{name}/;
+}}
+"""
+
+
 # In front of surface-main.conf.
 LOCATIONS = {
-    "fastify": """\
-location ^~ /fastify/ {
-    error_log stderr emerg;
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
-    proxy_pass http://fastify/;
-}
-""",
-    "source": """\
-location ^~ /source/ {
-    error_log stderr emerg;
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
-    proxy_pass http://source/;
-}
-""",
+    "fastify": _proxied("fastify"),
+    "source": _proxied("source"),
+    "sources": _proxied("sources"),
     "empty": """\
 location ^~ /empty/ {
     error_log stderr emerg;
