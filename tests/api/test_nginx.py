@@ -156,6 +156,7 @@ def test_an_error_of_nginx_is_logged_as_what_was_asked(site, stack):
 
 @pytest.mark.parametrize("path", ["/app/valid/123456:{}", "/app//valid/123456:{}",
                                   "/app/%76alid/123456:{}", "/nowhere/123456:{}",
+                                  "/nowhere/%31%3234%356:{}", "/nowhere/12345%36%3a{}",
                                   "/health?token={}", "/users?search={}"])
 def test_what_may_be_secret_is_not_logged(site, stack, path):
     """The sweep at the end of the session searches all logs for it too."""
