@@ -42,6 +42,7 @@ enum field_flag {
         1 << 5, /* of a row of the database, and no part of the object: never answered */
     FIELD_OPTIONAL = 1 << 6,    /* left out of an answer where it is absent, not null */
     FIELD_ALTERNATIVE = 1 << 7, /* of those that have this, a body needs exactly one */
+    FIELD_ANY_STRING = 1 << 8,  /* none is refused: what is no text counts as an empty one */
 };
 
 /* How a value stands in the place it is bound to. */

@@ -62,7 +62,6 @@ struct error *purge_rows(struct store *store, struct arena *arena, enum purge_ki
     struct batch batch = {.arena = arena, .kind = kind, .now_ms = now_ms, .limit = limit};
     struct error *error = store_write(store, arena, delete_batch, &batch);
     *deleted_r = error ? 0 : batch.deleted;
-    metrics_add(METRIC_PURGED, metrics_series(METRIC_PURGED, purge_names[kind], NULL), *deleted_r);
     return error;
 }
 
@@ -73,6 +72,7 @@ struct error *purge_batch(struct store *store, struct arena *arena, enum purge_k
     struct error *ending = store_turn_end(store, arena);
     error = error ? error : ending;
     *deleted_r = error ? 0 : *deleted_r;
+    metrics_add(METRIC_PURGED, metrics_series(METRIC_PURGED, purge_names[kind], NULL), *deleted_r);
     return error;
 }
 

@@ -27,12 +27,13 @@ enum purge_kind {
 /* Names of the kinds: those of their tables. */
 extern const char *const purge_names[PURGE_COUNT];
 
-/* Deletes the oldest PURGE_BATCH rows that are due at `now_ms`, or as many as there are, and commits.
+/* Deletes the oldest PURGE_BATCH rows that are due at `now_ms`, or as many as there are, commits and
+ * counts them.
  * The number says whether there may be more. */
 struct error *purge_batch(struct store *store, struct arena *arena, enum purge_kind kind,
                           int64_t now_ms, int64_t *deleted_r) MUST_CHECK;
 
-/* The same of `limit` rows inside of a turn, whose end commits it: for requests. */
+/* The same of `limit` rows inside of a turn, whose end commits it, and not counted yet: for requests. */
 struct error *purge_rows(struct store *store, struct arena *arena, enum purge_kind kind,
                          int64_t now_ms, int64_t limit, int64_t *deleted_r) MUST_CHECK;
 

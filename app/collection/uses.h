@@ -3,7 +3,9 @@
  *
  * That is a statistic, and not worth a write a check: it is collected in memory that all processes share,
  * and the housekeeper writes it, as workers do that end. What a power cut, or a master that is killed,
- * leaves there is lost: the uses of the last seconds. Uses of tokens that have a limit are never kept
+ * leaves there is lost: the uses of the last seconds. So is the batch that the housekeeper has taken, if it
+ * is killed before that is committed: to be taken only afterwards it would be counted twice if it is killed
+ * then, and a use too few is the better fault of the two. Uses of tokens that have a limit are never kept
  * here: they are rows of the database before they are answered.
  */
 #ifndef COLLECTION_USES_H

@@ -113,6 +113,9 @@ static const char *list_choices(struct arena *arena, const struct field *field)
 static void read_string(struct faults *faults, const struct field *field, const char *text,
                         size_t length, struct value *value)
 {
+    if ((field->flags & FIELD_ANY_STRING) && memchr(text, '\0', length)) {
+        length = 0;
+    }
     int64_t units = (int64_t)utf8_utf16_units(text, length);
     if (memchr(text, '\0', length)) {
         add_fault(faults, field->name, FAULT_NUL_CHARACTER, NULL);
@@ -464,21 +467,29 @@ static void read_query_value(struct faults *faults, const struct field *field, c
     }
 }
 
+static bool decode_value(const struct field *field, char *text)
+{
+    if (request_decode(text, true)) {
+        return true;
+    }
+    *text = '\0';
+    return field && (field->flags & FIELD_ANY_STRING);
+}
+
 static void read_pair(struct faults *faults, const struct field *fields, char *pair,
                       struct value *values, bool *seen)
 {
-    char *equals = strchr(pair, '=');
-    const char *text = "";
-    if (equals) {
-        *equals = '\0';
-        text = equals + 1;
+    char *text = pair + strcspn(pair, "=");
+    if (*text) {
+        *text++ = '\0';
     }
-    if (!request_decode(pair, true) || (equals && !request_decode(equals + 1, true))) {
+    bool named = request_decode(pair, true);
+    const struct field *field = named ? find_field(fields, pair) : NULL;
+    if (!named || !decode_value(field, text)) {
         add_fault(faults, utf8_valid(pair, strlen(pair)) ? shown_name(faults->arena, pair) : "?",
                   FAULT_INVALID_UTF8, NULL);
         return;
     }
-    const struct field *field = find_field(fields, pair);
     if (!field) {
         add_unknown(faults, pair);
     } else if (seen[field - fields]) {

@@ -190,6 +190,15 @@ const char *request_body_string(const struct request *request, const char *name)
     return fields_string(request->route->body->fields, request->body, name);
 }
 
+void request_count(struct request *request, enum metric metric, size_t series, int64_t amount)
+{
+    if (request->count.amount) {
+        log_error("%s counts twice", request->route->pattern);
+        abort();
+    }
+    request->count = (struct request_count){metric, series, amount};
+}
+
 struct error *request_read_body(struct request *request, size_t limit, struct buffer *body)
 {
     enum { PIECE = 8192 };

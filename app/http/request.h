@@ -9,6 +9,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/field.h"
+#include "base/metrics.h"
 #include "http/route.h"
 
 #include <stdbool.h>
@@ -34,6 +35,13 @@ struct request_headers {
     const char *surface;         /* by which of nginx's surfaces it came: KONTORA_SURFACE */
     const char *sent;            /* when nginx handed it over: KONTORA_SENT */
     const char *base;            /* "https://host", by which nginx was asked: KONTORA_BASE */
+};
+
+/* What a request adds to a counter. */
+struct request_count {
+    enum metric metric;
+    size_t series;
+    int64_t amount; /* 0: nothing */
 };
 
 /* Where the body comes from: waits for some, and returns how many bytes were read, 0 at its end. */
@@ -69,6 +77,7 @@ struct request {
     const char *moved_dn;  /* where it has been moved to; may be NULL */
     int64_t auth_us;       /* what it took to find out who asks, and that they may */
     const char *reason;    /* why it failed, for audit alone: the client is not told; may be NULL */
+    struct request_count count; /* of what it did: request_count() */
 };
 
 /* Takes method, path, query, language and id from the headers. The path may be refused: it is too
@@ -97,6 +106,10 @@ int64_t request_query_integer(const struct request *request, const char *name);
 struct value *request_body_value(const struct request *request, const char *name)
     __attribute__((returns_nonnull));
 const char *request_body_string(const struct request *request, const char *name);
+
+/* Adds to a counter once the request has succeeded, which is after its turn's commit: what is rolled back
+ * is not counted. One counter a request. */
+void request_count(struct request *request, enum metric metric, size_t series, int64_t amount);
 
 /* Reads the whole body, at most `limit` bytes: ERR_PAYLOAD_TOO_LARGE. */
 struct error *request_read_body(struct request *request, size_t limit,

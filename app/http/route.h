@@ -70,6 +70,7 @@ struct route {
     const char *media_type, *example; /* of REPLY_TEXT */
     const enum error_id *errors;      /* beside what the row itself implies; ERR_COUNT ends */
     const char *action;               /* of the audit line; NULL: not audited */
+    unsigned audited_for; /* of a call open to all: whose permission makes it audited; 0: all are */
     const char *resource_type;
     const char *resource; /* the name in the pattern that says which; NULL: the last one */
 };

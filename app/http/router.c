@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "http/access.h"
 #include "http/audit.h"
 #include "http/fields.h"
@@ -156,13 +157,27 @@ static struct error *ask_guard(const struct router_guard *guard, struct request 
     return error_new(request->arena, request->principal ? ERR_FORBIDDEN : ERR_UNAUTHORIZED, NULL);
 }
 
+/* Who asks for what anybody may do: what they came with opens nothing, so it cannot be wrong either. */
+static void recognize(const struct router_guard *guard, struct request *request)
+{
+    if (guard->authenticate(request) || !guard->permits(request, request->route->audited_for)) {
+        request->principal = NULL;
+    }
+}
+
 static struct error *check_permission(const struct router *router, struct request *request)
 {
-    if (!request->route->permission) {
+    const struct router_guard *guard = &router->settings.guard;
+    struct error *error = NULL;
+    if (!request->route->permission && !request->route->audited_for) {
         return NULL;
     }
     int64_t began = clock_steady_us();
-    struct error *error = ask_guard(&router->settings.guard, request);
+    if (request->route->permission) {
+        error = ask_guard(guard, request);
+    } else {
+        recognize(guard, request);
+    }
     request->auth_us = clock_steady_us() - began;
     return error;
 }
@@ -189,12 +204,14 @@ static bool is_json(const char *content_type)
     return !strncasecmp(charset, "utf-8", strlen("utf-8"));
 }
 
+/* Whether a Content-Type field says a form. The type has no parameters, so that a charset means nothing:
+ * what is percent-encoded is UTF-8 (WHATWG URL 5.1). */
 static bool is_form(const char *content_type)
 {
     static const char form[] = "application/x-www-form-urlencoded";
     content_type += strspn(content_type, " \t");
-    const char *rest = content_type + sizeof form - 1;
-    return !strncasecmp(content_type, form, sizeof form - 1) && (!*rest || strchr("; \t", *rest));
+    return !strncasecmp(content_type, form, sizeof form - 1) &&
+           strchr("; \t", content_type[sizeof form - 1]);
 }
 
 static struct error *read_form(struct request *request, const struct field *fields)
@@ -339,10 +356,19 @@ struct error *router_handle(const struct router *router, struct request *request
     return handle_once(request, reply);
 }
 
+static bool is_audited(const struct request *request)
+{
+    const struct route *route = request->route;
+    return route && route->action && (!route->audited_for || request->principal);
+}
+
 void router_finish(struct request *request, struct reply *reply, const struct error *error)
 {
-    if (request->route && request->route->action && !reply->repeated && !reply->audited) {
+    if (is_audited(request) && !reply->repeated && !reply->audited) {
         audit_write(request, error);
+    }
+    if (!error && request->count.amount) {
+        metrics_add(request->count.metric, request->count.series, request->count.amount);
     }
     if (!reply->serialized) {
         serialize(request, reply, error);

@@ -372,10 +372,14 @@ static void write_description(struct document *document, const struct route *rou
     jsonw_bytes(&document->json, "description", text.bytes, text.length);
 }
 
-/* Whether an open call looks at a token, if there is one: then it says that there is none. */
-static bool may_need_bearer(const struct route *route)
+/* Whether an open call looks at a token, if there is one: it says that there is none, or is audited for
+ * some of those who have one. */
+static bool may_take_bearer(const struct route *route)
 {
     const enum error_id *error = route->errors;
+    if (route->audited_for) {
+        return true;
+    }
     while (error && *error != ERR_COUNT && *error != ERR_UNAUTHORIZED) {
         error++;
     }
@@ -386,11 +390,11 @@ static void write_security(struct document *document, const struct route *route)
 {
     struct jsonw *json = &document->json;
     jsonw_open_array(json, "security");
-    if (!route->permission && may_need_bearer(route)) {
+    if (!route->permission && may_take_bearer(route)) {
         jsonw_open_object(json, NULL);
         jsonw_close_object(json);
     }
-    if (route->permission || may_need_bearer(route)) {
+    if (route->permission || may_take_bearer(route)) {
         jsonw_open_object(json, NULL);
         jsonw_open_array(json, "bearer");
         jsonw_close_array(json);

@@ -41,7 +41,6 @@ enum {
     MS_PER_S = 1000,
     TTL_MAX = 365 * 24 * 60,
     MAX_USES_MAX = 1000 * 1000 * 1000,
-    TEXT_MAX = 1000,  /* of what is sent as a token */
     CLEAR_ROWS = 100, /* that one request deletes by itself */
     STATUS_OK = 200,
 };
@@ -50,8 +49,8 @@ enum {
 
 #define TOKEN_TEXT(flags_)                                                                         \
     {                                                                                              \
-        .name = "token", .type = FIELD_STRING, .flags = (flags_), .max = TEXT_MAX,                 \
-        .about = {"Токен", "The token"}, .example = "\"754321:xyz9AbC2DeF3GhI4JkL5Mn\""            \
+        .name = "token", .type = FIELD_STRING, .flags = (flags_), .about = {"Токен", "The token"}, \
+        .example = "\"754321:xyz9AbC2DeF3GhI4JkL5Mn\""                                             \
     }
 #define TOKEN_PURPOSE                                                                              \
     {                                                                                              \
@@ -105,7 +104,7 @@ static const struct field issued_fields[] = {
 };
 
 static const struct field check_fields[] = {
-    TOKEN_TEXT(FIELD_REQUIRED | FIELD_SECRET),
+    TOKEN_TEXT(FIELD_REQUIRED | FIELD_SECRET | FIELD_ANY_STRING),
     {.name = NULL},
 };
 
@@ -131,7 +130,7 @@ static const struct field token_fields[] = {
 
 /* RFC 7662 2.1, RFC 7009 2.1. */
 static const struct field about_fields[] = {
-    TOKEN_TEXT(FIELD_REQUIRED | FIELD_SECRET),
+    TOKEN_TEXT(FIELD_REQUIRED | FIELD_SECRET | FIELD_ANY_STRING),
     {.name = "token_type_hint",
      .type = FIELD_STRING,
      .max = 100,
@@ -315,7 +314,7 @@ static struct error *issue_token(struct request *request, struct reply *reply)
     if (error) {
         return error;
     }
-    metrics_add(METRIC_TOKENS_ISSUED, 0, 1);
+    request_count(request, METRIC_TOKENS_ISSUED, 0, 1);
     struct value *record = arena_array(request->arena, 2, sizeof *record);
     value_set_integer(fields_get(issued_fields, record, "status_code"), STATUS_OK);
     value_set_string(fields_get(issued_fields, record, "token"), issue.token);
@@ -431,13 +430,13 @@ static struct error *check_token(const struct request *request, const char *toke
     return error;
 }
 
-static struct error *answer_check(const struct request *request, struct reply *reply,
-                                  const char *token)
+static struct error *answer_check(struct request *request, struct reply *reply, const char *token)
 {
     const char *result;
     struct error *error = check_token(request, token, &result);
     if (!error) {
-        metrics_add(METRIC_TOKEN_CHECKS, metrics_series(METRIC_TOKEN_CHECKS, result, NULL), 1);
+        request_count(request, METRIC_TOKEN_CHECKS,
+                      metrics_series(METRIC_TOKEN_CHECKS, result, NULL), 1);
         reply_status(request, reply, result == valid);
     }
     return error;
@@ -467,6 +466,8 @@ static struct error *clear_tokens(struct request *request, struct reply *reply)
     if (deleted == CLEAR_ROWS) {
         purge_soon(PURGE_TOKENS);
     }
+    request_count(request, METRIC_PURGED,
+                  metrics_series(METRIC_PURGED, purge_names[PURGE_TOKENS], NULL), deleted);
     reply_status(request, reply, true);
     return NULL;
 }
@@ -557,7 +558,7 @@ static struct error *delete_one(struct deletion *deletion)
     struct error *error =
         store_write_unserialized(request->app->store, request->arena, delete_row, deletion);
     if (!error && deletion->id) {
-        metrics_add(METRIC_TOKENS_REVOKED, 0, 1);
+        request_count(request, METRIC_TOKENS_REVOKED, 0, 1);
         request->subject = arena_format(request->arena, "%" PRId64, deletion->id);
     }
     return error;
@@ -637,9 +638,14 @@ const struct route tokens_routes[] = {
      .handler = clear_tokens,
      .pool = POOL_CORE,
      .summary = {"Удалить истёкшие токены", "Delete the tokens that have expired"},
+     .about = {"Если вызывает администратор, вызов попадает в журнал аудита",
+               "If the administrator calls, the audit log has it"},
      .shape = REPLY_RECORD,
      .reply = &status_schema,
-     .errors = database_errors},
+     .errors = database_errors,
+     .action = "clear_tokens",
+     .audited_for = PERMIT_TOKENS,
+     .resource_type = "token"},
     {.method = METHOD_GET,
      .pattern = "/api/v1/tokens",
      .handler = list_tokens,

@@ -156,13 +156,17 @@ def test_an_error_of_nginx_is_logged_as_what_was_asked(site, stack):
 
 @pytest.mark.parametrize("path", ["/app/valid/123456:{}", "/app//valid/123456:{}",
                                   "/app/%76alid/123456:{}", "/nowhere/123456:{}",
+                                  "/nowhere/%31%3234%356:{}", "/nowhere/12345%36%3a{}",
                                   "/health?token={}", "/users?search={}"])
-def test_what_may_be_secret_is_not_logged(site, stack, path):
-    """The sweep at the end of the session searches all logs for it too."""
-    secret = vault.password()
-    response = site.get(path.format(secret))
-    assert secret not in str(logged(stack, response))
-    assert secret not in str(service_line(stack, line_id(response)))
+def test_what_may_be_secret_is_not_logged(stack, path):
+    """The sweep at the end of the session searches all logs for it too. As it stands: clients take the
+    percent-encoding from what does not need it."""
+    secret, identifier = vault.password(), tag()
+    wire.exchange(stack.https_url, stack.ca_file, (
+        f"GET {path.format(secret)} HTTP/1.1\r\nHost: x\r\nX-Request-ID: {identifier}\r\n"
+        "Connection: close\r\n\r\n").encode())
+    assert secret not in str(line_of(stack, identifier))
+    assert secret not in str(service_line(stack, identifier))
 
 
 @pytest.mark.parametrize("octets", ["/%ff%fe", "/a%0ab", "/%22%5c", "/\"}", "/ж"])

@@ -137,9 +137,21 @@ def test_what_cannot_be_asked_for(anybody, fields, wrong):
     assert refused_fields(anybody.post("/app/token", json=fields)) == wrong
 
 
+@pytest.mark.parametrize("token", ["", "x" * 100000, "123456:" + "a" * 22 + "\0", "\0", "ж\n"])
+def test_no_string_is_refused(anybody, tokens, member, token):
+    """It is no token: not valid, not active, and revoked already."""
+    before = metrics.values(anybody)[CHECKS, "malformed"]
+    assert not tokens.check_body(token)
+    assert metrics.values(anybody)[CHECKS, "malformed"] == before + 1
+    for form in ({"data": {"token": token}}, {"json": {"token": token}}):
+        assert member.post("/tokens/introspect", **form).json() == {"active": False}
+        assert status(member.post("/tokens/revoke", **form))
+
+
 def test_bodies_of_checks(anybody):
     assert refused_fields(anybody.post("/app/valid", json={})) == {"token"}
-    assert refused_fields(anybody.post("/app/valid", json={"token": 1})) == {"token"}
+    for token in (1, None, ["x"]):
+        assert refused_fields(anybody.post("/app/valid", json={"token": token})) == {"token"}
     contract.refused(anybody.post("/app/valid", data="token=1"), 415, "UNSUPPORTED_MEDIA_TYPE")
     contract.refused(anybody.get("/app/valid"), 405, "METHOD_NOT_ALLOWED")
     contract.refused(anybody.get("/app/token"), 405, "METHOD_NOT_ALLOWED")
@@ -283,8 +295,12 @@ def test_forms_are_read_as_strictly_as_json(member):
     assert response.json() == {"active": False}
     assert refused_fields(member.post("/tokens/introspect", data={"token": "1", "x": "2"})) == {"x"}
     form = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
-    for octets in (b"token=1&token=2", b"token=%ff", b"token=%00"):
-        assert refused_fields(member.post("/tokens/revoke", data=octets, headers=form)) == {"token"}
+    response = member.post("/tokens/revoke", data=b"token=1&token=2", headers=form)
+    assert refused_fields(response) == {"token"}
+    response = member.post("/tokens/revoke", data=b"token=1&token_type_hint=%ff", headers=form)
+    assert refused_fields(response) == {"token_type_hint"}
+    for octets in (b"token=%ff", b"token=%00", b"token=%", b"token"):
+        assert status(member.post("/tokens/revoke", data=octets, headers=form))
     contract.refused(member.post("/tokens/revoke", data=b"token=1\0", headers=form), 400,
                      "BAD_REQUEST")
     contract.refused(member.post("/tokens/revoke", data=b"token=1", headers={
@@ -299,6 +315,45 @@ def test_revoking(tokens, member, sql_database):
         assert not tokens.check(token) and not exists(sql_database, number)
     for other in ("x", "123456:" + "a" * 22):
         assert status(member.post("/tokens/revoke", json={"token": other}))
+
+
+def test_a_form_has_no_charset(tokens, member):
+    """The media type has no such parameter: it changes nothing."""
+    for charset in ("utf-16", '"utf-8"', ""):
+        form = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+        octets = f"token={tokens.issue()}".encode()
+        assert member.post("/tokens/introspect", data=octets, headers=form).json()["active"]
+    for short in ("a", "application/x-www-form-urlencode", ""):
+        contract.refused(member.post("/tokens/revoke", data=b"token=1", headers={
+            "Content-Type": short}), 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_a_revocation_is_audited(tokens, member, sql_stack):
+    """By the id of the token, which it never names, and by nothing if there was none."""
+    token = tokens.issue()
+    number = described(member, token)["jti"]
+    audit = logs.Audit(sql_stack.audit_log)
+    for resource in (number, None):
+        response = member.post("/tokens/revoke", data={"token": token})
+        line = audit.one_of(response)
+        assert (line["action"], line["resource_type"], line["resource_id"], line["status"]) == (
+            "revoke_token", "token", resource, "success")
+        assert line["actor"] == member.get("/auth/me").json()["username"]
+        assert token[7:] not in str(line)
+
+
+def test_clearing_is_audited_if_the_administrator_does_it(tokens, anybody, member, sql_api,
+                                                          sql_stack):
+    audit = logs.Audit(sql_stack.audit_log)
+    response = anybody.bearing(sql_api.token).delete("/app/clear/all/tokens")
+    line = audit.one_of(response)
+    assert (line["actor"], line["action"], line["resource_type"], line["resource_id"]) == (
+        sql_stack.administrator[0], "clear_tokens", "token", None)
+    for other in (anybody, anybody.bearing(member.token), anybody.bearing("a.b.c"),
+                  anybody.bearing(tokens.issue())):
+        response = other.delete("/app/clear/all/tokens")
+        assert status(response)
+        audit.none_of(response)
 
 
 def test_deleting_by_id(tokens, sql_api, sql_stack):

@@ -1,6 +1,7 @@
 """Tokens that expire under faults: workers killed, a power cut, a full disk, nobody behind nginx, and
 a purge of many while others are checked."""
 
+import collections
 import contextlib
 import os
 import random
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from support import contract
+from support import contract, metrics
 from support.client import Client
+from support.database import Database
 from support.load import Load
 from support.tokens import Issuers, Tokens, digest
 from support.waiting import wait_until
@@ -40,11 +42,14 @@ def rows(file, statement):
         return database.execute(statement).fetchall()
 
 
-def assert_all_there(rig, file, issued):
-    assert rows(file, "PRAGMA integrity_check") == [("ok",)]
-    there = {octets for octets, in rows(file, "SELECT digest FROM tokens")}
+def assert_among(rig, there, issued):
     missing = [token for token in issued if digest(rig.stack, token) not in there]
     assert not missing, f"{len(missing)} of {len(issued)}"
+
+
+def assert_all_there(rig, file, issued):
+    assert rows(file, "PRAGMA integrity_check") == [("ok",)]
+    assert_among(rig, {octets for octets, in rows(file, "SELECT digest FROM tokens")}, issued)
 
 
 def database_file(rig):
@@ -53,8 +58,14 @@ def database_file(rig):
 
 # --- killed -------------------------------------------------------------------------------------
 
-def test_workers_killed_while_they_issue_lose_nothing(make_rig):
-    rig = make_rig(**CALM, **MANY_WORKERS)
+@pytest.fixture(params=["sqlite", "postgres"])
+def server(request):
+    """The server of the database; None: there is none."""
+    return request.getfixturevalue("postgres") if request.param == "postgres" else None
+
+
+def test_workers_killed_while_they_issue_lose_nothing(make_rig, server):
+    rig = make_rig(database=server, **CALM, **MANY_WORKERS)
     victims = rig.service.workers("core")
     random.Random(7).shuffle(victims)
     with Issuers(rig.stack.http_url, CLIENTS) as issuers:
@@ -65,7 +76,11 @@ def test_workers_killed_while_they_issue_lose_nothing(make_rig):
         issuers.wait_for(100)
     assert set(issuers.statuses) <= {200, 502, 504}, issuers.statuses
     assert issuers.statuses[502] > 5, "nobody was hit"
-    assert_all_there(rig, database_file(rig), issuers.issued)
+    if server:
+        found = Database(rig.stack, server).run("SELECT encode(digest, 'hex') FROM tokens")
+        assert_among(rig, {bytes.fromhex(octets) for octets, in found}, issuers.issued)
+    else:
+        assert_all_there(rig, database_file(rig), issuers.issued)
 
 
 # --- a power cut --------------------------------------------------------------------------------
@@ -128,14 +143,24 @@ def test_a_full_disk_refuses_what_is_written_alone(make_rig, small_disk):
           contextlib.suppress(OSError)):
         while True:
             filler.write(bytes(512))
-    wait_until(lambda: tokens.client.post("/app/token").status_code == 503, what="the full disk")
-    contract.refused(tokens.client.post("/app/token"), 503, "DATABASE_UNAVAILABLE")
+    answers = collections.Counter({200: 3})
+
+    def issue():
+        response = tokens.client.post("/app/token")
+        answers[response.status_code] += 1
+        return response
+
+    wait_until(lambda: issue().status_code == 503, what="the full disk")
+    contract.refused(issue(), 503, "DATABASE_UNAVAILABLE")
     contract.refused(tokens.client.get(f"/app/valid/{once}"), 503, "DATABASE_UNAVAILABLE")
     for _ in range(5):
         assert tokens.check(good) and not tokens.check(old)
     (small_disk / "filler").unlink()
-    wait_until(lambda: tokens.client.post("/app/token").status_code == 200, what="the disk")
+    wait_until(lambda: issue().status_code == 200, what="the disk")
     assert tokens.check(once) and not tokens.check(once)
+    counted = metrics.values(tokens.client)
+    assert counted["kontora_tokens_issued_total",] == answers[200], "what was taken back counts not"
+    assert counted["kontora_token_checks_total", "valid"] == 6
     wait_until(lambda: rows(file, "SELECT uses FROM tokens WHERE max_uses IS NULL"
                                   " ORDER BY id LIMIT 1") == [(5,)], what="the uses")
 
@@ -146,10 +171,11 @@ def test_nobody_behind_nginx_and_no_token_in_its_log(make_rig):
     tokens = tokens_of(rig)
     token = tokens.issue()
     rig.service.stop()
-    for path in ("/app/valid/", "/app//valid/"):
+    for path in ("/app/valid/", "/app//valid/", "/app/vaild/", "/app/token/", "/valid/", "/"):
         contract.refused(tokens.client.get(path + token), 502, "BAD_GATEWAY")
     contract.refused(tokens.client.post("/app/valid", json={"token": token}), 502, "BAD_GATEWAY")
     errors = rig.stack.logs_dir / "nginx-error.log"
+    assert token[7:].encode() not in errors.read_bytes()
     assert b"/valid" not in errors.read_bytes()
 
 
