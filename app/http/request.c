@@ -202,24 +202,23 @@ void request_count(struct request *request, enum metric metric, size_t series, i
 struct error *request_read_body(struct request *request, size_t limit, struct buffer *body)
 {
     enum { PIECE = 8192 };
+    const char *said = request->headers.content_length;
+    unsigned long long expected = strtoull(said, NULL, 10);
     *body = (struct buffer){.arena = request->arena};
-    if (strtoull(request->headers.content_length, NULL, 10) > limit) {
+    if (expected > limit) {
         return error_new(request->arena, ERR_PAYLOAD_TOO_LARGE, NULL);
     }
-    for (;;) {
-        char *end = buffer_reserve(body, PIECE);
-        size_t got = request->input.read(request->input.source, end, PIECE);
-        if (!got) {
-            break;
-        }
+    buffer_reserve(body, expected < PIECE ? (size_t)expected + 1 : PIECE);
+    for (size_t got = 1; got;) {
+        char *end = buffer_reserve(body, 1); /* doubles what is full */
+        got = request->input.read(request->input.source, end, body->size - body->length - 1);
         body->length += got;
         body->bytes[body->length] = '\0';
         if (body->length > limit) {
             return error_new(request->arena, ERR_PAYLOAD_TOO_LARGE, NULL);
         }
     }
-    if (*request->headers.content_length &&
-        body->length != strtoull(request->headers.content_length, NULL, 10)) {
+    if (*said && body->length != expected) {
         return error_new(request->arena, ERR_BAD_REQUEST, "the body was cut off");
     }
     return NULL;

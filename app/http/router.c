@@ -236,7 +236,7 @@ static struct error *read_body(const struct router *router, struct request *requ
         return error;
     }
     if (!text->length && request->route->body_optional) {
-        return fields_read_json(request->arena, schema->fields, "{}", 2, &request->body);
+        return fields_read_query(request->arena, schema->fields, "", &request->body);
     }
     if (request->route->body_form && is_form(request->headers.content_type)) {
         return read_form(request, schema->fields);

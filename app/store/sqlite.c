@@ -37,10 +37,8 @@ enum {
     PRIMARY_CODE = 0xff, /* of an extended one */
 };
 
-/* The file is mapped, because a connection forgets its cache whenever another one commits. The log
- * is moved into the file by store_checkpoint(); by a writer only if nobody has done so for long. */
-static const char settings[] = "PRAGMA mmap_size = 134217728;"
-                               "PRAGMA wal_autocheckpoint = 16384;"
+/* The log is moved into the file by store_checkpoint(); by a writer only if nobody has done so for long. */
+static const char settings[] = "PRAGMA wal_autocheckpoint = 16384;"
                                "PRAGMA journal_size_limit = 16777216;";
 
 static const char *const synchronous[] = {"PRAGMA synchronous = FULL",
@@ -48,10 +46,13 @@ static const char *const synchronous[] = {"PRAGMA synchronous = FULL",
 
 enum role { READER, WRITER, ROLE_COUNT };
 
-/* The writer's cache holds what one turn changes: what does not fit is written twice. */
+/* The reader has the file mapped, because a connection forgets its cache whenever another one commits. The
+ * writer's cache holds what one turn changes: what does not fit is written twice. It maps nothing: where the
+ * file is mapped, SQLite looks up in the log's index which version of a page is the newest whenever a page is
+ * read, and of those that each row changes, such as the last ids that were given, the log has hundreds. */
 static const char *const role_settings[ROLE_COUNT] = {
-    [READER] = "PRAGMA cache_size = -1024; PRAGMA query_only = ON",
-    [WRITER] = "PRAGMA cache_size = -8192",
+    [READER] = "PRAGMA mmap_size = 134217728; PRAGMA cache_size = -1024; PRAGMA query_only = ON",
+    [WRITER] = "PRAGMA mmap_size = 0; PRAGMA cache_size = -8192",
 };
 
 struct prepared {
