@@ -71,7 +71,9 @@ WRITERS = [
 @pytest.mark.parametrize("name, content, content_type", [
     ("a.txt", TEXT, "text/plain"), ("a.TXT", b"", "text/plain"), ("a.txt", b"x", "text/plain"),
     ("a.txt", "Привет, мир".encode("cp1251"), "text/plain"),
-    ("a.txt", "Привет".encode("utf-16"), "text/plain"),
+    ("a.txt", "Привет, мир\n".encode("cp1251") * 20000, "text/plain"),
+    ("a.txt", "Привет 😀".encode("utf-16"), "text/plain"),
+    ("a.txt", b"\xfe\xff" + "Привет 😀".encode("utf-16-be"), "text/plain"),
     ("a.txt", b"#!/bin/sh\n", "text/plain"), ("a.pdf", PDF, "application/pdf"),
     ("a.png", PNG, "image/png"), ("a.jpg", JPEG, "image/jpeg"), ("a.JPEG", JPEG, "image/jpeg"),
     ("a.gif", GIF, "image/gif"), ("a.docx", DOCX, files.WORD),
@@ -100,7 +102,9 @@ def test_the_message_is_in_the_language_of_the_client(owner):
 @pytest.mark.parametrize("name, content", [
     ("a.png", b"<!DOCTYPE html><html><script>alert(1)</script></html>"), ("a.html", b"<html>"),
     ("a.png", GIF), ("a.gif", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), ("a.txt", PNG),
-    ("a.txt", b"a\0b"), ("a.txt", b"\0"), ("a.pdf", TEXT), ("a.pdf", b""), ("a.jpg", b"\xff\xd8"),
+    ("a.txt", b"a\0b"), ("a.txt", b"\0"), ("a.txt", TEXT * 20000 + b"\x7f"),
+    ("a.txt", "Привет".encode("utf-16") + b"x"), ("a.txt", "a".encode("utf-16") + b"\x3d\xd8"),
+    ("a.txt", TEXT * 20000 + GIF), ("a.pdf", TEXT), ("a.pdf", b""), ("a.jpg", b"\xff\xd8"),
     ("a.docx", files.docx("a.txt")), ("a.docx", DOCX[:-30]), ("a.docx", GIF + DOCX), ("a.docx", b""),
     ("a.docx", files.docx("[Content_Types].xml", "_rels/.rels", "word/a.exe")),
     ("a.docx", files.docx("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml")),
