@@ -60,6 +60,7 @@ static struct error *take_name(struct arena *arena, const struct multipart_part 
     upload->original_length = name->length;
     upload->extension = (*type_r)->extension;
     upload->content_type = (*type_r)->content_type;
+    upload->is_text = (*type_r)->content == CONTENT_TEXT;
     return NULL;
 }
 
@@ -153,15 +154,13 @@ static struct error *copy_bytes(struct arena *arena, struct multipart *form,
     return error || !text || plain_text_whole(text) ? error : refuse_type(arena);
 }
 
-static struct error *stage(struct request *request, struct multipart *form,
-                           const struct file_type *type, struct upload *upload)
+static struct error *stage(struct request *request, struct multipart *form, struct upload *upload)
 {
     const struct digests digests = {begin_digest(EVP_md5()), begin_digest(EVP_sha256())};
     struct plain_text text = {0};
     struct error *error = objects_stage(request->app->objects, request->arena, &upload->staged);
     if (!error) {
-        error = copy_bytes(request->arena, form, &digests,
-                           type->content == CONTENT_TEXT ? &text : NULL, upload);
+        error = copy_bytes(request->arena, form, &digests, upload->is_text ? &text : NULL, upload);
     }
     end_digest(digests.md5, upload->md5);
     end_digest(digests.sha256, upload->sha256);
@@ -193,7 +192,7 @@ static struct error *read_form(struct request *request, struct upload *upload,
         }
         error = take_name(request->arena, &part, upload, type_r);
         if (!error) {
-            error = stage(request, form, *type_r, upload);
+            error = stage(request, form, upload);
         }
     }
     if (!error && !*type_r) {

@@ -21,6 +21,7 @@ struct upload {
     const char *original_name;
     size_t original_length;
     const char *content_type;
+    bool is_text;       /* by its name, and so by its content */
     int64_t size, room; /* bytes: its own, and as many as it may have */
     unsigned char md5[MD5_SIZE], sha256[SHA256_SIZE];
 };
