@@ -3,7 +3,6 @@
 
 #include "collection/docx.h"
 
-#include <ctype.h>
 #include <magic.h>
 #include <string.h>
 #include <strings.h>
@@ -45,11 +44,9 @@ const struct file_type *file_type_of(const char *name, size_t length)
     return NULL;
 }
 
-/* What is looked for in every file, */
-static const int looks = MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_TAR |
-                         MAGIC_NO_CHECK_CSV | MAGIC_NO_CHECK_JSON | MAGIC_NO_CHECK_ELF;
-/* and in a text: whether it is one, whatever it is about. */
-static const int looks_for_text = MAGIC_NO_CHECK_SOFT | MAGIC_NO_CHECK_CDF | MAGIC_NO_CHECK_APPTYPE;
+/* What is looked for. */
+static const int looks_for = MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_TAR |
+                             MAGIC_NO_CHECK_CSV | MAGIC_NO_CHECK_JSON | MAGIC_NO_CHECK_ELF;
 
 /* The tables of this process, NULL if they cannot be loaded. */
 static magic_t tables(void)
@@ -59,7 +56,7 @@ static magic_t tables(void)
     if (loaded) {
         return loaded;
     }
-    magic_t magic = magic_open(looks);
+    magic_t magic = magic_open(looks_for);
     if (magic && magic_load(magic, NULL) == 0 &&
         magic_setparam(magic, MAGIC_PARAM_BYTES_MAX, &looked_at) == 0 &&
         magic_setparam(magic, MAGIC_PARAM_ENCODING_MAX, &as_text) == 0) {
@@ -70,36 +67,21 @@ static magic_t tables(void)
     return loaded;
 }
 
-/* Of an empty file and of a single byte libmagic says nothing. */
-static bool tiny_text(int fd, int64_t size)
-{
-    unsigned char byte = 'x';
-    if (size && pread(fd, &byte, 1, 0) != 1) {
-        return false;
-    }
-    return byte >= ' ' || isspace(byte);
-}
-
 struct error *file_type_check(struct arena *arena, const struct file_type *type, int fd,
                               int64_t size, bool *fits_r)
 {
+    *fits_r = true;
+    if (type->content == CONTENT_TEXT) {
+        return NULL;
+    }
     if (type->content == CONTENT_DOCX) {
         return docx_check(arena, fd, size, fits_r);
     }
     magic_t magic = tables();
-    bool text = type->content == CONTENT_TEXT;
     if (!magic) {
         return error_new(arena, ERR_INTERNAL, "libmagic: its tables cannot be loaded");
     }
-    if (text && size <= 1) {
-        *fits_r = tiny_text(fd, size);
-        return NULL;
-    }
-    const char *found = NULL;
-    if (magic_setflags(magic, looks | (text ? looks_for_text : 0)) == 0 &&
-        lseek(fd, 0, SEEK_SET) == 0) {
-        found = magic_descriptor(magic, fd);
-    }
+    const char *found = lseek(fd, 0, SEEK_SET) == 0 ? magic_descriptor(magic, fd) : NULL;
     if (!found) {
         return error_new(arena, ERR_INTERNAL, "libmagic: %s", magic_error(magic));
     }

@@ -15,7 +15,7 @@ struct arena;
 /* How content is looked at. */
 enum file_content {
     CONTENT_LIBMAGIC, /* what libmagic says must be content_type */
-    CONTENT_TEXT,     /* any text, in any encoding */
+    CONTENT_TEXT,     /* plain_text.h, all of it as it arrives */
     CONTENT_DOCX,     /* docx.h */
 };
 
@@ -31,8 +31,8 @@ extern const char *const file_extensions[];
 /* The type of a file's name; NULL: none of ours. */
 const struct file_type *file_type_of(const char *name, size_t length);
 
-/* Whether the content of an open file of `size` bytes is of that type. Moves the place where the file is
- * read. The first call of a process maps libmagic's tables. */
+/* Whether the content of an open file of `size` bytes is of that type; of CONTENT_TEXT that is known
+ * already. Moves the place where the file is read. The first call of a process maps libmagic's tables. */
 struct error *file_type_check(struct arena *arena, const struct file_type *type, int fd,
                               int64_t size, bool *fits_r) MUST_CHECK;
 

@@ -176,6 +176,19 @@ struct error *ledger_place(struct store *store, struct objects *objects, struct 
     return error;
 }
 
+struct error *ledger_room(struct store *store, struct arena *arena, int64_t organization_id,
+                          int64_t quota, int64_t *room_r)
+{
+    int64_t used = 0;
+    *room_r = INT64_MAX;
+    if (!organization_id || !quota) {
+        return NULL;
+    }
+    struct error *error = counters_value(store, arena, organization_id, bytes_counter, &used);
+    *room_r = quota - used;
+    return error;
+}
+
 struct recording {
     struct arena *arena;
     const struct stored_file *file;
@@ -185,16 +198,11 @@ struct recording {
 static struct error *check_quota(struct store *store, const struct recording *recording)
 {
     const struct stored_file *file = recording->file;
-    int64_t used = 0;
-    if (!file->organization_id || !recording->quota) {
-        return NULL;
-    }
+    int64_t room;
     struct error *error =
-        counters_value(store, recording->arena, file->organization_id, bytes_counter, &used);
-    if (error || used + file->size <= recording->quota) {
-        return error;
-    }
-    return error_new(recording->arena, ERR_QUOTA_EXCEEDED, NULL);
+        ledger_room(store, recording->arena, file->organization_id, recording->quota, &room);
+    return error || file->size <= room ? error
+                                       : error_new(recording->arena, ERR_QUOTA_EXCEEDED, NULL);
 }
 
 static struct error *insert_file(struct store *store, struct arena *arena,

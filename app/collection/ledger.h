@@ -48,6 +48,11 @@ struct error *ledger_find(struct store *store, struct arena *arena, const char *
 
 /* --- on its way in ---------------------------------------------------------------------------- */
 
+/* How many bytes more an organization may have of `quota`, less than none if that was lowered; 0 of either is
+ * without bounds, INT64_MAX. As far as is committed: ledger_record() has the last word. */
+struct error *ledger_room(struct store *store, struct arena *arena, int64_t organization_id,
+                          int64_t quota, int64_t *room_r) MUST_CHECK;
+
 /* Makes the staged bytes the object of file->object_key, pending. */
 struct error *ledger_place(struct store *store, struct objects *objects, struct arena *arena,
                            struct staged *staged, const struct stored_file *file) MUST_CHECK;

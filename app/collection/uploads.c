@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "collection/app.h"
 #include "collection/file_types.h"
+#include "collection/plain_text.h"
 #include "collection/scan.h"
 #include "http/multipart.h"
 
@@ -59,6 +60,7 @@ static struct error *take_name(struct arena *arena, const struct multipart_part 
     upload->original_length = name->length;
     upload->extension = (*type_r)->extension;
     upload->content_type = (*type_r)->content_type;
+    upload->is_text = (*type_r)->content == CONTENT_TEXT;
     return NULL;
 }
 
@@ -118,32 +120,47 @@ static void end_digest(EVP_MD_CTX *digest, unsigned char *bytes_r)
     EVP_MD_CTX_free(digest);
 }
 
-/* The bytes of the part into the staged file, as they come. */
+/* What is refused at its first byte too much, before more of it is taken. */
+static struct error *check_bytes(struct arena *arena, const struct upload *upload,
+                                 struct plain_text *text, const char *bytes, size_t length)
+{
+    if (upload->size > UPLOAD_MAX) {
+        return refuse_size(arena);
+    }
+    if (upload->size > upload->room) {
+        return error_new(arena, ERR_QUOTA_EXCEEDED, NULL);
+    }
+    return !text || plain_text_add(text, bytes, length) ? NULL : refuse_type(arena);
+}
+
+/* The bytes of the part into the staged file, as they come; `text` if they must be one. */
 static struct error *copy_bytes(struct arena *arena, struct multipart *form,
-                                const struct digests *digests, struct upload *upload)
+                                const struct digests *digests, struct plain_text *text,
+                                struct upload *upload)
 {
     const char *bytes;
     size_t length;
     struct error *error;
     while (!(error = multipart_read(form, &bytes, &length)) && length) {
         upload->size += (int64_t)length;
-        if (upload->size > UPLOAD_MAX) {
-            return refuse_size(arena);
+        if ((error = check_bytes(arena, upload, text, bytes, length))) {
+            return error;
         }
         add_bytes(digests, bytes, length);
         if ((error = objects_write(arena, &upload->staged, bytes, length))) {
             return error;
         }
     }
-    return error;
+    return error || !text || plain_text_whole(text) ? error : refuse_type(arena);
 }
 
 static struct error *stage(struct request *request, struct multipart *form, struct upload *upload)
 {
     const struct digests digests = {begin_digest(EVP_md5()), begin_digest(EVP_sha256())};
+    struct plain_text text = {0};
     struct error *error = objects_stage(request->app->objects, request->arena, &upload->staged);
     if (!error) {
-        error = copy_bytes(request->arena, form, &digests, upload);
+        error = copy_bytes(request->arena, form, &digests, upload->is_text ? &text : NULL, upload);
     }
     end_digest(digests.md5, upload->md5);
     end_digest(digests.sha256, upload->sha256);
@@ -205,10 +222,10 @@ static struct error *read_paced_form(struct request *request, struct upload *upl
                : error;
 }
 
-struct error *upload_receive(struct request *request, struct upload *upload_r)
+struct error *upload_receive(struct request *request, int64_t room, struct upload *upload_r)
 {
     const struct file_type *type;
-    *upload_r = (struct upload){.staged = {.fd = -1}};
+    *upload_r = (struct upload){.staged = {.fd = -1}, .room = room};
     struct error *error = read_paced_form(request, upload_r, &type);
     request->body_abandoned = error;
     if (!error) {

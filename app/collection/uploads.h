@@ -1,7 +1,7 @@
 /*
  * Uploads: the file of a form, from the client into a staged file. It is measured and digested while it
  * arrives, and held nowhere but in a buffer; then its type is looked at, and it is scanned. What is refused
- * leaves nothing.
+ * leaves nothing, and is refused as soon as that is known.
  */
 #ifndef COLLECTION_UPLOADS_H
 #define COLLECTION_UPLOADS_H
@@ -21,17 +21,20 @@ struct upload {
     const char *original_name;
     size_t original_length;
     const char *content_type;
-    int64_t size;
+    bool is_text;       /* by its name, and so by its content */
+    int64_t size, room; /* bytes: its own, and as many as it may have */
     unsigned char md5[MD5_SIZE], sha256[SHA256_SIZE];
 };
 
 /*
- * Receives the field `file` of the request's form; other fields are passed over. The caller ends it with
- * objects_discard(), in any case.
+ * Receives the field `file` of the request's form, of at most `room` bytes; other fields are passed over. The
+ * caller ends it with objects_discard(), in any case.
  *
  * ERR_UNSUPPORTED_MEDIA_TYPE, ERR_INVALID_MULTIPART, ERR_FILE_MISSING, ERR_FILE_TYPE, ERR_FILE_TOO_LARGE,
- * ERR_VALIDATION if it stands there twice, or for its name; ERR_TOO_SLOW; those of storage and scan.
+ * ERR_VALIDATION if it stands there twice, or for its name; ERR_QUOTA_EXCEEDED for want of room;
+ * ERR_TOO_SLOW; those of storage and scan.
  */
-struct error *upload_receive(struct request *request, struct upload *upload_r) MUST_CHECK;
+struct error *upload_receive(struct request *request, int64_t room,
+                             struct upload *upload_r) MUST_CHECK;
 
 #endif

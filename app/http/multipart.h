@@ -12,6 +12,10 @@
  * characters that are percent-encoded (WHATWG HTML 4.10.22.8), the extended form of RFC 8187.
  *
  * Errors are ERR_INVALID_MULTIPART, with what is wrong as the cause.
+ *
+ * Why not a library: of what Debian 12 has, libmicrohttpd's post processor works on connections of its own
+ * daemon alone, gmime builds trees of whole messages over seekable streams, and kcgi's parser comes with
+ * kcgi's processes. multipart-parser-c, which others embed, is in no package and not kept up.
  */
 #ifndef HTTP_MULTIPART_H
 #define HTTP_MULTIPART_H

@@ -195,12 +195,23 @@ static const char *new_name(struct arena *arena, int64_t wall_ms, const char *ex
     return arena_format(arena, "%s_%s.%s", text, random_hex(arena, NAME_RANDOM_BYTES), extension);
 }
 
+/* Whose quota it is of; 0: nobody's. */
+static int64_t organization_of(const struct request *request)
+{
+    return request->principal ? request->principal->organization_id : 0;
+}
+
+static int64_t quota_of(const struct app *app)
+{
+    return app->config->files_quota_mib * MIB;
+}
+
 static struct stored_file new_file(const struct request *request, const struct upload *upload)
 {
     int64_t now = clock_wall_ms();
     return (struct stored_file){
         .scope = file_scope(request),
-        .organization_id = request->principal ? request->principal->organization_id : 0,
+        .organization_id = organization_of(request),
         .name = new_name(request->arena, now, upload->extension),
         .object_key = objects_key(request->arena),
         .original_name = upload->original_name,
@@ -241,7 +252,7 @@ static struct error *store_file(struct request *request, struct reply *reply, st
     if (error) {
         return error;
     }
-    error = ledger_record(app->store, request->arena, &file, app->config->files_quota_mib * MIB);
+    error = ledger_record(app->store, request->arena, &file, quota_of(app));
     if (!error) {
         reply->status = STATUS_CREATED;
         reply_language(request, reply);
@@ -263,10 +274,27 @@ static struct buffer fingerprint(const struct request *request, const struct upl
     return text;
 }
 
+/* How large the file may be, so that what does not fit is refused before all of it has come. One that may be
+ * a repetition gets the first answer, even if it was the first one that left no room. */
+static struct error *find_room(const struct request *request, int64_t *room_r)
+{
+    const struct app *app = request->app;
+    *room_r = INT64_MAX;
+    return *request->headers.idempotency_key
+               ? NULL
+               : ledger_room(app->store, request->arena, organization_of(request), quota_of(app),
+                             room_r);
+}
+
 static struct error *upload_file(struct request *request, struct reply *reply)
 {
     struct upload upload;
-    struct error *error = upload_receive(request, &upload);
+    int64_t room;
+    struct error *error = find_room(request, &room);
+    if (error) {
+        return error;
+    }
+    error = upload_receive(request, room, &upload);
     if (!error) {
         struct buffer text = fingerprint(request, &upload);
         error = router_recall(request, &text, reply);

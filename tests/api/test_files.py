@@ -71,7 +71,9 @@ WRITERS = [
 @pytest.mark.parametrize("name, content, content_type", [
     ("a.txt", TEXT, "text/plain"), ("a.TXT", b"", "text/plain"), ("a.txt", b"x", "text/plain"),
     ("a.txt", "Привет, мир".encode("cp1251"), "text/plain"),
-    ("a.txt", "Привет".encode("utf-16"), "text/plain"),
+    ("a.txt", "Привет, мир\n".encode("cp1251") * 20000, "text/plain"),
+    ("a.txt", "Привет 😀".encode("utf-16"), "text/plain"),
+    ("a.txt", b"\xfe\xff" + "Привет 😀".encode("utf-16-be"), "text/plain"),
     ("a.txt", b"#!/bin/sh\n", "text/plain"), ("a.pdf", PDF, "application/pdf"),
     ("a.png", PNG, "image/png"), ("a.jpg", JPEG, "image/jpeg"), ("a.JPEG", JPEG, "image/jpeg"),
     ("a.gif", GIF, "image/gif"), ("a.docx", DOCX, files.WORD),
@@ -100,7 +102,9 @@ def test_the_message_is_in_the_language_of_the_client(owner):
 @pytest.mark.parametrize("name, content", [
     ("a.png", b"<!DOCTYPE html><html><script>alert(1)</script></html>"), ("a.html", b"<html>"),
     ("a.png", GIF), ("a.gif", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), ("a.txt", PNG),
-    ("a.txt", b"a\0b"), ("a.txt", b"\0"), ("a.pdf", TEXT), ("a.pdf", b""), ("a.jpg", b"\xff\xd8"),
+    ("a.txt", b"a\0b"), ("a.txt", b"\0"), ("a.txt", TEXT * 20000 + b"\x7f"),
+    ("a.txt", "Привет".encode("utf-16") + b"x"), ("a.txt", "a".encode("utf-16") + b"\x3d\xd8"),
+    ("a.txt", TEXT * 20000 + GIF), ("a.pdf", TEXT), ("a.pdf", b""), ("a.jpg", b"\xff\xd8"),
     ("a.docx", files.docx("a.txt")), ("a.docx", DOCX[:-30]), ("a.docx", GIF + DOCX), ("a.docx", b""),
     ("a.docx", files.docx("[Content_Types].xml", "_rels/.rels", "word/a.exe")),
     ("a.docx", files.docx("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml")),
@@ -571,7 +575,16 @@ def shell(storage, tmp_path):
 
 def test_the_examples_for_curl(shell):
     assert shell("curl http://localhost:5000/") == {"message": "Hello World!"}
-    assert isinstance(shell("curl http://localhost:5000/users"), list)
+    testuser = shell("""curl -X POST http://localhost:5000/users \\
+  -H "Content-Type: application/json" \\
+  -d '{"username":"testuser","email":"test@example.com"}'""")
+    assert without_id(testuser) == {"username": "testuser", "email": "test@example.com"}
+    john = shell("""curl -X POST http://localhost:5000/users \\
+  -H "Content-Type: application/json" \\
+  -d '{"username":"john","email":"john@example.com"}'""")
+    assert without_id(john) == {"username": "john", "email": "john@example.com"}
+    users = shell("curl http://localhost:5000/users")
+    assert testuser in users and john in users
     made = shell('curl -X POST http://localhost:5000/files/upload \\\n  -F "file=@document.txt"')
     assert (made["message"], made["original_name"]) == ("Файл успешно загружен", "document.txt")
     pdf = shell('curl -X POST http://localhost:5000/files/upload \\\n  -F "file=@document.pdf"')
@@ -583,25 +596,55 @@ def test_the_examples_for_curl(shell):
     assert shell("curl http://localhost:5000/files?limit=10")["count"] >= 2
     info = shell(f"curl http://localhost:5000/files/{name}/info")
     assert info["metadata"]["original_name"] == "document.txt"
-    assert shell(f"curl http://localhost:5000/files/{name}/download")["expires_in"] == 300
     assert shell("curl http://localhost:5000/health/storage")["status"] == "healthy"
     for each in (name, pdf["filename"]):
+        assert shell(f"curl http://localhost:5000/files/{each}/download")["expires_in"] == 300
         assert shell(f"curl -X DELETE http://localhost:5000/files/{each}") == {
             "message": "Файл успешно удален", "filename": each}
 
 
 PYTHON = """
 import requests
+
+def get_users():
+    response = requests.get('http://localhost:5000/users')
+    return response.json()
+
+def create_user(username, email):
+    data = {'username': username, 'email': email}
+    response = requests.post('http://localhost:5000/users', json=data)
+    return response.json()
+
 def upload_file(file_path):
     with open(file_path, 'rb') as f:
         files = {'file': f}
         response = requests.post('http://localhost:5000/files/upload', files=files)
     return response.json()
+
 import json
-print(json.dumps(upload_file('document.txt')))
+print(json.dumps([create_user('requests', 'requests@example.com'), get_users(),
+                  upload_file('document.txt')]))
 """
 
 FETCH = """
+async function getUsers() {
+  const response = await fetch('http://localhost:5000/users');
+  const users = await response.json();
+  return users;
+}
+
+async function createUser(username, email) {
+  const response = await fetch('http://localhost:5000/users', {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/json',
+    },
+    body: JSON.stringify({ username, email }),
+  });
+  const user = await response.json();
+  return user;
+}
+
 async function uploadFile(file) {
   const formData = new FormData();
   formData.append('file', file);
@@ -613,32 +656,30 @@ async function uploadFile(file) {
   const result = await response.json();
   return result;
 }
+
 const bytes = require('fs').readFileSync('document.txt');
 const file = new (require('buffer').File)([bytes], 'Документ "1".txt');
-uploadFile(file).then(result => console.log(JSON.stringify(result)));
+(async () => {
+  console.log(JSON.stringify([await createUser('fetch', 'fetch@example.com'), await getUsers(),
+                              await uploadFile(file)]));
+})();
 """
 
 
-def test_the_example_for_python(storage, anybody, tmp_path):
+def without_id(user):
+    return {name: value for name, value in user.items() if name != "id"}
+
+
+@pytest.mark.parametrize("program, name, file_name", [
+    (["/usr/bin/python3", "-c", PYTHON], "requests", "document.txt"),
+    (["node", "-e", FETCH], "fetch", 'Документ "1".txt'),  # fetch() is there since Node.js 18
+], ids=["python", "fetch"])
+def test_the_examples_for_programs(storage, anybody, tmp_path, program, name, file_name):
     (tmp_path / "document.txt").write_bytes(TEXT)
-    program = PYTHON.replace("http://localhost:5000", storage.stack.files_url)
-    made = json.loads(run(["/usr/bin/python3", "-c", program], tmp_path))
-    assert made["original_name"] == "document.txt"
+    program = [part.replace("http://localhost:5000", storage.stack.files_url) for part in program]
+    user, users, made = json.loads(run(program, tmp_path))
+    assert without_id(user) == {"username": name, "email": f"{name}@example.com"}
+    assert user in users
+    assert made["original_name"] == file_name
+    assert fetch(anybody, made["download_url"]).content == TEXT
     anybody.delete(f"/files/{made['filename']}")
-
-
-def test_the_example_for_fetch(storage, anybody, tmp_path):
-    version = subprocess.run(["node", "-p", "process.versions.node"], capture_output=True,
-                             text=True, check=False).stdout if node() else ""
-    if not version or int(version.split(".")[0]) < 18:
-        pytest.skip("no Node.js with fetch() on this machine")
-    (tmp_path / "document.txt").write_bytes(TEXT)
-    program = FETCH.replace("http://localhost:5000", storage.stack.files_url)
-    made = json.loads(run(["node", "-e", program], tmp_path))
-    assert made["original_name"] == 'Документ "1".txt'
-    anybody.delete(f"/files/{made['filename']}")
-
-
-def node():
-    return subprocess.run(["sh", "-c", "command -v node"], capture_output=True,
-                          check=False).returncode == 0

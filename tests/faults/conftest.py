@@ -1,5 +1,6 @@
 """Fixtures of the fault tests: stacks that can be harmed, on the one directory of the session."""
 
+import functools
 import subprocess
 
 import pytest
@@ -21,6 +22,13 @@ def make_rig(tmp_path_factory, binary):
     yield make
     for rig in reversed(rigs):
         rig.__exit__()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def make_sql_rig(request, make_rig):
+    """The same on each engine, without a directory."""
+    server = request.getfixturevalue("postgres") if request.param == "postgres" else None
+    return functools.partial(make_rig, database=server)
 
 
 @pytest.fixture

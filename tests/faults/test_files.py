@@ -11,13 +11,14 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from support import contract, files, wire
+from support.accounts import Accounts
 from support.client import Client
-from support.database import Database
 from support.files import TEXT, Disk
 from support.processes import alive
 from support.waiting import wait_until
@@ -42,6 +43,12 @@ def disk(rig):
     return Disk(rig.stack)
 
 
+@pytest.fixture
+def sql_rig(make_sql_rig):
+    """One on each engine, for what the database has its part in."""
+    return make_sql_rig()
+
+
 def kontora(rig, *arguments):
     """What a command says, and its status."""
     done = subprocess.run([rig.stack.binary, *arguments], cwd=rig.folder, capture_output=True,
@@ -56,31 +63,22 @@ def check(rig, *options):
 
 def age_leftovers(rig, disk):
     """Makes what was left behind as old as if it had been left hours ago."""
-    Database(rig.stack).run(f"UPDATE pending_objects SET since = since - {2 * HOUR_S * 1000}")
+    rig.database.run(f"UPDATE pending_objects SET since = since - {2 * HOUR_S * 1000}")
     for path in disk.staged():
         os.utime(path, (0, 0))
 
 
 def nothing_is_left(rig, disk, keys=()):
-    return disk.staged() == [] and disk.keys() == set(keys) and Database(rig.stack).run(
+    return disk.staged() == [] and disk.keys() == set(keys) and rig.database.run(
         "SELECT * FROM pending_objects") == []
 
 
 # --- clients ------------------------------------------------------------------------------------
 
-def begin_upload(rig, content=b"a" * 100000, sent=50000):
-    """A connection on which a part of an upload has been sent."""
-    body, content_type = files.form(content, "a.txt")
-    request = wire.request("POST", "/files/upload", [
-        ("Authorization", f"Bearer {rig.api.token}"), ("Content-Type", content_type)], body)
-    peer = wire.connect(rig.stack.http_url, rig.stack.ca_file)
-    peer.sendall(request[:len(request) - len(body) + sent])
-    return peer
-
-
-def test_an_upload_that_is_cut_off_leaves_nothing(rig, disk):
+def test_an_upload_that_is_cut_off_leaves_nothing(sql_rig):
+    rig, disk = sql_rig, Disk(sql_rig.stack)
     for sent in (10, 200, 50000, 100100):
-        with begin_upload(rig, sent=sent) as peer:
+        with files.begin(rig.api, sent=sent) as peer:
             if sent >= 50000:
                 wait_until(disk.staged, what="the staged file")
             peer.shutdown(socket.SHUT_RDWR)
@@ -89,23 +87,11 @@ def test_an_upload_that_is_cut_off_leaves_nothing(rig, disk):
 
 
 def test_an_upload_that_stops_is_ended(rig, disk):
-    conf = rig.stack.state_dir / "nginx/files.conf"
-    text = conf.read_text(encoding="utf-8")
-    conf.unlink()
-    conf.write_text(text.replace("client_body_timeout 15s", "client_body_timeout 1s"))
-    rig.nginx.reload()
-    began = time.monotonic()
-    ended = False
-    while not ended:  # an old worker of nginx may still take the first connections
-        with begin_upload(rig) as peer:
-            wait_until(disk.staged, what="the staged file")
-            peer.settimeout(2)
-            try:
-                ended = peer.recv(1) == b""
-            except ConnectionResetError:
-                ended = True
-            except TimeoutError:
-                assert time.monotonic() < began + 20, "it did not end"
+    rig.edit_nginx("files.conf", ("client_body_timeout 15s", "client_body_timeout 1s"))
+    with files.begin(rig.api) as peer:
+        wait_until(disk.staged, what="the staged file")
+        with contextlib.suppress(ConnectionResetError):
+            assert peer.recv(1) == b""
     wait_until(lambda: nothing_is_left(rig, disk), what="its end")
     assert files.upload(rig.api)
 
@@ -134,9 +120,9 @@ def is_busy(pid, disk):
         return False
 
 
-def test_workers_that_are_killed(make_rig):
+def test_workers_that_are_killed(make_sql_rig):
     """Whatever was answered 201 is there, whole; nothing else is, but what was killed behind its commit."""
-    rig = make_rig(FILES_WORKERS=WORKERS)
+    rig = make_sql_rig(FILES_WORKERS=WORKERS)
     disk = Disk(rig.stack)
     made, failed, chance = {}, [], random.Random(7)
     over = threading.Event()
@@ -190,15 +176,41 @@ def test_the_housekeeper_deletes_what_was_left(rig, disk):
     key, young = "0" * 32, "1" * 32
     for each in (key, young):
         disk.put(each, b"x")
-        Database(rig.stack).run(f"INSERT INTO pending_objects VALUES ('{each}', 0)")
+        rig.database.run(f"INSERT INTO pending_objects VALUES ('{each}', 0)")
     now = int(time.time() * 1000)
-    Database(rig.stack).run(f"UPDATE pending_objects SET since = {now} WHERE object_key = '{young}'")
+    rig.database.run(f"UPDATE pending_objects SET since = {now} WHERE object_key = '{young}'")
     staged = disk.root / "incoming" / ("2" * 32)
     staged.write_bytes(b"x")
     os.utime(staged, (0, 0))
     rig.reload()
     wait_until(lambda: disk.keys() == kept | {young} and not disk.staged(), what="the housekeeper")
-    assert Database(rig.stack).run("SELECT object_key FROM pending_objects") == [(young,)]
+    assert rig.database.run("SELECT object_key FROM pending_objects") == [(young,)]
+
+
+@contextlib.contextmanager
+def nobody_writes(table, url):
+    """Holds up, on PostgreSQL, who wants to."""
+    with subprocess.Popen(["psql", "-XAtq", url], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as session:
+        session.stdin.write(f"BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE; SELECT 'locked';\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == "locked\n"
+        yield
+        session.stdin.write("COMMIT;\n")
+
+
+def test_an_upload_that_took_too_long_is_no_file(make_rig, postgres):
+    """A worker that stood still, as with its machine, while the housekeeper gave its object up."""
+    rig = make_rig(database=postgres)
+    disk = Disk(rig.stack)
+    with ThreadPoolExecutor() as pool:
+        with nobody_writes("files", rig.stack.env["DATABASE_URL"]):
+            answer = pool.submit(files.send, rig.api)
+            wait_until(disk.keys, what="the object")
+            age_leftovers(rig, disk)
+            assert "pending_objects 1" in kontora(rig, "purge")[0]
+        contract.refused(answer.result(), 503, "STORAGE_UNAVAILABLE")
+    assert nothing_is_left(rig, disk) and files.listed(rig.api) == []
 
 
 def test_an_object_that_cannot_be_deleted_now(rig, disk):
@@ -210,7 +222,7 @@ def test_an_object_that_cannot_be_deleted_now(rig, disk):
     folder.write_bytes(b"")
     assert rig.api.delete(f"/files/{name}").status_code == 200
     assert files.listed(rig.api) == []
-    assert Database(rig.stack).run("SELECT object_key FROM pending_objects") == [(key,)]
+    assert rig.database.run("SELECT object_key FROM pending_objects") == [(key,)]
     folder.unlink()
     aside.rename(folder)
     assert check(rig) == ("0 wrong\n", 0)  # under way
@@ -225,14 +237,14 @@ def test_an_object_that_cannot_be_deleted_now(rig, disk):
 def test_both_sides_are_held_against_each_other(rig, disk):
     made = [files.upload(rig.api, f"{number}\n".encode())["filename"] for number in range(4)]
     assert check(rig) == ("0 wrong\n", 0)
-    key_of = dict(Database(rig.stack).run("SELECT name, object_key FROM files"))
+    key_of = dict(rig.database.run("SELECT name, object_key FROM files"))
     disk.remove(key_of[made[0]])
     disk.put(key_of[made[1]], b"much longer\n")
     stray, under_way = "0" * 32, "f" * 32
     for key in (stray, under_way):
         disk.put(key, b"x")
     now = int(time.time() * 1000)
-    Database(rig.stack).run(f"INSERT INTO pending_objects VALUES ('{under_way}', {now})")
+    rig.database.run(f"INSERT INTO pending_objects VALUES ('{under_way}', {now})")
     report = sorted([f"lost {made[0]}", f"damaged {made[1]}: 12 bytes instead of 2",
                      f"stray {stray}"])
     said, status = check(rig)
@@ -283,9 +295,9 @@ def test_usage_of_files(rig):
 # --- the disk -----------------------------------------------------------------------------------
 
 @pytest.fixture
-def full(make_rig, small_disk):
+def full(make_sql_rig, small_disk):
     """A stack whose storage is on a small disk."""
-    rig = make_rig(STORAGE_URL=f"file:///{small_disk}/objects")
+    rig = make_sql_rig(STORAGE_URL=f"file:///{small_disk}/objects")
     disk = Disk(rig.stack)
     disk.root = small_disk / "objects"
     return rig, disk
@@ -389,12 +401,20 @@ def test_a_scan_counts_whoever_started_the_service(rig, tmp_path):
             service.terminate()
 
 
-def test_an_organization_has_its_quota(make_rig):
-    rig = make_rig(FILES_QUOTA_MIB=1)
+@pytest.fixture
+def bounded(make_sql_rig):
+    """A stack where an organization may have one MiB."""
+    return make_sql_rig(FILES_QUOTA_MIB=1)
+
+
+def owner_in(rig):
+    """Somebody with an organization."""
+    return Accounts(rig.nobody()).register().client
+
+
+def test_an_organization_has_its_quota(bounded):
+    rig, owner = bounded, owner_in(bounded)
     disk = Disk(rig.stack)
-    body = {"email": "a@example.com", "password": "Kontora-2026"}
-    token = rig.nobody().post("/auth/register", json=body).json()["access_token"]
-    owner = rig.nobody().bearing(token)
     half = b"text" * (files.MIB // 8)
     one, two = files.upload(owner, half), files.upload(owner, half)
     contract.refused(files.send(owner, b"x"), 409, "QUOTA_EXCEEDED")
@@ -414,12 +434,33 @@ def test_an_organization_has_its_quota(make_rig):
     assert kontora(rig, "recount") == ("0 wrong\n", 0)
 
 
+def test_what_does_not_fit_is_refused_before_it_is_there(bounded):
+    """At the first byte too much: what is left of the body nobody waits for."""
+    rig, owner = bounded, owner_in(bounded)
+    disk = Disk(rig.stack)
+    files.upload(owner, b"text" * (files.MIB // 8))
+    kept = disk.keys()
+    with files.begin(owner, b"a" * files.LARGEST, files.MIB * 3 // 4) as peer:
+        assert b" 409 " in peer.recv(100)
+    wait_until(lambda: nothing_is_left(rig, disk, kept), what="its end")
+
+
+def test_what_filled_the_quota_can_be_repeated(bounded):
+    owner = owner_in(bounded)
+    key = {"Idempotency-Key": "full"}
+    first, again = (files.send(owner, b"text" * (files.MIB // 4), headers=key) for _ in range(2))
+    assert first.status_code == again.status_code == 201 and first.content == again.content
+    contract.refused(files.send(owner, b"x", headers={"Idempotency-Key": "x"}), 409,
+                     "QUOTA_EXCEEDED")
+
+
 # --- many at once -------------------------------------------------------------------------------
 
 def test_uploads_that_wait_for_a_worker_come_through(make_rig):
-    """More of them than there are workers; other calls notice nothing."""
+    """More of them than there are workers, and than one address may have with rates; other calls notice
+    nothing."""
     rig = make_rig(FILES_WORKERS=2)
-    peers = [begin_upload(rig, sent=10) for _ in range(6)]
+    peers = [files.begin(rig.api, sent=10) for _ in range(12)]
     body, _ = files.form(b"a" * 100000, "a.txt")
     assert rig.api.get("/files").ok and rig.nobody("").get("/health").ok
     for peer in peers:

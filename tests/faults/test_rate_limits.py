@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support import contract
+from support import contract, files
 from support.waiting import wait_until
 
 BURST = 20  # wait their turn, beside the first
@@ -86,6 +86,37 @@ def test_whatever_hashes_a_password_is_a_login(limited, path):
     for _ in range(LOGINS):
         assert client.post(f"/auth/{path}", json={}).status_code in (400, 401)
     contract.refused(login(client), 429, "TOO_MANY_REQUESTS")
+
+
+# --- uploads ------------------------------------------------------------------------------------
+
+UPLOADS = 5
+UNDER_WAY = 2
+
+
+def test_uploads(limited):
+    client, content = limited.api, b"a"
+    for _ in range(UPLOADS):
+        files.upload(client, content)
+    answer = files.send(client, content)
+    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    assert 1 < int(answer.headers["Retry-After"]) <= 60
+    assert client.get("/files").status_code == 200, "the rest is not limited with them"
+
+
+def test_uploads_at_one_time(limited):
+    """One address cannot have all workers with slow ones."""
+    limited.edit_nginx("files.conf", ("limit_conn uploading 10;", f"limit_conn uploading {UNDER_WAY};"),
+                       ("zone=uploads burst=4", "zone=uploads burst=100"))
+    client = limited.api
+    slow = [files.begin(client) for _ in range(UNDER_WAY)]
+    answer = files.send(client)
+    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert client.get("/files").status_code == 200, "the rest is not limited with them"
+    for peer in slow:
+        peer.close()
+    wait_until(lambda: files.send(client).status_code == 201, what="the end of one")
 
 
 def test_without_rates_nobody_is_refused(make_rig):

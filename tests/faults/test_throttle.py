@@ -19,16 +19,6 @@ SAMPLES = 30
 COST = 10  # of bcrypt: some 50 ms, beside which all else is little
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def make_sql_rig(request, make_rig):
-    """Stacks on each engine, without a directory."""
-    def make(**settings):
-        return make_rig(database=server, **{"BCRYPT_COST": 4, **settings})
-
-    server = request.getfixturevalue("postgres") if request.param == "postgres" else None
-    return make
-
-
 @pytest.fixture
 def throttled(make_sql_rig):
     """As it is by default."""

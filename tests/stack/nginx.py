@@ -133,6 +133,10 @@ class Nginx:
     def alive(self) -> bool:
         return self._process.alive
 
+    @property
+    def workers(self) -> list[int]:
+        return self._process.children()
+
     def start(self) -> None:
         self.configure(self.site)
         self._process.start()

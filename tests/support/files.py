@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 import requests
 
-from support import contract
+from support import contract, wire
 
 NAME = re.compile(r"\d{8}_\d{6}_[0-9a-f]{32}\.(txt|pdf|png|jpg|jpeg|gif|doc|docx)")
 SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -67,6 +67,17 @@ def send_form(client, content, name):
     """The same with a name as it stands on the wire."""
     body, content_type = form(content, name)
     return client.post("/files/upload", data=body, headers={"Content-Type": content_type})
+
+
+def begin(client, content=b"a" * 100000, sent=50000):
+    """A connection on which so many bytes of an upload's body have been sent."""
+    body, content_type = form(content, "a.txt")
+    place = urlsplit(client.base_url)
+    request = wire.request("POST", f"{place.path}/files/upload", [
+        ("Authorization", f"Bearer {client.token}"), ("Content-Type", content_type)], body)
+    peer = wire.connect(client.base_url, client.ca_file)
+    peer.sendall(request[:len(request) - len(body) + sent])
+    return peer
 
 
 def upload(client, content=TEXT, name="a.txt"):

@@ -8,6 +8,7 @@ from stack import Stack
 
 from support import contract, logs, sanitizer, vault
 from support.client import Client
+from support.database import Database
 from support.logs import Audit
 from support.waiting import wait_until
 
@@ -33,6 +34,7 @@ class Rig:
         for name in ("JWT_SECRET_KEY", "SECRET_KEY"):
             vault.remember(self.stack.env[name])
         self.service, self.nginx = self.stack.service, self.stack.nginx
+        self.database = Database(self.stack, database)
         self._administrator = None
 
     def __enter__(self):
@@ -61,6 +63,20 @@ class Rig:
         before = self.count_log(READY)
         self.service.reload()
         wait_until(lambda: self.count_log(READY) > before, 20, "the reload")
+
+    def edit_nginx(self, name, *changes):
+        """Changes texts of a file of nginx's configuration. When it returns, no old worker is there."""
+        conf = self.stack.state_dir / "nginx" / name
+        text = conf.read_text(encoding="utf-8")
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        conf.unlink()  # a link into the repository
+        conf.write_text(text, encoding="utf-8")
+        before = set(self.nginx.workers)
+        self.nginx.reload()
+        wait_until(lambda: self.nginx.workers and not before & set(self.nginx.workers),
+                   what="nginx's new workers")
 
     # --- looking at it --------------------------------------------------------------------------
 

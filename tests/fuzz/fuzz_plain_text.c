@@ -1,0 +1,31 @@
+/*
+ * Fuzzes what tells a text from everything else: the first byte says in what pieces the others come. Pieces
+ * make no difference, and no text of bytes holds NUL.
+ */
+#include "collection/plain_text.h"
+#include "fuzz.h"
+
+static bool is_text(const char *bytes, size_t length, size_t piece)
+{
+    struct plain_text text = {0};
+    for (size_t at = 0; at < length; at += piece) {
+        if (!plain_text_add(&text, bytes + at, length - at < piece ? length - at : piece)) {
+            return false;
+        }
+    }
+    return plain_text_whole(&text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (!size) {
+        return 0;
+    }
+    const char *bytes = (const char *)data + 1;
+    size_t length = size - 1;
+    bool whole = is_text(bytes, length, size);
+    bool utf16 = length >= 2 && (!memcmp(bytes, "\xff\xfe", 2) || !memcmp(bytes, "\xfe\xff", 2));
+    FUZZ_CHECK(is_text(bytes, length, *data % 150 + 1) == whole);
+    FUZZ_CHECK(!whole || (utf16 ? length % 2 == 0 : !memchr(bytes, '\0', length)));
+    return 0;
+}
