@@ -1,6 +1,5 @@
 """nginx: what it adds to every answer, what it tells other sites, and what its log holds."""
 
-import json
 import os
 import re
 import signal
@@ -8,8 +7,8 @@ import signal
 import pytest
 
 from support import vault, wire
+from support.logs import only_line, service_line
 from support.people import tag
-from support.waiting import wait_until
 
 # An answer of a worker, an error of a worker, an error of nginx.
 ANSWERS = pytest.mark.parametrize("method, path", [("GET", "/health"), ("GET", "/nowhere"),
@@ -80,16 +79,6 @@ def line_of(stack, identifier):
     return only_line(stack.logs_dir / "nginx-access.log", identifier.encode())
 
 
-def only_line(path, *parts):
-    """The one line of a log that has all the parts."""
-    def find():
-        return [line for line in path.read_bytes().splitlines(keepends=True)
-                if line.endswith(b"\n") and all(part in line for part in parts)]
-
-    [line] = wait_until(find, what=f"a line of {path}")
-    return json.loads(line)
-
-
 def test_a_line_answers_questions(site, stack):
     line = logged(stack, site.get("/users/nobody-is-called-so?x=y"))
     assert (line["method"], line["path"], line["status"]) == ("GET", "/users/nobody-is-called-so",
@@ -115,12 +104,6 @@ def test_what_may_look_at_many_rows_holds_up_nobody(site, stack, path, query, po
     ("POST", "deals/1/status"), ("POST", "contacts/1/restore")])
 def test_what_is_quick_goes_to_the_quick(site, stack, method, path):
     assert logged(stack, site.request(method, f"/api/v1/{path}"))["pool"] == "core"
-
-
-def service_line(stack, identifier):
-    """The one line of the service's log that tells of a request."""
-    wanted = b'"message":"request",', f'"request_id":"{identifier}"'.encode()
-    return only_line(stack.logs_dir / "kontora.log", *wanted)
 
 
 @pytest.mark.parametrize("method, path, pool, pattern", [
