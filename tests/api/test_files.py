@@ -241,6 +241,7 @@ def test_downloads(storage, owner):
         assert beyond.headers["X-Content-Type-Options"] == "nosniff"
         assert "," not in beyond.headers["X-Request-ID"]
         assert beyond.json()["code"] == "RANGE_NOT_SATISFIABLE"
+        assert (beyond.headers["Content-Language"], beyond.headers["Vary"]) == ("ru", "Accept-Language")
     same = fetch(owner, url, **{"If-None-Match": whole.headers["ETag"]})
     assert (same.status_code, same.content) == (304, b"")
 

@@ -3,8 +3,10 @@
 import os
 import re
 import signal
+import subprocess
 
 import pytest
+from stack import TOP
 
 from support import vault, wire
 from support.logs import only_line, service_line
@@ -162,3 +164,32 @@ def test_raw_bytes_break_no_line(stack, octets):
     answer = wire.exchange(stack.https_url, stack.ca_file, octets)
     assert answer.status in (200, 400, 404)
     assert line_of(stack, identifier)["status"] == answer.status
+
+
+# --- the configuration --------------------------------------------------------------------------
+
+@pytest.fixture
+def shipped(tmp_path, stack):
+    """nginx's files as administrators get them: only what this host has elsewhere is replaced."""
+    certificate = stack.nginx.site.certificate
+    here = {"/run/nginx.pid": tmp_path / "nginx.pid", "/var/log/nginx/": f"{tmp_path}/",
+            "/etc/kontora/tls/certificate.pem": certificate.file,
+            "/etc/kontora/tls/key.pem": certificate.key}
+    for source in (TOP / "nginx").glob("*.conf"):
+        text = source.read_text(encoding="utf-8")
+        if source.name.startswith("site"):
+            for old, new in here.items():
+                text = text.replace(old, str(new))
+        (tmp_path / source.name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_nginx_has_nothing_to_say_of_it(shipped):
+    """No warning of what is doubled, deprecated or without effect."""
+    conf = shipped / "nginx.conf"
+    done = subprocess.run(["nginx", "-p", shipped, "-c", conf, "-t"], capture_output=True, text=True,
+                          check=False)
+    assert done.stderr.splitlines() == [
+        f"nginx: the configuration file {conf} syntax is ok",
+        f"nginx: configuration file {conf} test is successful"]
+    assert (done.returncode, done.stdout) == (0, "")
