@@ -43,13 +43,13 @@ bool is_new(struct document *document, struct names *names, const char *name)
 /* --- info ------------------------------------------------------------------------------------ */
 
 static const struct text about = {
-    "Бэк-офис небольшой компании: Active Directory, клиенты, сделки и задачи.",
-    "The back office of a small company: Active Directory, customers, deals and tasks."};
+    "Бэк-офис небольшой компании: Active Directory, клиенты, сделки, задачи, токены и файлы.",
+    "The back office of a small company: Active Directory, customers, deals, tasks, tokens and files."};
 
 /* What holds for every call. */
 static const struct text conventions = {
     "**Вход.** Получите токен вызовом `POST /api/v1/auth/login` и передавайте его в заголовке "
-    "`Authorization: Bearer …` (здесь: кнопка Authorize).\n\n"
+    "`Authorization: Bearer …` (в Swagger UI: кнопка Authorize).\n\n"
     "**Короткие пути.** Вызовы `/api/v1/auth`, `users`, `groups`, `ous`, `containers` и `files` "
     "доступны "
     "и без `/api/v1`.\n\n"
@@ -63,7 +63,7 @@ static const struct text conventions = {
     "**Частота** ограничена по адресу: 10 запросов в секунду, 5 входов в минуту; сверх того 429 с "
     "`Retry-After`.",
     "**Logging in.** Get a token by `POST /api/v1/auth/login`, and send it as "
-    "`Authorization: Bearer …` (here: the button Authorize).\n\n"
+    "`Authorization: Bearer …` (in Swagger UI: the button Authorize).\n\n"
     "**Short paths.** The calls of `/api/v1/auth`, `users`, `groups`, `ous`, `containers` and "
     "`files` are "
     "there without `/api/v1` too.\n\n"
