@@ -52,6 +52,7 @@ static const char *const statuses[] = {"200", "201", "204", "206", "302", "303",
 static const char *const queries[] = {"read", "write", "commit", NULL};
 static const char *const operations[] = {"search", "add",     "modify", "rename", "delete",
                                          "bind",   "connect", "probe",  other,    NULL};
+static const char *const storing[] = {"stage", "place", "delete", "check", NULL};
 static const char *const reasons[] = {"silent", "lost", "credentials", "result", NULL};
 static const char *const states[] = {"up", "down", "unknown", NULL};
 static const char *const pools[] = {"core", "auth", "directory", "files", NULL};
@@ -120,6 +121,11 @@ static const struct row rows[METRIC_COUNT] = {
                                       "Controllers of the directory, as they were found last.",
                                       GAUGE,
                                       {{"state", states}}},
+    [METRIC_STORAGE_TIME] = {"kontora_storage_operation_duration_seconds",
+                             "Time that operations of the storage of files took: staging is all "
+                             "that is written of an upload, without the wait for the client.",
+                             HISTOGRAM,
+                             {{"operation", storing}}},
     [METRIC_POOL_SIZE] = {"kontora_pool_size",
                           "Workers that there shall be, by the configuration.",
                           GAUGE,

@@ -35,6 +35,8 @@ enum metric {
     METRIC_DIRECTORY_OPEN,        /* 1 while no controller serves */
     METRIC_DIRECTORY_CONTROLLERS, /* by state */
 
+    METRIC_STORAGE_TIME, /* by operation */
+
     METRIC_POOL_SIZE,        /* by pool */
     METRIC_POOL_WORKERS,     /* by pool and state */
     METRIC_POOL_CONNECTIONS, /* by pool */

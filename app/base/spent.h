@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-enum spent { SPENT_DATABASE, SPENT_DIRECTORY, SPENT_COUNT };
+enum spent { SPENT_DATABASE, SPENT_DIRECTORY, SPENT_STORAGE, SPENT_COUNT };
 
 struct spent_times {
     int64_t us[SPENT_COUNT];

@@ -269,6 +269,7 @@ static void write_line(const struct access *access, const struct request *reques
     write_stage(json, "handler_us", access->handled_us - access->started_us - request->auth_us);
     write_stage(json, "database_us", access->spent.us[SPENT_DATABASE]);
     write_stage(json, "directory_us", access->spent.us[SPENT_DIRECTORY]);
+    write_stage(json, "storage_us", access->spent.us[SPENT_STORAGE]);
     write_stage(json, "commit_us",
                 access->committed_us ? access->committed_us - access->handled_us : 0);
     jsonw_integer(json, "body_in", body_length(request));

@@ -5,7 +5,7 @@
  *   queue_us      from nginx's handing it over to a worker's taking it, to the millisecond
  *   auth_us       until it was known who asks, and that they may
  *   handler_us    from then until its result was there
- *   database_us, directory_us   of both, what was spent waiting for these
+ *   database_us, directory_us, storage_us   of both, what was spent waiting for these
  *   commit_us     from the result to the end of the commit that it shared with others
  *   duration_us   all but the queue
  *

@@ -37,6 +37,11 @@ struct objects {
  * ERR_STORAGE_UNAVAILABLE. */
 struct error *storage_error(struct arena *arena, const char *what) __attribute__((returns_nonnull));
 
+/* objects_stage() and objects_discard() of whoever's time is counted already. */
+struct error *storage_stage(struct objects *objects, struct arena *arena,
+                            struct staged *staged_r) MUST_CHECK;
+void storage_discard(struct staged *staged);
+
 /* The mode of folders that are the service's alone. */
 enum { STORAGE_PRIVATE = 0700 };
 

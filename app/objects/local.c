@@ -290,8 +290,8 @@ static struct error *check(void *engine, struct arena *arena)
 {
     struct objects *objects = ((const struct local *)engine)->objects;
     struct staged staged;
-    struct error *error = objects_stage(objects, arena, &staged);
-    objects_discard(objects, &staged);
+    struct error *error = storage_stage(objects, arena, &staged);
+    storage_discard(&staged);
     return error;
 }
 

@@ -6,7 +6,9 @@
 #include "base/config.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/random.h"
+#include "base/spent.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -89,9 +91,32 @@ const char *objects_key(struct arena *arena)
     return random_hex(arena, OBJECT_KEY_LENGTH / 2);
 }
 
+/* --- time ------------------------------------------------------------------------------------ */
+
+static void count_time(const char *operation, int64_t us)
+{
+    metrics_observe(METRIC_STORAGE_TIME, metrics_series(METRIC_STORAGE_TIME, operation, NULL), us);
+}
+
+/* What an operation took since `began`. */
+static void count_since(const char *operation, int64_t began)
+{
+    int64_t us = clock_steady_us() - began;
+    spent_add(SPENT_STORAGE, us);
+    count_time(operation, us);
+}
+
+/* A part of what a staged file takes: the client is waited for between the parts. */
+static void spend(struct staged *staged, int64_t began)
+{
+    int64_t us = clock_steady_us() - began;
+    staged->spent_us += us;
+    spent_add(SPENT_STORAGE, us);
+}
+
 /* --- staged files ---------------------------------------------------------------------------- */
 
-struct error *objects_stage(struct objects *objects, struct arena *arena, struct staged *staged_r)
+struct error *storage_stage(struct objects *objects, struct arena *arena, struct staged *staged_r)
 {
     *staged_r = (struct staged){
         .fd = -1,
@@ -109,7 +134,18 @@ struct error *objects_stage(struct objects *objects, struct arena *arena, struct
     return staged_r->fd < 0 ? storage_error(arena, staged_r->path) : NULL;
 }
 
-struct error *objects_write(struct arena *arena, struct staged *staged, const char *bytes,
+struct error *objects_stage(struct objects *objects, struct arena *arena, struct staged *staged_r)
+{
+    int64_t began = clock_steady_us();
+    struct error *error = storage_stage(objects, arena, staged_r);
+    spend(staged_r, began);
+    if (error) {
+        count_time("stage", staged_r->spent_us);
+    }
+    return error;
+}
+
+static struct error *append(struct arena *arena, struct staged *staged, const char *bytes,
                             size_t length)
 {
     if (file_write(staged->fd, bytes, length) != length) {
@@ -125,9 +161,17 @@ struct error *objects_write(struct arena *arena, struct staged *staged, const ch
     return NULL;
 }
 
-void objects_discard(struct objects *objects, struct staged *staged)
+struct error *objects_write(struct arena *arena, struct staged *staged, const char *bytes,
+                            size_t length)
 {
-    (void)objects;
+    int64_t began = clock_steady_us();
+    struct error *error = append(arena, staged, bytes, length);
+    spend(staged, began);
+    return error;
+}
+
+void storage_discard(struct staged *staged)
+{
     if (staged->fd < 0) {
         return;
     }
@@ -136,6 +180,17 @@ void objects_discard(struct objects *objects, struct staged *staged)
     }
     close(staged->fd);
     staged->fd = -1;
+}
+
+void objects_discard(struct objects *objects, struct staged *staged)
+{
+    (void)objects;
+    if (staged->fd >= 0) {
+        int64_t began = clock_steady_us();
+        storage_discard(staged);
+        spend(staged, began);
+        count_time("stage", staged->spent_us);
+    }
 }
 
 struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_t age_s,
@@ -170,7 +225,10 @@ struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_
 struct error *objects_place(struct objects *objects, struct arena *arena, struct staged *staged,
                             const char *key, const struct object_properties *properties)
 {
-    return objects->engine->place(objects->state, arena, staged, key, properties);
+    int64_t began = clock_steady_us();
+    struct error *error = objects->engine->place(objects->state, arena, staged, key, properties);
+    count_since("place", began);
+    return error;
 }
 
 struct error *objects_find(struct objects *objects, struct arena *arena, const char *key,
@@ -187,7 +245,10 @@ struct error *objects_list(struct objects *objects, struct arena *arena, const c
 
 struct error *objects_delete(struct objects *objects, struct arena *arena, const char *key)
 {
-    return objects->engine->delete (objects->state, arena, key);
+    int64_t began = clock_steady_us();
+    struct error *error = objects->engine->delete (objects->state, arena, key);
+    count_since("delete", began);
+    return error;
 }
 
 struct error *objects_url(struct objects *objects, struct arena *arena,
@@ -210,5 +271,8 @@ const char *objects_internal_path(struct arena *arena, const char *key)
 
 struct error *objects_check(struct objects *objects, struct arena *arena)
 {
-    return objects->engine->check(objects->state, arena);
+    int64_t began = clock_steady_us();
+    struct error *error = objects->engine->check(objects->state, arena);
+    count_since("check", began);
+    return error;
 }

@@ -12,6 +12,9 @@
  * Errors: ERR_STORAGE_UNAVAILABLE if the engine cannot be reached, is slow or refuses us, and
  * ERR_STORAGE_FULL if it says that it is full; the log says why. What is lost between a request and its answer is tried again where the request
  * can be repeated without harm.
+ *
+ * What requests ask of the storage has its time counted (METRIC_STORAGE_TIME, SPENT_STORAGE), of a staged
+ * file all parts as one, when it is discarded; objects_find() and objects_list() are of commands alone.
  */
 #ifndef OBJECTS_OBJECTS_H
 #define OBJECTS_OBJECTS_H
@@ -33,7 +36,8 @@ struct staged {
     int fd;     /* open for reading and writing; -1 when it is gone */
     char *path; /* of the file, for whoever has to look into it; in the arena */
     int64_t length,
-        flushed; /* bytes that were written, and those that are on their way to the disk */
+        flushed;      /* bytes that were written, and those that are on their way to the disk */
+    int64_t spent_us; /* on it as a file; not on making an object of it */
 };
 
 /* What an object is stored with. */

@@ -43,13 +43,14 @@ bool is_new(struct document *document, struct names *names, const char *name)
 /* --- info ------------------------------------------------------------------------------------ */
 
 static const struct text about = {
-    "Бэк-офис небольшой компании: Active Directory, клиенты, сделки и задачи.",
-    "The back office of a small company: Active Directory, customers, deals and tasks."};
+    "Бэк-офис небольшой компании: Active Directory, клиенты, сделки, задачи, токены и файлы.",
+    "The back office of a small company: Active Directory, customers, deals, tasks, tokens and "
+    "files."};
 
 /* What holds for every call. */
 static const struct text conventions = {
     "**Вход.** Получите токен вызовом `POST /api/v1/auth/login` и передавайте его в заголовке "
-    "`Authorization: Bearer …` (здесь: кнопка Authorize).\n\n"
+    "`Authorization: Bearer …` (в Swagger UI: кнопка Authorize).\n\n"
     "**Короткие пути.** Вызовы `/api/v1/auth`, `users`, `groups`, `ous`, `containers` и `files` "
     "доступны "
     "и без `/api/v1`.\n\n"
@@ -60,10 +61,11 @@ static const struct text conventions = {
     "не "
     "меняется.\n\n"
     "**HEAD** работает везде, где GET; другой метод: 405 с `Allow`. Неизвестный путь: 404.\n\n"
-    "**Частота** ограничена по адресу: 10 запросов в секунду, 5 входов в минуту; сверх того 429 с "
+    "**Частота** ограничена по адресу: 10 запросов в секунду, 5 входов и 5 загрузок в минуту; "
+    "сверх того 429 с "
     "`Retry-After`.",
     "**Logging in.** Get a token by `POST /api/v1/auth/login`, and send it as "
-    "`Authorization: Bearer …` (here: the button Authorize).\n\n"
+    "`Authorization: Bearer …` (in Swagger UI: the button Authorize).\n\n"
     "**Short paths.** The calls of `/api/v1/auth`, `users`, `groups`, `ous`, `containers` and "
     "`files` are "
     "there without `/api/v1` too.\n\n"
@@ -74,7 +76,8 @@ static const struct text conventions = {
     "never changes.\n\n"
     "**HEAD** works wherever GET does; another method is 405 with `Allow`. An unknown path is "
     "404.\n\n"
-    "**Rates** are limited by address: 10 requests a second, 5 logins a minute; beyond that 429 "
+    "**Rates** are limited by address: 10 requests a second, 5 logins and 5 uploads a minute; "
+    "beyond that 429 "
     "with "
     "`Retry-After`."};
 

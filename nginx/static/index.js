@@ -7,8 +7,10 @@ const state = document.getElementById("state");
 const list = document.getElementById("dependencies");
 
 function show(status, dependencies) {
-  state.textContent = state.dataset[status];
-  state.className = status;
+  if (state.className !== status) { // or readers aloud would say it again and again
+    state.textContent = state.dataset[status];
+    state.className = status;
+  }
   list.replaceChildren(...dependencies.map(({ name, state: condition }) => {
     const item = document.createElement("li");
     item.className = condition;

@@ -135,6 +135,22 @@ def test_the_logins_of_the_readme_work(stack, directory, tmp_path):
     assert re.findall(r"^\d{3}$|\}(\d{3})$", answers, re.MULTILINE) == ["200", "403"]
 
 
+def test_the_accounts_of_the_readme_are_served(stack, tmp_path):
+    names = session_that_begins("Log in;").split("TOKEN=")[0]
+    name, password = stack.administrator
+    oleg = tag()
+    answers = run_session(names + session_that_begins("Vera registers"), tmp_path, **{
+        "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
+        '"admin123"': f'"{password}"', '"admin"': f'"{name}"', '"oleg"': f'"{oleg}"',
+        "vera@example.com": f"{tag()}@example.com", "oleg@example.com": f"{oleg}@example.com",
+        "oleg-joins": tag()})
+    assert re.findall('"code":"([A-Z_]+)"', answers) == ["PRECONDITION_FAILED", "LAST_OWNER"]
+    assert re.findall(r"^\d{3}$", answers, re.MULTILINE) == ["304", "204", "204", "204"]
+    assert '"name":"Ромашка и партнёры","currency":"EUR"' in answers
+    assert re.findall('"role":"([A-Z]+)","created', answers)[-4:] == [
+        "SALES", "MANAGER", "MANAGER", "MANAGER"]
+
+
 def test_the_customers_of_the_readme_are_served(stack, tmp_path):
     names = session_that_begins("Log in;").split("TOKEN=")[0]
     answers = run_session(names + session_that_begins("Anna registers"), tmp_path, **{

@@ -10,10 +10,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from support import contract, files, wire
+from support import contract, files, metrics, wire
 from support.accounts import Accounts
 from support.client import Client, FilesClient
 from support.files import DOCX, GIF, JPEG, PDF, PNG, TEXT, Bucket, Disk
+from support.logs import service_line
+from support.waiting import wait_until
 
 # What is below a stack, and the stack that has it.
 STORAGES = {"disk": "sqlite_stack", "disk-postgres": "postgres_stack", "s3": "s3_stack"}
@@ -243,6 +245,7 @@ def test_downloads(storage, owner):
         assert beyond.headers["X-Content-Type-Options"] == "nosniff"
         assert "," not in beyond.headers["X-Request-ID"]
         assert beyond.json()["code"] == "RANGE_NOT_SATISFIABLE"
+        assert (beyond.headers["Content-Language"], beyond.headers["Vary"]) == ("ru", "Accept-Language")
     same = fetch(owner, url, **{"If-None-Match": whole.headers["ETag"]})
     assert (same.status_code, same.content) == (304, b"")
 
@@ -550,6 +553,51 @@ def test_the_storage_is_there(storage, anybody, nobody):
         assert answer.json()["message"] == "Object Storage доступен"
     readiness = contract.check_readiness(top.get("/health/ready"))
     assert readiness["storage"]["state"] == "up" and readiness["storage"]["needed"]
+
+
+# --- what it costs ------------------------------------------------------------------------------
+
+STORAGE_TIME = "kontora_storage_operation_duration_seconds_count"
+
+
+def time_of(storage, answer):
+    """What the line of a request tells of its time, in microseconds."""
+    return service_line(storage.stack, answer.headers["X-Request-ID"])
+
+
+def test_time_of_the_storage_is_told(storage, owner):
+    """In the line of a request, and in a histogram: of what asks it, and of nothing else."""
+    top = owner.as_nobody().at(storage.stack.https_url)
+    before = metrics.values(top)
+    made = files.send(owner)
+    name = made.json()["filename"]
+    lines = [time_of(storage, answer) for answer in
+             (made, owner.delete(f"/files/{name}"), top.get("/health/storage"))]
+    after = metrics.values(top)
+    for line in lines:
+        assert 0 < line["storage_us"] <= line["handler_us"], line
+        assert line["storage_us"] + line.get("database_us", 0) <= line["duration_us"], line
+    for operation in ("stage", "place", "delete"):
+        assert after[(STORAGE_TIME, operation)] - before[(STORAGE_TIME, operation)] == 1
+    assert after[(STORAGE_TIME, "check")] > before[(STORAGE_TIME, "check")], "by the housekeeper too"
+    assert "storage_us" not in time_of(storage, owner.get("/files"))
+
+
+def test_the_wait_for_a_client_is_not_the_storage_s(storage, owner):
+    body, content_type = files.form(b"x" * 100_000, "a.txt")
+    waited_s = 0.5
+
+    def slowly():
+        yield body[:50_000]
+        wait_until(storage.staged, what="the first half to be staged")
+        time.sleep(waited_s)  # is what is measured
+        yield body[50_000:]
+
+    answer = owner.post("/files/upload", data=slowly(), headers={"Content-Type": content_type})
+    files.check_uploaded(answer, b"x" * 100_000)
+    line = time_of(storage, answer)
+    assert line["handler_us"] > waited_s * 1e6
+    assert 0 < line["storage_us"] < line["handler_us"] - waited_s * 0.9e6, line
 
 
 # --- the examples of the source document --------------------------------------------------------

@@ -54,6 +54,42 @@ def test_the_client_chooses_the_language(site, method, path, code, field, langua
     assert language_of(response) == language, response.text
 
 
+def shown_in(site, field):
+    """The languages of the page for browsers and of the OpenAPI document: words and header say the same."""
+    headers = {} if field is None else {"Accept-Language": field}
+    page = site.get("/", headers={**headers, "Accept": "text/html"})
+    document = site.get("/openapi.json", headers=headers)
+    words = {page: page.text, document: document.json()["info"]["description"]}
+    for answer, text in words.items():
+        assert "Accept-Language" in answer.headers["Vary"].split(", ")
+        russian = bool(contract.CYRILLIC.search(text))
+        assert answer.headers["Content-Language"] == ("ru" if russian else "en"), field
+    return {answer.headers["Content-Language"] for answer in words}
+
+
+@pytest.mark.parametrize("field, language", CHOICES + [
+    ("en;q=0.3, ru;q=0.8", "ru"), ("fr", "ru"), ("en-GB;q=0.5,en;q=0.9", "en"), ("en;q=", "ru"),
+    (";;q=,=", "ru"), ("en;q=0.5;", "ru"), ("en\tru", "ru")])
+def test_pages_and_the_document_are_in_it_too(site, field, language):
+    assert shown_in(site.as_nobody(), field) == {language}
+    chosen = {language_of(speak(site, method, path, field)) for method, path, _ in ERRORS[1:]}
+    assert chosen == {language}
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/static/icon.svg"])
+@pytest.mark.parametrize("field, language", [("en;q=0.3, ru;q=0.8", "ru"), ("en", "en")])
+@pytest.mark.parametrize("origin", [{}, {"Origin": "http://localhost:3000"}])
+def test_a_refused_range_says_so_in_it(site, path, field, language, origin):
+    """Each header once, though nginx adds them before it refuses."""
+    sent = {"Range": "bytes=99999999-", "Accept-Language": field, **origin}
+    answer = site.as_nobody().get(path, headers=sent)
+    contract.refused(answer, 416, "RANGE_NOT_SATISFIABLE")
+    assert language_of(answer) == language
+    varies = answer.headers["Vary"].split(", ")
+    assert len(varies) == len(set(varies)) and {"Accept-Language", *origin} <= set(varies)
+    assert all("," not in answer.headers[name] for name in ("X-Request-ID", "Cache-Control"))
+
+
 def any_field(chance):
     """A field such as clients send, and some that they should not."""
     ranges = ["en", "ru", "*", "de", "en-GB", "ru-RU", "EN", "enx", "ru_RU"]

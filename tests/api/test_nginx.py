@@ -1,15 +1,16 @@
 """nginx: what it adds to every answer, what it tells other sites, and what its log holds."""
 
-import json
 import os
 import re
 import signal
+import subprocess
 
 import pytest
+from stack import TOP
 
 from support import vault, wire
+from support.logs import only_line, service_line
 from support.people import tag
-from support.waiting import wait_until
 
 # An answer of a worker, an error of a worker, an error of nginx.
 ANSWERS = pytest.mark.parametrize("method, path", [("GET", "/health"), ("GET", "/nowhere"),
@@ -80,16 +81,6 @@ def line_of(stack, identifier):
     return only_line(stack.logs_dir / "nginx-access.log", identifier.encode())
 
 
-def only_line(path, *parts):
-    """The one line of a log that has all the parts."""
-    def find():
-        return [line for line in path.read_bytes().splitlines(keepends=True)
-                if line.endswith(b"\n") and all(part in line for part in parts)]
-
-    [line] = wait_until(find, what=f"a line of {path}")
-    return json.loads(line)
-
-
 def test_a_line_answers_questions(site, stack):
     line = logged(stack, site.get("/users/nobody-is-called-so?x=y"))
     assert (line["method"], line["path"], line["status"]) == ("GET", "/users/nobody-is-called-so",
@@ -115,12 +106,6 @@ def test_what_may_look_at_many_rows_holds_up_nobody(site, stack, path, query, po
     ("POST", "deals/1/status"), ("POST", "contacts/1/restore")])
 def test_what_is_quick_goes_to_the_quick(site, stack, method, path):
     assert logged(stack, site.request(method, f"/api/v1/{path}"))["pool"] == "core"
-
-
-def service_line(stack, identifier):
-    """The one line of the service's log that tells of a request."""
-    wanted = b'"message":"request",', f'"request_id":"{identifier}"'.encode()
-    return only_line(stack.logs_dir / "kontora.log", *wanted)
 
 
 @pytest.mark.parametrize("method, path, pool, pattern", [
@@ -183,3 +168,32 @@ def test_raw_bytes_break_no_line(stack, octets):
     answer = wire.exchange(stack.https_url, stack.ca_file, octets)
     assert answer.status in (200, 400, 404)
     assert line_of(stack, identifier)["status"] == answer.status
+
+
+# --- the configuration --------------------------------------------------------------------------
+
+@pytest.fixture
+def shipped(tmp_path, stack):
+    """nginx's files as administrators get them: only what this host has elsewhere is replaced."""
+    certificate = stack.nginx.site.certificate
+    here = {"/run/nginx.pid": tmp_path / "nginx.pid", "/var/log/nginx/": f"{tmp_path}/",
+            "/etc/kontora/tls/certificate.pem": certificate.file,
+            "/etc/kontora/tls/key.pem": certificate.key}
+    for source in (TOP / "nginx").glob("*.conf"):
+        text = source.read_text(encoding="utf-8")
+        if source.name.startswith("site"):
+            for old, new in here.items():
+                text = text.replace(old, str(new))
+        (tmp_path / source.name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_nginx_has_nothing_to_say_of_it(shipped):
+    """No warning of what is doubled, deprecated or without effect."""
+    conf = shipped / "nginx.conf"
+    done = subprocess.run(["nginx", "-p", shipped, "-c", conf, "-t"], capture_output=True, text=True,
+                          check=False)
+    assert done.stderr.splitlines() == [
+        f"nginx: the configuration file {conf} syntax is ok",
+        f"nginx: configuration file {conf} test is successful"]
+    assert (done.returncode, done.stdout) == (0, "")

@@ -84,7 +84,7 @@ def visit(stack, tmp_path_factory):
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert "failure" not in seen, seen
-    assert len(list(folder.glob("*.png"))) == 5
+    assert len(list(folder.glob("*.png"))) == 7
     return seen
 
 
@@ -115,3 +115,10 @@ def test_redoc_shows_all_and_searches(visit):
     assert redoc["operations"] == visit["pages"]["/docs"]["operations"] >= 60
     assert redoc["found"] > 0
     assert redoc["styled"] == "sticky"  # its style sheet is in force
+
+
+def test_pages_fit_a_telephone_and_the_dark(visit):
+    assert {path: shown["excess"] for path, shown in visit["telephone"].items()} == {
+        "/": 0, "/docs": 0}
+    assert "dark" in visit["telephone"]["/"]["scheme"]
+    assert visit["telephone"]["/docs"]["scheme"] == "dark"

@@ -62,6 +62,7 @@ def test_a_host_without_pages(make_rig, tmp_path):
     visitor = rig.nobody("")
     greeting = visitor.get("/", headers={"Accept": "text/html"})
     assert greeting.json() == {"message": "Hello World!"}
+    assert "Content-Language" not in greeting.headers
     for path in ("/docs", "/redoc"):
         contract.refused(visitor.get(path), 404, "NOT_FOUND")
     assert title(visitor.get("/openapi.json")) == "Kontora"

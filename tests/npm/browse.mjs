@@ -25,8 +25,8 @@ const browser = await chromium.launch({
 });
 
 /* A page whose every fault is noted. */
-async function open(path, locale) {
-  const context = await browser.newContext({ locale, viewport: { width: 1280, height: 900 } });
+async function open(path, locale, device = { viewport: { width: 1280, height: 900 } }) {
+  const context = await browser.newContext({ locale, ...device });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   page.on("console", (message) => {
@@ -112,6 +112,7 @@ async function useSwagger() {
 async function readRedoc() {
   const page = await open("/redoc", "ru-RU");
   await page.waitForSelector("[data-section-id^='tag/contacts/operation']");
+  await page.waitForSelector("html[lang=ru]");
   await page.fill("[role=search] input", "пароль");
   await page.waitForSelector("[data-role='search:results'] [role=menuitem]");
   seen.pages["/redoc"] = {
@@ -124,11 +125,33 @@ async function readRedoc() {
   await page.context().close();
 }
 
+/* What a telephone in the dark shows of a page: how much wider than its screen, on what, in which language. */
+async function look(path, ready) {
+  const page = await open(path, "ru-RU", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
+  await page.waitForSelector(ready);
+  await page.waitForSelector("html[lang=ru]");
+  if (path === "/docs") {
+    await page.locator('.opblock[id$="-post_contacts"] .opblock-summary-control').click();
+    await page.waitForSelector(".responses-table");
+  }
+  const shown = await page.evaluate(() => ({
+    excess: document.documentElement.scrollWidth - window.innerWidth,
+    scheme: getComputedStyle(document.documentElement).colorScheme,
+  }));
+  await shoot(page, `telephone-${path.slice(1)}`);
+  await page.context().close();
+  return shown;
+}
+
 try {
   await land("ru-RU");
   await land("en-US");
   await useSwagger();
   await readRedoc();
+  seen.telephone = {
+    "/": await look("/", "#state.ready"),
+    "/docs": await look("/docs", ".opblock"),
+  };
 } catch (error) {
   seen.failure = String(error.stack);
 } finally {

@@ -31,6 +31,22 @@ def lines(path):
     return [json.loads(line) for line in text.splitlines()]
 
 
+def only_line(path, *parts):
+    """The one line of a log that has all the parts."""
+    def find():
+        return [line for line in path.read_bytes().splitlines(keepends=True)
+                if line.endswith(b"\n") and all(part in line for part in parts)]
+
+    [line] = wait_until(find, what=f"a line of {path}")
+    return json.loads(line)
+
+
+def service_line(stack, identifier):
+    """The one line of the service's log that tells of a request."""
+    wanted = b'"message":"request",', f'"request_id":"{identifier}"'.encode()
+    return only_line(stack.logs_dir / "kontora.log", *wanted)
+
+
 class Audit:
     """The audit log of one stack."""
 

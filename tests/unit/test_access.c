@@ -199,6 +199,7 @@ static void a_line_tells_where_the_time_went(void **state)
     access_begin(&access);
     spent_add(SPENT_DATABASE, 30);
     spent_add(SPENT_DIRECTORY, 40);
+    spent_add(SPENT_STORAGE, 50);
     access_handled(&access);
     access.started_us = access.handled_us - 1000;
     access.committed_us = access.handled_us + 500;
@@ -215,6 +216,7 @@ static void a_line_tells_where_the_time_went(void **state)
     assert_member(line, "handler_us", "900");
     assert_member(line, "database_us", "30");
     assert_member(line, "directory_us", "40");
+    assert_member(line, "storage_us", "50");
     assert_member(line, "commit_us", "500");
     assert_member(line, "body_in", "12");
     assert_member(line, "body_out", "0");
@@ -234,8 +236,8 @@ static void stages_that_took_nothing_are_left_out(void **state)
     access.handled_us = access.started_us;
     const struct error *error = error_new(*state, ERR_NOT_FOUND, "%s", "a secret cause");
     struct json_object *line = line_of(*state, &access, &request, error);
-    static const char *const stages[] = {"queue_us",    "auth_us",      "handler_us",
-                                         "database_us", "directory_us", "commit_us"};
+    static const char *const stages[] = {"queue_us",     "auth_us",    "handler_us", "database_us",
+                                         "directory_us", "storage_us", "commit_us"};
     for (size_t i = 0; i < COUNT_OF(stages); i++) {
         assert_false(json_object_object_get_ex(line, stages[i], NULL));
     }

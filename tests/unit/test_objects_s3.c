@@ -38,7 +38,7 @@ static const char *signature_of(struct arena *arena, const struct sigv4_key *key
 {
     const char *url;
     assert_null(sigv4_presign(arena, key, request, &url));
-    return strstr(url, "X-Amz-Signature=");
+    return arena_string(arena, strstr(url, "X-Amz-Signature="));
 }
 
 static void every_part_of_an_address_is_signed(void **state)
