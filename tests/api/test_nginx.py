@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from support import vault, wire
+from support import contract, vault, wire
 from support.people import tag
 from support.waiting import wait_until
 
@@ -27,6 +27,17 @@ def test_headers_of_every_answer(site, method, path):
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Cache-Control"] == "no-store"
     assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/app", "/app/", "/app/valid/", "/static", "/_objects", "/docs/",
+                                  "/metrics/", "/api", "/files/"])
+def test_no_path_is_corrected(site, path):
+    """nginx redirects from where a location with a slash at its end would begin, to whatever Host says."""
+    contract.refused(site.get(path), 404, "NOT_FOUND")
+
+
+def test_there_is_nothing_to_warn_of(stack):
+    assert "[warn]" not in (stack.logs_dir / "nginx.log").read_text()
 
 
 # --- other sites --------------------------------------------------------------------------------
