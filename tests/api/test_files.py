@@ -239,8 +239,13 @@ def test_downloads(storage, owner):
         assert beyond.headers["X-Content-Type-Options"] == "nosniff"
         assert "," not in beyond.headers["X-Request-ID"]
         assert beyond.json()["code"] == "RANGE_NOT_SATISFIABLE"
+        assert beyond.headers["Content-Language"] == "ru"
     same = fetch(owner, url, **{"If-None-Match": whole.headers["ETag"]})
     assert (same.status_code, same.content) == (304, b"")
+    other = fetch(owner, url, **{"If-Match": '"other"'})
+    assert other.status_code == 412
+    if storage.kind == "disk":
+        assert other.json()["code"] == "PRECONDITION_FAILED"
 
 
 def altered(url, name, change):

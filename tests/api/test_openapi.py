@@ -100,6 +100,15 @@ def test_examples_of_answers_keep_their_schemas(printed_document):
                     assert answer.body_faults(Shown) == [], f"{method} {path}: {status}"
 
 
+def test_examples_of_orders_are_orders(printed_document):
+    sorts = [each["description"] for _, _, operation in printed_document.operations()
+             for each in operation["parameters"] if each.get("name") == "sort"]
+    assert len(sorts) >= 6
+    for said in sorts:
+        *names, example = re.findall("`([^`]*)`", said)
+        assert example.removeprefix("-") in names, said
+
+
 def texts(node, key=""):
     """All that is written for people."""
     if isinstance(node, dict):
@@ -158,11 +167,11 @@ def test_who_has_it_is_not_sent_it_again(site):
     assert (again.status_code, again.content) == (304, b"")
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 def test_it_cannot_be_changed(site, method):
     response = site.request(method, "/openapi.json")
     contract.refused(response, 405, "METHOD_NOT_ALLOWED")
-    assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert response.headers["Allow"] == "GET, HEAD"
 
 
 def test_files_behind_it_are_not_calls(site):
@@ -196,6 +205,8 @@ def test_what_is_documented_passes():
     Answer(**{"X-Other": "1"}), Answer(**{"Content-Type": "text/plain"}),
     Answer(path="/users/x", status=404, body={"error": "x", "code": "NONE", "request_id": "x"}),
     Answer(path="/users/x", status=404, body={"error": "x", "code": "NOT_FOUND"}),
+    Answer(status=301, **{"Content-Type": "text/html"}),
+    Answer(path="/files/x/content", status=206), Answer(path="/files/x/content", status=403),
     Answer(method="PUT", status=200), Answer(path="/nowhere", status=200),
     Answer(method="PUT", status=405, Allow="GET, HEAD, PUT")])
 def test_what_is_not_documented_fails(answer):
