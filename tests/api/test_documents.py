@@ -193,28 +193,6 @@ def test_nginx_and_the_service_say_the_same_of_the_same_errors():
             assert of_nginx[status] == messages[code][language], code
 
 
-def calls_of(name):
-    """The system calls of one of systemd's sets, and of the sets in it."""
-    done = subprocess.run(["systemd-analyze", "syscall-filter", name], check=True, text=True,
-                          capture_output=True)
-    lines = [line.strip() for line in done.stdout.splitlines()[1:]]
-    calls = [line for line in lines if line and not line.startswith("#")]
-    return set().union(*(calls_of(call) if call.startswith("@") else {call} for call in calls))
-
-
-def test_the_sandbox_lets_the_service_do_its_work():
-    """What is given to nginx's group, and scans: calls that systemd counts to larger sets."""
-    unit = (TOP / "systemd/kontora.service").read_text(encoding="utf-8")
-    allowed = set()
-    for line in re.findall(r"^SystemCallFilter=(.*)$", unit, re.MULTILINE):
-        for word in line.lstrip("~").split():
-            calls = calls_of(word) if word.startswith("@") else {word}
-            allowed = allowed - calls if line.startswith("~") else allowed | calls
-    assert {"chown", "fchown", "fchmod", "renameat2", "sync_file_range", "pidfd_open", "vfork",
-            "clone3", "close_range", "setpriority"} <= allowed
-    assert not {"mount", "reboot", "ptrace", "setuid"} & allowed
-
-
 def test_nginx_has_a_message_in_both_languages_for_each_of_its_errors():
     text = (TOP / "nginx/errors.conf").read_text(encoding="utf-8")
     pages = {number for line in re.findall(r"^error_page\s+(.*);", text, re.MULTILINE)
