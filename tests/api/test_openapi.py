@@ -141,6 +141,23 @@ def test_open_calls_need_no_token_and_others_do(printed_document, nobody):
         assert (status == 401) == bool(operation["security"]), path
 
 
+@pytest.mark.parametrize("arguments, said", [
+    (["--language", "de"], "--language"), (["--language"], "--language"), (["yaml"], "'yaml'"),
+    (["--yaml"], "--yaml")])
+def test_the_command_says_what_it_does_not_understand(binary, tmp_path, arguments, said):
+    done = subprocess.run([binary, "openapi", *arguments], capture_output=True, text=True,
+                          check=False, env={"PATH": os.environ["PATH"]}, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_document_that_cannot_be_printed_is_a_failure(binary, tmp_path):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([binary, "openapi"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              check=False, env={"PATH": os.environ["PATH"]}, cwd=tmp_path)
+    assert done.returncode == 1 and "No space left" in done.stderr
+
+
 # --- where it is --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("accept, language", [("ru", "ru"), ("en", "en"), ("en-US,en;q=0.9", "en"),
