@@ -167,6 +167,8 @@ def test_an_error_of_nginx_is_logged_as_what_was_asked(site, stack):
 
 @pytest.mark.parametrize("path", ["/app/valid/123456:{}", "/app//valid/123456:{}",
                                   "/app/%76alid/123456:{}", "/nowhere/123456:{}",
+                                  "/files/a.txt/content%3Fexpires=1&signature={}",
+                                  "/files/a.txt/content%3fexpires%3d1%26signature%3d{}",
                                   "/health?token={}", "/users?search={}"])
 def test_what_may_be_secret_is_not_logged(site, stack, path):
     """The sweep at the end of the session searches all logs for it too."""

@@ -201,16 +201,23 @@ def test_files_behind_it_are_not_calls(site):
 class Answer:
     """An answer that nobody gave."""
 
-    def __init__(self, method="GET", path="/health", status=200, body=None, **headers):
-        self.request = type("Request", (), {"method": method, "url": f"https://host{path}"})
-        self.status_code = status
+    def __init__(self, method="GET", path="/health", status=200, body=None, sent=None, **headers):
+        self.request = type("Request", (), {
+            "method": method, "url": f"https://host{path}", "body": sent and json.dumps(sent),
+            "headers": {"Content-Type": "application/json"}})
+        self.status_code, self.ok = status, status < 400
         self.headers = {"X-Request-ID": "x", "Content-Type": "application/json", **headers}
         self.text = json.dumps({"status": "ok", "service": "x"} if body is None else body)
         self.content = self.text.encode()
 
 
+VALID = {"status_code": 200, "status": True}
+
+
 def test_what_is_documented_passes():
     document.check_answer(Answer())
+    document.check_answer(Answer("POST", "/app/valid", body=VALID, sent={"token": "x"}))
+    document.check_answer(Answer("POST", "/health", status=405, sent=[1], Allow="GET, HEAD"))
     document.check_answer(Answer(path="/users/x", status=404, body={
         "error": "x", "code": "NOT_FOUND", "request_id": "x"}))
 
@@ -224,6 +231,8 @@ def test_what_is_documented_passes():
     Answer(path="/users/x", status=404, body={"error": "x", "code": "NOT_FOUND"}),
     Answer(status=301, **{"Content-Type": "text/html"}),
     Answer(path="/files/x/content", status=206), Answer(path="/files/x/content", status=403),
+    Answer("POST", "/app/valid", body=VALID, sent={"token": 1}),
+    Answer("POST", "/app/valid", body=VALID, sent={"other": "x"}),
     Answer(method="PUT", status=200), Answer(path="/nowhere", status=200),
     Answer(method="PUT", status=405, Allow="GET, HEAD, PUT")])
 def test_what_is_not_documented_fails(answer):
