@@ -72,6 +72,7 @@ def test_conditions_that_fail_are_told_as_errors_and_ranges_are_not_heeded(visit
     refused = visitor.get(path, headers={"If-Match": '"other"'})
     contract.refused(refused, 412, "PRECONDITION_FAILED")
     assert refused.headers["Content-Security-Policy"].startswith("default-src 'none'; frame-anc")
+    assert refused.headers["Connection"] == "close"  # it does
     whole = visitor.get(path, headers={"Range": "bytes=1-2"})
     assert (whole.status_code, whole.content) == (200, visitor.get(path).content)
 
