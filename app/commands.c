@@ -545,6 +545,9 @@ int command_openapi(const struct config *config, const struct arguments *argumen
     }
     struct buffer document = openapi_document(config, language);
     bool printed = fputs(document.bytes, stdout) >= 0 && fflush(stdout) == 0;
+    if (!printed) {
+        fprintf(stderr, "standard output: %s\n", strerror(errno));
+    }
     buffer_free(&document);
     return printed ? EXIT_SUCCESS : EXIT_FAILURE;
 }

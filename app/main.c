@@ -644,8 +644,11 @@ int main(int argc, char **argv)
     struct arguments arguments = {0};
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++) {
         if (!strcmp(argv[1], commands[i].name)) {
-            if (!parse_arguments(argc - 1, argv + 1, &arguments) ||
-                (arguments.word_count && !commands[i].words)) {
+            if (!parse_arguments(argc - 1, argv + 1, &arguments)) {
+                return EXIT_USAGE;
+            }
+            if (arguments.word_count && !commands[i].words) {
+                fprintf(stderr, "%s: unexpected argument '%s'\n", argv[1], arguments.words[0]);
                 return EXIT_USAGE;
             }
             return commands[i].run(&arguments);

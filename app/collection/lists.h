@@ -59,8 +59,9 @@ struct list {
     size_t id_index; /* and where it is in the rows */
 };
 
-/* The rows that the query map of a list begins with; `sorts_` are the names that ?sort= takes. */
-#define LIST_QUERY_FIELDS(sorts_)                                                                  \
+/* The rows that the query map of a list begins with; `sorts_` are the names that ?sort= takes,
+ * `example_` an order of them. */
+#define LIST_QUERY_FIELDS(sorts_, example_)                                                        \
     QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD),                                                       \
         {.name = "sort",                                                                           \
          .type = FIELD_STRING,                                                                     \
@@ -69,7 +70,7 @@ struct list {
          .about =                                                                                  \
              {"Порядок: до трёх имён через запятую, «-» означает убывание: " sorts_,               \
               "The order: up to three names, separated by commas; '-' is descending: " sorts_},    \
-         .example = "\"-created_at\""},                                                            \
+         .example = "\"" example_ "\""},                                                           \
     {                                                                                              \
         .name = "after", .type = FIELD_STRING, .min = 1, .max = 2000,                              \
         .about = {"Значение next последнего ответа: следующая страница",                           \

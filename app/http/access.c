@@ -212,6 +212,7 @@ static size_t shown_length(const struct request *request, size_t length)
     size_t at = 0; /* of the slash before a segment */
     for (size_t i = 0; i < request->segments_count; i++) {
         if (looks_like_token(request->segments[i]) ||
+            strcasestr(request->segments[i], "signature=") ||
             (i && leads_to_secret(request->segments[i - 1]))) {
             return at + 1;
         }

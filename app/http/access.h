@@ -55,8 +55,8 @@ void access_end(const struct access *access, const struct request *request,
                 const struct reply *reply, const struct error *error);
 
 /* Writes what of a path may be written down, as it came but for its query: not what stands behind a
- * segment that ends in "valid", nor what looks like a token, six digits and a colon, nor what could not
- * be decoded. nginx/log.conf has the same rules. */
+ * segment that ends in "valid", nor what looks like a token, six digits and a colon, or a signature, nor
+ * what could not be decoded. nginx/log.conf has the same rules. */
 void access_write_path(struct jsonw *json, const char *key, const struct request *request);
 
 #endif

@@ -169,7 +169,7 @@ static void serialize_page(const struct field *fields, const struct reply *reply
 
 void reply_serialize(const struct route *route, struct reply *reply, struct arena *arena)
 {
-    if (route->shape == REPLY_TEXT) {
+    if (route->shape == REPLY_TEXT || route->shape == REPLY_FILE) {
         return;
     }
     reply->body = (struct buffer){.arena = arena};
@@ -180,6 +180,7 @@ void reply_serialize(const struct route *route, struct reply *reply, struct aren
     switch (route->shape) {
     case REPLY_NOTHING:
     case REPLY_TEXT:
+    case REPLY_FILE:
         break;
     case REPLY_RECORD:
         fields_write(&json, NULL, route->reply->fields, reply->record);

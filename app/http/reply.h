@@ -30,7 +30,7 @@ struct reply {
     bool recalled;            /* a repetition is to get this answer */
     bool audited;             /* the handler has written the audit lines */
     const char *content_type; /* NULL: JSON */
-    struct buffer body;       /* serialized, by the router, unless it is REPLY_TEXT */
+    struct buffer body;       /* serialized, by the router, unless it is no JSON */
 };
 
 /* 200, or 201 after reply_created(), or the status that is set already, with one record. */

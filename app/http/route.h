@@ -44,6 +44,7 @@ enum reply_shape {
     REPLY_LIST,  /* {"items","total","skip","limit","pages"} */
     REPLY_PAGE,  /* the same and "next"; reached by a cursor: items, limit and next alone */
     REPLY_TEXT,  /* no JSON: reply_text() */
+    REPLY_FILE,  /* a file that nginx sends instead: with ranges and conditions */
 };
 
 struct route {
@@ -67,7 +68,7 @@ struct route {
     bool creates;   /* 201 with Location: reply_created() */
     bool versioned; /* reply_version(); what changes or deletes heeds If-Match */
     bool ready;     /* the same answer comes with 503 where something needed is down */
-    const char *media_type, *example; /* of REPLY_TEXT */
+    const char *media_type, *example; /* of what is no JSON */
     const enum error_id *errors;      /* beside what the row itself implies; ERR_COUNT ends */
     const char *action;               /* of the audit line; NULL: not audited */
     unsigned audited_for; /* of a call open to all: whose permission makes it audited; 0: all are */

@@ -33,6 +33,10 @@ static const struct edge edges[] = {
         {"Сервис не ответил вовремя: повторите позже",
          "The service did not answer in time: try again later"}},
 };
+
+/* Of a file that it sends. */
+static const struct edge range_edge = {416, "RANGE_NOT_SATISFIABLE",
+    {"Запрошенного диапазона нет", "There is no such range"}};
 /* clang-format on */
 
 /* --- which there are ------------------------------------------------------------------------- */
@@ -74,15 +78,25 @@ static void add_errors(const struct document *document, struct failures *failure
     }
 }
 
-static void add_edges(const struct document *document, struct failures *failures)
+static void add_edge(const struct document *document, struct failures *failures,
+                     const struct edge *edge)
+{
+    add(failures, &(struct failure){
+                      .status = edge->status,
+                      .code = edge->code,
+                      .message = said(document, &edge->message),
+                      .id = ERR_COUNT,
+                  });
+}
+
+static void add_edges(const struct document *document, struct failures *failures,
+                      const struct route *route)
 {
     for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) {
-        add(failures, &(struct failure){
-                          .status = edges[i].status,
-                          .code = edges[i].code,
-                          .message = said(document, &edges[i].message),
-                          .id = ERR_COUNT,
-                      });
+        add_edge(document, failures, &edges[i]);
+    }
+    if (route->shape == REPLY_FILE) {
+        add_edge(document, failures, &range_edge);
     }
 }
 
@@ -107,6 +121,7 @@ static void add_implied(const struct document *document, struct failures *failur
     bool ranked =
         route->permission && route->permission != document->settings->permissions.principal;
     bool changes = route->method != METHOD_GET && !route->creates;
+    bool conditional = (route->versioned && changes) || route->shape == REPLY_FILE;
     add_errors(document, failures, of_all);
     add_errors(document, failures, route->permission ? of_bearers : NULL);
     add_errors(document, failures, ranked ? of_ranks : NULL);
@@ -114,7 +129,7 @@ static void add_implied(const struct document *document, struct failures *failur
     add_errors(document, failures, route->body ? of_bodies : NULL);
     add_errors(document, failures,
                route->permission && route->method == METHOD_POST ? of_keys : NULL);
-    add_errors(document, failures, route->versioned && changes ? of_versions : NULL);
+    add_errors(document, failures, conditional ? of_versions : NULL);
     add_errors(document, failures, route->action ? of_changes : NULL);
 }
 
@@ -124,7 +139,7 @@ void find_failures(const struct document *document, const struct route *route,
     failures->count = 0;
     add_implied(document, failures, route);
     add_errors(document, failures, route->errors);
-    add_edges(document, failures);
+    add_edges(document, failures, route);
 }
 
 /* --- examples -------------------------------------------------------------------------------- */
@@ -221,12 +236,17 @@ static void write_header(struct document *document, const char *name)
 
 static void write_answer_headers(struct document *document, int status)
 {
-    enum { UNAUTHORIZED = 401, TOO_MANY = 429, BAD_GATEWAY = 502, TIMEOUT = 504 };
+    enum { UNAUTHORIZED = 401, NO_RANGE = 416, TOO_MANY = 429, BAD_GATEWAY = 502, TIMEOUT = 504 };
     jsonw_open_object(&document->json, "headers");
     write_header(document, "X-Request-ID");
     write_header(document, "Content-Language");
     if (status == UNAUTHORIZED) {
         write_header(document, "WWW-Authenticate");
+    }
+    if (status == NO_RANGE) { /* nginx keeps what it had begun to say of the file */
+        write_header(document, "ETag");
+        write_header(document, "Content-Disposition");
+        write_header(document, "Content-Range");
     }
     if (status == TOO_MANY || (status >= BAD_GATEWAY && status <= TIMEOUT)) {
         write_header(document, "Retry-After");

@@ -40,6 +40,10 @@ static const struct field request_headers[] = {
      .about = {"ETag, с которым ресурс был прочитан; если он изменился, ответ 412",
                "The ETag that the resource was read with; if it has changed, the answer is 412"},
      .example = "\"\\\"1\\\"\""},
+    {.name = "Range",
+     .type = FIELD_STRING,
+     .about = {"Какие байты нужны: ответ 206", "Which bytes are wanted: the answer is 206"},
+     .example = "\"bytes=0-1023\""},
     {.name = "If-None-Match",
      .type = FIELD_STRING,
      .about = {"ETag, который уже есть; если ресурс не изменился, ответ 304",
@@ -70,6 +74,22 @@ static const struct field reply_headers[] = {
      .flags = FIELD_REQUIRED,
      .about = {"Версия ресурса", "The version of the resource"},
      .example = "\"\\\"1\\\"\""},
+    {.name = "Last-Modified",
+     .type = FIELD_STRING,
+     .about = {"Когда файл записан", "When the file was written"},
+     .example = "\"Fri, 20 Nov 2026 12:34:56 GMT\""},
+    {.name = "Content-Disposition",
+     .type = FIELD_STRING,
+     .about = {"Под каким именем файл сохраняют", "The name that the file is saved by"},
+     .example = "\"attachment; filename=\\\"a.txt\\\"; filename*=UTF-8''a.txt\""},
+    {.name = "Accept-Ranges",
+     .type = FIELD_STRING,
+     .about = {"Файл можно получить по частям", "The file can be had in parts"},
+     .example = "\"bytes\""},
+    {.name = "Content-Range",
+     .type = FIELD_STRING,
+     .about = {"Какая это часть файла", "Which part of the file it is"},
+     .example = "\"bytes 0-1023/4096\""},
     {.name = "X-Total-Count",
      .type = FIELD_INTEGER,
      .flags = FIELD_REQUIRED,
@@ -160,11 +180,18 @@ static bool changes_version(const struct route *route)
     return route->versioned && route->method != METHOD_GET && !route->creates;
 }
 
+/* Whether who has the answer already can ask for another one alone. */
+static bool has_version(const struct route *route)
+{
+    return (route->versioned && route->method == METHOD_GET) || route->shape == REPLY_FILE;
+}
+
 static void write_route_parameters(struct document *document, const struct route *route)
 {
     const struct openapi_permissions *permissions = &document->settings->permissions;
     bool organization = permissions->of_organization(route->permission) &&
                         !strstr(route->pattern, "{organization_id}");
+    bool file = route->shape == REPLY_FILE;
     jsonw_open_array(&document->json, "parameters");
     write_path_parameters(document, route);
     for (const struct field *field = route->query; field && field->name; field++) {
@@ -176,9 +203,9 @@ static void write_route_parameters(struct document *document, const struct route
     write_header_parameter(document, organization, "X-Organization-ID");
     write_header_parameter(document, route->permission && route->method == METHOD_POST,
                            "Idempotency-Key");
-    write_header_parameter(document, changes_version(route), "If-Match");
-    write_header_parameter(document, route->versioned && route->method == METHOD_GET,
-                           "If-None-Match");
+    write_header_parameter(document, changes_version(route) || file, "If-Match");
+    write_header_parameter(document, has_version(route), "If-None-Match");
+    write_header_parameter(document, file, "Range");
     write_header_parameter(document, true, "Accept-Language");
     write_header_parameter(document, true, "X-Request-ID");
     jsonw_close_array(&document->json);
@@ -280,6 +307,13 @@ static void write_reply_header(struct document *document, bool sent, const char 
     }
 }
 
+static void write_file_headers(struct document *document, const struct route *route)
+{
+    bool file = route->shape == REPLY_FILE;
+    write_reply_header(document, file, "Last-Modified");
+    write_reply_header(document, file, "Content-Disposition");
+}
+
 static void write_success(struct document *document, const struct route *route)
 {
     static const struct text done = {"Выполнено", "Done"}, created = {"Создано", "Created"},
@@ -294,14 +328,33 @@ static void write_success(struct document *document, const struct route *route)
     jsonw_open_object(json, "headers");
     write_reply_header(document, true, "X-Request-ID");
     write_reply_header(document, route->creates, "Location");
-    write_reply_header(document, route->versioned && !empty, "ETag");
+    write_reply_header(document, (route->versioned && !empty) || has_version(route), "ETag");
     write_reply_header(document, route->shape == REPLY_ARRAY, "X-Total-Count");
+    write_file_headers(document, route);
+    write_reply_header(document, route->shape == REPLY_FILE, "Accept-Ranges");
     jsonw_close_object(json);
     write_content(document, route);
     jsonw_close_object(json);
 }
 
-static void write_not_modified(struct document *document)
+/* Several ranges are one multipart/byteranges, each with a Content-Range of its own. */
+static void write_partial(struct document *document, const struct route *route)
+{
+    static const struct text part = {"Часть файла", "A part of the file"};
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, "206");
+    jsonw_string(json, "description", said(document, &part));
+    jsonw_open_object(json, "headers");
+    write_reply_header(document, true, "X-Request-ID");
+    write_reply_header(document, true, "ETag");
+    write_reply_header(document, true, "Content-Range");
+    write_file_headers(document, route);
+    jsonw_close_object(json);
+    write_content(document, route);
+    jsonw_close_object(json);
+}
+
+static void write_not_modified(struct document *document, const struct route *route)
 {
     static const struct text same = {"Ресурс не изменился", "The resource has not changed"};
     struct jsonw *json = &document->json;
@@ -310,6 +363,7 @@ static void write_not_modified(struct document *document)
     jsonw_open_object(json, "headers");
     write_reply_header(document, true, "X-Request-ID");
     write_reply_header(document, true, "ETag");
+    write_file_headers(document, route);
     jsonw_close_object(json);
     jsonw_close_object(json);
 }
@@ -320,8 +374,11 @@ static void write_responses(struct document *document, const struct route *route
     find_failures(document, route, &failures);
     jsonw_open_object(&document->json, "responses");
     write_success(document, route);
-    if (route->versioned && route->method == METHOD_GET) {
-        write_not_modified(document);
+    if (route->shape == REPLY_FILE) {
+        write_partial(document, route);
+    }
+    if (has_version(route)) {
+        write_not_modified(document, route);
     }
     for (size_t at = 0; at < failures.count;) {
         at = write_failure(document, route, &failures, at);

@@ -395,7 +395,7 @@ static void write_items_example(struct document *document, const char *key,
 void write_reply_example(struct document *document, const char *key, const struct route *route)
 {
     struct jsonw *json = &document->json;
-    if (route->shape == REPLY_TEXT) {
+    if (route->shape == REPLY_TEXT || route->shape == REPLY_FILE) {
         jsonw_string(json, key, route->example ? route->example : "");
     } else if (route->shape == REPLY_ARRAY) {
         write_items_example(document, key, route);

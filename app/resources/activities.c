@@ -60,7 +60,7 @@ static const struct field create_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS("`id`, `occurred_at`"),
+    LIST_QUERY_FIELDS("`id`, `occurred_at`", "-occurred_at"),
     ACTIVITY_TYPE(0),
     ACTIVITY_CONTACT(0),
     ACTIVITY_DEAL(0),

@@ -51,7 +51,7 @@ static const struct field update_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS("`id`, `name`, `created_at`"),
+    LIST_QUERY_FIELDS("`id`, `name`, `created_at`", "-created_at"),
     LIST_SEARCH_FIELD,
     RECORD_LINE("email", 0, 254, "Адрес электронной почты", "The email address",
                 "\"petrova@example.com\""),

@@ -90,7 +90,7 @@ static const struct field status_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS("`id`, `amount`, `expected_close_date`, `created_at`"),
+    LIST_QUERY_FIELDS("`id`, `amount`, `expected_close_date`, `created_at`", "-created_at"),
     DEAL_STATUS(0),
     DEAL_CONTACT(0),
     DEAL_OWNER(0),

@@ -251,6 +251,7 @@ static struct error *get_storage(struct request *request, struct reply *reply)
                      : english ? "The object storage is available"
                                : "Object Storage доступен");
     value_set_integer(fields_get(storage_fields, record, "timestamp"), clock_wall_ms());
+    reply_language(request, reply);
     if (error) {
         log_warning("storage: %s", error->cause);
         reply->status = STATUS_UNAVAILABLE;

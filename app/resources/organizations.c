@@ -82,7 +82,7 @@ static const struct field role_fields[] = {
 };
 
 static const struct field members_query[] = {
-    LIST_QUERY_FIELDS("`account_id`, `username`, `role`, `created_at`"),
+    LIST_QUERY_FIELDS("`account_id`, `username`, `role`, `created_at`", "-created_at"),
     MEMBER_ROLE(0),
     {.name = NULL},
 };

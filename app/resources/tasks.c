@@ -81,7 +81,7 @@ static const struct field update_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS("`id`, `due_date`, `created_at`"),
+    LIST_QUERY_FIELDS("`id`, `due_date`, `created_at`", "-created_at"),
     TASK_STATUS,
     TASK_ASSIGNEE(0),
     TASK_CONTACT(0),

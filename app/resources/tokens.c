@@ -182,7 +182,7 @@ static const struct field introspection_fields[] = {
 };
 
 static const struct field list_query[] = {
-    LIST_QUERY_FIELDS("`id`, `expires_at`"),
+    LIST_QUERY_FIELDS("`id`, `expires_at`", "-expires_at"),
     {.name = NULL},
 };
 

@@ -96,6 +96,14 @@ def test_what_is_uploaded_comes_back(storage, owner, name, content, content_type
         assert int(answer.headers["Content-Length"]) == len(content)
 
 
+def test_a_refusal_before_the_body_says_that_the_connection_ends(storage):
+    """It does; a client that did not know would lose what it asks next."""
+    head = (b"POST /files/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n")
+    answer = wire.exchange(storage.stack.https_url, storage.stack.ca_file, head)
+    assert (answer.status, answer.headers["Connection"]) == (401, "close")
+
+
 def test_the_message_is_in_the_language_of_the_client(owner):
     answer = files.send(owner, headers={"Accept-Language": "en"})
     assert answer.json()["message"] == "The file was uploaded"
@@ -248,6 +256,10 @@ def test_downloads(storage, owner):
         assert (beyond.headers["Content-Language"], beyond.headers["Vary"]) == ("ru", "Accept-Language")
     same = fetch(owner, url, **{"If-None-Match": whole.headers["ETag"]})
     assert (same.status_code, same.content) == (304, b"")
+    other = fetch(owner, url, **{"If-Match": '"other"'})
+    assert other.status_code == 412
+    if storage.kind == "disk":
+        assert other.json()["code"] == "PRECONDITION_FAILED"
 
 
 def altered(url, name, change):

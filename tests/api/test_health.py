@@ -8,7 +8,7 @@ from support import contract, wire
 from support.client import user_path
 from support.waiting import wait_until
 
-GET_PATHS = ["/", "/health", "/api/v1/users", "/api/v1/auth/me"]
+GET_PATHS = ["/", "/health", "/health/storage", "/api/v1/users", "/api/v1/auth/me"]
 
 
 def test_health_names_the_service(site):

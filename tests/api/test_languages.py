@@ -141,6 +141,14 @@ def test_what_has_no_words_has_no_language(site):
     assert "Content-Language" not in headers and "Vary" not in headers
 
 
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_good_news_say_their_language_too(site, language):
+    response = site.get("/health/storage", headers={"Accept-Language": language})
+    assert bool(contract.CYRILLIC.search(response.json()["message"])) == (language == "ru")
+    assert response.headers["Content-Language"] == language
+    assert "Accept-Language" in response.headers["Vary"]
+
+
 def test_a_thousand_language_ranges_harm_nobody(site):
     for method, path, _ in ERRORS:
         response = speak(site, method, path, ",".join(["xx;q=0.1"] * 400))

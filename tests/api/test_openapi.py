@@ -100,6 +100,15 @@ def test_examples_of_answers_keep_their_schemas(printed_document):
                     assert answer.body_faults(Shown) == [], f"{method} {path}: {status}"
 
 
+def test_examples_of_orders_are_orders(printed_document):
+    sorts = [each["description"] for _, _, operation in printed_document.operations()
+             for each in operation["parameters"] if each.get("name") == "sort"]
+    assert len(sorts) >= 6
+    for said in sorts:
+        *names, example = re.findall("`([^`]*)`", said)
+        assert example.removeprefix("-") in names, said
+
+
 def texts(node, key=""):
     """All that is written for people."""
     if isinstance(node, dict):
@@ -132,6 +141,23 @@ def test_open_calls_need_no_token_and_others_do(printed_document, nobody):
         assert (status == 401) == bool(operation["security"]), path
 
 
+@pytest.mark.parametrize("arguments, said", [
+    (["--language", "de"], "--language"), (["--language"], "--language"), (["yaml"], "'yaml'"),
+    (["--yaml"], "--yaml")])
+def test_the_command_says_what_it_does_not_understand(binary, tmp_path, arguments, said):
+    done = subprocess.run([binary, "openapi", *arguments], capture_output=True, text=True,
+                          check=False, env={"PATH": os.environ["PATH"]}, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_document_that_cannot_be_printed_is_a_failure(binary, tmp_path):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([binary, "openapi"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              check=False, env={"PATH": os.environ["PATH"]}, cwd=tmp_path)
+    assert done.returncode == 1 and "No space left" in done.stderr
+
+
 # --- where it is --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("accept, language", [("ru", "ru"), ("en", "en"), ("en-US,en;q=0.9", "en"),
@@ -158,11 +184,11 @@ def test_who_has_it_is_not_sent_it_again(site):
     assert (again.status_code, again.content) == (304, b"")
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 def test_it_cannot_be_changed(site, method):
     response = site.request(method, "/openapi.json")
     contract.refused(response, 405, "METHOD_NOT_ALLOWED")
-    assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert response.headers["Allow"] == "GET, HEAD"
 
 
 def test_files_behind_it_are_not_calls(site):
@@ -175,16 +201,23 @@ def test_files_behind_it_are_not_calls(site):
 class Answer:
     """An answer that nobody gave."""
 
-    def __init__(self, method="GET", path="/health", status=200, body=None, **headers):
-        self.request = type("Request", (), {"method": method, "url": f"https://host{path}"})
-        self.status_code = status
+    def __init__(self, method="GET", path="/health", status=200, body=None, sent=None, **headers):
+        self.request = type("Request", (), {
+            "method": method, "url": f"https://host{path}", "body": sent and json.dumps(sent),
+            "headers": {"Content-Type": "application/json"}})
+        self.status_code, self.ok = status, status < 400
         self.headers = {"X-Request-ID": "x", "Content-Type": "application/json", **headers}
         self.text = json.dumps({"status": "ok", "service": "x"} if body is None else body)
         self.content = self.text.encode()
 
 
+VALID = {"status_code": 200, "status": True}
+
+
 def test_what_is_documented_passes():
     document.check_answer(Answer())
+    document.check_answer(Answer("POST", "/app/valid", body=VALID, sent={"token": "x"}))
+    document.check_answer(Answer("POST", "/health", status=405, sent=[1], Allow="GET, HEAD"))
     document.check_answer(Answer(path="/users/x", status=404, body={
         "error": "x", "code": "NOT_FOUND", "request_id": "x"}))
 
@@ -196,6 +229,10 @@ def test_what_is_documented_passes():
     Answer(**{"X-Other": "1"}), Answer(**{"Content-Type": "text/plain"}),
     Answer(path="/users/x", status=404, body={"error": "x", "code": "NONE", "request_id": "x"}),
     Answer(path="/users/x", status=404, body={"error": "x", "code": "NOT_FOUND"}),
+    Answer(status=301, **{"Content-Type": "text/html"}),
+    Answer(path="/files/x/content", status=206), Answer(path="/files/x/content", status=403),
+    Answer("POST", "/app/valid", body=VALID, sent={"token": 1}),
+    Answer("POST", "/app/valid", body=VALID, sent={"other": "x"}),
     Answer(method="PUT", status=200), Answer(path="/nowhere", status=200),
     Answer(method="PUT", status=405, Allow="GET, HEAD, PUT")])
 def test_what_is_not_documented_fails(answer):

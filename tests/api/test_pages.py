@@ -7,6 +7,8 @@ import subprocess
 import pytest
 from stack import TOP
 
+from support import contract
+
 PLAYWRIGHT = TOP / "build/tests/npm/node_modules/playwright-core"
 BROWSE = TOP / "tests/npm/browse.mjs"
 PATIENCE_S = 120
@@ -63,6 +65,16 @@ def test_scripts_are_compressed_and_asked_for_again(visitor):
     again = visitor.get("/static/swagger-ui-bundle.js", headers={
         "Accept-Encoding": "gzip", "If-None-Match": small.headers["ETag"]})
     assert again.status_code == 304
+
+
+@pytest.mark.parametrize("path", ["/docs", "/static/docs.js", "/openapi.json"])
+def test_conditions_that_fail_are_told_as_errors_and_ranges_are_not_heeded(visitor, path):
+    refused = visitor.get(path, headers={"If-Match": '"other"'})
+    contract.refused(refused, 412, "PRECONDITION_FAILED")
+    assert refused.headers["Content-Security-Policy"].startswith("default-src 'none'; frame-anc")
+    assert refused.headers["Connection"] == "close"  # it does
+    whole = visitor.get(path, headers={"Range": "bytes=1-2"})
+    assert (whole.status_code, whole.content) == (200, visitor.get(path).content)
 
 
 @pytest.mark.parametrize("path", ["/static/nothing.js", "/static/package.json", "/docs/x"])

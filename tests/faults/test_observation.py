@@ -116,6 +116,18 @@ def test_a_database_that_is_away_is_told(rig):
     settle(rig, ("kontora_database_up",), 0)
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/%6detrics", "/metrics?x=1"])
+def test_counters_are_for_this_host_alone(rig, path):
+    """Not for who comes from elsewhere by way of a proxy that nginx believes."""
+    site = rig.stack.state_dir / "nginx/site.conf"
+    site.write_text("set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;\n" + site.read_text())
+    assert rig.nobody("").get(path, headers={"X-Forwarded-For": "203.0.113.7"}).status_code == 200
+    rig.nginx.reload()
+    wait_until(lambda: rig.nobody("").get(path, headers={"X-Forwarded-For": "203.0.113.7"})
+               .status_code == 403, what="who is not of this host to be refused")
+    assert rig.nobody("").get(path).status_code == 200
+
+
 # --- rotation -----------------------------------------------------------------------------------
 
 def rotate(path, number):

@@ -1,8 +1,9 @@
-"""The rules of structure that no compiler knows: layers and the top level.
+"""The rules of structure that no compiler knows: layers, the top level, and tests that hide others.
 
 Prints every violation as file:line: text and exits 1 if there is any.
 """
 
+import ast
 import re
 import subprocess
 import sys
@@ -97,12 +98,25 @@ def check_file(name: str) -> list[str]:
     return faults
 
 
+def check_tests(name: str) -> list[str]:
+    """A test by the name of an earlier one hides it: that one never runs."""
+    faults, seen = [], set()
+    for node in ast.parse((TOP / name).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            if node.name in seen:
+                faults.append(f"{name}:{node.lineno}: there is a {node.name} already")
+            seen.add(node.name)
+    return faults
+
+
 def main() -> int:
     names = tracked()
     faults = check_top_level(names)
     for name in names:
         if name.startswith("app/") and name.endswith((".c", ".h")):
             faults += check_file(name)
+        elif name.startswith("tests/") and name.endswith(".py"):
+            faults += check_tests(name)
     print("\n".join(faults), end="\n" if faults else "")
     return 1 if faults else 0
 

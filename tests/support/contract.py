@@ -47,11 +47,13 @@ def check_answer(response):
     identifier = response.headers.get("X-Request-ID", "")
     assert REQUEST_ID.fullmatch(identifier), f"X-Request-ID {identifier!r}"
     path = urlsplit(response.url).path
+    if response.request.method == "HEAD":
+        return
     if response.status_code == 503 and path == "/health/ready":
         check_readiness(response)
     elif path == "/health/storage" and response.status_code in (200, 503):
         check_storage(response)
-    elif response.status_code >= 400 and response.request.method != "HEAD":
+    elif response.status_code >= 400:
         check_problem(response.status_code, response.headers, response.json())
 
 

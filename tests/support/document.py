@@ -1,7 +1,8 @@
 """Document: every answer that a test sees, held against the OpenAPI document of the program.
 
 An answer must have a status, header fields and a body that the document has for its call: nothing
-else, and nothing less. The document is that of the program under test (`kontora openapi`).
+else, and nothing less. What was taken must be what the document says is taken. The document is that of
+the program under test (`kontora openapi`).
 """
 
 import functools
@@ -33,6 +34,7 @@ UNKNOWN_CALL = {400, 404, 405, 413, 414, 429, 431, 500, 501, 502, 503, 504, 505}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")  # of files, in seconds
+taken_formats = jsonschema.FormatChecker(formats=("date", "email", "uuid"))
 formats = jsonschema.FormatChecker(formats=("date", "email", "uuid"))
 formats.checks("date-time")(lambda text: not isinstance(text, str) or bool(TIME.fullmatch(text)))
 
@@ -64,6 +66,7 @@ class Document:
             segments = template.split("/")
             self._templates.setdefault(len(segments), []).append((segments, template))
         self._answers = {}
+        self._bodies = {}
 
     def operations(self):
         """Every call: method, path, operation."""
@@ -106,6 +109,18 @@ class Document:
         return self._answers[key]
 
 
+    def body(self, template, method):
+        """What is documented of a call's body: a validator for each type; None if it takes none."""
+        key = (template, method)
+        if key not in self._bodies:
+            documented = self.resolve(self.paths[template][method].get("requestBody", {}))
+            self._bodies[key] = documented and {
+                media_type: jsonschema.Draft202012Validator(content["schema"],
+                                                            format_checker=taken_formats)
+                for media_type, content in documented["content"].items()}
+        return self._bodies[key]
+
+
 class Answer:
     """One documented answer."""
 
@@ -128,9 +143,9 @@ class Answer:
         if not self.validators:
             return ["a body is not documented"] if response.content else []
         media_type = response.headers["Content-Type"].split(";")[0]
-        if media_type not in self.validators:
+        if not {media_type, "*/*"} & self.validators.keys():
             return [f"{media_type} is not documented"]
-        if media_type != "application/json":
+        if media_type not in self.validators or media_type != "application/json":
             return []
         body = json.loads(response.content, parse_float=Decimal)
         return [f"{'/'.join(map(str, error.absolute_path))}: {error.message}"
@@ -167,6 +182,21 @@ def check_unknown(document, what, template, response):
         assert allowed == {name.upper() for name in document.paths[template]}, what
 
 
+def taken_faults(document, template, key, request):
+    """What is not documented of a request that was taken."""
+    validators = document.body(template, key)
+    if not validators or not isinstance(request.body, (bytes, str)):
+        return []
+    media_type = request.headers["Content-Type"].split(";")[0].strip().lower()
+    if media_type not in validators:
+        return [f"{media_type} was taken, and is not documented"]
+    if media_type != "application/json":
+        return []
+    body = json.loads(request.body, parse_float=Decimal)
+    return [f"was taken: {'/'.join(map(str, error.absolute_path))}: {error.message}"
+            for error in validators[media_type].iter_errors(body)]
+
+
 def check_answer(response, path_of=main_path):
     """`path_of` says what nginx makes of the path, by the surface."""
     document = of_program()
@@ -174,7 +204,7 @@ def check_answer(response, path_of=main_path):
     status = str(response.status_code)
     what = f"{method} {sent}: {status}"
     path = path_of(sent)
-    is_page = response.headers.get("Content-Type", "").startswith("text/html")
+    is_page = path == "/" and response.headers.get("Content-Type", "").startswith("text/html")
     if method == "OPTIONS" or is_page or (path and PAGES.match(path)):
         return
     template = document.find(path) if path else None
@@ -187,4 +217,6 @@ def check_answer(response, path_of=main_path):
     faults = answer.header_faults(response.headers)
     if method != "HEAD":
         faults += answer.body_faults(response)
+    if response.ok:
+        faults += taken_faults(document, template, key, response.request)
     assert not faults, f"{what}: {faults}"

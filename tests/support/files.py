@@ -11,12 +11,13 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 import requests
 
-from support import contract, wire
+from support import contract, document, wire
 
 NAME = re.compile(r"\d{8}_\d{6}_[0-9a-f]{32}\.(txt|pdf|png|jpg|jpeg|gif|doc|docx)")
 SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 EXTENSIONS = ["txt", "pdf", "png", "jpg", "jpeg", "gif", "doc", "docx"]
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+SIGNED_PATH = re.compile(r"(/api/v1)?/files/[^/]+/content")
 TIMEOUT_S = 30
 LIFETIME_S = 300  # of an address
 
@@ -149,8 +150,12 @@ def names(client, query=""):
 
 def fetch(url, ca_file=True, method="GET", **headers):
     """What is answered at an address, to somebody without a token."""
-    return requests.request(method, url, timeout=TIMEOUT_S, verify=str(ca_file), headers=headers,
-                            allow_redirects=False)
+    answer = requests.request(method, url, timeout=TIMEOUT_S, verify=str(ca_file), headers=headers,
+                              allow_redirects=False)
+    if SIGNED_PATH.fullmatch(urlsplit(url).path):  # one of the service, and not of S3
+        contract.check_answer(answer)
+        document.check_answer(answer)
+    return answer
 
 
 class Disk:

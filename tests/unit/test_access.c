@@ -97,9 +97,14 @@ static void every_code_is_counted(void **state)
     for (int id = 0; id < ERR_COUNT; id++) {
         const char *code = problem_code((enum error_id)id);
         int64_t before = value_of(METRIC_ERRORS, code, NULL);
-        answer(&request, 500, error_new(*state, (enum error_id)id, NULL));
+        const char *status = arena_format(*state, "%d", problem_status((enum error_id)id));
+        int64_t of_status = value_of(METRIC_RESPONSES, "GET none", status);
+        answer(&request, problem_status((enum error_id)id),
+               error_new(*state, (enum error_id)id, NULL));
         assert_int_equal(value_of(METRIC_ERRORS, code, NULL), before + 1);
+        assert_int_equal(value_of(METRIC_RESPONSES, "GET none", status), of_status + 1);
     }
+    assert_int_equal(value_of(METRIC_RESPONSES, "GET none", "other"), 0);
 }
 
 /* --- the queue ------------------------------------------------------------------------------- */
@@ -166,6 +171,8 @@ static void what_may_be_secret_is_not_shown(void **state)
         {"/nowhere/x1234567:abc/def", "\"/nowhere/***\""},
         {"/nowhere/12%33456%3aabc", "\"/nowhere/***\""},
         {"/nowhere/a:1:123456%3Aabc", "\"/nowhere/***\""},
+        {"/files/a.txt/content%3Fexpires=1&signature=abc", "\"/files/a.txt/***\""},
+        {"/files/a.txt/content%3fexpires%3D1%26Signature%3Dabc", "\"/files/a.txt/***\""},
         {"/%ff/abc", "\"/***\""},
         {"/abc/%zz/def", "\"/abc/***\""},
         {"/1/2/3/4/5/6/7/8/9/10/11/12/13", "\"/1/2/3/4/5/6/7/8/9/10/11/12/***\""},

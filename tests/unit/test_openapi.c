@@ -47,6 +47,33 @@ static struct json_object *at(struct json_object *json, const char *const *names
 
 #define AT(json, ...) at(json, (const char *const[]){__VA_ARGS__, NULL})
 
+/* How many parameters stand in the operation itself, in one place of a request. */
+static size_t count_parameters(struct json_object *operation, const char *in)
+{
+    struct json_object *list = AT(operation, "parameters");
+    size_t count = 0;
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *place;
+        count += json_object_object_get_ex(json_object_array_get_idx(list, i), "in", &place) &&
+                 !strcmp(json_object_get_string(place), in);
+    }
+    return count;
+}
+
+static size_t count_names(const struct field *fields)
+{
+    return fields ? fields_count(fields) : 0;
+}
+
+static size_t count_placeholders(const char *pattern)
+{
+    size_t count = 0;
+    for (; *pattern; pattern++) {
+        count += *pattern == '{';
+    }
+    return count;
+}
+
 static void every_row_is_there_and_nothing_else(void **state)
 {
     struct json_object *paths = AT(document(*state, resources, LANGUAGE_EN), "paths");
@@ -61,6 +88,10 @@ static void every_row_is_there_and_nothing_else(void **state)
             assert_string_equal(json_object_get_string(AT(operation, "summary")),
                                 route->summary.en);
             assert_int_equal(json_object_array_length(AT(operation, "tags")), 1);
+            assert_int_equal(count_parameters(operation, "query"), count_names(route->query));
+            assert_int_equal(count_parameters(operation, "header"), count_names(route->headers));
+            assert_int_equal(count_parameters(operation, "path"),
+                             count_placeholders(route->pattern));
             rows++;
         }
     }

@@ -238,12 +238,17 @@ static void what_is_said_besides_is_in_both_languages(void **state)
     }
 }
 
+static bool is_no_json(const struct route *route)
+{
+    return route->shape == REPLY_TEXT || route->shape == REPLY_FILE;
+}
+
 static void what_is_said_of_answers_fits(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
         const struct route *route = routes[i];
-        MUST(route, (route->shape == REPLY_TEXT) == (route->media_type && route->example));
+        MUST(route, is_no_json(route) == (route->media_type && route->example));
         MUST(route, !route->creates || route->method == METHOD_POST);
         MUST(route, !route->versioned || route->permission);
         MUST(route, !route->records || route->shape == REPLY_PAGE || route->versioned);
