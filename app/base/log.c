@@ -38,6 +38,7 @@ static struct {
     size_t start;               /* of that one */
     enum log_level line_level;
     bool holding;
+    bool torn; /* the last byte that was written is in the middle of a line */
     struct jsonw json;
 } sink = {.fd = STDERR_FILENO, .level = LOG_LEVEL_INFO, .pool = "master"};
 
@@ -96,6 +97,7 @@ void log_reopen(void)
     }
     close(sink.fd);
     sink.fd = fd;
+    sink.torn = false;
 }
 
 void log_set_request(const char *request_id)
@@ -113,10 +115,14 @@ void log_hold(void)
     sink.holding = true;
 }
 
-/* A log that cannot be written has nowhere to say so; the service goes on without it. */
+/* A log that cannot be written has nowhere to say so; the service goes on without it. A line of which only
+ * the beginning could be written, on a disk that is full, is ended before the next one. */
 static void write_lines(size_t length)
 {
-    (void)file_write(sink.fd, sink.lines.bytes, length);
+    if (!sink.torn || file_write(sink.fd, "\n", 1) == 1) {
+        size_t written = file_write(sink.fd, sink.lines.bytes, length);
+        sink.torn = written && written < length && sink.lines.bytes[written - 1] != '\n';
+    }
     sink.lines.length -= length;
     memmove(sink.lines.bytes, sink.lines.bytes + length, sink.lines.length);
 }

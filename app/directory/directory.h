@@ -242,4 +242,7 @@ enum fault_id directory_check_dn(const char *text, size_t length);
 /* MS-SAMR 3.1.1.6 and 3.1.1.8.4: no "/\[]:;|=,+*?<>@, no control characters, no dot at the end. */
 enum fault_id directory_check_account_name(const char *text, size_t length);
 
+/* A userPrincipalName that Active Directory can take apart: at most one @, no backslash at the end. */
+enum fault_id directory_check_principal_name(const char *text, size_t length);
+
 #endif

@@ -221,3 +221,10 @@ enum fault_id directory_check_account_name(const char *text, size_t length)
     }
     return !length || text[length - 1] == '.' ? FAULT_ACCOUNT_NAME : FAULT_NONE;
 }
+
+enum fault_id directory_check_principal_name(const char *text, size_t length)
+{
+    const char *at = memchr(text, '@', length);
+    bool again = at && memchr(at + 1, '@', length - (size_t)(at + 1 - text));
+    return again || (length && text[length - 1] == '\\') ? FAULT_PRINCIPAL_NAME : FAULT_NONE;
+}

@@ -168,6 +168,8 @@ static const struct text faults[FAULT_COUNT] = {
         "is outside of the managed tree (LDAP_BASE_DN)"},
     [FAULT_ACCOUNT_NAME] = {"не допускаются символы \"/\\[]:;|=,+*?<>@ и точка в конце",
         "must have none of \"/\\[]:;|=,+*?<>@ and no dot at the end"},
+    [FAULT_PRINCIPAL_NAME] = {"не больше одного знака @ и без \\ в конце",
+                              "has at most one @ and no backslash at its end"},
     [FAULT_GROUP_TYPE] = {"нужна ровно одна область: 2, 4 или 8, и не более чем признак безопасности",
         "must have one scope, 2, 4 or 8, and nothing else but the security bit"},
     [FAULT_NOT_EMAIL] = {"должно быть адресом электронной почты", "must be an email address"},

@@ -12,8 +12,16 @@ enum {
 
 /* What a client sets and reads alike. */
 #define PERSON_FIELDS                                                                              \
-    ENTRY_TEXT("userPrincipalName", 1024, FIELD_NULLABLE | FIELD_NAME, "Имя входа (UPN)",          \
-               "The user principal name", "\"ivanov@kontora.test\""),                              \
+    {.name = "userPrincipalName",                                                                  \
+     .type = FIELD_STRING,                                                                         \
+     .flags = FIELD_NULLABLE | FIELD_NAME,                                                         \
+     .min = 1,                                                                                     \
+     .max = 1024,                                                                                  \
+     .check = directory_check_principal_name,                                                      \
+     .attribute = "userPrincipalName",                                                             \
+     .codec = CODEC_TEXT,                                                                          \
+     .about = {"Имя входа (UPN)", "The user principal name"},                                      \
+     .example = "\"ivanov@kontora.test\""},                                                        \
         ENTRY_TEXT("givenName", 64, FIELD_NULLABLE, "Имя", "The given name", "\"Иван\""),          \
         ENTRY_TEXT("sn", 64, FIELD_NULLABLE, "Фамилия", "The surname", "\"Иванов\""),              \
         ENTRY_TEXT("mail", 256, FIELD_NULLABLE, "Электронная почта", "The email address",          \

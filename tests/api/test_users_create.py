@@ -148,6 +148,14 @@ def test_taken_principal_name(api, people, truth):
     assert truth.find(body["sAMAccountName"]) is None
 
 
+@pytest.mark.parametrize("upn", ["{}@a@b.test", "@{}@", "{}\\", "{}@kontora.test\\"])
+def test_principal_names_that_the_directory_cannot_take_apart(api, people, truth, upn):
+    body = people.body(userPrincipalName=upn.format(tag()))
+    response = api.post("/users", json=body)
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["userPrincipalName"]
+    assert truth.find(body["sAMAccountName"]) is None
+
+
 def test_missing_parent(api, people, truth):
     body = people.body(ou=f"OU=nowhere-{tag()},{people.ou}")
     contract.refused(api.post("/users", json=body), 400, "PARENT_NOT_FOUND")

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "base/utf8.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 enum { MODE_BITS = 0777 };
@@ -243,6 +245,27 @@ static void a_line_that_cannot_be_written_is_said(void **state)
     close(fd);
 }
 
+/* As on a disk that is full: SIGXFSZ ignored, a file that may not grow is written to its limit. */
+static void a_torn_line_ends_before_the_next(void **state)
+{
+    struct rlimit whole, small = {0};
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &whole), 0);
+    small = (struct rlimit){.rlim_cur = 20, .rlim_max = whole.rlim_max};
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_true(log_open(LOG_LEVEL_INFO, "torn.log"));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    log_info("torn");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &whole), 0);
+    log_info("whole");
+    char *text = read_file(*state, "torn.log");
+    char *second = strchr(text, '\n');
+    assert_non_null(second);
+    assert_int_equal(second - text, 20);
+    struct json_object *line = must_parse(second + 1, strlen(second + 1));
+    assert_member(line, "message", "whole");
+    json_object_put(line);
+}
+
 int main(void)
 {
     char folder[PATH_MAX];
@@ -264,6 +287,7 @@ int main(void)
         ARENA_TEST(rotation_opens_a_new_file),
         ARENA_TEST(lines_that_wait_outlive_a_rotation),
         ARENA_TEST(a_line_that_cannot_be_written_is_said),
+        ARENA_TEST(a_torn_line_ends_before_the_next),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("log", tests, NULL, NULL));
 }
