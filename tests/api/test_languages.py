@@ -77,16 +77,14 @@ def test_pages_and_the_document_are_in_it_too(site, field, language):
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/static/icon.svg"])
-@pytest.mark.parametrize("field, language", [("en;q=0.3, ru;q=0.8", "ru"), ("en", "en")])
 @pytest.mark.parametrize("origin", [{}, {"Origin": "http://localhost:3000"}])
-def test_a_refused_range_says_so_in_it(site, path, field, language, origin):
-    """Each header once, though nginx adds them before it refuses."""
-    sent = {"Range": "bytes=99999999-", "Accept-Language": field, **origin}
+def test_pages_are_not_had_in_parts(site, path, origin):
+    """The whole of it, each header once."""
+    sent = {"Range": "bytes=99999999-", "Accept-Language": "en", **origin}
     answer = site.as_nobody().get(path, headers=sent)
-    contract.refused(answer, 416, "RANGE_NOT_SATISFIABLE")
-    assert language_of(answer) == language
-    varies = answer.headers["Vary"].split(", ")
-    assert len(varies) == len(set(varies)) and {"Accept-Language", *origin} <= set(varies)
+    assert (answer.status_code, "Accept-Ranges" in answer.headers) == (200, False)
+    varies = answer.headers.get("Vary", "").split(", ")
+    assert len(varies) == len(set(varies)) and set(origin) <= set(varies)
     assert all("," not in answer.headers[name] for name in ("X-Request-ID", "Cache-Control"))
 
 
