@@ -63,7 +63,7 @@ static struct error *receive(struct arena *arena, const char *body, int64_t paus
     };
     struct upload upload;
     assert_null(objects_open(&config, arena, &app.objects));
-    struct error *error = upload_receive(&request, &upload);
+    struct error *error = upload_receive(&request, INT64_MAX, &upload);
     assert_int_equal(request.body_abandoned, error != NULL);
     objects_discard(app.objects, &upload.staged);
     objects_close(&app.objects);
