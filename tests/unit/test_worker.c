@@ -328,6 +328,37 @@ static void others_commit_each_request(void **state)
     assert_ends(&worker);
 }
 
+/* Asks for a line from a worker that then has nothing to do, or nothing but to leave. */
+static void lines_of_core_are_written(bool leaving)
+{
+    unlink("worker.log");
+    assert_true(log_open(LOG_LEVEL_INFO, "worker.log"));
+    struct worker worker = begin(POOL_CORE, 0);
+    int fd = dial(&worker);
+    ask(fd, 'a');
+    if (leaving) {
+        kill(worker.pid, SIGTERM);
+        assert_news(&worker, WORKER_LEAVING);
+    }
+    ask(fd, 'l');
+    if (!leaving) {
+        wait_for_bytes("worker.log");
+        kill(worker.pid, SIGTERM);
+        assert_news(&worker, WORKER_LEAVING);
+    }
+    close(fd);
+    assert_ends(&worker);
+    wait_for_bytes("worker.log");
+    assert_true(log_open(LOG_LEVEL_INFO, ""));
+}
+
+static void core_writes_its_lines_soon_and_before_it_leaves(void **state)
+{
+    (void)state;
+    lines_of_core_are_written(false);
+    lines_of_core_are_written(true);
+}
+
 /* Whoever comes next may take hours to send what he has to send. */
 static void others_leave_no_line_to_wait_for_the_next_request(void **state)
 {
@@ -435,6 +466,7 @@ int main(void)
         cmocka_unit_test(core_keeps_many_connections),
         cmocka_unit_test(one_turn_is_one_commit),
         cmocka_unit_test(others_commit_each_request),
+        cmocka_unit_test(core_writes_its_lines_soon_and_before_it_leaves),
         cmocka_unit_test(others_leave_no_line_to_wait_for_the_next_request),
         cmocka_unit_test(others_take_one_connection_a_request),
         cmocka_unit_test(a_leaving_worker_serves_what_it_has),
