@@ -245,14 +245,18 @@ static bool accept_one(struct worker *worker)
 }
 
 /* Lines of turns that follow each other quickly are written together: each write costs as much as all else
- * that makes a line. */
+ * that makes a line. In other pools than `core` none waits: the next turn may last as long as an upload. */
 static void flush_log(struct worker *worker, int64_t now)
 {
+    const int64_t patience_us = worker->multiplexing ? (int64_t)LOG_PATIENCE_MS * US_PER_MS : 0;
     if (!log_waits()) {
         worker->lines_wait_us = 0;
-    } else if (!worker->lines_wait_us) {
+        return;
+    }
+    if (!worker->lines_wait_us) {
         worker->lines_wait_us = now;
-    } else if (now - worker->lines_wait_us >= (int64_t)LOG_PATIENCE_MS * US_PER_MS) {
+    }
+    if (now - worker->lines_wait_us >= patience_us) {
         log_flush();
         worker->lines_wait_us = 0;
     }

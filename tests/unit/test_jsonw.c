@@ -62,6 +62,16 @@ static void every_ascii_character_is_read_back(void **state)
     }
 }
 
+static void assert_nothing_raw(struct arena *arena, const char *bytes, size_t length)
+{
+    struct buffer out = {.arena = arena};
+    struct jsonw json = {.out = &out};
+    jsonw_bytes(&json, NULL, bytes, length);
+    for (size_t i = 0; i < out.length; i++) {
+        assert_true(out.bytes[i] >= 0x20 && out.bytes[i] != 0x7F);
+    }
+}
+
 /* Several bytes are looked at together, and not at the end. */
 static void no_place_hides_a_character(void **state)
 {
@@ -70,22 +80,18 @@ static void no_place_hides_a_character(void **state)
             char bytes[] = "abcdefgh~}|{ !#[]^01";
             bytes[at] = (char)c;
             assert_reads_back(*state, bytes, sizeof bytes - 1, bytes, sizeof bytes - 1);
+            assert_nothing_raw(*state, bytes, sizeof bytes - 1);
         }
     }
 }
 
 static void control_characters_are_never_raw(void **state)
 {
-    struct buffer out = {.arena = *state};
-    struct jsonw json = {.out = &out};
     char all[0x80];
     for (size_t i = 0; i < sizeof all; i++) {
         all[i] = (char)i;
     }
-    jsonw_bytes(&json, NULL, all, sizeof all);
-    for (size_t i = 0; i < out.length; i++) {
-        assert_true(out.bytes[i] >= 0x20 && out.bytes[i] != 0x7F);
-    }
+    assert_nothing_raw(*state, all, sizeof all);
 }
 
 static void unicode_is_read_back(void **state)

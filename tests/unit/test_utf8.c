@@ -93,7 +93,6 @@ static void what_is_no_utf8_is_refused(void **state)
     }
 }
 
-/* The reader never stands still and never passes the end, whatever it is given. */
 /* Several bytes are looked at together, and not at the end. */
 static void no_place_hides_a_byte(void **state)
 {
@@ -109,6 +108,7 @@ static void no_place_hides_a_byte(void **state)
     }
 }
 
+/* The reader never stands still and never passes the end, whatever it is given. */
 static void walks_through_anything(void **state)
 {
     (void)state;

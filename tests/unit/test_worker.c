@@ -1,11 +1,13 @@
 /* Worker: the loop over a service that echoes: kept connections, many at once, and leaving. */
 #include "unit.h"
 
+#include "base/log.h"
 #include "proc/worker.h"
 
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -36,7 +38,7 @@ static void echo_close(void *state, void *connection)
 }
 
 /* An 'x' is a request after which the connection is closed, a 'w' one that waits for the commit:
- * its answer is the number of commits there have been. */
+ * its answer is the number of commits there have been. An 'l' leaves a line in the log. */
 static enum served echo_serve(void *state, void *connection)
 {
     char byte = 0;
@@ -44,6 +46,9 @@ static enum served echo_serve(void *state, void *connection)
     if (read(fd, &byte, 1) == 1) {
         if (byte == 'w') {
             return SERVED_HELD;
+        }
+        if (byte == 'l') {
+            log_info("served");
         }
         if (write(fd, &byte, 1) == 1 && byte != 'x') {
             return SERVED;
@@ -227,6 +232,16 @@ static void wait_for_file(const char *path)
     assert_int_equal(access(path, F_OK), 0);
 }
 
+static void wait_for_bytes(const char *path)
+{
+    struct stat facts = {.st_size = 0};
+    for (int i = 0; i < PATIENCE_MS / 10 && !facts.st_size; i++) {
+        poll(NULL, 0, 10);
+        assert_int_equal(stat(path, &facts), 0);
+    }
+    assert_true(facts.st_size > 0);
+}
+
 /* --- the tests ------------------------------------------------------------------------------- */
 
 static void core_keeps_many_connections(void **state)
@@ -311,6 +326,55 @@ static void others_commit_each_request(void **state)
     }
     kill(worker.pid, SIGTERM);
     assert_ends(&worker);
+}
+
+/* Asks for a line from a worker that then has nothing to do, or nothing but to leave. */
+static void lines_of_core_are_written(bool leaving)
+{
+    unlink("worker.log");
+    assert_true(log_open(LOG_LEVEL_INFO, "worker.log"));
+    struct worker worker = begin(POOL_CORE, 0);
+    int fd = dial(&worker);
+    ask(fd, 'a');
+    if (leaving) {
+        kill(worker.pid, SIGTERM);
+        assert_news(&worker, WORKER_LEAVING);
+    }
+    ask(fd, 'l');
+    if (!leaving) {
+        wait_for_bytes("worker.log");
+        kill(worker.pid, SIGTERM);
+        assert_news(&worker, WORKER_LEAVING);
+    }
+    close(fd);
+    assert_ends(&worker);
+    wait_for_bytes("worker.log");
+    assert_true(log_open(LOG_LEVEL_INFO, ""));
+}
+
+static void core_writes_its_lines_soon_and_before_it_leaves(void **state)
+{
+    (void)state;
+    lines_of_core_are_written(false);
+    lines_of_core_are_written(true);
+}
+
+/* Whoever comes next may take hours to send what he has to send. */
+static void others_leave_no_line_to_wait_for_the_next_request(void **state)
+{
+    (void)state;
+    unlink("worker.log");
+    assert_true(log_open(LOG_LEVEL_INFO, "worker.log"));
+    struct worker worker = begin(POOL_FILES, 0);
+    int served = dial(&worker), slow = dial(&worker);
+    ask(served, 'l');
+    wait_for_bytes("worker.log");
+    ask(slow, 'a');
+    close(served);
+    close(slow);
+    kill(worker.pid, SIGTERM);
+    assert_ends(&worker);
+    assert_true(log_open(LOG_LEVEL_INFO, ""));
 }
 
 static void others_take_one_connection_a_request(void **state)
@@ -402,6 +466,8 @@ int main(void)
         cmocka_unit_test(core_keeps_many_connections),
         cmocka_unit_test(one_turn_is_one_commit),
         cmocka_unit_test(others_commit_each_request),
+        cmocka_unit_test(core_writes_its_lines_soon_and_before_it_leaves),
+        cmocka_unit_test(others_leave_no_line_to_wait_for_the_next_request),
         cmocka_unit_test(others_take_one_connection_a_request),
         cmocka_unit_test(a_leaving_worker_serves_what_it_has),
         cmocka_unit_test(a_worker_leaves_after_its_requests),
