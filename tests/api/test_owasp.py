@@ -1,0 +1,383 @@
+"""OWASP API Security Top 10 (2023): one section for each entry, each attack carried out.
+
+The owner of one organization is Vera; Mallory owns another one, and has an account like hers. What is
+tested in depth elsewhere has one attack here, so that this file reads as the whole walk.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import threading
+import time
+
+import pytest
+
+from support import contract, document, vault, wire
+from support.client import Client, user_path
+from support.crm import Office, good
+from support.entries import tag
+from support.files import upload
+from support.tokens import Tokens
+from support.truth import rdn
+
+CRM_KINDS = ("contacts", "deals", "tasks", "activities")
+EVIL_HOST = "evil.example"
+
+
+@pytest.fixture(scope="module")
+def vera(office):
+    """What the owner of an organization sees; she has one object of each kind in it."""
+    return office["OWNER"]
+
+
+@pytest.fixture(scope="module")
+def mallory(accounts):
+    """The owner of another organization."""
+    return Office(accounts)["OWNER"]
+
+
+@pytest.fixture(scope="module")
+def objects(vera):
+    """Her objects, by kind."""
+    return {kind: vera.create(kind) for kind in CRM_KINDS}
+
+
+# --- API1: broken object level authorization ----------------------------------------------------
+
+@pytest.mark.parametrize("kind", CRM_KINDS)
+def test_an_object_of_another_organization_does_not_exist(vera, mallory, objects, kind):
+    number = objects[kind]["id"]
+    before = vera.read(kind, number)
+    for method, suffix, body in (("GET", "", None), ("PATCH", "", {"notes": "x"}), ("DELETE", "", None),
+                                 ("POST", "/restore", None), ("POST", "/status", {"status": "LOST"})):
+        response = mallory.request(method, f"/{kind}/{number}{suffix}", body)
+        assert response.status_code in (404, 405), (method, suffix, response.text)
+    assert vera.read(kind, number) == before
+
+
+def test_the_organization_header_opens_no_other_organization(vera, mallory):
+    headers = {"X-Organization-ID": str(vera.organization)}
+    for path in (*(f"/{kind}" for kind in CRM_KINDS), "/files", "/analytics/summary"):
+        contract.refused(mallory.client.get(path, headers=headers), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("method, path, body", [
+    ("GET", "", None), ("PATCH", "", {"name": "x"}), ("GET", "/members", None),
+    ("POST", "/members", {"email": "m@example.com", "role": "OWNER"}),
+    ("PATCH", "/members/{vera}", {"role": "VIEWER"}), ("DELETE", "/members/{vera}", None)])
+def test_another_organization_cannot_be_managed(vera, mallory, method, path, body):
+    path = f"/organizations/{vera.organization}" + path.replace("{vera}", str(vera.id))
+    contract.refused(mallory.client.request(method, path, json=body), 404, "NOT_FOUND")
+
+
+def test_a_reference_to_another_organization_is_refused(vera, mallory, objects):
+    response = mallory.send("deals", contact_id=objects["contacts"]["id"])
+    assert "contact_id" in contract.refused(response, 400, "VALIDATION_ERROR")
+
+
+def test_a_file_of_another_organization_does_not_exist(vera, mallory):
+    name = upload(vera.client)["filename"]
+    for method, suffix, body in (("GET", "/info", None), ("GET", "/download", None),
+                                 ("PUT", "/tags", ["x"]), ("DELETE", "", None)):
+        response = mallory.client.request(method, f"/files/{name}{suffix}", json=body)
+        assert response.status_code == 404, response.text
+    assert vera.client.get(f"/files/{name}/info").status_code == 200
+
+
+# --- API2: broken authentication ----------------------------------------------------------------
+
+def encode_part(part):
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+def forge(token, key, header=None, **claims):
+    """The token with other claims, signed with a key of the attacker's."""
+    head, body, _ = token.split(".")
+    payload = json.loads(base64.urlsafe_b64decode(body + "=="))
+    signed = f"{encode_part(header) if header else head}.{encode_part({**payload, **claims})}"
+    signature = hmac.new(key, signed.encode(), hashlib.sha256).digest()
+    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+def forgeries(token):
+    head, body, signature = token.split(".")
+    yield forge(token, b"your-secret-key-change-this-in-production", sub="local:admin")
+    yield forge(token, b"", sub="local:admin")
+    yield f'{encode_part({"alg": "none", "typ": "JWT"})}.{body}.'
+    yield f'{encode_part({"alg": "none", "typ": "JWT"})}.{body}.{signature}'
+    yield f'{encode_part({"alg": "HS512", "typ": "JWT"})}.{body}.{signature}'
+    yield f"{head}.{body}."
+    yield f"{head}.{body}.{signature[:-2]}"
+    yield f'{head}.{encode_part({"sub": "local:admin", "type": "access"})}.{signature}'
+
+
+def test_a_forged_token_is_refused(mallory):
+    for token in forgeries(mallory.client.token):
+        contract.refused(mallory.client.bearing(token).get("/auth/me"), 401, "INVALID_TOKEN")
+
+
+def test_a_refresh_token_is_no_access_token(accounts):
+    refresh = accounts.register().tokens["refresh_token"]
+    contract.refused(accounts.nobody.bearing(refresh).get("/auth/me"), 401, "INVALID_TOKEN")
+
+
+def test_a_refusal_of_a_login_tells_nothing(accounts, sql_nobody):
+    known = accounts.register()
+    answers = []
+    for name in (known.email, f"{tag()}@example.com", tag(), "admin"):
+        response = sql_nobody.post("/auth/login", json={"username": name, "password": "wrong"})
+        body = response.json()
+        del body["request_id"]
+        answers.append((response.status_code, body))
+    assert answers[0][0] == 401
+    assert all(answer == answers[0] for answer in answers), answers
+
+
+@pytest.mark.parametrize("password", ["", " ", "\u0000", "1234567"])
+def test_a_password_that_is_none_is_refused(accounts, password):
+    response = accounts.send(email=f"{tag()}@example.com", password=password)
+    assert response.status_code == 400, response.text
+
+
+# --- API3: broken object property level authorization -------------------------------------------
+
+@pytest.mark.parametrize("kind", CRM_KINDS)
+@pytest.mark.parametrize("name, value", [
+    ("id", 1), ("organization_id", 1), ("version", 1), ("created_at", "2026-01-01T00:00:00.000Z"),
+    ("deleted_at", None), ("automatic", True), ("is_admin", True)])
+def test_a_property_that_clients_do_not_own_cannot_be_set(vera, kind, name, value):
+    response = vera.send(kind, **{name: value})
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == [name]
+
+
+@pytest.mark.parametrize("name, value", [
+    ("role", "OWNER"), ("organization_id", 1), ("id", 1), ("kind", "local"), ("administrator", True),
+    ("email_verified_at", "2026-01-01T00:00:00.000Z"), ("permissions", ["accounts"])])
+def test_registration_takes_no_rights(accounts, name, value):
+    response = accounts.send(email=f"{tag()}@example.com", password=vault.password(), **{name: value})
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == [name]
+
+
+def keys_of(node):
+    """All names of members in a JSON value."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield name
+            yield from keys_of(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from keys_of(value)
+
+
+def test_no_answer_holds_what_is_secret(vera, sql_api):
+    paths = ("/auth/me", "/organizations", f"/organizations/{vera.organization}/members", "/contacts")
+    answers = [vera.client.get(path).json() for path in paths]
+    answers += [sql_api.get(path).json() for path in ("/accounts", "/tokens", "/auth/me")]
+    for name in keys_of(answers):
+        assert not any(word in name.lower() for word in ("password", "hash", "digest", "secret")), name
+
+
+# --- API4: unrestricted resource consumption ----------------------------------------------------
+
+@pytest.mark.parametrize("query", ["limit=1001", "limit=0", "limit=-1", "skip=-1", "limit=1e9",
+                                   "limit=99999999999999999999"])
+def test_a_page_is_bounded(vera, query):
+    contract.refused(vera.client.get(f"/contacts?{query}"), 400, "VALIDATION_ERROR")
+
+
+def test_a_body_is_bounded(vera):
+    response = vera.send("contacts", notes="x" * 300 * 1024)
+    contract.refused(response, 413, "PAYLOAD_TOO_LARGE")
+
+
+def test_a_deeply_nested_body_is_refused(vera):
+    response = vera.client.post("/contacts", data="[" * 100_000,
+                                headers={"Content-Type": "application/json"})
+    assert response.status_code == 400, response.text
+
+
+def test_a_bulk_call_is_bounded(vera):
+    response = vera.client.post("/files/bulk-delete", json={"names": ["a.txt"] * 1001})
+    contract.refused(response, 400, "VALIDATION_ERROR")
+
+
+def test_a_password_that_costs_more_to_hash_is_refused(accounts):
+    response = accounts.send(email=f"{tag()}@example.com", password="Kontora-2026 " * 10_000)
+    contract.refused(response, 400, "VALIDATION_ERROR")
+
+
+# --- API5: broken function level authorization --------------------------------------------------
+
+@pytest.mark.parametrize("method, path, body", [
+    ("GET", "/accounts", None), ("POST", "/accounts", {"username": "m", "email": "m@example.com"}),
+    ("GET", "/tokens", None), ("DELETE", "/tokens/1", None), ("GET", "/users", None),
+    ("POST", "/users", {}), ("DELETE", "/users/Administrator", None), ("GET", "/groups", None),
+    ("POST", "/groups/Domain%20Admins/members/mallory", None), ("POST", "/ous", {})])
+def test_an_owner_is_no_administrator(mallory, method, path, body):
+    contract.refused(mallory.client.request(method, path, json=body), 403, "FORBIDDEN")
+
+
+@pytest.mark.parametrize("role, method, path, body", [
+    ("VIEWER", "POST", "/contacts", {"name": "x"}), ("VIEWER", "POST", "/files/bulk-delete", {"names": ["a.txt"]}),
+    ("SALES", "DELETE", "/contacts/1", None), ("SALES", "POST", "/contacts/1/restore", None),
+    ("MANAGER", "PATCH", "/organizations/{organization}", {"name": "x"}),
+    ("MANAGER", "POST", "/organizations/{organization}/members", {"email": "m@example.com", "role": "VIEWER"})])
+def test_a_role_does_no_more_than_it_may(office, role, method, path, body):
+    view = office[role]
+    path = path.replace("{organization}", str(view.organization))
+    contract.refused(view.client.request(method, path, json=body, headers={
+        "X-Organization-ID": str(view.organization)}), 403, "FORBIDDEN")
+
+
+@pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
+def test_a_header_does_not_change_the_method(office, header):
+    viewer, owner = office["VIEWER"], office["OWNER"]
+    contact = owner.contact()
+    response = viewer.get("contacts", contact["id"], headers={header: "DELETE"})
+    assert good("contacts", response) == contact
+
+
+@pytest.mark.parametrize("header, value", [
+    ("X-Original-URL", "/api/v1/accounts"), ("X-Rewrite-URL", "/api/v1/accounts"),
+    ("X-Forwarded-For", "127.0.0.1"), ("X-Real-IP", "127.0.0.1"), ("X-Remote-User", "admin"),
+    ("Kontora-Surface", "files"), ("Kontora_Surface", "files")])
+def test_a_header_does_not_make_an_administrator(mallory, header, value):
+    response = mallory.client.get("/accounts", headers={header: value})
+    contract.refused(response, 403, "FORBIDDEN")
+
+
+# --- API6: unrestricted access to sensitive business flows --------------------------------------
+
+def test_a_token_for_one_use_is_good_for_one_of_many_at_once(sql_stack):
+    tokens = Tokens(Client(sql_stack.https_url, sql_stack.ca_file))
+    token = tokens.issue(max_uses=1)
+    clients = [Tokens(Client(sql_stack.https_url, sql_stack.ca_file)) for _ in range(12)]
+    barrier, results = threading.Barrier(len(clients)), []
+
+    def use(own):
+        barrier.wait()
+        results.append(own.check(token))
+
+    threads = [threading.Thread(target=use, args=(own,)) for own in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == [False] * (len(clients) - 1) + [True]
+
+
+def test_a_deal_cannot_skip_its_steps(vera):
+    deal = vera.deal(amount=10)
+    contract.refused(vera.move(deal["id"], "WON"), 409, "INVALID_TRANSITION")
+    assert vera.read("deals", deal["id"])["status"] == "NEW"
+
+
+# --- API7: server side request forgery ----------------------------------------------------------
+
+def test_no_call_takes_an_address_that_the_service_would_fetch():
+    """A call that takes one must go through the address policy of outbound requests first."""
+    def formats(node):
+        if isinstance(node, dict):
+            yield node.get("format")
+            for value in node.values():
+                yield from formats(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from formats(value)
+
+    program = document.of_program()
+    for method, path, operation in program.operations():
+        body = program.resolve(operation.get("requestBody", {}))
+        assert not {"uri", "url", "uri-reference"} & set(formats(body)), f"{method} {path}"
+
+
+def test_a_file_name_that_is_an_address_is_only_a_name(vera):
+    made = upload(vera.client, name="http:..127.0.0.1.txt")
+    info = vera.client.get(f"/files/{made['filename']}/info").json()
+    assert info["metadata"]["original_name"] == "http:..127.0.0.1.txt"
+
+
+# --- API8: security misconfiguration ------------------------------------------------------------
+
+@pytest.mark.parametrize("path", ["/health", "/users", "/no/such/path", "/files/x.txt/content"])
+def test_every_answer_has_the_headers_that_protect_browsers(sql_stack, path):
+    headers = Client(sql_stack.https_url, sql_stack.ca_file).get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert "/" not in headers["Server"]
+
+
+def test_no_other_site_reads_answers(sql_stack, mallory):
+    response = mallory.client.get("/auth/me", headers={"Origin": f"https://{EVIL_HOST}"})
+    assert not [name for name in response.headers if name.lower().startswith("access-control-")]
+
+
+def test_an_error_tells_nothing_of_the_inside(vera):
+    response = vera.client.get("/contacts?after=%27%20OR%201=1--")
+    text = response.text.lower()
+    assert response.status_code == 400
+    assert not any(word in text for word in ("sql", "select", ".c:", "/usr", "postgres", "ldap"))
+
+
+# --- API9: improper inventory management --------------------------------------------------------
+
+OPEN_CALLS = {
+    ("get", "/"), ("get", "/health"), ("get", "/health/ready"), ("get", "/health/storage"),
+    ("get", "/metrics"), ("post", "/api/v1/auth/login"), ("post", "/api/v1/auth/refresh"),
+    ("post", "/api/v1/auth/register"), ("post", "/app/token"), ("get", "/app/valid/{token}"),
+    ("post", "/app/valid"), ("delete", "/app/clear/all/tokens"),
+    ("get", "/api/v1/files/{name}/content")}
+
+
+def test_every_documented_call_but_the_open_ones_asks_who_one_is(sql_nobody, sql_stack):
+    top = Client(sql_stack.https_url, sql_stack.ca_file)
+    for method, path, _ in document.of_program().operations():
+        if (method, path) in OPEN_CALLS:
+            continue
+        response = top.request(method.upper(), re.sub(r"\{[a-z_]+\}", "1", path))
+        contract.refused(response, 401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("path", [
+    "/api", "/api/v0/users", "/api/v2/users", "/admin", "/debug", "/.env", "/.git/config", "/server-status",
+    "/nginx_status", "/actuator/env", "/api/v1", "/api/v1/debug", "/static/../nginx.conf", "/var/kontora.db",
+    "/api/v1/test", "/graphql", "/swagger.json", "/openapi.yaml"])
+def test_nothing_is_served_that_is_not_documented(sql_stack, path):
+    response = wire.exchange(sql_stack.https_url, sql_stack.ca_file,
+                             wire.request("GET", path, [("Host", "localhost")]))
+    assert response.status in (400, 404), response.status_line
+
+
+# --- API10: unsafe consumption of APIs ----------------------------------------------------------
+
+HOSTILE_VALUES = ['"><script>alert(1)</script>', "a\r\nSet-Cookie: x=1", "*)(objectClass=*", "\\2a\\00",
+                  "'; DROP TABLE accounts;--", "\u202eevil\u2066", "x" * 1024]
+
+
+@pytest.mark.parametrize("value", HOSTILE_VALUES)
+def test_a_value_of_the_directory_is_only_data(api, truth, ou, value):
+    name = tag()
+    truth.add(f"CN={name},{ou}", objectClass="user", sAMAccountName=name, description=value,
+              title="x")
+    response = api.get(user_path(name))
+    assert response.status_code == 200
+    assert response.json()["description"] == value
+    assert "Set-Cookie" not in response.headers
+
+
+def test_a_name_of_the_directory_does_not_change_a_search(api, truth, ou):
+    name = f"{tag()}*)(cn=*"
+    account = tag()
+    truth.add(f"{rdn(name)},{ou}", objectClass="user", sAMAccountName=account)
+    found = api.get("/users", params={"search": name}).json()
+    assert [item["sAMAccountName"] for item in found["items"]] == [account]
+
+
+def test_claims_of_a_directory_token_cannot_be_chosen(mallory):
+    token = forge(mallory.client.token, secrets.token_bytes(32), sub="directory:" + "0" * 36,
+                  administrator=True, exp=int(time.time()) + 3600)
+    contract.refused(mallory.client.bearing(token).get("/users"), 401, "INVALID_TOKEN")
