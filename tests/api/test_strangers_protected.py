@@ -168,8 +168,8 @@ def test_the_service_account_cannot_be_put_into_a_group(mallory, truth, audit, d
                                                         plant_group):
     name, dn = plant_group()
     service = truth.entry(directory.bind_dn, ["sAMAccountName"])["sAMAccountName"][0].decode()
-    assert_protected(truth, dn, lambda: mallory.post(path_of("/users", service, "groups", name)), audit,
-                     "LDAP_BIND_DN")
+    path = path_of("/users", service, "groups", name)
+    assert_protected(truth, dn, lambda: mallory.post(path), audit, "LDAP_BIND_DN")
 
 
 # --- memberships --------------------------------------------------------------------------------
