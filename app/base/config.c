@@ -45,6 +45,7 @@ static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 static const char *const algorithms[] = {"HS256", NULL};
 static const char *const synchronous[] = {"full", "normal", NULL};
 static const char *const switches[] = {"off", "on", NULL};
+static const char *const protected_policies[] = {"refuse", "allow", NULL};
 static const char *const anonymous_accesses[] = {"auto",  "none",           "accounts",
                                                  "files", "accounts,files", NULL};
 
@@ -136,6 +137,8 @@ static const struct option options[] = {
     {"LDAP_LOGIN", OPTION_BOOLEAN, AT(ldap_login), "false", 0, 0},
     {"LDAP_ADMIN_GROUP", OPTION_STRING, AT(ldap_admin_group), "", 0, 2048},
     {"LDAP_LOGIN_CACHE_S", OPTION_INTEGER, AT(ldap_login_cache_s), "30", 0, 3600},
+    {"DIRECTORY_PROTECTED", OPTION_CHOICE, AT(directory_protected), "refuse", 0, 0,
+     protected_policies},
 
     {"HTTP_PORT", OPTION_INTEGER, AT(http_port), "8000", 1, PORT_MAX},
     {"HTTPS_PORT", OPTION_INTEGER, AT(https_port), "8443", 1, PORT_MAX},

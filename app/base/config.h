@@ -77,6 +77,7 @@ struct config {
     bool ldap_login;
     const char *ldap_admin_group; /* a cn or a DN */
     int64_t ldap_login_cache_s;
+    int64_t directory_protected; /* enum config_protected */
     /* `make run` alone */
     int64_t http_port;
     int64_t https_port;
@@ -96,6 +97,9 @@ enum config_synchronous { SYNCHRONOUS_FULL, SYNCHRONOUS_NORMAL };
 
 enum config_language { LANGUAGE_RU, LANGUAGE_EN, LANGUAGE_COUNT };
 extern const char *const language_names[LANGUAGE_COUNT + 1]; /* as HTTP has them; NULL ends */
+
+/* DIRECTORY_PROTECTED: what becomes of a change of a protected object. */
+enum config_protected { PROTECTED_REFUSE, PROTECTED_ALLOW };
 
 /* What the surface of files and accounts may serve without a token. */
 enum config_anonymous_access {

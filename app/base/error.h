@@ -48,6 +48,7 @@ enum error_id {
     ERR_DIRECTORY_INVALID, /* schema, syntax or constraint; details name the attribute if known */
     ERR_DIRECTORY_REFUSED, /* unwillingToPerform; details are the server's reason */
     ERR_DIRECTORY_FORBIDDEN,
+    ERR_PROTECTED_OBJECT, /* a detail is the reason */
     ERR_DIRECTORY_UNAVAILABLE,
     ERR_DIRECTORY_CREDENTIALS,
     ERR_DIRECTORY_LIMIT,

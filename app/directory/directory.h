@@ -144,7 +144,8 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
 /*
  * Applies all changes to `entry`, or none: the move goes first, because it can be taken back, then
  * one modify; ERR_PARTIALLY_APPLIED says what stayed if taking back failed too. `entry_r` is the
- * object as it is afterwards.
+ * object as it is afterwards. ERR_PROTECTED_OBJECT if the object, or for a move one below it, is
+ * protected (protected.c).
  */
 struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_class *class,
@@ -152,7 +153,7 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_changes *changes,
                                struct directory_entry **entry_r) MUST_CHECK;
 
-/* Deletes the entry if nothing is below it: ERR_NOT_EMPTY. */
+/* Deletes the entry if nothing is below it: ERR_NOT_EMPTY. ERR_PROTECTED_OBJECT. */
 struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry) MUST_CHECK;
 
@@ -173,7 +174,8 @@ struct directory_membership {
 /*
  * Makes it so, by a change of that one value of the group; if it is so already, that is a success.
  * ERR_NOT_FOUND and ERR_AMBIGUOUS as directory_find(); ERR_PRIMARY_GROUP if the account would have
- * to leave its primary group. Of the two entries only DN and GUID are read.
+ * to leave its primary group; ERR_PROTECTED_OBJECT if either is protected. Of the two entries only
+ * DN and GUID are returned.
  */
 struct error *directory_change_member(struct directory *directory, struct arena *arena,
                                       const struct directory_membership *membership,

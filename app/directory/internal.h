@@ -17,6 +17,7 @@
  *   modify.c      add, update, delete
  *   login.c       the proof of a person's password
  *   service.c     the account that everything is done as
+ *   protected.c   objects that no caller can change
  *   identity.c    who a person is, and whether the account may be used
  *   settings.c    LDAP_SERVER taken apart, and what is wrong with the settings
  *   probe.c       whether each controller serves, asked by the housekeeper; and what came of it
@@ -104,7 +105,8 @@ struct directory {
     struct known_person people[KNOWN_PEOPLE];
     size_t next_person; /* the one that is replaced next */
     struct known_group administrators;
-    char *service_guid; /* of the account of LDAP_BIND_DN; malloc; NULL: not known yet */
+    char *service_guid;  /* of the account of LDAP_BIND_DN; malloc; NULL: not known yet */
+    bool service_judged; /* service_warn() has logged what it had to */
 };
 
 /* What came of an attempt to connect to one server. */
@@ -405,6 +407,39 @@ void list_forget(struct directory *directory);
 /* Whether the object is the service account. */
 struct error *service_is(struct directory *directory, struct arena *arena, const char *guid,
                          bool *is_r) MUST_CHECK;
+
+/* True if the service account is below `dn`. service_is() comes before it. */
+struct error *service_within(struct directory *directory, struct arena *arena, const char *dn,
+                             bool *within_r) MUST_CHECK;
+
+/* Logs a warning if the service account is a domain administrator. An error means that it could not
+ * be looked up. */
+struct error *service_warn(struct directory *directory, struct arena *arena) MUST_CHECK;
+
+/* --- protected.c ----------------------------------------------------------------------------- */
+
+/* An object that is about to be changed, as it was read by its objectGUID. */
+struct target {
+    const char *dn;
+    int64_t account_control; /* 0: it has none */
+};
+
+/*
+ * Reads an object for a change of it, or of its membership. ERR_PROTECTED_OBJECT if callers cannot
+ * change it; a detail is the reason. `moves`: its DN is to change, so the objects below it count too.
+ */
+struct error *protected_read(struct directory *directory, struct arena *arena, const char *guid,
+                             bool moves, struct target *target_r) MUST_CHECK;
+
+/* Names the attribute that protects an object; NULL: none. The groups above a group are not
+ * considered. */
+const char *protected_reason(struct arena *arena, const struct raw_entry *raw);
+
+/* True if the SID is that of a privileged group, of krbtgt or of Guest. */
+bool protected_sid(const char *sid);
+
+/* True if members of the group with this SID administer the domain. */
+bool protected_administrator_sid(const char *sid);
 
 /* --- identity.c ------------------------------------------------------------------------------ */
 

@@ -289,6 +289,16 @@ static struct error *find_both(struct directory *directory, struct arena *arena,
     return error ? error : find_party(directory, arena, &member_search, member);
 }
 
+/* A membership is shown by both entries, so neither may be protected. */
+static struct error *check_both(struct directory *directory, struct arena *arena,
+                                const struct directory_entry *group,
+                                const struct directory_entry *member)
+{
+    struct target target;
+    struct error *error = protected_read(directory, arena, group->guid, false, &target);
+    return error ? error : protected_read(directory, arena, member->guid, false, &target);
+}
+
 struct error *directory_change_member(struct directory *directory, struct arena *arena,
                                       const struct directory_membership *membership,
                                       struct directory_entry **group_r,
@@ -307,5 +317,7 @@ struct error *directory_change_member(struct directory *directory, struct arena 
                    ? NULL
                    : error_new(arena, ERR_PRIMARY_GROUP, NULL);
     }
-    return change_value(directory, arena, group.entry, member.entry, membership->belonging);
+    error = check_both(directory, arena, group.entry, member.entry);
+    return error ? error
+                 : change_value(directory, arena, group.entry, member.entry, membership->belonging);
 }

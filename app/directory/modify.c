@@ -66,22 +66,16 @@ static struct error *check_password(const struct directory *directory, struct ar
     return NULL;
 }
 
-static struct error *refuse(struct arena *arena, const char *setting)
+/* Reads the object of a change. Kontora's own base DN neither moves nor goes, whatever is allowed. */
+static struct error *read_target(struct directory *directory, struct arena *arena,
+                                 const struct directory_entry *entry, bool moves, bool goes,
+                                 struct target *target_r)
 {
-    return error_detail(error_new(arena, ERR_DIRECTORY_REFUSED, NULL), NULL, FAULT_NONE, setting);
-}
-
-/* What Kontora itself stands on is the administrator's to change: the service account, and where the
- * base DN is. */
-static struct error *check_own(struct directory *directory, struct arena *arena,
-                               const struct directory_entry *entry, bool goes)
-{
-    bool is_service;
     if (goes && names_equal(entry->dn, directory->config->ldap_base_dn)) {
-        return refuse(arena, "LDAP_BASE_DN");
+        return error_detail(error_new(arena, ERR_DIRECTORY_REFUSED, NULL), NULL, FAULT_NONE,
+                            "LDAP_BASE_DN");
     }
-    struct error *error = service_is(directory, arena, entry->guid, &is_service);
-    return !error && is_service ? refuse(arena, "LDAP_BIND_DN") : error;
+    return protected_read(directory, arena, entry->guid, moves, target_r);
 }
 
 /* --- add ------------------------------------------------------------------------------------- */
@@ -375,14 +369,12 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
 {
     struct move move = {.guid_dn = search_guid_dn(arena, entry->guid)};
     bool moves = changes->name || changes->parent_dn;
-    int64_t control = 0;
+    struct target target = {0};
     connection_begin(directory);
     struct error *error = check_password(directory, arena, changes);
-    if (!error && (moves || changes->set_bits || changes->clear_bits)) {
-        error = read_state(directory, arena, move.guid_dn, &move.old_dn, &control);
-    }
     if (!error) {
-        error = check_own(directory, arena, entry, moves);
+        error = read_target(directory, arena, entry, moves, moves, &target);
+        move.old_dn = target.dn;
     }
     if (!error && moves) {
         error = plan_move(directory, arena, class, changes, &move);
@@ -393,7 +385,8 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     if (error) {
         return error;
     }
-    error = apply_changes(directory, arena, class, entry, move.guid_dn, changes, control);
+    error = apply_changes(directory, arena, class, entry, move.guid_dn, changes,
+                          target.account_control);
     if (error) {
         return move.done ? undo_move(directory, arena, class, &move, error) : error;
     }
@@ -408,8 +401,9 @@ struct error *directory_delete(struct directory *directory, struct arena *arena,
     const struct write write = {.dn = search_guid_dn(arena, entry->guid)};
     const struct operation operation = {"delete", send_delete, &write, .writes = true};
     struct answer answer;
+    struct target target;
     connection_begin(directory);
-    struct error *error = check_own(directory, arena, entry, true);
+    struct error *error = read_target(directory, arena, entry, false, true, &target);
     if (!error) {
         error = operation_repeat(directory, arena, &operation, &answer);
     }

@@ -16,12 +16,23 @@ enum {
         SECOND_US, /* while none serves; and as often it is looked whether one does */
 };
 
+/* Once after a start, with the first controller that serves; an attempt that fails is repeated with
+ * the next probe. */
+static void judge_service(struct directory *directory, struct arena *arena)
+{
+    struct error *error = directory->service_judged ? NULL : service_warn(directory, arena);
+    if (error) {
+        log_debug("directory: cannot look up LDAP_BIND_DN: %s", error->cause ? error->cause : "");
+    }
+}
+
 static bool reads_root(struct directory *directory, struct arena *arena, const char **cause_r)
 {
     int64_t asked = clock_steady_us();
     int code = controller_read_root(directory, arena, directory->ldap);
     if (code == LDAP_SUCCESS) {
         connection_alive(directory);
+        judge_service(directory, arena);
         connection_drop(directory);
         return true;
     }

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/config.h"
+#include "base/log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,5 +50,53 @@ struct error *service_is(struct directory *directory, struct arena *arena, const
         directory->service_guid = must_string(text);
     }
     *is_r = !strcmp(directory->service_guid, guid);
+    return NULL;
+}
+
+struct error *service_within(struct directory *directory, struct arena *arena, const char *dn,
+                             bool *within_r)
+{
+    char *attributes[] = {LDAP_NO_ATTRS, NULL};
+    struct raw_entry raw = {0};
+    struct error *error = search_object(
+        directory, arena, search_guid_dn(arena, directory->service_guid), attributes, &raw);
+    *within_r = !error && names_within(raw.dn, dn);
+    return error && error->id == ERR_NOT_FOUND ? NULL : error;
+}
+
+/* The SID by which the account administers the domain; NULL: it does not. */
+static const char *administrator_sid(struct arena *arena, const struct raw_entry *raw)
+{
+    const struct attribute *groups = entry_attribute(raw, "tokenGroups");
+    const char *sid;
+    for (size_t i = 0; groups && i < groups->count; i++) {
+        if (codec_sid(arena, &groups->values[i], &sid) && protected_administrator_sid(sid)) {
+            return sid;
+        }
+    }
+    return NULL;
+}
+
+struct error *service_warn(struct directory *directory, struct arena *arena)
+{
+    char *attributes[] = {"tokenGroups", NULL};
+    struct raw_entry raw = {0};
+    bool is_service;
+    struct error *error = service_is(directory, arena, "", &is_service);
+    if (!error && directory->service_guid) {
+        error = search_object(directory, arena, search_guid_dn(arena, directory->service_guid),
+                              attributes, &raw);
+    }
+    if (error) {
+        return error;
+    }
+    const char *sid = administrator_sid(arena, &raw);
+    if (sid) {
+        log_warning("directory: LDAP_BIND_DN is a domain administrator (a member of %s): whoever "
+                    "controls Kontora controls the domain; use a dedicated account with the rights "
+                    "that systemd/delegate.sh gives",
+                    sid);
+    }
+    directory->service_judged = true;
     return NULL;
 }

@@ -92,6 +92,12 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_DIRECTORY_FORBIDDEN] = {403, "DIRECTORY_FORBIDDEN",
         {"Служебной учётной записи не хватает прав в каталоге",
          "The service account lacks rights in the directory"}},
+    [ERR_PROTECTED_OBJECT] = {403, "PROTECTED_OBJECT",
+        {"Объект защищён: от него зависят привилегии в домене. Измените его средствами самого каталога; "
+         "разрешить такие изменения здесь может администратор сервера (DIRECTORY_PROTECTED)",
+         "The object is protected because privileges in the domain depend on it. Change it with the "
+         "directory's own tools; the server's administrator can permit such changes here "
+         "(DIRECTORY_PROTECTED)"}},
     [ERR_DIRECTORY_UNAVAILABLE] = {503, "DIRECTORY_UNAVAILABLE",
         {"Каталог недоступен", "The directory is not available"}},
     [ERR_DIRECTORY_CREDENTIALS] = {503, "DIRECTORY_CREDENTIALS",

@@ -215,9 +215,9 @@ static struct error *remove_from_group(struct request *request, struct reply *re
 
 static const enum error_id create_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PASSWORD_POLICY,
                                               ERR_PASSWORD_NEEDS_TLS, ERR_COUNT};
-static const enum error_id update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PASSWORD_POLICY,
-                                              ERR_PASSWORD_NEEDS_TLS, ERR_PARTIALLY_APPLIED,
-                                              ERR_COUNT};
+static const enum error_id update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
+                                              ERR_PASSWORD_POLICY,   ERR_PASSWORD_NEEDS_TLS,
+                                              ERR_PARTIALLY_APPLIED, ERR_COUNT};
 
 const struct route users_routes[] = {
     ENTRIES_ROUTES(&users, "/api/v1/users", "username", "user", &user_schema, &create_schema,

@@ -252,13 +252,16 @@ def test_another_primary_group(api, people, groups, truth, side, pair):
     """It cannot be left, and the former one can."""
     user, group = pair
     account = user["sAMAccountName"]
+    former = groups.create()
+    truth.make_primary(former["dn"], user["dn"])
     truth.make_primary(group["dn"], user["dn"])
     contract.refused(side.remove(api, group["cn"], account), 409, "PRIMARY_GROUP")
     assert side.add(api, group["cn"], account).status_code == 200
     assert groups.get(group["cn"])["member"] == [user["dn"]]
     assert group["dn"] in people.get(account)["memberOf"]
-    assert side.remove(api, "Domain Users", account).status_code == 204
-    assert people.get(account)["memberOf"] == [group["dn"]]
+    assert former["dn"] in people.get(account)["memberOf"]
+    assert side.remove(api, former["cn"], account).status_code == 204
+    assert former["dn"] not in people.get(account)["memberOf"]
 
 
 def test_those_whose_primary_group_it_is_are_members(api, people, groups, truth):

@@ -38,12 +38,12 @@ def test_it_does_not_log_in(nobody, directory, service):
 def test_it_cannot_be_taken_away_by_a_change(api, truth, service, change):
     before = read(truth, "whenChanged")
     response = api.patch(user_path(service), json=change)
-    contract.refused(response, 400, "DIRECTORY_REFUSED")
+    contract.refused(response, 403, "PROTECTED_OBJECT")
     assert read(truth, "whenChanged") == before
 
 
 def test_it_cannot_be_deleted_or_moved(api, truth, ou, service):
-    contract.refused(api.delete(user_path(service)), 400, "DIRECTORY_REFUSED")
-    contract.refused(api.patch(user_path(service), json={"parent_dn": ou}), 400,
-                     "DIRECTORY_REFUSED")
+    contract.refused(api.delete(user_path(service)), 403, "PROTECTED_OBJECT")
+    contract.refused(api.patch(user_path(service), json={"parent_dn": ou}), 403,
+                     "PROTECTED_OBJECT")
     assert read(truth, "sAMAccountName") == service

@@ -1,0 +1,82 @@
+#!/bin/sh
+# Gives the service account of Kontora (LDAP_BIND_DN) the rights that it needs below one organizational
+# unit, and no others: it is never a domain administrator, and the directory itself refuses it every
+# change elsewhere.
+#
+#   sh delegate.sh ACCOUNT UNIT_DN [samba-tool options]
+#   sh delegate.sh kontora OU=Company,DC=example,DC=com
+#   sh delegate.sh kontora OU=Company,DC=example,DC=com -H ldap://dc1.example.com -U Administrator
+#
+# Runs samba-tool as root on a controller, or from another host with -H and -U. The account exists
+# already: samba-tool user create kontora --random-password. The README has the commands for Windows.
+set -eu
+
+[ $# -ge 2 ] || {
+    sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
+    exit 64
+}
+account=$1 unit=$2
+shift 2
+
+# Classes and attributes by their schemaIDGUID (MS-ADSC, MS-ADA1 to MS-ADA3).
+user=bf967aba-0de6-11d0-a285-00aa003049e2
+group=bf967a9c-0de6-11d0-a285-00aa003049e2
+organizational_unit=bf967aa5-0de6-11d0-a285-00aa003049e2
+container=bf967a8b-0de6-11d0-a285-00aa003049e2
+
+cn=bf96793f-0de6-11d0-a285-00aa003049e2
+name=bf967a0e-0de6-11d0-a285-00aa003049e2
+ou=bf9679f0-0de6-11d0-a285-00aa003049e2
+description=bf967950-0de6-11d0-a285-00aa003049e2
+given_name=f0f8ff8e-1191-11d0-a060-00aa006c33ed
+sn=bf967a41-0de6-11d0-a285-00aa003049e2
+mail=bf967961-0de6-11d0-a285-00aa003049e2
+telephone_number=bf967a49-0de6-11d0-a285-00aa003049e2
+title=bf967a55-0de6-11d0-a285-00aa003049e2
+department=bf96794f-0de6-11d0-a285-00aa003049e2
+user_principal_name=28630ebb-41d5-11d1-a9c1-0000f80367c1
+account_name=3e0abfd0-126a-11d0-a060-00aa006c33ed
+account_control=bf967a68-0de6-11d0-a285-00aa003049e2
+password_last_set=bf967a0a-0de6-11d0-a285-00aa003049e2
+lockout_time=28630ebf-41d5-11d1-a9c1-0000f80367c1
+member=bf9679c0-0de6-11d0-a285-00aa003049e2
+
+# The control access right User-Force-Change-Password (MS-ADTS 5.1.3.2.1).
+reset_password=00299570-246d-11d0-a768-00aa006e0529
+
+sid=$(samba-tool user show "$account" --attributes=objectSid "$@" | sed -n 's/^objectSid: //p')
+[ -n "$sid" ] || {
+    echo "delegate.sh: $account: no such user" >&2
+    exit 1
+}
+
+aces=
+
+# allow RIGHTS CLASS ATTRIBUTE…: of every object of the class below the unit.
+allow() {
+    rights=$1 class=$2
+    shift 2
+    for object; do
+        aces="$aces(OA;CIIO;$rights;$object;$class;$sid)"
+    done
+}
+
+# Create and delete: children of the unit and of all places below it; delete also lets entries move.
+for class in "$user" "$group" "$organizational_unit" "$container"; do
+    aces="$aces(OA;CI;CCDC;$class;;$sid)(OA;CIIO;SDRPLCLORC;;$class;$sid)"
+    allow WP "$class" "$cn" "$name" "$description"
+done
+allow WP "$organizational_unit" "$ou"
+allow WP "$group" "$account_name" "$member"
+allow WP "$user" "$given_name" "$sn" "$mail" "$telephone_number" "$title" "$department" \
+    "$user_principal_name" "$account_name" "$account_control" "$password_last_set" "$lockout_time"
+allow CR "$user" "$reset_password"
+
+samba-tool dsacl set --objectdn="$unit" --sddl="$aces" "$@" >/dev/null
+
+# tokenGroups, by which Kontora tells privileged objects from others.
+readers='Windows Authorization Access Group'
+samba-tool group listmembers "$readers" "$@" | grep -qixF "$account" ||
+    samba-tool group addmembers "$readers" "$account" "$@" >/dev/null
+
+echo "$account may now manage users, groups, units and containers below $unit"

@@ -1,0 +1,347 @@
+"""Protected objects: mallory may change the directory through Kontora, as a member of
+LDAP_ADMIN_GROUP or as the local administrator, and tries to become more than that."""
+
+import ldap
+import pytest
+from stack.directory import LOGIN_SETTINGS
+
+from support import contract, vault
+from support.client import path_of, user_path
+from support.people import tag
+from support.truth import rdn, same_dn
+
+GLOBAL_SECURITY_GROUP, DOMAIN_LOCAL_SECURITY_GROUP = "-2147483646", "-2147483644"
+GLOBAL_DISTRIBUTION_GROUP = "2"
+
+
+@pytest.fixture(scope="module", params=["local administrator", "member of LDAP_ADMIN_GROUP"])
+def mallory(request, api, nobody, people, truth):
+    """Everybody who may change the directory."""
+    if request.param == "local administrator":
+        return api
+    user = people.create()
+    admins = f"{rdn(LOGIN_SETTINGS['LDAP_ADMIN_GROUP'])},OU=Groups,{truth.base_dn}"
+    truth.add_member(admins, user["dn"])
+    tokens = nobody.login(user["sAMAccountName"], user["password"])
+    return nobody.bearing(tokens["access_token"])
+
+
+@pytest.fixture
+def plant_group(truth, ou):
+    """Makes groups past the API: (name, DN)."""
+    def make(*members, kind=GLOBAL_SECURITY_GROUP):
+        name = tag()
+        dn = truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name,
+                       groupType=kind)
+        for member in members:
+            truth.add_member(dn, member)
+        return name, dn
+    return make
+
+
+@pytest.fixture
+def join(truth):
+    """Puts accounts into groups of the directory past the API, until the end of the test."""
+    joined = []
+
+    def add(group_dn, member_dn):
+        truth.add_member(group_dn, member_dn)
+        joined.append((group_dn, member_dn))
+    yield add
+    for group_dn, member_dn in reversed(joined):
+        try:
+            truth.remove_member(group_dn, member_dn)
+        except (ldap.NO_SUCH_OBJECT, ldap.UNWILLING_TO_PERFORM, ldap.NO_SUCH_ATTRIBUTE):
+            pass  # the test has deleted it
+
+
+@pytest.fixture
+def user(people):
+    return people.create()
+
+
+def known(truth, dn):
+    """What ldapsearch shows of the objects at and below a DN."""
+    unstable = ("badPwdCount", "badPasswordTime", "lastLogon", "lastLogonTimestamp", "logonCount")
+    return sorted((line["dn"], sorted((name, sorted(values)) for name, values in line.items()
+                                      if name not in ("dn", *unstable)))
+                  for line in truth.ldapsearch("(objectClass=*)", "*", base=dn))
+
+
+def assert_protected(truth, dn, call, audit, reason):
+    """A call is refused, leaves its reason in the audit log, and changes nothing."""
+    before = known(truth, dn)
+    response = call()
+    contract.refused(response, 403, "PROTECTED_OBJECT")
+    assert known(truth, dn) == before
+    assert any(reason in detail for detail in response.json()["details"]), response.text
+    line = audit.one_of(response)
+    assert (line["status"], line["details"]["code"]) == ("failure", "PROTECTED_OBJECT")
+    assert line["details"]["details"] == response.json()["details"]
+
+
+# --- accounts -----------------------------------------------------------------------------------
+
+CHANGES = [{"title": "x"}, {"password": ...}, {"enabled": True}, {"enabled": False},
+           {"unlock": True}, {"cn": "renamed"}, {"must_change_password": True},
+           {"parent_dn": ...}, {"sAMAccountName": "renamed"}]
+BUILT_IN_ACCOUNTS = ["Administrator", "krbtgt", "Guest"]
+
+
+def filled(change, ou):
+    values = {"password": vault.password(), "parent_dn": ou}
+    return {name: values[name] if value is ... else value for name, value in change.items()}
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
+@pytest.mark.parametrize("account", BUILT_IN_ACCOUNTS)
+def test_a_built_in_account_cannot_be_changed(mallory, truth, audit, ou, account, change):
+    dn = truth.find(account)[0]
+    assert_protected(truth, dn, lambda: mallory.patch(user_path(account), json=filled(change, ou)),
+                     audit, "adminCount=1" if account != "Guest" else "isCriticalSystemObject=TRUE")
+
+
+@pytest.mark.parametrize("account", BUILT_IN_ACCOUNTS)
+def test_a_built_in_account_cannot_be_deleted(mallory, truth, audit, account):
+    assert_protected(truth, truth.find(account)[0], lambda: mallory.delete(user_path(account)),
+                     audit, "=")
+
+
+PRIVILEGED = {
+    "CN=Domain Admins,CN=Users": "-512", "CN=Enterprise Admins,CN=Users": "-519",
+    "CN=Schema Admins,CN=Users": "-518", "CN=Group Policy Creator Owners,CN=Users": "-520",
+    "CN=Domain Controllers,CN=Users": "-516", "CN=Administrators,CN=Builtin": "S-1-5-32-544",
+    "CN=Account Operators,CN=Builtin": "S-1-5-32-548",
+    "CN=Server Operators,CN=Builtin": "S-1-5-32-549",
+    "CN=Print Operators,CN=Builtin": "S-1-5-32-550",
+    "CN=Backup Operators,CN=Builtin": "S-1-5-32-551",
+}
+
+
+@pytest.mark.parametrize("group", PRIVILEGED)
+def test_a_member_of_a_privileged_group_cannot_be_changed(mallory, truth, audit, user, join, group):
+    """Samba leaves adminCount unset for members: their tokenGroups decide."""
+    join(f"{group},{truth.base_dn}", user["dn"])
+    assert "adminCount" not in truth.entry(user["dn"])
+    path = user_path(user["sAMAccountName"])
+    reason = "tokenGroups=S-1-5-"
+    for change in ({"password": vault.password()}, {"title": "x"}, {"enabled": False}):
+        assert_protected(truth, user["dn"], lambda body=change: mallory.patch(path, json=body),
+                         audit, reason)
+    assert_protected(truth, user["dn"], lambda: mallory.delete(path), audit, reason)
+
+
+def test_a_member_at_any_depth_cannot_be_changed(mallory, truth, audit, user, join, plant_group):
+    _, inner = plant_group(user["dn"])
+    _, middle = plant_group(inner)
+    _, outer = plant_group(middle, kind=DOMAIN_LOCAL_SECURITY_GROUP)
+    join(f"CN=Backup Operators,CN=Builtin,{truth.base_dn}", outer)
+    path = user_path(user["sAMAccountName"])
+    assert_protected(truth, user["dn"],
+                     lambda: mallory.patch(path, json={"password": vault.password()}), audit,
+                     "tokenGroups=S-1-5-32-551")
+
+
+def test_a_person_whose_primary_group_is_privileged_cannot_be_changed(mallory, truth, audit, user,
+                                                                      join):
+    admins = f"CN=Domain Admins,CN=Users,{truth.base_dn}"
+    join(admins, user["dn"])
+    truth.set(user["dn"], "primaryGroupID", "512")
+    assert admins.encode() not in truth.entry(user["dn"])["memberOf"]
+    try:
+        assert_protected(truth, user["dn"],
+                         lambda: mallory.patch(user_path(user["sAMAccountName"]),
+                                               json={"password": vault.password()}),
+                         audit, "-512")
+    finally:
+        truth.set(user["dn"], "primaryGroupID", "513")
+
+
+def test_an_account_that_is_marked_with_admin_count_cannot_be_changed(mallory, truth, audit, user):
+    truth.set(user["dn"], "adminCount", "1")
+    assert_protected(truth, user["dn"],
+                     lambda: mallory.patch(user_path(user["sAMAccountName"]), json={"title": "x"}),
+                     audit, "adminCount=1")
+
+
+def test_the_service_account_cannot_be_put_into_a_group(mallory, truth, audit, directory,
+                                                        plant_group):
+    name, dn = plant_group()
+    service = truth.entry(directory.bind_dn, ["sAMAccountName"])["sAMAccountName"][0].decode()
+    path = path_of("/users", service, "groups", name)
+    assert_protected(truth, dn, lambda: mallory.post(path), audit, "LDAP_BIND_DN")
+
+
+# --- memberships --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("group", PRIVILEGED)
+def test_nobody_joins_a_privileged_group(mallory, truth, audit, user, group):
+    dn = f"{group},{truth.base_dn}"
+    name = group.split(",")[0].removeprefix("CN=")
+    for path in (path_of("/groups", name, "members", user["sAMAccountName"]),
+                 path_of("/users", user["sAMAccountName"], "groups", name)):
+        assert_protected(truth, dn, lambda at=path: mallory.post(at), audit, "=")
+    assert "memberOf" not in truth.entry(user["dn"])
+
+
+def test_nobody_is_taken_out_of_a_privileged_group(mallory, truth, audit, user, join):
+    dn = f"CN=Domain Admins,CN=Users,{truth.base_dn}"
+    join(dn, user["dn"])
+    for path in (path_of("/groups", "Domain Admins", "members", user["sAMAccountName"]),
+                 path_of("/users", user["sAMAccountName"], "groups", "Domain Admins")):
+        assert_protected(truth, dn, lambda at=path: mallory.delete(at), audit, "=")
+
+
+def test_no_group_of_mallorys_is_put_into_a_privileged_one(mallory, truth, audit, plant_group):
+    name, _ = plant_group()
+    assert_protected(truth, f"CN=Domain Admins,CN=Users,{truth.base_dn}",
+                     lambda: mallory.post(path_of("/groups", "Domain Admins", "members", name)),
+                     audit, "=")
+
+
+@pytest.mark.parametrize("kind", [GLOBAL_SECURITY_GROUP, GLOBAL_DISTRIBUTION_GROUP])
+def test_nobody_joins_through_a_nested_group(mallory, truth, audit, user, join, plant_group, kind):
+    """Samba keeps no tokenGroups for groups: the chain of memberOf decides."""
+    inner_name, inner = plant_group(kind=kind)
+    middle_name, middle = plant_group(inner)
+    join(f"CN=Domain Admins,CN=Users,{truth.base_dn}", middle)
+    for name, dn in ((inner_name, inner), (middle_name, middle)):
+        path = path_of("/groups", name, "members", user["sAMAccountName"])
+        reason = f"memberOf=CN=Domain Admins,CN=Users,{truth.base_dn}"
+        assert_protected(truth, dn, lambda at=path: mallory.post(at), audit, reason)
+        for change in ({"description": "x"}, {"cn": tag()}, {"parent_dn": truth.base_dn}):
+            assert_protected(truth, dn,
+                             lambda at=path_of("/groups", name), body=change:
+                             mallory.patch(at, json=body), audit, reason)
+        assert_protected(truth, dn, lambda at=path_of("/groups", name): mallory.delete(at), audit,
+                         reason)
+    assert "memberOf" not in truth.entry(user["dn"])
+
+
+def test_groups_that_contain_each_other_are_ordinary(mallory, truth, user, plant_group):
+    first_name, first = plant_group()
+    _, second = plant_group(first)
+    truth.add_member(first, second)
+    response = mallory.post(path_of("/groups", first_name, "members", user["sAMAccountName"]))
+    assert response.status_code == 200, response.text
+
+
+def test_a_protected_person_cannot_be_put_into_an_ordinary_group(mallory, truth, audit,
+                                                                 plant_group):
+    name, dn = plant_group(truth.find("krbtgt")[0])
+    path = path_of("/users", "Administrator", "groups", name)
+    assert_protected(truth, dn, lambda: mallory.post(path), audit, "adminCount=1")
+    path = path_of("/users", "krbtgt", "groups", name)
+    assert_protected(truth, dn, lambda: mallory.delete(path), audit, "adminCount=1")
+    truth.delete(dn)
+
+
+# --- groups and places --------------------------------------------------------------------------
+
+@pytest.mark.parametrize("path, name, at", [
+    ("/groups", "Administrators", "CN=Builtin"), ("/groups", "Domain Admins", "CN=Users"),
+    ("/groups", "Backup Operators", "CN=Builtin"), ("/containers", "Users", ""),
+    ("/containers", "Computers", ""), ("/containers", "System", ""),
+    ("/ous", "Domain Controllers", "")])
+def test_a_built_in_group_or_place_stays_as_it_is(mallory, truth, audit, ou, path, name, at):
+    parent = ",".join(part for part in (at, truth.base_dn) if part)
+    dn = f"{'OU' if path == '/ous' else 'CN'}={name},{parent}"
+    at, where = path_of(path, name), {"parent_dn": parent}
+    field = "ou" if path == "/ous" else "cn"
+    before = truth.ldapsearch("(objectClass=*)", "dn", base=truth.base_dn)
+    for body in ({field: "renamed"}, {"parent_dn": ou}, {"description": "x"}):
+        response = mallory.patch(at, params=where, json=body)
+        contract.refused(response, 403, "PROTECTED_OBJECT")
+        assert audit.one_of(response)["status"] == "failure"
+    contract.refused(mallory.delete(at, params=where), 403, "PROTECTED_OBJECT")
+    after = truth.ldapsearch("(objectClass=*)", "dn", base=truth.base_dn)
+    assert sorted(line["dn"] for line in after) == sorted(line["dn"] for line in before)
+    assert truth.entry(dn)
+
+
+@pytest.fixture(params=["member", "nested", "primary", "marked", "nested group"])
+def guarded_place(request, truth, people, ou, join, plant_group):
+    """An organizational unit that holds a protected object, in a unit inside of it: its name and DN."""
+    name = tag()
+    place = truth.add_ou(name, ou)
+    inner = truth.add_ou(tag(), place)
+    admins = f"CN=Domain Admins,CN=Users,{truth.base_dn}"
+    person = people.create(ou=inner)["dn"]
+    if request.param == "member":
+        join(f"CN=Print Operators,CN=Builtin,{truth.base_dn}", person)
+    elif request.param == "nested":
+        _, group = plant_group(person)
+        join(admins, group)
+    elif request.param == "primary":
+        join(admins, person)
+        truth.set(person, "primaryGroupID", "512")
+        request.addfinalizer(lambda: truth.set(person, "primaryGroupID", "513"))
+    elif request.param == "marked":
+        truth.set(person, "adminCount", "1")
+    else:
+        group = truth.add(f"{rdn(tag())},{inner}", objectClass="group", sAMAccountName=tag(),
+                          groupType=GLOBAL_SECURITY_GROUP)
+        join(admins, group)
+    return name, place
+
+
+def test_a_unit_that_holds_a_protected_object_does_not_move(mallory, truth, audit, guarded_place):
+    name, dn = guarded_place
+    path = path_of("/ous", name)
+    for body in ({"parent_dn": truth.base_dn}, {"ou": tag()}):
+        assert_protected(truth, dn, lambda change=body: mallory.patch(path, json=change), audit, "")
+    contract.refused(mallory.delete(path), 409, "NOT_EMPTY")
+    response = mallory.patch(path, json={"description": "Holds protected objects"})
+    assert response.status_code == 200, response.text
+
+
+# --- ordinary objects ---------------------------------------------------------------------------
+
+def test_ordinary_objects_are_changed_as_ever(mallory, truth, user, plant_group, ou):
+    path = user_path(user["sAMAccountName"])
+    name, group = plant_group()
+    for body in ({"title": "x"}, {"password": vault.password()}, {"enabled": False},
+                 {"enabled": True, "unlock": True}, {"cn": tag()}, {"must_change_password": True}):
+        response = mallory.patch(path, json=body)
+        assert response.status_code == 200, response.text
+    dn = response.json()["dn"]
+    member = path_of("/groups", name, "members", user["sAMAccountName"])
+    assert mallory.post(member).status_code == 200
+    assert truth.members(group) == [dn]
+    assert mallory.delete(member).status_code == 204
+    place = truth.add_ou(tag(), ou)
+    assert mallory.patch(path, json={"parent_dn": place}).status_code == 200
+    renamed = tag()
+    unit = place.split(",")[0].removeprefix("OU=")
+    assert mallory.patch(path_of("/ous", unit), json={"ou": renamed}).status_code == 200
+    assert f"OU={renamed}" in truth.find(user["sAMAccountName"])[0]
+    assert mallory.delete(path).status_code == 204
+    assert mallory.delete(path_of("/groups", name)).status_code == 204
+
+
+@pytest.mark.parametrize("container", ["CN=Users", "CN=Computers"])
+def test_entries_are_created_in_and_moved_into_a_critical_container(mallory, truth, people, user,
+                                                                    container):
+    parent = f"{container},{truth.base_dn}"
+    body = people.body(ou=parent)
+    assert mallory.post("/users", json=body).status_code == 201
+    response = mallory.patch(user_path(user["sAMAccountName"]), json={"parent_dn": parent})
+    assert response.status_code == 200, response.text
+    assert same_dn(truth.find(user["sAMAccountName"])[0], f"{rdn(user['cn'])},{parent}")
+    for name in (body["sAMAccountName"], user["sAMAccountName"]):
+        assert mallory.delete(user_path(name)).status_code == 204
+
+
+def test_the_administrators_of_kontora_are_ordinary(mallory, truth, user):
+    name = LOGIN_SETTINGS["LDAP_ADMIN_GROUP"]
+    path = path_of("/groups", name, "members", user["sAMAccountName"])
+    assert mallory.post(path).status_code == 200
+    response = mallory.patch(user_path(user["sAMAccountName"]), json={"title": "x"})
+    assert response.status_code == 200, response.text
+    assert mallory.delete(path).status_code == 204
+    assert "memberOf" not in truth.entry(user["dn"])
+
+
+def test_reading_protected_objects_is_not_affected(mallory):
+    for path in ("/users/krbtgt", "/users/Guest", "/groups/Domain%20Admins"):
+        assert mallory.get(path).status_code == 200

@@ -1,0 +1,237 @@
+"""Protected objects with other settings: DIRECTORY_PROTECTED=allow, and a service account that is no
+domain administrator but has the rights that systemd/delegate.sh gives."""
+
+import dataclasses
+import os
+import subprocess
+
+import pytest
+from stack import TOP
+from stack.directory import DOMAIN
+from support import contract, metrics, vault
+from support.client import Client, path_of, user_path
+from support.entries import CONTAINERS, GROUPS, OUS, Entries
+from support.people import People, tag
+from support.truth import rdn, same_dn
+from support.waiting import wait_until
+
+WARNING = "LDAP_BIND_DN is a domain administrator"
+DELEGATE_S = 60
+OPERATIONS = "kontora_directory_operation_duration_seconds"
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """An account to bind as, and the unit that it manages."""
+
+    name: str
+    dn: str
+    password: str
+    unit: str
+
+    @property
+    def settings(self):
+        return {"LDAP_BIND_DN": self.dn, "LDAP_BIND_PASSWORD": self.password}
+
+
+@pytest.fixture
+def account(truth):
+    """A fresh one in a unit of its own, which manages nothing yet."""
+    name, password = tag(), vault.password()
+    home = truth.add_ou(tag())
+    dn = truth.add(f"{rdn(name)},{home}", objectClass="user", sAMAccountName=name,
+                   userAccountControl="512", unicodePwd=f'"{password}"'.encode("utf-16-le"))
+    return Account(name, dn, password, truth.add_ou(tag()))
+
+
+def delegate(directory, folder, *arguments):
+    """Runs the script as the README says, from another host than the controller's."""
+    conf = folder / "smb.conf"
+    conf.write_text(f"[global]\nworkgroup = {DOMAIN}\n", encoding="ascii")
+    command = ["sh", TOP / "systemd/delegate.sh", *arguments, "-s", conf,
+               "-H", f"ldap://{directory.address}", "-U", f"{DOMAIN}\\Administrator"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=DELEGATE_S,
+                          env={"PATH": os.environ["PATH"],
+                               "PASSWD": directory.administrator_password})
+
+
+@pytest.fixture
+def delegated(directory, account, tmp_path):
+    """The account after the script, which may be run twice."""
+    for _ in range(2):
+        done = delegate(directory, tmp_path, account.name, account.unit)
+        assert (done.returncode, done.stderr) == (0, ""), done
+    return account
+
+
+def answered(response, status=200):
+    assert response.status_code == status, response.text
+    return response.json() if response.content else None
+
+
+# --- the minimal delegation ---------------------------------------------------------------------
+
+def test_a_delegated_account_manages_people(make_rig, directory, truth, delegated):
+    rig = make_rig(directory, **delegated.settings)
+    people = People(rig.api, truth, delegated.unit)
+    user = people.create(title="before", mail="a@example.com")
+    other = truth.add_ou(tag(), delegated.unit)
+    path = user_path(user["sAMAccountName"])
+    for change in ({"title": "after", "givenName": "Анна", "sn": "Орлова", "mail": None,
+                    "telephoneNumber": "+7", "department": "x", "description": "y"},
+                   {"userPrincipalName": f"{tag()}@kontora.test"}, {"enabled": False},
+                   {"enabled": True, "unlock": True}, {"must_change_password": True},
+                   {"must_change_password": False}, {"cn": tag()}, {"parent_dn": other}):
+        answered(rig.api.patch(path, json=change))
+    secret = vault.password()
+    moved = answered(rig.api.patch(path, json={"password": secret}))
+    assert moved["title"] == "after" and truth.binds(moved["dn"], secret)
+    renamed = tag()
+    answered(rig.api.patch(path, json={"sAMAccountName": renamed}))
+    answered(rig.api.delete(user_path(renamed)), 204)
+    assert truth.find(renamed) is None
+
+
+def test_a_delegated_account_manages_groups_and_places(make_rig, directory, truth, delegated):
+    rig = make_rig(directory, **delegated.settings)
+    user = People(rig.api, truth, delegated.unit).create()
+    for kind in (GROUPS, OUS, CONTAINERS):
+        entries = Entries(rig.api, truth, kind, delegated.unit)
+        name = entries.create(description="before")[kind.name]
+        if kind is GROUPS:
+            member = path_of("/groups", name, "members", user["sAMAccountName"])
+            answered(rig.api.post(member))
+            assert truth.members(entries.dn(name)) == [user["dn"]]
+            answered(rig.api.delete(member), 204)
+        renamed = tag()
+        place = truth.add_ou(tag(), delegated.unit)
+        made = entries.change(name, **{kind.name: renamed, "parent_dn": place,
+                                       "description": "after"})
+        assert same_dn(made["dn"], entries.dn(renamed, place))
+        entries.delete(renamed)
+
+
+def test_a_delegated_account_is_refused_elsewhere_by_the_directory(make_rig, directory, truth,
+                                                                   delegated):
+    """Even if Kontora refuses nothing."""
+    rig = make_rig(directory, **delegated.settings, DIRECTORY_PROTECTED="allow")
+    user = People(rig.api, truth, delegated.unit).create()
+    elsewhere = truth.add_ou(tag())
+    outsider = truth.add(f"{rdn(tag())},{elsewhere}", objectClass="user", sAMAccountName=tag())
+    outside = truth.entry(outsider)["sAMAccountName"][0].decode()
+    before = truth.tree(f"CN=Users,{truth.base_dn}"), truth.tree(elsewhere)
+    for name in ("Administrator", "krbtgt", "Guest", outside):
+        response = rig.api.patch(user_path(name), json={"password": vault.password()})
+        contract.refused(response, 403, "DIRECTORY_FORBIDDEN")
+        response = rig.api.patch(user_path(name), json={"description": "x"})
+        contract.refused(response, 403, "DIRECTORY_FORBIDDEN")
+    response = rig.api.post(path_of("/groups", "Domain Admins", "members", user["sAMAccountName"]))
+    contract.refused(response, 403, "DIRECTORY_FORBIDDEN")
+    response = rig.api.post("/users", json=People(rig.api, truth, elsewhere).body())
+    contract.refused(response, 403, "DIRECTORY_FORBIDDEN")
+    assert (truth.tree(f"CN=Users,{truth.base_dn}"), truth.tree(elsewhere)) == before
+    assert rig.count_log(WARNING) == 0
+
+
+def test_a_delegated_account_recognizes_protected_objects(make_rig, directory, truth, delegated):
+    rig = make_rig(directory, **delegated.settings)
+    user = People(rig.api, truth, delegated.unit).create()
+    group = f"CN=Print Operators,CN=Builtin,{truth.base_dn}"
+    truth.add_member(group, user["dn"])
+    response = rig.api.patch(user_path(user["sAMAccountName"]), json={"title": "x"})
+    contract.refused(response, 403, "PROTECTED_OBJECT")
+    truth.remove_member(group, user["dn"])
+    answered(rig.api.patch(user_path(user["sAMAccountName"]), json={"title": "x"}))
+
+
+def test_the_script_names_its_faults(directory, account, tmp_path):
+    done = delegate(directory, tmp_path, f"no-{account.name}", account.unit)
+    assert done.returncode and f"no-{account.name}" in done.stderr
+    done = subprocess.run(["sh", TOP / "systemd/delegate.sh"], capture_output=True, text=True)
+    assert done.returncode == os.EX_USAGE and "ACCOUNT UNIT_DN" in done.stderr
+
+
+# --- the warning --------------------------------------------------------------------------------
+
+def test_the_log_warns_once_of_a_service_account_that_is_a_domain_administrator(make_rig,
+                                                                                 directory):
+    rig = make_rig(directory)
+    wait_until(lambda: rig.count_log(WARNING), what="the warning")
+    for _ in range(8):  # of other workers
+        answered(rig.api.get("/users/Administrator"))
+    [line] = [line for line in rig.log() if WARNING in line["message"]]
+    assert line["level"] == "warning"
+
+
+# --- settings -----------------------------------------------------------------------------------
+
+def test_protected_objects_change_if_that_is_allowed(make_rig, directory, truth):
+    rig = make_rig(directory, DIRECTORY_PROTECTED="allow")
+    unit = truth.add_ou(tag())
+    people = People(rig.api, truth, unit)
+    user = people.create()
+    member = path_of("/groups", "Print Operators", "members", user["sAMAccountName"])
+    answered(rig.api.post(member))
+    answered(rig.api.patch(user_path(user["sAMAccountName"]), json={"title": "x"}))
+    answered(rig.api.patch(path_of("/ous", unit.split(",")[0][3:]), json={"ou": tag()}))
+    answered(rig.api.delete(member), 204)
+    answered(rig.api.patch(user_path("Guest"), json={"title": "x"}))
+    answered(rig.api.patch(user_path("Guest"), json={"title": None}))
+    answered(rig.api.delete(user_path(user["sAMAccountName"])), 204)
+
+
+@pytest.mark.parametrize("policy, status, code", [("refuse", 403, "PROTECTED_OBJECT"),
+                                                  ("allow", 400, "DIRECTORY_REFUSED")])
+def test_the_service_account_is_protected_with_either_setting(make_rig, directory, truth, account,
+                                                              policy, status, code):
+    """Itself, its memberships, and the places that hold it: its DN is a setting."""
+    truth.add_member(f"CN=Domain Admins,CN=Users,{truth.base_dn}", account.dn)
+    rig = make_rig(directory, **account.settings, DIRECTORY_PROTECTED=policy)
+    group = Entries(rig.api, truth, GROUPS, account.unit).create()["cn"]
+    home = account.dn.split(",", 1)[1]
+    before = truth.tree(home)
+    path = user_path(account.name)
+    for response in (rig.api.patch(path, json={"enabled": False}), rig.api.delete(path),
+                     rig.api.post(path_of("/users", account.name, "groups", group)),
+                     rig.api.delete(path_of("/users", account.name, "groups", "Domain Admins")),
+                     rig.api.patch(path_of("/ous", home.split(",")[0][3:]), json={"ou": tag()}),
+                     rig.api.patch(path_of("/ous", home.split(",")[0][3:]),
+                                   json={"parent_dn": account.unit})):
+        contract.refused(response, status, code)
+    assert truth.tree(home) == before
+    truth.remove_member(f"CN=Domain Admins,CN=Users,{truth.base_dn}", account.dn)
+
+
+# --- the cost -----------------------------------------------------------------------------------
+
+def test_a_change_of_an_ordinary_object_costs_one_search_more(make_rig, directory, truth):
+    """An update finds the object, reads it for the rule, and reads the result. A change of its state or
+    place has always read it once more. A membership concerns two objects."""
+    rig = make_rig(directory, DIRECTORY_WORKERS="1")
+    rig.wait_for_directory()
+    wait_until(lambda: rig.count_log(WARNING), what="the look at the service account")
+    people = People(rig.api, truth, truth.add_ou(tag()))
+    user, group = people.create(), Entries(rig.api, truth, GROUPS, people.ou).create()
+    path = user_path(user["sAMAccountName"])
+    answered(rig.api.patch(path, json={"title": "warm"}))  # the service account is known now
+
+    def searches(call):
+        def count():
+            [family] = [each for name, each in metrics.families(rig.nobody("")).items()
+                        if name == OPERATIONS]
+            return sum(sample.value for sample in family.samples
+                       if sample.name.endswith("_count")
+                       and sample.labels["operation"] == "search")
+        before = count()
+        assert call().status_code < 300
+        return count() - before
+
+    member = path_of("/groups", group["cn"], "members", user["sAMAccountName"])
+    place = truth.add_ou(tag(), people.ou)
+    assert searches(lambda: rig.api.get(path)) == 1
+    assert searches(lambda: rig.api.patch(path, json={"title": "x"})) == 3
+    assert searches(lambda: rig.api.patch(path, json={"enabled": False})) == 3
+    assert searches(lambda: rig.api.patch(path, json={"parent_dn": place})) == 4
+    assert searches(lambda: rig.api.post(member)) == 6
+    assert searches(lambda: rig.api.delete(member)) == 4
+    assert searches(lambda: rig.api.delete(path)) == 2

@@ -1,0 +1,137 @@
+/* Protected objects: which SIDs are privileged, and which attributes of an object protect it. */
+#include "unit.h"
+
+#include "directory/internal.h"
+
+struct sid_case {
+    const char *sid;
+    bool privileged, administrator;
+};
+
+static void privileged_sids_are_those_of_the_domain_and_of_builtin_groups(void **state)
+{
+    (void)state;
+    static const struct sid_case cases[] = {
+        {"S-1-5-21-1-2-3-500", false, false}, /* Administrator has adminCount */
+        {"S-1-5-21-1-2-3-501", true, false},
+        {"S-1-5-21-1-2-3-502", true, false},
+        {"S-1-5-21-1-2-3-512", true, true},
+        {"S-1-5-21-1-2-3-513", false, false},
+        {"S-1-5-21-1-2-3-515", false, false},
+        {"S-1-5-21-1-2-3-516", true, false},
+        {"S-1-5-21-1-2-3-517", false, false},
+        {"S-1-5-21-1-2-3-518", true, true},
+        {"S-1-5-21-1-2-3-519", true, true},
+        {"S-1-5-21-1-2-3-520", true, false},
+        {"S-1-5-21-1-2-3-521", false, false},
+        {"S-1-5-21-1-2-3-544", false, false},
+        {"S-1-5-21-1-2-3-1512", false, false},
+        {"S-1-5-21-1-2-3-5120", false, false},
+        {"S-1-5-21-512-544-519-1103", false, false},
+        {"S-1-5-21-4294967295-4294967295-4294967295-512", true, true},
+        {"S-1-5-32-544", true, true},
+        {"S-1-5-32-545", false, false},
+        {"S-1-5-32-547", false, false},
+        {"S-1-5-32-548", true, false},
+        {"S-1-5-32-549", true, false},
+        {"S-1-5-32-550", true, false},
+        {"S-1-5-32-551", true, false},
+        {"S-1-5-32-552", false, false},
+        {"S-1-5-32-512", false, false},
+        {"S-1-5-11", false, false},
+        {"S-1-1-0", false, false},
+        {"S-1-0", false, false},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        if (protected_sid(cases[i].sid) != cases[i].privileged ||
+            protected_administrator_sid(cases[i].sid) != cases[i].administrator) {
+            FAIL("%s", cases[i].sid);
+        }
+    }
+}
+
+/* S-1-5-21-1-2-3-… */
+#define DOMAIN_SID(rid)                                                                            \
+    "\x01\x05\x00\x00\x00\x00\x00\x05\x15\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00" \
+    "\x00" rid
+#define RID_502 "\xf6\x01\x00\x00"
+#define RID_512 "\x00\x02\x00\x00"
+#define RID_513 "\x01\x02\x00\x00"
+#define RID_1103 "\x4f\x04\x00\x00"
+/* S-1-5-32-551, and S-1-5-32-545. */
+#define BACKUP_OPERATORS "\x01\x02\x00\x00\x00\x00\x00\x05\x20\x00\x00\x00\x27\x02\x00\x00"
+#define BUILTIN_USERS "\x01\x02\x00\x00\x00\x00\x00\x05\x20\x00\x00\x00\x21\x02\x00\x00"
+
+#define VALUE(literal)                                                                             \
+    {                                                                                              \
+        .bv_val = (char *)(literal), .bv_len = sizeof(literal) - 1                                 \
+    }
+#define ATTRIBUTE(name_, ...)                                                                      \
+    {                                                                                              \
+        .name = (name_), .values = (struct berval[]){__VA_ARGS__},                                 \
+        .count = COUNT_OF(((struct berval[]){__VA_ARGS__}))                                        \
+    }
+#define ORDINARY_SID ATTRIBUTE("objectSid", VALUE(DOMAIN_SID(RID_1103)))
+#define ORDINARY_GROUPS ATTRIBUTE("tokenGroups", VALUE(DOMAIN_SID(RID_513)), VALUE(BUILTIN_USERS))
+
+#define REASON(...)                                                                                \
+    reason_of(*state, (struct attribute[]){__VA_ARGS__},                                           \
+              COUNT_OF(((struct attribute[]){__VA_ARGS__})))
+
+static const char *reason_of(struct arena *arena, struct attribute *attributes, size_t count)
+{
+    const struct raw_entry raw = {.dn = "CN=x,DC=y", .attributes = attributes, .count = count};
+    return protected_reason(arena, &raw);
+}
+
+static void ordinary_objects_are_not_protected(void **state)
+{
+    assert_null(REASON(ORDINARY_SID, ORDINARY_GROUPS));
+    assert_null(REASON(ORDINARY_SID, ORDINARY_GROUPS, ATTRIBUTE("adminCount", VALUE("0")),
+                       ATTRIBUTE("isCriticalSystemObject", VALUE("FALSE"))));
+    /* A group has no tokenGroups on Samba, and a unit has no SID. */
+    assert_null(REASON(ORDINARY_SID, ATTRIBUTE("groupType", VALUE("-2147483646"))));
+    assert_null(REASON(ATTRIBUTE("ou", VALUE("Staff"))));
+}
+
+static void marks_and_privileged_sids_protect(void **state)
+{
+    assert_string_equal(REASON(ORDINARY_SID, ORDINARY_GROUPS, ATTRIBUTE("adminCount", VALUE("1"))),
+                        "adminCount=1");
+    assert_string_equal(REASON(ATTRIBUTE("isCriticalSystemObject", VALUE("TRUE"))),
+                        "isCriticalSystemObject=TRUE");
+    assert_string_equal(REASON(ATTRIBUTE("objectSid", VALUE(DOMAIN_SID(RID_502))), ORDINARY_GROUPS),
+                        "objectSid=S-1-5-21-1-2-3-502");
+    assert_string_equal(REASON(ORDINARY_SID, ATTRIBUTE("tokenGroups", VALUE(DOMAIN_SID(RID_513)),
+                                                       VALUE(DOMAIN_SID(RID_512)))),
+                        "tokenGroups=S-1-5-21-1-2-3-512");
+    assert_string_equal(
+        REASON(ORDINARY_SID, ATTRIBUTE("groupType", VALUE("-2147483646")),
+               ATTRIBUTE("tokenGroups", VALUE(BUILTIN_USERS), VALUE(BACKUP_OPERATORS))),
+        "tokenGroups=S-1-5-32-551");
+}
+
+static void attributes_that_cannot_be_read_protect(void **state)
+{
+    static const char unreadable[] = "tokenGroups: unreadable";
+    struct attribute ranged = ORDINARY_GROUPS;
+    ranged.next = 1500;
+    assert_string_equal(REASON(ORDINARY_SID), unreadable);
+    assert_string_equal(REASON(ORDINARY_SID, {.name = "tokenGroups", .count = 0}), unreadable);
+    assert_string_equal(REASON(ORDINARY_SID, ranged), unreadable);
+    assert_string_equal(REASON(ORDINARY_SID, ATTRIBUTE("tokenGroups", VALUE("no SID"))),
+                        "tokenGroups=unreadable");
+    assert_string_equal(REASON(ATTRIBUTE("objectSid", VALUE("no SID")), ORDINARY_GROUPS),
+                        "objectSid=unreadable");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(privileged_sids_are_those_of_the_domain_and_of_builtin_groups),
+        ARENA_TEST(ordinary_objects_are_not_protected),
+        ARENA_TEST(marks_and_privileged_sids_protect),
+        ARENA_TEST(attributes_that_cannot_be_read_protect),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
