@@ -24,7 +24,7 @@ OPTIMIZE := -O1 -g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-fr
 LINKING  := -pie -fsanitize=$(SANITIZE) -Wl,--as-needed
 endif
 CFLAGS   := $(STANDARD) $(WARNINGS) $(HARDENED) $(OPTIMIZE)
-LIBS     := -lfcgi -lldap -llber -ljson-c -ljwt -lmagic -lcrypto -lcrypt \
+LIBS     := -lfcgi -lldap -llber -ljson-c -ljwt -lmagic -lcrypto -lcrypt -lcrack \
             $(shell pkg-config --libs sqlite3 libpq libcurl expat 2>/dev/null)
 CFLAGS   += $(shell pkg-config --cflags libpq 2>/dev/null)
 

@@ -54,7 +54,7 @@ struct config {
     int64_t database_timeout_ms;
     /* files */
     const char *storage_url;
-    const char *public_url; /* without a slash at its end; empty: as nginx was asked */
+    const char *public_url; /* an origin: origin.h; empty: the client's Host */
     int64_t files_quota_mib;
     const char *upload_scan_command;
     int64_t upload_scan_timeout_s;

@@ -176,6 +176,15 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_NOT_USERNAME] = {"не допускаются пробелы по краям и @",
         "must not hold @, nor begin or end with a space"},
     [FAULT_PASSWORD_TOO_LONG] = {"не длиннее 72 байт", "must have at most 72 bytes"},
+    [FAULT_PASSWORD_COMMON] = {
+        "слишком распространённый пароль или слово из словаря; возьмите несколько не связанных слов",
+        "is a common password or a dictionary word; use several unrelated words"},
+    [FAULT_PASSWORD_SIMPLE] = {
+        "слишком простой пароль; нужно больше разных символов, без повторов и последовательностей",
+        "is too simple; use more different characters, without repetitions and sequences"},
+    [FAULT_PASSWORD_OF_NAME] = {
+        "не должен содержать имя пользователя или начало адреса почты",
+        "must not contain the user name or the part of the email address before the @"},
     [FAULT_WRONG_PASSWORD] = {"неверный пароль", "is not the password"},
     [FAULT_TAKEN] = {"уже занято", "is taken"},
     [FAULT_NO_SUCH_ACCOUNT] = {"нет такой учётной записи", "is nobody's account"},

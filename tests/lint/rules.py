@@ -38,6 +38,7 @@ FOREIGN = {
     "jwt.h": "app/auth/",
     "magic.h": "app/collection/file_types.c",
     "crypt.h": "app/auth/",
+    "crack.h": "app/auth/password_strength.c",
     "openssl/": "app/auth/ app/collection/ app/objects/ app/store/",
     "ldap.h": "app/directory/",
     "lber.h": "app/directory/",
