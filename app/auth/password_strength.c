@@ -5,11 +5,12 @@
 #include "base/utf8.h"
 
 #include <crack.h>
+#include <ctype.h>
 #include <string.h>
 #include <unistd.h>
 
 /* Shorter names stand in many good passwords by chance. */
-enum { NAME_MIN = 4 };
+enum { NAME_MIN = 4, ASCII_MAX = 127 };
 
 const char *password_dictionary_path(void)
 {
@@ -44,20 +45,46 @@ static bool contains(struct arena *arena, const char *password, const char *name
     return strlen(part) >= NAME_MIN && strstr(utf8_fold_text(arena, password), part);
 }
 
-/* cracklib describes the fault in a sentence, which may be translated: only the dictionary's is told
- * apart. */
+static bool is_letter(char c)
+{
+    return isalpha((unsigned char)c) || (unsigned char)c > ASCII_MAX;
+}
+
+/* The password without the digits and punctuation around it; empty if they are more than half of it. */
+static const char *core(struct arena *arena, const char *password)
+{
+    const char *begin = password, *end = password + strlen(password);
+    while (begin < end && !is_letter(*begin)) {
+        begin++;
+    }
+    while (end > begin && !is_letter(end[-1])) {
+        end--;
+    }
+    size_t length = (size_t)(end - begin);
+    return arena_copy(arena, begin, 2 * length >= strlen(password) ? length : 0);
+}
+
+static bool in_dictionary(const char *reason)
+{
+    return reason && strstr(reason, "dictionary");
+}
+
+/* cracklib describes the fault in a sentence; those that matter are told apart by a word. It takes one
+ * or two digits off a word before it looks it up, but not the four of "password2026". */
 static enum fault_id ask_cracklib(struct arena *arena, const struct new_password *password)
 {
     const char *owner = password->username ? password->username : password->email;
     const char *name = owner ? local_part(arena, owner) : "";
-    const char *reason = FascistCheckUser(password->text, password_dictionary_path(), name, NULL);
-    if (!reason) {
-        return FAULT_NONE;
-    }
-    if (strstr(reason, "username")) {
+    const char *path = password_dictionary_path();
+    const char *reason = FascistCheckUser(password->text, path, name, NULL);
+    if (reason && strstr(reason, "username")) {
         return FAULT_PASSWORD_OF_NAME;
     }
-    return strstr(reason, "dictionary") ? FAULT_PASSWORD_COMMON : FAULT_PASSWORD_SIMPLE;
+    if (reason) {
+        return in_dictionary(reason) ? FAULT_PASSWORD_COMMON : FAULT_PASSWORD_SIMPLE;
+    }
+    reason = FascistCheckUser(core(arena, password->text), path, "", NULL);
+    return in_dictionary(reason) ? FAULT_PASSWORD_COMMON : FAULT_NONE;
 }
 
 enum fault_id password_weakness(struct arena *arena, const struct new_password *password)
