@@ -252,6 +252,24 @@ void problem_fault(const struct error_detail *detail, enum config_language langu
     buffer_add_string(out, place + 2);
 }
 
+static void write_detail(struct jsonw *json, const struct error *error,
+                         const struct error_detail *detail, enum config_language language)
+{
+    struct buffer message = {.arena = error->arena};
+    if (!detail->field) {
+        jsonw_string(json, NULL, detail->argument);
+        return;
+    }
+    problem_fault(detail, language, &message);
+    jsonw_open_object(json, NULL);
+    jsonw_string(json, "field", detail->field);
+    jsonw_bytes(json, "message", message.bytes, message.length);
+    if (detail->id) {
+        jsonw_integer(json, "id", detail->id);
+    }
+    jsonw_close_object(json);
+}
+
 void problem_write_details(struct jsonw *json, const struct error *error,
                            enum config_language language)
 {
@@ -259,24 +277,37 @@ void problem_write_details(struct jsonw *json, const struct error *error,
     if (!error->details && error->id != ERR_INVALID_TRANSITION) {
         return;
     }
-    struct buffer message = {.arena = error->arena};
     jsonw_open_array(json, "details");
     for (const struct error_detail *detail = error->details; detail; detail = detail->next) {
-        if (!detail->field) {
-            jsonw_string(json, NULL, detail->argument);
-            continue;
-        }
-        buffer_clear(&message);
-        problem_fault(detail, language, &message);
-        jsonw_open_object(json, NULL);
-        jsonw_string(json, "field", detail->field);
-        jsonw_bytes(json, "message", message.bytes, message.length);
-        if (detail->id) {
-            jsonw_integer(json, "id", detail->id);
-        }
-        jsonw_close_object(json);
+        write_detail(json, error, detail, language);
     }
     jsonw_close_array(json);
+}
+
+/* True if the detail may hold text that the client typed: the name of an unknown field, or the directory's
+ * own words, in which it may quote a value. */
+static bool is_typed(const struct error *error, const struct error_detail *detail)
+{
+    return detail->field ? detail->fault == FAULT_UNKNOWN : error->id == ERR_DIRECTORY_REFUSED;
+}
+
+void problem_write_known_details(struct jsonw *json, const struct error *error)
+{
+    int64_t unknown = 0;
+    if (!error->details) {
+        return;
+    }
+    jsonw_open_array(json, "details");
+    for (const struct error_detail *detail = error->details; detail; detail = detail->next) {
+        if (!is_typed(error, detail)) {
+            write_detail(json, error, detail, LANGUAGE_EN);
+        }
+        unknown += detail->fault == FAULT_UNKNOWN;
+    }
+    jsonw_close_array(json);
+    if (unknown) {
+        jsonw_integer(json, "unknown_fields", unknown);
+    }
 }
 
 static void write_members(struct jsonw *json, const struct error *error)
