@@ -47,6 +47,7 @@ static const char *const environments[] = {"development", "production", NULL};
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 static const char *const algorithms[] = {"HS256", NULL};
 static const char *const synchronous[] = {"full", "normal", NULL};
+static const char *const macro_policies[] = {"allow", "refuse", NULL};
 static const char *const switches[] = {"off", "on", NULL};
 static const char *const anonymous_accesses[] = {"auto",  "none",           "accounts",
                                                  "files", "accounts,files", NULL};
@@ -118,6 +119,7 @@ static const struct option options[] = {
     {"STORAGE_URL", OPTION_STRING, AT(storage_url), "file:///objects", 1, 4096},
     {"PUBLIC_URL", OPTION_STRING, AT(public_url), "", 0, 1024},
     {"FILES_QUOTA_MIB", OPTION_INTEGER, AT(files_quota_mib), "0", 0, INT32_MAX},
+    {"UPLOAD_MACROS", OPTION_CHOICE, AT(upload_macros), "allow", 0, 0, macro_policies},
     {"UPLOAD_SCAN_COMMAND", OPTION_STRING, AT(upload_scan_command), "", 0, 1024},
     {"UPLOAD_SCAN_TIMEOUT_S", OPTION_INTEGER, AT(upload_scan_timeout_s), "20", 1, 100},
     {"AWS_ACCESS_KEY_ID", OPTION_STRING, AT(aws_access_key_id), "", 0, 256},

@@ -60,6 +60,7 @@ enum error_id {
     ERR_TOO_SLOW,
     ERR_FILE_TYPE,      /* a member names those that are allowed */
     ERR_FILE_TOO_LARGE, /* a member has the greatest size */
+    ERR_FILE_MACROS,
     ERR_FILE_INFECTED,
     ERR_SCAN_UNAVAILABLE,
     ERR_QUOTA_EXCEEDED,

@@ -45,7 +45,8 @@ FOREIGN = {
     "sqlite3.h": "app/store/sqlite.c",
     "libpq-fe.h": "app/store/postgres.c",
     "curl/": "app/objects/s3",
-    "expat.h": "app/objects/s3",
+    "expat.h": "app/objects/s3 app/collection/docx.c",
+    "zlib.h": "app/collection/docx.c",
 }
 
 LONGEST_FILE = 800
