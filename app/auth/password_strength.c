@@ -6,6 +6,7 @@
 
 #include <crack.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,9 +23,8 @@ bool password_dictionary_readable(void)
     static const char *const endings[] = {".pwd", ".pwi", ".hwm"};
     enum { PATH_SIZE = 4096 };
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        char path[PATH_SIZE] = "";
-        strncat(path, password_dictionary_path(), sizeof path - sizeof ".pwd");
-        strcat(path, endings[i]);
+        char path[PATH_SIZE];
+        snprintf(path, sizeof path, "%s%s", password_dictionary_path(), endings[i]);
         if (access(path, R_OK) < 0) {
             return false;
         }

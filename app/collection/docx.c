@@ -1,4 +1,6 @@
 /* See docx.h. The layout is that of APPNOTE 6.3: the end record, and the directory that it points to. */
+#define ZLIB_CONST /* zlib then promises not to change its input */
+
 #include "collection/docx.h"
 
 #include "base/arena.h"
@@ -199,7 +201,7 @@ static bool types_have_macros(const char *bytes, size_t length)
 static bool inflate_types(struct arena *arena, const char *packed, size_t length,
                           const char **bytes_r, size_t *length_r)
 {
-    z_stream stream = {.next_in = (unsigned char *)(uintptr_t)packed, .avail_in = (uInt)length};
+    z_stream stream = {.next_in = (const unsigned char *)packed, .avail_in = (uInt)length};
     char *bytes = arena_alloc(arena, TYPES_MAX);
     if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) {
         return false;
