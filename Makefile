@@ -24,8 +24,8 @@ OPTIMIZE := -O1 -g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-fr
 LINKING  := -pie -fsanitize=$(SANITIZE) -Wl,--as-needed
 endif
 CFLAGS   := $(STANDARD) $(WARNINGS) $(HARDENED) $(OPTIMIZE)
-LIBS     := -lfcgi -lldap -llber -ljson-c -ljwt -lmagic -lcrypto -lcrypt \
-            $(shell pkg-config --libs sqlite3 libpq libcurl expat 2>/dev/null)
+LIBS     := -lfcgi -lldap -llber -ljson-c -ljwt -lmagic -lcrypto -lcrypt -lcrack \
+            $(shell pkg-config --libs sqlite3 libpq libcurl expat zlib 2>/dev/null)
 CFLAGS   += $(shell pkg-config --cflags libpq 2>/dev/null)
 
 # What is made of sql/: store/sql.h for everybody, store/sql.c with the texts.

@@ -398,7 +398,9 @@ static int create(struct work *work, const char *email)
     const char *given[] = {email, password, work->arguments->name, organization};
     struct error *error = check_given(work->arena, account_fields, given);
     if (!error) {
-        error = auth_hash(work->config, work->arena, password, &registration.account.password_hash);
+        const struct new_password new = {
+            .field = "password", .text = password, .username = email, .email = email};
+        error = auth_hash(work->config, work->arena, &new, &registration.account.password_hash);
     }
     if (!error) {
         error = auth_add_account(work->store, work->arena, &registration);
@@ -411,24 +413,19 @@ static int create(struct work *work, const char *email)
     return status;
 }
 
-static struct error *find(const struct work *work, const char *name, int64_t *id_r)
+static struct error *find(const struct work *work, const char *name, struct account **account_r)
 {
-    struct account *account;
-    struct error *error = account_find(work->store, work->arena, name, &account);
-    if (error) {
-        return error;
-    }
-    if (!account) {
+    struct error *error = account_find(work->store, work->arena, name, account_r);
+    if (!error && !*account_r) {
         return error_new(work->arena, ERR_NOT_FOUND, "no account %s", name);
     }
-    *id_r = account->id;
-    return NULL;
+    return error;
 }
 
 static int set_password(struct work *work, const char *name)
 {
-    int64_t id = 0;
-    struct error *error = find(work, name, &id);
+    struct account *account = NULL;
+    struct error *error = find(work, name, &account);
     const char *password = error ? NULL : ask_password(work->arena);
     if (!error && !password) {
         return EXIT_DATA;
@@ -437,8 +434,12 @@ static int set_password(struct work *work, const char *name)
         error = check_given(work->arena, password_fields, &password);
     }
     if (!error) {
+        const struct new_password new = {.field = "password",
+                                         .text = password,
+                                         .username = account->username,
+                                         .email = account->email};
         error = auth_change_password(work->config, work->store, work->arena,
-                                     principal_of_account(work->arena, id), password);
+                                     principal_of_account(work->arena, account->id), &new);
     }
     return conclude(work, "change_password", name, error);
 }

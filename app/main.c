@@ -429,6 +429,7 @@ static bool load(struct config *config, const char *env_file)
     struct buffer faults = {0}, warnings = {0};
     bool loaded = config_load(config, env_file, &faults, &warnings);
     loaded = check(config, &faults) && loaded;
+    auth_warn(config, &warnings);
     print_lines(LOG_LEVEL_WARNING, warnings.length ? warnings.bytes : "");
     print_lines(LOG_LEVEL_ERROR, faults.length ? faults.bytes : "");
     buffer_free(&faults);

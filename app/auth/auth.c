@@ -2,6 +2,7 @@
 #include "auth/auth.h"
 
 #include "auth/password.h"
+#include "auth/password_strength.h"
 #include "auth/session.h"
 #include "auth/throttle.h"
 #include "auth/token.h"
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -17,13 +19,49 @@ enum { SECONDS_PER_HOUR = 3600, MS_PER_HOUR = 3600 * 1000 };
 
 static const char local_prefix[] = "local:";
 
-bool auth_check(const struct config *config, struct buffer *faults)
+/* In production. Nothing can be said of a hash. */
+static bool check_administrator(const struct config *config, struct buffer *faults)
 {
-    if (password_hash_usable(config->local_auth_password)) {
+    struct arena *arena = arena_new();
+    const struct new_password password = {.text = config->local_auth_password,
+                                          .username = config->local_auth_username};
+    bool strong = *password.text == '$' || password_weakness(arena, &password) == FAULT_NONE;
+    if (!strong) {
+        buffer_add_string(faults, "LOCAL_AUTH_PASSWORD: is too easy to guess: it is common, too "
+                                  "simple, or contains LOCAL_AUTH_USERNAME\n");
+    }
+    arena_free(&arena);
+    return strong;
+}
+
+static bool check_dictionary(struct buffer *faults)
+{
+    if (password_dictionary_readable()) {
         return true;
     }
-    buffer_add_string(faults, "LOCAL_AUTH_PASSWORD: begins as a hash ($…) and is none\n");
+    buffer_format(faults, "cracklib: cannot read the dictionary %s: %s; install cracklib-runtime\n",
+                  password_dictionary_path(), strerror(errno));
     return false;
+}
+
+bool auth_check(const struct config *config, struct buffer *faults)
+{
+    bool usable = password_hash_usable(config->local_auth_password);
+    if (!usable) {
+        buffer_add_string(faults, "LOCAL_AUTH_PASSWORD: begins as a hash ($…) and is none\n");
+    }
+    if (config->environment != ENVIRONMENT_PRODUCTION) {
+        return usable;
+    }
+    bool readable = check_dictionary(faults);
+    return check_administrator(config, faults) && usable && readable;
+}
+
+void auth_warn(const struct config *config, struct buffer *warnings)
+{
+    if (config->environment != ENVIRONMENT_PRODUCTION) {
+        (void)check_dictionary(warnings);
+    }
 }
 
 /* --- credentials ----------------------------------------------------------------------------- */
@@ -91,10 +129,18 @@ struct error *auth_login_account(const struct config *config, struct store *stor
     return NULL;
 }
 
-struct error *auth_hash(const struct config *config, struct arena *arena, const char *password,
-                        const char **hash_r)
+struct error *auth_hash(const struct config *config, struct arena *arena,
+                        const struct new_password *password, const char **hash_r)
 {
-    *hash_r = password_hash(arena, password, config->bcrypt_cost);
+    if (config->environment == ENVIRONMENT_PRODUCTION && !password_dictionary_readable()) {
+        return error_new(arena, ERR_INTERNAL, "cracklib: cannot read the dictionary %s",
+                         password_dictionary_path());
+    }
+    enum fault_id weakness = password_weakness(arena, password);
+    if (weakness != FAULT_NONE) {
+        return error_field(arena, password->field, weakness, NULL);
+    }
+    *hash_r = password_hash(arena, password->text, config->bcrypt_cost);
     return *hash_r ? NULL : error_new(arena, ERR_INTERNAL, "bcrypt does not hash");
 }
 
@@ -305,7 +351,7 @@ static struct error *set_password(struct store *store, void *context)
 
 struct error *auth_change_password(const struct config *config, struct store *store,
                                    struct arena *arena, const struct principal *principal,
-                                   const char *password)
+                                   const struct new_password *password)
 {
     struct ending work = {.arena = arena, .principal = principal};
     struct error *error = auth_hash(config, arena, password, &work.password_hash);

@@ -10,6 +10,7 @@
 #define AUTH_AUTH_H
 
 #include "auth/account.h"
+#include "auth/password_strength.h"
 #include "auth/principal.h"
 #include "base/error.h"
 
@@ -29,6 +30,9 @@ struct auth_tokens {
 /* Adds a line to `faults` for everything that is wrong with the settings. False if there is any. */
 bool auth_check(const struct config *config, struct buffer *faults) MUST_CHECK;
 
+/* Adds a line to `warnings` for everything that production would not start with. */
+void auth_warn(const struct config *config, struct buffer *warnings);
+
 /* --- credentials ----------------------------------------------------------------------------- */
 
 /* Whether it is the name of the local administrator. */
@@ -46,9 +50,10 @@ struct error *auth_login_account(const struct config *config, struct store *stor
                                  struct arena *arena, const char *name, const char *password,
                                  const struct principal **principal_r, bool *known_r) MUST_CHECK;
 
-/* A bcrypt hash of a password, by the configured cost. */
-struct error *auth_hash(const struct config *config, struct arena *arena, const char *password,
-                        const char **hash_r) MUST_CHECK;
+/* Returns the bcrypt hash of a new password, by the configured cost. ERR_VALIDATION names its field if
+ * the password is too easy to guess. Every password that is stored passes through here. */
+struct error *auth_hash(const struct config *config, struct arena *arena,
+                        const struct new_password *password, const char **hash_r) MUST_CHECK;
 
 /* --- sessions -------------------------------------------------------------------------------- */
 
@@ -89,7 +94,7 @@ struct error *auth_logout(struct store *store, struct arena *arena,
 /* Sets the password of the principal's account; all its sessions end but the principal's own. */
 struct error *auth_change_password(const struct config *config, struct store *store,
                                    struct arena *arena, const struct principal *principal,
-                                   const char *password) MUST_CHECK;
+                                   const struct new_password *password) MUST_CHECK;
 
 /* --- bearers --------------------------------------------------------------------------------- */
 

@@ -2,7 +2,9 @@
 #include "base/config.h"
 
 #include "base/arena.h"
+#include "base/key_strength.h"
 #include "base/log.h"
+#include "base/origin.h"
 #include "base/utf8.h"
 
 #include <ctype.h>
@@ -28,6 +30,7 @@ enum option_type {
 
 enum option_flag {
     OPTION_SECRET = 1 << 0,
+    OPTION_KEY = 1 << 1, /* a key: production requires a strong one that no other setting has */
 };
 
 struct option {
@@ -44,6 +47,7 @@ static const char *const environments[] = {"development", "production", NULL};
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 static const char *const algorithms[] = {"HS256", NULL};
 static const char *const synchronous[] = {"full", "normal", NULL};
+static const char *const macro_policies[] = {"allow", "refuse", NULL};
 static const char *const switches[] = {"off", "on", NULL};
 static const char *const protected_policies[] = {"refuse", "allow", NULL};
 static const char *const anonymous_accesses[] = {"auto",  "none",           "accounts",
@@ -54,7 +58,7 @@ static const char default_secret[] = "your-secret-key";
 static const char default_admin_password[] = "admin123";
 
 enum {
-    SECRET_MIN = 32, /* bytes of an HS256 key: RFC 7518 3.2 asks for the size of the hash */
+    ADMINISTRATOR_PASSWORD_MIN = 12, /* characters of a plain LOCAL_AUTH_PASSWORD in production */
     PORT_LDAP = 389,
     PORT_LDAPS = 636,
     PORT_MAX = 65535,
@@ -94,11 +98,12 @@ static const struct option options[] = {
     {"MAX_JSON_KIB", OPTION_INTEGER, AT(max_json_kib), "256", 1, 65536},
 
     {"JWT_SECRET_KEY", OPTION_STRING, AT(jwt_secret_key), default_jwt_secret, 1, 4096,
-     .flags = OPTION_SECRET},
+     .flags = OPTION_SECRET | OPTION_KEY},
     {"JWT_ALGORITHM", OPTION_CHOICE, AT(jwt_algorithm), "HS256", 0, 0, algorithms},
     {"JWT_EXPIRATION_HOURS", OPTION_INTEGER, AT(jwt_expiration_hours), "24", 1, HOURS_MAX},
     {"REFRESH_EXPIRATION_HOURS", OPTION_INTEGER, AT(refresh_expiration_hours), "720", 1, HOURS_MAX},
-    {"SECRET_KEY", OPTION_STRING, AT(secret_key), default_secret, 1, 4096, .flags = OPTION_SECRET},
+    {"SECRET_KEY", OPTION_STRING, AT(secret_key), default_secret, 1, 4096,
+     .flags = OPTION_SECRET | OPTION_KEY},
     {"TOKEN_TTL_MINUTES", OPTION_INTEGER, AT(token_ttl_minutes), "60", 1, TOKEN_TTL_MAX},
     {"LOCAL_AUTH_USERNAME", OPTION_STRING, AT(local_auth_username), "admin", 1, 256},
     {"LOCAL_AUTH_PASSWORD", OPTION_STRING, AT(local_auth_password), default_admin_password, 1, 256,
@@ -115,6 +120,7 @@ static const struct option options[] = {
     {"STORAGE_URL", OPTION_STRING, AT(storage_url), "file:///objects", 1, 4096},
     {"PUBLIC_URL", OPTION_STRING, AT(public_url), "", 0, 1024},
     {"FILES_QUOTA_MIB", OPTION_INTEGER, AT(files_quota_mib), "0", 0, INT32_MAX},
+    {"UPLOAD_MACROS", OPTION_CHOICE, AT(upload_macros), "allow", 0, 0, macro_policies},
     {"UPLOAD_SCAN_COMMAND", OPTION_STRING, AT(upload_scan_command), "", 0, 1024},
     {"UPLOAD_SCAN_TIMEOUT_S", OPTION_INTEGER, AT(upload_scan_timeout_s), "20", 1, 100},
     {"AWS_ACCESS_KEY_ID", OPTION_STRING, AT(aws_access_key_id), "", 0, 256},
@@ -241,22 +247,62 @@ static void read_option(struct config *config, const struct option *option, cons
 
 /* --- rules between settings ------------------------------------------------------------------ */
 
-static void check_key(const char *name, const char *key, const char *standard,
-                      struct buffer *faults)
+static const char *string_of(const struct config *config, const struct option *option)
 {
-    if (!strcmp(key, standard)) {
-        fault(faults, name, "must be set in production");
-    } else if (strlen(key) < SECRET_MIN) {
-        fault(faults, name, "must have at least 32 characters in production");
+    return *(const char *const *)(const void *)((const char *)config + option->offset);
+}
+
+/* The name of an earlier key with the same value, NULL if there is none. */
+static const char *same_key(const struct config *config, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if ((options[i].flags & OPTION_KEY) &&
+            !strcmp(string_of(config, &options[i]), string_of(config, &options[index]))) {
+            return options[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* An optional key may be empty. */
+static void check_keys(const struct config *config, struct buffer *faults)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const char *key = options[i].flags & OPTION_KEY ? string_of(config, &options[i]) : "";
+        const char *weakness = *key ? key_weakness(key) : NULL;
+        const char *other = *key ? same_key(config, i) : NULL;
+        if (*key && !strcmp(key, options[i].standard)) {
+            fault(faults, options[i].name, "must be set in production");
+        } else if (weakness) {
+            fault(faults, options[i].name, weakness);
+        } else if (other) {
+            buffer_format(faults, "%s: must differ from %s\n", options[i].name, other);
+        }
+    }
+}
+
+/* Whether it is a common one, and whether a hash is usable, is for auth_check(). */
+static void check_administrator(const struct config *config, struct buffer *faults)
+{
+    const char *password = config->local_auth_password;
+    if (!strcmp(password, default_admin_password)) {
+        fault(faults, "LOCAL_AUTH_PASSWORD", "must not be the default in production");
+    } else if (*password != '$' &&
+               utf8_utf16_units(password, strlen(password)) < ADMINISTRATOR_PASSWORD_MIN) {
+        fault(faults, "LOCAL_AUTH_PASSWORD",
+              "must have at least 12 characters in production, or be a hash");
     }
 }
 
 static void check_production(const struct config *config, struct buffer *faults)
 {
-    check_key("JWT_SECRET_KEY", config->jwt_secret_key, default_jwt_secret, faults);
-    check_key("SECRET_KEY", config->secret_key, default_secret, faults);
-    if (!strcmp(config->local_auth_password, default_admin_password)) {
-        fault(faults, "LOCAL_AUTH_PASSWORD", "must not be the default in production");
+    check_keys(config, faults);
+    check_administrator(config, faults);
+    if (!*config->public_url) {
+        fault(faults, "PUBLIC_URL",
+              "must be set in production, such as https://kontora.example.com");
+    } else if (!origin_is_secure(config->public_url)) {
+        fault(faults, "PUBLIC_URL", "must begin with https:// in production");
     }
     if (config->anonymous_access > ANONYMOUS_NONE) {
         fault(faults, "ANONYMOUS_ACCESS", "production serves nobody without a token");
@@ -320,13 +366,9 @@ static void check_directory(struct config *config, struct buffer *faults)
     check_readable(config->ldap_tls_ca_file, "LDAP_TLS_CA_FILE", faults);
 }
 
-/* The beginning of addresses that are answered: scheme and host, and nothing behind. */
 static void check_public_url(const struct config *config, struct buffer *faults)
 {
-    const char *url = config->public_url;
-    size_t scheme = strncmp(url, "https://", 8) ? (strncmp(url, "http://", 7) ? 0 : 7) : 8;
-    const char *host = url + scheme;
-    if (*url && (!scheme || !*host || strpbrk(host, "/?#@ \\\"<>"))) {
+    if (*config->public_url && !origin_valid(config->public_url)) {
         fault(faults, "PUBLIC_URL", "must be https://host or https://host:port, without a path");
     }
 }

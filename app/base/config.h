@@ -54,8 +54,9 @@ struct config {
     int64_t database_timeout_ms;
     /* files */
     const char *storage_url;
-    const char *public_url; /* without a slash at its end; empty: as nginx was asked */
+    const char *public_url; /* an origin: origin.h; empty: the client's Host */
     int64_t files_quota_mib;
+    int64_t upload_macros; /* enum config_macros */
     const char *upload_scan_command;
     int64_t upload_scan_timeout_s;
     /* S3 */
@@ -94,6 +95,8 @@ enum config_environment {
 
 /* How sure SQLite is that a commit outlives a power cut: always, or but for the last moments. */
 enum config_synchronous { SYNCHRONOUS_FULL, SYNCHRONOUS_NORMAL };
+
+enum config_macros { UPLOAD_MACROS_ALLOW, UPLOAD_MACROS_REFUSE };
 
 enum config_language { LANGUAGE_RU, LANGUAGE_EN, LANGUAGE_COUNT };
 extern const char *const language_names[LANGUAGE_COUNT + 1]; /* as HTTP has them; NULL ends */

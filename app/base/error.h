@@ -61,6 +61,7 @@ enum error_id {
     ERR_TOO_SLOW,
     ERR_FILE_TYPE,      /* a member names those that are allowed */
     ERR_FILE_TOO_LARGE, /* a member has the greatest size */
+    ERR_FILE_MACROS,
     ERR_FILE_INFECTED,
     ERR_SCAN_UNAVAILABLE,
     ERR_QUOTA_EXCEEDED,
@@ -102,6 +103,9 @@ enum fault_id {
     FAULT_NOT_EMAIL,
     FAULT_NOT_USERNAME,
     FAULT_PASSWORD_TOO_LONG,
+    FAULT_PASSWORD_COMMON,
+    FAULT_PASSWORD_SIMPLE,
+    FAULT_PASSWORD_OF_NAME, /* it contains its owner's name */
     FAULT_WRONG_PASSWORD,
     FAULT_TAKEN,
     FAULT_NO_SUCH_ACCOUNT,

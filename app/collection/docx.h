@@ -15,4 +15,13 @@ struct arena;
 /* Reads an open file of `size` bytes; nothing is unpacked. */
 struct error *docx_check(struct arena *arena, int fd, int64_t size, bool *fits_r) MUST_CHECK;
 
+/*
+ * True if the document has a VBA project: by the names of its parts, and by the content types that
+ * [Content_Types].xml declares, because a project may have any name. That one part is unpacked, in bounded
+ * memory. A document whose content types cannot be read counts as one with macros.
+ *
+ * Embedded objects are not opened, and links to templates elsewhere are not followed.
+ */
+struct error *docx_has_macros(struct arena *arena, int fd, int64_t size, bool *found_r) MUST_CHECK;
+
 #endif

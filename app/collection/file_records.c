@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/origin.h"
 #include "base/random.h"
 #include "collection/app.h"
 #include "http/parameters.h"
@@ -152,17 +153,25 @@ struct value *file_describe(struct arena *arena, const struct field *map,
     return record;
 }
 
+/* PUBLIC_URL, or else the origin by which the client asked. A Host that cannot be a part of a URL gets a
+ * path instead: it would be a URL that the client wrote itself. */
+static const char *url_base(const struct request *request)
+{
+    const char *public_url = request->app->config->public_url;
+    const char *asked = origin_valid(request->headers.base) ? request->headers.base : "";
+    return *public_url ? public_url : asked;
+}
+
 struct error *file_set_url(const struct request *request, const struct field *map,
                            struct value *record, const struct stored_file *file)
 {
-    const struct config *config = request->app->config;
     const struct object_download download = {
         .key = file->object_key,
         .name = file->name,
         .disposition =
             parameters_attachment(request->arena, file->original_name, file->original_length),
         .content_type = file->content_type,
-        .base = *config->public_url ? config->public_url : request->headers.base,
+        .base = url_base(request),
         .expires = clock_wall_ms() / MS_PER_S + FILE_URL_LIFETIME_S,
     };
     const char *url = NULL;

@@ -1,6 +1,7 @@
 /* See file_types.h. The only user of libmagic. */
 #include "collection/file_types.h"
 
+#include "collection/compound_file.h"
 #include "collection/docx.h"
 
 #include <magic.h>
@@ -86,5 +87,18 @@ struct error *file_type_check(struct arena *arena, const struct file_type *type,
         return error_new(arena, ERR_INTERNAL, "libmagic: %s", magic_error(magic));
     }
     *fits_r = !strcmp(found, type->content_type);
+    return NULL;
+}
+
+struct error *file_type_has_macros(struct arena *arena, const struct file_type *type, int fd,
+                                   int64_t size, bool *found_r)
+{
+    *found_r = false;
+    if (type->content == CONTENT_DOCX) {
+        return docx_has_macros(arena, fd, size, found_r);
+    }
+    if (!strcmp(type->extension, "doc")) {
+        return compound_file_has_macros(arena, fd, size, found_r);
+    }
     return NULL;
 }

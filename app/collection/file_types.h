@@ -36,4 +36,9 @@ const struct file_type *file_type_of(const char *name, size_t length);
 struct error *file_type_check(struct arena *arena, const struct file_type *type, int fd,
                               int64_t size, bool *fits_r) MUST_CHECK;
 
+/* True if the file has macros that can be found: a VBA project of a .docx or .doc. PDF's scripts are not
+ * looked for, because they may be compressed. */
+struct error *file_type_has_macros(struct arena *arena, const struct file_type *type, int fd,
+                                   int64_t size, bool *found_r) MUST_CHECK;
+
 #endif

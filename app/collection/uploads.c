@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/utf8.h"
 #include "collection/app.h"
 #include "collection/file_types.h"
@@ -209,6 +210,17 @@ static struct error *check_type(struct arena *arena, const struct file_type *typ
     return error || fits ? error : refuse_type(arena);
 }
 
+static struct error *check_macros(const struct config *config, struct arena *arena,
+                                  const struct file_type *type, const struct upload *upload)
+{
+    bool found = false;
+    struct error *error = NULL;
+    if (config->upload_macros == UPLOAD_MACROS_REFUSE) {
+        error = file_type_has_macros(arena, type, upload->staged.fd, upload->size, &found);
+    }
+    return found && !error ? error_new(arena, ERR_FILE_MACROS, NULL) : error;
+}
+
 /* The same, as long as it does not come too slowly. */
 static struct error *read_paced_form(struct request *request, struct upload *upload,
                                      const struct file_type **type_r)
@@ -230,6 +242,9 @@ struct error *upload_receive(struct request *request, int64_t room, struct uploa
     request->body_abandoned = error;
     if (!error) {
         error = check_type(request->arena, type, upload_r);
+    }
+    if (!error) {
+        error = check_macros(request->app->config, request->arena, type, upload_r);
     }
     return error ? error : scan_file(request->app->config, request->arena, upload_r->staged.path);
 }

@@ -30,7 +30,7 @@ struct upload {
  * Receives the field `file` of the request's form, of at most `room` bytes; other fields are passed over. The
  * caller ends it with objects_discard(), in any case.
  *
- * ERR_UNSUPPORTED_MEDIA_TYPE, ERR_INVALID_MULTIPART, ERR_FILE_MISSING, ERR_FILE_TYPE, ERR_FILE_TOO_LARGE,
+ * ERR_UNSUPPORTED_MEDIA_TYPE, ERR_INVALID_MULTIPART, ERR_FILE_MISSING, ERR_FILE_TYPE, ERR_FILE_TOO_LARGE, ERR_FILE_MACROS,
  * ERR_VALIDATION if it stands there twice, or for its name; ERR_QUOTA_EXCEEDED for want of room;
  * ERR_TOO_SLOW; those of storage and scan.
  */

@@ -253,11 +253,24 @@ static int64_t body_length(const struct request *request)
     return *length ? strtoll(length, NULL, DECIMAL) : 0;
 }
 
+/* A method that HTTP does not define may be any text of the client's. */
+static const char *logged_method(const struct request *request)
+{
+    static const char *const defined[] = {"GET",    "HEAD",    "POST",    "PUT",   "PATCH",
+                                          "DELETE", "OPTIONS", "CONNECT", "TRACE", "PROPFIND"};
+    for (size_t i = 0; i < sizeof defined / sizeof *defined; i++) {
+        if (!strcmp(request->headers.method, defined[i])) {
+            return defined[i];
+        }
+    }
+    return "other";
+}
+
 static void write_line(const struct access *access, const struct request *request,
                        const struct reply *reply, const struct error *error, int64_t duration_us)
 {
     struct jsonw *json = log_begin(LOG_LEVEL_INFO, "request");
-    jsonw_string(json, "method", request->headers.method);
+    jsonw_string(json, "method", logged_method(request));
     jsonw_string(json, "route", request->route ? request->route->pattern : NULL);
     access_write_path(json, "path", request);
     jsonw_integer(json, "status", reply->status);

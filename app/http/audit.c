@@ -92,7 +92,8 @@ static void write_path(struct jsonw *json, const struct request *request)
     }
 }
 
-/* The names of the path and of the fields that came, and what was wrong; the values stay out. */
+/* The names of the path and of the known fields that came, and what was wrong. Values stay out, and so do the
+ * names of unknown fields: a client may have put a secret where a name belongs. */
 static void write_details(struct jsonw *json, const struct request *request,
                           const struct error *error)
 {
@@ -114,7 +115,7 @@ static void write_details(struct jsonw *json, const struct request *request,
     if (error) {
         jsonw_string(json, "code", problem_code(error->id));
         write_if(json, "reason", request->reason);
-        problem_write_details(json, error, LANGUAGE_EN);
+        problem_write_known_details(json, error);
     }
     jsonw_close_object(json);
 }

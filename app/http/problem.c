@@ -124,6 +124,9 @@ static const struct problem problems[ERR_COUNT] = {
         {"Недопустимый тип файла", "Files of this type are not allowed"}},
     [ERR_FILE_TOO_LARGE] = {400, "FILE_TOO_LARGE",
         {"Файл слишком большой", "The file is too large"}},
+    [ERR_FILE_MACROS] = {400, "FILE_MACROS",
+        {"Файлы с макросами не принимаются: сохраните документ без макросов",
+         "Files with macros are not accepted; save the document without macros"}},
     [ERR_FILE_INFECTED] = {400, "FILE_INFECTED",
         {"Файл не прошёл проверку на вредоносный код", "The file was refused by the malware scan"}},
     [ERR_SCAN_UNAVAILABLE] = {503, "SCAN_UNAVAILABLE",
@@ -182,6 +185,15 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_NOT_USERNAME] = {"не допускаются пробелы по краям и @",
         "must not hold @, nor begin or end with a space"},
     [FAULT_PASSWORD_TOO_LONG] = {"не длиннее 72 байт", "must have at most 72 bytes"},
+    [FAULT_PASSWORD_COMMON] = {
+        "слишком распространённый пароль или слово из словаря; возьмите несколько не связанных слов",
+        "is a common password or a dictionary word; use several unrelated words"},
+    [FAULT_PASSWORD_SIMPLE] = {
+        "слишком простой пароль; нужно больше разных символов, без повторов и последовательностей",
+        "is too simple; use more different characters, without repetitions and sequences"},
+    [FAULT_PASSWORD_OF_NAME] = {
+        "не должен содержать имя пользователя или начало адреса почты",
+        "must not contain the user name or the part of the email address before the @"},
     [FAULT_WRONG_PASSWORD] = {"неверный пароль", "is not the password"},
     [FAULT_TAKEN] = {"уже занято", "is taken"},
     [FAULT_NO_SUCH_ACCOUNT] = {"нет такой учётной записи", "is nobody's account"},
@@ -249,6 +261,24 @@ void problem_fault(const struct error_detail *detail, enum config_language langu
     buffer_add_string(out, place + 2);
 }
 
+static void write_detail(struct jsonw *json, const struct error *error,
+                         const struct error_detail *detail, enum config_language language)
+{
+    struct buffer message = {.arena = error->arena};
+    if (!detail->field) {
+        jsonw_string(json, NULL, detail->argument);
+        return;
+    }
+    problem_fault(detail, language, &message);
+    jsonw_open_object(json, NULL);
+    jsonw_string(json, "field", detail->field);
+    jsonw_bytes(json, "message", message.bytes, message.length);
+    if (detail->id) {
+        jsonw_integer(json, "id", detail->id);
+    }
+    jsonw_close_object(json);
+}
+
 void problem_write_details(struct jsonw *json, const struct error *error,
                            enum config_language language)
 {
@@ -256,24 +286,37 @@ void problem_write_details(struct jsonw *json, const struct error *error,
     if (!error->details && error->id != ERR_INVALID_TRANSITION) {
         return;
     }
-    struct buffer message = {.arena = error->arena};
     jsonw_open_array(json, "details");
     for (const struct error_detail *detail = error->details; detail; detail = detail->next) {
-        if (!detail->field) {
-            jsonw_string(json, NULL, detail->argument);
-            continue;
-        }
-        buffer_clear(&message);
-        problem_fault(detail, language, &message);
-        jsonw_open_object(json, NULL);
-        jsonw_string(json, "field", detail->field);
-        jsonw_bytes(json, "message", message.bytes, message.length);
-        if (detail->id) {
-            jsonw_integer(json, "id", detail->id);
-        }
-        jsonw_close_object(json);
+        write_detail(json, error, detail, language);
     }
     jsonw_close_array(json);
+}
+
+/* True if the detail may hold text that the client typed: the name of an unknown field, or the directory's
+ * own words, in which it may quote a value. */
+static bool is_typed(const struct error *error, const struct error_detail *detail)
+{
+    return detail->field ? detail->fault == FAULT_UNKNOWN : error->id == ERR_DIRECTORY_REFUSED;
+}
+
+void problem_write_known_details(struct jsonw *json, const struct error *error)
+{
+    int64_t unknown = 0;
+    if (!error->details) {
+        return;
+    }
+    jsonw_open_array(json, "details");
+    for (const struct error_detail *detail = error->details; detail; detail = detail->next) {
+        if (!is_typed(error, detail)) {
+            write_detail(json, error, detail, LANGUAGE_EN);
+        }
+        unknown += detail->fault == FAULT_UNKNOWN;
+    }
+    jsonw_close_array(json);
+    if (unknown) {
+        jsonw_integer(json, "unknown_fields", unknown);
+    }
 }
 
 static void write_members(struct jsonw *json, const struct error *error)

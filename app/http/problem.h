@@ -22,6 +22,10 @@ void problem_fault(const struct error_detail *detail, enum config_language langu
 void problem_write_details(struct jsonw *json, const struct error *error,
                            enum config_language language);
 
+/* The same in English for the audit log, without text that the client typed: instead of the names of
+ * unknown fields, "unknown_fields" has their number. */
+void problem_write_known_details(struct jsonw *json, const struct error *error);
+
 /* The whole body: {"error","code","details"?, the members of the error, "request_id"}. */
 void problem_write(struct buffer *out, const struct error *error, enum config_language language,
                    const char *request_id);

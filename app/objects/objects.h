@@ -61,7 +61,7 @@ struct object_download {
     const char *name;        /* what the API calls it: a segment of a path */
     const char *disposition; /* the value of Content-Disposition (RFC 6266) */
     const char *content_type;
-    const char *base; /* of our own URLs: "https://kontora.example.com", without a slash */
+    const char *base; /* of our own URLs: "https://kontora.example.com", or "" for a path */
     int64_t expires;  /* wall clock, seconds since the epoch */
 };
 

@@ -339,11 +339,14 @@ static struct error *register_account(struct request *request, struct reply *rep
                                               : email,
                          .currency = ORGANIZATION_CURRENCY},
     };
+    const struct new_password password = {.field = "password",
+                                          .text = request_body_string(request, "password"),
+                                          .username = email,
+                                          .email = email};
     struct auth_tokens tokens;
     request->subject = email;
     struct error *error =
-        auth_hash(app->config, request->arena, request_body_string(request, "password"),
-                  &registration.account.password_hash);
+        auth_hash(app->config, request->arena, &password, &registration.account.password_hash);
     if (!error) {
         error = auth_register(app->config, app->store, request->arena, &registration, &tokens);
     }
@@ -381,8 +384,11 @@ static struct error *change_password(struct request *request, struct reply *repl
                      : error_field(request->arena, "current_password", FAULT_WRONG_PASSWORD, NULL);
     }
     if (!error) {
-        error = auth_change_password(app->config, app->store, request->arena, principal,
-                                     request_body_string(request, "new_password"));
+        const struct new_password password = {.field = "new_password",
+                                              .text = request_body_string(request, "new_password"),
+                                              .username = principal->username,
+                                              .email = principal->email};
+        error = auth_change_password(app->config, app->store, request->arena, principal, &password);
     }
     if (!error) {
         reply_nothing(reply);

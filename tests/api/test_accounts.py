@@ -111,8 +111,8 @@ def test_register_names_the_fields_that_are_wrong(accounts, body, fields):
 
 
 @pytest.mark.parametrize("password", [
-    "Geheim78", "Geheim" + "x" * (LONGEST - 6), "Geheim" + "п" * ((LONGEST - 6) // 2),
-    "Geheim" + "😀" * ((LONGEST - 6) // 4), "Geheim 'q\" \\ ", " Geheim78 ",
+    "q7xGhk2p", "Geheim" + "x" * (LONGEST - 6), "Geheimqx" + "п" * ((LONGEST - 8) // 2),
+    "Geheimqx" + "😀" * ((LONGEST - 8) // 4), "Geheim-qx 'q\" \\ ", " q7xGhk2p ",
 ])
 def test_passwords_that_fit(accounts, sql_nobody, password):
     vault.remember(password)

@@ -112,6 +112,7 @@ def test_the_list_has_everybody(rig):
 @pytest.mark.parametrize("email, password, named", [
     ("nobody", "long-enough", "email: "), ("a@example.com", "short", "password: "),
     ("a@example.com", "ü" * 37, "password: "), ("a@example.com", "", "password"),
+    ("a@example.com", "password1", "password: "), ("anna@example.com", "x-ANNA-7421", "password: "),
 ])
 def test_what_does_not_fit_is_named(rig, email, password, named):
     done = kontora(rig, "admin", "create", email, given=password)

@@ -9,7 +9,7 @@ SECRETS = {"JWT_SECRET_KEY": "a-secret-that-nobody-may-see-at-all-1",
            "SECRET_KEY": "a-secret-that-nobody-may-see-at-all-4",
            "LOCAL_AUTH_PASSWORD": "a-secret-that-nobody-may-see-at-all-2",
            "LDAP_BIND_PASSWORD": "a-secret-that-nobody-may-see-at-all-3"}
-PRODUCTION = {"ENVIRONMENT": "production", **SECRETS}
+PRODUCTION = {"ENVIRONMENT": "production", "PUBLIC_URL": "https://kontora.example.com", **SECRETS}
 DIRECTORY = {"LDAP_SERVER": "dc.example.com", "LDAP_BASE_DN": "DC=x", "LDAP_BIND_DN": "CN=x",
              "LDAP_USE_SSL": "true"}
 
@@ -168,11 +168,24 @@ def test_a_ca_file_that_is_not_there(kontora):
 @pytest.mark.parametrize("change, name", [
     ({"JWT_SECRET_KEY": None}, "JWT_SECRET_KEY"),
     ({"JWT_SECRET_KEY": "your-secret-key-change-this-in-production"}, "JWT_SECRET_KEY"),
-    ({"JWT_SECRET_KEY": "x" * 31}, "JWT_SECRET_KEY"),
+    ({"JWT_SECRET_KEY": SECRETS["JWT_SECRET_KEY"][:31]}, "JWT_SECRET_KEY"),
+    ({"JWT_SECRET_KEY": "x" * 40}, "JWT_SECRET_KEY"),
+    ({"JWT_SECRET_KEY": "0123456789abcdef" * 2}, "JWT_SECRET_KEY"),
     ({"SECRET_KEY": None}, "SECRET_KEY"),
-    ({"SECRET_KEY": "x" * 31}, "SECRET_KEY"),
+    ({"SECRET_KEY": SECRETS["SECRET_KEY"][:31]}, "SECRET_KEY"),
+    ({"SECRET_KEY": "kontora!" * 5}, "SECRET_KEY"),
+    ({"SECRET_KEY": SECRETS["JWT_SECRET_KEY"]}, "SECRET_KEY"),
     ({"LOCAL_AUTH_PASSWORD": None}, "LOCAL_AUTH_PASSWORD"),
     ({"LOCAL_AUTH_PASSWORD": "admin123"}, "LOCAL_AUTH_PASSWORD"),
+    ({"LOCAL_AUTH_PASSWORD": "a"}, "LOCAL_AUTH_PASSWORD"),
+    ({"LOCAL_AUTH_PASSWORD": "password1234"}, "LOCAL_AUTH_PASSWORD"),
+    ({"LOCAL_AUTH_PASSWORD": "aaaaaaaaaaaa"}, "LOCAL_AUTH_PASSWORD"),
+    ({"LOCAL_AUTH_PASSWORD": "root-of-all-evil", "LOCAL_AUTH_USERNAME": "root"},
+     "LOCAL_AUTH_PASSWORD"),
+    ({"LOCAL_AUTH_PASSWORD": "$2b$12$short"}, "LOCAL_AUTH_PASSWORD"),
+    ({"PUBLIC_URL": None}, "PUBLIC_URL"),
+    ({"PUBLIC_URL": "http://kontora.example.com"}, "PUBLIC_URL"),
+    ({"PUBLIC_URL": 'https://evil.com"<script>'}, "PUBLIC_URL"),
     ({"LDAP_USE_SSL": "false"}, "LDAP_USE_SSL"),
     ({"ANONYMOUS_ACCESS": "accounts"}, "ANONYMOUS_ACCESS"),
     ({"ANONYMOUS_ACCESS": "accounts,files"}, "ANONYMOUS_ACCESS"),
@@ -182,7 +195,33 @@ def test_production_refuses(kontora, command, change, name):
                 if value is not None}
     done = kontora(*command, **settings)
     assert done.returncode == EXIT_CONFIGURATION
-    assert f"{name}:" in done.stderr
+    assert {line.split(":")[0] for line in done.stderr.splitlines()} == {name}
+    assert not any(value in done.stderr for value in change.values() if value and len(value) > 1)
+
+
+@pytest.mark.parametrize("change", [
+    {"LOCAL_AUTH_PASSWORD": "correct horse battery staple"},
+    {"LOCAL_AUTH_PASSWORD": "$2b$10$abcdefghijklmnopqrstuumeAz4kLj6x0.oVDNYuaoXL5QNhoBbFi"},
+    {"PUBLIC_URL": "https://[2001:db8::1]:8443"},
+])
+def test_production_accepts(kontora, change):
+    done = kontora("config", "--check", **{**PRODUCTION, **DIRECTORY, **change})
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_missing_dictionary_stops_production_only(kontora, binary):
+    """cracklib itself would end the process that asks it."""
+    def without_dictionary(**settings):
+        command = 'mount -t tmpfs none /var/cache/cracklib && exec "$0" config --check'
+        return subprocess.run(["unshare", "--mount", "sh", "-c", command, binary],
+                              capture_output=True, text=True, env={**settings, "STATE_DIR": "/tmp/x",
+                                                                   "PATH": "/usr/sbin:/usr/bin:/bin"},
+                              timeout=20, check=False)
+    done = without_dictionary(**PRODUCTION, **DIRECTORY)
+    assert done.returncode == EXIT_CONFIGURATION
+    assert done.stderr.startswith("cracklib: cannot read the dictionary /var/cache/cracklib/")
+    done = without_dictionary()
+    assert (done.returncode, "install cracklib-runtime" in done.stderr) == (0, True)
 
 
 def test_development_lives_with_the_defaults(kontora):

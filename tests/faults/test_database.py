@@ -9,8 +9,8 @@ from support.waiting import wait_until
 EXIT_CONFIGURATION = 78
 
 PRODUCTION = {
-    "ENVIRONMENT": "production", "JWT_SECRET_KEY": "0123456789abcdef0123456789abcdef",
-    "SECRET_KEY": "fedcba9876543210fedcba9876543210",
+    "ENVIRONMENT": "production", "JWT_SECRET_KEY": "b7e151628aed2a6abf7158809cf4f3c7",
+    "SECRET_KEY": "243f6a8885a308d313198a2e03707344", "PUBLIC_URL": "https://kontora.example.com",
     "LOCAL_AUTH_PASSWORD": "$2b$10$abcdefghijklmnopqrstuumeAz4kLj6x0.oVDNYuaoXL5QNhoBbFi",
 }
 

@@ -148,7 +148,7 @@ def test_the_time_does_not_tell_who_has_an_account(make_sql_rig):
 @pytest.mark.parametrize("settings, status", [
     ({}, 200), ({"ANONYMOUS_ACCESS": "auto"}, 200), ({"ANONYMOUS_ACCESS": "accounts"}, 200),
     ({"ANONYMOUS_ACCESS": "accounts,files"}, 200), ({"ANONYMOUS_ACCESS": "files"}, 401),
-    ({"ANONYMOUS_ACCESS": "none"}, 401), ({"ENVIRONMENT": "production"}, 401),
+    ({"ANONYMOUS_ACCESS": "none"}, 401), ({"ENVIRONMENT": "production", "PUBLIC_URL": "https://kontora.example.com"}, 401),
 ])
 def test_surface_5000(make_rig, settings, status):
     rig = make_rig(env=settings)

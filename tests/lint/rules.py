@@ -38,13 +38,15 @@ FOREIGN = {
     "jwt.h": "app/auth/",
     "magic.h": "app/collection/file_types.c",
     "crypt.h": "app/auth/",
+    "crack.h": "app/auth/password_strength.c",
     "openssl/": "app/auth/ app/collection/ app/objects/ app/store/",
     "ldap.h": "app/directory/",
     "lber.h": "app/directory/",
     "sqlite3.h": "app/store/sqlite.c",
     "libpq-fe.h": "app/store/postgres.c",
     "curl/": "app/objects/s3",
-    "expat.h": "app/objects/s3",
+    "expat.h": "app/objects/s3 app/collection/docx.c",
+    "zlib.h": "app/collection/docx.c",
 }
 
 LONGEST_FILE = 800

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import io
 import re
+import struct
 import zipfile
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
@@ -45,6 +46,54 @@ PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4
 GIF = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+def archive(parts):
+    """A zip archive of parts, by name."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    return packed.getvalue()
+
+
+MACROS_TYPE = "application/vnd.ms-office.vbaProject"
+
+
+def word_types(part="", content_type="", encoding="utf-8"):
+    """The content types of a document, with those of one more part."""
+    more = f'<Override PartName="/{part}" ContentType="{content_type}"/>' if part else ""
+    return (f'<?xml version="1.0" encoding="{encoding}"?>'
+            '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+            '<Default Extension="xml" ContentType="application/xml"/>'
+            f'{more}</Types>').encode(encoding)
+
+
+def word(types=None, **parts):
+    """A document of Word."""
+    return archive({"[Content_Types].xml": word_types() if types is None else types,
+                    "word/document.xml": "<document/>", **parts})
+
+
+def compound_entry(name, kind):
+    """One entry of a compound file's directory: kind 1 is a storage, 2 a stream, 5 the root."""
+    text = name.encode("utf-16-le")
+    return struct.pack("<64sHBBIII36xIQ", text, len(text) + 2 if name else 0, kind, 1,
+                       *[0xFFFFFFFF] * 3, 0xFFFFFFFE, 0)
+
+
+def compound_file(*entries):
+    """A compound file of one sector of FAT and one of directory, as far as libmagic looks at it: a
+    document of Word, with further (name, kind) entries."""
+    header = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(16) + struct.pack(
+        "<HHHHH6xIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)
+    header += struct.pack("<109I", 0, *[0xFFFFFFFF] * 108)
+    fat = struct.pack("<128I", 0xFFFFFFFD, *range(2, 2 + len(entries) // 4 + 1), 0xFFFFFFFE,
+                      *[0xFFFFFFFF] * (125 - len(entries) // 4))
+    directory = [compound_entry("Root Entry", 5), compound_entry("WordDocument", 2),
+                 *(compound_entry(*entry) for entry in entries)]
+    directory += [compound_entry("", 0)] * (-len(directory) % 4)
+    return header + fat + b"".join(directory) + bytes(4096)
+
+
 DOCX = docx("[Content_Types].xml", "_rels/.rels", "word/document.xml")
 TEXT = "Привет, мир\n".encode()
 

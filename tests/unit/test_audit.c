@@ -106,6 +106,24 @@ static void a_failure_says_why(void **state)
     json_object_put(line);
 }
 
+static void text_that_the_client_typed_is_counted_and_not_written(void **state)
+{
+    struct request *request = request_for(*state, &change);
+    struct error *error = error_field(*state, "hush", FAULT_UNKNOWN, NULL);
+    error_detail(error, "password", FAULT_TOO_SHORT, "8");
+    error_detail(error, "hush too", FAULT_UNKNOWN, NULL);
+    struct json_object *line = written(*state, request, error);
+    struct json_object *details = must_get(line, "details");
+    assert_int_equal(json_object_get_int(must_get(details, "unknown_fields")), 2);
+    assert_int_equal(json_object_array_length(must_get(details, "details")), 1);
+    assert_null(strstr(json_object_to_json_string(line), "hush"));
+    json_object_put(line);
+    error = error_new(*state, ERR_DIRECTORY_REFUSED, NULL); /* the directory may quote a value */
+    line = written(*state, request, error_detail(error, NULL, FAULT_NONE, "bad value: hush"));
+    assert_null(strstr(json_object_to_json_string(line), "hush"));
+    json_object_put(line);
+}
+
 /* What the client is not told: why a login is refused. */
 static void a_reason_is_kept(void **state)
 {
@@ -172,6 +190,7 @@ int main(void)
         ARENA_TEST(a_line_says_who_what_which_when_and_whence),
         ARENA_TEST(fields_are_named_and_their_values_are_not),
         ARENA_TEST(a_failure_says_why),
+        ARENA_TEST(text_that_the_client_typed_is_counted_and_not_written),
         ARENA_TEST(a_reason_is_kept),
         ARENA_TEST(the_subject_is_what_the_handler_says),
         ARENA_TEST(an_unknown_actor_is_null),

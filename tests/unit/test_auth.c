@@ -216,7 +216,8 @@ static struct auth_tokens add_account(struct test *test, const char *email, cons
         .account = {.username = email, .email = email, .name = email},
         .organization = {.name = email, .currency = "RUB"},
     };
-    must_succeed(auth_hash(&config, test->arena, password, &registration->account.password_hash));
+    const struct new_password new = {.field = "password", .text = password};
+    must_succeed(auth_hash(&config, test->arena, &new, &registration->account.password_hash));
     must_succeed(auth_register(&config, test->store, test->arena, registration, &tokens));
     commit(test);
     return tokens;
@@ -226,7 +227,7 @@ static void an_account_is_looked_up(void **state)
 {
     struct test *test = *state;
     struct auth_registration anna;
-    const char *token = add_account(test, "anna@example.com", "geheim-1", &anna).access;
+    const char *token = add_account(test, "anna@example.com", "mein-geheim-1", &anna).access;
     const struct principal *principal = bearer(test, &config, token);
     assert_int_equal(principal->kind, PRINCIPAL_ACCOUNT);
     assert_int_equal(principal->account_id, anna.account.id);
@@ -234,7 +235,7 @@ static void an_account_is_looked_up(void **state)
     assert_int_equal(principal->role, ROLE_OWNER);
     assert_string_equal(principal->email, "anna@example.com");
     struct auth_registration other;
-    add_account(test, "other@example.com", "geheim-1", &other);
+    add_account(test, "other@example.com", "mein-geheim-1", &other);
     const char *field = arena_format(test->arena, "Bearer %s", token);
     assert_error(
         auth_bearer(&config, test->store, test->arena, field, other.organization.id, &principal),
@@ -252,10 +253,10 @@ static void accounts_log_in_by_either_name(void **state)
     const struct principal *principal = NULL;
     struct auth_registration boris;
     bool known;
-    add_account(test, names[0], "geheim-1", &boris);
+    add_account(test, names[0], "mein-geheim-1", &boris);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        must_succeed(auth_login_account(&config, test->store, test->arena, names[i], "geheim-1",
-                                        &principal, &known));
+        must_succeed(auth_login_account(&config, test->store, test->arena, names[i],
+                                        "mein-geheim-1", &principal, &known));
         assert_int_equal(principal->account_id, boris.account.id);
         assert_error(auth_login_account(&config, test->store, test->arena, names[i], "Geheim-1",
                                         &principal, &known),
@@ -263,7 +264,7 @@ static void accounts_log_in_by_either_name(void **state)
         assert_true(known);
     }
     assert_error(auth_login_account(&config, test->store, test->arena, "nobody@example.com",
-                                    "geheim-1", &principal, &known),
+                                    "mein-geheim-1", &principal, &known),
                  ERR_INVALID_CREDENTIALS);
     assert_false(known);
 }
@@ -272,19 +273,20 @@ static void a_new_password_ends_all_other_sessions(void **state)
 {
     struct test *test = *state;
     struct auth_registration vera;
-    const char *mine = add_account(test, "vera@example.com", "geheim-1", &vera).access;
+    const char *mine = add_account(test, "vera@example.com", "mein-geheim-1", &vera).access;
     const struct principal *principal = bearer(test, &config, mine);
     const char *other = open_session(test, &config, principal).access;
-    must_succeed(auth_change_password(&config, test->store, test->arena, principal, "geheim-2"));
+    const struct new_password new = {.field = "new_password", .text = "mein-geheim-2"};
+    must_succeed(auth_change_password(&config, test->store, test->arena, principal, &new));
     commit(test);
     assert_non_null(bearer(test, &config, mine));
     assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", other));
     bool known;
     assert_error(auth_login_account(&config, test->store, test->arena, "vera@example.com",
-                                    "geheim-1", &principal, &known),
+                                    "mein-geheim-1", &principal, &known),
                  ERR_INVALID_CREDENTIALS);
     must_succeed(auth_login_account(&config, test->store, test->arena, "vera@example.com",
-                                    "geheim-2", &principal, &known));
+                                    "mein-geheim-2", &principal, &known));
 }
 
 static void addresses_are_judged(void **state)

@@ -3,14 +3,17 @@
 #include "unit.h"
 
 #include "base/config.h"
+#include "base/key_strength.h"
 #include "base/log.h"
+#include "base/random.h"
 
-#define LONG_SECRET "0123456789abcdef0123456789abcdef"
+#define LONG_SECRET "b7e151628aed2a6abf7158809cf4f3c7"
+#define OTHER_SECRET "243f6a8885a308d313198a2e03707344"
 
 /* What a production needs, so that a test changes one thing of it. */
 #define PRODUCTION                                                                                 \
-    "ENVIRONMENT=production\nJWT_SECRET_KEY=" LONG_SECRET "\nSECRET_KEY=" LONG_SECRET              \
-    "\nLOCAL_AUTH_PASSWORD=another\n"
+    "ENVIRONMENT=production\nJWT_SECRET_KEY=" LONG_SECRET "\nSECRET_KEY=" OTHER_SECRET             \
+    "\nLOCAL_AUTH_PASSWORD=another-one-1\nPUBLIC_URL=https://kontora.example.com\n"
 
 #define DIRECTORY                                                                                  \
     "LDAP_SERVER=dc.kontora.test\nLDAP_BASE_DN=DC=kontora,DC=test\n"                               \
@@ -345,20 +348,69 @@ static void production_refuses_defaults(void **state)
     assert_true(names(&loaded->faults, "JWT_SECRET_KEY"));
     assert_true(names(&loaded->faults, "SECRET_KEY"));
     assert_true(names(&loaded->faults, "LOCAL_AUTH_PASSWORD"));
-    assert_int_equal(count_lines(&loaded->faults), 3);
+    assert_true(names(&loaded->faults, "PUBLIC_URL"));
+    assert_int_equal(count_lines(&loaded->faults), 4);
     /* An option given as its default is no better than one left out. */
     assert_refused(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=admin123\n", "LOCAL_AUTH_PASSWORD");
     assert_refused(*state, PRODUCTION "JWT_SECRET_KEY=your-secret-key-change-this-in-production\n",
                    "JWT_SECRET_KEY");
 }
 
-static void production_refuses_short_keys(void **state)
+static void production_refuses_weak_keys(void **state)
 {
+    static const char *const weak[] = {
+        "b7e151628aed2a6abf7158809cf4f3c",           /* a character too short */
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",  /* one letter */
+        "abababababababababababababababababababab",  /* two */
+        "0123456789abcdef0123456789abcdef",          /* a block twice */
+        "0123456789abcdefghijklmnopqrstuvwxyz",      /* a run */
+        "change-me-change-me-change-me-change-it",   /* a word with a small change */
+        "kontora-production-aaaaaaaaaaaaaaaaaaaaaa", /* a word, filled up */
+    };
     must_load(*state, "JWT_SECRET_KEY=short\n"); /* development does not mind */
-    assert_refused(*state, PRODUCTION "JWT_SECRET_KEY=0123456789abcdef0123456789abcde\n",
-                   "JWT_SECRET_KEY");
-    must_load(*state, PRODUCTION "JWT_SECRET_KEY=0123456789abcdef0123456789abcdef\n");
-    assert_refused(*state, PRODUCTION "SECRET_KEY=0123456789abcdef0123456789abcde\n", "SECRET_KEY");
+    for (size_t i = 0; i < COUNT_OF(weak); i++) {
+        assert_refused(*state, arena_format(*state, PRODUCTION "JWT_SECRET_KEY=%s\n", weak[i]),
+                       "JWT_SECRET_KEY");
+        assert_refused(*state, arena_format(*state, PRODUCTION "SECRET_KEY=%s\n", weak[i]),
+                       "SECRET_KEY");
+    }
+    assert_refused(*state, PRODUCTION "SECRET_KEY=" LONG_SECRET "\n", "SECRET_KEY"); /* the other */
+}
+
+/* As `openssl rand` and others print them. */
+static void random_keys_are_strong(void **state)
+{
+    enum { KEYS = 2000, BYTES_MIN = 16, BYTES_MAX = 1024 };
+    for (size_t i = 0; i < KEYS; i++) {
+        char id[RANDOM_ID_SIZE];
+        struct buffer hex = {.arena = *state};
+        size_t ids = 1 + i % (i < KEYS - 4 ? 4 : BYTES_MAX / BYTES_MIN);
+        for (size_t j = 0; j < ids; j++) {
+            buffer_add_string(&hex, random_id(id));
+        }
+        if (key_weakness(hex.bytes)) {
+            FAIL("%s %s", hex.bytes, key_weakness(hex.bytes));
+        }
+    }
+    assert_null(key_weakness("q5zP0tXbGvJm1rYk8wLcSdHnUeAfTiRo7V9hE2Bx")); /* base64 */
+    assert_null(key_weakness("correct horse battery staple 1837"));
+}
+
+static void production_refuses_weak_administrators(void **state)
+{
+    must_load(*state, "LOCAL_AUTH_PASSWORD=a\n");
+    assert_refused(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=a\n", "LOCAL_AUTH_PASSWORD");
+    assert_refused(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=elevenchar1\n", "LOCAL_AUTH_PASSWORD");
+    must_load(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=двенадцать-1\n");
+    must_load(*state, PRODUCTION "LOCAL_AUTH_PASSWORD='$2b$10$x'\n"); /* auth_check() looks at it */
+}
+
+static void production_needs_a_public_url(void **state)
+{
+    must_load(*state, "PUBLIC_URL=http://localhost:8000\n");
+    assert_refused(*state, PRODUCTION "PUBLIC_URL=\n", "PUBLIC_URL");
+    assert_refused(*state, PRODUCTION "PUBLIC_URL=http://kontora.example.com\n", "PUBLIC_URL");
+    assert_refused(*state, PRODUCTION "PUBLIC_URL='https://evil.com\"<script>'\n", "PUBLIC_URL");
 }
 
 static void production_needs_an_encrypted_directory(void **state)
@@ -545,7 +597,10 @@ int main(void)
         ARENA_TEST(good_values_are_taken),
         ARENA_TEST(lengths_are_counted_in_characters),
         ARENA_TEST(production_refuses_defaults),
-        ARENA_TEST(production_refuses_short_keys),
+        ARENA_TEST(production_refuses_weak_keys),
+        ARENA_TEST(random_keys_are_strong),
+        ARENA_TEST(production_refuses_weak_administrators),
+        ARENA_TEST(production_needs_a_public_url),
         ARENA_TEST(production_needs_an_encrypted_directory),
         ARENA_TEST(a_directory_needs_all_of_its_settings),
         ARENA_TEST(the_port_of_the_directory_follows_tls),

@@ -1,0 +1,188 @@
+"""Strangers against configuration, logs and uploads.
+
+Mallory asks by a Host of his own and picks the easiest password; Vera types a secret where a name
+belongs. On both database engines.
+"""
+
+import pytest
+
+from support import contract, files, logs, vault, wire
+from support.accounts import address
+from support.logs import Audit
+from support.waiting import wait_until
+
+COMMON = ["aaaaaaaa", "12345678", "password1", "Passw0rd", "qwerty123", "password1234",
+          "Welcome2026!"]
+GOOD = ["correct horse battery staple", "Kontora-2026"]
+
+HOSTILE_HOSTS = ['evil.com"<script>', "evil.com/path", "evil.com'onload=x", "user@evil.com",
+                 "evil.com:443:1", "evil.com:99999", "-evil.com", "[::1", "evil..com", "evil.com%22"]
+
+
+@pytest.fixture
+def mallory(accounts):
+    return accounts.register()
+
+
+@pytest.fixture
+def vera(accounts):
+    return accounts.register()
+
+
+# --- passwords ----------------------------------------------------------------------------------
+
+def messages(response, field):
+    return [detail["message"] for detail in response.json()["details"] if detail["field"] == field]
+
+
+@pytest.mark.parametrize("password", COMMON)
+def test_a_common_password_opens_no_account(accounts, sql_nobody, password):
+    email = address()
+    response = accounts.send(email=email, password=password)
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["password"]
+    assert accounts.send(email=email, password=vault.password()).status_code == 201
+
+
+@pytest.mark.parametrize("password", COMMON)
+def test_a_common_password_replaces_none(vera, sql_nobody, password):
+    body = {"current_password": vera.password, "new_password": password}
+    response = vera.client.post("/auth/change-password", json=body)
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["new_password"]
+    assert sql_nobody.login(vera.email, vera.password)
+
+
+@pytest.mark.parametrize("spell", [str, str.upper, lambda name: name[::-1], lambda name: f"x-{name}-7"])
+def test_a_password_of_its_owners_name_is_refused(accounts, spell):
+    email = address()
+    response = accounts.send(email=email, password=spell(email.partition("@")[0]) + "7Qz")
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["password"]
+
+
+@pytest.mark.parametrize("password", GOOD)
+def test_passphrases_are_accepted(accounts, password):
+    assert accounts.send(email=address(), password=password).status_code == 201
+
+
+@pytest.mark.parametrize("password, ru, en", [
+    ("password1", "распростран", "common password"), ("aaaaaaaa", "слишком простой", "too simple"),
+])
+def test_a_refusal_says_what_to_do_in_both_languages(accounts, password, ru, en):
+    for language, text in (("ru", ru), ("en", en)):
+        response = accounts.nobody.post("/auth/register", headers={"Accept-Language": language},
+                                        json={"email": address(), "password": password})
+        assert text in " ".join(messages(response, "password"))
+
+
+# --- generated URLs -----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("host", HOSTILE_HOSTS)
+def test_a_hostile_host_is_in_no_generated_url(mallory, host):
+    """The answer has a path then; nginx refuses some of these hosts itself."""
+    body, content_type = files.form(files.TEXT, "a.txt")
+    client = mallory.client
+    octets = wire.request("POST", "/api/v1/files/upload", [
+        ("Host", host), ("Authorization", f"Bearer {client.token}"),
+        ("Content-Type", content_type)], body)
+    answer = wire.exchange(client.base_url, client.ca_file, octets)
+    if answer.status == 400:
+        return
+    assert answer.status == 201
+    url = answer.json()["download_url"]
+    assert url.startswith("/files/")
+    assert "evil" not in url and "evil" not in str(answer.headers)
+
+
+@pytest.mark.parametrize("host", ["kontora.example.com", "kontora.example.com:8443", "[2001:db8::1]:8443",
+                                  "192.0.2.1"])
+def test_a_proper_host_begins_generated_urls(vera, host):
+    made = files.send(vera.client, headers={"Host": host})
+    assert made.json()["download_url"].startswith(f"https://{host}/")
+    location = made.headers.get("Location", "/")
+    assert location.startswith("/") and not location.startswith("//")
+
+
+# --- logs ---------------------------------------------------------------------------------------
+
+ENUMS = [("POST", "/contacts", {"name": "x", "status": "{}"}),
+         ("POST", "/deals", {"title": "x", "contact_id": 1, "amount": 1, "currency": "{}"}),
+         ("POST", "/tasks", {"title": "x", "priority": "{}"}),
+         ("POST", "/organizations/{organization}/members", {"email": "a@b.c", "role": "{}"}),
+         ("PATCH", "/organizations/{organization}", {"currency": "{}"})]
+
+BODIES = ["/contacts", "/deals", "/tasks", "/activities", "/users", "/groups", "/ous", "/containers",
+          "/accounts", "/auth/login", "/auth/register", "/auth/change-password", "/auth/refresh",
+          "/tokens/revoke"]
+
+QUERIES = ["/contacts", "/deals", "/tasks", "/users", "/files", "/groups"]
+
+# Headers that the service reads. (nginx logs Host and User-Agent: see nginx/log.conf.)
+HEADERS = ["Idempotency-Key", "X-Organization-ID", "X-Allow-Duplicate", "If-Match", "If-None-Match",
+           "Accept-Language", "Authorization", "Content-Type", "X-Unknown"]
+
+
+def typed_everywhere(client, organization, secret):
+    """Requests with a secret in every place where a client may type something that is not valid."""
+    for path in BODIES:
+        yield client.session.post, path, {"json": {secret: "x", f"{secret}.more": 1}}
+        yield client.session.post, path, {"json": {"email": [secret], "username": {secret: 1},
+                                                   "name": {secret: secret}, "title": [secret]}}
+        yield client.session.post, path, {"json": [secret]}
+        yield client.session.post, path, {"data": f"{{{secret}", "headers": {
+            "Content-Type": "application/json"}}
+    for method, path, body in ENUMS:
+        yield (getattr(client.session, method.lower()), path.format(organization=organization),
+               {"json": {name: value.format(secret) if isinstance(value, str) else value
+                         for name, value in body.items()}})
+    for path in QUERIES:
+        for query in ({secret: "x"}, {"sort": secret}, {"limit": secret}, {"next": secret},
+                      {"status": secret}, {"search": secret}):
+            yield client.session.get, path, {"params": query}
+    for name in HEADERS:
+        for value in (secret, f"{secret} x", f'"{secret}"'):
+            yield client.session.post, "/contacts", {"json": {secret: 1}, "headers": {name: value}}
+    for identifier in (f"{secret} {secret}", f'"{secret}"', secret * 5):
+        yield client.session.get, "/contacts", {"headers": {"X-Request-ID": identifier}}
+    yield client.session.post, "/files/upload", {"files": {secret: ("a.txt", b"x")}}
+    yield client.session.post, "/files/upload", {"files": {"file": (f"a.{secret}", b"x")}}
+    yield client.session.post, "/files/upload", {"files": {"file": (f"{secret}.exe", b"x")}}
+
+
+@pytest.mark.parametrize("administrator", [False, True])
+def test_a_secret_typed_in_the_wrong_place_is_in_no_log(sql_stack, sql_api, vera, administrator):
+    secret = vault.password()
+    client = sql_api if administrator else vera.client
+    authorization = {"Authorization": f"Bearer {client.token}"}
+    count = 0
+    for send, path, arguments in typed_everywhere(client, vera.organization, secret):
+        headers = {**authorization, **arguments.pop("headers", {})}
+        response = send(f"{client.base_url}{path}", headers=headers, timeout=30, **arguments)
+        assert response.status_code < 500, (path, arguments, response.text)
+        count += 1
+    last = client.get("/auth/me").headers["X-Request-ID"].encode()
+    for name in ("nginx-access.log", "kontora.log"):
+        log = sql_stack.logs_dir / name
+        wait_until(lambda log=log: last in log.read_bytes(), what=f"the last request in {log}")
+    assert count > 100
+    for path in logs.every_log_file(sql_stack.state_dir):
+        assert secret.encode() not in path.read_bytes(), path
+
+
+def test_the_audit_line_counts_unknown_fields_and_names_known_ones(vera, sql_stack):
+    secret = vault.password()
+    body = {secret: 1, f"{secret}2": 2, "name": 7}
+    response = vera.client.post("/contacts", json=body)
+    named = contract.refused(response, 400, "VALIDATION_ERROR")
+    assert {secret, f"{secret}2", "name"} <= set(named)  # the client learns what it typed
+    details = Audit(sql_stack.audit_log).one_of(response)["details"]
+    assert details["unknown_fields"] == 2
+    assert [detail["field"] for detail in details["details"]] == [
+        name for name in named if not name.startswith(secret)]
+
+
+def test_a_method_of_the_clients_own_is_not_logged(sql_stack, sql_nobody):
+    octets = wire.request("SECRETMETHOD", "/api/v1/contacts")
+    answer = wire.exchange(sql_nobody.base_url, sql_nobody.ca_file, octets)
+    assert answer.status in (405, 501)
+    last = sql_nobody.get("/auth/me").headers["X-Request-ID"]
+    logs.service_line(sql_stack, last)
+    assert b"SECRETMETHOD" not in (sql_stack.logs_dir / "kontora.log").read_bytes()

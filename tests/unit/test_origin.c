@@ -1,0 +1,105 @@
+/* Origin: hosts and ports that may begin a URL, and texts that may not. */
+#include "unit.h"
+
+#include "base/origin.h"
+
+static void origins_of_every_kind_are_valid(void **state)
+{
+    static const char *const valid[] = {
+        "https://kontora.example.com",  "http://localhost:8000",
+        "https://KONTORA.example.com.", "https://192.0.2.1:8443",
+        "https://[2001:db8::1]",        "https://[::1]:8443",
+        "https://a_b.example",          "https://xn--80ak6aa92e.com",
+        "https://[::ffff:192.0.2.1]",   "http://a:65535",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(valid); i++) {
+        if (!origin_valid(valid[i])) {
+            FAIL("%s", valid[i]);
+        }
+    }
+    assert_true(origin_is_secure("https://a"));
+    assert_false(origin_is_secure("http://a"));
+}
+
+static void texts_that_are_no_origin_are_invalid(void **state)
+{
+    static const char *const invalid[] = {
+        "",
+        "https://",
+        "http://",
+        "ftp://a",
+        "//a",
+        "a",
+        "HTTPS://a",
+        "https://evil.com\"<script>",
+        "https://a/",
+        "https://a/b",
+        "https://a?b",
+        "https://a#b",
+        "https://u@a",
+        "https://u:p@a",
+        "https://a b",
+        "https://a\t",
+        "https://a\r\nX: y",
+        "https://a:",
+        "https://a:0",
+        "https://a:65536",
+        "https://a:123456",
+        "https://a:1x",
+        "https://a:-1",
+        "https://a:1:2",
+        "https://[::1",
+        "https://[::1]x",
+        "https://[]",
+        "https://[::g]",
+        "https://[1.2.3.4]",
+        "https://::1",
+        "https://a..b",
+        "https://.a",
+        "https://-a",
+        "https://_:443",
+        "https://a%41",
+        "https://\xd1\x8f.example",
+        "https://a'b",
+        "https://a\\b",
+        "https://a`b",
+        "https://a&b",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(invalid); i++) {
+        if (origin_valid(invalid[i])) {
+            FAIL("%s", invalid[i]);
+        }
+    }
+}
+
+static void labels_and_names_have_a_greatest_length(void **state)
+{
+    struct buffer text = {.arena = *state};
+    buffer_add_string(&text, "https://");
+    for (size_t i = 0; i < 63; i++) {
+        buffer_add_char(&text, 'a');
+    }
+    assert_true(origin_valid(text.bytes));
+    buffer_add_char(&text, 'a');
+    assert_false(origin_valid(text.bytes));
+    buffer_clear(&text);
+    buffer_add_string(&text, "https://");
+    for (size_t i = 0; i < 127; i++) {
+        buffer_add_string(&text, "a.");
+    }
+    assert_false(origin_valid(text.bytes)); /* 254 */
+    text.bytes[text.length - 1] = '\0';
+    assert_true(origin_valid(text.bytes));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(origins_of_every_kind_are_valid),
+        ARENA_TEST(texts_that_are_no_origin_are_invalid),
+        ARENA_TEST(labels_and_names_have_a_greatest_length),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
