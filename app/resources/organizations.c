@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "collection/accounts.h"
 #include "collection/lists.h"
+#include "collection/organizations.h"
 #include "collection/rows.h"
 #include "http/reply.h"
 #include "resources/resources.h"
@@ -10,69 +11,21 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { CURRENCY_LETTERS = 3 };
-
 /* --- field maps ------------------------------------------------------------------------------ */
-
-static enum fault_id check_currency(const char *text, size_t length)
-{
-    bool fits = length == CURRENCY_LETTERS;
-    for (size_t i = 0; fits && i < length; i++) {
-        fits = text[i] >= 'A' && text[i] <= 'Z';
-    }
-    return fits ? FAULT_NONE : FAULT_NOT_CURRENCY;
-}
-
-#define CURRENCY                                                                                   \
-    {                                                                                              \
-        .name = "currency", .type = FIELD_STRING, .max = CURRENCY_LETTERS,                         \
-        .check = check_currency,                                                                   \
-        .about = {"Валюта сумм (ISO 4217)", "The currency of amounts (ISO 4217)"},                 \
-        .example = "\"RUB\""                                                                       \
-    }
-
-#define TIME(name_, ru_, en_)                                                                      \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_TIME, .about = {(ru_), (en_)},                              \
-        .example = "\"2026-11-20T12:34:56.789Z\""                                                  \
-    }
-
-static const struct field organization_fields[] = {
-    {.name = "id",
-     .type = FIELD_INTEGER,
-     .about = {"Идентификатор организации", "The id of the organization"},
-     .example = "1"},
-    ORGANIZATION_NAME("name", 0),
-    CURRENCY,
-    MEMBER_ROLE(0),
-    TIME("created_at", "Время создания", "When it was created"),
-    TIME("updated_at", "Время последнего изменения", "When it was last changed"),
-    {.name = "version",
-     .type = FIELD_INTEGER,
-     .about = {"Число изменений", "Counts the changes"},
-     .example = "1"},
-    {.name = NULL},
-};
 
 static const struct field update_fields[] = {
     ORGANIZATION_NAME("name", 0),
-    CURRENCY,
+    ORGANIZATION_CURRENCY_FIELD,
     {.name = NULL},
 };
 
 static const struct field member_fields[] = {
     ACCOUNT_ID("account_id"),
     ACCOUNT_USERNAME(0, NULL),
-    ACCOUNT_EMAIL(0),
+    ACCOUNT_EMAIL(FIELD_NULLABLE),
     ACCOUNT_NAME(0),
     MEMBER_ROLE(0),
-    TIME("created_at", "Время вступления", "When the account became a member"),
-    {.name = NULL},
-};
-
-static const struct field add_fields[] = {
-    ACCOUNT_EMAIL(FIELD_REQUIRED),
-    MEMBER_ROLE(FIELD_REQUIRED),
+    TIME_FIELD("created_at", "Время вступления", "When the account became a member"),
     {.name = NULL},
 };
 
@@ -106,10 +59,8 @@ static const struct list member_list = {
     .id_index = 0,
 };
 
-static const struct schema organization_schema = {"Organization", organization_fields};
 static const struct schema update_schema = {"OrganizationUpdate", update_fields};
 static const struct schema member_schema = {"Member", member_fields};
-static const struct schema add_schema = {"MemberAdd", add_fields};
 static const struct schema role_schema = {"MemberUpdate", role_fields};
 
 /* --- organizations --------------------------------------------------------------------------- */
@@ -131,11 +82,8 @@ static struct error *list_organizations(struct request *request, struct reply *r
 static struct error *read_organization(struct store *store, const struct request *request,
                                        struct value **values_r)
 {
-    struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_OF_MEMBER);
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_integer(query, request->principal->account_id);
-    struct error *error = rows_one(query, request->arena, organization_fields, values_r);
-    return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
+    return organization_read(store, request->arena, request->principal->organization_id,
+                             request->principal->account_id, values_r);
 }
 
 static int64_t version_of(struct value *organization)
@@ -213,15 +161,6 @@ static enum role role_in(struct value *member)
     return role_of_name(fields_string(member_fields, member, "role"));
 }
 
-/* An ADMIN neither makes nor changes an OWNER; oneself one may always make less. */
-static struct error *check_rank(const struct request *request, enum role before, enum role after)
-{
-    bool about_owners = before == ROLE_OWNER || after == ROLE_OWNER;
-    return about_owners && request->principal->role != ROLE_OWNER
-               ? error_new(request->arena, ERR_FORBIDDEN, NULL)
-               : NULL;
-}
-
 /* Whether somebody else would still be an owner: the rows are locked until the end. */
 static struct error *check_owners(struct store *store, const struct request *request,
                                   int64_t account_id)
@@ -242,52 +181,6 @@ static struct error *list_members(struct request *request, struct reply *reply)
     return list_reply(request, reply, &member_list, scope, 1);
 }
 
-static struct error *add(struct store *store, void *context)
-{
-    struct change *change = context;
-    struct request *request = change->request;
-    struct account *account;
-    struct error *error =
-        account_find(store, request->arena, request_body_string(request, "email"), &account);
-    if (error) {
-        return error;
-    }
-    if (!account) {
-        return error_field(request->arena, "email", FAULT_NO_SUCH_ACCOUNT, NULL);
-    }
-    struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_INSERT);
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_integer(query, account->id);
-    store_bind_text(query, request_body_string(request, "role"));
-    store_bind_integer(query, clock_wall_ms());
-    error = store_execute(query);
-    if (error && store_violated(error, "members_organization_id_account_id")) {
-        return error_new(request->arena, ERR_ALREADY_EXISTS, NULL);
-    }
-    return error ? error : read_member(store, request, account->id, &change->values);
-}
-
-static struct error *add_member(struct request *request, struct reply *reply)
-{
-    struct change change = {.request = request};
-    request->subject = request_body_string(request, "email");
-    struct error *error =
-        check_rank(request, ROLE_NONE, role_of_name(request_body_string(request, "role")));
-    if (!error) {
-        error = store_write(request->app->store, request->arena, add, &change);
-    }
-    if (error) {
-        return error;
-    }
-    int64_t id = fields_get(member_fields, change.values, "account_id")->integer;
-    reply_created(request, reply,
-                  arena_format(request->arena, "/api/v1/organizations/%" PRId64 "/members",
-                               request->principal->organization_id),
-                  arena_format(request->arena, "%" PRId64, id));
-    reply_record(reply, change.values);
-    return NULL;
-}
-
 /* Finds the member that the path names, who is to become `role`, if all rules let that be. */
 static struct error *check_member(struct store *store, struct request *request, enum role role,
                                   struct value **values_r)
@@ -295,12 +188,23 @@ static struct error *check_member(struct store *store, struct request *request, 
     int64_t account_id = request_path_id(request, "account_id");
     struct error *error = read_member(store, request, account_id, values_r);
     if (!error) {
-        error = check_rank(request, role_in(*values_r), role);
+        error = organization_check_rank(request, role_in(*values_r), role);
     }
     if (!error && role_in(*values_r) == ROLE_OWNER && role != ROLE_OWNER) {
         error = check_owners(store, request, account_id);
     }
     return error;
+}
+
+/* Withdraws the invitations that the member could not issue any more: who has lost a right must not come
+ * back by what was issued under it. */
+static struct error *withdraw_invitations(struct store *store, const struct request *request)
+{
+    struct store_query *query =
+        store_query(store, request->arena, SQL_INVITATIONS_DELETE_OF_INVITER);
+    store_bind_integer(query, request_path_id(request, "account_id"));
+    store_bind_integer(query, request->principal->organization_id);
+    return store_execute(query);
 }
 
 static struct error *set_role(struct store *store, void *context)
@@ -317,6 +221,9 @@ static struct error *set_role(struct store *store, void *context)
     store_bind_integer(query, request_path_id(request, "account_id"));
     store_bind_text(query, role);
     error = store_execute(query);
+    if (!error) {
+        error = withdraw_invitations(store, request);
+    }
     return error ? error
                  : read_member(store, request, request_path_id(request, "account_id"),
                                &change->values);
@@ -340,10 +247,18 @@ static struct error *remove_member(struct store *store, void *context)
     if (error) {
         return error;
     }
+    int64_t account_id = request_path_id(request, "account_id");
+    int64_t organization_id = request->principal->organization_id;
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_DELETE);
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_integer(query, request_path_id(request, "account_id"));
-    return store_execute(query);
+    store_bind_integer(query, organization_id);
+    store_bind_integer(query, account_id);
+    error = store_execute(query);
+    if (!error) {
+        error = withdraw_invitations(store, request);
+    }
+    return error ? error
+                 : account_clear_default_organization(store, request->arena, account_id,
+                                                      organization_id);
 }
 
 static struct error *delete_member(struct request *request, struct reply *reply)
@@ -380,8 +295,6 @@ static const struct field path_fields[] = {
 
 static const enum error_id read_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id update_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
-static const enum error_id add_errors[] = {ERR_NOT_FOUND, ERR_ALREADY_EXISTS,
-                                           ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id member_errors[] = {ERR_NOT_FOUND, ERR_LAST_OWNER,
                                               ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
@@ -431,20 +344,6 @@ const struct route organizations_routes[] = {
      .shape = REPLY_PAGE,
      .reply = &member_schema,
      .errors = read_errors},
-    {.method = METHOD_POST,
-     .pattern = ORGANIZATION "/members",
-     .path = path_fields,
-     .handler = add_member,
-     .permission = PERMIT_MANAGE,
-     .pool = POOL_CORE,
-     .summary = {"Добавить участника", "Add a member"},
-     .body = &add_schema,
-     .shape = REPLY_RECORD,
-     .reply = &member_schema,
-     .creates = true,
-     .errors = add_errors,
-     .action = "add_member",
-     .resource_type = "member"},
     {.method = METHOD_PATCH,
      .pattern = ORGANIZATION "/members/{account_id}",
      .path = path_fields,
