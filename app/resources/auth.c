@@ -357,6 +357,12 @@ static struct value *registered(struct arena *arena, const struct auth_registrat
     return record;
 }
 
+static struct error *refuse_registration(const struct request *request)
+{
+    bool open = config_registration(request->app->config) == REGISTRATION_OPEN;
+    return error_new(request->arena, open ? ERR_LINK_INVALID : ERR_REGISTRATION_CLOSED, NULL);
+}
+
 /*
  * Without open registration everybody but the holder of a link for this very address gets one answer, after
  * one look-up of the link and none of the address, so that nothing tells which addresses have an account.
@@ -364,18 +370,12 @@ static struct value *registered(struct arena *arena, const struct auth_registrat
 static struct error *check_registration(const struct request *request, const char *email)
 {
     const struct app *app = request->app;
-    bool open = config_registration(app->config) == REGISTRATION_OPEN, valid = false;
     const char *link = request_body_string(request, "invitation_token");
-    if (!link && open) {
-        return NULL;
-    }
+    bool valid = !link && config_registration(app->config) == REGISTRATION_OPEN;
     struct error *error = link ? email_link_check(app->store, request->arena, link, email,
                                                   clock_wall_ms(), &valid)
                                : NULL;
-    if (error || valid) {
-        return error;
-    }
-    return error_new(request->arena, open ? ERR_LINK_INVALID : ERR_REGISTRATION_CLOSED, NULL);
+    return error || valid ? error : refuse_registration(request);
 }
 
 /* A line of its own about the account that has lost its address to whoever proved it. */
@@ -417,6 +417,12 @@ static struct error *register_account(struct request *request, struct reply *rep
     }
     if (!error) {
         error = auth_register(app->config, app->store, request->arena, &registration, &tokens);
+    }
+    if (error && error->id == ERR_LINK_INVALID) { /* it was used at the same time */
+        error = refuse_registration(request);
+    }
+    if (!error && registration.released_id) {
+        error = store_turn_end(app->store, request->arena); /* the line is of what is committed */
     }
     if (error) {
         return error;

@@ -1,54 +1,22 @@
 /*
- * Invitations: membership by consent. An OWNER or ADMIN invites an address; nothing they see depends on
- * whether it has an account. The invitation shows only to an account that has proved the address, and
- * membership begins when that account accepts.
+ * Invitations: those of an organization, for its OWNER and ADMIN; and those of the caller, who accepts or
+ * declines. Issuing one is a call of the organization's members: organizations.c.
  */
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/utf8.h"
 #include "collection/accounts.h"
+#include "collection/invitations.h"
 #include "collection/organizations.h"
 #include "collection/paging.h"
 #include "collection/rows.h"
 #include "http/reply.h"
 #include "resources/resources.h"
 
-#include <inttypes.h>
-
-enum { PENDING_MAX = 1000 }; /* invitations of one organization */
-
-static const int64_t lifetime_ms = INT64_C(30) * 24 * 3600 * 1000;
-
 /* --- field maps ------------------------------------------------------------------------------ */
-
-#define INVITATION_ID                                                                              \
-    {                                                                                              \
-        .name = "id", .type = FIELD_INTEGER,                                                       \
-        .about = {"Идентификатор приглашения", "The id of the invitation"}, .example = "5"         \
-    }
-
-static const char *const states[] = {"invited", NULL};
-
-#define INVITATION_STATE                                                                           \
-    {                                                                                              \
-        .name = "state", .type = FIELD_STRING, .choices = states,                                  \
-        .about = {"Состояние: приглашение ждёт ответа", "The state: waiting for an answer"},       \
-        .example = "\"invited\""                                                                   \
-    }
 
 #define INVITATION_TIMES                                                                           \
     TIME_FIELD("created_at", "Время приглашения", "When the invitation was issued"),               \
         TIME_FIELD("expires_at", "Срок действия приглашения", "When the invitation expires")
-
-static const struct field invite_fields[] = {
-    ACCOUNT_EMAIL(FIELD_REQUIRED),
-    MEMBER_ROLE(FIELD_REQUIRED),
-    {.name = NULL},
-};
-
-static const struct field invited_fields[] = {
-    INVITATION_ID, ACCOUNT_EMAIL(0), MEMBER_ROLE(0), INVITATION_STATE, {.name = NULL},
-};
 
 static const struct field invitation_fields[] = {
     INVITATION_ID,
@@ -82,8 +50,6 @@ static const struct field own_fields[] = {
 
 static const struct field page_query[] = {QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD), {.name = NULL}};
 
-static const struct schema invite_schema = {"MemberInvite", invite_fields};
-static const struct schema invited_schema = {"MemberInvited", invited_fields};
 static const struct schema invitation_schema = {"Invitation", invitation_fields};
 static const struct schema own_schema = {"OwnInvitation", own_fields};
 
@@ -95,115 +61,6 @@ struct invitation {
     const char *role;
     struct value *organization; /* as its new member sees it */
 };
-
-/* ERR_ALREADY_EXISTS for the address of a member, which the list of members shows to the caller anyway. */
-static struct error *check_not_member(struct store *store, const struct request *request,
-                                      const char *email_key)
-{
-    struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_BY_ADDRESS);
-    bool member;
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_text(query, email_key);
-    struct error *error = store_next(query, &member);
-    store_end(query);
-    return error || !member ? error : error_new(request->arena, ERR_ALREADY_EXISTS, NULL);
-}
-
-/* The role of the pending invitation of an address, ROLE_NONE if there is none. */
-static struct error *find_pending(struct store *store, const struct request *request,
-                                  const char *email_key, int64_t now, enum role *role_r)
-{
-    struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_ROLE_OF_ADDRESS);
-    bool row;
-    *role_r = ROLE_NONE;
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_text(query, email_key);
-    store_bind_integer(query, now);
-    struct error *error = store_next(query, &row);
-    if (!error && row) {
-        *role_r = role_of_name(store_text(query, 0, NULL));
-        error = store_next(query, &row);
-    }
-    return error;
-}
-
-static struct error *count_pending(struct store *store, const struct request *request, int64_t now,
-                                   int64_t *count_r)
-{
-    struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_COUNT);
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_integer(query, now);
-    return rows_number(query, count_r);
-}
-
-static struct error *check_pending(struct store *store, const struct request *request,
-                                   const char *email_key, enum role role, int64_t now)
-{
-    enum role before;
-    int64_t count = 0;
-    struct error *error = find_pending(store, request, email_key, now, &before);
-    if (!error) {
-        error = organization_check_rank(request, before, role);
-    }
-    if (!error && before == ROLE_NONE) {
-        error = count_pending(store, request, now, &count);
-    }
-    return error || count < PENDING_MAX ? error
-                                        : error_new(request->arena, ERR_TOO_MANY_INVITATIONS, NULL);
-}
-
-/* Looks at members and invitations of the organization alone: no account is looked up. */
-static struct error *insert_invitation(struct store *store, void *context)
-{
-    struct invitation *invitation = context;
-    struct request *request = invitation->request;
-    const char *email = request_body_string(request, "email");
-    const char *email_key = utf8_fold_text(request->arena, email);
-    int64_t now = clock_wall_ms();
-    struct error *error = check_not_member(store, request, email_key);
-    if (!error) {
-        error = check_pending(store, request, email_key, role_of_name(invitation->role), now);
-    }
-    if (error) {
-        return error;
-    }
-    struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_INSERT);
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_text(query, email);
-    store_bind_text(query, email_key);
-    store_bind_text(query, invitation->role);
-    store_bind_integer(query, request->principal->account_id);
-    store_bind_integer(query, now);
-    store_bind_integer(query, now + lifetime_ms);
-    return rows_number(query, &invitation->id);
-}
-
-static struct error *invite_member(struct request *request, struct reply *reply)
-{
-    const char *email = request_body_string(request, "email");
-    struct invitation invitation = {
-        .request = request,
-        .role = request_body_string(request, "role"),
-    };
-    request->subject = email;
-    struct error *error =
-        store_write(request->app->store, request->arena, insert_invitation, &invitation);
-    if (error) {
-        return error;
-    }
-    struct value *record =
-        arena_array(request->arena, fields_count(invited_fields), sizeof *record);
-    value_set_integer(fields_get(invited_fields, record, "id"), invitation.id);
-    value_set_string(fields_get(invited_fields, record, "email"), email);
-    value_set_string(fields_get(invited_fields, record, "role"), invitation.role);
-    value_set_string(fields_get(invited_fields, record, "state"), states[0]);
-    reply_created(request, reply,
-                  arena_format(request->arena, "/api/v1/organizations/%" PRId64 "/invitations",
-                               request->principal->organization_id),
-                  arena_format(request->arena, "%" PRId64, invitation.id));
-    reply_record(reply, record);
-    return NULL;
-}
 
 static struct error *list_invitations(struct request *request, struct reply *reply)
 {
@@ -219,7 +76,7 @@ static struct error *list_invitations(struct request *request, struct reply *rep
     store_bind_integer(query, skip);
     struct error *error = rows_all(query, request->arena, invitation_fields, &items, &count);
     if (!error) {
-        error = count_pending(store, request, now, &total);
+        error = invitation_count(store, request, now, &total);
     }
     if (!error) {
         reply_list(reply, items, count, total, skip, limit);
@@ -408,30 +265,8 @@ static const struct field path_fields[] = {
 static const enum error_id list_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id own_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id one_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
-static const enum error_id invite_errors[] = {ERR_NOT_FOUND, ERR_ALREADY_EXISTS,
-                                              ERR_TOO_MANY_INVITATIONS, ERR_DATABASE_UNAVAILABLE,
-                                              ERR_COUNT};
 
 const struct route invitations_routes[] = {
-    {.method = METHOD_POST,
-     .pattern = ORGANIZATION "/members",
-     .path = path_fields,
-     .handler = invite_member,
-     .permission = PERMIT_MANAGE,
-     .pool = POOL_CORE,
-     .summary = {"Пригласить участника", "Invite a member"},
-     .about = {"Ответ не зависит от того, есть ли у адреса учётная запись. Участником становятся, "
-               "приняв приглашение; оно действует 30 дней, повторное заменяет прежнее.",
-               "The answer does not depend on whether the address has an account. Membership "
-               "begins when the invitation is accepted; it is valid for 30 days, and a second one "
-               "replaces the first."},
-     .body = &invite_schema,
-     .shape = REPLY_RECORD,
-     .reply = &invited_schema,
-     .creates = true,
-     .errors = invite_errors,
-     .action = "invite_member",
-     .resource_type = "invitation"},
     {.method = METHOD_GET,
      .pattern = ORGANIZATION "/invitations",
      .path = path_fields,

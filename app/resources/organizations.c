@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "collection/accounts.h"
+#include "collection/invitations.h"
 #include "collection/lists.h"
 #include "collection/organizations.h"
 #include "collection/rows.h"
@@ -27,6 +28,16 @@ static const struct field member_fields[] = {
     MEMBER_ROLE(0),
     TIME_FIELD("created_at", "Время вступления", "When the account became a member"),
     {.name = NULL},
+};
+
+static const struct field invite_fields[] = {
+    ACCOUNT_EMAIL(FIELD_REQUIRED),
+    MEMBER_ROLE(FIELD_REQUIRED),
+    {.name = NULL},
+};
+
+static const struct field invited_fields[] = {
+    INVITATION_ID, ACCOUNT_EMAIL(0), MEMBER_ROLE(0), INVITATION_STATE, {.name = NULL},
 };
 
 static const struct field role_fields[] = {
@@ -61,6 +72,8 @@ static const struct list member_list = {
 
 static const struct schema update_schema = {"OrganizationUpdate", update_fields};
 static const struct schema member_schema = {"Member", member_fields};
+static const struct schema invite_schema = {"MemberInvite", invite_fields};
+static const struct schema invited_schema = {"MemberInvited", invited_fields};
 static const struct schema role_schema = {"MemberUpdate", role_fields};
 
 /* --- organizations --------------------------------------------------------------------------- */
@@ -181,6 +194,43 @@ static struct error *list_members(struct request *request, struct reply *reply)
     return list_reply(request, reply, &member_list, scope, 1);
 }
 
+struct invitation {
+    const struct request *request;
+    int64_t id;
+};
+
+static struct error *invite(struct store *store, void *context)
+{
+    struct invitation *invitation = context;
+    const struct request *request = invitation->request;
+    return invitation_insert(store, request, request_body_string(request, "email"),
+                             request_body_string(request, "role"), &invitation->id);
+}
+
+static struct error *invite_member(struct request *request, struct reply *reply)
+{
+    const char *email = request_body_string(request, "email");
+    struct invitation invitation = {.request = request};
+    request->subject = email;
+    struct error *error =
+        store_write(request->app->store, request->arena, invite, &invitation);
+    if (error) {
+        return error;
+    }
+    struct value *record =
+        arena_array(request->arena, fields_count(invited_fields), sizeof *record);
+    value_set_integer(fields_get(invited_fields, record, "id"), invitation.id);
+    value_set_string(fields_get(invited_fields, record, "email"), email);
+    value_set_string(fields_get(invited_fields, record, "role"), request_body_string(request, "role"));
+    value_set_string(fields_get(invited_fields, record, "state"), invitation_states[0]);
+    reply_created(request, reply,
+                  arena_format(request->arena, "/api/v1/organizations/%" PRId64 "/invitations",
+                               request->principal->organization_id),
+                  arena_format(request->arena, "%" PRId64, invitation.id));
+    reply_record(reply, record);
+    return NULL;
+}
+
 /* Finds the member that the path names, who is to become `role`, if all rules let that be. */
 static struct error *check_member(struct store *store, struct request *request, enum role role,
                                   struct value **values_r)
@@ -295,6 +345,9 @@ static const struct field path_fields[] = {
 
 static const enum error_id read_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id update_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id invite_errors[] = {ERR_NOT_FOUND, ERR_ALREADY_EXISTS,
+                                              ERR_TOO_MANY_INVITATIONS, ERR_DATABASE_UNAVAILABLE,
+                                              ERR_COUNT};
 static const enum error_id member_errors[] = {ERR_NOT_FOUND, ERR_LAST_OWNER,
                                               ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
@@ -344,6 +397,25 @@ const struct route organizations_routes[] = {
      .shape = REPLY_PAGE,
      .reply = &member_schema,
      .errors = read_errors},
+    {.method = METHOD_POST,
+     .pattern = ORGANIZATION "/members",
+     .path = path_fields,
+     .handler = invite_member,
+     .permission = PERMIT_MANAGE,
+     .pool = POOL_CORE,
+     .summary = {"Пригласить участника", "Invite a member"},
+     .about = {"Ответ не зависит от того, есть ли у адреса учётная запись. Участником становятся, "
+               "приняв приглашение; оно действует 30 дней, повторное заменяет прежнее.",
+               "The answer does not depend on whether the address has an account. Membership "
+               "begins when the invitation is accepted; it is valid for 30 days, and a second one "
+               "replaces the first."},
+     .body = &invite_schema,
+     .shape = REPLY_RECORD,
+     .reply = &invited_schema,
+     .creates = true,
+     .errors = invite_errors,
+     .action = "invite_member",
+     .resource_type = "invitation"},
     {.method = METHOD_PATCH,
      .pattern = ORGANIZATION "/members/{account_id}",
      .path = path_fields,
