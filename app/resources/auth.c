@@ -592,25 +592,33 @@ static struct error *get_me(struct request *request, struct reply *reply)
     return NULL;
 }
 
+struct self_update {
+    struct request *request;
+    struct reply *reply;
+};
+
+/* Reads the caller in the same transaction, which sees the change. */
 static struct error *set_default(struct store *store, void *context)
 {
-    const struct request *request = context;
+    const struct self_update *update = context;
+    struct request *request = update->request;
     const struct value *wanted = request_body_value(request, "default_organization_id");
-    return account_set_default_organization(store, request->arena, request->principal->account_id,
-                                            wanted->integer);
+    struct error *error =
+        account_set_default_organization(store, request->arena, request->principal->account_id,
+                                         wanted->integer);
+    return error ? error : get_me(request, update->reply);
 }
 
 static struct error *update_me(struct request *request, struct reply *reply)
 {
-    struct error *error = NULL;
+    struct self_update update = {request, reply};
     request->subject = request->principal->username;
     if (!request->principal->account_id) {
         return error_new(request->arena, ERR_FORBIDDEN, "the caller is no account");
     }
-    if (request_body_value(request, "default_organization_id")->state == VALUE_SET) {
-        error = store_write(request->app->store, request->arena, set_default, request);
-    }
-    return error ? error : get_me(request, reply);
+    bool wanted = request_body_value(request, "default_organization_id")->state == VALUE_SET;
+    return wanted ? store_write(request->app->store, request->arena, set_default, &update)
+                  : get_me(request, reply);
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */
