@@ -466,9 +466,10 @@ static int invite(struct work *work, const char *email)
     if (status == EXIT_SUCCESS) {
         printf("token %s\nexpires %s\n", link.token, clock_format(link.expires_ms, time));
         if (account) {
-            fputs("an account has this address: its holder verifies it by POST /auth/verify-email;\n"
-                  "registering with this link takes the address from an account that never did\n",
-                  stderr);
+            fputs(
+                "an account has this address: its holder verifies it by POST /auth/verify-email;\n"
+                "registering with this link takes the address from an account that never did\n",
+                stderr);
         }
     }
     return status;

@@ -15,7 +15,7 @@ struct account {
     int64_t id;
     const char *username, *email, *name;
     const char *password_hash; /* NULL: no password, so nobody logs in */
-    int64_t verified_ms;       /* of an account to insert: when the address was proved; 0: unproven */
+    int64_t verified_ms; /* of an account to insert: when the address was proved; 0: unproven */
 };
 
 /* Whether bcrypt takes all of a password: it has 72 bytes and no NUL. A check of field maps. */
@@ -74,8 +74,8 @@ struct error *account_set_default_organization(struct store *store, struct arena
                                                int64_t organization_id) MUST_CHECK;
 
 /* Inside store_write(): the same, but only for an account that has no default organization. */
-struct error *account_init_default_organization(struct store *store, struct arena *arena, int64_t id,
-                                                int64_t organization_id) MUST_CHECK;
+struct error *account_init_default_organization(struct store *store, struct arena *arena,
+                                                int64_t id, int64_t organization_id) MUST_CHECK;
 
 /* Inside store_write(): the account has no default organization any more if it was this one. No other one
  * takes its place: nobody but the account may choose where its data is stored. */

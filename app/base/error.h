@@ -63,7 +63,7 @@ enum error_id {
     ERR_FILE_INFECTED,
     ERR_SCAN_UNAVAILABLE,
     ERR_QUOTA_EXCEEDED,
-    ERR_LINK_INVALID, /* a signed address or a one-use link: altered, used, or expired */
+    ERR_LINK_INVALID,         /* a signed address or a one-use link: altered, used, or expired */
     ERR_REGISTRATION_CLOSED,  /* the same for every address, whether or not it has an account */
     ERR_TOO_MANY_INVITATIONS, /* an organization has as many pending ones as it may have */
     ERR_CONSTRAINT_UNIQUE,    /* the cause is the name: store_violated(); to be translated */

@@ -20,7 +20,7 @@ extern const char *const invitation_states[];
 
 #define INVITATION_STATE                                                                           \
     {                                                                                              \
-        .name = "state", .type = FIELD_STRING, .choices = invitation_states,                                  \
+        .name = "state", .type = FIELD_STRING, .choices = invitation_states,                       \
         .about = {"Состояние: приглашение ждёт ответа", "The state: waiting for an answer"},       \
         .example = "\"invited\""                                                                   \
     }

@@ -192,7 +192,8 @@ static const struct field update_me_fields[] = {
      .type = FIELD_INTEGER,
      .min = 1,
      .max = INT64_MAX,
-     .about = {"Организация по умолчанию: одна из своих", "The default organization: one of one's own"},
+     .about = {"Организация по умолчанию: одна из своих",
+               "The default organization: one of one's own"},
      .example = "1"},
     {.name = NULL},
 };
@@ -372,9 +373,9 @@ static struct error *check_registration(const struct request *request, const cha
     const struct app *app = request->app;
     const char *link = request_body_string(request, "invitation_token");
     bool valid = !link && config_registration(app->config) == REGISTRATION_OPEN;
-    struct error *error = link ? email_link_check(app->store, request->arena, link, email,
-                                                  clock_wall_ms(), &valid)
-                               : NULL;
+    struct error *error =
+        link ? email_link_check(app->store, request->arena, link, email, clock_wall_ms(), &valid)
+             : NULL;
     return error || valid ? error : refuse_registration(request);
 }
 
@@ -603,9 +604,8 @@ static struct error *set_default(struct store *store, void *context)
     const struct self_update *update = context;
     struct request *request = update->request;
     const struct value *wanted = request_body_value(request, "default_organization_id");
-    struct error *error =
-        account_set_default_organization(store, request->arena, request->principal->account_id,
-                                         wanted->integer);
+    struct error *error = account_set_default_organization(
+        store, request->arena, request->principal->account_id, wanted->integer);
     return error ? error : get_me(request, update->reply);
 }
 
@@ -704,7 +704,8 @@ const struct route auth_routes[] = {
      .pool = POOL_AUTH,
      .summary = {"Зарегистрироваться", "Register"},
      .about = {"Новая учётная запись становится владельцем новой организации; `Location` указывает "
-               "на неё. Если регистрация не открыта для всех (`REGISTRATION`), нужен токен одноразовой ссылки.",
+               "на неё. Если регистрация не открыта для всех (`REGISTRATION`), нужен токен "
+               "одноразовой ссылки.",
                "The new account owns a new organization, to which `Location` leads. Unless "
                "registration is open to all (`REGISTRATION`), the token of a one-use link is "
                "needed."},

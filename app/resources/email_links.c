@@ -27,7 +27,7 @@
     {                                                                                              \
         .name = "token", .type = FIELD_STRING, .flags = (flags_), .min = 1, .max = 256,            \
         .about = {"Одноразовый токен; называется один раз", "The one-use token; told once"},       \
-        .example = "\"9b1c0e…\""                                                                   \
+        .example = "\"9b1c0e…\""                                                                 \
     }
 
 #define LINK_EXPIRES TIME_FIELD("expires_at", "Срок действия", "When the link expires")
@@ -224,13 +224,15 @@ const struct route email_links_routes[] = {
      .permission = PERMIT_ADDRESSES,
      .pool = POOL_CORE,
      .summary = {"Выдать одноразовую ссылку", "Issue a one-use link"},
-     .about = {"Токен действует 7 дней и подтверждает адрес: при регистрации (`invitation_token`) или для "
-               "существующей учётной записи (`/auth/verify-email`). Новая ссылка заменяет прежнюю. С "
-               "`REGISTRATION=closed` ссылки выдаёт только командная строка.",
-               "The token is valid for 7 days and proves the address: in a registration "
-               "(`invitation_token`) or for an existing account (`/auth/verify-email`). A new link "
-               "replaces the old one. With `REGISTRATION=closed` only the command line issues "
-               "links."},
+     .about =
+         {"Токен действует 7 дней и подтверждает адрес: при регистрации (`invitation_token`) или "
+          "для "
+          "существующей учётной записи (`/auth/verify-email`). Новая ссылка заменяет прежнюю. С "
+          "`REGISTRATION=closed` ссылки выдаёт только командная строка.",
+          "The token is valid for 7 days and proves the address: in a registration "
+          "(`invitation_token`) or for an existing account (`/auth/verify-email`). A new link "
+          "replaces the old one. With `REGISTRATION=closed` only the command line issues "
+          "links."},
      .body = &issue_schema,
      .shape = REPLY_RECORD,
      .reply = &issued_schema,

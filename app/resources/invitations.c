@@ -2,10 +2,10 @@
  * Invitations: those of an organization, for its OWNER and ADMIN; and those of the caller, who accepts or
  * declines. Issuing one is a call of the organization's members: organizations.c.
  */
+#include "collection/invitations.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "collection/accounts.h"
-#include "collection/invitations.h"
 #include "collection/organizations.h"
 #include "collection/paging.h"
 #include "collection/rows.h"
@@ -231,8 +231,7 @@ static struct error *decline(struct store *store, void *context)
 {
     struct invitation *invitation = context;
     struct error *error = find_own(store, invitation);
-    return error ? error
-                 : delete_invitation(store, invitation->request->arena, invitation->id);
+    return error ? error : delete_invitation(store, invitation->request->arena, invitation->id);
 }
 
 static struct error *decline_invitation(struct request *request, struct reply *reply)

@@ -1,10 +1,10 @@
 /* Organizations: those one belongs to, and who else does. */
+#include "collection/organizations.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "collection/accounts.h"
 #include "collection/invitations.h"
 #include "collection/lists.h"
-#include "collection/organizations.h"
 #include "collection/rows.h"
 #include "http/reply.h"
 #include "resources/resources.h"
@@ -212,8 +212,7 @@ static struct error *invite_member(struct request *request, struct reply *reply)
     const char *email = request_body_string(request, "email");
     struct invitation invitation = {.request = request};
     request->subject = email;
-    struct error *error =
-        store_write(request->app->store, request->arena, invite, &invitation);
+    struct error *error = store_write(request->app->store, request->arena, invite, &invitation);
     if (error) {
         return error;
     }
@@ -221,7 +220,8 @@ static struct error *invite_member(struct request *request, struct reply *reply)
         arena_array(request->arena, fields_count(invited_fields), sizeof *record);
     value_set_integer(fields_get(invited_fields, record, "id"), invitation.id);
     value_set_string(fields_get(invited_fields, record, "email"), email);
-    value_set_string(fields_get(invited_fields, record, "role"), request_body_string(request, "role"));
+    value_set_string(fields_get(invited_fields, record, "role"),
+                     request_body_string(request, "role"));
     value_set_string(fields_get(invited_fields, record, "state"), invitation_states[0]);
     reply_created(request, reply,
                   arena_format(request->arena, "/api/v1/organizations/%" PRId64 "/invitations",
