@@ -49,23 +49,23 @@ struct error *organization_insert(struct store *store, struct arena *arena,
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
-/* Inside store_write(): the address counts as proved from now on. ERR_NOT_FOUND if the account does not
- * exist or has no address. */
+/* Inside store_write(): the address counts as proved from now on. ERR_NOT_FOUND if the account does
+ * not exist or has no address. */
 struct error *account_verify_email(struct store *store, struct arena *arena, int64_t id,
                                    int64_t now_ms) MUST_CHECK;
 
 /*
- * Inside store_write(): takes an address from an account that never proved it, and ends that account's
- * sessions, for somebody who did prove it. The account keeps its roles and its data. *released_r is its
- * id, 0 if no account held the address without a proof.
+ * Inside store_write(): takes an address from an account that never proved it, and ends that
+ * account's sessions, for somebody who did prove it. The account keeps its roles and its data.
+ * *released_r is its id, 0 if no account held the address without a proof.
  */
 struct error *account_release_email(struct store *store, struct arena *arena, const char *email,
                                     int64_t now_ms, int64_t *released_r) MUST_CHECK;
 
 /* --- the default organization ---------------------------------------------------------------- */
 
-/* The organization that an account's token is for. It is stored state of the account, which the account
- * alone changes; 0: none, also when the account is not a member of it any more. */
+/* The organization that an account's token is for. It is stored state of the account, which the
+ * account alone changes; 0: none, also when the account is not a member of it any more. */
 struct error *account_default_organization(struct store *store, struct arena *arena, int64_t id,
                                            int64_t *organization_r) MUST_CHECK;
 
@@ -77,8 +77,8 @@ struct error *account_set_default_organization(struct store *store, struct arena
 struct error *account_init_default_organization(struct store *store, struct arena *arena,
                                                 int64_t id, int64_t organization_id) MUST_CHECK;
 
-/* Inside store_write(): the account has no default organization any more if it was this one. No other one
- * takes its place: nobody but the account may choose where its data is stored. */
+/* Inside store_write(): the account has no default organization any more if it was this one. No
+ * other one takes its place: nobody but the account may choose where its data is stored. */
 struct error *account_clear_default_organization(struct store *store, struct arena *arena,
                                                  int64_t id, int64_t organization_id) MUST_CHECK;
 

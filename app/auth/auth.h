@@ -57,8 +57,9 @@ struct error *auth_open(const struct config *config, struct store *store, struct
                         const struct principal *principal, const char *name,
                         struct auth_tokens *tokens_r) MUST_CHECK;
 
-/* A new account with an organization of its own, its default one, and its first session, all at once. With a
- * one-use link the address is proved: an account that holds it without a proof loses it. ERR_LINK_INVALID. */
+/* A new account with an organization of its own, its default one, and its first session, all at
+ * once. With a one-use link the address is proved: an account that holds it without a proof loses
+ * it. ERR_LINK_INVALID. */
 struct auth_registration {
     struct account account;
     struct organization organization;

@@ -1,10 +1,10 @@
 /*
- * Email link: a one-use token that proves an email address. Only the local administrator issues links, and
- * hands them to the holder of the address by a channel of their own: whoever has the token counts as the
- * holder. A new link for an address replaces the old one.
+ * Email link: a one-use token that proves an email address. Only the local administrator issues
+ * links, and hands them to the holder of the address by a channel of their own: whoever has the
+ * token counts as the holder. A new link for an address replaces the old one.
  *
- * Tokens are 256 random bits; only their SHA-256 digests are stored, and found by an index, so that no
- * comparison depends on the secret.
+ * Tokens are 256 random bits; only their SHA-256 digests are stored, and found by an index, so that
+ * no comparison depends on the secret.
  */
 #ifndef AUTH_EMAIL_LINK_H
 #define AUTH_EMAIL_LINK_H

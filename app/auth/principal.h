@@ -51,8 +51,8 @@ enum role {
     ROLE_COUNT
 };
 
-/* As the contract names them; PERMIT_ALL, PERMIT_PRINCIPAL, PERMIT_ADDRESSES, those of files, PERMIT_MANAGE_OR_SELF and
- * ROLE_NONE have no name. */
+/* As the contract names them; PERMIT_ALL, PERMIT_PRINCIPAL, PERMIT_ADDRESSES, those of files,
+ * PERMIT_MANAGE_OR_SELF and ROLE_NONE have no name. */
 extern const char *const permission_names[PERMIT_COUNT];
 extern const struct text permission_about[PERMIT_COUNT]; /* who has it, for the documentation */
 extern const char *const principal_kind_names[PRINCIPAL_KIND_COUNT];

@@ -13,7 +13,8 @@ static const int64_t lifetime_ms = INT64_C(30) * 24 * 3600 * 1000;
 
 const char *const invitation_states[] = {"invited", NULL};
 
-/* ERR_ALREADY_EXISTS for the address of a member, which the list of members shows to the caller anyway. */
+/* ERR_ALREADY_EXISTS for the address of a member, which the list of members shows to the caller
+ * anyway. */
 static struct error *check_not_member(struct store *store, const struct request *request,
                                       const char *email_key)
 {

@@ -1,7 +1,7 @@
 /*
- * Invitations: membership by consent. An OWNER or ADMIN invites an address; nothing they see depends on
- * whether it has an account. The invitation shows only to an account that has proved the address, and
- * membership begins when that account accepts.
+ * Invitations: membership by consent. An OWNER or ADMIN invites an address; nothing they see
+ * depends on whether it has an account. The invitation shows only to an account that has proved the
+ * address, and membership begins when that account accepts.
  */
 #ifndef COLLECTION_INVITATIONS_H
 #define COLLECTION_INVITATIONS_H
@@ -25,8 +25,9 @@ extern const char *const invitation_states[];
         .example = "\"invited\""                                                                   \
     }
 
-/* Inside store_write(): invites an address into the organization of the request, or replaces its pending
- * invitation. ERR_ALREADY_EXISTS for a member, ERR_FORBIDDEN by rank, ERR_TOO_MANY_INVITATIONS. */
+/* Inside store_write(): invites an address into the organization of the request, or replaces its
+ * pending invitation. ERR_ALREADY_EXISTS for a member, ERR_FORBIDDEN by rank,
+ * ERR_TOO_MANY_INVITATIONS. */
 struct error *invitation_insert(struct store *store, const struct request *request,
                                 const char *email, const char *role, int64_t *id_r) MUST_CHECK;
 

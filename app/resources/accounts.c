@@ -73,8 +73,8 @@ static struct error *insert(struct store *store, void *context)
     return account_insert(store, creation->arena, &creation->account, clock_wall_ms());
 }
 
-/* The administrator vouches for the address of an account that they create. A caller without a token, whom
- * the surface of files may serve, does not. */
+/* The administrator vouches for the address of an account that they create. A caller without a
+ * token, whom the surface of files may serve, does not. */
 static struct error *create_account(struct request *request, struct reply *reply)
 {
     const char *username = request_body_string(request, "username");

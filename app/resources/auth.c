@@ -365,8 +365,9 @@ static struct error *refuse_registration(const struct request *request)
 }
 
 /*
- * Without open registration everybody but the holder of a link for this very address gets one answer, after
- * one look-up of the link and none of the address, so that nothing tells which addresses have an account.
+ * Without open registration everybody but the holder of a link for this very address gets one
+ * answer, after one look-up of the link and none of the address, so that nothing tells which
+ * addresses have an account.
  */
 static struct error *check_registration(const struct request *request, const char *email)
 {
@@ -409,7 +410,7 @@ static struct error *register_account(struct request *request, struct reply *rep
                          .currency = ORGANIZATION_CURRENCY},
         .link = request_body_string(request, "invitation_token"),
     };
-    struct auth_tokens tokens;
+    struct auth_tokens tokens = {0};
     request->subject = email;
     struct error *error = check_registration(request, email);
     if (!error) {

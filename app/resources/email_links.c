@@ -1,7 +1,7 @@
 /*
  * Email links: proofs of email addresses. The local administrator issues one-use links and confirms
- * addresses; an account proves its own address by a link. A member of an organization never gets a link:
- * it would prove somebody else's address.
+ * addresses; an account proves its own address by a link. A member of an organization never gets a
+ * link: it would prove somebody else's address.
  */
 #include "auth/email_link.h"
 #include "base/arena.h"

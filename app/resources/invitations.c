@@ -1,6 +1,6 @@
 /*
- * Invitations: those of an organization, for its OWNER and ADMIN; and those of the caller, who accepts or
- * declines. Issuing one is a call of the organization's members: organizations.c.
+ * Invitations: those of an organization, for its OWNER and ADMIN; and those of the caller, who
+ * accepts or declines. Issuing one is a call of the organization's members: organizations.c.
  */
 #include "collection/invitations.h"
 #include "base/arena.h"

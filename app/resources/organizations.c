@@ -246,8 +246,8 @@ static struct error *check_member(struct store *store, struct request *request, 
     return error;
 }
 
-/* Withdraws the invitations that the member could not issue any more: who has lost a right must not come
- * back by what was issued under it. */
+/* Withdraws the invitations that the member could not issue any more: who has lost a right must not
+ * come back by what was issued under it. */
 static struct error *withdraw_invitations(struct store *store, const struct request *request)
 {
     struct store_query *query =

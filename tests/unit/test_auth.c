@@ -355,8 +355,8 @@ struct row {
 static void permissions_are_those_of_the_table(void **state)
 {
     (void)state;
-    /* all, principal; directory read, write; accounts, tokens, addresses; of files and of what else belongs to the
-     * organization read, create, update, delete; manage */
+    /* all, principal; directory read, write; accounts, tokens, addresses; of files and of what else
+     * belongs to the organization read, create, update, delete; manage */
     static const struct row rows[] = {
         {{.kind = PRINCIPAL_LOCAL}, "xxxxxxxxxxx....."},
         {{.kind = PRINCIPAL_DIRECTORY}, "xxx....xxxx....."},

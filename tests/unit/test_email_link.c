@@ -1,4 +1,5 @@
-/* Email links: which token proves which address, for how long, and how often; and who loses an address. */
+/* Email links: which token proves which address, for how long, and how often; and who loses an
+ * address. */
 #include "unit.h"
 
 #include "accounts.h"
