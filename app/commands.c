@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include "auth/auth.h"
+#include "auth/email_link.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
@@ -387,7 +388,10 @@ static int create(struct work *work, const char *email)
     const char *name = work->arguments->name ? work->arguments->name : email;
     const char *organization = work->arguments->organization;
     struct auth_registration registration = {
-        .account = {.username = email, .email = email, .name = name},
+        .account = {.username = email,
+                    .email = email,
+                    .name = name,
+                    .verified_ms = clock_wall_ms()}, /* the administrator vouches for it */
         .organization = {.name = organization ? organization : name,
                          .currency = ORGANIZATION_CURRENCY},
     };
@@ -444,6 +448,57 @@ static int set_password(struct work *work, const char *name)
     return conclude(work, "change_password", name, error);
 }
 
+static const struct field address_fields[] = {ACCOUNT_EMAIL(FIELD_REQUIRED), {.name = NULL}};
+
+/* Prints a one-use link. Its token goes to the terminal alone. */
+static int invite(struct work *work, const char *email)
+{
+    struct email_link link = {.email = email};
+    struct account *account = NULL;
+    char time[CLOCK_TEXT_SIZE];
+    struct error *error = check_given(work->arena, address_fields, &email);
+    if (!error) {
+        error = account_find(work->store, work->arena, email, &account);
+    }
+    if (!error) {
+        error = email_link_issue(work->store, work->arena, clock_wall_ms(), &link);
+    }
+    int status = conclude(work, "issue_email_link", email, error);
+    if (status == EXIT_SUCCESS) {
+        printf("token %s\nexpires %s\n", link.token, clock_format(link.expires_ms, time));
+        if (account) {
+            fputs(
+                "an account has this address: its holder verifies it by POST /auth/verify-email;\n"
+                "registering with this link takes the address from an account that never did\n",
+                stderr);
+        }
+    }
+    return status;
+}
+
+struct confirmation {
+    struct arena *arena;
+    int64_t id;
+};
+
+static struct error *verify_email(struct store *store, void *context)
+{
+    const struct confirmation *confirmation = context;
+    return account_verify_email(store, confirmation->arena, confirmation->id, clock_wall_ms());
+}
+
+static int confirm(struct work *work, const char *email)
+{
+    struct confirmation confirmation = {.arena = work->arena};
+    struct account *account = NULL;
+    struct error *error = find(work, email, &account);
+    if (!error) {
+        confirmation.id = account->id;
+        error = store_write(work->store, work->arena, verify_email, &confirmation);
+    }
+    return conclude(work, "confirm_email", email, error);
+}
+
 /* A name without what would end the column or the line. */
 static const char *column(struct arena *arena, const char *text)
 {
@@ -480,17 +535,32 @@ static int list(struct work *work)
     return error ? complain(work, error) : EXIT_SUCCESS;
 }
 
+static const struct {
+    const char *name;
+    int (*run)(struct work *work, const char *email);
+} admin_actions[] = {
+    {"create", create},
+    {"password", set_password},
+    {"invite", invite},
+    {"confirm", confirm},
+};
+
 static int do_admin(struct work *work)
 {
     const struct arguments *arguments = work->arguments;
     const char *action = arguments->word_count ? arguments->words[0] : "";
+    size_t at = 0, count = sizeof admin_actions / sizeof *admin_actions;
     if (!strcmp(action, "list") && arguments->word_count == 1) {
         return list(work);
     }
-    bool creates = !strcmp(action, "create");
-    if (arguments->word_count != 2 || (!creates && strcmp(action, "password") != 0)) {
+    while (at < count && strcmp(action, admin_actions[at].name) != 0) {
+        at++;
+    }
+    if (arguments->word_count != 2 || at == count) {
         fputs("usage: kontora admin create EMAIL [--name NAME] [--organization NAME]\n"
               "       kontora admin password EMAIL\n"
+              "       kontora admin invite EMAIL\n"
+              "       kontora admin confirm EMAIL\n"
               "       kontora admin list\n",
               stderr);
         return EXIT_USAGE;
@@ -500,7 +570,7 @@ static int do_admin(struct work *work)
                 strerror(errno));
         return EXIT_CONFIGURATION;
     }
-    return creates ? create(work, arguments->words[1]) : set_password(work, arguments->words[1]);
+    return admin_actions[at].run(work, arguments->words[1]);
 }
 
 int command_admin(const struct config *config, const struct arguments *arguments)

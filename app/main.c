@@ -3,7 +3,7 @@
  *
  *   kontora serve  [--env-file FILE]            the master and its workers
  *   kontora migrate status | up [N] | down [N]  the database's schema, to version N
- *   kontora admin  create EMAIL | password EMAIL | list   accounts, for the first steps
+ *   kontora admin  create | password | invite | confirm EMAIL, list   accounts and their addresses
  *   kontora purge                               deletes what has expired
  *   kontora recount [--repair]                  verifies the counters behind totals and analytics
  *   kontora files  check [--repair]             verifies that files and objects fit each other
@@ -570,6 +570,10 @@ static int run_help(const struct arguments *arguments)
         "    --organization NAME\n"
         "  admin password EMAIL   set the password that is read from standard input, and end all\n"
         "                         sessions of the account\n"
+        "  admin invite EMAIL     print a one-use token with which the holder of the address "
+        "registers,\n"
+        "                         or verifies the address of an existing account\n"
+        "  admin confirm EMAIL    confirm the address of an existing account\n"
         "  admin list             print all accounts with their organizations and roles\n"
         "  purge                  delete what has expired, as the service does by itself\n"
         "  recount                count anew what is kept counted, and print what is wrong\n"

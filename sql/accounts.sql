@@ -8,8 +8,8 @@ SELECT count(*) FROM accounts;
 
 -- name: accounts_insert
 INSERT INTO accounts (username, username_key, email, email_key, name, password_hash,
-                      created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+                      created_at, updated_at, email_verified_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
 RETURNING id;
 
 -- name: accounts_by_id
@@ -31,6 +31,36 @@ SELECT a.id, a.username, a.email, o.id, o.name, m.role
 
 -- name: accounts_set_password
 UPDATE accounts SET password_hash = $2, updated_at = $3, version = version + 1 WHERE id = $1;
+
+-- name: accounts_verify_email
+UPDATE accounts SET email_verified_at = coalesce(email_verified_at, $2), updated_at = $2
+ WHERE id = $1 AND email_key IS NOT NULL;
+
+-- Takes an address from the account that holds it without a proof; a user name that is the address goes with it.
+-- name: accounts_release_email
+UPDATE accounts
+   SET username = CASE WHEN username_key = email_key THEN $2 ELSE username END,
+       username_key = CASE WHEN username_key = email_key THEN $2 ELSE username_key END,
+       email = NULL, email_key = NULL, updated_at = $3, version = version + 1
+ WHERE email_key = $1 AND email_verified_at IS NULL
+RETURNING id;
+
+-- The default organization counts only while the account is a member of it.
+-- name: accounts_self
+SELECT a.email_verified_at, m.organization_id
+  FROM accounts a
+  LEFT JOIN members m ON m.organization_id = a.default_organization_id AND m.account_id = a.id
+ WHERE a.id = $1;
+
+-- name: accounts_set_default_organization
+UPDATE accounts SET default_organization_id = $2
+ WHERE id = $1 AND EXISTS (SELECT 1 FROM members WHERE organization_id = $2 AND account_id = $1);
+
+-- name: accounts_init_default_organization
+UPDATE accounts SET default_organization_id = $2 WHERE id = $1 AND default_organization_id IS NULL;
+
+-- name: accounts_clear_default_organization
+UPDATE accounts SET default_organization_id = NULL WHERE id = $1 AND default_organization_id = $2;
 
 -- Who an access token stands for: the account, its role in one organization, and the state of the
 -- token's session. The + keeps SQLite from looking at all sessions of the account.

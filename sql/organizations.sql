@@ -25,11 +25,26 @@ UPDATE organizations SET name = $2, currency = $3, updated_at = $4, version = ve
 -- name: members_insert
 INSERT INTO members (organization_id, account_id, role, created_at) VALUES ($1, $2, $3, $4);
 
+-- Somebody who is a member already stays what they are.
+-- name: members_join
+INSERT INTO members (organization_id, account_id, role, created_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (organization_id, account_id) DO NOTHING;
+
+-- name: members_by_address
+SELECT m.account_id
+  FROM members m
+  JOIN accounts a ON a.id = m.account_id
+ WHERE m.organization_id = $1 AND a.email_key = $2;
+
 -- name: members_role
 SELECT role FROM members WHERE organization_id = $1 AND account_id = $2;
 
--- name: members_first_organization
-SELECT organization_id FROM members WHERE account_id = $1 ORDER BY organization_id LIMIT 1;
+-- The default organization of an account, while it is a member of it.
+-- name: members_default_organization
+SELECT m.organization_id
+  FROM accounts a
+  JOIN members m ON m.organization_id = a.default_organization_id AND m.account_id = a.id
+ WHERE a.id = $1;
 
 -- name: members_get
 SELECT a.id, a.username, a.email, a.name, m.role, m.created_at

@@ -2,7 +2,9 @@
 #include "auth/account.h"
 
 #include "auth/password.h"
+#include "auth/session.h"
 #include "base/arena.h"
+#include "base/random.h"
 #include "base/utf8.h"
 
 #include <string.h>
@@ -100,6 +102,11 @@ struct error *account_insert(struct store *store, struct arena *arena, struct ac
     store_bind_text(query, account->name);
     store_bind_text(query, account->password_hash);
     store_bind_integer(query, now_ms);
+    if (account->verified_ms) {
+        store_bind_integer(query, account->verified_ms);
+    } else {
+        store_bind_null(query);
+    }
     struct error *error = read_id(query, &account->id);
     return error ? taken(arena, error, account) : NULL;
 }
@@ -126,13 +133,87 @@ struct error *organization_insert(struct store *store, struct arena *arena,
     return store_execute(query);
 }
 
-struct error *account_first_organization(struct store *store, struct arena *arena, int64_t id,
-                                         int64_t *organization_r)
+/* --- addresses ------------------------------------------------------------------------------- */
+
+struct error *account_verify_email(struct store *store, struct arena *arena, int64_t id,
+                                   int64_t now_ms)
 {
-    struct store_query *query = store_query(store, arena, SQL_MEMBERS_FIRST_ORGANIZATION);
+    struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_VERIFY_EMAIL);
+    store_bind_integer(query, id);
+    store_bind_integer(query, now_ms);
+    struct error *error = store_execute(query);
+    return error || store_changes(query) ? error : error_new(arena, ERR_NOT_FOUND, NULL);
+}
+
+struct error *account_release_email(struct store *store, struct arena *arena, const char *email,
+                                    int64_t now_ms, int64_t *released_r)
+{
+    enum { NAME_BYTES = 8 };
+    char *name = arena_format(arena, "unproven-%s", random_hex(arena, NAME_BYTES));
+    struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_RELEASE_EMAIL);
+    bool row;
+    *released_r = 0;
+    store_bind_text(query, utf8_fold_text(arena, email));
+    store_bind_text(query, name);
+    store_bind_integer(query, now_ms);
+    struct error *error = store_next(query, &row);
+    if (error || !row) {
+        return error;
+    }
+    *released_r = store_integer(query, 0);
+    error = store_next(query, &row);
+    return error ? error : session_end_others(store, arena, NULL, *released_r, now_ms);
+}
+
+/* --- the default organization ---------------------------------------------------------------- */
+
+struct error *account_default_organization(struct store *store, struct arena *arena, int64_t id,
+                                           int64_t *organization_r)
+{
+    struct store_query *query = store_query(store, arena, SQL_MEMBERS_DEFAULT_ORGANIZATION);
     bool row;
     store_bind_integer(query, id);
     struct error *error = store_next(query, &row);
     *organization_r = !error && row ? store_integer(query, 0) : 0;
     return error || !row ? error : store_next(query, &row);
+}
+
+/* Executes a change of the default organization. */
+static struct error *change_default(struct store *store, struct arena *arena,
+                                    enum sql_statement statement, int64_t id,
+                                    int64_t organization_id, bool *changed_r)
+{
+    struct store_query *query = store_query(store, arena, statement);
+    store_bind_integer(query, id);
+    store_bind_integer(query, organization_id);
+    struct error *error = store_execute(query);
+    *changed_r = !error && store_changes(query);
+    return error;
+}
+
+struct error *account_set_default_organization(struct store *store, struct arena *arena, int64_t id,
+                                               int64_t organization_id)
+{
+    bool changed;
+    struct error *error = change_default(store, arena, SQL_ACCOUNTS_SET_DEFAULT_ORGANIZATION, id,
+                                         organization_id, &changed);
+    return error || changed
+               ? error
+               : error_field(arena, "default_organization_id", FAULT_NO_SUCH_OBJECT, NULL);
+}
+
+struct error *account_init_default_organization(struct store *store, struct arena *arena,
+                                                int64_t id, int64_t organization_id)
+{
+    bool changed;
+    return change_default(store, arena, SQL_ACCOUNTS_INIT_DEFAULT_ORGANIZATION, id, organization_id,
+                          &changed);
+}
+
+struct error *account_clear_default_organization(struct store *store, struct arena *arena,
+                                                 int64_t id, int64_t organization_id)
+{
+    bool changed;
+    return change_default(store, arena, SQL_ACCOUNTS_CLEAR_DEFAULT_ORGANIZATION, id,
+                          organization_id, &changed);
 }

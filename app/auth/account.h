@@ -15,6 +15,7 @@ struct account {
     int64_t id;
     const char *username, *email, *name;
     const char *password_hash; /* NULL: no password, so nobody logs in */
+    int64_t verified_ms; /* of an account to insert: when the address was proved; 0: unproven */
 };
 
 /* Whether bcrypt takes all of a password: it has 72 bytes and no NUL. A check of field maps. */
@@ -46,8 +47,39 @@ struct error *organization_insert(struct store *store, struct arena *arena,
                                   struct organization *organization, int64_t owner_id,
                                   int64_t now_ms) MUST_CHECK;
 
-/* The organization that an account's token is for if nothing else is said: its first; 0: none. */
-struct error *account_first_organization(struct store *store, struct arena *arena, int64_t id,
-                                         int64_t *organization_r) MUST_CHECK;
+/* --- addresses ------------------------------------------------------------------------------- */
+
+/* Inside store_write(): the address counts as proved from now on. ERR_NOT_FOUND if the account does
+ * not exist or has no address. */
+struct error *account_verify_email(struct store *store, struct arena *arena, int64_t id,
+                                   int64_t now_ms) MUST_CHECK;
+
+/*
+ * Inside store_write(): takes an address from an account that never proved it, and ends that
+ * account's sessions, for somebody who did prove it. The account keeps its roles and its data.
+ * *released_r is its id, 0 if no account held the address without a proof.
+ */
+struct error *account_release_email(struct store *store, struct arena *arena, const char *email,
+                                    int64_t now_ms, int64_t *released_r) MUST_CHECK;
+
+/* --- the default organization ---------------------------------------------------------------- */
+
+/* The organization that an account's token is for. It is stored state of the account, which the
+ * account alone changes; 0: none, also when the account is not a member of it any more. */
+struct error *account_default_organization(struct store *store, struct arena *arena, int64_t id,
+                                           int64_t *organization_r) MUST_CHECK;
+
+/* Inside store_write(). ERR_VALIDATION if the account is not a member of the organization. */
+struct error *account_set_default_organization(struct store *store, struct arena *arena, int64_t id,
+                                               int64_t organization_id) MUST_CHECK;
+
+/* Inside store_write(): the same, but only for an account that has no default organization. */
+struct error *account_init_default_organization(struct store *store, struct arena *arena,
+                                                int64_t id, int64_t organization_id) MUST_CHECK;
+
+/* Inside store_write(): the account has no default organization any more if it was this one. No
+ * other one takes its place: nobody but the account may choose where its data is stored. */
+struct error *account_clear_default_organization(struct store *store, struct arena *arena,
+                                                 int64_t id, int64_t organization_id) MUST_CHECK;
 
 #endif

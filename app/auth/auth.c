@@ -1,6 +1,7 @@
 /* See auth.h. */
 #include "auth/auth.h"
 
+#include "auth/email_link.h"
 #include "auth/password.h"
 #include "auth/password_strength.h"
 #include "auth/session.h"
@@ -202,7 +203,7 @@ struct error *auth_open(const struct config *config, struct store *store, struct
     int64_t organization_id = 0;
     struct error *error = NULL;
     if (principal->account_id) {
-        error = account_first_organization(store, arena, principal->account_id, &organization_id);
+        error = account_default_organization(store, arena, principal->account_id, &organization_id);
     }
     if (!error) {
         error = store_write(store, arena, open_session, &work);
@@ -211,15 +212,39 @@ struct error *auth_open(const struct config *config, struct store *store, struct
                  : issue(config, arena, principal, &work.session, organization_id, tokens_r);
 }
 
+/* Uses up the link of a registration. Where every address counts as proved, its holder keeps it. */
+static struct error *prove_address(struct store *store, const struct opening *work, int64_t now)
+{
+    struct auth_registration *registration = work->registration;
+    const char *email = registration->account.email;
+    registration->released_id = 0;
+    if (!registration->link) {
+        return NULL;
+    }
+    struct error *error = email_link_use(store, work->arena, registration->link, email, now);
+    registration->account.verified_ms = now;
+    if (!error && !config_trusts_addresses(work->config)) {
+        error = account_release_email(store, work->arena, email, now, &registration->released_id);
+    }
+    return error;
+}
+
 static struct error *add_account(struct store *store, void *context)
 {
     struct opening *work = context;
     struct auth_registration *registration = work->registration;
     int64_t now = clock_wall_ms();
-    struct error *error = account_insert(store, work->arena, &registration->account, now);
+    struct error *error = prove_address(store, work, now);
+    if (!error) {
+        error = account_insert(store, work->arena, &registration->account, now);
+    }
+    if (!error) {
+        error = organization_insert(store, work->arena, &registration->organization,
+                                    registration->account.id, now);
+    }
     return error ? error
-                 : organization_insert(store, work->arena, &registration->organization,
-                                       registration->account.id, now);
+                 : account_set_default_organization(store, work->arena, registration->account.id,
+                                                    registration->organization.id);
 }
 
 struct error *auth_add_account(struct store *store, struct arena *arena,
@@ -310,7 +335,7 @@ struct error *auth_refresh(const struct config *config, struct store *store, str
         token ? session_refresh(store, arena, token, now, lifetime, &session)
               : session_extend(store, arena, principal->session, now, lifetime, &session);
     if (!error && principal->account_id && principal->role == ROLE_NONE) {
-        error = account_first_organization(store, arena, principal->account_id, &organization_id);
+        error = account_default_organization(store, arena, principal->account_id, &organization_id);
     }
     return error ? error : issue(config, arena, principal, &session, organization_id, tokens_r);
 }

@@ -62,10 +62,14 @@ struct error *auth_open(const struct config *config, struct store *store, struct
                         const struct principal *principal, const char *name,
                         struct auth_tokens *tokens_r) MUST_CHECK;
 
-/* A new account with an organization of its own, and its first session, all at once. */
+/* A new account with an organization of its own, its default one, and its first session, all at
+ * once. With a one-use link the address is proved: an account that holds it without a proof loses
+ * it. ERR_LINK_INVALID. */
 struct auth_registration {
     struct account account;
     struct organization organization;
+    const char *link;    /* the token of a one-use link for the address; NULL: none */
+    int64_t released_id; /* set to the account that has lost the address; 0: none */
 };
 struct error *auth_register(const struct config *config, struct store *store, struct arena *arena,
                             struct auth_registration *registration,

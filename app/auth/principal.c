@@ -39,6 +39,7 @@ const struct text permission_about[PERMIT_COUNT] = {
                          "Permission `accounts`: the local administrator."},
     [PERMIT_TOKENS] = {"Разрешение `tokens`: локальный администратор.",
                        "Permission `tokens`: the local administrator."},
+    [PERMIT_ADDRESSES] = {"Локальный администратор.", "The local administrator."},
     [PERMIT_FILES_READ] =
         {"В организации: все её участники; без организации: каждый о своих файлах.",
          "In an organization, all of its members; without one, everybody about their own files."},
@@ -95,7 +96,7 @@ const char *const role_names[ROLE_COUNT + 1] = {
 /* What each kind may do, */
 static const unsigned permissions[PRINCIPAL_KIND_COUNT] = {
     [PRINCIPAL_LOCAL] = BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ | DIRECTORY_WRITE |
-                        BIT(PERMIT_ACCOUNTS) | BIT(PERMIT_TOKENS),
+                        BIT(PERMIT_ACCOUNTS) | BIT(PERMIT_TOKENS) | BIT(PERMIT_ADDRESSES),
     [PRINCIPAL_ACCOUNT] = BIT(PERMIT_PRINCIPAL),
     [PRINCIPAL_DIRECTORY] = BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ,
 };

@@ -19,6 +19,7 @@ enum permission {
     PERMIT_DIRECTORY_WRITE,
     PERMIT_ACCOUNTS,
     PERMIT_TOKENS,     /* to see and delete everybody's */
+    PERMIT_ADDRESSES,  /* to vouch for email addresses; on no surface without a token */
     PERMIT_FILES_READ, /* of the organization, where there is one, by the role; else of one's own */
     PERMIT_FILES_CREATE,
     PERMIT_FILES_UPDATE,
@@ -50,8 +51,8 @@ enum role {
     ROLE_COUNT
 };
 
-/* As the contract names them; PERMIT_ALL, PERMIT_PRINCIPAL, those of files, PERMIT_MANAGE_OR_SELF and
- * ROLE_NONE have no name. */
+/* As the contract names them; PERMIT_ALL, PERMIT_PRINCIPAL, PERMIT_ADDRESSES, those of files,
+ * PERMIT_MANAGE_OR_SELF and ROLE_NONE have no name. */
 extern const char *const permission_names[PERMIT_COUNT];
 extern const struct text permission_about[PERMIT_COUNT]; /* who has it, for the documentation */
 extern const char *const principal_kind_names[PRINCIPAL_KIND_COUNT];

@@ -53,6 +53,8 @@ static const char *const protected_policies[] = {"refuse", "allow", NULL};
 static const char *const anonymous_accesses[] = {"auto",  "none",           "accounts",
                                                  "files", "accounts,files", NULL};
 
+static const char *const registrations[] = {"auto", "open", "invite", "closed", NULL};
+
 static const char default_jwt_secret[] = "your-secret-key-change-this-in-production";
 static const char default_secret[] = "your-secret-key";
 static const char default_admin_password[] = "admin123";
@@ -111,6 +113,7 @@ static const struct option options[] = {
     {"BCRYPT_COST", OPTION_INTEGER, AT(bcrypt_cost), "12", 4, 16},
     {"LOGIN_FREE_FAILURES", OPTION_INTEGER, AT(login_free_failures), "5", 0, 1000},
     {"ANONYMOUS_ACCESS", OPTION_CHOICE, AT(anonymous_access), "auto", 0, 0, anonymous_accesses},
+    {"REGISTRATION", OPTION_CHOICE, AT(registration), "auto", 0, 0, registrations},
 
     {"DATABASE_URL", OPTION_STRING, AT(database_url), "sqlite:///kontora.db", 1, 4096,
      .flags = OPTION_SECRET},
@@ -326,6 +329,21 @@ bool config_anonymous(const struct config *config, enum config_surface_part part
     default:
         return false;
     }
+}
+
+enum config_registration config_registration(const struct config *config)
+{
+    if (config->registration == REGISTRATION_AUTO) {
+        return config->environment == ENVIRONMENT_DEVELOPMENT ? REGISTRATION_OPEN
+                                                              : REGISTRATION_INVITE;
+    }
+    return (enum config_registration)config->registration;
+}
+
+bool config_trusts_addresses(const struct config *config)
+{
+    return config->environment == ENVIRONMENT_DEVELOPMENT &&
+           config_registration(config) == REGISTRATION_OPEN;
 }
 
 /* A file that is there; an empty path is none. */

@@ -48,6 +48,7 @@ struct config {
     int64_t bcrypt_cost;
     int64_t login_free_failures;
     int64_t anonymous_access; /* see config_anonymous() */
+    int64_t registration;     /* see config_registration() */
     /* database */
     const char *database_url;
     int64_t database_synchronous; /* enum config_synchronous */
@@ -116,6 +117,20 @@ enum config_surface_part { SURFACE_ACCOUNTS, SURFACE_FILES };
 
 /* Whether ANONYMOUS_ACCESS lets anybody use that part. */
 bool config_anonymous(const struct config *config, enum config_surface_part part);
+
+/* Who may register. */
+enum config_registration {
+    REGISTRATION_AUTO, /* open in development, invite in production */
+    REGISTRATION_OPEN,
+    REGISTRATION_INVITE, /* whoever has a one-use link, which an administrator issues */
+    REGISTRATION_CLOSED, /* the same, but only the command line issues links */
+};
+
+/* The value of REGISTRATION that is in force: never REGISTRATION_AUTO. */
+enum config_registration config_registration(const struct config *config);
+
+/* True if every email address counts as proved: in development with open registration. */
+bool config_trusts_addresses(const struct config *config);
 
 /* The names of the pools: of their sockets, in systemd's units and in the log. */
 extern const char *const pool_names[POOL_COUNT];

@@ -65,7 +65,9 @@ enum error_id {
     ERR_FILE_INFECTED,
     ERR_SCAN_UNAVAILABLE,
     ERR_QUOTA_EXCEEDED,
-    ERR_LINK_INVALID,         /* a signed address: altered, or expired */
+    ERR_LINK_INVALID,         /* a signed address or a one-use link: altered, used, or expired */
+    ERR_REGISTRATION_CLOSED,  /* the same for every address, whether or not it has an account */
+    ERR_TOO_MANY_INVITATIONS, /* an organization has as many pending ones as it may have */
     ERR_CONSTRAINT_UNIQUE,    /* the cause is the name: store_violated(); to be translated */
     ERR_CONSTRAINT_REFERENCE, /* the same of a foreign key */
     ERR_OUTCOME_UNKNOWN, /* the directory or the database fell silent in a change, which may have been made */
@@ -108,7 +110,6 @@ enum fault_id {
     FAULT_PASSWORD_OF_NAME, /* it contains its owner's name */
     FAULT_WRONG_PASSWORD,
     FAULT_TAKEN,
-    FAULT_NO_SUCH_ACCOUNT,
     FAULT_NOT_ONE_OF, /* argument: the values */
     FAULT_NOT_CURRENCY,
     FAULT_NOT_KEY,

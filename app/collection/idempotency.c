@@ -138,11 +138,12 @@ static struct error *reserve(struct store *store, void *context)
 }
 
 /* A question, which is a POST that is not audited, is answered anew each time: what is kept may be true
- * no more. */
+ * no more. An answer with a secret is not stored. */
 static bool concerns(const struct request *request)
 {
-    return request->method == METHOD_POST && request->route->action && request->principal &&
-           *request->headers.idempotency_key;
+    const struct route *route = request->route;
+    return request->method == METHOD_POST && route->action && !route->secret &&
+           request->principal && *request->headers.idempotency_key;
 }
 
 static struct error *recall(struct request *request, const struct buffer *body, struct reply *reply)

@@ -25,6 +25,8 @@ const char *const purge_names[PURGE_COUNT] = {
     [PURGE_LOGIN_FAILURES] = "login_failures",
     [PURGE_IDEMPOTENCY_KEYS] = "idempotency_keys",
     [PURGE_TOKENS] = "tokens",
+    [PURGE_INVITATIONS] = "invitations",
+    [PURGE_EMAIL_LINKS] = "email_links",
 };
 
 /* The statement of a kind, and how long a row is kept beyond the time that it bears. */
@@ -36,6 +38,8 @@ static const struct {
     [PURGE_LOGIN_FAILURES] = {SQL_LOGIN_FAILURES_PURGE, THROTTLE_FORGOTTEN_MS},
     [PURGE_IDEMPOTENCY_KEYS] = {SQL_IDEMPOTENCY_KEYS_PURGE, IDEMPOTENCY_KEPT_MS},
     [PURGE_TOKENS] = {SQL_TOKENS_PURGE, 0},
+    [PURGE_INVITATIONS] = {SQL_INVITATIONS_PURGE, 0},
+    [PURGE_EMAIL_LINKS] = {SQL_EMAIL_LINKS_PURGE, 0},
 };
 
 struct batch {

@@ -1,7 +1,7 @@
 /*
  * Purge: what nobody will ask for any more goes from the database, in batches so small that whoever
- * writes does not notice: sessions and tokens that have expired, failed logins that are forgotten,
- * answers that were kept for repetitions.
+ * writes does not notice: sessions, tokens, invitations and links that have expired, failed logins
+ * that are forgotten, answers that were kept for repetitions.
  */
 #ifndef COLLECTION_PURGE_H
 #define COLLECTION_PURGE_H
@@ -21,6 +21,8 @@ enum purge_kind {
     PURGE_LOGIN_FAILURES,
     PURGE_IDEMPOTENCY_KEYS,
     PURGE_TOKENS,
+    PURGE_INVITATIONS,
+    PURGE_EMAIL_LINKS,
     PURGE_COUNT,
 };
 

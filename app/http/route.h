@@ -66,6 +66,7 @@ struct route {
     enum reply_shape shape;
     const struct schema *reply;
     bool creates;   /* 201 with Location: reply_created() */
+    bool secret;    /* the answer holds a secret: it is not stored for an Idempotency-Key */
     bool versioned; /* reply_version(); what changes or deletes heeds If-Match */
     bool ready;     /* the same answer comes with 503 where something needed is down */
     const char *media_type, *example; /* of what is no JSON */

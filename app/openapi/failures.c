@@ -127,8 +127,7 @@ static void add_implied(const struct document *document, struct failures *failur
     add_errors(document, failures, ranked ? of_ranks : NULL);
     add_errors(document, failures, route->query ? of_queries : NULL);
     add_errors(document, failures, route->body ? of_bodies : NULL);
-    add_errors(document, failures,
-               route->permission && route->method == METHOD_POST ? of_keys : NULL);
+    add_errors(document, failures, takes_key(route) ? of_keys : NULL);
     add_errors(document, failures, conditional ? of_versions : NULL);
     add_errors(document, failures, route->action ? of_changes : NULL);
 }

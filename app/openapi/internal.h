@@ -85,6 +85,9 @@ void write_failure_responses(struct document *document);
 
 /* --- operations.c ---------------------------------------------------------------------------- */
 
+/* True if the call can be repeated under an Idempotency-Key. */
+bool takes_key(const struct route *route);
+
 void write_operation(struct document *document, const struct resource *resource,
                      const struct route *route);
 

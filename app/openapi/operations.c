@@ -186,6 +186,11 @@ static bool has_version(const struct route *route)
     return (route->versioned && route->method == METHOD_GET) || route->shape == REPLY_FILE;
 }
 
+bool takes_key(const struct route *route)
+{
+    return route->permission && route->method == METHOD_POST && !route->secret;
+}
+
 static void write_route_parameters(struct document *document, const struct route *route)
 {
     const struct openapi_permissions *permissions = &document->settings->permissions;
@@ -201,8 +206,7 @@ static void write_route_parameters(struct document *document, const struct route
         write_parameter(document, NULL, "header", field);
     }
     write_header_parameter(document, organization, "X-Organization-ID");
-    write_header_parameter(document, route->permission && route->method == METHOD_POST,
-                           "Idempotency-Key");
+    write_header_parameter(document, takes_key(route), "Idempotency-Key");
     write_header_parameter(document, changes_version(route) || file, "If-Match");
     write_header_parameter(document, has_version(route), "If-None-Match");
     write_header_parameter(document, file, "Range");

@@ -22,7 +22,7 @@ static enum fault_id check_username(const char *text, size_t length)
 static const struct field account_fields[] = {
     ACCOUNT_ID("id"),
     ACCOUNT_USERNAME(0, NULL),
-    ACCOUNT_EMAIL(0),
+    ACCOUNT_EMAIL(FIELD_NULLABLE),
     {.name = NULL},
 };
 
@@ -73,6 +73,8 @@ static struct error *insert(struct store *store, void *context)
     return account_insert(store, creation->arena, &creation->account, clock_wall_ms());
 }
 
+/* The administrator vouches for the address of an account that they create. A caller without a
+ * token, whom the surface of files may serve, does not. */
 static struct error *create_account(struct request *request, struct reply *reply)
 {
     const char *username = request_body_string(request, "username");
@@ -80,7 +82,8 @@ static struct error *create_account(struct request *request, struct reply *reply
         .arena = request->arena,
         .account = {.username = username,
                     .email = request_body_string(request, "email"),
-                    .name = username},
+                    .name = username,
+                    .verified_ms = request->principal ? clock_wall_ms() : 0},
     };
     request->subject = username;
     struct error *error = store_write(request->app->store, request->arena, insert, &creation);

@@ -1,5 +1,6 @@
 /* Auth: log in, renew the tokens, see who one is. */
 #include "auth/auth.h"
+#include "auth/email_link.h"
 #include "auth/throttle.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -8,6 +9,7 @@
 #include "collection/accounts.h"
 #include "collection/rows.h"
 #include "directory/directory.h"
+#include "http/audit.h"
 #include "http/reply.h"
 #include "resources/resources.h"
 
@@ -85,6 +87,14 @@ static const struct field register_fields[] = {
     ACCOUNT_PASSWORD("password", ACCOUNT_PASSWORD_MIN, "Пароль", "The password"),
     ACCOUNT_NAME(0),
     ORGANIZATION_NAME("organization_name", 0),
+    {.name = "invitation_token",
+     .type = FIELD_STRING,
+     .flags = FIELD_SECRET,
+     .min = 1,
+     .max = 256,
+     .about = {"Токен одноразовой ссылки, выданной для этого адреса",
+               "The token of a one-use link that was issued for this address"},
+     .example = "\"9b1c0e…\""},
     {.name = NULL},
 };
 
@@ -160,6 +170,16 @@ static const struct field me_fields[] = {
      .fields = membership_fields,
      .about = {"Организации и роли в них", "The organizations and the roles in them"},
      .example = "[]"},
+    {.name = "default_organization_id",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_NULLABLE,
+     .about = {"Организация по умолчанию: для неё выдаются токены",
+               "The default organization, for which tokens are issued"},
+     .example = "1"},
+    {.name = "email_verified",
+     .type = FIELD_BOOLEAN,
+     .about = {"Подтверждён ли адрес учётной записи", "True if the account's address is verified"},
+     .example = "true"},
     {.name = "permissions",
      .type = FIELD_STRINGS,
      .about = {"Разрешения", "The permissions"},
@@ -167,10 +187,22 @@ static const struct field me_fields[] = {
     {.name = NULL},
 };
 
+static const struct field update_me_fields[] = {
+    {.name = "default_organization_id",
+     .type = FIELD_INTEGER,
+     .min = 1,
+     .max = INT64_MAX,
+     .about = {"Организация по умолчанию: одна из своих",
+               "The default organization: one of one's own"},
+     .example = "1"},
+    {.name = NULL},
+};
+
 static const struct schema login_schema = {"Login", login_fields};
 static const struct schema refresh_schema = {"Refresh", refresh_fields};
 static const struct schema tokens_schema = {"Tokens", tokens_fields};
 static const struct schema me_schema = {"Me", me_fields};
+static const struct schema update_me_schema = {"MeUpdate", update_me_fields};
 static const struct schema register_schema = {"Register", register_fields};
 static const struct schema registered_schema = {"Registered", registered_fields};
 static const struct schema change_password_schema = {"ChangePassword", change_password_fields};
@@ -326,6 +358,44 @@ static struct value *registered(struct arena *arena, const struct auth_registrat
     return record;
 }
 
+static struct error *refuse_registration(const struct request *request)
+{
+    bool open = config_registration(request->app->config) == REGISTRATION_OPEN;
+    return error_new(request->arena, open ? ERR_LINK_INVALID : ERR_REGISTRATION_CLOSED, NULL);
+}
+
+/*
+ * Without open registration everybody but the holder of a link for this very address gets one
+ * answer, after one look-up of the link and none of the address, so that nothing tells which
+ * addresses have an account.
+ */
+static struct error *check_registration(const struct request *request, const char *email)
+{
+    const struct app *app = request->app;
+    const char *link = request_body_string(request, "invitation_token");
+    bool valid = !link && config_registration(app->config) == REGISTRATION_OPEN;
+    struct error *error =
+        link ? email_link_check(app->store, request->arena, link, email, clock_wall_ms(), &valid)
+             : NULL;
+    return error || valid ? error : refuse_registration(request);
+}
+
+/* A line of its own about the account that has lost its address to whoever proved it. */
+static void audit_release(const struct request *request, int64_t account_id)
+{
+    static const struct route release = {
+        .pattern = "",
+        .summary = {"Передать адрес тому, кто его подтвердил", "Release an address to its holder"},
+        .action = "release_email",
+        .resource_type = "account",
+    };
+    struct request line = *request;
+    line.route = &release;
+    line.body = NULL;
+    line.subject = arena_format(request->arena, "%" PRId64, account_id);
+    audit_write(&line, NULL);
+}
+
 static struct error *register_account(struct request *request, struct reply *reply)
 {
     const struct app *app = request->app;
@@ -338,22 +408,35 @@ static struct error *register_account(struct request *request, struct reply *rep
                                  : name       ? name
                                               : email,
                          .currency = ORGANIZATION_CURRENCY},
+        .link = request_body_string(request, "invitation_token"),
     };
     const struct new_password password = {.field = "password",
                                           .text = request_body_string(request, "password"),
                                           .username = email,
                                           .email = email};
-    struct auth_tokens tokens;
+    struct auth_tokens tokens = {0};
     request->subject = email;
-    struct error *error =
-        auth_hash(app->config, request->arena, &password, &registration.account.password_hash);
+    struct error *error = check_registration(request, email);
+    if (!error) {
+        error =
+            auth_hash(app->config, request->arena, &password, &registration.account.password_hash);
+    }
     if (!error) {
         error = auth_register(app->config, app->store, request->arena, &registration, &tokens);
+    }
+    if (error && error->id == ERR_LINK_INVALID) { /* it was used at the same time */
+        error = refuse_registration(request);
+    }
+    if (!error && registration.released_id) {
+        error = store_turn_end(app->store, request->arena); /* the line is of what is committed */
     }
     if (error) {
         return error;
     }
     request->actor = email;
+    if (registration.released_id) {
+        audit_release(request, registration.released_id);
+    }
     reply_created(request, reply, "/api/v1/organizations",
                   arena_format(request->arena, "%" PRId64, registration.organization.id));
     reply_record(reply, registered(request->arena, &registration, &tokens));
@@ -462,6 +545,25 @@ static struct error *find_memberships(struct request *request, struct value ***i
     return rows_all(query, request->arena, membership_fields, items_r, count_r);
 }
 
+/* The account's own state: its default organization, and whether its address is verified. */
+static struct error *find_self(struct request *request, struct value *record)
+{
+    struct store_query *query = store_query(request->app->store, request->arena, SQL_ACCOUNTS_SELF);
+    struct value *organization = fields_get(me_fields, record, "default_organization_id");
+    bool row, trusted = config_trusts_addresses(request->app->config);
+    store_bind_integer(query, request->principal->account_id);
+    struct error *error = store_next(query, &row);
+    if (error || !row) {
+        return error;
+    }
+    value_set_boolean(fields_get(me_fields, record, "email_verified"),
+                      request->principal->email && (trusted || !store_is_null(query, 0)));
+    if (!store_is_null(query, 1)) {
+        value_set_integer(organization, store_integer(query, 1));
+    }
+    return store_next(query, &row);
+}
+
 static struct error *get_me(struct request *request, struct reply *reply)
 {
     const struct principal *principal = request->principal;
@@ -473,13 +575,17 @@ static struct error *get_me(struct request *request, struct reply *reply)
             permissions[count++] = permission_names[i];
         }
     }
+    struct value *record = arena_array(request->arena, fields_count(me_fields), sizeof *record);
+    value_set_boolean(fields_get(me_fields, record, "email_verified"), false);
     if (principal->account_id) {
         struct error *error = find_memberships(request, &organizations, &organizations_count);
+        if (!error) {
+            error = find_self(request, record);
+        }
         if (error) {
             return error;
         }
     }
-    struct value *record = arena_array(request->arena, fields_count(me_fields), sizeof *record);
     value_set_string(fields_get(me_fields, record, "id"), principal->id);
     value_set_string(fields_get(me_fields, record, "username"), principal->username);
     value_set_string(fields_get(me_fields, record, "email"), principal->email);
@@ -493,6 +599,34 @@ static struct error *get_me(struct request *request, struct reply *reply)
     value_set_strings(fields_get(me_fields, record, "permissions"), permissions, count);
     reply_record(reply, record);
     return NULL;
+}
+
+struct self_update {
+    struct request *request;
+    struct reply *reply;
+};
+
+/* Reads the caller in the same transaction, which sees the change. */
+static struct error *set_default(struct store *store, void *context)
+{
+    const struct self_update *update = context;
+    struct request *request = update->request;
+    const struct value *wanted = request_body_value(request, "default_organization_id");
+    struct error *error = account_set_default_organization(
+        store, request->arena, request->principal->account_id, wanted->integer);
+    return error ? error : get_me(request, update->reply);
+}
+
+static struct error *update_me(struct request *request, struct reply *reply)
+{
+    struct self_update update = {request, reply};
+    request->subject = request->principal->username;
+    if (!request->principal->account_id) {
+        return error_new(request->arena, ERR_FORBIDDEN, "the caller is no account");
+    }
+    bool wanted = request_body_value(request, "default_organization_id")->state == VALUE_SET;
+    return wanted ? store_write(request->app->store, request->arena, set_default, &update)
+                  : get_me(request, reply);
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */
@@ -510,8 +644,11 @@ static const enum error_id refresh_errors[] = {
     ERR_DATABASE_UNAVAILABLE,
     ERR_COUNT,
 };
-static const enum error_id register_errors[] = {ERR_ALREADY_EXISTS, ERR_DATABASE_UNAVAILABLE,
+static const enum error_id register_errors[] = {ERR_ALREADY_EXISTS, ERR_REGISTRATION_CLOSED,
+                                                ERR_LINK_INVALID, ERR_DATABASE_UNAVAILABLE,
                                                 ERR_COUNT};
+static const enum error_id update_me_errors[] = {ERR_FORBIDDEN, ERR_DATABASE_UNAVAILABLE,
+                                                 ERR_COUNT};
 static const enum error_id password_errors[] = {ERR_FORBIDDEN, ERR_TOO_MANY_ATTEMPTS,
                                                 ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id store_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
@@ -555,14 +692,31 @@ const struct route auth_routes[] = {
      .shape = REPLY_RECORD,
      .reply = &me_schema,
      .errors = store_errors},
+    {.method = METHOD_PATCH,
+     .pattern = "/api/v1/auth/me",
+     .handler = update_me,
+     .permission = PERMIT_PRINCIPAL,
+     .pool = POOL_AUTH,
+     .summary = {"Изменить свою организацию по умолчанию", "Change one's default organization"},
+     .about = {"Следующие токены входа и токена обновления выдаются для неё.",
+               "The next tokens of a login or a refresh token are for it."},
+     .body = &update_me_schema,
+     .shape = REPLY_RECORD,
+     .reply = &me_schema,
+     .errors = update_me_errors,
+     .action = "update_me",
+     .resource_type = "account"},
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/register",
      .handler = register_account,
      .pool = POOL_AUTH,
      .summary = {"Зарегистрироваться", "Register"},
      .about = {"Новая учётная запись становится владельцем новой организации; `Location` указывает "
-               "на неё.",
-               "The new account owns a new organization, to which `Location` leads."},
+               "на неё. Если регистрация не открыта для всех (`REGISTRATION`), нужен токен "
+               "одноразовой ссылки.",
+               "The new account owns a new organization, to which `Location` leads. Unless "
+               "registration is open to all (`REGISTRATION`), the token of a one-use link is "
+               "needed."},
      .body = &register_schema,
      .shape = REPLY_RECORD,
      .reply = &registered_schema,

@@ -1,7 +1,9 @@
 /* Organizations: those one belongs to, and who else does. */
+#include "collection/organizations.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "collection/accounts.h"
+#include "collection/invitations.h"
 #include "collection/lists.h"
 #include "collection/rows.h"
 #include "http/reply.h"
@@ -10,70 +12,32 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { CURRENCY_LETTERS = 3 };
-
 /* --- field maps ------------------------------------------------------------------------------ */
-
-static enum fault_id check_currency(const char *text, size_t length)
-{
-    bool fits = length == CURRENCY_LETTERS;
-    for (size_t i = 0; fits && i < length; i++) {
-        fits = text[i] >= 'A' && text[i] <= 'Z';
-    }
-    return fits ? FAULT_NONE : FAULT_NOT_CURRENCY;
-}
-
-#define CURRENCY                                                                                   \
-    {                                                                                              \
-        .name = "currency", .type = FIELD_STRING, .max = CURRENCY_LETTERS,                         \
-        .check = check_currency,                                                                   \
-        .about = {"Валюта сумм (ISO 4217)", "The currency of amounts (ISO 4217)"},                 \
-        .example = "\"RUB\""                                                                       \
-    }
-
-#define TIME(name_, ru_, en_)                                                                      \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_TIME, .about = {(ru_), (en_)},                              \
-        .example = "\"2026-11-20T12:34:56.789Z\""                                                  \
-    }
-
-static const struct field organization_fields[] = {
-    {.name = "id",
-     .type = FIELD_INTEGER,
-     .about = {"Идентификатор организации", "The id of the organization"},
-     .example = "1"},
-    ORGANIZATION_NAME("name", 0),
-    CURRENCY,
-    MEMBER_ROLE(0),
-    TIME("created_at", "Время создания", "When it was created"),
-    TIME("updated_at", "Время последнего изменения", "When it was last changed"),
-    {.name = "version",
-     .type = FIELD_INTEGER,
-     .about = {"Число изменений", "Counts the changes"},
-     .example = "1"},
-    {.name = NULL},
-};
 
 static const struct field update_fields[] = {
     ORGANIZATION_NAME("name", 0),
-    CURRENCY,
+    ORGANIZATION_CURRENCY_FIELD,
     {.name = NULL},
 };
 
 static const struct field member_fields[] = {
     ACCOUNT_ID("account_id"),
     ACCOUNT_USERNAME(0, NULL),
-    ACCOUNT_EMAIL(0),
+    ACCOUNT_EMAIL(FIELD_NULLABLE),
     ACCOUNT_NAME(0),
     MEMBER_ROLE(0),
-    TIME("created_at", "Время вступления", "When the account became a member"),
+    TIME_FIELD("created_at", "Время вступления", "When the account became a member"),
     {.name = NULL},
 };
 
-static const struct field add_fields[] = {
+static const struct field invite_fields[] = {
     ACCOUNT_EMAIL(FIELD_REQUIRED),
     MEMBER_ROLE(FIELD_REQUIRED),
     {.name = NULL},
+};
+
+static const struct field invited_fields[] = {
+    INVITATION_ID, ACCOUNT_EMAIL(0), MEMBER_ROLE(0), INVITATION_STATE, {.name = NULL},
 };
 
 static const struct field role_fields[] = {
@@ -106,10 +70,10 @@ static const struct list member_list = {
     .id_index = 0,
 };
 
-static const struct schema organization_schema = {"Organization", organization_fields};
 static const struct schema update_schema = {"OrganizationUpdate", update_fields};
 static const struct schema member_schema = {"Member", member_fields};
-static const struct schema add_schema = {"MemberAdd", add_fields};
+static const struct schema invite_schema = {"MemberInvite", invite_fields};
+static const struct schema invited_schema = {"MemberInvited", invited_fields};
 static const struct schema role_schema = {"MemberUpdate", role_fields};
 
 /* --- organizations --------------------------------------------------------------------------- */
@@ -131,11 +95,8 @@ static struct error *list_organizations(struct request *request, struct reply *r
 static struct error *read_organization(struct store *store, const struct request *request,
                                        struct value **values_r)
 {
-    struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_OF_MEMBER);
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_integer(query, request->principal->account_id);
-    struct error *error = rows_one(query, request->arena, organization_fields, values_r);
-    return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
+    return organization_read(store, request->arena, request->principal->organization_id,
+                             request->principal->account_id, values_r);
 }
 
 static int64_t version_of(struct value *organization)
@@ -213,15 +174,6 @@ static enum role role_in(struct value *member)
     return role_of_name(fields_string(member_fields, member, "role"));
 }
 
-/* An ADMIN neither makes nor changes an OWNER; oneself one may always make less. */
-static struct error *check_rank(const struct request *request, enum role before, enum role after)
-{
-    bool about_owners = before == ROLE_OWNER || after == ROLE_OWNER;
-    return about_owners && request->principal->role != ROLE_OWNER
-               ? error_new(request->arena, ERR_FORBIDDEN, NULL)
-               : NULL;
-}
-
 /* Whether somebody else would still be an owner: the rows are locked until the end. */
 static struct error *check_owners(struct store *store, const struct request *request,
                                   int64_t account_id)
@@ -242,49 +194,40 @@ static struct error *list_members(struct request *request, struct reply *reply)
     return list_reply(request, reply, &member_list, scope, 1);
 }
 
-static struct error *add(struct store *store, void *context)
+struct invitation {
+    const struct request *request;
+    int64_t id;
+};
+
+static struct error *invite(struct store *store, void *context)
 {
-    struct change *change = context;
-    struct request *request = change->request;
-    struct account *account;
-    struct error *error =
-        account_find(store, request->arena, request_body_string(request, "email"), &account);
-    if (error) {
-        return error;
-    }
-    if (!account) {
-        return error_field(request->arena, "email", FAULT_NO_SUCH_ACCOUNT, NULL);
-    }
-    struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_INSERT);
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_integer(query, account->id);
-    store_bind_text(query, request_body_string(request, "role"));
-    store_bind_integer(query, clock_wall_ms());
-    error = store_execute(query);
-    if (error && store_violated(error, "members_organization_id_account_id")) {
-        return error_new(request->arena, ERR_ALREADY_EXISTS, NULL);
-    }
-    return error ? error : read_member(store, request, account->id, &change->values);
+    struct invitation *invitation = context;
+    const struct request *request = invitation->request;
+    return invitation_insert(store, request, request_body_string(request, "email"),
+                             request_body_string(request, "role"), &invitation->id);
 }
 
-static struct error *add_member(struct request *request, struct reply *reply)
+static struct error *invite_member(struct request *request, struct reply *reply)
 {
-    struct change change = {.request = request};
-    request->subject = request_body_string(request, "email");
-    struct error *error =
-        check_rank(request, ROLE_NONE, role_of_name(request_body_string(request, "role")));
-    if (!error) {
-        error = store_write(request->app->store, request->arena, add, &change);
-    }
+    const char *email = request_body_string(request, "email");
+    struct invitation invitation = {.request = request};
+    request->subject = email;
+    struct error *error = store_write(request->app->store, request->arena, invite, &invitation);
     if (error) {
         return error;
     }
-    int64_t id = fields_get(member_fields, change.values, "account_id")->integer;
+    struct value *record =
+        arena_array(request->arena, fields_count(invited_fields), sizeof *record);
+    value_set_integer(fields_get(invited_fields, record, "id"), invitation.id);
+    value_set_string(fields_get(invited_fields, record, "email"), email);
+    value_set_string(fields_get(invited_fields, record, "role"),
+                     request_body_string(request, "role"));
+    value_set_string(fields_get(invited_fields, record, "state"), invitation_states[0]);
     reply_created(request, reply,
-                  arena_format(request->arena, "/api/v1/organizations/%" PRId64 "/members",
+                  arena_format(request->arena, "/api/v1/organizations/%" PRId64 "/invitations",
                                request->principal->organization_id),
-                  arena_format(request->arena, "%" PRId64, id));
-    reply_record(reply, change.values);
+                  arena_format(request->arena, "%" PRId64, invitation.id));
+    reply_record(reply, record);
     return NULL;
 }
 
@@ -295,12 +238,23 @@ static struct error *check_member(struct store *store, struct request *request, 
     int64_t account_id = request_path_id(request, "account_id");
     struct error *error = read_member(store, request, account_id, values_r);
     if (!error) {
-        error = check_rank(request, role_in(*values_r), role);
+        error = organization_check_rank(request, role_in(*values_r), role);
     }
     if (!error && role_in(*values_r) == ROLE_OWNER && role != ROLE_OWNER) {
         error = check_owners(store, request, account_id);
     }
     return error;
+}
+
+/* Withdraws the invitations that the member could not issue any more: who has lost a right must not
+ * come back by what was issued under it. */
+static struct error *withdraw_invitations(struct store *store, const struct request *request)
+{
+    struct store_query *query =
+        store_query(store, request->arena, SQL_INVITATIONS_DELETE_OF_INVITER);
+    store_bind_integer(query, request_path_id(request, "account_id"));
+    store_bind_integer(query, request->principal->organization_id);
+    return store_execute(query);
 }
 
 static struct error *set_role(struct store *store, void *context)
@@ -317,6 +271,9 @@ static struct error *set_role(struct store *store, void *context)
     store_bind_integer(query, request_path_id(request, "account_id"));
     store_bind_text(query, role);
     error = store_execute(query);
+    if (!error) {
+        error = withdraw_invitations(store, request);
+    }
     return error ? error
                  : read_member(store, request, request_path_id(request, "account_id"),
                                &change->values);
@@ -340,10 +297,18 @@ static struct error *remove_member(struct store *store, void *context)
     if (error) {
         return error;
     }
+    int64_t account_id = request_path_id(request, "account_id");
+    int64_t organization_id = request->principal->organization_id;
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_DELETE);
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_integer(query, request_path_id(request, "account_id"));
-    return store_execute(query);
+    store_bind_integer(query, organization_id);
+    store_bind_integer(query, account_id);
+    error = store_execute(query);
+    if (!error) {
+        error = withdraw_invitations(store, request);
+    }
+    return error ? error
+                 : account_clear_default_organization(store, request->arena, account_id,
+                                                      organization_id);
 }
 
 static struct error *delete_member(struct request *request, struct reply *reply)
@@ -380,8 +345,9 @@ static const struct field path_fields[] = {
 
 static const enum error_id read_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id update_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
-static const enum error_id add_errors[] = {ERR_NOT_FOUND, ERR_ALREADY_EXISTS,
-                                           ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id invite_errors[] = {ERR_NOT_FOUND, ERR_ALREADY_EXISTS,
+                                              ERR_TOO_MANY_INVITATIONS, ERR_DATABASE_UNAVAILABLE,
+                                              ERR_COUNT};
 static const enum error_id member_errors[] = {ERR_NOT_FOUND, ERR_LAST_OWNER,
                                               ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
@@ -434,17 +400,22 @@ const struct route organizations_routes[] = {
     {.method = METHOD_POST,
      .pattern = ORGANIZATION "/members",
      .path = path_fields,
-     .handler = add_member,
+     .handler = invite_member,
      .permission = PERMIT_MANAGE,
      .pool = POOL_CORE,
-     .summary = {"Добавить участника", "Add a member"},
-     .body = &add_schema,
+     .summary = {"Пригласить участника", "Invite a member"},
+     .about = {"Ответ не зависит от того, есть ли у адреса учётная запись. Участником становятся, "
+               "приняв приглашение; оно действует 30 дней, повторное заменяет прежнее.",
+               "The answer does not depend on whether the address has an account. Membership "
+               "begins when the invitation is accepted; it is valid for 30 days, and a second one "
+               "replaces the first."},
+     .body = &invite_schema,
      .shape = REPLY_RECORD,
-     .reply = &member_schema,
+     .reply = &invited_schema,
      .creates = true,
-     .errors = add_errors,
-     .action = "add_member",
-     .resource_type = "member"},
+     .errors = invite_errors,
+     .action = "invite_member",
+     .resource_type = "invitation"},
     {.method = METHOD_PATCH,
      .pattern = ORGANIZATION "/members/{account_id}",
      .path = path_fields,

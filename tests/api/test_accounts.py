@@ -42,6 +42,7 @@ def test_register(accounts, sql_nobody):
         "id": f"account:{made['user']['id']}", "username": email, "email": email, "name": "Анна",
         "kind": "account", "account_id": made["user"]["id"],
         "organizations": [made["organization"]],
+        "default_organization_id": made["organization"]["id"], "email_verified": True,
         "permissions": ["organization:read", "organization:create", "organization:update",
                         "organization:delete", "organization:manage"]}
     assert sql_nobody.login(email, password)
@@ -185,7 +186,7 @@ def test_me_of_the_local_administrator(sql_api, sql_stack):
     assert me == {"id": f"local:{sql_stack.administrator[0]}",
                   "username": sql_stack.administrator[0], "email": None,
                   "name": sql_stack.administrator[0], "kind": "local", "account_id": None,
-                  "organizations": [],
+                  "organizations": [], "default_organization_id": None, "email_verified": False,
                   "permissions": ["directory:read", "directory:write", "accounts", "tokens"]}
 
 

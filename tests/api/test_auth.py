@@ -107,7 +107,8 @@ def test_me(api, stack):
     assert response.status_code == 200
     me = response.json()
     assert set(me) == {"id", "username", "email", "name", "kind", "account_id", "organizations",
-                       "permissions"}
+                       "default_organization_id", "email_verified", "permissions"}
+    assert (me["default_organization_id"], me["email_verified"]) == (None, False)
     assert me["account_id"] is None
     assert (me["username"], me["kind"]) == (stack.administrator[0], "local")
     assert me["organizations"] == []

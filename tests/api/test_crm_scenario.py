@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from support import contract, crm, vault
-from support.accounts import address
+from support.accounts import accept, address
 from support.contract import TIME
 from support.crm import Crm, Number, good
 
@@ -14,7 +14,7 @@ HOUR = "2026-11-20T{:02}:00:00.000Z"
 
 
 def hire(sql_nobody, owner, organization, role, name):
-    """A colleague registers, is made a member, and works in the company's organization."""
+    """A colleague registers, is invited, accepts, and works in the company's organization."""
     email, password = address(), vault.password()
     body = {"email": email, "password": password, "name": name}
     made = sql_nobody.post("/auth/register", json=body)
@@ -23,6 +23,7 @@ def hire(sql_nobody, owner, organization, role, name):
                                  json={"email": email, "role": role})
     assert response.status_code == 201
     client = sql_nobody.bearing(sql_nobody.login(email, password)["access_token"])
+    assert accept(client, response.json()["id"]).status_code == 200
     me = client.get("/auth/me", headers={"X-Organization-ID": str(organization)}).json()
     assert (organization, role) in [(each["id"], each["role"]) for each in me["organizations"]]
     return Crm(client, organization), me["account_id"]

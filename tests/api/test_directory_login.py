@@ -214,7 +214,8 @@ def test_me(nobody, people, truth):
     assert bearer(nobody, user).get("/auth/me").json() == {
         "id": f"directory:{user['objectGUID']}", "username": user["sAMAccountName"],
         "email": "who@example.com", "name": "Анна Петрова", "kind": "directory",
-        "account_id": None, "organizations": [], "permissions": ["directory:read"]}
+        "account_id": None, "organizations": [], "default_organization_id": None,
+        "email_verified": False, "permissions": ["directory:read"]}
 
 
 def test_me_of_somebody_without_mail_and_display_name(nobody, user):

@@ -138,15 +138,20 @@ def test_the_logins_of_the_readme_work(stack, directory, tmp_path):
 def test_the_accounts_of_the_readme_are_served(stack, tmp_path):
     names = session_that_begins("Log in;").split("TOKEN=")[0]
     name, password = stack.administrator
-    oleg = tag()
+    nina = tag()
     answers = run_session(names + session_that_begins("Vera registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
-        '"admin123"': f'"{password}"', '"admin"': f'"{name}"', '"oleg"': f'"{oleg}"',
-        "vera@example.com": f"{tag()}@example.com", "oleg@example.com": f"{oleg}@example.com",
+        '"admin123"': f'"{password}"', '"admin"': f'"{name}"', '"nina"': f'"{nina}"',
+        "vera@example.com": f"{tag()}@example.com", "oleg@example.com": f"{tag()}@example.com",
+        "nina@example.com": f"{nina}@example.com",
         "oleg-joins": tag()})
     assert re.findall('"code":"([A-Z_]+)"', answers) == ["PRECONDITION_FAILED", "LAST_OWNER"]
     assert re.findall(r"^\d{3}$", answers, re.MULTILINE) == ["304", "204", "204", "204"]
     assert '"name":"Ромашка и партнёры","currency":"EUR"' in answers
+    assert answers.count('"role":"SALES","state":"invited"') == 3
+    [(default, verified)] = re.findall(
+        r'"default_organization_id":(\d+),"email_verified":(\w+)', answers)
+    assert f'{{"id":{default},"name":"Ромашка"' in answers and verified == "true"
     assert re.findall('"role":"([A-Z]+)","created', answers)[-4:] == [
         "SALES", "MANAGER", "MANAGER", "MANAGER"]
 

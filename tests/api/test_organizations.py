@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from support import contract
-from support.accounts import ROLES, add_member, roles_in
+from support.accounts import (ROLES, accept, add_member, address, invitations_of, invite,
+                              members_of, roles_in)
 from support.client import Client
 from support.entries import tag
 
@@ -13,12 +14,15 @@ MEMBERS = ROLES
 MANAGERS = ("OWNER", "ADMIN")
 
 # Each call on an organization, and which of its members may make it. {member} is a VIEWER of it,
-# {newcomer} somebody who has an account and does not belong to it.
+# {newcomer} somebody who has an account and does not belong to it, {invitation} one of its invitations.
 CALLS = {
     "read": ("GET", "", None, MEMBERS),
     "update": ("PATCH", "", {"name": "Рога и копыта"}, MANAGERS),
     "list members": ("GET", "/members", None, MEMBERS),
-    "add a member": ("POST", "/members", {"email": "{newcomer}", "role": "VIEWER"}, MANAGERS),
+    "invite a member": ("POST", "/members", {"email": "{newcomer}", "role": "VIEWER"}, MANAGERS),
+    "list invitations": ("GET", "/invitations", None, MANAGERS),
+    "read an invitation": ("GET", "/invitations/{invitation}", None, MANAGERS),
+    "withdraw an invitation": ("DELETE", "/invitations/{invitation}", None, MANAGERS),
     "change a member": ("PATCH", "/members/{member}", {"role": "SALES"}, MANAGERS),
     "remove a member": ("DELETE", "/members/{member}", None, MANAGERS),
 }
@@ -50,10 +54,11 @@ def make_call(accounts, owner):
     def call(name, client, path=None):
         method, below, body, _ = CALLS[name]
         member, newcomer = accounts.member(owner, "VIEWER"), accounts.register()
+        invitation = invite(owner, address(), "SALES").json()["id"]
         if body and "email" in body:
             body = {**body, "email": newcomer.email}
-        return client.request(method, (path or owner.path) + below.format(member=member.id),
-                              json=body)
+        return client.request(method, (path or owner.path) + below.format(
+            member=member.id, invitation=invitation), json=body)
     return call
 
 
@@ -164,7 +169,7 @@ def test_an_administrator_neither_makes_nor_changes_an_owner(accounts, fresh, ac
     assert roles_in(fresh).get(other.id) == expected
 
 
-def test_an_administrator_adds_no_owner(accounts, fresh):
+def test_an_administrator_invites_no_owner(accounts, fresh):
     admin, newcomer = accounts.member(fresh, "ADMIN"), accounts.register()
     response = admin.client.post(f"{fresh.path}/members",
                                  json={"email": newcomer.email, "role": "OWNER"})
@@ -280,30 +285,33 @@ def test_a_token_of_an_organization_that_was_left(accounts, fresh):
 
 
 @pytest.mark.parametrize("spell", [str, str.upper])
-def test_add_a_member(accounts, fresh, spell):
+def test_invite_a_member(accounts, fresh, spell):
     person = accounts.register(name="Анна")
-    response = fresh.client.post(f"{fresh.path}/members",
-                                 json={"email": spell(person.email), "role": "MANAGER"})
+    response = invite(fresh, spell(person.email), "MANAGER")
     assert response.status_code == 201
-    member = contract.check_member(response.json())
+    invited = contract.check_invited(response.json())
+    assert invited == {"id": invited["id"], "email": spell(person.email), "role": "MANAGER",
+                       "state": "invited"}
+    assert response.headers["Location"].endswith(f"{fresh.path}/invitations/{invited['id']}")
+    assert person.id not in roles_in(fresh)
+    accepted = contract.check_organization(accept(person.client, invited["id"]).json())
+    assert (accepted["id"], accepted["role"]) == (fresh.organization, "MANAGER")
+    [member] = [each for each in members_of(fresh) if each["account_id"] == person.id]
     assert member == {"account_id": person.id, "username": person.email, "email": person.email,
                       "name": "Анна", "role": "MANAGER", "created_at": member["created_at"]}
-    assert response.headers["Location"].endswith(f"{fresh.path}/members/{person.id}")
-    again = fresh.client.post(f"{fresh.path}/members", json={"email": person.email,
-                                                            "role": "VIEWER"})
-    contract.refused(again, 409, "ALREADY_EXISTS")
+    contract.refused(invite(fresh, person.email, "VIEWER"), 409, "ALREADY_EXISTS")
     assert roles_in(fresh)[person.id] == "MANAGER"
 
 
 @pytest.mark.parametrize("body, fields", [
-    ({}, ["email", "role"]), ({"email": "nobody@nowhere.example", "role": "SALES"}, ["email"]),
+    ({}, ["email", "role"]), ({"email": "a@b@c", "role": "SALES"}, ["email"]),
     ({"email": "nobody", "role": "SALES"}, ["email"]),
     ({"email": "a@b.c", "role": "owner"}, ["role"]), ({"email": "a@b.c", "role": "ROOT"}, ["role"]),
     ({"email": "a@b.c", "role": ""}, ["role"]), ({"email": "a@b.c", "role": None}, ["role"]),
     ({"email": "a@b.c", "role": 1}, ["role"]), ({"email": "a@b.c", "role": "OWNER\0"}, ["role"]),
     ({"email": "a@b.c", "role": "SALES", "account_id": 1}, ["account_id"]),
 ])
-def test_members_that_cannot_be(owner, body, fields):
+def test_invitations_that_cannot_be(owner, body, fields):
     response = owner.client.post(f"{owner.path}/members", json=body)
     assert sorted(contract.refused(response, 400, "VALIDATION_ERROR")) == sorted(fields)
 
@@ -433,20 +441,23 @@ def test_an_empty_header_is_none(owner):
     assert asks_about(owner.client, "").status_code == 200
 
 
-def test_a_crowd_of_newcomers(accounts, sql_stack, sql_nobody, fresh):
-    """One person who is added by several at once is a member once."""
+def test_several_who_invite_one_person_at_once(accounts, sql_stack, sql_nobody, fresh):
+    """There is one invitation, and then one member."""
     admins = [fresh, *(accounts.member(fresh, "ADMIN") for _ in range(3))]
     newcomer, answers = accounts.register(), []
 
-    def add(person):
+    def send(person):
         client = Client(sql_nobody.base_url, sql_stack.ca_file, person.client.token)
         answers.append(client.post(f"{fresh.path}/members",
-                                   json={"email": newcomer.email, "role": "SALES"}).status_code)
+                                   json={"email": newcomer.email, "role": "SALES"}))
 
-    threads = [threading.Thread(target=add, args=(person,)) for person in admins]
+    threads = [threading.Thread(target=send, args=(person,)) for person in admins]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(answers) == [201, 409, 409, 409]
+    assert [answer.status_code for answer in answers] == [201] * 4
+    [invitation] = invitations_of(newcomer.client)
+    assert {answer.json()["id"] for answer in answers} == {invitation["id"]}
+    assert accept(newcomer.client, invitation["id"]).status_code == 200
     assert len(roles_in(fresh)) == 5

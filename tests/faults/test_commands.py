@@ -180,12 +180,23 @@ def add_rows(rig, count):
              f" ('x', '2', {octets(1)}, {now - DAY_MS + MINUTE_MS})")
     sql(rig, "INSERT INTO tokens (digest, uses, created_at, expires_at)"
              f" VALUES ({octets(1)}, 0, 1, {now - 1}), ({octets(2)}, 0, 1, {now + MINUTE_MS})")
+    sql(rig, "INSERT INTO accounts (id, username, username_key, name, created_at, updated_at)"
+             " VALUES (900, 'x', 'x', 'x', 1, 1)")
+    sql(rig, "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
+             " VALUES (900, 'x', 'RUB', 1, 1)")
+    sql(rig, "INSERT INTO invitations (organization_id, email, email_key, role, invited_by,"
+             f" created_at, expires_at) VALUES (900, 'a', 'a', 'SALES', 900, 1, {now - 1}),"
+             f" (900, 'b', 'b', 'SALES', 900, 1, {now + MINUTE_MS})")
+    sql(rig, "INSERT INTO email_links (email, email_key, digest, created_at, expires_at)"
+             f" VALUES ('a', 'a', {octets(1)}, 1, {now - 1}),"
+             f" ('b', 'b', {octets(2)}, 1, {now + MINUTE_MS})")
 
 
 def left(rig):
     rows = sql(rig, "SELECT (SELECT count(*) FROM sessions WHERE subject IN ('x', 'y')),"
                     " (SELECT count(*) FROM login_failures), (SELECT count(*) FROM idempotency_keys),"
-                    " (SELECT count(*) FROM tokens)")
+                    " (SELECT count(*) FROM tokens), (SELECT count(*) FROM invitations),"
+                    " (SELECT count(*) FROM email_links)")
     return tuple(map(int, rows[0].split("|")))
 
 
@@ -195,9 +206,9 @@ def test_purge_says_what_it_deleted(rig):
     done = kontora(rig, "purge")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [f"sessions {EXPIRED}", "login_failures 1",
-                                        "idempotency_keys 1", "tokens 1", "pending_objects 0",
-                                        "staged_files 0"]
-    assert left(rig) == (1, 1, 1, 1)
+                                        "idempotency_keys 1", "tokens 1", "invitations 1",
+                                        "email_links 1", "pending_objects 0", "staged_files 0"]
+    assert left(rig) == (1, 1, 1, 1, 1, 1)
     assert kontora(rig, "purge").stdout.splitlines()[0] == "sessions 0"
 
 
@@ -205,5 +216,5 @@ def test_the_housekeeper_purges(rig):
     rig.service.stop()
     add_rows(rig, EXPIRED)
     rig.service.start()
-    wait_until(lambda: left(rig) == (1, 1, 1, 1), what="the purge")
+    wait_until(lambda: left(rig) == (1, 1, 1, 1, 1, 1), what="the purge")
     assert rig.count_log(f"purged: {EXPIRED} of sessions") == 1

@@ -1,6 +1,7 @@
-"""`kontora migrate up` that is killed: each migration is whole or not there, and the rest can follow.
+"""`kontora migrate up` that is killed: each migration is whole or not there, and the rest can follow; and what
+becomes of the rows that there are.
 
-On an empty database each time: at moments that are spread over the time it takes, and at moments that are
+When it is killed: on an empty database each time: at moments that are spread over the time it takes, and at moments that are
 sure, because the process stands there: in front of a lock, or at a size that a file must not exceed.
 """
 
@@ -235,3 +236,60 @@ def test_killed_in_front_of_anything_that_postgres_makes(on_postgres):
             wait_until(lambda: engine.is_waited(url), PATIENCE_S, "the migration to wait")
             assert kill(process)
         assert on_postgres.recover(url) == before, name
+
+
+# --- rows that there are ------------------------------------------------------------------------
+
+# Accounts by id with their memberships: organization, role, when they became a member.
+MEMBERSHIPS = {
+    1: [(1, "OWNER", 1000)],
+    2: [(1, "OWNER", 3000), (2, "OWNER", 2000)],  # added to an older organization than their own
+    3: [(2, "SALES", 5000), (1, "VIEWER", 6000)],
+    4: [(1, "SALES", 4000), (3, "OWNER", 7000)],
+    5: [],
+}
+DEFAULTS = {1: 1, 2: 2, 3: 2, 4: 3, 5: None}
+
+
+def before(migrations, url, name):
+    """Brings the database to the state before the migration of that name; returns its number."""
+    lines = [line.split() for line in migrations.run(url, "status")]
+    number = next(int(line[0]) for line in lines if line[1] == name)
+    migrations.run(url, "up", str(number - 1))
+    return number
+
+
+def rows(migrations, url, statement):
+    if isinstance(migrations.engine, Postgres):
+        return [tuple(line.split("|")) for line in migrations.engine.server.sql(statement, url)]
+    with migrations.engine.connect(url) as database:
+        return [tuple("" if value is None else str(value) for value in row)
+                for row in database.execute(statement).fetchall()]
+
+
+def test_existing_members_keep_their_roles_and_get_their_own_default(migrations):
+    """Their addresses are unproven. What the migration added goes with its undoing, and nothing else does."""
+    url = migrations.engine.create()
+    number = before(migrations, url, "invitations")
+    for organization in (1, 2, 3):
+        rows(migrations, url, "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
+                              f" VALUES ({organization}, 'o', 'RUB', 1, 1)")
+    for account, memberships in MEMBERSHIPS.items():
+        rows(migrations, url, "INSERT INTO accounts (id, username, username_key, email, email_key,"
+                              f" name, created_at, updated_at) VALUES ({account}, 'a{account}',"
+                              f" 'a{account}', '{account}@a.b', '{account}@a.b', 'a', 1, 1)")
+        for organization, role, created_at in memberships:
+            rows(migrations, url, "INSERT INTO members (organization_id, account_id, role, created_at)"
+                                  f" VALUES ({organization}, {account}, '{role}', {created_at})")
+    members = "SELECT account_id, organization_id, role FROM members ORDER BY 1, 2"
+    was = rows(migrations, url, members)
+    migrations.run(url, "up")
+    assert rows(migrations, url, members) == was
+    found = rows(migrations, url, "SELECT id, default_organization_id, email_verified_at"
+                                  " FROM accounts ORDER BY id")
+    assert found == [(str(account), "" if default is None else str(default), "")
+                     for account, default in DEFAULTS.items()]
+    migrations.run(url, "down", str(number - 1))
+    assert rows(migrations, url, members) == was
+    migrations.run(url, "up")
+    assert rows(migrations, url, "SELECT count(*) FROM accounts") == [(str(len(DEFAULTS)),)]

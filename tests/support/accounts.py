@@ -62,11 +62,34 @@ class Accounts:
         return person
 
 
+def invite(owner, email, role):
+    """The answer to an invitation into the organization of `owner`."""
+    return owner.client.post(f"{owner.path}/members", json={"email": email, "role": role})
+
+
+def invitations_of(client):
+    """The invitations that the caller sees."""
+    body = client.get("/auth/invitations?limit=1000").json()
+    return [contract.check_own_invitation(each) for each in contract.check_list(body)]
+
+
+def accept(client, invitation):
+    return client.post(f"/auth/invitations/{invitation}/accept")
+
+
 def add_member(owner, person, role):
-    response = owner.client.post(f"{owner.path}/members",
-                                 json={"email": person.email, "role": role})
-    assert response.status_code == 201, response.text
-    return contract.check_member(response.json())
+    """Invites a person, who accepts; returns the member."""
+    invited = invite(owner, person.email, role)
+    assert invited.status_code == 201, invited.text
+    accepted = accept(person.client, contract.check_invited(invited.json())["id"])
+    assert accepted.status_code == 200, accepted.text
+    contract.check_organization(accepted.json())
+    return next(member for member in members_of(owner) if member["account_id"] == person.id)
+
+
+def members_of(owner):
+    body = owner.client.get(f"{owner.path}/members?limit=1000").json()
+    return [contract.check_member(member) for member in contract.check_page(body)]
 
 
 def roles_in(owner):

@@ -17,10 +17,11 @@ MEMBERSHIP_ACTIONS = {"POST": "add_user_to_group", "DELETE": "remove_user_from_g
 
 TOKEN_PATHS = ("/auth/login", "/auth/refresh", "/auth/register")
 AUTH_ACTIONS = {"login": "login", "register": "register", "logout": "logout",
-                "change-password": "change_password"}
+                "change-password": "change_password", "verify-email": "verify_email"}
+INVITATION_ACTIONS = {"accept": "accept_invitation", "decline": "decline_invitation"}
 CUSTOMERS = {"contacts": "contact", "deals": "deal", "tasks": "task", "activities": "activity"}
 TOKEN_ACTIONS = {("POST", "revoke"): "revoke_token", ("DELETE", 2): "delete_token"}
-MEMBER_ACTIONS = {"POST": "add_member", "PATCH": "update_member", "DELETE": "remove_member"}
+MEMBER_ACTIONS = {"POST": "invite_member", "PATCH": "update_member", "DELETE": "remove_member"}
 
 # (request id, action, what the line says came of it) of every call that the audit log owes a line;
 # read at session end.
@@ -31,9 +32,9 @@ def audited_action(method, path):
     """The action of the audit line that a call owes, None if it owes none."""
     parts = path.split("?")[0].removeprefix("/api/v1").split("/")[1:]
     if parts[0] == "auth":
-        return AUTH_ACTIONS.get(parts[1]) if method == "POST" else None
+        return auth_action(method, parts)
     if parts[0] == "accounts":
-        return "create_account" if method == "POST" and len(parts) == 1 else None
+        return account_action(method, parts)
     if parts[0] == "organizations":
         return organization_action(method, parts)
     if parts[0] == "tokens":
@@ -50,8 +51,29 @@ def audited_action(method, path):
     return f"{verb}_{RESOURCES[parts[0]]}" if verb else None
 
 
+def auth_action(method, parts):
+    """The same, of a path below auth."""
+    if (method, parts[1:]) == ("PATCH", ["me"]):
+        return "update_me"
+    if method != "POST":
+        return None
+    if parts[1] == "invitations":
+        return INVITATION_ACTIONS.get(parts[3]) if len(parts) == 4 else None
+    return AUTH_ACTIONS.get(parts[1])
+
+
+def account_action(method, parts):
+    """The same, of a path below accounts."""
+    actions = {("POST", 1): "create_account", ("POST", 2): "issue_email_link",
+               ("DELETE", 3): "withdraw_email_link", ("POST", 3): "confirm_email"}
+    fits = parts[1:2] in ([], ["invitations"]) or parts[2:] == ["confirm-email"]
+    return actions.get((method, len(parts))) if fits else None
+
+
 def organization_action(method, parts):
     """The same, of a path below organizations."""
+    if (method, len(parts), parts[2:3]) == ("DELETE", 4, ["invitations"]):
+        return "withdraw_invitation"
     if len(parts) == 2:
         return "update_organization" if method == "PATCH" else None
     depth = {"POST": 3, "PATCH": 4, "DELETE": 4}
@@ -134,6 +156,8 @@ class Client:
             journal.append((response.headers["X-Request-ID"], action, outcome(response)))
         if path.endswith(TOKEN_PATHS) and response.status_code in (200, 201):
             vault.remember(response.json()["access_token"], response.json()["refresh_token"])
+        if path.endswith("/accounts/invitations") and response.status_code == 201:
+            vault.remember(response.json()["token"])
 
     def get(self, path, **arguments):
         return self.request("GET", path, **arguments)

@@ -24,15 +24,23 @@ GROUP_TYPES = {**ENTRY_TYPES, "cn": str, "sAMAccountName": str, "groupType": int
 OU_TYPES = {**ENTRY_TYPES, "ou": str}
 CONTAINER_TYPES = {**ENTRY_TYPES, "cn": str}
 SCOPES = {"global": 2, "domain_local": 4, "universal": 8}  # bits of groupType: MS-ADTS 2.2.12
-ACCOUNT_TYPES = {"id": int, "username": str, "email": str}
-NAMED_ACCOUNT_TYPES = {**ACCOUNT_TYPES, "name": str}
-MEMBER_TYPES = {"account_id": int, "username": str, "email": str, "name": str, "role": str,
-                "created_at": str}
+ACCOUNT_TYPES = {"id": int, "username": str, "email": (str, type(None))}
+NAMED_ACCOUNT_TYPES = {**ACCOUNT_TYPES, "email": str, "name": str}
+MEMBER_TYPES = {"account_id": int, "username": str, "email": (str, type(None)), "name": str,
+                "role": str, "created_at": str}
+INVITED_TYPES = {"id": int, "email": str, "role": str, "state": str}
+INVITATION_TYPES = {**INVITED_TYPES, "invited_by": int, "created_at": str, "expires_at": str}
+OWN_INVITATION_TYPES = {"id": int, "organization_id": int, "organization_name": str, "role": str,
+                        "invited_by": str, "created_at": str, "expires_at": str}
+LINK_TYPES = {"id": int, "email": str, "created_at": str, "expires_at": str}
+ISSUED_LINK_TYPES = {"id": int, "email": str, "token": str, "expires_at": str}
 MEMBERSHIP_TYPES = {"id": int, "name": str, "currency": str, "role": str}
 ORGANIZATION_TYPES = {**MEMBERSHIP_TYPES, "created_at": str, "updated_at": str, "version": int}
 TOKENS_TYPES = {"access_token": str, "refresh_token": str, "token_type": str, "expires_in": int}
 ME_TYPES = {"id": str, "username": str, "email": (str, type(None)), "name": str, "kind": str,
-            "account_id": (int, type(None)), "organizations": list, "permissions": list}
+            "account_id": (int, type(None)), "organizations": list,
+            "default_organization_id": (int, type(None)), "email_verified": bool,
+            "permissions": list}
 LIST_KEYS = {"items", "total", "skip", "limit", "pages"}
 
 # What errors of some codes have beside what all have.
@@ -166,6 +174,22 @@ def check_organization(organization):
 def check_member(member):
     """A member as the contract describes it; returns it."""
     return check_record(member, MEMBER_TYPES)
+
+
+def check_invited(invited):
+    """What inviting somebody answers; returns it."""
+    assert check_record(invited, INVITED_TYPES)["state"] == "invited"
+    return invited
+
+
+def check_invitation(invitation):
+    """An invitation as its organization sees it; returns it."""
+    return check_record(invitation, INVITATION_TYPES)
+
+
+def check_own_invitation(invitation):
+    """An invitation as the holder of its address sees it; returns it."""
+    return check_record(invitation, OWN_INVITATION_TYPES)
 
 
 def check_me(me):

@@ -357,20 +357,21 @@ struct row {
 static void permissions_are_those_of_the_table(void **state)
 {
     (void)state;
-    /* all, principal; directory read, write; accounts, tokens; of files and of what else belongs to the
-     * organization read, create, update, delete; manage */
+    /* all, principal; directory read, write; accounts, tokens, addresses; of files and of what else
+     * belongs to the organization read, create, update, delete; manage */
     static const struct row rows[] = {
-        {{.kind = PRINCIPAL_LOCAL}, "xxxxxxxxxx....."},
-        {{.kind = PRINCIPAL_DIRECTORY}, "xxx...xxxx....."},
-        {{.kind = PRINCIPAL_DIRECTORY, .administrator = true}, "xxxx..xxxx....."},
-        {{.kind = PRINCIPAL_ACCOUNT}, "xx....xxxx....."},
-        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1}, "xx............."},
-        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_OWNER}, "xx....xxxxxxxxx"},
-        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_ADMIN}, "xx....xxxxxxxxx"},
+        {{.kind = PRINCIPAL_LOCAL}, "xxxxxxxxxxx....."},
+        {{.kind = PRINCIPAL_DIRECTORY}, "xxx....xxxx....."},
+        {{.kind = PRINCIPAL_DIRECTORY, .administrator = true}, "xxxx...xxxx....."},
+        {{.kind = PRINCIPAL_ACCOUNT}, "xx.....xxxx....."},
+        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1}, "xx.............."},
+        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_OWNER}, "xx.....xxxxxxxxx"},
+        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_ADMIN}, "xx.....xxxxxxxxx"},
         {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_MANAGER},
-         "xx....xxxxxxxx."},
-        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_SALES}, "xx....xxx.xxx.."},
-        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_VIEWER}, "xx....x...x...."},
+         "xx.....xxxxxxxx."},
+        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_SALES}, "xx.....xxx.xxx.."},
+        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_VIEWER},
+         "xx.....x...x...."},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         assert_int_equal(strlen(rows[i].marks), COLUMNS);
@@ -390,7 +391,8 @@ static void permissions_have_their_names(void **state)
         enum permission permission = (enum permission)i;
         assert_int_equal(principal_permits(NULL, permission), permission == PERMIT_ALL);
         bool silent = permission == PERMIT_ALL || permission == PERMIT_PRINCIPAL ||
-                      permission == PERMIT_MANAGE_OR_SELF || permission_of_files(permission);
+                      permission == PERMIT_ADDRESSES || permission == PERMIT_MANAGE_OR_SELF ||
+                      permission_of_files(permission);
         assert_int_equal(permission_names[i] != NULL, !silent);
         assert_int_equal(permission_of_directory(permission),
                          permission == PERMIT_DIRECTORY_READ ||

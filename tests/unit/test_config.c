@@ -413,6 +413,32 @@ static void production_needs_a_public_url(void **state)
     assert_refused(*state, PRODUCTION "PUBLIC_URL='https://evil.com\"<script>'\n", "PUBLIC_URL");
 }
 
+static void registration_follows_the_environment(void **state)
+{
+    static const struct {
+        const char *text;
+        enum config_registration registration;
+        bool trusts;
+    } rows[] = {
+        {"", REGISTRATION_OPEN, true},
+        {"REGISTRATION=auto\n", REGISTRATION_OPEN, true},
+        {"REGISTRATION=open\n", REGISTRATION_OPEN, true},
+        {"REGISTRATION=invite\n", REGISTRATION_INVITE, false},
+        {"REGISTRATION=closed\n", REGISTRATION_CLOSED, false},
+        {PRODUCTION, REGISTRATION_INVITE, false},
+        {PRODUCTION "REGISTRATION=auto\n", REGISTRATION_INVITE, false},
+        {PRODUCTION "REGISTRATION=open\n", REGISTRATION_OPEN, false},
+        {PRODUCTION "REGISTRATION=closed\n", REGISTRATION_CLOSED, false},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct config *config = &must_load(*state, rows[i].text)->config;
+        assert_int_equal(config_registration(config), rows[i].registration);
+        assert_int_equal(config_trusts_addresses(config), rows[i].trusts);
+    }
+    assert_refused(*state, "REGISTRATION=anybody\n", "REGISTRATION");
+    assert_refused(*state, "REGISTRATION=\n", "REGISTRATION");
+}
+
 static void production_needs_an_encrypted_directory(void **state)
 {
     must_load(*state, DIRECTORY);
@@ -601,6 +627,7 @@ int main(void)
         ARENA_TEST(random_keys_are_strong),
         ARENA_TEST(production_refuses_weak_administrators),
         ARENA_TEST(production_needs_a_public_url),
+        ARENA_TEST(registration_follows_the_environment),
         ARENA_TEST(production_needs_an_encrypted_directory),
         ARENA_TEST(a_directory_needs_all_of_its_settings),
         ARENA_TEST(the_port_of_the_directory_follows_tls),

@@ -1,0 +1,51 @@
+/* See organizations.h. */
+#include "collection/organizations.h"
+
+#include "collection/rows.h"
+
+enum fault_id organization_check_currency(const char *text, size_t length)
+{
+    bool fits = length == CURRENCY_LETTERS;
+    for (size_t i = 0; fits && i < length; i++) {
+        fits = text[i] >= 'A' && text[i] <= 'Z';
+    }
+    return fits ? FAULT_NONE : FAULT_NOT_CURRENCY;
+}
+
+const struct field organization_fields[] = {
+    {.name = "id",
+     .type = FIELD_INTEGER,
+     .about = {"Идентификатор организации", "The id of the organization"},
+     .example = "1"},
+    ORGANIZATION_NAME("name", 0),
+    ORGANIZATION_CURRENCY_FIELD,
+    MEMBER_ROLE(0),
+    TIME_FIELD("created_at", "Время создания", "When it was created"),
+    TIME_FIELD("updated_at", "Время последнего изменения", "When it was last changed"),
+    {.name = "version",
+     .type = FIELD_INTEGER,
+     .about = {"Число изменений", "Counts the changes"},
+     .example = "1"},
+    {.name = NULL},
+};
+
+const struct schema organization_schema = {"Organization", organization_fields};
+
+struct error *organization_read(struct store *store, struct arena *arena, int64_t organization_id,
+                                int64_t account_id, struct value **values_r)
+{
+    struct store_query *query = store_query(store, arena, SQL_ORGANIZATIONS_OF_MEMBER);
+    store_bind_integer(query, organization_id);
+    store_bind_integer(query, account_id);
+    struct error *error = rows_one(query, arena, organization_fields, values_r);
+    return error || *values_r ? error : error_new(arena, ERR_NOT_FOUND, NULL);
+}
+
+struct error *organization_check_rank(const struct request *request, enum role before,
+                                      enum role after)
+{
+    bool about_owners = before == ROLE_OWNER || after == ROLE_OWNER;
+    return about_owners && request->principal->role != ROLE_OWNER
+               ? error_new(request->arena, ERR_FORBIDDEN, NULL)
+               : NULL;
+}

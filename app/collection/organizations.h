@@ -1,0 +1,39 @@
+/* Organizations: their field map, and the rule of ranks, which several resources share. */
+#ifndef COLLECTION_ORGANIZATIONS_H
+#define COLLECTION_ORGANIZATIONS_H
+
+#include "collection/accounts.h"
+#include "http/request.h"
+#include "store/store.h"
+
+enum { CURRENCY_LETTERS = 3 };
+
+#define ORGANIZATION_CURRENCY_FIELD                                                                \
+    {                                                                                              \
+        .name = "currency", .type = FIELD_STRING, .max = CURRENCY_LETTERS,                         \
+        .check = organization_check_currency,                                                      \
+        .about = {"Валюта сумм (ISO 4217)", "The currency of amounts (ISO 4217)"},                 \
+        .example = "\"RUB\""                                                                       \
+    }
+
+#define TIME_FIELD(name_, ru_, en_)                                                                \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_TIME, .about = {(ru_), (en_)},                              \
+        .example = "\"2026-11-20T12:34:56.789Z\""                                                  \
+    }
+
+/* A check of field maps: three capital letters. */
+enum fault_id organization_check_currency(const char *text, size_t length);
+
+extern const struct field organization_fields[];
+extern const struct schema organization_schema;
+
+/* An organization as one of its members sees it: ERR_NOT_FOUND if the account is not a member. */
+struct error *organization_read(struct store *store, struct arena *arena, int64_t organization_id,
+                                int64_t account_id, struct value **values_r) MUST_CHECK;
+
+/* ERR_FORBIDDEN if a role of OWNER is given, changed or taken away by anybody but an OWNER. */
+struct error *organization_check_rank(const struct request *request, enum role before,
+                                      enum role after) MUST_CHECK;
+
+#endif

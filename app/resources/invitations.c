@@ -1,0 +1,339 @@
+/*
+ * Invitations: those of an organization, for its OWNER and ADMIN; and those of the caller, who
+ * accepts or declines. Issuing one is a call of the organization's members: organizations.c.
+ */
+#include "collection/invitations.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "collection/accounts.h"
+#include "collection/organizations.h"
+#include "collection/paging.h"
+#include "collection/rows.h"
+#include "http/reply.h"
+#include "resources/resources.h"
+
+/* --- field maps ------------------------------------------------------------------------------ */
+
+#define INVITATION_TIMES                                                                           \
+    TIME_FIELD("created_at", "Время приглашения", "When the invitation was issued"),               \
+        TIME_FIELD("expires_at", "Срок действия приглашения", "When the invitation expires")
+
+static const struct field invitation_fields[] = {
+    INVITATION_ID,
+    ACCOUNT_EMAIL(0),
+    MEMBER_ROLE(0),
+    INVITATION_STATE,
+    {.name = "invited_by",
+     .type = FIELD_INTEGER,
+     .about = {"Учётная запись пригласившего участника",
+               "The account of the member who issued the invitation"},
+     .example = "17"},
+    INVITATION_TIMES,
+    {.name = NULL},
+};
+
+static const struct field own_fields[] = {
+    INVITATION_ID,
+    {.name = "organization_id",
+     .type = FIELD_INTEGER,
+     .about = {"Идентификатор организации", "The id of the organization"},
+     .example = "1"},
+    ORGANIZATION_NAME("organization_name", 0),
+    MEMBER_ROLE(0),
+    {.name = "invited_by",
+     .type = FIELD_STRING,
+     .about = {"Имя пригласившего участника", "The name of the member who issued the invitation"},
+     .example = "\"Вера\""},
+    INVITATION_TIMES,
+    {.name = NULL},
+};
+
+static const struct field page_query[] = {QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD), {.name = NULL}};
+
+static const struct schema invitation_schema = {"Invitation", invitation_fields};
+static const struct schema own_schema = {"OwnInvitation", own_fields};
+
+/* --- of an organization ---------------------------------------------------------------------- */
+
+struct invitation {
+    struct request *request;
+    int64_t id, organization_id;
+    const char *role;
+    struct value *organization; /* as its new member sees it */
+};
+
+static struct error *list_invitations(struct request *request, struct reply *reply)
+{
+    struct store *store = request->app->store;
+    int64_t now = clock_wall_ms(), total, skip = request_query_integer(request, "skip");
+    int64_t limit = request_query_integer(request, "limit");
+    struct value **items;
+    size_t count;
+    struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_PAGE);
+    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, now);
+    store_bind_integer(query, limit);
+    store_bind_integer(query, skip);
+    struct error *error = rows_all(query, request->arena, invitation_fields, &items, &count);
+    if (!error) {
+        error = invitation_count(store, request, now, &total);
+    }
+    if (!error) {
+        reply_list(reply, items, count, total, skip, limit);
+    }
+    return error;
+}
+
+static struct error *read_invitation(struct store *store, const struct request *request,
+                                     struct value **values_r)
+{
+    struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_GET);
+    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, clock_wall_ms());
+    store_bind_integer(query, request_path_id(request, "invitation_id"));
+    struct error *error = rows_one(query, request->arena, invitation_fields, values_r);
+    return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
+}
+
+static struct error *get_invitation(struct request *request, struct reply *reply)
+{
+    struct value *values;
+    struct error *error = read_invitation(request->app->store, request, &values);
+    if (!error) {
+        reply_record(reply, values);
+    }
+    return error;
+}
+
+static struct error *delete_invitation(struct store *store, struct arena *arena, int64_t id)
+{
+    struct store_query *query = store_query(store, arena, SQL_INVITATIONS_DELETE);
+    store_bind_integer(query, id);
+    return store_execute(query);
+}
+
+static struct error *withdraw(struct store *store, void *context)
+{
+    struct request *request = context;
+    struct value *values;
+    struct error *error = read_invitation(store, request, &values);
+    if (!error) {
+        enum role role = role_of_name(fields_string(invitation_fields, values, "role"));
+        error = organization_check_rank(request, role, ROLE_NONE);
+    }
+    return error ? error
+                 : delete_invitation(store, request->arena,
+                                     request_path_id(request, "invitation_id"));
+}
+
+static struct error *withdraw_invitation(struct request *request, struct reply *reply)
+{
+    struct error *error = store_write(request->app->store, request->arena, withdraw, request);
+    if (!error) {
+        reply_nothing(reply);
+    }
+    return error;
+}
+
+/* --- of the caller --------------------------------------------------------------------------- */
+
+/* A query that sees the invitations of the caller and no others. */
+static struct store_query *own_query(struct store *store, const struct request *request,
+                                     enum sql_statement statement)
+{
+    struct store_query *query = store_query(store, request->arena, statement);
+    store_bind_integer(query, request->principal->account_id);
+    store_bind_integer(query, config_trusts_addresses(request->app->config));
+    store_bind_integer(query, clock_wall_ms());
+    return query;
+}
+
+static struct error *list_own(struct request *request, struct reply *reply)
+{
+    struct store *store = request->app->store;
+    int64_t total, skip = request_query_integer(request, "skip");
+    int64_t limit = request_query_integer(request, "limit");
+    struct value **items;
+    size_t count;
+    struct store_query *query = own_query(store, request, SQL_INVITATIONS_OF_ACCOUNT);
+    store_bind_integer(query, limit);
+    store_bind_integer(query, skip);
+    struct error *error = rows_all(query, request->arena, own_fields, &items, &count);
+    if (!error) {
+        error = rows_number(own_query(store, request, SQL_INVITATIONS_COUNT_OF_ACCOUNT), &total);
+    }
+    if (!error) {
+        reply_list(reply, items, count, total, skip, limit);
+    }
+    return error;
+}
+
+/* ERR_NOT_FOUND also for an invitation of somebody else. */
+static struct error *find_own(struct store *store, struct invitation *invitation)
+{
+    struct request *request = invitation->request;
+    bool row;
+    invitation->id = request_path_id(request, "invitation_id");
+    struct store_query *query = own_query(store, request, SQL_INVITATIONS_TO_ACCOUNT);
+    store_bind_integer(query, invitation->id);
+    struct error *error = store_next(query, &row);
+    if (error || !row) {
+        return error ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
+    }
+    invitation->organization_id = store_integer(query, 0);
+    invitation->role = arena_string(request->arena, store_text(query, 1, NULL));
+    return store_next(query, &row);
+}
+
+static struct error *join(struct store *store, const struct invitation *invitation)
+{
+    const struct request *request = invitation->request;
+    struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_JOIN);
+    store_bind_integer(query, invitation->organization_id);
+    store_bind_integer(query, request->principal->account_id);
+    store_bind_text(query, invitation->role);
+    store_bind_integer(query, clock_wall_ms());
+    struct error *error = store_execute(query);
+    return error ? error
+                 : account_init_default_organization(store, request->arena,
+                                                     request->principal->account_id,
+                                                     invitation->organization_id);
+}
+
+static struct error *accept(struct store *store, void *context)
+{
+    struct invitation *invitation = context;
+    struct arena *arena = invitation->request->arena;
+    struct error *error = find_own(store, invitation);
+    if (!error) {
+        error = join(store, invitation);
+    }
+    if (!error) {
+        error = delete_invitation(store, arena, invitation->id);
+    }
+    return error ? error
+                 : organization_read(store, arena, invitation->organization_id,
+                                     invitation->request->principal->account_id,
+                                     &invitation->organization);
+}
+
+static struct error *accept_invitation(struct request *request, struct reply *reply)
+{
+    struct invitation invitation = {.request = request};
+    struct error *error = store_write(request->app->store, request->arena, accept, &invitation);
+    if (!error) {
+        reply_record(reply, invitation.organization);
+    }
+    return error;
+}
+
+static struct error *decline(struct store *store, void *context)
+{
+    struct invitation *invitation = context;
+    struct error *error = find_own(store, invitation);
+    return error ? error : delete_invitation(store, invitation->request->arena, invitation->id);
+}
+
+static struct error *decline_invitation(struct request *request, struct reply *reply)
+{
+    struct invitation invitation = {.request = request};
+    struct error *error = store_write(request->app->store, request->arena, decline, &invitation);
+    if (!error) {
+        reply_nothing(reply);
+    }
+    return error;
+}
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+#define ORGANIZATION "/api/v1/organizations/{organization_id}"
+#define OWN "/api/v1/auth/invitations"
+
+#define PATH_ID(name_, ru_, en_, example_)                                                         \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_INTEGER, .flags = FIELD_REQUIRED, .min = 1,                 \
+        .max = INT64_MAX, .about = {(ru_), (en_)}, .example = (example_)                           \
+    }
+
+static const struct field path_fields[] = {
+    PATH_ID("organization_id", "Идентификатор организации", "The id of the organization", "1"),
+    PATH_ID("invitation_id", "Идентификатор приглашения", "The id of the invitation", "5"),
+    {.name = NULL},
+};
+
+static const enum error_id list_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id own_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id one_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+
+const struct route invitations_routes[] = {
+    {.method = METHOD_GET,
+     .pattern = ORGANIZATION "/invitations",
+     .path = path_fields,
+     .handler = list_invitations,
+     .permission = PERMIT_MANAGE,
+     .pool = POOL_CORE,
+     .summary = {"Получить приглашения организации", "List the invitations of an organization"},
+     .query = page_query,
+     .shape = REPLY_LIST,
+     .reply = &invitation_schema,
+     .errors = list_errors},
+    {.method = METHOD_GET,
+     .pattern = ORGANIZATION "/invitations/{invitation_id}",
+     .path = path_fields,
+     .handler = get_invitation,
+     .permission = PERMIT_MANAGE,
+     .pool = POOL_CORE,
+     .summary = {"Получить приглашение организации", "Get an invitation of an organization"},
+     .shape = REPLY_RECORD,
+     .reply = &invitation_schema,
+     .errors = one_errors},
+    {.method = METHOD_DELETE,
+     .pattern = ORGANIZATION "/invitations/{invitation_id}",
+     .path = path_fields,
+     .handler = withdraw_invitation,
+     .permission = PERMIT_MANAGE,
+     .pool = POOL_CORE,
+     .summary = {"Отозвать приглашение", "Withdraw an invitation"},
+     .shape = REPLY_NOTHING,
+     .errors = one_errors,
+     .action = "withdraw_invitation",
+     .resource_type = "invitation"},
+    {.method = METHOD_GET,
+     .pattern = OWN,
+     .handler = list_own,
+     .permission = PERMIT_PRINCIPAL,
+     .pool = POOL_AUTH,
+     .summary = {"Получить мои приглашения", "List my invitations"},
+     .about = {"Приглашения видны только учётной записи, адрес которой подтверждён.",
+               "Invitations show only to an account whose address is verified."},
+     .query = page_query,
+     .shape = REPLY_LIST,
+     .reply = &own_schema,
+     .errors = own_errors},
+    {.method = METHOD_POST,
+     .pattern = OWN "/{invitation_id}/accept",
+     .path = path_fields,
+     .handler = accept_invitation,
+     .permission = PERMIT_PRINCIPAL,
+     .pool = POOL_AUTH,
+     .summary = {"Принять приглашение", "Accept an invitation"},
+     .shape = REPLY_RECORD,
+     .reply = &organization_schema,
+     .errors = one_errors,
+     .action = "accept_invitation",
+     .resource_type = "invitation",
+     .resource = "invitation_id"},
+    {.method = METHOD_POST,
+     .pattern = OWN "/{invitation_id}/decline",
+     .path = path_fields,
+     .handler = decline_invitation,
+     .permission = PERMIT_PRINCIPAL,
+     .pool = POOL_AUTH,
+     .summary = {"Отклонить приглашение", "Decline an invitation"},
+     .shape = REPLY_NOTHING,
+     .errors = one_errors,
+     .action = "decline_invitation",
+     .resource_type = "invitation",
+     .resource = "invitation_id"},
+    {.pattern = NULL},
+};

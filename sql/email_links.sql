@@ -1,0 +1,35 @@
+-- One-use links that prove an email address: app/auth/email_link.c, app/resources/email_links.c.
+
+-- A new link for an address replaces the old one.
+-- name: email_links_insert
+INSERT INTO email_links (email, email_key, digest, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (email_key) DO UPDATE
+   SET email = excluded.email, digest = excluded.digest, created_at = excluded.created_at,
+       expires_at = excluded.expires_at
+RETURNING id;
+
+-- name: email_links_find
+SELECT id FROM email_links WHERE digest = $1 AND email_key = $2 AND expires_at > $3;
+
+-- name: email_links_use
+DELETE FROM email_links WHERE digest = $1 AND email_key = $2 AND expires_at > $3;
+
+-- name: email_links_page
+SELECT id, email, created_at, expires_at
+  FROM email_links
+ WHERE expires_at > $1
+ ORDER BY id LIMIT $2 OFFSET $3;
+
+-- name: email_links_count
+SELECT count(*) FROM email_links WHERE expires_at > $1;
+
+-- name: email_links_get
+SELECT id, email, created_at, expires_at FROM email_links WHERE expires_at > $1 AND id = $2;
+
+-- name: email_links_delete
+DELETE FROM email_links WHERE expires_at > $1 AND id = $2;
+
+-- name: email_links_purge
+DELETE FROM email_links
+ WHERE id IN (SELECT id FROM email_links WHERE expires_at < $1 ORDER BY expires_at LIMIT $2);

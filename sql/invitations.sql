@@ -1,0 +1,65 @@
+-- Invitations to organizations: app/resources/invitations.c, app/resources/organizations.c.
+
+-- A second invitation of an address replaces the first one.
+-- name: invitations_insert
+INSERT INTO invitations (organization_id, email, email_key, role, invited_by, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (organization_id, email_key) DO UPDATE
+   SET email = excluded.email, role = excluded.role, invited_by = excluded.invited_by,
+       created_at = excluded.created_at, expires_at = excluded.expires_at
+RETURNING id;
+
+-- name: invitations_role_of_address
+SELECT role FROM invitations WHERE organization_id = $1 AND email_key = $2 AND expires_at > $3;
+
+-- name: invitations_page
+SELECT id, email, role, 'invited', invited_by, created_at, expires_at
+  FROM invitations
+ WHERE organization_id = $1 AND expires_at > $2
+ ORDER BY id LIMIT $3 OFFSET $4;
+
+-- name: invitations_count
+SELECT count(*) FROM invitations WHERE organization_id = $1 AND expires_at > $2;
+
+-- name: invitations_get
+SELECT id, email, role, 'invited', invited_by, created_at, expires_at
+  FROM invitations
+ WHERE organization_id = $1 AND expires_at > $2 AND id = $3;
+
+-- name: invitations_delete
+DELETE FROM invitations WHERE id = $1;
+
+-- Withdraws the invitations that their issuer could not issue any more.
+-- name: invitations_delete_of_inviter
+DELETE FROM invitations
+ WHERE invited_by = $1 AND organization_id = $2
+   AND NOT EXISTS (SELECT 1 FROM members m
+                    WHERE m.organization_id = $2 AND m.account_id = $1
+                      AND (m.role = 'OWNER' OR (m.role = 'ADMIN' AND invitations.role <> 'OWNER')));
+
+-- The invitations of an account: to its address, if that is proved, or if every address counts as proved ($2 = 1).
+-- name: invitations_of_account
+SELECT i.id, i.organization_id, o.name, i.role, b.name, i.created_at, i.expires_at
+  FROM accounts a
+  JOIN invitations i ON i.email_key = a.email_key
+  JOIN organizations o ON o.id = i.organization_id
+  JOIN accounts b ON b.id = i.invited_by
+ WHERE a.id = $1 AND (a.email_verified_at IS NOT NULL OR CAST($2 AS BIGINT) = 1) AND i.expires_at > $3
+ ORDER BY i.id LIMIT $4 OFFSET $5;
+
+-- name: invitations_count_of_account
+SELECT count(*)
+  FROM accounts a
+  JOIN invitations i ON i.email_key = a.email_key
+ WHERE a.id = $1 AND (a.email_verified_at IS NOT NULL OR CAST($2 AS BIGINT) = 1) AND i.expires_at > $3;
+
+-- name: invitations_to_account
+SELECT i.organization_id, i.role
+  FROM accounts a
+  JOIN invitations i ON i.email_key = a.email_key
+ WHERE a.id = $1 AND (a.email_verified_at IS NOT NULL OR CAST($2 AS BIGINT) = 1) AND i.expires_at > $3
+   AND i.id = $4;
+
+-- name: invitations_purge
+DELETE FROM invitations
+ WHERE id IN (SELECT id FROM invitations WHERE expires_at < $1 ORDER BY expires_at LIMIT $2);

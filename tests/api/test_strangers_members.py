@@ -1,0 +1,303 @@
+"""Strangers and membership: what mallory cannot do to vera by inviting her, on both engines.
+
+Development with open registration, where every address counts as verified. What depends on REGISTRATION is in
+tests/faults/test_strangers_registration.py.
+"""
+
+import pytest
+
+from support import contract
+from support.accounts import accept, add_member, address, invitations_of, invite, roles_in
+from support.crm import Crm
+from support.entries import tag
+
+PENDING_MAX = 1000
+
+
+@pytest.fixture
+def mallory(accounts):
+    """Registers before vera, so that mallory's organization is the older one."""
+    return accounts.register(organization_name="Mallory")
+
+
+@pytest.fixture
+def vera(mallory, accounts):
+    return accounts.register(name="Вера", organization_name="Vera")
+
+
+def default_of(client):
+    return contract.check_me(client.get("/auth/me").json())["default_organization_id"]
+
+
+def again(accounts, person):
+    """A client of a new login."""
+    return accounts.nobody.bearing(accounts.log_in(person)["access_token"])
+
+
+def decline(client, invitation):
+    return client.post(f"/auth/invitations/{invitation}/decline")
+
+
+# --- consent ------------------------------------------------------------------------------------
+
+def test_an_invitation_alone_makes_nobody_a_member(accounts, mallory, vera, sql_database):
+    invited = invite(mallory, vera.email, "OWNER")
+    assert invited.status_code == 201
+    assert roles_in(mallory) == {mallory.id: "OWNER"}
+    assert sql_database.run(f"SELECT organization_id FROM members WHERE account_id = {vera.id}") == [
+        (str(vera.organization),)]
+    client = again(accounts, vera)
+    contract.refused(client.get(mallory.path), 404, "NOT_FOUND")
+    assert [each["id"] for each in client.get("/auth/me").json()["organizations"]] == [
+        vera.organization]
+
+
+def test_what_vera_creates_stays_in_her_organization(accounts, mallory, vera):
+    """Also after she accepted an invitation of an organization that is older than hers."""
+    add_member(mallory, vera, "OWNER")
+    client = again(accounts, vera)
+    assert default_of(client) == vera.organization
+    number = Crm(client, "").contact()["id"]
+    assert Crm(vera.client, vera.organization, vera).read("contacts", number)
+    theirs = Crm(mallory.client, mallory.organization, mallory)
+    contract.refused(theirs.get("contacts", number), 404, "NOT_FOUND")
+
+
+def test_tokens_keep_their_organization_whatever_others_do(accounts, mallory, vera):
+    tokens = accounts.log_in(vera)
+    add_member(mallory, vera, "SALES")
+    mallory.client.patch(f"{mallory.path}/members/{vera.id}", json={"role": "OWNER"})
+    renewed = accounts.nobody.post("/auth/refresh",
+                                   json={"refresh_token": tokens["refresh_token"]}).json()
+    by_access = vera.client.post("/auth/refresh").json()
+    for access in (tokens["access_token"], renewed["access_token"], by_access["access_token"]):
+        number = Crm(accounts.nobody.bearing(access), "").contact()["id"]
+        assert Crm(vera.client, vera.organization, vera).read("contacts", number)
+
+
+def test_the_holder_sees_who_invites_and_may_decline(mallory, vera):
+    number = invite(mallory, vera.email.upper(), "ADMIN").json()["id"]
+    [seen] = invitations_of(vera.client)
+    assert (seen["id"], seen["organization_id"], seen["organization_name"], seen["role"],
+            seen["invited_by"]) == (number, mallory.organization, "Mallory", "ADMIN", mallory.email)
+    response = decline(vera.client, number)
+    assert (response.status_code, response.content) == (204, b"")
+    assert invitations_of(vera.client) == []
+    contract.refused(accept(vera.client, number), 404, "NOT_FOUND")
+    assert roles_in(mallory) == {mallory.id: "OWNER"}
+
+
+def test_an_invitation_is_good_for_one_use(mallory, vera):
+    number = invite(mallory, vera.email, "SALES").json()["id"]
+    assert accept(vera.client, number).status_code == 200
+    contract.refused(accept(vera.client, number), 404, "NOT_FOUND")
+    assert vera.client.delete(f"{mallory.path}/members/{vera.id}").status_code == 204
+    contract.refused(accept(vera.client, number), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("answer", [accept, decline])
+def test_invitations_of_somebody_else_do_not_exist(accounts, mallory, vera, sql_api, sql_nobody,
+                                                   directory, answer):
+    number = invite(vera, address(), "OWNER").json()["id"]
+    person = sql_nobody.login("m.sidorova", directory.sample_password)
+    for client in (mallory.client, vera.client, accounts.register().client, sql_api,
+                   sql_nobody.bearing(person["access_token"])):
+        contract.refused(answer(client, number), 404, "NOT_FOUND")
+        assert invitations_of(client) == []
+    contract.refused(answer(sql_nobody, number), 401, "UNAUTHORIZED")
+    contract.refused(answer(mallory.client, 10 ** 9), 404, "NOT_FOUND")
+    contract.refused(sql_nobody.get("/auth/invitations"), 401, "UNAUTHORIZED")
+
+
+def test_expired_invitations_are_gone(mallory, vera, sql_database):
+    number = invite(mallory, vera.email, "SALES").json()["id"]
+    sql_database.run(f"UPDATE invitations SET expires_at = 1 WHERE id = {number}")
+    assert invitations_of(vera.client) == []
+    contract.refused(accept(vera.client, number), 404, "NOT_FOUND")
+    assert mallory.client.get(f"{mallory.path}/invitations").json()["total"] == 0
+
+
+# --- the answer tells nothing -------------------------------------------------------------------
+
+def test_the_answer_does_not_tell_who_has_an_account(mallory, vera):
+    answers = [invite(mallory, email, "SALES") for email in (vera.email, address())]
+    bodies = [answer.json() for answer in answers]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert [{**body, "id": 0, "email": ""} for body in bodies] == [
+        {"id": 0, "email": "", "role": "SALES", "state": "invited"}] * 2
+    fields = [{name: value for name, value in answer.headers.items()
+               if name not in ("X-Request-ID", "Date", "Location", "Content-Length")}
+              for answer in answers]
+    assert fields[0] == fields[1]
+    seen = [mallory.client.get(f"{mallory.path}/invitations/{body['id']}").json() for body in bodies]
+    assert set(map(type, seen[0].values())) == set(map(type, seen[1].values()))
+    assert [each["invited_by"] for each in seen] == [mallory.id] * 2
+
+
+def test_inviting_again_replaces_the_invitation(mallory, vera):
+    for email in (vera.email, address()):
+        first, second = (invite(mallory, email, role) for role in ("ADMIN", "VIEWER"))
+        assert first.status_code == second.status_code == 201
+        assert second.json() == {**first.json(), "role": "VIEWER"}
+    [seen] = invitations_of(vera.client)
+    assert accept(vera.client, seen["id"]).json()["role"] == "VIEWER"
+
+
+def test_location_of_an_invitation_leads_to_it(mallory, vera):
+    response = invite(mallory, vera.email, "SALES")
+    path = response.headers["Location"].removeprefix("/api/v1")
+    seen = contract.check_invitation(mallory.client.get(path).json())
+    assert {name: seen[name] for name in response.json()} == response.json()
+    assert mallory.client.delete(path).status_code == 204
+    contract.refused(mallory.client.get(path), 404, "NOT_FOUND")
+    contract.refused(mallory.client.delete(path), 404, "NOT_FOUND")
+    contract.refused(accept(vera.client, response.json()["id"]), 404, "NOT_FOUND")
+
+
+def test_invitations_of_another_organization_do_not_exist(mallory, vera):
+    number = invite(vera, address(), "SALES").json()["id"]
+    for path in (f"{mallory.path}/invitations/{number}", f"{vera.path}/invitations/{number}"):
+        contract.refused(mallory.client.get(path), 404, "NOT_FOUND")
+        contract.refused(mallory.client.delete(path), 404, "NOT_FOUND")
+    assert vera.client.get(f"{vera.path}/invitations/{number}").status_code == 200
+
+
+def test_pending_invitations_are_limited(mallory, vera, sql_database):
+    invite(mallory, vera.email, "SALES")
+    sql_database.run(
+        "WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
+        f" WHERE i < {PENDING_MAX - 1}) INSERT INTO invitations (organization_id, email, email_key,"
+        f" role, invited_by, created_at, expires_at) SELECT {mallory.organization}, i ||"
+        f" '@a.b', i || '@a.b', 'SALES', {mallory.id}, 1, 99999999999999 FROM numbers")
+    contract.refused(invite(mallory, address(), "SALES"), 409, "TOO_MANY_INVITATIONS")
+    assert invite(mallory, vera.email, "VIEWER").status_code == 201  # replaces one
+    body = mallory.client.get(f"{mallory.path}/invitations?limit=10&skip=990").json()
+    assert len(contract.check_list(body)) == 10 and body["total"] == PENDING_MAX
+
+
+# --- ranks --------------------------------------------------------------------------------------
+
+def test_an_admin_does_not_touch_an_invitation_of_an_owner(accounts, vera):
+    admin, newcomer = accounts.member(vera, "ADMIN"), accounts.register()
+    number = invite(vera, newcomer.email, "OWNER").json()["id"]
+    path = f"{vera.path}/members"
+    contract.refused(admin.client.post(path, json={"email": newcomer.email, "role": "VIEWER"}), 403,
+                     "FORBIDDEN")
+    contract.refused(admin.client.delete(f"{vera.path}/invitations/{number}"), 403, "FORBIDDEN")
+    assert accept(newcomer.client, number).json()["role"] == "OWNER"
+
+
+@pytest.mark.parametrize("role, invited, stays", [
+    (None, "VIEWER", False), ("SALES", "VIEWER", False), ("ADMIN", "OWNER", False),
+    ("ADMIN", "ADMIN", True),
+])
+def test_a_former_owner_does_not_come_back_by_an_invitation(accounts, vera, role, invited, stays):
+    """An invitation ends with the right by which it was issued."""
+    former, second = accounts.member(vera, "OWNER"), accounts.register()
+    number = former.client.post(f"{vera.path}/members",
+                                json={"email": second.email, "role": invited}).json()["id"]
+    path = f"{vera.path}/members/{former.id}"
+    response = vera.client.patch(path, json={"role": role}) if role else vera.client.delete(path)
+    assert response.ok
+    if stays:
+        assert accept(second.client, number).status_code == 200
+    else:
+        contract.refused(accept(second.client, number), 404, "NOT_FOUND")
+        assert second.id not in roles_in(vera)
+
+
+# --- the default organization -------------------------------------------------------------------
+
+def test_the_account_chooses_its_default_organization(accounts, mallory, vera):
+    add_member(mallory, vera, "SALES")
+    response = vera.client.patch("/auth/me", json={"default_organization_id": mallory.organization})
+    assert contract.check_me(response.json())["default_organization_id"] == mallory.organization
+    client = again(accounts, vera)
+    number = Crm(client, "").contact()["id"]
+    assert Crm(mallory.client, mallory.organization, mallory).read("contacts", number)
+
+
+@pytest.mark.parametrize("value", ["theirs", 10 ** 9, 0, -1, None, "1", 1.5, True])
+def test_the_default_organization_is_one_of_ones_own(mallory, vera, value):
+    wanted = mallory.organization if value == "theirs" else value
+    response = vera.client.patch("/auth/me", json={"default_organization_id": wanted})
+    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["default_organization_id"]
+    assert default_of(vera.client) == vera.organization
+
+
+def test_only_accounts_have_a_default_organization(vera, sql_api, sql_nobody):
+    body = {"default_organization_id": vera.organization}
+    contract.refused(sql_api.patch("/auth/me", json=body), 403, "FORBIDDEN")
+    contract.refused(sql_nobody.patch("/auth/me", json=body), 401, "UNAUTHORIZED")
+    assert vera.client.patch("/auth/me", json={}).status_code == 200
+
+
+def test_who_is_removed_from_the_default_organization_has_none(accounts, mallory, vera):
+    """Their data goes to no other organization until they choose one."""
+    add_member(mallory, vera, "OWNER")
+    assert mallory.client.delete(f"{mallory.path}/members/{mallory.id}").status_code == 204
+    client = again(accounts, mallory)
+    assert default_of(client) is None
+    contract.refused(Crm(client, "").send("contacts"), 403, "FORBIDDEN")
+    mine = accounts.register()
+    number = invite(mine, mallory.email, "SALES").json()["id"]
+    assert default_of(client) is None
+    assert accept(client, number).status_code == 200
+    assert default_of(client) == mine.organization
+
+
+def test_a_removed_member_keeps_another_default(accounts, mallory, vera):
+    add_member(mallory, vera, "SALES")
+    assert mallory.client.delete(f"{mallory.path}/members/{vera.id}").status_code == 204
+    assert default_of(again(accounts, vera)) == vera.organization
+
+
+# --- who vouches for an address -----------------------------------------------------------------
+
+@pytest.mark.parametrize("method, path", [
+    ("POST", "/accounts/invitations"), ("GET", "/accounts/invitations"),
+    ("GET", "/accounts/invitations/1"), ("DELETE", "/accounts/invitations/1"),
+    ("POST", "/accounts/1/confirm-email"),
+])
+def test_only_the_local_administrator_vouches(mallory, sql_nobody, sql_stack, directory, method,
+                                              path):
+    """Not an OWNER, not an administrator of the directory, not the surface without a token."""
+    body = {"email": address()} if path.endswith("/invitations") and method == "POST" else None
+    tokens = sql_nobody.login("m.sidorova", directory.sample_password)
+    for client in (mallory.client, sql_nobody.bearing(tokens["access_token"])):
+        contract.refused(client.request(method, path, json=body), 403, "FORBIDDEN")
+    contract.refused(sql_nobody.request(method, path, json=body), 401, "UNAUTHORIZED")
+    outside = sql_nobody.at(f"{sql_stack.files_url}")
+    response = outside.session.request(method, sql_stack.files_url
+                                       + path.replace("/accounts", "/users"), json=body)
+    assert response.status_code == 401, response.text
+
+
+def test_a_caller_without_a_token_creates_unproven_accounts(sql_api, sql_stack, sql_nobody,
+                                                            sql_database):
+    names = tag(), tag()
+    sent = sql_nobody.session.post(f"{sql_stack.files_url}/users", json={
+        "username": names[0], "email": address()})
+    assert sent.status_code == 201
+    assert sql_api.post("/accounts", json={"username": names[1], "email": address()}).ok
+    state = [sql_database.run("SELECT email_verified_at IS NULL FROM accounts"
+                              f" WHERE username = '{name}'")[0][0] for name in names]
+    assert [each in ("1", "t") for each in state] == [True, False]
+
+
+def test_links_are_issued_listed_and_withdrawn(sql_api, sql_database):
+    email = address()
+    response = sql_api.post("/accounts/invitations", json={"email": email},
+                            headers={"Idempotency-Key": tag()})
+    assert response.status_code == 201
+    link = contract.check_record(response.json(), contract.ISSUED_LINK_TYPES)
+    assert link["token"] not in sql_database.dump()
+    path = response.headers["Location"].removeprefix("/api/v1")
+    seen = contract.check_record(sql_api.get(path).json(), contract.LINK_TYPES)
+    assert (seen["id"], seen["email"], seen["expires_at"]) == (
+        link["id"], email, link["expires_at"])
+    listed = contract.check_list(sql_api.get("/accounts/invitations?limit=1000").json())
+    assert seen in listed
+    assert sql_api.delete(path).status_code == 204
+    for call in (sql_api.get, sql_api.delete):
+        contract.refused(call(path), 404, "NOT_FOUND")

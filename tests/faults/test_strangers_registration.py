@@ -1,0 +1,267 @@
+"""Strangers and registration: who gets an account and a role when REGISTRATION is not open, on both engines.
+
+Mallory holds the address of a colleague without a proof: accounts of before the proofs look like that, and so do
+those that register where registration is open.
+"""
+
+import subprocess
+import time
+
+import pytest
+
+from support import contract, vault
+from support.accounts import Accounts, accept, address, invitations_of, invite, roles_in
+from support.waiting import wait_until
+
+CLOSED = ("invite", "closed")
+ROUNDS = 12
+
+
+def kontora(rig, *arguments):
+    """Runs the program with the settings of the running service; returns its output."""
+    done = subprocess.run([rig.stack.binary, *arguments], capture_output=True, text=True, timeout=30,
+                          check=False, cwd=rig.stack.state_dir, env=rig.stack.env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def set_registration(rig, value):
+    rig.set(REGISTRATION=value)
+    rig.reload()
+
+
+def issue_link(rig, email):
+    """By the administrator's call."""
+    response = rig.api.post("/accounts/invitations", json={"email": email})
+    assert response.status_code == 201, response.text
+    return response.json()["token"]
+
+
+def send(rig, email, token=None, password=None):
+    body = {"email": email, "password": password or vault.password(),
+            **({"invitation_token": token} if token else {})}
+    return rig.nobody().post("/auth/register", json=body)
+
+
+def register(rig, email, token):
+    response = send(rig, email, token)
+    assert response.status_code == 201, response.text
+    return rig.nobody().bearing(response.json()["access_token"])
+
+
+def me(client):
+    return contract.check_me(client.get("/auth/me").json())
+
+
+@pytest.fixture
+def rig(make_sql_rig):
+    return make_sql_rig(REGISTRATION="open")
+
+
+@pytest.fixture
+def vera(rig):
+    """The owner of an organization."""
+    return Accounts(rig.nobody()).register(name="Вера", organization_name="Vera")
+
+
+# --- who may register ---------------------------------------------------------------------------
+
+@pytest.mark.parametrize("mode", CLOSED)
+def test_without_a_link_every_address_gets_one_answer(rig, vera, mode):
+    set_registration(rig, mode)
+    other = issue_link(rig, address()) if mode == "invite" else None
+    tries = [(vera.email, None), (address(), None), (vera.email, "0" * 64), (address(), "0" * 64),
+             (vera.email, other), (address(), other), (vera.email.upper(), None)]
+    answers = [send(rig, email, token) for email, token in tries]
+    for answer in answers:
+        contract.refused(answer, 403, "REGISTRATION_CLOSED")
+    assert len({(answer.json()["error"], tuple(answer.json())) for answer in answers}) == 1
+    assert rig.database.run("SELECT count(*) FROM accounts") == [("1",)]
+
+
+def test_refusals_cost_no_password_hash(rig, vera):
+    """So they take as long for an address that has an account as for another one: next to nothing."""
+    rig.set(REGISTRATION="invite", BCRYPT_COST="12")
+    rig.reload()
+    for email in (vera.email, address()):
+        started = time.monotonic()
+        for _ in range(ROUNDS):
+            contract.refused(send(rig, email), 403, "REGISTRATION_CLOSED")
+        assert (time.monotonic() - started) / ROUNDS < 0.1
+
+
+def test_open_registration_still_tells_a_taken_address(rig, vera):
+    assert contract.refused(send(rig, vera.email), 409, "ALREADY_EXISTS") == ["email"]
+    contract.refused(send(rig, address(), "0" * 64), 403, "LINK_INVALID")
+
+
+def test_a_link_registers_its_address_once(rig):
+    set_registration(rig, "invite")
+    email = address()
+    token = issue_link(rig, email)
+    contract.refused(send(rig, address(), token), 403, "REGISTRATION_CLOSED")
+    client = register(rig, email.upper(), token)
+    assert me(client)["email_verified"]
+    contract.refused(send(rig, email, token), 403, "REGISTRATION_CLOSED")
+    again = issue_link(rig, email)
+    assert contract.refused(send(rig, email, again), 409, "ALREADY_EXISTS") == ["email"]
+
+
+def test_a_link_expires_and_a_new_one_replaces_it(rig):
+    set_registration(rig, "invite")
+    email = address()
+    first, second = issue_link(rig, email), issue_link(rig, email)
+    contract.refused(send(rig, email, first), 403, "REGISTRATION_CLOSED")
+    [(lifetime,)] = rig.database.run("SELECT expires_at - created_at FROM email_links")
+    assert int(lifetime) == 7 * 24 * 3600 * 1000
+    rig.database.run("UPDATE email_links SET expires_at = 1")
+    contract.refused(send(rig, email, second), 403, "REGISTRATION_CLOSED")
+
+
+def test_closed_leaves_links_to_the_command_line(rig):
+    set_registration(rig, "closed")
+    email = address()
+    contract.refused(rig.api.post("/accounts/invitations", json={"email": email}), 403,
+                     "REGISTRATION_CLOSED")
+    token = kontora(rig, "admin", "invite", email).split()[1]
+    vault.remember(token)
+    assert me(register(rig, email, token))["email_verified"]
+    lines = [line for line in rig.audit().all() if line["action"] == "issue_email_link"]
+    assert [(line["actor"], line["status"]) for line in lines] == [
+        (rig.stack.administrator[0], "failure"), ("cli", "success")]
+
+
+def test_production_registers_nobody_without_a_link(make_sql_rig):
+    rig = make_sql_rig(env={"ENVIRONMENT": "production",
+                            "PUBLIC_URL": "https://kontora.example.com"})
+    email = address()
+    contract.refused(send(rig, email), 403, "REGISTRATION_CLOSED")
+    assert me(register(rig, email, issue_link(rig, email)))["email_verified"]
+
+
+def test_open_registration_in_production_proves_no_address(make_sql_rig):
+    rig = make_sql_rig(env={"ENVIRONMENT": "production", "REGISTRATION": "open",
+                            "PUBLIC_URL": "https://kontora.example.com"})
+    vera, other = (Accounts(rig.nobody()).register() for _ in range(2))
+    number = invite(vera, other.email, "SALES").json()["id"]
+    assert not me(other.client)["email_verified"]
+    assert invitations_of(other.client) == []
+    contract.refused(accept(other.client, number), 404, "NOT_FOUND")
+
+
+# --- who gets a role by an address --------------------------------------------------------------
+
+@pytest.fixture
+def colleague():
+    return address()
+
+
+@pytest.fixture
+def mallory(rig, colleague):
+    """Registers with the colleague's address while registration is open."""
+    client = rig.nobody()
+    made = client.post("/auth/register", json={"email": colleague, "password": vault.password()})
+    assert made.status_code == 201
+    return client.bearing(made.json()["access_token"])
+
+
+def test_an_unproven_address_gets_no_role(rig, vera, mallory, colleague):
+    set_registration(rig, "invite")
+    number = invite(vera, colleague, "ADMIN").json()["id"]
+    assert not me(mallory)["email_verified"]
+    assert invitations_of(mallory) == []
+    contract.refused(accept(mallory, number), 404, "NOT_FOUND")
+    contract.refused(mallory.post(f"/auth/invitations/{number}/decline"), 404, "NOT_FOUND")
+    contract.refused(mallory.post("/auth/verify-email", json={"token": "0" * 64}), 403,
+                     "LINK_INVALID")
+    assert roles_in(vera) == {vera.id: "OWNER"}
+
+
+def test_the_holder_of_the_link_gets_the_address_and_the_role(rig, vera, mallory, colleague):
+    """Mallory's account stays, with its data and without the address; its sessions end."""
+    set_registration(rig, "invite")
+    before = me(mallory)
+    number = invite(vera, colleague, "ADMIN").json()["id"]
+    client = register(rig, colleague, issue_link(rig, colleague))
+    contract.refused(mallory.get("/auth/me"), 401, "INVALID_TOKEN")
+    assert [each["id"] for each in invitations_of(client)] == [number]
+    assert accept(client, number).json()["role"] == "ADMIN"
+    mine = me(client)
+    assert (mine["email"], mine["account_id"] != before["account_id"]) == (colleague, True)
+    [(name, email, role)] = rig.database.run(
+        "SELECT a.username, coalesce(a.email, 'none'), m.role FROM accounts a"
+        f" JOIN members m ON m.account_id = a.id WHERE a.id = {before['account_id']}")
+    assert name.startswith("unproven-") and (email, role) == ("none", "OWNER")
+    lines = [line for line in rig.audit().all() if line["action"] == "release_email"]
+    assert [(line["actor"], line["resource_id"], line["status"]) for line in lines] == [
+        (colleague, str(before["account_id"]), "success")]
+    shown = rig.api.get("/accounts?limit=1000").json()
+    assert {each["id"]: each["email"] for each in shown}[before["account_id"]] is None
+
+
+def test_existing_accounts_keep_their_roles_and_prove_their_address(rig, vera):
+    """As after an upgrade: unproven, and at work as before."""
+    set_registration(rig, "invite")
+    before = me(vera.client)
+    assert not before["email_verified"]
+    assert [each["role"] for each in before["organizations"]] == ["OWNER"]
+    other, token = issue_link(rig, address()), issue_link(rig, vera.email)
+    contract.refused(vera.client.post("/auth/verify-email", json={"token": other}), 403,
+                     "LINK_INVALID")
+    assert vera.client.post("/auth/verify-email", json={"token": token}).status_code == 204
+    contract.refused(vera.client.post("/auth/verify-email", json={"token": token}), 403,
+                     "LINK_INVALID")
+    assert me(vera.client) == {**before, "email_verified": True}
+    contract.refused(rig.api.post("/auth/verify-email", json={"token": token}), 403, "FORBIDDEN")
+    again = issue_link(rig, vera.email)  # no one takes a proven address
+    assert contract.refused(send(rig, vera.email, again), 409, "ALREADY_EXISTS") == ["email"]
+
+
+@pytest.mark.parametrize("how", ["api", "cli"])
+def test_the_administrator_confirms_an_address(rig, vera, how):
+    person = Accounts(rig.nobody()).register()
+    set_registration(rig, "invite")
+    number = invite(vera, person.email, "SALES").json()["id"]
+    contract.refused(accept(person.client, number), 404, "NOT_FOUND")
+    if how == "api":
+        assert rig.api.post(f"/accounts/{person.id}/confirm-email").status_code == 204
+        contract.refused(rig.api.post("/accounts/999999/confirm-email"), 404, "NOT_FOUND")
+    else:
+        assert kontora(rig, "admin", "confirm", person.email) == ""
+    assert accept(person.client, number).json()["role"] == "SALES"
+    line = next(line for line in rig.audit().all() if line["action"] == "confirm_email")
+    assert line["status"] == "success"
+
+
+def test_accounts_that_the_administrator_creates_are_confirmed(rig, vera):
+    email, password = address(), vault.password()
+    subprocess.run([rig.stack.binary, "admin", "create", email], input=password, check=True,
+                   capture_output=True, text=True, cwd=rig.stack.state_dir, env=rig.stack.env)
+    set_registration(rig, "invite")
+    client = rig.nobody().bearing(rig.nobody().login(email, password)["access_token"])
+    mine = me(client)
+    assert mine["email_verified"]
+    assert mine["default_organization_id"] == mine["organizations"][0]["id"]
+    number = invite(vera, email, "SALES").json()["id"]
+    assert accept(client, number).status_code == 200
+
+
+def test_the_housekeeper_deletes_what_has_expired(rig, vera):
+    invite(vera, address(), "SALES")
+    issue_link(rig, address())
+    rig.database.run("UPDATE invitations SET expires_at = 1")
+    rig.database.run("UPDATE email_links SET expires_at = 1")
+    rig.service.stop()
+    rig.service.start()
+    rows = "SELECT (SELECT count(*) FROM invitations), (SELECT count(*) FROM email_links)"
+    wait_until(lambda: rig.database.run(rows) == [("0", "0")], what="the purge")
+
+
+def test_no_log_has_the_secret_of_a_link(rig):
+    """The vault is searched for at the end of each rig; the database has a digest alone."""
+    email = address()
+    token = issue_link(rig, email)
+    assert token not in rig.database.dump()
+    assert rig.nobody().post("/auth/register", json={
+        "email": email, "password": vault.password(), "invitation_token": token}).ok
+    assert all(token not in str(line) for line in rig.audit().all())
