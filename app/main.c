@@ -4,6 +4,7 @@
  *   kontora serve  [--env-file FILE]            the master and its workers
  *   kontora migrate status | up [N] | down [N]  the database's schema, to version N
  *   kontora admin  create EMAIL | password EMAIL | list   accounts, for the first steps
+ *   kontora sessions list [NAME] | end ID | end --subject NAME | end --all
  *   kontora purge                               deletes what has expired
  *   kontora recount [--repair]                  verifies the counters behind totals and analytics
  *   kontora files  check [--repair]             verifies that files and objects fit each other
@@ -12,6 +13,7 @@
  *   kontora version | help
  */
 #include "auth/auth.h"
+#include "auth/session_cache.h"
 #include "base/arena.h"
 #include "base/background.h"
 #include "base/clock.h"
@@ -23,6 +25,7 @@
 #include "collection/idempotency.h"
 #include "collection/ledger.h"
 #include "collection/purge.h"
+#include "collection/session_watch.h"
 #include "collection/uses.h"
 #include "commands.h"
 #include "directory/directory.h"
@@ -101,6 +104,12 @@ static struct error *confirm(struct request *request, unsigned permission)
         request->reason = error->id == ERR_INVALID_TOKEN ? error->cause : NULL;
         return error;
     }
+    const char *outdated =
+        auth_outdated(request->principal, identity.password_set, identity.administrator);
+    if (outdated) {
+        request->reason = outdated;
+        return error_new(request->arena, ERR_INVALID_TOKEN, "%s", outdated);
+    }
     struct principal *principal = arena_alloc(request->arena, sizeof *principal);
     *principal = *request->principal;
     principal->username = identity.username;
@@ -141,7 +150,9 @@ static bool turn_waits(struct app *app)
 
 static struct error *turn_commit(struct app *app, struct arena *arena)
 {
-    return store_turn_end(app->store, arena);
+    struct error *error = store_turn_end(app->store, arena);
+    auth_committed();
+    return error;
 }
 
 static const struct server_turn turn = {turn_waits, turn_commit};
@@ -387,12 +398,29 @@ static void ledger_stop(void *state)
     ledger_keeper_free(&keeper);
 }
 
+static void *sessions_start(const struct config *config)
+{
+    return session_watch_new(config, store_new(config, writers), directory_new(config));
+}
+
+static int64_t sessions_do(void *watch)
+{
+    return session_watch_run(watch);
+}
+
+static void sessions_stop(void *state)
+{
+    struct session_watch *watch = state;
+    session_watch_free(&watch);
+}
+
 static const struct job jobs[] = {
     {"the probe of the directory", probe_start, probe_run, probe_stop},
     {"the watch over the database", watch_start, watch_run, watch_stop},
     {"the purge", purge_start, purge_do, purge_stop},
     {"the uses of tokens", uses_start, uses_do, uses_stop},
     {"the watch over the storage", storage_start, storage_run, storage_stop},
+    {"the watch over sessions", sessions_start, sessions_do, sessions_stop},
     {"the leftovers of files", ledger_start, ledger_do, ledger_stop},
     {.run = NULL},
 };
@@ -479,6 +507,7 @@ static int run_serve(const struct arguments *arguments)
         } else if (schema_fits(&config)) {
             share_counters();
             directory_share();
+            session_cache_share();
             purge_share();
             uses_share();
             objects_share();
@@ -527,6 +556,11 @@ static int run_admin(const struct arguments *arguments)
     return with_configuration(arguments, command_admin);
 }
 
+static int run_sessions(const struct arguments *arguments)
+{
+    return with_configuration(arguments, command_sessions);
+}
+
 static int run_purge(const struct arguments *arguments)
 {
     return with_configuration(arguments, command_purge);
@@ -570,6 +604,10 @@ static int run_help(const struct arguments *arguments)
         "  admin password EMAIL   set the password that is read from standard input, and end all\n"
         "                         sessions of the account\n"
         "  admin list             print all accounts with their organizations and roles\n"
+        "  sessions list [NAME]   print the live sessions, of everybody or of one user or subject\n"
+        "  sessions end ID        end one session, the sessions of a user or subject, or all of them\n"
+        "    --subject NAME\n"
+        "    --all\n"
         "  purge                  delete what has expired, as the service does by itself\n"
         "  recount                count anew what is kept counted, and print what is wrong\n"
         "    --repair             set it right\n"
@@ -595,6 +633,7 @@ static const struct {
 } commands[] = {
     {"serve", run_serve, false},     {"migrate", run_migrate, true},
     {"admin", run_admin, true},      {"purge", run_purge, false},
+    {"sessions", run_sessions, true},
     {"recount", run_recount, false}, {"files", run_files, true},
     {"openapi", run_openapi, false}, {"config", run_config, false},
     {"version", run_version, false}, {"help", run_help, false},
@@ -609,6 +648,8 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
         {"name", required_argument, NULL, 'n'},
         {"organization", required_argument, NULL, 'o'},
         {"language", required_argument, NULL, 'l'},
+        {"subject", required_argument, NULL, 's'},
+        {"all", no_argument, NULL, 'a'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -625,6 +666,10 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->organization = optarg;
         } else if (option == 'l') {
             arguments->language = optarg;
+        } else if (option == 's') {
+            arguments->subject = optarg;
+        } else if (option == 'a') {
+            arguments->all = true;
         } else {
             return false;
         }

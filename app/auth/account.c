@@ -43,6 +43,7 @@ static struct error *read_account(struct store_query *query, struct arena *arena
         const char *text = store_text(query, i + 1, NULL);
         *texts[i] = text ? arena_string(arena, text) : NULL;
     }
+    account->credentials_version = store_integer(query, 5);
     *account_r = account;
     return store_next(query, &row);
 }

@@ -15,6 +15,7 @@ struct account {
     int64_t id;
     const char *username, *email, *name;
     const char *password_hash; /* NULL: no password, so nobody logs in */
+    int64_t credentials_version; /* counts the passwords that it has had */
 };
 
 /* Whether bcrypt takes all of a password: it has 72 bytes and no NUL. A check of field maps. */

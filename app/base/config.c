@@ -94,9 +94,12 @@ static const struct option options[] = {
 
     {"JWT_SECRET_KEY", OPTION_STRING, AT(jwt_secret_key), default_jwt_secret, 1, 4096,
      .flags = OPTION_SECRET},
+    {"JWT_SECRET_KEY_PREVIOUS", OPTION_STRING, AT(jwt_secret_key_previous), "", 0, 4096,
+     .flags = OPTION_SECRET},
     {"JWT_ALGORITHM", OPTION_CHOICE, AT(jwt_algorithm), "HS256", 0, 0, algorithms},
     {"JWT_EXPIRATION_HOURS", OPTION_INTEGER, AT(jwt_expiration_hours), "24", 1, HOURS_MAX},
     {"REFRESH_EXPIRATION_HOURS", OPTION_INTEGER, AT(refresh_expiration_hours), "720", 1, HOURS_MAX},
+    {"SESSION_MAX_HOURS", OPTION_INTEGER, AT(session_max_hours), "720", 1, HOURS_MAX},
     {"SECRET_KEY", OPTION_STRING, AT(secret_key), default_secret, 1, 4096, .flags = OPTION_SECRET},
     {"TOKEN_TTL_MINUTES", OPTION_INTEGER, AT(token_ttl_minutes), "60", 1, TOKEN_TTL_MAX},
     {"LOCAL_AUTH_USERNAME", OPTION_STRING, AT(local_auth_username), "admin", 1, 256},
@@ -251,6 +254,10 @@ static void check_key(const char *name, const char *key, const char *standard,
 static void check_production(const struct config *config, struct buffer *faults)
 {
     check_key("JWT_SECRET_KEY", config->jwt_secret_key, default_jwt_secret, faults);
+    if (*config->jwt_secret_key_previous) {
+        check_key("JWT_SECRET_KEY_PREVIOUS", config->jwt_secret_key_previous, default_jwt_secret,
+                  faults);
+    }
     check_key("SECRET_KEY", config->secret_key, default_secret, faults);
     if (!strcmp(config->local_auth_password, default_admin_password)) {
         fault(faults, "LOCAL_AUTH_PASSWORD", "must not be the default in production");
