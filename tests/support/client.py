@@ -17,7 +17,7 @@ MEMBERSHIP_ACTIONS = {"POST": "add_user_to_group", "DELETE": "remove_user_from_g
 
 TOKEN_PATHS = ("/auth/login", "/auth/refresh", "/auth/register")
 AUTH_ACTIONS = {"login": "login", "register": "register", "logout": "logout",
-                "change-password": "change_password"}
+                "refresh": "refresh", "change-password": "change_password"}
 CUSTOMERS = {"contacts": "contact", "deals": "deal", "tasks": "task", "activities": "activity"}
 TOKEN_ACTIONS = {("POST", "revoke"): "revoke_token", ("DELETE", 2): "delete_token"}
 MEMBER_ACTIONS = {"POST": "add_member", "PATCH": "update_member", "DELETE": "remove_member"}
@@ -133,7 +133,9 @@ class Client:
         if action and response.status_code not in (408, 413, 429):  # nginx may have refused those
             journal.append((response.headers["X-Request-ID"], action, outcome(response)))
         if path.endswith(TOKEN_PATHS) and response.status_code in (200, 201):
-            vault.remember(response.json()["access_token"], response.json()["refresh_token"])
+            tokens = response.json()  # a renewed access token comes alone
+            vault.remember(*(tokens[name] for name in ("access_token", "refresh_token")
+                             if name in tokens))
 
     def get(self, path, **arguments):
         return self.request("GET", path, **arguments)
