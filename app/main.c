@@ -82,6 +82,9 @@ static struct error *authenticate(struct request *request)
         error = auth_bearer(app->config, app->store, request->arena, request->headers.authorization,
                             organization_id, &request->principal);
     }
+    if (error && error->id == ERR_INVALID_TOKEN) {
+        request->reason = error->cause;
+    }
     if (!error && request->principal) {
         request->actor = request->principal->username;
         request->actor_id = request->principal->id;
