@@ -18,6 +18,7 @@
 #include "base/background.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/scoreboard.h"
@@ -496,6 +497,16 @@ static void share_counters(void)
     metrics_set(METRIC_BUILD, 0, 1);
 }
 
+static void share_sessions(const struct config *config)
+{
+    struct arena *arena = arena_new();
+    const char *path = arena_format(arena, "%s/sessions.cache", config->state_dir);
+    enum { FOLDERS = 0750 };
+    file_make_parents(path, FOLDERS);
+    session_cache_share(path);
+    arena_free(&arena);
+}
+
 static int run_serve(const struct arguments *arguments)
 {
     struct config config;
@@ -510,7 +521,7 @@ static int run_serve(const struct arguments *arguments)
         } else if (schema_fits(&config)) {
             share_counters();
             directory_share();
-            session_cache_share();
+            share_sessions(&config);
             purge_share();
             uses_share();
             objects_share();

@@ -12,8 +12,10 @@
 #include "auth/session_cache.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/shared.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
@@ -32,10 +34,13 @@ struct slot {
 };
 
 struct table {
+    _Atomic uint64_t layout; /* of a file: changes with this struct */
     struct slot slots[SETS][WAYS];
     _Atomic uint64_t generations[SETS];
     _Atomic uint64_t generation; /* of all sets */
 };
+
+static const uint64_t layout = 0x4b5345535330301; /* "KSESS", 0001 */
 
 static struct table own_table;
 static struct table *table = &own_table;
@@ -47,9 +52,19 @@ static struct {
     bool all;
 } ended;
 
-void session_cache_share(void)
+void session_cache_share(const char *path)
 {
-    table = shared_alloc(sizeof *table);
+    struct table *file = shared_map(path, sizeof *table);
+    if (!file) {
+        log_warning("%s: %s: sessions are unknown after a restart", path, strerror(errno));
+        table = shared_alloc(sizeof *table);
+        return;
+    }
+    table = file;
+    if (atomic_load(&table->layout) != layout) {
+        memset(table, 0, sizeof *table);
+        atomic_store(&table->layout, layout);
+    }
 }
 
 /* --- words ----------------------------------------------------------------------------------- */
@@ -128,7 +143,8 @@ enum session_known session_cache_find(const unsigned char id[RANDOM_ID_BYTES], c
         facts_r->administrator = words[EXPIRY] & 1;
         facts_r->expires_ms = (int64_t)(words[EXPIRY] >> 1);
         int64_t age = clock_steady_us() - (int64_t)words[CHECKED];
-        return facts_r->expires_ms <= clock_wall_ms()             ? SESSION_UNKNOWN
+        bool void_slot = age < 0 || facts_r->expires_ms <= clock_wall_ms(); /* < 0: rebooted since */
+        return void_slot ? SESSION_UNKNOWN
                : age < (int64_t)SESSION_FRESH_S * (int64_t)SECOND_US ? SESSION_FRESH
                                                                     : SESSION_STALE;
     }

@@ -7,6 +7,9 @@
  * once: session_cache_end() makes unknown what was kept before, and what is kept later by a process
  * that had asked the database earlier (see the generation).
  *
+ * The memory is a file in STATE_DIR, so that the directory is served after a restart without the
+ * database too (see auth.c). It holds nothing that opens a session.
+ *
  * Guarantees: no lock; a process may be killed at any line. A slot that is half written does not
  * match its checksum and is unknown.
  */
@@ -33,8 +36,9 @@ enum session_known {
     SESSION_FRESH,
 };
 
-/* In the master, before it forks: from now on all processes use the same slots. */
-void session_cache_share(void);
+/* In the master, before it forks: from now on all processes use the same slots. If there is no file
+ * at `path`, they begin empty. */
+void session_cache_share(const char *path);
 
 /* Finds a session of a subject. An expired one is unknown. */
 enum session_known session_cache_find(const unsigned char id[RANDOM_ID_BYTES], const char *subject,
