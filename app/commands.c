@@ -584,7 +584,11 @@ static int end_sessions(struct work *work, const char *id)
     if (!error && !ending.count && !work->arguments->all) {
         error = error_new(work->arena, ERR_NOT_FOUND, "no live session of %s", id ? id : subject);
     }
-    int status = conclude(work, "end_sessions", id ? id : subject ? subject : "*", "session", error);
+    int status = conclude(work, "end_sessions",
+                          id        ? id
+                          : subject ? subject
+                                    : "*",
+                          "session", error);
     if (status == EXIT_SUCCESS) {
         printf("%" PRId64 " ended\n", ending.count);
     }

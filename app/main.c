@@ -619,7 +619,8 @@ static int run_help(const struct arguments *arguments)
         "                         sessions of the account\n"
         "  admin list             print all accounts with their organizations and roles\n"
         "  sessions list [NAME]   print the live sessions, of everybody or of one user or subject\n"
-        "  sessions end ID        end one session, the sessions of a user or subject, or all of them\n"
+        "  sessions end ID        end one session, the sessions of a user or subject, or all of "
+        "them\n"
         "    --subject NAME\n"
         "    --all\n"
         "  purge                  delete what has expired, as the service does by itself\n"
@@ -645,12 +646,12 @@ static const struct {
     int (*run)(const struct arguments *arguments);
     bool words; /* it takes some */
 } commands[] = {
-    {"serve", run_serve, false},     {"migrate", run_migrate, true},
-    {"admin", run_admin, true},      {"purge", run_purge, false},
-    {"sessions", run_sessions, true},
-    {"recount", run_recount, false}, {"files", run_files, true},
-    {"openapi", run_openapi, false}, {"config", run_config, false},
-    {"version", run_version, false}, {"help", run_help, false},
+    {"serve", run_serve, false},      {"migrate", run_migrate, true},
+    {"admin", run_admin, true},       {"purge", run_purge, false},
+    {"sessions", run_sessions, true}, {"recount", run_recount, false},
+    {"files", run_files, true},       {"openapi", run_openapi, false},
+    {"config", run_config, false},    {"version", run_version, false},
+    {"help", run_help, false},
 };
 
 static bool parse_arguments(int argc, char **argv, struct arguments *arguments)

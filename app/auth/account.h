@@ -14,7 +14,7 @@ struct arena;
 struct account {
     int64_t id;
     const char *username, *email, *name;
-    const char *password_hash; /* NULL: no password, so nobody logs in */
+    const char *password_hash;   /* NULL: no password, so nobody logs in */
     int64_t credentials_version; /* counts the passwords that it has had */
 };
 

@@ -372,8 +372,7 @@ static struct error *go_on(const struct config *config, struct store *store, str
         memccpy(session->id, principal->session, '\0', sizeof session->id);
         return ended(store, session_renew(store, arena, &terms, client, session));
     }
-    struct error *error =
-        session_refresh(store, arena, &terms, client, token, session, &outcome);
+    struct error *error = session_refresh(store, arena, &terms, client, token, session, &outcome);
     if (outcome.reused) {
         report_reuse(session, client);
     }
@@ -407,8 +406,7 @@ struct ending {
 static struct error *end_session(struct store *store, void *context)
 {
     struct ending *work = context;
-    return session_end(store, work->arena, work->principal->session, clock_wall_ms(),
-                       &work->count);
+    return session_end(store, work->arena, work->principal->session, clock_wall_ms(), &work->count);
 }
 
 struct error *auth_logout(struct store *store, struct arena *arena,
@@ -440,9 +438,9 @@ static struct error *set_password(struct store *store, void *context)
     store_bind_text(query, work->password_hash);
     store_bind_integer(query, now);
     struct error *error = store_execute(query);
-    return error ? error
-                 : session_end_account(store, work->arena, principal->account_id, now,
-                                       &work->count);
+    return error
+               ? error
+               : session_end_account(store, work->arena, principal->account_id, now, &work->count);
 }
 
 struct error *auth_change_password(const struct config *config, struct store *store,

@@ -27,7 +27,7 @@ struct store;
 struct auth_tokens {
     const char *access;
     const char *refresh; /* NULL: none */
-    int64_t expires_in; /* seconds, of the access token */
+    int64_t expires_in;  /* seconds, of the access token */
 };
 
 /* Adds a line to `faults` for everything that is wrong with the settings. False if there is any. */

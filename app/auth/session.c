@@ -204,7 +204,8 @@ struct refreshing {
     const char *token;
     struct session *session;
     struct session_outcome outcome;
-    enum error_id refusal; /* ERR_COUNT: none. Not an error of the write: an end must be committed */
+    enum error_id
+        refusal; /* ERR_COUNT: none. Not an error of the write: an end must be committed */
     const char *reason;
 };
 
@@ -215,7 +216,8 @@ static struct error *refuse(struct refreshing *work, enum error_id id, const cha
     return NULL;
 }
 
-static struct error *refuse_and_end(struct store *store, struct refreshing *work, const char *reason)
+static struct error *refuse_and_end(struct store *store, struct refreshing *work,
+                                    const char *reason)
 {
     int64_t count = 0;
     struct error *error =
@@ -411,8 +413,7 @@ struct error *session_check(struct store *store, struct arena *arena, const char
     bool found;
     *session_r = (struct session){.subject = subject};
     memccpy(session_r->id, id, '\0', sizeof session_r->id);
-    struct error *error =
-        read_alive(store, arena, SQL_SESSIONS_ALIVE, now_ms, session_r, &found);
+    struct error *error = read_alive(store, arena, SQL_SESSIONS_ALIVE, now_ms, session_r, &found);
     return error || found ? error : error_new(arena, ERR_INVALID_TOKEN, "the session has ended");
 }
 
@@ -497,8 +498,7 @@ struct error *session_end_unconfigured(struct store *store, struct arena *arena,
                                        int64_t epoch, int64_t *count)
 {
     session_cache_end_all();
-    struct store_query *query =
-        store_query(store, arena, SQL_SESSIONS_END_OF_OTHER_ADMINISTRATORS);
+    struct store_query *query = store_query(store, arena, SQL_SESSIONS_END_OF_OTHER_ADMINISTRATORS);
     store_bind_integer(query, terms->now_ms);
     store_bind_text(query, subject);
     store_bind_integer(query, epoch);

@@ -143,10 +143,11 @@ enum session_known session_cache_find(const unsigned char id[RANDOM_ID_BYTES], c
         facts_r->administrator = words[EXPIRY] & 1;
         facts_r->expires_ms = (int64_t)(words[EXPIRY] >> 1);
         int64_t age = clock_steady_us() - (int64_t)words[CHECKED];
-        bool void_slot = age < 0 || facts_r->expires_ms <= clock_wall_ms(); /* < 0: rebooted since */
-        return void_slot ? SESSION_UNKNOWN
+        bool void_slot =
+            age < 0 || facts_r->expires_ms <= clock_wall_ms(); /* < 0: rebooted since */
+        return void_slot                                             ? SESSION_UNKNOWN
                : age < (int64_t)SESSION_FRESH_S * (int64_t)SECOND_US ? SESSION_FRESH
-                                                                    : SESSION_STALE;
+                                                                     : SESSION_STALE;
     }
     return SESSION_UNKNOWN;
 }

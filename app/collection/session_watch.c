@@ -17,9 +17,9 @@ enum {
     BATCH = 20, /* users */
     MS = 1000,  /* in microseconds */
     SECOND_US = 1000 * MS,
-    PAUSE_US = 20 * MS,  /* between two batches */
-    ROUND_MIN_S = 2,     /* from the end of one round to the next one, at least */
-    SUBJECT_SIZE = 64,   /* "directory:" and a GUID */
+    PAUSE_US = 20 * MS, /* between two batches */
+    ROUND_MIN_S = 2,    /* from the end of one round to the next one, at least */
+    SUBJECT_SIZE = 64,  /* "directory:" and a GUID */
 };
 
 static const char first_subject[] = "directory:"; /* sorts before all users of the directory */
@@ -179,8 +179,7 @@ static struct error *check_batch(struct session_watch *watch, struct arena *aren
     return error;
 }
 
-/* Says once that it fails, and once that it works again. A directory or a database that is down has
- * lines of its own. */
+/* Says once that it fails, and once that it works again. */
 static void log_change(struct session_watch *watch, const struct error *error)
 {
     if (error && !watch->failing) {
@@ -193,8 +192,13 @@ static void log_change(struct session_watch *watch, const struct error *error)
 
 int64_t session_watch_run(struct session_watch *watch)
 {
-    struct arena *arena = arena_new();
+    struct store_health health;
     bool more = false;
+    store_health(watch->store, &health);
+    if (health.state == STORE_DOWN) { /* to wait for it would hold up the other jobs */
+        return clock_steady_us() + (int64_t)ROUND_MIN_S * SECOND_US;
+    }
+    struct arena *arena = arena_new();
     struct error *error = watch->configured ? NULL : apply_configuration(watch, arena);
     if (!error && watch->config->ldap_login) {
         error = check_batch(watch, arena, &more);
@@ -206,6 +210,7 @@ int64_t session_watch_run(struct session_watch *watch)
     arena_free(&arena);
     int64_t round_s = watch->config->ldap_login_cache_s;
     round_s = round_s > ROUND_MIN_S ? round_s : ROUND_MIN_S;
-    return clock_steady_us() + (more ? PAUSE_US : error ? ROUND_MIN_S * SECOND_US
-                                                        : round_s * SECOND_US);
+    return clock_steady_us() + (more    ? PAUSE_US
+                                : error ? ROUND_MIN_S * SECOND_US
+                                        : round_s * SECOND_US);
 }

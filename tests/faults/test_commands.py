@@ -167,8 +167,8 @@ def add_rows(rig, count):
     octets = ("decode(lpad(to_hex({}), 32, '0'), 'hex')" if rig.server
               else "CAST(printf('%032d', {}) AS BLOB)").format
     columns = ("sessions (subject, id, username, username_key, epoch, administrator, key_id,"
-               " address, device, created_at, last_seen_at, expires_at)")
-    rest = "'u', 'u', 1, 0, 1, '', '', 1, 1"
+               " address, device, created_at, last_seen_at, ended_at, expires_at)")
+    rest = "'u', 'u', 1, 0, 1, '', '', 1, 1, 1"
     sql(rig, f"WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
              f" WHERE i < {count}) INSERT INTO {columns}"
              f" SELECT 'x', {octets('i')}, {rest}, i FROM numbers")

@@ -205,9 +205,8 @@ static void an_access_token_renews_its_session(void **state)
     assert_string_equal(bearer(test, &config, tokens.access)->session, principal->session);
     must_succeed(auth_logout(test->store, test->arena, principal));
     commit(test);
-    assert_error(
-        auth_refresh(&config, test->store, test->arena, principal, &client, NULL, &tokens),
-        ERR_INVALID_TOKEN);
+    assert_error(auth_refresh(&config, test->store, test->arena, principal, &client, NULL, &tokens),
+                 ERR_INVALID_TOKEN);
     assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", tokens.access));
 }
 
@@ -339,8 +338,8 @@ static void tokens_of_the_previous_key_are_accepted(void **state)
     changed.jwt_secret_key_previous = config.jwt_secret_key;
     for (int i = 0; i < 2; i++) {
         const struct principal *principal = bearer(test, &changed, tokens.access);
-        must_succeed(auth_refresh(&changed, test->store, test->arena, principal, &client, NULL,
-                                  &tokens));
+        must_succeed(
+            auth_refresh(&changed, test->store, test->arena, principal, &client, NULL, &tokens));
         commit(test);
         changed.jwt_secret_key_previous = "";
     }

@@ -101,8 +101,8 @@ static const struct error *use(struct test *test, const struct session_terms *te
                                const char *token, struct session *session, bool *reused_r)
 {
     struct session_outcome outcome;
-    const struct error *error = session_refresh(test->store, test->arena, terms, &client, token,
-                                                session, &outcome);
+    const struct error *error =
+        session_refresh(test->store, test->arena, terms, &client, token, session, &outcome);
     commit(test);
     *reused_r = outcome.reused;
     return error;
@@ -142,8 +142,8 @@ static void must_be_reuse(struct test *test, const char *token, int64_t now)
 static void must_be_alive(struct test *test, const struct session *session, int64_t now, bool alive)
 {
     struct session found;
-    const struct error *error = session_check(test->store, test->arena, session->id,
-                                              session->subject, now, &found);
+    const struct error *error =
+        session_check(test->store, test->arena, session->id, session->subject, now, &found);
     assert_int_equal(!error, alive);
 }
 
@@ -245,8 +245,7 @@ static const struct error *renew_session(struct test *test, const char *id, stru
 {
     const struct session_terms terms = at(now);
     snprintf(session.id, sizeof session.id, "%s", id);
-    const struct error *error =
-        session_renew(test->store, test->arena, &terms, &client, &session);
+    const struct error *error = session_renew(test->store, test->arena, &terms, &client, &session);
     assert_null(session.refresh_token);
     assert_true(error || session.expires_ms == start + MAXIMUM);
     commit(test);
@@ -406,8 +405,8 @@ static void only_digests_are_kept(void **state)
 
 /* --- the cache ------------------------------------------------------------------------------- */
 
-static const struct session_facts facts = {.epoch = -7, .expires_ms = INT64_C(1) << 60,
-                                           .administrator = true};
+static const struct session_facts facts = {
+    .epoch = -7, .expires_ms = INT64_C(1) << 60, .administrator = true};
 
 static void random_bytes(unsigned char id[RANDOM_ID_BYTES])
 {
