@@ -353,13 +353,13 @@ static const char *ask_password(struct arena *arena)
 
 /* The audit line of a change, as of one that came by HTTP. */
 static void write_audit(const struct work *work, const char *action, const char *subject,
-                        const struct error *error)
+                        const char *resource_type, const struct error *error)
 {
     const struct route route = {
         .pattern = "",
         .summary = {"Изменить из командной строки", "Change from the command line"},
         .action = action,
-        .resource_type = "account",
+        .resource_type = resource_type,
     };
     char id[RANDOM_ID_SIZE];
     struct request request = {
@@ -375,12 +375,22 @@ static void write_audit(const struct work *work, const char *action, const char 
 
 /* Commits what was done, and says what came of it to the audit log and on the terminal. */
 static int conclude(const struct work *work, const char *action, const char *subject,
-                    struct error *error)
+                    const char *resource_type, struct error *error)
 {
     struct error *ending = store_turn_end(work->store, work->arena);
     error = error ? error : ending;
-    write_audit(work, action, subject, error);
+    write_audit(work, action, subject, resource_type, error);
     return error ? complain(work, error) : EXIT_SUCCESS;
+}
+
+static bool open_audit(const struct work *work)
+{
+    bool open = audit_open(work->config->audit_log_path);
+    if (!open) {
+        fprintf(stderr, "AUDIT_LOG_PATH: cannot open %s: %s\n", work->config->audit_log_path,
+                strerror(errno));
+    }
+    return open;
 }
 
 static int create(struct work *work, const char *email)
@@ -409,7 +419,7 @@ static int create(struct work *work, const char *email)
     if (!error) {
         error = auth_add_account(work->store, work->arena, &registration);
     }
-    int status = conclude(work, "create_account", email, error);
+    int status = conclude(work, "create_account", email, "account", error);
     if (status == EXIT_SUCCESS) {
         printf("account %" PRId64 ", organization %" PRId64 "\n", registration.account.id,
                registration.organization.id);
@@ -445,7 +455,7 @@ static int set_password(struct work *work, const char *name)
         error = auth_change_password(work->config, work->store, work->arena,
                                      principal_of_account(work->arena, account->id), &new);
     }
-    return conclude(work, "change_password", name, error);
+    return conclude(work, "change_password", name, "account", error);
 }
 
 static const struct field address_fields[] = {ACCOUNT_EMAIL(FIELD_REQUIRED), {.name = NULL}};
@@ -463,7 +473,7 @@ static int invite(struct work *work, const char *email)
     if (!error) {
         error = email_link_issue(work->store, work->arena, clock_wall_ms(), &link);
     }
-    int status = conclude(work, "issue_email_link", email, error);
+    int status = conclude(work, "issue_email_link", email, "account", error);
     if (status == EXIT_SUCCESS) {
         printf("token %s\nexpires %s\n", link.token, clock_format(link.expires_ms, time));
         if (account) {
@@ -496,7 +506,7 @@ static int confirm(struct work *work, const char *email)
         confirmation.id = account->id;
         error = store_write(work->store, work->arena, verify_email, &confirmation);
     }
-    return conclude(work, "confirm_email", email, error);
+    return conclude(work, "confirm_email", email, "account", error);
 }
 
 /* A name without what would end the column or the line. */
@@ -565,9 +575,7 @@ static int do_admin(struct work *work)
               stderr);
         return EXIT_USAGE;
     }
-    if (!audit_open(work->config->audit_log_path)) {
-        fprintf(stderr, "AUDIT_LOG_PATH: cannot open %s: %s\n", work->config->audit_log_path,
-                strerror(errno));
+    if (!open_audit(work)) {
         return EXIT_CONFIGURATION;
     }
     return admin_actions[at].run(work, arguments->words[1]);
@@ -576,6 +584,109 @@ static int do_admin(struct work *work)
 int command_admin(const struct config *config, const struct arguments *arguments)
 {
     return with_store(config, arguments, do_admin);
+}
+
+/* --- sessions -------------------------------------------------------------------------------- */
+
+/* A line each: id, subject, user name, begin, last login or refresh, absolute end, address and
+ * device; tabs between them. */
+static void print_session(struct arena *arena, const struct store_query *query)
+{
+    enum { TIME = 3, TIMES = 3, ADDRESS = TIME + TIMES, DEVICE };
+    size_t length;
+    char id[RANDOM_ID_SIZE];
+    const unsigned char *bytes = store_bytes(query, 0, &length);
+    random_format(bytes, length, id);
+    printf("%s\t%s\t%s", id, column(arena, store_text(query, 1, NULL)),
+           column(arena, store_text(query, 2, NULL)));
+    for (size_t i = TIME; i < TIME + TIMES; i++) {
+        char text[CLOCK_TEXT_SIZE];
+        printf("\t%s", clock_format(store_integer(query, i), text));
+    }
+    printf("\t%s\t%s\n", column(arena, store_text(query, ADDRESS, NULL)),
+           column(arena, store_text(query, DEVICE, NULL)));
+}
+
+static int list_sessions(const struct work *work, const char *name)
+{
+    struct store_query *query = store_query(work->store, work->arena, SQL_SESSIONS_LIST);
+    bool row;
+    store_bind_integer(query, clock_wall_ms());
+    store_bind_text(query, name);
+    store_bind_text(query, utf8_fold_text(work->arena, name));
+    struct error *error = store_next(query, &row);
+    while (!error && row) {
+        struct arena *arena = arena_new();
+        print_session(arena, query);
+        arena_free(&arena);
+        error = store_next(query, &row);
+    }
+    return error ? complain(work, error) : EXIT_SUCCESS;
+}
+
+struct session_ending {
+    const struct work *work;
+    const char *id;
+    int64_t count;
+};
+
+static struct error *end_chosen_sessions(struct store *store, void *context)
+{
+    struct session_ending *ending = context;
+    const struct work *work = ending->work;
+    int64_t now = clock_wall_ms();
+    ending->count = 0;
+    return ending->id ? session_end(store, work->arena, ending->id, now, &ending->count)
+           : work->arguments->subject
+               ? session_end_named(store, work->arena, work->arguments->subject, now,
+                                   &ending->count)
+               : session_end_everybody(store, work->arena, now, &ending->count);
+}
+
+/* Ends the session of that id, or those that the options choose. */
+static int end_sessions(struct work *work, const char *id)
+{
+    const char *subject = work->arguments->subject;
+    struct session_ending ending = {.work = work, .id = id};
+    if (!open_audit(work)) {
+        return EXIT_CONFIGURATION;
+    }
+    struct error *error = store_write(work->store, work->arena, end_chosen_sessions, &ending);
+    if (!error && !ending.count && !work->arguments->all) {
+        error = error_new(work->arena, ERR_NOT_FOUND, "no live session of %s", id ? id : subject);
+    }
+    int status = conclude(work, "end_sessions",
+                          id        ? id
+                          : subject ? subject
+                                    : "*",
+                          "session", error);
+    if (status == EXIT_SUCCESS) {
+        printf("%" PRId64 " ended\n", ending.count);
+    }
+    return status;
+}
+
+static int do_sessions(struct work *work)
+{
+    const struct arguments *arguments = work->arguments;
+    const char *action = arguments->word_count ? arguments->words[0] : "";
+    const char *word = arguments->word_count > 1 ? arguments->words[1] : NULL;
+    int choices = (word != NULL) + (arguments->subject != NULL) + arguments->all;
+    if (!strcmp(action, "list") && arguments->word_count <= 2 && choices == (word != NULL)) {
+        return list_sessions(work, word ? word : "");
+    }
+    if (!strcmp(action, "end") && arguments->word_count <= 2 && choices == 1) {
+        return end_sessions(work, word);
+    }
+    fputs("usage: kontora sessions list [NAME]\n"
+          "       kontora sessions end ID | --subject NAME | --all\n",
+          stderr);
+    return EXIT_USAGE;
+}
+
+int command_sessions(const struct config *config, const struct arguments *arguments)
+{
+    return with_store(config, arguments, do_sessions);
 }
 
 /* --- openapi --------------------------------------------------------------------------------- */

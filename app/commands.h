@@ -24,7 +24,8 @@ struct arguments {
     const char *env_file;            /* NULL: .env, if there is one */
     const char *name, *organization; /* of a new account; NULL: not given */
     const char *language;            /* "ru" or "en"; NULL: the default one */
-    bool check, repair;
+    const char *subject;             /* whose sessions to end; NULL: not given */
+    bool check, repair, all;
     char **words; /* what follows the command, beside options */
     int word_count;
 };
@@ -34,6 +35,7 @@ int command_migrate(const struct config *config, const struct arguments *argumen
 int command_admin(const struct config *config, const struct arguments *arguments);
 int command_recount(const struct config *config, const struct arguments *arguments);
 int command_files(const struct config *config, const struct arguments *arguments);
+int command_sessions(const struct config *config, const struct arguments *arguments);
 int command_purge(const struct config *config, const struct arguments *arguments);
 
 /* Prints the OpenAPI document. */

@@ -4,6 +4,7 @@
  *   kontora serve  [--env-file FILE]            the master and its workers
  *   kontora migrate status | up [N] | down [N]  the database's schema, to version N
  *   kontora admin  create | password | invite | confirm EMAIL, list   accounts and their addresses
+ *   kontora sessions list [NAME] | end ID | end --subject NAME | end --all
  *   kontora purge                               deletes what has expired
  *   kontora recount [--repair]                  verifies the counters behind totals and analytics
  *   kontora files  check [--repair]             verifies that files and objects fit each other
@@ -12,10 +13,12 @@
  *   kontora version | help
  */
 #include "auth/auth.h"
+#include "auth/session_cache.h"
 #include "base/arena.h"
 #include "base/background.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/scoreboard.h"
@@ -23,6 +26,7 @@
 #include "collection/idempotency.h"
 #include "collection/ledger.h"
 #include "collection/purge.h"
+#include "collection/session_watch.h"
 #include "collection/uses.h"
 #include "commands.h"
 #include "directory/directory.h"
@@ -79,6 +83,9 @@ static struct error *authenticate(struct request *request)
         error = auth_bearer(app->config, app->store, request->arena, request->headers.authorization,
                             organization_id, &request->principal);
     }
+    if (error && error->id == ERR_INVALID_TOKEN) {
+        request->reason = error->cause;
+    }
     if (!error && request->principal) {
         request->actor = request->principal->username;
         request->actor_id = request->principal->id;
@@ -100,6 +107,12 @@ static struct error *confirm(struct request *request, unsigned permission)
     if (error) {
         request->reason = error->id == ERR_INVALID_TOKEN ? error->cause : NULL;
         return error;
+    }
+    const char *outdated =
+        auth_outdated(request->principal, identity.password_set, identity.administrator);
+    if (outdated) {
+        request->reason = outdated;
+        return error_new(request->arena, ERR_INVALID_TOKEN, "%s", outdated);
     }
     struct principal *principal = arena_alloc(request->arena, sizeof *principal);
     *principal = *request->principal;
@@ -141,7 +154,9 @@ static bool turn_waits(struct app *app)
 
 static struct error *turn_commit(struct app *app, struct arena *arena)
 {
-    return store_turn_end(app->store, arena);
+    struct error *error = store_turn_end(app->store, arena);
+    auth_committed();
+    return error;
 }
 
 static const struct server_turn turn = {turn_waits, turn_commit};
@@ -387,12 +402,29 @@ static void ledger_stop(void *state)
     ledger_keeper_free(&keeper);
 }
 
+static void *sessions_start(const struct config *config)
+{
+    return session_watch_new(config, store_new(config, writers), directory_new(config));
+}
+
+static int64_t sessions_do(void *watch)
+{
+    return session_watch_run(watch);
+}
+
+static void sessions_stop(void *state)
+{
+    struct session_watch *watch = state;
+    session_watch_free(&watch);
+}
+
 static const struct job jobs[] = {
     {"the probe of the directory", probe_start, probe_run, probe_stop},
     {"the watch over the database", watch_start, watch_run, watch_stop},
     {"the purge", purge_start, purge_do, purge_stop},
     {"the uses of tokens", uses_start, uses_do, uses_stop},
     {"the watch over the storage", storage_start, storage_run, storage_stop},
+    {"the watch over sessions", sessions_start, sessions_do, sessions_stop},
     {"the leftovers of files", ledger_start, ledger_do, ledger_stop},
     {.run = NULL},
 };
@@ -466,6 +498,16 @@ static void share_counters(void)
     metrics_set(METRIC_BUILD, 0, 1);
 }
 
+static void share_sessions(const struct config *config)
+{
+    struct arena *arena = arena_new();
+    const char *path = arena_format(arena, "%s/sessions.cache", config->state_dir);
+    enum { FOLDERS = 0750 };
+    file_make_parents(path, FOLDERS);
+    session_cache_share(path);
+    arena_free(&arena);
+}
+
 static int run_serve(const struct arguments *arguments)
 {
     struct config config;
@@ -480,6 +522,7 @@ static int run_serve(const struct arguments *arguments)
         } else if (schema_fits(&config)) {
             share_counters();
             directory_share();
+            share_sessions(&config);
             purge_share();
             uses_share();
             objects_share();
@@ -526,6 +569,11 @@ static int run_migrate(const struct arguments *arguments)
 static int run_admin(const struct arguments *arguments)
 {
     return with_configuration(arguments, command_admin);
+}
+
+static int run_sessions(const struct arguments *arguments)
+{
+    return with_configuration(arguments, command_sessions);
 }
 
 static int run_purge(const struct arguments *arguments)
@@ -575,6 +623,11 @@ static int run_help(const struct arguments *arguments)
         "                         or verifies the address of an existing account\n"
         "  admin confirm EMAIL    confirm the address of an existing account\n"
         "  admin list             print all accounts with their organizations and roles\n"
+        "  sessions list [NAME]   print the live sessions, of everybody or of one user or subject\n"
+        "  sessions end ID        end one session, the sessions of a user or subject, or all of "
+        "them\n"
+        "    --subject NAME\n"
+        "    --all\n"
         "  purge                  delete what has expired, as the service does by itself\n"
         "  recount                count anew what is kept counted, and print what is wrong\n"
         "    --repair             set it right\n"
@@ -598,11 +651,12 @@ static const struct {
     int (*run)(const struct arguments *arguments);
     bool words; /* it takes some */
 } commands[] = {
-    {"serve", run_serve, false},     {"migrate", run_migrate, true},
-    {"admin", run_admin, true},      {"purge", run_purge, false},
-    {"recount", run_recount, false}, {"files", run_files, true},
-    {"openapi", run_openapi, false}, {"config", run_config, false},
-    {"version", run_version, false}, {"help", run_help, false},
+    {"serve", run_serve, false},      {"migrate", run_migrate, true},
+    {"admin", run_admin, true},       {"purge", run_purge, false},
+    {"sessions", run_sessions, true}, {"recount", run_recount, false},
+    {"files", run_files, true},       {"openapi", run_openapi, false},
+    {"config", run_config, false},    {"version", run_version, false},
+    {"help", run_help, false},
 };
 
 static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
@@ -614,6 +668,8 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
         {"name", required_argument, NULL, 'n'},
         {"organization", required_argument, NULL, 'o'},
         {"language", required_argument, NULL, 'l'},
+        {"subject", required_argument, NULL, 's'},
+        {"all", no_argument, NULL, 'a'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -630,6 +686,10 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->organization = optarg;
         } else if (option == 'l') {
             arguments->language = optarg;
+        } else if (option == 's') {
+            arguments->subject = optarg;
+        } else if (option == 'a') {
+            arguments->all = true;
         } else {
             return false;
         }

@@ -13,13 +13,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
 RETURNING id;
 
 -- name: accounts_by_id
-SELECT id, username, email, name, password_hash FROM accounts WHERE id = $1;
+SELECT id, username, email, name, password_hash, credentials_version
+  FROM accounts WHERE id = $1;
 
 -- name: accounts_by_username
-SELECT id, username, email, name, password_hash FROM accounts WHERE username_key = $1;
+SELECT id, username, email, name, password_hash, credentials_version
+  FROM accounts WHERE username_key = $1;
 
 -- name: accounts_by_email
-SELECT id, username, email, name, password_hash FROM accounts WHERE email_key = $1;
+SELECT id, username, email, name, password_hash, credentials_version
+  FROM accounts WHERE email_key = $1;
 
 -- Everybody with each of their organizations.
 -- name: accounts_with_organizations
@@ -30,7 +33,10 @@ SELECT a.id, a.username, a.email, o.id, o.name, m.role
  ORDER BY a.id, o.id;
 
 -- name: accounts_set_password
-UPDATE accounts SET password_hash = $2, updated_at = $3, version = version + 1 WHERE id = $1;
+UPDATE accounts
+   SET password_hash = $2, updated_at = $3, version = version + 1,
+       credentials_version = credentials_version + 1
+ WHERE id = $1;
 
 -- name: accounts_verify_email
 UPDATE accounts SET email_verified_at = coalesce(email_verified_at, $2), updated_at = $2
@@ -62,12 +68,15 @@ UPDATE accounts SET default_organization_id = $2 WHERE id = $1 AND default_organ
 -- name: accounts_clear_default_organization
 UPDATE accounts SET default_organization_id = NULL WHERE id = $1 AND default_organization_id = $2;
 
--- Who an access token stands for: the account, its role in one organization, and the state of the
--- token's session. The + keeps SQLite from looking at all sessions of the account.
+-- Who an access token stands for: the account, its role in one organization, and when the token's
+-- session expires; null if it has ended, or was opened with other credentials. The + keeps SQLite from
+-- reading all sessions of the account.
 -- name: accounts_principal
 SELECT a.username, a.email, a.name, m.role,
-       (SELECT count(*) FROM sessions s
-         WHERE s.family = $3 AND s.account_id + 0 = a.id AND s.revoked_at IS NULL)
+       (SELECT s.expires_at FROM sessions s
+         WHERE s.id = $3 AND s.account_id + 0 = a.id AND s.epoch = a.credentials_version
+           AND s.ended_at IS NULL AND s.expires_at > $4),
+       a.credentials_version
   FROM accounts a
   LEFT JOIN members m ON m.organization_id = $2 AND m.account_id = a.id
  WHERE a.id = $1;

@@ -1,37 +1,120 @@
--- Sessions, a refresh token each row: app/auth/session.c.
+-- Sessions and their refresh tokens: app/auth/session.c, app/collection/session_watch.c,
+-- app/commands.c.
+
+-- define: session_is_alive
+ended_at IS NULL AND expires_at >
+
+-- Ends a session: the purge finds it by expires_at.
+-- define: session_ends
+ended_at = $1, expires_at = CASE WHEN expires_at < $1 THEN expires_at ELSE $1 END
 
 -- name: sessions_insert
-INSERT INTO sessions (account_id, subject, family, digest, issued_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6);
+INSERT INTO sessions (id, subject, account_id, username, username_key, epoch, administrator,
+                      key_id, address, device, created_at, last_seen_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12);
 
--- name: sessions_by_digest
-SELECT id, account_id, subject, family, expires_at, replaced_at, revoked_at
-  FROM sessions WHERE digest = $1;
+-- name: sessions_alive
+SELECT epoch, administrator, expires_at
+  FROM sessions
+ WHERE id = $1 AND subject = $2 AND @session_is_alive@ $3;
 
--- The same, locked: two who come with one token are served one after the other.
--- name: sessions_lock_by_digest sqlite
-SELECT id, account_id, subject, family, expires_at, replaced_at, revoked_at
-  FROM sessions WHERE digest = $1;
+-- name: sessions_lock_alive sqlite
+SELECT epoch, administrator, expires_at
+  FROM sessions
+ WHERE id = $1 AND subject = $2 AND @session_is_alive@ $3;
 
--- name: sessions_lock_by_digest postgres
-SELECT id, account_id, subject, family, expires_at, replaced_at, revoked_at
-  FROM sessions WHERE digest = $1 FOR UPDATE;
+-- name: sessions_lock_alive postgres
+SELECT epoch, administrator, expires_at
+  FROM sessions
+ WHERE id = $1 AND subject = $2 AND @session_is_alive@ $3
+   FOR UPDATE;
 
--- How many tokens a session has had, and how many of them were revoked.
--- name: sessions_state
-SELECT count(*), count(revoked_at) FROM sessions WHERE family = $1;
+-- name: sessions_renew
+UPDATE sessions
+   SET username = $2, username_key = $3, administrator = $4, key_id = $5, address = $6,
+       device = $7, last_seen_at = $8
+ WHERE id = $1;
 
--- name: sessions_replace
-UPDATE sessions SET replaced_at = $2 WHERE id = $1;
+-- name: sessions_end
+UPDATE sessions SET @session_ends@ WHERE id = $2 AND ended_at IS NULL;
 
--- name: sessions_revoke_family
-UPDATE sessions SET revoked_at = $2 WHERE family = $1 AND revoked_at IS NULL;
+-- name: sessions_end_of_account
+UPDATE sessions SET @session_ends@ WHERE account_id = $2 AND ended_at IS NULL;
 
--- All sessions of an account but one.
--- name: sessions_revoke_others
-UPDATE sessions SET revoked_at = $3
- WHERE account_id = $1 AND family <> $2 AND revoked_at IS NULL;
+-- name: sessions_end_of_subject
+UPDATE sessions SET @session_ends@ WHERE subject = $2 AND ended_at IS NULL;
+
+-- Ends the sessions of everybody with that subject or user name.
+-- name: sessions_end_named
+UPDATE sessions SET @session_ends@
+ WHERE (subject = $2 OR username_key = $3) AND ended_at IS NULL;
+
+-- name: sessions_end_all
+UPDATE sessions SET @session_ends@ WHERE ended_at IS NULL;
+
+-- Ends the sessions of a directory user that are older than the password, or were opened with rights
+-- of an administrator that the user no longer has.
+-- name: sessions_end_outdated
+UPDATE sessions SET @session_ends@
+ WHERE subject = $2 AND ended_at IS NULL AND (epoch < $3 OR administrator > $4);
+
+-- Ends the sessions of local administrators but those of the configured credentials.
+-- name: sessions_end_of_other_administrators
+UPDATE sessions SET @session_ends@
+ WHERE subject LIKE 'local:%' AND ended_at IS NULL
+   AND (subject <> $2 OR epoch <> $3);
+
+-- name: sessions_end_of_other_keys
+UPDATE sessions SET @session_ends@ WHERE ended_at IS NULL AND key_id <> $2 AND key_id <> $3;
+
+-- A page of the directory users with sessions behind $1, with the oldest epoch and the most rights of
+-- these sessions.
+-- name: sessions_of_directory
+SELECT subject, min(epoch), max(administrator)
+  FROM sessions
+ WHERE subject > $1 AND subject < 'directory:~' AND @session_is_alive@ $2
+ GROUP BY subject ORDER BY subject LIMIT $3;
+
+-- All live sessions, or those of one subject or user name.
+-- name: sessions_list
+SELECT id, subject, username, created_at, last_seen_at, expires_at, address, device
+  FROM sessions
+ WHERE @session_is_alive@ $1
+   AND ($2 = '' OR subject = $2 OR username_key = $3)
+ ORDER BY created_at, id;
 
 -- name: sessions_purge
 DELETE FROM sessions
  WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2);
+
+-- name: refresh_tokens_insert
+INSERT INTO refresh_tokens (digest, session_id, issued_at, expires_at) VALUES ($1, $2, $3, $4);
+
+-- define: refresh_token_columns
+SELECT t.session_id, t.expires_at, t.replaced_at, s.subject, s.account_id, s.epoch,
+       s.administrator, s.expires_at, s.ended_at
+  FROM refresh_tokens t
+  JOIN sessions s ON s.id = t.session_id
+ WHERE t.digest = $1
+
+-- name: refresh_tokens_by_digest
+@refresh_token_columns@;
+
+-- The same, locked: requests with one token are served one after the other.
+-- name: refresh_tokens_lock_by_digest sqlite
+@refresh_token_columns@;
+
+-- name: refresh_tokens_lock_by_digest postgres
+@refresh_token_columns@ FOR UPDATE;
+
+-- name: refresh_tokens_replace
+UPDATE refresh_tokens SET replaced_at = $2 WHERE digest = $1;
+
+-- The live token of a session has this digest.
+-- name: refresh_tokens_live
+SELECT 1 FROM refresh_tokens WHERE digest = $1 AND session_id = $2 AND replaced_at IS NULL;
+
+-- name: refresh_tokens_purge
+DELETE FROM refresh_tokens
+ WHERE digest IN (SELECT digest FROM refresh_tokens WHERE expires_at < $1
+                   ORDER BY expires_at LIMIT $2);

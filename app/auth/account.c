@@ -45,6 +45,7 @@ static struct error *read_account(struct store_query *query, struct arena *arena
         const char *text = store_text(query, i + 1, NULL);
         *texts[i] = text ? arena_string(arena, text) : NULL;
     }
+    account->credentials_version = store_integer(query, 5);
     *account_r = account;
     return store_next(query, &row);
 }
@@ -162,7 +163,8 @@ struct error *account_release_email(struct store *store, struct arena *arena, co
     }
     *released_r = store_integer(query, 0);
     error = store_next(query, &row);
-    return error ? error : session_end_others(store, arena, NULL, *released_r, now_ms);
+    int64_t ended = 0;
+    return error ? error : session_end_account(store, arena, *released_r, now_ms, &ended);
 }
 
 /* --- the default organization ---------------------------------------------------------------- */

@@ -14,7 +14,8 @@ struct arena;
 struct account {
     int64_t id;
     const char *username, *email, *name;
-    const char *password_hash; /* NULL: no password, so nobody logs in */
+    const char *password_hash;   /* NULL: no password, so nobody logs in */
+    int64_t credentials_version; /* counts the passwords that it has had */
     int64_t verified_ms; /* of an account to insert: when the address was proved; 0: unproven */
 };
 

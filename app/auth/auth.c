@@ -1,22 +1,28 @@
 /* See auth.h. */
 #include "auth/auth.h"
 
+#include "auth/digest.h"
 #include "auth/email_link.h"
 #include "auth/password.h"
 #include "auth/password_strength.h"
 #include "auth/session.h"
+#include "auth/session_cache.h"
 #include "auth/throttle.h"
 #include "auth/token.h"
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/log.h"
+#include "base/metrics.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum { SECONDS_PER_HOUR = 3600, MS_PER_HOUR = 3600 * 1000 };
+enum { SECONDS_PER_HOUR = 3600, MS_PER_HOUR = 3600 * 1000, MS_PER_S = 1000 };
 
 static const char local_prefix[] = "local:";
 
@@ -67,15 +73,38 @@ void auth_warn(const struct config *config, struct buffer *warnings)
 
 /* --- credentials ----------------------------------------------------------------------------- */
 
+/* A digest of the configured name and password. It is kept with the texts that it is of: a process
+ * asks for it with each request. */
+int64_t auth_local_epoch(const struct config *config, struct arena *arena)
+{
+    static char *known;
+    static int64_t epoch;
+    const char *text = arena_format(arena, "%s\n%s\n%s", config->secret_key,
+                                    config->local_auth_username, config->local_auth_password);
+    if (!known || strcmp(known, text) != 0) {
+        free(known);
+        known = must_string(text);
+        memcpy(&epoch, digest_keyed(arena, config->secret_key, text, strlen(text)), sizeof epoch);
+        epoch &= INT64_MAX;
+    }
+    return epoch;
+}
+
+const char *auth_local_subject(const struct config *config, struct arena *arena)
+{
+    return arena_format(arena, "%s%s", local_prefix, config->local_auth_username);
+}
+
 static struct principal *local_administrator(const struct config *config, struct arena *arena)
 {
     struct principal *principal = arena_alloc(arena, sizeof *principal);
     const char *username = arena_string(arena, config->local_auth_username);
     *principal = (struct principal){
         .kind = PRINCIPAL_LOCAL,
-        .id = arena_format(arena, "%s%s", local_prefix, username),
+        .id = auth_local_subject(config, arena),
         .username = username,
         .name = username,
+        .epoch = auth_local_epoch(config, arena),
     };
     return principal;
 }
@@ -105,6 +134,7 @@ static struct principal *principal_from(struct arena *arena, const struct accoun
     principal->username = account->username;
     principal->email = account->email;
     principal->name = account->name;
+    principal->epoch = account->credentials_version;
     return principal;
 }
 
@@ -147,6 +177,25 @@ struct error *auth_hash(const struct config *config, struct arena *arena,
 
 /* --- tokens ---------------------------------------------------------------------------------- */
 
+struct session_terms auth_session_terms(const struct config *config)
+{
+    return (struct session_terms){
+        .key = config->jwt_secret_key,
+        .previous_key = config->jwt_secret_key_previous,
+        .now_ms = clock_wall_ms(),
+        .refresh_ms = config->refresh_expiration_hours * MS_PER_HOUR,
+        .lifetime_ms = config->session_max_hours * MS_PER_HOUR,
+    };
+}
+
+/* Seconds that an access token lives: at most until the absolute end of its session. */
+static int64_t access_lifetime(const struct config *config, const struct session *session)
+{
+    int64_t lifetime = config->jwt_expiration_hours * SECONDS_PER_HOUR;
+    int64_t left = (session->expires_ms - clock_wall_ms()) / MS_PER_S;
+    return lifetime < left ? lifetime : left;
+}
+
 /* The access token that goes with a session. */
 static struct error *issue(const struct config *config, struct arena *arena,
                            const struct principal *principal, const struct session *session,
@@ -162,14 +211,52 @@ static struct error *issue(const struct config *config, struct arena *arena,
                                                 principal->name, principal->administrator};
     }
     tokens_r->refresh = session->refresh_token;
-    tokens_r->expires_in = config->jwt_expiration_hours * SECONDS_PER_HOUR;
+    tokens_r->expires_in = access_lifetime(config, session);
+    if (tokens_r->expires_in <= 0) {
+        return error_new(arena, ERR_TOKEN_EXPIRED, "the session is at its absolute end");
+    }
     return token_issue(arena, config->jwt_secret_key, &claims, tokens_r->expires_in,
                        &tokens_r->access);
 }
 
-static int64_t refresh_lifetime_ms(const struct config *config)
+static struct session session_of(const struct principal *principal)
 {
-    return config->refresh_expiration_hours * MS_PER_HOUR;
+    return (struct session){
+        .subject = principal->id,
+        .account_id = principal->account_id,
+        .username = principal->username,
+        .epoch = principal->epoch,
+        .administrator = principal->administrator,
+    };
+}
+
+/* Keeps a session of a principal whom no statement looks up with each request. `generation` was read
+ * before the session was. */
+static void keep_session(const struct session *session, uint64_t generation)
+{
+    unsigned char id[RANDOM_ID_BYTES];
+    const struct session_facts facts = {
+        .epoch = session->epoch,
+        .expires_ms = session->expires_ms,
+        .administrator = session->administrator,
+    };
+    if (!session->account_id && session_id_bytes(session->id, id)) {
+        session_cache_keep(id, session->subject, generation, &facts);
+    }
+}
+
+/* Behind a write that may have ended sessions. In SQLite's turn the commit comes later. */
+static struct error *ended(struct store *store, struct error *error)
+{
+    if (!store_turn_open(store)) {
+        session_cache_committed();
+    }
+    return error;
+}
+
+void auth_committed(void)
+{
+    session_cache_committed();
 }
 
 /* What the transactions below work with. */
@@ -177,6 +264,7 @@ struct opening {
     const struct config *config;
     struct arena *arena;
     const char *name; /* whose failures are forgotten; NULL: nobody's */
+    const struct session_client *client;
     struct session session;
     struct auth_registration *registration;
 };
@@ -184,21 +272,21 @@ struct opening {
 static struct error *open_session(struct store *store, void *context)
 {
     struct opening *work = context;
+    const struct session_terms terms = auth_session_terms(work->config);
     struct error *error = work->name ? throttle_forget(store, work->arena, work->name) : NULL;
-    return error ? error
-                 : session_begin(store, work->arena, &work->session, clock_wall_ms(),
-                                 refresh_lifetime_ms(work->config));
+    return error ? error : session_begin(store, work->arena, &terms, work->client, &work->session);
 }
 
 struct error *auth_open(const struct config *config, struct store *store, struct arena *arena,
                         const struct principal *principal, const char *name,
-                        struct auth_tokens *tokens_r)
+                        const struct session_client *client, struct auth_tokens *tokens_r)
 {
     struct opening work = {
         .config = config,
         .arena = arena,
         .name = name,
-        .session = {.subject = principal->id, .account_id = principal->account_id},
+        .client = client,
+        .session = session_of(principal),
     };
     int64_t organization_id = 0;
     struct error *error = NULL;
@@ -208,8 +296,14 @@ struct error *auth_open(const struct config *config, struct store *store, struct
     if (!error) {
         error = store_write(store, arena, open_session, &work);
     }
-    return error ? error
-                 : issue(config, arena, principal, &work.session, organization_id, tokens_r);
+    if (error) {
+        return error;
+    }
+    unsigned char id[RANDOM_ID_BYTES];
+    if (session_id_bytes(work.session.id, id)) { /* nobody has heard of it yet */
+        keep_session(&work.session, session_cache_generation(id));
+    }
+    return issue(config, arena, principal, &work.session, organization_id, tokens_r);
 }
 
 /* Uses up the link of a registration. Where every address counts as proved, its holder keeps it. */
@@ -262,15 +356,18 @@ static struct error *add_registration(struct store *store, void *context)
     if (error) {
         return error;
     }
-    work->session.account_id = registration->account.id;
-    work->session.subject = principal_of_account(work->arena, registration->account.id)->id;
+    registration->account.credentials_version = 1; /* of a new row */
+    work->session = session_of(principal_from(work->arena, &registration->account));
     return open_session(store, work);
 }
 
 struct error *auth_register(const struct config *config, struct store *store, struct arena *arena,
                             struct auth_registration *registration, struct auth_tokens *tokens_r)
 {
-    struct opening work = {.config = config, .arena = arena, .registration = registration};
+    struct opening work = {.config = config,
+                           .arena = arena,
+                           .client = &registration->client,
+                           .registration = registration};
     struct error *error = store_write(store, arena, add_registration, &work);
     return error ? error
                  : issue(config, arena, principal_from(arena, &registration->account),
@@ -286,11 +383,14 @@ static struct principal *find_subject(const struct config *config, struct arena 
 {
     const char *guid = principal_guid(subject);
     int64_t account_id = principal_account_id(subject);
+    if (guid) {
+        return config->ldap_login ? principal_of_directory(arena, guid) : NULL;
+    }
+    if (account_id) {
+        return principal_of_account(arena, account_id);
+    }
     struct principal *local = local_administrator(config, arena);
-    return guid && config->ldap_login    ? principal_of_directory(arena, guid)
-           : account_id                  ? principal_of_account(arena, account_id)
-           : !strcmp(local->id, subject) ? local
-                                         : NULL;
+    return strcmp(local->id, subject) ? NULL : local;
 }
 
 static struct error *refuse_subject(struct arena *arena)
@@ -302,13 +402,14 @@ struct error *auth_refresh_subject(const struct config *config, struct store *st
                                    struct arena *arena, const char *token,
                                    const struct principal **principal_r)
 {
-    const char *subject;
+    const struct session_terms terms = auth_session_terms(config);
+    struct session session;
     struct account *account = NULL;
-    struct error *error = session_subject(store, arena, token, &subject);
+    struct error *error = session_find(store, arena, &terms, token, &session);
     if (error) {
         return error;
     }
-    const struct principal *principal = find_subject(config, arena, subject);
+    const struct principal *principal = find_subject(config, arena, session.subject);
     if (!principal) {
         return refuse_subject(arena);
     }
@@ -324,16 +425,41 @@ struct error *auth_refresh_subject(const struct config *config, struct store *st
     return error;
 }
 
-struct error *auth_refresh(const struct config *config, struct store *store, struct arena *arena,
-                           const struct principal *principal, const char *token,
-                           struct auth_tokens *tokens_r)
+static void report_reuse(const struct session *session, const struct session_client *client)
 {
-    struct session session = {.subject = principal->id, .account_id = principal->account_id};
-    int64_t now = clock_wall_ms(), lifetime = refresh_lifetime_ms(config);
+    metrics_add(METRIC_REFRESH_REUSE, 0, 1);
+    log_warning("session %s of %s is ended: a replaced refresh token was used again, from %s",
+                session->id, session->subject, client->address);
+}
+
+/* Goes on with the session of the token, or of the principal if that is NULL. */
+static struct error *go_on(const struct config *config, struct store *store, struct arena *arena,
+                           const struct principal *principal, const struct session_client *client,
+                           const char *token, struct session *session)
+{
+    const struct session_terms terms = auth_session_terms(config);
+    struct session_outcome outcome;
+    if (!token) {
+        memccpy(session->id, principal->session, '\0', sizeof session->id);
+        return ended(store, session_renew(store, arena, &terms, client, session));
+    }
+    struct error *error = session_refresh(store, arena, &terms, client, token, session, &outcome);
+    if (outcome.reused) {
+        report_reuse(session, client);
+    }
+    return ended(store, error);
+}
+
+struct error *auth_refresh(const struct config *config, struct store *store, struct arena *arena,
+                           const struct principal *principal, const struct session_client *client,
+                           const char *token, struct auth_tokens *tokens_r)
+{
+    struct session session = session_of(principal);
     int64_t organization_id = principal->organization_id;
-    struct error *error =
-        token ? session_refresh(store, arena, token, now, lifetime, &session)
-              : session_extend(store, arena, principal->session, now, lifetime, &session);
+    if (!token && !principal->session) {
+        return error_new(arena, ERR_INVALID_TOKEN, "no session");
+    }
+    struct error *error = go_on(config, store, arena, principal, client, token, &session);
     if (!error && principal->account_id && principal->role == ROLE_NONE) {
         error = account_default_organization(store, arena, principal->account_id, &organization_id);
     }
@@ -343,25 +469,39 @@ struct error *auth_refresh(const struct config *config, struct store *store, str
 struct ending {
     struct arena *arena;
     const struct principal *principal;
+    const char *subject;
     const char *password_hash;
+    int64_t count;
 };
 
 static struct error *end_session(struct store *store, void *context)
 {
-    const struct ending *work = context;
-    return session_end(store, work->arena, work->principal->session, clock_wall_ms());
+    struct ending *work = context;
+    return session_end(store, work->arena, work->principal->session, clock_wall_ms(), &work->count);
 }
 
 struct error *auth_logout(struct store *store, struct arena *arena,
                           const struct principal *principal)
 {
     struct ending work = {.arena = arena, .principal = principal};
-    return principal->session ? store_write(store, arena, end_session, &work) : NULL;
+    return ended(store, store_write(store, arena, end_session, &work));
+}
+
+static struct error *end_subject(struct store *store, void *context)
+{
+    struct ending *work = context;
+    return session_end_subject(store, work->arena, work->subject, clock_wall_ms(), &work->count);
+}
+
+struct error *auth_end_sessions(struct store *store, struct arena *arena, const char *guid)
+{
+    struct ending work = {.arena = arena, .subject = principal_of_directory(arena, guid)->id};
+    return ended(store, store_write(store, arena, end_subject, &work));
 }
 
 static struct error *set_password(struct store *store, void *context)
 {
-    const struct ending *work = context;
+    struct ending *work = context;
     const struct principal *principal = work->principal;
     int64_t now = clock_wall_ms();
     struct store_query *query = store_query(store, work->arena, SQL_ACCOUNTS_SET_PASSWORD);
@@ -369,9 +509,9 @@ static struct error *set_password(struct store *store, void *context)
     store_bind_text(query, work->password_hash);
     store_bind_integer(query, now);
     struct error *error = store_execute(query);
-    return error ? error
-                 : session_end_others(store, work->arena, principal->session, principal->account_id,
-                                      now);
+    return error
+               ? error
+               : session_end_account(store, work->arena, principal->account_id, now, &work->count);
 }
 
 struct error *auth_change_password(const struct config *config, struct store *store,
@@ -385,24 +525,26 @@ struct error *auth_change_password(const struct config *config, struct store *st
 
 /* --- bearers --------------------------------------------------------------------------------- */
 
-/* Fills in who the account is, and its role in the organization. */
+/* Sets who the account is, and its role in the organization. Its session must be alive, and of the
+ * account's current password. */
 static struct error *look_up_account(struct store *store, struct arena *arena,
                                      struct principal *principal)
 {
-    unsigned char *family = arena_alloc(arena, RANDOM_ID_BYTES);
+    unsigned char *id = arena_alloc(arena, RANDOM_ID_BYTES);
     bool row;
-    if (!principal->session || !session_id_bytes(principal->session, family)) {
+    if (!principal->session || !session_id_bytes(principal->session, id)) {
         return error_new(arena, ERR_INVALID_TOKEN, "no session");
     }
     struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_PRINCIPAL);
     store_bind_integer(query, principal->account_id);
     store_bind_integer(query, principal->organization_id);
-    store_bind_bytes(query, family, RANDOM_ID_BYTES);
+    store_bind_bytes(query, id, RANDOM_ID_BYTES);
+    store_bind_integer(query, clock_wall_ms());
     struct error *error = store_next(query, &row);
     if (error) {
         return error;
     }
-    if (!row || !store_integer(query, 4)) {
+    if (!row || store_is_null(query, 4)) {
         return error_new(arena, ERR_INVALID_TOKEN, row ? "the session has ended" : "no account");
     }
     principal->username = arena_string(arena, store_text(query, 0, NULL));
@@ -410,7 +552,60 @@ static struct error *look_up_account(struct store *store, struct arena *arena,
         store_is_null(query, 1) ? NULL : arena_string(arena, store_text(query, 1, NULL));
     principal->name = arena_string(arena, store_text(query, 2, NULL));
     principal->role = role_of_name(store_text(query, 3, NULL));
+    principal->epoch = store_integer(query, 5);
     return store_next(query, &row);
+}
+
+/* Reads the session of a principal who is no account. It is asked for again once it is stale. While
+ * the database is down, a session that was alive when it was last read on this host is accepted: the
+ * directory must be served without the database. */
+static struct error *read_session(struct store *store, struct arena *arena,
+                                  const struct principal *principal, const unsigned char *id,
+                                  struct session_facts *facts_r)
+{
+    enum session_known known = session_cache_find(id, principal->id, facts_r);
+    uint64_t generation = session_cache_generation(id);
+    struct store_health health;
+    struct session session;
+    if (known == SESSION_FRESH) {
+        return NULL;
+    }
+    store_health(store, &health);
+    struct error *error = NULL;
+    if (known == SESSION_UNKNOWN || health.state != STORE_DOWN) {
+        error = session_check(store, arena, principal->session, principal->id, clock_wall_ms(),
+                              &session);
+        if (!error) {
+            *facts_r =
+                (struct session_facts){session.epoch, session.expires_ms, session.administrator};
+        }
+    }
+    if (error && (known == SESSION_UNKNOWN || error->id != ERR_DATABASE_UNAVAILABLE)) {
+        return error;
+    }
+    session_cache_keep(id, principal->id, generation, facts_r);
+    return NULL;
+}
+
+/* Checks the session of the local administrator or of a directory user. */
+static struct error *check_session(struct store *store, struct arena *arena,
+                                   struct principal *principal)
+{
+    unsigned char id[RANDOM_ID_BYTES];
+    struct session_facts facts;
+    if (!principal->session || !session_id_bytes(principal->session, id)) {
+        return error_new(arena, ERR_INVALID_TOKEN, "no session");
+    }
+    struct error *error = read_session(store, arena, principal, id, &facts);
+    if (error) {
+        return error;
+    }
+    if (principal->kind == PRINCIPAL_LOCAL && principal->epoch != facts.epoch) {
+        return error_new(arena, ERR_INVALID_TOKEN, "the password was changed after the login");
+    }
+    principal->epoch = facts.epoch;
+    principal->opened_as_administrator = facts.administrator;
+    return NULL;
 }
 
 static struct error *find_principal(const struct config *config, struct store *store,
@@ -432,12 +627,24 @@ static struct error *find_principal(const struct config *config, struct store *s
     if (principal->kind == PRINCIPAL_ACCOUNT) {
         principal->organization_id = organization_id ? organization_id : claims->organization_id;
         error = look_up_account(store, arena, principal);
+    } else {
+        error = check_session(store, arena, principal);
     }
     if (!error && organization_id && principal->role == ROLE_NONE) {
         error = error_new(arena, ERR_NOT_FOUND, NULL); /* whatever belongs to others */
     }
     *principal_r = error ? NULL : principal;
     return error;
+}
+
+/* Verifies a token under the key, else under the previous one. */
+static struct error *verify(const struct config *config, struct arena *arena, const char *token,
+                            struct token_claims *claims_r)
+{
+    struct error *error = token_verify(arena, config->jwt_secret_key, token, claims_r);
+    const char *previous = config->jwt_secret_key_previous;
+    bool may_be_older = error && error->id == ERR_INVALID_TOKEN && previous && *previous;
+    return may_be_older ? token_verify(arena, previous, token, claims_r) : error;
 }
 
 struct error *auth_bearer(const struct config *config, struct store *store, struct arena *arena,
@@ -454,8 +661,17 @@ struct error *auth_bearer(const struct config *config, struct store *store, stru
         return error_new(arena, ERR_INVALID_TOKEN, "another authentication scheme");
     }
     const char *token = authorization + sizeof scheme - 1;
-    struct error *error =
-        token_verify(arena, config->jwt_secret_key, token + strspn(token, " "), &claims);
+    struct error *error = verify(config, arena, token + strspn(token, " "), &claims);
     return error ? error
                  : find_principal(config, store, arena, &claims, organization_id, principal_r);
+}
+
+const char *auth_outdated(const struct principal *principal, int64_t epoch, bool administrator)
+{
+    if (epoch > principal->epoch) {
+        return "the password was changed after the login";
+    }
+    return principal->opened_as_administrator && !administrator
+               ? "the user has left the group of the administrators"
+               : NULL;
 }

@@ -3,8 +3,10 @@
  * tokens are JSON Web Tokens; refresh tokens, and with them what a logout ends, are sessions in the
  * store (session.h).
  *
- * An account is looked up for each request: its role and its session count as they are by then. The
- * local administrator and people of the directory need no database while their access token lives.
+ * The session of a token is checked with each request, and so is the epoch of its credentials. An
+ * account and its session are read by one statement. Sessions of the local administrator and of
+ * directory users are kept in shared memory for two seconds (session_cache.h), and for as long as the
+ * database is down: these principals need no database then.
  */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
@@ -12,6 +14,7 @@
 #include "auth/account.h"
 #include "auth/password_strength.h"
 #include "auth/principal.h"
+#include "auth/session.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -23,8 +26,9 @@ struct config;
 struct store;
 
 struct auth_tokens {
-    const char *access, *refresh;
-    int64_t expires_in; /* seconds, of the access token */
+    const char *access;
+    const char *refresh; /* NULL: none */
+    int64_t expires_in;  /* seconds, of the access token */
 };
 
 /* Adds a line to `faults` for everything that is wrong with the settings. False if there is any. */
@@ -50,6 +54,14 @@ struct error *auth_login_account(const struct config *config, struct store *stor
                                  struct arena *arena, const char *name, const char *password,
                                  const struct principal **principal_r, bool *known_r) MUST_CHECK;
 
+/* The subject of the local administrator's tokens. */
+const char *auth_local_subject(const struct config *config, struct arena *arena)
+    __attribute__((returns_nonnull));
+
+/* The epoch of the local administrator's sessions: it changes with LOCAL_AUTH_USERNAME and
+ * LOCAL_AUTH_PASSWORD. */
+int64_t auth_local_epoch(const struct config *config, struct arena *arena);
+
 /* Returns the bcrypt hash of a new password, by the configured cost. ERR_VALIDATION names its field if
  * the password is too easy to guess. Every password that is stored passes through here. */
 struct error *auth_hash(const struct config *config, struct arena *arena,
@@ -57,9 +69,13 @@ struct error *auth_hash(const struct config *config, struct arena *arena,
 
 /* --- sessions -------------------------------------------------------------------------------- */
 
+/* The settings of sessions, and the time. */
+struct session_terms auth_session_terms(const struct config *config);
+
 /* Begins a session for somebody who has just logged in with `name`, whose failures are forgotten. */
 struct error *auth_open(const struct config *config, struct store *store, struct arena *arena,
                         const struct principal *principal, const char *name,
+                        const struct session_client *client,
                         struct auth_tokens *tokens_r) MUST_CHECK;
 
 /* A new account with an organization of its own, its default one, and its first session, all at
@@ -70,6 +86,7 @@ struct auth_registration {
     struct organization organization;
     const char *link;    /* the token of a one-use link for the address; NULL: none */
     int64_t released_id; /* set to the account that has lost the address; 0: none */
+    struct session_client client; /* of auth_register() */
 };
 struct error *auth_register(const struct config *config, struct store *store, struct arena *arena,
                             struct auth_registration *registration,
@@ -85,20 +102,29 @@ struct error *auth_refresh_subject(const struct config *config, struct store *st
                                    struct arena *arena, const char *token,
                                    const struct principal **principal_r) MUST_CHECK;
 
-/* New tokens for the principal, in exchange for the refresh token or, if that is NULL, in the
- * session of the principal's access token. */
+/* New tokens for the principal: in exchange for the refresh token or, if that is NULL, in the session
+ * of the principal's access token, where there is no new refresh token. The principal is as of now: a
+ * session of an earlier epoch is ended. Reuse of a refresh token is logged and counted. */
 struct error *auth_refresh(const struct config *config, struct store *store, struct arena *arena,
-                           const struct principal *principal, const char *token,
-                           struct auth_tokens *tokens_r) MUST_CHECK;
+                           const struct principal *principal, const struct session_client *client,
+                           const char *token, struct auth_tokens *tokens_r) MUST_CHECK;
 
 /* Ends the session of the principal's access token. */
 struct error *auth_logout(struct store *store, struct arena *arena,
                           const struct principal *principal) MUST_CHECK;
 
-/* Sets the password of the principal's account; all its sessions end but the principal's own. */
+/* Ends all sessions of a directory user, by objectGUID. */
+struct error *auth_end_sessions(struct store *store, struct arena *arena,
+                                const char *guid) MUST_CHECK;
+
+/* Sets the password of the principal's account; all its sessions end, the principal's own too. */
 struct error *auth_change_password(const struct config *config, struct store *store,
                                    struct arena *arena, const struct principal *principal,
                                    const struct new_password *password) MUST_CHECK;
+
+/* To be called behind each commit of a turn: ends that it holds are visible to the check of sessions
+ * from now on, in all processes of this host. */
+void auth_committed(void);
 
 /* --- bearers --------------------------------------------------------------------------------- */
 
@@ -112,5 +138,9 @@ struct error *auth_change_password(const struct config *config, struct store *st
 struct error *auth_bearer(const struct config *config, struct store *store, struct arena *arena,
                           const char *authorization, int64_t organization_id,
                           const struct principal **principal_r) MUST_CHECK;
+
+/* Why the session of a directory user is outdated, by the epoch and the rights that the directory
+ * tells now; NULL if it is not. */
+const char *auth_outdated(const struct principal *principal, int64_t epoch, bool administrator);
 
 #endif

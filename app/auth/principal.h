@@ -67,11 +67,13 @@ struct principal {
     const char *username;
     const char *email; /* NULL: none */
     const char *name;
-    bool administrator;      /* of the directory, by its group; of its people alone */
-    const char *session;     /* the session of the token */
-    int64_t account_id;      /* 0: none of the accounts */
-    int64_t organization_id; /* the one that the request is about; 0: none */
-    enum role role;          /* in it */
+    bool administrator;  /* of the directory, by its group; of its people alone */
+    const char *session; /* the session of the token */
+    int64_t epoch;       /* of the credentials that the principal, or the session, goes by */
+    bool opened_as_administrator; /* of the directory, as the session says */
+    int64_t account_id;           /* 0: none of the accounts */
+    int64_t organization_id;      /* the one that the request is about; 0: none */
+    enum role role;               /* in it */
 };
 
 /* A person of the directory by objectGUID, or an account by its id: kind and id are set, who it is

@@ -2,13 +2,18 @@
 #include "auth/session.h"
 
 #include "auth/digest.h"
+#include "auth/principal.h"
+#include "auth/session_cache.h"
 #include "base/arena.h"
+#include "base/utf8.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
-    GRACE_MS = 10 * 1000, /* two tabs of one browser may come with the same token */
-    TOKEN_BYTES = 32,
+    GRACE_MS = 10 * 1000, /* in which a refresh may be repeated */
+    TOKEN_BYTES = DIGEST_SIZE,
+    DEVICE_MAX = 200, /* characters */
     HEX_BASE = 16,
 };
 
@@ -32,83 +37,177 @@ bool session_id_bytes(const char *id, unsigned char *bytes)
     return !id[RANDOM_ID_SIZE - 1];
 }
 
-/* --- tokens ---------------------------------------------------------------------------------- */
-
-/* A further token of the family. */
-static struct error *add_token(struct store *store, struct arena *arena, struct session *session,
-                               int64_t now_ms, int64_t lifetime_ms)
+/* NULL if it is no id. */
+static const unsigned char *id_bytes(struct arena *arena, const char *id)
 {
-    unsigned char *family = arena_alloc(arena, RANDOM_ID_BYTES);
-    if (!session_id_bytes(session->id, family)) {
-        return error_new(arena, ERR_INTERNAL, "not a session's id");
+    unsigned char *bytes = arena_alloc(arena, RANDOM_ID_BYTES);
+    return id && session_id_bytes(id, bytes) ? bytes : NULL;
+}
+
+/* A User-Agent as printable ASCII, cut. */
+static const char *device_of(struct arena *arena, const char *user_agent)
+{
+    char *device = arena_copy(arena, user_agent, strnlen(user_agent, DEVICE_MAX));
+    for (char *c = device; *c; c++) {
+        *c = *c < ' ' || *c > '~' ? '?' : *c;
     }
+    return device;
+}
+
+/* Names a key without telling it. 0 stands for no key. */
+static int64_t key_id(struct arena *arena, const char *key)
+{
+    static const char purpose[] = "kontora key id";
+    int64_t id;
+    if (!key || !*key) {
+        return 0;
+    }
+    memcpy(&id, digest_keyed(arena, key, purpose, sizeof purpose - 1), sizeof id);
+    return id & INT64_MAX;
+}
+
+/* --- refresh tokens -------------------------------------------------------------------------- */
+
+static const unsigned char *token_digest(struct arena *arena, const char *key, const char *token)
+{
+    return digest_keyed(arena, key, token, strlen(token));
+}
+
+/* The token that replaces another one. Its purpose sets it apart from the token's digest. */
+static const char *successor_of(struct arena *arena, const char *key, const char *token)
+{
+    const char *text = arena_format(arena, "successor of %s", token);
+    char *successor = arena_alloc(arena, 2 * TOKEN_BYTES + 1);
+    random_format(digest_keyed(arena, key, text, strlen(text)), TOKEN_BYTES, successor);
+    return successor;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Adds the live token of a session. */
+static struct error *add_token(struct store *store, struct arena *arena,
+                               const struct session_terms *terms, const struct session *session)
+{
+    struct store_query *query = store_query(store, arena, SQL_REFRESH_TOKENS_INSERT);
+    store_bind_bytes(query, token_digest(arena, terms->key, session->refresh_token), DIGEST_SIZE);
+    store_bind_bytes(query, id_bytes(arena, session->id), RANDOM_ID_BYTES);
+    store_bind_integer(query, terms->now_ms);
+    store_bind_integer(query, earlier(terms->now_ms + terms->refresh_ms, session->expires_ms));
+    return store_execute(query);
+}
+
+struct error *session_begin(struct store *store, struct arena *arena,
+                            const struct session_terms *terms, const struct session_client *client,
+                            struct session *session)
+{
+    random_id(session->id);
     session->refresh_token = random_hex(arena, TOKEN_BYTES);
-    const unsigned char *digest =
-        digest_of(arena, session->refresh_token, strlen(session->refresh_token));
+    session->expires_ms = terms->now_ms + terms->lifetime_ms;
     struct store_query *query = store_query(store, arena, SQL_SESSIONS_INSERT);
+    store_bind_bytes(query, id_bytes(arena, session->id), RANDOM_ID_BYTES);
+    store_bind_text(query, session->subject);
     if (session->account_id) {
         store_bind_integer(query, session->account_id);
     } else {
         store_bind_null(query);
     }
-    store_bind_text(query, session->subject);
-    store_bind_bytes(query, family, RANDOM_ID_BYTES);
-    store_bind_bytes(query, digest, DIGEST_SIZE);
-    store_bind_integer(query, now_ms);
-    store_bind_integer(query, now_ms + lifetime_ms);
-    return store_execute(query);
+    store_bind_text(query, session->username);
+    store_bind_text(query, utf8_fold_text(arena, session->username));
+    store_bind_integer(query, session->epoch);
+    store_bind_integer(query, session->administrator);
+    store_bind_integer(query, key_id(arena, terms->key));
+    store_bind_text(query, client->address);
+    store_bind_text(query, device_of(arena, client->device));
+    store_bind_integer(query, terms->now_ms);
+    store_bind_integer(query, session->expires_ms);
+    struct error *error = store_execute(query);
+    return error ? error : add_token(store, arena, terms, session);
 }
 
-struct error *session_begin(struct store *store, struct arena *arena, struct session *session,
-                            int64_t now_ms, int64_t lifetime_ms)
-{
-    random_id(session->id);
-    return add_token(store, arena, session, now_ms, lifetime_ms);
-}
-
-/* --- refreshing ------------------------------------------------------------------------------ */
-
-/* One row of sessions. */
+/* A row of refresh_tokens with its session. */
 struct token_row {
-    int64_t id, expires_ms, replaced_ms; /* 0: not replaced */
-    bool revoked;
+    const unsigned char *digest;
+    int64_t expires_ms, replaced_ms; /* replaced_ms: 0 if it is live */
+    struct session session;
+    bool ended;
 };
 
-struct refreshing {
-    struct arena *arena;
-    const char *token;
-    int64_t now_ms, lifetime_ms;
-    struct session *session;
-    enum error_id refusal; /* ERR_COUNT: none. Not an error of the write: what it does must stay */
-    const char *reason;
-};
-
-static struct error *read_token(struct store *store, const struct refreshing *work,
-                                enum sql_statement statement, struct token_row *row_r,
-                                bool *found_r)
+static struct error *read_by_digest(struct store *store, struct arena *arena,
+                                    enum sql_statement statement, struct token_row *row,
+                                    bool *found_r)
 {
-    const unsigned char *digest = digest_of(work->arena, work->token, strlen(work->token));
-    struct session *session = work->session;
-    size_t length;
-    struct store_query *query = store_query(store, work->arena, statement);
-    store_bind_bytes(query, digest, DIGEST_SIZE);
+    struct store_query *query = store_query(store, arena, statement);
+    store_bind_bytes(query, row->digest, DIGEST_SIZE);
     struct error *error = store_next(query, found_r);
     if (error || !*found_r) {
         return error;
     }
-    *row_r = (struct token_row){
-        .id = store_integer(query, 0),
-        .expires_ms = store_integer(query, 4),
-        .replaced_ms = store_integer(query, 5),
-        .revoked = !store_is_null(query, 6),
-    };
-    session->account_id = store_integer(query, 1);
-    session->subject = arena_string(work->arena, store_text(query, 2, NULL));
-    const unsigned char *family = store_bytes(query, 3, &length);
-    random_format(family, length, session->id);
+    size_t length;
+    const unsigned char *id = store_bytes(query, 0, &length);
+    random_format(id, length, row->session.id);
+    row->expires_ms = store_integer(query, 1);
+    row->replaced_ms = store_integer(query, 2);
+    row->session.subject = arena_string(arena, store_text(query, 3, NULL));
+    row->session.account_id = store_integer(query, 4);
+    row->session.epoch = store_integer(query, 5);
+    row->session.administrator = store_integer(query, 6);
+    row->session.expires_ms = store_integer(query, 7);
+    row->ended = !store_is_null(query, 8);
     bool more;
     return store_next(query, &more);
 }
+
+/* Finds a token by its digest under the key, else under the previous one. */
+static struct error *read_token(struct store *store, struct arena *arena,
+                                const struct session_terms *terms, const char *token,
+                                enum sql_statement statement, struct token_row *row_r,
+                                bool *found_r)
+{
+    *row_r = (struct token_row){.digest = token_digest(arena, terms->key, token)};
+    struct error *error = read_by_digest(store, arena, statement, row_r, found_r);
+    if (error || *found_r || !terms->previous_key || !*terms->previous_key) {
+        return error;
+    }
+    row_r->digest = token_digest(arena, terms->previous_key, token);
+    return read_by_digest(store, arena, statement, row_r, found_r);
+}
+
+static struct error *unknown_token(struct arena *arena)
+{
+    return error_new(arena, ERR_INVALID_TOKEN, "unknown refresh token");
+}
+
+struct error *session_find(struct store *store, struct arena *arena,
+                           const struct session_terms *terms, const char *token,
+                           struct session *session_r)
+{
+    struct token_row row;
+    bool found;
+    struct error *error =
+        read_token(store, arena, terms, token, SQL_REFRESH_TOKENS_BY_DIGEST, &row, &found);
+    if (error || !found) {
+        return error ? error : unknown_token(arena);
+    }
+    *session_r = row.session;
+    return NULL;
+}
+
+/* --- going on -------------------------------------------------------------------------------- */
+
+struct refreshing {
+    struct arena *arena;
+    const struct session_terms *terms;
+    const struct session_client *client;
+    const char *token;
+    struct session *session;
+    struct session_outcome outcome;
+    enum error_id
+        refusal; /* ERR_COUNT: none. Not an error of the write: an end must be committed */
+    const char *reason;
+};
 
 static struct error *refuse(struct refreshing *work, enum error_id id, const char *reason)
 {
@@ -117,147 +216,299 @@ static struct error *refuse(struct refreshing *work, enum error_id id, const cha
     return NULL;
 }
 
-static struct error *replace_token(struct store *store, struct refreshing *work, int64_t row_id)
+static struct error *refuse_and_end(struct store *store, struct refreshing *work,
+                                    const char *reason)
 {
-    struct store_query *query = store_query(store, work->arena, SQL_SESSIONS_REPLACE);
-    store_bind_integer(query, row_id);
-    store_bind_integer(query, work->now_ms);
+    int64_t count = 0;
+    struct error *error =
+        session_end(store, work->arena, work->session->id, work->terms->now_ms, &count);
+    return error ? error : refuse(work, ERR_INVALID_TOKEN, reason);
+}
+
+/* Why the session does not fit the credentials any more; NULL if it does. Of the directory, an epoch
+ * before the session's is that of a controller that has not replicated the password yet. */
+static const char *outdated(const struct session *stored, const struct session *now)
+{
+    bool is_directory = principal_guid(stored->subject);
+    if (is_directory ? now->epoch > stored->epoch : now->epoch != stored->epoch) {
+        return "the password was changed after the login";
+    }
+    return stored->administrator && !now->administrator
+               ? "the user has left the group of the administrators"
+               : NULL;
+}
+
+/* Notes that the session was seen, and what its subject is now. */
+static struct error *note_use(struct store *store, const struct refreshing *work)
+{
+    const struct session *session = work->session;
+    struct store_query *query = store_query(store, work->arena, SQL_SESSIONS_RENEW);
+    store_bind_bytes(query, id_bytes(work->arena, session->id), RANDOM_ID_BYTES);
+    store_bind_text(query, session->username);
+    store_bind_text(query, utf8_fold_text(work->arena, session->username));
+    store_bind_integer(query, session->administrator);
+    store_bind_integer(query, key_id(work->arena, work->terms->key));
+    store_bind_text(query, work->client->address);
+    store_bind_text(query, device_of(work->arena, work->client->device));
+    store_bind_integer(query, work->terms->now_ms);
+    return store_execute(query);
+}
+
+static struct error *replace_token(struct store *store, struct refreshing *work,
+                                   const struct token_row *row)
+{
+    struct store_query *query = store_query(store, work->arena, SQL_REFRESH_TOKENS_REPLACE);
+    store_bind_bytes(query, row->digest, DIGEST_SIZE);
+    store_bind_integer(query, work->terms->now_ms);
     struct error *error = store_execute(query);
-    return error ? error
-                 : add_token(store, work->arena, work->session, work->now_ms, work->lifetime_ms);
+    if (error) {
+        return error;
+    }
+    work->session->refresh_token = successor_of(work->arena, work->terms->key, work->token);
+    error = add_token(store, work->arena, work->terms, work->session);
+    return error ? error : note_use(store, work);
+}
+
+/* Sets the successor of a replaced token if it is the live one of the session. It was made under the
+ * key, or before the key changed. */
+static struct error *find_successor(struct store *store, struct refreshing *work)
+{
+    const char *keys[] = {work->terms->key, work->terms->previous_key};
+    struct error *error = NULL;
+    bool found = false;
+    work->session->refresh_token = NULL;
+    for (size_t i = 0; !error && !found && i < 2 && keys[i] && *keys[i]; i++) {
+        const char *successor = successor_of(work->arena, keys[i], work->token);
+        struct store_query *query = store_query(store, work->arena, SQL_REFRESH_TOKENS_LIVE);
+        store_bind_bytes(query, token_digest(work->arena, keys[i], successor), DIGEST_SIZE);
+        store_bind_bytes(query, id_bytes(work->arena, work->session->id), RANDOM_ID_BYTES);
+        error = store_next(query, &found);
+        store_end(query);
+        work->session->refresh_token = found ? successor : NULL;
+    }
+    return error;
+}
+
+/* A repetition within the grace gets the successor again. The distance counts in both directions:
+ * clocks of two hosts differ a little, and a clock that was set back must not prolong the grace. */
+static struct error *repeat(struct store *store, struct refreshing *work,
+                            const struct token_row *row)
+{
+    if (llabs(work->terms->now_ms - row->replaced_ms) <= GRACE_MS) {
+        struct error *error = find_successor(store, work);
+        if (error || work->session->refresh_token) {
+            return error;
+        }
+    }
+    work->outcome.reused = true;
+    return refuse_and_end(store, work,
+                          "a replaced refresh token was used again: the session is ended");
 }
 
 static struct error *refresh(struct store *store, void *context)
 {
     struct refreshing *work = context;
-    struct token_row row = {0};
-    bool found = false;
+    struct session *session = work->session;
+    struct token_row row;
+    bool found;
     work->refusal = ERR_COUNT;
-    struct error *error = read_token(store, work, SQL_SESSIONS_LOCK_BY_DIGEST, &row, &found);
+    work->outcome = (struct session_outcome){0};
+    session->refresh_token = NULL;
+    struct error *error = read_token(store, work->arena, work->terms, work->token,
+                                     SQL_REFRESH_TOKENS_LOCK_BY_DIGEST, &row, &found);
+    if (error) {
+        return error;
+    }
+    if (!found || strcmp(row.session.subject, session->subject) != 0) {
+        return refuse(work, ERR_INVALID_TOKEN, "unknown refresh token");
+    }
+    memcpy(session->id, row.session.id, sizeof session->id);
+    session->expires_ms = row.session.expires_ms;
+    if (row.ended) {
+        return refuse(work, ERR_INVALID_TOKEN, "the session has ended");
+    }
+    if (earlier(row.expires_ms, row.session.expires_ms) <= work->terms->now_ms) {
+        return refuse(work, ERR_TOKEN_EXPIRED, "the refresh token has expired");
+    }
+    const char *reason = outdated(&row.session, session);
+    return reason            ? refuse_and_end(store, work, reason)
+           : row.replaced_ms ? repeat(store, work, &row)
+                             : replace_token(store, work, &row);
+}
+
+static struct error *refusal_of(const struct refreshing *work)
+{
+    return work->refusal == ERR_COUNT ? NULL
+                                      : error_new(work->arena, work->refusal, "%s", work->reason);
+}
+
+struct error *session_refresh(struct store *store, struct arena *arena,
+                              const struct session_terms *terms,
+                              const struct session_client *client, const char *token,
+                              struct session *session, struct session_outcome *outcome_r)
+{
+    struct refreshing work = {
+        .arena = arena, .terms = terms, .client = client, .token = token, .session = session};
+    struct error *error = store_write(store, arena, refresh, &work);
+    *outcome_r = error ? (struct session_outcome){0} : work.outcome;
+    return error ? error : refusal_of(&work);
+}
+
+/* Reads a session by id and subject, if it is alive. */
+static struct error *read_alive(struct store *store, struct arena *arena,
+                                enum sql_statement statement, int64_t now_ms,
+                                struct session *session, bool *found_r)
+{
+    const unsigned char *id = id_bytes(arena, session->id);
+    *found_r = false;
+    if (!id) {
+        return NULL;
+    }
+    struct store_query *query = store_query(store, arena, statement);
+    store_bind_bytes(query, id, RANDOM_ID_BYTES);
+    store_bind_text(query, session->subject);
+    store_bind_integer(query, now_ms);
+    struct error *error = store_next(query, found_r);
+    if (error || !*found_r) {
+        return error;
+    }
+    session->epoch = store_integer(query, 0);
+    session->administrator = store_integer(query, 1);
+    session->expires_ms = store_integer(query, 2);
+    bool more;
+    return store_next(query, &more);
+}
+
+static struct error *renew(struct store *store, void *context)
+{
+    struct refreshing *work = context;
+    struct session stored = *work->session;
+    bool found;
+    work->refusal = ERR_COUNT;
+    struct error *error = read_alive(store, work->arena, SQL_SESSIONS_LOCK_ALIVE,
+                                     work->terms->now_ms, &stored, &found);
     if (error) {
         return error;
     }
     if (!found) {
-        return refuse(work, ERR_INVALID_TOKEN, "unknown refresh token");
-    }
-    if (row.revoked) {
         return refuse(work, ERR_INVALID_TOKEN, "the session has ended");
     }
-    if (row.expires_ms <= work->now_ms) {
-        return refuse(work, ERR_TOKEN_EXPIRED, "the refresh token has expired");
-    }
-    if (!row.replaced_ms) {
-        return replace_token(store, work, row.id);
-    }
-    if (work->now_ms - row.replaced_ms <= GRACE_MS) {
-        return add_token(store, work->arena, work->session, work->now_ms, work->lifetime_ms);
-    }
-    error = session_end(store, work->arena, work->session->id, work->now_ms);
-    return error ? error
-                 : refuse(work, ERR_INVALID_TOKEN,
-                          "a replaced refresh token was used again: the session is ended");
+    work->session->expires_ms = stored.expires_ms;
+    const char *reason = outdated(&stored, work->session);
+    return reason ? refuse_and_end(store, work, reason) : note_use(store, work);
 }
 
-struct error *session_refresh(struct store *store, struct arena *arena, const char *token,
-                              int64_t now_ms, int64_t lifetime_ms, struct session *session_r)
+struct error *session_renew(struct store *store, struct arena *arena,
+                            const struct session_terms *terms, const struct session_client *client,
+                            struct session *session)
 {
-    struct refreshing work = {
-        .arena = arena,
-        .token = token,
-        .now_ms = now_ms,
-        .lifetime_ms = lifetime_ms,
-        .session = session_r,
-    };
-    struct error *error = store_write(store, arena, refresh, &work);
-    if (error) {
-        return error;
-    }
-    return work.refusal == ERR_COUNT ? NULL : error_new(arena, work.refusal, "%s", work.reason);
+    struct refreshing work = {.arena = arena, .terms = terms, .client = client, .session = session};
+    struct error *error = store_write(store, arena, renew, &work);
+    return error ? error : refusal_of(&work);
 }
 
-struct error *session_subject(struct store *store, struct arena *arena, const char *token,
-                              const char **subject_r)
+struct error *session_check(struct store *store, struct arena *arena, const char *id,
+                            const char *subject, int64_t now_ms, struct session *session_r)
 {
-    struct session session;
-    struct refreshing work = {.arena = arena, .token = token, .session = &session};
-    struct token_row row;
-    bool found = false;
-    struct error *error = read_token(store, &work, SQL_SESSIONS_BY_DIGEST, &row, &found);
-    if (error || !found) {
-        return error ? error : error_new(arena, ERR_INVALID_TOKEN, "unknown refresh token");
-    }
-    *subject_r = session.subject;
-    return NULL;
-}
-
-/* Whether no token of the family was revoked, and there is one. */
-static struct error *check_alive(struct store *store, struct arena *arena,
-                                 const unsigned char *family)
-{
-    struct store_query *query = store_query(store, arena, SQL_SESSIONS_STATE);
-    bool row;
-    store_bind_bytes(query, family, RANDOM_ID_BYTES);
-    struct error *error = store_next(query, &row);
-    if (error) {
-        return error;
-    }
-    bool alive = store_integer(query, 0) && !store_integer(query, 1);
-    error = store_next(query, &row);
-    return error || alive ? error : error_new(arena, ERR_INVALID_TOKEN, "the session has ended");
-}
-
-static struct error *extend(struct store *store, void *context)
-{
-    struct refreshing *work = context;
-    unsigned char *family = arena_alloc(work->arena, RANDOM_ID_BYTES);
-    if (!session_id_bytes(work->session->id, family)) {
-        return error_new(work->arena, ERR_INVALID_TOKEN, "no session");
-    }
-    struct error *error = check_alive(store, work->arena, family);
-    return error ? error
-                 : add_token(store, work->arena, work->session, work->now_ms, work->lifetime_ms);
-}
-
-struct error *session_extend(struct store *store, struct arena *arena, const char *id,
-                             int64_t now_ms, int64_t lifetime_ms, struct session *session)
-{
-    struct refreshing work = {
-        .arena = arena,
-        .now_ms = now_ms,
-        .lifetime_ms = lifetime_ms,
-        .session = session,
-    };
-    if (!id || strlen(id) != RANDOM_ID_SIZE - 1) {
-        return error_new(arena, ERR_INVALID_TOKEN, "no session");
-    }
-    memcpy(session->id, id, RANDOM_ID_SIZE);
-    return store_write(store, arena, extend, &work);
+    bool found;
+    *session_r = (struct session){.subject = subject};
+    memccpy(session_r->id, id, '\0', sizeof session_r->id);
+    struct error *error = read_alive(store, arena, SQL_SESSIONS_ALIVE, now_ms, session_r, &found);
+    return error || found ? error : error_new(arena, ERR_INVALID_TOKEN, "the session has ended");
 }
 
 /* --- ending ---------------------------------------------------------------------------------- */
 
-struct error *session_end(struct store *store, struct arena *arena, const char *id, int64_t now_ms)
+static struct error *run_end(struct store_query *query, int64_t *count)
 {
-    unsigned char *family = arena_alloc(arena, RANDOM_ID_BYTES);
-    if (!session_id_bytes(id, family)) {
-        return NULL;
-    }
-    struct store_query *query = store_query(store, arena, SQL_SESSIONS_REVOKE_FAMILY);
-    store_bind_bytes(query, family, RANDOM_ID_BYTES);
-    store_bind_integer(query, now_ms);
-    return store_execute(query);
+    struct error *error = store_execute(query);
+    *count += error ? 0 : store_changes(query);
+    return error;
 }
 
-struct error *session_end_others(struct store *store, struct arena *arena, const char *id,
-                                 int64_t account_id, int64_t now_ms)
+struct error *session_end(struct store *store, struct arena *arena, const char *id, int64_t now_ms,
+                          int64_t *count)
 {
-    unsigned char *family = arena_alloc(arena, RANDOM_ID_BYTES);
-    if (id && !session_id_bytes(id, family)) {
+    const unsigned char *bytes = id_bytes(arena, id);
+    if (!bytes) {
         return NULL;
     }
-    struct store_query *query = store_query(store, arena, SQL_SESSIONS_REVOKE_OTHERS);
-    store_bind_integer(query, account_id);
-    store_bind_bytes(query, family, id ? RANDOM_ID_BYTES : 0);
+    session_cache_end(bytes);
+    struct store_query *query = store_query(store, arena, SQL_SESSIONS_END);
     store_bind_integer(query, now_ms);
-    return store_execute(query);
+    store_bind_bytes(query, bytes, RANDOM_ID_BYTES);
+    return run_end(query, count);
+}
+
+/* Accounts are checked by a statement each time: none of them is in the cache. */
+struct error *session_end_account(struct store *store, struct arena *arena, int64_t account_id,
+                                  int64_t now_ms, int64_t *count)
+{
+    struct store_query *query = store_query(store, arena, SQL_SESSIONS_END_OF_ACCOUNT);
+    store_bind_integer(query, now_ms);
+    store_bind_integer(query, account_id);
+    return run_end(query, count);
+}
+
+struct error *session_end_subject(struct store *store, struct arena *arena, const char *subject,
+                                  int64_t now_ms, int64_t *count)
+{
+    session_cache_end_all();
+    struct store_query *query = store_query(store, arena, SQL_SESSIONS_END_OF_SUBJECT);
+    store_bind_integer(query, now_ms);
+    store_bind_text(query, subject);
+    return run_end(query, count);
+}
+
+struct error *session_end_everybody(struct store *store, struct arena *arena, int64_t now_ms,
+                                    int64_t *count)
+{
+    session_cache_end_all();
+    struct store_query *query = store_query(store, arena, SQL_SESSIONS_END_ALL);
+    store_bind_integer(query, now_ms);
+    return run_end(query, count);
+}
+
+struct error *session_end_named(struct store *store, struct arena *arena, const char *name,
+                                int64_t now_ms, int64_t *count)
+{
+    session_cache_end_all();
+    struct store_query *query = store_query(store, arena, SQL_SESSIONS_END_NAMED);
+    store_bind_integer(query, now_ms);
+    store_bind_text(query, name);
+    store_bind_text(query, utf8_fold_text(arena, name));
+    return run_end(query, count);
+}
+
+struct error *session_end_outdated(struct store *store, struct arena *arena, const char *subject,
+                                   int64_t epoch, bool administrator, int64_t now_ms,
+                                   int64_t *count)
+{
+    session_cache_end_all();
+    struct store_query *query = store_query(store, arena, SQL_SESSIONS_END_OUTDATED);
+    store_bind_integer(query, now_ms);
+    store_bind_text(query, subject);
+    store_bind_integer(query, epoch);
+    store_bind_integer(query, administrator);
+    return run_end(query, count);
+}
+
+struct error *session_end_unconfigured(struct store *store, struct arena *arena,
+                                       const struct session_terms *terms, const char *subject,
+                                       int64_t epoch, int64_t *count)
+{
+    session_cache_end_all();
+    struct store_query *query = store_query(store, arena, SQL_SESSIONS_END_OF_OTHER_ADMINISTRATORS);
+    store_bind_integer(query, terms->now_ms);
+    store_bind_text(query, subject);
+    store_bind_integer(query, epoch);
+    struct error *error = run_end(query, count);
+    if (error) {
+        return error;
+    }
+    query = store_query(store, arena, SQL_SESSIONS_END_OF_OTHER_KEYS);
+    store_bind_integer(query, terms->now_ms);
+    store_bind_integer(query, key_id(arena, terms->key));
+    store_bind_integer(query, key_id(arena, terms->previous_key));
+    return run_end(query, count);
 }

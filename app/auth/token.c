@@ -104,10 +104,11 @@ static struct token_profile read_profile(struct arena *arena, jwt_t *jwt)
 enum { KEPT_TOKENS = 256 };
 
 static struct kept {
-    char *token; /* with the texts of the claims behind it; NULL: nothing is kept here */
+    char
+        *token; /* with the key and the texts of the claims behind it; NULL: nothing is kept here */
+    const char *key;
     struct token_claims claims;
 } kept_tokens[KEPT_TOKENS];
-static char *kept_key; /* with which all of them were signed */
 
 /* FNV-1a over the end of the token, which is of its signature. */
 static struct kept *place_of(const char *token, size_t length)
@@ -157,27 +158,16 @@ static void forget(struct kept *kept)
     *kept = (struct kept){.token = NULL};
 }
 
-static bool is_kept_key(const char *key)
-{
-    return kept_key && !strcmp(kept_key, key);
-}
-
 static void keep(const char *key, const char *token, const struct token_claims *claims)
 {
-    if (!is_kept_key(key)) {
-        for (size_t i = 0; i < KEPT_TOKENS; i++) {
-            forget(&kept_tokens[i]);
-        }
-        free(kept_key);
-        kept_key = must_string(key);
-    }
     struct kept *kept = place_of(token, strlen(token));
     forget(kept);
     *kept = (struct kept){.claims = *claims};
-    size_t size = strlen(token) + 1;
+    size_t size = strlen(token) + 1 + strlen(key) + 1;
     change_texts(&kept->claims, count_text, &size);
     kept->token = must_alloc(size);
     char *end = stpcpy(kept->token, token) + 1;
+    kept->key = own_text(&end, key);
     change_texts(&kept->claims, own_text, &end);
 }
 
@@ -187,7 +177,7 @@ static bool recall(struct arena *arena, const char *key, const char *token,
 {
     size_t length = strlen(token);
     const struct kept *kept = place_of(token, length);
-    if (!is_kept_key(key) || !kept->token || strlen(kept->token) != length ||
+    if (!kept->token || strcmp(kept->key, key) != 0 || strlen(kept->token) != length ||
         CRYPTO_memcmp(kept->token, token, length) != 0) {
         return false;
     }

@@ -101,9 +101,12 @@ static const struct option options[] = {
 
     {"JWT_SECRET_KEY", OPTION_STRING, AT(jwt_secret_key), default_jwt_secret, 1, 4096,
      .flags = OPTION_SECRET | OPTION_KEY},
+    {"JWT_SECRET_KEY_PREVIOUS", OPTION_STRING, AT(jwt_secret_key_previous), "", 0, 4096,
+     .flags = OPTION_SECRET | OPTION_KEY},
     {"JWT_ALGORITHM", OPTION_CHOICE, AT(jwt_algorithm), "HS256", 0, 0, algorithms},
     {"JWT_EXPIRATION_HOURS", OPTION_INTEGER, AT(jwt_expiration_hours), "24", 1, HOURS_MAX},
     {"REFRESH_EXPIRATION_HOURS", OPTION_INTEGER, AT(refresh_expiration_hours), "720", 1, HOURS_MAX},
+    {"SESSION_MAX_HOURS", OPTION_INTEGER, AT(session_max_hours), "720", 1, HOURS_MAX},
     {"SECRET_KEY", OPTION_STRING, AT(secret_key), default_secret, 1, 4096,
      .flags = OPTION_SECRET | OPTION_KEY},
     {"TOKEN_TTL_MINUTES", OPTION_INTEGER, AT(token_ttl_minutes), "60", 1, TOKEN_TTL_MAX},

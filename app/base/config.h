@@ -38,10 +38,12 @@ struct config {
     int64_t max_json_kib;
     /* authentication */
     const char *jwt_secret_key;
+    const char *jwt_secret_key_previous; /* empty: none */
     int64_t jwt_algorithm;
     int64_t jwt_expiration_hours;
     int64_t refresh_expiration_hours;
-    const char *secret_key; /* of what is kept as a keyed digest, and of signed URLs */
+    int64_t session_max_hours; /* from the login to the absolute end */
+    const char *secret_key;    /* of what is kept as a keyed digest, and of signed URLs */
     int64_t token_ttl_minutes;
     const char *local_auth_username;
     const char *local_auth_password;

@@ -7,7 +7,7 @@
 
 enum {
     DIFFERENT_MIN = 10, /* characters; 32 random hexadecimal digits have fewer once in 10^6 keys */
-    FREQUENT_MAX = 4,   /* one character may be a quarter of the key */
+    FREQUENT_MAX = 2,   /* one character may be half of the key: chance gives none so many */
     PAIRS_COMPARED = 128,
 };
 

@@ -63,7 +63,8 @@ static const char *const versions[] = {KONTORA_VERSION, NULL};
 
 static const char *const results[] = {"valid", "malformed", "unknown", "expired", "used_up", NULL};
 static const char *const tables[] = {
-    "sessions", "login_failures", "idempotency_keys", "tokens", "invitations", "email_links", NULL};
+    "sessions", "refresh_tokens", "login_failures", "idempotency_keys",
+    "tokens",   "invitations",    "email_links",    NULL};
 
 /* A label, and what stands behind the space in its values. */
 #define CALL "method", calls, "route"
@@ -165,6 +166,10 @@ static const struct row rows[METRIC_COUNT] = {
                              {{"result", results}}},
     [METRIC_TOKENS_REVOKED] = {"kontora_tokens_revoked_total",
                                "Tokens that were revoked before they expired.", COUNTER},
+    [METRIC_REFRESH_REUSE] = {"kontora_refresh_reuse_total",
+                              "Sessions that were ended because a replaced refresh token was used "
+                              "again: it was copied.",
+                              COUNTER},
     [METRIC_PURGED] = {"kontora_purged_rows_total",
                        "Rows that were deleted because they had expired.",
                        COUNTER,

@@ -50,6 +50,7 @@ enum metric {
     METRIC_TOKENS_ISSUED,
     METRIC_TOKEN_CHECKS, /* by result */
     METRIC_TOKENS_REVOKED,
+    METRIC_REFRESH_REUSE,
     METRIC_PURGED, /* by table */
     METRIC_COUNT
 };

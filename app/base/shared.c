@@ -4,9 +4,11 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 void *shared_alloc(size_t size)
 {
@@ -16,4 +18,22 @@ void *shared_alloc(size_t size)
         abort();
     }
     return memory;
+}
+
+void *shared_map(const char *path, size_t size)
+{
+    enum { OWN = 0600 };
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, OWN);
+    if (fd < 0) {
+        return NULL;
+    }
+    int cause = ftruncate(fd, (off_t)size) < 0 ? errno : posix_fallocate(fd, 0, (off_t)size);
+    void *memory = MAP_FAILED;
+    if (!cause) {
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        cause = errno;
+    }
+    close(fd);
+    errno = cause;
+    return memory == MAP_FAILED ? NULL : memory;
 }

@@ -12,4 +12,9 @@
 /* Zeroed memory that processes forked from now on share; ends the process if there is none. */
 void *shared_alloc(size_t size) __attribute__((returns_nonnull));
 
+/* Memory that is a file, and so survives a restart of the service. The file is made if it is missing,
+ * and its space is allocated, so that no write can fail later on a full disk. NULL with errno set if
+ * that is not possible. */
+void *shared_map(const char *path, size_t size);
+
 #endif

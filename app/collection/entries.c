@@ -134,6 +134,13 @@ struct error *entries_create(struct request *request, struct reply *reply)
     return error;
 }
 
+/* Whether the directory has changed something, or may have. */
+static bool may_be_changed(const struct error *error)
+{
+    return !error || error->id == ERR_PARTIALLY_APPLIED || error->id == ERR_RESULT_UNREAD ||
+           error->id == ERR_OUTCOME_UNKNOWN;
+}
+
 struct error *entries_update(struct request *request, struct reply *reply)
 {
     const struct entries *entries = collection_of(request);
@@ -142,11 +149,15 @@ struct error *entries_update(struct request *request, struct reply *reply)
     if (error) {
         return error;
     }
+    const struct directory_entry *before = entry;
     struct directory_changes *changes = body_changes(request, entries->update);
     directory_change_place(changes, request_body_string(request, entries->rdn_field),
                            request_body_string(request, "parent_dn"));
     error = directory_update(request->app->directory, request->arena, entries->class, entry,
                              changes, &entry);
+    if (entries->updated && may_be_changed(error)) {
+        entries->updated(request, before);
+    }
     if (!error) {
         if (strcmp(entry->dn, request->object_dn) != 0) {
             request->moved_dn = entry->dn;
@@ -158,10 +169,14 @@ struct error *entries_update(struct request *request, struct reply *reply)
 
 struct error *entries_delete(struct request *request, struct reply *reply)
 {
+    const struct entries *entries = collection_of(request);
     struct directory_entry *entry;
     struct error *error = find(request, &entry);
     if (!error) {
         error = directory_delete(request->app->directory, request->arena, entry);
+        if (entries->deleted && may_be_changed(error)) {
+            entries->deleted(request, entry);
+        }
     }
     if (!error) {
         reply_nothing(reply);

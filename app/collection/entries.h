@@ -18,11 +18,16 @@
  * its place. */
 typedef void entries_change(struct request *request, struct directory_changes *changes);
 
+/* Does what a change of an entry asks for beside the directory. The directory has changed it, or may
+ * have: the outcome can be unknown. */
+typedef void entries_changed(struct request *request, const struct directory_entry *entry);
+
 /* A resource; static tables in resources/, named by the rows of its routes. */
 struct entries {
     const struct directory_class *class; /* its name_attribute is a field of that name as well */
     const char *rdn_field;               /* of the bodies: what the entry is named by in the tree */
     entries_change *create, *update;     /* NULL: nothing more */
+    entries_changed *updated, *deleted;  /* the same */
 };
 
 /* --- handlers, by `entries` of the route's row --------------------------------------------------

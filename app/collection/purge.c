@@ -22,6 +22,7 @@ enum {
 
 const char *const purge_names[PURGE_COUNT] = {
     [PURGE_SESSIONS] = "sessions",
+    [PURGE_REFRESH_TOKENS] = "refresh_tokens",
     [PURGE_LOGIN_FAILURES] = "login_failures",
     [PURGE_IDEMPOTENCY_KEYS] = "idempotency_keys",
     [PURGE_TOKENS] = "tokens",
@@ -35,6 +36,7 @@ static const struct {
     int64_t kept_ms;
 } kinds[PURGE_COUNT] = {
     [PURGE_SESSIONS] = {SQL_SESSIONS_PURGE, 0},
+    [PURGE_REFRESH_TOKENS] = {SQL_REFRESH_TOKENS_PURGE, 0},
     [PURGE_LOGIN_FAILURES] = {SQL_LOGIN_FAILURES_PURGE, THROTTLE_FORGOTTEN_MS},
     [PURGE_IDEMPOTENCY_KEYS] = {SQL_IDEMPOTENCY_KEYS_PURGE, IDEMPOTENCY_KEPT_MS},
     [PURGE_TOKENS] = {SQL_TOKENS_PURGE, 0},

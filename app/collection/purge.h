@@ -18,6 +18,7 @@ enum { PURGE_BATCH = 500 }; /* rows */
 /* What is purged. */
 enum purge_kind {
     PURGE_SESSIONS,
+    PURGE_REFRESH_TOKENS,
     PURGE_LOGIN_FAILURES,
     PURGE_IDEMPOTENCY_KEYS,
     PURGE_TOKENS,

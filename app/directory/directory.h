@@ -191,6 +191,7 @@ struct directory_identity {
     const char *email;    /* mail; NULL: none */
     const char *name;     /* displayName, or cn where there is none */
     bool administrator;   /* a member of LDAP_ADMIN_GROUP: directly, nested, or as primary group */
+    int64_t password_set; /* pwdLastSet, in units of 100 ns; 0: unknown */
 };
 
 /*
@@ -209,6 +210,17 @@ struct error *directory_login(struct directory *directory, struct arena *arena, 
  * disabled, locked or expired. */
 struct error *directory_identify(struct directory *directory, struct arena *arena, const char *guid,
                                  bool fresh, struct directory_identity *identity_r) MUST_CHECK;
+
+enum directory_standing {
+    DIRECTORY_ACTIVE,
+    DIRECTORY_LOCKED,  /* for a while, by failed logins */
+    DIRECTORY_REFUSED, /* gone, disabled or expired, or the password must be changed */
+};
+
+/* Reads the person with this objectGUID now: the identity is set but for DIRECTORY_REFUSED. */
+struct error *directory_examine(struct directory *directory, struct arena *arena, const char *guid,
+                                struct directory_identity *identity_r,
+                                enum directory_standing *standing_r) MUST_CHECK;
 
 /* --- how it is doing --------------------------------------------------------------------------- */
 

@@ -76,6 +76,7 @@ static void remember(struct directory *directory, const struct directory_identit
         .email = own_copy(identity->email),
         .name = must_string(identity->name),
         .administrator = identity->administrator,
+        .password_set = identity->password_set,
         .until = remembered_until(directory),
     };
 }
@@ -89,6 +90,7 @@ static void recall(struct arena *arena, const struct known_person *person,
         .email = person->email ? arena_string(arena, person->email) : NULL,
         .name = arena_string(arena, person->name),
         .administrator = person->administrator,
+        .password_set = person->password_set,
     };
 }
 
@@ -213,6 +215,8 @@ static bool is_over(const struct raw_entry *raw)
     return expires && codec_time(expires->values, &wall_ms) && wall_ms <= clock_wall_ms();
 }
 
+static const char is_locked[] = "the account is locked";
+
 const char *identity_refusal(const struct raw_entry *raw)
 {
     int64_t control = 0, computed = 0, changed = 0;
@@ -226,7 +230,7 @@ const char *identity_refusal(const struct raw_entry *raw)
         return "the account is disabled";
     }
     if (control & ACCOUNT_LOCKED) {
-        return "the account is locked";
+        return is_locked;
     }
     if (is_over(raw)) {
         return "the account has expired";
@@ -304,7 +308,7 @@ struct error *identity_read(struct directory *directory, struct arena *arena, co
         return error->id == ERR_NOT_FOUND ? NULL : error;
     }
     *refusal_r = identity_refusal(&raw);
-    if (*refusal_r) {
+    if (*refusal_r && *refusal_r != is_locked) {
         return NULL;
     }
     const char *username = read_text(&raw, "sAMAccountName");
@@ -318,7 +322,23 @@ struct error *identity_read(struct directory *directory, struct arena *arena, co
         .name = name ? name : username,
         .administrator = sid && is_member(arena, &raw, sid),
     };
+    if (!read_integer(&raw, "pwdLastSet", &identity_r->password_set)) {
+        identity_r->password_set = 0;
+    }
     return NULL;
+}
+
+struct error *directory_examine(struct directory *directory, struct arena *arena, const char *guid,
+                                struct directory_identity *identity_r,
+                                enum directory_standing *standing_r)
+{
+    const char *refusal;
+    connection_begin(directory);
+    struct error *error = identity_read(directory, arena, guid, identity_r, &refusal);
+    *standing_r = !refusal               ? DIRECTORY_ACTIVE
+                  : refusal == is_locked ? DIRECTORY_LOCKED
+                                         : DIRECTORY_REFUSED;
+    return error;
 }
 
 struct error *directory_identify(struct directory *directory, struct arena *arena, const char *guid,

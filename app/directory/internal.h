@@ -77,7 +77,8 @@ struct known_view {
 struct known_person {
     char *guid, *username, *email, *name; /* malloc; guid NULL: free, email NULL: none */
     bool administrator;
-    int64_t until; /* steady clock */
+    int64_t password_set; /* pwdLastSet */
+    int64_t until;        /* steady clock */
 };
 
 /* LDAP_ADMIN_GROUP as it was found lately. */

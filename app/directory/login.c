@@ -31,8 +31,9 @@ enum {
 /* Whom a name stands for. */
 struct candidate {
     const char *dn;
-    const char *guid;   /* NULL: nobody */
-    const char *reason; /* why it is nobody */
+    const char *guid;     /* NULL: nobody */
+    int64_t password_set; /* pwdLastSet before the bind; 0: unknown */
+    const char *reason;   /* why it is nobody */
 };
 
 /* --- who it is ------------------------------------------------------------------------------- */
@@ -41,7 +42,7 @@ static struct error *find_candidate(struct directory *directory, struct arena *a
                                     const char *name, struct candidate *candidate_r)
 {
     static const char no_name[] = "\""; /* which no account name may hold: MS-SAMR 3.1.1.6 */
-    char *attributes[] = {"objectGUID", NULL};
+    char *attributes[] = {"objectGUID", "pwdLastSet", NULL};
     const struct name_search wanted = {
         .attribute = name && strchr(name, '@') ? "userPrincipalName" : "sAMAccountName",
         .name = name ? name : no_name,
@@ -73,6 +74,10 @@ static struct error *find_candidate(struct directory *directory, struct arena *a
     if (is_service) { /* failures would lock it, and then nothing works */
         candidate_r->reason = "the service account does not log in";
         return NULL;
+    }
+    const struct attribute *password_set = entry_attribute(raw, "pwdLastSet");
+    if (!password_set || !codec_integer(password_set->values, &candidate_r->password_set)) {
+        candidate_r->password_set = 0;
     }
     candidate_r->guid = guid;
     candidate_r->dn = raw->dn;
@@ -166,6 +171,9 @@ static struct error *prove(struct directory *directory, struct arena *arena, con
     }
     if (error) {
         return error;
+    }
+    if (!refusal && candidate.password_set && candidate.password_set < identity_r->password_set) {
+        identity_r->password_set = candidate.password_set; /* reset between the bind and the read */
     }
     return refusal ? refuse(arena, refusal) : NULL;
 }

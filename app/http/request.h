@@ -28,7 +28,7 @@ struct router_repeats;
 /* The header fields that matter, as they came; never NULL. */
 struct request_headers {
     const char *method, *uri, *content_type, *content_length, *authorization, *accept_language;
-    const char *request_id, *address;
+    const char *request_id, *address, *user_agent;
     const char *organization; /* X-Organization-ID */
     const char *idempotency_key, *if_match, *if_none_match;
     const char *allow_duplicate; /* X-Allow-Duplicate */

@@ -166,6 +166,7 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("CONTENT_TYPE=", content_type),
         PARAM("CONTENT_LENGTH=", content_length),
         PARAM("REMOTE_ADDR=", address),
+        PARAM("HTTP_USER_AGENT=", user_agent),
         PARAM("HTTP_X_REQUEST_ID=", request_id),
         PARAM("KONTORA_BASE=", base),
         PARAM("KONTORA_SENT=", sent),

@@ -57,13 +57,14 @@ static const struct field refresh_fields[] = {
 };
 
 /* What login, refresh and register answer. */
-#define TOKENS_FIELDS                                                                              \
+#define TOKENS_FIELDS(refresh_flags)                                                               \
     {.name = "access_token",                                                                       \
      .type = FIELD_STRING,                                                                         \
      .about = {"Токен доступа", "The access token"},                                               \
      .example = "\"eyJhbGciOiJIUzI1NiIs…\""},                                                      \
         {.name = "refresh_token",                                                                  \
          .type = FIELD_STRING,                                                                     \
+         .flags = (refresh_flags),                                                                 \
          .about = {"Токен обновления", "The refresh token"},                                       \
          .example = "\"5f0c9c1e…\""},                                                              \
         {.name = "token_type",                                                                     \
@@ -78,7 +79,13 @@ static const struct field refresh_fields[] = {
     }
 
 static const struct field tokens_fields[] = {
-    TOKENS_FIELDS,
+    TOKENS_FIELDS(0),
+    {.name = NULL},
+};
+
+/* Of an access token that was renewed there is no refresh token. */
+static const struct field renewed_fields[] = {
+    TOKENS_FIELDS(FIELD_OPTIONAL),
     {.name = NULL},
 };
 
@@ -134,7 +141,7 @@ static const struct field registered_fields[] = {
      .fields = membership_fields,
      .about = {"Новая организация", "The new organization"},
      .example = "{}"},
-    TOKENS_FIELDS,
+    TOKENS_FIELDS(0),
     {.name = NULL},
 };
 
@@ -201,6 +208,7 @@ static const struct field update_me_fields[] = {
 static const struct schema login_schema = {"Login", login_fields};
 static const struct schema refresh_schema = {"Refresh", refresh_fields};
 static const struct schema tokens_schema = {"Tokens", tokens_fields};
+static const struct schema renewed_schema = {"RenewedTokens", renewed_fields};
 static const struct schema me_schema = {"Me", me_fields};
 static const struct schema update_me_schema = {"MeUpdate", update_me_fields};
 static const struct schema register_schema = {"Register", register_fields};
@@ -213,9 +221,16 @@ static void set_tokens(const struct field *fields, struct value *record,
                        const struct auth_tokens *tokens)
 {
     value_set_string(fields_get(fields, record, "access_token"), tokens->access);
-    value_set_string(fields_get(fields, record, "refresh_token"), tokens->refresh);
+    if (tokens->refresh) {
+        value_set_string(fields_get(fields, record, "refresh_token"), tokens->refresh);
+    }
     value_set_string(fields_get(fields, record, "token_type"), "bearer");
     value_set_integer(fields_get(fields, record, "expires_in"), tokens->expires_in);
+}
+
+static struct session_client client_of(const struct request *request)
+{
+    return (struct session_client){request->headers.address, request->headers.user_agent};
 }
 
 static void reply_tokens(struct request *request, struct reply *reply,
@@ -234,6 +249,7 @@ static struct principal *principal_from(struct arena *arena,
     principal->email = identity->email;
     principal->name = identity->name;
     principal->administrator = identity->administrator;
+    principal->epoch = identity->password_set;
     return principal;
 }
 
@@ -324,7 +340,9 @@ static struct error *login(struct request *request, struct reply *reply)
     if (!error) {
         request->actor = principal->username;
         request->actor_id = principal->id;
-        error = auth_open(app->config, app->store, request->arena, principal, username, &tokens);
+        const struct session_client client = client_of(request);
+        error = auth_open(app->config, app->store, request->arena, principal, username, &client,
+                          &tokens);
     }
     if (!error) {
         reply_tokens(request, reply, &tokens);
@@ -409,6 +427,7 @@ static struct error *register_account(struct request *request, struct reply *rep
                                               : email,
                          .currency = ORGANIZATION_CURRENCY},
         .link = request_body_string(request, "invitation_token"),
+        .client = client_of(request),
     };
     const struct new_password password = {.field = "password",
                                           .text = request_body_string(request, "password"),
@@ -508,9 +527,11 @@ static struct error *look_up_again(struct request *request, const struct princip
     return error;
 }
 
+/* The session of the refresh token, or without one of the access token, goes on. */
 static struct error *refresh(struct request *request, struct reply *reply)
 {
     const struct app *app = request->app;
+    const struct session_client client = client_of(request);
     const char *token = request_body_string(request, "refresh_token");
     const struct principal *principal;
     struct auth_tokens tokens;
@@ -518,22 +539,24 @@ static struct error *refresh(struct request *request, struct reply *reply)
         token ? auth_refresh_subject(app->config, app->store, request->arena, token, &principal)
               : auth_bearer(app->config, app->store, request->arena, request->headers.authorization,
                             0, &principal);
-    if (error) {
-        return error;
-    }
-    if (!principal) {
+    if (!error && !principal) {
         return error_new(request->arena, ERR_UNAUTHORIZED, NULL);
     }
-    error = look_up_again(request, &principal);
     if (!error) {
-        request->actor = principal->username;
         request->actor_id = principal->id;
-        error = auth_refresh(app->config, app->store, request->arena, principal, token, &tokens);
+        error = look_up_again(request, &principal);
     }
     if (!error) {
-        reply_tokens(request, reply, &tokens);
+        request->actor = request->subject = principal->username;
+        error = auth_refresh(app->config, app->store, request->arena, principal, &client, token,
+                             &tokens);
     }
-    return error;
+    if (error) {
+        request->reason = error->cause;
+        return error;
+    }
+    reply_tokens(request, reply, &tokens);
+    return NULL;
 }
 
 static struct error *find_memberships(struct request *request, struct value ***items_r,
@@ -674,15 +697,19 @@ const struct route auth_routes[] = {
      .handler = refresh,
      .pool = POOL_AUTH,
      .summary = {"Обновить токены", "Renew the tokens"},
-     .about = {"С токеном обновления, или без тела с действующим токеном доступа. "
-               "Токен обновления одноразовый: повторное использование завершает сессию.",
-               "With the refresh token, or without a body and with a valid access token. "
-               "A refresh token is good for one use: another one ends the session."},
+     .about = {"С токеном обновления, или без тела с действующим токеном доступа; тогда в ответе "
+               "нет токена обновления. Токен обновления одноразовый: повтор в течение 10 секунд "
+               "возвращает тот же новый токен, более поздний завершает сессию.",
+               "With the refresh token, or without a body and with a valid access token; then "
+               "the answer has no refresh token. A refresh token is good for one use: a repetition "
+               "within 10 seconds returns the same new token, a later one ends the session."},
      .body = &refresh_schema,
      .body_optional = true,
      .shape = REPLY_RECORD,
-     .reply = &tokens_schema,
-     .errors = refresh_errors},
+     .reply = &renewed_schema,
+     .errors = refresh_errors,
+     .action = "refresh",
+     .resource_type = "session"},
     {.method = METHOD_GET,
      .pattern = "/api/v1/auth/me",
      .handler = get_me,
@@ -730,8 +757,8 @@ const struct route auth_routes[] = {
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_AUTH,
      .summary = {"Сменить пароль", "Change the password"},
-     .about = {"Только учётной записи; другие её сессии завершаются.",
-               "Of an account only; its other sessions end."},
+     .about = {"Только учётной записи; все её сессии завершаются, текущая тоже: войдите снова.",
+               "Of an account only; all its sessions end, this one too: log in again."},
      .body = &change_password_schema,
      .shape = REPLY_NOTHING,
      .errors = password_errors,

@@ -1,6 +1,9 @@
 /* Users: the people's accounts of the directory. Computers and trusts have accounts too; they are
  * left out by their sAMAccountType (MS-SAMR 2.2.1.9). */
+#include "auth/auth.h"
+#include "base/log.h"
 #include "collection/entries.h"
+#include "http/fields.h"
 #include "resources/resources.h"
 
 enum {
@@ -160,11 +163,43 @@ static void change_known_account(struct request *request, struct directory_chang
     }
 }
 
+/* Ends the sessions of a user at once. If that fails, the housekeeper ends them later: the change of
+ * the directory is made, and is answered as such. The commit is of this alone: a worker of the
+ * directory has one request at a time. */
+static void end_sessions(struct request *request, const struct directory_entry *entry)
+{
+    struct store *store = request->app->store;
+    const char *guid = fields_string(user_fields, entry->values, "objectGUID");
+    if (!guid) {
+        return;
+    }
+    struct error *error = auth_end_sessions(store, request->arena, guid);
+    struct error *commit = store_turn_end(store, request->arena);
+    auth_committed();
+    error = error ? error : commit;
+    if (error) {
+        log_warning("sessions of a changed user are not ended yet: %s", error->cause);
+    }
+}
+
+/* A new password, a forced change of it, or a disabled account ends the sessions. */
+static void end_sessions_if_changed(struct request *request, const struct directory_entry *entry)
+{
+    const struct value *enabled = request_body_value(request, "enabled");
+    const struct value *must_change = request_body_value(request, "must_change_password");
+    if (request_body_string(request, "password") || must_change->state == VALUE_SET ||
+        (enabled->state == VALUE_SET && !enabled->boolean)) {
+        end_sessions(request, entry);
+    }
+}
+
 static const struct entries users = {
     .class = &user_class,
     .rdn_field = "cn",
     .create = change_account,
     .update = change_known_account,
+    .updated = end_sessions_if_changed,
+    .deleted = end_sessions,
 };
 
 /* Puts the person into the group or takes them out. Both are found by name alone: their attributes

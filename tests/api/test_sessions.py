@@ -1,13 +1,14 @@
 """Sessions: tokens that replace one another, and what ends them, on both engines."""
 
-import hashlib
+import hmac
 import threading
+import time
 
 import jwt
 import pytest
 
 from support import contract, vault
-from support.accounts import TOKENS_KEYS
+from support.accounts import RENEWED_KEYS, TOKENS_KEYS
 from support.client import Client
 
 WITHIN_GRACE_MS, AFTER_GRACE_MS = 5_000, 10_500
@@ -45,16 +46,35 @@ def assert_alive(nobody, tokens):
     return must_refresh(nobody, tokens["refresh_token"])
 
 
-def where(database, token):
-    digest = hashlib.sha256(token.encode()).digest()
-    return f"WHERE digest = {database.bytes_literal(digest)}"
+def digest_of(stack, token):
+    return hmac.digest(stack.env["JWT_SECRET_KEY"].encode(), token.encode(), "sha256")
 
 
-def age(database, token, milliseconds):
-    """As if the token had been replaced so much earlier."""
-    rows = database.run(f"UPDATE sessions SET replaced_at = replaced_at - {milliseconds} "
-                        f"{where(database, token)} RETURNING replaced_at")
-    assert len(rows) == 1 and rows[0][0].isdigit(), rows
+@pytest.fixture
+def where(sql_stack, sql_database):
+    """The condition that finds a refresh token."""
+    return lambda token: f"digest = {sql_database.bytes_literal(digest_of(sql_stack, token))}"
+
+
+@pytest.fixture
+def age(sql_database, where):
+    """Acts as if a token had been replaced so much earlier."""
+    def act(token, milliseconds):
+        rows = sql_database.run("UPDATE refresh_tokens SET replaced_at = replaced_at - "
+                                f"{milliseconds} WHERE {where(token)} RETURNING replaced_at")
+        assert len(rows) == 1 and rows[0][0].isdigit(), rows
+    return act
+
+
+def live_tokens(database, session):
+    """The digests of the live refresh tokens of a session, as text."""
+    octets = database.bytes_literal(bytes.fromhex(session))
+    return database.run("SELECT digest FROM refresh_tokens WHERE replaced_at IS NULL "
+                        f"AND session_id = {octets}")
+
+
+def session_of(tokens):
+    return jwt.decode(tokens["access_token"], options={"verify_signature": False})["sid"]
 
 
 # --- refreshing ---------------------------------------------------------------------------------
@@ -70,48 +90,52 @@ def test_tokens_replace_one_another(sql_nobody, person):
 
 
 def test_all_are_of_one_session(sql_nobody, person):
-    def session(tokens):
-        return jwt.decode(tokens["access_token"], options={"verify_signature": False})["sid"]
-
     by_token = must_refresh(sql_nobody, person.tokens["refresh_token"])
     by_bearer = person.client.post("/auth/refresh").json()
-    assert session(person.tokens) == session(by_token) == session(by_bearer)
-    assert session(sql_nobody.login(person.email, person.password)) != session(person.tokens)
+    assert session_of(person.tokens) == session_of(by_token) == session_of(by_bearer)
+    assert session_of(sql_nobody.login(person.email, person.password)) != session_of(person.tokens)
 
 
-def test_a_replaced_token_works_for_a_moment(sql_nobody, sql_database, person):
-    """Two tabs of one browser come with the same one."""
+def test_a_repeated_refresh_returns_the_same_successor(sql_nobody, sql_database, person, age):
+    """Two tabs of one browser come with the same token, or an answer was lost."""
     first = person.tokens["refresh_token"]
     second = must_refresh(sql_nobody, first)
-    age(sql_database, first, WITHIN_GRACE_MS)
+    age(first, WITHIN_GRACE_MS)
     third = must_refresh(sql_nobody, first)
-    assert_alive(sql_nobody, second)
+    assert second["refresh_token"] == third["refresh_token"]
+    assert len(live_tokens(sql_database, session_of(second))) == 1
     assert_alive(sql_nobody, third)
 
 
-def test_who_uses_it_later_ends_the_session(accounts, sql_nobody, sql_database, person):
+def test_a_token_before_the_last_one_ends_the_session_at_once(sql_nobody, person):
+    first = person.tokens["refresh_token"]
+    second = must_refresh(sql_nobody, first)
+    third = must_refresh(sql_nobody, second["refresh_token"])
+    contract.refused(refresh(sql_nobody, first), 401, "INVALID_TOKEN")
+    assert_dead(sql_nobody, person.tokens, second, third)
+
+
+def test_reuse_after_the_grace_ends_the_session(accounts, sql_nobody, person, age):
     other = accounts.log_in(person)
     first = person.tokens["refresh_token"]
     second = must_refresh(sql_nobody, first)
     third = must_refresh(sql_nobody, second["refresh_token"])
-    further = person.client.post("/auth/refresh").json()
-    age(sql_database, first, AFTER_GRACE_MS)
+    age(first, AFTER_GRACE_MS)
     contract.refused(refresh(sql_nobody, first), 401, "INVALID_TOKEN")
-    assert_dead(sql_nobody, person.tokens, second, third, further)
+    assert_dead(sql_nobody, person.tokens, second, third)
     assert_alive(sql_nobody, other)
 
 
-def test_using_it_again_within_the_grace_does_not_prolong_it(sql_nobody, sql_database, person):
+def test_a_repetition_does_not_prolong_the_grace(sql_nobody, person, age):
     first = person.tokens["refresh_token"]
     must_refresh(sql_nobody, first)
-    age(sql_database, first, WITHIN_GRACE_MS)
+    age(first, WITHIN_GRACE_MS)
     must_refresh(sql_nobody, first)
-    age(sql_database, first, AFTER_GRACE_MS - WITHIN_GRACE_MS)
+    age(first, AFTER_GRACE_MS - WITHIN_GRACE_MS)
     contract.refused(refresh(sql_nobody, first), 401, "INVALID_TOKEN")
 
 
-def test_many_at_once_with_one_token(sql_stack, sql_nobody, person):
-    """All within the grace: each gets tokens of its own that work."""
+def test_simultaneous_refreshes_get_one_successor(sql_stack, sql_nobody, sql_database, person):
     answers = []
     clients = [Client(sql_nobody.base_url, sql_stack.ca_file) for _ in range(6)]
     threads = [threading.Thread(target=lambda client=client: answers.append(
@@ -121,30 +145,61 @@ def test_many_at_once_with_one_token(sql_stack, sql_nobody, person):
     for thread in threads:
         thread.join()
     assert [answer.status_code for answer in answers] == 6 * [200]
-    assert len({answer.json()["refresh_token"] for answer in answers}) == 6
+    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+    assert len(live_tokens(sql_database, session_of(person.tokens))) == 1
     for answer in answers:
-        assert_alive(sql_nobody, answer.json())
+        client = sql_nobody.bearing(answer.json()["access_token"])
+        assert client.get("/auth/me").status_code == 200
+    assert_alive(sql_nobody, answers[0].json())
 
 
-def test_it_expires(sql_nobody, sql_database, person):
+def test_it_expires(sql_nobody, sql_database, person, where):
     token = person.tokens["refresh_token"]
-    sql_database.run(f"UPDATE sessions SET expires_at = 1 {where(sql_database, token)}")
+    sql_database.run(f"UPDATE refresh_tokens SET expires_at = 1 WHERE {where(token)}")
     contract.refused(refresh(sql_nobody, token), 401, "TOKEN_EXPIRED")
 
 
-def test_it_lives_for_as_long_as_is_set(sql_database, person):
+def test_it_lives_for_as_long_as_is_set(sql_database, person, where):
     token = person.tokens["refresh_token"]
     [(lifetime,)] = sql_database.run(
-        f"SELECT expires_at - issued_at FROM sessions {where(sql_database, token)}")
+        f"SELECT expires_at - issued_at FROM refresh_tokens WHERE {where(token)}")
     assert int(lifetime) == 720 * 3600 * 1000  # REFRESH_EXPIRATION_HOURS
 
 
 @pytest.mark.parametrize("body", [None, {}])
-def test_refresh_by_the_access_token(sql_nobody, person, body):
+def test_an_access_token_is_renewed_without_a_refresh_token(sql_nobody, sql_database, person, body):
     response = person.client.post("/auth/refresh", json=body)
     assert response.status_code == 200
-    assert_alive(sql_nobody, response.json())
+    assert set(response.json()) == RENEWED_KEYS
+    renewed = sql_nobody.bearing(response.json()["access_token"])
+    assert renewed.get("/auth/me").status_code == 200
+    assert len(live_tokens(sql_database, session_of(person.tokens))) == 1
     assert_alive(sql_nobody, person.tokens)
+
+
+def set_end(database, tokens, milliseconds_from_now):
+    """Moves the absolute end of a session."""
+    octets = database.bytes_literal(bytes.fromhex(session_of(tokens)))
+    end = int(time.time() * 1000) + milliseconds_from_now
+    database.run(f"UPDATE sessions SET expires_at = {end} WHERE id = {octets}")
+
+
+def test_no_token_outlives_its_session(sql_nobody, sql_database, person, where):
+    set_end(sql_database, person.tokens, 60_000)
+    renewed = person.client.post("/auth/refresh").json()
+    assert 0 < renewed["expires_in"] <= 60
+    refreshed = must_refresh(sql_nobody, person.tokens["refresh_token"])
+    assert 0 < refreshed["expires_in"] <= 60
+    [(lifetime,)] = sql_database.run("SELECT expires_at - issued_at FROM refresh_tokens "
+                                     f"WHERE {where(refreshed['refresh_token'])}")
+    assert 0 < int(lifetime) <= 60_000
+
+
+def test_a_session_ends_at_its_absolute_end(sql_nobody, sql_database, person):
+    set_end(sql_database, person.tokens, -1)
+    contract.refused(refresh(sql_nobody, person.tokens["refresh_token"]), 401, "TOKEN_EXPIRED")
+    contract.refused(person.client.get("/auth/me"), 401, "INVALID_TOKEN")
+    contract.refused(person.client.post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
 def test_the_local_administrator_s_session(sql_nobody, sql_stack):
@@ -152,9 +207,7 @@ def test_the_local_administrator_s_session(sql_nobody, sql_stack):
     second = must_refresh(sql_nobody, tokens["refresh_token"])
     client = sql_nobody.bearing(second["access_token"])
     assert client.post("/auth/logout").status_code == 204
-    for token in (tokens["refresh_token"], second["refresh_token"]):
-        contract.refused(refresh(sql_nobody, token), 401, "INVALID_TOKEN")
-    contract.refused(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
+    assert_dead(sql_nobody, tokens, second)
 
 
 def test_an_account_that_is_gone(sql_nobody, sql_database, person):
@@ -210,13 +263,12 @@ def change(client, current, new):
                        json={"current_password": current, "new_password": new})
 
 
-def test_change_password_ends_all_other_sessions(accounts, sql_nobody, person):
+def test_change_password_ends_all_sessions(accounts, sql_nobody, person):
     bystander = accounts.register()
     others, new = [accounts.log_in(person) for _ in range(2)], vault.password()
     response = change(person.client, person.password, new)
     assert (response.status_code, response.content) == (204, b"")
-    assert_dead(sql_nobody, *others)
-    assert_alive(sql_nobody, person.tokens)
+    assert_dead(sql_nobody, person.tokens, *others)
     assert_alive(sql_nobody, bystander.tokens)
     body = {"email": person.email, "password": person.password}
     contract.refused(sql_nobody.post("/auth/login", json=body), 401, "INVALID_CREDENTIALS")
@@ -253,12 +305,12 @@ def test_passwords_that_are_kept_elsewhere(sql_api, sql_stack, sql_nobody, direc
 
 # --- what is kept -------------------------------------------------------------------------------
 
-def test_only_digests_are_in_the_database(sql_nobody, sql_database, person):
+def test_only_digests_are_in_the_database(sql_nobody, sql_database, sql_stack, person):
     second = must_refresh(sql_nobody, person.tokens["refresh_token"])
     dump = sql_database.dump()
     for tokens in (person.tokens, second):
         token = tokens["refresh_token"]
-        assert hashlib.sha256(token.encode()).hexdigest() in dump
+        assert digest_of(sql_stack, token).hex() in dump
         assert token not in dump and token.encode().hex() not in dump
         assert tokens["access_token"].lower() not in dump
     assert person.password.lower() not in dump

@@ -167,12 +167,18 @@ def add_rows(rig, count):
     now = int(time.time() * 1000)
     octets = ("decode(lpad(to_hex({}), 32, '0'), 'hex')" if rig.server
               else "CAST(printf('%032d', {}) AS BLOB)").format
-    columns = "sessions (subject, family, digest, issued_at, expires_at)"
+    columns = ("sessions (subject, id, username, username_key, epoch, administrator, key_id,"
+               " address, device, created_at, last_seen_at, ended_at, expires_at)")
+    rest = "'u', 'u', 1, 0, 1, '', '', 1, 1, 1"
     sql(rig, f"WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
              f" WHERE i < {count}) INSERT INTO {columns}"
-             f" SELECT 'x', {octets('i')}, {octets('i')}, 1, i FROM numbers")
-    sql(rig, f"INSERT INTO {columns} VALUES"
-             f" ('y', {octets(0)}, {octets(0)}, 1, {now + DAY_MS})")
+             f" SELECT 'x', {octets('i')}, {rest}, i FROM numbers")
+    sql(rig, f"INSERT INTO {columns} VALUES ('y', {octets(0)}, {rest}, {now + DAY_MS})")
+    tokens = "refresh_tokens (digest, session_id, issued_at, expires_at, replaced_at)"
+    sql(rig, f"INSERT INTO {tokens} VALUES"
+             f" ({octets(1)}, {octets(0)}, 1, {now - 1}, 1),"
+             f" ({octets(2)}, {octets(0)}, 1, {now + DAY_MS}, NULL),"
+             f" ({octets(3)}, {octets(1)}, 1, {now + DAY_MS}, NULL)")  # goes with its session
     sql(rig, "INSERT INTO login_failures (name_key, failures, until) VALUES"
              f" ({octets(1)}, 1, {now - 16 * MINUTE_MS}), ({octets(2)}, 1, {now - MINUTE_MS})")
     sql(rig, "INSERT INTO idempotency_keys (principal, idempotency_key, request_digest, created_at)"
@@ -194,6 +200,7 @@ def add_rows(rig, count):
 
 def left(rig):
     rows = sql(rig, "SELECT (SELECT count(*) FROM sessions WHERE subject IN ('x', 'y')),"
+                    " (SELECT count(*) FROM refresh_tokens WHERE issued_at = 1),"
                     " (SELECT count(*) FROM login_failures), (SELECT count(*) FROM idempotency_keys),"
                     " (SELECT count(*) FROM tokens), (SELECT count(*) FROM invitations),"
                     " (SELECT count(*) FROM email_links)")
@@ -205,10 +212,10 @@ def test_purge_says_what_it_deleted(rig):
     add_rows(rig, EXPIRED)
     done = kontora(rig, "purge")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [f"sessions {EXPIRED}", "login_failures 1",
+    assert done.stdout.splitlines() == [f"sessions {EXPIRED}", "refresh_tokens 1", "login_failures 1",
                                         "idempotency_keys 1", "tokens 1", "invitations 1",
                                         "email_links 1", "pending_objects 0", "staged_files 0"]
-    assert left(rig) == (1, 1, 1, 1, 1, 1)
+    assert left(rig) == (1, 1, 1, 1, 1, 1, 1)
     assert kontora(rig, "purge").stdout.splitlines()[0] == "sessions 0"
 
 
@@ -216,5 +223,5 @@ def test_the_housekeeper_purges(rig):
     rig.service.stop()
     add_rows(rig, EXPIRED)
     rig.service.start()
-    wait_until(lambda: left(rig) == (1, 1, 1, 1, 1, 1), what="the purge")
+    wait_until(lambda: left(rig) == (1, 1, 1, 1, 1, 1, 1), what="the purge")
     assert rig.count_log(f"purged: {EXPIRED} of sessions") == 1

@@ -45,6 +45,10 @@ class Process:
     def alive(self) -> bool:
         return self._child is not None and self._child.poll() is None
 
+    def change_environment(self, variables: Mapping[str, str]) -> None:
+        """From the next start() on."""
+        self._env.update(variables)
+
     def start(self) -> None:
         if self._child:
             self.kill()  # what is left of it, if it has ended by itself

@@ -75,6 +75,11 @@ class Service:
         """New configuration, new workers."""
         self._process.send(signal.SIGHUP)
 
+    def change(self, **settings: str) -> None:
+        """Settings of its environment, from the next start() on."""
+        self._settings.update(settings)
+        self._process.change_environment(settings)
+
     def reopen_logs(self) -> None:
         self._process.send(signal.SIGUSR1)
 

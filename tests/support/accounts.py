@@ -7,7 +7,8 @@ from support.client import Client
 from support.entries import tag
 
 ROLES = ("OWNER", "ADMIN", "MANAGER", "SALES", "VIEWER")
-TOKENS_KEYS = {"access_token", "refresh_token", "token_type", "expires_in"}
+RENEWED_KEYS = {"access_token", "token_type", "expires_in"}
+TOKENS_KEYS = RENEWED_KEYS | {"refresh_token"}
 
 
 @dataclasses.dataclass(frozen=True)

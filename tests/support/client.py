@@ -17,7 +17,8 @@ MEMBERSHIP_ACTIONS = {"POST": "add_user_to_group", "DELETE": "remove_user_from_g
 
 TOKEN_PATHS = ("/auth/login", "/auth/refresh", "/auth/register")
 AUTH_ACTIONS = {"login": "login", "register": "register", "logout": "logout",
-                "change-password": "change_password", "verify-email": "verify_email"}
+                "refresh": "refresh", "change-password": "change_password",
+                "verify-email": "verify_email"}
 INVITATION_ACTIONS = {"accept": "accept_invitation", "decline": "decline_invitation"}
 CUSTOMERS = {"contacts": "contact", "deals": "deal", "tasks": "task", "activities": "activity"}
 TOKEN_ACTIONS = {("POST", "revoke"): "revoke_token", ("DELETE", 2): "delete_token"}
@@ -155,7 +156,9 @@ class Client:
         if action and response.status_code not in (408, 413, 429):  # nginx may have refused those
             journal.append((response.headers["X-Request-ID"], action, outcome(response)))
         if path.endswith(TOKEN_PATHS) and response.status_code in (200, 201):
-            vault.remember(response.json()["access_token"], response.json()["refresh_token"])
+            tokens = response.json()  # a renewed access token comes alone
+            vault.remember(*(tokens[name] for name in ("access_token", "refresh_token")
+                             if name in tokens))
         if path.endswith("/accounts/invitations") and response.status_code == 201:
             vault.remember(response.json()["token"])
 

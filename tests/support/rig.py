@@ -64,6 +64,14 @@ class Rig:
         self.service.reload()
         wait_until(lambda: self.count_log(READY) > before, 20, "the reload")
 
+    def restart(self, **env):
+        """Stops the service and starts it with other settings in its environment."""
+        self.service.stop()
+        self.stack.env.update(env)
+        self.service.change(**env)
+        self.service.start()
+        self._administrator = None
+
     def edit_nginx(self, name, *changes):
         """Changes texts of a file of nginx's configuration. When it returns, no old worker is there."""
         conf = self.stack.state_dir / "nginx" / name

@@ -12,10 +12,15 @@ static const struct config config = {
     .jwt_secret_key = "0123456789abcdef0123456789abcdef",
     .jwt_expiration_hours = 24,
     .refresh_expiration_hours = 720,
+    .session_max_hours = 720,
+    .jwt_secret_key_previous = "",
+    .secret_key = "fedcba9876543210fedcba9876543210",
     .local_auth_username = "admin",
     .local_auth_password = "admin123",
     .bcrypt_cost = 4,
 };
+
+static const struct session_client client = {"192.0.2.1", "tests"};
 
 /* --- what the tests do ----------------------------------------------------------------------- */
 
@@ -24,7 +29,7 @@ static struct auth_tokens open_session(struct test *test, const struct config *w
                                        const struct principal *principal)
 {
     struct auth_tokens tokens = {0};
-    must_succeed(auth_open(with, test->store, test->arena, principal, "x", &tokens));
+    must_succeed(auth_open(with, test->store, test->arena, principal, "x", &client, &tokens));
     commit(test);
     return tokens;
 }
@@ -104,9 +109,9 @@ static void a_login_gives_two_tokens_of_one_session(void **state)
     assert_int_equal(claims.organization_id, 0);
     assert_int_equal(strspn(tokens.refresh, "0123456789abcdef"), REFRESH_HEX_DIGITS);
     assert_int_equal(strlen(tokens.refresh), REFRESH_HEX_DIGITS);
+    const struct session_terms terms = auth_session_terms(&config);
     struct session session;
-    must_succeed(
-        session_refresh(test->store, test->arena, tokens.refresh, clock_wall_ms(), 1, &session));
+    must_succeed(session_find(test->store, test->arena, &terms, tokens.refresh, &session));
     assert_string_equal(session.id, claims.session);
 }
 
@@ -193,16 +198,16 @@ static void an_access_token_renews_its_session(void **state)
     struct test *test = *state;
     const struct principal *principal = bearer(test, &config, log_in(test).access);
     struct auth_tokens tokens;
-    must_succeed(auth_refresh(&config, test->store, test->arena, principal, NULL, &tokens));
+    must_succeed(
+        auth_refresh(&config, test->store, test->arena, principal, &client, NULL, &tokens));
     commit(test);
+    assert_null(tokens.refresh);
     assert_string_equal(bearer(test, &config, tokens.access)->session, principal->session);
     must_succeed(auth_logout(test->store, test->arena, principal));
     commit(test);
-    assert_error(auth_refresh(&config, test->store, test->arena, principal, NULL, &tokens),
+    assert_error(auth_refresh(&config, test->store, test->arena, principal, &client, NULL, &tokens),
                  ERR_INVALID_TOKEN);
-    assert_error(
-        auth_refresh(&config, test->store, test->arena, principal, tokens.refresh, &tokens),
-        ERR_INVALID_TOKEN);
+    assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", tokens.access));
 }
 
 /* --- accounts -------------------------------------------------------------------------------- */
@@ -215,6 +220,7 @@ static struct auth_tokens add_account(struct test *test, const char *email, cons
     *registration = (struct auth_registration){
         .account = {.username = email, .email = email, .name = email},
         .organization = {.name = email, .currency = "RUB"},
+        .client = client,
     };
     const struct new_password new = {.field = "password", .text = password};
     must_succeed(auth_hash(&config, test->arena, &new, &registration->account.password_hash));
@@ -269,7 +275,7 @@ static void accounts_log_in_by_either_name(void **state)
     assert_false(known);
 }
 
-static void a_new_password_ends_all_other_sessions(void **state)
+static void a_new_password_ends_all_sessions(void **state)
 {
     struct test *test = *state;
     struct auth_registration vera;
@@ -279,7 +285,7 @@ static void a_new_password_ends_all_other_sessions(void **state)
     const struct new_password new = {.field = "new_password", .text = "mein-geheim-2"};
     must_succeed(auth_change_password(&config, test->store, test->arena, principal, &new));
     commit(test);
-    assert_non_null(bearer(test, &config, mine));
+    assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", mine));
     assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", other));
     bool known;
     assert_error(auth_login_account(&config, test->store, test->arena, "vera@example.com",
@@ -287,6 +293,76 @@ static void a_new_password_ends_all_other_sessions(void **state)
                  ERR_INVALID_CREDENTIALS);
     must_succeed(auth_login_account(&config, test->store, test->arena, "vera@example.com",
                                     "mein-geheim-2", &principal, &known));
+}
+
+/* A login that was verified before the password changed opens a session that is dead. */
+static void a_login_with_the_old_password_opens_nothing(void **state)
+{
+    struct test *test = *state;
+    struct auth_registration vera;
+    const struct principal *verified = NULL;
+    bool known;
+    add_account(test, "vera2@example.com", "mein-geheim-1", &vera);
+    must_succeed(auth_login_account(&config, test->store, test->arena, "vera2@example.com",
+                                    "mein-geheim-1", &verified, &known));
+    const struct new_password new = {.field = "new_password", .text = "mein-geheim-2"};
+    must_succeed(auth_change_password(&config, test->store, test->arena, verified, &new));
+    commit(test);
+    struct auth_tokens tokens = open_session(test, &config, verified);
+    assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", tokens.access));
+}
+
+/* The local password changes: the session is of the former one. */
+static void a_new_local_password_ends_the_sessions(void **state)
+{
+    struct test *test = *state;
+    struct auth_tokens tokens = log_in(test);
+    const char *field = arena_format(test->arena, "Bearer %s", tokens.access);
+    struct config changed = config;
+    changed.local_auth_password = "admin124";
+    assert_no_bearer(test, &changed, field);
+    const struct principal *principal = NULL;
+    must_succeed(
+        auth_refresh_subject(&changed, test->store, test->arena, tokens.refresh, &principal));
+    assert_error(auth_refresh(&changed, test->store, test->arena, principal, &client,
+                              tokens.refresh, &tokens),
+                 ERR_INVALID_TOKEN);
+    commit(test);
+    assert_no_bearer(test, &config, field); /* it has ended for good */
+}
+
+static void tokens_of_the_previous_key_are_accepted(void **state)
+{
+    struct test *test = *state;
+    struct auth_tokens tokens = log_in(test);
+    struct config changed = config;
+    changed.jwt_secret_key = "another-key-another-key-another-key";
+    assert_no_bearer(test, &changed, arena_format(test->arena, "Bearer %s", tokens.access));
+    changed.jwt_secret_key_previous = config.jwt_secret_key;
+    for (int i = 0; i < 2; i++) {
+        const struct principal *principal = bearer(test, &changed, tokens.access);
+        must_succeed(
+            auth_refresh(&changed, test->store, test->arena, principal, &client, NULL, &tokens));
+        commit(test);
+        changed.jwt_secret_key_previous = "";
+    }
+}
+
+/* An access token ends with its session, if that is earlier. */
+static void no_access_token_outlives_its_session(void **state)
+{
+    struct test *test = *state;
+    struct config changed = config;
+    changed.session_max_hours = 2;
+    const struct principal *principal = NULL;
+    assert_null(auth_login_local(&changed, test->arena, "admin", "admin123", &principal));
+    struct auth_tokens tokens = open_session(test, &changed, principal);
+    assert_true(tokens.expires_in <= 2 * 3600 && tokens.expires_in > 2 * 3600 - 60);
+    changed.session_max_hours = 720; /* of later sessions */
+    principal = bearer(test, &changed, tokens.access);
+    must_succeed(
+        auth_refresh(&changed, test->store, test->arena, principal, &client, NULL, &tokens));
+    assert_true(tokens.expires_in <= 2 * 3600);
 }
 
 static void addresses_are_judged(void **state)
@@ -439,9 +515,13 @@ int main(void)
         ACCOUNTS_TEST(tokens_do_not_outlive_the_configuration),
         ACCOUNTS_TEST(the_subject_of_a_refresh_token_uses_nothing_up),
         ACCOUNTS_TEST(an_access_token_renews_its_session),
+        ACCOUNTS_TEST(a_login_with_the_old_password_opens_nothing),
+        ACCOUNTS_TEST(a_new_local_password_ends_the_sessions),
+        ACCOUNTS_TEST(tokens_of_the_previous_key_are_accepted),
+        ACCOUNTS_TEST(no_access_token_outlives_its_session),
         ACCOUNTS_TEST(an_account_is_looked_up),
         ACCOUNTS_TEST(accounts_log_in_by_either_name),
-        ACCOUNTS_TEST(a_new_password_ends_all_other_sessions),
+        ACCOUNTS_TEST(a_new_password_ends_all_sessions),
         cmocka_unit_test(addresses_are_judged),
         ACCOUNTS_TEST(people_of_the_directory_are_who_their_token_says),
         cmocka_unit_test(permissions_are_those_of_the_table),

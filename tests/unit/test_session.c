@@ -3,7 +3,9 @@
 
 #include "accounts.h"
 #include "auth/session.h"
+#include "auth/session_cache.h"
 #include "auth/throttle.h"
+#include "base/clock.h"
 
 #include <sys/stat.h>
 
@@ -14,12 +16,42 @@ enum {
     DAY = 24 * 60 * MINUTE,
     GRACE = 10 * SECOND,
     LIFETIME = 60 * MINUTE,
+    MAXIMUM = 5 * 60 * MINUTE, /* of a session */
     RENEWALS = 5,
 };
 
 static const int64_t start = 1700000000000;
 
 /* --- sessions -------------------------------------------------------------------------------- */
+
+static const char old_key[] = "0123456789abcdef0123456789abcdef";
+static const char new_key[] = "fedcba9876543210fedcba9876543210";
+static const struct session_client client = {"192.0.2.1", "tests"};
+
+static struct session_terms at(int64_t now)
+{
+    return (struct session_terms){
+        .key = old_key,
+        .previous_key = "",
+        .now_ms = now,
+        .refresh_ms = LIFETIME,
+        .lifetime_ms = MAXIMUM,
+    };
+}
+
+/* The administrator whose password has this epoch. */
+static struct session administrator(int64_t epoch)
+{
+    return (struct session){.subject = "local:admin", .username = "admin", .epoch = epoch};
+}
+
+static struct session person(int64_t epoch, bool is_administrator)
+{
+    return (struct session){.subject = "directory:0a1b",
+                            .username = "ivanov",
+                            .epoch = epoch,
+                            .administrator = is_administrator};
+}
 
 /* What runs inside store_write(). */
 struct act {
@@ -31,88 +63,158 @@ struct act {
 static struct error *begin_session(struct store *store, void *context)
 {
     const struct act *act = context;
-    return session_begin(store, act->arena, act->session, act->now, LIFETIME);
+    const struct session_terms terms = at(act->now);
+    return session_begin(store, act->arena, &terms, &client, act->session);
 }
 
 static struct error *end_session(struct store *store, void *context)
 {
     const struct act *act = context;
-    return session_end(store, act->arena, act->session->id, act->now);
+    int64_t count = 0;
+    struct error *error = session_end(store, act->arena, act->session->id, act->now, &count);
+    assert_true(error || count == 1);
+    return error;
 }
 
-static struct session begin(struct test *test)
+static struct session begin_for(struct test *test, struct session session)
 {
-    struct session session = {.subject = "local:admin"};
     struct act act = {test->arena, &session, start};
     must_succeed(store_write(test->store, test->arena, begin_session, &act));
     commit(test);
     return session;
 }
 
-/* Uses a token: what comes of it, committed whatever it is. */
-static const struct error *renew(struct test *test, const char *token, int64_t now,
-                                 struct session *session)
+static struct session begin(struct test *test)
 {
-    *session = (struct session){0};
-    const struct error *error =
-        session_refresh(test->store, test->arena, token, now, LIFETIME, session);
+    return begin_for(test, administrator(1));
+}
+
+static void end(struct test *test, struct session *session)
+{
+    struct act act = {test->arena, session, start};
+    must_succeed(store_write(test->store, test->arena, end_session, &act));
     commit(test);
+}
+
+/* Uses a token by these terms: what comes of it, committed whatever it is. */
+static const struct error *use(struct test *test, const struct session_terms *terms,
+                               const char *token, struct session *session, bool *reused_r)
+{
+    struct session_outcome outcome;
+    const struct error *error =
+        session_refresh(test->store, test->arena, terms, &client, token, session, &outcome);
+    commit(test);
+    *reused_r = outcome.reused;
     return error;
 }
 
 static const char *must_renew(struct test *test, const char *token, int64_t now)
 {
-    struct session session;
-    must_succeed(renew(test, token, now, &session));
-    assert_string_equal(session.subject, "local:admin");
+    const struct session_terms terms = at(now);
+    struct session session = administrator(1);
+    bool reused;
+    must_succeed(use(test, &terms, token, &session, &reused));
+    assert_false(reused);
     assert_string_not_equal(session.refresh_token, token);
     return session.refresh_token;
 }
 
 static void must_refuse(struct test *test, const char *token, int64_t now, enum error_id id)
 {
-    struct session session;
-    assert_error(renew(test, token, now, &session), id);
+    const struct session_terms terms = at(now);
+    struct session session = administrator(1);
+    bool reused;
+    assert_error(use(test, &terms, token, &session, &reused), id);
     assert_null(session.refresh_token);
+    assert_false(reused);
+}
+
+static void must_be_reuse(struct test *test, const char *token, int64_t now)
+{
+    const struct session_terms terms = at(now);
+    struct session session = administrator(1);
+    bool reused;
+    assert_error(use(test, &terms, token, &session, &reused), ERR_INVALID_TOKEN);
+    assert_null(session.refresh_token);
+    assert_true(reused);
+}
+
+static void must_be_alive(struct test *test, const struct session *session, int64_t now, bool alive)
+{
+    struct session found;
+    const struct error *error =
+        session_check(test->store, test->arena, session->id, session->subject, now, &found);
+    assert_int_equal(!error, alive);
 }
 
 static void tokens_replace_one_another(void **state)
 {
     struct test *test = *state;
-    struct session first = begin(test), last;
+    struct session first = begin(test), last = administrator(1);
     const char *token = first.refresh_token;
     int64_t now = start;
     for (int i = 0; i < RENEWALS; i++, now += MINUTE) {
         token = must_renew(test, token, now);
     }
-    must_succeed(renew(test, token, now, &last));
+    const struct session_terms terms = at(now);
+    bool reused;
+    must_succeed(use(test, &terms, token, &last, &reused));
     assert_string_equal(last.id, first.id);
 }
 
-static void within_the_grace_a_token_works_again(void **state)
+static void within_the_grace_the_successor_is_the_same(void **state)
 {
     struct test *test = *state;
     const char *first = begin(test).refresh_token;
     const char *second = must_renew(test, first, start);
-    const char *third = must_renew(test, first, start + GRACE);
-    /* The grace began with the first use. */
-    assert_string_not_equal(second, third);
+    assert_string_equal(must_renew(test, first, start), second);
+    assert_string_equal(must_renew(test, first, start + GRACE), second);
     must_renew(test, second, start + GRACE);
-    must_renew(test, third, start + GRACE);
-    must_refuse(test, first, start + GRACE + 1, ERR_INVALID_TOKEN);
 }
 
-static void who_comes_later_ends_the_session(void **state)
+static void a_repetition_does_not_prolong_the_grace(void **state)
 {
     struct test *test = *state;
-    struct session other = begin(test);
-    const char *first = begin(test).refresh_token;
+    struct session session = begin(test);
+    must_renew(test, session.refresh_token, start);
+    must_renew(test, session.refresh_token, start + GRACE);
+    must_be_reuse(test, session.refresh_token, start + GRACE + 1);
+    must_be_alive(test, &session, start, false);
+}
+
+static void reuse_after_the_grace_ends_the_session(void **state)
+{
+    struct test *test = *state;
+    struct session other = begin(test), session = begin(test);
+    const char *first = session.refresh_token;
     const char *second = must_renew(test, first, start);
-    const char *third = must_renew(test, second, start);
+    must_be_reuse(test, first, start + GRACE + 1);
     must_refuse(test, first, start + GRACE + 1, ERR_INVALID_TOKEN);
     must_refuse(test, second, start, ERR_INVALID_TOKEN);
-    must_refuse(test, third, start, ERR_INVALID_TOKEN);
+    must_be_alive(test, &session, start, false);
+    must_be_alive(test, &other, start, true);
     must_renew(test, other.refresh_token, start);
+}
+
+/* The successor was used: whoever has the token before it has a copy. */
+static void reuse_behind_the_chain_ends_the_session_within_the_grace(void **state)
+{
+    struct test *test = *state;
+    const char *first = begin(test).refresh_token;
+    const char *third = must_renew(test, must_renew(test, first, start), start);
+    must_be_reuse(test, first, start);
+    must_refuse(test, third, start, ERR_INVALID_TOKEN);
+}
+
+static void a_clock_that_is_set_back_does_not_prolong_the_grace(void **state)
+{
+    struct test *test = *state;
+    const char *first = begin(test).refresh_token, *other = begin(test).refresh_token;
+    const char *second = must_renew(test, first, start);
+    assert_string_equal(must_renew(test, first, start - GRACE), second); /* clocks of two hosts */
+    must_renew(test, other, start);
+    must_be_reuse(test, other, start - GRACE - 1);
+    must_refuse(test, other, start - DAY, ERR_INVALID_TOKEN);
 }
 
 static void tokens_expire(void **state)
@@ -124,38 +226,167 @@ static void tokens_expire(void **state)
     must_renew(test, second, start + LIFETIME - 1 + LIFETIME - 1);
 }
 
+static void no_refresh_outlives_the_session(void **state)
+{
+    struct test *test = *state;
+    struct session session = begin(test);
+    const char *token = session.refresh_token;
+    int64_t now = start;
+    for (; now + MINUTE < start + MAXIMUM; now += MINUTE) {
+        token = must_renew(test, token, now);
+    }
+    must_be_alive(test, &session, start + MAXIMUM - 1, true);
+    must_be_alive(test, &session, start + MAXIMUM, false);
+    must_refuse(test, token, start + MAXIMUM, ERR_TOKEN_EXPIRED);
+}
+
+static const struct error *renew_session(struct test *test, const char *id, struct session session,
+                                         int64_t now)
+{
+    const struct session_terms terms = at(now);
+    snprintf(session.id, sizeof session.id, "%s", id);
+    const struct error *error = session_renew(test->store, test->arena, &terms, &client, &session);
+    assert_null(session.refresh_token);
+    assert_true(error || session.expires_ms == start + MAXIMUM);
+    commit(test);
+    return error;
+}
+
 static void sessions_that_ended_do_not_go_on(void **state)
 {
     struct test *test = *state;
-    struct session session = begin(test), further = {.subject = "local:admin"};
-    struct act act = {test->arena, &session, start};
-    must_succeed(session_extend(test->store, test->arena, session.id, start, LIFETIME, &further));
-    commit(test);
-    must_succeed(store_write(test->store, test->arena, end_session, &act));
-    commit(test);
+    struct session session = begin(test);
+    must_succeed(renew_session(test, session.id, administrator(1), start));
+    end(test, &session);
     must_refuse(test, session.refresh_token, start, ERR_INVALID_TOKEN);
-    must_refuse(test, further.refresh_token, start, ERR_INVALID_TOKEN);
-    assert_error(session_extend(test->store, test->arena, session.id, start, LIFETIME, &further),
+    assert_error(renew_session(test, session.id, administrator(1), start), ERR_INVALID_TOKEN);
+    must_be_alive(test, &session, start - DAY, false);
+}
+
+static void a_session_is_renewed_until_its_absolute_end(void **state)
+{
+    struct test *test = *state;
+    struct session session = begin(test);
+    must_succeed(renew_session(test, session.id, administrator(1), start + MAXIMUM - 1));
+    assert_error(renew_session(test, session.id, administrator(1), start + MAXIMUM),
                  ERR_INVALID_TOKEN);
 }
 
 static void what_is_no_session_is_refused(void **state)
 {
     struct test *test = *state;
-    static const char *const ids[] = {NULL,
-                                      "",
-                                      "0",
-                                      "0123456789abcdef0123456789abcdeg",
+    static const char *const ids[] = {"", "0", "0123456789abcdef0123456789abcdeg",
                                       "0123456789ABCDEF0123456789ABCDEF",
-                                      "0123456789abcdef0123456789abcdef",
-                                      "0123456789abcdef0123456789abcdef0"};
+                                      "0123456789abcdef0123456789abcdef"};
     for (size_t i = 0; i < COUNT_OF(ids); i++) {
-        struct session session = {.subject = "local:admin"};
-        assert_error(session_extend(test->store, test->arena, ids[i], start, LIFETIME, &session),
-                     ERR_INVALID_TOKEN);
+        assert_error(renew_session(test, ids[i], administrator(1), start), ERR_INVALID_TOKEN);
     }
     must_refuse(test, "", start, ERR_INVALID_TOKEN);
     must_refuse(test, "0123456789abcdef0123456789abcdef", start, ERR_INVALID_TOKEN);
+}
+
+/* --- credentials and keys -------------------------------------------------------------------- */
+
+static void a_session_of_another_epoch_is_ended(void **state)
+{
+    struct test *test = *state;
+    static const struct {
+        struct session before, after;
+        bool goes_on;
+    } rows[] = {
+        {{.epoch = 5}, {.epoch = 5}, true},
+        {{.epoch = 5}, {.epoch = 6}, false},
+        {{.epoch = 5}, {.epoch = 4}, true}, /* a controller that has not replicated yet */
+        {{.epoch = 5}, {.epoch = 5, .administrator = true}, true},
+        {{.epoch = 5, .administrator = true}, {.epoch = 5}, false},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct session by_token =
+            begin_for(test, person(rows[i].before.epoch, rows[i].before.administrator));
+        struct session by_bearer =
+            begin_for(test, person(rows[i].before.epoch, rows[i].before.administrator));
+        struct session now = person(rows[i].after.epoch, rows[i].after.administrator);
+        const struct session_terms terms = at(start);
+        bool reused;
+        assert_int_equal(!renew_session(test, by_bearer.id, now, start), rows[i].goes_on);
+        assert_int_equal(!use(test, &terms, by_token.refresh_token, &now, &reused),
+                         rows[i].goes_on);
+        must_be_alive(test, &by_token, start, rows[i].goes_on);
+        must_be_alive(test, &by_bearer, start, rows[i].goes_on);
+    }
+    struct session session = begin_for(test, administrator(5));
+    assert_error(renew_session(test, session.id, administrator(4), start), ERR_INVALID_TOKEN);
+    must_be_alive(test, &session, start, false);
+}
+
+static void another_key_does_not_know_the_tokens(void **state)
+{
+    struct test *test = *state;
+    const char *token = begin(test).refresh_token;
+    struct session_terms terms = at(start);
+    struct session session = administrator(1);
+    bool reused;
+    terms.key = new_key;
+    assert_error(use(test, &terms, token, &session, &reused), ERR_INVALID_TOKEN);
+    terms.previous_key = old_key;
+    must_succeed(use(test, &terms, token, &session, &reused));
+    const char *successor = session.refresh_token;
+    terms.previous_key = ""; /* it has moved over */
+    must_succeed(use(test, &terms, successor, &session, &reused));
+}
+
+/* The key changes between a refresh and its repetition. */
+static void the_grace_outlives_a_change_of_the_key(void **state)
+{
+    struct test *test = *state;
+    const char *token = begin(test).refresh_token;
+    const char *successor = must_renew(test, token, start);
+    struct session_terms terms = at(start);
+    struct session session = administrator(1);
+    bool reused;
+    terms.key = new_key;
+    terms.previous_key = old_key;
+    must_succeed(use(test, &terms, token, &session, &reused));
+    assert_string_equal(session.refresh_token, successor);
+}
+
+struct configuring {
+    struct arena *arena;
+    struct session_terms terms;
+    int64_t epoch, count;
+};
+
+static struct error *end_unconfigured(struct store *store, void *context)
+{
+    struct configuring *work = context;
+    return session_end_unconfigured(store, work->arena, &work->terms, "local:admin", work->epoch,
+                                    &work->count);
+}
+
+static void apply(struct test *test, struct configuring *work)
+{
+    must_succeed(store_write(test->store, test->arena, end_unconfigured, work));
+    commit(test);
+}
+
+static void a_changed_configuration_ends_sessions(void **state)
+{
+    struct test *test = *state;
+    struct session local = begin_for(test, administrator(7)), other = begin_for(test, person(7, 0));
+    struct configuring work = {.arena = test->arena, .terms = at(start), .epoch = 7};
+    apply(test, &work);
+    must_be_alive(test, &local, start, true);
+    work.epoch = 8;
+    apply(test, &work);
+    must_be_alive(test, &local, start, false);
+    must_be_alive(test, &other, start, true);
+    work.terms.key = new_key;
+    work.terms.previous_key = old_key;
+    apply(test, &work);
+    must_be_alive(test, &other, start, true);
+    work.terms.previous_key = "";
+    apply(test, &work);
+    must_be_alive(test, &other, start, false);
 }
 
 static void only_digests_are_kept(void **state)
@@ -169,6 +400,96 @@ static void only_digests_are_kept(void **state)
         assert_int_equal(stat(files[i], &status), 0);
         const char *bytes = read_file(test->arena, files[i]);
         assert_null(memmem(bytes, (size_t)status.st_size, token, strlen(token)));
+    }
+}
+
+/* --- the cache ------------------------------------------------------------------------------- */
+
+static const struct session_facts facts = {
+    .epoch = -7, .expires_ms = INT64_C(1) << 60, .administrator = true};
+
+static void random_bytes(unsigned char id[RANDOM_ID_BYTES])
+{
+    char text[RANDOM_ID_SIZE];
+    assert_true(session_id_bytes(random_id(text), id));
+}
+
+static void must_be_known(const unsigned char *id, const char *subject, enum session_known known)
+{
+    struct session_facts found;
+    assert_int_equal(session_cache_find(id, subject, &found), known);
+}
+
+static void the_cache_keeps_what_it_was_given(void **state)
+{
+    (void)state;
+    unsigned char id[RANDOM_ID_BYTES], other[RANDOM_ID_BYTES];
+    struct session_facts found;
+    random_bytes(id);
+    random_bytes(other);
+    must_be_known(id, "local:a", SESSION_UNKNOWN);
+    session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
+    assert_int_equal(session_cache_find(id, "local:a", &found), SESSION_FRESH);
+    assert_int_equal(found.epoch, facts.epoch);
+    assert_int_equal(found.expires_ms, facts.expires_ms);
+    assert_true(found.administrator);
+    must_be_known(id, "local:b", SESSION_UNKNOWN);
+    must_be_known(other, "local:a", SESSION_UNKNOWN);
+}
+
+static void an_end_is_known_at_once(void **state)
+{
+    (void)state;
+    unsigned char id[RANDOM_ID_BYTES];
+    random_bytes(id);
+    session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
+    session_cache_end(id);
+    must_be_known(id, "local:a", SESSION_UNKNOWN);
+    session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
+    must_be_known(id, "local:a", SESSION_FRESH);
+    session_cache_committed();
+    must_be_known(id, "local:a", SESSION_UNKNOWN);
+    session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
+    session_cache_end_all();
+    must_be_known(id, "local:a", SESSION_UNKNOWN);
+}
+
+/* The database was asked before the session ended, and the answer is kept afterwards. */
+static void a_late_answer_revives_nothing(void **state)
+{
+    (void)state;
+    unsigned char id[RANDOM_ID_BYTES];
+    random_bytes(id);
+    uint64_t generation = session_cache_generation(id);
+    session_cache_end(id);
+    session_cache_keep(id, "local:a", generation, &facts);
+    must_be_known(id, "local:a", SESSION_UNKNOWN);
+}
+
+static void an_expired_session_is_unknown(void **state)
+{
+    (void)state;
+    unsigned char id[RANDOM_ID_BYTES];
+    struct session_facts expired = facts;
+    random_bytes(id);
+    expired.expires_ms = clock_wall_ms();
+    session_cache_keep(id, "local:a", session_cache_generation(id), &expired);
+    must_be_known(id, "local:a", SESSION_UNKNOWN);
+}
+
+/* More sessions than there are slots: some are unknown, and none is taken for another one. */
+static void a_full_cache_forgets(void **state)
+{
+    (void)state;
+    enum { MANY = 40000 };
+    struct session_facts mine = facts, found;
+    for (int i = 0; i < MANY; i++) {
+        unsigned char id[RANDOM_ID_BYTES] = {0};
+        memcpy(id + RANDOM_ID_BYTES - sizeof i, &i, sizeof i);
+        mine.epoch = i;
+        session_cache_keep(id, "local:a", session_cache_generation(id), &mine);
+        assert_int_equal(session_cache_find(id, "local:a", &found), SESSION_FRESH);
+        assert_int_equal(found.epoch, i);
     }
 }
 
@@ -285,12 +606,26 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ACCOUNTS_TEST(tokens_replace_one_another),
-        ACCOUNTS_TEST(within_the_grace_a_token_works_again),
-        ACCOUNTS_TEST(who_comes_later_ends_the_session),
+        ACCOUNTS_TEST(within_the_grace_the_successor_is_the_same),
+        ACCOUNTS_TEST(a_repetition_does_not_prolong_the_grace),
+        ACCOUNTS_TEST(reuse_after_the_grace_ends_the_session),
+        ACCOUNTS_TEST(reuse_behind_the_chain_ends_the_session_within_the_grace),
+        ACCOUNTS_TEST(a_clock_that_is_set_back_does_not_prolong_the_grace),
         ACCOUNTS_TEST(tokens_expire),
+        ACCOUNTS_TEST(no_refresh_outlives_the_session),
         ACCOUNTS_TEST(sessions_that_ended_do_not_go_on),
+        ACCOUNTS_TEST(a_session_is_renewed_until_its_absolute_end),
         ACCOUNTS_TEST(what_is_no_session_is_refused),
+        ACCOUNTS_TEST(a_session_of_another_epoch_is_ended),
+        ACCOUNTS_TEST(another_key_does_not_know_the_tokens),
+        ACCOUNTS_TEST(the_grace_outlives_a_change_of_the_key),
+        ACCOUNTS_TEST(a_changed_configuration_ends_sessions),
         ACCOUNTS_TEST(only_digests_are_kept),
+        cmocka_unit_test(the_cache_keeps_what_it_was_given),
+        cmocka_unit_test(an_end_is_known_at_once),
+        cmocka_unit_test(a_late_answer_revives_nothing),
+        cmocka_unit_test(an_expired_session_is_unknown),
+        cmocka_unit_test(a_full_cache_forgets),
         ACCOUNTS_TEST(each_failure_doubles_the_wait),
         ACCOUNTS_TEST(names_have_no_case),
         ACCOUNTS_TEST(a_quarter_of_an_hour_forgets),

@@ -140,6 +140,19 @@ static void odd_profiles_tell_nothing(void **state)
     }
 }
 
+/* A token that was kept under one key is not taken for one of another key. */
+static void what_is_kept_is_of_its_key(void **state)
+{
+    const char *token = issue(*state, 60);
+    struct token_claims claims;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(verify(*state, token), ERR_COUNT);
+        const struct error *error = token_verify(*state, other_key, token, &claims);
+        assert_non_null(error);
+        assert_int_equal(error->id, ERR_INVALID_TOKEN);
+    }
+}
+
 static void no_two_are_the_same(void **state)
 {
     assert_string_not_equal(issue(*state, 60), issue(*state, 60));
@@ -350,6 +363,7 @@ int main(void)
         ARENA_TEST(sessions_and_organizations_come_back),
         ARENA_TEST(profiles_come_back_as_they_were),
         ARENA_TEST(odd_profiles_tell_nothing),
+        ARENA_TEST(what_is_kept_is_of_its_key),
         ARENA_TEST(no_two_are_the_same),
         ARENA_TEST(expired_ones_say_so),
         ARENA_TEST(other_types_are_refused),

@@ -1,0 +1,216 @@
+/* See session_watch.h. */
+#include "collection/session_watch.h"
+
+#include "auth/auth.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "directory/directory.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BATCH = 20, /* users */
+    MS = 1000,  /* in microseconds */
+    SECOND_US = 1000 * MS,
+    PAUSE_US = 20 * MS, /* between two batches */
+    ROUND_MIN_S = 2,    /* from the end of one round to the next one, at least */
+    SUBJECT_SIZE = 64,  /* "directory:" and a GUID */
+};
+
+static const char first_subject[] = "directory:"; /* sorts before all users of the directory */
+
+struct session_watch {
+    const struct config *config;
+    struct store *store;
+    struct directory *directory;
+    bool configured;            /* sessions that the configuration does not admit are ended */
+    bool failing;               /* logged */
+    char subject[SUBJECT_SIZE]; /* the last one that was checked in this round */
+};
+
+struct session_watch *session_watch_new(const struct config *config, struct store *store,
+                                        struct directory *directory)
+{
+    struct session_watch *watch = must_alloc(sizeof *watch);
+    *watch = (struct session_watch){.config = config, .store = store, .directory = directory};
+    strcpy(watch->subject, first_subject);
+    return watch;
+}
+
+void session_watch_free(struct session_watch **watch)
+{
+    store_free(&(*watch)->store);
+    directory_free(&(*watch)->directory);
+    free(*watch);
+    *watch = NULL;
+}
+
+/* A user with sessions: the oldest epoch and the most rights of these, and what the directory says. */
+struct user {
+    const char *subject;
+    int64_t oldest_epoch;
+    bool any_administrator;
+    enum directory_standing standing;
+    struct directory_identity identity;
+};
+
+struct ending {
+    struct arena *arena;
+    const struct session_watch *watch;
+    const struct user *user;
+    int64_t count;
+};
+
+/* Commits what was ended, and makes it visible to all processes of this host. */
+static struct error *end_and_commit(struct session_watch *watch, struct arena *arena,
+                                    store_work *work, struct ending *ending)
+{
+    struct error *error = store_write(watch->store, arena, work, ending);
+    struct error *commit = store_turn_end(watch->store, arena);
+    auth_committed();
+    return error ? error : commit;
+}
+
+/* --- the configuration ----------------------------------------------------------------------- */
+
+static struct error *end_unconfigured(struct store *store, void *context)
+{
+    struct ending *work = context;
+    const struct config *config = work->watch->config;
+    const struct session_terms terms = auth_session_terms(config);
+    const char *subject = auth_local_subject(config, work->arena);
+    work->count = 0;
+    return session_end_unconfigured(store, work->arena, &terms, subject,
+                                    auth_local_epoch(config, work->arena), &work->count);
+}
+
+static struct error *apply_configuration(struct session_watch *watch, struct arena *arena)
+{
+    struct ending work = {.arena = arena, .watch = watch};
+    struct error *error = end_and_commit(watch, arena, end_unconfigured, &work);
+    watch->configured = !error;
+    if (!error && work.count) {
+        log_info("%" PRId64 " sessions are ended: the local password or JWT_SECRET_KEY has changed",
+                 work.count);
+    }
+    return error;
+}
+
+/* --- the directory --------------------------------------------------------------------------- */
+
+static struct error *end_outdated(struct store *store, void *context)
+{
+    struct ending *work = context;
+    const struct user *user = work->user;
+    int64_t now = clock_wall_ms();
+    work->count = 0;
+    return user->standing == DIRECTORY_REFUSED
+               ? session_end_subject(store, work->arena, user->subject, now, &work->count)
+               : session_end_outdated(store, work->arena, user->subject,
+                                      user->identity.password_set, user->identity.administrator,
+                                      now, &work->count);
+}
+
+static bool is_outdated(const struct user *user)
+{
+    return user->standing == DIRECTORY_REFUSED ||
+           user->identity.password_set > user->oldest_epoch ||
+           (user->any_administrator && !user->identity.administrator);
+}
+
+static struct error *check_user(struct session_watch *watch, struct arena *arena, struct user *user)
+{
+    const char *guid = principal_guid(user->subject);
+    struct error *error =
+        directory_examine(watch->directory, arena, guid, &user->identity, &user->standing);
+    if (error || !is_outdated(user)) {
+        return error;
+    }
+    struct ending work = {.arena = arena, .watch = watch, .user = user};
+    error = end_and_commit(watch, arena, end_outdated, &work);
+    if (!error) {
+        log_info("%" PRId64 " sessions of %s are ended: the directory has changed the user",
+                 work.count, user->subject);
+    }
+    return error;
+}
+
+/* Reads the users behind the last one that was checked; *count_r is below BATCH at the end. */
+static struct error *read_users(const struct session_watch *watch, struct arena *arena,
+                                struct user *users_r, size_t *count_r)
+{
+    struct store_query *query = store_query(watch->store, arena, SQL_SESSIONS_OF_DIRECTORY);
+    bool row;
+    store_bind_text(query, watch->subject);
+    store_bind_integer(query, clock_wall_ms());
+    store_bind_integer(query, BATCH);
+    *count_r = 0;
+    struct error *error = store_next(query, &row);
+    while (!error && row) {
+        users_r[(*count_r)++] = (struct user){
+            .subject = arena_string(arena, store_text(query, 0, NULL)),
+            .oldest_epoch = store_integer(query, 1),
+            .any_administrator = store_integer(query, 2),
+        };
+        error = store_next(query, &row);
+    }
+    return error;
+}
+
+/* Checks a batch; *more_r: the round goes on. */
+static struct error *check_batch(struct session_watch *watch, struct arena *arena, bool *more_r)
+{
+    struct user users[BATCH];
+    size_t count;
+    *more_r = false;
+    struct error *error = read_users(watch, arena, users, &count);
+    for (size_t i = 0; !error && i < count; i++) {
+        error = check_user(watch, arena, &users[i]);
+        if (!error) {
+            snprintf(watch->subject, sizeof watch->subject, "%s", users[i].subject);
+        }
+    }
+    *more_r = !error && count == BATCH;
+    return error;
+}
+
+/* Says once that it fails, and once that it works again. */
+static void log_change(struct session_watch *watch, const struct error *error)
+{
+    if (error && !watch->failing) {
+        log_warning("sessions: cannot check the users of the directory: %s", error->cause);
+    } else if (!error && watch->failing) {
+        log_info("sessions: the users of the directory are checked again");
+    }
+    watch->failing = error;
+}
+
+int64_t session_watch_run(struct session_watch *watch)
+{
+    struct store_health health;
+    bool more = false;
+    store_health(watch->store, &health);
+    if (health.state == STORE_DOWN) { /* to wait for it would hold up the other jobs */
+        return clock_steady_us() + (int64_t)ROUND_MIN_S * SECOND_US;
+    }
+    struct arena *arena = arena_new();
+    struct error *error = watch->configured ? NULL : apply_configuration(watch, arena);
+    if (!error && watch->config->ldap_login) {
+        error = check_batch(watch, arena, &more);
+    }
+    log_change(watch, error);
+    if (!more && !error) {
+        strcpy(watch->subject, first_subject);
+    }
+    arena_free(&arena);
+    int64_t round_s = watch->config->ldap_login_cache_s;
+    round_s = round_s > ROUND_MIN_S ? round_s : ROUND_MIN_S;
+    return clock_steady_us() + (more    ? PAUSE_US
+                                : error ? ROUND_MIN_S * SECOND_US
+                                        : round_s * SECOND_US);
+}

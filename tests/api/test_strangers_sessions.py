@@ -1,0 +1,290 @@
+"""Strangers and sessions: attacks with tokens that were copied, kept or left over, on both engines.
+
+Vera owns an account. Mallory has copied one of her tokens, or keeps his own after he should have
+lost it. Ilja is the administrator who notices.
+"""
+
+import threading
+
+import jwt
+import pytest
+from stack.directory import LOGIN_SETTINGS
+
+from support import contract, metrics, vault
+from support.accounts import RENEWED_KEYS
+from support.client import Client, user_path
+from support.logs import Audit, lines
+from support.people import People, tag
+from support.truth import rdn
+from support.waiting import wait_until
+
+FRESH_S = 2  # SESSION_FRESH_S
+
+
+@pytest.fixture
+def vera(accounts):
+    return accounts.register()
+
+
+@pytest.fixture
+def ilja(sql_nobody, sql_stack):
+    """The local administrator, logged in anew."""
+    return sql_nobody.login(*sql_stack.administrator)
+
+
+@pytest.fixture(scope="module")
+def sql_people(sql_api, truth):
+    return People(sql_api, truth, truth.add_ou(tag()))
+
+
+def refresh(nobody, token):
+    return nobody.post("/auth/refresh", json={"refresh_token": token})
+
+
+def session_of(tokens):
+    return jwt.decode(tokens["access_token"], options={"verify_signature": False})["sid"]
+
+
+def rows_of(database, tokens):
+    """(ended, live refresh tokens) of the session, past the service."""
+    octets = database.bytes_literal(bytes.fromhex(session_of(tokens)))
+    [(ended,)] = database.run(f"SELECT count(ended_at) FROM sessions WHERE id = {octets}")
+    [(live,)] = database.run("SELECT count(*) FROM refresh_tokens WHERE replaced_at IS NULL "
+                             f"AND session_id = {octets}")
+    return ended == "1", int(live)
+
+
+def assert_dead(nobody, tokens):
+    """No token of the session opens anything: on any route, by any worker."""
+    client = nobody.bearing(tokens["access_token"])
+    for _ in range(4):
+        for path in ("/auth/me", "/users?limit=1", "/files?limit=1", "/tokens?limit=1"):
+            contract.refused(client.get(path), 401, "INVALID_TOKEN")
+    contract.refused(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
+    if "refresh_token" in tokens:
+        contract.refused(refresh(nobody, tokens["refresh_token"]), 401, "INVALID_TOKEN")
+
+
+# --- a session that ends ------------------------------------------------------------------------
+
+def test_logout_of_the_administrator_ends_the_access_token_at_once(sql_nobody, sql_database, ilja):
+    """Mallory has copied the access token of the administrator, who then logs out."""
+    mallory = sql_nobody.bearing(ilja["access_token"])
+    for _ in range(8):  # every worker has seen it alive
+        assert mallory.get("/auth/me").status_code == 200
+        assert mallory.get("/users?limit=1").status_code == 200
+    assert sql_nobody.bearing(ilja["access_token"]).post("/auth/logout").status_code == 204
+    assert_dead(sql_nobody, ilja)
+    assert rows_of(sql_database, ilja)[0]
+
+
+def test_logout_of_a_directory_user_ends_the_access_token_at_once(sql_nobody, sql_people):
+    user = sql_people.create()
+    tokens = sql_nobody.login(user["sAMAccountName"], user["password"])
+    mallory = sql_nobody.bearing(tokens["access_token"])
+    for _ in range(8):
+        assert mallory.get("/auth/me").status_code == 200
+    assert mallory.post("/auth/logout").status_code == 204
+    assert_dead(sql_nobody, tokens)
+
+
+def test_logout_while_many_requests_are_under_way(sql_stack, sql_nobody, ilja):
+    """A worker that has read the session before its end must not keep it alive afterwards."""
+    stop, late = threading.Event(), []
+
+    def ask():
+        client = Client(sql_nobody.base_url, sql_stack.ca_file, ilja["access_token"])
+        while not stop.is_set():
+            over = ended.is_set()
+            if client.get("/auth/me").status_code == 200 and over:
+                late.append(over)
+
+    ended = threading.Event()
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert sql_nobody.bearing(ilja["access_token"]).post("/auth/logout").status_code == 204
+    ended.set()
+    assert_dead(sql_nobody, ilja)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not late
+
+
+def test_an_end_past_the_service_shows_within_seconds(sql_nobody, sql_database, ilja):
+    """As on another host: no shared memory tells of it."""
+    mallory = sql_nobody.bearing(ilja["access_token"])
+    assert mallory.get("/auth/me").status_code == 200
+    octets = sql_database.bytes_literal(bytes.fromhex(session_of(ilja)))
+    sql_database.run(f"UPDATE sessions SET ended_at = 1 WHERE id = {octets}")
+    wait_until(lambda: mallory.get("/auth/me").status_code == 401, 5 * FRESH_S, "the end")
+    assert_dead(sql_nobody, ilja)
+
+
+# --- a user whom the directory changes ----------------------------------------------------------
+
+def reset_by_kontora(people, truth, user):
+    people.change(user["sAMAccountName"], password=vault.password())
+
+
+def disable_by_kontora(people, truth, user):
+    people.change(user["sAMAccountName"], enabled=False)
+
+
+def delete_by_kontora(people, truth, user):
+    response = people.api.delete(user_path(user["sAMAccountName"]))
+    assert response.status_code == 204
+
+
+@pytest.mark.parametrize("act", [reset_by_kontora, disable_by_kontora, delete_by_kontora])
+def test_a_change_by_kontora_ends_the_sessions_at_once(sql_nobody, sql_people, sql_database, truth,
+                                                       act):
+    """Ilja resets the password of Mallory, disables or deletes him: he keeps no token."""
+    mallory = sql_people.create()
+    tokens = sql_nobody.login(mallory["sAMAccountName"], mallory["password"])
+    assert sql_nobody.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
+    act(sql_people, truth, mallory)
+    assert_dead(sql_nobody, tokens)
+    assert rows_of(sql_database, tokens)[0]
+
+
+def reset_elsewhere(truth, user):
+    password = f'"{vault.password()}"'.encode("utf-16-le")
+    truth.set(user["dn"], "unicodePwd", password)
+
+
+def disable_elsewhere(truth, user):
+    truth.set(user["dn"], "userAccountControl", "514")
+
+
+def delete_elsewhere(truth, user):
+    truth.delete(user["dn"])
+
+
+def expire_elsewhere(truth, user):
+    truth.set(user["dn"], "accountExpires", "132000000000000000")
+
+
+@pytest.mark.parametrize("act", [reset_elsewhere, disable_elsewhere, delete_elsewhere,
+                                 expire_elsewhere])
+def test_a_change_of_the_directory_ends_the_sessions(sql_nobody, sql_people, sql_database, truth,
+                                                     act):
+    """Past Kontora: routes that never read the directory refuse the tokens too."""
+    mallory = sql_people.create()
+    tokens = sql_nobody.login(mallory["sAMAccountName"], mallory["password"])
+    client = sql_nobody.bearing(tokens["access_token"])
+    assert client.get("/auth/me").status_code == 200
+    act(truth, mallory)
+    contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")  # read with the request
+    wait_until(lambda: client.get("/auth/me").status_code == 401, 15, "the housekeeper")
+    wait_until(lambda: rows_of(sql_database, tokens)[0], what="the end of the session")
+    assert_dead(sql_nobody, tokens)
+
+
+def test_a_user_who_leaves_the_administrators_loses_the_session(sql_nobody, sql_people, truth):
+    group = f"{rdn(LOGIN_SETTINGS['LDAP_ADMIN_GROUP'])},OU=Groups,{truth.base_dn}"
+    mallory = sql_people.create()
+    truth.add_member(group, mallory["dn"])
+    tokens = sql_nobody.login(mallory["sAMAccountName"], mallory["password"])
+    client = sql_nobody.bearing(tokens["access_token"])
+    assert "directory:write" in client.get("/auth/me").json()["permissions"]
+    truth.remove_member(group, mallory["dn"])
+    contract.refused(client.patch(user_path(mallory["sAMAccountName"]), json={"title": "x"}), 401,
+                     "INVALID_TOKEN")
+    wait_until(lambda: client.get("/auth/me").status_code == 401, 15, "the housekeeper")
+    assert_dead(sql_nobody, tokens)
+    again = sql_nobody.login(mallory["sAMAccountName"], mallory["password"])
+    me = sql_nobody.bearing(again["access_token"]).get("/auth/me").json()
+    assert me["permissions"] == ["directory:read"]
+
+
+# --- a copied access token ----------------------------------------------------------------------
+
+def test_an_access_token_yields_no_refresh_token(sql_nobody, sql_database, vera):
+    """Mallory renews his copy as often as he likes: it stays in Vera's session, and ends with it."""
+    mallory = vera.client
+    for _ in range(3):
+        response = mallory.post("/auth/refresh")
+        assert response.status_code == 200 and set(response.json()) == RENEWED_KEYS
+        assert session_of(response.json()) == session_of(vera.tokens)
+        mallory = sql_nobody.bearing(response.json()["access_token"])
+    assert rows_of(sql_database, vera.tokens) == (False, 1)
+    assert vera.client.post("/auth/logout").status_code == 204
+    contract.refused(mallory.get("/auth/me"), 401, "INVALID_TOKEN")
+    contract.refused(mallory.post("/auth/refresh"), 401, "INVALID_TOKEN")
+
+
+def test_a_password_change_ends_the_session_of_a_copied_token(sql_nobody, sql_database, vera):
+    """Mallory's copy is of the very session in which Vera changes her password."""
+    mallory = vera.client.post("/auth/refresh").json()
+    response = vera.client.post("/auth/change-password", json={
+        "current_password": vera.password, "new_password": vault.password()})
+    assert (response.status_code, response.content) == (204, b"")
+    for tokens in (mallory, vera.tokens):
+        client = sql_nobody.bearing(tokens["access_token"])
+        for path in ("/auth/me", "/contacts?limit=1", "/organizations?limit=1"):
+            contract.refused(client.get(path), 401, "INVALID_TOKEN")
+        contract.refused(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
+    contract.refused(refresh(sql_nobody, vera.tokens["refresh_token"]), 401, "INVALID_TOKEN")
+    assert rows_of(sql_database, vera.tokens)[0]
+
+
+# --- a copied refresh token ---------------------------------------------------------------------
+
+def test_six_simultaneous_refreshes_leave_one_live_token(sql_stack, sql_nobody, sql_database, vera):
+    answers = []
+    clients = [Client(sql_nobody.base_url, sql_stack.ca_file) for _ in range(6)]
+    threads = [threading.Thread(target=lambda client=client: answers.append(
+        refresh(client, vera.tokens["refresh_token"]))) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [answer.status_code for answer in answers] == 6 * [200]
+    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+    assert rows_of(sql_database, vera.tokens) == (False, 1)
+
+
+def reuse_count(stack, nobody):
+    """kontora_refresh_reuse_total."""
+    return metrics.values(nobody.at(stack.https_url))["kontora_refresh_reuse_total",]
+
+
+def test_reuse_is_audited_logged_and_counted(sql_stack, sql_nobody, vera):
+    """Mallory uses a copy of a token that Vera has replaced twice since."""
+    before = reuse_count(sql_stack, sql_nobody)
+    second = refresh(sql_nobody, vera.tokens["refresh_token"])
+    third = refresh(sql_nobody, second.json()["refresh_token"])
+    audit = Audit(sql_stack.audit_log)
+    line = audit.one_of(third)
+    assert (line["action"], line["status"], line["actor"]) == ("refresh", "success", vera.email)
+    stolen = refresh(sql_nobody, vera.tokens["refresh_token"])
+    contract.refused(stolen, 401, "INVALID_TOKEN")
+    line = audit.one_of(stolen)
+    assert (line["action"], line["resource_type"], line["status"]) == (
+        "refresh", "session", "failure")
+    assert line["details"]["actor_id"] == f"account:{vera.id}"
+    assert "used again" in line["details"]["reason"]
+    session = session_of(vera.tokens)
+    warnings = [entry for entry in lines(sql_stack.logs_dir / "kontora.log")
+                if session in entry["message"] and "used again" in entry["message"]]
+    assert [entry["level"] for entry in warnings] == ["warning"]
+    assert reuse_count(sql_stack, sql_nobody) == before + 1
+    assert_dead_account(sql_nobody, third.json())
+
+
+def assert_dead_account(nobody, tokens):
+    client = nobody.bearing(tokens["access_token"])
+    contract.refused(client.get("/auth/me"), 401, "INVALID_TOKEN")
+    contract.refused(refresh(nobody, tokens["refresh_token"]), 401, "INVALID_TOKEN")
+
+
+def test_garbage_is_audited_and_is_no_reuse(sql_stack, sql_nobody):
+    before = reuse_count(sql_stack, sql_nobody)
+    response = refresh(sql_nobody, "0" * 64)
+    contract.refused(response, 401, "INVALID_TOKEN")
+    line = Audit(sql_stack.audit_log).one_of(response)
+    assert (line["action"], line["actor"], line["status"]) == ("refresh", None, "failure")
+    assert "0" * 64 not in str(line)
+    assert reuse_count(sql_stack, sql_nobody) == before

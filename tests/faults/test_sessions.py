@@ -1,0 +1,277 @@
+"""Sessions when settings change, processes die, the database is away, or an old one is upgraded.
+
+Mallory holds copies of tokens of the administrator and of Vera, who owns an account.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import threading
+
+import jwt
+import pytest
+from stack.directory import LOGIN_SETTINGS
+
+from support import contract, vault
+from support.accounts import Accounts, address
+from support.files import names
+from support.people import People, tag
+from support.waiting import wait_until
+
+EXIT_USAGE, EXIT_NO_ACCOUNT = 2, 67
+FRESH_S = 2  # SESSION_FRESH_S
+COMMANDS = {"action": "end_sessions", "actor": "cli", "resource_type": "session"}
+
+
+def key():
+    """A new secret key."""
+    return vault.password() * 3
+
+
+def refresh(nobody, tokens):
+    return nobody.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+
+
+def assert_dead(nobody, *all_tokens):
+    for tokens in all_tokens:
+        client = nobody.bearing(tokens["access_token"])
+        contract.refused(client.get("/auth/me"), 401, "INVALID_TOKEN")
+        contract.refused(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
+        contract.refused(refresh(nobody, tokens), 401, "INVALID_TOKEN")
+
+
+def works(nobody, tokens):
+    return nobody.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
+
+
+def session_of(tokens):
+    return jwt.decode(tokens["access_token"], options={"verify_signature": False})["sid"]
+
+
+def kontora(rig, *arguments):
+    return subprocess.run([rig.stack.binary, *arguments], capture_output=True, text=True,
+                          timeout=30, check=False, cwd=rig.stack.state_dir, env=rig.stack.env)
+
+
+# --- settings that change -----------------------------------------------------------------------
+
+def test_a_new_local_password_ends_the_administrator_s_sessions(make_sql_rig):
+    """Mallory's tokens are of the old password; Vera's session goes on."""
+    rig = make_sql_rig()
+    vera = Accounts(rig.nobody()).register()
+    mallory = rig.nobody().login(*rig.stack.administrator)
+    old = rig.stack.env["LOCAL_AUTH_PASSWORD"]
+    rig.restart(LOCAL_AUTH_PASSWORD=vault.password())
+    assert_dead(rig.nobody(), mallory)
+    assert works(rig.nobody(), vera.tokens)
+    assert works(rig.nobody(), rig.nobody().login(*rig.stack.administrator))
+    wait_until(lambda: rig.database.run("SELECT count(ended_at) FROM sessions") == [("1",)],
+               what="the end in the database")
+    rig.restart(LOCAL_AUTH_PASSWORD=old)  # does not revive them
+    assert_dead(rig.nobody(), mallory)
+
+
+def test_a_new_key_ends_all_sessions(make_sql_rig):
+    rig = make_sql_rig()
+    vera = Accounts(rig.nobody()).register()
+    mallory = rig.nobody().login(*rig.stack.administrator)
+    old = rig.stack.env["JWT_SECRET_KEY"]
+    rig.restart(JWT_SECRET_KEY=key())
+    assert_dead(rig.nobody(), mallory, vera.tokens)
+    wait_until(lambda: rig.database.run("SELECT count(*) FROM sessions WHERE ended_at IS NULL")
+               == [("0",)], what="the end in the database")
+    rig.restart(JWT_SECRET_KEY=old)
+    assert_dead(rig.nobody(), mallory, vera.tokens)
+
+
+def test_sessions_move_to_a_new_key_while_the_previous_one_is_set(make_sql_rig):
+    rig = make_sql_rig()
+    old, new = rig.stack.env["JWT_SECRET_KEY"], key()
+    vera, late = (Accounts(rig.nobody()).register().tokens for _ in range(2))
+    ilja = rig.nobody().login(*rig.stack.administrator)
+    rig.restart(JWT_SECRET_KEY=new, JWT_SECRET_KEY_PREVIOUS=old)
+    assert works(rig.nobody(), vera) and works(rig.nobody(), ilja) and works(rig.nobody(), late)
+    moved = refresh(rig.nobody(), vera).json()
+    renewed = rig.nobody().bearing(ilja["access_token"]).post("/auth/refresh").json()
+    assert refresh(rig.nobody(), vera).json()["refresh_token"] == moved["refresh_token"]
+    for tokens in (moved, renewed):
+        assert jwt.decode(tokens["access_token"], new, ["HS256"])
+    rig.restart(JWT_SECRET_KEY_PREVIOUS="")
+    assert works(rig.nobody(), moved) and works(rig.nobody(), renewed)
+    assert refresh(rig.nobody(), moved).status_code == 200
+    assert_dead(rig.nobody(), late)
+
+
+def test_the_previous_key_is_as_strong_as_the_key(make_rig):
+    rig = make_rig()
+    for name, previous, complaint in (("production", "short", "JWT_SECRET_KEY_PREVIOUS"),
+                                      ("production", "", ""), ("development", "short", "")):
+        done = subprocess.run([rig.stack.binary, "config", "--check"], capture_output=True,
+                              text=True, check=False, cwd=rig.folder, timeout=30, env={
+                                  **rig.stack.env, "ENVIRONMENT": name,
+                                  "JWT_SECRET_KEY_PREVIOUS": previous})
+        assert complaint in done.stderr
+        assert complaint or "JWT_SECRET_KEY_PREVIOUS" not in done.stderr
+        assert previous == "" or previous not in done.stderr
+
+
+# --- processes that die -------------------------------------------------------------------------
+
+def test_a_lost_answer_is_asked_for_again(make_sql_rig):
+    """A worker is killed between the commit of a refresh and its answer: the client, who cannot know,
+    repeats it and gets the successor."""
+    rig = make_sql_rig()
+    tokens = Accounts(rig.nobody()).register().tokens
+    dice = random.Random(7)
+    for _ in range(5):
+        killer = threading.Timer(dice.uniform(0, 0.02), kill_workers, [rig])
+        killer.start()
+        answer = wait_until(lambda: answered(rig, tokens), 30, "an answer")
+        killer.join()
+        assert answer.status_code == 200, answer.text
+        again = wait_until(lambda: answered(rig, tokens), 30, "an answer")
+        assert again.json()["refresh_token"] == answer.json()["refresh_token"]
+        tokens = again.json()
+    octets = rig.database.bytes_literal(bytes.fromhex(session_of(tokens)))
+    assert rig.database.run("SELECT count(*) FROM refresh_tokens WHERE replaced_at IS NULL "
+                            f"AND session_id = {octets}") == [("1",)]
+
+
+def kill_workers(rig):
+    for pid in rig.service.workers("auth"):
+        with_no_such_process(os.kill, pid, signal.SIGKILL)
+
+
+def with_no_such_process(act, *arguments):
+    try:
+        act(*arguments)
+    except ProcessLookupError:
+        pass
+
+
+def answered(rig, tokens):
+    """The answer of the service itself, None where nginx has none."""
+    response = refresh(rig.nobody(), tokens)
+    return None if response.status_code in (500, 502, 503, 504) else response
+
+
+def test_ends_survive_workers_that_are_killed(make_sql_rig):
+    """What workers share is never locked, and an end is in the database."""
+    rig = make_sql_rig()
+    for _ in range(3):
+        mallory = rig.nobody().login(*rig.stack.administrator)
+        assert works(rig.nobody(), mallory)
+        assert rig.nobody().bearing(mallory["access_token"]).post("/auth/logout").status_code == 204
+        before = set(rig.service.workers())
+        for pid in before:
+            with_no_such_process(os.kill, pid, signal.SIGKILL)
+        wait_until(lambda: before.isdisjoint(rig.service.workers())
+                   and len(rig.service.workers()) >= len(before), 20, "new workers")
+        assert_dead(rig.nobody(), mallory)
+
+
+# --- without the database -----------------------------------------------------------------------
+
+def test_the_directory_is_served_without_the_database(make_rig, directory, postgres, truth):
+    """A session that was alive on this host is accepted while the database is down: only there can it
+    end."""
+    rig = make_rig(directory, database=postgres, **LOGIN_SETTINGS)
+    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
+    user = People(rig.api, truth, truth.add_ou(tag())).create()
+    tokens = rig.nobody().login(user["sAMAccountName"], user["password"])
+    client = rig.nobody().bearing(tokens["access_token"])
+    assert client.get("/users?limit=1").status_code == 200
+    ended = rig.nobody().login(*rig.stack.administrator)
+    assert rig.nobody().bearing(ended["access_token"]).post("/auth/logout").status_code == 204
+    postgres.stop()
+    try:
+        end = rig.api.get("/auth/me").elapsed.total_seconds() + 2 * FRESH_S
+        for _ in range(int(end * 5)):
+            for someone in (client, rig.api):
+                response = someone.get("/users?limit=1")
+                assert response.status_code == 200, response.text
+        wait_until(lambda: rig.api.get("/auth/me").elapsed.total_seconds() < 0.5,
+                   what="answers that do not wait")
+        dead = rig.nobody().bearing(ended["access_token"]).get("/auth/me")
+        assert dead.status_code in (401, 503), "it was not alive"
+    finally:
+        postgres.start()
+    dead = rig.nobody().bearing(ended["access_token"])
+    wait_until(lambda: {dead.get(path).status_code for path in ("/auth/me", "/users?limit=1") * 8}
+               == {401}, what="the database")
+
+
+# --- the command line ---------------------------------------------------------------------------
+
+def test_sessions_are_listed_and_ended(make_sql_rig):
+    rig = make_sql_rig()
+    vera, other = (Accounts(rig.nobody()).register() for _ in range(2))
+    further = Accounts(rig.nobody()).log_in(vera)
+    ilja = rig.nobody().login(*rig.stack.administrator)
+    rows = [line.split("\t") for line in kontora(rig, "sessions", "list").stdout.splitlines()]
+    assert [row[0] for row in rows] == [session_of(tokens) for tokens in (
+        vera.tokens, other.tokens, further, ilja)]
+    assert rows[0][1:3] == [f"account:{vera.id}", vera.email]
+    assert rows[0][6].startswith("127.") and "python-requests" in rows[0][7]
+    assert rows[3][1:3] == [f"local:{rig.stack.administrator[0]}", rig.stack.administrator[0]]
+    for name in (vera.email.upper(), f"account:{vera.id}"):
+        listed = kontora(rig, "sessions", "list", name).stdout.splitlines()
+        assert [line.split("\t")[0] for line in listed] == [session_of(vera.tokens),
+                                                            session_of(further)]
+    done = kontora(rig, "sessions", "end", session_of(further))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 ended\n", "")
+    assert_dead(rig.nobody(), further)
+    assert kontora(rig, "sessions", "end", session_of(further)).returncode == EXIT_NO_ACCOUNT
+    assert kontora(rig, "sessions", "end", "--subject", vera.email).stdout == "1 ended\n"
+    assert_dead(rig.nobody(), vera.tokens)
+    assert works(rig.nobody(), other.tokens) and works(rig.nobody(), ilja)
+    assert kontora(rig, "sessions", "end", "--all").stdout == "2 ended\n"
+    wait_until(lambda: not works(rig.nobody(), ilja), 5 * FRESH_S, "the end")
+    assert_dead(rig.nobody(), other.tokens, ilja)
+    assert kontora(rig, "sessions", "list").stdout == ""
+    audited = [line for line in rig.audit().all() if line["action"] == "end_sessions"]
+    assert [(line["resource_id"], line["status"]) for line in audited] == [
+        (session_of(further), "success"), (session_of(further), "failure"),
+        (vera.email, "success"), ("*", "success")]
+    assert all({name: line[name] for name in COMMANDS} == COMMANDS for line in audited)
+
+
+@pytest.mark.parametrize("arguments", [(), ("end",), ("list", "a", "b"), ("end", "a", "b"),
+                                       ("end", "a", "--all"), ("end", "--all", "--subject", "a"),
+                                       ("list", "--all"), ("list", "--subject", "a"), ("stop",)])
+def test_the_command_line_that_is_wrong(make_rig, arguments):
+    rig = make_rig()
+    done = kontora(rig, "sessions", *arguments)
+    assert done.returncode == EXIT_USAGE and done.stderr.startswith("usage: kontora sessions")
+    assert works(rig.nobody(), rig.nobody().login(*rig.stack.administrator))
+
+
+# --- an upgrade ---------------------------------------------------------------------------------
+
+BEFORE = "6"  # the last migration before sessions had rows of their own
+
+
+def test_an_upgrade_ends_sessions_once_and_keeps_all_else(make_sql_rig):
+    """Of a database with an account, its role, and a file; then a session of before."""
+    rig = make_sql_rig()
+    vera = Accounts(rig.nobody()).register(email=address())
+    upload = vera.client.post("/files/upload", files={"file": ("a.txt", b"kept")})
+    assert upload.status_code == 201, upload.text
+    rig.service.stop()
+    rig.service.migrate("down", BEFORE)
+    rig.database.run("INSERT INTO sessions (account_id, subject, family, digest, issued_at, "
+                     f"expires_at) VALUES ({vera.id}, 'account:{vera.id}', "
+                     f"{rig.database.bytes_literal(bytes.fromhex(session_of(vera.tokens)))}, "
+                     f"{rig.database.bytes_literal(b'd' * 32)}, 1, 9999999999999)")
+    rig.service.migrate("up")
+    rig.service.start()
+    assert_dead(rig.nobody(), vera.tokens)
+    tokens = rig.nobody().login(vera.email, vera.password)
+    client = rig.nobody().bearing(tokens["access_token"])
+    me = contract.check_me(client.get("/auth/me").json())
+    assert [(each["id"], each["role"]) for each in me["organizations"]] == [
+        (vera.organization, "OWNER")]
+    assert names(client) == ["a.txt"]
+    rig.restart()
+    assert works(rig.nobody(), tokens)
