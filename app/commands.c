@@ -15,6 +15,7 @@
 #include "collection/counters.h"
 #include "collection/ledger.h"
 #include "collection/ledger_check.h"
+#include "collection/login.h"
 #include "collection/purge.h"
 #include "http/audit.h"
 #include "http/fields.h"
@@ -382,6 +383,15 @@ static int conclude(const struct work *work, const char *action, const char *sub
     return error ? complain(work, error) : EXIT_SUCCESS;
 }
 
+static struct error *check_name_free(const struct work *work, const char *email)
+{
+    struct directory *directory = directory_new(work->config);
+    struct error *error =
+        login_check_name_free(directory, work->config, work->arena, "email", email);
+    directory_free(&directory);
+    return error;
+}
+
 static int create(struct work *work, const char *email)
 {
     const char *name = work->arguments->name ? work->arguments->name : email;
@@ -397,6 +407,9 @@ static int create(struct work *work, const char *email)
     }
     const char *given[] = {email, password, work->arguments->name, organization};
     struct error *error = check_given(work->arena, account_fields, given);
+    if (!error) {
+        error = check_name_free(work, email);
+    }
     if (!error) {
         error = auth_hash(work->config, work->arena, password, &registration.account.password_hash);
     }

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/network.h"
 
 #include <string.h>
 #include <strings.h>
@@ -44,6 +45,12 @@ static struct principal *local_administrator(const struct config *config, struct
 bool auth_is_local(const struct config *config, const char *username)
 {
     return secret_equal(config->local_auth_username, username);
+}
+
+bool auth_local_from(const struct config *config, const char *address)
+{
+    return !*config->local_auth_networks ||
+           network_list_contains(config->local_auth_networks, address);
 }
 
 struct error *auth_login_local(const struct config *config, struct arena *arena,
@@ -129,7 +136,7 @@ static int64_t refresh_lifetime_ms(const struct config *config)
 struct opening {
     const struct config *config;
     struct arena *arena;
-    const char *name; /* whose failures are forgotten; NULL: nobody's */
+    const struct throttle *throttle; /* of the login; NULL: it is none */
     struct session session;
     struct auth_registration *registration;
 };
@@ -137,20 +144,22 @@ struct opening {
 static struct error *open_session(struct store *store, void *context)
 {
     struct opening *work = context;
-    struct error *error = work->name ? throttle_forget(store, work->arena, work->name) : NULL;
+    int64_t now = clock_wall_ms();
+    struct error *error =
+        work->throttle ? throttle_passed(store, work->arena, work->throttle, now) : NULL;
     return error ? error
-                 : session_begin(store, work->arena, &work->session, clock_wall_ms(),
+                 : session_begin(store, work->arena, &work->session, now,
                                  refresh_lifetime_ms(work->config));
 }
 
 struct error *auth_open(const struct config *config, struct store *store, struct arena *arena,
-                        const struct principal *principal, const char *name,
+                        const struct principal *principal, const struct throttle *throttle,
                         struct auth_tokens *tokens_r)
 {
     struct opening work = {
         .config = config,
         .arena = arena,
-        .name = name,
+        .throttle = throttle,
         .session = {.subject = principal->id, .account_id = principal->account_id},
     };
     int64_t organization_id = 0;

@@ -19,6 +19,7 @@ enum { PURGE_BATCH = 500 }; /* rows */
 enum purge_kind {
     PURGE_SESSIONS,
     PURGE_LOGIN_FAILURES,
+    PURGE_LOGIN_SOURCES,
     PURGE_IDEMPOTENCY_KEYS,
     PURGE_TOKENS,
     PURGE_COUNT,
@@ -26,6 +27,10 @@ enum purge_kind {
 
 /* Names of the kinds: those of their tables. */
 extern const char *const purge_names[PURGE_COUNT];
+
+/* Sets times that rows bear, and that are later than now, to now, and commits: the clock was stepped
+ * back since they were written. */
+struct error *purge_clamp(struct store *store, struct arena *arena, int64_t now_ms) MUST_CHECK;
 
 /* Deletes the oldest PURGE_BATCH rows that are due at `now_ms`, or as many as there are, commits and
  * counts them.

@@ -199,7 +199,7 @@ static bool is_member(struct arena *arena, const struct raw_entry *raw, const ch
 
 /* --- the account ----------------------------------------------------------------------------- */
 
-static bool read_integer(const struct raw_entry *raw, const char *name, int64_t *value_r)
+bool identity_integer(const struct raw_entry *raw, const char *name, int64_t *value_r)
 {
     const struct attribute *attribute = entry_attribute(raw, name);
     return attribute && codec_integer(attribute->values, value_r);
@@ -216,10 +216,10 @@ static bool is_over(const struct raw_entry *raw)
 const char *identity_refusal(const struct raw_entry *raw)
 {
     int64_t control = 0, computed = 0, changed = 0;
-    if (!read_integer(raw, "userAccountControl", &control)) {
+    if (!identity_integer(raw, "userAccountControl", &control)) {
         return "the state of the account cannot be read";
     }
-    if (read_integer(raw, "msDS-User-Account-Control-Computed", &computed)) {
+    if (identity_integer(raw, "msDS-User-Account-Control-Computed", &computed)) {
         control |= computed;
     }
     if (control & ACCOUNT_DISABLED) {
@@ -231,7 +231,7 @@ const char *identity_refusal(const struct raw_entry *raw)
     if (is_over(raw)) {
         return "the account has expired";
     }
-    if (read_integer(raw, "pwdLastSet", &changed) && !changed) {
+    if (identity_integer(raw, "pwdLastSet", &changed) && !changed) {
         return "the password must be changed";
     }
     return control & PASSWORD_EXPIRED ? "the password has expired" : NULL;

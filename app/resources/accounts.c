@@ -2,6 +2,7 @@
 #include "collection/accounts.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "collection/login.h"
 #include "collection/paging.h"
 #include "collection/rows.h"
 #include "http/reply.h"
@@ -73,6 +74,18 @@ static struct error *insert(struct store *store, void *context)
     return account_insert(store, creation->arena, &creation->account, clock_wall_ms());
 }
 
+/* Neither of the two may be a name of the directory. */
+static struct error *check_names_free(struct request *request, const char *username,
+                                      const char *email)
+{
+    const struct app *app = request->app;
+    struct error *error =
+        login_check_name_free(app->directory, app->config, request->arena, "username", username);
+    return error
+               ? error
+               : login_check_name_free(app->directory, app->config, request->arena, "email", email);
+}
+
 static struct error *create_account(struct request *request, struct reply *reply)
 {
     const char *username = request_body_string(request, "username");
@@ -83,7 +96,10 @@ static struct error *create_account(struct request *request, struct reply *reply
                     .name = username},
     };
     request->subject = username;
-    struct error *error = store_write(request->app->store, request->arena, insert, &creation);
+    struct error *error = check_names_free(request, username, creation.account.email);
+    if (!error) {
+        error = store_write(request->app->store, request->arena, insert, &creation);
+    }
     if (error) {
         return error;
     }
@@ -101,7 +117,8 @@ static struct error *create_account(struct request *request, struct reply *reply
 /* --- routes ---------------------------------------------------------------------------------- */
 
 static const enum error_id list_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
-static const enum error_id create_errors[] = {ERR_ALREADY_EXISTS, ERR_DATABASE_UNAVAILABLE,
+static const enum error_id create_errors[] = {ERR_ALREADY_EXISTS, ERR_DIRECTORY_UNAVAILABLE,
+                                              ERR_DIRECTORY_CREDENTIALS, ERR_DATABASE_UNAVAILABLE,
                                               ERR_COUNT};
 
 const struct route accounts_routes[] = {
