@@ -13,14 +13,15 @@ RETURNING failures;
 -- name: login_failures_set
 UPDATE login_failures SET until = $2 WHERE name_key = $1;
 
--- Adds an interval ($3) to what the budget has spent, from now ($2) on and at most until $4.
+-- Adds an interval to what the budget has spent, from now ($2) until one interval later ($3), at most
+-- until $4.
 -- name: login_failures_spend
-INSERT INTO login_failures (name_key, failures, until) VALUES ($1, 1, $2 + $3)
+INSERT INTO login_failures (name_key, failures, until) VALUES ($1, 1, $3)
 ON CONFLICT (name_key) DO UPDATE
    SET failures = login_failures.failures + 1,
-       until = CASE WHEN login_failures.until + $3 > $4 THEN $4
-                    WHEN login_failures.until > $2 THEN login_failures.until + $3
-                    ELSE $2 + $3 END;
+       until = CASE WHEN login_failures.until <= $2 THEN $3
+                    WHEN login_failures.until - $2 + $3 > $4 THEN $4
+                    ELSE login_failures.until - $2 + $3 END;
 
 -- name: login_failures_clear
 DELETE FROM login_failures WHERE name_key = $1;

@@ -166,7 +166,7 @@ static struct error *spend_budget(struct store *store, const struct failure *fai
     struct store_query *query = store_query(store, failure->arena, SQL_LOGIN_FAILURES_SPEND);
     store_bind_bytes(query, budget_key(failure->arena, throttle), DIGEST_SIZE);
     store_bind_integer(query, failure->now_ms);
-    store_bind_integer(query, THROTTLE_INTERVAL_MS);
+    store_bind_integer(query, failure->now_ms + THROTTLE_INTERVAL_MS);
     store_bind_integer(query, failure->now_ms + budget_ms(throttle->free_failures));
     return store_execute(query);
 }

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,14 +56,15 @@ static bool read_network(char *text, struct network *network_r)
     if (!read_address(text, network_r->address)) {
         return false;
     }
-    long before = strchr(text, ':') ? 0 : MAPPED_BYTES * 8;
     network_r->bits = ADDRESS_BITS;
-    if (slash) {
-        bool digits = slash[1] && !slash[1 + strspn(slash + 1, "0123456789")];
-        network_r->bits = before + strtol(slash + 1, &end, 10);
-        return digits && network_r->bits <= ADDRESS_BITS;
+    if (!slash) {
+        return true;
     }
-    return true;
+    long before = strchr(text, ':') ? 0 : MAPPED_BYTES * 8;
+    long bits = strtol(slash + 1, &end, 10);
+    bool fits = isdigit((unsigned char)slash[1]) && !*end && bits <= ADDRESS_BITS - before;
+    network_r->bits = fits ? before + bits : ADDRESS_BITS;
+    return fits;
 }
 
 /* Reads the next network of the list and moves *at behind it. False if it is none. */

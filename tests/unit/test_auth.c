@@ -24,7 +24,7 @@ static struct auth_tokens open_session(struct test *test, const struct config *w
                                        const struct principal *principal)
 {
     struct auth_tokens tokens = {0};
-    must_succeed(auth_open(with, test->store, test->arena, principal, "x", &tokens));
+    must_succeed(auth_open(with, test->store, test->arena, principal, NULL, &tokens));
     commit(test);
     return tokens;
 }
