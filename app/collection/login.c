@@ -107,8 +107,8 @@ static struct error *login_by_directory(struct request *request, const struct at
 /* Makes a refusal that cost no search or bind take as long as one that did. */
 static void wait_like_the_directory(struct request *request, const struct attempt *attempt)
 {
-    struct directory_candidate candidate = attempt->candidate;
     struct directory *directory = request->app->directory;
+    struct directory_candidate candidate = attempt->candidate;
     struct directory_identity nobody;
     struct error *error = attempt->unavailable;
     if (!request->app->config->ldap_login) {
@@ -180,10 +180,8 @@ struct error *login_verify(struct request *request, const char *name, const char
     }
     *throttle_r = attempt.throttle;
     error = throttle_check(app->store, request->arena, throttle_r, clock_wall_ms());
-    if (error) {
-        if (error->id == ERR_TOO_MANY_ATTEMPTS && attempt.is_local) { /* no search was made */
-            wait_like_the_directory(request, &attempt);
-        }
+    if (error) { /* how long the directory has searched must not tell whether it has the name */
+        wait_like_the_directory(request, &attempt);
         return error;
     }
     error = prove(request, &attempt, principal_r);

@@ -5,6 +5,7 @@ directory, and works from home. The directory is the module's own, for its polic
 """
 
 import concurrent.futures
+import subprocess
 import time
 
 import pytest
@@ -229,7 +230,8 @@ def test_a_refusal_without_a_bind_looks_like_any_other(make_domain_rig, people):
     untried = [measured(vera["sAMAccountName"]) for _ in range(5)]
     unknown = [measured(tag()) for _ in range(5)]
     assert untried[0][1:] == unknown[0][1:]
-    assert abs(min(untried)[0] - min(unknown)[0]) < 0.04
+    fastest = [min(seconds for seconds, _, _ in times) for times in (untried, unknown)]
+    assert abs(fastest[0] - fastest[1]) < 0.04
 
 
 # --- names that the directory resolves ----------------------------------------------------------
@@ -276,6 +278,22 @@ def test_a_name_of_the_directory_cannot_be_registered(make_domain_rig, people):
     for body in ({"username": vera["sAMAccountName"], "email": address()},
                  {"username": tag(), "email": upn}):
         contract.refused(rig.api.post("/accounts", json=body), 409, "ALREADY_EXISTS")
+
+
+def test_the_command_line_makes_no_account_of_a_name_of_the_directory(make_domain_rig, people):
+    rig = make_domain_rig()
+    upn = f"{tag()}@kontora.test"
+    people(rig, userPrincipalName=upn)
+
+    def create(email):
+        return subprocess.run([rig.stack.binary, "admin", "create", email], check=False, timeout=30,
+                              input=f"{vault.password()}\n", capture_output=True, text=True,
+                              cwd=rig.folder, env=rig.stack.env)
+
+    refused = create(upn)
+    assert refused.returncode != 0
+    assert "account" not in refused.stdout
+    assert create(address()).returncode == 0
 
 
 def test_without_the_directory_accounts_log_in_and_nobody_registers(make_domain_rig, domain):

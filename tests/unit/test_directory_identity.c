@@ -88,7 +88,8 @@ static void an_empty_password_is_refused_unasked(void **state)
     struct directory_identity identity;
     const struct directory_candidate candidate = {.dn = "CN=x", .reason = "no such user"};
     int64_t began = clock_steady_us();
-    const struct error *error = directory_login(directory, *state, &candidate, "", false, &identity);
+    const struct error *error =
+        directory_login(directory, *state, &candidate, "", false, &identity);
     assert_non_null(error);
     assert_int_equal(error->id, ERR_INVALID_CREDENTIALS);
     assert_true(clock_steady_us() - began >= refusal_us);

@@ -178,11 +178,8 @@ enum { FREE = 5, BUDGET = FREE * THROTTLE_BUDGET, INTERVAL = THROTTLE_INTERVAL_M
 
 static struct throttle of(const char *name, const char *source)
 {
-    return (struct throttle){.key = "key",
-                             .subject = name,
-                             .source = source,
-                             .realm = "",
-                             .free_failures = FREE};
+    return (struct throttle){
+        .key = "key", .subject = name, .source = source, .realm = "", .free_failures = FREE};
 }
 
 static struct throttle looked(struct test *test, const char *name, const char *source, int64_t now)
