@@ -108,19 +108,19 @@ static struct error *login_by_directory(struct request *request, const struct at
 static void wait_like_the_directory(struct request *request, const struct attempt *attempt)
 {
     struct directory *directory = request->app->directory;
-    struct directory_candidate candidate = attempt->candidate;
-    struct directory_identity nobody;
+    struct directory_candidate nobody;
+    int64_t spent_us = attempt->candidate.spent_us;
     struct error *error = attempt->unavailable;
     if (!request->app->config->ldap_login) {
         return;
     }
-    if (attempt->is_local) {
-        error = directory_resolve(directory, request->arena, NULL, &candidate);
+    if (attempt->is_local) { /* nothing was searched for */
+        error = directory_resolve(directory, request->arena, NULL, &nobody);
+        spent_us = nobody.spent_us;
     }
     if (!error) {
-        error = directory_login(directory, request->arena, &candidate, "-", false, &nobody);
+        directory_wait(directory, request->arena, spent_us);
     }
-    (void)error; /* it was for the time that it takes */
 }
 
 /* Makes a refusal that cost no password hash take as long as one that did. */

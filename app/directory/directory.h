@@ -222,6 +222,10 @@ struct error *directory_login(struct directory *directory, struct arena *arena,
                               const struct directory_candidate *candidate, const char *password,
                               bool known_source, struct directory_identity *identity_r) MUST_CHECK;
 
+/* Takes as long as directory_login() takes to refuse somebody whose search took `spent_us`, and asks
+ * about nobody: for refusals that need no directory. */
+void directory_wait(struct directory *directory, struct arena *arena, int64_t spent_us);
+
 /* Who has this objectGUID, and may still log in: as the directory says now if `fresh`, else as it
  * said at most LDAP_LOGIN_CACHE_S ago. ERR_INVALID_TOKEN if the person is gone, or the account is
  * disabled, locked or expired. */
