@@ -62,8 +62,8 @@ static const char *const outcomes[] = {"taken", "refused", NULL};
 static const char *const versions[] = {KONTORA_VERSION, NULL};
 
 static const char *const results[] = {"valid", "malformed", "unknown", "expired", "used_up", NULL};
-static const char *const tables[] = {"sessions", "login_failures", "login_sources",
-                                     "idempotency_keys", "tokens", NULL};
+static const char *const tables[] = {"sessions",         "login_failures", "login_sources",
+                                     "idempotency_keys", "tokens",         NULL};
 
 /* A label, and what stands behind the space in its values. */
 #define CALL "method", calls, "route"
