@@ -16,6 +16,7 @@
 #include "collection/counters.h"
 #include "collection/ledger.h"
 #include "collection/ledger_check.h"
+#include "collection/login.h"
 #include "collection/purge.h"
 #include "http/audit.h"
 #include "http/fields.h"
@@ -393,6 +394,15 @@ static bool open_audit(const struct work *work)
     return open;
 }
 
+static struct error *check_name_free(const struct work *work, const char *email)
+{
+    struct directory *directory = directory_new(work->config);
+    struct error *error =
+        login_check_name_free(directory, work->config, work->arena, "email", email);
+    directory_free(&directory);
+    return error;
+}
+
 static int create(struct work *work, const char *email)
 {
     const char *name = work->arguments->name ? work->arguments->name : email;
@@ -411,6 +421,9 @@ static int create(struct work *work, const char *email)
     }
     const char *given[] = {email, password, work->arguments->name, organization};
     struct error *error = check_given(work->arena, account_fields, given);
+    if (!error) {
+        error = check_name_free(work, email);
+    }
     if (!error) {
         const struct new_password new = {
             .field = "password", .text = password, .username = email, .email = email};

@@ -66,5 +66,8 @@ SELECT since FROM pending_objects WHERE object_key = $1;
 -- name: pending_objects_delete
 DELETE FROM pending_objects WHERE object_key = $1;
 
+-- name: pending_objects_clamp
+UPDATE pending_objects SET since = $1 WHERE since > $1;
+
 -- name: pending_objects_oldest
 SELECT object_key FROM pending_objects WHERE since <= $1 ORDER BY since LIMIT $2;

@@ -20,6 +20,9 @@ UPDATE idempotency_keys SET status = $3, answer = $4
 -- name: idempotency_keys_release
 DELETE FROM idempotency_keys WHERE principal = $1 AND idempotency_key = $2;
 
+-- name: idempotency_keys_clamp
+UPDATE idempotency_keys SET created_at = $1 WHERE created_at > $1;
+
 -- name: idempotency_keys_purge
 DELETE FROM idempotency_keys
  WHERE id IN (SELECT id FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2);

@@ -15,6 +15,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/network.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -112,6 +113,12 @@ static struct principal *local_administrator(const struct config *config, struct
 bool auth_is_local(const struct config *config, const char *username)
 {
     return secret_equal(config->local_auth_username, username);
+}
+
+bool auth_local_from(const struct config *config, const char *address)
+{
+    return !*config->local_auth_networks ||
+           network_list_contains(config->local_auth_networks, address);
 }
 
 struct error *auth_login_local(const struct config *config, struct arena *arena,
@@ -263,7 +270,7 @@ void auth_committed(void)
 struct opening {
     const struct config *config;
     struct arena *arena;
-    const char *name; /* whose failures are forgotten; NULL: nobody's */
+    const struct throttle *throttle; /* of the login; NULL: it is none */
     const struct session_client *client;
     struct session session;
     struct auth_registration *registration;
@@ -273,18 +280,20 @@ static struct error *open_session(struct store *store, void *context)
 {
     struct opening *work = context;
     const struct session_terms terms = auth_session_terms(work->config);
-    struct error *error = work->name ? throttle_forget(store, work->arena, work->name) : NULL;
+    struct error *error =
+        work->throttle ? throttle_passed(store, work->arena, work->throttle, clock_wall_ms())
+                       : NULL;
     return error ? error : session_begin(store, work->arena, &terms, work->client, &work->session);
 }
 
 struct error *auth_open(const struct config *config, struct store *store, struct arena *arena,
-                        const struct principal *principal, const char *name,
+                        const struct principal *principal, const struct throttle *throttle,
                         const struct session_client *client, struct auth_tokens *tokens_r)
 {
     struct opening work = {
         .config = config,
         .arena = arena,
-        .name = name,
+        .throttle = throttle,
         .client = client,
         .session = session_of(principal),
     };

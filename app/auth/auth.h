@@ -24,6 +24,7 @@ struct arena;
 struct buffer;
 struct config;
 struct store;
+struct throttle;
 
 struct auth_tokens {
     const char *access;
@@ -41,6 +42,9 @@ void auth_warn(const struct config *config, struct buffer *warnings);
 
 /* Whether it is the name of the local administrator. */
 bool auth_is_local(const struct config *config, const char *username);
+
+/* Whether the local administrator may log in from that address: LOCAL_AUTH_NETWORKS. */
+bool auth_local_from(const struct config *config, const char *address);
 
 /* The local administrator, for this name and password; ERR_INVALID_CREDENTIALS, after the same work
  * for every name. */
@@ -72,9 +76,9 @@ struct error *auth_hash(const struct config *config, struct arena *arena,
 /* The settings of sessions, and the time. */
 struct session_terms auth_session_terms(const struct config *config);
 
-/* Begins a session for somebody who has just logged in with `name`, whose failures are forgotten. */
+/* Begins a session for somebody who has just logged in: throttle_passed(). */
 struct error *auth_open(const struct config *config, struct store *store, struct arena *arena,
-                        const struct principal *principal, const char *name,
+                        const struct principal *principal, const struct throttle *throttle,
                         const struct session_client *client,
                         struct auth_tokens *tokens_r) MUST_CHECK;
 

@@ -1,8 +1,10 @@
-/* See throttle.h. */
+/* See throttle.h. The budget is a generic cell rate algorithm (ITU-T I.371): a row's `until` is the
+ * time at which all of the budget will have come back. */
 #include "auth/throttle.h"
 
 #include "auth/digest.h"
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/utf8.h"
 
 #include <string.h>
@@ -11,35 +13,113 @@ enum {
     MS_PER_S = 1000,
     FIRST_PAUSE_MS = MS_PER_S,
     PAUSE_DOUBLINGS = 6,
-    PAUSE_MAX_MS = 60 * MS_PER_S,
+    SOURCE_RENEWED_MS = 24 * 3600 * MS_PER_S,
 };
 
-static const unsigned char *digest_name(struct arena *arena, const char *name)
+/* --- digests --------------------------------------------------------------------------------- */
+
+/* Each kind of row has digests of its own. NUL is in none of the texts. */
+static const unsigned char *digest_texts(struct arena *arena, const struct throttle *throttle,
+                                         const char *kind, const char *second)
 {
-    const char *folded = utf8_fold_text(arena, name);
-    return digest_of(arena, folded, strlen(folded));
+    struct buffer text = {.arena = arena};
+    const char *parts[] = {kind, utf8_fold_text(arena, throttle->subject), second};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        buffer_add_string(&text, parts[i]);
+        buffer_add_char(&text, '\0');
+    }
+    return digest_keyed(arena, throttle->key, text.bytes, text.length);
 }
 
-struct error *throttle_check(struct store *store, struct arena *arena, const char *name,
-                             int64_t now_ms)
+static const unsigned char *failures_key(struct arena *arena, const struct throttle *throttle)
+{
+    return digest_texts(arena, throttle, "failures", throttle->source);
+}
+
+static const unsigned char *budget_key(struct arena *arena, const struct throttle *throttle)
+{
+    return digest_texts(arena, throttle, "budget", throttle->realm);
+}
+
+static const unsigned char *source_key(struct arena *arena, const struct throttle *throttle)
+{
+    return digest_texts(arena, throttle, "source", throttle->source);
+}
+
+static const unsigned char *subject_key(struct arena *arena, const struct throttle *throttle)
+{
+    return digest_texts(arena, throttle, "subject", "");
+}
+
+/* --- holds ----------------------------------------------------------------------------------- */
+
+static int64_t budget_ms(int64_t free_failures)
+{
+    return free_failures * THROTTLE_BUDGET * THROTTLE_INTERVAL_MS;
+}
+
+/* A time that is to be written in place of one that a step of the clock has put too far ahead. */
+struct clamp {
+    struct arena *arena;
+    const unsigned char *digest;
+    int64_t until_ms;
+};
+
+static struct error *write_until(struct store *store, void *context)
+{
+    const struct clamp *clamp = context;
+    struct store_query *query = store_query(store, clamp->arena, SQL_LOGIN_FAILURES_SET);
+    store_bind_bytes(query, clamp->digest, DIGEST_SIZE);
+    store_bind_integer(query, clamp->until_ms);
+    return store_execute(query);
+}
+
+/* Reads the time of a row, 0 if there is none. After the clock was stepped back it is at most
+ * `longest_ms` from now, and is written so, or the hold would last until the clock has caught up. */
+static struct error *read_until(struct store *store, struct arena *arena,
+                                const unsigned char *digest, int64_t now_ms, int64_t longest_ms,
+                                int64_t *until_r)
 {
     struct store_query *query = store_query(store, arena, SQL_LOGIN_FAILURES_GET);
     bool row;
-    store_bind_bytes(query, digest_name(arena, name), DIGEST_SIZE);
+    store_bind_bytes(query, digest, DIGEST_SIZE);
     struct error *error = store_next(query, &row);
-    int64_t until = !error && row ? store_integer(query, 1) : 0;
+    *until_r = !error && row ? store_integer(query, 1) : 0;
     if (!error && row) {
         error = store_next(query, &row);
     }
-    if (error || until <= now_ms) {
+    if (error || *until_r <= now_ms + longest_ms) {
+        return error;
+    }
+    struct clamp clamp = {arena, digest, now_ms + longest_ms};
+    *until_r = clamp.until_ms;
+    return store_write(store, arena, write_until, &clamp);
+}
+
+struct error *throttle_check(struct store *store, struct arena *arena,
+                             const struct throttle *throttle, int64_t now_ms)
+{
+    int64_t until = 0, spent = 0, budget = budget_ms(throttle->free_failures);
+    if (!throttle->free_failures) {
+        return NULL;
+    }
+    struct error *error = read_until(store, arena, failures_key(arena, throttle), now_ms,
+                                     THROTTLE_PAUSE_MAX_MS, &until);
+    if (!error && !throttle->known) {
+        error = read_until(store, arena, budget_key(arena, throttle), now_ms, budget, &spent);
+    }
+    int64_t left = until - now_ms;
+    int64_t free = spent - (budget - THROTTLE_INTERVAL_MS) - now_ms;
+    left = left > free ? left : free;
+    if (error || left <= 0) {
         return error;
     }
     error = error_new(arena, ERR_TOO_MANY_ATTEMPTS, "logins of this name are held back");
-    /* A clock that was stepped back must not hold a name back for longer. */
-    int64_t left = until - now_ms < PAUSE_MAX_MS ? until - now_ms : PAUSE_MAX_MS;
     error->retry_after_s = (int)((left + MS_PER_S - 1) / MS_PER_S);
     return error;
 }
+
+/* --- failures -------------------------------------------------------------------------------- */
 
 /* `beyond` failures that were not free. */
 static int64_t pause_after(int64_t beyond)
@@ -50,50 +130,96 @@ static int64_t pause_after(int64_t beyond)
     beyond--;
     int64_t pause = (int64_t)FIRST_PAUSE_MS
                     << (beyond < PAUSE_DOUBLINGS ? beyond : PAUSE_DOUBLINGS);
-    return pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
+    return pause < THROTTLE_PAUSE_MAX_MS ? pause : THROTTLE_PAUSE_MAX_MS;
 }
 
 struct failure {
     struct arena *arena;
-    const unsigned char *digest;
-    int64_t free_failures, now_ms;
+    const struct throttle *throttle;
+    int64_t now_ms;
 };
 
-static struct error *count_failure(struct store *store, void *context)
+static struct error *count_of_source(struct store *store, const struct failure *failure)
 {
-    const struct failure *failure = context;
+    const unsigned char *digest = failures_key(failure->arena, failure->throttle);
     struct store_query *query = store_query(store, failure->arena, SQL_LOGIN_FAILURES_ADD);
     bool row;
-    store_bind_bytes(query, failure->digest, DIGEST_SIZE);
+    store_bind_bytes(query, digest, DIGEST_SIZE);
     store_bind_integer(query, failure->now_ms);
     store_bind_integer(query, failure->now_ms - THROTTLE_FORGOTTEN_MS);
     struct error *error = store_next(query, &row);
-    int64_t pause = error ? 0 : pause_after(store_integer(query, 0) - failure->free_failures);
+    int64_t pause =
+        error ? 0 : pause_after(store_integer(query, 0) - failure->throttle->free_failures);
     if (!error) {
         error = store_next(query, &row);
     }
     if (error || !pause) {
         return error;
     }
-    query = store_query(store, failure->arena, SQL_LOGIN_FAILURES_SET);
-    store_bind_bytes(query, failure->digest, DIGEST_SIZE);
-    store_bind_integer(query, failure->now_ms + pause);
+    struct clamp hold = {failure->arena, digest, failure->now_ms + pause};
+    return write_until(store, &hold);
+}
+
+static struct error *spend_budget(struct store *store, const struct failure *failure)
+{
+    const struct throttle *throttle = failure->throttle;
+    struct store_query *query = store_query(store, failure->arena, SQL_LOGIN_FAILURES_SPEND);
+    store_bind_bytes(query, budget_key(failure->arena, throttle), DIGEST_SIZE);
+    store_bind_integer(query, failure->now_ms);
+    store_bind_integer(query, failure->now_ms + THROTTLE_INTERVAL_MS);
+    store_bind_integer(query, failure->now_ms + budget_ms(throttle->free_failures));
     return store_execute(query);
 }
 
-struct error *throttle_failed(struct store *store, struct arena *arena, const char *name,
-                              int64_t free_failures, int64_t now_ms)
+static struct error *count_failure(struct store *store, void *context)
 {
-    struct failure failure = {arena, digest_name(arena, name), free_failures, now_ms};
-    if (!free_failures) {
-        return NULL;
-    }
-    return store_write(store, arena, count_failure, &failure);
+    const struct failure *failure = context;
+    struct error *error = count_of_source(store, failure);
+    return error || failure->throttle->known ? error : spend_budget(store, failure);
 }
 
-struct error *throttle_forget(struct store *store, struct arena *arena, const char *name)
+struct error *throttle_failed(struct store *store, struct arena *arena,
+                              const struct throttle *throttle, int64_t now_ms)
 {
+    struct failure failure = {arena, throttle, now_ms};
+    return throttle->free_failures ? store_write(store, arena, count_failure, &failure) : NULL;
+}
+
+/* --- known sources --------------------------------------------------------------------------- */
+
+struct error *throttle_look(struct store *store, struct arena *arena, struct throttle *throttle,
+                            int64_t now_ms)
+{
+    struct store_query *query = store_query(store, arena, SQL_LOGIN_SOURCES_GET);
+    bool row;
+    store_bind_bytes(query, source_key(arena, throttle), DIGEST_SIZE);
+    struct error *error = store_next(query, &row);
+    int64_t seen = !error && row ? store_integer(query, 0) : 0;
+    throttle->known = seen > now_ms - THROTTLE_SOURCES_KEPT_MS;
+    throttle->recent = seen > now_ms - SOURCE_RENEWED_MS && seen <= now_ms;
+    return error || !row ? error : store_next(query, &row);
+}
+
+struct error *throttle_passed(struct store *store, struct arena *arena,
+                              const struct throttle *throttle, int64_t now_ms)
+{
+    const unsigned char *subject = subject_key(arena, throttle);
     struct store_query *query = store_query(store, arena, SQL_LOGIN_FAILURES_CLEAR);
-    store_bind_bytes(query, digest_name(arena, name), DIGEST_SIZE);
-    return store_execute(query);
+    store_bind_bytes(query, failures_key(arena, throttle), DIGEST_SIZE);
+    struct error *error = store_execute(query);
+    if (error || throttle->recent) {
+        return error;
+    }
+    query = store_query(store, arena, SQL_LOGIN_SOURCES_PUT);
+    store_bind_bytes(query, source_key(arena, throttle), DIGEST_SIZE);
+    store_bind_bytes(query, subject, DIGEST_SIZE);
+    store_bind_integer(query, now_ms);
+    error = store_execute(query);
+    if (!error) {
+        query = store_query(store, arena, SQL_LOGIN_SOURCES_BOUND);
+        store_bind_bytes(query, subject, DIGEST_SIZE);
+        store_bind_integer(query, THROTTLE_SOURCES_MAX);
+        error = store_execute(query);
+    }
+    return error;
 }

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/key_strength.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "base/origin.h"
 #include "base/utf8.h"
 
@@ -113,6 +114,7 @@ static const struct option options[] = {
     {"LOCAL_AUTH_USERNAME", OPTION_STRING, AT(local_auth_username), "admin", 1, 256},
     {"LOCAL_AUTH_PASSWORD", OPTION_STRING, AT(local_auth_password), default_admin_password, 1, 256,
      .flags = OPTION_SECRET},
+    {"LOCAL_AUTH_NETWORKS", OPTION_STRING, AT(local_auth_networks), "", 0, 2048},
     {"BCRYPT_COST", OPTION_INTEGER, AT(bcrypt_cost), "12", 4, 16},
     {"LOGIN_FREE_FAILURES", OPTION_INTEGER, AT(login_free_failures), "5", 0, 1000},
     {"ANONYMOUS_ACCESS", OPTION_CHOICE, AT(anonymous_access), "auto", 0, 0, anonymous_accesses},
@@ -315,6 +317,14 @@ static void check_production(const struct config *config, struct buffer *faults)
     }
     if (*config->ldap_server && !config->ldap_use_ssl && !config->ldap_start_tls) {
         fault(faults, "LDAP_USE_SSL", "production needs LDAP_USE_SSL or LDAP_START_TLS");
+    }
+}
+
+static void check_networks(const struct config *config, struct buffer *faults)
+{
+    if (!network_list_valid(config->local_auth_networks)) {
+        fault(faults, "LOCAL_AUTH_NETWORKS",
+              "must be addresses or networks such as 10.0.0.0/8, separated by commas");
     }
 }
 
@@ -572,6 +582,7 @@ bool config_load(struct config *config, const char *env_file, struct buffer *fau
     check_places(config, faults);
     check_directory(config, faults);
     check_public_url(config, faults);
+    check_networks(config, faults);
     if (config->environment == ENVIRONMENT_PRODUCTION) {
         check_production(config, faults);
     }

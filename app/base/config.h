@@ -47,6 +47,8 @@ struct config {
     int64_t token_ttl_minutes;
     const char *local_auth_username;
     const char *local_auth_password;
+    const char
+        *local_auth_networks; /* from which the local administrator logs in; empty: from all */
     int64_t bcrypt_cost;
     int64_t login_free_failures;
     int64_t anonymous_access; /* see config_anonymous() */

@@ -24,6 +24,7 @@ const char *const purge_names[PURGE_COUNT] = {
     [PURGE_SESSIONS] = "sessions",
     [PURGE_REFRESH_TOKENS] = "refresh_tokens",
     [PURGE_LOGIN_FAILURES] = "login_failures",
+    [PURGE_LOGIN_SOURCES] = "login_sources",
     [PURGE_IDEMPOTENCY_KEYS] = "idempotency_keys",
     [PURGE_TOKENS] = "tokens",
     [PURGE_INVITATIONS] = "invitations",
@@ -38,6 +39,7 @@ static const struct {
     [PURGE_SESSIONS] = {SQL_SESSIONS_PURGE, 0},
     [PURGE_REFRESH_TOKENS] = {SQL_REFRESH_TOKENS_PURGE, 0},
     [PURGE_LOGIN_FAILURES] = {SQL_LOGIN_FAILURES_PURGE, THROTTLE_FORGOTTEN_MS},
+    [PURGE_LOGIN_SOURCES] = {SQL_LOGIN_SOURCES_PURGE, THROTTLE_SOURCES_KEPT_MS},
     [PURGE_IDEMPOTENCY_KEYS] = {SQL_IDEMPOTENCY_KEYS_PURGE, IDEMPOTENCY_KEPT_MS},
     [PURGE_TOKENS] = {SQL_TOKENS_PURGE, 0},
     [PURGE_INVITATIONS] = {SQL_INVITATIONS_PURGE, 0},
@@ -80,6 +82,41 @@ struct error *purge_batch(struct store *store, struct arena *arena, enum purge_k
     *deleted_r = error ? 0 : *deleted_r;
     metrics_add(METRIC_PURGED, metrics_series(METRIC_PURGED, purge_names[kind], NULL), *deleted_r);
     return error;
+}
+
+/* --- times in the future --------------------------------------------------------------------- */
+
+/* Tables whose rows bear the time at which they were written. After the clock was stepped back they
+ * would be kept, or held, until it has caught up. */
+static const enum sql_statement clamps[] = {
+    SQL_IDEMPOTENCY_KEYS_CLAMP,
+    SQL_PENDING_OBJECTS_CLAMP,
+    SQL_LOGIN_SOURCES_CLAMP,
+};
+
+struct clamping {
+    struct arena *arena;
+    int64_t now_ms;
+};
+
+static struct error *clamp_times(struct store *store, void *context)
+{
+    const struct clamping *clamping = context;
+    struct error *error = NULL;
+    for (size_t i = 0; !error && i < sizeof clamps / sizeof *clamps; i++) {
+        struct store_query *query = store_query(store, clamping->arena, clamps[i]);
+        store_bind_integer(query, clamping->now_ms);
+        error = store_execute(query);
+    }
+    return error;
+}
+
+struct error *purge_clamp(struct store *store, struct arena *arena, int64_t now_ms)
+{
+    struct clamping clamping = {arena, now_ms};
+    struct error *error = store_write(store, arena, clamp_times, &clamping);
+    struct error *ending = store_turn_end(store, arena);
+    return error ? error : ending;
 }
 
 /* --- what was asked for ---------------------------------------------------------------------- */
@@ -162,8 +199,9 @@ int64_t purge_run(struct purge *purge)
     }
     enum purge_kind kind = purge->wish == PURGE_COUNT ? purge->kind : purge->wish;
     struct arena *arena = arena_new();
-    int64_t deleted;
-    struct error *error = purge_batch(purge->store, arena, kind, clock_wall_ms(), &deleted);
+    int64_t deleted = 0, now = clock_wall_ms();
+    struct error *error = rests || kind ? NULL : purge_clamp(purge->store, arena, now);
+    error = error ? error : purge_batch(purge->store, arena, kind, now, &deleted);
     purge->deleted += deleted;
     if (error || deleted < PURGE_BATCH) {
         conclude(purge, kind, error);

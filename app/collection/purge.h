@@ -20,6 +20,7 @@ enum purge_kind {
     PURGE_SESSIONS,
     PURGE_REFRESH_TOKENS,
     PURGE_LOGIN_FAILURES,
+    PURGE_LOGIN_SOURCES,
     PURGE_IDEMPOTENCY_KEYS,
     PURGE_TOKENS,
     PURGE_INVITATIONS,
@@ -29,6 +30,10 @@ enum purge_kind {
 
 /* Names of the kinds: those of their tables. */
 extern const char *const purge_names[PURGE_COUNT];
+
+/* Sets times that rows bear, and that are later than now, to now, and commits: the clock was stepped
+ * back since they were written. */
+struct error *purge_clamp(struct store *store, struct arena *arena, int64_t now_ms) MUST_CHECK;
 
 /* Deletes the oldest PURGE_BATCH rows that are due at `now_ms`, or as many as there are, commits and
  * counts them.

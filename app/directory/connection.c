@@ -45,6 +45,7 @@ static void read_servers(struct directory *directory)
 void directory_share(void)
 {
     circuit_share();
+    lockout_share();
 }
 
 void directory_prepare(const struct config *config)
@@ -70,6 +71,8 @@ void directory_free(struct directory **directory)
     }
     connection_drop(*directory);
     identity_forget(*directory);
+    domain_forget(*directory);
+    lockout_forget(*directory);
     free((*directory)->service_guid);
     for (size_t i = 0; i < (*directory)->server_count; i++) {
         free((*directory)->servers[i].uri);

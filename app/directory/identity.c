@@ -201,7 +201,7 @@ static bool is_member(struct arena *arena, const struct raw_entry *raw, const ch
 
 /* --- the account ----------------------------------------------------------------------------- */
 
-static bool read_integer(const struct raw_entry *raw, const char *name, int64_t *value_r)
+bool identity_integer(const struct raw_entry *raw, const char *name, int64_t *value_r)
 {
     const struct attribute *attribute = entry_attribute(raw, name);
     return attribute && codec_integer(attribute->values, value_r);
@@ -220,10 +220,10 @@ static const char is_locked[] = "the account is locked";
 const char *identity_refusal(const struct raw_entry *raw)
 {
     int64_t control = 0, computed = 0, changed = 0;
-    if (!read_integer(raw, "userAccountControl", &control)) {
+    if (!identity_integer(raw, "userAccountControl", &control)) {
         return "the state of the account cannot be read";
     }
-    if (read_integer(raw, "msDS-User-Account-Control-Computed", &computed)) {
+    if (identity_integer(raw, "msDS-User-Account-Control-Computed", &computed)) {
         control |= computed;
     }
     if (control & ACCOUNT_DISABLED) {
@@ -235,7 +235,7 @@ const char *identity_refusal(const struct raw_entry *raw)
     if (is_over(raw)) {
         return "the account has expired";
     }
-    if (read_integer(raw, "pwdLastSet", &changed) && !changed) {
+    if (identity_integer(raw, "pwdLastSet", &changed) && !changed) {
         return "the password must be changed";
     }
     return control & PASSWORD_EXPIRED ? "the password has expired" : NULL;
@@ -322,7 +322,7 @@ struct error *identity_read(struct directory *directory, struct arena *arena, co
         .name = name ? name : username,
         .administrator = sid && is_member(arena, &raw, sid),
     };
-    if (!read_integer(&raw, "pwdLastSet", &identity_r->password_set)) {
+    if (!identity_integer(&raw, "pwdLastSet", &identity_r->password_set)) {
         identity_r->password_set = 0;
     }
     return NULL;

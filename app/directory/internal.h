@@ -16,6 +16,8 @@
  *   changes.c     the set of changes, as LDAP modifications
  *   modify.c      add, update, delete
  *   login.c       the proof of a person's password
+ *   lockout.c     keeps failed logins below the threshold of the lockout policy
+ *   domain.c      the names and the clock of the domain
  *   service.c     the account that everything is done as
  *   protected.c   objects that no caller can change
  *   identity.c    who a person is, and whether the account may be used
@@ -49,6 +51,7 @@ enum {
     PRIMARY_GROUPS = 8, /* remembered at a time: a domain has one or two that are in use */
     KNOWN_VIEWS = 4,    /* the same, of lists; Samba keeps ten a connection */
     KNOWN_PEOPLE = 64,  /* the same, of people who have logged in */
+    KNOWN_POLICIES = 8, /* the same, of lockout policies */
 };
 
 /* One domain controller of LDAP_SERVER. */
@@ -87,6 +90,28 @@ struct known_group {
     int64_t until; /* steady clock */
 };
 
+/* The domain as the controller describes it, read lately. */
+struct known_domain {
+    char *dn;            /* malloc; its naming context; NULL: not known */
+    char *netbios, *dns; /* malloc; its names; NULL: not known */
+    int64_t ahead_ms;    /* of the controller's clock, before ours */
+    uint64_t generation; /* of the connection: another controller has another clock */
+    int64_t until;       /* steady clock */
+};
+
+/* When an account is locked. */
+struct lockout_policy {
+    int64_t threshold; /* failed logins; 0: never */
+    int64_t window_ms; /* a failure counts as long after the last one */
+};
+
+/* A lockout policy as it was read lately. */
+struct known_policy {
+    char *dn; /* malloc; of the domain or of a password settings object; NULL: free */
+    struct lockout_policy policy;
+    int64_t until; /* steady clock */
+};
+
 struct directory {
     const struct config *config;
     struct circuit *circuit; /* of these settings; shared by all processes */
@@ -106,6 +131,9 @@ struct directory {
     struct known_person people[KNOWN_PEOPLE];
     size_t next_person; /* the one that is replaced next */
     struct known_group administrators;
+    struct known_domain domain;
+    struct known_policy policies[KNOWN_POLICIES];
+    size_t next_policy; /* the one that is replaced next */
     char *service_guid;  /* of the account of LDAP_BIND_DN; malloc; NULL: not known yet */
     bool service_judged; /* service_warn() has logged what it had to */
 };
@@ -442,6 +470,51 @@ bool protected_sid(const char *sid);
 /* True if members of the group with this SID administer the domain. */
 bool protected_administrator_sid(const char *sid);
 
+/* --- domain.c -------------------------------------------------------------------------------- */
+
+/* The domain, as it was read at most half a minute ago. */
+struct error *domain_get(struct directory *directory, struct arena *arena,
+                         const struct known_domain **domain_r) MUST_CHECK;
+
+void domain_forget(struct directory *directory);
+
+/* --- lockout.c ------------------------------------------------------------------------------- */
+
+/* What the controller has counted of an account. */
+struct lockout_count {
+    int64_t failures;  /* badPwdCount */
+    int64_t failed_ms; /* badPasswordTime, of the controller's wall clock; 0: unknown */
+};
+
+/* Attributes that lockout_admit() wants of the account. */
+#define LOCKOUT_ATTRIBUTES                                                                         \
+    "badPwdCount", "badPasswordTime", "msDS-ResultantPSO", "msDS-User-Account-Control-Computed"
+
+/* How many failures a source may bring an account to: one less than lock it, or half of those that do
+ * for unknown sources; INT64_MAX if none do. */
+int64_t lockout_limit(int64_t threshold, bool known_source);
+
+/* Failures that still count at `now_ms` of the controller's clock. */
+int64_t lockout_failures(const struct lockout_count *count, int64_t window_ms, int64_t now_ms);
+
+/* Counts an attempt, atomically with all processes of the host, unless `failures` by the controller's
+ * count or the attempts that were admitted before have reached the limit. False if they have. An
+ * attempt counts as a failure until lockout_succeeded(), at most as long as the window: a process
+ * that is killed in between may have sent it. */
+bool lockout_reserve(const char *guid, int64_t failures, int64_t limit, int64_t window_ms,
+                     int64_t now_us) MUST_CHECK;
+
+/* The account's password was given: the controller counts from zero again. */
+void lockout_succeeded(const char *guid);
+
+/* Reserves an attempt. `refusal_r` is NULL, or says why there is to be none. */
+struct error *lockout_admit(struct directory *directory, struct arena *arena,
+                            const struct directory_candidate *candidate, bool known_source,
+                            const char **refusal_r) MUST_CHECK;
+
+void lockout_share(void);
+void lockout_forget(struct directory *directory);
+
 /* --- identity.c ------------------------------------------------------------------------------ */
 
 /* Who has this objectGUID, as the directory knows it now. `refusal_r` is NULL, or says why the
@@ -449,6 +522,9 @@ bool protected_administrator_sid(const char *sid);
 struct error *identity_read(struct directory *directory, struct arena *arena, const char *guid,
                             struct directory_identity *identity_r,
                             const char **refusal_r) MUST_CHECK;
+
+/* One whole number; false if there is none. */
+bool identity_integer(const struct raw_entry *raw, const char *name, int64_t *value_r);
 
 /* What the attributes of an account say against its use; NULL: nothing. */
 const char *identity_refusal(const struct raw_entry *raw);

@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 enum {
@@ -28,46 +29,79 @@ enum {
     CN_TOO_LONG = 65, /* cn has at most 64 characters: MS-ADA1 2.110 */
 };
 
-/* Whom a name stands for. */
-struct candidate {
-    const char *dn;
-    const char *guid;     /* NULL: nobody */
-    int64_t password_set; /* pwdLastSet before the bind; 0: unknown */
-    const char *reason;   /* why it is nobody */
-};
-
 /* --- who it is ------------------------------------------------------------------------------- */
 
-static struct error *find_candidate(struct directory *directory, struct arena *arena,
-                                    const char *name, struct candidate *candidate_r)
+/* An account by one attribute; ERR_NOT_FOUND, ERR_AMBIGUOUS. */
+static struct error *find_account(struct directory *directory, struct arena *arena,
+                                  const char *attribute, const char *name, struct raw_entry **raw_r)
 {
-    static const char no_name[] = "\""; /* which no account name may hold: MS-SAMR 3.1.1.6 */
-    char *attributes[] = {"objectGUID", "pwdLastSet", NULL};
+    char *attributes[] = {"objectGUID", "pwdLastSet", LOCKOUT_ATTRIBUTES, NULL};
     const struct name_search wanted = {
-        .attribute = name && strchr(name, '@') ? "userPrincipalName" : "sAMAccountName",
-        .name = name ? name : no_name,
+        .attribute = attribute,
+        .name = name,
         .filter = DIRECTORY_PEOPLE,
         .attributes = attributes,
     };
-    struct raw_entry *raw = NULL;
-    *candidate_r = (struct candidate){
-        .dn = arena_format(arena, "CN=%0*d,%s", CN_TOO_LONG, 0, directory->config->ldap_base_dn),
-        .reason = "no such user",
-    };
-    struct error *error = search_name(directory, arena, &wanted, &raw);
+    return search_name(directory, arena, &wanted, raw_r);
+}
+
+/* True if the text is one of the names of the domain. */
+static bool is_domain(const struct known_domain *domain, const char *name)
+{
+    return (domain->netbios && !strcasecmp(domain->netbios, name)) ||
+           (domain->dns && !strcasecmp(domain->dns, name));
+}
+
+/* An account by any of the forms of its name. */
+static struct error *find_name(struct directory *directory, struct arena *arena, const char *name,
+                               struct raw_entry **raw_r)
+{
+    const char *slash = strchr(name, '\\'), *at = strrchr(name, '@');
+    const struct known_domain *domain;
+    struct error *error = domain_get(directory, arena, &domain);
     if (error) {
-        if (error->id == ERR_AMBIGUOUS) {
-            candidate_r->reason = "several users have this name";
-        }
-        return error->id == ERR_NOT_FOUND || error->id == ERR_AMBIGUOUS ? NULL : error;
+        return error;
     }
+    if (slash) {
+        const char *prefix = arena_copy(arena, name, (size_t)(slash - name));
+        return is_domain(domain, prefix)
+                   ? find_account(directory, arena, "sAMAccountName", slash + 1, raw_r)
+                   : error_new(arena, ERR_NOT_FOUND, NULL);
+    }
+    if (!at) {
+        return find_account(directory, arena, "sAMAccountName", name, raw_r);
+    }
+    error = find_account(directory, arena, "userPrincipalName", name, raw_r);
+    if (error && error->id == ERR_NOT_FOUND && domain->dns && !strcasecmp(domain->dns, at + 1)) {
+        error = find_account(directory, arena, "sAMAccountName",
+                             arena_copy(arena, name, (size_t)(at - name)), raw_r);
+    }
+    return error;
+}
+
+/* A DN that nobody can have. */
+static struct directory_candidate nobody(const struct directory *directory, struct arena *arena,
+                                         const char *reason)
+{
+    return (struct directory_candidate){
+        .dn = arena_format(arena, "CN=%0*d,%s", CN_TOO_LONG, 0, directory->config->ldap_base_dn),
+        .reason = reason,
+    };
+}
+
+/* Fills in who the entry is, if it is somebody who may log in at all. */
+static struct error *take_account(struct directory *directory, struct arena *arena,
+                                  const struct raw_entry *raw,
+                                  struct directory_candidate *candidate_r)
+{
     const struct attribute *value = entry_attribute(raw, "objectGUID");
     const char *guid;
     bool is_service;
+    candidate_r->resolved = true;
     if (!value || !codec_guid(arena, value->values, &guid)) {
         return NULL;
     }
-    error = service_is(directory, arena, guid, &is_service);
+    struct error *error = service_is(directory, arena, guid, &is_service);
     if (error) {
         return error;
     }
@@ -75,13 +109,33 @@ static struct error *find_candidate(struct directory *directory, struct arena *a
         candidate_r->reason = "the service account does not log in";
         return NULL;
     }
-    const struct attribute *password_set = entry_attribute(raw, "pwdLastSet");
-    if (!password_set || !codec_integer(password_set->values, &candidate_r->password_set)) {
+    if (!identity_integer(raw, "pwdLastSet", &candidate_r->password_set)) {
         candidate_r->password_set = 0;
     }
     candidate_r->guid = guid;
     candidate_r->dn = raw->dn;
+    candidate_r->raw = raw;
+    candidate_r->reason = NULL;
     return NULL;
+}
+
+struct error *directory_resolve(struct directory *directory, struct arena *arena, const char *name,
+                                struct directory_candidate *candidate_r)
+{
+    static const char no_name[] = "\""; /* which no account name may hold: MS-SAMR 3.1.1.6 */
+    struct raw_entry *raw = NULL;
+    int64_t began = clock_steady_us();
+    *candidate_r = nobody(directory, arena, "no such user");
+    connection_begin(directory);
+    struct error *error = find_name(directory, arena, name ? name : no_name, &raw);
+    if (!error) {
+        error = take_account(directory, arena, raw, candidate_r);
+    } else if (error->id == ERR_AMBIGUOUS) {
+        candidate_r->resolved = true;
+        candidate_r->reason = "several users have this name";
+    }
+    candidate_r->spent_us = clock_steady_us() - began;
+    return error && error->id != ERR_NOT_FOUND && error->id != ERR_AMBIGUOUS ? error : NULL;
 }
 
 /* --- the bind -------------------------------------------------------------------------------- */
@@ -127,7 +181,8 @@ static struct error *refuse(struct arena *arena, const char *reason)
 }
 
 static struct error *bind_candidate(struct directory *directory, struct arena *arena,
-                                    const struct candidate *candidate, const char *password)
+                                    const struct directory_candidate *candidate,
+                                    const char *password)
 {
     LDAP *ldap = NULL;
     const char *diagnostic;
@@ -156,24 +211,42 @@ static struct error *bind_candidate(struct directory *directory, struct arena *a
 
 /* --- the login ------------------------------------------------------------------------------- */
 
-static struct error *prove(struct directory *directory, struct arena *arena, const char *name,
-                           const char *password, struct directory_identity *identity_r)
+/* The candidate, or nobody in its place: a login that could lock the account is refused as one of
+ * nobody is, after a bind of the same kind. */
+static struct error *admit(struct directory *directory, struct arena *arena,
+                           const struct directory_candidate *candidate, bool known_source,
+                           struct directory_candidate *admitted_r)
 {
-    struct candidate candidate;
+    const char *refusal = NULL;
+    *admitted_r = *candidate;
+    struct error *error =
+        candidate->guid ? lockout_admit(directory, arena, candidate, known_source, &refusal) : NULL;
+    if (refusal) {
+        *admitted_r = nobody(directory, arena, refusal);
+    }
+    return error;
+}
+
+static struct error *prove(struct directory *directory, struct arena *arena,
+                           const struct directory_candidate *candidate, const char *password,
+                           bool known_source, struct directory_identity *identity_r)
+{
+    struct directory_candidate admitted;
     const char *refusal;
     connection_begin(directory);
-    struct error *error = find_candidate(directory, arena, name, &candidate);
+    struct error *error = admit(directory, arena, candidate, known_source, &admitted);
     if (!error) {
-        error = bind_candidate(directory, arena, &candidate, password);
+        error = bind_candidate(directory, arena, &admitted, password);
     }
     if (!error) {
-        error = identity_read(directory, arena, candidate.guid, identity_r, &refusal);
+        lockout_succeeded(admitted.guid);
+        error = identity_read(directory, arena, admitted.guid, identity_r, &refusal);
     }
     if (error) {
         return error;
     }
-    if (!refusal && candidate.password_set && candidate.password_set < identity_r->password_set) {
-        identity_r->password_set = candidate.password_set; /* reset between the bind and the read */
+    if (!refusal && admitted.password_set && admitted.password_set < identity_r->password_set) {
+        identity_r->password_set = admitted.password_set; /* reset between the bind and the read */
     }
     return refusal ? refuse(arena, refusal) : NULL;
 }
@@ -187,14 +260,25 @@ static void wait_for_step(int64_t began)
     }
 }
 
-struct error *directory_login(struct directory *directory, struct arena *arena, const char *name,
-                              const char *password, struct directory_identity *identity_r)
+struct error *directory_login(struct directory *directory, struct arena *arena,
+                              const struct directory_candidate *candidate, const char *password,
+                              bool known_source, struct directory_identity *identity_r)
 {
-    int64_t began = clock_steady_us();
-    struct error *error = *password ? prove(directory, arena, name, password, identity_r)
-                                    : refuse(arena, "the password is empty");
+    int64_t began = clock_steady_us() - candidate->spent_us;
+    struct error *error =
+        *password ? prove(directory, arena, candidate, password, known_source, identity_r)
+                  : refuse(arena, "the password is empty");
     if (error && error->id == ERR_INVALID_CREDENTIALS) {
         wait_for_step(began);
     }
     return error;
+}
+
+void directory_wait(struct directory *directory, struct arena *arena, int64_t spent_us)
+{
+    struct directory_candidate candidate = nobody(directory, arena, "no such user");
+    struct directory_identity identity;
+    candidate.spent_us = spent_us;
+    struct error *ignored = directory_login(directory, arena, &candidate, "-", false, &identity);
+    (void)ignored; /* it was for the time that it takes */
 }

@@ -2,6 +2,7 @@
 #include "collection/accounts.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "collection/login.h"
 #include "collection/paging.h"
 #include "collection/rows.h"
 #include "http/reply.h"
@@ -73,6 +74,18 @@ static struct error *insert(struct store *store, void *context)
     return account_insert(store, creation->arena, &creation->account, clock_wall_ms());
 }
 
+/* Neither of the two may be a name of the directory. */
+static struct error *check_names_free(struct request *request, const char *username,
+                                      const char *email)
+{
+    const struct app *app = request->app;
+    struct error *error =
+        login_check_name_free(app->directory, app->config, request->arena, "username", username);
+    return error
+               ? error
+               : login_check_name_free(app->directory, app->config, request->arena, "email", email);
+}
+
 /* The administrator vouches for the address of an account that they create. A caller without a
  * token, whom the surface of files may serve, does not. */
 static struct error *create_account(struct request *request, struct reply *reply)
@@ -86,7 +99,10 @@ static struct error *create_account(struct request *request, struct reply *reply
                     .verified_ms = request->principal ? clock_wall_ms() : 0},
     };
     request->subject = username;
-    struct error *error = store_write(request->app->store, request->arena, insert, &creation);
+    struct error *error = check_names_free(request, username, creation.account.email);
+    if (!error) {
+        error = store_write(request->app->store, request->arena, insert, &creation);
+    }
     if (error) {
         return error;
     }
@@ -104,7 +120,8 @@ static struct error *create_account(struct request *request, struct reply *reply
 /* --- routes ---------------------------------------------------------------------------------- */
 
 static const enum error_id list_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
-static const enum error_id create_errors[] = {ERR_ALREADY_EXISTS, ERR_DATABASE_UNAVAILABLE,
+static const enum error_id create_errors[] = {ERR_ALREADY_EXISTS, ERR_DIRECTORY_UNAVAILABLE,
+                                              ERR_DIRECTORY_CREDENTIALS, ERR_DATABASE_UNAVAILABLE,
                                               ERR_COUNT};
 
 const struct route accounts_routes[] = {

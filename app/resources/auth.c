@@ -5,8 +5,8 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
-#include "base/log.h"
 #include "collection/accounts.h"
+#include "collection/login.h"
 #include "collection/rows.h"
 #include "directory/directory.h"
 #include "http/audit.h"
@@ -241,107 +241,25 @@ static void reply_tokens(struct request *request, struct reply *reply,
     reply_record(reply, record);
 }
 
-static struct principal *principal_from(struct arena *arena,
-                                        const struct directory_identity *identity)
-{
-    struct principal *principal = principal_of_directory(arena, identity->guid);
-    principal->username = identity->username;
-    principal->email = identity->email;
-    principal->name = identity->name;
-    principal->administrator = identity->administrator;
-    principal->epoch = identity->password_set;
-    return principal;
-}
-
-/* The answer is the same to every refusal. What was wrong is for the log and the audit line. */
-static struct error *login_by_directory(struct request *request, const char *username,
-                                        const char *password, const struct principal **principal_r)
-{
-    struct directory_identity identity;
-    struct error *error =
-        directory_login(request->app->directory, request->arena, username, password, &identity);
-    if (!error) {
-        *principal_r = principal_from(request->arena, &identity);
-    } else if (error->id == ERR_INVALID_CREDENTIALS) {
-        request->reason = error->cause;
-        log_info("a login is refused: %s", error->cause);
-    }
-    return error;
-}
-
-/* Makes a refusal that cost no bind take as long as one that did. */
-static void wait_like_the_directory(struct request *request)
-{
-    struct directory_identity nobody;
-    if (request->app->config->ldap_login) {
-        struct error *ignored =
-            directory_login(request->app->directory, request->arena, NULL, "-", &nobody);
-        (void)ignored; /* it was for the time that it takes */
-    }
-}
-
-/* Who has this name and password: the local administrator, who needs neither database nor directory
- * for it; an account; a person of the directory. A refusal takes the same work whoever it is. */
-static struct error *prove(struct request *request, const char *username, const char *password,
-                           const struct principal **principal_r)
-{
-    const struct app *app = request->app;
-    bool is_account = false;
-    struct error *error =
-        auth_login_local(app->config, request->arena, username, password, principal_r);
-    if (!error) {
-        return NULL;
-    }
-    error = auth_login_account(app->config, app->store, request->arena, username, password,
-                               principal_r, &is_account);
-    if (!error || error->id != ERR_INVALID_CREDENTIALS) {
-        return error;
-    }
-    if (app->config->ldap_login && !is_account && !auth_is_local(app->config, username)) {
-        return login_by_directory(request, username, password, principal_r);
-    }
-    request->reason = error->cause;
-    wait_like_the_directory(request);
-    return error;
-}
-
-/* The same, with failures counted and held against the name. */
-static struct error *prove_in_turn(struct request *request, const char *username,
-                                   const char *password, const struct principal **principal_r)
-{
-    const struct app *app = request->app;
-    struct error *error = throttle_check(app->store, request->arena, username, clock_wall_ms());
-    if (!error) {
-        error = prove(request, username, password, principal_r);
-        if (error && error->id == ERR_INVALID_CREDENTIALS) {
-            struct error *failure =
-                throttle_failed(app->store, request->arena, username,
-                                app->config->login_free_failures, clock_wall_ms());
-            return failure ? failure : error;
-        }
-    }
-    return error;
-}
-
 static struct error *login(struct request *request, struct reply *reply)
 {
     const struct app *app = request->app;
     const char *username = request_body_string(request, "username");
     const char *email = request_body_string(request, "email");
     const struct principal *principal;
+    struct throttle throttle;
     struct auth_tokens tokens;
     if (!username == !email) {
         return error_field(request->arena, "username", FAULT_EITHER_REQUIRED, "username, email");
     }
-    username = username ? username : email;
-    request->subject = username; /* a claim; the actor is known only once it is proved */
     struct error *error =
-        prove_in_turn(request, username, request_body_string(request, "password"), &principal);
+        login_verify(request, username ? username : email, request_body_string(request, "password"),
+                     &throttle, &principal);
     if (!error) {
         request->actor = principal->username;
         request->actor_id = principal->id;
         const struct session_client client = client_of(request);
-        error = auth_open(app->config, app->store, request->arena, principal, username, &client,
+        error = auth_open(app->config, app->store, request->arena, principal, &throttle, &client,
                           &tokens);
     }
     if (!error) {
@@ -437,6 +355,9 @@ static struct error *register_account(struct request *request, struct reply *rep
     request->subject = email;
     struct error *error = check_registration(request, email);
     if (!error) {
+        error = login_check_name_free(app->directory, app->config, request->arena, "email", email);
+    }
+    if (!error) {
         error =
             auth_hash(app->config, request->arena, &password, &registration.account.password_hash);
     }
@@ -467,21 +388,23 @@ static struct error *change_password(struct request *request, struct reply *repl
     const struct app *app = request->app;
     const struct principal *principal = request->principal;
     const struct principal *proved;
+    struct throttle throttle;
     bool known;
     if (!principal->account_id) {
         return error_new(request->arena, ERR_FORBIDDEN, "the password is kept elsewhere");
     }
     request->subject = principal->username;
-    struct error *error =
-        throttle_check(app->store, request->arena, principal->username, clock_wall_ms());
+    struct error *error = login_begin_throttle(request, principal->username, &throttle);
+    if (!error) {
+        error = throttle_check(app->store, request->arena, &throttle, clock_wall_ms());
+    }
     if (!error) {
         error =
             auth_login_account(app->config, app->store, request->arena, principal->username,
                                request_body_string(request, "current_password"), &proved, &known);
     }
     if (error && error->id == ERR_INVALID_CREDENTIALS) {
-        error = throttle_failed(app->store, request->arena, principal->username,
-                                app->config->login_free_failures, clock_wall_ms());
+        error = throttle_failed(app->store, request->arena, &throttle, clock_wall_ms());
         return error ? error
                      : error_field(request->arena, "current_password", FAULT_WRONG_PASSWORD, NULL);
     }
@@ -520,7 +443,7 @@ static struct error *look_up_again(struct request *request, const struct princip
     struct error *error =
         directory_identify(request->app->directory, request->arena, guid, true, &identity);
     if (!error) {
-        struct principal *found = principal_from(request->arena, &identity);
+        struct principal *found = login_principal(request->arena, &identity);
         found->session = (*principal)->session;
         *principal = found;
     }
@@ -668,7 +591,8 @@ static const enum error_id refresh_errors[] = {
     ERR_COUNT,
 };
 static const enum error_id register_errors[] = {ERR_ALREADY_EXISTS, ERR_REGISTRATION_CLOSED,
-                                                ERR_LINK_INVALID, ERR_DATABASE_UNAVAILABLE,
+                                                ERR_LINK_INVALID, ERR_DIRECTORY_UNAVAILABLE,
+                                                ERR_DIRECTORY_CREDENTIALS, ERR_DATABASE_UNAVAILABLE,
                                                 ERR_COUNT};
 static const enum error_id update_me_errors[] = {ERR_FORBIDDEN, ERR_DATABASE_UNAVAILABLE,
                                                  ERR_COUNT};

@@ -95,7 +95,7 @@ def test_special_characters_in_passwords(nobody, people, password):
 
 
 @pytest.mark.parametrize("name", ["*", "{}*", "*{}", "{})(objectClass=*", "{})(|(cn=*", "\\2a", "(",
-                                  "CN={}", "KONTORA\\{}", "@", "{}@", "\n", "krbtgt", "DC1$"])
+                                  "CN={}", "OTHER\\{}", "\\{}", "KONTORA\\", "{}@other.test", "@", "{}@", "\n", "krbtgt", "DC1$"])
 def test_filter_characters_find_nobody(nobody, user, name):
     name = name.format(user["sAMAccountName"])
     contract.refused(attempt(nobody, name, user["password"]), 401, "INVALID_CREDENTIALS")
@@ -110,6 +110,7 @@ def test_an_empty_password_never_binds(nobody, user, name):
 
 def test_the_connection_stays_the_service_account_s(nobody, user):
     """A bind that is refused leaves a connection on which nobody may search (RFC 4511 4.2.1)."""
+    bearer(nobody, user)  # a source that is known has more attempts
     for _ in range(3):
         for _ in range(2):  # on every worker, more or less
             contract.refused(attempt(nobody, user["sAMAccountName"], "wrong"), 401,
@@ -172,7 +173,10 @@ def test_all_refusals_are_one_answer(nobody, people, truth, audit, stack):
         headers.append({key: value for key, value in response.headers.items()
                         if key not in ("X-Request-ID", "Date")})
         line = audit.one_of(response)
-        assert (line["actor"], line["resource_id"], line["status"]) == (None, name, "failure")
+        assert (line["actor"], line["status"]) == (None, "failure")
+        known = reason != "no such user"
+        assert (line["resource_id"] == name) is known
+        assert known or line["resource_id"].startswith("(unknown name ")
         assert (reason or "") in line["details"].get("reason", "")
         assert reason is None or reason not in response.text
     assert all(body == bodies[0] for body in bodies)

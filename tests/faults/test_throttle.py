@@ -2,6 +2,7 @@
 who may use surface 5000 without a token."""
 
 import hashlib
+import time
 
 import pytest
 
@@ -10,10 +11,13 @@ from support.accounts import Accounts, address
 from support.client import FilesClient
 from support.database import Database
 from support.people import tag
+from support.sources import sent_from
 from support.waiting import wait_until
 
 FREE = 5  # LOGIN_FREE_FAILURES, as it is by default
+BUDGET, INTERVAL_S = 8 * FREE, 15  # of all strangers together
 WRONG = "not-the-password"
+ADA, MALLORY = "127.9.0.1", "127.66.99.1"  # the administrator, and a stranger
 
 SAMPLES = 30
 COST = 10  # of bcrypt: some 50 ms, beside which all else is little
@@ -118,14 +122,134 @@ def test_failures_outlive_a_reload(throttled):
     held_back(attempt(throttled, person.email))
 
 
-def test_names_are_kept_as_digests(throttled, request):
+def test_names_and_sources_are_kept_as_keyed_digests(throttled, request):
     """A password is sometimes typed in place of a name."""
     name, on_postgres = address(), "DATABASE_URL" in throttled.stack.env
     fail(throttled, name, 1)
+    assert attempt(throttled, *throttled.stack.administrator).status_code == 200
     server = request.getfixturevalue("postgres") if on_postgres else None
     dump = Database(throttled.stack, server).dump()
-    assert hashlib.sha256(name.encode()).hexdigest() in dump
-    assert name not in dump
+    assert rows(throttled, "login_failures") == 2
+    assert rows(throttled, "login_sources") == 1
+    for text in (name, "127.0.0.1"):
+        assert text not in dump
+        assert hashlib.sha256(text.encode()).hexdigest() not in dump
+
+
+# --- strangers ----------------------------------------------------------------------------------
+
+def rows(rig, table):
+    return int(rig.database.run(f"SELECT count(*) FROM {table}")[0][0])
+
+
+def strangers(rig, name, count=BUDGET):
+    """Failures from as many addresses."""
+    for number in range(count):
+        response = sent_from(rig, f"127.66.{number // 250}.{number % 250 + 1}").post(
+            "/auth/login", json={"username": name, "password": WRONG})
+        assert response.status_code in (401, 429), response.text
+
+
+def log_in_from(rig, source, name, password):
+    return sent_from(rig, source).post("/auth/login", json={"username": name, "password": password})
+
+
+def test_one_stranger_does_not_keep_the_administrator_out(throttled):
+    """Mallory fails as often as she may; Ada logs in from where she has never been."""
+    name, password = throttled.stack.administrator
+    for _ in range(3 * FREE):
+        assert log_in_from(throttled, MALLORY, name, WRONG).status_code in (401, 429)
+    held_back(log_in_from(throttled, MALLORY, name, password))
+    assert log_in_from(throttled, ADA, name, password).status_code == 200
+
+
+def test_many_strangers_do_not_keep_known_sources_out(throttled):
+    name, password = throttled.stack.administrator
+    vera = Accounts(throttled.nobody()).register()
+    assert log_in_from(throttled, ADA, name, password).status_code == 200
+    assert log_in_from(throttled, ADA, vera.email, vera.password).status_code == 200
+    for who in (name, vera.email):
+        strangers(throttled, who)
+    assert 0 < held_back(log_in_from(throttled, MALLORY, name, password)) <= INTERVAL_S
+    held_back(log_in_from(throttled, "127.9.0.2", vera.email, vera.password))
+    assert log_in_from(throttled, ADA, name, password).status_code == 200
+    assert log_in_from(throttled, ADA, vera.email, vera.password).status_code == 200
+
+
+def test_failures_of_a_known_source_count_against_itself(throttled):
+    name, password = throttled.stack.administrator
+    assert log_in_from(throttled, ADA, name, password).status_code == 200
+    for _ in range(FREE + 1):
+        contract.refused(log_in_from(throttled, ADA, name, WRONG), 401, "INVALID_CREDENTIALS")
+    held_back(log_in_from(throttled, ADA, name, password))
+
+
+def test_the_administrator_logs_in_from_his_networks_alone(make_sql_rig):
+    rig = make_sql_rig(LOCAL_AUTH_NETWORKS="127.9.0.0/16, ::1")
+    name, password = rig.stack.administrator
+    vera = Accounts(rig.nobody()).register()
+    refused = log_in_from(rig, MALLORY, name, password)
+    unknown = log_in_from(rig, MALLORY, "nobody", password)
+    assert rig.audit().one_of(refused)["details"]["reason"]
+    bodies = []
+    for response in (refused, unknown):
+        contract.refused(response, 401, "INVALID_CREDENTIALS")
+        bodies.append({**response.json(), "request_id": None})
+    assert bodies[0] == bodies[1]
+    for who in (name, "nobody"):
+        for _ in range(FREE):
+            assert log_in_from(rig, MALLORY, who, WRONG).status_code == 401
+        held_back(log_in_from(rig, MALLORY, who, WRONG))
+    for who in (name, name.upper()):
+        strangers(rig, who)
+        held_back(log_in_from(rig, "127.66.99.2", who, password))
+    assert log_in_from(rig, ADA, name, password).status_code == 200  # never seen there before
+    assert log_in_from(rig, MALLORY, vera.email, vera.password).status_code == 200
+
+
+def test_time_does_not_tell_the_administrators_networks(make_sql_rig):
+    rig = make_sql_rig(LOCAL_AUTH_NETWORKS="127.9.0.0/16", BCRYPT_COST=COST,
+                       LOGIN_FREE_FAILURES=1000)
+    name, password = rig.stack.administrator
+    took = timing.undisturbed_s(
+        SAMPLES, administrator=lambda: fail_with(rig, name, password),
+        unknown=lambda: fail_with(rig, address(), password))
+    assert abs(took["administrator"] - took["unknown"]) < 0.3 * took["unknown"], took
+
+
+def fail_with(rig, name, password):
+    contract.refused(log_in_from(rig, MALLORY, name, password), 401, "INVALID_CREDENTIALS")
+
+
+# --- a clock that was stepped back --------------------------------------------------------------
+
+def test_no_hold_outlives_a_step_of_the_clock(throttled):
+    """Rows are two hours ahead, as if they were written before the step."""
+    ahead = 2 * 3600 * 1000
+    person = Accounts(throttled.nobody()).register()
+    fail(throttled, person.email, FREE + 1)
+    throttled.database.run(f"UPDATE login_failures SET until = until + {ahead}")
+    assert held_back(attempt(throttled, person.email, person.password)) <= 60
+    now = int(time.time() * 1000)
+    latest = int(throttled.database.run("SELECT max(until) FROM login_failures")[0][0])
+    assert latest <= now + BUDGET * INTERVAL_S * 1000
+
+
+def test_rows_ahead_of_the_clock_are_set_back(throttled):
+    """Repetitions are kept, and pending objects left alone, for as long as they would be otherwise."""
+    ahead = int(time.time() * 1000) + 2 * 3600 * 1000
+    octets = throttled.database.bytes_literal(b"1")
+    throttled.database.run("INSERT INTO idempotency_keys (principal, idempotency_key,"
+                           f" request_digest, created_at) VALUES ('x', 'x', {octets}, {ahead})")
+    throttled.database.run(f"INSERT INTO pending_objects (object_key, since) VALUES ('x', {ahead})")
+    throttled.database.run("INSERT INTO login_sources (source_key, subject_key, seen_at)"
+                           f" VALUES ({octets}, {octets}, {ahead})")
+    for column, table in (("created_at", "idempotency_keys"), ("since", "pending_objects"),
+                          ("seen_at", "login_sources")):
+        def set_back(column=column, table=table):
+            latest = int(throttled.database.run(f"SELECT max({column}) FROM {table}")[0][0])
+            return latest <= int(time.time() * 1000)
+        wait_until(set_back, 90, f"{table} to be set back")
 
 
 # --- time ---------------------------------------------------------------------------------------

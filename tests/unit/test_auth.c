@@ -29,7 +29,7 @@ static struct auth_tokens open_session(struct test *test, const struct config *w
                                        const struct principal *principal)
 {
     struct auth_tokens tokens = {0};
-    must_succeed(auth_open(with, test->store, test->arena, principal, "x", &client, &tokens));
+    must_succeed(auth_open(with, test->store, test->arena, principal, NULL, &client, &tokens));
     commit(test);
     return tokens;
 }

@@ -86,8 +86,10 @@ static void an_empty_password_is_refused_unasked(void **state)
 {
     struct directory *directory = directory_new(&config);
     struct directory_identity identity;
+    const struct directory_candidate candidate = {.dn = "CN=x", .reason = "no such user"};
     int64_t began = clock_steady_us();
-    const struct error *error = directory_login(directory, *state, "name", "", &identity);
+    const struct error *error =
+        directory_login(directory, *state, &candidate, "", false, &identity);
     assert_non_null(error);
     assert_int_equal(error->id, ERR_INVALID_CREDENTIALS);
     assert_true(clock_steady_us() - began >= refusal_us);
@@ -120,7 +122,11 @@ static void without_a_directory_nobody_is_judged(void **state)
     struct directory *directory = directory_new(&config);
     struct directory_identity identity;
     const char *guid = "00000000-0000-0000-0000-000000000000";
-    const struct error *error = directory_login(directory, *state, "name", "password", &identity);
+    struct directory_candidate candidate;
+    const struct error *error = directory_resolve(directory, *state, "name", &candidate);
+    assert_non_null(error);
+    assert_int_equal(error->id, ERR_DIRECTORY_UNAVAILABLE);
+    error = directory_login(directory, *state, &candidate, "password", false, &identity);
     assert_non_null(error);
     assert_int_equal(error->id, ERR_DIRECTORY_UNAVAILABLE);
     error = directory_identify(directory, *state, guid, false, &identity);

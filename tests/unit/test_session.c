@@ -495,23 +495,49 @@ static void a_full_cache_forgets(void **state)
 
 /* --- the throttle ---------------------------------------------------------------------------- */
 
-enum { FREE = 5 };
+enum { FREE = 5, BUDGET = FREE * THROTTLE_BUDGET, INTERVAL = THROTTLE_INTERVAL_MS };
 
-static void miss(struct test *test, const char *name, int64_t now)
+static struct throttle of(const char *name, const char *source)
 {
-    must_succeed(throttle_failed(test->store, test->arena, name, FREE, now));
+    return (struct throttle){
+        .key = "key", .subject = name, .source = source, .realm = "", .free_failures = FREE};
+}
+
+static struct throttle looked(struct test *test, const char *name, const char *source, int64_t now)
+{
+    struct throttle throttle = of(name, source);
+    must_succeed(throttle_look(test->store, test->arena, &throttle, now));
+    return throttle;
+}
+
+static void miss_from(struct test *test, const char *name, const char *source, int64_t now)
+{
+    struct throttle throttle = looked(test, name, source, now);
+    must_succeed(throttle_failed(test->store, test->arena, &throttle, now));
     commit(test);
 }
 
-/* The seconds to wait; 0: none. */
-static int wait_for(struct test *test, const char *name, int64_t now)
+static void miss(struct test *test, const char *name, int64_t now)
 {
-    const struct error *error = throttle_check(test->store, test->arena, name, now);
+    miss_from(test, name, "here", now);
+}
+
+/* The seconds to wait; 0: none. */
+static int wait_from(struct test *test, const char *name, const char *source, int64_t now)
+{
+    struct throttle throttle = looked(test, name, source, now);
+    const struct error *error = throttle_check(test->store, test->arena, &throttle, now);
+    commit(test);
     if (error) {
         assert_error(error, ERR_TOO_MANY_ATTEMPTS);
         assert_true(error->retry_after_s > 0);
     }
     return error ? error->retry_after_s : 0;
+}
+
+static int wait_for(struct test *test, const char *name, int64_t now)
+{
+    return wait_from(test, name, "here", now);
 }
 
 static void each_failure_doubles_the_wait(void **state)
@@ -559,21 +585,32 @@ static void a_quarter_of_an_hour_forgets(void **state)
     assert_int_equal(wait_for(test, "gleb", later), 0);
 }
 
-static struct error *forget(struct store *store, void *context)
+struct passing {
+    struct arena *arena;
+    struct throttle throttle;
+    int64_t now;
+};
+
+static struct error *pass(struct store *store, void *context)
 {
-    const struct act *act = context;
-    return throttle_forget(store, act->arena, "Dina");
+    const struct passing *passing = context;
+    return throttle_passed(store, passing->arena, &passing->throttle, passing->now);
+}
+
+static void log_in(struct test *test, const char *name, const char *source, int64_t now)
+{
+    struct passing passing = {test->arena, looked(test, name, source, now), now};
+    must_succeed(store_write(test->store, test->arena, pass, &passing));
+    commit(test);
 }
 
 static void a_success_forgets(void **state)
 {
     struct test *test = *state;
-    struct act act = {.arena = test->arena};
     for (int i = 0; i <= FREE; i++) {
         miss(test, "dina", start);
     }
-    must_succeed(store_write(test->store, test->arena, forget, &act));
-    commit(test);
+    log_in(test, "Dina", "here", start);
     for (int i = 0; i < FREE; i++) {
         miss(test, "dina", start);
         assert_int_equal(wait_for(test, "dina", start), 0);
@@ -590,15 +627,84 @@ static void a_clock_that_steps_back_holds_nobody_for_long(void **state)
         miss(test, "egor", start);
     }
     assert_int_equal(wait_for(test, "egor", start - DAY), 60);
+    assert_int_equal(wait_for(test, "egor", start - DAY + MINUTE - 1), 1);
+    assert_int_equal(wait_for(test, "egor", start - DAY + MINUTE), 0);
+}
+
+/* Fails once from each of many sources. */
+static void spend_budget(struct test *test, const char *name, int64_t now)
+{
+    for (int i = 0; i < BUDGET; i++) {
+        miss_from(test, name, arena_format(test->arena, "stranger %d", i), now);
+    }
+}
+
+static void strangers_share_a_budget(void **state)
+{
+    struct test *test = *state;
+    spend_budget(test, "zoya", start);
+    assert_int_equal(wait_from(test, "zoya", "another stranger", start), 15);
+    assert_int_equal(wait_from(test, "zoya", "another stranger", start + INTERVAL), 0);
+    assert_int_equal(wait_from(test, "yana", "another stranger", start), 0);
+    miss_from(test, "zoya", "another stranger", start + INTERVAL);
+    assert_int_equal(wait_from(test, "zoya", "a third", start + INTERVAL), 15);
+}
+
+static void one_stranger_does_not_spend_the_budget(void **state)
+{
+    struct test *test = *state;
+    int64_t now = start;
+    for (int i = 0; i < 4 * BUDGET; i++) {
+        now += (int64_t)wait_from(test, "lev", "mallory", now) * SECOND;
+        miss_from(test, "lev", "mallory", now);
+        assert_int_equal(wait_from(test, "lev", "home", now), 0);
+    }
+}
+
+static void known_sources_are_exempt_from_the_budget(void **state)
+{
+    struct test *test = *state;
+    log_in(test, "vera", "home", start);
+    spend_budget(test, "vera", start);
+    assert_int_equal(wait_from(test, "vera", "home", start), 0);
+    assert_int_equal(wait_from(test, "vera", "elsewhere", start), 15);
+    for (int i = 0; i <= FREE; i++) { /* its own failures count */
+        miss_from(test, "vera", "home", start);
+    }
+    assert_int_equal(wait_from(test, "vera", "home", start), 1);
+}
+
+static void sources_are_known_for_90_days_and_the_latest_of_them(void **state)
+{
+    struct test *test = *state;
+    log_in(test, "rita", "home", start);
+    assert_true(looked(test, "rita", "home", start + THROTTLE_SOURCES_KEPT_MS - 1).known);
+    assert_false(looked(test, "rita", "home", start + THROTTLE_SOURCES_KEPT_MS).known);
+    assert_false(looked(test, "boris", "home", start).known);
+    for (int i = 1; i <= THROTTLE_SOURCES_MAX; i++) {
+        log_in(test, "rita", arena_format(test->arena, "%d", i), start + i);
+    }
+    assert_false(looked(test, "rita", "home", start).known);
+    assert_true(looked(test, "rita", "1", start).known);
+}
+
+static void a_budget_does_not_outlive_a_step_of_the_clock(void **state)
+{
+    struct test *test = *state;
+    spend_budget(test, "foma", start + DAY);
+    assert_int_equal(wait_from(test, "foma", "home", start), 15);
+    assert_int_equal(wait_from(test, "foma", "home", start + INTERVAL), 0);
 }
 
 static void without_free_failures_all_are(void **state)
 {
     struct test *test = *state;
     for (int i = 0; i < 3 * FREE; i++) {
-        must_succeed(throttle_failed(test->store, test->arena, "fedor", 0, start));
+        struct throttle throttle = of("fedor", "here");
+        throttle.free_failures = 0;
+        must_succeed(throttle_failed(test->store, test->arena, &throttle, start));
         commit(test);
-        assert_int_equal(wait_for(test, "fedor", start), 0);
+        must_succeed(throttle_check(test->store, test->arena, &throttle, start));
     }
 }
 
@@ -631,6 +737,11 @@ int main(void)
         ACCOUNTS_TEST(a_quarter_of_an_hour_forgets),
         ACCOUNTS_TEST(a_success_forgets),
         ACCOUNTS_TEST(a_clock_that_steps_back_holds_nobody_for_long),
+        ACCOUNTS_TEST(strangers_share_a_budget),
+        ACCOUNTS_TEST(one_stranger_does_not_spend_the_budget),
+        ACCOUNTS_TEST(known_sources_are_exempt_from_the_budget),
+        ACCOUNTS_TEST(sources_are_known_for_90_days_and_the_latest_of_them),
+        ACCOUNTS_TEST(a_budget_does_not_outlive_a_step_of_the_clock),
         ACCOUNTS_TEST(without_free_failures_all_are),
     };
     char folder[PATH_MAX];

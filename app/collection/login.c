@@ -1,0 +1,212 @@
+/* See login.h. */
+#include "collection/login.h"
+
+#include "auth/account.h"
+#include "auth/auth.h"
+#include "auth/digest.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "base/network.h"
+#include "base/utf8.h"
+#include "collection/app.h"
+#include "http/request.h"
+
+#include <string.h>
+
+struct principal *login_principal(struct arena *arena, const struct directory_identity *identity)
+{
+    struct principal *principal = principal_of_directory(arena, identity->guid);
+    principal->username = identity->username;
+    principal->email = identity->email;
+    principal->name = identity->name;
+    principal->administrator = identity->administrator;
+    principal->epoch = identity->password_set;
+    return principal;
+}
+
+/* --- who it is ------------------------------------------------------------------------------- */
+
+/* A login as far as it has come. */
+struct attempt {
+    const char *name, *password;
+    bool is_local;                        /* the name is the local administrator's */
+    bool is_account;                      /* an account has the name */
+    struct directory_candidate candidate; /* whom the directory has by the name */
+    struct error *unavailable;            /* the directory could not be asked; NULL: it was */
+    struct throttle throttle;
+};
+
+struct error *login_begin_throttle(struct request *request, const char *subject,
+                                   struct throttle *throttle_r)
+{
+    const struct config *config = request->app->config;
+    const char *address = request->headers.address;
+    const char *local = utf8_fold_text(request->arena, config->local_auth_username);
+    bool is_local = !strcmp(utf8_fold_text(request->arena, subject), local);
+    *throttle_r = (struct throttle){
+        .key = config->secret_key,
+        .subject = subject,
+        .source = network_of_client(request->arena, address),
+        .realm = is_local && !auth_local_from(config, address) ? "elsewhere" : "",
+        .free_failures = config->login_free_failures,
+    };
+    return throttle_look(request->app->store, request->arena, throttle_r, clock_wall_ms());
+}
+
+/* A name that is nobody's is not written down: it may be a password that was typed in its place. The
+ * digest tells whether it was the same text again. */
+static const char *unknown_name(const struct request *request, const char *name)
+{
+    const unsigned char *digest =
+        digest_keyed(request->arena, request->app->config->secret_key, name, strlen(name));
+    return arena_format(request->arena, "(unknown name %02x%02x%02x%02x)", digest[0], digest[1],
+                        digest[2], digest[3]);
+}
+
+/* Finds out whose name it is. All names of a person of the directory are counted as one. */
+static struct error *identify(struct request *request, struct attempt *attempt)
+{
+    const struct app *app = request->app;
+    struct account *account;
+    attempt->is_local = auth_is_local(app->config, attempt->name);
+    if (app->config->ldap_login && !attempt->is_local) {
+        attempt->unavailable =
+            directory_resolve(app->directory, request->arena, attempt->name, &attempt->candidate);
+    }
+    struct error *error = account_find(app->store, request->arena, attempt->name, &account);
+    if (error) {
+        return error;
+    }
+    attempt->is_account = account != NULL;
+    bool known = attempt->is_local || attempt->is_account || attempt->candidate.resolved;
+    request->subject = known ? attempt->name : unknown_name(request, attempt->name);
+    const char *subject = attempt->candidate.guid
+                              ? principal_of_directory(request->arena, attempt->candidate.guid)->id
+                              : attempt->name;
+    return login_begin_throttle(request, subject, &attempt->throttle);
+}
+
+/* The answer is the same to every refusal. The reason is for the log and the audit line. */
+static struct error *login_by_directory(struct request *request, const struct attempt *attempt,
+                                        const struct principal **principal_r)
+{
+    struct directory_identity identity;
+    struct error *error =
+        directory_login(request->app->directory, request->arena, &attempt->candidate,
+                        attempt->password, attempt->throttle.known, &identity);
+    if (!error) {
+        *principal_r = login_principal(request->arena, &identity);
+    } else if (error->id == ERR_INVALID_CREDENTIALS) {
+        request->reason = error->cause;
+        log_info("a login is refused: %s", error->cause);
+    }
+    return error;
+}
+
+/* Makes a refusal that cost no search or bind take as long as one that did. */
+static void wait_like_the_directory(struct request *request, const struct attempt *attempt)
+{
+    struct directory *directory = request->app->directory;
+    struct directory_candidate nobody;
+    int64_t spent_us = attempt->candidate.spent_us;
+    struct error *error = attempt->unavailable;
+    if (!request->app->config->ldap_login) {
+        return;
+    }
+    if (attempt->is_local) { /* nothing was searched for */
+        error = directory_resolve(directory, request->arena, NULL, &nobody);
+        spent_us = nobody.spent_us;
+    }
+    if (!error) {
+        directory_wait(directory, request->arena, spent_us);
+    }
+}
+
+/* Makes a refusal that cost no password hash take as long as one that did. */
+static struct error *hash_like_an_account(struct request *request, const struct attempt *attempt)
+{
+    const struct app *app = request->app;
+    const struct principal *ignored;
+    bool is_account;
+    struct error *error = auth_login_account(app->config, app->store, request->arena, "",
+                                             attempt->password, &ignored, &is_account);
+    return error && error->id == ERR_INVALID_CREDENTIALS ? NULL : error;
+}
+
+/* Verifies name and password: of the local administrator, who needs no directory for it; of a person
+ * of the directory; of an account, whose name the directory does not know. A refusal takes the same
+ * work whoever it is. */
+static struct error *prove(struct request *request, const struct attempt *attempt,
+                           const struct principal **principal_r)
+{
+    const struct app *app = request->app;
+    bool is_account = false;
+    struct error *error = auth_login_local(app->config, request->arena, attempt->name,
+                                           attempt->password, principal_r);
+    bool elsewhere = !error && !auth_local_from(app->config, request->headers.address);
+    if (!error && !elsewhere) {
+        return NULL;
+    }
+    if (attempt->candidate.resolved) {
+        error = login_by_directory(request, attempt, principal_r);
+        struct error *failure = error && error->id == ERR_INVALID_CREDENTIALS
+                                    ? hash_like_an_account(request, attempt)
+                                    : NULL;
+        return failure ? failure : error;
+    }
+    error = auth_login_account(app->config, app->store, request->arena, attempt->name,
+                               attempt->password, principal_r, &is_account);
+    if (!error || error->id != ERR_INVALID_CREDENTIALS) {
+        return error;
+    }
+    if (attempt->unavailable && !is_account) { /* it might be a name of the directory */
+        return attempt->unavailable;
+    }
+    request->reason =
+        elsewhere ? "the local administrator does not log in from there" : error->cause;
+    wait_like_the_directory(request, attempt);
+    return error;
+}
+
+struct error *login_verify(struct request *request, const char *name, const char *password,
+                           struct throttle *throttle_r, const struct principal **principal_r)
+{
+    const struct app *app = request->app;
+    struct attempt attempt = {.name = name, .password = password};
+    struct error *error = identify(request, &attempt);
+    if (error) {
+        return error;
+    }
+    *throttle_r = attempt.throttle;
+    error = throttle_check(app->store, request->arena, throttle_r, clock_wall_ms());
+    if (error) { /* how long the directory has searched must not tell whether it has the name */
+        wait_like_the_directory(request, &attempt);
+        return error;
+    }
+    error = prove(request, &attempt, principal_r);
+    if (error && error->id == ERR_INVALID_CREDENTIALS) {
+        struct error *failure =
+            throttle_failed(app->store, request->arena, throttle_r, clock_wall_ms());
+        return failure ? failure : error;
+    }
+    return error;
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+struct error *login_check_name_free(struct directory *directory, const struct config *config,
+                                    struct arena *arena, const char *field, const char *name)
+{
+    struct directory_candidate candidate;
+    if (!config->ldap_login) {
+        return NULL;
+    }
+    struct error *error = directory_resolve(directory, arena, name, &candidate);
+    if (error || !candidate.resolved) {
+        return error;
+    }
+    return error_detail(error_new(arena, ERR_ALREADY_EXISTS, "the directory has the name"), field,
+                        FAULT_TAKEN, NULL);
+}

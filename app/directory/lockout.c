@@ -1,0 +1,300 @@
+/*
+ * Lockout: keeps failed logins below the threshold at which the directory locks an account
+ * (lockoutThreshold of the domain, or msDS-LockoutThreshold of the password settings object that
+ * applies to the account: MS-SAMR 3.1.5.14.7, MS-ADTS 3.1.1.4.5.36). Otherwise anybody who knows a name could
+ * lock it for the whole domain.
+ *
+ * - Sources from which the account has logged in before may bring it to one failure less than that.
+ * - All other sources together may bring it to half of that, so that the owner has the rest.
+ * - A threshold of two leaves one attempt, and so does a threshold of one, which no login by password
+ *   can stay below.
+ *
+ * Failures are those that the controller counts (badPwdCount), which stands even when it is too old to
+ * count (badPasswordTime), and those that this host has admitted: other controllers count by
+ * themselves, and several workers may ask before the first of them has failed.
+ *
+ * What was admitted stands in shared memory, a slot an account, each of two atomics: whoever is killed
+ * has spent one attempt. An account whose slot was given to another one is left with the controller's
+ * count.
+ */
+#include "directory/internal.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/shared.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MS_US = 1000,
+    SECOND_US = 1000 * MS_US,
+    SECOND_MS = 1000,
+    KNOWN_US = 30 * SECOND_US,
+    FILETIME_PER_MS = 10 * 1000,
+    CLOCK_SLACK_MS = 2 * SECOND_MS,  /* currentTime is in whole seconds */
+    WINDOW_MS = 30 * 60 * SECOND_MS, /* if the directory does not say: its own default */
+    CAUTIOUS_THRESHOLD = 2,          /* of a policy that the service account may not read */
+    SLOTS = 8192,
+    PROBES = 8, /* slots that an account may be in */
+    COUNT_BITS = 16,
+    ACCOUNT_LOCKED = 0x10, /* of msDS-User-Account-Control-Computed */
+};
+
+static const int64_t window_max_ms = INT64_C(100) * 365 * 24 * 3600 * SECOND_MS;
+
+/* --- arithmetic ------------------------------------------------------------------------------ */
+
+int64_t lockout_limit(int64_t threshold, bool known_source)
+{
+    if (threshold <= 0) {
+        return INT64_MAX;
+    }
+    if (threshold <= 2) {
+        return 1;
+    }
+    return known_source ? threshold - 1 : threshold / 2;
+}
+
+int64_t lockout_failures(const struct lockout_count *count, int64_t window_ms, int64_t now_ms)
+{
+    bool stale = count->failed_ms && now_ms - count->failed_ms > window_ms + CLOCK_SLACK_MS;
+    return stale ? 0 : count->failures;
+}
+
+/* --- attempts -------------------------------------------------------------------------------- */
+
+struct slot {
+    _Atomic uint64_t key; /* a digest of the GUID; 0: free */
+    _Atomic uint64_t
+        state; /* failures in the low bits; until when they count, seconds of the steady
+                               clock, above */
+};
+
+static struct slot own_slots[SLOTS]; /* of a process without a master: unit programs */
+static struct slot *slots = own_slots;
+
+void lockout_share(void)
+{
+    slots = shared_alloc(sizeof own_slots);
+}
+
+/* FNV-1a. */
+static uint64_t digest_guid(const char *guid)
+{
+    static const uint64_t prime = 1099511628211U;
+    uint64_t hash = 14695981039346656037U;
+    for (const char *c = guid; *c; c++) {
+        hash = (hash ^ (unsigned char)*c) * prime;
+    }
+    return hash ? hash : 1;
+}
+
+static uint64_t state_of(uint64_t failures, uint64_t until_s)
+{
+    return until_s << COUNT_BITS | failures;
+}
+
+static uint64_t until_of(uint64_t state)
+{
+    return state >> COUNT_BITS;
+}
+
+/* Failures that still count. */
+static int64_t failures_of(uint64_t state, uint64_t now_s)
+{
+    return until_of(state) > now_s ? (int64_t)(state & ((1 << COUNT_BITS) - 1)) : 0;
+}
+
+static struct slot *nth_slot(uint64_t key, size_t i)
+{
+    return &slots[(key + i) % SLOTS];
+}
+
+static struct slot *find_slot(uint64_t key)
+{
+    for (size_t i = 0; i < PROBES; i++) {
+        struct slot *slot = nth_slot(key, i);
+        if (slot->key == key) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+/* The account's slot, or else the one whose failures are the first to be over. */
+static struct slot *take_slot(uint64_t key)
+{
+    struct slot *found = find_slot(key);
+    if (found) {
+        return found;
+    }
+    found = nth_slot(key, 0);
+    for (size_t i = 1; i < PROBES; i++) {
+        struct slot *slot = nth_slot(key, i);
+        if (until_of(slot->state) < until_of(found->state)) {
+            found = slot;
+        }
+    }
+    uint64_t before = found->key, state = found->state;
+    if (before == key) {
+        return found;
+    }
+    if (atomic_compare_exchange_strong(&found->key, &before, key)) {
+        atomic_compare_exchange_strong(&found->state, &state, 0);
+        return found;
+    }
+    found = find_slot(key); /* another process was faster, with the same account or another one */
+    return found ? found : nth_slot(key, 0);
+}
+
+bool lockout_reserve(const char *guid, int64_t failures, int64_t limit, int64_t window_ms,
+                     int64_t now_us)
+{
+    if (limit == INT64_MAX) {
+        return true;
+    }
+    struct slot *slot = take_slot(digest_guid(guid));
+    uint64_t now_s = (uint64_t)(now_us / SECOND_US);
+    uint64_t until_s = now_s + (uint64_t)(window_ms / SECOND_MS) + 1;
+    uint64_t state = slot->state;
+    int64_t counted;
+    do {
+        int64_t admitted = failures_of(state, now_s);
+        counted = admitted > failures ? admitted : failures;
+        if (counted >= limit) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(&slot->state, &state,
+                                           state_of((uint64_t)counted + 1, until_s)));
+    return true;
+}
+
+void lockout_succeeded(const char *guid)
+{
+    struct slot *slot = find_slot(digest_guid(guid));
+    if (slot) {
+        slot->state = 0;
+    }
+}
+
+/* --- policies -------------------------------------------------------------------------------- */
+
+void lockout_forget(struct directory *directory)
+{
+    for (size_t i = 0; i < KNOWN_POLICIES; i++) {
+        free(directory->policies[i].dn);
+        directory->policies[i] = (struct known_policy){0};
+    }
+}
+
+static struct known_policy *find_policy(struct directory *directory, const char *dn)
+{
+    for (size_t i = 0; i < KNOWN_POLICIES; i++) {
+        struct known_policy *known = &directory->policies[i];
+        if (known->dn && !strcmp(known->dn, dn)) {
+            return known;
+        }
+    }
+    struct known_policy *known = &directory->policies[directory->next_policy];
+    directory->next_policy = (directory->next_policy + 1) % KNOWN_POLICIES;
+    free(known->dn);
+    *known = (struct known_policy){.dn = must_string(dn)};
+    return known;
+}
+
+/* Spans of time are negative multiples of 100 ns. */
+static int64_t span_ms(int64_t span)
+{
+    int64_t ms = span > INT64_MIN ? -(span / FILETIME_PER_MS) : window_max_ms;
+    return ms < 0 ? 0 : ms < window_max_ms ? ms : window_max_ms;
+}
+
+static struct error *read_policy(struct directory *directory, struct arena *arena, const char *dn,
+                                 bool is_domain, struct lockout_policy *policy_r)
+{
+    const char *threshold = is_domain ? "lockoutThreshold" : "msDS-LockoutThreshold";
+    const char *window = is_domain ? "lockOutObservationWindow" : "msDS-LockoutObservationWindow";
+    char *attributes[] = {(char *)threshold, (char *)window, NULL};
+    struct raw_entry raw = {0};
+    int64_t span;
+    *policy_r = (struct lockout_policy){.threshold = CAUTIOUS_THRESHOLD, .window_ms = WINDOW_MS};
+    struct error *error = search_object(directory, arena, dn, attributes, &raw);
+    if (error && error->id != ERR_NOT_FOUND && error->id != ERR_DIRECTORY_FORBIDDEN) {
+        return error;
+    }
+    if (!identity_integer(&raw, threshold, &policy_r->threshold)) {
+        log_warning("directory: LDAP_BIND_DN may not read %s of %s: one failed login is taken for "
+                    "the most that it allows",
+                    threshold, dn);
+    }
+    if (identity_integer(&raw, window, &span)) {
+        policy_r->window_ms = span_ms(span);
+    }
+    return NULL;
+}
+
+/* The policy that applies to an account. */
+static struct error *get_policy(struct directory *directory, struct arena *arena,
+                                const struct known_domain *domain, const struct raw_entry *account,
+                                struct lockout_policy *policy_r)
+{
+    const struct attribute *pso = entry_attribute(account, "msDS-ResultantPSO");
+    const char *dn = pso ? pso->values->bv_val : domain->dn;
+    struct known_policy *known = find_policy(directory, dn);
+    struct error *error = NULL;
+    int64_t now = clock_steady_us();
+    if (known->until <= now) {
+        error = read_policy(directory, arena, dn, !pso, &known->policy);
+        known->until = error ? 0 : now + KNOWN_US;
+    }
+    *policy_r = known->policy;
+    return error;
+}
+
+/* --- logins ---------------------------------------------------------------------------------- */
+
+static struct lockout_count read_count(const struct raw_entry *account)
+{
+    struct lockout_count count = {0};
+    const struct attribute *time = entry_attribute(account, "badPasswordTime");
+    if (!identity_integer(account, "badPwdCount", &count.failures)) {
+        count.failures = 0;
+    }
+    if (!time || !codec_time(time->values, &count.failed_ms)) {
+        count.failed_ms = 0;
+    }
+    return count;
+}
+
+struct error *lockout_admit(struct directory *directory, struct arena *arena,
+                            const struct directory_candidate *candidate, bool known_source,
+                            const char **refusal_r)
+{
+    const struct known_domain *domain;
+    struct lockout_policy policy = {0};
+    int64_t control = 0;
+    *refusal_r = NULL;
+    struct error *error = domain_get(directory, arena, &domain);
+    if (!error) {
+        error = get_policy(directory, arena, domain, candidate->raw, &policy);
+    }
+    if (error) {
+        return error;
+    }
+    if (identity_integer(candidate->raw, "msDS-User-Account-Control-Computed", &control) &&
+        control & ACCOUNT_LOCKED) {
+        *refusal_r = "the account is locked";
+        return NULL;
+    }
+    struct lockout_count count = read_count(candidate->raw);
+    int64_t failures =
+        lockout_failures(&count, policy.window_ms, clock_wall_ms() + domain->ahead_ms);
+    if (!lockout_reserve(candidate->guid, failures, lockout_limit(policy.threshold, known_source),
+                         policy.window_ms, clock_steady_us())) {
+        *refusal_r = "too many failed logins: the password was not tried";
+    }
+    return NULL;
+}

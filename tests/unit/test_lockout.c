@@ -1,0 +1,158 @@
+/* Lockout: how many failed logins a source may cause, and that several processes keep to it. */
+#include "unit.h"
+
+#include "directory/internal.h"
+
+#include <sys/wait.h>
+
+enum {
+    SECOND_US = 1000 * 1000,
+    SECOND_MS = 1000,
+    WINDOW_MS = 30 * 60 * SECOND_MS,
+    WINDOW_US = 30 * 60 * SECOND_US,
+};
+
+static const int64_t start_us = INT64_C(1000) * SECOND_US;
+
+static void limits_stay_below_the_threshold(void **state)
+{
+    static const struct {
+        int64_t threshold, unknown, known;
+    } rows[] = {
+        {0, INT64_MAX, INT64_MAX},
+        {1, 1, 1}, /* nothing less lets anybody log in */
+        {2, 1, 1},
+        {3, 1, 2},
+        {4, 2, 3},
+        {5, 2, 4},
+        {6, 3, 5},
+        {10, 5, 9},
+        {999, 499, 998},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(lockout_limit(rows[i].threshold, false), rows[i].unknown);
+        assert_int_equal(lockout_limit(rows[i].threshold, true), rows[i].known);
+    }
+}
+
+static void stale_failures_count_as_none(void **state)
+{
+    static const int64_t now = INT64_C(1800000000000);
+    static const struct {
+        int64_t failures, age_ms, counted;
+    } rows[] = {
+        {4, 0, 4},
+        {4, WINDOW_MS, 4},
+        {4, WINDOW_MS + 2 * SECOND_MS, 4}, /* the controller's clock is known to the second */
+        {4, WINDOW_MS + 2 * SECOND_MS + 1, 0},
+        {4, -WINDOW_MS, 4}, /* in the future */
+        {0, 0, 0},
+        {4, now, 4}, /* no time was read */
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct lockout_count count = {rows[i].failures, now - rows[i].age_ms};
+        assert_int_equal(lockout_failures(&count, WINDOW_MS, now), rows[i].counted);
+    }
+}
+
+static bool reserve(const char *guid, int64_t failures, int64_t limit, int64_t now_us)
+{
+    return lockout_reserve(guid, failures, limit, WINDOW_MS, now_us);
+}
+
+static void attempts_are_admitted_up_to_the_limit(void **state)
+{
+    (void)state;
+    assert_true(reserve("a", 0, 2, start_us));
+    assert_true(reserve("a", 0, 2, start_us));
+    assert_false(reserve("a", 0, 2, start_us));
+    assert_true(reserve("a", 0, 3, start_us)); /* a known source */
+    assert_false(reserve("a", 0, 3, start_us));
+    assert_true(reserve("b", 0, 2, start_us));
+}
+
+static void failures_elsewhere_count(void **state)
+{
+    (void)state;
+    assert_false(reserve("c", 2, 2, start_us));
+    assert_true(reserve("c", 2, 4, start_us));
+    assert_true(reserve("c", 2, 4, start_us)); /* the first is not counted by the controller yet */
+    assert_false(reserve("c", 2, 4, start_us));
+}
+
+static void attempts_expire_with_the_window(void **state)
+{
+    (void)state;
+    assert_true(reserve("d", 0, 1, start_us));
+    assert_false(reserve("d", 0, 1, start_us + WINDOW_US));
+    assert_true(reserve("d", 0, 1, start_us + WINDOW_US + 2 * SECOND_US));
+}
+
+static void a_success_gives_all_attempts_back(void **state)
+{
+    (void)state;
+    assert_true(reserve("e", 0, 1, start_us));
+    lockout_succeeded("e");
+    assert_true(reserve("e", 0, 1, start_us));
+    lockout_succeeded("nobody");
+}
+
+static void without_a_threshold_nothing_is_counted(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        assert_true(reserve("f", 1000, INT64_MAX, start_us));
+    }
+    assert_true(reserve("f", 0, 1, start_us));
+}
+
+static void more_accounts_than_slots_are_still_counted(void **state)
+{
+    for (int i = 0; i < 20000; i++) {
+        const char *guid = arena_format(*state, "guid %d", i);
+        assert_true(reserve(guid, 0, 1, start_us + i));
+        assert_false(reserve(guid, 0, 1, start_us + i));
+        arena_reset(*state);
+    }
+}
+
+/* Processes that reserve at the same time; each exits with how many attempts it got. */
+static void processes_together_keep_to_the_limit(void **state)
+{
+    enum { PROCESSES = 8, TRIES = 200, LIMIT = 97 };
+    int admitted = 0, status;
+    (void)state;
+    lockout_share();
+    for (int i = 0; i < PROCESSES; i++) {
+        if (fork() == 0) {
+            int got = 0;
+            for (int tries = 0; tries < TRIES; tries++) {
+                got += reserve("g", 0, LIMIT, start_us);
+            }
+            _exit(got);
+        }
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        assert_true(wait(&status) > 0);
+        admitted += WEXITSTATUS(status);
+    }
+    assert_int_equal(admitted, LIMIT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(limits_stay_below_the_threshold),
+        cmocka_unit_test(stale_failures_count_as_none),
+        cmocka_unit_test(attempts_are_admitted_up_to_the_limit),
+        cmocka_unit_test(failures_elsewhere_count),
+        cmocka_unit_test(attempts_expire_with_the_window),
+        cmocka_unit_test(a_success_gives_all_attempts_back),
+        cmocka_unit_test(without_a_threshold_nothing_is_counted),
+        ARENA_TEST(more_accounts_than_slots_are_still_counted),
+        cmocka_unit_test(processes_together_keep_to_the_limit),
+    };
+    return cmocka_run_group_tests_name("lockout", tests, NULL, NULL);
+}
