@@ -109,7 +109,8 @@ static void add_implied(const struct document *document, struct failures *failur
     /* The organization that a header names may be nobody's; an account is looked up. */
     static const enum error_id of_bearers[] = {ERR_UNAUTHORIZED,         ERR_INVALID_TOKEN,
                                                ERR_TOKEN_EXPIRED,        ERR_NOT_FOUND,
-                                               ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+                                               ERR_TOO_MANY_REQUESTS,    ERR_DATABASE_UNAVAILABLE,
+                                               ERR_COUNT};
     static const enum error_id of_bodies[] = {ERR_INVALID_JSON, ERR_VALIDATION,
                                               ERR_UNSUPPORTED_MEDIA_TYPE, ERR_COUNT};
     static const enum error_id of_queries[] = {ERR_VALIDATION, ERR_COUNT};

@@ -493,7 +493,8 @@ static struct error *get_me(struct request *request, struct reply *reply)
 
 static const enum error_id login_errors[] = {
     ERR_INVALID_CREDENTIALS,   ERR_TOO_MANY_ATTEMPTS,    ERR_DIRECTORY_UNAVAILABLE,
-    ERR_DIRECTORY_CREDENTIALS, ERR_DATABASE_UNAVAILABLE, ERR_COUNT,
+    ERR_DIRECTORY_CREDENTIALS, ERR_DATABASE_UNAVAILABLE, ERR_OVERLOADED,
+    ERR_COUNT,
 };
 static const enum error_id refresh_errors[] = {
     ERR_UNAUTHORIZED,
@@ -505,9 +506,10 @@ static const enum error_id refresh_errors[] = {
     ERR_COUNT,
 };
 static const enum error_id register_errors[] = {ERR_ALREADY_EXISTS, ERR_DATABASE_UNAVAILABLE,
-                                                ERR_COUNT};
+                                                ERR_OVERLOADED, ERR_COUNT};
 static const enum error_id password_errors[] = {ERR_FORBIDDEN, ERR_TOO_MANY_ATTEMPTS,
-                                                ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+                                                ERR_DATABASE_UNAVAILABLE, ERR_OVERLOADED,
+                                                ERR_COUNT};
 static const enum error_id store_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
 const struct route auth_routes[] = {
@@ -529,7 +531,7 @@ const struct route auth_routes[] = {
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/refresh",
      .handler = refresh,
-     .pool = POOL_AUTH,
+     .pool = POOL_DIRECTORY,
      .summary = {"Обновить токены", "Renew the tokens"},
      .about = {"С токеном обновления, или без тела с действующим токеном доступа. "
                "Токен обновления одноразовый: повторное использование завершает сессию.",
@@ -544,7 +546,7 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/me",
      .handler = get_me,
      .permission = PERMIT_PRINCIPAL,
-     .pool = POOL_AUTH,
+     .pool = POOL_CORE,
      .summary = {"Узнать, кто я", "See who I am"},
      .shape = REPLY_RECORD,
      .reply = &me_schema,
@@ -581,7 +583,7 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/logout",
      .handler = logout,
      .permission = PERMIT_PRINCIPAL,
-     .pool = POOL_AUTH,
+     .pool = POOL_CORE,
      .summary = {"Выйти", "Log out"},
      .shape = REPLY_NOTHING,
      .errors = store_errors,
