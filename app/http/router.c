@@ -401,6 +401,15 @@ static bool is_audited(const struct request *request)
     return route && route->action && (!route->audited_for || request->principal);
 }
 
+/* A path that leads nowhere may be a mistyped one with a secret in it: nginx/log.conf. */
+static void tell_masked_path(const struct request *request, struct reply *reply)
+{
+    const char *masked = access_masked_path(request);
+    if (masked) {
+        reply_header(reply, "X-Kontora-Path", masked);
+    }
+}
+
 void router_finish(struct request *request, struct reply *reply, const struct error *error)
 {
     if (is_audited(request) && !reply->repeated && !reply->audited) {
@@ -408,6 +417,9 @@ void router_finish(struct request *request, struct reply *reply, const struct er
     }
     if (!error && request->count.amount) {
         metrics_add(request->count.metric, request->count.series, request->count.amount);
+    }
+    if (!request->route) {
+        tell_masked_path(request, reply);
     }
     if (!reply->serialized) {
         serialize(request, reply, error);

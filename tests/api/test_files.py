@@ -99,7 +99,7 @@ def test_what_is_uploaded_comes_back(storage, owner, name, content, content_type
 
 def test_a_refusal_before_the_body_says_that_the_connection_ends(storage):
     """It does; a client that did not know would lose what it asks next."""
-    head = (b"POST /files/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+    head = (b"POST /files/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\n\r\n")
     answer = wire.exchange(storage.stack.https_url, storage.stack.ca_file, head)
     assert (answer.status, answer.headers["Connection"]) == (401, "close")

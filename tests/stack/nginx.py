@@ -22,7 +22,7 @@ STOP_PATIENCE_S = 5  # for requests that are under way
 PRODUCTION_SOCKETS = "unix:/run/kontora/"
 
 # These differ between hosts. upstreams.conf keeps all but the sockets' folder.
-SITE_FILES = ("site.conf", "site-process.conf", "upstreams.conf")
+SITE_FILES = ("site.conf", "site-names.conf", "site-process.conf", "upstreams.conf")
 
 # root: the checkout may be closed to other users.
 SITE_PROCESS = """\
@@ -60,26 +60,35 @@ proxy_temp_path       {folder}/proxy;
 scgi_temp_path        {folder}/scgi;
 uwsgi_temp_path       {folder}/uwsgi;
 
+ssl_certificate     {certificate.file};
+ssl_certificate_key {certificate.key};
+
 server {{
     listen {host}:{ports.http} default_server backlog=4096;
-    server_name _;
-    include server-common.conf;
-    include surface-main.conf;
-}}
-server {{
     listen {host}:{ports.https} ssl http2 default_server backlog=4096;
-    server_name _;
-    ssl_certificate     {certificate.file};
-    ssl_certificate_key {certificate.key};
-    include server-common.conf;
-    include surface-main.conf;
-}}
-server {{
     listen {host}:{ports.files} default_server backlog=4096;
     server_name _;
     include server-common.conf;
+    include refused-host.conf;
+}}
+server {{
+    listen {host}:{ports.http};
+    listen {host}:{ports.https} ssl http2;
+    include site-names.conf;
+    include server-common.conf;
+    include surface-main.conf;
+}}
+server {{
+    listen {host}:{ports.files};
+    include site-names.conf;
+    include server-common.conf;
     include surface-files.conf;
 }}
+"""
+
+NAMES = """\
+# Written by tests/stack/nginx.py.
+server_name localhost {host};
 """
 
 
@@ -173,6 +182,7 @@ class Nginx:
                   "rate_limits": "on" if self.site.rate_limits else "off"}
         (self._folder / "site-process.conf").write_text(SITE_PROCESS.format(**values))
         (self._folder / "site.conf").write_text(SITE.format(**values))
+        (self._folder / "site-names.conf").write_text(NAMES.format(**values))
         (self._folder / "upstreams.conf").write_text(self._upstreams())
 
     def _upstreams(self) -> str:
