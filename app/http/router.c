@@ -401,7 +401,7 @@ static bool is_audited(const struct request *request)
     return route && route->action && (!route->audited_for || request->principal);
 }
 
-/* A path that leads nowhere may be a mistyped one with a secret in it: nginx/log.conf. */
+/* nginx logs the path too, and knows neither the routes nor what is decoded in it: nginx/log.conf. */
 static void tell_masked_path(const struct request *request, struct reply *reply)
 {
     const char *masked = access_masked_path(request);
@@ -418,9 +418,7 @@ void router_finish(struct request *request, struct reply *reply, const struct er
     if (!error && request->count.amount) {
         metrics_add(request->count.metric, request->count.series, request->count.amount);
     }
-    if (!request->route) {
-        tell_masked_path(request, reply);
-    }
+    tell_masked_path(request, reply);
     if (!reply->serialized) {
         serialize(request, reply, error);
     }

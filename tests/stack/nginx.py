@@ -5,6 +5,7 @@ serves with, is what administrators get. Only the files that differ between host
 """
 
 import dataclasses
+import resource
 import shutil
 import signal
 from pathlib import Path
@@ -30,6 +31,7 @@ SITE_PROCESS = """\
 user root;
 daemon off;
 pid {folder}/nginx.pid;
+worker_rlimit_nofile {descriptors};
 error_log {logs}/nginx-error.log error;
 """
 
@@ -179,6 +181,7 @@ class Nginx:
             if source.name not in SITE_FILES and not link.is_symlink():
                 link.symlink_to(source)
         values = {**vars(self.site), "folder": self._folder, "host": addresses.LOCALHOST,
+                  "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
                   "rate_limits": "on" if self.site.rate_limits else "off"}
         (self._folder / "site-process.conf").write_text(SITE_PROCESS.format(**values))
         (self._folder / "site.conf").write_text(SITE.format(**values))
