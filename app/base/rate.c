@@ -38,7 +38,7 @@ struct set {
 static struct table {
     uint64_t secret[2];
     struct set sets[SETS];
-} *table;
+} * table;
 
 void rate_share(void)
 {

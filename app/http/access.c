@@ -256,7 +256,8 @@ static bool is_shown(const struct request *request, size_t i)
 {
     const char *segment = request->segments[i];
     return (request->route || i < request->segments_known) && !looks_like_token(segment) &&
-           !strcasestr(segment, "signature=") && (is_identifier(segment) || !looks_random(segment)) &&
+           !strcasestr(segment, "signature=") &&
+           (is_identifier(segment) || !looks_random(segment)) &&
            !(i && leads_to_secret(request->segments[i - 1]));
 }
 

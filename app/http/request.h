@@ -58,7 +58,7 @@ struct request {
     bool head;
     char *segments[REQUEST_SEGMENTS_MAX]; /* of the path, decoded */
     size_t segments_count;
-    size_t segments_known; /* leading ones that stand in a pattern; all, if there is such a path */
+    size_t segments_known;  /* leading ones that stand in a pattern; all, if there is such a path */
     const char *query_text; /* still encoded */
     struct request_headers headers;
     struct request_body input;
@@ -66,7 +66,7 @@ struct request {
     const struct router_repeats *repeats; /* the router's */
     enum config_language language;
     const char *id;
-    bool limited;          /* what its principal asks is being counted */
+    bool limited;                      /* what its principal asks is being counted */
     const struct principal *principal; /* NULL: anonymous */
     struct value *query;               /* parallel to route->query */
     struct buffer body_text;           /* as it came, if the route takes one */

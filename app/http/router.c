@@ -118,7 +118,8 @@ static size_t count_known(const struct node *node, char *const *segments, size_t
     for (; known < count; known++) {
         const struct node *child = node->children;
         size_t length = strlen(segments[known]);
-        while (child && (child->length != length || memcmp(child->segment, segments[known], length) != 0)) {
+        while (child &&
+               (child->length != length || memcmp(child->segment, segments[known], length) != 0)) {
             child = child->sibling;
         }
         if (!child) {

@@ -107,10 +107,9 @@ static void add_implied(const struct document *document, struct failures *failur
     static const enum error_id of_all[] = {ERR_BAD_REQUEST, ERR_PAYLOAD_TOO_LARGE, ERR_INTERNAL,
                                            ERR_COUNT};
     /* The organization that a header names may be nobody's; an account is looked up. */
-    static const enum error_id of_bearers[] = {ERR_UNAUTHORIZED,         ERR_INVALID_TOKEN,
-                                               ERR_TOKEN_EXPIRED,        ERR_NOT_FOUND,
-                                               ERR_TOO_MANY_REQUESTS,    ERR_DATABASE_UNAVAILABLE,
-                                               ERR_COUNT};
+    static const enum error_id of_bearers[] = {
+        ERR_UNAUTHORIZED,      ERR_INVALID_TOKEN,        ERR_TOKEN_EXPIRED, ERR_NOT_FOUND,
+        ERR_TOO_MANY_REQUESTS, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
     static const enum error_id of_bodies[] = {ERR_INVALID_JSON, ERR_VALIDATION,
                                               ERR_UNSUPPORTED_MEDIA_TYPE, ERR_COUNT};
     static const enum error_id of_queries[] = {ERR_VALIDATION, ERR_COUNT};

@@ -492,8 +492,12 @@ static struct error *get_me(struct request *request, struct reply *reply)
 /* --- routes ---------------------------------------------------------------------------------- */
 
 static const enum error_id login_errors[] = {
-    ERR_INVALID_CREDENTIALS,   ERR_TOO_MANY_ATTEMPTS,    ERR_DIRECTORY_UNAVAILABLE,
-    ERR_DIRECTORY_CREDENTIALS, ERR_DATABASE_UNAVAILABLE, ERR_OVERLOADED,
+    ERR_INVALID_CREDENTIALS,
+    ERR_TOO_MANY_ATTEMPTS,
+    ERR_DIRECTORY_UNAVAILABLE,
+    ERR_DIRECTORY_CREDENTIALS,
+    ERR_DATABASE_UNAVAILABLE,
+    ERR_OVERLOADED,
     ERR_COUNT,
 };
 static const enum error_id refresh_errors[] = {
@@ -507,9 +511,8 @@ static const enum error_id refresh_errors[] = {
 };
 static const enum error_id register_errors[] = {ERR_ALREADY_EXISTS, ERR_DATABASE_UNAVAILABLE,
                                                 ERR_OVERLOADED, ERR_COUNT};
-static const enum error_id password_errors[] = {ERR_FORBIDDEN, ERR_TOO_MANY_ATTEMPTS,
-                                                ERR_DATABASE_UNAVAILABLE, ERR_OVERLOADED,
-                                                ERR_COUNT};
+static const enum error_id password_errors[] = {
+    ERR_FORBIDDEN, ERR_TOO_MANY_ATTEMPTS, ERR_DATABASE_UNAVAILABLE, ERR_OVERLOADED, ERR_COUNT};
 static const enum error_id store_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
 const struct route auth_routes[] = {
