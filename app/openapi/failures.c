@@ -20,6 +20,9 @@ struct edge {
 static const struct edge edges[] = {
     {414, "URI_TOO_LONG",
         {"Адрес запроса слишком длинный", "The address of the request is too long"}},
+    {421, "MISDIRECTED_REQUEST",
+        {"Этот сервер не обслуживает запрошенное имя узла: проверьте адрес",
+         "This server does not serve the requested host name: check the address"}},
     {429, "TOO_MANY_REQUESTS",
         {"Слишком много запросов: повторите позже", "Too many requests: try again later"}},
     {431, "HEADERS_TOO_LARGE",
