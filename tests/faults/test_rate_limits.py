@@ -417,6 +417,7 @@ def test_upload_of_a_killed_worker_is_counted_no_more(make_slow, tmp_path):
 
 STORM = 60
 QUEUE_MS = 500
+STORM_S, PROMPT_S = 15, 5  # on a busy machine, whose clients take as long as the service
 
 
 def test_storm_of_logins_holds_up_nobody_who_has_logged_in(make_sql_rig):
@@ -438,12 +439,15 @@ def test_storm_of_logins_holds_up_nobody_who_has_logged_in(make_sql_rig):
             began = time.monotonic()
             assert vera.client.get("/auth/me").status_code == 200
             assert vera.client.post("/auth/refresh").status_code == 200
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < PROMPT_S
     answers = [one.result() for one in storm]
     statuses = {answer.status_code for answer, _ in answers}
     assert statuses == {401, 503}
+    lines = [line for line in rig.log() if line.get("route") == "/api/v1/auth/login"]
+    waited = [line["queue_us"] for line in lines if line["status"] == 401 and "queue_us" in line]
+    assert max(waited, default=0) <= QUEUE_MS * 1000, "nothing is hashed after that"
     for answer, seconds in answers:
-        assert seconds < QUEUE_MS / 1000 + 5
+        assert seconds < STORM_S
         if answer.status_code == 503:
             contract.refused(answer, 503, "SERVICE_UNAVAILABLE")
             assert int(answer.headers["Retry-After"]) == 1
