@@ -211,7 +211,9 @@ static const char *skip_shape(const char *text, const char *shape)
 {
     for (; *shape; shape++, text++) {
         unsigned char c = (unsigned char)*text;
-        if (*shape == 'd' ? !isdigit(c) : *shape == 'x' ? !isxdigit(c) : c != *shape) {
+        if (*shape == 'd'   ? !isdigit(c)
+            : *shape == 'x' ? !isxdigit(c)
+                            : c != (unsigned char)*shape) {
             return NULL;
         }
     }
