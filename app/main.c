@@ -25,6 +25,7 @@
 #include "base/version.h"
 #include "collection/idempotency.h"
 #include "collection/ledger.h"
+#include "collection/limits.h"
 #include "collection/purge.h"
 #include "collection/session_watch.h"
 #include "collection/uses.h"
@@ -227,7 +228,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         return NULL;
     }
     struct router_settings settings = {
-        .guard = {authenticate, confirm, permits},
+        .guard = {authenticate, confirm, permits, limits_check_queue, limits_begin, limits_end},
         .repeats = &idempotency,
         .standard_language = (enum config_language)config->default_language,
         .body_max = (size_t)config->max_json_kib * KIB,
@@ -525,6 +526,7 @@ static int run_serve(const struct arguments *arguments)
             share_sessions(&config);
             purge_share();
             uses_share();
+            limits_share();
             objects_share();
             writers = store_shared_new();
             status = master_run(&config, arguments->env_file, &service);

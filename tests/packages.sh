@@ -21,10 +21,11 @@ command -v npm >/dev/null || npm='nodejs npm'
 run="$build ${npm-} nginx openssl curl python3 python3-samba samba samba-common-bin samba-ad-provision
     samba-dsdb-modules samba-vfs-modules winbind ldb-tools"
 
-# Of systemd's, systemd-analyze, which runs without it.
+# Of systemd's, systemd-analyze, which runs without it. The rules of nftables are tried in a network of
+# their own.
 test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
     postgresql procps git python3-prometheus-client python3-jsonschema ceph-mon ceph-osd radosgw
-    prometheus chromium systemd"
+    prometheus chromium systemd nftables iproute2"
 
 # With what the references are written in.
 bench="$test python3-fastapi python3-ldap3 python3-uvicorn python3-sqlalchemy python3-aiosqlite

@@ -67,6 +67,7 @@ enum {
     PORT_MAX = 65535,
     WORKERS_MAX = 256,
     HOURS_MAX = 24 * 366,
+    RATE_MAX = 100000,
     TOKEN_TTL_MAX = 365 * 24 * 60,
     SOCKET_PATH_MAX = 107, /* sockaddr_un.sun_path less its NUL */
 };
@@ -100,6 +101,17 @@ static const struct option options[] = {
     {"REQUEST_TIMEOUT", OPTION_INTEGER, AT(request_timeout_s), "30", 1, 3600},
     {"MAX_JSON_KIB", OPTION_INTEGER, AT(max_json_kib), "256", 1, 65536},
 
+    {"RATE_LIMITS", OPTION_CHOICE, AT(rate_limits), "on", 0, 0, switches},
+    {"RATE_SUBJECT_PER_S", OPTION_INTEGER, AT(rate_subject_per_s), "50", 0, RATE_MAX},
+    {"RATE_ORGANIZATION_PER_S", OPTION_INTEGER, AT(rate_organization_per_s), "200", 0, RATE_MAX},
+    {"UPLOADS_SUBJECT_PER_MINUTE", OPTION_INTEGER, AT(uploads_subject_per_minute), "30", 0,
+     RATE_MAX},
+    {"UPLOADS_ORGANIZATION_PER_MINUTE", OPTION_INTEGER, AT(uploads_organization_per_minute), "120",
+     0, RATE_MAX},
+    {"UPLOADS_SUBJECT_AT_ONCE", OPTION_INTEGER, AT(uploads_subject_at_once), "4", 0, WORKERS_MAX},
+    {"UPLOADS_ORGANIZATION_AT_ONCE", OPTION_INTEGER, AT(uploads_organization_at_once), "8", 0,
+     WORKERS_MAX},
+
     {"JWT_SECRET_KEY", OPTION_STRING, AT(jwt_secret_key), default_jwt_secret, 1, 4096,
      .flags = OPTION_SECRET | OPTION_KEY},
     {"JWT_SECRET_KEY_PREVIOUS", OPTION_STRING, AT(jwt_secret_key_previous), "", 0, 4096,
@@ -117,6 +129,7 @@ static const struct option options[] = {
     {"LOCAL_AUTH_NETWORKS", OPTION_STRING, AT(local_auth_networks), "", 0, 2048},
     {"BCRYPT_COST", OPTION_INTEGER, AT(bcrypt_cost), "12", 4, 16},
     {"LOGIN_FREE_FAILURES", OPTION_INTEGER, AT(login_free_failures), "5", 0, 1000},
+    {"LOGIN_QUEUE_MS", OPTION_INTEGER, AT(login_queue_ms), "3000", 100, 25000},
     {"ANONYMOUS_ACCESS", OPTION_CHOICE, AT(anonymous_access), "auto", 0, 0, anonymous_accesses},
     {"REGISTRATION", OPTION_CHOICE, AT(registration), "auto", 0, 0, registrations},
 
@@ -157,7 +170,6 @@ static const struct option options[] = {
     {"HTTP_PORT", OPTION_INTEGER, AT(http_port), "8000", 1, PORT_MAX},
     {"HTTPS_PORT", OPTION_INTEGER, AT(https_port), "8443", 1, PORT_MAX},
     {"FILES_PORT", OPTION_INTEGER, AT(files_port), "5000", 1, PORT_MAX},
-    {"RATE_LIMITS", OPTION_CHOICE, AT(rate_limits), "on", 0, 0, switches},
 };
 /* clang-format on */
 

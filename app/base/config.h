@@ -36,6 +36,11 @@ struct config {
     int64_t drain_timeout_s;
     int64_t request_timeout_s;
     int64_t max_json_kib;
+    /* how often a verified caller may ask; 0: not limited */
+    int64_t rate_limits;
+    int64_t rate_subject_per_s, rate_organization_per_s;
+    int64_t uploads_subject_per_minute, uploads_organization_per_minute;
+    int64_t uploads_subject_at_once, uploads_organization_at_once;
     /* authentication */
     const char *jwt_secret_key;
     const char *jwt_secret_key_previous; /* empty: none */
@@ -51,6 +56,7 @@ struct config {
         *local_auth_networks; /* from which the local administrator logs in; empty: from all */
     int64_t bcrypt_cost;
     int64_t login_free_failures;
+    int64_t login_queue_ms;
     int64_t anonymous_access; /* see config_anonymous() */
     int64_t registration;     /* see config_registration() */
     /* database */
@@ -88,7 +94,6 @@ struct config {
     int64_t http_port;
     int64_t https_port;
     int64_t files_port;
-    int64_t rate_limits;
 
     struct arena *arena; /* holds the strings */
 };

@@ -53,6 +53,11 @@ void random_digits(struct random_source *source, char *text, size_t count, unsig
     }
 }
 
+void random_bytes(unsigned char *bytes, size_t count)
+{
+    fill(bytes, count);
+}
+
 char *random_id(char id[RANDOM_ID_SIZE])
 {
     unsigned char bytes[RANDOM_ID_BYTES];

@@ -15,6 +15,9 @@ enum {
  * none to give. Returns `id`. */
 char *random_id(char id[RANDOM_ID_SIZE]);
 
+/* Bytes of getrandom(2), at most 256. */
+void random_bytes(unsigned char *bytes, size_t count);
+
 /* The same of `count` bytes, at most 256. */
 char *random_hex(struct arena *arena, size_t count) __attribute__((returns_nonnull));
 

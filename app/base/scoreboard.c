@@ -15,6 +15,7 @@ struct place {
     _Alignas(CACHE_LINE) _Atomic uint32_t owner; /* the group and 1; 0: free */
     atomic_bool busy;
     _Atomic uint32_t connections;
+    _Atomic uint64_t upload_subject, upload_organization; /* 0: none */
 };
 
 static struct board {
@@ -40,6 +41,13 @@ static uint32_t get(const _Atomic uint32_t *value)
     return atomic_load_explicit(value, memory_order_relaxed);
 }
 
+/* Ordered, so that of two processes that begin an upload and then count, one at least sees both. */
+static void set_upload(struct place *place, struct scoreboard_upload upload)
+{
+    atomic_store(&place->upload_subject, upload.subject);
+    atomic_store(&place->upload_organization, upload.organization);
+}
+
 size_t scoreboard_give(unsigned group)
 {
     for (size_t i = 0; board && i < PLACES; i++) {
@@ -49,6 +57,7 @@ size_t scoreboard_give(unsigned group)
         }
         atomic_store_explicit(&place->busy, false, memory_order_relaxed);
         set(&place->connections, 0);
+        set_upload(place, (struct scoreboard_upload){0});
         set(&place->owner, group + 1);
         if (i >= atomic_load_explicit(&board->used, memory_order_relaxed)) {
             atomic_store_explicit(&board->used, i + 1, memory_order_relaxed);
@@ -78,6 +87,26 @@ void scoreboard_set_busy(bool busy)
 void scoreboard_set_connections(size_t connections)
 {
     set(&mine->connections, (uint32_t)connections);
+}
+
+void scoreboard_set_upload(struct scoreboard_upload upload)
+{
+    set_upload(mine, upload);
+}
+
+struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of)
+{
+    struct scoreboard_uploads count = {0};
+    size_t used = board ? atomic_load_explicit(&board->used, memory_order_relaxed) : 0;
+    for (size_t i = 0; i < used; i++) {
+        const struct place *place = &board->places[i];
+        if (get(&place->owner)) {
+            count.subject += of.subject && atomic_load(&place->upload_subject) == of.subject;
+            count.organization +=
+                of.organization && atomic_load(&place->upload_organization) == of.organization;
+        }
+    }
+    return count;
 }
 
 struct scoreboard_count scoreboard_count(unsigned group)

@@ -33,6 +33,19 @@ void scoreboard_enter(size_t place);
 void scoreboard_set_busy(bool busy);
 void scoreboard_set_connections(size_t connections);
 
+/* The upload that this process takes, by the keys of its subject and its organization; 0 is none.
+ * It ends with the process, if not before. */
+struct scoreboard_upload {
+    uint64_t subject, organization;
+};
+void scoreboard_set_upload(struct scoreboard_upload upload);
+
+/* How many processes take an upload of that subject, and of that organization. */
+struct scoreboard_uploads {
+    int64_t subject, organization;
+};
+struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of);
+
 /* What a group is doing, in any process. */
 struct scoreboard_count scoreboard_count(unsigned group);
 

@@ -205,21 +205,86 @@ static bool looks_like_token(const char *segment)
     return false;
 }
 
+/* Compares with a shape: 'd' is a decimal digit, 'x' a hexadecimal one; all else stands for itself.
+ * Returns what follows, or NULL. */
+static const char *skip_shape(const char *text, const char *shape)
+{
+    for (; *shape; shape++, text++) {
+        unsigned char c = (unsigned char)*text;
+        if (*shape == 'd'   ? !isdigit(c)
+            : *shape == 'x' ? !isxdigit(c)
+                            : c != (unsigned char)*shape) {
+            return NULL;
+        }
+    }
+    return text;
+}
+
+/* Names that only look random: of entries of the directory, and of files. */
+static bool is_identifier(const char *segment)
+{
+    enum { EXTENSION_MAX = 5 };
+    const char *rest = skip_shape(segment, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+    if (rest && !*rest) {
+        return true;
+    }
+    rest = skip_shape(segment, "dddddddd_dddddd_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.");
+    return rest && strlen(rest) <= EXTENSION_MAX;
+}
+
+/* True if the segment has a long run of letters and digits, as tokens, keys and digests have: words
+ * are shorter, or have one case and no digit. */
+static bool looks_random(const char *segment)
+{
+    enum { SHORTEST = 20 };
+    for (size_t run = 0, digits = 0, upper = 0, lower = 0; *segment; segment++) {
+        unsigned char c = (unsigned char)*segment;
+        if (!isascii(c) || (!isalnum(c) && c != '-' && c != '_')) {
+            run = digits = upper = lower = 0;
+            continue;
+        }
+        run++;
+        digits += isdigit(c) != 0;
+        upper += isupper(c) != 0;
+        lower += islower(c) != 0;
+        if (run >= SHORTEST && !!digits + !!upper + !!lower > 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_shown(const struct request *request, size_t i)
+{
+    const char *segment = request->segments[i];
+    return (request->route || i < request->segments_known) && !looks_like_token(segment) &&
+           !strcasestr(segment, "signature=") &&
+           (is_identifier(segment) || !looks_random(segment)) &&
+           !(i && leads_to_secret(request->segments[i - 1]));
+}
+
 /* How much of a path may be shown. The segments say what it means, decoded; it is as it came. */
 static size_t shown_length(const struct request *request, size_t length)
 {
     const char *uri = request->headers.uri;
     size_t at = 0; /* of the slash before a segment */
     for (size_t i = 0; i < request->segments_count; i++) {
-        if (looks_like_token(request->segments[i]) ||
-            strcasestr(request->segments[i], "signature=") ||
-            (i && leads_to_secret(request->segments[i - 1]))) {
+        if (!is_shown(request, i)) {
             return at + 1;
         }
         at += 1 + strcspn(uri + at + 1, "/?");
     }
     return at < length && length > 1 ? at + 1
                                      : length; /* what could not be taken apart is not shown */
+}
+
+static const char *mask_after(const struct request *request, size_t shown)
+{
+    static const char mask[] = "***";
+    char *masked = arena_alloc(request->arena, shown + sizeof mask);
+    memcpy(masked, request->headers.uri, shown);
+    memcpy(masked + shown, mask, sizeof mask);
+    return masked;
 }
 
 void access_write_path(struct jsonw *json, const char *key, const struct request *request)
@@ -230,12 +295,15 @@ void access_write_path(struct jsonw *json, const char *key, const struct request
     if (shown == length) {
         jsonw_bytes(json, key, uri, length);
     } else {
-        static const char mask[] = "***";
-        char *masked = arena_alloc(request->arena, shown + sizeof mask);
-        memcpy(masked, uri, shown);
-        memcpy(masked + shown, mask, sizeof mask);
-        jsonw_string(json, key, masked);
+        jsonw_string(json, key, mask_after(request, shown));
     }
+}
+
+const char *access_masked_path(const struct request *request)
+{
+    size_t length = strcspn(request->headers.uri, "?");
+    size_t shown = shown_length(request, length);
+    return shown == length ? NULL : mask_after(request, shown);
 }
 
 /* --- the end --------------------------------------------------------------------------------- */

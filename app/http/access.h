@@ -54,9 +54,13 @@ void access_committed(struct access *access);
 void access_end(const struct access *access, const struct request *request,
                 const struct reply *reply, const struct error *error);
 
-/* Writes what of a path may be written down, as it came but for its query: not what stands behind a
- * segment that ends in "valid", nor what looks like a token, six digits and a colon, or a signature, nor
- * what could not be decoded. nginx/log.conf has the same rules. */
+/* Writes the part of a path that may be logged, as it came but for its query. Everything is left out from
+ * the first segment on that follows one that ends in "valid", looks like a token (six digits and a colon),
+ * a signature or anything random, or belongs to no route; and all of a path that could not be decoded.
+ * nginx/log.conf has the same rules but for the routes, which it does not know. */
 void access_write_path(struct jsonw *json, const char *key, const struct request *request);
+
+/* The same for nginx, which logs the path too; NULL if all of it may be logged. */
+const char *access_masked_path(const struct request *request);
 
 #endif

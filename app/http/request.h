@@ -58,6 +58,7 @@ struct request {
     bool head;
     char *segments[REQUEST_SEGMENTS_MAX]; /* of the path, decoded */
     size_t segments_count;
+    size_t segments_known;  /* leading ones that stand in a pattern; all, if there is such a path */
     const char *query_text; /* still encoded */
     struct request_headers headers;
     struct request_body input;
@@ -65,6 +66,7 @@ struct request {
     const struct router_repeats *repeats; /* the router's */
     enum config_language language;
     const char *id;
+    bool limited;                      /* what its principal asks is being counted */
     const struct principal *principal; /* NULL: anonymous */
     struct value *query;               /* parallel to route->query */
     struct buffer body_text;           /* as it came, if the route takes one */
@@ -75,6 +77,7 @@ struct request {
     const char *actor_id;  /* the same, by what is nobody else's: the subject of the token */
     const char *object_dn; /* of an entry of the directory: where it is, for audit; may be NULL */
     const char *moved_dn;  /* where it has been moved to; may be NULL */
+    int64_t queue_us;      /* that it waited for a worker; -1: nobody knows */
     int64_t auth_us;       /* what it took to find out who asks, and that they may */
     const char *reason;    /* why it failed, for audit alone: the client is not told; may be NULL */
     struct request_count count; /* of what it did: request_count() */

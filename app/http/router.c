@@ -111,6 +111,25 @@ static const struct node *find_node(const struct node *node, char *const *segmen
     return NULL;
 }
 
+/* How many segments of a path that leads nowhere are words of patterns, up to the first that is not. */
+static size_t count_known(const struct node *node, char *const *segments, size_t count)
+{
+    size_t known = 0;
+    for (; known < count; known++) {
+        const struct node *child = node->children;
+        size_t length = strlen(segments[known]);
+        while (child &&
+               (child->length != length || memcmp(child->segment, segments[known], length) != 0)) {
+            child = child->sibling;
+        }
+        if (!child) {
+            break;
+        }
+        node = child;
+    }
+    return known;
+}
+
 /* --- the steps of an answer ------------------------------------------------------------------ */
 
 /* The Allow field of RFC 9110 10.2.1. */
@@ -131,8 +150,11 @@ static struct error *find_route(const struct router *router, struct request *req
 {
     const struct node *node = find_node(&router->root, request->segments, request->segments_count);
     if (!node) {
+        request->segments_known =
+            count_known(&router->root, request->segments, request->segments_count);
         return error_new(request->arena, ERR_NOT_FOUND, NULL);
     }
+    request->segments_known = request->segments_count;
     if (request->method == METHOD_COUNT || !node->routes[request->method]) {
         reply_header(reply, "Allow", allowed_methods(request->arena, node));
         return error_new(request->arena, ERR_METHOD_NOT_ALLOWED, NULL);
@@ -145,6 +167,10 @@ static struct error *ask_guard(const struct router_guard *guard, struct request 
 {
     unsigned permission = request->route->permission;
     struct error *error = guard->authenticate(request);
+    if (!error && guard->begin) {
+        error = guard->begin(request);
+        request->limited = !error;
+    }
     if (!error) {
         error = guard->confirm(request, permission);
     }
@@ -321,25 +347,10 @@ static struct error *handle_once(struct request *request, struct reply *reply)
 
 /* --- a request ------------------------------------------------------------------------------- */
 
-struct error *router_handle(const struct router *router, struct request *request,
-                            struct reply *reply)
+static struct error *handle_permitted(const struct router *router, struct request *request,
+                                      struct reply *reply)
 {
-    *reply = (struct reply){0};
-    request->repeats = router->settings.repeats;
-    request->body_abandoned = true; /* until somebody is to read it: a form's handler */
-    struct error *error = request_parse(request, router->settings.standard_language);
-    log_set_request(request->id);
-    if (!error) {
-        error = find_route(router, request, reply);
-    }
-    access_routed(request);
-    if (!error) {
-        request->body_abandoned = request->route->form; /* until the handler has read it */
-        error = check_permission(router, request);
-    }
-    if (error) {
-        return error;
-    }
+    struct error *error = NULL;
     if (request->route->query) {
         error = fields_read_query(request->arena, request->route->query, request->query_text,
                                   &request->query);
@@ -356,10 +367,48 @@ struct error *router_handle(const struct router *router, struct request *request
     return handle_once(request, reply);
 }
 
+struct error *router_handle(const struct router *router, struct request *request,
+                            struct reply *reply)
+{
+    const struct router_guard *guard = &router->settings.guard;
+    *reply = (struct reply){0};
+    request->repeats = router->settings.repeats;
+    request->body_abandoned = true; /* until somebody is to read it: a form's handler */
+    struct error *error = request_parse(request, router->settings.standard_language);
+    log_set_request(request->id);
+    if (!error) {
+        error = find_route(router, request, reply);
+    }
+    access_routed(request);
+    if (!error) {
+        request->body_abandoned = request->route->form; /* until the handler has read it */
+        error = guard->check_queue ? guard->check_queue(request) : NULL;
+    }
+    if (!error) {
+        error = check_permission(router, request);
+    }
+    if (!error) {
+        error = handle_permitted(router, request, reply);
+    }
+    if (request->limited) {
+        guard->end(request);
+    }
+    return error;
+}
+
 static bool is_audited(const struct request *request)
 {
     const struct route *route = request->route;
     return route && route->action && (!route->audited_for || request->principal);
+}
+
+/* nginx logs the path too, and knows neither the routes nor what is decoded in it: nginx/log.conf. */
+static void tell_masked_path(const struct request *request, struct reply *reply)
+{
+    const char *masked = access_masked_path(request);
+    if (masked) {
+        reply_header(reply, "X-Kontora-Path", masked);
+    }
 }
 
 void router_finish(struct request *request, struct reply *reply, const struct error *error)
@@ -370,6 +419,7 @@ void router_finish(struct request *request, struct reply *reply, const struct er
     if (!error && request->count.amount) {
         metrics_add(request->count.metric, request->count.series, request->count.amount);
     }
+    tell_masked_path(request, reply);
     if (!reply->serialized) {
         serialize(request, reply, error);
     }

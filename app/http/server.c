@@ -331,6 +331,7 @@ enum server_progress server_serve(struct server *server, struct server_connectio
     access_begin(&connection->access);
     read_params(request->arena, fcgi->envp, &request->headers);
     access_queued(&connection->access, request);
+    request->queue_us = connection->access.queue_us;
     connection->error = router_handle(server->router, request, &connection->reply);
     access_handled(&connection->access);
     return server->turn->waits(server->app) ? SERVER_HELD : answer(server, connection);

@@ -20,6 +20,9 @@ struct edge {
 static const struct edge edges[] = {
     {414, "URI_TOO_LONG",
         {"Адрес запроса слишком длинный", "The address of the request is too long"}},
+    {421, "MISDIRECTED_REQUEST",
+        {"Этот сервер не обслуживает запрошенное имя узла: проверьте адрес",
+         "This server does not serve the requested host name: check the address"}},
     {429, "TOO_MANY_REQUESTS",
         {"Слишком много запросов: повторите позже", "Too many requests: try again later"}},
     {431, "HEADERS_TOO_LARGE",
@@ -107,9 +110,9 @@ static void add_implied(const struct document *document, struct failures *failur
     static const enum error_id of_all[] = {ERR_BAD_REQUEST, ERR_PAYLOAD_TOO_LARGE, ERR_INTERNAL,
                                            ERR_COUNT};
     /* The organization that a header names may be nobody's; an account is looked up. */
-    static const enum error_id of_bearers[] = {ERR_UNAUTHORIZED,         ERR_INVALID_TOKEN,
-                                               ERR_TOKEN_EXPIRED,        ERR_NOT_FOUND,
-                                               ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+    static const enum error_id of_bearers[] = {
+        ERR_UNAUTHORIZED,      ERR_INVALID_TOKEN,        ERR_TOKEN_EXPIRED, ERR_NOT_FOUND,
+        ERR_TOO_MANY_REQUESTS, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
     static const enum error_id of_bodies[] = {ERR_INVALID_JSON, ERR_VALIDATION,
                                               ERR_UNSUPPORTED_MEDIA_TYPE, ERR_COUNT};
     static const enum error_id of_queries[] = {ERR_VALIDATION, ERR_COUNT};

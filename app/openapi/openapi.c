@@ -61,9 +61,8 @@ static const struct text conventions = {
     "не "
     "меняется.\n\n"
     "**HEAD** работает везде, где GET; другой метод: 405 с `Allow`. Неизвестный путь: 404.\n\n"
-    "**Частота** ограничена по адресу: 10 запросов в секунду, 5 входов и 5 загрузок в минуту; "
-    "сверх того 429 с "
-    "`Retry-After`.",
+    "**Частота** запросов, входов и загрузок ограничена: по адресу, а после проверки токена ещё и "
+    "по пользователю и организации. Сверх того 429; `Retry-After` говорит, когда повторить.",
     "**Logging in.** Get a token by `POST /api/v1/auth/login`, and send it as "
     "`Authorization: Bearer …` (in Swagger UI: the button Authorize).\n\n"
     "**Short paths.** The calls of `/api/v1/auth`, `users`, `groups`, `ous`, `containers` and "
@@ -76,10 +75,9 @@ static const struct text conventions = {
     "never changes.\n\n"
     "**HEAD** works wherever GET does; another method is 405 with `Allow`. An unknown path is "
     "404.\n\n"
-    "**Rates** are limited by address: 10 requests a second, 5 logins and 5 uploads a minute; "
-    "beyond that 429 "
-    "with "
-    "`Retry-After`."};
+    "**Rates** of requests, logins and uploads are limited: by address and, once the token is "
+    "verified, by user and organization. Beyond that the answer is 429; `Retry-After` says when "
+    "to try again."};
 
 static void write_info(struct document *document)
 {

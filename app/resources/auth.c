@@ -578,8 +578,13 @@ static struct error *update_me(struct request *request, struct reply *reply)
 /* --- routes ---------------------------------------------------------------------------------- */
 
 static const enum error_id login_errors[] = {
-    ERR_INVALID_CREDENTIALS,   ERR_TOO_MANY_ATTEMPTS,    ERR_DIRECTORY_UNAVAILABLE,
-    ERR_DIRECTORY_CREDENTIALS, ERR_DATABASE_UNAVAILABLE, ERR_COUNT,
+    ERR_INVALID_CREDENTIALS,
+    ERR_TOO_MANY_ATTEMPTS,
+    ERR_DIRECTORY_UNAVAILABLE,
+    ERR_DIRECTORY_CREDENTIALS,
+    ERR_DATABASE_UNAVAILABLE,
+    ERR_OVERLOADED,
+    ERR_COUNT,
 };
 static const enum error_id refresh_errors[] = {
     ERR_UNAUTHORIZED,
@@ -590,14 +595,18 @@ static const enum error_id refresh_errors[] = {
     ERR_DATABASE_UNAVAILABLE,
     ERR_COUNT,
 };
-static const enum error_id register_errors[] = {ERR_ALREADY_EXISTS, ERR_REGISTRATION_CLOSED,
-                                                ERR_LINK_INVALID, ERR_DIRECTORY_UNAVAILABLE,
-                                                ERR_DIRECTORY_CREDENTIALS, ERR_DATABASE_UNAVAILABLE,
+static const enum error_id register_errors[] = {ERR_ALREADY_EXISTS,
+                                                ERR_REGISTRATION_CLOSED,
+                                                ERR_LINK_INVALID,
+                                                ERR_DIRECTORY_UNAVAILABLE,
+                                                ERR_DIRECTORY_CREDENTIALS,
+                                                ERR_DATABASE_UNAVAILABLE,
+                                                ERR_OVERLOADED,
                                                 ERR_COUNT};
 static const enum error_id update_me_errors[] = {ERR_FORBIDDEN, ERR_DATABASE_UNAVAILABLE,
                                                  ERR_COUNT};
-static const enum error_id password_errors[] = {ERR_FORBIDDEN, ERR_TOO_MANY_ATTEMPTS,
-                                                ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id password_errors[] = {
+    ERR_FORBIDDEN, ERR_TOO_MANY_ATTEMPTS, ERR_DATABASE_UNAVAILABLE, ERR_OVERLOADED, ERR_COUNT};
 static const enum error_id store_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
 const struct route auth_routes[] = {
@@ -619,7 +628,7 @@ const struct route auth_routes[] = {
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/refresh",
      .handler = refresh,
-     .pool = POOL_AUTH,
+     .pool = POOL_DIRECTORY,
      .summary = {"Обновить токены", "Renew the tokens"},
      .about = {"С токеном обновления, или без тела с действующим токеном доступа; тогда в ответе "
                "нет токена обновления. Токен обновления одноразовый: повтор в течение 10 секунд "
@@ -638,7 +647,7 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/me",
      .handler = get_me,
      .permission = PERMIT_PRINCIPAL,
-     .pool = POOL_AUTH,
+     .pool = POOL_CORE,
      .summary = {"Узнать, кто я", "See who I am"},
      .shape = REPLY_RECORD,
      .reply = &me_schema,
@@ -647,7 +656,7 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/me",
      .handler = update_me,
      .permission = PERMIT_PRINCIPAL,
-     .pool = POOL_AUTH,
+     .pool = POOL_CORE,
      .summary = {"Изменить свою организацию по умолчанию", "Change one's default organization"},
      .about = {"Следующие токены входа и токена обновления выдаются для неё.",
                "The next tokens of a login or a refresh token are for it."},
@@ -692,7 +701,7 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/logout",
      .handler = logout,
      .permission = PERMIT_PRINCIPAL,
-     .pool = POOL_AUTH,
+     .pool = POOL_CORE,
      .summary = {"Выйти", "Log out"},
      .shape = REPLY_NOTHING,
      .errors = store_errors,

@@ -170,7 +170,7 @@ def test_pools_are_told(anybody):
 
 def test_waiting_for_a_worker_is_timed(anybody, nobody):
     counted_before = metrics.values(anybody)[("kontora_http_queue_duration_seconds_count", "auth")]
-    nobody.get("/auth/me")
+    nobody.post("/auth/login", json={})
     after = metrics.values(anybody)
     assert after[("kontora_http_queue_duration_seconds_count", "auth")] == counted_before + 1
 

@@ -162,7 +162,7 @@ def test_what_may_be_secret_is_not_logged(stack, path):
     percent-encoding from what does not need it."""
     secret, identifier = vault.password(), tag()
     wire.exchange(stack.https_url, stack.ca_file, (
-        f"GET {path.format(secret)} HTTP/1.1\r\nHost: x\r\nX-Request-ID: {identifier}\r\n"
+        f"GET {path.format(secret)} HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: {identifier}\r\n"
         "Connection: close\r\n\r\n").encode())
     assert secret not in str(line_of(stack, identifier))
     assert secret not in str(service_line(stack, identifier))
@@ -173,14 +173,14 @@ def test_every_line_is_json(site, stack, octets):
     assert logged(stack, site.get(octets))["status"] in (400, 404)
 
 
-@pytest.mark.parametrize("octets", [b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n",
-                                    b"GET /health HTTP/1.1\r\nHost: x\r\nUser-Agent: \xff\xfe\r\n",
+@pytest.mark.parametrize("octets", [b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n",
+                                    b"GET /health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: \xff\xfe\r\n",
                                     b"GET /health HTTP/1.1\r\nHost: \xff\xfe\r\n"])
 def test_raw_bytes_break_no_line(stack, octets):
     identifier = tag()
     octets += b"X-Request-ID: " + identifier.encode() + b"\r\nConnection: close\r\n\r\n"
     answer = wire.exchange(stack.https_url, stack.ca_file, octets)
-    assert answer.status in (200, 400, 404)
+    assert answer.status in (200, 400, 404, 421)
     assert line_of(stack, identifier)["status"] == answer.status
 
 

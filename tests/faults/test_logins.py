@@ -80,6 +80,8 @@ def test_tokens_end_when_it_is_switched_off(make_login_rig, truth):
     assert client.get("/auth/me").status_code == 200
     rig.set(LDAP_LOGIN="false")
     rig.reload()
+    wait_until(lambda: client.get("/auth/me").status_code == 401,
+               what="the end of connections that nginx has kept to the old workers")
     for response in (client.get("/auth/me"), client.get("/users"), client.post("/auth/refresh"),
                      rig.nobody().post("/auth/refresh",
                                        json={"refresh_token": tokens["refresh_token"]})):

@@ -1,14 +1,28 @@
-"""Rates: whoever asks too often is told so in the format of all errors, and when to come back."""
+"""Rates: whoever asks too often is told so in the format of all errors, and when to come back.
 
+nginx counts addresses; the workers count verified users and organizations. Mallory asks too often, vera
+does not.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
+import jwt
 import pytest
+from stack import addresses
 
-from support import contract, files
+from support import contract, files, vault
+from support.accounts import Accounts
+from support.people import tag
 from support.waiting import wait_until
 
-BURST = 20  # wait their turn, beside the first
+RATE, BURST = 10, 20  # of the narrow limit
 CROWD = 60
+OFFICE = 150
 LOGINS = 6
 
 
@@ -17,38 +31,56 @@ def limited(make_rig):
     return make_rig(rate_limits=True)
 
 
+@pytest.fixture
+def narrow(limited):
+    """The limit on requests, so low that a test exceeds it."""
+    limited.edit_nginx("limits.conf", ("rate=100r/s", f"rate={RATE}r/s"),
+                       ("burst=200", f"burst={BURST}"))
+    return limited
+
+
 def crowd(client, number, path="/health"):
     """The answers to so many requests at one moment."""
     with ThreadPoolExecutor(number) as pool:
         return list(pool.map(lambda _: client.at(client.base_url).get(path), range(number)))
 
 
-def test_a_crowd_of_one_address(limited):
-    answers = crowd(limited.nobody(""), CROWD)
+def test_a_crowd_of_one_address(narrow):
+    answers = crowd(narrow.nobody(""), CROWD)
     served = [answer for answer in answers if answer.status_code == 200]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert len(served) + len(refused) == CROWD
     assert BURST <= len(served) <= BURST + 15
     for answer in refused:
         contract.refused(answer, 429, "TOO_MANY_REQUESTS")
-        assert int(answer.headers["Retry-After"]) >= 1
-    site = limited.nobody("")
-    wait_until(lambda: site.get("/health").status_code == 200, what="the next turn")
+        assert int(answer.headers["Retry-After"]) == 1
+    site = narrow.nobody("")
+    time.sleep(1)
+    assert site.get("/health").status_code == 200, "when it was told to come back"
 
 
-def test_the_message_is_in_the_client_s_language(limited):
-    answers = crowd(limited.nobody(""), CROWD)
+def test_an_office_behind_one_address_is_served(limited):
+    answers = crowd(limited.nobody(""), OFFICE)
+    assert {answer.status_code for answer in answers} == {200}
+
+
+def test_a_queued_request_is_answered_at_once(narrow):
+    client = narrow.nobody("")
+    client.get("/health")
+    began = time.monotonic()
+    answers = [client.get("/health") for _ in range(BURST - 2)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert time.monotonic() - began < (BURST - 2) / RATE - 0.3
+
+
+def test_the_message_is_in_the_client_s_language(narrow):
+    answers = crowd(narrow.nobody(""), CROWD)
     russian = next(answer for answer in answers if answer.status_code == 429)
     assert contract.CYRILLIC.search(russian.json()["error"])
 
 
-def test_a_few_requests_are_not_held_up(limited):
-    for answer in crowd(limited.nobody(""), 10):
-        assert answer.status_code == 200
-
-
-def login(client, path="/auth/login"):
-    return client.post(path, json={"username": "nobody", "password": "wrong"})
+def login(client, path="/auth/login", **arguments):
+    return client.post(path, json={"username": "nobody", "password": "wrong"}, **arguments)
 
 
 @pytest.mark.parametrize("path", ["/auth/login", "/api/v1/auth/login"])
@@ -58,7 +90,7 @@ def test_logins(limited, path):
         contract.refused(login(client, path), 401, "INVALID_CREDENTIALS")
     answer = login(client, path)
     contract.refused(answer, 429, "TOO_MANY_REQUESTS")
-    assert 1 < int(answer.headers["Retry-After"]) <= 60
+    assert int(answer.headers["Retry-After"]) == 12
     assert client.get("/health").status_code == 200, "the rest is not limited with them"
 
 
@@ -80,34 +112,202 @@ def test_refused_logins_are_no_logins(limited):
     limited.audit().none_of(answer)
 
 
-@pytest.mark.parametrize("path", ["register", "change-password"])
+@pytest.mark.parametrize("path", ["register", "change-password", "%72egister"])
 def test_whatever_hashes_a_password_is_a_login(limited, path):
     client = limited.nobody("")
     for _ in range(LOGINS):
-        assert client.post(f"/auth/{path}", json={}).status_code in (400, 401)
+        assert client.post(f"/auth/{path}", json={}).status_code in (400, 401, 404)
+    answer = client.post(f"/auth/{path}", json={})
+    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    assert int(answer.headers["Retry-After"]) == 12
     contract.refused(login(client), 429, "TOO_MANY_REQUESTS")
+
+
+def test_calls_that_hash_nothing_are_no_logins(limited):
+    client = limited.api.at(limited.stack.https_url)
+    for _ in range(4 * LOGINS):
+        assert client.get("/auth/me").status_code == 200
+
+
+# --- networks -----------------------------------------------------------------------------------
+
+@pytest.fixture
+def proxied(limited):
+    """Behind a proxy that names the client, so that a test can be any."""
+    limited.edit_nginx("site.conf", ("access_log ", "set_real_ip_from 127.0.0.1;\n"
+                                     "real_ip_header X-Forwarded-For;\naccess_log "))
+    return limited
+
+
+def login_from(rig, address):
+    """The status of a login by a name that nobody has tried before."""
+    return rig.nobody("").post("/auth/login", json={"username": tag(), "password": "wrong"},
+                               headers={"X-Forwarded-For": address}).status_code
+
+
+@pytest.mark.parametrize("of_mallory, of_vera", [
+    ("2001:db8:bad:1::{:x}", "2001:db8:bad:2::1"),
+    ("2001:DB8:0bad:0001:0:0:{:x}:1", "2001:db8:bad::1"),
+    ("::{:x}", "0:0:0:1::1"),
+    ("fe80::{:x}", "fe80:0:0:1::1")])
+def test_addresses_of_one_network_of_64_bits_count_as_one(proxied, of_mallory, of_vera):
+    tried = [login_from(proxied, of_mallory.format(number)) for number in range(1, LOGINS + 4)]
+    assert tried == [401] * LOGINS + [429] * 3
+    assert login_from(proxied, of_vera) == 401
+
+
+def test_ipv4_is_counted_by_address_in_every_spelling(proxied):
+    spellings = ["192.0.2.7", "::ffff:192.0.2.7", "::ffff:c000:207"]
+    tried = [login_from(proxied, spellings[number % 3]) for number in range(LOGINS + 3)]
+    assert tried == [401] * LOGINS + [429] * 3
+    assert login_from(proxied, "192.0.2.8") == 401
+    assert login_from(proxied, "::ffff:192.0.2.9") == 401
+
+
+# --- users and organizations --------------------------------------------------------------------
+
+PER_S = 2
+TOKENS = 4 * PER_S  # four seconds' worth at one moment
+
+
+@pytest.fixture
+def make_counted(make_sql_rig):
+    """Stacks whose workers count and whose nginx does not: mallory has as many addresses as she wants."""
+    def make(**settings):
+        rig = make_sql_rig(rate_limits=True, **settings)
+        rig.edit_nginx("site.conf", ("$rate_limits { default on; }", "$rate_limits { default off; }"))
+        return rig
+    return make
+
+
+def ask_often(client, number=TOKENS + 6, path="/auth/me", **arguments):
+    return [client.get(path, **arguments) for _ in range(number)]
+
+
+def assert_refused_until(client, answer, path="/auth/me"):
+    """The answer says when to come back, and that is true."""
+    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    time.sleep(int(answer.headers["Retry-After"]))
+    assert client.get(path).status_code == 200
+
+
+def test_user_who_asks_too_often_is_refused_alone(make_counted):
+    rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
+    accounts = Accounts(rig.nobody())
+    mallory, vera = accounts.register(), accounts.register()
+    answers = ask_often(mallory.client)
+    assert [answer.status_code for answer in answers[:TOKENS]] == [200] * TOKENS
+    assert answers[-1].status_code == 429
+    assert vera.client.get("/auth/me").status_code == 200
+    assert rig.nobody("").get("/health").status_code == 200
+    assert int(answers[-1].headers["Retry-After"]) == 1
+    assert_refused_until(mallory.client, answers[-1])
+
+
+def test_all_sessions_and_workers_count_for_one_user(make_counted):
+    rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
+    accounts = Accounts(rig.nobody())
+    mallory = accounts.register()
+    other = rig.nobody().bearing(accounts.log_in(mallory)["access_token"])
+    clients = [client.at(client.base_url) for client in (mallory.client, other) for _ in range(8)]
+    paths = ["/auth/me", "/organizations", "/contacts?search=x", "/files"]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda client: [client.get(path) for path in paths], clients))
+    served = [answer for row in answers for answer in row if answer.status_code == 200]
+    assert TOKENS <= len(served) <= TOKENS + 4 * PER_S
+
+
+def test_forged_token_counts_against_nobody(make_counted):
+    rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
+    vera = Accounts(rig.nobody()).register()
+    claims = jwt.decode(vera.tokens["access_token"], options={"verify_signature": False})
+    forged = jwt.encode(claims, "mallory-does-not-know-the-key-of-it", "HS256")
+    answers = ask_often(rig.nobody().bearing(forged), 4 * TOKENS)
+    assert {answer.status_code for answer in answers} == {401}
+    assert vera.client.get("/auth/me").status_code == 200
+
+
+def test_organization_is_counted_and_others_are_served(make_counted):
+    rig = make_counted(RATE_ORGANIZATION_PER_S=PER_S)
+    accounts = Accounts(rig.nobody())
+    mallory, helper, vera = (accounts.register() for _ in range(3))
+    rig.database.run(f"INSERT INTO members (organization_id, account_id, role, created_at)"
+                     f" VALUES ({mallory.organization}, {helper.id}, 'SALES', 1)")
+    theirs = {"X-Organization-ID": str(mallory.organization)}
+    answers = []
+    for _ in range(TOKENS):
+        answers += ask_often(mallory.client, 1, "/contacts")
+        answers += ask_often(helper.client, 1, "/contacts", headers=theirs)
+    assert [answer.status_code for answer in answers[:TOKENS]] == [200] * TOKENS
+    contract.refused(answers[-1], 429, "TOO_MANY_REQUESTS")
+    assert helper.client.get("/contacts").status_code == 200, "in an organization of its own"
+    assert vera.client.get("/contacts").status_code == 200
+
+
+def test_naming_a_foreign_organization_does_not_count_against_it(make_counted):
+    rig = make_counted(RATE_ORGANIZATION_PER_S=PER_S)
+    accounts = Accounts(rig.nobody())
+    mallory, vera = accounts.register(), accounts.register()
+    hers = {"X-Organization-ID": str(vera.organization)}
+    answers = ask_often(mallory.client, 3 * TOKENS, "/contacts", headers=hers)
+    assert {answer.status_code for answer in answers} == {404}
+    assert vera.client.get("/contacts").status_code == 200
+
+
+def test_counts_survive_a_reload_and_killed_workers(make_counted):
+    rig = make_counted(RATE_SUBJECT_PER_S=1)
+    mallory = Accounts(rig.nobody()).register()
+    ask_often(mallory.client, 8)
+    old = rig.service.workers("core")
+    for pid in old:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(set(rig.service.workers("core")) - set(old)) == len(old), what="new workers")
+    answers = ask_often(mallory.client, 6)
+    assert 429 in {answer.status_code for answer in answers}
+
+
+def test_rate_limits_off_lifts_the_limits_of_the_workers(make_rig):
+    rig = make_rig(RATE_SUBJECT_PER_S=1, UPLOADS_SUBJECT_PER_MINUTE=1)
+    assert {answer.status_code for answer in ask_often(rig.api, 20)} == {200}
+    for _ in range(3):
+        files.upload(rig.api)
+
+
+def test_refused_request_changes_nothing_and_is_audited(make_counted):
+    rig = make_counted(RATE_SUBJECT_PER_S=1)
+    mallory = Accounts(rig.nobody()).register()
+    ask_often(mallory.client, 8)
+    answer = mallory.client.post("/contacts", json={"name": "Too often"})
+    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    assert rig.database.run("SELECT count(*) FROM contacts") == [("0",)]
+    assert rig.audit().one_of(answer)["status"] == "failure"
 
 
 # --- uploads ------------------------------------------------------------------------------------
 
-UPLOADS = 5
 UNDER_WAY = 2
+AT_ONCE = 2
+
+
+def test_uploads_of_an_office(limited):
+    """Thirty at once from one address; beyond that, one a second."""
+    answers = [files.send(limited.api, b"a") for _ in range(25)]
+    assert {answer.status_code for answer in answers} == {201}
 
 
 def test_uploads(limited):
+    limited.edit_nginx("files.conf", ("zone=uploads burst=29", "zone=uploads burst=4"))
+    limited.edit_nginx("limits.conf", ("rate=60r/m", "rate=5r/m"))
     client, content = limited.api, b"a"
-    for _ in range(UPLOADS):
+    for _ in range(5):
         files.upload(client, content)
-    answer = files.send(client, content)
-    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
-    assert 1 < int(answer.headers["Retry-After"]) <= 60
+    contract.refused(files.send(client, content), 429, "TOO_MANY_REQUESTS")
     assert client.get("/files").status_code == 200, "the rest is not limited with them"
 
 
 def test_uploads_at_one_time(limited):
     """One address cannot have all workers with slow ones."""
-    limited.edit_nginx("files.conf", ("limit_conn uploading 10;", f"limit_conn uploading {UNDER_WAY};"),
-                       ("zone=uploads burst=4", "zone=uploads burst=100"))
+    limited.edit_nginx("files.conf", ("limit_conn uploading 10;", f"limit_conn uploading {UNDER_WAY};"))
     client = limited.api
     slow = [files.begin(client) for _ in range(UNDER_WAY)]
     answer = files.send(client)
@@ -119,6 +319,206 @@ def test_uploads_at_one_time(limited):
     wait_until(lambda: files.send(client).status_code == 201, what="the end of one")
 
 
+def test_user_who_uploads_too_often_is_refused_alone(make_counted):
+    rig = make_counted(UPLOADS_SUBJECT_PER_MINUTE=3)
+    accounts = Accounts(rig.nobody())
+    mallory, vera = accounts.register(), accounts.register()
+    for _ in range(3):
+        files.upload(mallory.client)
+    answer = files.send(mallory.client)
+    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    assert 15 <= int(answer.headers["Retry-After"]) <= 20
+    assert mallory.client.get("/files").status_code == 200
+    files.upload(vera.client)
+
+
+def test_organization_that_uploads_too_often_is_refused_alone(make_counted):
+    rig = make_counted(UPLOADS_ORGANIZATION_PER_MINUTE=3)
+    accounts = Accounts(rig.nobody())
+    mallory, helper, vera = (accounts.register() for _ in range(3))
+    rig.database.run(f"INSERT INTO members (organization_id, account_id, role, created_at)"
+                     f" VALUES ({mallory.organization}, {helper.id}, 'SALES', 1)")
+    theirs = {"X-Organization-ID": str(mallory.organization)}
+    for _ in range(3):
+        files.upload(mallory.client)
+    contract.refused(files.send(helper.client, headers=theirs), 429, "TOO_MANY_REQUESTS")
+    files.upload(helper.client)
+    files.upload(vera.client)
+
+
+SCANNER = """#!/bin/sh
+# Holds the worker of a slow upload until the test lets it go on.
+grep -q SLOW "$1" || exit 0
+echo x >>{folder}/begun
+while ! [ -e {folder}/go ]; do sleep 0.1; done
+"""
+
+
+@pytest.fixture
+def make_slow(make_counted, tmp_path):
+    """Stacks in which an upload of SLOW holds a worker until go() is called."""
+    scanner = tmp_path / "scanner"
+    scanner.write_text(SCANNER.format(folder=tmp_path))
+    scanner.chmod(0o755)
+    yield lambda **settings: make_counted(UPLOAD_SCAN_COMMAND=scanner, UPLOAD_SCAN_TIMEOUT_S=60,
+                                          **settings)
+    (tmp_path / "go").touch()
+
+
+@contextlib.contextmanager
+def slow_uploads(tmp_path, client, count):
+    """So many uploads of a client are in workers; yields what will be answered."""
+    begun = tmp_path / "begun"
+    before = len(begun.read_text()) if begun.exists() else 0
+    with ThreadPoolExecutor(count) as pool:
+        answers = [pool.submit(lambda: files.send(client.at(client.base_url), b"SLOW\n"))
+                   for _ in range(count)]
+        wait_until(lambda: begun.exists() and len(begun.read_text()) == before + 2 * count,
+                   what="slow uploads")
+        try:
+            yield answers
+        finally:
+            (tmp_path / "go").touch()
+
+
+def test_user_has_so_many_uploads_at_once_and_no_more(make_slow, tmp_path):
+    rig = make_slow(UPLOADS_SUBJECT_AT_ONCE=AT_ONCE)
+    accounts = Accounts(rig.nobody())
+    mallory, vera = accounts.register(), accounts.register()
+    with slow_uploads(tmp_path, mallory.client, AT_ONCE) as slow:
+        answer = files.send(mallory.client)
+        contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+        assert int(answer.headers["Retry-After"]) >= 1
+        files.upload(vera.client)
+    assert [answer.result().status_code for answer in slow] == [201] * AT_ONCE
+    files.upload(mallory.client)
+
+
+def test_organization_has_so_many_uploads_at_once_and_no_more(make_slow, tmp_path):
+    rig = make_slow(UPLOADS_ORGANIZATION_AT_ONCE=AT_ONCE)
+    accounts = Accounts(rig.nobody())
+    mallory, vera = accounts.register(), accounts.register()
+    with slow_uploads(tmp_path, mallory.client, AT_ONCE):
+        contract.refused(files.send(mallory.client), 429, "TOO_MANY_REQUESTS")
+        files.upload(vera.client)
+
+
+def test_upload_of_a_killed_worker_is_counted_no_more(make_slow, tmp_path):
+    rig = make_slow(UPLOADS_SUBJECT_AT_ONCE=AT_ONCE)
+    mallory = Accounts(rig.nobody()).register()
+    with slow_uploads(tmp_path, mallory.client, AT_ONCE):
+        contract.refused(files.send(mallory.client), 429, "TOO_MANY_REQUESTS")
+        for pid in rig.service.workers():
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: files.send(mallory.client).status_code == 201, what="a free place")
+
+
+# --- a storm of logins --------------------------------------------------------------------------
+
+STORM = 60
+QUEUE_MS = 500
+STORM_S, PROMPT_S = 15, 5  # on a busy machine, whose clients take as long as the service
+
+
+def test_storm_of_logins_holds_up_nobody_who_has_logged_in(make_sql_rig):
+    """A hash takes a quarter of a second: these would take a worker eight."""
+    rig = make_sql_rig(BCRYPT_COST=4, AUTH_WORKERS=1, LOGIN_QUEUE_MS=QUEUE_MS)
+    vera = Accounts(rig.nobody()).register()
+    rig.set(BCRYPT_COST=12)
+    rig.reload()
+
+    def attempt(_):
+        began = time.monotonic()
+        answer = rig.nobody().post("/auth/login", json={"username": tag(), "password": "wrong"})
+        return answer, time.monotonic() - began
+
+    with ThreadPoolExecutor(STORM) as pool:
+        storm = [pool.submit(attempt, number) for number in range(STORM)]
+        wait_until(lambda: any(one.done() for one in storm), what="the storm")
+        while not all(one.done() for one in storm):
+            began = time.monotonic()
+            assert vera.client.get("/auth/me").status_code == 200
+            assert vera.client.post("/auth/refresh").status_code == 200
+            assert time.monotonic() - began < PROMPT_S
+    answers = [one.result() for one in storm]
+    statuses = {answer.status_code for answer, _ in answers}
+    assert statuses == {401, 503}
+    lines = [line for line in rig.log() if line.get("route") == "/api/v1/auth/login"]
+    waited = [line["queue_us"] for line in lines if line["status"] == 401 and "queue_us" in line]
+    assert max(waited, default=0) <= QUEUE_MS * 1000, "nothing is hashed after that"
+    for answer, seconds in answers:
+        assert seconds < STORM_S
+        if answer.status_code == 503:
+            contract.refused(answer, 503, "SERVICE_UNAVAILABLE")
+            assert int(answer.headers["Retry-After"]) == 1
+    assert rig.nobody().post("/auth/login", json={"username": tag(), "password": "wrong"}
+                             ).status_code == 401
+
+
+# --- connections --------------------------------------------------------------------------------
+
+HALF_SENT = 10100
+HEADER_TIMEOUT_S = 5
+
+
+def half_send(port, number):
+    """Sockets that have sent half a header each, from many addresses: ports are not without end."""
+    peers = []
+    for place in range(number):
+        peer = socket.socket()
+        peer.settimeout(5)
+        peer.bind((f"127.0.{place // 2000 + 1}.1", 0))
+        peer.connect((addresses.LOCALHOST, port))
+        peer.send(b"GET /health HTTP/1.1\r\nHost: loc")
+        peers.append(peer)
+    return peers
+
+
+def is_closed(peer):
+    try:
+        return peer.recv(1) == b""
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+
+
+def test_half_sent_headers_keep_nobody_out(limited):
+    port = limited.stack.ports.http
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(peer) for peer in half_send(port, HALF_SENT)]
+        last = time.monotonic()
+        for _ in range(5):
+            site = limited.nobody("").at(limited.stack.http_url)
+            assert site.get("/health").status_code == 200
+        time.sleep(max(0, last + HEADER_TIMEOUT_S + 2 - time.monotonic()))
+        assert all(is_closed(peer) for peer in peers[::100])
+
+
+def test_one_address_cannot_have_all_connections(limited):
+    limited.edit_nginx("limits.conf", ("limit_conn connections 500;", "limit_conn connections 3;"))
+    limited.edit_nginx("fastcgi.conf", ("fastcgi_read_timeout    30s;", "fastcgi_read_timeout    5s;"))
+    limited.service.freeze()
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(lambda _: limited.nobody("").get("/health"), range(6)))
+    finally:
+        limited.service.thaw()
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses[:3] == [429] * 3, statuses
+
+
 def test_without_rates_nobody_is_refused(make_rig):
     free = make_rig()
     assert all(answer.status_code == 200 for answer in crowd(free.nobody(""), CROWD))
+
+
+# --- logs ---------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("path", ["/app/valid/123456:{}", "/users/{}", "/auth/login?password={}",
+                                  "/{}", "/files/a.txt/content?signature={}", "/contacts?ticket={}"])
+def test_unreachable_service_logs_no_secret(limited, path):
+    """The rig looks for it in all logs when it ends."""
+    limited.service.kill()
+    answer = limited.nobody("").get(path.format(vault.password()))
+    contract.refused(answer, 502, "BAD_GATEWAY")

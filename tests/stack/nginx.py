@@ -5,6 +5,7 @@ serves with, is what administrators get. Only the files that differ between host
 """
 
 import dataclasses
+import resource
 import shutil
 import signal
 from pathlib import Path
@@ -22,7 +23,7 @@ STOP_PATIENCE_S = 5  # for requests that are under way
 PRODUCTION_SOCKETS = "unix:/run/kontora/"
 
 # These differ between hosts. upstreams.conf keeps all but the sockets' folder.
-SITE_FILES = ("site.conf", "site-process.conf", "upstreams.conf")
+SITE_FILES = ("site.conf", "site-names.conf", "site-process.conf", "upstreams.conf")
 
 # root: the checkout may be closed to other users.
 SITE_PROCESS = """\
@@ -30,6 +31,7 @@ SITE_PROCESS = """\
 user root;
 daemon off;
 pid {folder}/nginx.pid;
+worker_rlimit_nofile {descriptors};
 error_log {logs}/nginx-error.log error;
 """
 
@@ -60,26 +62,35 @@ proxy_temp_path       {folder}/proxy;
 scgi_temp_path        {folder}/scgi;
 uwsgi_temp_path       {folder}/uwsgi;
 
+ssl_certificate     {certificate.file};
+ssl_certificate_key {certificate.key};
+
 server {{
     listen {host}:{ports.http} default_server backlog=4096;
-    server_name _;
-    include server-common.conf;
-    include surface-main.conf;
-}}
-server {{
     listen {host}:{ports.https} ssl http2 default_server backlog=4096;
-    server_name _;
-    ssl_certificate     {certificate.file};
-    ssl_certificate_key {certificate.key};
-    include server-common.conf;
-    include surface-main.conf;
-}}
-server {{
     listen {host}:{ports.files} default_server backlog=4096;
     server_name _;
     include server-common.conf;
+    include refused-host.conf;
+}}
+server {{
+    listen {host}:{ports.http};
+    listen {host}:{ports.https} ssl http2;
+    include site-names.conf;
+    include server-common.conf;
+    include surface-main.conf;
+}}
+server {{
+    listen {host}:{ports.files};
+    include site-names.conf;
+    include server-common.conf;
     include surface-files.conf;
 }}
+"""
+
+NAMES = """\
+# Written by tests/stack/nginx.py.
+server_name localhost {host};
 """
 
 
@@ -170,9 +181,11 @@ class Nginx:
             if source.name not in SITE_FILES and not link.is_symlink():
                 link.symlink_to(source)
         values = {**vars(self.site), "folder": self._folder, "host": addresses.LOCALHOST,
+                  "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
                   "rate_limits": "on" if self.site.rate_limits else "off"}
         (self._folder / "site-process.conf").write_text(SITE_PROCESS.format(**values))
         (self._folder / "site.conf").write_text(SITE.format(**values))
+        (self._folder / "site-names.conf").write_text(NAMES.format(**values))
         (self._folder / "upstreams.conf").write_text(self._upstreams())
 
     def _upstreams(self) -> str:

@@ -139,13 +139,20 @@ static void a_time_that_is_none_is_no_queue(void **state)
 
 /* --- paths ----------------------------------------------------------------------------------- */
 
-static const char *shown(struct arena *arena, const char *uri)
+static const char *shown_of(struct arena *arena, const char *uri, const struct route *route,
+                            size_t segments_known)
 {
-    struct request request = asked(arena, uri, NULL);
+    struct request request = asked(arena, uri, route);
+    request.segments_known = segments_known;
     struct buffer out = {.arena = arena};
     struct jsonw json = {.out = &out};
     access_write_path(&json, NULL, &request);
     return out.bytes;
+}
+
+static const char *shown(struct arena *arena, const char *uri)
+{
+    return shown_of(arena, uri, &users[1], 0);
 }
 
 static void a_path_is_shown_as_it_came(void **state)
@@ -174,13 +181,42 @@ static void what_may_be_secret_is_not_shown(void **state)
         {"/files/a.txt/content%3Fexpires=1&signature=abc", "\"/files/a.txt/***\""},
         {"/files/a.txt/content%3fexpires%3D1%26Signature%3Dabc", "\"/files/a.txt/***\""},
         {"/%ff/abc", "\"/***\""},
-        {"/abc/%zz/def", "\"/abc/***\""},
-        {"/1/2/3/4/5/6/7/8/9/10/11/12/13", "\"/1/2/3/4/5/6/7/8/9/10/11/12/***\""},
         {"abc", "\"a***\""},
+        {"/users/eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.abc/groups", "\"/users/***\""},
+        {"/users/kontora_0123456789abcdefghijklmnopqrstuvwxyzABCD", "\"/users/***\""},
+        {"/users/AbCdEfGhIjKlMnOpQrStUv", "\"/users/***\""},
+        {"/users/0123456789abcdef0123456789abcdef", "\"/users/***\""},
+        {"/users/x%3D0123456789abcde%66ghijk", "\"/users/***\""},
+        {"/files/20261129_120000_0123456789abcdef0123456789abcdef.secret", "\"/files/***\""},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         assert_string_equal(shown(*state, rows[i][0]), rows[i][1]);
     }
+}
+
+static void names_that_administrators_look_for_are_shown(void **state)
+{
+    static const char *const paths[] = {
+        "/users/petrova",
+        "/users/5f0c9c1e-6c1a-4f0e-8a7b-2d3c4e5f6071/groups",
+        "/users/CN=Maria%20Petrova-Vodkina,OU=Sales%20Department,DC=kontora,DC=test",
+        "/groups/all-people-of-the-northern-branch",
+        "/users/%D0%98%D0%B2%D0%B0%D0%BD%D0%BE%D0%B2%D0%B0",
+        "/files/20261129_120000_0123456789abcdef0123456789abcdef.docx",
+        "/contacts/1234567890",
+    };
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        assert_string_equal(shown(*state, paths[i]), arena_format(*state, "\"%s\"", paths[i]));
+    }
+}
+
+static void of_a_path_that_leads_nowhere_only_known_words_are_shown(void **state)
+{
+    assert_string_equal(shown_of(*state, "/app/vaild/Summer26!", NULL, 1), "\"/app/***\"");
+    assert_string_equal(shown_of(*state, "/Summer26!", NULL, 0), "\"/***\"");
+    assert_string_equal(shown_of(*state, "/users/a", NULL, 2), "\"/users/a\"");
+    assert_string_equal(shown_of(*state, "/abc/%zz/def", NULL, 0), "\"/***\"");
+    assert_string_equal(shown_of(*state, "/1/2/3/4/5/6/7/8/9/10/11/12/13", NULL, 0), "\"/***\"");
 }
 
 /* --- the line -------------------------------------------------------------------------------- */
@@ -269,6 +305,8 @@ int main(void)
         ARENA_TEST(the_queue_is_what_passed_since_nginx),
         ARENA_TEST(a_time_that_is_none_is_no_queue),
         ARENA_TEST(a_path_is_shown_as_it_came),
+        ARENA_TEST(names_that_administrators_look_for_are_shown),
+        ARENA_TEST(of_a_path_that_leads_nowhere_only_known_words_are_shown),
         ARENA_TEST(what_may_be_secret_is_not_shown),
         ARENA_TEST(a_line_tells_where_the_time_went),
         ARENA_TEST(stages_that_took_nothing_are_left_out),

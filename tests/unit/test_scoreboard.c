@@ -64,6 +64,37 @@ static void a_place_is_given_anew_and_empty(void **state)
     assert_count(AUTH, 1, 0, 0);
 }
 
+static void assert_uploads(struct scoreboard_upload of, int64_t subject, int64_t organization)
+{
+    struct scoreboard_uploads count = scoreboard_count_uploads(of);
+    assert_int_equal(count.subject, subject);
+    assert_int_equal(count.organization, organization);
+}
+
+/* The master takes the place of a killed worker back, and with it the upload that it took. */
+static void an_upload_ends_with_its_process(void **state)
+{
+    const struct scoreboard_upload vera = {1, 7}, mallory = {2, 7}, alone = {3, 0};
+    (void)state;
+    scoreboard_share();
+    size_t places[] = {scoreboard_give(CORE), scoreboard_give(CORE), scoreboard_give(CORE)};
+    scoreboard_enter(places[0]);
+    scoreboard_set_upload(vera);
+    scoreboard_enter(places[1]);
+    scoreboard_set_upload(mallory);
+    scoreboard_enter(places[2]);
+    scoreboard_set_upload(alone);
+    assert_uploads(vera, 1, 2);
+    assert_uploads(alone, 1, 0);
+    scoreboard_take_back(places[1]);
+    assert_uploads(mallory, 0, 1);
+    assert_int_equal(scoreboard_give(CORE), places[1]);
+    assert_uploads(mallory, 0, 1);
+    scoreboard_enter(places[0]);
+    scoreboard_set_upload((struct scoreboard_upload){0});
+    assert_uploads(vera, 0, 0);
+}
+
 static void more_than_there_are_places_are_not_counted(void **state)
 {
     (void)state;
@@ -86,6 +117,7 @@ int main(void)
         cmocka_unit_test(without_a_board_nothing_is_noted),
         cmocka_unit_test(groups_are_counted_apart),
         cmocka_unit_test(a_place_is_given_anew_and_empty),
+        cmocka_unit_test(an_upload_ends_with_its_process),
         cmocka_unit_test(more_than_there_are_places_are_not_counted),
     };
     return cmocka_run_group_tests_name("scoreboard", tests, NULL, NULL);

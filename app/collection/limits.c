@@ -1,0 +1,156 @@
+/* See limits.h. */
+#include "collection/limits.h"
+
+#include "auth/principal.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/rate.h"
+#include "base/scoreboard.h"
+#include "collection/app.h"
+
+#include <inttypes.h>
+
+enum {
+    US_PER_MS = 1000,
+    MS_PER_S = 1000,
+    US_PER_S = 1000 * 1000,
+    US_PER_MINUTE = 60 * US_PER_S,
+    BURST_S = 4,       /* a page of the console asks for a dozen things at one moment */
+    UPLOAD_WAIT_S = 5, /* nobody knows when an upload ends */
+};
+
+enum bucket { BUCKET_REQUESTS, BUCKET_UPLOADS };
+
+/* Who is counted; the names are those of tokens and of paths. 0: no organization. */
+struct parties {
+    uint64_t subject, organization;
+};
+
+void limits_share(void)
+{
+    rate_share();
+}
+
+/* --- the queue for hashing ------------------------------------------------------------------- */
+
+struct error *limits_check_queue(const struct request *request)
+{
+    int64_t longest_ms = request->app->config->login_queue_ms;
+    if (request->route->pool != POOL_AUTH || request->queue_us <= longest_ms * US_PER_MS) {
+        return NULL;
+    }
+    struct error *error = error_new(request->arena, ERR_OVERLOADED, NULL);
+    /* Requests that have waited for so long are answered at once: the queue is gone by then. */
+    error->retry_after_s = (int)((longest_ms + MS_PER_S - 1) / MS_PER_S);
+    return error;
+}
+
+/* --- rates ----------------------------------------------------------------------------------- */
+
+static struct parties parties_of(const struct request *request, enum bucket bucket)
+{
+    const struct principal *principal = request->principal;
+    struct parties parties = {.subject = rate_key(2 * bucket, principal->id)};
+    if (principal->role != ROLE_NONE && principal->organization_id) {
+        const char *id = arena_format(request->arena, "%" PRId64, principal->organization_id);
+        parties.organization = rate_key(2 * bucket + 1, id);
+    }
+    return parties;
+}
+
+static struct error *refuse(const struct request *request, int64_t wait_us)
+{
+    struct error *error = error_new(request->arena, ERR_TOO_MANY_REQUESTS, NULL);
+    error->retry_after_s = (int)((wait_us + US_PER_S - 1) / US_PER_S);
+    return error;
+}
+
+/* A token of both, or of neither. A limit whose `burst` is 0 is none. */
+static int64_t take(const struct parties *parties, const struct rate_limit *of_subject,
+                    const struct rate_limit *of_organization)
+{
+    int64_t now = clock_steady_us();
+    int64_t wait = of_subject->burst ? rate_take(parties->subject, of_subject, now) : 0;
+    if (wait || !parties->organization || !of_organization->burst) {
+        return wait;
+    }
+    wait = rate_take(parties->organization, of_organization, now);
+    if (wait && of_subject->burst) {
+        rate_return(parties->subject, of_subject);
+    }
+    return wait;
+}
+
+static struct rate_limit per_second(int64_t count)
+{
+    return count ? (struct rate_limit){US_PER_S / count, BURST_S * count} : (struct rate_limit){0};
+}
+
+static struct rate_limit per_minute(int64_t count)
+{
+    return count ? (struct rate_limit){US_PER_MINUTE / count, count} : (struct rate_limit){0};
+}
+
+static struct error *count_request(const struct request *request)
+{
+    const struct config *config = request->app->config;
+    const struct rate_limit of_subject = per_second(config->rate_subject_per_s);
+    const struct rate_limit of_organization = per_second(config->rate_organization_per_s);
+    const struct parties parties = parties_of(request, BUCKET_REQUESTS);
+    int64_t wait = take(&parties, &of_subject, &of_organization);
+    return wait ? refuse(request, wait) : NULL;
+}
+
+/* --- uploads --------------------------------------------------------------------------------- */
+
+/* Counts itself first, then all: of two that begin at one moment both may be refused, but never do
+ * both get the last place. */
+static struct error *begin_upload(const struct request *request, const struct parties *parties)
+{
+    const struct config *config = request->app->config;
+    const struct scoreboard_upload upload = {parties->subject, parties->organization};
+    scoreboard_set_upload(upload);
+    struct scoreboard_uploads count = scoreboard_count_uploads(upload);
+    if ((!config->uploads_subject_at_once || count.subject <= config->uploads_subject_at_once) &&
+        (!config->uploads_organization_at_once ||
+         count.organization <= config->uploads_organization_at_once)) {
+        return NULL;
+    }
+    scoreboard_set_upload((struct scoreboard_upload){0});
+    return refuse(request, (int64_t)UPLOAD_WAIT_S * US_PER_S);
+}
+
+static struct error *count_upload(const struct request *request)
+{
+    const struct config *config = request->app->config;
+    const struct rate_limit of_subject = per_minute(config->uploads_subject_per_minute);
+    const struct rate_limit of_organization = per_minute(config->uploads_organization_per_minute);
+    const struct parties parties = parties_of(request, BUCKET_UPLOADS);
+    struct error *error = begin_upload(request, &parties);
+    if (error) {
+        return error;
+    }
+    int64_t wait = take(&parties, &of_subject, &of_organization);
+    if (wait) {
+        scoreboard_set_upload((struct scoreboard_upload){0});
+    }
+    return wait ? refuse(request, wait) : NULL;
+}
+
+/* --- a request ------------------------------------------------------------------------------- */
+
+struct error *limits_begin(const struct request *request)
+{
+    if (!request->principal || !request->app->config->rate_limits) {
+        return NULL;
+    }
+    struct error *error = count_request(request);
+    return error || !request->route->form ? error : count_upload(request);
+}
+
+void limits_end(const struct request *request)
+{
+    if (request->route->form) {
+        scoreboard_set_upload((struct scoreboard_upload){0});
+    }
+}

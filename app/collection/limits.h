@@ -1,0 +1,24 @@
+/*
+ * Limits: how much one verified caller and one organization may ask of the workers, counted for all
+ * workers together. An address is counted by nginx; an unverified name is no key of any limit here.
+ */
+#ifndef COLLECTION_LIMITS_H
+#define COLLECTION_LIMITS_H
+
+#include "http/request.h"
+
+/* In the master, before it forks. Until then nothing is counted. */
+void limits_share(void);
+
+/* Before anything is done: ERR_OVERLOADED if a request that hashes a password has waited for a worker
+ * for longer than LOGIN_QUEUE_MS. */
+struct error *limits_check_queue(const struct request *request) MUST_CHECK;
+
+/* When the principal is known: ERR_TOO_MANY_REQUESTS if the caller or the organization has asked too
+ * often, or has too many uploads. Otherwise limits_end() follows. */
+struct error *limits_begin(const struct request *request) MUST_CHECK;
+
+/* The handler has returned. */
+void limits_end(const struct request *request);
+
+#endif

@@ -1,0 +1,262 @@
+"""Strangers at the door: what mallory, who has no account, gets nginx to do, to say and to write down."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from stack import TOP, addresses
+from stack.guard import wait_until as wait_ready
+
+from support import vault, wire
+from support.logs import every_log_file, only_line
+from support.people import tag
+from support.waiting import wait_until
+
+EVIL = "evil.example"
+TOO_LARGE = 2 * 1024 * 1024
+
+
+def ask(stack, method="GET", path="/health", headers=(), body=b"", url=None):
+    """An answer to a request as mallory writes it, and its id."""
+    identifier = tag()
+    octets = wire.request(method, path, [("X-Request-ID", identifier), *headers], body)
+    return wire.exchange(url or stack.https_url, stack.ca_file, octets), identifier
+
+
+# --- hosts --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("host", [EVIL, f"{EVIL}:443", "localhost.evil.example", "x",
+                                  'evil.com"<script>', "[::1]"])
+@pytest.mark.parametrize("path", ["/health", "/auth/login", "/files/a.txt/content", "/static/x.js"])
+def test_request_for_an_unknown_host_is_refused(stack, host, path):
+    for url in (stack.https_url, stack.http_url, stack.files_url):
+        answer, identifier = ask(stack, path=path, headers=[("Host", host)], url=url)
+        assert answer.status in (400, 421), answer.status_line
+        assert EVIL.encode() not in answer.octets and b"<script>" not in answer.octets
+        if answer.status == 421:
+            assert answer.json()["code"] == "MISDIRECTED_REQUEST"
+            assert answer.json()["request_id"] == identifier
+            assert answer.headers["Connection"] == "close"
+
+
+def test_request_without_a_host_is_refused(stack):
+    answer = wire.exchange(stack.https_url, stack.ca_file, b"GET /health HTTP/1.0\r\n\r\n")
+    assert answer.status == 421
+
+
+@pytest.mark.parametrize("host", ["localhost:x@evil.example", "localhost:1@evil.example/",
+                                  'localhost:1"><script>', "localhost:evil.example"])
+def test_no_address_is_made_of_what_only_begins_like_our_host(site, stack, host):
+    """Addresses of files begin with the host that was asked, unless PUBLIC_URL is set."""
+    made = site.post("/files/upload", files={"file": ("a.txt", b"vera's")}).json()
+    answer, _ = ask(stack, path=f"/files/{made['filename']}/info",
+                    headers=[("Host", host), ("Authorization", f"Bearer {site.token}")])
+    assert answer.status in (200, 400)
+    assert b"evil" not in answer.octets and b"<script>" not in answer.octets
+
+
+# --- plain HTTP ---------------------------------------------------------------------------------
+
+class Shipped:
+    """nginx with the repository's own site.conf, on ports of this test; no service is behind it."""
+
+    def __init__(self, folder, stack):
+        self.ca_file = stack.ca_file
+        (self.http, self.https), self.claims = addresses.claim_ports(2)
+        certificate = stack.nginx.site.certificate
+        here = {"listen          80": f"listen 127.0.0.1:{self.http}",
+                "listen         443": f"listen 127.0.0.1:{self.https}",
+                "listen      80": f"listen 127.0.0.1:{self.http}",
+                "listen      443": f"listen 127.0.0.1:{self.https}",
+                "/run/nginx.pid": folder / "nginx.pid", "/var/log/nginx/": f"{folder}/",
+                "user www-data": "user root", "worker_rlimit_nofile 65536": "worker_rlimit_nofile 20000",
+                "/etc/kontora/tls/certificate.pem": certificate.file,
+                "/etc/kontora/tls/key.pem": certificate.key}
+        for source in (TOP / "nginx").glob("*.conf"):
+            text = source.read_text(encoding="utf-8")
+            if source.name.startswith("site"):
+                text = re.sub(r"(?m)^ *listen +\[::\].*\n", "", text)
+                for old, new in here.items():
+                    text = text.replace(old, str(new))
+            (folder / source.name).write_text(text, encoding="utf-8")
+        self.process = subprocess.Popen(
+            ["nginx", "-p", folder, "-c", folder / "nginx.conf", "-g", "daemon off;"],
+            stderr=subprocess.DEVNULL)
+        assert wait_ready(lambda: addresses.accepts("127.0.0.1", self.https), 10)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        for claim in self.claims:
+            claim.release()
+
+    def ask(self, octets):
+        return wire.exchange(f"http://127.0.0.1:{self.http}", self.ca_file, octets)
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory, stack):
+    made = Shipped(tmp_path_factory.mktemp("shipped"), stack)
+    yield made
+    made.stop()
+
+
+OURS = ("Host", "kontora.example.com")
+
+
+@pytest.mark.parametrize("host", ["kontora.example.com", "localhost", "127.0.0.1"])
+def test_plain_http_leads_to_the_configured_name(shipped, host):
+    answer = shipped.ask(wire.request("GET", "/docs?x=1", [("Host", host)]))
+    assert answer.status == 308
+    assert answer.headers["Location"] == "https://kontora.example.com/docs?x=1"
+
+
+@pytest.mark.parametrize("method, headers", [
+    ("POST", []), ("PUT", []), ("PATCH", []), ("DELETE", []),
+    ("GET", [("Authorization", "Bearer x")]), ("HEAD", [("Authorization", "Bearer x")])])
+def test_a_secret_in_clear_is_refused_and_not_led_on(shipped, method, headers):
+    """A redirect would hide that it has crossed the net: the client would go on so for ever."""
+    body = b'{"username":"vera","password":"Summer26!"}' if method[0] == "P" else b""
+    octets = wire.request(method, "/auth/login", [OURS, ("Accept-Language", "en"), *headers], body)
+    answer = shipped.ask(octets.replace(b"Connection: close\r\n", b""))
+    assert answer.status == 400
+    assert "Location" not in answer.headers and answer.headers["Connection"] == "close"
+    if method != "HEAD":
+        assert answer.json()["code"] == "HTTPS_REQUIRED"
+        assert "https://" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_plain_http_for_another_host_leads_nowhere(shipped, method):
+    answer = shipped.ask(wire.request(method, "/docs", [("Host", EVIL)]))
+    assert answer.status == 421
+    assert "Location" not in answer.headers and EVIL.encode() not in answer.octets
+
+
+def test_tls_for_another_host_leads_nowhere(shipped):
+    answer = wire.exchange(f"https://127.0.0.1:{shipped.https}", shipped.ca_file,
+                           wire.request("GET", "/docs", [("Host", EVIL)]))
+    assert answer.status == 421
+
+
+# --- logs ---------------------------------------------------------------------------------------
+
+def assert_unlogged(stack, secret, identifier):
+    """The request has been logged, and no log of nginx's or the service's holds the secret."""
+    os.kill(stack.nginx.pid, signal.SIGUSR1)
+    only_line(stack.logs_dir / "nginx-access.log", identifier.encode())
+    for path in every_log_file(stack.state_dir):
+        assert secret.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("path", [
+    "/users?token={}", "/auth/login?password={}", "/api/v1/contacts?ticket={}", "/nowhere?x={}",
+    "/files/a.txt/content?expires=1&signature={}", "/files/{}?x", "/app/valid/123456:{}",
+    "/users/{}", "/static/{}", "/openapi.json?token={}", "/metrics?token={}", "/{}", "/auth/{}",
+    "/api/v1/auth/reset/{}", "/health/storage?token={}", "/api/v1/tokens?x={}", "/docs?token={}"])
+def test_body_that_is_too_large_logs_no_secret(stack, path):
+    secret = vault.password()
+    for url in (stack.https_url, stack.files_url):
+        answer, identifier = ask(stack, "POST", path.format(secret), url=url,
+                                 headers=[("Content-Length", str(20 * TOO_LARGE))])
+        assert answer.status in (403, 404, 405, 413), answer.status_line
+        assert_unlogged(stack, secret, identifier)
+
+
+LOOKS = {"token": "123456:{}", "JWT": "eyJhbGciOiJIUzI1NiJ9.{}", "API key": "kontora_{}",
+         "password": "{}", "encoded": "%{}"}
+
+
+@pytest.mark.parametrize("path", ["/app/vaild/{}", "/app/valid{}", "/app/{}", "/{}", "/auth/{}",
+                                  "/auth/login/{}", "/auth/reset/{}", "/api/v1/auth/refresh/{}",
+                                  "/api/v1/{}", "/users/vera/passwd/{}", "/files/a.txt/contents/{}",
+                                  "/nowhere/{}/else"])
+@pytest.mark.parametrize("look", LOOKS)
+def test_mistyped_path_logs_no_secret(stack, path, look):
+    word = vault.password()
+    secret = LOOKS[look].format(word)
+    if look == "encoded":
+        word = secret = "".join(f"%{ord(letter):02x}" for letter in word)
+    for method in ("GET", "DELETE"):
+        answer, identifier = ask(stack, method, path.format(secret))
+        assert answer.status in (401, 404, 405), answer.status_line
+        assert_unlogged(stack, word, identifier)
+
+
+RANDOM = {"refresh token": "q3Zx9Lw2Tn7Vb5Kc8Rm4Yp6Hd1Gs0Jf", "digest": "0f" * 32,
+          "letters": "QwErTyUiOpAsDfGhJkLzXcVbNm", "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.x",
+          "encoded": "q3Zx9Lw2Tn7Vb5%4bc8Rm4Yp6Hd1Gs0Jf"}
+
+
+@pytest.mark.parametrize("path", ["/users/{}", "/groups/{}/members/vera", "/api/v1/contacts/{}",
+                                  "/files/{}/info"])
+@pytest.mark.parametrize("look", RANDOM)
+def test_name_that_looks_random_is_masked_in_a_known_path(stack, path, look):
+    _, identifier = ask(stack, path=path.format(RANDOM[look]))
+    assert_unlogged(stack, RANDOM[look], identifier)
+    line = only_line(stack.logs_dir / "nginx-access.log", identifier.encode())
+    assert line["path"].endswith(path[:path.index("{}")] + "***")
+
+
+@pytest.mark.parametrize("path", ["/users/petrova", "/groups/Sales/members/petrova",
+                                  "/users/5f0c9c1e-6c1a-4f0e-8a7b-2d3c4e5f6071",
+                                  "/files/20261129_120000_0123456789abcdef0123456789abcdef.docx/info"])
+def test_name_that_administrators_look_for_is_logged(stack, path):
+    _, identifier = ask(stack, path=path)
+    os.kill(stack.nginx.pid, signal.SIGUSR1)
+    assert only_line(stack.logs_dir / "nginx-access.log", identifier.encode())["path"] == path
+
+
+def test_header_for_the_log_does_not_reach_the_client(stack):
+    answer, _ = ask(stack, path="/nowhere/at/all")
+    assert b"x-kontora-path" not in answer.octets.lower()
+
+
+# --- the example for the kernel -----------------------------------------------------------------
+
+RULES = TOP / "nginx/nftables.conf.example"
+
+# In a network of its own, where the ports are 80 and 443 and every address is the test's.
+PROBE = """
+import socket, subprocess, sys
+rules = open(sys.argv[1]).read().replace("over 500", "over 5").replace("iif lo accept", "")
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+for address in ("192.0.2.1/32", "192.0.2.2/32"):
+    subprocess.run(["ip", "addr", "add", address, "dev", "lo"], check=True)
+for address in ("2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:2::1"):
+    subprocess.run(["ip", "addr", "add", address + "/128", "dev", "lo", "nodad"], check=True)
+for _ in range(2):
+    subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
+here = {}
+for family, anywhere in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+    here[family] = socket.socket(family)
+    if family == socket.AF_INET6:
+        here[family].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    here[family].bind((anywhere, 443))
+    here[family].listen(100)
+held = []
+def opened(source, target, count):
+    reached = 0
+    for _ in range(count):
+        try:
+            held.append(socket.create_connection((target, 443), 5, (source, 0)))
+            reached += 1
+        except ConnectionRefusedError:
+            pass
+    return reached
+print(opened("192.0.2.1", "127.0.0.1", 9), opened("192.0.2.2", "127.0.0.1", 3),
+      opened("2001:db8:0:1::1", "::1", 3), opened("2001:db8:0:1::2", "::1", 9),
+      opened("2001:db8:0:2::1", "::1", 3))
+"""
+
+
+def test_kernel_counts_connections_by_address_and_network():
+    """Mallory has one address, then a network of 64 bits; vera has others."""
+    done = subprocess.run(["unshare", "-n", "python3", "-c", PROBE, RULES], text=True,
+                          capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["5", "3", "3", "2", "3"]

@@ -1,0 +1,163 @@
+/* Rate: tokens are taken by all processes from one bucket, and come back in time. */
+#include "unit.h"
+
+#include "base/rate.h"
+
+enum { S = 1000 * 1000, KIND = 1, OTHER_KIND = 2, START = 5 * S };
+
+static const struct rate_limit two_a_second = {S / 2, 3};
+
+static void without_shared_memory_nothing_is_counted(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(rate_take(rate_key(KIND, "vera"), &two_a_second, START), 0);
+    }
+}
+
+static void take_all(uint64_t key, int64_t now)
+{
+    for (int i = 0; i < two_a_second.burst; i++) {
+        assert_int_equal(rate_take(key, &two_a_second, now), 0);
+    }
+}
+
+static void the_wait_is_until_the_next_token(void **state)
+{
+    (void)state;
+    rate_share();
+    uint64_t key = rate_key(KIND, "vera");
+    take_all(key, START);
+    int64_t wait = rate_take(key, &two_a_second, START);
+    assert_int_equal(wait, S / 2);
+    assert_int_equal(rate_take(key, &two_a_second, START + wait - 1), 1);
+    assert_int_equal(rate_take(key, &two_a_second, START + wait), 0);
+    assert_int_equal(rate_take(key, &two_a_second, START + wait), S / 2);
+    take_all(key, START + 100 * S); /* an idle bucket holds no more than it can */
+    assert_true(rate_take(key, &two_a_second, START + 100 * S) > 0);
+}
+
+static void names_and_kinds_have_buckets_of_their_own(void **state)
+{
+    (void)state;
+    rate_share();
+    take_all(rate_key(KIND, "mallory"), START);
+    assert_true(rate_take(rate_key(KIND, "mallory"), &two_a_second, START) > 0);
+    take_all(rate_key(KIND, "vera"), START);
+    take_all(rate_key(OTHER_KIND, "mallory"), START);
+}
+
+static void a_returned_token_can_be_taken_again(void **state)
+{
+    (void)state;
+    rate_share();
+    uint64_t key = rate_key(KIND, "vera");
+    take_all(key, START);
+    rate_return(key, &two_a_second);
+    assert_int_equal(rate_take(key, &two_a_second, START), 0);
+    assert_true(rate_take(key, &two_a_second, START) > 0);
+    rate_return(rate_key(KIND, "nobody"), &two_a_second);
+}
+
+static void a_lowered_limit_is_not_waited_for_under_the_old_one(void **state)
+{
+    static const struct rate_limit hours = {3600LL * S, 24};
+    (void)state;
+    rate_share();
+    uint64_t key = rate_key(KIND, "vera");
+    for (int i = 0; i < hours.burst; i++) {
+        assert_int_equal(rate_take(key, &hours, START), 0);
+    }
+    assert_int_equal(rate_take(key, &two_a_second, START), S / 2);
+}
+
+static void keys_are_new_at_each_start(void **state)
+{
+    (void)state;
+    rate_share();
+    uint64_t before = rate_key(KIND, "vera");
+    assert_true(before == rate_key(KIND, "vera"));
+    rate_share();
+    assert_true(before != rate_key(KIND, "vera"));
+}
+
+/* So many names that every set of cells is full many times over. */
+static void a_crowd_of_names_refuses_nobody(void **state)
+{
+    rate_share();
+    uint64_t mallory = rate_key(KIND, "mallory");
+    take_all(mallory, START);
+    for (int i = 0; i < 500000; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "crowd-%d", i);
+        assert_int_equal(rate_take(rate_key(KIND, name), &two_a_second, START), 0);
+    }
+    (void)state;
+    take_all(rate_key(KIND, "vera"), START);
+}
+
+/* The bucket with the most tokens missing is the last to be forgotten. */
+static void one_request_a_name_evicts_nobody_who_asks_often(void **state)
+{
+    (void)state;
+    rate_share();
+    uint64_t mallory = rate_key(KIND, "mallory");
+    take_all(mallory, START);
+    for (int i = 0; i < 200000; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "crowd-%d", i);
+        (void)rate_take(rate_key(KIND, name), &two_a_second, START);
+    }
+    assert_true(rate_take(mallory, &two_a_second, START) > 0);
+}
+
+/* Four processes ask at one moment; one of them is killed in between. */
+static void processes_share_buckets_and_may_be_killed(void **state)
+{
+    enum { PROCESSES = 4, ASKS = 100000 };
+    static const struct rate_limit many = {S, 1000};
+    (void)state;
+    rate_share();
+    uint64_t key = rate_key(KIND, "vera");
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    fflush(NULL);
+    for (int i = 0; i < PROCESSES; i++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            int taken = 0;
+            for (int asks = 0; asks < ASKS; asks++) {
+                taken += rate_take(key, &many, START) == 0;
+            }
+            (void)!write(ends[1], &taken, sizeof taken);
+            (void)raise(SIGKILL);
+        }
+    }
+    int sum = 0, taken;
+    for (int i = 0; i < PROCESSES; i++) {
+        assert_int_equal(read(ends[0], &taken, sizeof taken), sizeof taken);
+        sum += taken;
+    }
+    while (wait(NULL) > 0) {
+    }
+    assert_int_equal(sum, many.burst);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_shared_memory_nothing_is_counted),
+        cmocka_unit_test(the_wait_is_until_the_next_token),
+        cmocka_unit_test(names_and_kinds_have_buckets_of_their_own),
+        cmocka_unit_test(a_returned_token_can_be_taken_again),
+        cmocka_unit_test(a_lowered_limit_is_not_waited_for_under_the_old_one),
+        cmocka_unit_test(keys_are_new_at_each_start),
+        cmocka_unit_test(a_crowd_of_names_refuses_nobody),
+        cmocka_unit_test(one_request_a_name_evicts_nobody_who_asks_often),
+        cmocka_unit_test(processes_share_buckets_and_may_be_killed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
