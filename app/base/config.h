@@ -23,8 +23,9 @@ struct config {
     bool debug;
     int64_t default_language; /* enum config_language */
     const char *state_dir;
-    const char *static_dir; /* of the files that nginx is to serve */
-    const char *socket_dir; /* absolute, or below state_dir when not set */
+    int64_t disk_reserve_mib; /* 0: none */
+    const char *static_dir;   /* of the files that nginx is to serve */
+    const char *socket_dir;   /* absolute, or below state_dir when not set */
     const char *socket_group;
     int64_t log_level; /* enum log_level */
     const char *log_path;
@@ -48,6 +49,8 @@ struct config {
     int64_t bcrypt_cost;
     int64_t login_free_failures;
     int64_t anonymous_access; /* see config_anonymous() */
+    int64_t tokens_access;    /* see config_tokens_open() */
+    int64_t tokens_quota;     /* live tokens of anonymous callers; 0: no bound */
     /* database */
     const char *database_url;
     int64_t database_synchronous; /* enum config_synchronous */
@@ -55,7 +58,8 @@ struct config {
     /* files */
     const char *storage_url;
     const char *public_url; /* without a slash at its end; empty: as nginx was asked */
-    int64_t files_quota_mib;
+    int64_t files_quota_mib, files_quota_count; /* of each owner; 0: no bound */
+    int64_t files_total_quota_mib;              /* of all files; 0: no bound */
     const char *upload_scan_command;
     int64_t upload_scan_timeout_s;
     /* S3 */
@@ -109,6 +113,16 @@ enum config_surface_part { SURFACE_ACCOUNTS, SURFACE_FILES };
 
 /* Whether ANONYMOUS_ACCESS lets anybody use that part. */
 bool config_anonymous(const struct config *config, enum config_surface_part part);
+
+/* Who may have tokens issued and purged. */
+enum config_tokens_access {
+    TOKENS_AUTO, /* open in development, authenticated in production */
+    TOKENS_OPEN,
+    TOKENS_AUTHENTICATED,
+};
+
+/* True if TOKENS_ACCESS lets anonymous callers issue and purge tokens. */
+bool config_tokens_open(const struct config *config);
 
 /* The names of the pools: of their sockets, in systemd's units and in the log. */
 extern const char *const pool_names[POOL_COUNT];

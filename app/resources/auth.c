@@ -516,6 +516,7 @@ const struct route auth_routes[] = {
      .handler = login,
      .pool = POOL_AUTH,
      .summary = {"Войти", "Log in"},
+     .essential = true,
      .about = {"Локальный администратор, учётная запись или пользователь каталога. "
                "Ответ на любой отказ один и тот же и занимает одно и то же время.",
                "The local administrator, an account, or a person of the directory. "
@@ -531,6 +532,7 @@ const struct route auth_routes[] = {
      .handler = refresh,
      .pool = POOL_AUTH,
      .summary = {"Обновить токены", "Renew the tokens"},
+     .essential = true,
      .about = {"С токеном обновления, или без тела с действующим токеном доступа. "
                "Токен обновления одноразовый: повторное использование завершает сессию.",
                "With the refresh token, or without a body and with a valid access token. "
@@ -570,6 +572,7 @@ const struct route auth_routes[] = {
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_AUTH,
      .summary = {"Сменить пароль", "Change the password"},
+     .essential = true,
      .about = {"Только учётной записи; другие её сессии завершаются.",
                "Of an account only; its other sessions end."},
      .body = &change_password_schema,
@@ -583,6 +586,7 @@ const struct route auth_routes[] = {
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_AUTH,
      .summary = {"Выйти", "Log out"},
+     .essential = true,
      .shape = REPLY_NOTHING,
      .errors = store_errors,
      .action = "logout",
