@@ -14,6 +14,7 @@
 #include "base/version.h"
 #include "collection/accounts.h"
 #include "collection/counters.h"
+#include "collection/file_usage.h"
 #include "collection/ledger.h"
 #include "collection/ledger_check.h"
 #include "collection/login.h"
@@ -158,14 +159,21 @@ static int do_recount(struct work *work)
     struct buffer report = {.arena = work->arena};
     bool repair = work->arguments->repair;
     size_t wrong = 0;
+    struct buffer usage_report = {.arena = work->arena};
+    size_t wrong_usage = 0;
     struct error *error = counters_recount(work->store, work->arena, repair, &report, &wrong);
+    if (!error) {
+        error = file_usage_recount(work->store, work->arena, repair, &usage_report, &wrong_usage);
+    }
     if (!error) {
         error = store_turn_end(work->store, work->arena);
     }
     if (error) {
         return complain(work, error);
     }
-    printf("%s%zu wrong%s\n", report.length ? report.bytes : "", wrong,
+    wrong += wrong_usage;
+    printf("%s%s%zu wrong%s\n", report.length ? report.bytes : "",
+           usage_report.length ? usage_report.bytes : "", wrong,
            wrong && repair ? ", repaired" : "");
     return wrong && !repair ? EXIT_WRONG : EXIT_SUCCESS;
 }

@@ -22,12 +22,14 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/scoreboard.h"
+#include "base/space.h"
 #include "base/version.h"
 #include "collection/idempotency.h"
 #include "collection/ledger.h"
 #include "collection/limits.h"
 #include "collection/purge.h"
 #include "collection/session_watch.h"
+#include "collection/token_quota.h"
 #include "collection/uses.h"
 #include "commands.h"
 #include "directory/directory.h"
@@ -48,7 +50,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KIB = 1024, MS_PER_S = 1000 };
+enum { KIB = 1024, MIB = 1024 * KIB, MS_PER_S = 1000 };
 
 /* The queue of SQLite's writers and the database's state, shared by all processes; made before the
  * first fork. */
@@ -148,6 +150,20 @@ static bool permits(const struct request *request, unsigned permission)
            (!principal && open_to_all(request, permission));
 }
 
+/* The calls whose rows leave it to a setting are those of TOKENS_ACCESS. */
+static bool is_open(const struct request *request)
+{
+    return config_tokens_open(request->app->config);
+}
+
+/* The reserve of free space is for administrators. */
+static bool may_write(const struct request *request)
+{
+    const struct principal *principal = request->principal;
+    return !space_is_low() ||
+           (principal && (principal->kind == PRINCIPAL_LOCAL || principal->administrator));
+}
+
 static bool turn_waits(struct app *app)
 {
     return store_wrote(app->store);
@@ -215,6 +231,28 @@ static bool prepare(const struct config *config, struct buffer *faults)
     return fits;
 }
 
+/* Watches every file system that the service writes to. */
+static void watch_space(const struct config *config)
+{
+    enum { PLACES = 5 };
+    static const char *paths[PLACES + 1];
+    const char *const places[PLACES] = {
+        config->state_dir,
+        config->audit_log_path,
+        *config->log_path ? config->log_path : NULL,
+        store_database_file(config, config->arena),
+        objects_folder(config, config->arena),
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < PLACES; i++) {
+        if (places[i]) {
+            paths[count++] = places[i];
+        }
+    }
+    paths[count] = NULL;
+    space_enter(config->disk_reserve_mib * MIB, paths);
+}
+
 static void *worker_start(const struct config *config, enum pool_id pool)
 {
     /* Every worker runs every route: the pools isolate, they do not decide. Passwords are verified
@@ -223,12 +261,23 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         background_enter();
     }
     access_enter(pool);
+    watch_space(config);
     if (!audit_open(config->audit_log_path)) {
         log_error("AUDIT_LOG_PATH %s: %s", config->audit_log_path, strerror(errno));
         return NULL;
     }
     struct router_settings settings = {
-        .guard = {authenticate, confirm, permits, limits_check_queue, limits_begin, limits_end},
+        .guard =
+            {
+                .authenticate = authenticate,
+                .confirm = confirm,
+                .permits = permits,
+                .check_queue = limits_check_queue,
+                .begin = limits_begin,
+                .end = limits_end,
+                .is_open = is_open,
+                .may_write = may_write,
+            },
         .repeats = &idempotency,
         .standard_language = (enum config_language)config->default_language,
         .body_max = (size_t)config->max_json_kib * KIB,
@@ -371,6 +420,24 @@ static void uses_stop(void *state)
     store_free(&store);
 }
 
+static void *space_start(const struct config *config)
+{
+    static char none;
+    watch_space(config);
+    return &none;
+}
+
+static int64_t space_run(void *state)
+{
+    (void)state;
+    return space_watch();
+}
+
+static void space_stop(void *state)
+{
+    (void)state;
+}
+
 static void *storage_start(const struct config *config)
 {
     return open_objects(config);
@@ -424,6 +491,7 @@ static const struct job jobs[] = {
     {"the watch over the database", watch_start, watch_run, watch_stop},
     {"the purge", purge_start, purge_do, purge_stop},
     {"the uses of tokens", uses_start, uses_do, uses_stop},
+    {"the watch over free space", space_start, space_run, space_stop},
     {"the watch over the storage", storage_start, storage_run, storage_stop},
     {"the watch over sessions", sessions_start, sessions_do, sessions_stop},
     {"the leftovers of files", ledger_start, ledger_do, ledger_stop},
@@ -494,6 +562,7 @@ static void share_counters(void)
 {
     access_prepare(resources);
     metrics_share();
+    space_share();
     scoreboard_share();
     metrics_set(METRIC_START_TIME, 0, clock_wall_ms() / MS_PER_S);
     metrics_set(METRIC_BUILD, 0, 1);
@@ -525,6 +594,7 @@ static int run_serve(const struct arguments *arguments)
             directory_share();
             share_sessions(&config);
             purge_share();
+            token_quota_share();
             uses_share();
             limits_share();
             objects_share();

@@ -64,9 +64,6 @@ counted AS (
     UNION ALL
     SELECT organization_id, 'where.activities.author_id=' || author_id, count(*)
       FROM activities WHERE deleted_at IS NULL AND author_id IS NOT NULL GROUP BY organization_id, author_id
-    UNION ALL
-    SELECT organization_id, 'files.bytes', CAST(sum(size) AS BIGINT)
-      FROM files WHERE organization_id IS NOT NULL GROUP BY organization_id
 ),
 kept AS (
     SELECT organization_id, name, CAST(sum(value) AS BIGINT) AS value

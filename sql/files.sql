@@ -71,3 +71,41 @@ UPDATE pending_objects SET since = $1 WHERE since > $1;
 
 -- name: pending_objects_oldest
 SELECT object_key FROM pending_objects WHERE since <= $1 ORDER BY since LIMIT $2;
+
+-- Adds to the usage of a scope, and says what it is then. Whoever adds to the same row waits until this is
+-- committed or rolled back, so that no quota is exceeded by several at once.
+-- name: file_usage_add
+INSERT INTO file_usage (scope, files, bytes) VALUES ($1, $2, $3)
+ON CONFLICT (scope) DO UPDATE
+   SET files = file_usage.files + excluded.files, bytes = file_usage.bytes + excluded.bytes
+RETURNING files, bytes;
+
+-- name: file_usage_get
+SELECT files, bytes FROM file_usage WHERE scope = $1;
+
+-- The usage that is wrong: what it is, and what it should be.
+
+-- define: wrong_usage
+both_sides AS (
+    SELECT scope, size AS true_bytes, 1 AS true_files, 0 AS bytes, 0 AS files FROM files
+    UNION ALL
+    SELECT 'all', size, 1, 0, 0 FROM files
+    UNION ALL
+    SELECT scope, 0, 0, bytes, files FROM file_usage
+),
+wrong AS (
+    SELECT scope, CAST(sum(files) AS BIGINT) AS files, CAST(sum(true_files) AS BIGINT) AS true_files,
+           CAST(sum(bytes) AS BIGINT) AS bytes, CAST(sum(true_bytes) AS BIGINT) AS true_bytes
+      FROM both_sides GROUP BY scope
+    HAVING sum(files) <> sum(true_files) OR sum(bytes) <> sum(true_bytes)
+)
+
+-- name: file_usage_wrong
+WITH @wrong_usage@
+SELECT scope, files, true_files, bytes, true_bytes FROM wrong ORDER BY scope;
+
+-- name: file_usage_repair
+INSERT INTO file_usage (scope, files, bytes)
+WITH @wrong_usage@
+SELECT scope, true_files, true_bytes FROM wrong WHERE true_files >= 0
+ON CONFLICT (scope) DO UPDATE SET files = excluded.files, bytes = excluded.bytes;

@@ -53,6 +53,7 @@ static const char *const switches[] = {"off", "on", NULL};
 static const char *const protected_policies[] = {"refuse", "allow", NULL};
 static const char *const anonymous_accesses[] = {"auto",  "none",           "accounts",
                                                  "files", "accounts,files", NULL};
+static const char *const token_accesses[] = {"auto", "open", "authenticated", NULL};
 
 static const char *const registrations[] = {"auto", "open", "invite", "closed", NULL};
 
@@ -84,6 +85,7 @@ static const struct option options[] = {
     {"DEBUG", OPTION_BOOLEAN, AT(debug), "false", 0, 0},
     {"DEFAULT_LANGUAGE", OPTION_CHOICE, AT(default_language), "ru", 0, 0, language_names},
     {"STATE_DIR", OPTION_STRING, AT(state_dir), "var", 1, 4096},
+    {"DISK_RESERVE_MIB", OPTION_INTEGER, AT(disk_reserve_mib), "1024", 0, INT32_MAX},
     {"STATIC_DIR", OPTION_PATH, AT(static_dir), "static", 1, 4096},
     {"SOCKET_DIR", OPTION_PATH, AT(socket_dir), "run", 1, 4096},
     {"SOCKET_GROUP", OPTION_STRING, AT(socket_group), "", 0, 64},
@@ -132,6 +134,8 @@ static const struct option options[] = {
     {"LOGIN_QUEUE_MS", OPTION_INTEGER, AT(login_queue_ms), "3000", 100, 25000},
     {"ANONYMOUS_ACCESS", OPTION_CHOICE, AT(anonymous_access), "auto", 0, 0, anonymous_accesses},
     {"REGISTRATION", OPTION_CHOICE, AT(registration), "auto", 0, 0, registrations},
+    {"TOKENS_ACCESS", OPTION_CHOICE, AT(tokens_access), "auto", 0, 0, token_accesses},
+    {"TOKENS_QUOTA", OPTION_INTEGER, AT(tokens_quota), "10000000", 0, INT32_MAX},
 
     {"DATABASE_URL", OPTION_STRING, AT(database_url), "sqlite:///kontora.db", 1, 4096,
      .flags = OPTION_SECRET},
@@ -140,7 +144,9 @@ static const struct option options[] = {
 
     {"STORAGE_URL", OPTION_STRING, AT(storage_url), "file:///objects", 1, 4096},
     {"PUBLIC_URL", OPTION_STRING, AT(public_url), "", 0, 1024},
-    {"FILES_QUOTA_MIB", OPTION_INTEGER, AT(files_quota_mib), "0", 0, INT32_MAX},
+    {"FILES_QUOTA_MIB", OPTION_INTEGER, AT(files_quota_mib), "1024", 0, INT32_MAX},
+    {"FILES_QUOTA_COUNT", OPTION_INTEGER, AT(files_quota_count), "100000", 0, INT32_MAX},
+    {"FILES_TOTAL_QUOTA_MIB", OPTION_INTEGER, AT(files_total_quota_mib), "102400", 0, INT32_MAX},
     {"UPLOAD_MACROS", OPTION_CHOICE, AT(upload_macros), "allow", 0, 0, macro_policies},
     {"UPLOAD_SCAN_COMMAND", OPTION_STRING, AT(upload_scan_command), "", 0, 1024},
     {"UPLOAD_SCAN_TIMEOUT_S", OPTION_INTEGER, AT(upload_scan_timeout_s), "20", 1, 100},
@@ -369,6 +375,12 @@ bool config_trusts_addresses(const struct config *config)
 {
     return config->environment == ENVIRONMENT_DEVELOPMENT &&
            config_registration(config) == REGISTRATION_OPEN;
+}
+
+bool config_tokens_open(const struct config *config)
+{
+    return config->tokens_access == TOKENS_OPEN ||
+           (config->tokens_access == TOKENS_AUTO && config->environment == ENVIRONMENT_DEVELOPMENT);
 }
 
 /* A file that is there; an empty path is none. */

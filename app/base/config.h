@@ -23,8 +23,9 @@ struct config {
     bool debug;
     int64_t default_language; /* enum config_language */
     const char *state_dir;
-    const char *static_dir; /* of the files that nginx is to serve */
-    const char *socket_dir; /* absolute, or below state_dir when not set */
+    int64_t disk_reserve_mib; /* 0: none */
+    const char *static_dir;   /* of the files that nginx is to serve */
+    const char *socket_dir;   /* absolute, or below state_dir when not set */
     const char *socket_group;
     int64_t log_level; /* enum log_level */
     const char *log_path;
@@ -59,6 +60,8 @@ struct config {
     int64_t login_queue_ms;
     int64_t anonymous_access; /* see config_anonymous() */
     int64_t registration;     /* see config_registration() */
+    int64_t tokens_access;    /* see config_tokens_open() */
+    int64_t tokens_quota;     /* live tokens of anonymous callers; 0: no bound */
     /* database */
     const char *database_url;
     int64_t database_synchronous; /* enum config_synchronous */
@@ -66,7 +69,8 @@ struct config {
     /* files */
     const char *storage_url;
     const char *public_url; /* an origin: origin.h; empty: the client's Host */
-    int64_t files_quota_mib;
+    int64_t files_quota_mib, files_quota_count; /* of each owner; 0: no bound */
+    int64_t files_total_quota_mib;              /* of all files; 0: no bound */
     int64_t upload_macros; /* enum config_macros */
     const char *upload_scan_command;
     int64_t upload_scan_timeout_s;
@@ -140,6 +144,16 @@ enum config_registration config_registration(const struct config *config);
 
 /* True if every email address counts as proved: in development with open registration. */
 bool config_trusts_addresses(const struct config *config);
+
+/* Who may have tokens issued and purged. */
+enum config_tokens_access {
+    TOKENS_AUTO, /* open in development, authenticated in production */
+    TOKENS_OPEN,
+    TOKENS_AUTHENTICATED,
+};
+
+/* True if TOKENS_ACCESS lets anonymous callers issue and purge tokens. */
+bool config_tokens_open(const struct config *config);
 
 /* The names of the pools: of their sockets, in systemd's units and in the log. */
 extern const char *const pool_names[POOL_COUNT];

@@ -96,6 +96,16 @@ static const struct row rows[METRIC_COUNT] = {
                        {{"code", codes}}},
     [METRIC_AUDIT_FAILURES] = {"kontora_audit_failures_total",
                                "Lines that could not be written to the audit log.", COUNTER},
+    [METRIC_LOG_LINES_DROPPED] =
+        {"kontora_log_lines_dropped_total",
+         "Lines about requests that were left out of the log, because less "
+         "than half of the disk reserve was free.",
+         COUNTER},
+    [METRIC_DISK_FREE] = {"kontora_disk_free_bytes",
+                          "Free space on the watched file system that has the least.", GAUGE},
+    [METRIC_DISK_RESERVE] = {"kontora_disk_reserve_bytes",
+                             "Free space that writes of untrusted callers may not use; 0: none.",
+                             GAUGE},
     [METRIC_DATABASE_TIME] = {"kontora_database_operation_duration_seconds",
                               "Time of queries that read, of transactions that write with their "
                               "wait for each other, and of SQLite's commits, one for many.",

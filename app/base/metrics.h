@@ -25,6 +25,10 @@ enum metric {
     METRIC_QUEUE_TIME,    /* by pool */
     METRIC_ERRORS,        /* by code */
     METRIC_AUDIT_FAILURES,
+    METRIC_LOG_LINES_DROPPED,
+
+    METRIC_DISK_FREE,    /* bytes */
+    METRIC_DISK_RESERVE, /* the same */
 
     METRIC_DATABASE_TIME, /* by operation */
     METRIC_DATABASE_UP,

@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "collection/counters.h"
+#include "collection/file_usage.h"
 #include "collection/search.h"
 
 #include <stdlib.h>
@@ -18,9 +18,6 @@ enum {
     REST_US = 60 * SECOND_US,
     DISPOSE_US = 10 * SECOND_US, /* for objects that nobody sees any more, in a request */
 };
-
-/* The counter of what an organization's files take. */
-static const char bytes_counter[] = "files.bytes";
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
@@ -68,17 +65,6 @@ struct error *ledger_find(struct store *store, struct arena *arena, const char *
     }
     ledger_read(query, arena, file_r);
     return store_next(query, &row);
-}
-
-/* What becomes of the counter of the file's organization. */
-static struct error *count_bytes(struct store *store, struct arena *arena,
-                                 const struct stored_file *file, bool added)
-{
-    struct tallies none = {0}, some = {0};
-    tallies_add(&some, bytes_counter, file->size);
-    return file->organization_id ? counters_change(store, arena, file->organization_id,
-                                                   added ? &none : &some, added ? &some : &none)
-                                 : NULL;
 }
 
 /* --- pending objects ------------------------------------------------------------------------- */
@@ -176,34 +162,11 @@ struct error *ledger_place(struct store *store, struct objects *objects, struct 
     return error;
 }
 
-struct error *ledger_room(struct store *store, struct arena *arena, int64_t organization_id,
-                          int64_t quota, int64_t *room_r)
-{
-    int64_t used = 0;
-    *room_r = INT64_MAX;
-    if (!organization_id || !quota) {
-        return NULL;
-    }
-    struct error *error = counters_value(store, arena, organization_id, bytes_counter, &used);
-    *room_r = quota - used;
-    return error;
-}
-
 struct recording {
     struct arena *arena;
     const struct stored_file *file;
-    int64_t quota;
+    const struct file_quota *quota;
 };
-
-static struct error *check_quota(struct store *store, const struct recording *recording)
-{
-    const struct stored_file *file = recording->file;
-    int64_t room;
-    struct error *error =
-        ledger_room(store, recording->arena, file->organization_id, recording->quota, &room);
-    return error || file->size <= room ? error
-                                       : error_new(recording->arena, ERR_QUOTA_EXCEEDED, NULL);
-}
 
 static struct error *insert_file(struct store *store, struct arena *arena,
                                  const struct stored_file *file)
@@ -244,21 +207,21 @@ static struct error *confirm(struct store *store, struct arena *arena, const cha
 static struct error *record(struct store *store, void *context)
 {
     const struct recording *recording = context;
-    struct error *error = check_quota(store, recording);
+    const struct stored_file *file = recording->file;
+    struct error *error = insert_file(store, recording->arena, file);
     if (!error) {
-        error = insert_file(store, recording->arena, recording->file);
+        error = confirm(store, recording->arena, file->object_key);
     }
-    if (!error) {
-        error = confirm(store, recording->arena, recording->file->object_key);
-    }
-    return error ? error : count_bytes(store, recording->arena, recording->file, true);
+    return error
+               ? error
+               : file_usage_add(store, recording->arena, file->scope, file->size, recording->quota);
 }
 
 struct error *ledger_record(struct store *store, struct arena *arena,
-                            const struct stored_file *file, int64_t quota)
+                            const struct stored_file *file, const struct file_quota *quota)
 {
     struct recording recording = {arena, file, quota};
-    return store_write(store, arena, record, &recording);
+    return store_write_unserialized(store, arena, record, &recording);
 }
 
 /* --- on its way out -------------------------------------------------------------------------- */
@@ -276,7 +239,7 @@ struct error *ledger_remove(struct store *store, struct arena *arena,
     if (!error) {
         error = add_pending(store, &pending);
     }
-    return error ? error : count_bytes(store, arena, file, false);
+    return error ? error : file_usage_remove(store, arena, file->scope, file->size);
 }
 
 /* --- what was left behind -------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #define COLLECTION_LEDGER_H
 
 #include "base/buffer.h"
+#include "collection/file_usage.h"
 #include "objects/objects.h"
 #include "store/store.h"
 
@@ -48,19 +49,15 @@ struct error *ledger_find(struct store *store, struct arena *arena, const char *
 
 /* --- on its way in ---------------------------------------------------------------------------- */
 
-/* How many bytes more an organization may have of `quota`, less than none if that was lowered; 0 of either is
- * without bounds, INT64_MAX. As far as is committed: ledger_record() has the last word. */
-struct error *ledger_room(struct store *store, struct arena *arena, int64_t organization_id,
-                          int64_t quota, int64_t *room_r) MUST_CHECK;
-
 /* Makes the staged bytes the object of file->object_key, pending. */
 struct error *ledger_place(struct store *store, struct objects *objects, struct arena *arena,
                            struct staged *staged, const struct stored_file *file) MUST_CHECK;
 
-/* The file's row in place of the pending one: committed with the turn. ERR_QUOTA_EXCEEDED if its
- * organization would have more than `quota` bytes; 0: any number. */
+/* The file's row in place of the pending one: committed with the turn. ERR_QUOTA_EXCEEDED if its scope
+ * would have more than the quota, ERR_STORAGE_FULL if all files together would. */
 struct error *ledger_record(struct store *store, struct arena *arena,
-                            const struct stored_file *file, int64_t quota) MUST_CHECK;
+                            const struct stored_file *file,
+                            const struct file_quota *quota) MUST_CHECK;
 
 /* Deletes objects that are pending, and their rows, now if that is possible; if not, the housekeeper will. */
 void ledger_dispose(struct store *store, struct objects *objects, struct arena *arena,
@@ -68,7 +65,8 @@ void ledger_dispose(struct store *store, struct objects *objects, struct arena *
 
 /* --- on its way out --------------------------------------------------------------------------- */
 
-/* Inside store_write(): the pending row in place of the file's. */
+/* Inside of a transaction: the pending row in place of the file's. ERR_FILE_NOT_FOUND if somebody
+ * else has removed it meanwhile. */
 struct error *ledger_remove(struct store *store, struct arena *arena,
                             const struct stored_file *file) MUST_CHECK;
 

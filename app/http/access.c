@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/space.h"
 #include "http/problem.h"
 
 #include <ctype.h>
@@ -383,7 +384,9 @@ void access_end(const struct access *access, const struct request *request,
     if (counted.tables) {
         count_answer(request, reply, error, duration_us);
     }
-    if (log_enabled(LOG_LEVEL_INFO)) {
+    if (log_enabled(LOG_LEVEL_INFO) && space_is_critical()) {
+        metrics_add(METRIC_LOG_LINES_DROPPED, 0, 1);
+    } else if (log_enabled(LOG_LEVEL_INFO)) {
         write_line(access, request, reply, error, duration_us);
     }
 }

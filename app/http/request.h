@@ -72,6 +72,7 @@ struct request {
     struct buffer body_text;           /* as it came, if the route takes one */
     struct value *body;                /* parallel to route->body->fields */
     struct error *faults;  /* of the body, for routes that add their own; NULL: it is valid */
+    bool unaudited;        /* the route is audited for other callers only */
     const char *actor;     /* who, for audit and access log; NULL: nobody known */
     const char *subject;   /* what was changed, for audit; the last path value if NULL */
     const char *actor_id;  /* the same, by what is nobody else's: the subject of the token */

@@ -73,9 +73,15 @@ struct route {
     const enum error_id *errors;      /* beside what the row itself implies; ERR_COUNT ends */
     const char *action;               /* of the audit line; NULL: not audited */
     unsigned audited_for; /* of a call open to all: whose permission makes it audited; 0: all are */
+    bool access_by_setting; /* open to all by its row; a setting may require a principal */
+    bool essential; /* served while free space is short: it frees space, or needs next to none */
     const char *resource_type;
     const char *resource; /* the name in the pattern that says which; NULL: the last one */
 };
+
+/* True if the call is refused while free space is short, unless a trusted caller makes it. New calls that
+ * write are, until their row says that they are essential. */
+bool route_needs_space(const struct route *route);
 
 /* One resource: its table of routes, and what the documentation calls it. */
 struct resource {

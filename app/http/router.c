@@ -183,28 +183,53 @@ static struct error *ask_guard(const struct router_guard *guard, struct request 
     return error_new(request->arena, request->principal ? ERR_FORBIDDEN : ERR_UNAUTHORIZED, NULL);
 }
 
-/* Who asks for what anybody may do: what they came with opens nothing, so it cannot be wrong either. */
-static void recognize(const struct router_guard *guard, struct request *request)
+/* Identifies the caller of a call that is open to all. Where a setting requires a principal, wrong
+ * credentials are an error; where it does not, they are as good as none. */
+static struct error *recognize(const struct router_guard *guard, struct request *request)
 {
-    if (guard->authenticate(request) || !guard->permits(request, request->route->audited_for)) {
-        request->principal = NULL;
+    const struct route *route = request->route;
+    struct error *error = guard->authenticate(request);
+    request->principal = error ? NULL : request->principal;
+    request->unaudited = route->audited_for && !guard->permits(request, route->audited_for);
+    if (request->principal || !route->access_by_setting || guard->is_open(request)) {
+        return NULL;
     }
+    return error ? error : error_new(request->arena, ERR_UNAUTHORIZED, NULL);
 }
 
 static struct error *check_permission(const struct router *router, struct request *request)
 {
     const struct router_guard *guard = &router->settings.guard;
     struct error *error = NULL;
-    if (!request->route->permission && !request->route->audited_for) {
+    const struct route *route = request->route;
+    if (!route->permission && !route->audited_for && !route->access_by_setting) {
         return NULL;
     }
     int64_t began = clock_steady_us();
-    if (request->route->permission) {
-        error = ask_guard(guard, request);
-    } else {
-        recognize(guard, request);
-    }
+    error = route->permission ? ask_guard(guard, request) : recognize(guard, request);
     request->auth_us = clock_steady_us() - began;
+    return error;
+}
+
+bool route_needs_space(const struct route *route)
+{
+    return route->method != METHOD_GET && route->method != METHOD_DELETE && !route->essential;
+}
+
+/* Refuses writes in the reserve of free space. Essential calls go on, but no answer is kept for a
+ * repetition of them: they can be repeated as they are. */
+static struct error *check_space(const struct router *router, struct request *request)
+{
+    enum { RETRY_AFTER_S = 60 };
+    if (request->method == METHOD_GET || router->settings.guard.may_write(request)) {
+        return NULL;
+    }
+    request->repeats = NULL;
+    if (!route_needs_space(request->route)) {
+        return NULL;
+    }
+    struct error *error = error_new(request->arena, ERR_STORAGE_FULL, NULL);
+    error->retry_after_s = RETRY_AFTER_S;
     return error;
 }
 
@@ -388,6 +413,9 @@ struct error *router_handle(const struct router *router, struct request *request
         error = check_permission(router, request);
     }
     if (!error) {
+        error = check_space(router, request);
+    }
+    if (!error) {
         error = handle_permitted(router, request, reply);
     }
     if (request->limited) {
@@ -399,7 +427,7 @@ struct error *router_handle(const struct router *router, struct request *request
 static bool is_audited(const struct request *request)
 {
     const struct route *route = request->route;
-    return route && route->action && (!route->audited_for || request->principal);
+    return route && route->action && !request->unaudited;
 }
 
 /* nginx logs the path too, and knows neither the routes nor what is decoded in it: nginx/log.conf. */

@@ -29,6 +29,11 @@ struct router_guard {
     struct error *(*check_queue)(const struct request *request);
     struct error *(*begin)(const struct request *request);
     void (*end)(const struct request *request);
+    /* True if a call with access_by_setting is open to anonymous callers. */
+    bool (*is_open)(const struct request *request);
+    /* True if the request's principal, NULL for nobody, may write now: there is free space, or the
+     * principal may use the reserve. */
+    bool (*may_write)(const struct request *request);
 };
 
 /* How a POST that a client repeats is done once: collection/ knows, main hands it over. */

@@ -330,6 +330,11 @@ static const char *url_folder(const struct config *config, struct arena *arena)
     return *path == '/' ? path : arena_format(arena, "%s/%s", config->state_dir, path);
 }
 
+const char *objects_folder(const struct config *config, struct arena *arena)
+{
+    return url_folder(config, arena);
+}
+
 /* The folders are made when they are needed: whoever looks at the settings alone makes none. */
 struct error *local_open(struct objects *objects, struct arena *arena)
 {

@@ -71,6 +71,9 @@ struct error *objects_open(const struct config *config, struct arena *arena,
                            struct objects **objects_r) MUST_CHECK;
 void objects_close(struct objects **objects);
 
+/* The folder of the local engine; NULL if the objects are not on this host. */
+const char *objects_folder(const struct config *config, struct arena *arena);
+
 /* A new key, of 128 random bits. */
 const char *objects_key(struct arena *arena) __attribute__((returns_nonnull));
 

@@ -118,6 +118,7 @@ static void add_implied(const struct document *document, struct failures *failur
     static const enum error_id of_queries[] = {ERR_VALIDATION, ERR_COUNT};
     static const enum error_id of_keys[] = {ERR_VALIDATION, ERR_IDEMPOTENCY_MISMATCH,
                                             ERR_IDEMPOTENCY_PENDING, ERR_COUNT};
+    static const enum error_id of_writes[] = {ERR_STORAGE_FULL, ERR_COUNT};
     static const enum error_id of_ranks[] = {ERR_FORBIDDEN, ERR_COUNT};
     static const enum error_id of_versions[] = {ERR_PRECONDITION_FAILED, ERR_COUNT};
     static const enum error_id of_changes[] = {ERR_OUTCOME_UNKNOWN, ERR_COUNT};
@@ -126,8 +127,10 @@ static void add_implied(const struct document *document, struct failures *failur
     bool changes = route->method != METHOD_GET && !route->creates;
     bool conditional = (route->versioned && changes) || route->shape == REPLY_FILE;
     add_errors(document, failures, of_all);
-    add_errors(document, failures, route->permission ? of_bearers : NULL);
+    add_errors(document, failures,
+               route->permission || route->access_by_setting ? of_bearers : NULL);
     add_errors(document, failures, ranked ? of_ranks : NULL);
+    add_errors(document, failures, route_needs_space(route) ? of_writes : NULL);
     add_errors(document, failures, route->query ? of_queries : NULL);
     add_errors(document, failures, route->body ? of_bodies : NULL);
     add_errors(document, failures, takes_key(route) ? of_keys : NULL);

@@ -438,7 +438,7 @@ static void write_description(struct document *document, const struct route *rou
 static bool may_take_bearer(const struct route *route)
 {
     const enum error_id *error = route->errors;
-    if (route->audited_for) {
+    if (route->audited_for || route->access_by_setting) {
         return true;
     }
     while (error && *error != ERR_COUNT && *error != ERR_UNAUTHORIZED) {

@@ -615,6 +615,7 @@ const struct route auth_routes[] = {
      .handler = login,
      .pool = POOL_AUTH,
      .summary = {"Войти", "Log in"},
+     .essential = true,
      .about = {"Локальный администратор, учётная запись или пользователь каталога. "
                "Ответ на любой отказ один и тот же и занимает одно и то же время.",
                "The local administrator, an account, or a person of the directory. "
@@ -630,6 +631,7 @@ const struct route auth_routes[] = {
      .handler = refresh,
      .pool = POOL_DIRECTORY,
      .summary = {"Обновить токены", "Renew the tokens"},
+     .essential = true,
      .about = {"С токеном обновления, или без тела с действующим токеном доступа; тогда в ответе "
                "нет токена обновления. Токен обновления одноразовый: повтор в течение 10 секунд "
                "возвращает тот же новый токен, более поздний завершает сессию.",
@@ -690,6 +692,7 @@ const struct route auth_routes[] = {
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_AUTH,
      .summary = {"Сменить пароль", "Change the password"},
+     .essential = true,
      .about = {"Только учётной записи; все её сессии завершаются, текущая тоже: войдите снова.",
                "Of an account only; all its sessions end, this one too: log in again."},
      .body = &change_password_schema,
@@ -703,6 +706,7 @@ const struct route auth_routes[] = {
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_CORE,
      .summary = {"Выйти", "Log out"},
+     .essential = true,
      .shape = REPLY_NOTHING,
      .errors = store_errors,
      .action = "logout",

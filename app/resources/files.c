@@ -26,7 +26,6 @@ enum {
     NAME_RANDOM_BYTES = 16,
     BULK_MAX = 1000,
     MS_PER_S = 1000,
-    MIB = 1024 * 1024,
     TIME_SIZE = 32,
     STATUS_CREATED = 201,
 };
@@ -195,15 +194,10 @@ static const char *new_name(struct arena *arena, int64_t wall_ms, const char *ex
     return arena_format(arena, "%s_%s.%s", text, random_hex(arena, NAME_RANDOM_BYTES), extension);
 }
 
-/* Whose quota it is of; 0: nobody's. */
+/* The organization that the file belongs to; 0: none. */
 static int64_t organization_of(const struct request *request)
 {
     return request->principal ? request->principal->organization_id : 0;
-}
-
-static int64_t quota_of(const struct app *app)
-{
-    return app->config->files_quota_mib * MIB;
 }
 
 static struct stored_file new_file(const struct request *request, const struct upload *upload)
@@ -252,7 +246,8 @@ static struct error *store_file(struct request *request, struct reply *reply, st
     if (error) {
         return error;
     }
-    error = ledger_record(app->store, request->arena, &file, quota_of(app));
+    const struct file_quota quota = file_usage_quota(app->config);
+    error = ledger_record(app->store, request->arena, &file, &quota);
     if (!error) {
         reply->status = STATUS_CREATED;
         reply_language(request, reply);
@@ -279,11 +274,12 @@ static struct buffer fingerprint(const struct request *request, const struct upl
 static struct error *find_room(const struct request *request, int64_t *room_r)
 {
     const struct app *app = request->app;
+    const struct file_quota quota = file_usage_quota(app->config);
     *room_r = INT64_MAX;
     return *request->headers.idempotency_key
                ? NULL
-               : ledger_room(app->store, request->arena, organization_of(request), quota_of(app),
-                             room_r);
+               : file_usage_remaining(app->store, request->arena, file_scope(request), &quota,
+                                      room_r);
 }
 
 static struct error *upload_file(struct request *request, struct reply *reply)
@@ -455,9 +451,11 @@ static struct error *remove_files(struct store *store, void *context)
     for (size_t i = 0; i < deletion->count && !error; i++) {
         struct stored_file file;
         error = file_find(deletion->request, deletion->names[i], &file);
-        deletion->found[i] = !error;
         if (!error) {
             error = ledger_remove(store, deletion->request->arena, &file);
+        }
+        deletion->found[i] = !error;
+        if (!error) {
             deletion->keys[deletion->deleted++] = file.object_key;
         } else if (error->id == ERR_FILE_NOT_FOUND) {
             error = NULL;
@@ -474,7 +472,8 @@ static struct error *delete_files(struct request *request, struct deletion *dele
     deletion->request = request;
     deletion->found = arena_array(request->arena, deletion->count, sizeof *deletion->found);
     deletion->keys = arena_array(request->arena, deletion->count, sizeof *deletion->keys);
-    struct error *error = store_write(app->store, request->arena, remove_files, deletion);
+    struct error *error =
+        store_write_unserialized(app->store, request->arena, remove_files, deletion);
     struct error *ending = store_turn_end(app->store, request->arena);
     if (error || ending) {
         return error ? error : ending;
@@ -658,6 +657,7 @@ const struct route files_routes[] = {
      .permission = PERMIT_FILES_DELETE,
      .pool = POOL_FILES,
      .summary = {"Удалить несколько файлов", "Delete several files"},
+     .essential = true,
      .body = &names_schema,
      .shape = REPLY_RECORD,
      .reply = &results_schema,

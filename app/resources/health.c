@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "base/space.h"
 #include "directory/directory.h"
 #include "http/problem.h"
 #include "http/reply.h"
@@ -187,6 +188,25 @@ static void look_at_storage(const struct app *app, struct facts *facts_r)
     };
 }
 
+static void look_at_disk(const struct app *app, struct facts *facts_r)
+{
+    static const char *const states[] = {
+        [SPACE_OFF] = "off",
+        [SPACE_UNKNOWN] = "unknown",
+        [SPACE_LOW] = "down",
+        [SPACE_ENOUGH] = "up",
+    };
+    struct space_health health;
+    (void)app;
+    space_health(&health);
+    *facts_r = (struct facts){
+        .state = states[health.state],
+        .needed = health.state != SPACE_OFF,
+        .latency_us = health.latency_us,
+        .checked_ms = health.checked_ms,
+    };
+}
+
 static const struct dependency {
     const char *name;
     void (*look)(const struct app *app, struct facts *facts_r);
@@ -194,6 +214,7 @@ static const struct dependency {
     {"directory", look_at_directory},
     {"database", look_at_database},
     {"storage", look_at_storage},
+    {"disk", look_at_disk},
 };
 
 enum { DEPENDENCIES = sizeof dependencies / sizeof *dependencies };

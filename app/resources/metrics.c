@@ -4,6 +4,7 @@
 
 #include "base/config.h"
 #include "base/scoreboard.h"
+#include "base/space.h"
 #include "directory/directory.h"
 #include "http/reply.h"
 #include "resources/resources.h"
@@ -25,6 +26,14 @@ static void look_at_pools(void)
         set(METRIC_POOL_WORKERS, name, "idle", count.processes - count.busy);
         set(METRIC_POOL_CONNECTIONS, name, NULL, count.connections);
     }
+}
+
+static void look_at_disk(void)
+{
+    struct space_health health;
+    space_health(&health);
+    metrics_set(METRIC_DISK_FREE, 0, health.free_bytes);
+    metrics_set(METRIC_DISK_RESERVE, 0, health.reserve_bytes);
 }
 
 static void look_at_database(const struct store *store)
@@ -54,6 +63,7 @@ static struct error *get_metrics(struct request *request, struct reply *reply)
     struct buffer text = {.arena = request->arena};
     const struct app *app = request->app;
     look_at_pools();
+    look_at_disk();
     look_at_database(app->store);
     look_at_directory(app->directory);
     metrics_write(&text);

@@ -20,6 +20,7 @@
 #include "collection/lists.h"
 #include "collection/purge.h"
 #include "collection/rows.h"
+#include "collection/token_quota.h"
 #include "collection/uses.h"
 #include "http/reply.h"
 #include "resources/resources.h"
@@ -40,6 +41,8 @@ enum {
     MINUTE_MS = 60 * 1000,
     MS_PER_S = 1000,
     TTL_MAX = 365 * 24 * 60,
+    ANONYMOUS_TTL_MAX = 24 * 60, /* minutes; of a token that an anonymous caller has issued */
+    PURPOSE_MAX = 200,
     MAX_USES_MAX = 1000 * 1000 * 1000,
     CLEAR_ROWS = 100, /* that one request deletes by itself */
     STATUS_OK = 200,
@@ -55,7 +58,7 @@ enum {
 #define TOKEN_PURPOSE                                                                              \
     {                                                                                              \
         .name = "purpose", .type = FIELD_STRING, .flags = FIELD_NULLABLE | FIELD_NAME, .min = 1,   \
-        .max = 100, .about = {"Для чего токен", "What the token is for"},                          \
+        .max = PURPOSE_MAX, .about = {"Для чего токен", "What the token is for"},                  \
         .example = "\"password-reset\""                                                            \
     }
 #define TOKEN_MAX_USES                                                                             \
@@ -89,8 +92,11 @@ static const struct field issue_fields[] = {
      .type = FIELD_INTEGER,
      .min = 1,
      .max = TTL_MAX,
-     .about = {"Время жизни в минутах; по умолчанию TOKEN_TTL_MINUTES",
-               "How many minutes it lives; TOKEN_TTL_MINUTES by default"},
+     .about =
+         {"Время жизни в минутах; по умолчанию TOKEN_TTL_MINUTES. Без входа в систему: не более "
+          "1440",
+          "How many minutes it lives; TOKEN_TTL_MINUTES by default. Without logging in, at most "
+          "1440"},
      .example = "60"},
     TOKEN_PURPOSE,
     TOKEN_MAX_USES,
@@ -165,7 +171,7 @@ static const struct field introspection_fields[] = {
     {.name = "purpose",
      .type = FIELD_STRING,
      .flags = FIELD_OPTIONAL,
-     .max = 100,
+     .max = PURPOSE_MAX,
      .about = {"Для чего токен", "What the token is for"},
      .example = "\"password-reset\""},
     {.name = "max_uses",
@@ -286,31 +292,58 @@ static void bind_integer(struct store_query *query, const struct value *value)
 struct issue {
     const struct request *request;
     const char *token;
-    int64_t now;
+    int64_t now, minutes;
 };
+
+/* The lifetime of the token that is asked for. An anonymous caller gets at most a day, so that what was
+ * issued to nobody in particular goes by itself. */
+static struct error *read_lifetime(const struct request *request, int64_t *minutes_r)
+{
+    const struct value *ttl = request_body_value(request, "ttl_minutes");
+    int64_t max = request->principal ? TTL_MAX : ANONYMOUS_TTL_MAX;
+    int64_t standard = request->app->config->token_ttl_minutes;
+    bool given = ttl->state == VALUE_SET;
+    *minutes_r = given ? ttl->integer : standard < max ? standard : max;
+    return *minutes_r <= max ? NULL
+                             : error_field(request->arena, "ttl_minutes", FAULT_TOO_LARGE,
+                                           arena_format(request->arena, "%" PRId64, max));
+}
+
+/* Counts the token of an anonymous caller against TOKENS_QUOTA. */
+static struct error *check_quota(const struct issue *issue)
+{
+    const struct request *request = issue->request;
+    int64_t quota = request->app->config->tokens_quota;
+    int64_t expires = issue->now + issue->minutes * MINUTE_MS;
+    return request->principal || !quota || token_quota_take(quota, issue->now, expires)
+               ? NULL
+               : error_new(request->arena, ERR_STORAGE_FULL, NULL);
+}
 
 static struct error *insert_token(struct store *store, void *context)
 {
     const struct issue *issue = context;
     const struct request *request = issue->request;
-    const struct value *ttl = request_body_value(request, "ttl_minutes");
-    int64_t minutes =
-        ttl->state == VALUE_SET ? ttl->integer : request->app->config->token_ttl_minutes;
     struct store_query *query = store_query(store, request->arena, SQL_TOKENS_INSERT);
     bind_kept(query, request, issue->token);
     bind_text(query, request_body_value(request, "purpose"));
     bind_integer(query, request_body_value(request, "max_uses"));
     store_bind_integer(query, issue->now);
-    store_bind_integer(query, issue->now + minutes * MINUTE_MS);
+    store_bind_integer(query, issue->now + issue->minutes * MINUTE_MS);
     return store_execute(query);
 }
 
 static struct error *issue_token(struct request *request, struct reply *reply)
 {
     int64_t now = clock_wall_ms();
-    struct issue issue = {request, make_token(request->arena, now), now};
-    struct error *error =
-        store_write_unserialized(request->app->store, request->arena, insert_token, &issue);
+    struct issue issue = {request, make_token(request->arena, now), now, 0};
+    struct error *error = read_lifetime(request, &issue.minutes);
+    if (!error) {
+        error = check_quota(&issue);
+    }
+    if (!error) {
+        error = store_write_unserialized(request->app->store, request->arena, insert_token, &issue);
+    }
     if (error) {
         return error;
     }
@@ -604,12 +637,21 @@ static const struct field path_fields[] = {
     {.name = NULL},
 };
 
+#define TOKENS_ACCESS_RU                                                                                                                        \
+    "С `TOKENS_ACCESS=authenticated` (по умолчанию в рабочей среде) вызов доступен только тем, " \
+    "кто вошёл."
+#define TOKENS_ACCESS_EN                                                                           \
+    "With `TOKENS_ACCESS=authenticated`, the default in production, for callers who have logged "  \
+    "in."
+
 const struct route tokens_routes[] = {
     {.method = METHOD_POST,
      .pattern = "/app/token",
      .handler = issue_token,
      .pool = POOL_CORE,
      .summary = {"Выдать токен", "Issue a token"},
+     .about = {TOKENS_ACCESS_RU, TOKENS_ACCESS_EN},
+     .access_by_setting = true,
      .body = &issue_schema,
      .body_optional = true,
      .shape = REPLY_RECORD,
@@ -629,6 +671,7 @@ const struct route tokens_routes[] = {
      .handler = check_in_body,
      .pool = POOL_CORE,
      .summary = {"Проверить токен, которого нет в адресе", "Check a token that is not in the URL"},
+     .essential = true,
      .body = &check_schema,
      .shape = REPLY_RECORD,
      .reply = &status_schema,
@@ -638,8 +681,9 @@ const struct route tokens_routes[] = {
      .handler = clear_tokens,
      .pool = POOL_CORE,
      .summary = {"Удалить истёкшие токены", "Delete the tokens that have expired"},
-     .about = {"Если вызывает администратор, вызов попадает в журнал аудита",
-               "If the administrator calls, the audit log has it"},
+     .about = {TOKENS_ACCESS_RU " Если вызывает администратор, вызов попадает в журнал аудита.",
+               TOKENS_ACCESS_EN " If the administrator calls, the audit log has it."},
+     .access_by_setting = true,
      .shape = REPLY_RECORD,
      .reply = &status_schema,
      .errors = database_errors,
@@ -662,6 +706,7 @@ const struct route tokens_routes[] = {
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_CORE,
      .summary = {"Узнать о токене, не используя его", "Ask about a token without using it"},
+     .essential = true,
      .body = &about_schema,
      .body_form = true,
      .shape = REPLY_RECORD,
@@ -673,6 +718,7 @@ const struct route tokens_routes[] = {
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_CORE,
      .summary = {"Отозвать токен", "Revoke a token"},
+     .essential = true,
      .body = &about_schema,
      .body_form = true,
      .shape = REPLY_RECORD,

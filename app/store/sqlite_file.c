@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,6 +35,17 @@ bool sqlite_check(const struct config *config, struct buffer *faults)
         return false;
     }
     return true;
+}
+
+const char *store_database_file(const struct config *config, struct arena *arena)
+{
+    if (!*url_path(config->database_url)) {
+        return NULL;
+    }
+    char *path = sqlite_path(config);
+    const char *copy = arena_string(arena, path);
+    free(path);
+    return copy;
 }
 
 char *sqlite_path(const struct config *config)

@@ -60,6 +60,9 @@ struct store *store_new(const struct config *config, struct store_shared *shared
 /* An open turn is rolled back, and queries that were not ended are. */
 void store_free(struct store **store);
 
+/* The file of the database; NULL if that is on another host. */
+const char *store_database_file(const struct config *config, struct arena *arena);
+
 /* --- queries --------------------------------------------------------------------------------- */
 
 /* One execution of one statement. */

@@ -121,18 +121,32 @@ def test_what_was_never_issued_is_false(tokens):
 
 
 def test_the_time_that_a_token_has(tokens, sql_api, sql_stack):
-    for fields, minutes in (({}, 60), ({"ttl_minutes": 1}, 1), ({"ttl_minutes": 525600}, 525600)):
+    for fields, minutes in (({}, 60), ({"ttl_minutes": 1}, 1), ({"ttl_minutes": 1440}, 1440)):
         facts = described(sql_api, tokens.issue(**fields))
         assert facts["active"] and facts["exp"] - facts["iat"] == minutes * 60
         assert abs(facts["iat"] - time.time()) < 30
     assert "TOKEN_TTL_MINUTES" not in sql_stack.env
 
 
+def test_a_token_of_whoever_is_logged_in_may_live_for_a_year(anybody, member, sql_api):
+    token = Tokens(anybody.bearing(member.token)).issue(ttl_minutes=525600)
+    facts = described(sql_api, token)
+    assert facts["exp"] - facts["iat"] == 525600 * 60
+    for caller in (anybody, anybody.bearing("a.b.c"), anybody.bearing(token)):
+        response = caller.post("/app/token", json={"ttl_minutes": 1441})
+        assert refused_fields(response) == {"ttl_minutes"}
+
+
+def test_a_purpose_has_at_most_200_characters(tokens, sql_api):
+    purpose = "ж" * 200
+    assert described(sql_api, tokens.issue(purpose=purpose))["purpose"] == purpose
+
+
 @pytest.mark.parametrize("fields, wrong", [
     ({"ttl_minutes": 0}, {"ttl_minutes"}), ({"ttl_minutes": 525601}, {"ttl_minutes"}),
     ({"ttl_minutes": "1"}, {"ttl_minutes"}), ({"max_uses": 0}, {"max_uses"}),
     ({"max_uses": 1.5, "purpose": ""}, {"max_uses", "purpose"}), ({"purpose": "a\nb"}, {"purpose"}),
-    ({"purpose": "x" * 101, "token": "1"}, {"purpose", "token"})])
+    ({"purpose": "x" * 201, "token": "1"}, {"purpose", "token"})])
 def test_what_cannot_be_asked_for(anybody, fields, wrong):
     assert refused_fields(anybody.post("/app/token", json=fields)) == wrong
 

@@ -76,7 +76,8 @@ http {{
 
 def measure(_: Bed) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        with Stack(Path(folder) / "stack", own_directory=False) as stack, \
+        with Stack(Path(folder) / "stack", own_directory=False,
+                   env={"FILES_QUOTA_MIB": "0"}) as stack, \
                 reference(Path(folder) / "reference") as url:
             rest = total_pss_mib(stack)
             growth = growth_mib(stack)

@@ -429,7 +429,8 @@ def test_an_organization_has_its_quota(bounded):
     for thread in threads:
         thread.join()
     assert sorted(answers) == [201, 409, 409, 409]
-    assert files.upload(rig.api, half * 3)  # of nobody's organization
+    assert files.upload(rig.api, half)  # another owner has a quota of their own
+    contract.refused(files.send(rig.api, half * 3), 409, "QUOTA_EXCEEDED")
     assert two["filename"] in files.names(owner)
     assert kontora(rig, "recount") == ("0 wrong\n", 0)
 

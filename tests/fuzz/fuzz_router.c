@@ -46,6 +46,18 @@ static bool permits(const struct request *request, unsigned permission)
     return principal_permits(request->principal, (enum permission)permission);
 }
 
+static bool is_open(const struct request *request)
+{
+    (void)request;
+    return true;
+}
+
+static bool may_write(const struct request *request)
+{
+    (void)request;
+    return true;
+}
+
 static void finish(void)
 {
     static const char *const files[] = {"kontora.db", "kontora.db-wal", "kontora.db-shm"};
@@ -73,9 +85,10 @@ static void start(void)
 {
     static struct config config;
     struct buffer faults = {0}, warnings = {0};
-    const struct router_settings settings = {.guard = {authenticate, confirm, permits},
-                                             .standard_language = LANGUAGE_RU,
-                                             .body_max = BODY_MAX};
+    const struct router_settings settings = {
+        .guard = {authenticate, confirm, permits, is_open, may_write},
+        .standard_language = LANGUAGE_RU,
+        .body_max = BODY_MAX};
     FUZZ_CHECK(mkdtemp(folder) && !atexit(finish));
     FUZZ_CHECK(!clearenv() && !setenv("LDAP_SERVER", "", 1) && !setenv("STATE_DIR", folder, 1));
     FUZZ_CHECK(!setenv("DATABASE_SYNCHRONOUS", "normal", 1) && !setenv("BCRYPT_COST", "4", 1));

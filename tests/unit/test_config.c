@@ -359,6 +359,28 @@ static void production_refuses_defaults(void **state)
                    "JWT_SECRET_KEY");
 }
 
+static void tokens_are_open_in_development_alone(void **state)
+{
+    static const struct {
+        const char *text;
+        bool open;
+    } rows[] = {
+        {"", true},
+        {"TOKENS_ACCESS=open\n", true},
+        {"TOKENS_ACCESS=authenticated\n", false},
+        {PRODUCTION, false},
+        {PRODUCTION "TOKENS_ACCESS=auto\n", false},
+        {PRODUCTION "TOKENS_ACCESS=open\n", true},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct loaded *loaded = must_load(*state, rows[i].text);
+        assert_int_equal(config_tokens_open(&loaded->config), rows[i].open);
+    }
+    assert_refused(*state, "TOKENS_ACCESS=closed\n", "TOKENS_ACCESS");
+    assert_refused(*state, "DISK_RESERVE_MIB=-1\n", "DISK_RESERVE_MIB");
+    assert_refused(*state, "FILES_TOTAL_QUOTA_MIB=much\n", "FILES_TOTAL_QUOTA_MIB");
+}
+
 static void production_refuses_weak_keys(void **state)
 {
     static const char *const weak[] = {
@@ -631,6 +653,7 @@ int main(void)
         ARENA_TEST(production_refuses_weak_administrators),
         ARENA_TEST(production_needs_a_public_url),
         ARENA_TEST(registration_follows_the_environment),
+        ARENA_TEST(tokens_are_open_in_development_alone),
         ARENA_TEST(production_needs_an_encrypted_directory),
         ARENA_TEST(a_directory_needs_all_of_its_settings),
         ARENA_TEST(the_port_of_the_directory_follows_tls),

@@ -92,6 +92,12 @@ static const struct route first_table[] = {
     RECORD(GET, "/things/me/secrets"),
     RECORD(PATCH, "/things/{thing}", .permission = PERMIT_WRITE, .body = &name_schema),
     RECORD(POST, "/open", .body = &optional_schema, .body_optional = true),
+    RECORD(POST, "/by-setting", .access_by_setting = true),
+    RECORD(POST, "/essential", .essential = true),
+    RECORD(POST, "/space"),
+    RECORD(POST, "/space/own", .permission = PERMIT_READ),
+    RECORD(PUT, "/space"),
+    RECORD(DELETE, "/space"),
     RECORD(GET, "/"),
     {.pattern = NULL},
 };
@@ -170,6 +176,21 @@ static bool permits(const struct request *request, unsigned permission)
     return request->principal && (request->principal->permissions & 1U << permission);
 }
 
+/* The setting of calls with access_by_setting, and free space. */
+static bool open_by_setting, space_is_short;
+
+static bool is_open(const struct request *request)
+{
+    (void)request;
+    return open_by_setting;
+}
+
+/* "writer" may use the reserve. */
+static bool may_write(const struct request *request)
+{
+    return !space_is_short || request->principal == &writer;
+}
+
 struct exchange {
     struct arena *arena;
     struct router *router;
@@ -195,7 +216,7 @@ static int setup(void **state)
 {
     struct exchange *exchange = must_alloc(sizeof *exchange);
     struct router_settings settings = {
-        .guard = {authenticate, confirm, permits},
+        .guard = {authenticate, confirm, permits, is_open, may_write},
         .standard_language = LANGUAGE_EN,
         .body_max = BODY_MAX,
     };
@@ -266,6 +287,53 @@ static void assert_code(const struct exchange *exchange, const char *code)
     assert_member(json, "code", code);
     assert_member(json, "request_id", "id-1");
     json_object_put(json);
+}
+
+/* --- access by setting, and free space --------------------------------------------------------- */
+
+static void a_setting_may_require_a_principal(void **state)
+{
+    open_by_setting = true;
+    assert_int_equal(ask(*state, "", "POST", "/by-setting", NULL), 200);
+    assert_int_equal(ask(*state, "nonsense", "POST", "/by-setting", NULL), 200);
+    assert_null(((struct exchange *)*state)->request.principal);
+    open_by_setting = false;
+    assert_int_equal(ask(*state, "", "POST", "/by-setting", NULL), 401);
+    assert_code(*state, "UNAUTHORIZED");
+    assert_int_equal(ask(*state, "nonsense", "POST", "/by-setting", NULL), 401);
+    assert_code(*state, "INVALID_TOKEN");
+    assert_int_equal(calls, 0);
+    assert_int_equal(ask(*state, "reader", "POST", "/by-setting", NULL), 200);
+    assert_ptr_equal(((struct exchange *)*state)->request.principal, &reader);
+}
+
+static void writes_are_refused_in_the_reserve_unless_essential(void **state)
+{
+    static const struct {
+        const char *who, *method, *uri;
+        int status;
+    } rows[] = {
+        {"", "GET", "/things/a", 200},
+        {"", "POST", "/space", 503},
+        {"", "PUT", "/space", 503},
+        {"", "DELETE", "/space", 200},
+        {"", "POST", "/essential", 200},
+        {"reader", "POST", "/space/own", 503},
+        {"writer", "POST", "/space/own", 200},
+        {"nonsense", "PATCH", "/things/a", 401},
+    };
+    space_is_short = true;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int status = ask(*state, rows[i].who, rows[i].method, rows[i].uri, NULL);
+        assert_int_equal(status, rows[i].status);
+        assert_int_equal(calls, rows[i].status == 200);
+        if (rows[i].status == 503) {
+            assert_code(*state, "STORAGE_FULL");
+            assert_string_equal(header(*state, "Retry-After"), "60");
+        }
+    }
+    space_is_short = false;
+    assert_int_equal(ask(*state, "", "PUT", "/space", NULL), 200);
 }
 
 /* --- finding --------------------------------------------------------------------------------- */
@@ -568,7 +636,8 @@ static void build(void *twice)
     const struct resource built[] = {{.routes = first_table},
                                      {.routes = *(const bool *)twice ? doubled : NULL},
                                      {.routes = NULL}};
-    const struct router_settings settings = {.guard = {authenticate, confirm, permits}};
+    const struct router_settings settings = {
+        .guard = {authenticate, confirm, permits, is_open, may_write}};
     struct router *router = router_new(built, &settings);
     router_free(&router);
 }
@@ -595,6 +664,8 @@ int main(void)
         return leave_temporary(folder, EXIT_FAILURE);
     }
     const struct CMUnitTest tests[] = {
+        ROUTER_TEST(a_setting_may_require_a_principal),
+        ROUTER_TEST(writes_are_refused_in_the_reserve_unless_essential),
         ROUTER_TEST(literals_stand_before_placeholders),
         ROUTER_TEST(what_is_not_there_is_404),
         ROUTER_TEST(other_methods_are_405_with_allow),

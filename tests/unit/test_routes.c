@@ -143,6 +143,28 @@ static void changes_are_audited_and_nothing_else(void **state)
     }
 }
 
+/* Whoever adds to this list decides that the call needs next to no space, or frees some. */
+static void few_calls_that_write_are_essential(void **state)
+{
+    (void)state;
+    static const char *const essential[] = {
+        "/api/v1/auth/login",           "/api/v1/auth/refresh",
+        "/api/v1/auth/change-password", "/api/v1/auth/logout",
+        "/api/v1/files/bulk-delete",    "/api/v1/tokens/introspect",
+        "/api/v1/tokens/revoke",        "/app/valid",
+    };
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
+        bool listed = false;
+        for (size_t j = 0; j < COUNT_OF(essential); j++) {
+            listed |= route->method == METHOD_POST && !strcmp(route->pattern, essential[j]);
+        }
+        bool writes = route->method != METHOD_GET && route->method != METHOD_DELETE;
+        MUST(route, route->essential == listed);
+        MUST(route, route_needs_space(route) == (writes && !listed));
+    }
+}
+
 /* The list of the contract: everything else needs a principal. */
 static void only_open_calls_are_open(void **state)
 {
@@ -170,6 +192,7 @@ static void only_open_calls_are_open(void **state)
             listed |= !strcmp(route->pattern, open[j]);
         }
         MUST(route, listed || route->permission != PERMIT_ALL);
+        MUST(route, !route->access_by_setting || route->permission == PERMIT_ALL);
         bool directory = route->pool == POOL_DIRECTORY;
         directory &= strcmp(route->pattern, "/api/v1/auth/refresh") != 0;
         MUST(route, !directory || route->permission == (route->method == METHOD_GET
@@ -451,6 +474,7 @@ int main(void)
         cmocka_unit_test(the_router_takes_them_all),
         cmocka_unit_test(replies_have_what_their_shape_needs),
         cmocka_unit_test(changes_are_audited_and_nothing_else),
+        cmocka_unit_test(few_calls_that_write_are_essential),
         cmocka_unit_test(only_open_calls_are_open),
         cmocka_unit_test(errors_are_of_the_catalogue),
         cmocka_unit_test(resources_are_told_in_both_languages),

@@ -84,10 +84,17 @@ static struct error *commit(struct app *app, struct arena *arena)
 
 static const struct server_turn turn = {waits, commit};
 
+static bool may_write(const struct request *request)
+{
+    (void)request;
+    return true;
+}
+
 static int setup(void **state)
 {
     static const struct resource tables[] = {{.routes = table}, {.routes = NULL}};
-    const struct router_settings settings = {.standard_language = LANGUAGE_EN, .body_max = 100000};
+    const struct router_settings settings = {
+        .guard = {.may_write = may_write}, .standard_language = LANGUAGE_EN, .body_max = 100000};
     struct world *world = must_alloc(sizeof *world);
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);

@@ -1,0 +1,150 @@
+/* See space.h. */
+#include "base/space.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/shared.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+enum {
+    US_PER_MS = 1000,
+    FRESH_US = 100 * US_PER_MS, /* the age up to which a measurement decides about writes */
+    INTERVAL_US = 1000 * US_PER_MS,
+    MIB = 1024 * 1024,
+    INODES_RESERVED =
+        512, /* without free inodes no file can be created, however much space there is */
+};
+
+struct shared_space {
+    _Atomic int64_t free_bytes, measured_us /* 0: never */, latency_us, checked_ms;
+};
+
+static struct shared_space own_space;
+static struct shared_space *shared = &own_space;
+static struct {
+    int64_t reserve_bytes;
+    const char *const *paths;
+    bool low_logged;
+} watched;
+
+void space_share(void)
+{
+    shared = shared_alloc(sizeof *shared);
+}
+
+void space_enter(int64_t reserve_bytes, const char *const *paths)
+{
+    watched.reserve_bytes = reserve_bytes;
+    watched.paths = paths;
+}
+
+/* --- measuring ------------------------------------------------------------------------------- */
+
+/* The file system of a path, or of the nearest folder above it that exists. */
+static bool find_file_system(const char *path, struct statvfs *facts_r)
+{
+    char place[PATH_MAX];
+    if (snprintf(place, sizeof place, "%s", path) >= (int)sizeof place) {
+        return false;
+    }
+    while (statvfs(place, facts_r) < 0) {
+        char *slash = strrchr(place, '/');
+        if (errno != ENOENT || !slash) {
+            return errno == ENOENT && statvfs(".", facts_r) == 0;
+        }
+        slash[slash == place] = '\0';
+    }
+    return true;
+}
+
+/* Free space for a process without privileges. */
+static int64_t free_bytes_of(const struct statvfs *facts)
+{
+    bool inodes_are_short = facts->f_files && facts->f_favail < INODES_RESERVED;
+    return inodes_are_short ? 0 : (int64_t)(facts->f_bavail * facts->f_frsize);
+}
+
+/* Two processes may measure at once: either result is true. A file system that cannot be asked is left
+ * out, because its own users report what is wrong with it. */
+static void measure(void)
+{
+    int64_t began = clock_steady_us(), least = INT64_MAX;
+    struct statvfs facts;
+    for (const char *const *path = watched.paths; *path; path++) {
+        if (find_file_system(*path, &facts)) {
+            int64_t free_bytes = free_bytes_of(&facts);
+            least = free_bytes < least ? free_bytes : least;
+        }
+    }
+    int64_t now = clock_steady_us();
+    atomic_store(&shared->free_bytes, least);
+    atomic_store(&shared->latency_us, now - began);
+    atomic_store(&shared->checked_ms, clock_wall_ms());
+    atomic_store(&shared->measured_us, now);
+}
+
+static bool is_below(int64_t bytes)
+{
+    return atomic_load_explicit(&shared->measured_us, memory_order_relaxed) &&
+           atomic_load_explicit(&shared->free_bytes, memory_order_relaxed) < bytes;
+}
+
+bool space_is_low(void)
+{
+    if (!watched.reserve_bytes) {
+        return false;
+    }
+    int64_t measured_us = atomic_load_explicit(&shared->measured_us, memory_order_relaxed);
+    if (!measured_us || clock_steady_us() - measured_us > FRESH_US) {
+        measure();
+    }
+    return is_below(watched.reserve_bytes);
+}
+
+bool space_is_critical(void)
+{
+    return watched.reserve_bytes && is_below(watched.reserve_bytes / 2);
+}
+
+void space_health(struct space_health *health_r)
+{
+    bool measured = atomic_load(&shared->measured_us);
+    enum space_state state = is_below(watched.reserve_bytes) ? SPACE_LOW : SPACE_ENOUGH;
+    *health_r = (struct space_health){
+        .state = !watched.reserve_bytes ? SPACE_OFF
+                 : measured             ? state
+                                        : SPACE_UNKNOWN,
+        .free_bytes = atomic_load(&shared->free_bytes),
+        .reserve_bytes = watched.reserve_bytes,
+        .latency_us = measured ? atomic_load(&shared->latency_us) : -1,
+        .checked_ms = atomic_load(&shared->checked_ms),
+    };
+}
+
+/* --- the housekeeper ------------------------------------------------------------------------- */
+
+static void log_change(bool low, int64_t free_bytes)
+{
+    if (low && !watched.low_logged) {
+        log_error("disk: %" PRId64 " MiB free, less than DISK_RESERVE_MIB: refusing writes of "
+                  "untrusted callers",
+                  free_bytes / MIB);
+    } else if (!low && watched.low_logged) {
+        log_info("disk: %" PRId64 " MiB free, accepting all writes again", free_bytes / MIB);
+    }
+    watched.low_logged = low;
+}
+
+int64_t space_watch(void)
+{
+    measure();
+    log_change(is_below(watched.reserve_bytes), atomic_load(&shared->free_bytes));
+    return clock_steady_us() + INTERVAL_US;
+}

@@ -1,0 +1,99 @@
+"""Strangers and space: mallory, without an account or with a free one, cannot take the space of others.
+What happens on a disk that is full is in tests/faults/test_space.py."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from support import contract, files, metrics
+from support.client import Client
+from support.tokens import Tokens, described, refused_fields
+
+MINUTE_S = 60
+UPLOADS = 8
+
+
+@pytest.fixture(scope="module")
+def mallory(sql_stack):
+    """Without a token, at the top of the main surface."""
+    return Client(sql_stack.https_url, sql_stack.ca_file)
+
+
+# --- tokens -------------------------------------------------------------------------------------
+
+def test_an_anonymous_token_lives_for_a_day_at_most(mallory, sql_api):
+    for minutes in (1441, 525600):
+        answer = mallory.post("/app/token", json={"ttl_minutes": minutes})
+        assert refused_fields(answer) == {"ttl_minutes"} and "1440" in answer.text
+    facts = described(sql_api, Tokens(mallory).issue(ttl_minutes=1440))
+    assert facts["exp"] - facts["iat"] == 1440 * MINUTE_S
+
+
+def test_a_long_purpose_is_refused_and_stores_nothing(mallory, sql_database):
+    before = sql_database.run("SELECT count(*) FROM tokens WHERE purpose LIKE 'mallory%'")
+    for length in (201, 10000):
+        answer = mallory.post("/app/token", json={"purpose": "mallory".ljust(length, "x")})
+        assert refused_fields(answer) == {"purpose"}
+    assert sql_database.run(
+        "SELECT count(*) FROM tokens WHERE purpose LIKE 'mallory%'") == before
+
+
+def test_a_bearer_that_is_not_valid_opens_no_longer_life(mallory, accounts):
+    vera = accounts.register()
+    fields = {"ttl_minutes": 1441}
+    assert Tokens(mallory.bearing(vera.client.token)).issue(**fields)
+    assert vera.client.post("/auth/logout").status_code == 204
+    for token in (vera.client.token, "a.b.c", Tokens(mallory).issue()):
+        answer = mallory.bearing(token).post("/app/token", json=fields)
+        assert refused_fields(answer) == {"ttl_minutes"}
+
+
+# --- files --------------------------------------------------------------------------------------
+
+def usage(database, scope):
+    """What is kept of a scope's usage, and what its files are."""
+    [kept] = database.run(f"SELECT files, bytes FROM file_usage WHERE scope = '{scope}'")
+    where = "" if scope == "all" else f" WHERE scope = '{scope}'"
+    [counted] = database.run(f"SELECT count(*), coalesce(sum(size), 0) FROM files{where}")
+    return kept, counted
+
+
+def test_usage_is_exact_after_simultaneous_uploads_and_deletions(accounts, sql_database):
+    mallory, vera = accounts.register(), accounts.register()
+    clients = [mallory.client, vera.client] * (UPLOADS // 2)
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        made = list(pool.map(lambda client: files.upload(client)["filename"], clients))
+    for person in (mallory, vera):
+        kept, counted = usage(sql_database, f"organization:{person.organization}")
+        assert kept == counted == (str(UPLOADS // 2), str(UPLOADS // 2 * len(files.TEXT)))
+    kept, counted = usage(sql_database, "all")
+    assert kept == counted
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        gone = list(pool.map(lambda client, name: client.delete(f"/files/{name}").status_code,
+                             clients, made))
+    assert gone == [200] * UPLOADS
+    kept, _ = usage(sql_database, f"organization:{mallory.organization}")
+    assert kept == ("0", "0")
+    kept, counted = usage(sql_database, "all")
+    assert kept == counted
+
+
+def test_a_file_that_two_delete_at_once_is_subtracted_once(accounts, sql_database):
+    vera = accounts.register()
+    name = files.upload(vera.client)["filename"]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: vera.client.delete(f"/files/{name}").status_code,
+                                range(4)))
+    assert sorted(answers) == [200, 404, 404, 404]
+    kept, counted = usage(sql_database, f"organization:{vera.organization}")
+    assert kept == counted == ("0", "0")
+
+
+# --- the disk -----------------------------------------------------------------------------------
+
+def test_readiness_and_metrics_say_how_much_space_there_is(mallory):
+    disk = contract.check_readiness(mallory.get("/health/ready"))["disk"]
+    assert (disk["state"], disk["needed"]) == ("up", True) and disk["checked_at"]
+    seen = metrics.values(mallory)
+    assert seen["kontora_disk_free_bytes",] > seen["kontora_disk_reserve_bytes",] == 1024 ** 3
+    assert seen["kontora_log_lines_dropped_total",] == 0

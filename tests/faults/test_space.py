@@ -1,0 +1,393 @@
+"""Space: untrusted callers cannot take what logins, deletions and the audit log need. The disk is a real
+one, a few MiB large, and mallory fills it; vera wants to work."""
+
+import os
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from stack import TOP
+
+from support import contract, files, metrics, vault
+from support.accounts import Accounts, address
+from support.people import tag
+from support.tokens import Tokens, described
+from support.waiting import wait_until
+
+DISK_KIB = 48 * 1024
+RESERVE_MIB = 16
+MIB = 1024 * 1024
+HALF_MIB = MIB // 2
+
+# A tenth of a second is how old a measurement may be by which a write is decided.
+MEASURED = 3
+
+
+def readiness(rig):
+    return contract.check_readiness(rig.nobody("").get("/health/ready"))
+
+
+def wait_for_disk(rig, state):
+    wait_until(lambda: readiness(rig)["disk"]["state"] == state, what=f"the disk {state}")
+
+
+class Filler:
+    """A file that takes all the space but so much."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.path = folder / "filler"
+
+    def free(self):
+        done = subprocess.run(["stat", "-f", "-c", "%a %S", self.folder], check=True,
+                              capture_output=True, text=True)
+        blocks, size = map(int, done.stdout.split())
+        return blocks * size
+
+    def leave(self, octets):
+        self.remove()
+        with open(self.path, "wb") as file:
+            for _ in range((self.free() - octets) // 65536):
+                file.write(bytes(65536))
+
+    def remove(self):
+        self.path.unlink(missing_ok=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def small(request, make_rig, small_disk):
+    """A stack that writes to a small disk: its objects and its audit log, on SQLite its database too."""
+    settings = {"DISK_RESERVE_MIB": RESERVE_MIB, "STORAGE_URL": f"file:///{small_disk}/objects",
+                "AUDIT_LOG_PATH": str(small_disk / "audit.jsonl")}
+    if request.param == "postgres":
+        rig = make_rig(database=request.getfixturevalue("postgres"), **settings)
+    else:
+        rig = make_rig(env={"DATABASE_URL": f"sqlite:///{small_disk}/kontora.db"}, **settings)
+    rig.filler = Filler(small_disk)
+    yield rig
+    rig.filler.remove()
+
+
+@pytest.fixture
+def people(small):
+    """mallory and vera, each with an account."""
+    accounts = Accounts(small.nobody())
+    return accounts.register(), accounts.register()
+
+
+def fill_by_uploads(client):
+    """Uploads until one is refused; returns its answer and the names of the files."""
+    made = []
+    while (answer := files.send(client, b"text" * (HALF_MIB // 4))).status_code == 201:
+        made.append(answer.json()["filename"])
+        assert len(made) * HALF_MIB < DISK_KIB * 1024
+    return answer, made
+
+
+# --- the reserve --------------------------------------------------------------------------------
+
+def test_uploads_stop_at_the_reserve_and_deletions_free_it(small, people):
+    mallory, vera = people
+    answer, made = fill_by_uploads(mallory.client)
+    contract.refused(answer, 503, "STORAGE_FULL")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert small.filler.free() > (RESERVE_MIB - MEASURED) * MIB, "the reserve is there"
+    contract.refused(files.send(vera.client), 503, "STORAGE_FULL")
+    some = made[:len(made) // 2]
+    assert mallory.client.post("/files/bulk-delete", json={"names": some}).json()["deleted"] == len(
+        some)
+    assert mallory.client.delete(f"/files/{made[-1]}").status_code == 200
+    wait_until(lambda: files.send(vera.client).status_code == 201, what="space")
+    wait_for_disk(small, "up")
+
+
+def test_writes_of_untrusted_callers_are_refused_in_the_reserve(small, people):
+    _, vera = people
+    contact = vera.client.post("/contacts", json={"name": "Ольга"}).json()
+    small.filler.leave(RESERVE_MIB * MIB - 2 * MIB)
+    wait_for_disk(small, "down")
+    nobody, own = small.nobody(), vera.client
+    refused = [
+        nobody.post("/auth/register", json={"email": address(), "password": vault.password()}),
+        nobody.at(small.stack.https_url).post("/app/token"),
+        files.send(own), files.send(nobody.at(small.stack.files_url)),
+        own.post("/contacts", json={"name": "Пётр"}),
+        own.post("/contacts", json={"name": "Пётр"}, headers={"Idempotency-Key": "1"}),
+        own.patch(f"/contacts/{contact['id']}", json={"name": "Ольга Ильина"}),
+        own.post("/tasks", json={"title": "Позвонить"}),
+        own.patch(vera.path, json={"name": "Ромашка"}),
+        own.post(f"{vera.path}/members", json={"email": address(), "role": "SALES"}),
+    ]
+    for answer in refused:
+        contract.refused(answer, 503, "STORAGE_FULL")
+        assert int(answer.headers["Retry-After"]) == 60
+    assert own.get(f"/contacts/{contact['id']}").json()["name"] == "Ольга"
+    small.filler.remove()
+    wait_for_disk(small, "up")
+    assert own.post("/contacts", json={"name": "Пётр"}).status_code == 201
+    assert nobody.post("/auth/register", json={"email": address(),
+                                               "password": vault.password()}).status_code == 201
+
+
+def test_sessions_checks_and_deletions_work_in_the_reserve(small, people):
+    _, vera = people
+    tokens = Tokens(small.nobody(""))
+    token, once = tokens.issue(), tokens.issue(max_uses=1)
+    contact = vera.client.post("/contacts", json={"name": "Ольга"}).json()
+    made = files.upload(vera.client)["filename"]
+    small.filler.leave(RESERVE_MIB * MIB // 4)
+    wait_for_disk(small, "down")
+    nobody = small.nobody()
+    session = nobody.login(vera.email, vera.password)
+    renewed = nobody.post("/auth/refresh", json={"refresh_token": session["refresh_token"]})
+    assert renewed.status_code == 200
+    own = nobody.bearing(renewed.json()["access_token"])
+    assert own.get("/auth/me").status_code == 200
+    assert tokens.check(token) and tokens.check_body(token)
+    assert tokens.check(once) and not tokens.check(once)
+    assert own.post("/tokens/revoke", data={"token": token}).status_code == 200
+    assert not tokens.check(token)
+    assert own.delete(f"/files/{made}").status_code == 200
+    assert own.delete(f"/contacts/{contact['id']}").status_code == 204
+    tokens.clear()
+    assert own.post("/auth/logout").status_code == 204
+    contract.refused(own.get("/auth/me"), 401, "INVALID_TOKEN")
+
+
+def test_no_answer_is_kept_for_an_idempotency_key_in_the_reserve(small, people):
+    _, vera = people
+    small.filler.leave(RESERVE_MIB * MIB // 2)
+    wait_for_disk(small, "down")
+    before = small_database(small).run("SELECT count(*) FROM idempotency_keys")
+    for _ in range(2):
+        answer = vera.client.post("/files/bulk-delete", json={"names": ["a.txt"]},
+                                  headers={"Idempotency-Key": "k" * 200})
+        assert answer.status_code == 200
+    assert small_database(small).run("SELECT count(*) FROM idempotency_keys") == before
+
+
+def small_database(rig):
+    """The database past the service, wherever it is."""
+    url = rig.stack.env.get("DATABASE_URL", "")
+    if url.startswith("sqlite:///"):
+        return SqliteFile(url.removeprefix("sqlite:///"))
+    return rig.database
+
+
+class SqliteFile:
+    def __init__(self, path):
+        self.path = path
+
+    def run(self, statement):
+        done = subprocess.run(["sqlite3", "-readonly", self.path, statement], check=True,
+                              capture_output=True, text=True)
+        return [tuple(line.split("|")) for line in done.stdout.splitlines()]
+
+
+def test_the_administrator_may_use_the_reserve(small, people):
+    small.filler.leave(RESERVE_MIB * MIB // 2)
+    wait_for_disk(small, "down")
+    made = files.upload(small.api)
+    email = f"{tag()}@example.com"
+    assert small.api.post("/accounts", json={"username": tag(), "email": email}).status_code == 201
+    assert small.api.delete(f"/files/{made['filename']}").status_code == 200
+
+
+def test_readiness_and_metrics_tell_of_the_shortage(small):
+    assert readiness(small)["disk"]["state"] == "up"
+    small.filler.leave(RESERVE_MIB * MIB // 4 * 3)
+    wait_for_disk(small, "down")
+    answer = small.nobody("").get("/health/ready")
+    assert answer.status_code == 503 and str(small.filler.folder) not in answer.text
+    assert readiness(small)["disk"]["needed"]
+    seen = metrics.values(small.nobody(""))
+    assert seen["kontora_disk_reserve_bytes",] == RESERVE_MIB * MIB
+    assert 0 < seen["kontora_disk_free_bytes",] < RESERVE_MIB * MIB
+    small.filler.remove()
+    wait_for_disk(small, "up")
+    seen = metrics.values(small.nobody(""))
+    assert seen["kontora_disk_free_bytes",] > RESERVE_MIB * MIB
+    said = [line["message"] for line in small.log() if line["message"].startswith("disk: ")]
+    assert len(said) == 2 and "refusing writes" in said[0] and "accepting" in said[1], said
+
+
+def test_lines_of_requests_stop_below_half_of_the_reserve(small, people):
+    _, vera = people
+    small.filler.leave(RESERVE_MIB * MIB // 4)
+    wait_for_disk(small, "down")
+    dropped = metrics.values(small.nobody(""))["kontora_log_lines_dropped_total",]
+    answers = [vera.client.get("/contacts") for _ in range(20)]
+    out = vera.client.post("/auth/logout")
+    assert out.status_code == 204
+    wait_until(lambda: metrics.values(small.nobody(""))["kontora_log_lines_dropped_total",]
+               >= dropped + 21, what="the counter")
+    ids = {answer.headers["X-Request-ID"] for answer in (*answers, out)}
+    assert not any(line.get("request_id") in ids for line in small.log())
+    audited = (small.filler.folder / "audit.jsonl").read_text("utf-8")
+    assert out.headers["X-Request-ID"] in audited, "the audit log has every change"
+
+
+def test_without_a_reserve_everything_is_tried(small):
+    small.set(DISK_RESERVE_MIB=0)
+    small.reload()
+    small.filler.leave(4 * MIB)
+    wait_for_disk(small, "off")
+    assert not readiness(small)["disk"]["needed"]
+    assert Accounts(small.nobody()).register()
+
+
+# --- quotas -------------------------------------------------------------------------------------
+
+def test_mallory_cannot_gather_quotas_by_registering(make_sql_rig):
+    """Each account brings an organization with a quota of its own: all of them have one together."""
+    rig = make_sql_rig(FILES_QUOTA_MIB=1, FILES_TOTAL_QUOTA_MIB=2)
+    accounts = Accounts(rig.nobody())
+    content = b"text" * (MIB // 4)
+    first, second, third = (accounts.register() for _ in range(3))
+    one = files.upload(first.client, content)
+    files.upload(second.client, content)
+    contract.refused(files.send(first.client, b"x"), 503, "STORAGE_FULL")
+    contract.refused(files.send(third.client, b"x"), 503, "STORAGE_FULL")
+    contract.refused(files.send(third.client, b"x", headers={"Idempotency-Key": "1"}), 503,
+                     "STORAGE_FULL")
+    assert first.client.delete(f"/files/{one['filename']}").status_code == 200
+    assert files.upload(third.client, content)
+    assert usage(rig)["all"] == (2, 2 * MIB) and usage_is_true(rig)
+
+
+def test_everybody_without_an_organization_has_a_quota(make_sql_rig):
+    rig = make_sql_rig(FILES_QUOTA_MIB=1)
+    anybody = rig.nobody().at(rig.stack.files_url)
+    for caller in (rig.api, anybody):
+        assert files.upload(caller, b"text" * (MIB // 4))
+        contract.refused(files.send(caller, b"x"), 409, "QUOTA_EXCEEDED")
+    assert usage_is_true(rig)
+
+
+def test_tiny_files_are_counted(make_sql_rig):
+    rig = make_sql_rig(FILES_QUOTA_COUNT=3)
+    mallory = Accounts(rig.nobody()).register().client
+    made = [files.upload(mallory, b"x")["filename"] for _ in range(3)]
+    contract.refused(files.send(mallory, b"x"), 409, "QUOTA_EXCEEDED")
+    answer = files.send(mallory, b"x", headers={"Idempotency-Key": "1"})
+    contract.refused(answer, 409, "QUOTA_EXCEEDED")
+    assert mallory.delete(f"/files/{made[0]}").status_code == 200
+    assert files.upload(mallory, b"x") and usage_is_true(rig)
+
+
+def test_concurrent_uploads_of_many_never_exceed_the_total(make_sql_rig):
+    rig = make_sql_rig(FILES_TOTAL_QUOTA_MIB=4, FILES_QUOTA_MIB=3, FILES_WORKERS=12)
+    accounts = Accounts(rig.nobody())
+    people = [accounts.register() for _ in range(4)]
+    barrier = threading.Barrier(12)
+
+    def send(number):
+        barrier.wait()
+        return files.send(people[number % 4].client, b"text" * (HALF_MIB // 4))
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(send, range(12)))
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes == [201] * 8 + [503] * 4, codes
+    assert usage(rig)["all"] == (8, 4 * MIB) and usage_is_true(rig)
+    made = [(people[number % 4].client, answer.json()["filename"])
+            for number, answer in enumerate(answers) if answer.status_code == 201]
+    with ThreadPoolExecutor(8) as pool:
+        gone = list(pool.map(lambda each: each[0].delete(f"/files/{each[1]}").status_code, made))
+    assert gone == [200] * 8 and usage(rig)["all"] == (0, 0) and usage_is_true(rig)
+
+
+def test_recount_repairs_the_usage_of_files(make_sql_rig):
+    rig = make_sql_rig()
+    mallory = Accounts(rig.nobody()).register()
+    files.upload(mallory.client)
+    right = usage(rig)
+    rig.database.run("UPDATE file_usage SET bytes = bytes + 7 RETURNING scope")
+    assert not usage_is_true(rig)
+    assert recount(rig) == (1, "2 wrong")
+    assert recount(rig, "--repair") == (0, "2 wrong, repaired")
+    assert recount(rig) == (0, "0 wrong")
+    assert usage(rig) == right and usage_is_true(rig)
+
+
+def test_an_upgrade_counts_the_files_that_there_are(make_sql_rig):
+    rig = make_sql_rig()
+    accounts = Accounts(rig.nobody())
+    mallory, vera = accounts.register(), accounts.register()
+    for caller in (mallory.client, vera.client, vera.client, rig.api):
+        files.upload(caller)
+    right = usage(rig)
+    rig.service.stop()
+    [migration] = (TOP / "sql/migrations").glob("*_file_usage.sql")
+    rig.service.migrate("down", str(int(migration.name[:4]) - 1))
+    kept = rig.database.run("SELECT organization_id, sum(value) FROM counters"
+                            " WHERE name = 'files.bytes' GROUP BY organization_id")
+    assert sorted(kept) == sorted([(str(mallory.organization), str(len(files.TEXT))),
+                                   (str(vera.organization), str(2 * len(files.TEXT)))])
+    rig.service.migrate("up")
+    rig.service.start()
+    assert usage(rig) == right and usage_is_true(rig)
+    assert recount(rig) == (0, "0 wrong")
+    assert len(files.names(vera.client)) == 2
+
+
+def recount(rig, *options):
+    """The status of the command, and the last line that it prints."""
+    done = subprocess.run([rig.stack.binary, "recount", *options], cwd=rig.folder,
+                          capture_output=True, text=True, timeout=30, check=False,
+                          env={**os.environ, **rig.stack.env})
+    return done.returncode, done.stdout.splitlines()[-1]
+
+
+def usage(rig):
+    return {scope: (int(count), int(octets)) for scope, count, octets in
+            rig.database.run("SELECT scope, files, bytes FROM file_usage")}
+
+
+def usage_is_true(rig):
+    """Against the rows of files, as the database itself counts them."""
+    counted = {scope: (int(count), int(octets)) for scope, count, octets in rig.database.run(
+        "SELECT scope, count(*), sum(size) FROM files GROUP BY scope")}
+    counted["all"] = tuple(map(sum, zip(*counted.values(), strict=True))) if counted else (0, 0)
+    kept = {scope: value for scope, value in usage(rig).items() if scope == "all" or any(value)}
+    return kept == counted
+
+
+# --- tokens -------------------------------------------------------------------------------------
+
+def test_anonymous_tokens_have_a_quota(make_sql_rig):
+    rig = make_sql_rig(TOKENS_QUOTA=5)
+    anybody = rig.nobody("")
+    tokens = Tokens(anybody)
+    made = [tokens.issue() for _ in range(5)]
+    contract.refused(anybody.post("/app/token"), 503, "STORAGE_FULL")
+    assert all(map(tokens.check, made)), "what was issued is valid"
+    vera = Accounts(rig.nobody()).register()
+    assert Tokens(anybody.bearing(vera.client.token)).issue()
+
+
+def test_tokens_are_for_those_who_have_logged_in(make_sql_rig):
+    rig = make_sql_rig(TOKENS_ACCESS="authenticated")
+    mallory, vera = rig.nobody(""), Accounts(rig.nobody()).register()
+    for method, path in (("POST", "/app/token"), ("DELETE", "/app/clear/all/tokens")):
+        contract.refused(mallory.request(method, path), 401, "UNAUTHORIZED")
+        contract.refused(mallory.bearing("a.b.c").request(method, path), 401, "INVALID_TOKEN")
+    assert rig.database.run("SELECT count(*) FROM tokens") == [("0",)]
+    known = Tokens(mallory.bearing(vera.client.token))
+    token = known.issue(ttl_minutes=525600, purpose="x" * 200)
+    facts = described(vera.client, token)
+    assert facts["exp"] - facts["iat"] == 525600 * 60
+    known.clear()
+    assert Tokens(mallory).check(token), "anybody may check one"
+    rig.set(TOKENS_ACCESS="open")
+    rig.reload()
+    wait_until(lambda: mallory.post("/app/token").status_code == 200, what="the setting")
+
+
+def test_the_default_lifetime_of_an_anonymous_token_is_a_day_at_most(make_rig):
+    rig = make_rig(TOKEN_TTL_MINUTES=10000)
+    facts = described(rig.api, Tokens(rig.nobody("")).issue())
+    assert facts["exp"] - facts["iat"] == 1440 * 60
+    facts = described(rig.api, Tokens(rig.nobody("").bearing(rig.api.token)).issue())
+    assert facts["exp"] - facts["iat"] == 10000 * 60

@@ -1,0 +1,103 @@
+/* Space: the reserve against what the file systems of this host have free. */
+#include "unit.h"
+
+#include "base/space.h"
+
+#include <sys/statvfs.h>
+
+enum { MIB = 1024 * 1024 };
+
+/* More than any disk has, and less than any test machine is left with. */
+static const int64_t huge = INT64_MAX, tiny = 1;
+
+static const char *const here[] = {".", NULL};
+static const char *const to_be_made[] = {"/tmp/not/there/yet/kontora.db", "not/there/audit.jsonl",
+                                         NULL};
+
+static void before_it_is_measured_nothing_is_known(void **state)
+{
+    (void)state;
+    struct space_health health;
+    space_enter(huge, here);
+    space_health(&health);
+    assert_int_equal(health.state, SPACE_UNKNOWN);
+    assert_int_equal(health.latency_us, -1);
+    assert_false(space_is_critical());
+}
+
+static void without_a_reserve_nothing_is_refused(void **state)
+{
+    (void)state;
+    struct space_health health;
+    space_enter(0, here);
+    assert_false(space_is_low());
+    assert_false(space_is_critical());
+    space_health(&health);
+    assert_int_equal(health.state, SPACE_OFF);
+    assert_int_equal(health.checked_ms, 0);
+}
+
+static void a_decision_measures_what_nobody_has(void **state)
+{
+    (void)state;
+    struct space_health health;
+    space_enter(huge, here);
+    assert_true(space_is_low());
+    assert_true(space_is_critical());
+    space_health(&health);
+    assert_int_equal(health.state, SPACE_LOW);
+    assert_true(health.checked_ms > 0 && health.latency_us >= 0);
+}
+
+static void the_free_space_is_that_of_the_file_system(void **state)
+{
+    (void)state;
+    struct space_health health;
+    struct statvfs facts;
+    space_enter(tiny, here);
+    space_watch();
+    assert_int_equal(statvfs(".", &facts), 0);
+    space_health(&health);
+    assert_int_equal(health.state, SPACE_ENOUGH);
+    int64_t difference = health.free_bytes - (int64_t)(facts.f_bavail * facts.f_frsize);
+    assert_true(llabs(difference) < 1024LL * MIB);
+    assert_false(space_is_low());
+}
+
+static void half_of_the_reserve_is_critical(void **state)
+{
+    (void)state;
+    struct space_health health;
+    space_enter(tiny, here);
+    space_watch();
+    space_health(&health);
+    space_enter(health.free_bytes + MIB, here);
+    assert_false(space_is_critical());
+    space_enter(health.free_bytes * 2 + MIB, here);
+    assert_true(space_is_critical());
+}
+
+static void what_is_not_there_yet_is_measured_where_it_will_be(void **state)
+{
+    (void)state;
+    struct space_health health;
+    space_enter(tiny, to_be_made);
+    space_watch();
+    space_health(&health);
+    assert_int_equal(health.state, SPACE_ENOUGH);
+    assert_true(health.free_bytes > 0 && health.free_bytes < INT64_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(before_it_is_measured_nothing_is_known),
+        cmocka_unit_test(without_a_reserve_nothing_is_refused),
+        cmocka_unit_test(a_decision_measures_what_nobody_has),
+        cmocka_unit_test(the_free_space_is_that_of_the_file_system),
+        cmocka_unit_test(half_of_the_reserve_is_critical),
+        cmocka_unit_test(what_is_not_there_yet_is_measured_where_it_will_be),
+    };
+    space_share();
+    return cmocka_run_group_tests_name("space", tests, NULL, NULL);
+}
