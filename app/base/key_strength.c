@@ -6,8 +6,9 @@
 #include <string.h>
 
 enum {
-    DIFFERENT_MIN = 10, /* characters; 32 random hexadecimal digits have fewer once in 10^6 keys */
-    FREQUENT_MAX = 4,   /* one character may be a quarter of the key */
+    DIFFERENT_MIN =
+        10,           /* characters; 32 random hexadecimal digits have fewer once in 10,000 keys */
+    FREQUENT_MAX = 3, /* one character may be a third of the key */
     PAIRS_COMPARED = 128,
 };
 
