@@ -190,7 +190,8 @@ def test_raw_bytes_break_no_line(stack, octets):
 def shipped(tmp_path, stack):
     """nginx's files as administrators get them: only what this host has elsewhere is replaced."""
     certificate = stack.nginx.site.certificate
-    here = {"/run/nginx.pid": tmp_path / "nginx.pid", "/var/log/nginx/": f"{tmp_path}/",
+    here = {"user kontora-web kontora-web;": "user nobody nogroup;",  # there is no such account here
+            "/run/nginx.pid": tmp_path / "nginx.pid", "/var/log/nginx/": f"{tmp_path}/",
             "/etc/kontora/tls/certificate.pem": certificate.file,
             "/etc/kontora/tls/key.pem": certificate.key}
     for source in (TOP / "nginx").glob("*.conf"):
