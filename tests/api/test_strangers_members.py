@@ -8,7 +8,7 @@ import pytest
 
 from support import contract
 from support.accounts import accept, add_member, address, invitations_of, invite, roles_in
-from support.crm import Crm
+from support.crm import Crm, at_once
 from support.entries import tag
 
 PENDING_MAX = 1000
@@ -301,3 +301,20 @@ def test_links_are_issued_listed_and_withdrawn(sql_api, sql_database):
     assert sql_api.delete(path).status_code == 204
     for call in (sql_api.get, sql_api.delete):
         contract.refused(call(path), 404, "NOT_FOUND")
+
+
+# --- at once ------------------------------------------------------------------------------------
+
+def test_an_invitation_that_is_accepted_and_declined_at_once_has_one_answer(mallory, vera):
+    """Whoever comes second finds nothing; a member is there only if accepting came first."""
+    view = Crm(vera.client, vera.organization, vera)
+    for _ in range(4):
+        number = invite(mallory, vera.email, "SALES").json()["id"]
+        answers = at_once(view, [lambda own, n=number: accept(own.client, n),
+                                 lambda own, n=number: decline(own.client, n),
+                                 lambda own, n=number: accept(own.client, n)])
+        good = [answer.status_code for answer in answers if answer.ok]
+        assert len(good) == 1, [answer.text for answer in answers]
+        assert (vera.id in roles_in(mallory)) == (good == [200])
+        if good == [200]:
+            assert vera.client.delete(f"{mallory.path}/members/{vera.id}").status_code == 204

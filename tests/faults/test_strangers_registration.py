@@ -5,6 +5,7 @@ those that register where registration is open.
 """
 
 import subprocess
+import threading
 import time
 
 import pytest
@@ -25,9 +26,11 @@ def kontora(rig, *arguments):
     return done.stdout
 
 
-def set_registration(rig, value):
-    rig.set(REGISTRATION=value)
-    rig.reload()
+def set_registration(rig, value, **settings):
+    """By a restart: after a reload an old worker may still answer a request."""
+    rig.service.stop()
+    rig.set(REGISTRATION=value, **settings)
+    rig.service.start()
 
 
 def issue_link(rig, email):
@@ -81,8 +84,7 @@ def test_without_a_link_every_address_gets_one_answer(rig, vera, mode):
 
 def test_refusals_cost_no_password_hash(rig, vera):
     """So they take as long for an address that has an account as for another one: next to nothing."""
-    rig.set(REGISTRATION="invite", BCRYPT_COST="12")
-    rig.reload()
+    set_registration(rig, "invite", BCRYPT_COST="12")
     for email in (vera.email, address()):
         started = time.monotonic()
         for _ in range(ROUNDS):
@@ -105,6 +107,20 @@ def test_a_link_registers_its_address_once(rig):
     contract.refused(send(rig, email, token), 403, "REGISTRATION_CLOSED")
     again = issue_link(rig, email)
     assert contract.refused(send(rig, email, again), 409, "ALREADY_EXISTS") == ["email"]
+
+
+def test_a_link_that_is_used_at_once_registers_one_account(rig):
+    set_registration(rig, "invite")
+    email = address()
+    token, answers = issue_link(rig, email), []
+    threads = [threading.Thread(target=lambda: answers.append(send(rig, email, token)))
+               for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answer.status_code for answer in answers) == [201, 403, 403, 403]
+    assert rig.database.run("SELECT count(*) FROM accounts") == [("1",)]
 
 
 def test_a_link_expires_and_a_new_one_replaces_it(rig):
