@@ -74,20 +74,35 @@ void auth_warn(const struct config *config, struct buffer *warnings)
 
 /* --- credentials ----------------------------------------------------------------------------- */
 
-/* A digest of the configured name and password. It is kept with the texts that it is of: a process
- * asks for it with each request. */
+static bool is_same(char *const *known, const char *const *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!known[i] || strcmp(known[i], texts[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A digest of the configured name and password. It is kept with copies of what it was made of: each
+ * request of the local administrator needs it. */
 int64_t auth_local_epoch(const struct config *config, struct arena *arena)
 {
-    static char *known;
+    enum { TEXTS = 3 };
+    static char *known[TEXTS];
     static int64_t epoch;
-    const char *text = arena_format(arena, "%s\n%s\n%s", config->secret_key,
-                                    config->local_auth_username, config->local_auth_password);
-    if (!known || strcmp(known, text) != 0) {
-        free(known);
-        known = must_string(text);
-        memcpy(&epoch, digest_keyed(arena, config->secret_key, text, strlen(text)), sizeof epoch);
-        epoch &= INT64_MAX;
+    const char *const texts[TEXTS] = {config->secret_key, config->local_auth_username,
+                                      config->local_auth_password};
+    if (is_same(known, texts, TEXTS)) {
+        return epoch;
     }
+    for (size_t i = 0; i < TEXTS; i++) {
+        free(known[i]);
+        known[i] = must_string(texts[i]);
+    }
+    const char *text = arena_format(arena, "%s\n%s", texts[1], texts[2]);
+    memcpy(&epoch, digest_keyed(arena, config->secret_key, text, strlen(text)), sizeof epoch);
+    epoch &= INT64_MAX;
     return epoch;
 }
 
@@ -572,8 +587,8 @@ static struct error *read_session(struct store *store, struct arena *arena,
                                   const struct principal *principal, const unsigned char *id,
                                   struct session_facts *facts_r)
 {
+    uint64_t generation = session_cache_generation(id); /* before anything is read */
     enum session_known known = session_cache_find(id, principal->id, facts_r);
-    uint64_t generation = session_cache_generation(id);
     struct store_health health;
     struct session session;
     if (known == SESSION_FRESH) {

@@ -18,7 +18,7 @@ enum {
     MS = 1000,  /* in microseconds */
     SECOND_US = 1000 * MS,
     PAUSE_US = 20 * MS, /* between two batches */
-    ROUND_MIN_S = 2,    /* from the end of one round to the next one, at least */
+    ROUND_MIN_S = 5,    /* from the end of one round to the next one, at least */
     SUBJECT_SIZE = 64,  /* "directory:" and a GUID */
 };
 

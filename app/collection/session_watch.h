@@ -4,10 +4,11 @@
  * When it starts, it ends the sessions that the configuration no longer admits: of a local
  * administrator with another name or password, and with tokens of another JWT_SECRET_KEY.
  *
- * Every LDAP_LOGIN_CACHE_S seconds it reads each directory user with a live session once, a few at a
- * time, and ends the sessions of those who are deleted, disabled or expired, whose password was set
- * after the login, or who have left LDAP_ADMIN_GROUP. A user who is locked by failed logins keeps
- * them: anybody can cause that. While the directory or the database is down, nothing is ended.
+ * Every LDAP_LOGIN_CACHE_S seconds, at least five, it reads each directory user with a live session
+ * once, a few at a time, and ends the sessions of those who are deleted, disabled or expired, whose
+ * password was set after the login, or who have left LDAP_ADMIN_GROUP. A user who is locked by failed
+ * logins keeps them: anybody can cause that. While the directory or the database is down, nothing is
+ * ended.
  */
 #ifndef COLLECTION_SESSION_WATCH_H
 #define COLLECTION_SESSION_WATCH_H

@@ -330,6 +330,7 @@ const struct route invitations_routes[] = {
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_CORE,
      .summary = {"Отклонить приглашение", "Decline an invitation"},
+     .essential = true,
      .shape = REPLY_NOTHING,
      .errors = one_errors,
      .action = "decline_invitation",

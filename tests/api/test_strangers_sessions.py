@@ -177,7 +177,7 @@ def test_a_change_of_the_directory_ends_the_sessions(sql_nobody, sql_people, sql
     assert client.get("/auth/me").status_code == 200
     act(truth, mallory)
     contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")  # read with the request
-    wait_until(lambda: client.get("/auth/me").status_code == 401, 15, "the housekeeper")
+    wait_until(lambda: client.get("/auth/me").status_code == 401, 25, "the housekeeper")
     wait_until(lambda: rows_of(sql_database, tokens)[0], what="the end of the session")
     assert_dead(sql_nobody, tokens)
 
@@ -192,7 +192,7 @@ def test_a_user_who_leaves_the_administrators_loses_the_session(sql_nobody, sql_
     truth.remove_member(group, mallory["dn"])
     contract.refused(client.patch(user_path(mallory["sAMAccountName"]), json={"title": "x"}), 401,
                      "INVALID_TOKEN")
-    wait_until(lambda: client.get("/auth/me").status_code == 401, 15, "the housekeeper")
+    wait_until(lambda: client.get("/auth/me").status_code == 401, 25, "the housekeeper")
     assert_dead(sql_nobody, tokens)
     again = sql_nobody.login(mallory["sAMAccountName"], mallory["password"])
     me = sql_nobody.bearing(again["access_token"]).get("/auth/me").json()

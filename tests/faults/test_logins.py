@@ -199,6 +199,8 @@ def test_of_several_groups_none_is_chosen(make_login_rig, truth):
     client = bearer(rig, user)
     assert write(client, user).status_code == 200
     add_group(truth, truth.add_ou(tag()), name, user["dn"])
+    contract.refused(write(client, user), 401, "INVALID_TOKEN")  # opened with rights that are gone
+    client = bearer(rig, user)
     contract.refused(write(client, user), 403, "FORBIDDEN")
     assert client.get("/users?limit=1").status_code == 200
     assert rig.count_log("several groups are called")

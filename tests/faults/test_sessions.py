@@ -15,7 +15,7 @@ from stack.directory import LOGIN_SETTINGS
 
 from support import contract, vault
 from support.accounts import Accounts, address
-from support.files import names
+from support.files import listed
 from support.people import People, tag
 from support.waiting import wait_until
 
@@ -252,12 +252,18 @@ def test_the_command_line_that_is_wrong(make_rig, arguments):
 BEFORE = "6"  # the last migration before sessions had rows of their own
 
 
+def stored(client):
+    return [(file["name"], file["size"], file["etag"]) for file in listed(client)]
+
+
 def test_an_upgrade_ends_sessions_once_and_keeps_all_else(make_sql_rig):
     """Of a database with an account, its role, and a file; then a session of before."""
     rig = make_sql_rig()
     vera = Accounts(rig.nobody()).register(email=address())
     upload = vera.client.post("/files/upload", files={"file": ("a.txt", b"kept")})
     assert upload.status_code == 201, upload.text
+    before = stored(vera.client)
+    assert len(before) == 1
     rig.service.stop()
     rig.service.migrate("down", BEFORE)
     rig.database.run("INSERT INTO sessions (account_id, subject, family, digest, issued_at, "
@@ -272,6 +278,6 @@ def test_an_upgrade_ends_sessions_once_and_keeps_all_else(make_sql_rig):
     me = contract.check_me(client.get("/auth/me").json())
     assert [(each["id"], each["role"]) for each in me["organizations"]] == [
         (vera.organization, "OWNER")]
-    assert names(client) == ["a.txt"]
+    assert stored(client) == before
     rig.restart()
     assert works(rig.nobody(), tokens)
