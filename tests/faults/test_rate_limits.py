@@ -403,6 +403,15 @@ def test_organization_has_so_many_uploads_at_once_and_no_more(make_slow, tmp_pat
         files.upload(vera.client)
 
 
+def test_failed_upload_frees_its_place(make_counted):
+    rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=1, UPLOADS_ORGANIZATION_AT_ONCE=1)
+    mallory = Accounts(rig.nobody()).register()
+    for _ in range(rig.settings["FILES_WORKERS"]):
+        contract.refused(files.send(mallory.client, b"\x7fELF", "a.exe"), 400, "FILE_TYPE_NOT_ALLOWED")
+        assert mallory.client.post("/files/upload", json={}).status_code == 415
+    files.upload(mallory.client)
+
+
 def test_upload_of_a_killed_worker_is_counted_no_more(make_slow, tmp_path):
     rig = make_slow(UPLOADS_SUBJECT_AT_ONCE=AT_ONCE)
     mallory = Accounts(rig.nobody()).register()
