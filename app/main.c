@@ -16,6 +16,7 @@
 #include "base/background.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/fastcgi.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/scoreboard.h"
@@ -237,6 +238,14 @@ static void *worker_open(void *state, int fd)
     return server_open(((struct worker_state *)state)->server, fd);
 }
 
+static enum arrival worker_look(const char *bytes, size_t length)
+{
+    enum fastcgi_event event = fastcgi_look_at_head(bytes, length);
+    return event == FASTCGI_PARAMS_END ? ARRIVAL_READY
+           : event == FASTCGI_MORE     ? ARRIVAL_PENDING
+                                       : ARRIVAL_REFUSED;
+}
+
 static const enum served served[] = {
     [SERVER_ANSWERED] = SERVED,
     [SERVER_CLOSED] = SERVED_CLOSED,
@@ -401,6 +410,7 @@ static const struct service service = {
     .prepare = prepare,
     .start = worker_start,
     .open = worker_open,
+    .look = worker_look,
     .serve = worker_serve,
     .commit = worker_commit,
     .finish = worker_finish,

@@ -2,7 +2,6 @@
 #include "collection/uploads.h"
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/utf8.h"
 #include "collection/app.h"
 #include "collection/file_types.h"
@@ -10,16 +9,9 @@
 #include "collection/scan.h"
 #include "http/multipart.h"
 
-#include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    US_PER_S = 1000 * 1000,
-    SLOWEST = 2048,    /* bytes a second, */
-    SLOW_START_S = 30, /* beside a while for the first ones */
-};
 
 static const char field[] = "file";
 
@@ -62,30 +54,6 @@ static struct error *take_name(struct arena *arena, const struct multipart_part 
     upload->content_type = (*type_r)->content_type;
     upload->is_text = (*type_r)->content == CONTENT_TEXT;
     return NULL;
-}
-
-/* --- pace ------------------------------------------------------------------------------------ */
-
-/* The body of a request, which ends early if it comes too slowly. */
-struct paced {
-    struct request_body input;
-    int64_t began_us; /* of the steady clock */
-    int64_t size;     /* bytes so far */
-    bool too_slow;
-};
-
-/* Whoever sends so slowly keeps a worker from everybody else, whatever part of the form it is. */
-static size_t read_paced(void *source, char *bytes, size_t size)
-{
-    struct paced *paced = source;
-    if (paced->too_slow) {
-        return 0;
-    }
-    size_t got = paced->input.read(paced->input.source, bytes, size);
-    int64_t elapsed_s = (clock_steady_us() - paced->began_us) / US_PER_S;
-    paced->size += (int64_t)got;
-    paced->too_slow = elapsed_s > SLOW_START_S + paced->size / SLOWEST;
-    return paced->too_slow ? 0 : got;
 }
 
 /* --- bytes ----------------------------------------------------------------------------------- */
@@ -209,24 +177,25 @@ static struct error *check_type(struct arena *arena, const struct file_type *typ
     return error || fits ? error : refuse_type(arena);
 }
 
-/* The same, as long as it does not come too slowly. */
-static struct error *read_paced_form(struct request *request, struct upload *upload,
-                                     const struct file_type **type_r)
+/* The spool has cut the body off (KONTORA_SPOOL). */
+static struct error *check_spool(const struct request *request)
 {
-    struct paced paced = {.input = request->input, .began_us = clock_steady_us()};
-    request->input = (struct request_body){read_paced, &paced};
-    struct error *error = read_form(request, upload, type_r);
-    request->input = paced.input;
-    return paced.too_slow
-               ? error_new(request->arena, ERR_TOO_SLOW, "after %" PRId64 " bytes", paced.size)
-               : error;
+    if (!strcmp(request->headers.spool, "slow")) {
+        return error_new(request->arena, ERR_TOO_SLOW, NULL);
+    }
+    return strcmp(request->headers.spool, "full") != 0
+               ? NULL
+               : error_new(request->arena, ERR_STORAGE_FULL, "the spool has no room for the body");
 }
 
 struct error *upload_receive(struct request *request, int64_t room, struct upload *upload_r)
 {
-    const struct file_type *type;
+    const struct file_type *type = NULL;
     *upload_r = (struct upload){.staged = {.fd = -1}, .room = room};
-    struct error *error = read_paced_form(request, upload_r, &type);
+    struct error *error = check_spool(request);
+    if (!error) {
+        error = read_form(request, upload_r, &type);
+    }
     request->body_abandoned = error;
     if (!error) {
         error = check_type(request->arena, type, upload_r);

@@ -1,5 +1,5 @@
 /*
- * Uploads: the file of a form, from the client into a staged file. It is measured and digested while it
+ * Uploads: the file of a form, from the spool (proc/spool.h) into a staged file. It is measured and digested while it
  * arrives, and held nowhere but in a buffer; then its type is looked at, and it is scanned. What is refused
  * leaves nothing, and is refused as soon as that is known.
  */
@@ -32,7 +32,7 @@ struct upload {
  *
  * ERR_UNSUPPORTED_MEDIA_TYPE, ERR_INVALID_MULTIPART, ERR_FILE_MISSING, ERR_FILE_TYPE, ERR_FILE_TOO_LARGE,
  * ERR_VALIDATION if it stands there twice, or for its name; ERR_QUOTA_EXCEEDED for want of room;
- * ERR_TOO_SLOW; those of storage and scan.
+ * ERR_TOO_SLOW and ERR_STORAGE_FULL if the spool has cut the body off; those of storage and scan.
  */
 struct error *upload_receive(struct request *request, int64_t room,
                              struct upload *upload_r) MUST_CHECK;

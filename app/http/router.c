@@ -340,6 +340,10 @@ struct error *router_handle(const struct router *router, struct request *request
     if (error) {
         return error;
     }
+    if (request->asks && !request->route->form) {
+        reply_continue(request, reply);
+        return NULL;
+    }
     if (request->route->query) {
         error = fields_read_query(request->arena, request->route->query, request->query_text,
                                   &request->query);

@@ -294,6 +294,10 @@ static struct error *upload_file(struct request *request, struct reply *reply)
     if (error) {
         return error;
     }
+    if (request->asks) {
+        reply_continue(request, reply);
+        return NULL;
+    }
     error = upload_receive(request, room, &upload);
     if (!error) {
         struct buffer text = fingerprint(request, &upload);
@@ -585,7 +589,7 @@ const struct route files_routes[] = {
      .pattern = "/api/v1/files/upload",
      .handler = upload_file,
      .permission = PERMIT_FILES_CREATE,
-     .pool = POOL_FILES,
+     .pool = POOL_UPLOADS,
      .summary = {"Загрузить файл", "Upload a file"},
      .form = true,
      .shape = REPLY_RECORD,
