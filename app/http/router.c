@@ -340,7 +340,7 @@ struct error *router_handle(const struct router *router, struct request *request
     if (error) {
         return error;
     }
-    if (request->asks && !request->route->form) {
+    if (request->asks) { /* all that does not depend on the body is known */
         reply_continue(request, reply);
         return NULL;
     }

@@ -294,10 +294,6 @@ static struct error *upload_file(struct request *request, struct reply *reply)
     if (error) {
         return error;
     }
-    if (request->asks) {
-        reply_continue(request, reply);
-        return NULL;
-    }
     error = upload_receive(request, room, &upload);
     if (!error) {
         struct buffer text = fingerprint(request, &upload);

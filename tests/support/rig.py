@@ -15,7 +15,7 @@ from support.waiting import wait_until
 READY = "ready"
 
 # Over the service's defaults: hashes that cost little, for little depends on what they cost.
-DEFAULTS = {"BCRYPT_COST": "4", "FILES_WORKERS": 4}
+DEFAULTS = {"BCRYPT_COST": "4", "FILES_WORKERS": 4, "UPLOADS_WORKERS": 4}
 
 
 class Rig:

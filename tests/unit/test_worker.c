@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 10000, PARTS = 4 };
 
 /* --- a service that sends back what it gets, a byte a request -------------------------------- */
 
@@ -35,6 +35,14 @@ static void echo_close(void *state, void *connection)
     (void)state;
     close(*(int *)connection);
     free(connection);
+}
+
+/* A '-' is a part of a request: more must come behind it. A '!' begins none. */
+static enum arrival echo_look(const char *bytes, size_t length)
+{
+    return *bytes == '!'                          ? ARRIVAL_REFUSED
+           : *bytes == '-' && length < PARTS       ? ARRIVAL_PENDING
+                                                  : ARRIVAL_READY;
 }
 
 /* An 'x' is a request after which the connection is closed, a 'w' one that waits for the commit:
@@ -106,6 +114,7 @@ static void echo_rest(void *state)
 static const struct service service = {
     .start = echo_start,
     .open = echo_open,
+    .look = echo_look,
     .serve = echo_serve,
     .commit = echo_commit,
     .finish = echo_finish,
