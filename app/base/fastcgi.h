@@ -25,7 +25,8 @@ enum fastcgi_type {
 
 enum {
     FASTCGI_HEADER_SIZE = 8,
-    FASTCGI_CONTENT_MAX = 65528, /* of a record that we write: a multiple of eight needs no padding */
+    FASTCGI_CONTENT_MAX =
+        65528, /* of a record that we write: a multiple of eight needs no padding */
 };
 
 enum fastcgi_event {

@@ -1,6 +1,6 @@
 /*
  * Uploads: the file of a form, from the spool (proc/spool.h) into a staged file. It is measured and digested while it
- * arrives, and held nowhere but in a buffer; then its type is looked at, and it is scanned. What is refused
+ * is copied, and held nowhere but in a buffer; then its type is looked at, and it is scanned. What is refused
  * leaves nothing, and is refused as soon as that is known.
  */
 #ifndef COLLECTION_UPLOADS_H

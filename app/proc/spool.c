@@ -36,17 +36,17 @@ enum {
     MIB = 1024 * 1024,
     MS_PER_S = 1000,
     US_PER_MS = 1000,
-    TICK_MS = 250,                      /* between two looks at the clock while there are uploads */
-    UPLOADS_MAX = 1000,                 /* under way; further ones are answered 503 … */
-    CONNECTIONS_MAX = 2 * UPLOADS_MAX,  /* … up to these, and then closed */
-    PIECE = 64 * KIB,                   /* read at a time */
-    PIECES_A_TURN = 4,                  /* of one client, before the others are served */
-    PARAMS_MAX = 64 * KIB,              /* nginx's limits of headers are far below */
-    BODY_MAX = 18 * MIB,                /* nginx lets 17 MiB through: files.conf */
-    REPLY_MAX = 256 * KIB,              /* an answer to an upload has one or two KiB */
-    PARAMS_PATIENCE_US = 2000 * 1000,   /* nginx sends them at once */
-    ASK_AFTER_US = 500 * 1000,          /* most bodies are complete sooner */
-    LINGER_US = 2000 * 1000,            /* for nginx to take the answer and close */
+    TICK_MS = 250,                     /* between two looks at the clock while there are uploads */
+    UPLOADS_MAX = 1000,                /* under way; further ones are answered 503 … */
+    CONNECTIONS_MAX = 2 * UPLOADS_MAX, /* … up to these, and then closed */
+    PIECE = 64 * KIB,                  /* read at a time */
+    PIECES_A_TURN = 4,                 /* of one client, before the others are served */
+    PARAMS_MAX = 64 * KIB,             /* nginx's limits of headers are far below */
+    BODY_MAX = 18 * MIB,               /* nginx lets 17 MiB through: files.conf */
+    REPLY_MAX = 256 * KIB,             /* an answer to an upload has one or two KiB */
+    PARAMS_PATIENCE_US = 2000 * 1000,  /* nginx sends them at once */
+    ASK_AFTER_US = 500 * 1000,         /* most bodies are complete sooner */
+    LINGER_US = 2000 * 1000,           /* for nginx to take the answer and close */
     SENT_SIZE = 32,
     DIRECTORY_MODE = 0711,
 };
@@ -75,18 +75,18 @@ struct upload {
 
     struct fastcgi_reader reader;
     struct buffer params;
-    int file_fd;  /* of the body; -1 before its first byte */
-    int64_t size; /* bytes of the body so far */
-    bool refused; /* there were too many when it came */
+    int file_fd;      /* of the body; -1 before its first byte */
+    int64_t size;     /* bytes of the body so far */
+    bool refused;     /* there were too many when it came */
     const char *fate; /* KONTORA_SPOOL; NULL: the body is complete */
 
-    bool asked, asking;   /* a worker was shown the parameters; is being shown them */
-    struct buffer out;    /* records to the worker, without the content of the body */
-    size_t out_sent;      /* bytes of these */
-    int64_t body_sent;    /* bytes of the body */
-    size_t record_left;   /* bytes of the body that belong to the record under way */
-    bool all_sent;        /* the empty record that ends the body is in `out` or sent */
-    struct buffer reply;  /* from the worker, as it came */
+    bool asked, asking;  /* a worker was shown the parameters; is being shown them */
+    struct buffer out;   /* records to the worker, without the content of the body */
+    size_t out_sent;     /* bytes of these */
+    int64_t body_sent;   /* bytes of the body */
+    size_t record_left;  /* bytes of the body that belong to the record under way */
+    bool all_sent;       /* the empty record that ends the body is in `out` or sent */
+    struct buffer reply; /* from the worker, as it came */
     size_t reply_sent;
 };
 

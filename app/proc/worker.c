@@ -35,7 +35,7 @@ enum {
     US_PER_MS = 1000,
     HEAD_PATIENCE_US = 2000 * 1000, /* for the parameters of a request; nginx sends them at once */
     HEAD_MAX = 64 * KIB,            /* nginx's limits of headers are far below */
-    AWAITED_MAX = 256,              /* connections without a request; the oldest gives way */
+    AWAITED_MAX = 256, /* connections without a request, but in `core`; the oldest is closed */
     EXIT_CANNOT_START = 78,
 };
 
@@ -48,7 +48,7 @@ struct worker {
     bool multiplexing;
     bool handed_over; /* it takes connections from the spool's queue, not from a listening socket */
     bool leaving;
-    size_t connections;      /* all that are open between two turns */
+    size_t connections;                 /* all that are open between two turns */
     struct connection *oldest, *newest; /* of those whose request has not arrived, by deadline */
     size_t awaited;
     struct connection *held; /* those whose answers wait for the end of the turn, in order */
@@ -141,9 +141,9 @@ struct connection {
     int fd;
     void *handle;
     struct connection *next_held;
-    int64_t deadline_us;               /* for its request to arrive; 0: it is not awaited */
+    int64_t deadline_us;              /* for its request to arrive; 0: it is not awaited */
     struct connection *older, *newer; /* among the awaited ones */
-    bool edge_triggered;               /* a part of a request is there, and makes it readable */
+    bool edge_triggered;              /* a part of a request is there, and makes it readable */
 };
 
 static void note_served(struct worker *worker, struct connection *connection, enum served served)
@@ -276,16 +276,15 @@ static void serve_arrived(struct worker *worker, struct connection *connection)
         }
         set_edge_triggered(worker, connection, false);
         count_request(worker);
-        note_served(worker, connection,
-                    worker->service->serve(worker->state, connection->handle));
+        note_served(worker, connection, worker->service->serve(worker->state, connection->handle));
         break;
     }
 }
 
 static bool has_late(const struct worker *worker, int64_t now)
 {
-    return worker->oldest &&
-           (worker->oldest->deadline_us <= now || worker->awaited > AWAITED_MAX);
+    return worker->oldest && (worker->oldest->deadline_us <= now ||
+                              (!worker->multiplexing && worker->awaited > AWAITED_MAX));
 }
 
 /* Closes connections whose deadline is over, unless their request has arrived while the worker was busy. */
