@@ -4,12 +4,13 @@
 #include "base/arena.h"
 #include "base/utf8.h"
 #include "collection/app.h"
+#include "collection/digests.h"
 #include "collection/file_types.h"
 #include "collection/plain_text.h"
 #include "collection/scan.h"
 #include "http/multipart.h"
 
-#include <openssl/evp.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,36 +59,6 @@ static struct error *take_name(struct arena *arena, const struct multipart_part 
 
 /* --- bytes ----------------------------------------------------------------------------------- */
 
-/* Digests under way; out of memory ends the process. */
-struct digests {
-    EVP_MD_CTX *md5, *sha256;
-};
-
-static EVP_MD_CTX *begin_digest(const EVP_MD *algorithm)
-{
-    EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    if (!digest || EVP_DigestInit_ex(digest, algorithm, NULL) != 1) {
-        abort();
-    }
-    return digest;
-}
-
-static void add_bytes(const struct digests *digests, const char *bytes, size_t length)
-{
-    if (EVP_DigestUpdate(digests->md5, bytes, length) != 1 ||
-        EVP_DigestUpdate(digests->sha256, bytes, length) != 1) {
-        abort();
-    }
-}
-
-static void end_digest(EVP_MD_CTX *digest, unsigned char *bytes_r)
-{
-    if (EVP_DigestFinal_ex(digest, bytes_r, NULL) != 1) {
-        abort();
-    }
-    EVP_MD_CTX_free(digest);
-}
-
 /* What is refused at its first byte too much, before more of it is taken. */
 static struct error *check_bytes(struct arena *arena, const struct upload *upload,
                                  struct plain_text *text, const char *bytes, size_t length)
@@ -103,7 +74,7 @@ static struct error *check_bytes(struct arena *arena, const struct upload *uploa
 
 /* The bytes of the part into the staged file, as they come; `text` if they must be one. */
 static struct error *copy_bytes(struct arena *arena, struct multipart *form,
-                                const struct digests *digests, struct plain_text *text,
+                                struct digests *digests, struct plain_text *text,
                                 struct upload *upload)
 {
     const char *bytes;
@@ -114,25 +85,27 @@ static struct error *copy_bytes(struct arena *arena, struct multipart *form,
         if ((error = check_bytes(arena, upload, text, bytes, length))) {
             return error;
         }
-        add_bytes(digests, bytes, length);
         if ((error = objects_write(arena, &upload->staged, bytes, length))) {
             return error;
         }
+        digests_add(digests, bytes, length);
     }
     return error || !text || plain_text_whole(text) ? error : refuse_type(arena);
 }
 
 static struct error *stage(struct request *request, struct multipart *form, struct upload *upload)
 {
-    const struct digests digests = {begin_digest(EVP_md5()), begin_digest(EVP_sha256())};
     struct plain_text text = {0};
     struct error *error = objects_stage(request->app->objects, request->arena, &upload->staged);
-    if (!error) {
-        error = copy_bytes(request->arena, form, &digests, upload->is_text ? &text : NULL, upload);
+    if (error) {
+        return error;
     }
-    end_digest(digests.md5, upload->md5);
-    end_digest(digests.sha256, upload->sha256);
-    return error;
+    struct digests *digests = digests_new(upload->staged.fd);
+    error = copy_bytes(request->arena, form, digests, upload->is_text ? &text : NULL, upload);
+    bool whole = digests_finish(&digests, upload->md5, upload->sha256);
+    return error || whole ? error
+                          : error_new(request->arena, ERR_STORAGE_UNAVAILABLE, "%s: %s",
+                                      upload->staged.path, strerror(errno));
 }
 
 /* --- the form -------------------------------------------------------------------------------- */

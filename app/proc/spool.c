@@ -27,6 +27,7 @@
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -47,6 +48,7 @@ enum {
     PARAMS_PATIENCE_US = 2000 * 1000,  /* nginx sends them at once */
     ASK_AFTER_US = 500 * 1000,         /* most bodies are complete sooner */
     LINGER_US = 2000 * 1000,           /* for nginx to take the answer and close */
+    FULL_PAUSE_NS = 10 * 1000 * 1000,  /* no descriptors left: lets some be closed */
     SENT_SIZE = 32,
     DIRECTORY_MODE = 0711,
 };
@@ -421,13 +423,17 @@ static bool store(struct spool *spool, struct upload *upload, const char *bytes,
 static void take_bytes(struct spool *spool, struct upload *upload, char *bytes, size_t length)
 {
     const char *at = bytes, *piece;
-    size_t piece_length, body = 0;
+    size_t piece_length, body_length = 0;
+    char *body = bytes;
     enum fastcgi_event event;
     while ((event = fastcgi_next(&upload->reader, &at, &length, &piece, &piece_length)) !=
            FASTCGI_MORE) {
         if (event == FASTCGI_BODY_BYTES) {
-            memmove(bytes + body, piece, piece_length);
-            body += piece_length;
+            body = body_length ? body : bytes + (piece - bytes);
+            if (body + body_length != piece) {
+                memmove(body + body_length, piece, piece_length);
+            }
+            body_length += piece_length;
         } else if (event == FASTCGI_PARAMS_BYTES) {
             buffer_add(&upload->params, piece, piece_length);
         } else if (event != FASTCGI_PARAMS_END) {
@@ -438,7 +444,7 @@ static void take_bytes(struct spool *spool, struct upload *upload, char *bytes, 
         end_upload(spool, upload);
     } else if (upload->reader.params_end && upload->refused) {
         end_body(spool, upload, "full");
-    } else if (body && !store(spool, upload, bytes, body)) {
+    } else if (body_length && !store(spool, upload, body, body_length)) {
         end_body(spool, upload, "full");
     } else if (event == FASTCGI_END || upload->size > BODY_MAX) {
         end_body(spool, upload, NULL);
@@ -493,6 +499,7 @@ static void accept_uploads(struct spool *spool)
         if (fd < 0) {
             if (errno != EAGAIN && errno != EINTR) {
                 log_error("spool: accept: %s", strerror(errno));
+                nanosleep(&(struct timespec){.tv_nsec = FULL_PAUSE_NS}, NULL);
             }
             return;
         }
