@@ -1,10 +1,10 @@
 /*
- * FastCGI: the framing of a request (the FastCGI specification, 1.0, sections 3 and 5), for processes that
- * look at requests without serving them. libfcgi, which serves them, blocks until a record is complete;
- * this reader takes bytes in pieces of any size and keeps nothing of them.
+ * FastCGI: the framing of a request (the FastCGI specification, 1.0, sections 3 and 5), for
+ * processes that look at requests without serving them. libfcgi, which serves them, blocks until a
+ * record is complete; this reader takes bytes in pieces of any size and keeps nothing of them.
  *
- * It accepts requests as nginx sends them: BEGIN_REQUEST, PARAMS up to an empty record, STDIN up to an
- * empty record, all with one request number. Anything else is malformed.
+ * It accepts requests as nginx sends them: BEGIN_REQUEST, PARAMS up to an empty record, STDIN up to
+ * an empty record, all with one request number. Anything else is malformed.
  */
 #ifndef BASE_FASTCGI_H
 #define BASE_FASTCGI_H
@@ -47,8 +47,8 @@ struct fastcgi_reader {
     bool params_end, finished; /* the parameters are complete; the request is, or is malformed */
 };
 
-/* Consumes bytes up to the next event and moves *bytes behind them. Content stays where it is: a piece
- * points into the bytes. */
+/* Consumes bytes up to the next event and moves *bytes behind them. Content stays where it is: a
+ * piece points into the bytes. */
 enum fastcgi_event fastcgi_next(struct fastcgi_reader *reader, const char **bytes, size_t *length,
                                 const char **piece_r, size_t *piece_length_r) MUST_CHECK;
 

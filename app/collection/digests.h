@@ -1,7 +1,7 @@
 /*
- * Digests: MD5 and SHA-256 of a file while it is written. Both together take longer than all else that an
- * upload costs, so that the MD5 of a large file is computed by a thread of its own, which reads behind the
- * writer what is still in the page cache.
+ * Digests: MD5 and SHA-256 of a file while it is written. Both together take longer than all else
+ * that an upload costs, so that the MD5 of a large file is computed by a thread of its own, which
+ * reads behind the writer what is still in the page cache.
  */
 #ifndef COLLECTION_DIGESTS_H
 #define COLLECTION_DIGESTS_H

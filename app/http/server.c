@@ -144,8 +144,8 @@ static size_t read_here(FCGX_Stream *stream, char *bytes, size_t size)
     return 1 + (got > 0 ? (size_t)got : 0);
 }
 
-/* As much as has come, and fits: FCGX_GetStr() alone would wait until it is filled. A body that trickles
- * ends at its deadline. */
+/* As much as has come, and fits: FCGX_GetStr() alone would wait until it is filled. A body that
+ * trickles ends at its deadline. */
 static size_t read_input(void *source, char *bytes, size_t size)
 {
     struct server_connection *connection = source;

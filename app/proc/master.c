@@ -67,8 +67,8 @@ static void count(enum metric metric, unsigned group)
     metrics_add(metric, metrics_series(metric, group_name(group), NULL), 1);
 }
 
-/* In the child: keeps the one socket that its group accepts from, and closes the others. nginx's uploads go
- * to the spool, which hands them over to the workers of `uploads`. */
+/* In the child: keeps the one socket that its group accepts from, and closes the others. nginx's
+ * uploads go to the spool, which hands them over to the workers of `uploads`. */
 static int keep_listening_socket(struct master *master, unsigned group)
 {
     int listen_fd = -1;

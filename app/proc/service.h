@@ -1,7 +1,7 @@
 /*
- * Service: what a worker does with its connections, and what the housekeeper does at its times. proc
- * knows nothing of HTTP or a directory, and of FastCGI only the framing (spool.h); main hands it these
- * functions.
+ * Service: what a worker does with its connections, and what the housekeeper does at its times.
+ * proc knows nothing of HTTP or a directory, and of FastCGI only the framing (spool.h); main hands
+ * it these functions.
  */
 #ifndef PROC_SERVICE_H
 #define PROC_SERVICE_H

@@ -1,7 +1,8 @@
 /*
- * See spool.h. A request passes through the stages of enum stage; each event of one of its two connections,
- * nginx's (client) and the worker's, moves it on. Connections of uploads that end are closed at once, but
- * their memory is freed after all events of an iteration, because later ones may point to it.
+ * See spool.h. A request passes through the stages of enum stage; each event of one of its two
+ * connections, nginx's (client) and the worker's, moves it on. Connections of uploads that end are
+ * closed at once, but their memory is freed after all events of an iteration, because later ones
+ * may point to it.
  */
 #include "proc/spool.h"
 
@@ -95,7 +96,7 @@ struct upload {
 struct spool {
     const struct config *config;
     const struct service *service;
-    const char *directory;
+    char *directory; /* of the bodies, with a slash at its end */
     int epoll_fd, listen_fd, signal_fd, handoff_fd, news_fd;
     struct upload *first, *last, *dead;
     size_t count, waiting;
@@ -174,8 +175,8 @@ static void free_dead(struct spool *spool)
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
-/* A socket that is closed with unread bytes resets the connection, and nginx would lose the answer: if the
- * body is not complete, reads on until nginx has closed. */
+/* A socket that is closed with unread bytes resets the connection, and nginx would lose the answer:
+ * if the body is not complete, reads on until nginx has closed. */
 static void end_answer(struct spool *spool, struct upload *upload)
 {
     if (upload->reader.finished) {
@@ -384,8 +385,8 @@ static int open_unlinked(const char *directory)
     if (fd >= 0 || errno == ENOENT || errno == ENOSPC) {
         return fd;
     }
-    char *path = must_alloc(strlen(directory) + sizeof "/XXXXXX");
-    sprintf(path, "%s/XXXXXX", directory);
+    char *path = must_alloc(strlen(directory) + sizeof "XXXXXX");
+    sprintf(path, "%sXXXXXX", directory);
     fd = mkostemp(path, O_CLOEXEC);
     if (fd >= 0) {
         unlink(path);
@@ -418,8 +419,8 @@ static bool store(struct spool *spool, struct upload *upload, const char *bytes,
     return true;
 }
 
-/* Takes records apart. What belongs to the body is moved together, so that many small records are one
- * write. */
+/* Takes records apart. What belongs to the body is moved together, so that many small records are
+ * one write. */
 static void take_bytes(struct spool *spool, struct upload *upload, char *bytes, size_t length)
 {
     const char *at = bytes, *piece;
@@ -442,9 +443,8 @@ static void take_bytes(struct spool *spool, struct upload *upload, char *bytes, 
     }
     if (event == FASTCGI_MALFORMED || upload->params.length > PARAMS_MAX) {
         end_upload(spool, upload);
-    } else if (upload->reader.params_end && upload->refused) {
-        end_body(spool, upload, "full");
-    } else if (body_length && !store(spool, upload, body, body_length)) {
+    } else if ((upload->reader.params_end && upload->refused) ||
+               (body_length && !store(spool, upload, body, body_length))) {
         end_body(spool, upload, "full");
     } else if (event == FASTCGI_END || upload->size > BODY_MAX) {
         end_body(spool, upload, NULL);
@@ -621,7 +621,7 @@ static void run_iteration(struct spool *spool, int64_t *checked_us)
     scoreboard_set_connections(spool->count);
 }
 
-static const char *make_directory(const struct config *config)
+static char *make_directory(const struct config *config)
 {
     static const char name[] = "/spool/";
     char *path = must_alloc(strlen(config->state_dir) + sizeof name);
@@ -655,6 +655,6 @@ _Noreturn void spool_run(const struct config *config, const struct service *serv
         run_iteration(&spool, &checked_us);
     }
     log_flush();
-    free((char *)(uintptr_t)spool.directory);
+    free(spool.directory);
     exit(EXIT_SUCCESS);
 }

@@ -198,13 +198,18 @@ static void serve_once(struct worker *worker, struct connection *connection)
 
 /* --- requests that have not arrived yet ------------------------------------------------------ */
 
+static void unlink_awaited(struct worker *worker, struct connection *connection)
+{
+    *(connection->older ? &connection->older->newer : &worker->oldest) = connection->newer;
+    *(connection->newer ? &connection->newer->older : &worker->newest) = connection->older;
+    connection->deadline_us = 0;
+    worker->awaited--;
+}
+
 static void forget_awaited(struct worker *worker, struct connection *connection)
 {
     if (connection->deadline_us) {
-        *(connection->older ? &connection->older->newer : &worker->oldest) = connection->newer;
-        *(connection->newer ? &connection->newer->older : &worker->newest) = connection->older;
-        connection->deadline_us = 0;
-        worker->awaited--;
+        unlink_awaited(worker, connection);
     }
 }
 
@@ -229,8 +234,8 @@ static void await_request(struct worker *worker, struct connection *connection)
     worker->awaited++;
 }
 
-/* Looks at the bytes that are there, and leaves them there: to read what is not complete would block the
- * worker. ARRIVAL_REFUSED also for a peer that has closed. */
+/* Looks at the bytes that are there, and leaves them there: to read what is not complete would
+ * block the worker. ARRIVAL_REFUSED also for a peer that has closed. */
 static enum arrival look_at_head(const struct worker *worker, const struct connection *connection)
 {
     static char bytes[HEAD_MAX];
@@ -287,11 +292,13 @@ static bool has_late(const struct worker *worker, int64_t now)
                               (!worker->multiplexing && worker->awaited > AWAITED_MAX));
 }
 
-/* Closes connections whose deadline is over, unless their request has arrived while the worker was busy. */
+/* Closes connections whose deadline is over, unless their request has arrived while the worker was
+ * busy. */
 static void close_late(struct worker *worker, int64_t now)
 {
     while (has_late(worker, now)) {
         struct connection *connection = worker->oldest;
+        unlink_awaited(worker, connection);
         if (look_at_head(worker, connection) == ARRIVAL_READY) {
             serve_arrived(worker, connection);
         } else {

@@ -274,8 +274,8 @@ static struct buffer fingerprint(const struct request *request, const struct upl
     return text;
 }
 
-/* How large the file may be, so that what does not fit is refused at its first byte too much. One that may be
- * a repetition gets the first answer, even if it was the first one that left no room. */
+/* How large the file may be, so that what does not fit is refused at its first byte too much. One
+ * that may be a repetition gets the first answer, even if it was the first one that left no room. */
 static struct error *find_room(const struct request *request, int64_t *room_r)
 {
     const struct app *app = request->app;

@@ -1,6 +1,7 @@
 /*
- * Fuzzes the reader of FastCGI records: the first byte says in what pieces the rest comes. Whatever it is,
- * pieces make no difference, pieces of content lie within the bytes, and nothing follows an end.
+ * Fuzzes the reader of FastCGI records: the first byte says in what pieces the rest comes. Whatever
+ * it is, pieces make no difference, pieces of content lie within the bytes, and nothing follows an
+ * end.
  */
 #include "base/fastcgi.h"
 #include "fuzz.h"
