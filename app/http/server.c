@@ -26,8 +26,8 @@ enum {
     NO_LISTENING_SOCKET = -1,
     ARENAS_KEPT = 32, /* as many requests wait for a commit, seldom more */
     US_PER_S = 1000 * 1000,
-    BODY_PATIENCE_KEPT_S = 5, /* for a body; nginx has all of it before it sends */
-    BODY_PATIENCE_S = 60,     /* where storing it may take a while */
+    BODY_PATIENCE_S = 5,   /* nginx has all of a body before it sends */
+    FORM_PATIENCE_S = 100, /* the spool, too, but storing a file takes a while between two pieces */
     DRAIN_PIECE = 8192,
     DRAIN_MAX = 2 * 1024 * 1024, /* bytes; more than nginx's client_max_body_size for JSON */
 };
@@ -46,7 +46,7 @@ struct server {
 /* A connection, and the request that is under way on it. */
 struct server_connection {
     FCGX_Request fcgi;
-    int64_t body_deadline_us; /* of the steady clock */
+    int64_t body_began_us; /* the first read of the body, steady clock; 0: none yet */
     struct request request;
     struct reply reply;
     struct error *error; /* what came of handling it */
@@ -144,13 +144,26 @@ static size_t read_here(FCGX_Stream *stream, char *bytes, size_t size)
     return 1 + (got > 0 ? (size_t)got : 0);
 }
 
+/* True if the body should have been there by now, so that whatever trickles ends. The time begins
+ * with the first call. */
+static bool is_late(struct server_connection *connection)
+{
+    int64_t now = clock_steady_us();
+    if (!connection->body_began_us) {
+        connection->body_began_us = now;
+    }
+    const struct route *route = connection->request.route;
+    int64_t patience_s = route && route->form ? FORM_PATIENCE_S : BODY_PATIENCE_S;
+    return now - connection->body_began_us >= patience_s * US_PER_S;
+}
+
 /* As much as has come, and fits: FCGX_GetStr() alone would wait until it is filled. A body that
  * trickles ends at its deadline. */
 static size_t read_input(void *source, char *bytes, size_t size)
 {
     struct server_connection *connection = source;
     FCGX_Request *fcgi = &connection->fcgi;
-    if (clock_steady_us() >= connection->body_deadline_us) {
+    if (is_late(connection)) {
         fcgi->keepConnection = 0;
         return 0;
     }
@@ -294,9 +307,10 @@ static void drain_body(const struct server *server, struct server_connection *co
     }
     char rest[DRAIN_PIECE];
     size_t drained = 0;
-    while (drained <= DRAIN_MAX && clock_steady_us() < connection->body_deadline_us) {
-        int got = FCGX_GetStr(rest, sizeof rest, fcgi->in);
-        if (got <= 0) {
+    connection->body_began_us = 0;
+    while (drained <= DRAIN_MAX && !is_late(connection)) {
+        size_t got = read_here(fcgi->in, rest, sizeof rest);
+        if (!got) {
             if (!server->keeps) {
                 /* Nothing is left that a close would throw away, so it need not linger: libfcgi
                  * would shut the connection down and wait until nginx has closed its side. */
@@ -304,7 +318,7 @@ static void drain_body(const struct server *server, struct server_connection *co
             }
             return;
         }
-        drained += (size_t)got;
+        drained += got;
     }
     fcgi->keepConnection = 0;
 }
@@ -343,9 +357,7 @@ enum server_progress server_serve(struct server *server, struct server_connectio
         .app = server->app,
         .input = {read_input, connection},
     };
-    connection->body_deadline_us =
-        clock_steady_us() +
-        (int64_t)(server->keeps ? BODY_PATIENCE_KEPT_S : BODY_PATIENCE_S) * US_PER_S;
+    connection->body_began_us = 0;
     access_begin(&connection->access);
     read_params(request->arena, fcgi->envp, &request->headers);
     request->asks = !strcmp(request->headers.spool, "asks");

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from support import files
+from support import files, wire
 
 IDLE = 12  # more than any pool has workers
 BEGIN = bytes([1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0])  # a responder's
@@ -87,3 +87,46 @@ def test_bytes_that_are_no_request_end_their_connection(rig):
     for pool in CALLS:
         with connect(rig, pool, b"GET / HTTP/1.1\r\n\r\n") as peer:
             assert is_closed(peer), pool
+
+
+# --- bodies -------------------------------------------------------------------------------------
+
+def pair(name, value):
+    return bytes([len(name), len(value)]) + name.encode() + value.encode()
+
+
+def record(kind, content):
+    return bytes([1, kind, 0, 1]) + len(content).to_bytes(2, "big") + bytes(2) + content
+
+
+def post(path):
+    """A request whose body has begun; nginx would have sent all of it at once."""
+    params = (pair("REQUEST_METHOD", "POST") + pair("REQUEST_URI", path)
+              + pair("CONTENT_TYPE", "application/json") + pair("CONTENT_LENGTH", "60000"))
+    return BEGIN + record(4, params) + record(4, b"") + bytes([1, 5, 0, 1]) + (
+        60000).to_bytes(2, "big") + bytes(2)
+
+
+@pytest.mark.parametrize("pool, path", [("core", "/api/v1/contacts"),
+                                        ("directory", "/api/v1/auth/login")])
+def test_bodies_that_trickle_past_nginx_are_ended(rig, pool, path):
+    """Refused before the body is read, or while it is."""
+    with contextlib.ExitStack() as slow:
+        peers = [slow.enter_context(connect(rig, pool, post(path))) for _ in range(4)]
+        for peer in peers:
+            slow.enter_context(trickling(peer))
+        assert CALLS[pool](rig) is not None
+
+
+def test_bodies_of_json_that_trickle_hold_no_worker(rig):
+    """nginx has them until they are complete, and ends those that stop."""
+    rig.edit_nginx("limits.conf", ("client_body_timeout   10s", "client_body_timeout   1s"))
+    begun = wire.request("POST", "/auth/login", [("Content-Type", "application/json"),
+                                                 ("Content-Length", "100")]) + b"{"
+    with contextlib.ExitStack() as slow:
+        peers = [slow.enter_context(wire.connect(rig.stack.https_url, rig.stack.ca_file))
+                 for _ in range(IDLE)]
+        for peer in peers:
+            peer.sendall(begun)
+        assert CALLS["auth"](rig)
+        assert all(map(is_closed, peers))
