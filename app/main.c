@@ -18,6 +18,7 @@
 #include "base/background.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/fastcgi.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -302,6 +303,14 @@ static void *worker_open(void *state, int fd)
     return server_open(((struct worker_state *)state)->server, fd);
 }
 
+static enum arrival worker_look(const char *bytes, size_t length)
+{
+    enum fastcgi_event event = fastcgi_look_at_head(bytes, length);
+    return event == FASTCGI_PARAMS_END ? ARRIVAL_READY
+           : event == FASTCGI_MORE     ? ARRIVAL_PENDING
+                                       : ARRIVAL_REFUSED;
+}
+
 static const enum served served[] = {
     [SERVER_ANSWERED] = SERVED,
     [SERVER_CLOSED] = SERVED_CLOSED,
@@ -502,6 +511,7 @@ static const struct service service = {
     .prepare = prepare,
     .start = worker_start,
     .open = worker_open,
+    .look = worker_look,
     .serve = worker_serve,
     .commit = worker_commit,
     .finish = worker_finish,

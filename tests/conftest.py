@@ -89,7 +89,7 @@ def running_stack(tmp_path_factory, directory, binary):
                     "WORKER_MAX_GROWTH_MIB": "0",  # sanitizers keep what is freed
                     "BCRYPT_COST": "4",
                     "LOGIN_FREE_FAILURES": "0",  # one name fails very often here
-                    "FILES_WORKERS": "4",
+                    "FILES_WORKERS": "4", "UPLOADS_WORKERS": "4",
                     **LOGIN_SETTINGS, "LDAP_LOGIN_CACHE_S": "0",  # what is taken away is gone at once
                     **more_settings, **sanitizer.settings(folder)}
         with Stack(folder, directory=directory, database=database, env=settings,

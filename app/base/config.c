@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const pool_names[POOL_COUNT] = {"core", "auth", "directory", "files"};
+const char *const pool_names[POOL_COUNT] = {"core", "auth", "directory", "files", "uploads"};
 const char *const language_names[LANGUAGE_COUNT + 1] = {"ru", "en", NULL};
 
 enum option_type {
@@ -96,7 +96,8 @@ static const struct option options[] = {
     {"CORE_WORKERS", OPTION_INTEGER, AT(workers[POOL_CORE]), "2", 1, WORKERS_MAX},
     {"AUTH_WORKERS", OPTION_INTEGER, AT(workers[POOL_AUTH]), "2", 1, WORKERS_MAX},
     {"DIRECTORY_WORKERS", OPTION_INTEGER, AT(workers[POOL_DIRECTORY]), "4", 1, WORKERS_MAX},
-    {"FILES_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILES]), "32", 1, WORKERS_MAX},
+    {"FILES_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILES]), "8", 1, WORKERS_MAX},
+    {"UPLOADS_WORKERS", OPTION_INTEGER, AT(workers[POOL_UPLOADS]), "8", 1, WORKERS_MAX},
     {"WORKER_MAX_REQUESTS", OPTION_INTEGER, AT(worker_max_requests), "1000000", 0, INT32_MAX},
     {"WORKER_MAX_GROWTH_MIB", OPTION_INTEGER, AT(worker_max_growth_mib), "64", 0, 65536},
     {"DRAIN_TIMEOUT", OPTION_INTEGER, AT(drain_timeout_s), "30", 1, 3600},
@@ -148,6 +149,8 @@ static const struct option options[] = {
     {"FILES_QUOTA_COUNT", OPTION_INTEGER, AT(files_quota_count), "100000", 0, INT32_MAX},
     {"FILES_TOTAL_QUOTA_MIB", OPTION_INTEGER, AT(files_total_quota_mib), "102400", 0, INT32_MAX},
     {"UPLOAD_MACROS", OPTION_CHOICE, AT(upload_macros), "allow", 0, 0, macro_policies},
+    {"UPLOAD_SLOW_START_S", OPTION_INTEGER, AT(upload_slow_start_s), "60", 1, 3600},
+    {"UPLOAD_SPOOL_MIB", OPTION_INTEGER, AT(upload_spool_mib), "1024", 32, 1024 * 1024},
     {"UPLOAD_SCAN_COMMAND", OPTION_STRING, AT(upload_scan_command), "", 0, 1024},
     {"UPLOAD_SCAN_TIMEOUT_S", OPTION_INTEGER, AT(upload_scan_timeout_s), "20", 1, 100},
     {"AWS_ACCESS_KEY_ID", OPTION_STRING, AT(aws_access_key_id), "", 0, 256},

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum pool_id { POOL_CORE, POOL_AUTH, POOL_DIRECTORY, POOL_FILES, POOL_COUNT };
+enum pool_id { POOL_CORE, POOL_AUTH, POOL_DIRECTORY, POOL_FILES, POOL_UPLOADS, POOL_COUNT };
 
 /* One value a setting, named as the setting. Strings are never NULL; empty is "not set". */
 struct config {
@@ -72,6 +72,8 @@ struct config {
     int64_t files_quota_mib, files_quota_count; /* of each owner; 0: no bound */
     int64_t files_total_quota_mib;              /* of all files; 0: no bound */
     int64_t upload_macros; /* enum config_macros */
+    int64_t upload_slow_start_s; /* see proc/pace.h */
+    int64_t upload_spool_mib;
     const char *upload_scan_command;
     int64_t upload_scan_timeout_s;
     /* S3 */

@@ -55,8 +55,9 @@ static const char *const operations[] = {"search", "add",     "modify", "rename"
 static const char *const storing[] = {"stage", "place", "delete", "check", NULL};
 static const char *const reasons[] = {"silent", "lost", "credentials", "result", NULL};
 static const char *const states[] = {"up", "down", "unknown", NULL};
-static const char *const pools[] = {"core", "auth", "directory", "files", NULL};
-static const char *const groups[] = {"core", "auth", "directory", "files", "house", NULL};
+static const char *const pools[] = {"core", "auth", "directory", "files", "uploads", NULL};
+static const char *const groups[] = {"core",    "auth",  "directory", "files",
+                                     "uploads", "house", "spool",     NULL};
 static const char *const work[] = {"busy", "idle", NULL};
 static const char *const outcomes[] = {"taken", "refused", NULL};
 static const char *const versions[] = {KONTORA_VERSION, NULL};

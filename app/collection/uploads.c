@@ -2,25 +2,18 @@
 #include "collection/uploads.h"
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/config.h"
 #include "base/utf8.h"
 #include "collection/app.h"
+#include "collection/digests.h"
 #include "collection/file_types.h"
 #include "collection/plain_text.h"
 #include "collection/scan.h"
 #include "http/multipart.h"
 
-#include <inttypes.h>
-#include <openssl/evp.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    US_PER_S = 1000 * 1000,
-    SLOWEST = 2048,    /* bytes a second, */
-    SLOW_START_S = 30, /* beside a while for the first ones */
-};
 
 static const char field[] = "file";
 
@@ -65,61 +58,7 @@ static struct error *take_name(struct arena *arena, const struct multipart_part 
     return NULL;
 }
 
-/* --- pace ------------------------------------------------------------------------------------ */
-
-/* The body of a request, which ends early if it comes too slowly. */
-struct paced {
-    struct request_body input;
-    int64_t began_us; /* of the steady clock */
-    int64_t size;     /* bytes so far */
-    bool too_slow;
-};
-
-/* Whoever sends so slowly keeps a worker from everybody else, whatever part of the form it is. */
-static size_t read_paced(void *source, char *bytes, size_t size)
-{
-    struct paced *paced = source;
-    if (paced->too_slow) {
-        return 0;
-    }
-    size_t got = paced->input.read(paced->input.source, bytes, size);
-    int64_t elapsed_s = (clock_steady_us() - paced->began_us) / US_PER_S;
-    paced->size += (int64_t)got;
-    paced->too_slow = elapsed_s > SLOW_START_S + paced->size / SLOWEST;
-    return paced->too_slow ? 0 : got;
-}
-
 /* --- bytes ----------------------------------------------------------------------------------- */
-
-/* Digests under way; out of memory ends the process. */
-struct digests {
-    EVP_MD_CTX *md5, *sha256;
-};
-
-static EVP_MD_CTX *begin_digest(const EVP_MD *algorithm)
-{
-    EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    if (!digest || EVP_DigestInit_ex(digest, algorithm, NULL) != 1) {
-        abort();
-    }
-    return digest;
-}
-
-static void add_bytes(const struct digests *digests, const char *bytes, size_t length)
-{
-    if (EVP_DigestUpdate(digests->md5, bytes, length) != 1 ||
-        EVP_DigestUpdate(digests->sha256, bytes, length) != 1) {
-        abort();
-    }
-}
-
-static void end_digest(EVP_MD_CTX *digest, unsigned char *bytes_r)
-{
-    if (EVP_DigestFinal_ex(digest, bytes_r, NULL) != 1) {
-        abort();
-    }
-    EVP_MD_CTX_free(digest);
-}
 
 /* What is refused at its first byte too much, before more of it is taken. */
 static struct error *check_bytes(struct arena *arena, const struct upload *upload,
@@ -136,7 +75,7 @@ static struct error *check_bytes(struct arena *arena, const struct upload *uploa
 
 /* The bytes of the part into the staged file, as they come; `text` if they must be one. */
 static struct error *copy_bytes(struct arena *arena, struct multipart *form,
-                                const struct digests *digests, struct plain_text *text,
+                                struct digests *digests, struct plain_text *text,
                                 struct upload *upload)
 {
     const char *bytes;
@@ -147,25 +86,27 @@ static struct error *copy_bytes(struct arena *arena, struct multipart *form,
         if ((error = check_bytes(arena, upload, text, bytes, length))) {
             return error;
         }
-        add_bytes(digests, bytes, length);
         if ((error = objects_write(arena, &upload->staged, bytes, length))) {
             return error;
         }
+        digests_add(digests, bytes, length);
     }
     return error || !text || plain_text_whole(text) ? error : refuse_type(arena);
 }
 
 static struct error *stage(struct request *request, struct multipart *form, struct upload *upload)
 {
-    const struct digests digests = {begin_digest(EVP_md5()), begin_digest(EVP_sha256())};
     struct plain_text text = {0};
     struct error *error = objects_stage(request->app->objects, request->arena, &upload->staged);
-    if (!error) {
-        error = copy_bytes(request->arena, form, &digests, upload->is_text ? &text : NULL, upload);
+    if (error) {
+        return error;
     }
-    end_digest(digests.md5, upload->md5);
-    end_digest(digests.sha256, upload->sha256);
-    return error;
+    struct digests *digests = digests_new(upload->staged.fd);
+    error = copy_bytes(request->arena, form, digests, upload->is_text ? &text : NULL, upload);
+    bool whole = digests_finish(&digests, upload->md5, upload->sha256);
+    return error || whole ? error
+                          : error_new(request->arena, ERR_STORAGE_UNAVAILABLE, "%s: %s",
+                                      upload->staged.path, strerror(errno));
 }
 
 /* --- the form -------------------------------------------------------------------------------- */
@@ -221,24 +162,25 @@ static struct error *check_macros(const struct config *config, struct arena *are
     return found && !error ? error_new(arena, ERR_FILE_MACROS, NULL) : error;
 }
 
-/* The same, as long as it does not come too slowly. */
-static struct error *read_paced_form(struct request *request, struct upload *upload,
-                                     const struct file_type **type_r)
+/* The spool has cut the body off (KONTORA_SPOOL). */
+static struct error *check_spool(const struct request *request)
 {
-    struct paced paced = {.input = request->input, .began_us = clock_steady_us()};
-    request->input = (struct request_body){read_paced, &paced};
-    struct error *error = read_form(request, upload, type_r);
-    request->input = paced.input;
-    return paced.too_slow
-               ? error_new(request->arena, ERR_TOO_SLOW, "after %" PRId64 " bytes", paced.size)
-               : error;
+    if (!strcmp(request->headers.spool, "slow")) {
+        return error_new(request->arena, ERR_TOO_SLOW, NULL);
+    }
+    return strcmp(request->headers.spool, "full") != 0
+               ? NULL
+               : error_new(request->arena, ERR_STORAGE_FULL, "the spool has no room for the body");
 }
 
 struct error *upload_receive(struct request *request, int64_t room, struct upload *upload_r)
 {
-    const struct file_type *type;
+    const struct file_type *type = NULL;
     *upload_r = (struct upload){.staged = {.fd = -1}, .room = room};
-    struct error *error = read_paced_form(request, upload_r, &type);
+    struct error *error = check_spool(request);
+    if (!error) {
+        error = read_form(request, upload_r, &type);
+    }
     request->body_abandoned = error;
     if (!error) {
         error = check_type(request->arena, type, upload_r);

@@ -163,7 +163,7 @@ void access_queued(struct access *access, const struct request *request)
 
 void access_routed(const struct request *request)
 {
-    if (counted.tables) {
+    if (counted.tables && !request->asks) {
         metrics_add(METRIC_REQUESTS, metrics_series_at(METRIC_REQUESTS, call_of(request), 0), 1);
     }
 }
@@ -366,6 +366,9 @@ static void count_answer(const struct request *request, const struct reply *repl
                          const struct error *error, int64_t duration_us)
 {
     size_t call = call_of(request);
+    if (request->asks) { /* it was not counted when it came, for it might have come again */
+        metrics_add(METRIC_REQUESTS, metrics_series_at(METRIC_REQUESTS, call, 0), 1);
+    }
     bool usual = reply->status >= 0 && reply->status <= STATUS_MAX;
     size_t status = counted.statuses[usual ? reply->status : 0];
     metrics_add(METRIC_RESPONSES, metrics_series_at(METRIC_RESPONSES, call, status), 1);

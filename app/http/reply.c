@@ -118,6 +118,13 @@ void reply_language(const struct request *request, struct reply *reply)
     reply_header(reply, "Vary", "Accept-Language");
 }
 
+void reply_continue(struct request *request, struct reply *reply)
+{
+    reply->status = REPLY_CONTINUE;
+    reply->serialized = reply->audited = true;
+    request->body_abandoned = false; /* there is none */
+}
+
 void reply_nothing(struct reply *reply)
 {
     reply->status = STATUS_NO_CONTENT;

@@ -15,6 +15,9 @@ struct reply_header {
     const char *name, *value;
 };
 
+/* The status of an answer that says: send the body. See request->asks. */
+enum { REPLY_CONTINUE = 100 };
+
 struct reply {
     int status;
     struct reply_header headers[REPLY_HEADERS_MAX];
@@ -70,6 +73,9 @@ void reply_language(const struct request *request, struct reply *reply);
 
 /* 204. */
 void reply_nothing(struct reply *reply);
+
+/* 100, to a request that asks: nothing speaks against it so far. Nothing has been done. */
+void reply_continue(struct request *request, struct reply *reply);
 
 /* Adds a header field. The value must hold no line break and outlive the reply. */
 void reply_header(struct reply *reply, const char *name, const char *value);

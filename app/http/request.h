@@ -33,6 +33,7 @@ struct request_headers {
     const char *idempotency_key, *if_match, *if_none_match;
     const char *allow_duplicate; /* X-Allow-Duplicate */
     const char *surface;         /* by which of nginx's surfaces it came: KONTORA_SURFACE */
+    const char *spool;           /* what became of the body: KONTORA_SPOOL, see proc/spool.h */
     const char *sent;            /* when nginx handed it over: KONTORA_SENT */
     const char *base;            /* "https://host", by which nginx was asked: KONTORA_BASE */
 };
@@ -62,6 +63,7 @@ struct request {
     const char *query_text; /* still encoded */
     struct request_headers headers;
     struct request_body input;
+    bool asks;                            /* before its body is there, if it would be refused */
     bool body_abandoned;                  /* the handler has answered before the body was there */
     const struct router_repeats *repeats; /* the router's */
     enum config_language language;

@@ -167,7 +167,7 @@ static struct error *ask_guard(const struct router_guard *guard, struct request 
 {
     unsigned permission = request->route->permission;
     struct error *error = guard->authenticate(request);
-    if (!error && guard->begin) {
+    if (!error && guard->begin && !request->asks) { /* the whole request is what counts */
         error = guard->begin(request);
         request->limited = !error;
     }
@@ -415,7 +415,9 @@ struct error *router_handle(const struct router *router, struct request *request
     if (!error) {
         error = check_space(router, request);
     }
-    if (!error) {
+    if (!error && request->asks) { /* all that does not depend on the body is known */
+        reply_continue(request, reply);
+    } else if (!error) {
         error = handle_permitted(router, request, reply);
     }
     if (request->limited) {

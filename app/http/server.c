@@ -10,6 +10,7 @@
 #include "http/server.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "http/access.h"
 
@@ -24,6 +25,9 @@
 enum {
     NO_LISTENING_SOCKET = -1,
     ARENAS_KEPT = 32, /* as many requests wait for a commit, seldom more */
+    US_PER_S = 1000 * 1000,
+    BODY_PATIENCE_S = 5,   /* nginx has all of a body before it sends */
+    FORM_PATIENCE_S = 100, /* the spool, too, but storing a file takes a while between two pieces */
     DRAIN_PIECE = 8192,
     DRAIN_MAX = 2 * 1024 * 1024, /* bytes; more than nginx's client_max_body_size for JSON */
 };
@@ -42,6 +46,7 @@ struct server {
 /* A connection, and the request that is under way on it. */
 struct server_connection {
     FCGX_Request fcgi;
+    int64_t body_began_us; /* the first read of the body, steady clock; 0: none yet */
     struct request request;
     struct reply reply;
     struct error *error; /* what came of handling it */
@@ -139,10 +144,29 @@ static size_t read_here(FCGX_Stream *stream, char *bytes, size_t size)
     return 1 + (got > 0 ? (size_t)got : 0);
 }
 
-/* As much as has come, and fits: FCGX_GetStr() alone would wait until it is filled. */
+/* True if the body should have been there by now, so that whatever trickles ends. The time begins
+ * with the first call. */
+static bool is_late(struct server_connection *connection)
+{
+    int64_t now = clock_steady_us();
+    if (!connection->body_began_us) {
+        connection->body_began_us = now;
+    }
+    const struct route *route = connection->request.route;
+    int64_t patience_s = route && route->form ? FORM_PATIENCE_S : BODY_PATIENCE_S;
+    return now - connection->body_began_us >= patience_s * US_PER_S;
+}
+
+/* As much as has come, and fits: FCGX_GetStr() alone would wait until it is filled. A body that
+ * trickles ends at its deadline. */
 static size_t read_input(void *source, char *bytes, size_t size)
 {
-    FCGX_Request *fcgi = source;
+    struct server_connection *connection = source;
+    FCGX_Request *fcgi = &connection->fcgi;
+    if (is_late(connection)) {
+        fcgi->keepConnection = 0;
+        return 0;
+    }
     struct pollfd arrival = {.fd = fcgi->ipcFd, .events = POLLIN};
     size_t length = 0, got = 1;
     while (length < size && got && (!length || poll(&arrival, 1, 0) == 1)) {
@@ -179,6 +203,7 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("HTTP_X_ALLOW_DUPLICATE=", allow_duplicate),
         PARAM("HTTP_IF_MATCH=", if_match),
         PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
+        PARAM("KONTORA_SPOOL=", spool),
 #undef PARAM
     };
     enum { WANTED = sizeof wanted / sizeof *wanted };
@@ -207,6 +232,7 @@ static const char *reason(int status)
         int status;
         const char *phrase;
     } reasons[] = {
+        {REPLY_CONTINUE, "Continue"},
         {200, "OK"},
         {201, "Created"},
         {204, "No Content"},
@@ -273,17 +299,19 @@ static void write_reply(FCGX_Stream *out, const struct request *request, const s
 /* Takes what is left of the body off the connection: libfcgi only forgets what it has buffered, and
  * would read the rest, the client's own bytes, as the records of the next request. What is longer
  * than nginx lets through ends the connection instead. */
-static void drain_body(const struct server *server, const struct request *request,
-                       FCGX_Request *fcgi)
+static void drain_body(const struct server *server, struct server_connection *connection)
 {
+    const struct request *request = &connection->request;
+    FCGX_Request *fcgi = &connection->fcgi;
     if (request->body_abandoned && !server->keeps) {
         return; /* it may take minutes to come: libfcgi closes only when nginx, which stops, has */
     }
     char rest[DRAIN_PIECE];
     size_t drained = 0;
-    while (drained <= DRAIN_MAX) {
-        int got = FCGX_GetStr(rest, sizeof rest, fcgi->in);
-        if (got <= 0) {
+    connection->body_began_us = 0;
+    while (drained <= DRAIN_MAX && !is_late(connection)) {
+        size_t got = read_here(fcgi->in, rest, sizeof rest);
+        if (!got) {
             if (!server->keeps) {
                 /* Nothing is left that a close would throw away, so it need not linger: libfcgi
                  * would shut the connection down and wait until nginx has closed its side. */
@@ -291,7 +319,7 @@ static void drain_body(const struct server *server, const struct request *reques
             }
             return;
         }
-        drained += (size_t)got;
+        drained += got;
     }
     fcgi->keepConnection = 0;
 }
@@ -303,9 +331,11 @@ static enum server_progress answer(struct server *server, struct server_connecti
     struct request *request = &connection->request;
     router_finish(request, &connection->reply, connection->error);
     write_reply(fcgi->out, request, &connection->reply);
-    drain_body(server, request, fcgi);
+    drain_body(server, connection);
     FCGX_Finish_r(fcgi);
-    access_end(&connection->access, request, &connection->reply, connection->error);
+    if (connection->reply.status != REPLY_CONTINUE) { /* the request is still to come */
+        access_end(&connection->access, request, &connection->reply, connection->error);
+    }
     log_set_request(NULL);
     give_arena(server, request->arena);
     if (fcgi->ipcFd < 0) {
@@ -326,10 +356,12 @@ enum server_progress server_serve(struct server *server, struct server_connectio
     *request = (struct request){
         .arena = take_arena(server),
         .app = server->app,
-        .input = {read_input, fcgi},
+        .input = {read_input, connection},
     };
+    connection->body_began_us = 0;
     access_begin(&connection->access);
     read_params(request->arena, fcgi->envp, &request->headers);
+    request->asks = !strcmp(request->headers.spool, "asks");
     access_queued(&connection->access, request);
     request->queue_us = connection->access.queue_us;
     connection->error = router_handle(server->router, request, &connection->reply);

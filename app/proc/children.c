@@ -17,12 +17,13 @@ enum {
 
 const char *group_name(unsigned group)
 {
-    return group == HOUSE ? "house" : pool_names[group];
+    static const char *const others[] = {"house", "spool"};
+    return group < POOL_COUNT ? pool_names[group] : others[group - POOL_COUNT];
 }
 
 int64_t group_size(const struct config *config, unsigned group)
 {
-    return group == HOUSE ? 1 : config->workers[group];
+    return group < POOL_COUNT ? config->workers[group] : 1;
 }
 
 void group_back_off(struct group *group, const struct child *child)

@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What children are counted by: their pool, or the one housekeeper. */
-enum { HOUSE = POOL_COUNT, GROUP_COUNT };
+/* Children are counted by their pool; the housekeeper and the spool are groups of one. */
+enum { HOUSE = POOL_COUNT, SPOOL, GROUP_COUNT };
 
 struct child {
     pid_t pid;
@@ -44,7 +44,7 @@ struct cohort {
     struct group *groups; /* GROUP_COUNT */
 };
 
-/* The name of a pool, or "house". */
+/* The name of a pool, "house" or "spool". */
 const char *group_name(unsigned group);
 
 /* How many children there shall be. */

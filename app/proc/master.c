@@ -10,10 +10,12 @@
 #include "base/metrics.h"
 #include "base/scoreboard.h"
 #include "proc/children.h"
+#include "proc/handoff.h"
 #include "proc/housekeeper.h"
 #include "proc/notify.h"
 #include "proc/signals.h"
 #include "proc/sockets.h"
+#include "proc/spool.h"
 #include "proc/worker.h"
 
 #include <errno.h>
@@ -42,6 +44,7 @@ struct master {
     const char *env_file;
     const struct service *service;
     struct pool_socket sockets[POOL_COUNT];
+    struct handoff handoff; /* from the spool to the workers of `uploads` */
     struct group groups[GROUP_COUNT];
     struct children children;
     unsigned generation;
@@ -64,6 +67,29 @@ static void count(enum metric metric, unsigned group)
     metrics_add(metric, metrics_series(metric, group_name(group), NULL), 1);
 }
 
+/* In the child: keeps the one socket that its group accepts from, and closes the others. nginx's
+ * uploads go to the spool, which hands them over to the workers of `uploads`. */
+static int keep_listening_socket(struct master *master, unsigned group)
+{
+    int listen_fd = -1;
+    unsigned kept = group == SPOOL ? POOL_UPLOADS : group == POOL_UPLOADS ? GROUP_COUNT : group;
+    for (unsigned i = 0; i < POOL_COUNT; i++) {
+        if (i == kept) {
+            listen_fd = master->sockets[i].fd;
+        } else {
+            close(master->sockets[i].fd);
+        }
+    }
+    if (group != SPOOL) {
+        close(master->handoff.send_fd);
+    }
+    if (group == POOL_UPLOADS) {
+        return master->handoff.receive_fd;
+    }
+    close(master->handoff.receive_fd);
+    return listen_fd;
+}
+
 /* In the child: what is the master's alone goes, then it serves and never returns. */
 static _Noreturn void become_child(struct master *master, const struct config *config,
                                    unsigned group, size_t place, pid_t parent)
@@ -80,17 +106,13 @@ static _Noreturn void become_child(struct master *master, const struct config *c
     (void)prctl(PR_SET_NAME, name);
     close(master->signal_fd);
     close(master->news[0]);
-    int listen_fd = -1;
-    for (size_t i = 0; i < POOL_COUNT; i++) {
-        if (i == group) {
-            listen_fd = master->sockets[i].fd;
-        } else {
-            close(master->sockets[i].fd);
-        }
-    }
+    int listen_fd = keep_listening_socket(master, group);
     free(master->children.list);
     if (group == HOUSE) {
         housekeeper_run(config, master->service, master->news[1]);
+    }
+    if (group == SPOOL) {
+        spool_run(config, master->service, listen_fd, master->handoff.send_fd, master->news[1]);
     }
     worker_run(config, master->service, (enum pool_id)group, listen_fd, master->news[1]);
 }
@@ -306,14 +328,27 @@ static bool may_reload(struct master *master)
     return !master->reloading || failing || all_ready(master);
 }
 
+/* The spool drains first: without workers of `uploads` nobody would take what it has. */
+static void stop_children(struct master *master)
+{
+    bool spooling = false;
+    for (size_t i = 0; i < master->children.count; i++) {
+        spooling |= master->children.list[i].group == SPOOL;
+    }
+    for (size_t i = 0; i < master->children.count; i++) {
+        struct child *child = &master->children.list[i];
+        if (child->group != POOL_UPLOADS || !spooling) {
+            tell_to_leave(master, child);
+        }
+    }
+}
+
 /* Makes the pools what they should be. */
 static void reconcile(struct master *master)
 {
     int64_t now = clock_steady_us();
     if (master->stopping) {
-        for (size_t i = 0; i < master->children.count; i++) {
-            tell_to_leave(master, &master->children.list[i]);
-        }
+        stop_children(master);
     } else {
         if (reload_failed(master)) {
             take_back_reload(master);
@@ -500,6 +535,11 @@ int master_run(struct config *config, const char *env_file, const struct service
         return EXIT_CONFIGURATION;
     }
     if (!sockets_open(config, master.sockets)) {
+        return EXIT_FAILURE;
+    }
+    if (!handoff_open(&master.handoff)) {
+        log_error("socketpair: %s", strerror(errno));
+        sockets_close(master.sockets);
         return EXIT_FAILURE;
     }
     note_sizes(config);

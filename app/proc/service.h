@@ -1,6 +1,7 @@
 /*
- * Service: what a worker does with its connections, and what the housekeeper does at its times. proc
- * knows nothing of HTTP, FastCGI or a directory; main hands it these functions.
+ * Service: what a worker does with its connections, and what the housekeeper does at its times.
+ * proc knows nothing of HTTP or a directory, and of FastCGI only the framing (spool.h); main hands
+ * it these functions.
  */
 #ifndef PROC_SERVICE_H
 #define PROC_SERVICE_H
@@ -8,6 +9,7 @@
 #include "base/config.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What the housekeeper does again and again. */
@@ -33,6 +35,13 @@ enum served {
     SERVED_HELD,   /* its answer waits for the end of the turn: commit, then finish */
 };
 
+/* What the first bytes of a request say, before anybody reads them. */
+enum arrival {
+    ARRIVAL_PENDING, /* more must come before serve() can read a request without waiting */
+    ARRIVAL_READY,
+    ARRIVAL_REFUSED, /* they begin no request */
+};
+
 struct service {
     /* In the master, before it forks workers with these settings: adds a line to `faults` for all
      * that would keep them from serving. False if there is any. */
@@ -45,7 +54,10 @@ struct service {
     /* A connection was accepted; takes over the descriptor. Never NULL. */
     void *(*open)(void *state, int fd);
 
-    /* There is something to read: serves one request. */
+    /* Looks at bytes that have arrived; at least one. */
+    enum arrival (*look)(const char *bytes, size_t length);
+
+    /* A request has arrived: serves it. */
     enum served (*serve)(void *state, void *connection);
 
     /* The end of a turn in which answers were held: makes what their requests have written durable,

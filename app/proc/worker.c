@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/scoreboard.h"
+#include "proc/handoff.h"
 #include "proc/signals.h"
 
 #include <errno.h>
@@ -32,6 +33,9 @@ enum {
     FULL_PAUSE_NS = 10 * 1000 * 1000, /* no descriptors left: let some be closed */
     LOG_PATIENCE_MS = 5,              /* that a line waits for others at most */
     US_PER_MS = 1000,
+    HEAD_PATIENCE_US = 2000 * 1000, /* for the parameters of a request; nginx sends them at once */
+    HEAD_MAX = 64 * KIB,            /* nginx's limits of headers are far below */
+    AWAITED_MAX = 256, /* connections without a request, but in `core`; the oldest is closed */
     EXIT_CANNOT_START = 78,
 };
 
@@ -42,8 +46,11 @@ struct worker {
     enum pool_id pool;
     int epoll_fd, listen_fd, signal_fd, news_fd;
     bool multiplexing;
+    bool handed_over; /* it takes connections from the spool's queue, not from a listening socket */
     bool leaving;
-    size_t connections;      /* kept ones */
+    size_t connections;                 /* all that are open between two turns */
+    struct connection *oldest, *newest; /* of those whose request has not arrived, by deadline */
+    size_t awaited;
     struct connection *held; /* those whose answers wait for the end of the turn, in order */
     struct connection **held_end;
     int64_t lines_wait_us; /* since when lines of the log wait; 0: none do */
@@ -129,23 +136,14 @@ static void count_request(struct worker *worker)
     }
 }
 
-/* What epoll says when the other side has closed; there may still be something to read. */
-enum { CLOSING = EPOLLRDHUP | EPOLLHUP | EPOLLERR };
-
-/* Whether the other side has closed and left nothing: an end of file must not reach a reader that expects
- * a request. */
-static bool at_end(int fd)
-{
-    char byte;
-    ssize_t got = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
-}
-
 /* A connection that is watched. The service's own is behind it. */
 struct connection {
     int fd;
     void *handle;
     struct connection *next_held;
+    int64_t deadline_us;              /* for its request to arrive; 0: it is not awaited */
+    struct connection *older, *newer; /* among the awaited ones */
+    bool edge_triggered;              /* a part of a request is there, and makes it readable */
 };
 
 static void note_served(struct worker *worker, struct connection *connection, enum served served)
@@ -163,17 +161,6 @@ static void note_served(struct worker *worker, struct connection *connection, en
         worker->connections--;
         break;
     }
-}
-
-static void serve_connection(struct worker *worker, struct connection *connection, uint32_t events)
-{
-    if ((events & CLOSING) && at_end(connection->fd)) {
-        worker->service->close(worker->state, connection->handle);
-        note_served(worker, connection, SERVED_CLOSED);
-        return;
-    }
-    count_request(worker);
-    note_served(worker, connection, worker->service->serve(worker->state, connection->handle));
 }
 
 /* The end of a turn: one commit, then the answers that waited for it. */
@@ -194,8 +181,9 @@ static void finish_held(struct worker *worker)
 }
 
 /* One connection, one request, one turn. */
-static void serve_once(struct worker *worker, void *handle)
+static void serve_once(struct worker *worker, struct connection *connection)
 {
+    void *handle = connection->handle;
     count_request(worker);
     enum served served = worker->service->serve(worker->state, handle);
     if (served == SERVED_HELD) {
@@ -205,7 +193,122 @@ static void serve_once(struct worker *worker, void *handle)
     if (served == SERVED) {
         worker->service->close(worker->state, handle);
     }
+    note_served(worker, connection, SERVED_CLOSED);
 }
+
+/* --- requests that have not arrived yet ------------------------------------------------------ */
+
+static void unlink_awaited(struct worker *worker, struct connection *connection)
+{
+    *(connection->older ? &connection->older->newer : &worker->oldest) = connection->newer;
+    *(connection->newer ? &connection->newer->older : &worker->newest) = connection->older;
+    connection->deadline_us = 0;
+    worker->awaited--;
+}
+
+static void forget_awaited(struct worker *worker, struct connection *connection)
+{
+    if (connection->deadline_us) {
+        unlink_awaited(worker, connection);
+    }
+}
+
+static void close_connection(struct worker *worker, struct connection *connection)
+{
+    forget_awaited(worker, connection);
+    worker->service->close(worker->state, connection->handle);
+    note_served(worker, connection, SERVED_CLOSED);
+}
+
+/* From now on its request must arrive within HEAD_PATIENCE_US, in whatever pieces. */
+static void await_request(struct worker *worker, struct connection *connection)
+{
+    if (connection->deadline_us) {
+        return;
+    }
+    connection->deadline_us = clock_steady_us() + HEAD_PATIENCE_US;
+    connection->older = worker->newest;
+    connection->newer = NULL;
+    *(worker->newest ? &worker->newest->newer : &worker->oldest) = connection;
+    worker->newest = connection;
+    worker->awaited++;
+}
+
+/* Looks at the bytes that are there, and leaves them there: to read what is not complete would
+ * block the worker. ARRIVAL_REFUSED also for a peer that has closed. */
+static enum arrival look_at_head(const struct worker *worker, const struct connection *connection)
+{
+    static char bytes[HEAD_MAX];
+    ssize_t got = recv(connection->fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return ARRIVAL_PENDING;
+    }
+    if (got <= 0) {
+        return ARRIVAL_REFUSED;
+    }
+    enum arrival arrival = worker->service->look(bytes, (size_t)got);
+    return arrival == ARRIVAL_PENDING && got == HEAD_MAX ? ARRIVAL_REFUSED : arrival;
+}
+
+static void set_edge_triggered(struct worker *worker, struct connection *connection, bool edge)
+{
+    struct epoll_event event = {
+        .events = EPOLLIN | EPOLLRDHUP | (edge ? (uint32_t)EPOLLET : 0),
+        .data.ptr = connection,
+    };
+    if (connection->edge_triggered != edge) {
+        connection->edge_triggered = edge;
+        epoll_ctl(worker->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event);
+    }
+}
+
+/* Serves the request of a connection if it has arrived, and waits for it if it has not. */
+static void serve_arrived(struct worker *worker, struct connection *connection)
+{
+    switch (look_at_head(worker, connection)) {
+    case ARRIVAL_PENDING: /* a part of it would wake a level-triggered epoll for ever */
+        set_edge_triggered(worker, connection, true);
+        await_request(worker, connection);
+        break;
+    case ARRIVAL_REFUSED:
+        close_connection(worker, connection);
+        break;
+    case ARRIVAL_READY:
+        forget_awaited(worker, connection);
+        if (!worker->multiplexing) {
+            serve_once(worker, connection);
+            break;
+        }
+        set_edge_triggered(worker, connection, false);
+        count_request(worker);
+        note_served(worker, connection, worker->service->serve(worker->state, connection->handle));
+        break;
+    }
+}
+
+static bool has_late(const struct worker *worker, int64_t now)
+{
+    return worker->oldest && (worker->oldest->deadline_us <= now ||
+                              (!worker->multiplexing && worker->awaited > AWAITED_MAX));
+}
+
+/* Closes connections whose deadline is over, unless their request has arrived while the worker was
+ * busy. */
+static void close_late(struct worker *worker, int64_t now)
+{
+    while (has_late(worker, now)) {
+        struct connection *connection = worker->oldest;
+        unlink_awaited(worker, connection);
+        if (look_at_head(worker, connection) == ARRIVAL_READY) {
+            serve_arrived(worker, connection);
+        } else {
+            log_debug("a connection without a request is closed");
+            close_connection(worker, connection);
+        }
+    }
+}
+
+/* --- accepting ------------------------------------------------------------------------------- */
 
 /* A reader or writer that waits for a peer for ever would take the worker with it; in `core`, all
  * connections of the worker: nginx has the whole request before it sends, and sends it at once. */
@@ -220,10 +323,16 @@ static void bound_patience(const struct worker *worker, int fd)
     }
 }
 
+static int accept_fd(const struct worker *worker)
+{
+    return worker->handed_over ? handoff_receive(worker->listen_fd)
+                               : accept4(worker->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+}
+
 /* False when nothing is waiting to be accepted. */
 static bool accept_one(struct worker *worker)
 {
-    int fd = accept4(worker->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    int fd = accept_fd(worker);
     if (fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             log_error("accept: %s", strerror(errno));
@@ -232,15 +341,20 @@ static bool accept_one(struct worker *worker)
         return false;
     }
     bound_patience(worker, fd);
-    void *handle = worker->service->open(worker->state, fd);
-    if (!worker->multiplexing) {
-        serve_once(worker, handle);
+    struct connection *connection = must_alloc(sizeof *connection);
+    *connection = (struct connection){
+        .fd = fd,
+        .handle = worker->service->open(worker->state, fd),
+        .edge_triggered = !worker->multiplexing,
+    };
+    worker->connections++;
+    if (!worker->multiplexing && look_at_head(worker, connection) == ARRIVAL_READY) {
+        serve_once(worker, connection); /* nearly always: without a detour over the epoll */
         return true;
     }
-    struct connection *connection = must_alloc(sizeof *connection);
-    *connection = (struct connection){.fd = fd, .handle = handle};
-    worker->connections++;
-    watch(worker, fd, EPOLLIN | EPOLLRDHUP, connection);
+    watch(worker, fd, EPOLLIN | EPOLLRDHUP | (worker->multiplexing ? 0 : (uint32_t)EPOLLET),
+          connection);
+    await_request(worker, connection);
     return true;
 }
 
@@ -262,17 +376,29 @@ static void flush_log(struct worker *worker, int64_t now)
     }
 }
 
+/* Milliseconds until the next deadline, -1 if there is none. */
+static int wait_ms(const struct worker *worker)
+{
+    if (worker->lines_wait_us) {
+        return LOG_PATIENCE_MS;
+    }
+    if (!worker->oldest) {
+        return -1;
+    }
+    int64_t left_us = worker->oldest->deadline_us - clock_steady_us();
+    return left_us > 0 ? (int)(left_us / US_PER_MS) + 1 : 0;
+}
+
 static void turn(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
-    int count =
-        epoll_wait(worker->epoll_fd, events, EVENTS, worker->lines_wait_us ? LOG_PATIENCE_MS : -1);
+    int count = epoll_wait(worker->epoll_fd, events, EVENTS, wait_ms(worker));
     if (count < 0 && errno != EINTR) {
         log_error("epoll_wait: %s", strerror(errno));
         exit(EXIT_FAILURE);
     }
     int64_t began = clock_steady_us();
-    if (count <= 0) {
+    if (count <= 0 && !has_late(worker, began)) {
         flush_log(worker, began);
         return;
     }
@@ -286,9 +412,10 @@ static void turn(struct worker *worker)
             while (!worker->leaving && accepts-- && accept_one(worker)) {
             }
         } else {
-            serve_connection(worker, events[i].data.ptr, events[i].events);
+            serve_arrived(worker, events[i].data.ptr);
         }
     }
+    close_late(worker, clock_steady_us());
     finish_held(worker);
     worker->service->rest(worker->state);
     int64_t ended = clock_steady_us();
@@ -318,6 +445,7 @@ _Noreturn void worker_run(const struct config *config, const struct service *ser
         .news_fd = news_fd,
         .pool = pool,
         .multiplexing = pool == POOL_CORE,
+        .handed_over = pool == POOL_UPLOADS,
         .max_requests = spread(config->worker_max_requests),
     };
     if (worker.epoll_fd < 0 || worker.signal_fd < 0) {

@@ -269,8 +269,8 @@ static struct buffer fingerprint(const struct request *request, const struct upl
     return text;
 }
 
-/* How large the file may be, so that what does not fit is refused before all of it has come. One that may be
- * a repetition gets the first answer, even if it was the first one that left no room. */
+/* How large the file may be, so that what does not fit is refused at its first byte too much. One
+ * that may be a repetition gets the first answer, even if it was the first one that left no room. */
 static struct error *find_room(const struct request *request, int64_t *room_r)
 {
     const struct app *app = request->app;
@@ -574,7 +574,7 @@ const struct route files_routes[] = {
      .pattern = "/api/v1/files/upload",
      .handler = upload_file,
      .permission = PERMIT_FILES_CREATE,
-     .pool = POOL_FILES,
+     .pool = POOL_UPLOADS,
      .summary = {"Загрузить файл", "Upload a file"},
      .form = true,
      .shape = REPLY_RECORD,

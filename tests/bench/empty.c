@@ -8,6 +8,7 @@
  * request with the same bytes, which are those of a token that is valid.
  */
 #include "base/arena.h"
+#include "base/fastcgi.h"
 #include "proc/service.h"
 #include "proc/worker.h"
 
@@ -62,6 +63,11 @@ static void close_connection(void *state, void *connection)
     free(request);
 }
 
+static enum arrival look(const char *bytes, size_t length)
+{
+    return fastcgi_look_at_head(bytes, length) == FASTCGI_MORE ? ARRIVAL_PENDING : ARRIVAL_READY;
+}
+
 static enum served serve(void *state, void *connection)
 {
     FCGX_Request *request = connection;
@@ -82,6 +88,7 @@ static void do_nothing(void *state)
 static const struct service service = {
     .start = start,
     .open = open_connection,
+    .look = look,
     .serve = serve,
     .commit = do_nothing,
     .rest = do_nothing,

@@ -188,7 +188,7 @@ def total_pss_mib(stack: Stack) -> float:
 
 def growth_mib(stack: Stack) -> float:
     """The most that any worker grows by, from its start on, while as many uploads are under way."""
-    before = {pid: smaps(pid, "Anonymous") for pid in stack.service.workers("files")}
+    before = {pid: smaps(pid, "Anonymous") for pid in stack.service.workers("uploads")}
     body = HEAD + CONTENT + TAIL
 
     def upload() -> None:

@@ -19,7 +19,7 @@ import pytest
 from support import contract, files, wire
 from support.accounts import Accounts
 from support.client import Client
-from support.files import TEXT, Disk
+from support.files import TEXT, Disk, Spool
 from support.processes import alive
 from support.waiting import wait_until
 
@@ -76,23 +76,25 @@ def nothing_is_left(rig, disk, keys=()):
 # --- clients ------------------------------------------------------------------------------------
 
 def test_an_upload_that_is_cut_off_leaves_nothing(sql_rig):
-    rig, disk = sql_rig, Disk(sql_rig.stack)
+    rig, disk, spool = sql_rig, Disk(sql_rig.stack), Spool(sql_rig.stack)
     for sent in (10, 200, 50000, 100100):
         with files.begin(rig.api, sent=sent) as peer:
             if sent >= 50000:
-                wait_until(disk.staged, what="the staged file")
+                wait_until(spool.sizes, what="the body in the spool")
             peer.shutdown(socket.SHUT_RDWR)
-        wait_until(lambda: nothing_is_left(rig, disk), what="its end")
+        wait_until(lambda: not spool.connections() and nothing_is_left(rig, disk), what="its end")
+        assert spool.sizes() == []
     assert files.listed(rig.api) == []
 
 
 def test_an_upload_that_stops_is_ended(rig, disk):
     rig.edit_nginx("files.conf", ("client_body_timeout 15s", "client_body_timeout 1s"))
+    spool = Spool(rig.stack)
     with files.begin(rig.api) as peer:
-        wait_until(disk.staged, what="the staged file")
+        wait_until(spool.sizes, what="the body in the spool")
         with contextlib.suppress(ConnectionResetError):
             assert peer.recv(1) == b""
-    wait_until(lambda: nothing_is_left(rig, disk), what="its end")
+    wait_until(lambda: not spool.sizes() and nothing_is_left(rig, disk), what="its end")
     assert files.upload(rig.api)
 
 
@@ -100,7 +102,7 @@ def test_an_upload_that_stops_is_ended(rig, disk):
                                           ("POST", "/files/upload")])
 def test_a_body_that_nobody_reads_keeps_no_worker(make_rig, method, path):
     """Refused before the body is there: without a token, or as there is no such call."""
-    rig = make_rig(FILES_WORKERS=1)
+    rig = make_rig(UPLOADS_WORKERS=1)
     request = wire.request(method, path, [("Content-Type", "multipart/form-data; boundary=b"),
                                           ("Content-Length", "1000000")]) + b"x"
     with wire.connect(rig.stack.http_url, rig.stack.ca_file) as peer:
@@ -122,7 +124,7 @@ def is_busy(pid, disk):
 
 def test_workers_that_are_killed(make_sql_rig):
     """Whatever was answered 201 is there, whole; nothing else is, but what was killed behind its commit."""
-    rig = make_sql_rig(FILES_WORKERS=WORKERS)
+    rig = make_sql_rig(UPLOADS_WORKERS=WORKERS)
     disk = Disk(rig.stack)
     made, failed, chance = {}, [], random.Random(7)
     over = threading.Event()
@@ -140,7 +142,7 @@ def test_workers_that_are_killed(make_sql_rig):
     def kill():
         kills = 0
         while kills < KILLS and not over.wait(chance.random() * 0.02):
-            busy = [pid for pid in rig.service.workers("files") if is_busy(pid, disk)]
+            busy = [pid for pid in rig.service.workers("uploads") if is_busy(pid, disk)]
             if busy:
                 with contextlib.suppress(ProcessLookupError):  # it has gone by itself
                     os.kill(chance.choice(busy), signal.SIGKILL)
@@ -435,14 +437,12 @@ def test_an_organization_has_its_quota(bounded):
     assert kontora(rig, "recount") == ("0 wrong\n", 0)
 
 
-def test_what_does_not_fit_is_refused_before_it_is_there(bounded):
-    """At the first byte too much: what is left of the body nobody waits for."""
+def test_an_upload_larger_than_the_rest_of_the_quota_leaves_nothing(bounded):
     rig, owner = bounded, owner_in(bounded)
     disk = Disk(rig.stack)
     files.upload(owner, b"text" * (files.MIB // 8))
     kept = disk.keys()
-    with files.begin(owner, b"a" * files.LARGEST, files.MIB * 3 // 4) as peer:
-        assert b" 409 " in peer.recv(100)
+    contract.refused(files.send(owner, b"a" * files.LARGEST), 409, "QUOTA_EXCEEDED")
     wait_until(lambda: nothing_is_left(rig, disk, kept), what="its end")
 
 
@@ -460,7 +460,7 @@ def test_what_filled_the_quota_can_be_repeated(bounded):
 def test_uploads_that_wait_for_a_worker_come_through(make_rig):
     """More of them than there are workers, and than one address may have with rates; other calls notice
     nothing."""
-    rig = make_rig(FILES_WORKERS=2)
+    rig = make_rig(UPLOADS_WORKERS=2)
     peers = [files.begin(rig.api, sent=10) for _ in range(12)]
     body, _ = files.form(b"a" * 100000, "a.txt")
     assert rig.api.get("/files").ok and rig.nobody("").get("/health").ok
@@ -470,4 +470,4 @@ def test_uploads_that_wait_for_a_worker_come_through(make_rig):
         with peer:
             assert b" 201 " in peer.recv(100)
     assert len(files.names(rig.api)) == len(peers)
-    assert all(map(alive, rig.service.workers("files")))
+    assert all(map(alive, rig.service.workers("uploads")))

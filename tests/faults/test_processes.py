@@ -17,7 +17,7 @@ from support.load import Load
 from support.processes import alive, unread_bytes
 from support.waiting import wait_until
 
-POOLS = ("core", "auth", "directory", "files")
+POOLS = ("core", "auth", "directory", "files", "uploads")
 HANGUPS = 20
 CLIENTS = 1000
 EXIT_CONFIGURATION = 78
@@ -352,7 +352,7 @@ def end(process):
 
 def test_sockets_of_systemd(rig, binary, tmp_path):
     rig.service.stop()
-    process = launch(rig, binary, ["files", "directory", "core", "auth"], rig.stack.socket_dir,
+    process = launch(rig, binary, ["files", "uploads", "directory", "core", "auth"], rig.stack.socket_dir,
                      SOCKET_DIR=str(tmp_path / "unused"))
     try:
         site = rig.nobody("")

@@ -1,4 +1,4 @@
-"""The service itself: the program `kontora` with its four pools of workers."""
+"""The service itself: the program `kontora` with its pools of workers."""
 
 import signal
 import subprocess
@@ -9,7 +9,7 @@ from stack.errors import StackError
 from stack.guard import Guard
 from stack.processes import Process
 
-POOLS = ("core", "auth", "directory", "files")
+POOLS = ("core", "auth", "directory", "files", "uploads")
 
 START_PATIENCE_S = 15
 STOP_PATIENCE_S = 10
@@ -17,6 +17,7 @@ STOP_PATIENCE_S = 10
 # Workers are named after their pool; the kernel keeps 15 characters.
 WORKER_NAME = "kontora-"
 HOUSEKEEPER_NAME = "kontora-house"
+SPOOL_NAME = "kontora-spool"
 NAME_MAX = 15
 
 EXIT_CONFIGURATION = 78
@@ -87,11 +88,15 @@ class Service:
         """The processes of a pool, or of all."""
         wanted = f"{WORKER_NAME}{pool}"[:NAME_MAX]
         return [pid for pid in self._process.children()
-                if _name(pid).startswith(wanted) and _name(pid) != HOUSEKEEPER_NAME]
+                if _name(pid).startswith(wanted) and _name(pid) not in (HOUSEKEEPER_NAME, SPOOL_NAME)]
 
     def housekeepers(self) -> list[int]:
         """One, but for a moment of a reload."""
         return [pid for pid in self._process.children() if _name(pid) == HOUSEKEEPER_NAME]
+
+    def spools(self) -> list[int]:
+        """One; while an old one drains, two."""
+        return [pid for pid in self._process.children() if _name(pid) == SPOOL_NAME]
 
     def _has_workers(self) -> bool:
         """Workers are forked after their sockets listen: a connection waits for them at worst."""

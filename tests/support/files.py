@@ -5,9 +5,11 @@ import datetime
 import hashlib
 import hmac
 import io
+import os
 import re
 import struct
 import zipfile
+from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 import requests
@@ -119,15 +121,22 @@ def send_form(client, content, name):
     return client.post("/files/upload", data=body, headers={"Content-Type": content_type})
 
 
-def begin(client, content=b"a" * 100000, sent=50000):
+def begin(client, content=b"a" * 100000, sent=50000, source=""):
     """A connection on which so many bytes of an upload's body have been sent."""
     body, content_type = form(content, "a.txt")
     place = urlsplit(client.base_url)
     request = wire.request("POST", f"{place.path}/files/upload", [
         ("Authorization", f"Bearer {client.token}"), ("Content-Type", content_type)], body)
-    peer = wire.connect(client.base_url, client.ca_file)
+    peer = wire.connect(client.base_url, client.ca_file, source)
     peer.sendall(request[:len(request) - len(body) + sent])
     return peer
+
+
+def finish(peer, content=b"a" * 100000, sent=50000):
+    """Sends the rest of what begin() began; the answer."""
+    body, _ = form(content, "a.txt")
+    peer.sendall(body[sent:])
+    return wire.read_answer(peer)
 
 
 def upload(client, content=TEXT, name="a.txt"):
@@ -205,6 +214,32 @@ def fetch(url, ca_file=True, method="GET", **headers):
         contract.check_answer(answer)
         document.check_answer(answer)
     return answer
+
+
+class Spool:
+    """Bodies of uploads that are under way, in files that have no name."""
+
+    def __init__(self, stack):
+        self._stack = stack
+        self._root = str(stack.state_dir / "spool")
+
+    def sizes(self):
+        """Of each body, in bytes."""
+        return [os.stat(fd).st_size for pid in self._stack.service.spools()
+                for fd in self._files(pid)]
+
+    def connections(self):
+        """How many of nginx's there are."""
+        path = str(self._stack.socket_dir / "uploads.sock")
+        lines = Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()
+        return sum(line.split()[-1] == path and line.split()[5] == "03" for line in lines)
+
+    def _files(self, pid):
+        try:
+            return [fd for fd in Path(f"/proc/{pid}/fd").iterdir()
+                    if os.readlink(fd).startswith(self._root)]
+        except OSError:  # one was closed meanwhile
+            return self._files(pid) if Path(f"/proc/{pid}/fd").exists() else []
 
 
 class Disk:

@@ -16,7 +16,8 @@ READY = "ready"
 
 # Over the service's defaults: hashes that cost little, for little depends on what they cost; and no reserve
 # of disk space, for small disks are filled to the last byte.
-DEFAULTS = {"BCRYPT_COST": "4", "FILES_WORKERS": 4, "DISK_RESERVE_MIB": 0}
+DEFAULTS = {"BCRYPT_COST": "4", "FILES_WORKERS": 4, "UPLOADS_WORKERS": 4,
+            "DISK_RESERVE_MIB": 0}
 
 
 class Rig:

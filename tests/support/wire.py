@@ -23,10 +23,10 @@ class Answer:
         return json.loads(self.body)
 
 
-def connect(base_url, ca_file):
-    """A connected socket, encrypted where the surface is."""
+def connect(base_url, ca_file, source=""):
+    """A connected socket, encrypted where the surface is; `source` is the client's address."""
     url = urlsplit(base_url)
-    plain = socket.create_connection((url.hostname, url.port), TIMEOUT_S)
+    plain = socket.create_connection((url.hostname, url.port), TIMEOUT_S, (source, 0))
     if url.scheme == "http":
         return plain
     context = ssl.create_default_context(cafile=str(ca_file))
@@ -42,10 +42,15 @@ def exchange(base_url, ca_file, octets, half_close=False):
                 peer.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # it may refuse, and close, before it has read all
-        return Answer(_read_answer(peer))
+        return read_answer(peer)
 
 
-def _read_answer(peer):
+def read_answer(peer):
+    """Reads until the service closes or the one answer is whole."""
+    return Answer(_read_octets(peer))
+
+
+def _read_octets(peer):
     received = b""
     while not _is_whole(received):
         try:

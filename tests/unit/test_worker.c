@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 10000, PARTS = 4 };
 
 /* --- a service that sends back what it gets, a byte a request -------------------------------- */
 
@@ -35,6 +35,14 @@ static void echo_close(void *state, void *connection)
     (void)state;
     close(*(int *)connection);
     free(connection);
+}
+
+/* A '-' is a part of a request: more must come behind it. A '!' begins none. */
+static enum arrival echo_look(const char *bytes, size_t length)
+{
+    return *bytes == '!'                     ? ARRIVAL_REFUSED
+           : *bytes == '-' && length < PARTS ? ARRIVAL_PENDING
+                                             : ARRIVAL_READY;
 }
 
 /* An 'x' is a request after which the connection is closed, a 'w' one that waits for the commit:
@@ -106,6 +114,7 @@ static void echo_rest(void *state)
 static const struct service service = {
     .start = echo_start,
     .open = echo_open,
+    .look = echo_look,
     .serve = echo_serve,
     .commit = echo_commit,
     .finish = echo_finish,
@@ -137,7 +146,7 @@ static void start(struct worker *worker, enum pool_id pool)
     assert_int_equal(
         bind(worker->listen_fd, (const struct sockaddr *)&worker->address, sizeof worker->address),
         0);
-    assert_int_equal(listen(worker->listen_fd, 100), 0);
+    assert_int_equal(listen(worker->listen_fd, 400), 0);
     assert_int_equal(pipe(news), 0);
     fflush(NULL);
     worker->pid = fork();
@@ -252,6 +261,7 @@ static void core_keeps_many_connections(void **state)
     struct worker worker = begin(POOL_CORE, 0);
     for (size_t i = 0; i < CONNECTIONS; i++) {
         fds[i] = dial(&worker);
+        ask(fds[i], '0'); /* a connection without a request is closed soon */
     }
     for (int round = 0; round < 3; round++) {
         for (size_t i = CONNECTIONS; i--;) {
@@ -427,6 +437,67 @@ static void a_worker_leaves_after_its_requests(void **state)
     assert_ends(&worker);
 }
 
+/* Sends bytes that are no whole request, and waits until the worker has closed. */
+static void assert_closed_after(int fd, const char *bytes)
+{
+    char byte;
+    if (*bytes) {
+        assert_int_equal(send(fd, bytes, strlen(bytes), MSG_NOSIGNAL), strlen(bytes));
+    }
+    assert_true(answers_within(fd, PATIENCE_MS));
+    assert_true(read(fd, &byte, 1) <= 0);
+    close(fd);
+}
+
+/* In any pool: connections without a request, or with a part of one, keep nobody waiting. */
+static void requests_that_do_not_arrive(enum pool_id pool)
+{
+    struct worker worker = begin(pool, 0);
+    int idle = dial(&worker), part = dial(&worker), rest = dial(&worker);
+    assert_int_equal(send(part, "--", 2, MSG_NOSIGNAL), 2);
+    assert_int_equal(send(rest, "--", 2, MSG_NOSIGNAL), 2);
+    int64_t before = processor_time(&worker);
+    int quick = dial(&worker);
+    ask(quick, 'a');
+    close(quick);
+    assert_closed_after(dial(&worker), "!");
+    assert_int_equal(send(rest, "--", 2, MSG_NOSIGNAL), 2); /* now it is whole */
+    assert_true(answers_within(rest, PATIENCE_MS));
+    assert_closed_after(part, "");
+    assert_closed_after(idle, "");
+    assert_true(processor_time(&worker) - before < 200000); /* it sleeps meanwhile */
+    close(rest);
+    kill(worker.pid, SIGTERM);
+    assert_ends(&worker);
+}
+
+static void requests_that_do_not_arrive_hold_up_nobody(void **state)
+{
+    (void)state;
+    requests_that_do_not_arrive(POOL_CORE);
+    requests_that_do_not_arrive(POOL_AUTH);
+}
+
+/* More than a worker keeps waiting. */
+static void many_idle_connections_hold_up_nobody(void **state)
+{
+    (void)state;
+    enum { IDLE = 300 };
+    static int fds[IDLE];
+    struct worker worker = begin(POOL_AUTH, 0);
+    for (size_t i = 0; i < IDLE; i++) {
+        fds[i] = dial(&worker);
+    }
+    int quick = dial(&worker);
+    ask(quick, 'a');
+    close(quick);
+    for (size_t i = 0; i < IDLE; i++) {
+        assert_closed_after(fds[i], "");
+    }
+    kill(worker.pid, SIGTERM);
+    assert_ends(&worker);
+}
+
 static void signals_cost_no_request(void **state)
 {
     (void)state;
@@ -471,6 +542,8 @@ int main(void)
         cmocka_unit_test(others_take_one_connection_a_request),
         cmocka_unit_test(a_leaving_worker_serves_what_it_has),
         cmocka_unit_test(a_worker_leaves_after_its_requests),
+        cmocka_unit_test(requests_that_do_not_arrive_hold_up_nobody),
+        cmocka_unit_test(many_idle_connections_hold_up_nobody),
         cmocka_unit_test(signals_cost_no_request),
         cmocka_unit_test(a_worker_that_cannot_start_says_so),
     };

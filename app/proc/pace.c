@@ -1,0 +1,18 @@
+/* See pace.h. */
+#include "proc/pace.h"
+
+enum {
+    US_PER_S = 1000 * 1000,
+    DOUBLINGS_MAX = 20, /* 2 GiB/s: keeps the product within 64 bits */
+};
+
+bool pace_is_too_slow(int64_t elapsed_us, int64_t bytes, int64_t start_s)
+{
+    int64_t elapsed_s = elapsed_us / US_PER_S;
+    if (elapsed_s < start_s) {
+        return false;
+    }
+    int64_t doublings = (elapsed_s - start_s) / (2 * start_s);
+    doublings = doublings < DOUBLINGS_MAX ? doublings : DOUBLINGS_MAX;
+    return bytes / elapsed_s < (int64_t)PACE_FIRST_RATE << doublings;
+}

@@ -1,0 +1,660 @@
+/*
+ * See spool.h. A request passes through the stages of enum stage; each event of one of its two
+ * connections, nginx's (client) and the worker's, moves it on. Connections of uploads that end are
+ * closed at once, but their memory is freed after all events of an iteration, because later ones
+ * may point to it.
+ */
+#include "proc/spool.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/fastcgi.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/scoreboard.h"
+#include "proc/handoff.h"
+#include "proc/pace.h"
+#include "proc/signals.h"
+#include "proc/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/sendfile.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    EVENTS = 256,
+    ACCEPTS_A_TURN = 64,
+    KIB = 1024,
+    MIB = 1024 * 1024,
+    MS_PER_S = 1000,
+    US_PER_MS = 1000,
+    TICK_MS = 250,                     /* between two looks at the clock while there are uploads */
+    UPLOADS_MAX = 1000,                /* under way; further ones are answered 503 … */
+    CONNECTIONS_MAX = 2 * UPLOADS_MAX, /* … up to these, and then closed */
+    PIECE = 64 * KIB,                  /* read at a time */
+    PIECES_A_TURN = 4,                 /* of one client, before the others are served */
+    PARAMS_MAX = 64 * KIB,             /* nginx's limits of headers are far below */
+    BODY_MAX = 18 * MIB,               /* nginx lets 17 MiB through: files.conf */
+    REPLY_MAX = 256 * KIB,             /* an answer to an upload has one or two KiB */
+    PARAMS_PATIENCE_US = 2000 * 1000,  /* nginx sends them at once */
+    ASK_AFTER_US = 500 * 1000,         /* most bodies are complete sooner */
+    LINGER_US = 2000 * 1000,           /* for nginx to take the answer and close */
+    FULL_PAUSE_NS = 10 * 1000 * 1000,  /* no descriptors left: lets some be closed */
+    SENT_SIZE = 32,
+    DIRECTORY_MODE = 0711,
+};
+
+enum stage {
+    RECEIVING, /* bytes from nginx; a worker may be asked meanwhile */
+    WAITING,   /* complete, and the queue of the workers is full */
+    SERVED_BY_WORKER,
+    ANSWERING, /* bytes to nginx */
+    LINGERING, /* answered before the body was there: reads until nginx has closed */
+};
+
+/* One of the two connections of an upload; epoll's tag. */
+struct endpoint {
+    int fd; /* -1: none */
+    bool is_client;
+    struct upload *upload;
+};
+
+struct upload {
+    struct upload *previous, *next;
+    struct endpoint client, worker;
+    enum stage stage;
+    bool ended; /* its connections are closed */
+    int64_t began_us, linger_until_us;
+
+    struct fastcgi_reader reader;
+    struct buffer params;
+    int file_fd;      /* of the body; -1 before its first byte */
+    int64_t size;     /* bytes of the body so far */
+    bool refused;     /* there were too many when it came */
+    const char *fate; /* KONTORA_SPOOL; NULL: the body is complete */
+
+    bool asked, asking;  /* a worker was shown the parameters; is being shown them */
+    struct buffer out;   /* records to the worker, without the content of the body */
+    size_t out_sent;     /* bytes of these */
+    int64_t body_sent;   /* bytes of the body */
+    size_t record_left;  /* bytes of the body that belong to the record under way */
+    bool all_sent;       /* the empty record that ends the body is in `out` or sent */
+    struct buffer reply; /* from the worker, as it came */
+    size_t reply_sent;
+};
+
+struct spool {
+    const struct config *config;
+    const struct service *service;
+    char *directory; /* of the bodies, with a slash at its end */
+    int epoll_fd, listen_fd, signal_fd, handoff_fd, news_fd;
+    struct upload *first, *last, *dead;
+    size_t count, waiting;
+    int64_t bytes; /* of all files */
+    bool leaving;
+};
+
+static struct endpoint listen_tag, signal_tag;
+
+/* --- descriptors ----------------------------------------------------------------------------- */
+
+static void control(const struct spool *spool, int operation, struct endpoint *endpoint, int fd,
+                    uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = endpoint};
+    if (epoll_ctl(spool->epoll_fd, operation, fd, &event) < 0) {
+        log_error("spool: epoll_ctl: %s", strerror(errno));
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void close_endpoint(struct endpoint *endpoint)
+{
+    if (endpoint->fd >= 0) {
+        close(endpoint->fd);
+        endpoint->fd = -1;
+    }
+}
+
+/* The body is not needed any more. */
+static void drop_body(struct spool *spool, struct upload *upload)
+{
+    if (upload->file_fd >= 0) {
+        close(upload->file_fd);
+        upload->file_fd = -1;
+        spool->bytes -= upload->size;
+    }
+}
+
+static void enter_stage(struct spool *spool, struct upload *upload, enum stage stage)
+{
+    spool->waiting -= upload->stage == WAITING;
+    spool->waiting += stage == WAITING;
+    upload->stage = stage;
+}
+
+/* Closes both connections. nginx answers 502 if it has had no answer. */
+static void end_upload(struct spool *spool, struct upload *upload)
+{
+    if (upload->ended) {
+        return;
+    }
+    upload->ended = true;
+    enter_stage(spool, upload, RECEIVING);
+    close_endpoint(&upload->client);
+    close_endpoint(&upload->worker);
+    drop_body(spool, upload);
+    *(upload->previous ? &upload->previous->next : &spool->first) = upload->next;
+    *(upload->next ? &upload->next->previous : &spool->last) = upload->previous;
+    spool->count--;
+    upload->next = spool->dead;
+    spool->dead = upload;
+}
+
+static void free_dead(struct spool *spool)
+{
+    while (spool->dead) {
+        struct upload *upload = spool->dead;
+        spool->dead = upload->next;
+        buffer_free(&upload->params);
+        buffer_free(&upload->out);
+        buffer_free(&upload->reply);
+        free(upload);
+    }
+}
+
+/* --- the answer ------------------------------------------------------------------------------ */
+
+/* A socket that is closed with unread bytes resets the connection, and nginx would lose the answer:
+ * if the body is not complete, reads on until nginx has closed. */
+static void end_answer(struct spool *spool, struct upload *upload)
+{
+    if (upload->reader.finished) {
+        end_upload(spool, upload);
+        return;
+    }
+    shutdown(upload->client.fd, SHUT_WR);
+    upload->linger_until_us = clock_steady_us() + LINGER_US;
+    enter_stage(spool, upload, LINGERING);
+    control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLIN | EPOLLRDHUP);
+}
+
+static void send_answer(struct spool *spool, struct upload *upload)
+{
+    while (upload->reply_sent < upload->reply.length) {
+        ssize_t sent = send(upload->client.fd, upload->reply.bytes + upload->reply_sent,
+                            upload->reply.length - upload->reply_sent, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EAGAIN) {
+            return;
+        }
+        if (sent < 0) {
+            end_upload(spool, upload);
+            return;
+        }
+        upload->reply_sent += (size_t)sent;
+    }
+    end_answer(spool, upload);
+}
+
+static void begin_answer(struct spool *spool, struct upload *upload)
+{
+    drop_body(spool, upload);
+    enter_stage(spool, upload, ANSWERING);
+    control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLOUT | EPOLLRDHUP);
+    send_answer(spool, upload);
+}
+
+/* --- the worker ------------------------------------------------------------------------------ */
+
+/* Makes a connection and puts its other end into the queue of the workers; false if that is full. */
+static bool connect_worker(struct spool *spool, struct upload *upload)
+{
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
+        return false;
+    }
+    bool sent = handoff_send(spool->handoff_fd, fds[1]);
+    close(fds[1]);
+    if (!sent || fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
+        close(fds[0]);
+        return false;
+    }
+    upload->worker.fd = fds[0];
+    return true;
+}
+
+/* The records up to the body, with what the worker is told besides. */
+static void write_head(struct upload *upload, const char *fate)
+{
+    char sent[SENT_SIZE];
+    int64_t now_ms = clock_wall_ms();
+    size_t own = upload->params.length;
+    snprintf(sent, sizeof sent, "%" PRId64 ".%03" PRId64, now_ms / MS_PER_S, now_ms % MS_PER_S);
+    fastcgi_add_param(&upload->params, "KONTORA_SENT", sent);
+    if (fate) {
+        fastcgi_add_param(&upload->params, "KONTORA_SPOOL", fate);
+    }
+    buffer_clear(&upload->out);
+    buffer_clear(&upload->reply);
+    fastcgi_add_request(&upload->out, upload->reader.id, &upload->params);
+    upload->params.length = own;
+    upload->out_sent = 0;
+}
+
+/* The next record's header into the empty `out`; false if there is none left. */
+static bool write_next_record(struct upload *upload)
+{
+    int64_t left = upload->asking ? 0 : upload->size - upload->body_sent;
+    if (upload->all_sent) {
+        return false;
+    }
+    upload->record_left = (size_t)(left < FASTCGI_CONTENT_MAX ? left : FASTCGI_CONTENT_MAX);
+    upload->all_sent = !upload->record_left;
+    buffer_clear(&upload->out);
+    upload->out_sent = 0;
+    fastcgi_add_header(&upload->out, FASTCGI_STDIN, upload->reader.id, upload->record_left);
+    return true;
+}
+
+static ssize_t send_piece(struct upload *upload)
+{
+    if (upload->out_sent < upload->out.length) {
+        ssize_t sent = send(upload->worker.fd, upload->out.bytes + upload->out_sent,
+                            upload->out.length - upload->out_sent, MSG_NOSIGNAL);
+        upload->out_sent += sent > 0 ? (size_t)sent : 0;
+        return sent;
+    }
+    off_t at = upload->body_sent;
+    ssize_t sent = sendfile(upload->worker.fd, upload->file_fd, &at, upload->record_left);
+    upload->body_sent += sent > 0 ? sent : 0;
+    upload->record_left -= sent > 0 ? (size_t)sent : 0;
+    return sent;
+}
+
+/* As much as the worker takes. That it is gone shows when its answer is read. */
+static void send_request(struct upload *upload)
+{
+    do {
+        while (upload->out_sent < upload->out.length || upload->record_left) {
+            if (send_piece(upload) <= 0) {
+                return;
+            }
+        }
+    } while (write_next_record(upload));
+}
+
+/* True for the answer 100: the request is not refused. */
+static bool says_continue(const struct buffer *reply)
+{
+    static const char status[] = "Status: 100 ";
+    return reply->length > FASTCGI_HEADER_SIZE + sizeof status &&
+           !memcmp(reply->bytes + FASTCGI_HEADER_SIZE, status, sizeof status - 1);
+}
+
+/* The worker has closed. */
+static void end_exchange(struct spool *spool, struct upload *upload)
+{
+    bool asking = upload->asking;
+    close_endpoint(&upload->worker);
+    upload->asking = false;
+    if (asking && (!upload->reply.length || says_continue(&upload->reply))) {
+        return;
+    }
+    if (upload->reply.length) {
+        begin_answer(spool, upload);
+    } else {
+        end_upload(spool, upload);
+    }
+}
+
+static void read_reply(struct spool *spool, struct upload *upload)
+{
+    for (;;) {
+        char *end = buffer_reserve(&upload->reply, PIECE / 4);
+        ssize_t got = recv(upload->worker.fd, end, PIECE / 4, 0);
+        if (got < 0 && errno == EAGAIN) {
+            return;
+        }
+        if (got <= 0) {
+            end_exchange(spool, upload);
+            return;
+        }
+        upload->reply.length += (size_t)got;
+        if (upload->reply.length > REPLY_MAX) {
+            log_error("spool: an answer is too long");
+            end_upload(spool, upload);
+            return;
+        }
+    }
+}
+
+/* Begins to hand a request over; false if the queue is full. */
+static bool begin_exchange(struct spool *spool, struct upload *upload, const char *fate)
+{
+    if (!connect_worker(spool, upload)) {
+        return false;
+    }
+    write_head(upload, fate);
+    upload->all_sent = false;
+    control(spool, EPOLL_CTL_ADD, &upload->worker, upload->worker.fd,
+            EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    return true;
+}
+
+/* Shows the parameters to a worker while the body is under way. */
+static void ask_worker(struct spool *spool, struct upload *upload)
+{
+    upload->asked = upload->asking = begin_exchange(spool, upload, "asks");
+}
+
+static void start_worker(struct spool *spool, struct upload *upload)
+{
+    if (begin_exchange(spool, upload, upload->fate)) {
+        enter_stage(spool, upload, SERVED_BY_WORKER);
+    } else if (upload->stage != WAITING) {
+        enter_stage(spool, upload, WAITING);
+    }
+}
+
+/* Nothing more is taken from nginx: the body is complete, or cut off. */
+static void end_body(struct spool *spool, struct upload *upload, const char *fate)
+{
+    close_endpoint(&upload->worker); /* what it would say makes no difference any more */
+    upload->asking = false;
+    upload->fate = fate;
+    control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLRDHUP);
+    start_worker(spool, upload);
+}
+
+/* --- the client ------------------------------------------------------------------------------ */
+
+/* An unlinked file; where the file system cannot make one, a file that is unlinked at once. */
+static int open_unlinked(const char *directory)
+{
+    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || errno == ENOENT || errno == ENOSPC) {
+        return fd;
+    }
+    char *path = must_alloc(strlen(directory) + sizeof "XXXXXX");
+    sprintf(path, "%sXXXXXX", directory);
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0) {
+        unlink(path);
+    }
+    free(path);
+    return fd;
+}
+
+/* Appends to the body; false if there is no room for it. */
+static bool store(struct spool *spool, struct upload *upload, const char *bytes, size_t length)
+{
+    if (spool->bytes + (int64_t)length > spool->config->upload_spool_mib * MIB) {
+        log_warning("spool: UPLOAD_SPOOL_MIB is used up");
+        return false;
+    }
+    if (upload->file_fd < 0 && (upload->file_fd = open_unlinked(spool->directory)) < 0) {
+        log_error("spool: %s: %s", spool->directory, strerror(errno));
+        return false;
+    }
+    for (size_t at = 0; at < length;) {
+        ssize_t written = pwrite(upload->file_fd, bytes + at, length - at, upload->size);
+        if (written <= 0) {
+            log_error("spool: %s: %s", spool->directory, strerror(errno));
+            return false;
+        }
+        at += (size_t)written;
+        upload->size += written;
+        spool->bytes += written;
+    }
+    return true;
+}
+
+/* Takes records apart. What belongs to the body is moved together, so that many small records are
+ * one write. */
+static void take_bytes(struct spool *spool, struct upload *upload, char *bytes, size_t length)
+{
+    const char *at = bytes, *piece;
+    size_t piece_length, body_length = 0;
+    char *body = bytes;
+    enum fastcgi_event event;
+    while ((event = fastcgi_next(&upload->reader, &at, &length, &piece, &piece_length)) !=
+           FASTCGI_MORE) {
+        if (event == FASTCGI_BODY_BYTES) {
+            body = body_length ? body : bytes + (piece - bytes);
+            if (body + body_length != piece) {
+                memmove(body + body_length, piece, piece_length);
+            }
+            body_length += piece_length;
+        } else if (event == FASTCGI_PARAMS_BYTES) {
+            buffer_add(&upload->params, piece, piece_length);
+        } else if (event != FASTCGI_PARAMS_END) {
+            break;
+        }
+    }
+    if (event == FASTCGI_MALFORMED || upload->params.length > PARAMS_MAX) {
+        end_upload(spool, upload);
+    } else if ((upload->reader.params_end && upload->refused) ||
+               (body_length && !store(spool, upload, body, body_length))) {
+        end_body(spool, upload, "full");
+    } else if (event == FASTCGI_END || upload->size > BODY_MAX) {
+        end_body(spool, upload, NULL);
+    }
+}
+
+/* Bytes from nginx; its end of file is the client's disconnect. */
+static void receive(struct spool *spool, struct upload *upload)
+{
+    static char bytes[PIECE];
+    for (int pieces = 0; pieces < PIECES_A_TURN && !upload->ended; pieces++) {
+        if (upload->stage != RECEIVING && upload->stage != LINGERING) {
+            return;
+        }
+        ssize_t got = recv(upload->client.fd, bytes, sizeof bytes, 0);
+        if (got < 0 && errno == EAGAIN) {
+            return;
+        }
+        if (got <= 0) {
+            end_upload(spool, upload);
+        } else if (upload->stage == RECEIVING) {
+            take_bytes(spool, upload, bytes, (size_t)got);
+        }
+    }
+}
+
+static void accept_upload(struct spool *spool, int fd)
+{
+    if (spool->count >= CONNECTIONS_MAX) {
+        close(fd);
+        return;
+    }
+    struct upload *upload = must_alloc(sizeof *upload);
+    *upload = (struct upload){
+        .previous = spool->last,
+        .client = {.fd = fd, .is_client = true, .upload = upload},
+        .worker = {.fd = -1, .upload = upload},
+        .file_fd = -1,
+        .began_us = clock_steady_us(),
+        .refused = spool->count >= UPLOADS_MAX,
+    };
+    *(spool->last ? &spool->last->next : &spool->first) = upload;
+    spool->last = upload;
+    spool->count++;
+    control(spool, EPOLL_CTL_ADD, &upload->client, fd, EPOLLIN | EPOLLRDHUP);
+}
+
+static void accept_uploads(struct spool *spool)
+{
+    for (int i = 0; i < ACCEPTS_A_TURN && !spool->leaving; i++) {
+        int fd = accept4(spool->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            if (errno != EAGAIN && errno != EINTR) {
+                log_error("spool: accept: %s", strerror(errno));
+                nanosleep(&(struct timespec){.tv_nsec = FULL_PAUSE_NS}, NULL);
+            }
+            return;
+        }
+        accept_upload(spool, fd);
+    }
+}
+
+/* --- time ------------------------------------------------------------------------------------ */
+
+static void check_receiving(struct spool *spool, struct upload *upload, int64_t now)
+{
+    int64_t elapsed = now - upload->began_us;
+    if (!upload->reader.params_end) {
+        if (elapsed >= PARAMS_PATIENCE_US) {
+            end_upload(spool, upload);
+        }
+    } else if (pace_is_too_slow(elapsed, upload->size, spool->config->upload_slow_start_s)) {
+        end_body(spool, upload, "slow");
+    } else if (!upload->asked && elapsed >= ASK_AFTER_US) {
+        ask_worker(spool, upload);
+    }
+}
+
+static void check_uploads(struct spool *spool)
+{
+    int64_t now = clock_steady_us();
+    for (struct upload *upload = spool->first, *next; upload; upload = next) {
+        next = upload->next;
+        if (upload->stage == RECEIVING) {
+            check_receiving(spool, upload, now);
+        } else if (upload->stage == LINGERING && now >= upload->linger_until_us) {
+            end_upload(spool, upload);
+        }
+    }
+}
+
+static void start_waiting(struct spool *spool)
+{
+    for (struct upload *upload = spool->first; upload && spool->waiting; upload = upload->next) {
+        if (upload->stage == WAITING) {
+            start_worker(spool, upload);
+            if (upload->stage == WAITING) { /* the queue is still full */
+                return;
+            }
+        }
+    }
+}
+
+/* --- the loop -------------------------------------------------------------------------------- */
+
+static void notify_master(const struct spool *spool, enum worker_news news)
+{
+    struct worker_message message = {.pid = getpid(), .news = news};
+    if (write(spool->news_fd, &message, sizeof message) != (ssize_t)sizeof message) {
+        log_warning("cannot reach the master: %s", strerror(errno));
+    }
+}
+
+static void read_signals(struct spool *spool)
+{
+    struct signalfd_siginfo info;
+    while (read(spool->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGTERM && !spool->leaving) {
+            spool->leaving = true;
+            epoll_ctl(spool->epoll_fd, EPOLL_CTL_DEL, spool->listen_fd, NULL);
+            notify_master(spool, WORKER_LEAVING);
+        } else if (info.ssi_signo == SIGUSR1) {
+            spool->service->reopen(NULL);
+        }
+    }
+}
+
+static void handle_client(struct spool *spool, struct upload *upload, uint32_t events)
+{
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+        end_upload(spool, upload); /* the client has gone, or nginx has its answer */
+    } else if (events & EPOLLOUT) {
+        send_answer(spool, upload);
+    } else {
+        receive(spool, upload);
+    }
+}
+
+static void handle_event(struct spool *spool, const struct epoll_event *event)
+{
+    struct endpoint *endpoint = event->data.ptr;
+    if (endpoint == &signal_tag) {
+        read_signals(spool);
+    } else if (endpoint == &listen_tag) {
+        accept_uploads(spool);
+    } else if (endpoint->fd < 0) { /* closed by an earlier event */
+        return;
+    } else if (endpoint->is_client) {
+        handle_client(spool, endpoint->upload, event->events);
+    } else {
+        send_request(endpoint->upload);
+        read_reply(spool, endpoint->upload);
+    }
+}
+
+static void run_iteration(struct spool *spool, int64_t *checked_us)
+{
+    struct epoll_event events[EVENTS];
+    int count = epoll_wait(spool->epoll_fd, events, EVENTS, spool->count ? TICK_MS : -1);
+    if (count < 0 && errno != EINTR) {
+        log_error("spool: epoll_wait: %s", strerror(errno));
+        exit(EXIT_FAILURE);
+    }
+    for (int i = 0; i < count; i++) {
+        handle_event(spool, &events[i]);
+    }
+    int64_t now = clock_steady_us();
+    if (now - *checked_us >= (int64_t)TICK_MS * US_PER_MS) {
+        *checked_us = now;
+        check_uploads(spool);
+    }
+    start_waiting(spool);
+    free_dead(spool);
+    scoreboard_set_connections(spool->count);
+}
+
+static char *make_directory(const struct config *config)
+{
+    static const char name[] = "/spool/";
+    char *path = must_alloc(strlen(config->state_dir) + sizeof name);
+    sprintf(path, "%s%s", config->state_dir, name);
+    file_make_parents(path, DIRECTORY_MODE);
+    return path;
+}
+
+_Noreturn void spool_run(const struct config *config, const struct service *service, int listen_fd,
+                         int handoff_fd, int news_fd)
+{
+    struct spool spool = {
+        .config = config,
+        .service = service,
+        .directory = make_directory(config),
+        .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
+        .listen_fd = listen_fd,
+        .signal_fd = signals_open(),
+        .handoff_fd = handoff_fd,
+        .news_fd = news_fd,
+    };
+    int64_t checked_us = 0;
+    if (spool.epoll_fd < 0 || spool.signal_fd < 0) {
+        log_error("spool: %s", strerror(errno));
+        exit(EXIT_FAILURE);
+    }
+    control(&spool, EPOLL_CTL_ADD, &signal_tag, spool.signal_fd, EPOLLIN);
+    control(&spool, EPOLL_CTL_ADD, &listen_tag, listen_fd, EPOLLIN | EPOLLEXCLUSIVE);
+    notify_master(&spool, WORKER_READY);
+    while (!spool.leaving || spool.count) {
+        run_iteration(&spool, &checked_us);
+    }
+    log_flush();
+    free(spool.directory);
+    exit(EXIT_SUCCESS);
+}

@@ -1,0 +1,34 @@
+/*
+ * Spool: one process between nginx and the pool `uploads`. It receives the bodies of uploads,
+ * however slowly they come, and hands a request over to a worker when it is complete, so that a
+ * slow client never holds one. It takes FastCGI requests apart into parameters, which it keeps in
+ * memory, and the body, which it writes into an unlinked file below STATE_DIR: whatever ends,
+ * client, worker or spool, leaves nothing.
+ *
+ * Guarantees:
+ *   - A body that is too slow (pace.h) is cut off; so is one for which the spool has no room.
+ *   - Requests whose body is under way for longer than half a second are shown to a worker without
+ *     the body, which may refuse them: a client without a valid token gets its answer, and its
+ *     body is dropped.
+ *   - A drain accepts nothing new and finishes what has been accepted.
+ *
+ * The worker learns what became of a body by the parameter KONTORA_SPOOL:
+ *
+ *   asks   there is no body yet: refuse the request, or answer 100
+ *   slow   the body was cut off: it was too slow
+ *   full   the body was cut off: the spool has no room for it
+ *
+ * and by KONTORA_SENT when the request was handed over to it.
+ */
+#ifndef PROC_SPOOL_H
+#define PROC_SPOOL_H
+
+#include "base/config.h"
+#include "proc/service.h"
+
+/* Works until it is told to leave, then drains and ends the process. nginx connects to `listen_fd`,
+ * workers take requests from the other side of `handoff_fd`; `news_fd` is the pipe to the master. */
+_Noreturn void spool_run(const struct config *config, const struct service *service, int listen_fd,
+                         int handoff_fd, int news_fd);
+
+#endif

@@ -1,0 +1,132 @@
+"""Idle connections: what a process that may connect to the pools' sockets cannot do with connections on which
+no request comes, or only a part of one."""
+
+import contextlib
+import socket
+import threading
+
+import pytest
+
+from support import files, wire
+
+IDLE = 12  # more than any pool has workers
+BEGIN = bytes([1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0])  # a responder's
+PARAMS = bytes([1, 4, 0, 1, 0, 100, 0, 0])  # a record of a hundred bytes
+PARTS = {"nothing": b"", "half a header": BEGIN[:4], "no parameters": BEGIN,
+         "a part of them": BEGIN + PARAMS + b"x" * 50}
+CALLS = {
+    "core": lambda rig: rig.nobody("").get("/health"),
+    "auth": lambda rig: rig.nobody().login(*rig.stack.administrator),
+    "directory": lambda rig: rig.nobody().get("/users"),
+    "files": lambda rig: rig.nobody("").get("/health/storage"),
+    "uploads": lambda rig: files.upload(rig.api),
+}
+
+
+def connect(rig, pool, octets=b""):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.settimeout(10)
+    peer.connect(str(rig.stack.socket_dir / f"{pool}.sock"))
+    peer.sendall(octets)
+    return peer
+
+
+def is_closed(peer):
+    """True if the service has closed it; waits for that."""
+    try:
+        return peer.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.fixture
+def rig(make_rig):
+    """A stack without a directory, whose workers wait long for bytes once they read a request."""
+    return make_rig(REQUEST_TIMEOUT=60)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_idle_connections_hold_up_no_pool(rig, part):
+    assert rig.api  # logged in before
+    for pool, call in CALLS.items():
+        with contextlib.ExitStack() as idle:
+            peers = [idle.enter_context(connect(rig, pool, PARTS[part])) for _ in range(IDLE)]
+            assert call(rig) is not None, pool
+            assert all(map(is_closed, peers)), f"{pool}: each at its deadline"
+
+
+@contextlib.contextmanager
+def trickling(peer):
+    """Sends a byte now and then, until the peer has closed."""
+    over = threading.Event()
+
+    def trickle():
+        with contextlib.suppress(OSError):
+            while not over.wait(0.2):
+                peer.sendall(b"x")
+
+    sender = threading.Thread(target=trickle)
+    sender.start()
+    try:
+        yield
+    finally:
+        over.set()
+        sender.join()
+
+
+def test_parameters_that_trickle_are_ended(rig):
+    """Further bytes do not extend the deadline."""
+    assert rig.api
+    for pool, call in CALLS.items():
+        with connect(rig, pool, BEGIN + PARAMS) as peer, trickling(peer):
+            assert call(rig) is not None, pool
+            assert is_closed(peer), pool
+
+
+def test_bytes_that_are_no_request_end_their_connection(rig):
+    for pool in CALLS:
+        with connect(rig, pool, b"GET / HTTP/1.1\r\n\r\n") as peer:
+            assert is_closed(peer), pool
+
+
+# --- bodies -------------------------------------------------------------------------------------
+
+def pair(name, value):
+    return bytes([len(name), len(value)]) + name.encode() + value.encode()
+
+
+def record(kind, content):
+    return bytes([1, kind, 0, 1]) + len(content).to_bytes(2, "big") + bytes(2) + content
+
+
+def post(path):
+    """A request whose body has begun; nginx would have sent all of it at once."""
+    params = (pair("REQUEST_METHOD", "POST") + pair("REQUEST_URI", path)
+              + pair("CONTENT_TYPE", "application/json") + pair("CONTENT_LENGTH", "60000"))
+    return BEGIN + record(4, params) + record(4, b"") + bytes([1, 5, 0, 1]) + (
+        60000).to_bytes(2, "big") + bytes(2)
+
+
+@pytest.mark.parametrize("pool, path", [("core", "/api/v1/contacts"),
+                                        ("directory", "/api/v1/auth/login")])
+def test_bodies_that_trickle_past_nginx_are_ended(rig, pool, path):
+    """Refused before the body is read, or while it is."""
+    with contextlib.ExitStack() as slow:
+        peers = [slow.enter_context(connect(rig, pool, post(path))) for _ in range(4)]
+        for peer in peers:
+            slow.enter_context(trickling(peer))
+        assert CALLS[pool](rig) is not None
+
+
+def test_bodies_of_json_that_trickle_hold_no_worker(rig):
+    """nginx has them until they are complete, and ends those that stop."""
+    rig.edit_nginx("limits.conf", ("client_body_timeout   10s", "client_body_timeout   1s"))
+    begun = wire.request("POST", "/auth/login", [("Content-Type", "application/json"),
+                                                 ("Content-Length", "100")]) + b"{"
+    with contextlib.ExitStack() as slow:
+        peers = [slow.enter_context(wire.connect(rig.stack.https_url, rig.stack.ca_file))
+                 for _ in range(IDLE)]
+        for peer in peers:
+            peer.sendall(begun)
+        assert CALLS["auth"](rig)
+        assert all(map(is_closed, peers))

@@ -1,0 +1,121 @@
+/* FastCGI: the framing of requests, in pieces of every size. */
+#include "base/fastcgi.h"
+#include "unit.h"
+
+/* The records of a request as nginx writes them: with padding, and parameters in two records. */
+static const char request[] = "\1\1\0\7\0\10\0\0"
+                              "\0\1\0\0\0\0\0\0"
+                              "\1\4\0\7\0\3\5\0"
+                              "abcPPPPP"
+                              "\1\4\0\7\0\2\0\0"
+                              "de"
+                              "\1\4\0\7\0\0\0\0"
+                              "\1\5\0\7\0\4\4\0"
+                              "bodyPPPP"
+                              "\1\5\0\7\0\0\0\0";
+static const size_t head_length = 16 + 16 + 10 + 8;
+
+/* Reads bytes in pieces of a size, each in memory of its own; the last event. */
+static enum fastcgi_event read_all(const char *bytes, size_t length, size_t size,
+                                   struct fastcgi_reader *reader, struct buffer *params,
+                                   struct buffer *body)
+{
+    enum fastcgi_event event = FASTCGI_MORE;
+    for (size_t at = 0; at < length; at += size) {
+        size_t here = length - at < size ? length - at : size, left = here;
+        char *copy = malloc(here);
+        const char *next = copy, *piece;
+        size_t piece_length;
+        assert_non_null(copy);
+        memcpy(copy, bytes + at, here);
+        do {
+            event = fastcgi_next(reader, &next, &left, &piece, &piece_length);
+            if (event == FASTCGI_PARAMS_BYTES || event == FASTCGI_BODY_BYTES) {
+                buffer_add(event == FASTCGI_BODY_BYTES ? body : params, piece, piece_length);
+            }
+        } while (event != FASTCGI_MORE && event != FASTCGI_END && event != FASTCGI_MALFORMED);
+        free(copy);
+        if (event != FASTCGI_MORE) {
+            return event;
+        }
+    }
+    return event;
+}
+
+static void a_request_is_read_in_pieces_of_any_size(void **state)
+{
+    for (size_t size = 1; size <= sizeof request; size++) {
+        struct fastcgi_reader reader = {0};
+        struct buffer params = {.arena = *state}, body = {.arena = *state};
+        assert_int_equal(read_all(BYTES(request), size, &reader, &params, &body), FASTCGI_END);
+        assert_true(reader.params_end && reader.finished);
+        assert_int_equal(reader.id, 7);
+        assert_int_equal(params.length, 5);
+        assert_memory_equal(params.bytes, "abcde", 5);
+        assert_int_equal(body.length, 4);
+        assert_memory_equal(body.bytes, "body", 4);
+    }
+}
+
+static void a_head_is_complete_with_its_parameters(void **state)
+{
+    (void)state;
+    for (size_t length = 0; length < sizeof request; length++) {
+        assert_int_equal(fastcgi_look_at_head(request, length),
+                         length < head_length ? FASTCGI_MORE : FASTCGI_PARAMS_END);
+    }
+}
+
+static void records_that_begin_no_request_are_malformed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t length;
+    } wrong[] = {
+        {BYTES("GET / HTTP/1.1\r\n")},
+        {BYTES("\2\1\0\1\0\10\0\0")},                          /* another version */
+        {BYTES("\1\1\0\0\0\10\0\0")},                          /* no request number */
+        {BYTES("\1\1\0\1\0\7\0\0")},                           /* a short BEGIN_REQUEST */
+        {BYTES("\1\4\0\1\0\1\0\0")},                           /* PARAMS first */
+        {BYTES("\1\1\0\1\0\10\0\0________\1\1\0\1\0\10\0\0")}, /* two beginnings */
+        {BYTES("\1\1\0\1\0\10\0\0________\1\5\0\1\0\0\0\0")},  /* STDIN before PARAMS end */
+        {BYTES("\1\1\0\1\0\10\0\0________\1\4\0\2\0\0\0\0")},  /* another request's */
+        {BYTES("\1\1\0\1\0\10\0\0________\1\2\0\1\0\0\0\0")},  /* ABORT_REQUEST */
+    };
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        assert_int_equal(fastcgi_look_at_head(wrong[i].bytes, wrong[i].length), FASTCGI_MALFORMED);
+    }
+}
+
+static void what_is_written_is_read_back(void **state)
+{
+    struct buffer params = {.arena = *state}, out = {.arena = *state};
+    struct buffer read = {.arena = *state}, body = {.arena = *state};
+    struct fastcgi_reader reader = {0};
+    for (int i = 0; i < 10000; i++) { /* more than one record holds */
+        fastcgi_add_param(&params, "NAME", "a value");
+    }
+    fastcgi_add_request(&out, 258, &params);
+    assert_int_equal(fastcgi_look_at_head(out.bytes, out.length), FASTCGI_PARAMS_END);
+    fastcgi_add_header(&out, FASTCGI_STDIN, 258, 1);
+    buffer_add_char(&out, 'x');
+    fastcgi_add_header(&out, FASTCGI_STDIN, 258, 0);
+    assert_int_equal(read_all(out.bytes, out.length, 1000, &reader, &read, &body), FASTCGI_END);
+    assert_int_equal(reader.id, 258);
+    assert_int_equal(read.length, params.length);
+    assert_memory_equal(read.bytes, params.bytes, params.length);
+    assert_memory_equal(params.bytes, "\4\7NAMEa value", 13);
+    assert_int_equal(body.length, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(a_request_is_read_in_pieces_of_any_size),
+        cmocka_unit_test(a_head_is_complete_with_its_parameters),
+        cmocka_unit_test(records_that_begin_no_request_are_malformed),
+        ARENA_TEST(what_is_written_is_read_back),
+    };
+    return cmocka_run_group_tests_name("fastcgi", tests, NULL, NULL);
+}
