@@ -34,6 +34,7 @@
 #include "collection/uses.h"
 #include "commands.h"
 #include "directory/directory.h"
+#include "guard.h"
 #include "http/access.h"
 #include "http/audit.h"
 #include "http/server.h"
@@ -64,106 +65,6 @@ struct worker_state {
     struct router *router;
     struct server *server;
 };
-
-/* The organization that a request is about: the path's, else the header's; 0: the token's. */
-static struct error *find_organization(struct request *request, int64_t *organization_r)
-{
-    const char *in_path = request_path_value_if(request, "organization_id");
-    const char *in_header = request->headers.organization;
-    *organization_r = 0;
-    if (!in_path && !*in_header) {
-        return NULL;
-    }
-    *organization_r = request_parse_id(in_path ? in_path : in_header);
-    return *organization_r ? NULL : error_new(request->arena, ERR_NOT_FOUND, NULL);
-}
-
-static struct error *authenticate(struct request *request)
-{
-    const struct app *app = request->app;
-    int64_t organization_id;
-    struct error *error = find_organization(request, &organization_id);
-    if (!error) {
-        error = auth_bearer(app->config, app->store, request->arena, request->headers.authorization,
-                            organization_id, &request->principal);
-    }
-    if (error && error->id == ERR_INVALID_TOKEN) {
-        request->reason = error->cause;
-    }
-    if (!error && request->principal) {
-        request->actor = request->principal->username;
-        request->actor_id = request->principal->id;
-    }
-    return error;
-}
-
-/* A token lives for hours, and rights in the directory are the directory's to take away: it is
- * asked again, now and then, where it would be asked anyway. */
-static struct error *confirm(struct request *request, unsigned permission)
-{
-    const char *guid = request->principal ? principal_guid(request->principal->id) : NULL;
-    struct directory_identity identity;
-    if (!guid || !permission_of_directory((enum permission)permission)) {
-        return NULL;
-    }
-    struct error *error =
-        directory_identify(request->app->directory, request->arena, guid, false, &identity);
-    if (error) {
-        request->reason = error->id == ERR_INVALID_TOKEN ? error->cause : NULL;
-        return error;
-    }
-    const char *outdated =
-        auth_outdated(request->principal, identity.password_set, identity.administrator);
-    if (outdated) {
-        request->reason = outdated;
-        return error_new(request->arena, ERR_INVALID_TOKEN, "%s", outdated);
-    }
-    struct principal *principal = arena_alloc(request->arena, sizeof *principal);
-    *principal = *request->principal;
-    principal->username = identity.username;
-    principal->administrator = identity.administrator;
-    request->principal = principal;
-    request->actor = principal->username;
-    return NULL;
-}
-
-/* The surface of files and accounts may be open to all: nginx says by which one a request came. */
-static bool open_to_all(const struct request *request, unsigned permission)
-{
-    const struct config *config = request->app->config;
-    if (strcmp(request->headers.surface, "files") != 0) {
-        return false;
-    }
-    return (permission == PERMIT_ACCOUNTS && config_anonymous(config, SURFACE_ACCOUNTS)) ||
-           (permission_of_files((enum permission)permission) &&
-            config_anonymous(config, SURFACE_FILES));
-}
-
-static bool permits(const struct request *request, unsigned permission)
-{
-    const struct principal *principal = request->principal;
-    if (permission == PERMIT_MANAGE_OR_SELF) {
-        return principal_permits(principal, PERMIT_MANAGE) ||
-               (principal_permits(principal, PERMIT_READ) &&
-                request_path_id(request, "account_id") == principal->account_id);
-    }
-    return principal_permits(principal, (enum permission)permission) ||
-           (!principal && open_to_all(request, permission));
-}
-
-/* The calls whose rows leave it to a setting are those of TOKENS_ACCESS. */
-static bool is_open(const struct request *request)
-{
-    return config_tokens_open(request->app->config);
-}
-
-/* The reserve of free space is for administrators. */
-static bool may_write(const struct request *request)
-{
-    const struct principal *principal = request->principal;
-    return !space_is_low() ||
-           (principal && (principal->kind == PRINCIPAL_LOCAL || principal->administrator));
-}
 
 static bool turn_waits(struct app *app)
 {
@@ -268,17 +169,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         return NULL;
     }
     struct router_settings settings = {
-        .guard =
-            {
-                .authenticate = authenticate,
-                .confirm = confirm,
-                .permits = permits,
-                .check_queue = limits_check_queue,
-                .begin = limits_begin,
-                .end = limits_end,
-                .is_open = is_open,
-                .may_write = may_write,
-            },
+        .guard = guard,
         .repeats = &idempotency,
         .standard_language = (enum config_language)config->default_language,
         .body_max = (size_t)config->max_json_kib * KIB,

@@ -15,7 +15,7 @@ TOP = Path(__file__).resolve().parents[2]
 TOP_LEVEL = {"app", "nginx", "systemd", "sql", "tests", "Makefile", "README.md", "LICENSE"}
 
 # These may include everything, and nothing includes them.
-MAIN = {"app/main.c", "app/commands.c"}
+MAIN = {"app/main.c", "app/commands.c", "app/guard.c", "app/guard.h"}
 
 # A layer may include itself and these.
 LAYERS = {
