@@ -49,7 +49,9 @@ static const char *device_of(struct arena *arena, const char *user_agent)
 {
     char *device = arena_copy(arena, user_agent, strnlen(user_agent, DEVICE_MAX));
     for (char *c = device; *c; c++) {
-        *c = *c < ' ' || *c > '~' ? '?' : *c;
+        if (*c < ' ' || *c > '~') {
+            *c = '?';
+        }
     }
     return device;
 }
@@ -350,7 +352,7 @@ struct error *session_refresh(struct store *store, struct arena *arena,
     struct refreshing work = {
         .arena = arena, .terms = terms, .client = client, .token = token, .session = session};
     struct error *error = store_write(store, arena, refresh, &work);
-    *outcome_r = error ? (struct session_outcome){0} : work.outcome;
+    outcome_r->reused = !error && work.outcome.reused;
     return error ? error : refusal_of(&work);
 }
 

@@ -33,12 +33,17 @@ struct session_watch {
     char subject[SUBJECT_SIZE]; /* the last one that was checked in this round */
 };
 
+static void set_subject(struct session_watch *watch, const char *subject)
+{
+    snprintf(watch->subject, sizeof watch->subject, "%s", subject);
+}
+
 struct session_watch *session_watch_new(const struct config *config, struct store *store,
                                         struct directory *directory)
 {
     struct session_watch *watch = must_alloc(sizeof *watch);
     *watch = (struct session_watch){.config = config, .store = store, .directory = directory};
-    strcpy(watch->subject, first_subject);
+    set_subject(watch, first_subject);
     return watch;
 }
 
@@ -172,7 +177,7 @@ static struct error *check_batch(struct session_watch *watch, struct arena *aren
     for (size_t i = 0; !error && i < count; i++) {
         error = check_user(watch, arena, &users[i]);
         if (!error) {
-            snprintf(watch->subject, sizeof watch->subject, "%s", users[i].subject);
+            set_subject(watch, users[i].subject);
         }
     }
     *more_r = !error && count == BATCH;
@@ -205,12 +210,12 @@ int64_t session_watch_run(struct session_watch *watch)
     }
     log_change(watch, error);
     if (!more && !error) {
-        strcpy(watch->subject, first_subject);
+        set_subject(watch, first_subject);
     }
     arena_free(&arena);
-    int64_t round_s = watch->config->ldap_login_cache_s;
-    round_s = round_s > ROUND_MIN_S ? round_s : ROUND_MIN_S;
-    return clock_steady_us() + (more    ? PAUSE_US
-                                : error ? ROUND_MIN_S * SECOND_US
-                                        : round_s * SECOND_US);
+    int64_t pause_s = watch->config->ldap_login_cache_s;
+    if (error || pause_s < ROUND_MIN_S) {
+        pause_s = ROUND_MIN_S;
+    }
+    return clock_steady_us() + (more ? PAUSE_US : pause_s * SECOND_US);
 }

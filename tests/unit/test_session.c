@@ -7,7 +7,9 @@
 #include "auth/throttle.h"
 #include "base/clock.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     SECOND = 1000, /* milliseconds */
@@ -493,6 +495,62 @@ static void a_full_cache_forgets(void **state)
     }
 }
 
+/* A restart of the service: the file is mapped anew. */
+static void the_cache_survives_a_restart(void **state)
+{
+    (void)state;
+    unsigned char id[RANDOM_ID_BYTES], ended[RANDOM_ID_BYTES];
+    random_bytes(id);
+    random_bytes(ended);
+    session_cache_share("sessions.cache");
+    session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
+    session_cache_keep(ended, "local:a", session_cache_generation(ended), &facts);
+    session_cache_end(ended);
+    session_cache_share("sessions.cache");
+    must_be_known(id, "local:a", SESSION_FRESH);
+    must_be_known(ended, "local:a", SESSION_UNKNOWN);
+}
+
+/* Bytes of half a write, or of another version's file, are no session. */
+static void a_damaged_cache_knows_nothing(void **state)
+{
+    (void)state;
+    enum { STEP = 997, TRIES = 200 };
+    unsigned char id[RANDOM_ID_BYTES];
+    struct session_facts found;
+    random_bytes(id);
+    for (int i = 0; i < TRIES; i++) {
+        session_cache_share("damaged.cache");
+        session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
+        must_be_known(id, "local:a", SESSION_FRESH);
+        struct stat status;
+        assert_int_equal(stat("damaged.cache", &status), 0);
+        assert_int_equal(status.st_mode & 077, 0);
+        int fd = open("damaged.cache", O_RDWR);
+        for (off_t at = i; at < status.st_size; at += STEP) {
+            unsigned char byte = 0;
+            assert_int_equal(pread(fd, &byte, 1, at), 1);
+            byte = (unsigned char)~byte;
+            assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+        }
+        close(fd);
+        if (session_cache_find(id, "local:a", &found) != SESSION_UNKNOWN) { /* its slot is whole */
+            assert_int_equal(found.epoch, facts.epoch);
+            assert_int_equal(found.expires_ms, facts.expires_ms);
+        }
+    }
+}
+
+static void without_a_file_the_cache_works(void **state)
+{
+    (void)state;
+    unsigned char id[RANDOM_ID_BYTES];
+    random_bytes(id);
+    session_cache_share("no/such/folder/sessions.cache");
+    session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
+    must_be_known(id, "local:a", SESSION_FRESH);
+}
+
 /* --- the throttle ---------------------------------------------------------------------------- */
 
 enum { FREE = 5, BUDGET = FREE * THROTTLE_BUDGET, INTERVAL = THROTTLE_INTERVAL_MS };
@@ -732,6 +790,9 @@ int main(void)
         cmocka_unit_test(a_late_answer_revives_nothing),
         cmocka_unit_test(an_expired_session_is_unknown),
         cmocka_unit_test(a_full_cache_forgets),
+        cmocka_unit_test(the_cache_survives_a_restart),
+        cmocka_unit_test(a_damaged_cache_knows_nothing),
+        cmocka_unit_test(without_a_file_the_cache_works),
         ACCOUNTS_TEST(each_failure_doubles_the_wait),
         ACCOUNTS_TEST(names_have_no_case),
         ACCOUNTS_TEST(a_quarter_of_an_hour_forgets),
