@@ -194,8 +194,8 @@ def test_purge_says_what_it_deleted(rig):
     done = kontora(rig, "purge")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [f"sessions {EXPIRED}", "login_failures 1",
-                                        "login_sources 0", "idempotency_keys 1", "tokens 1", "pending_objects 0",
-                                        "staged_files 0"]
+                                        "login_sources 0", "idempotency_keys 1", "tokens 1",
+                                        "pending_objects 0", "staged_files 0"]
     assert left(rig) == (1, 1, 1, 1)
     assert kontora(rig, "purge").stdout.splitlines()[0] == "sessions 0"
 
