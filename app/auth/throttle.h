@@ -60,7 +60,7 @@ struct error *throttle_check(struct store *store, struct arena *arena,
 struct error *throttle_failed(struct store *store, struct arena *arena,
                               const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 
-/* Inside store_write(): forgets the failures of the subject from this source, and makes it known. */
+/* Inside store_write(): forgets the failures of the subject from a source, and makes it known. */
 struct error *throttle_passed(struct store *store, struct arena *arena,
                               const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 
