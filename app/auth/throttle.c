@@ -75,7 +75,7 @@ static struct error *write_until(struct store *store, void *context)
 }
 
 /* Reads the time of a row, 0 if there is none. After the clock was stepped back it is at most
- * `longest_ms` from now, and is written so, or the hold would last until the clock has caught up. */
+ * `longest_ms` from now, and is written so, or the hold would last until the clock catches up. */
 static struct error *read_until(struct store *store, struct arena *arena,
                                 const unsigned char *digest, int64_t now_ms, int64_t longest_ms,
                                 int64_t *until_r)

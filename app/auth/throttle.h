@@ -3,14 +3,15 @@
  * counts, so that nobody is kept out by somebody else:
  *
  * - Failures of one name from one source (an IPv4 address or an IPv6 /64). The first
- *   LOGIN_FREE_FAILURES cost nothing, each further one doubles the time until the next login of that
- *   name from there is looked at, up to a minute. A success forgets them, and so does a quarter of an
- *   hour.
+ *   LOGIN_FREE_FAILURES cost nothing, each further one doubles the time until the next login of
+ *   that name from there is looked at, up to a minute. A success forgets them, and so does a
+ *   quarter of an hour.
  * - Failures of one name from all unknown sources together: THROTTLE_BUDGET times as many, of which
  *   one comes back every THROTTLE_INTERVAL_MS. One source alone fails less often than that, because
  *   its own count slows it down: it takes several to use the budget up.
  *
- * A source from which the subject has logged in before is known: the second count does not concern it.
+ * A source from which the subject has logged in before is known: the second count does not concern
+ * it.
  *
  * Everything is kept as keyed digests: a password is sometimes typed in place of a name.
  */
@@ -59,7 +60,7 @@ struct error *throttle_check(struct store *store, struct arena *arena,
 struct error *throttle_failed(struct store *store, struct arena *arena,
                               const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 
-/* Inside store_write(): forgets the failures of the subject from this source, which is known now. */
+/* Inside store_write(): forgets the failures of the subject from a source, and makes it known. */
 struct error *throttle_passed(struct store *store, struct arena *arena,
                               const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 

@@ -55,8 +55,8 @@ struct error *login_begin_throttle(struct request *request, const char *subject,
     return throttle_look(request->app->store, request->arena, throttle_r, clock_wall_ms());
 }
 
-/* A name that is nobody's is not written down: it may be a password that was typed in its place. The
- * digest tells whether it was the same text again. */
+/* A name that is nobody's is not written down: it may be a password that was typed in its place.
+ * The digest tells whether it was the same text again. */
 static const char *unknown_name(const struct request *request, const char *name)
 {
     const unsigned char *digest =
@@ -135,9 +135,9 @@ static struct error *hash_like_an_account(struct request *request, const struct 
     return error && error->id == ERR_INVALID_CREDENTIALS ? NULL : error;
 }
 
-/* Verifies name and password: of the local administrator, who needs no directory for it; of a person
- * of the directory; of an account, whose name the directory does not know. A refusal takes the same
- * work whoever it is. */
+/* Verifies name and password: of the local administrator, who needs no directory for it; of a
+ * person of the directory; of an account, whose name the directory does not know. A refusal takes
+ * the same work whoever it is. */
 static struct error *prove(struct request *request, const struct attempt *attempt,
                            const struct principal **principal_r)
 {

@@ -31,17 +31,17 @@ enum purge_kind {
 /* Names of the kinds: those of their tables. */
 extern const char *const purge_names[PURGE_COUNT];
 
-/* Sets times that rows bear, and that are later than now, to now, and commits: the clock was stepped
- * back since they were written. */
+/* Sets times that rows bear, and that are later than now, to now, and commits: the clock was
+ * stepped back since they were written. */
 struct error *purge_clamp(struct store *store, struct arena *arena, int64_t now_ms) MUST_CHECK;
 
-/* Deletes the oldest PURGE_BATCH rows that are due at `now_ms`, or as many as there are, commits and
- * counts them.
- * The number says whether there may be more. */
+/* Deletes the oldest PURGE_BATCH rows that are due at `now_ms`, or as many as there are, commits
+ * and counts them. The number says whether there may be more. */
 struct error *purge_batch(struct store *store, struct arena *arena, enum purge_kind kind,
                           int64_t now_ms, int64_t *deleted_r) MUST_CHECK;
 
-/* The same of `limit` rows inside of a turn, whose end commits it, and not counted yet: for requests. */
+/* The same of `limit` rows inside of a turn, whose end commits it, and not counted yet: for
+ * requests. */
 struct error *purge_rows(struct store *store, struct arena *arena, enum purge_kind kind,
                          int64_t now_ms, int64_t limit, int64_t *deleted_r) MUST_CHECK;
 
@@ -56,8 +56,8 @@ struct purge;
 struct purge *purge_new(struct store *store) __attribute__((returns_nonnull)); /* takes it over */
 void purge_free(struct purge **purge);
 
-/* Returns when to be called again, of the steady clock: soon if there may be more, or if somebody may
- * have asked for it. */
+/* Returns when to be called again, of the steady clock: soon if there may be more, or if somebody
+ * may have asked for it. */
 int64_t purge_run(struct purge *purge);
 
 #endif

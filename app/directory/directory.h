@@ -207,8 +207,8 @@ struct directory_candidate {
 };
 
 /*
- * Looks up a name as Active Directory would (MS-ADTS 5.1.1.1.1): a userPrincipalName, an account name
- * followed by @ and the domain's DNS name, DOMAIN\name with the NetBIOS or the DNS name of the
+ * Looks up a name as Active Directory would (MS-ADTS 5.1.1.1.1): a userPrincipalName, an account
+ * name followed by @ and the domain's DNS name, DOMAIN\name with the NetBIOS or the DNS name of the
  * domain, or an account name. NULL is the name of nobody, and costs what an unknown name does.
  */
 struct error *directory_resolve(struct directory *directory, struct arena *arena, const char *name,
@@ -216,8 +216,8 @@ struct error *directory_resolve(struct directory *directory, struct arena *arena
 
 /*
  * Verifies the password of a candidate by one bind on a connection of its own. Everything that is
- * wrong with the name, the password or the account is ERR_INVALID_CREDENTIALS after the same time; its
- * cause is the reason, in words that hold nothing that was given, for the log and the audit line.
+ * wrong with the name, the password or the account is ERR_INVALID_CREDENTIALS after the same time;
+ * its cause is the reason, in words that hold nothing that was given, for the log and the audit line.
  *
  * Nobody can lock an account this way (lockout.c): a login that could is refused in the same way
  * without a bind. `known_source` says that the candidate has logged in from there before.
@@ -226,8 +226,8 @@ struct error *directory_login(struct directory *directory, struct arena *arena,
                               const struct directory_candidate *candidate, const char *password,
                               bool known_source, struct directory_identity *identity_r) MUST_CHECK;
 
-/* Takes as long as directory_login() takes to refuse somebody whose search took `spent_us`, and asks
- * about nobody: for refusals that need no directory. */
+/* Takes as long as directory_login() takes to refuse somebody whose search took `spent_us`, and
+ * asks about nobody: for refusals that need no directory. */
 void directory_wait(struct directory *directory, struct arena *arena, int64_t spent_us);
 
 /* Who has this objectGUID, and may still log in: as the directory says now if `fresh`, else as it

@@ -490,15 +490,15 @@ struct lockout_count {
 #define LOCKOUT_ATTRIBUTES                                                                         \
     "badPwdCount", "badPasswordTime", "msDS-ResultantPSO", "msDS-User-Account-Control-Computed"
 
-/* How many failures a source may bring an account to: one less than lock it, or half of those that do
- * for unknown sources; INT64_MAX if none do. */
+/* How many failures a source may bring an account to: one less than lock it, or half of those that
+ * do for unknown sources; INT64_MAX if none do. */
 int64_t lockout_limit(int64_t threshold, bool known_source);
 
 /* Failures that still count at `now_ms` of the controller's clock. */
 int64_t lockout_failures(const struct lockout_count *count, int64_t window_ms, int64_t now_ms);
 
-/* Counts an attempt, atomically with all processes of the host, unless `failures` by the controller's
- * count or the attempts that were admitted before have reached the limit. False if they have. An
+/* Counts an attempt, atomically with all processes of the host, unless `failures` by the
+ * controller's count or the attempts that were admitted before have reached the limit. False if they have. An
  * attempt counts as a failure until lockout_succeeded(), at most as long as the window: a process
  * that is killed in between may have sent it. */
 bool lockout_reserve(const char *guid, int64_t failures, int64_t limit, int64_t window_ms,

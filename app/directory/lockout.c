@@ -1,21 +1,21 @@
 /*
  * Lockout: keeps failed logins below the threshold at which the directory locks an account
  * (lockoutThreshold of the domain, or msDS-LockoutThreshold of the password settings object that
- * applies to the account: MS-SAMR 3.1.5.14.7, MS-ADTS 3.1.1.4.5.36). Otherwise anybody who knows a name could
- * lock it for the whole domain.
+ * applies to the account: MS-SAMR 3.1.5.14.7, MS-ADTS 3.1.1.4.5.36). Otherwise anybody who knows a
+ * name could lock it for the whole domain.
  *
  * - Sources from which the account has logged in before may bring it to one failure less than that.
  * - All other sources together may bring it to half of that, so that the owner has the rest.
- * - A threshold of two leaves one attempt, and so does a threshold of one, which no login by password
- *   can stay below.
+ * - A threshold of two leaves one attempt, and so does a threshold of one, which no login by
+ *   password can stay below.
  *
- * Failures are those that the controller counts (badPwdCount), which stands even when it is too old to
- * count (badPasswordTime), and those that this host has admitted: other controllers count by
+ * Failures are those that the controller counts (badPwdCount), which stands even when it is too old
+ * to count (badPasswordTime), and those that this host has admitted: other controllers count by
  * themselves, and several workers may ask before the first of them has failed.
  *
- * What was admitted stands in shared memory, a slot an account, each of two atomics: whoever is killed
- * has spent one attempt. An account whose slot was given to another one is left with the controller's
- * count.
+ * What was admitted stands in shared memory, a slot an account, each of two atomics: whoever is
+ * killed has spent one attempt. An account whose slot was given to another one is left with the
+ * controller's count.
  */
 #include "directory/internal.h"
 

@@ -128,9 +128,9 @@ struct error *directory_resolve(struct directory *directory, struct arena *arena
     *candidate_r = nobody(directory, arena, "no such user");
     connection_begin(directory);
     struct error *error = find_name(directory, arena, name ? name : no_name, &raw);
-    if (!error) {
+    if (!error && raw) {
         error = take_account(directory, arena, raw, candidate_r);
-    } else if (error->id == ERR_AMBIGUOUS) {
+    } else if (error && error->id == ERR_AMBIGUOUS) {
         candidate_r->resolved = true;
         candidate_r->reason = "several users have this name";
     }

@@ -95,7 +95,8 @@ def test_special_characters_in_passwords(nobody, people, password):
 
 
 @pytest.mark.parametrize("name", ["*", "{}*", "*{}", "{})(objectClass=*", "{})(|(cn=*", "\\2a", "(",
-                                  "CN={}", "OTHER\\{}", "\\{}", "KONTORA\\", "{}@other.test", "@", "{}@", "\n", "krbtgt", "DC1$"])
+                                  "CN={}", "OTHER\\{}", "\\{}", "KONTORA\\", "{}@other.test",
+                                  "@", "{}@", "\n", "krbtgt", "DC1$"])
 def test_filter_characters_find_nobody(nobody, user, name):
     name = name.format(user["sAMAccountName"])
     contract.refused(attempt(nobody, name, user["password"]), 401, "INVALID_CREDENTIALS")

@@ -1,7 +1,7 @@
 """Lockout: nobody locks a user of the directory, or keeps the local administrator out, by failing.
 
-Mallory knows names and guesses passwords, from as many addresses as she likes. Vera is a person of the
-directory, and works from home. The directory is the module's own, for its policies change.
+Mallory knows names and guesses passwords, from as many addresses as she likes. Vera is a person of
+the directory, and works from home. The directory is the module's own, for its policies change.
 """
 
 import concurrent.futures
@@ -139,8 +139,8 @@ def test_a_threshold_of_one_leaves_one_attempt(make_domain_rig, domain, people):
     assert counted(truth, boris)[0] == 1
 
 
-def test_without_a_threshold_every_password_is_tried(make_domain_rig, domain, people):
-    rig, (_, truth) = make_domain_rig(threshold=0), domain
+def test_without_a_threshold_every_password_is_tried(make_domain_rig, people):
+    rig = make_domain_rig(threshold=0)
     vera = people(rig)
     fail(rig, MALLORY, vera["sAMAccountName"], 7)
     assert attempt(rig, MALLORY, vera["sAMAccountName"], vera["password"]).status_code == 200

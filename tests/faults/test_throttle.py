@@ -236,7 +236,7 @@ def test_no_hold_outlives_a_step_of_the_clock(throttled):
 
 
 def test_rows_ahead_of_the_clock_are_set_back(throttled):
-    """Repetitions are kept, and pending objects left alone, for as long as they would be otherwise."""
+    """Rows are kept, and pending objects left alone, no longer than they would be otherwise."""
     ahead = int(time.time() * 1000) + 2 * 3600 * 1000
     octets = throttled.database.bytes_literal(b"1")
     throttled.database.run("INSERT INTO idempotency_keys (principal, idempotency_key,"

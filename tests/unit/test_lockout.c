@@ -87,7 +87,7 @@ static void attempts_expire_with_the_window(void **state)
     (void)state;
     assert_true(reserve("d", 0, 1, start_us));
     assert_false(reserve("d", 0, 1, start_us + WINDOW_US));
-    assert_true(reserve("d", 0, 1, start_us + WINDOW_US + 2 * SECOND_US));
+    assert_true(reserve("d", 0, 1, start_us + WINDOW_US + (int64_t)2 * SECOND_US));
 }
 
 static void a_success_gives_all_attempts_back(void **state)
