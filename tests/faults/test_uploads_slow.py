@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support import contract, files, wire
+from support import contract, files, logs, wire
 from support.accounts import Accounts
 from support.files import Disk, Spool
 from support.waiting import wait_until
@@ -108,6 +108,7 @@ def test_an_upload_that_a_worker_was_asked_about_is_done_and_audited_once(rig):
     assert answer.status == 201
     [line] = wait_until(lambda: rig.audit().of(answer.headers["X-Request-ID"]), what="the line")
     assert (line["action"], line["status"]) == ("upload_file", "success")
+    assert logs.service_line(rig.stack, answer.headers["X-Request-ID"])["status"] == 201, "one line"
     assert len(files.listed(rig.api)) == 1
 
 

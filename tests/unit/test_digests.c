@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 
-enum { KIB = 1024, MIB = 1024 * 1024, LARGEST = 3 * MIB, MD5_LENGTH = 16, SHA256_LENGTH = 32 };
+enum { MIB = 1024 * 1024, LARGEST = 3 * MIB, MD5_LENGTH = 16, SHA256_LENGTH = 32 };
 
 static char content[LARGEST];
 
@@ -30,7 +30,7 @@ static struct digests *digest_in_pieces(int fd, size_t length, size_t piece)
 static void digests_are_those_of_the_whole(void **state)
 {
     static const size_t lengths[] = {0, 1, MIB - 1, MIB, MIB + 1, LARGEST - 7, LARGEST};
-    static const size_t pieces[] = {997, 8 * KIB, LARGEST};
+    static const size_t pieces[] = {997, 8192, LARGEST};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(lengths) * COUNT_OF(pieces); i++) {
         size_t length = lengths[i / COUNT_OF(pieces)];

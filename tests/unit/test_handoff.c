@@ -19,17 +19,17 @@ static void descriptors_come_out_one_by_one(void **state)
     struct handoff handoff;
     (void)state;
     assert_true(handoff_open(&handoff));
-    for (char byte = 'a'; byte < 'd'; byte++) {
-        int fd = pipe_with(byte);
+    for (int number = 0; number < 3; number++) {
+        int fd = pipe_with((char)('a' + number));
         assert_true(handoff_send(handoff.send_fd, fd));
         close(fd);
     }
-    for (char byte = 'a'; byte < 'd'; byte++) {
+    for (int number = 0; number < 3; number++) {
         char read_byte = 0;
         int fd = handoff_receive(handoff.receive_fd);
         assert_true(fd >= 0);
         assert_int_equal(read(fd, &read_byte, 1), 1);
-        assert_int_equal(read_byte, byte);
+        assert_int_equal(read_byte, 'a' + number);
         assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
         close(fd);
     }
