@@ -216,7 +216,11 @@ static int setup(void **state)
 {
     struct exchange *exchange = must_alloc(sizeof *exchange);
     struct router_settings settings = {
-        .guard = {authenticate, confirm, permits, is_open, may_write},
+        .guard = {.authenticate = authenticate,
+                  .confirm = confirm,
+                  .permits = permits,
+                  .is_open = is_open,
+                  .may_write = may_write},
         .standard_language = LANGUAGE_EN,
         .body_max = BODY_MAX,
     };
@@ -637,7 +641,11 @@ static void build(void *twice)
                                      {.routes = *(const bool *)twice ? doubled : NULL},
                                      {.routes = NULL}};
     const struct router_settings settings = {
-        .guard = {authenticate, confirm, permits, is_open, may_write}};
+        .guard = {.authenticate = authenticate,
+                  .confirm = confirm,
+                  .permits = permits,
+                  .is_open = is_open,
+                  .may_write = may_write}};
     struct router *router = router_new(built, &settings);
     router_free(&router);
 }
