@@ -258,3 +258,13 @@ def test_the_sandbox_lets_the_service_do_its_work():
     assert {"chown", "fchown", "fchmod", "renameat2", "sync_file_range", "pidfd_open", "vfork",
             "clone3", "close_range", "setpriority"} <= allowed
     assert not {"mount", "reboot", "ptrace", "setuid"} & allowed
+
+
+def test_the_threat_model_names_tests_that_exist():
+    model = (TOP / "systemd/threat-model.md").read_text(encoding="utf-8")
+    files = list(TOP.glob("tests/*/test_*.py"))
+    known = {path.name for path in files}.union(*(
+        re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+        for path in files))
+    named = set(re.findall(r"`(?:tests/\w+/)?(test_[\w.]+)`", model))
+    assert named and named <= known, named - known
