@@ -146,8 +146,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = fuzz_string(data, size), *rest = text;
     struct request request = {.arena = arena_new(), .app = &app};
     struct reply reply;
-    request.headers =
-        (struct request_headers){.content_length = "", .request_id = "", .address = "192.0.2.1"};
+    request.headers = (struct request_headers){.content_length = "",
+                                               .request_id = "",
+                                               .address = "192.0.2.1",
+                                               .user_agent = "",
+                                               .organization = "",
+                                               .idempotency_key = "",
+                                               .surface = "",
+                                               .spool = ""};
     request.headers.method = fuzz_line(&rest);
     request.headers.uri = fuzz_line(&rest);
     request.headers.content_type = fuzz_line(&rest);
