@@ -116,7 +116,10 @@ static struct error *withdraw(struct store *store, void *context)
 {
     struct request *request = context;
     struct value *values;
-    struct error *error = read_invitation(store, request, &values);
+    struct error *error = organization_confirm_role(store, request);
+    if (!error) {
+        error = read_invitation(store, request, &values);
+    }
     if (!error) {
         enum role role = role_of_name(fields_string(invitation_fields, values, "role"));
         error = organization_check_rank(request, role, ROLE_NONE);

@@ -131,7 +131,10 @@ static struct error *update(struct store *store, void *context)
 {
     struct change *change = context;
     struct request *request = change->request;
-    struct error *error = read_organization(store, request, &change->values);
+    struct error *error = organization_confirm_role(store, request);
+    if (!error) {
+        error = read_organization(store, request, &change->values);
+    }
     if (!error) {
         error = reply_check_match(request, version_of(change->values));
     }
@@ -203,8 +206,10 @@ static struct error *invite(struct store *store, void *context)
 {
     struct invitation *invitation = context;
     const struct request *request = invitation->request;
-    return invitation_insert(store, request, request_body_string(request, "email"),
-                             request_body_string(request, "role"), &invitation->id);
+    struct error *error = organization_confirm_role(store, request);
+    return error ? error
+                 : invitation_insert(store, request, request_body_string(request, "email"),
+                                     request_body_string(request, "role"), &invitation->id);
 }
 
 static struct error *invite_member(struct request *request, struct reply *reply)
@@ -236,7 +241,10 @@ static struct error *check_member(struct store *store, struct request *request, 
                                   struct value **values_r)
 {
     int64_t account_id = request_path_id(request, "account_id");
-    struct error *error = read_member(store, request, account_id, values_r);
+    struct error *error = organization_confirm_role(store, request);
+    if (!error) {
+        error = read_member(store, request, account_id, values_r);
+    }
     if (!error) {
         error = organization_check_rank(request, role_in(*values_r), role);
     }
