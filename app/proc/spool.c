@@ -351,32 +351,35 @@ static bool says_continue(const struct buffer *reply)
            !memcmp(reply->bytes + FASTCGI_HEADER_SIZE, status, sizeof status - 1);
 }
 
-/* True if an owner of this upload has more of them under way than it may, this one included. */
-static bool exceeds_limit(const struct spool *spool, const struct upload *upload)
+/* Cuts off the newest upload of an owner that has more of them under way than it may. That one counts
+ * no more, or it would be in the way of the next while its client is told. */
+static void enforce_limit(struct spool *spool, const struct owner *owner)
 {
-    for (size_t i = 0; i < upload->owners.count; i++) {
-        const struct owner *owner = &upload->owners.list[i];
-        int64_t count = 0;
-        for (const struct upload *other = spool->first; other; other = other->next) {
-            count += owners_include(&other->owners, owner->key);
-        }
-        if (count > owner->limit) {
-            return true;
+    int64_t count = 0;
+    struct upload *newest = NULL;
+    for (struct upload *upload = spool->first; upload; upload = upload->next) {
+        if (owners_include(&upload->owners, owner->key)) {
+            count++;
+            newest = upload->stage == RECEIVING ? upload : newest;
         }
     }
-    return false;
+    if (count > owner->limit && newest) {
+        newest->owners.count = 0;
+        end_body(spool, newest, "many");
+    }
 }
 
-/* From here on the upload counts against its owners. One that is too many counts no more, or it
- * would be in the way of the next while its client is told. */
+/* From here on the upload counts against its owners. */
 static void admit(struct spool *spool, struct upload *upload)
 {
     if (!owners_read(upload->reply.bytes, upload->reply.length, &upload->owners)) {
         log_error("spool: malformed answer of a worker");
         end_upload(spool, upload);
-    } else if (exceeds_limit(spool, upload)) {
-        upload->owners.count = 0;
-        end_body(spool, upload, "many");
+        return;
+    }
+    const struct owners owners = upload->owners;
+    for (size_t i = 0; i < owners.count; i++) {
+        enforce_limit(spool, &owners.list[i]);
     }
 }
 

@@ -12,8 +12,7 @@
  *     body is dropped. If the queue of the workers is full, the spool asks again, before it hands
  *     complete requests over.
  *   - Uploads that a worker was asked about count against their owners (owners.h) until they are
- *     answered. If an owner has more of them under way than it may, the one that was asked about
- *     last is cut off.
+ *     answered. If an owner has more of them under way than it may, the newest is cut off.
  *   - A drain accepts nothing new and finishes what has been accepted.
  *
  * The worker learns what became of a body by the parameter KONTORA_SPOOL:
