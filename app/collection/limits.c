@@ -16,8 +16,8 @@ enum {
     MS_PER_S = 1000,
     US_PER_S = 1000 * 1000,
     US_PER_MINUTE = 60 * US_PER_S,
-    BURST_S = 4,       /* a page of the console asks for a dozen things at one moment */
-    UPLOAD_WAIT_S = 5, /* nobody knows when an upload ends */
+    BURST_S = 4,             /* a page of the console asks for a dozen things at one moment */
+    UPLOAD_WAIT_S = 5,       /* nobody knows when an upload ends */
     ANONYMOUS_AT_ONCE = 500, /* uploads; half of those that the spool holds */
 };
 

@@ -85,9 +85,9 @@ struct upload {
     bool refused;     /* there were too many when it came */
     const char *fate; /* KONTORA_SPOOL; NULL: the body is complete */
 
-    bool asked, asking;  /* a worker has answered about the parameters; is being asked */
-    unsigned unanswered; /* workers that were asked and have crashed */
-    int64_t ask_at_us;   /* not before */
+    bool asked, asking;   /* a worker has answered about the parameters; is being asked */
+    unsigned unanswered;  /* workers that were asked and have crashed */
+    int64_t ask_at_us;    /* not before */
     struct owners owners; /* that the upload counts against */
 
     struct buffer out;   /* records to the worker, without the content of the body */

@@ -306,7 +306,7 @@ def test_uploads(limited):
 
 
 def test_uploads_at_one_time(limited):
-    """One address cannot have all workers with slow ones."""
+    """One address cannot fill the spool with slow ones, whoever sends them."""
     limited.edit_nginx("files.conf", ("limit_conn uploading 10;", f"limit_conn uploading {UNDER_WAY};"))
     client = limited.api
     slow = [files.begin(client) for _ in range(UNDER_WAY)]

@@ -644,8 +644,7 @@ static void build(void *twice)
     const struct resource built[] = {{.routes = first_table},
                                      {.routes = *(const bool *)twice ? doubled : NULL},
                                      {.routes = NULL}};
-    const struct router_settings settings = {
-        .guard = guard};
+    const struct router_settings settings = {.guard = guard};
     struct router *router = router_new(built, &settings);
     router_free(&router);
 }
