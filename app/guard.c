@@ -119,6 +119,7 @@ const struct router_guard guard = {
     .check_queue = limits_check_queue,
     .begin = limits_begin,
     .end = limits_end,
+    .name_owners = limits_name_owners,
     .is_open = is_open,
     .may_write = may_write,
 };

@@ -417,6 +417,9 @@ struct error *router_handle(const struct router *router, struct request *request
     }
     if (!error && request->asks) { /* all that does not depend on the body is known */
         reply_continue(request, reply);
+        if (guard->name_owners) {
+            guard->name_owners(request, reply);
+        }
     } else if (!error) {
         error = handle_permitted(router, request, reply);
     }

@@ -29,6 +29,9 @@ struct router_guard {
     struct error *(*check_queue)(const struct request *request);
     struct error *(*begin)(const struct request *request);
     void (*end)(const struct request *request);
+    /* Names the owners of an upload that is not refused so far in the answer 100; NULL: there are
+     * none. */
+    void (*name_owners)(const struct request *request, struct reply *reply);
     /* True if a call with access_by_setting is open to anonymous callers. */
     bool (*is_open)(const struct request *request);
     /* True if the request's principal, NULL for nobody, may write now: there is free space, or the

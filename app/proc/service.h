@@ -47,6 +47,9 @@ struct service {
      * that would keep them from serving. False if there is any. */
     bool (*prepare)(const struct config *config, struct buffer *faults);
 
+    /* In each new process of these settings, before anything else; NULL: there is nothing to do. */
+    void (*enter)(const struct config *config);
+
     /* In a fresh worker, before it takes connections. Returns the worker's state, NULL if it cannot
      * serve: the worker then ends and is started again with back-off. */
     void *(*start)(const struct config *config, enum pool_id pool);

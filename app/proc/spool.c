@@ -12,7 +12,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/scoreboard.h"
+#include "base/space.h"
 #include "proc/handoff.h"
+#include "proc/owners.h"
 #include "proc/pace.h"
 #include "proc/signals.h"
 #include "proc/worker.h"
@@ -48,6 +50,7 @@ enum {
     REPLY_MAX = 256 * KIB,             /* an answer to an upload has one or two KiB */
     PARAMS_PATIENCE_US = 2000 * 1000,  /* nginx sends them at once */
     ASK_AFTER_US = 500 * 1000,         /* most bodies are complete sooner */
+    UNANSWERED_MAX = 3,                /* workers that crash while they are asked */
     LINGER_US = 2000 * 1000,           /* for nginx to take the answer and close */
     FULL_PAUSE_NS = 10 * 1000 * 1000,  /* no descriptors left: lets some be closed */
     SENT_SIZE = 32,
@@ -83,7 +86,11 @@ struct upload {
     bool refused;     /* there were too many when it came */
     const char *fate; /* KONTORA_SPOOL; NULL: the body is complete */
 
-    bool asked, asking;  /* a worker was shown the parameters; is being shown them */
+    bool asked, asking;   /* a worker has answered about the parameters; is being asked */
+    unsigned unanswered;  /* workers that were asked and have crashed */
+    int64_t ask_at_us;    /* not before */
+    struct owners owners; /* that the upload counts against */
+
     struct buffer out;   /* records to the worker, without the content of the body */
     size_t out_sent;     /* bytes of these */
     int64_t body_sent;   /* bytes of the body */
@@ -209,6 +216,7 @@ static void send_answer(struct spool *spool, struct upload *upload)
 static void begin_answer(struct spool *spool, struct upload *upload)
 {
     drop_body(spool, upload);
+    upload->owners.count = 0;
     enter_stage(spool, upload, ANSWERING);
     control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLOUT | EPOLLRDHUP);
     send_answer(spool, upload);
@@ -254,7 +262,7 @@ static void write_head(struct upload *upload, const char *fate)
 /* The next record's header into the empty `out`; false if there is none left. */
 static bool write_next_record(struct upload *upload)
 {
-    int64_t left = upload->asking ? 0 : upload->size - upload->body_sent;
+    int64_t left = upload->asking || upload->fate ? 0 : upload->size - upload->body_sent;
     if (upload->all_sent) {
         return false;
     }
@@ -293,6 +301,49 @@ static void send_request(struct upload *upload)
     } while (write_next_record(upload));
 }
 
+/* Begins to hand a request over; false if the queue is full. */
+static bool begin_exchange(struct spool *spool, struct upload *upload, const char *fate)
+{
+    if (!connect_worker(spool, upload)) {
+        return false;
+    }
+    write_head(upload, fate);
+    upload->all_sent = false;
+    control(spool, EPOLL_CTL_ADD, &upload->worker, upload->worker.fd,
+            EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    return true;
+}
+
+/* Shows the parameters to a worker while the body is under way. */
+static void ask_worker(struct spool *spool, struct upload *upload)
+{
+    upload->asking = begin_exchange(spool, upload, "asks"); /* else at the next tick */
+}
+
+static void start_worker(struct spool *spool, struct upload *upload)
+{
+    if (begin_exchange(spool, upload, upload->fate)) {
+        enter_stage(spool, upload, SERVED_BY_WORKER);
+    } else if (upload->stage != WAITING) {
+        enter_stage(spool, upload, WAITING);
+    }
+}
+
+/* Nothing more is taken from nginx: the body is complete; or cut off, and then no worker reads it. */
+static void end_body(struct spool *spool, struct upload *upload, const char *fate)
+{
+    close_endpoint(&upload->worker); /* what it would say makes no difference any more */
+    upload->asking = false;
+    upload->fate = fate;
+    if (fate) {
+        drop_body(spool, upload);
+    }
+    control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLRDHUP);
+    start_worker(spool, upload);
+}
+
+/* --- the worker's answer --------------------------------------------------------------------- */
+
 /* True for the answer 100: the request is not refused. */
 static bool says_continue(const struct buffer *reply)
 {
@@ -301,16 +352,65 @@ static bool says_continue(const struct buffer *reply)
            !memcmp(reply->bytes + FASTCGI_HEADER_SIZE, status, sizeof status - 1);
 }
 
+/* Cuts off the newest upload of an owner that has more of them under way than it may. That one counts
+ * no more, or it would be in the way of the next while its client is told. */
+static void enforce_limit(struct spool *spool, const struct owner *owner)
+{
+    int64_t count = 0;
+    struct upload *newest = NULL;
+    for (struct upload *upload = spool->first; upload; upload = upload->next) {
+        if (owners_include(&upload->owners, owner->key)) {
+            count++;
+            newest = upload->stage == RECEIVING ? upload : newest;
+        }
+    }
+    if (count > owner->limit && newest) {
+        newest->owners.count = 0;
+        end_body(spool, newest, "many");
+    }
+}
+
+/* From here on the upload counts against its owners. */
+static void admit(struct spool *spool, struct upload *upload)
+{
+    if (!owners_read(upload->reply.bytes, upload->reply.length, &upload->owners)) {
+        log_error("spool: malformed answer of a worker");
+        end_upload(spool, upload);
+        return;
+    }
+    const struct owners owners = upload->owners;
+    for (size_t i = 0; i < owners.count; i++) {
+        enforce_limit(spool, &owners.list[i]);
+    }
+}
+
+/* The worker that was asked has closed. If it crashed, asks another one, but lets no request crash
+ * one after the other. */
+static void end_asking(struct spool *spool, struct upload *upload)
+{
+    upload->asking = false;
+    if (!upload->reply.length) {
+        upload->ask_at_us = clock_steady_us() + ASK_AFTER_US;
+        if (++upload->unanswered == UNANSWERED_MAX) {
+            end_upload(spool, upload);
+        }
+        return;
+    }
+    upload->asked = true;
+    if (says_continue(&upload->reply)) {
+        admit(spool, upload);
+    } else {
+        begin_answer(spool, upload);
+    }
+}
+
 /* The worker has closed. */
 static void end_exchange(struct spool *spool, struct upload *upload)
 {
-    bool asking = upload->asking;
     close_endpoint(&upload->worker);
-    upload->asking = false;
-    if (asking && (!upload->reply.length || says_continue(&upload->reply))) {
-        return;
-    }
-    if (upload->reply.length) {
+    if (upload->asking) {
+        end_asking(spool, upload);
+    } else if (upload->reply.length) {
         begin_answer(spool, upload);
     } else {
         end_upload(spool, upload);
@@ -336,44 +436,6 @@ static void read_reply(struct spool *spool, struct upload *upload)
             return;
         }
     }
-}
-
-/* Begins to hand a request over; false if the queue is full. */
-static bool begin_exchange(struct spool *spool, struct upload *upload, const char *fate)
-{
-    if (!connect_worker(spool, upload)) {
-        return false;
-    }
-    write_head(upload, fate);
-    upload->all_sent = false;
-    control(spool, EPOLL_CTL_ADD, &upload->worker, upload->worker.fd,
-            EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
-    return true;
-}
-
-/* Shows the parameters to a worker while the body is under way. */
-static void ask_worker(struct spool *spool, struct upload *upload)
-{
-    upload->asked = upload->asking = begin_exchange(spool, upload, "asks");
-}
-
-static void start_worker(struct spool *spool, struct upload *upload)
-{
-    if (begin_exchange(spool, upload, upload->fate)) {
-        enter_stage(spool, upload, SERVED_BY_WORKER);
-    } else if (upload->stage != WAITING) {
-        enter_stage(spool, upload, WAITING);
-    }
-}
-
-/* Nothing more is taken from nginx: the body is complete, or cut off. */
-static void end_body(struct spool *spool, struct upload *upload, const char *fate)
-{
-    close_endpoint(&upload->worker); /* what it would say makes no difference any more */
-    upload->asking = false;
-    upload->fate = fate;
-    control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLRDHUP);
-    start_worker(spool, upload);
 }
 
 /* --- the client ------------------------------------------------------------------------------ */
@@ -478,12 +540,14 @@ static void accept_upload(struct spool *spool, int fd)
         return;
     }
     struct upload *upload = must_alloc(sizeof *upload);
+    int64_t now = clock_steady_us();
     *upload = (struct upload){
         .previous = spool->last,
         .client = {.fd = fd, .is_client = true, .upload = upload},
         .worker = {.fd = -1, .upload = upload},
         .file_fd = -1,
-        .began_us = clock_steady_us(),
+        .began_us = now,
+        .ask_at_us = now + ASK_AFTER_US,
         .refused = spool->count >= UPLOADS_MAX,
     };
     *(spool->last ? &spool->last->next : &spool->first) = upload;
@@ -518,8 +582,28 @@ static void check_receiving(struct spool *spool, struct upload *upload, int64_t 
         }
     } else if (pace_is_too_slow(elapsed, upload->size, spool->config->upload_slow_start_s)) {
         end_body(spool, upload, "slow");
-    } else if (!upload->asked && elapsed >= ASK_AFTER_US) {
+    } else if (!upload->asked && !upload->asking && now >= upload->ask_at_us) {
         ask_worker(spool, upload);
+    }
+}
+
+/* Half of the reserve of free space is for logins and deletions: gives back the largest body that is
+ * under way while less is free. Called with each tick, because a body may be written faster than
+ * free space is measured. */
+static void check_space(struct spool *spool)
+{
+    struct upload *largest = NULL;
+    if (!spool->bytes || !space_is_low() || !space_is_critical()) {
+        return;
+    }
+    for (struct upload *upload = spool->first; upload; upload = upload->next) {
+        if (upload->stage == RECEIVING && (!largest || upload->size > largest->size)) {
+            largest = upload;
+        }
+    }
+    if (largest) {
+        log_warning("spool: less than half of DISK_RESERVE_MIB is free: cutting a body off");
+        end_body(spool, largest, "full");
     }
 }
 
@@ -534,6 +618,7 @@ static void check_uploads(struct spool *spool)
             end_upload(spool, upload);
         }
     }
+    check_space(spool);
 }
 
 static void start_waiting(struct spool *spool)

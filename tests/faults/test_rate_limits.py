@@ -15,7 +15,7 @@ import jwt
 import pytest
 from stack import addresses
 
-from support import contract, files, vault
+from support import contract, files, vault, wire
 from support.accounts import Accounts
 from support.people import tag
 from support.waiting import wait_until
@@ -306,7 +306,7 @@ def test_uploads(limited):
 
 
 def test_uploads_at_one_time(limited):
-    """One address cannot have all workers with slow ones."""
+    """One address cannot fill the spool with slow ones, whoever sends them."""
     limited.edit_nginx("files.conf", ("limit_conn uploading 10;", f"limit_conn uploading {UNDER_WAY};"))
     client = limited.api
     slow = [files.begin(client) for _ in range(UNDER_WAY)]
@@ -515,6 +515,21 @@ def test_one_address_cannot_have_all_connections(limited):
         limited.service.thaw()
     statuses = sorted(answer.status_code for answer in answers)
     assert statuses[:3] == [429] * 3, statuses
+
+
+def test_one_address_has_few_bodies_under_way(limited):
+    """They lie on the disk until they are complete. Reads are not counted."""
+    limited.edit_nginx("limits.conf", ("limit_conn sending 50;", "limit_conn sending 2;"))
+    site = limited.nobody("")
+    head = wire.request("POST", "/api/v1/auth/login", [
+        ("Host", "localhost"), ("Content-Type", "application/json"), ("Content-Length", "1000")])
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            peer = stack.enter_context(wire.connect(site.base_url, site.ca_file))
+            peer.sendall(head + b"{")
+        wait_until(lambda: site.post("/app/token").status_code == 429, what="a refusal")
+        contract.refused(site.post("/app/token"), 429, "TOO_MANY_REQUESTS")
+        assert site.get("/health").status_code == 200
 
 
 def test_without_rates_nobody_is_refused(make_rig):

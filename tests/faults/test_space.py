@@ -4,12 +4,13 @@ one, a few MiB large, and mallory fills it; vera wants to work."""
 import os
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from stack import TOP
 
-from support import contract, files, metrics, vault
+from support import contract, files, metrics, vault, wire
 from support.accounts import Accounts, address
 from support.people import tag
 from support.tokens import Tokens, described
@@ -192,6 +193,26 @@ def test_the_administrator_may_use_the_reserve(small, people):
     email = f"{tag()}@example.com"
     assert small.api.post("/accounts", json={"username": tag(), "email": email}).status_code == 201
     assert small.api.delete(f"/files/{made['filename']}").status_code == 200
+
+
+def test_the_spool_leaves_half_of_the_reserve(small, small_disk, people):
+    """Bodies that a worker has let begin do not take the space that logins need."""
+    mallory, vera = people
+    spool = small.stack.state_dir / "spool"
+    spool.rmdir()
+    spool.symlink_to(small_disk)
+    small.filler.leave((RESERVE_MIB + 1) * MIB)
+    wait_for_disk(small, "up")
+    large = b"a" * (files.LARGEST - 1000)
+    body, _ = files.form(large, "a.txt")
+    with files.begin(mallory.client, large, 1000) as peer:
+        time.sleep(1)  # until a worker was shown the request
+        peer.sendall(body[1000:-1000])
+        peer.settimeout(15)
+        answer = wire.Answer(peer.recv(65536))
+        assert answer.status == 503, answer.status_line
+    assert small.filler.free() > RESERVE_MIB * MIB // 2 - MIB
+    assert small.nobody().login(vera.email, vera.password)
 
 
 def test_readiness_and_metrics_tell_of_the_shortage(small):

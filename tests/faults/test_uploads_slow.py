@@ -38,8 +38,10 @@ def is_empty(rig):
 # --- the attack ---------------------------------------------------------------------------------
 
 def test_slow_uploads_from_many_addresses_hold_up_nobody(make_rig):
-    """As in production: rates are on, the pools have their usual sizes."""
-    rig = make_rig(rate_limits=True, FILES_WORKERS=8, UPLOADS_WORKERS=8)
+    """As in production: rates are on, the pools have their usual sizes. One account stands for as many as she
+    would need: test_strangers_uploads.py has the limits by owner."""
+    rig = make_rig(rate_limits=True, FILES_WORKERS=8, UPLOADS_WORKERS=8, UPLOADS_SUBJECT_AT_ONCE=0,
+                   UPLOADS_ORGANIZATION_AT_ONCE=0)
     accounts, spool = Accounts(rig.nobody()), Spool(rig.stack)
     mallory, vera = accounts.register().client, accounts.register().client
     kept = files.upload(vera)["filename"]
