@@ -44,7 +44,7 @@ def guid_text(octets):
 
 
 class Truth:
-    """The service account's own connection to the directory, and logins of others."""
+    """The domain administrator's own connection to the directory, and logins of others."""
 
     def __init__(self, url, ca_file, base_dn, bind_dn, password):
         self.url, self.ca_file, self.base_dn = url, str(ca_file), base_dn
