@@ -43,8 +43,8 @@ def domain(tmp_path_factory):
     with running_directory(tmp_path_factory.mktemp("lockout")) as controller:
         vault.remember(controller.bind_password, controller.administrator_password,
                        controller.sample_password)
-        truth = Truth(controller.url, controller.ca_file, controller.base_dn, controller.bind_dn,
-                      controller.bind_password)
+        truth = Truth(controller.url, controller.ca_file, controller.base_dn,
+                      controller.administrator_dn, controller.administrator_password)
         yield controller, truth
         truth.close()
 
