@@ -15,7 +15,7 @@ struct account {
     int64_t id;
     const char *username, *email, *name;
     const char *password_hash;   /* NULL: no password, so nobody logs in */
-    int64_t credentials_version; /* counts the passwords that it has had */
+    int64_t credentials_version; /* incremented with each new password */
     int64_t verified_ms; /* of an account to insert: when the address was proved; 0: unproven */
 };
 
@@ -50,8 +50,8 @@ struct error *organization_insert(struct store *store, struct arena *arena,
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
-/* Inside store_write(): the address counts as proved from now on. ERR_NOT_FOUND if the account does
- * not exist or has no address. */
+/* Inside store_write(): marks the address as verified, unless it is already. ERR_NOT_FOUND if
+ * the account does not exist or has no address. */
 struct error *account_verify_email(struct store *store, struct arena *arena, int64_t id,
                                    int64_t now_ms) MUST_CHECK;
 
@@ -74,7 +74,7 @@ struct error *account_default_organization(struct store *store, struct arena *ar
 struct error *account_set_default_organization(struct store *store, struct arena *arena, int64_t id,
                                                int64_t organization_id) MUST_CHECK;
 
-/* Inside store_write(): the same, but only for an account that has no default organization. */
+/* Inside store_write(): sets the default organization of an account that has none. */
 struct error *account_init_default_organization(struct store *store, struct arena *arena,
                                                 int64_t id, int64_t organization_id) MUST_CHECK;
 

@@ -56,7 +56,8 @@ void session_cache_share(const char *path)
 {
     struct table *file = shared_map(path, sizeof *table);
     if (!file) {
-        log_warning("%s: %s: sessions are unknown after a restart", path, strerror(errno));
+        log_warning("session cache: cannot map %s: %s: the cache will be lost at a restart", path,
+                    strerror(errno));
         table = shared_alloc(sizeof *table);
         return;
     }

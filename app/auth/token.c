@@ -104,8 +104,7 @@ static struct token_profile read_profile(struct arena *arena, jwt_t *jwt)
 enum { KEPT_TOKENS = 256 };
 
 static struct kept {
-    char
-        *token; /* with the key and the texts of the claims behind it; NULL: nothing is kept here */
+    char *token; /* followed by its key and the texts of its claims; NULL: the entry is free */
     const char *key;
     struct token_claims claims;
 } kept_tokens[KEPT_TOKENS];

@@ -310,7 +310,7 @@ static void check_keys(const struct config *config, struct buffer *faults)
     }
 }
 
-/* Whether it is a common one, and whether a hash is usable, is for auth_check(). */
+/* auth_check() refuses common passwords and unusable hashes. */
 static void check_administrator(const struct config *config, struct buffer *faults)
 {
     const char *password = config->local_auth_password;

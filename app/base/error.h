@@ -23,8 +23,8 @@ enum error_id {
     ERR_TOKEN_EXPIRED,
     ERR_INVALID_CREDENTIALS,
     ERR_TOO_MANY_ATTEMPTS, /* retry_after_s says when */
-    ERR_TOO_MANY_REQUESTS, /* the same */
-    ERR_OVERLOADED,        /* too many wait; the same */
+    ERR_TOO_MANY_REQUESTS, /* retry_after_s says when */
+    ERR_OVERLOADED,        /* too many requests wait for a worker; retry_after_s says when */
     ERR_FORBIDDEN,
     ERR_NOT_FOUND,
     ERR_METHOD_NOT_ALLOWED,

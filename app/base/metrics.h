@@ -28,7 +28,7 @@ enum metric {
     METRIC_LOG_LINES_DROPPED,
 
     METRIC_DISK_FREE,    /* bytes */
-    METRIC_DISK_RESERVE, /* the same */
+    METRIC_DISK_RESERVE, /* bytes */
 
     METRIC_DATABASE_TIME, /* by operation */
     METRIC_DATABASE_UP,

@@ -134,7 +134,7 @@ struct error *entries_create(struct request *request, struct reply *reply)
     return error;
 }
 
-/* Whether the directory has changed something, or may have. */
+/* True if the directory has changed the entry, or if the outcome is unknown. */
 static bool may_be_changed(const struct error *error)
 {
     return !error || error->id == ERR_PARTIALLY_APPLIED || error->id == ERR_RESULT_UNREAD ||

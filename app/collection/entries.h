@@ -18,8 +18,8 @@
  * its place. */
 typedef void entries_change(struct request *request, struct directory_changes *changes);
 
-/* Does what a change of an entry asks for beside the directory. The directory has changed it, or may
- * have: the outcome can be unknown. */
+/* Follow-up work outside of the directory after a change of an entry. The change was made, or
+ * its outcome is unknown. */
 typedef void entries_changed(struct request *request, const struct directory_entry *entry);
 
 /* A resource; static tables in resources/, named by the rows of its routes. */

@@ -53,8 +53,8 @@ struct error *ledger_find(struct store *store, struct arena *arena, const char *
 struct error *ledger_place(struct store *store, struct objects *objects, struct arena *arena,
                            struct staged *staged, const struct stored_file *file) MUST_CHECK;
 
-/* The file's row in place of the pending one: committed with the turn. ERR_QUOTA_EXCEEDED if its scope
- * would have more than the quota, ERR_STORAGE_FULL if all files together would. */
+/* Replaces the pending row by the file's row; the group commit commits it. ERR_QUOTA_EXCEEDED if
+ * the scope would exceed its quota, ERR_STORAGE_FULL if all files together would. */
 struct error *ledger_record(struct store *store, struct arena *arena,
                             const struct stored_file *file,
                             const struct file_quota *quota) MUST_CHECK;

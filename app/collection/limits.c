@@ -17,13 +17,14 @@ enum {
     US_PER_S = 1000 * 1000,
     US_PER_MINUTE = 60 * US_PER_S,
     BURST_S = 4,             /* a page of the console asks for a dozen things at one moment */
-    UPLOAD_WAIT_S = 5,       /* nobody knows when an upload ends */
+    UPLOAD_WAIT_S = 5,       /* the end of an upload is unknown */
     ANONYMOUS_AT_ONCE = 500, /* uploads; half of those that the spool holds */
 };
 
 enum bucket { BUCKET_REQUESTS, BUCKET_UPLOADS, BUCKET_COUNT };
 
-/* Who is counted; the names are those of tokens and of paths. 0: no organization. */
+/* Keys of the counters: hashes of the ids of the subject and the organization; 0: no
+ * organization. */
 struct parties {
     uint64_t subject, organization;
 };
@@ -67,7 +68,8 @@ static struct error *refuse(const struct request *request, int64_t wait_us)
     return error;
 }
 
-/* A token of both, or of neither. A limit whose `burst` is 0 is none. */
+/* Takes a token from both buckets, or from neither. `burst` 0 means no limit. Returns the time
+ * to wait, 0 if the tokens were taken. */
 static int64_t take(const struct parties *parties, const struct rate_limit *of_subject,
                     const struct rate_limit *of_organization)
 {
@@ -110,8 +112,8 @@ static struct error *refuse_upload(const struct request *request)
     return refuse(request, (int64_t)UPLOAD_WAIT_S * US_PER_S);
 }
 
-/* Counts itself first, then all: of two that begin at one moment both may be refused, but never do
- * both get the last place. */
+/* Counts its own upload first, then all: of two uploads that begin together both may be refused,
+ * but never are both admitted to the last slot. */
 static struct error *begin_upload(const struct request *request, const struct parties *parties)
 {
     const struct config *config = request->app->config;

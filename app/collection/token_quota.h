@@ -12,7 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TOKEN_QUOTA_HOURS = 25 }; /* that a token may live, the hour that has begun included */
+/* in which a live token may expire: the current hour and the next 24 */
+enum { TOKEN_QUOTA_HOURS = 25 };
 
 /* In the master, before it forks: from now on all processes count together. */
 void token_quota_share(void);

@@ -299,7 +299,7 @@ struct error *protected_read(struct directory *directory, struct arena *arena, c
     const struct attribute *control = entry_attribute(&raw, "userAccountControl");
     *target_r = (struct target){.dn = raw.dn};
     if (control && !codec_integer(control->values, &target_r->account_control)) {
-        return error_new(arena, ERR_INTERNAL, "userAccountControl is no number");
+        return error_new(arena, ERR_INTERNAL, "userAccountControl is not a number");
     }
     error =
         check_service(directory, arena, guid, raw.dn, moves && !entry_attribute(&raw, "objectSid"));

@@ -366,7 +366,8 @@ static void count_answer(const struct request *request, const struct reply *repl
                          const struct error *error, int64_t duration_us)
 {
     size_t call = call_of(request);
-    if (request->asks) { /* it was not counted when it came, for it might have come again */
+    /* not counted on arrival: unless it is refused, the request comes again, complete */
+    if (request->asks) {
         metrics_add(METRIC_REQUESTS, metrics_series_at(METRIC_REQUESTS, call, 0), 1);
     }
     bool usual = reply->status >= 0 && reply->status <= STATUS_MAX;

@@ -60,7 +60,7 @@ void access_end(const struct access *access, const struct request *request,
  * nginx/log.conf has the same rules but for the routes, which it does not know. */
 void access_write_path(struct jsonw *json, const char *key, const struct request *request);
 
-/* The same for nginx, which logs the path too; NULL if all of it may be logged. */
+/* Returns the masked path for nginx, which logs paths too; NULL if the whole path may be logged. */
 const char *access_masked_path(const struct request *request);
 
 #endif

@@ -92,8 +92,8 @@ static void write_path(struct jsonw *json, const struct request *request)
     }
 }
 
-/* The names of the path and of the known fields that came, and what was wrong. Values stay out, and so do the
- * names of unknown fields: a client may have put a secret where a name belongs. */
+/* Writes the names in the path, the names of known body fields, and the faults. Values and names
+ * of unknown fields are left out: a client may have put a secret there. */
 static void write_details(struct jsonw *json, const struct request *request,
                           const struct error *error)
 {

@@ -74,7 +74,7 @@ void reply_language(const struct request *request, struct reply *reply);
 /* 204. */
 void reply_nothing(struct reply *reply);
 
-/* 100, to a request that asks: nothing speaks against it so far. Nothing has been done. */
+/* 100, to a preliminary request (`asks`): it would not be refused so far. Changes nothing. */
 void reply_continue(struct request *request, struct reply *reply);
 
 /* Adds a header field. The value must hold no line break and outlive the reply. */

@@ -167,7 +167,8 @@ static struct error *ask_guard(const struct router_guard *guard, struct request 
 {
     unsigned permission = request->route->permission;
     struct error *error = guard->authenticate(request);
-    if (!error && guard->begin && !request->asks) { /* the whole request is what counts */
+    /* a preliminary request is not counted: it comes again, complete */
+    if (!error && guard->begin && !request->asks) {
         error = guard->begin(request);
         request->limited = !error;
     }
@@ -435,7 +436,8 @@ static bool is_audited(const struct request *request)
     return route && route->action && !request->unaudited;
 }
 
-/* nginx logs the path too, and knows neither the routes nor what is decoded in it: nginx/log.conf. */
+/* Tells nginx the masked path for its log: nginx knows neither the routes nor the decoded path
+ * (nginx/log.conf). */
 static void tell_masked_path(const struct request *request, struct reply *reply)
 {
     const char *masked = access_masked_path(request);

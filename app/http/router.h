@@ -24,8 +24,8 @@ struct router_guard {
     struct error *(*confirm)(struct request *request, unsigned permission);
     /* Whether the request's principal, NULL for nobody, has the permission. */
     bool (*permits)(const struct request *request, unsigned permission);
-    /* How much may be asked; NULL: as much as anybody likes. check_queue() is called before anything
-     * else; begin() when the principal is known. If that returns NULL, end() follows the handler. */
+    /* Rate limits; NULL: none. check_queue() is called first; begin() when the principal is
+     * known. If begin() returns NULL, end() follows the handler. */
     struct error *(*check_queue)(const struct request *request);
     struct error *(*begin)(const struct request *request);
     void (*end)(const struct request *request);

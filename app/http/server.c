@@ -333,7 +333,8 @@ static enum server_progress answer(struct server *server, struct server_connecti
     write_reply(fcgi->out, request, &connection->reply);
     drain_body(server, connection);
     FCGX_Finish_r(fcgi);
-    if (connection->reply.status != REPLY_CONTINUE) { /* the request is still to come */
+    /* not after 100: the complete request is still to come */
+    if (connection->reply.status != REPLY_CONTINUE) {
         access_end(&connection->access, request, &connection->reply, connection->error);
     }
     log_set_request(NULL);

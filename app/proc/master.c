@@ -331,7 +331,7 @@ static bool may_reload(struct master *master)
     return !master->reloading || failing || all_ready(master);
 }
 
-/* The spool drains first: without workers of `uploads` nobody would take what it has. */
+/* Drains the spool first: the workers of `uploads` must serve the uploads that it holds. */
 static void stop_children(struct master *master)
 {
     bool spooling = false;

@@ -1,7 +1,7 @@
 /*
- * Service: what a worker does with its connections, and what the housekeeper does at its times.
- * proc knows nothing of HTTP or a directory, and of FastCGI only the framing (spool.h); main hands
- * it these functions.
+ * Service: the functions with which a worker serves its connections, and the periodic jobs of the
+ * housekeeper. main passes them in: proc does not depend on HTTP or the directory, and knows only
+ * the framing of FastCGI (spool.h).
  */
 #ifndef PROC_SERVICE_H
 #define PROC_SERVICE_H
@@ -35,11 +35,11 @@ enum served {
     SERVED_HELD,   /* its answer waits for the end of the turn: commit, then finish */
 };
 
-/* What the first bytes of a request say, before anybody reads them. */
+/* State of a request by its first bytes, before it is read. */
 enum arrival {
     ARRIVAL_PENDING, /* more must come before serve() can read a request without waiting */
     ARRIVAL_READY,
-    ARRIVAL_REFUSED, /* they begin no request */
+    ARRIVAL_REFUSED, /* not the beginning of a request */
 };
 
 struct service {

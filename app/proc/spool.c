@@ -40,7 +40,7 @@ enum {
     MIB = 1024 * 1024,
     MS_PER_S = 1000,
     US_PER_MS = 1000,
-    TICK_MS = 250,                     /* between two looks at the clock while there are uploads */
+    TICK_MS = 250,                     /* interval of the deadline checks while there are uploads */
     UPLOADS_MAX = 1000,                /* under way; further ones are answered 503 … */
     CONNECTIONS_MAX = 2 * UPLOADS_MAX, /* … up to these, and then closed */
     PIECE = 64 * KIB,                  /* read at a time */
@@ -83,7 +83,7 @@ struct upload {
     struct buffer params;
     int file_fd;      /* of the body; -1 before its first byte */
     int64_t size;     /* bytes of the body so far */
-    bool refused;     /* there were too many when it came */
+    bool refused;     /* UPLOADS_MAX was exceeded when it came: answer 503 */
     const char *fate; /* KONTORA_SPOOL; NULL: the body is complete */
 
     bool asked, asking;   /* a worker has answered about the parameters; is being asked */
@@ -133,7 +133,7 @@ static void close_endpoint(struct endpoint *endpoint)
     }
 }
 
-/* The body is not needed any more. */
+/* Closes the file of the body, which frees its space. */
 static void drop_body(struct spool *spool, struct upload *upload)
 {
     if (upload->file_fd >= 0) {
@@ -289,7 +289,7 @@ static ssize_t send_piece(struct upload *upload)
     return sent;
 }
 
-/* As much as the worker takes. That it is gone shows when its answer is read. */
+/* Sends until the socket is full. read_reply() notices a worker that has exited. */
 static void send_request(struct upload *upload)
 {
     do {
@@ -332,7 +332,7 @@ static void start_worker(struct spool *spool, struct upload *upload)
 /* Nothing more is taken from nginx: the body is complete; or cut off, and then no worker reads it. */
 static void end_body(struct spool *spool, struct upload *upload, const char *fate)
 {
-    close_endpoint(&upload->worker); /* what it would say makes no difference any more */
+    close_endpoint(&upload->worker); /* its answer to the parameters alone is no longer needed */
     upload->asking = false;
     upload->fate = fate;
     if (fate) {
@@ -431,7 +431,7 @@ static void read_reply(struct spool *spool, struct upload *upload)
         }
         upload->reply.length += (size_t)got;
         if (upload->reply.length > REPLY_MAX) {
-            log_error("spool: an answer is too long");
+            log_error("spool: a reply of a worker is too long: ending the upload");
             end_upload(spool, upload);
             return;
         }
@@ -461,17 +461,17 @@ static int open_unlinked(const char *directory)
 static bool store(struct spool *spool, struct upload *upload, const char *bytes, size_t length)
 {
     if (spool->bytes + (int64_t)length > spool->config->upload_spool_mib * MIB) {
-        log_warning("spool: UPLOAD_SPOOL_MIB is used up");
+        log_warning("spool: refusing an upload: UPLOAD_SPOOL_MIB is used up");
         return false;
     }
     if (upload->file_fd < 0 && (upload->file_fd = open_unlinked(spool->directory)) < 0) {
-        log_error("spool: %s: %s", spool->directory, strerror(errno));
+        log_error("spool: cannot create a file in %s: %s", spool->directory, strerror(errno));
         return false;
     }
     for (size_t at = 0; at < length;) {
         ssize_t written = pwrite(upload->file_fd, bytes + at, length - at, upload->size);
         if (written <= 0) {
-            log_error("spool: %s: %s", spool->directory, strerror(errno));
+            log_error("spool: cannot write in %s: %s", spool->directory, strerror(errno));
             return false;
         }
         at += (size_t)written;
@@ -639,7 +639,7 @@ static void notify_master(const struct spool *spool, enum worker_news news)
 {
     struct worker_message message = {.pid = getpid(), .news = news};
     if (write(spool->news_fd, &message, sizeof message) != (ssize_t)sizeof message) {
-        log_warning("cannot reach the master: %s", strerror(errno));
+        log_warning("spool: cannot notify the master: %s", strerror(errno));
     }
 }
 

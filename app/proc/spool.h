@@ -30,8 +30,8 @@
 #include "base/config.h"
 #include "proc/service.h"
 
-/* Works until it is told to leave, then drains and ends the process. nginx connects to `listen_fd`,
- * workers take requests from the other side of `handoff_fd`; `news_fd` is the pipe to the master. */
+/* Runs until SIGTERM, then drains and exits. nginx connects to `listen_fd`, workers take
+ * requests from the other side of `handoff_fd`; `news_fd` is the status pipe to the master. */
 _Noreturn void spool_run(const struct config *config, const struct service *service, int listen_fd,
                          int handoff_fd, int news_fd);
 

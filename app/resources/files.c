@@ -269,8 +269,9 @@ static struct buffer fingerprint(const struct request *request, const struct upl
     return text;
 }
 
-/* How large the file may be, so that what does not fit is refused at its first byte too much. One
- * that may be a repetition gets the first answer, even if it was the first one that left no room. */
+/* Returns the largest permitted size, so that a larger file is refused at the first byte beyond.
+ * With an Idempotency-Key the size is not limited here: a repetition must get the first answer,
+ * even if the first request used the last bytes of the quota. */
 static struct error *find_room(const struct request *request, int64_t *room_r)
 {
     const struct app *app = request->app;

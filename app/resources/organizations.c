@@ -254,8 +254,8 @@ static struct error *check_member(struct store *store, struct request *request, 
     return error;
 }
 
-/* Withdraws the invitations that the member could not issue any more: who has lost a right must not
- * come back by what was issued under it. */
+/* Withdraws the invitations that the member may no longer issue: they must not bring back a
+ * member who has lost the right. */
 static struct error *withdraw_invitations(struct store *store, const struct request *request)
 {
     struct store_query *query =
@@ -412,11 +412,12 @@ const struct route organizations_routes[] = {
      .permission = PERMIT_MANAGE,
      .pool = POOL_CORE,
      .summary = {"Пригласить участника", "Invite a member"},
-     .about = {"Ответ не зависит от того, есть ли у адреса учётная запись. Участником становятся, "
-               "приняв приглашение; оно действует 30 дней, повторное заменяет прежнее.",
-               "The answer does not depend on whether the address has an account. Membership "
-               "begins when the invitation is accepted; it is valid for 30 days, and a second one "
-               "replaces the first."},
+     .about = {"Ответ не зависит от того, есть ли учётная запись с этим адресом. Приглашённый "
+               "становится участником, когда примет приглашение. Приглашение действует 30 дней; "
+               "новое заменяет прежнее.",
+               "The answer does not depend on whether an account has this address. The invited "
+               "person becomes a member by accepting. An invitation is valid for 30 days; a new "
+               "one replaces the old one."},
      .body = &invite_schema,
      .shape = REPLY_RECORD,
      .reply = &invited_schema,

@@ -58,7 +58,7 @@ enum {
 #define TOKEN_PURPOSE                                                                              \
     {                                                                                              \
         .name = "purpose", .type = FIELD_STRING, .flags = FIELD_NULLABLE | FIELD_NAME, .min = 1,   \
-        .max = PURPOSE_MAX, .about = {"Для чего токен", "What the token is for"},                  \
+        .max = PURPOSE_MAX, .about = {"Назначение токена", "The purpose of the token"},            \
         .example = "\"password-reset\""                                                            \
     }
 #define TOKEN_MAX_USES                                                                             \
@@ -95,8 +95,8 @@ static const struct field issue_fields[] = {
      .about =
          {"Время жизни в минутах; по умолчанию TOKEN_TTL_MINUTES. Без входа в систему: не более "
           "1440",
-          "How many minutes it lives; TOKEN_TTL_MINUTES by default. Without logging in, at most "
-          "1440"},
+          "The lifetime in minutes; TOKEN_TTL_MINUTES by default. At most 1440 for anonymous "
+          "callers"},
      .example = "60"},
     TOKEN_PURPOSE,
     TOKEN_MAX_USES,
@@ -295,8 +295,8 @@ struct issue {
     int64_t now, minutes;
 };
 
-/* The lifetime of the token that is asked for. An anonymous caller gets at most a day, so that what was
- * issued to nobody in particular goes by itself. */
+/* Reads the lifetime of the requested token. An anonymous caller gets at most a day, so that
+ * such tokens expire soon: nobody in particular would revoke them. */
 static struct error *read_lifetime(const struct request *request, int64_t *minutes_r)
 {
     const struct value *ttl = request_body_value(request, "ttl_minutes");
@@ -641,8 +641,8 @@ static const struct field path_fields[] = {
     "С `TOKENS_ACCESS=authenticated` (по умолчанию в рабочей среде) вызов доступен только тем, " \
     "кто вошёл."
 #define TOKENS_ACCESS_EN                                                                           \
-    "With `TOKENS_ACCESS=authenticated`, the default in production, for callers who have logged "  \
-    "in."
+    "With `TOKENS_ACCESS=authenticated`, the default in production, only callers who have logged " \
+    "in are allowed."
 
 const struct route tokens_routes[] = {
     {.method = METHOD_POST,
@@ -681,8 +681,8 @@ const struct route tokens_routes[] = {
      .handler = clear_tokens,
      .pool = POOL_CORE,
      .summary = {"Удалить истёкшие токены", "Delete the tokens that have expired"},
-     .about = {TOKENS_ACCESS_RU " Если вызывает администратор, вызов попадает в журнал аудита.",
-               TOKENS_ACCESS_EN " If the administrator calls, the audit log has it."},
+     .about = {TOKENS_ACCESS_RU " Вызовы администратора записываются в журнал аудита.",
+               TOKENS_ACCESS_EN " Calls by the administrator are audited."},
      .access_by_setting = true,
      .shape = REPLY_RECORD,
      .reply = &status_schema,
