@@ -249,7 +249,7 @@ def test_the_command_line_that_is_wrong(make_rig, arguments):
 
 # --- an upgrade ---------------------------------------------------------------------------------
 
-BEFORE = "6"  # the last migration before sessions had rows of their own
+BEFORE = "7"  # the last migration before sessions had rows of their own
 
 
 def stored(client):

@@ -86,7 +86,11 @@ static void start(void)
     static struct config config;
     struct buffer faults = {0}, warnings = {0};
     const struct router_settings settings = {
-        .guard = {authenticate, confirm, permits, is_open, may_write},
+        .guard = {.authenticate = authenticate,
+                  .confirm = confirm,
+                  .permits = permits,
+                  .is_open = is_open,
+                  .may_write = may_write},
         .standard_language = LANGUAGE_RU,
         .body_max = BODY_MAX};
     FUZZ_CHECK(mkdtemp(folder) && !atexit(finish));

@@ -191,14 +191,6 @@ static bool may_write(const struct request *request)
     return !space_is_short || request->principal == &writer;
 }
 
-static const struct router_guard guard = {
-    .authenticate = authenticate,
-    .confirm = confirm,
-    .permits = permits,
-    .is_open = is_open,
-    .may_write = may_write,
-};
-
 struct exchange {
     struct arena *arena;
     struct router *router;
@@ -224,7 +216,11 @@ static int setup(void **state)
 {
     struct exchange *exchange = must_alloc(sizeof *exchange);
     struct router_settings settings = {
-        .guard = guard,
+        .guard = {.authenticate = authenticate,
+                  .confirm = confirm,
+                  .permits = permits,
+                  .is_open = is_open,
+                  .may_write = may_write},
         .standard_language = LANGUAGE_EN,
         .body_max = BODY_MAX,
     };
@@ -644,7 +640,12 @@ static void build(void *twice)
     const struct resource built[] = {{.routes = first_table},
                                      {.routes = *(const bool *)twice ? doubled : NULL},
                                      {.routes = NULL}};
-    const struct router_settings settings = {.guard = guard};
+    const struct router_settings settings = {
+        .guard = {.authenticate = authenticate,
+                  .confirm = confirm,
+                  .permits = permits,
+                  .is_open = is_open,
+                  .may_write = may_write}};
     struct router *router = router_new(built, &settings);
     router_free(&router);
 }

@@ -410,7 +410,7 @@ static void only_digests_are_kept(void **state)
 static const struct session_facts facts = {
     .epoch = -7, .expires_ms = INT64_C(1) << 60, .administrator = true};
 
-static void random_bytes(unsigned char id[RANDOM_ID_BYTES])
+static void fill_at_random(unsigned char id[RANDOM_ID_BYTES])
 {
     char text[RANDOM_ID_SIZE];
     assert_true(session_id_bytes(random_id(text), id));
@@ -427,8 +427,8 @@ static void the_cache_keeps_what_it_was_given(void **state)
     (void)state;
     unsigned char id[RANDOM_ID_BYTES], other[RANDOM_ID_BYTES];
     struct session_facts found;
-    random_bytes(id);
-    random_bytes(other);
+    fill_at_random(id);
+    fill_at_random(other);
     must_be_known(id, "local:a", SESSION_UNKNOWN);
     session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
     assert_int_equal(session_cache_find(id, "local:a", &found), SESSION_FRESH);
@@ -443,7 +443,7 @@ static void an_end_is_known_at_once(void **state)
 {
     (void)state;
     unsigned char id[RANDOM_ID_BYTES];
-    random_bytes(id);
+    fill_at_random(id);
     session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
     session_cache_end(id);
     must_be_known(id, "local:a", SESSION_UNKNOWN);
@@ -461,7 +461,7 @@ static void a_late_answer_revives_nothing(void **state)
 {
     (void)state;
     unsigned char id[RANDOM_ID_BYTES];
-    random_bytes(id);
+    fill_at_random(id);
     uint64_t generation = session_cache_generation(id);
     session_cache_end(id);
     session_cache_keep(id, "local:a", generation, &facts);
@@ -473,7 +473,7 @@ static void an_expired_session_is_unknown(void **state)
     (void)state;
     unsigned char id[RANDOM_ID_BYTES];
     struct session_facts expired = facts;
-    random_bytes(id);
+    fill_at_random(id);
     expired.expires_ms = clock_wall_ms();
     session_cache_keep(id, "local:a", session_cache_generation(id), &expired);
     must_be_known(id, "local:a", SESSION_UNKNOWN);
@@ -500,8 +500,8 @@ static void the_cache_survives_a_restart(void **state)
 {
     (void)state;
     unsigned char id[RANDOM_ID_BYTES], ended[RANDOM_ID_BYTES];
-    random_bytes(id);
-    random_bytes(ended);
+    fill_at_random(id);
+    fill_at_random(ended);
     session_cache_share("sessions.cache");
     session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
     session_cache_keep(ended, "local:a", session_cache_generation(ended), &facts);
@@ -518,7 +518,7 @@ static void a_damaged_cache_knows_nothing(void **state)
     enum { STEP = 997, TRIES = 200 };
     unsigned char id[RANDOM_ID_BYTES];
     struct session_facts found;
-    random_bytes(id);
+    fill_at_random(id);
     for (int i = 0; i < TRIES; i++) {
         session_cache_share("damaged.cache");
         session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
@@ -545,7 +545,7 @@ static void without_a_file_the_cache_works(void **state)
 {
     (void)state;
     unsigned char id[RANDOM_ID_BYTES];
-    random_bytes(id);
+    fill_at_random(id);
     session_cache_share("no/such/folder/sessions.cache");
     session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
     must_be_known(id, "local:a", SESSION_FRESH);
