@@ -191,14 +191,6 @@ static bool may_write(const struct request *request)
     return !space_is_short || request->principal == &writer;
 }
 
-static const struct router_guard guard = {
-    .authenticate = authenticate,
-    .confirm = confirm,
-    .permits = permits,
-    .is_open = is_open,
-    .may_write = may_write,
-};
-
 struct exchange {
     struct arena *arena;
     struct router *router;
