@@ -687,7 +687,7 @@ static int end_sessions(struct work *work, const char *id)
     return status;
 }
 
-static int do_sessions(struct work *work)
+static int run_sessions_command(struct work *work)
 {
     const struct arguments *arguments = work->arguments;
     const char *action = arguments->word_count ? arguments->words[0] : "";
@@ -707,7 +707,7 @@ static int do_sessions(struct work *work)
 
 int command_sessions(const struct config *config, const struct arguments *arguments)
 {
-    return with_store(config, arguments, do_sessions);
+    return with_store(config, arguments, run_sessions_command);
 }
 
 /* --- openapi --------------------------------------------------------------------------------- */

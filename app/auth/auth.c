@@ -664,8 +664,8 @@ static struct error *find_principal(const struct config *config, struct store *s
 }
 
 /* Verifies a token under the key, else under the previous one. */
-static struct error *verify(const struct config *config, struct arena *arena, const char *token,
-                            struct token_claims *claims_r)
+static struct error *verify_token(const struct config *config, struct arena *arena,
+                                  const char *token, struct token_claims *claims_r)
 {
     struct error *error = token_verify(arena, config->jwt_secret_key, token, claims_r);
     const char *previous = config->jwt_secret_key_previous;
@@ -687,7 +687,7 @@ struct error *auth_bearer(const struct config *config, struct store *store, stru
         return error_new(arena, ERR_INVALID_TOKEN, "another authentication scheme");
     }
     const char *token = authorization + sizeof scheme - 1;
-    struct error *error = verify(config, arena, token + strspn(token, " "), &claims);
+    struct error *error = verify_token(config, arena, token + strspn(token, " "), &claims);
     return error ? error
                  : find_principal(config, store, arena, &claims, organization_id, principal_r);
 }

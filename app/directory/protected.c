@@ -245,7 +245,7 @@ static struct error *check_below(struct directory *directory, struct arena *aren
 
 /* --- checks ---------------------------------------------------------------------------------- */
 
-static struct error *refuse(struct arena *arena, enum error_id id, const char *reason)
+static struct error *protected_error(struct arena *arena, enum error_id id, const char *reason)
 {
     return error_detail(error_new(arena, id, "%s", reason), NULL, FAULT_NONE, reason);
 }
@@ -263,7 +263,8 @@ static struct error *check_service(struct directory *directory, struct arena *ar
     if (error || !(is_service || holds)) {
         return error;
     }
-    return refuse(arena, allowed ? ERR_DIRECTORY_REFUSED : ERR_PROTECTED_OBJECT, "LDAP_BIND_DN");
+    return protected_error(arena, allowed ? ERR_DIRECTORY_REFUSED : ERR_PROTECTED_OBJECT,
+                           "LDAP_BIND_DN");
 }
 
 /* The reason for which the object that was read is protected; NULL: none. */
@@ -306,5 +307,5 @@ struct error *protected_read(struct directory *directory, struct arena *arena, c
     if (!error && directory->config->directory_protected == PROTECTED_REFUSE) {
         error = find_reason(directory, arena, guid_dn, &raw, moves, &reason);
     }
-    return !error && reason ? refuse(arena, ERR_PROTECTED_OBJECT, reason) : error;
+    return !error && reason ? protected_error(arena, ERR_PROTECTED_OBJECT, reason) : error;
 }

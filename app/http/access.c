@@ -255,7 +255,7 @@ static bool looks_random(const char *segment)
     return false;
 }
 
-static bool is_shown(const struct request *request, size_t i)
+static bool is_loggable(const struct request *request, size_t i)
 {
     const char *segment = request->segments[i];
     return (request->route || i < request->segments_known) && !looks_like_token(segment) &&
@@ -270,7 +270,7 @@ static size_t shown_length(const struct request *request, size_t length)
     const char *uri = request->headers.uri;
     size_t at = 0; /* of the slash before a segment */
     for (size_t i = 0; i < request->segments_count; i++) {
-        if (!is_shown(request, i)) {
+        if (!is_loggable(request, i)) {
             return at + 1;
         }
         at += 1 + strcspn(uri + at + 1, "/?");

@@ -188,7 +188,7 @@ static void look_at_storage(const struct app *app, struct facts *facts_r)
     };
 }
 
-static void look_at_disk(const struct app *app, struct facts *facts_r)
+static void read_disk_health(const struct app *app, struct facts *facts_r)
 {
     static const char *const states[] = {
         [SPACE_OFF] = "off",
@@ -214,7 +214,7 @@ static const struct dependency {
     {"directory", look_at_directory},
     {"database", look_at_database},
     {"storage", look_at_storage},
-    {"disk", look_at_disk},
+    {"disk", read_disk_health},
 };
 
 enum { DEPENDENCIES = sizeof dependencies / sizeof *dependencies };

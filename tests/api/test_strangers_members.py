@@ -66,7 +66,7 @@ def test_what_vera_creates_stays_in_her_organization(accounts, mallory, vera):
     contract.refused(theirs.get("contacts", number), 404, "NOT_FOUND")
 
 
-def test_tokens_keep_their_organization_whatever_others_do(accounts, mallory, vera):
+def test_membership_given_by_others_does_not_change_the_tokens_organization(accounts, mallory, vera):
     tokens = accounts.log_in(vera)
     add_member(mallory, vera, "SALES")
     mallory.client.patch(f"{mallory.path}/members/{vera.id}", json={"role": "OWNER"})

@@ -161,7 +161,7 @@ def test_failures_that_the_directory_counted_elsewhere_count(make_domain_rig, do
     assert counted(truth, vera) == (5, False)
 
 
-def test_stale_failures_count_as_none(make_domain_rig, domain, people):
+def test_failures_older_than_the_window_do_not_count(make_domain_rig, domain, people):
     """badPwdCount stands until the next login, however long ago the failures were."""
     rig, (_, truth) = make_domain_rig(threshold=6, window_s=1), domain
     vera = people(rig)

@@ -412,7 +412,7 @@ def test_failed_upload_frees_its_place(make_counted):
     files.upload(mallory.client)
 
 
-def test_upload_of_a_killed_worker_is_counted_no_more(make_slow, tmp_path):
+def test_upload_of_a_killed_worker_is_no_longer_counted(make_slow, tmp_path):
     rig = make_slow(UPLOADS_SUBJECT_AT_ONCE=AT_ONCE)
     mallory = Accounts(rig.nobody()).register()
     with slow_uploads(tmp_path, mallory.client, AT_ONCE):
@@ -492,7 +492,7 @@ def is_closed(peer):
         return True
 
 
-def test_half_sent_headers_keep_nobody_out(limited):
+def test_half_sent_headers_do_not_block_other_clients(limited):
     port = limited.stack.ports.http
     with contextlib.ExitStack() as stack:
         peers = [stack.enter_context(peer) for peer in half_send(port, HALF_SENT)]

@@ -260,7 +260,7 @@ def test_without_a_reserve_everything_is_tried(small):
 
 # --- quotas -------------------------------------------------------------------------------------
 
-def test_mallory_cannot_gather_quotas_by_registering(make_sql_rig):
+def test_many_registrations_cannot_exceed_the_total_quota(make_sql_rig):
     """Each account brings an organization with a quota of its own: all of them have one together."""
     rig = make_sql_rig(FILES_QUOTA_MIB=1, FILES_TOTAL_QUOTA_MIB=2)
     accounts = Accounts(rig.nobody())
@@ -286,7 +286,7 @@ def test_everybody_without_an_organization_has_a_quota(make_sql_rig):
     assert usage_is_true(rig)
 
 
-def test_tiny_files_are_counted(make_sql_rig):
+def test_file_count_quota_is_enforced(make_sql_rig):
     rig = make_sql_rig(FILES_QUOTA_COUNT=3)
     mallory = Accounts(rig.nobody()).register().client
     made = [files.upload(mallory, b"x")["filename"] for _ in range(3)]

@@ -116,7 +116,7 @@ def test_an_upload_that_a_worker_was_asked_about_is_done_and_audited_once(rig):
 
 # --- processes ----------------------------------------------------------------------------------
 
-def test_killed_workers_cost_no_upload_that_is_under_way(rig, spool):
+def test_upload_in_the_spool_survives_killed_workers(rig, spool):
     with files.begin(rig.api) as peer:
         wait_until(spool.sizes, what="the body in the spool")
         for pid in rig.service.workers("uploads"):
