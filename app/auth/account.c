@@ -67,8 +67,8 @@ struct error *account_get(struct store *store, struct arena *arena, int64_t id,
     return read_account(query, arena, account_r);
 }
 
-/* What the client is told of a violated constraint. Who has chosen an address alone is told of that,
- * whichever of the two the engine looked at first. */
+/* What the client is told of a violated constraint. Who has chosen an address alone is told of
+ * that, whichever of the two the engine looked at first. */
 static struct error *taken(struct arena *arena, struct error *error, const struct account *account)
 {
     bool by_username = store_violated(error, "accounts_username_key");

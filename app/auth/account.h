@@ -22,8 +22,8 @@ struct account {
 /* Whether bcrypt takes all of a password: it has 72 bytes and no NUL. A check of field maps. */
 enum fault_id account_check_password(const char *text, size_t length);
 
-/* An address: something, '@', a domain; no spaces. More is proved by sending to it. A check of field
- * maps. */
+/* An address: something, '@', a domain; no spaces. More is proved by sending to it. A check of
+ * field maps. */
 enum fault_id account_check_email(const char *text, size_t length);
 
 /* The account of a login name, which is an email address if it holds '@'; NULL: nobody's. */
@@ -33,8 +33,8 @@ struct error *account_find(struct store *store, struct arena *arena, const char 
 struct error *account_get(struct store *store, struct arena *arena, int64_t id,
                           struct account **account_r) MUST_CHECK;
 
-/* Inside store_write(): adds an account, whose id is set. ERR_ALREADY_EXISTS, with the field that is
- * taken in its details. */
+/* Inside store_write(): adds an account, whose id is set. ERR_ALREADY_EXISTS, with the field that
+ * is taken in its details. */
 struct error *account_insert(struct store *store, struct arena *arena, struct account *account,
                              int64_t now_ms) MUST_CHECK;
 

@@ -401,8 +401,8 @@ struct error *auth_register(const struct config *config, struct store *store, st
 
 /* --- refreshing, ending ---------------------------------------------------------------------- */
 
-/* NULL if the subject is nobody, for tokens outlive the configuration. Of an account and of people of
- * the directory only the id is set. */
+/* NULL if the subject is nobody, for tokens outlive the configuration. Of an account and of people
+ * of the directory only the id is set. */
 static struct principal *find_subject(const struct config *config, struct arena *arena,
                                       const char *subject)
 {

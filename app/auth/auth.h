@@ -5,8 +5,8 @@
  *
  * The session of a token is checked with each request, and so is the epoch of its credentials. An
  * account and its session are read by one statement. Sessions of the local administrator and of
- * directory users are kept in shared memory for two seconds (session_cache.h), and for as long as the
- * database is down: these principals need no database then.
+ * directory users are kept in shared memory for two seconds (session_cache.h), and for as long as
+ * the database is down: these principals need no database then.
  */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
@@ -108,9 +108,10 @@ struct error *auth_refresh_subject(const struct config *config, struct store *st
                                    struct arena *arena, const char *token,
                                    const struct principal **principal_r) MUST_CHECK;
 
-/* New tokens for the principal: in exchange for the refresh token or, if that is NULL, in the session
- * of the principal's access token, where there is no new refresh token. The principal is as of now: a
- * session of an earlier epoch is ended. Reuse of a refresh token is logged and counted. */
+/* New tokens for the principal: in exchange for the refresh token or, if that is NULL, in the
+ * session of the principal's access token, where there is no new refresh token. The principal is as
+ * of now: a session of an earlier epoch is ended. Reuse of a refresh token is logged and counted.
+ */
 struct error *auth_refresh(const struct config *config, struct store *store, struct arena *arena,
                            const struct principal *principal, const struct session_client *client,
                            const char *token, struct auth_tokens *tokens_r) MUST_CHECK;

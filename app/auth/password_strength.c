@@ -50,7 +50,8 @@ static bool is_letter(char c)
     return isalpha((unsigned char)c) || (unsigned char)c > ASCII_MAX;
 }
 
-/* The password without the digits and punctuation around it; empty if they are more than half of it. */
+/* The password without the digits and punctuation around it; empty if they are more than half of
+ * it. */
 static const char *core(struct arena *arena, const char *password)
 {
     const char *begin = password, *end = password + strlen(password);
@@ -69,8 +70,8 @@ static bool in_dictionary(const char *reason)
     return reason && strstr(reason, "dictionary");
 }
 
-/* cracklib describes the fault in a sentence; those that matter are told apart by a word. It takes one
- * or two digits off a word before it looks it up, but not the four of "password2026". */
+/* cracklib describes the fault in a sentence; those that matter are told apart by a word. It takes
+ * one or two digits off a word before it looks it up, but not the four of "password2026". */
 static enum fault_id ask_cracklib(struct arena *arena, const struct new_password *password)
 {
     const char *owner = password->username ? password->username : password->email;

@@ -272,8 +272,8 @@ static struct error *replace_token(struct store *store, struct refreshing *work,
     return error ? error : note_use(store, work);
 }
 
-/* Sets the successor of a replaced token if it is the live one of the session. It was made under the
- * key, or before the key changed. */
+/* Sets the successor of a replaced token if it is the live one of the session. It was made under
+ * the key, or before the key changed. */
 static struct error *find_successor(struct store *store, struct refreshing *work)
 {
     const char *keys[] = {work->terms->key, work->terms->previous_key};

@@ -1,9 +1,9 @@
 /*
  * Session: begins with a login, and lives until it is ended, at the latest until its absolute end.
  *
- * A session is bound to the credentials that it was opened with by their epoch, a number that changes
- * with them: the version of an account's password, pwdLastSet of a directory user, a digest of the
- * local administrator's name and password. A session of an earlier epoch is ended.
+ * A session is bound to the credentials that it was opened with by their epoch, a number that
+ * changes with them: the version of an account's password, pwdLastSet of a directory user, a digest
+ * of the local administrator's name and password. A session of an earlier epoch is ended.
  *
  * It goes on by refresh tokens, each of which can be used once: its successor replaces it (RFC 9700
  * 4.14.2), and one of them is live at a time. The successor is an HMAC of the token, so that a
@@ -69,8 +69,8 @@ struct session_outcome {
 
 /*
  * Replaces a refresh token by its successor. The session's username, epoch and rights are set to
- * what they are now; sets the rest. ERR_INVALID_TOKEN, with the reason as its cause, if the token is
- * unknown or used again, or the session has ended or is of an earlier epoch, which ends it;
+ * what they are now; sets the rest. ERR_INVALID_TOKEN, with the reason as its cause, if the token
+ * is unknown or used again, or the session has ended or is of an earlier epoch, which ends it;
  * ERR_TOKEN_EXPIRED.
  */
 struct error *session_refresh(struct store *store, struct arena *arena,

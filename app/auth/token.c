@@ -99,8 +99,8 @@ static struct token_profile read_profile(struct arena *arena, jwt_t *jwt)
 
 /* --- those that were verified before --------------------------------------------------------- */
 
-/* A client sends the same token again and again, and to take one apart costs more than most of what it is
- * sent for. This process's last ones are kept, each in the place that its signature says. */
+/* A client sends the same token again and again, and to take one apart costs more than most of what
+ * it is sent for. This process's last ones are kept, each in the place that its signature says. */
 enum { KEPT_TOKENS = 256 };
 
 static struct kept {

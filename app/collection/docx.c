@@ -1,4 +1,5 @@
-/* See docx.h. The layout is that of APPNOTE 6.3: the end record, and the directory that it points to. */
+/* See docx.h. The layout is that of APPNOTE 6.3: the end record, and the directory that it points
+ * to. */
 #define ZLIB_CONST /* zlib then promises not to change its input */
 
 #include "collection/docx.h"

@@ -1,6 +1,7 @@
 /*
- * Docx: whether a file is a document of Word, by what its archive says that it holds (ECMA-376, ZIP). The
- * order of the parts is the writer's choice, and so libmagic, which looks at the first few, knows only some.
+ * Docx: whether a file is a document of Word, by what its archive says that it holds (ECMA-376,
+ * ZIP). The order of the parts is the writer's choice, and so libmagic, which looks at the first
+ * few, knows only some.
  */
 #ifndef COLLECTION_DOCX_H
 #define COLLECTION_DOCX_H
@@ -17,8 +18,8 @@ struct error *docx_check(struct arena *arena, int fd, int64_t size, bool *fits_r
 
 /*
  * True if the document has a VBA project: by the names of its parts, and by the content types that
- * [Content_Types].xml declares, because a project may have any name. That one part is unpacked, in bounded
- * memory. A document whose content types cannot be read counts as one with macros.
+ * [Content_Types].xml declares, because a project may have any name. That one part is unpacked, in
+ * bounded memory. A document whose content types cannot be read counts as one with macros.
  *
  * Embedded objects are not opened, and links to templates elsewhere are not followed.
  */

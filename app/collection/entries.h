@@ -173,8 +173,8 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
         .shape = REPLY_NOTHING                                                                     \
     }
 
-/* The same for a call that changes who is in a group; `handler_` is the resource's own, `group_` the
- * group's name in the pattern. */
+/* The same for a call that changes who is in a group; `handler_` is the resource's own, `group_`
+ * the group's name in the pattern. */
 #define ENTRIES_MEMBER_ROW(method_, pattern_, group_, handler_, action_)                           \
     .method = (method_), .pattern = (pattern_), .path = entries_path, .handler = (handler_),       \
     .permission = PERMIT_DIRECTORY_WRITE, .pool = POOL_DIRECTORY, .query = entries_place_query,    \

@@ -1,6 +1,7 @@
 /*
- * File usage: how many files and bytes each owner has, and all of them together. It is kept up with each
- * change, in its transaction, and held against the quotas there. `kontora recount` verifies it.
+ * File usage: how many files and bytes each owner has, and all of them together. It is kept up with
+ * each change, in its transaction, and held against the quotas there. `kontora recount` verifies
+ * it.
  */
 #ifndef COLLECTION_FILE_USAGE_H
 #define COLLECTION_FILE_USAGE_H

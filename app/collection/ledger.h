@@ -1,11 +1,12 @@
 /*
- * Ledger: keeps what the database says of files in step with the objects of the storage, which are in no
- * transaction of its.
+ * Ledger: keeps what the database says of files in step with the objects of the storage, which are
+ * in no transaction of its.
  *
- * An object is never in the storage without a row that names it: a file's, or one of pending_objects. On
- * its way in, it is pending before it is placed, and becomes the file's in one transaction; on its way out,
- * the same the other way round. Whoever is killed in between leaves a pending row, and the housekeeper
- * deletes the object and the row when they are older than any request can be.
+ * An object is never in the storage without a row that names it: a file's, or one of
+ * pending_objects. On its way in, it is pending before it is placed, and becomes the file's in one
+ * transaction; on its way out, the same the other way round. Whoever is killed in between leaves a
+ * pending row, and the housekeeper deletes the object and the row when they are older than any
+ * request can be.
  */
 #ifndef COLLECTION_LEDGER_H
 #define COLLECTION_LEDGER_H
@@ -59,7 +60,8 @@ struct error *ledger_record(struct store *store, struct arena *arena,
                             const struct stored_file *file,
                             const struct file_quota *quota) MUST_CHECK;
 
-/* Deletes objects that are pending, and their rows, now if that is possible; if not, the housekeeper will. */
+/* Deletes objects that are pending, and their rows, now if that is possible; if not, the
+ * housekeeper will. */
 void ledger_dispose(struct store *store, struct objects *objects, struct arena *arena,
                     const char *const *keys, size_t count);
 

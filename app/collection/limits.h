@@ -11,13 +11,13 @@
 /* In the master, before it forks. Until then nothing is counted. */
 void limits_share(void);
 
-/* Before anything is done: ERR_OVERLOADED if a request that hashes a password has waited for a worker
- * for longer than LOGIN_QUEUE_MS. */
+/* Before anything is done: ERR_OVERLOADED if a request that hashes a password has waited for a
+ * worker for longer than LOGIN_QUEUE_MS. */
 struct error *limits_check_queue(const struct request *request) MUST_CHECK;
 
-/* When the principal is known: ERR_TOO_MANY_REQUESTS if the caller or the organization has asked too
- * often, has too many uploads in workers, or had too many in the spool, which then has cut the body
- * off. Otherwise limits_end() follows. */
+/* When the principal is known: ERR_TOO_MANY_REQUESTS if the caller or the organization has asked
+ * too often, has too many uploads in workers, or had too many in the spool, which then has cut the
+ * body off. Otherwise limits_end() follows. */
 struct error *limits_begin(const struct request *request) MUST_CHECK;
 
 /* The handler has returned. */

@@ -32,10 +32,10 @@ extern const struct schema organization_schema;
 struct error *organization_read(struct store *store, struct arena *arena, int64_t organization_id,
                                 int64_t account_id, struct value **values_r) MUST_CHECK;
 
-/* Inside store_write(), before a change of members or invitations: the caller still has the role that
- * the request was permitted with. The change of a role and the change that needs it are serialized, so
- * that nobody uses a right after losing it. ERR_NOT_FOUND for a former member, ERR_FORBIDDEN for a member
- * with another role. */
+/* Inside store_write(), before a change of members or invitations: the caller still has the role
+ * that the request was permitted with. The change of a role and the change that needs it are
+ * serialized, so that nobody uses a right after losing it. ERR_NOT_FOUND for a former member,
+ * ERR_FORBIDDEN for a member with another role. */
 struct error *organization_confirm_role(struct store *store,
                                         const struct request *request) MUST_CHECK;
 

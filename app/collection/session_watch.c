@@ -55,7 +55,8 @@ void session_watch_free(struct session_watch **watch)
     *watch = NULL;
 }
 
-/* A user with sessions: the oldest epoch and the most rights of these, and what the directory says. */
+/* A user with sessions: the oldest epoch and the most rights of these, and what the directory says.
+ */
 struct user {
     const char *subject;
     int64_t oldest_epoch;

@@ -34,8 +34,8 @@ static int64_t count_of(uint64_t value)
     return (int64_t)(value & UINT32_MAX);
 }
 
-/* Buckets of hours that are over count no more; neither do those beyond the longest lifetime, which a clock
- * that was wrong has left. */
+/* Buckets of hours that are over count no more; neither do those beyond the longest lifetime, which
+ * a clock that was wrong has left. */
 static int64_t count_live(int64_t hour)
 {
     int64_t count = 0;

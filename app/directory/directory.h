@@ -217,7 +217,8 @@ struct error *directory_resolve(struct directory *directory, struct arena *arena
 /*
  * Verifies the password of a candidate by one bind on a connection of its own. Everything that is
  * wrong with the name, the password or the account is ERR_INVALID_CREDENTIALS after the same time;
- * its cause is the reason, in words that hold nothing that was given, for the log and the audit line.
+ * its cause is the reason, in words that hold nothing that was given, for the log and the audit
+ * line.
  *
  * Nobody can lock an account this way (lockout.c): a login that could is refused in the same way
  * without a bind. `known_source` says that the candidate has logged in from there before.
@@ -247,7 +248,8 @@ struct error *directory_examine(struct directory *directory, struct arena *arena
                                 struct directory_identity *identity_r,
                                 enum directory_standing *standing_r) MUST_CHECK;
 
-/* --- how it is doing --------------------------------------------------------------------------- */
+/* --- how it is doing ---------------------------------------------------------------------------
+ */
 
 enum directory_state {
     DIRECTORY_OFF,     /* LDAP_SERVER is empty */
@@ -281,7 +283,8 @@ enum fault_id directory_check_dn(const char *text, size_t length);
 /* MS-SAMR 3.1.1.6 and 3.1.1.8.4: no "/\[]:;|=,+*?<>@, no control characters, no dot at the end. */
 enum fault_id directory_check_account_name(const char *text, size_t length);
 
-/* A userPrincipalName that Active Directory can take apart: at most one @, no backslash at the end. */
+/* A userPrincipalName that Active Directory can take apart: at most one @, no backslash at the end.
+ */
 enum fault_id directory_check_principal_name(const char *text, size_t length);
 
 #endif

@@ -161,8 +161,8 @@ void connection_drop(struct directory *directory);
 /* The controller says that it cannot serve: drops the connection, lets others be tried first. */
 void connection_avoid(struct directory *directory);
 
-/* What was asked at `asked` (steady clock) was not answered in time: drops the connection, and holds
- * it against the controller for all processes unless it has answered another since. */
+/* What was asked at `asked` (steady clock) was not answered in time: drops the connection, and
+ * holds it against the controller for all processes unless it has answered another since. */
 void connection_unanswered(struct directory *directory, int64_t asked);
 
 /* Connects to one server and notes in the circuit what came of it. The cause is for the log. */
@@ -456,7 +456,8 @@ struct target {
 
 /*
  * Reads an object for a change of it, or of its membership. ERR_PROTECTED_OBJECT if callers cannot
- * change it; a detail is the reason. `moves`: its DN is to change, so the objects below it count too.
+ * change it; a detail is the reason. `moves`: its DN is to change, so the objects below it count
+ * too.
  */
 struct error *protected_read(struct directory *directory, struct arena *arena, const char *guid,
                              bool moves, struct target *target_r) MUST_CHECK;

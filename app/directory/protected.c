@@ -1,13 +1,13 @@
 /*
- * Protected: objects on which the privileges of the domain, or Kontora itself, depend. No caller can
- * change them unless DIRECTORY_PROTECTED=allow; the service account is protected in either case,
- * because after its loss Kontora could not give it back.
+ * Protected: objects on which the privileges of the domain, or Kontora itself, depend. No caller
+ * can change them unless DIRECTORY_PROTECTED=allow; the service account is protected in either
+ * case, because after its loss Kontora could not give it back.
  *
  * Every change reads its object here first: one base search by objectGUID, and the change that
  * follows is addressed by the same objectGUID. Samba sets adminCount for two accounts only, so the
- * privileged groups decide, by their SIDs: tokenGroups of an account (MS-ADTS 3.1.1.4.5.19) lists all
- * security groups that it is in. Samba keeps no tokenGroups for groups: their memberOf is walked.
- * Attributes that cannot be read protect their object.
+ * privileged groups decide, by their SIDs: tokenGroups of an account (MS-ADTS 3.1.1.4.5.19) lists
+ * all security groups that it is in. Samba keeps no tokenGroups for groups: their memberOf is
+ * walked. Attributes that cannot be read protect their object.
  */
 #include "directory/internal.h"
 
@@ -223,8 +223,8 @@ static void visit_below(void *context, const struct raw_entry *raw)
     walk_add_primary(walk, raw);
 }
 
-/* Moving or renaming a place gives all that is below it another DN. tokenGroups can only be read one
- * object at a time, so the groups of all of them are walked together. */
+/* Moving or renaming a place gives all that is below it another DN. tokenGroups can only be read
+ * one object at a time, so the groups of all of them are walked together. */
 static struct error *check_below(struct directory *directory, struct arena *arena,
                                  const char *guid_dn, const char **reason_r)
 {

@@ -1,6 +1,6 @@
 /*
- * Access: what is counted, and written to the log, of every request that a worker takes. One line tells
- * where its time went:
+ * Access: what is counted, and written to the log, of every request that a worker takes. One line
+ * tells where its time went:
  *
  *   queue_us      from nginx's handing it over to a worker's taking it, to the millisecond
  *   auth_us       until it was known who asks, and that they may
@@ -54,10 +54,11 @@ void access_committed(struct access *access);
 void access_end(const struct access *access, const struct request *request,
                 const struct reply *reply, const struct error *error);
 
-/* Writes the part of a path that may be logged, as it came but for its query. Everything is left out from
- * the first segment on that follows one that ends in "valid", looks like a token (six digits and a colon),
- * a signature or anything random, or belongs to no route; and all of a path that could not be decoded.
- * nginx/log.conf has the same rules but for the routes, which it does not know. */
+/* Writes the part of a path that may be logged, as it came but for its query. Everything is left
+ * out from the first segment on that follows one that ends in "valid", looks like a token (six
+ * digits and a colon), a signature or anything random, or belongs to no route; and all of a path
+ * that could not be decoded. nginx/log.conf has the same rules but for the routes, which it does
+ * not know. */
 void access_write_path(struct jsonw *json, const char *key, const struct request *request);
 
 /* Returns the masked path for nginx, which logs paths too; NULL if the whole path may be logged. */

@@ -132,8 +132,8 @@ static void take_lock(void)
     }
 }
 
-/* All of the line or nothing: what a full disk cut off would spoil the next line too. The lock keeps
- * other workers from appending to a line that is about to be taken back. */
+/* All of the line or nothing: what a full disk cut off would spoil the next line too. The lock
+ * keeps other workers from appending to a line that is about to be taken back. */
 static bool append(const struct buffer *line)
 {
     take_lock();
@@ -170,7 +170,8 @@ void audit_write(const struct request *request, const struct error *error)
     if (!append(&line)) {
         const char *cause = strerror(errno);
         metrics_add(METRIC_AUDIT_FAILURES, 0, 1);
-        /* The change is done and cannot be taken back: the line goes where it can still be found. */
+        /* The change is done and cannot be taken back: the line goes where it can still be found.
+         */
         struct jsonw *log = log_begin(LOG_LEVEL_ERROR, "audit line not written");
         jsonw_string(log, "cause", cause);
         jsonw_bytes(log, "line", line.bytes, line.length - 1);

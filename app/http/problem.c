@@ -306,8 +306,8 @@ void problem_write_details(struct jsonw *json, const struct error *error,
     jsonw_close_array(json);
 }
 
-/* True if the detail may hold text that the client typed: the name of an unknown field, or the directory's
- * own words, in which it may quote a value. */
+/* True if the detail may hold text that the client typed: the name of an unknown field, or the
+ * directory's own words, in which it may quote a value. */
 static bool is_typed(const struct error *error, const struct error_detail *detail)
 {
     return detail->field ? detail->fault == FAULT_UNKNOWN : error->id == ERR_DIRECTORY_REFUSED;

@@ -67,8 +67,8 @@ struct error *reply_check_match(const struct request *request, int64_t version) 
 void reply_version(struct request *request, struct reply *reply, struct value *record,
                    int64_t version);
 
-/* Says that the body has words in the language that the request asked for (RFC 9110 8.5, 12.5.5): for
- * every answer with a message in it. Errors have it by themselves. */
+/* Says that the body has words in the language that the request asked for (RFC 9110 8.5, 12.5.5):
+ * for every answer with a message in it. Errors have it by themselves. */
 void reply_language(const struct request *request, struct reply *reply);
 
 /* 204. */

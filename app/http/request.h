@@ -115,8 +115,8 @@ struct value *request_body_value(const struct request *request, const char *name
     __attribute__((returns_nonnull));
 const char *request_body_string(const struct request *request, const char *name);
 
-/* Adds to a counter once the request has succeeded, which is after its turn's commit: what is rolled back
- * is not counted. One counter a request. */
+/* Adds to a counter once the request has succeeded, which is after its turn's commit: what is
+ * rolled back is not counted. One counter a request. */
 void request_count(struct request *request, enum metric metric, size_t series, int64_t amount);
 
 /* Reads the whole body, at most `limit` bytes: ERR_PAYLOAD_TOO_LARGE. */

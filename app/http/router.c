@@ -111,7 +111,8 @@ static const struct node *find_node(const struct node *node, char *const *segmen
     return NULL;
 }
 
-/* How many segments of a path that leads nowhere are words of patterns, up to the first that is not. */
+/* How many segments of a path that leads nowhere are words of patterns, up to the first that is
+ * not. */
 static size_t count_known(const struct node *node, char *const *segments, size_t count)
 {
     size_t known = 0;
@@ -256,8 +257,8 @@ static bool is_json(const char *content_type)
     return !strncasecmp(charset, "utf-8", strlen("utf-8"));
 }
 
-/* Whether a Content-Type field says a form. The type has no parameters, so that a charset means nothing:
- * what is percent-encoded is UTF-8 (WHATWG URL 5.1). */
+/* Whether a Content-Type field says a form. The type has no parameters, so that a charset means
+ * nothing: what is percent-encoded is UTF-8 (WHATWG URL 5.1). */
 static bool is_form(const char *content_type)
 {
     static const char form[] = "application/x-www-form-urlencoded";
@@ -354,8 +355,8 @@ struct error *router_recall(struct request *request, const struct buffer *body, 
     return error;
 }
 
-/* Does what is asked, unless it has been done: then the answer is that of the first time. Of a form, the
- * handler finds that out, when it has read it. */
+/* Does what is asked, unless it has been done: then the answer is that of the first time. Of a
+ * form, the handler finds that out, when it has read it. */
 static struct error *handle_once(struct request *request, struct reply *reply)
 {
     struct error *error =

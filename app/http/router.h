@@ -66,8 +66,8 @@ struct error *router_handle(const struct router *router, struct request *request
                             struct reply *reply) MUST_CHECK;
 
 /* For the handler of a form, whose body the router has not read: what makes the request the same as
- * another one, as that has been read. An answer that the request has had before is then in `reply`, and
- * reply->repeated says so. */
+ * another one, as that has been read. An answer that the request has had before is then in `reply`,
+ * and reply->repeated says so. */
 struct error *router_recall(struct request *request, const struct buffer *body,
                             struct reply *reply) MUST_CHECK;
 

@@ -224,7 +224,8 @@ static void begin_answer(struct spool *spool, struct upload *upload)
 
 /* --- the worker ------------------------------------------------------------------------------ */
 
-/* Makes a connection and puts its other end into the queue of the workers; false if that is full. */
+/* Makes a connection and puts its other end into the queue of the workers; false if that is full.
+ */
 static bool connect_worker(struct spool *spool, struct upload *upload)
 {
     int fds[2];
@@ -329,7 +330,8 @@ static void start_worker(struct spool *spool, struct upload *upload)
     }
 }
 
-/* Nothing more is taken from nginx: the body is complete; or cut off, and then no worker reads it. */
+/* Nothing more is taken from nginx: the body is complete; or cut off, and then no worker reads it.
+ */
 static void end_body(struct spool *spool, struct upload *upload, const char *fate)
 {
     close_endpoint(&upload->worker); /* its answer to the parameters alone is no longer needed */
@@ -352,8 +354,8 @@ static bool says_continue(const struct buffer *reply)
            !memcmp(reply->bytes + FASTCGI_HEADER_SIZE, status, sizeof status - 1);
 }
 
-/* Cuts off the newest upload of an owner that has more of them under way than it may. That one counts
- * no more, or it would be in the way of the next while its client is told. */
+/* Cuts off the newest upload of an owner that has more of them under way than it may. That one
+ * counts no more, or it would be in the way of the next while its client is told. */
 static void enforce_limit(struct spool *spool, const struct owner *owner)
 {
     int64_t count = 0;
@@ -587,8 +589,8 @@ static void check_receiving(struct spool *spool, struct upload *upload, int64_t 
     }
 }
 
-/* Half of the reserve of free space is for logins and deletions: gives back the largest body that is
- * under way while less is free. Called with each tick, because a body may be written faster than
+/* Half of the reserve of free space is for logins and deletions: gives back the largest body that
+ * is under way while less is free. Called with each tick, because a body may be written faster than
  * free space is measured. */
 static void check_space(struct spool *spool)
 {

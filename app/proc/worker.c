@@ -359,8 +359,9 @@ static bool accept_one(struct worker *worker)
     return true;
 }
 
-/* Lines of turns that follow each other quickly are written together: each write costs as much as all else
- * that makes a line. In other pools than `core` none waits: the next turn may last as long as an upload. */
+/* Lines of turns that follow each other quickly are written together: each write costs as much as
+ * all else that makes a line. In other pools than `core` none waits: the next turn may last as long
+ * as an upload. */
 static void flush_log(struct worker *worker, int64_t now)
 {
     const int64_t patience_us = worker->multiplexing ? (int64_t)LOG_PATIENCE_MS * US_PER_MS : 0;

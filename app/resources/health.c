@@ -1,7 +1,8 @@
 /*
- * Health: that the service is there, and whether what it depends on is. But for the storage, which has a
- * call of its own, nothing is asked of anybody here: what is known of dependencies is what processes found out together (shared memory), so that
- * no answer waits for one that is silent. Where they are and why they fail is in the log alone.
+ * Health: that the service is there, and whether what it depends on is. But for the storage, which
+ * has a call of its own, nothing is asked of anybody here: what is known of dependencies is what
+ * processes found out together (shared memory), so that no answer waits for one that is silent.
+ * Where they are and why they fail is in the log alone.
  */
 #include "base/arena.h"
 #include "base/clock.h"

@@ -51,8 +51,8 @@ static const struct field members_query[] = {
     {.name = NULL},
 };
 
-/* The order by user name is the one without an index, because the names are in another table: a page
- * of it sorts the members of one organization. */
+/* The order by user name is the one without an index, because the names are in another table: a
+ * page of it sorts the members of one organization. */
 static const struct list_key member_keys[] = {
     {"account_id", "m.account_id", 0, FIELD_INTEGER, LIST_SORT},
     {"username", "a.username_key", 6, FIELD_STRING, LIST_SORT},

@@ -1,15 +1,15 @@
 /*
- * Tokens that expire: issued to and checked for anybody, seen and deleted by the administrator. (Those
- * that log in are auth's.)
+ * Tokens that expire: issued to and checked for anybody, seen and deleted by the administrator.
+ * (Those that log in are auth's.)
  *
- * A token is six digits, a colon and 22 digits of base 62. These are 131 random bits; the six are the
- * milliseconds of its issue, as far as six digits hold them: easy to read out, and what orders the index.
- * What is kept is these, and the beginning of its HMAC-SHA256: 128 bits, of which nobody who reads the
- * database can make a token.
+ * A token is six digits, a colon and 22 digits of base 62. These are 131 random bits; the six are
+ * the milliseconds of its issue, as far as six digits hold them: easy to read out, and what orders
+ * the index. What is kept is these, and the beginning of its HMAC-SHA256: 128 bits, of which nobody
+ * who reads the database can make a token.
  *
- * Checking is the call that everything else is for. It reads one row by its digest and writes nothing:
- * uses are collected (collection/uses.h) but for tokens that have a limit, of which each use is one
- * conditional change, and what has expired is left to the housekeeper.
+ * Checking is the call that everything else is for. It reads one row by its digest and writes
+ * nothing: uses are collected (collection/uses.h) but for tokens that have a limit, of which each
+ * use is one conditional change, and what has expired is left to the housekeeper.
  */
 #include "auth/digest.h"
 #include "auth/principal.h"
@@ -249,8 +249,9 @@ static bool is_token(const char *text)
     return at == TOKEN_LENGTH && !text[at];
 }
 
-/* What is kept of a token. The number comes first, so that what is issued at one moment stands together in
- * the index: of digests alone each would change a page of its own, and a commit write that many. */
+/* What is kept of a token. The number comes first, so that what is issued at one moment stands
+ * together in the index: of digests alone each would change a page of its own, and a commit write
+ * that many. */
 static void bind_kept(struct store_query *query, const struct request *request, const char *token)
 {
     enum { BYTE_BITS = 8 };
@@ -383,8 +384,8 @@ static struct error *find_token(const struct request *request, const char *token
     return NULL;
 }
 
-/* Whether a token that has a limit is not used up: asked before a use is tried, which would have to wait for
- * its turn to write. */
+/* Whether a token that has a limit is not used up: asked before a use is tried, which would have to
+ * wait for its turn to write. */
 static struct error *find_use_left(const struct request *request, const struct found *found,
                                    bool *left_r)
 {
@@ -416,8 +417,8 @@ static struct error *use_limited(struct store *store, void *context)
     return error;
 }
 
-/* Counts a use of a token that has not expired. *valid_r: there was one left. HEAD shows nobody what came
- * of it, and is what programs send that only look at a link: it uses nothing. */
+/* Counts a use of a token that has not expired. *valid_r: there was one left. HEAD shows nobody
+ * what came of it, and is what programs send that only look at a link: it uses nothing. */
 static struct error *count_use(const struct request *request, const struct found *found,
                                int64_t now, bool *valid_r)
 {
