@@ -395,7 +395,7 @@ static struct error *change_password(struct request *request, struct reply *repl
         return error_new(request->arena, ERR_FORBIDDEN, "the password is kept elsewhere");
     }
     request->subject = principal->username;
-    struct error *error = login_begin_throttle(request, principal->username, &throttle);
+    struct error *error = login_begin_throttle(request, principal->id, &throttle);
     if (!error) {
         error = throttle_check(app->store, request->arena, &throttle, clock_wall_ms());
     }
