@@ -96,9 +96,9 @@ static bool ends_file(const char *tail, size_t length, size_t at)
 }
 
 /*
- * Finds the end record that ends the file. Readers that search backwards choose the last signature, and
- * those that check the length of the comment choose any record that ends the file: both must be this one.
- * A signature elsewhere before it is harmless: it stands in a part that is an archive itself.
+ * Finds the end record that ends the file. Readers that search backwards choose the last signature,
+ * and readers that check the length of the comment choose any record that ends the file: both must
+ * be this one. Other signatures before it are harmless: a stored part may be an archive itself.
  */
 static bool find_end(const char *tail, size_t length, size_t *at_r)
 {
@@ -169,7 +169,7 @@ static bool read_end(struct reader *reader, struct end *end_r)
 
 /* --- the directory --------------------------------------------------------------------------- */
 
-/* Finds the zip64 field among extra fields. Two of them, or a second name, make the part ambiguous. */
+/* Finds the zip64 field among extra fields. Two of them, or another name, are ambiguous. */
 static bool find_zip64(const char *extra, size_t length, struct piece *zip64_r)
 {
     *zip64_r = (struct piece){0};

@@ -1,8 +1,9 @@
 /*
- * Archive: reads a ZIP archive only if every reader sees the same parts in it (APPNOTE 6.3). Readers differ
- * in the end record that they choose, in whether they believe zip64 records, the directory or the
- * headers before the parts, and in which of two parts of one name they open. An archive in which any of these
- * disagree can show one document to a check and another to the program that opens it.
+ * Archive: reads a ZIP archive only if every reader sees the same parts in it (APPNOTE 6.3).
+ * Readers differ in the end record that they choose, in whether they believe zip64 records, the
+ * directory or the headers before the parts, and in which of two parts of one name they open. An
+ * archive in which any of these disagree can show one document to a check and another to the
+ * program that opens it.
  */
 #ifndef COLLECTION_ARCHIVE_H
 #define COLLECTION_ARCHIVE_H
@@ -33,13 +34,13 @@ struct archive {
 };
 
 /*
- * Reads the directory of an open file of `size` bytes. *clear_r is false if the file is no archive or if
- * readers could disagree about it. If it is true:
+ * Reads the directory of an open file of `size` bytes. *clear_r is false if the file is no archive
+ * or if readers could disagree about it. If it is true:
  *
- * - the end record ends the file, no other could be chosen, and its numbers and those of a zip64 end
- *   record describe the same directory, which ends where the end records begin;
- * - each part's local header and data descriptor agree with the directory, and headers and parts fill
- *   the file up to the directory without gaps and overlaps, from its first byte;
+ * - the end record ends the file, no other could be chosen, and its numbers and those of a zip64
+ *   end record describe the same directory, which ends where the end records begin;
+ * - each part's local header and data descriptor agree with the directory, and headers and parts
+ *   fill the file up to the directory without gaps and overlaps, from its first byte;
  * - no two names are equal without case, and no extra field gives a part another name.
  */
 struct error *archive_read(struct arena *arena, int fd, int64_t size, struct archive *archive_r,

@@ -1,4 +1,4 @@
-/* See docx.h. The layout is that of APPNOTE 6.3: the end record, and the directory that it points to. */
+/* See docx.h. */
 #define ZLIB_CONST /* zlib then promises not to change its input */
 
 #include "collection/docx.h"
@@ -139,7 +139,7 @@ static void XMLCALL look_at_type(void *context, const XML_Char *name, const XML_
     }
 }
 
-/* A document type can name entities elsewhere, which nobody reads here: ECMA-376-2 7.2 forbids it. */
+/* ECMA-376-2 forbids document types: they can take entities from files that are not read here. */
 static void XMLCALL refuse_doctype(void *context, const XML_Char *name, const XML_Char *system,
                                    const XML_Char *public, int has_internal_subset)
 {
@@ -164,7 +164,7 @@ static bool types_have_macros(const char *bytes, size_t length)
     return found || !whole;
 }
 
-/* False unless the part is one whole deflated stream of the size and checksum that the archive states. */
+/* False unless the part is one whole deflated stream of the size that the archive states. */
 static bool inflate_types(struct arena *arena, const struct archive_part *part, const char *packed,
                           const char **bytes_r)
 {

@@ -1,7 +1,8 @@
 /*
- * Fuzzes the search for macros in documents of Word, of both formats. Whatever the file is, it is read without
- * a fault. Macros are found only in a file that begins as an archive or a compound file does. An archive
- * has none only if its parts fill it up to the directory, in order, and one of them is [Content_Types].xml.
+ * Fuzzes the search for macros in documents of Word, of both formats. Whatever the file is, it is
+ * read without a fault. Macros are found only in a file that begins as an archive or a compound file
+ * does. An archive has none only if its parts fill it up to the directory, in order, and one of them
+ * is [Content_Types].xml.
  */
 #include "collection/archive.h"
 #include "collection/compound_file.h"

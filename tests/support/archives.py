@@ -1,4 +1,4 @@
-"""ZIP archives written record by record (APPNOTE 6.3), so that their records may contradict each other."""
+"""ZIP archives written record by record (APPNOTE 6.3), so that records may contradict each other."""
 
 import dataclasses
 import io
@@ -79,7 +79,8 @@ def field(kind, content):
 
 def end(count, size, offset, comment=b""):
     """The end record."""
-    return struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, size, offset, len(comment)) + comment
+    return struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, size, offset,
+                       len(comment)) + comment
 
 
 def wide_end(count, size, offset, place):
@@ -137,7 +138,7 @@ def behind_comment(fake_comment=1, padding=0):
 
 
 def behind_earlier_end():
-    """An earlier end record's comment holds all that follows, with a directory without the project."""
+    """An earlier end record's comment holds a directory without the project and another end record."""
     body, entries = lay_out(document(Part(PROJECT, b"x")))
     shown, whole = b"".join(entries[:2]), b"".join(entries)
     later = shown + end(2, len(shown), len(body + whole) + 22)
@@ -204,7 +205,7 @@ def by_zipfile(method=zipfile.ZIP_DEFLATED, *, streamed=False, zip64=False, comm
 
 
 def by_word():
-    """Word's layout: a growth hint behind the first local headers, and flags of the fastest deflate."""
+    """Word's layout: growth hints in local headers, and the flags of the fastest deflate."""
     hint = field(0xA220, struct.pack("<HH", 0xA028, 0) + bytes(500))
     return write([dataclasses.replace(part, flags=6, local_extra=hint) for part in document()])
 
