@@ -46,10 +46,23 @@ AMBIGUOUS = {
     "an end record in the comment that ends before it": archives.behind_comment(0, 7),
     "an end record in the comment that ends with it": archives.behind_earlier_end(),
     "two zip64 end records": archives.behind_locator(),
+    "a zip64 end record in the comment": archives.behind_locator_in_comment(),
+    "a zip64 end record of another length": archives.write(
+        archives.document(), wide=True).replace(b"PK\6\6\x2c", b"PK\6\6\x2d"),
+    "another count in the zip64 end record": archives.write(
+        archives.document(), wide=True).replace(b"PK\5\6\0\0\0\0\2\0\2", b"PK\5\6\0\0\0\0\1\0\1"),
+    "an entry behind the directory": archives.behind_directory(),
+    "an entry that is not counted": archives.not_counted(),
+    "an end record in a part": archives.inside_part(),
+    "an end record in a part, and bytes behind the last": archives.inside_part(padding=5),
     "a part without an entry": archives.without_entry(),
     "a part before the first entry's": archives.before_first_part(),
     "another name in the local header": archives.write(archives.document(
         archives.Part(IMAGE, b"x", local_name=archives.PROJECT))),
+    "another name of the same length in the local header": archives.write(archives.document(
+        archives.Part("word/media/img1.png", b"x", local_name=archives.PROJECT))),
+    "another checksum in the local header": archives.write(archives.document(
+        types=archives.Part("[Content_Types].xml", TYPES, local_crc=1))),
     "another name in an extra field": archives.write(archives.document(
         archives.Part(IMAGE, b"x", extra=archives.unicode_name(IMAGE, archives.PROJECT)))),
     "another method in the local header": archives.write(archives.document(

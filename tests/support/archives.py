@@ -29,6 +29,7 @@ class Part:
     local_method: int | None = None
     local_extra: bytes = b""
     local_packed: int | None = None
+    local_crc: int | None = None
     descriptor: str | None = None  # its layout, for struct
 
     def __post_init__(self):
@@ -46,7 +47,8 @@ class Part:
         name = (self.name if self.local_name is None else self.local_name).encode()
         method = self.method if self.local_method is None else self.local_method
         packed = len(self.packed) if self.local_packed is None else self.local_packed
-        numbers = (self.crc, packed, len(self.content))
+        crc = self.crc if self.local_crc is None else self.local_crc
+        numbers = (crc, packed, len(self.content))
         if self.descriptor is not None:
             numbers = (0, 0, 0)
         header = struct.pack("<4s5H3I2H", b"PK\3\4", 20, self.flags, method, 0, 0x21, *numbers,
@@ -155,6 +157,48 @@ def behind_locator():
     record, locator = (wide_end(2, len(shown), len(body), place)[:56],
                        wide_end(0, 0, 0, far)[56:])
     return body + shown + record + locator + end(2, len(shown), len(body))
+
+
+def with_project_entry():
+    """Parts without a gap, their directory, and an entry that takes the first part for the project."""
+    body, entries = lay_out(document())
+    return body, b"".join(entries), Part(PROJECT, b"x").entry(0)
+
+
+def behind_directory():
+    """An entry behind the end of the directory that the end record states."""
+    body, shown, project = with_project_entry()
+    return body + shown + project + end(2, len(shown), len(body))
+
+
+def not_counted():
+    """An entry more than the end record counts, of an innocent name."""
+    body, shown, _ = with_project_entry()
+    more = Part("word/image.bin", b"x").entry(0)
+    return body + shown + more + end(2, len(shown + more), len(body))
+
+
+def behind_locator_in_comment():
+    """The locator names a zip64 end record in the comment, with the project."""
+    body, shown, project = with_project_entry()
+    place = len(body + shown)
+    comment_at = place + 56 + 20 + 22
+    whole = shown + project
+    record = wide_end(2, len(shown), len(body), place)[:56]
+    locator = wide_end(0, 0, 0, comment_at + len(whole))[56:]
+    comment = whole + wide_end(3, len(whole), comment_at, 0)[:56]
+    return body + shown + record + locator + end(2, len(shown), len(body), comment)
+
+
+def inside_part(padding=0):
+    """A stored part holds a directory with the project, and an end record that ends the file."""
+    body, shown, project = with_project_entry()
+    whole = shown + project
+    image = Part("word/image.bin", b"", zipfile.ZIP_STORED)
+    inner_at = len(body + image.local())
+    later = len(shown + image.entry(0)) + 22 + padding
+    inner = whole + end(3, len(whole), inner_at)[:-2] + struct.pack("<H", later)
+    return write(document(Part(image.name, inner, zipfile.ZIP_STORED))) + bytes(padding)
 
 
 def without_entry():
