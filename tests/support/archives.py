@@ -1,4 +1,4 @@
-"""ZIP archives written record by record (APPNOTE 6.3), so that records may contradict each other."""
+"""ZIP archives written record by record (APPNOTE 6.3), so that they may disagree."""
 
 import dataclasses
 import io
@@ -117,7 +117,7 @@ def write(parts, comment=b"", wide=False):
 # --- a project that only some readers see ---------------------------------------------------------
 
 def behind_zip64():
-    """The end record names a directory without the project, the zip64 end record one with it."""
+    """The end record names a directory without the project, the zip64 record one with it."""
     body, entries = lay_out(document(Part(PROJECT, b"x")))
     shown, whole = b"".join(entries[:2]), b"".join(entries)
     place = len(body + shown)
