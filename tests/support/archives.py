@@ -140,7 +140,7 @@ def behind_comment(fake_comment=1, padding=0):
 
 
 def behind_earlier_end():
-    """An earlier end record's comment holds a directory without the project and another end record."""
+    """An earlier end record's comment holds another directory and end record."""
     body, entries = lay_out(document(Part(PROJECT, b"x")))
     shown, whole = b"".join(entries[:2]), b"".join(entries)
     later = shown + end(2, len(shown), len(body + whole) + 22)
@@ -160,7 +160,7 @@ def behind_locator():
 
 
 def with_project_entry():
-    """Parts without a gap, their directory, and an entry that takes the first part for the project."""
+    """Parts, their directory, and an entry that names the first part as the project."""
     body, entries = lay_out(document())
     return body, b"".join(entries), Part(PROJECT, b"x").entry(0)
 
