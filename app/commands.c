@@ -498,10 +498,10 @@ static int invite(struct work *work, const char *email)
     if (status == EXIT_SUCCESS) {
         printf("token %s\nexpires %s\n", link.token, clock_format(link.expires_ms, time));
         if (account) {
-            fputs(
-                "an account has this address: its holder verifies it by POST /auth/verify-email;\n"
-                "registering with this link takes the address from an account that never did\n",
-                stderr);
+            fputs("an account has this address: its owner can verify it with POST "
+                  "/auth/verify-email;\n"
+                  "if the address is unverified, a registration with this link takes it away\n",
+                  stderr);
         }
     }
     return status;
@@ -674,7 +674,7 @@ static int end_sessions(struct work *work, const char *id)
     }
     struct error *error = store_write(work->store, work->arena, end_chosen_sessions, &ending);
     if (!error && !ending.count && !work->arguments->all) {
-        error = error_new(work->arena, ERR_NOT_FOUND, "no live session of %s", id ? id : subject);
+        error = error_new(work->arena, ERR_NOT_FOUND, "no live session: %s", id ? id : subject);
     }
     int status = conclude(work, "end_sessions",
                           id        ? id
@@ -687,7 +687,7 @@ static int end_sessions(struct work *work, const char *id)
     return status;
 }
 
-static int do_sessions(struct work *work)
+static int run_sessions_command(struct work *work)
 {
     const struct arguments *arguments = work->arguments;
     const char *action = arguments->word_count ? arguments->words[0] : "";
@@ -707,7 +707,7 @@ static int do_sessions(struct work *work)
 
 int command_sessions(const struct config *config, const struct arguments *arguments)
 {
-    return with_store(config, arguments, do_sessions);
+    return with_store(config, arguments, run_sessions_command);
 }
 
 /* --- openapi --------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /*
  * Commands: what an administrator does from the command line, also while the service runs: to the
- * database its schema, the first accounts, a purge, a recount, a check of the files; and the OpenAPI document. main reads the
- * command line and the settings.
+ * database its schema, the first accounts, a purge, a recount, a check of the files; and the
+ * OpenAPI document. main reads the command line and the settings.
  */
 #ifndef COMMANDS_H
 #define COMMANDS_H
@@ -41,8 +41,8 @@ int command_purge(const struct config *config, const struct arguments *arguments
 /* Prints the OpenAPI document. */
 int command_openapi(const struct config *config, const struct arguments *arguments);
 
-/* Writes it into STATIC_DIR, in each language, for nginx to serve. What cannot be written is logged: the
- * service does without. */
+/* Writes it into STATIC_DIR, in each language, for nginx to serve. What cannot be written is
+ * logged: the service does without. */
 void publish_openapi(const struct config *config);
 
 #endif

@@ -44,8 +44,8 @@ static struct error *authenticate(struct request *request)
     return error;
 }
 
-/* A token lives for hours, and rights in the directory are the directory's to take away: it is
- * asked again, now and then, where it would be asked anyway. */
+/* Rechecks a directory user for calls that need the directory anyway: a token lives for hours,
+ * and the directory decides about its users' rights. At most once in LDAP_LOGIN_CACHE_S. */
 static struct error *confirm(struct request *request, unsigned permission)
 {
     const char *guid = request->principal ? principal_guid(request->principal->id) : NULL;
@@ -119,6 +119,7 @@ const struct router_guard guard = {
     .check_queue = limits_check_queue,
     .begin = limits_begin,
     .end = limits_end,
+    .name_owners = limits_name_owners,
     .is_open = is_open,
     .may_write = may_write,
 };

@@ -1,6 +1,6 @@
 /*
- * Guard: decides for the router who a caller is, what the caller may do, how often, and whether there is
- * space for it. It stands beside main.c because it knows auth, directory and the settings.
+ * Guard: decides for the router who a caller is, what the caller may do, how often, and whether
+ * there is space for it. It stands beside main.c because it knows auth, directory and the settings.
  */
 #ifndef GUARD_H
 #define GUARD_H

@@ -163,7 +163,6 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         background_enter();
     }
     access_enter(pool);
-    watch_space(config);
     if (!audit_open(config->audit_log_path)) {
         log_error("AUDIT_LOG_PATH %s: %s", config->audit_log_path, strerror(errno));
         return NULL;
@@ -322,8 +321,8 @@ static void uses_stop(void *state)
 
 static void *space_start(const struct config *config)
 {
+    (void)config; /* watch_space() was called in this process */
     static char none;
-    watch_space(config);
     return &none;
 }
 
@@ -400,6 +399,7 @@ static const struct job jobs[] = {
 
 static const struct service service = {
     .prepare = prepare,
+    .enter = watch_space,
     .start = worker_start,
     .open = worker_open,
     .look = worker_look,

@@ -68,8 +68,8 @@ UPDATE accounts SET default_organization_id = $2 WHERE id = $1 AND default_organ
 -- name: accounts_clear_default_organization
 UPDATE accounts SET default_organization_id = NULL WHERE id = $1 AND default_organization_id = $2;
 
--- Who an access token stands for: the account, its role in one organization, and when the token's
--- session expires; null if it has ended, or was opened with other credentials. The + keeps SQLite from
+-- The principal of an access token: the account, its role in one organization, and the time at which
+-- its session expires; null if the session has ended or was opened with other credentials. The + keeps SQLite from
 -- reading all sessions of the account.
 -- name: accounts_principal
 SELECT a.username, a.email, a.name, m.role,

@@ -100,7 +100,7 @@ SELECT t.session_id, t.expires_at, t.replaced_at, s.subject, s.account_id, s.epo
 -- name: refresh_tokens_by_digest
 @refresh_token_columns@;
 
--- The same, locked: requests with one token are served one after the other.
+-- Locks the row, so that requests with one token are served one after the other.
 -- name: refresh_tokens_lock_by_digest sqlite
 @refresh_token_columns@;
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Gives the service account of Kontora (LDAP_BIND_DN) the rights that it needs below one organizational
 # unit, and no others: it is never a domain administrator, and the directory itself refuses it every
-# change elsewhere.
+# change elsewhere. It may also read when password policies lock accounts: the password settings
+# objects of the domain.
 #
 #   sh delegate.sh ACCOUNT UNIT_DN [samba-tool options]
 #   sh delegate.sh kontora OU=Company,DC=example,DC=com
@@ -41,6 +42,10 @@ password_last_set=bf967a0a-0de6-11d0-a285-00aa003049e2
 lockout_time=28630ebf-41d5-11d1-a9c1-0000f80367c1
 member=bf9679c0-0de6-11d0-a285-00aa003049e2
 
+password_settings=3bcd9db8-f84b-451c-952f-6c52b81f9ec6
+lockout_threshold=b8c8c35e-4a19-4a95-99d0-69fe4446286f
+lockout_window=b05bda89-76af-468a-b892-1be55558ecc8
+
 # The control access right User-Force-Change-Password (MS-ADTS 5.1.3.2.1).
 reset_password=00299570-246d-11d0-a768-00aa006e0529
 
@@ -50,9 +55,21 @@ sid=$(samba-tool user show "$account" --attributes=objectSid "$@" | sed -n 's/^o
     exit 1
 }
 
+# The domain of the unit: the trailing DC=… of its DN.
+domain=$(printf '%s\n' "$unit" | awk -F, '{
+    for (i = NF; i > 0 && tolower($i) ~ /^ *dc=/ && (i == 1 || $(i - 1) !~ /\\$/); i--) {
+        dn = i == NF ? $i : $i "," dn
+    }
+    print dn
+}')
+[ -n "$domain" ] || {
+    echo "delegate.sh: $unit: no distinguished name: it must end in DC=…" >&2
+    exit 1
+}
+
 aces=
 
-# allow RIGHTS CLASS ATTRIBUTE…: of every object of the class below the unit.
+# allow RIGHTS CLASS ATTRIBUTE…: of every object of the class below the place.
 allow() {
     rights=$1 class=$2
     shift 2
@@ -73,6 +90,12 @@ allow WP "$user" "$given_name" "$sn" "$mail" "$telephone_number" "$title" "$depa
 allow CR "$user" "$reset_password"
 
 samba-tool dsacl set --objectdn="$unit" --sddl="$aces" "$@" >/dev/null
+
+# The thresholds of the domain's policy are open to all accounts, those of others are not.
+aces="(A;;LC;;;$sid)"
+allow RP "$password_settings" "$lockout_threshold" "$lockout_window"
+samba-tool dsacl set --objectdn="CN=Password Settings Container,CN=System,$domain" --sddl="$aces" \
+    "$@" >/dev/null
 
 # tokenGroups, by which Kontora tells privileged objects from others.
 readers='Windows Authorization Access Group'

@@ -58,8 +58,8 @@ def directory(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def truth(directory):
-    truth = Truth(directory.url, directory.ca_file, directory.base_dn, directory.bind_dn,
-                  directory.bind_password)
+    truth = Truth(directory.url, directory.ca_file, directory.base_dn,
+                  directory.administrator_dn, directory.administrator_password)
     yield truth
     truth.close()
 

@@ -15,15 +15,19 @@ struct account {
     int64_t id;
     const char *username, *email, *name;
     const char *password_hash;   /* NULL: no password, so nobody logs in */
-    int64_t credentials_version; /* counts the passwords that it has had */
+    int64_t credentials_version; /* incremented with each new password */
     int64_t verified_ms; /* of an account to insert: when the address was proved; 0: unproven */
 };
 
 /* Whether bcrypt takes all of a password: it has 72 bytes and no NUL. A check of field maps. */
 enum fault_id account_check_password(const char *text, size_t length);
 
-/* An address: something, '@', a domain; no spaces. More is proved by sending to it. A check of field
- * maps. */
+/* True if a character outside of ASCII would be folded into it, as the Kelvin sign into a k: such a
+ * name would pass for another one that does not look it up by folding, such as the directory's. */
+bool account_name_is_ambiguous(const char *text, size_t length);
+
+/* An address: something, '@', a domain; no spaces. More is proved by sending to it. A check of
+ * field maps. */
 enum fault_id account_check_email(const char *text, size_t length);
 
 /* The account of a login name, which is an email address if it holds '@'; NULL: nobody's. */
@@ -33,8 +37,8 @@ struct error *account_find(struct store *store, struct arena *arena, const char 
 struct error *account_get(struct store *store, struct arena *arena, int64_t id,
                           struct account **account_r) MUST_CHECK;
 
-/* Inside store_write(): adds an account, whose id is set. ERR_ALREADY_EXISTS, with the field that is
- * taken in its details. */
+/* Inside store_write(): adds an account, whose id is set. ERR_ALREADY_EXISTS, with the field that
+ * is taken in its details. */
 struct error *account_insert(struct store *store, struct arena *arena, struct account *account,
                              int64_t now_ms) MUST_CHECK;
 
@@ -50,8 +54,8 @@ struct error *organization_insert(struct store *store, struct arena *arena,
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
-/* Inside store_write(): the address counts as proved from now on. ERR_NOT_FOUND if the account does
- * not exist or has no address. */
+/* Inside store_write(): marks the address as verified, unless it is already. ERR_NOT_FOUND if
+ * the account does not exist or has no address. */
 struct error *account_verify_email(struct store *store, struct arena *arena, int64_t id,
                                    int64_t now_ms) MUST_CHECK;
 
@@ -74,7 +78,7 @@ struct error *account_default_organization(struct store *store, struct arena *ar
 struct error *account_set_default_organization(struct store *store, struct arena *arena, int64_t id,
                                                int64_t organization_id) MUST_CHECK;
 
-/* Inside store_write(): the same, but only for an account that has no default organization. */
+/* Inside store_write(): sets the default organization of an account that has none. */
 struct error *account_init_default_organization(struct store *store, struct arena *arena,
                                                 int64_t id, int64_t organization_id) MUST_CHECK;
 

@@ -27,7 +27,7 @@ enum { SECONDS_PER_HOUR = 3600, MS_PER_HOUR = 3600 * 1000, MS_PER_S = 1000 };
 
 static const char local_prefix[] = "local:";
 
-/* In production. Nothing can be said of a hash. */
+/* In production: refuses a common password. A hash cannot be checked for that. */
 static bool check_administrator(const struct config *config, struct buffer *faults)
 {
     struct arena *arena = arena_new();
@@ -235,7 +235,7 @@ static struct error *issue(const struct config *config, struct arena *arena,
     tokens_r->refresh = session->refresh_token;
     tokens_r->expires_in = access_lifetime(config, session);
     if (tokens_r->expires_in <= 0) {
-        return error_new(arena, ERR_TOKEN_EXPIRED, "the session is at its absolute end");
+        return error_new(arena, ERR_TOKEN_EXPIRED, "the session has reached its absolute end");
     }
     return token_issue(arena, config->jwt_secret_key, &claims, tokens_r->expires_in,
                        &tokens_r->access);
@@ -252,8 +252,8 @@ static struct session session_of(const struct principal *principal)
     };
 }
 
-/* Keeps a session of a principal whom no statement looks up with each request. `generation` was read
- * before the session was. */
+/* Caches a session. Sessions of accounts are not cached, because a statement reads them with
+ * each request. `generation` was read before the session was. */
 static void keep_session(const struct session *session, uint64_t generation)
 {
     unsigned char id[RANDOM_ID_BYTES];
@@ -267,7 +267,8 @@ static void keep_session(const struct session *session, uint64_t generation)
     }
 }
 
-/* Behind a write that may have ended sessions. In SQLite's turn the commit comes later. */
+/* Call after a write that may have ended sessions. With SQLite, the group commit comes later and
+ * calls auth_committed(). */
 static struct error *ended(struct store *store, struct error *error)
 {
     if (!store_turn_open(store)) {
@@ -285,7 +286,7 @@ void auth_committed(void)
 struct opening {
     const struct config *config;
     struct arena *arena;
-    const struct throttle *throttle; /* of the login; NULL: it is none */
+    const struct throttle *throttle; /* of the login; NULL for a registration */
     const struct session_client *client;
     struct session session;
     struct auth_registration *registration;
@@ -295,9 +296,9 @@ static struct error *open_session(struct store *store, void *context)
 {
     struct opening *work = context;
     const struct session_terms terms = auth_session_terms(work->config);
-    struct error *error =
-        work->throttle ? throttle_passed(store, work->arena, work->throttle, clock_wall_ms())
-                       : NULL;
+    struct error *error = work->throttle
+                              ? throttle_passed(store, work->arena, work->throttle, clock_wall_ms())
+                              : NULL;
     return error ? error : session_begin(store, work->arena, &terms, work->client, &work->session);
 }
 
@@ -400,8 +401,8 @@ struct error *auth_register(const struct config *config, struct store *store, st
 
 /* --- refreshing, ending ---------------------------------------------------------------------- */
 
-/* NULL if the subject is nobody, for tokens outlive the configuration. Of an account and of people of
- * the directory only the id is set. */
+/* NULL if the subject is nobody, for tokens outlive the configuration. Of an account and of people
+ * of the directory only the id is set. */
 static struct principal *find_subject(const struct config *config, struct arena *arena,
                                       const char *subject)
 {
@@ -456,7 +457,8 @@ static void report_reuse(const struct session *session, const struct session_cli
                 session->id, session->subject, client->address);
 }
 
-/* Goes on with the session of the token, or of the principal if that is NULL. */
+/* Refreshes the session of the refresh token, or renews the principal's session if `token` is
+ * NULL. */
 static struct error *go_on(const struct config *config, struct store *store, struct arena *arena,
                            const struct principal *principal, const struct session_client *client,
                            const char *token, struct session *session)
@@ -549,8 +551,8 @@ struct error *auth_change_password(const struct config *config, struct store *st
 
 /* --- bearers --------------------------------------------------------------------------------- */
 
-/* Sets who the account is, and its role in the organization. Its session must be alive, and of the
- * account's current password. */
+/* Reads the account's names and its role in the organization. ERR_INVALID_TOKEN unless the
+ * session is alive and was opened with the account's current password. */
 static struct error *look_up_account(struct store *store, struct arena *arena,
                                      struct principal *principal)
 {
@@ -580,9 +582,9 @@ static struct error *look_up_account(struct store *store, struct arena *arena,
     return store_next(query, &row);
 }
 
-/* Reads the session of a principal who is no account. It is asked for again once it is stale. While
- * the database is down, a session that was alive when it was last read on this host is accepted: the
- * directory must be served without the database. */
+/* Reads the session of a principal that is not an account, from the cache while it is fresh.
+ * While the database is down, a session that was alive when this host last read it is accepted:
+ * the directory must be served without the database. */
 static struct error *read_session(struct store *store, struct arena *arena,
                                   const struct principal *principal, const unsigned char *id,
                                   struct session_facts *facts_r)
@@ -625,7 +627,7 @@ static struct error *check_session(struct store *store, struct arena *arena,
         return error;
     }
     if (principal->kind == PRINCIPAL_LOCAL && principal->epoch != facts.epoch) {
-        return error_new(arena, ERR_INVALID_TOKEN, "the password was changed after the login");
+        return error_new(arena, ERR_INVALID_TOKEN, "the credentials were changed after the login");
     }
     principal->epoch = facts.epoch;
     principal->opened_as_administrator = facts.administrator;
@@ -662,8 +664,8 @@ static struct error *find_principal(const struct config *config, struct store *s
 }
 
 /* Verifies a token under the key, else under the previous one. */
-static struct error *verify(const struct config *config, struct arena *arena, const char *token,
-                            struct token_claims *claims_r)
+static struct error *verify_token(const struct config *config, struct arena *arena,
+                                  const char *token, struct token_claims *claims_r)
 {
     struct error *error = token_verify(arena, config->jwt_secret_key, token, claims_r);
     const char *previous = config->jwt_secret_key_previous;
@@ -685,7 +687,7 @@ struct error *auth_bearer(const struct config *config, struct store *store, stru
         return error_new(arena, ERR_INVALID_TOKEN, "another authentication scheme");
     }
     const char *token = authorization + sizeof scheme - 1;
-    struct error *error = verify(config, arena, token + strspn(token, " "), &claims);
+    struct error *error = verify_token(config, arena, token + strspn(token, " "), &claims);
     return error ? error
                  : find_principal(config, store, arena, &claims, organization_id, principal_r);
 }

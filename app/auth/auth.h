@@ -5,8 +5,8 @@
  *
  * The session of a token is checked with each request, and so is the epoch of its credentials. An
  * account and its session are read by one statement. Sessions of the local administrator and of
- * directory users are kept in shared memory for two seconds (session_cache.h), and for as long as the
- * database is down: these principals need no database then.
+ * directory users are kept in shared memory for two seconds (session_cache.h), and for as long as
+ * the database is down: these principals need no database then.
  */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
@@ -43,7 +43,7 @@ void auth_warn(const struct config *config, struct buffer *warnings);
 /* Whether it is the name of the local administrator. */
 bool auth_is_local(const struct config *config, const char *username);
 
-/* Whether the local administrator may log in from that address: LOCAL_AUTH_NETWORKS. */
+/* True if the local administrator may log in from that address (LOCAL_AUTH_NETWORKS). */
 bool auth_local_from(const struct config *config, const char *address);
 
 /* The local administrator, for this name and password; ERR_INVALID_CREDENTIALS, after the same work
@@ -66,8 +66,8 @@ const char *auth_local_subject(const struct config *config, struct arena *arena)
  * LOCAL_AUTH_PASSWORD. */
 int64_t auth_local_epoch(const struct config *config, struct arena *arena);
 
-/* Returns the bcrypt hash of a new password, by the configured cost. ERR_VALIDATION names its field if
- * the password is too easy to guess. Every password that is stored passes through here. */
+/* Returns the bcrypt hash of a new password, with the configured cost. ERR_VALIDATION with the
+ * password's field if it is too easy to guess. Every stored password is hashed here. */
 struct error *auth_hash(const struct config *config, struct arena *arena,
                         const struct new_password *password, const char **hash_r) MUST_CHECK;
 
@@ -76,7 +76,8 @@ struct error *auth_hash(const struct config *config, struct arena *arena,
 /* The settings of sessions, and the time. */
 struct session_terms auth_session_terms(const struct config *config);
 
-/* Begins a session for somebody who has just logged in: throttle_passed(). */
+/* Begins a session after a verified login. The same transaction forgets the login's failures
+ * (throttle_passed()). */
 struct error *auth_open(const struct config *config, struct store *store, struct arena *arena,
                         const struct principal *principal, const struct throttle *throttle,
                         const struct session_client *client,
@@ -90,7 +91,8 @@ struct auth_registration {
     struct organization organization;
     const char *link;    /* the token of a one-use link for the address; NULL: none */
     int64_t released_id; /* set to the account that has lost the address; 0: none */
-    struct session_client client; /* of auth_register() */
+    /* where the registration came from; unused by auth_add_account() */
+    struct session_client client;
 };
 struct error *auth_register(const struct config *config, struct store *store, struct arena *arena,
                             struct auth_registration *registration,
@@ -106,9 +108,10 @@ struct error *auth_refresh_subject(const struct config *config, struct store *st
                                    struct arena *arena, const char *token,
                                    const struct principal **principal_r) MUST_CHECK;
 
-/* New tokens for the principal: in exchange for the refresh token or, if that is NULL, in the session
- * of the principal's access token, where there is no new refresh token. The principal is as of now: a
- * session of an earlier epoch is ended. Reuse of a refresh token is logged and counted. */
+/* New tokens for the principal: in exchange for the refresh token or, if that is NULL, in the
+ * session of the principal's access token, where there is no new refresh token. The principal is as
+ * of now: a session of an earlier epoch is ended. Reuse of a refresh token is logged and counted.
+ */
 struct error *auth_refresh(const struct config *config, struct store *store, struct arena *arena,
                            const struct principal *principal, const struct session_client *client,
                            const char *token, struct auth_tokens *tokens_r) MUST_CHECK;
@@ -126,8 +129,8 @@ struct error *auth_change_password(const struct config *config, struct store *st
                                    struct arena *arena, const struct principal *principal,
                                    const struct new_password *password) MUST_CHECK;
 
-/* To be called behind each commit of a turn: ends that it holds are visible to the check of sessions
- * from now on, in all processes of this host. */
+/* Call after each group commit: sessions that it ended are then invalid in all processes of this
+ * host. */
 void auth_committed(void);
 
 /* --- bearers --------------------------------------------------------------------------------- */

@@ -28,7 +28,7 @@ struct email_link {
 struct error *email_link_issue(struct store *store, struct arena *arena, int64_t now_ms,
                                struct email_link *link) MUST_CHECK;
 
-/* True if the token proves the address. It is not used by this. */
+/* True if the token proves the address. Does not consume the token. */
 struct error *email_link_check(struct store *store, struct arena *arena, const char *token,
                                const char *email, int64_t now_ms, bool *valid_r) MUST_CHECK;
 

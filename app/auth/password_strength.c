@@ -50,7 +50,8 @@ static bool is_letter(char c)
     return isalpha((unsigned char)c) || (unsigned char)c > ASCII_MAX;
 }
 
-/* The password without the digits and punctuation around it; empty if they are more than half of it. */
+/* The password without the digits and punctuation around it; empty if they are more than half of
+ * it. */
 static const char *core(struct arena *arena, const char *password)
 {
     const char *begin = password, *end = password + strlen(password);
@@ -64,13 +65,32 @@ static const char *core(struct arena *arena, const char *password)
     return arena_copy(arena, begin, 2 * length >= strlen(password) ? length : 0);
 }
 
+/* The word without usual substitutions ("p@$$w0rd"), once if it is repeated ("passwordpassword"). */
+static const char *plain_word(struct arena *arena, const char *word)
+{
+    static const char from[] = "@0134$57", to[] = "aoleasst";
+    char *plain = arena_string(arena, word);
+    size_t length = strlen(plain);
+    for (char *c = plain; *c; c++) {
+        const char *found = strchr(from, *c);
+        *c = found ? to[found - from] : *c;
+    }
+    for (size_t period = 1; period <= length / 2; period++) {
+        if (length % period == 0 && !memcmp(plain, plain + period, length - period)) {
+            plain[period] = '\0';
+            break;
+        }
+    }
+    return plain;
+}
+
 static bool in_dictionary(const char *reason)
 {
     return reason && strstr(reason, "dictionary");
 }
 
-/* cracklib describes the fault in a sentence; those that matter are told apart by a word. It takes one
- * or two digits off a word before it looks it up, but not the four of "password2026". */
+/* cracklib describes the fault in a sentence; those that matter are told apart by a word. It takes
+ * one or two digits off a word before it looks it up, but not the four of "password2026". */
 static enum fault_id ask_cracklib(struct arena *arena, const struct new_password *password)
 {
     const char *owner = password->username ? password->username : password->email;
@@ -83,8 +103,14 @@ static enum fault_id ask_cracklib(struct arena *arena, const struct new_password
     if (reason) {
         return in_dictionary(reason) ? FAULT_PASSWORD_COMMON : FAULT_PASSWORD_SIMPLE;
     }
-    reason = FascistCheckUser(core(arena, password->text), path, "", NULL);
-    return in_dictionary(reason) ? FAULT_PASSWORD_COMMON : FAULT_NONE;
+    const char *words[] = {core(arena, password->text), NULL};
+    words[1] = plain_word(arena, words[0]);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (in_dictionary(FascistCheckUser(words[i], path, "", NULL))) {
+            return FAULT_PASSWORD_COMMON;
+        }
+    }
+    return FAULT_NONE;
 }
 
 enum fault_id password_weakness(struct arena *arena, const struct new_password *password)

@@ -20,15 +20,15 @@ struct new_password {
     const char *username, *email;
 };
 
-/* True if cracklib's dictionary can be read; else `errno` tells why, and cracklib must not be called:
- * it ends the process. */
+/* True if cracklib's dictionary can be read; else `errno` tells why, and cracklib must not be
+ * called: it ends the process. */
 bool password_dictionary_readable(void);
 
 /* The path of the dictionary's files, without their endings. */
 const char *password_dictionary_path(void);
 
-/* FAULT_NONE, or why the password is too easy to guess. Without the dictionary, only the owner's names
- * are looked for. */
+/* FAULT_NONE, or why the password is too easy to guess. Without the dictionary, only the owner's
+ * names are looked for. */
 enum fault_id password_weakness(struct arena *arena, const struct new_password *password);
 
 #endif

@@ -71,7 +71,7 @@ struct principal {
     const char *session; /* the session of the token */
     int64_t epoch;       /* of the credentials that the principal, or the session, goes by */
     bool opened_as_administrator; /* of the directory, as the session says */
-    int64_t account_id;           /* 0: none of the accounts */
+    int64_t account_id;           /* 0: not an account */
     int64_t organization_id;      /* the one that the request is about; 0: none */
     enum role role;               /* in it */
 };

@@ -227,8 +227,9 @@ static struct error *refuse_and_end(struct store *store, struct refreshing *work
     return error ? error : refuse(work, ERR_INVALID_TOKEN, reason);
 }
 
-/* Why the session does not fit the credentials any more; NULL if it does. Of the directory, an epoch
- * before the session's is that of a controller that has not replicated the password yet. */
+/* Returns the reason for which the session is outdated, NULL if it is not. A directory user's
+ * epoch before that of the session comes from a controller that has not replicated the new
+ * password yet. */
 static const char *outdated(const struct session *stored, const struct session *now)
 {
     bool is_directory = principal_guid(stored->subject);
@@ -240,7 +241,7 @@ static const char *outdated(const struct session *stored, const struct session *
                : NULL;
 }
 
-/* Notes that the session was seen, and what its subject is now. */
+/* Records the use of the session, with the subject's current name and rights. */
 static struct error *note_use(struct store *store, const struct refreshing *work)
 {
     const struct session *session = work->session;
@@ -271,8 +272,8 @@ static struct error *replace_token(struct store *store, struct refreshing *work,
     return error ? error : note_use(store, work);
 }
 
-/* Sets the successor of a replaced token if it is the live one of the session. It was made under the
- * key, or before the key changed. */
+/* Sets the successor of a replaced token if it is the live one of the session. It was made under
+ * the key, or before the key changed. */
 static struct error *find_successor(struct store *store, struct refreshing *work)
 {
     const char *keys[] = {work->terms->key, work->terms->previous_key};

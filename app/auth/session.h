@@ -1,9 +1,9 @@
 /*
  * Session: begins with a login, and lives until it is ended, at the latest until its absolute end.
  *
- * A session is bound to the credentials that it was opened with by their epoch, a number that changes
- * with them: the version of an account's password, pwdLastSet of a directory user, a digest of the
- * local administrator's name and password. A session of an earlier epoch is ended.
+ * A session is bound to the credentials that it was opened with by their epoch, a number that
+ * changes with them: the version of an account's password, pwdLastSet of a directory user, a digest
+ * of the local administrator's name and password. A session of an earlier epoch is ended.
  *
  * It goes on by refresh tokens, each of which can be used once: its successor replaces it (RFC 9700
  * 4.14.2), and one of them is live at a time. The successor is an HMAC of the token, so that a
@@ -69,8 +69,8 @@ struct session_outcome {
 
 /*
  * Replaces a refresh token by its successor. The session's username, epoch and rights are set to
- * what they are now; sets the rest. ERR_INVALID_TOKEN, with the reason as its cause, if the token is
- * unknown or used again, or the session has ended or is of an earlier epoch, which ends it;
+ * what they are now; sets the rest. ERR_INVALID_TOKEN, with the reason as its cause, if the token
+ * is unknown or used again, or the session has ended or is of an earlier epoch, which ends it;
  * ERR_TOKEN_EXPIRED.
  */
 struct error *session_refresh(struct store *store, struct arena *arena,
@@ -102,18 +102,18 @@ struct error *session_end_subject(struct store *store, struct arena *arena, cons
 struct error *session_end_everybody(struct store *store, struct arena *arena, int64_t now_ms,
                                     int64_t *count) MUST_CHECK;
 
-/* The same of everybody with that subject or user name, in any case. */
+/* Ends the sessions with that subject or user name; letter case of the name is ignored. */
 struct error *session_end_named(struct store *store, struct arena *arena, const char *name,
                                 int64_t now_ms, int64_t *count) MUST_CHECK;
 
-/* The same of a directory user whose password was set after the session's epoch, or who has lost the
- * rights of an administrator that the session was opened with. */
+/* Ends the sessions of a directory user that are older than the password (`epoch`), or were
+ * opened with administrator rights that the user no longer has. */
 struct error *session_end_outdated(struct store *store, struct arena *arena, const char *subject,
                                    int64_t epoch, bool administrator, int64_t now_ms,
                                    int64_t *count) MUST_CHECK;
 
-/* The same of local administrators but those of this subject and epoch, and of sessions whose last
- * tokens are of other keys than those of the terms. */
+/* Ends the sessions of local administrators that have another subject or epoch, and all sessions
+ * whose last tokens were issued under neither key of the terms. */
 struct error *session_end_unconfigured(struct store *store, struct arena *arena,
                                        const struct session_terms *terms, const char *subject,
                                        int64_t epoch, int64_t *count) MUST_CHECK;

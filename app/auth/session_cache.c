@@ -1,13 +1,13 @@
 /*
  * See session_cache.h.
  *
- * The slots are a set-associative table: a set is chosen by the session's id, which is random. A slot
- * is one cache line of eight words, the last of which is a checksum of the others: a reader that sees
- * words of two writers sees a checksum that does not match.
+ * The slots are a set-associative table: a set is chosen by the session's id, which is random. A
+ * slot is one cache line of eight words, the last of which is a checksum of the others: a reader
+ * that sees words of two writers sees a checksum that does not match.
  *
- * Each set has a generation, which an end counts up. A slot bears the generation that its writer read
- * before it asked the database. If a session ended in between, the generations differ, and the slot
- * is void. Other sessions of the set are asked for once more.
+ * Each set has a generation, which an end counts up. A slot bears the generation that its writer
+ * read before it asked the database. If a session ended in between, the generations differ, and the
+ * slot is void. Other sessions of the set are asked for once more.
  */
 #include "auth/session_cache.h"
 
@@ -56,7 +56,8 @@ void session_cache_share(const char *path)
 {
     struct table *file = shared_map(path, sizeof *table);
     if (!file) {
-        log_warning("%s: %s: sessions are unknown after a restart", path, strerror(errno));
+        log_warning("session cache: cannot map %s: %s: the cache will be lost at a restart", path,
+                    strerror(errno));
         table = shared_alloc(sizeof *table);
         return;
     }

@@ -51,11 +51,12 @@ uint64_t session_cache_generation(const unsigned char id[RANDOM_ID_BYTES]);
 void session_cache_keep(const unsigned char id[RANDOM_ID_BYTES], const char *subject,
                         uint64_t generation, const struct session_facts *facts);
 
-/* Makes a session unknown, or all of them: now, and once more after the commit that ends them. */
+/* Makes one session unknown, or all of them, at once. session_cache_committed() does so again
+ * after the commit. */
 void session_cache_end(const unsigned char id[RANDOM_ID_BYTES]);
 void session_cache_end_all(void);
 
-/* What this process has ended is committed. */
+/* Call after the commit of the ends: makes those sessions unknown once more. */
 void session_cache_committed(void);
 
 #endif

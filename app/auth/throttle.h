@@ -31,7 +31,7 @@ enum {
     THROTTLE_PAUSE_MAX_MS = 60 * 1000,
     THROTTLE_BUDGET = 8, /* of all unknown sources, in multiples of the free failures of one */
     THROTTLE_INTERVAL_MS = 15 * 1000,
-    THROTTLE_SOURCES_MAX = 20, /* known ones of a subject: the latest */
+    THROTTLE_SOURCES_MAX = 20, /* sources kept for each subject: the latest ones */
 };
 
 /* Known sources are kept for 90 days after the last login from there. */
@@ -45,14 +45,14 @@ struct throttle {
     const char *realm; /* keeps the budgets of groups of sources apart; "" if there is one group */
     int64_t free_failures; /* 0: nothing is ever held back */
     bool known;            /* the source is; set by throttle_look() */
-    bool recent;           /* the same, and that was written down lately: once a day will do */
+    bool recent;           /* known, and recorded within the last day: need not be recorded again */
 };
 
 /* Finds out whether the source is known. */
 struct error *throttle_look(struct store *store, struct arena *arena, struct throttle *throttle,
                             int64_t now_ms) MUST_CHECK;
 
-/* ERR_TOO_MANY_ATTEMPTS, with the seconds to wait, while logins are not looked at. */
+/* ERR_TOO_MANY_ATTEMPTS, with the seconds to wait, while logins are refused without a check. */
 struct error *throttle_check(struct store *store, struct arena *arena,
                              const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 

@@ -99,13 +99,12 @@ static struct token_profile read_profile(struct arena *arena, jwt_t *jwt)
 
 /* --- those that were verified before --------------------------------------------------------- */
 
-/* A client sends the same token again and again, and to take one apart costs more than most of what it is
- * sent for. This process's last ones are kept, each in the place that its signature says. */
+/* A client sends the same token again and again, and to take one apart costs more than most of what
+ * it is sent for. This process's last ones are kept, each in the place that its signature says. */
 enum { KEPT_TOKENS = 256 };
 
 static struct kept {
-    char
-        *token; /* with the key and the texts of the claims behind it; NULL: nothing is kept here */
+    char *token; /* followed by its key and the texts of its claims; NULL: the entry is free */
     const char *key;
     struct token_claims claims;
 } kept_tokens[KEPT_TOKENS];

@@ -150,7 +150,7 @@ static const struct option options[] = {
     {"FILES_TOTAL_QUOTA_MIB", OPTION_INTEGER, AT(files_total_quota_mib), "102400", 0, INT32_MAX},
     {"UPLOAD_MACROS", OPTION_CHOICE, AT(upload_macros), "allow", 0, 0, macro_policies},
     {"UPLOAD_SLOW_START_S", OPTION_INTEGER, AT(upload_slow_start_s), "60", 1, 3600},
-    {"UPLOAD_SPOOL_MIB", OPTION_INTEGER, AT(upload_spool_mib), "1024", 32, 1024 * 1024},
+    {"UPLOAD_SPOOL_MIB", OPTION_INTEGER, AT(upload_spool_mib), "512", 32, 1024 * 1024},
     {"UPLOAD_SCAN_COMMAND", OPTION_STRING, AT(upload_scan_command), "", 0, 1024},
     {"UPLOAD_SCAN_TIMEOUT_S", OPTION_INTEGER, AT(upload_scan_timeout_s), "20", 1, 100},
     {"AWS_ACCESS_KEY_ID", OPTION_STRING, AT(aws_access_key_id), "", 0, 256},
@@ -293,6 +293,18 @@ static const char *same_key(const struct config *config, size_t index)
     return NULL;
 }
 
+/* True if the key holds a default, which everybody can read here. */
+static bool is_published(const char *key)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if ((options[i].flags & OPTION_KEY) && *options[i].standard &&
+            strstr(key, options[i].standard)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* An optional key may be empty. */
 static void check_keys(const struct config *config, struct buffer *faults)
 {
@@ -300,8 +312,8 @@ static void check_keys(const struct config *config, struct buffer *faults)
         const char *key = options[i].flags & OPTION_KEY ? string_of(config, &options[i]) : "";
         const char *weakness = *key ? key_weakness(key) : NULL;
         const char *other = *key ? same_key(config, i) : NULL;
-        if (*key && !strcmp(key, options[i].standard)) {
-            fault(faults, options[i].name, "must be set in production");
+        if (*key && is_published(key)) {
+            fault(faults, options[i].name, "must be set in production, and hold no default");
         } else if (weakness) {
             fault(faults, options[i].name, weakness);
         } else if (other) {
@@ -310,7 +322,7 @@ static void check_keys(const struct config *config, struct buffer *faults)
     }
 }
 
-/* Whether it is a common one, and whether a hash is usable, is for auth_check(). */
+/* auth_check() refuses common passwords and unusable hashes. */
 static void check_administrator(const struct config *config, struct buffer *faults)
 {
     const char *password = config->local_auth_password;

@@ -68,11 +68,11 @@ struct config {
     int64_t database_timeout_ms;
     /* files */
     const char *storage_url;
-    const char *public_url; /* an origin: origin.h; empty: the client's Host */
+    const char *public_url;                     /* an origin: origin.h; empty: the client's Host */
     int64_t files_quota_mib, files_quota_count; /* of each owner; 0: no bound */
     int64_t files_total_quota_mib;              /* of all files; 0: no bound */
-    int64_t upload_macros; /* enum config_macros */
-    int64_t upload_slow_start_s; /* see proc/pace.h */
+    int64_t upload_macros;                      /* enum config_macros */
+    int64_t upload_slow_start_s;                /* see proc/pace.h */
     int64_t upload_spool_mib;
     const char *upload_scan_command;
     int64_t upload_scan_timeout_s;
@@ -117,7 +117,7 @@ enum config_macros { UPLOAD_MACROS_ALLOW, UPLOAD_MACROS_REFUSE };
 enum config_language { LANGUAGE_RU, LANGUAGE_EN, LANGUAGE_COUNT };
 extern const char *const language_names[LANGUAGE_COUNT + 1]; /* as HTTP has them; NULL ends */
 
-/* DIRECTORY_PROTECTED: what becomes of a change of a protected object. */
+/* DIRECTORY_PROTECTED: refuse or allow changes of protected objects. */
 enum config_protected { PROTECTED_REFUSE, PROTECTED_ALLOW };
 
 /* What the surface of files and accounts may serve without a token. */
@@ -133,11 +133,11 @@ enum config_surface_part { SURFACE_ACCOUNTS, SURFACE_FILES };
 /* Whether ANONYMOUS_ACCESS lets anybody use that part. */
 bool config_anonymous(const struct config *config, enum config_surface_part part);
 
-/* Who may register. */
+/* REGISTRATION: the callers that may register. */
 enum config_registration {
     REGISTRATION_AUTO, /* open in development, invite in production */
     REGISTRATION_OPEN,
-    REGISTRATION_INVITE, /* whoever has a one-use link, which an administrator issues */
+    REGISTRATION_INVITE, /* holders of a one-use link, which an administrator issues */
     REGISTRATION_CLOSED, /* the same, but only the command line issues links */
 };
 
@@ -147,7 +147,7 @@ enum config_registration config_registration(const struct config *config);
 /* True if every email address counts as proved: in development with open registration. */
 bool config_trusts_addresses(const struct config *config);
 
-/* Who may have tokens issued and purged. */
+/* TOKENS_ACCESS: the callers that may issue and purge tokens. */
 enum config_tokens_access {
     TOKENS_AUTO, /* open in development, authenticated in production */
     TOKENS_OPEN,

@@ -23,8 +23,8 @@ enum error_id {
     ERR_TOKEN_EXPIRED,
     ERR_INVALID_CREDENTIALS,
     ERR_TOO_MANY_ATTEMPTS, /* retry_after_s says when */
-    ERR_TOO_MANY_REQUESTS, /* the same */
-    ERR_OVERLOADED,        /* too many wait; the same */
+    ERR_TOO_MANY_REQUESTS, /* retry_after_s says when */
+    ERR_OVERLOADED,        /* too many requests wait for a worker; retry_after_s says when */
     ERR_FORBIDDEN,
     ERR_NOT_FOUND,
     ERR_METHOD_NOT_ALLOWED,
@@ -72,7 +72,8 @@ enum error_id {
     ERR_TOO_MANY_INVITATIONS, /* an organization has as many pending ones as it may have */
     ERR_CONSTRAINT_UNIQUE,    /* the cause is the name: store_violated(); to be translated */
     ERR_CONSTRAINT_REFERENCE, /* the same of a foreign key */
-    ERR_OUTCOME_UNKNOWN, /* the directory or the database fell silent in a change, which may have been made */
+    ERR_OUTCOME_UNKNOWN,   /* the directory or the database fell silent in a change, which may have
+                              been made */
     ERR_RESULT_UNREAD,     /* the change was made; what came of it could not be read */
     ERR_PARTIALLY_APPLIED, /* details name what was applied and could not be undone */
     ERR_COUNT
@@ -171,7 +172,8 @@ struct error *error_new(struct arena *arena, enum error_id id, const char *cause
 struct error *error_detail(struct error *error, const char *field, enum fault_id fault,
                            const char *argument);
 
-/* Adds a member of the body; name and items must live as long as the arena. Both return the error. */
+/* Adds a member of the body; name and items must live as long as the arena. Both return the error.
+ */
 struct error *error_member_strings(struct error *error, const char *name, const char *const *items);
 struct error *error_member_integer(struct error *error, const char *name, int64_t integer);
 
@@ -183,8 +185,8 @@ struct error *error_about(struct arena *arena, enum error_id id, const char *fie
 struct error *error_field(struct arena *arena, const char *field, enum fault_id fault,
                           const char *argument);
 
-/* Two that are ERR_VALIDATION as one, with the details of both; of others, and where one is NULL, the first
- * that there is. Neither is changed. */
+/* Two that are ERR_VALIDATION as one, with the details of both; of others, and where one is NULL,
+ * the first that there is. Neither is changed. */
 struct error *error_join(struct error *one, struct error *other);
 
 #endif

@@ -35,7 +35,7 @@ enum fastcgi_event {
     FASTCGI_PARAMS_END,
     FASTCGI_BODY_BYTES, /* a piece of the body */
     FASTCGI_END,        /* the request is complete */
-    FASTCGI_MALFORMED,  /* or aborted: there is nothing to read any more */
+    FASTCGI_MALFORMED,  /* or aborted: the reader must stop */
 };
 
 /* Zero-initialized at the start of a request. */
@@ -44,7 +44,7 @@ struct fastcgi_reader {
     unsigned char header[FASTCGI_HEADER_SIZE];
     size_t header_length;      /* bytes of the header that are there */
     size_t content, padding;   /* bytes of the record that are still to come */
-    bool params_end, finished; /* the parameters are complete; the request is, or is malformed */
+    bool params_end, finished; /* finished: the request is complete or malformed */
 };
 
 /* Consumes bytes up to the next event and moves *bytes behind them. Content stays where it is: a

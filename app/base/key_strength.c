@@ -6,8 +6,8 @@
 #include <string.h>
 
 enum {
-    DIFFERENT_MIN = 8,  /* characters; 32 random hexadecimal digits have at least as many */
-    FREQUENT_MAX = 2,   /* one character may be half of the key: chance gives none so many */
+    DIFFERENT_MIN = 8, /* characters; 32 random hexadecimal digits have at least as many */
+    FREQUENT_MAX = 2,  /* one character may be half of the key: chance gives none so many */
     PAIRS_COMPARED = 128,
 };
 
@@ -31,8 +31,9 @@ static bool is_run(const char *key, size_t length)
     return 2 * same > length;
 }
 
-/* True if half of the pairs of neighbours stand in the key for the second time: a word that is repeated
- * with small changes. Only so many pairs are compared, because a long key repeats some by chance. */
+/* True if more than half of the adjacent pairs of characters occur earlier in the key, as in a
+ * word that is repeated with small changes. Compares only the first 128 pairs, because a long
+ * random key repeats some by chance. */
 static bool repeats_itself(const char *key, size_t length)
 {
     size_t pairs = length - 1 < PAIRS_COMPARED ? length - 1 : PAIRS_COMPARED, repeated = 0;

@@ -1,4 +1,5 @@
-/* Key strength: refuses keys that a person made up, by simple measures of how varied their bytes are. */
+/* Key strength: refuses keys that a person made up, by simple measures of how varied their bytes
+ * are. */
 #ifndef BASE_KEY_STRENGTH_H
 #define BASE_KEY_STRENGTH_H
 

@@ -3,12 +3,13 @@
  *
  * Every metric is one row of a table (metrics.c): name, help, kind, and at most two labels whose
  * values are known before the first fork, so that the number of series is known and no client can
- * add to it. Adding takes one atomic addition and no lock: whoever is killed, at whatever line, leaves
- * every count true, and what was counted stays counted.
+ * add to it. Adding takes one atomic addition and no lock: whoever is killed, at whatever line,
+ * leaves every count true, and what was counted stays counted.
  *
- * In shared memory, once metrics_share() was called, there are several stripes of cells. Each process
- * adds to one, so that those that run at the same time do not take cache lines from each other; what
- * is read is the sum of all stripes. Which stripe it is never matters for what is counted.
+ * In shared memory, once metrics_share() was called, there are several stripes of cells. Each
+ * process adds to one, so that those that run at the same time do not take cache lines from each
+ * other; what is read is the sum of all stripes. Which stripe it is never matters for what is
+ * counted.
  */
 #ifndef BASE_METRICS_H
 #define BASE_METRICS_H
@@ -28,7 +29,7 @@ enum metric {
     METRIC_LOG_LINES_DROPPED,
 
     METRIC_DISK_FREE,    /* bytes */
-    METRIC_DISK_RESERVE, /* the same */
+    METRIC_DISK_RESERVE, /* bytes */
 
     METRIC_DATABASE_TIME, /* by operation */
     METRIC_DATABASE_UP,
@@ -67,8 +68,8 @@ enum metric_values {
     METRIC_VALUES_COUNT
 };
 
-/* Before metrics_share(), and before anything is counted: the values there are, NULL after the last.
- * They must live as long as the process. */
+/* Before metrics_share(), and before anything is counted: the values there are, NULL after the
+ * last. They must live as long as the process. */
 void metrics_set_values(enum metric_values which, const char *const *values);
 
 /* In the master, before it forks: from now on all processes count together. */

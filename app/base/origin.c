@@ -43,8 +43,8 @@ static bool is_ipv6(const char *text, size_t length)
     return inet_pton(AF_INET6, address, &binary) == 1;
 }
 
-/* True for labels of at most 63 characters with dots between them; one dot may end the name. "_", which is
- * nginx's name for a server without one, is not a host. */
+/* True for labels of at most 63 characters with dots between them; one dot may end the name. "_",
+ * which is nginx's name for a server without one, is not a host. */
 static bool is_name(const char *text, size_t length)
 {
     size_t label = 0;

@@ -39,8 +39,8 @@ static unsigned next_byte(struct random_source *source)
     return source->bytes[--source->left];
 }
 
-/* A byte that is beyond the greatest multiple of the base would make some digits likelier than others, and
- * is thrown away. */
+/* A byte that is beyond the greatest multiple of the base would make some digits likelier than
+ * others, and is thrown away. */
 void random_digits(struct random_source *source, char *text, size_t count, unsigned base)
 {
     enum { VALUES = 256 };

@@ -27,8 +27,8 @@ struct random_source {
     size_t left;
 };
 
-/* As many digits, each of them as likely as any other: of base 10 0 to 9, of base 62 letters too (5.95
- * bits a digit). No NUL is put behind them. */
+/* As many digits, each of them as likely as any other: of base 10 0 to 9, of base 62 letters too
+ * (5.95 bits a digit). No NUL is put behind them. */
 void random_digits(struct random_source *source, char *text, size_t count, unsigned base);
 
 /* Bytes as twice as many hexadecimal digits and a NUL. */

@@ -6,8 +6,8 @@
  * `burst` intervals away. So one compare-and-swap takes a token, and an idle bucket needs no care.
  *
  * Buckets stand in sets of as many cells as fill two cache lines. A cell belongs to the key in it.
- * Two processes may claim the same cell for different keys at one moment; one of them then takes its
- * token from the other's bucket, once.
+ * Two processes may claim the same cell for different keys at one moment; one of them then takes
+ * its token from the other's bucket, once.
  */
 #include "base/rate.h"
 

@@ -24,8 +24,8 @@ void rate_share(void);
 /* The key of a name, never 0; names of different kinds never share a bucket. */
 uint64_t rate_key(unsigned kind, const char *name);
 
-/* Takes a token, at a time of the steady clock. Returns 0, or how many microseconds later there will
- * be one; then nothing was taken. */
+/* Takes a token, at a time of the steady clock. Returns 0, or how many microseconds later there
+ * will be one; then nothing was taken. */
 int64_t rate_take(uint64_t key, const struct rate_limit *limit, int64_t now_us);
 
 /* Returns a token that was taken for something that was then refused. */

@@ -1,8 +1,8 @@
 /*
- * Scoreboard: what each process of the service is doing at the moment, in shared memory. There is one
- * place a process, in cache lines of its own; the master gives it and, when the process has ended,
- * however it ended, takes it back. A process writes to its own place alone, so that whoever is killed
- * leaves nothing behind that is not true any more.
+ * Scoreboard: what each process of the service is doing at the moment, in shared memory. There is
+ * one place a process, in cache lines of its own; the master gives it and, when the process has
+ * ended, however it ended, takes it back. A process writes to its own place alone, so that whoever
+ * is killed leaves nothing behind that is not true any more.
  */
 #ifndef BASE_SCOREBOARD_H
 #define BASE_SCOREBOARD_H

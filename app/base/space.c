@@ -71,8 +71,8 @@ static int64_t free_bytes_of(const struct statvfs *facts)
     return inodes_are_short ? 0 : (int64_t)(facts->f_bavail * facts->f_frsize);
 }
 
-/* Two processes may measure at once: either result is true. A file system that cannot be asked is left
- * out, because its own users report what is wrong with it. */
+/* Two processes may measure at once; either result is valid. Skips a file system that statvfs(2)
+ * cannot read: the code that writes there reports the cause. */
 static void measure(void)
 {
     int64_t began = clock_steady_us(), least = INT64_MAX;

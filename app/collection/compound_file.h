@@ -1,6 +1,6 @@
 /*
- * Compound file: the container of Word's older format, .doc (MS-CFB). Its directory names storages and
- * streams, and those of a VBA project have fixed names (MS-OVBA 2.2).
+ * Compound file: the container of Word's older format, .doc (MS-CFB). Its directory names storages
+ * and streams, and those of a VBA project have fixed names (MS-OVBA 2.2).
  */
 #ifndef COLLECTION_COMPOUND_FILE_H
 #define COLLECTION_COMPOUND_FILE_H
@@ -13,9 +13,9 @@
 struct arena;
 
 /*
- * True if the file has a VBA project, of its own or in an embedded object. Entries of the directory are
- * looked for at every place where one can stand, instead of along the directory's chain of sectors: so no
- * chain can hide one, and nothing of the file is trusted.
+ * True if the file has a VBA project, of its own or in an embedded object. Entries of the directory
+ * are looked for at every place where one can stand, instead of along the directory's chain of
+ * sectors: so no chain can hide one, and nothing of the file is trusted.
  *
  * WordBasic macros of Word 6 and 95 are not found: they stand inside the document's stream.
  */

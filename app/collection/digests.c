@@ -58,7 +58,8 @@ static void end_digest(EVP_MD_CTX *digest, unsigned char *bytes_r)
 
 /* --- the thread ------------------------------------------------------------------------------ */
 
-/* Waits until there is more to read; where it ends now, or -1 if all has been read. */
+/* Waits for more bytes. Returns the offset up to which the thread may read, or -1 after the last
+ * byte. */
 static int64_t wait_for_bytes(struct digests *digests)
 {
     pthread_mutex_lock(&digests->mutex);
@@ -100,7 +101,7 @@ static void offer(struct digests *digests, bool complete)
     pthread_mutex_unlock(&digests->mutex);
 }
 
-/* Without a thread, the MD5 goes on being computed here. */
+/* If no thread can be started, digests_add() goes on computing the MD5. */
 static void start_thread(struct digests *digests)
 {
     if (pthread_mutex_init(&digests->mutex, NULL) != 0 ||

@@ -1,6 +1,7 @@
 /*
- * Docx: whether a file is a document of Word, by what its archive says that it holds (ECMA-376, ZIP). The
- * order of the parts is the writer's choice, and so libmagic, which looks at the first few, knows only some.
+ * Docx: whether a file is a document of Word, by what its archive says that it holds (ECMA-376,
+ * ZIP). The order of the parts is the writer's choice, and so libmagic, which looks at the first
+ * few, knows only some.
  */
 #ifndef COLLECTION_DOCX_H
 #define COLLECTION_DOCX_H

@@ -59,8 +59,8 @@ static const struct entries *collection_of(const struct request *request)
     return request->route->entries;
 }
 
-/* The entry that the path ends with; its name is then in the directory's spelling, which finds names
- * whatever their case and outer spaces. */
+/* The entry that the path ends with; its name is then in the directory's spelling, which finds
+ * names whatever their case and outer spaces. */
 static struct error *find(struct request *request, struct directory_entry **entry_r)
 {
     const struct directory_class *class = collection_of(request)->class;
@@ -134,7 +134,7 @@ struct error *entries_create(struct request *request, struct reply *reply)
     return error;
 }
 
-/* Whether the directory has changed something, or may have. */
+/* True if the directory has changed the entry, or if the outcome is unknown. */
 static bool may_be_changed(const struct error *error)
 {
     return !error || error->id == ERR_PARTIALLY_APPLIED || error->id == ERR_RESULT_UNREAD ||

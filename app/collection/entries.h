@@ -18,8 +18,8 @@
  * its place. */
 typedef void entries_change(struct request *request, struct directory_changes *changes);
 
-/* Does what a change of an entry asks for beside the directory. The directory has changed it, or may
- * have: the outcome can be unknown. */
+/* Follow-up work outside of the directory after a change of an entry. The change was made, or
+ * its outcome is unknown. */
 typedef void entries_changed(struct request *request, const struct directory_entry *entry);
 
 /* A resource; static tables in resources/, named by the rows of its routes. */
@@ -173,8 +173,8 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
         .shape = REPLY_NOTHING                                                                     \
     }
 
-/* The same for a call that changes who is in a group; `handler_` is the resource's own, `group_` the
- * group's name in the pattern. */
+/* The same for a call that changes who is in a group; `handler_` is the resource's own, `group_`
+ * the group's name in the pattern. */
 #define ENTRIES_MEMBER_ROW(method_, pattern_, group_, handler_, action_)                           \
     .method = (method_), .pattern = (pattern_), .path = entries_path, .handler = (handler_),       \
     .permission = PERMIT_DIRECTORY_WRITE, .pool = POOL_DIRECTORY, .query = entries_place_query,    \

@@ -153,8 +153,8 @@ struct value *file_describe(struct arena *arena, const struct field *map,
     return record;
 }
 
-/* PUBLIC_URL, or else the origin by which the client asked. A Host that cannot be a part of a URL gets a
- * path instead: it would be a URL that the client wrote itself. */
+/* PUBLIC_URL, or else the origin by which the client asked. A Host that cannot be a part of a URL
+ * gets a path instead: it would be a URL that the client wrote itself. */
 static const char *url_base(const struct request *request)
 {
     const char *public_url = request->app->config->public_url;

@@ -9,8 +9,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-/* Bytes of a file's beginning at which libmagic looks: it holds them, and eight times as many of those that
- * may be text. */
+/* Bytes of a file's beginning at which libmagic looks: it holds them, and eight times as many of
+ * those that may be text. */
 enum {
     LOOKED_AT = 64 * 1024,
     LOOKED_AT_AS_TEXT = 16 * 1024,

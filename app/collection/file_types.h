@@ -1,6 +1,6 @@
 /*
- * File types: those that may be uploaded. What a client says of a file's type counts for nothing: it is
- * what its name ends in, and its content must be of that type too (libmagic).
+ * File types: those that may be uploaded. What a client says of a file's type counts for nothing:
+ * it is what its name ends in, and its content must be of that type too (libmagic).
  */
 #ifndef COLLECTION_FILE_TYPES_H
 #define COLLECTION_FILE_TYPES_H
@@ -31,13 +31,14 @@ extern const char *const file_extensions[];
 /* The type of a file's name; NULL: none of ours. */
 const struct file_type *file_type_of(const char *name, size_t length);
 
-/* Whether the content of an open file of `size` bytes is of that type; of CONTENT_TEXT that is known
- * already. Moves the place where the file is read. The first call of a process maps libmagic's tables. */
+/* Whether the content of an open file of `size` bytes is of that type; of CONTENT_TEXT that is
+ * known already. Moves the place where the file is read. The first call of a process maps
+ * libmagic's tables. */
 struct error *file_type_check(struct arena *arena, const struct file_type *type, int fd,
                               int64_t size, bool *fits_r) MUST_CHECK;
 
-/* True if the file has macros that can be found: a VBA project of a .docx or .doc. PDF's scripts are not
- * looked for, because they may be compressed. */
+/* True if the file has macros that can be found: a VBA project of a .docx or .doc. PDF's scripts
+ * are not looked for, because they may be compressed. */
 struct error *file_type_has_macros(struct arena *arena, const struct file_type *type, int fd,
                                    int64_t size, bool *found_r) MUST_CHECK;
 

@@ -8,7 +8,7 @@
 
 enum { MIB = 1024 * 1024 };
 
-/* All files together; no scope is called so. */
+/* The scope that counts all files together; no owner has a scope of this name. */
 static const char all[] = "all";
 
 struct usage {
@@ -152,7 +152,7 @@ struct error *file_usage_recount(struct store *store, struct arena *arena, bool 
                                  struct buffer *report, size_t *wrong_r)
 {
     struct recount work = {.arena = arena, .report = report, .repair = repair};
-    /* A look alone holds up nobody who writes. */
+    /* Without a repair, reads outside of a transaction, so that writers do not wait. */
     struct error *error =
         repair ? store_write(store, arena, recount, &work) : recount(store, &work);
     *wrong_r = work.wrong;

@@ -1,6 +1,7 @@
 /*
- * File usage: how many files and bytes each owner has, and all of them together. It is kept up with each
- * change, in its transaction, and held against the quotas there. `kontora recount` verifies it.
+ * File usage: how many files and bytes each owner has, and all of them together. It is kept up with
+ * each change, in its transaction, and held against the quotas there. `kontora recount` verifies
+ * it.
  */
 #ifndef COLLECTION_FILE_USAGE_H
 #define COLLECTION_FILE_USAGE_H
@@ -24,14 +25,15 @@ struct file_quota {
 /* The quota of FILES_QUOTA_MIB, FILES_QUOTA_COUNT and FILES_TOTAL_QUOTA_MIB. */
 struct file_quota file_usage_quota(const struct config *config);
 
-/* How many bytes the scope may add, as far as is committed; INT64_MAX without a bound, less than 0 if a
- * quota was lowered. ERR_QUOTA_EXCEEDED if it has all the files that it may have, ERR_STORAGE_FULL if all
- * files together have reached the total. file_usage_add() has the last word. */
+/* Sets *remaining_r to the bytes that the scope may add, by committed usage: INT64_MAX without a
+ * quota, negative if a quota was lowered. ERR_QUOTA_EXCEEDED if the scope has its full number of
+ * files, ERR_STORAGE_FULL if all files together have reached the total. file_usage_add() decides
+ * in the end. */
 struct error *file_usage_remaining(struct store *store, struct arena *arena, const char *scope,
                                    const struct file_quota *quota, int64_t *remaining_r) MUST_CHECK;
 
-/* Inside of a transaction: the scope has one more file. ERR_QUOTA_EXCEEDED or ERR_STORAGE_FULL if that is
- * more than the quota. */
+/* Inside of a transaction: adds a file to the usage. ERR_QUOTA_EXCEEDED or ERR_STORAGE_FULL if
+ * that exceeds the quota. */
 struct error *file_usage_add(struct store *store, struct arena *arena, const char *scope,
                              int64_t bytes, const struct file_quota *quota) MUST_CHECK;
 
@@ -39,8 +41,8 @@ struct error *file_usage_add(struct store *store, struct arena *arena, const cha
 struct error *file_usage_remove(struct store *store, struct arena *arena, const char *scope,
                                 int64_t bytes) MUST_CHECK;
 
-/* Counts all files anew, and adds a line for each scope whose usage is something else; sets it right if
- * that is wanted. */
+/* Counts all files again, and adds a line for each scope whose usage is wrong; corrects it if
+ * `repair` is set. */
 struct error *file_usage_recount(struct store *store, struct arena *arena, bool repair,
                                  struct buffer *report, size_t *wrong_r) MUST_CHECK;
 

@@ -137,8 +137,8 @@ static struct error *reserve(struct store *store, void *context)
     return error || store_changes(query) == 1 ? error : recall_first(store, reservation);
 }
 
-/* A question, which is a POST that is not audited, is answered anew each time: what is kept may be true
- * no more. An answer with a secret is not stored. */
+/* A question, which is a POST that is not audited, is answered anew each time: what is kept may be
+ * true no more. An answer with a secret is not stored. */
 static bool concerns(const struct request *request)
 {
     const struct route *route = request->route;

@@ -112,7 +112,8 @@ static struct error *commit(struct store *store, struct arena *arena, store_work
     return error ? error : ending;
 }
 
-/* Deletes objects that are pending, as far as the storage does it in a while, and then the rows of those. */
+/* Deletes objects that are pending, as far as the storage does it in a while, and then the rows of
+ * those. */
 static struct error *dispose(struct store *store, struct objects *objects, struct arena *arena,
                              const char *const *keys, size_t count, size_t *deleted_r)
 {

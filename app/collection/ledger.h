@@ -1,11 +1,12 @@
 /*
- * Ledger: keeps what the database says of files in step with the objects of the storage, which are in no
- * transaction of its.
+ * Ledger: keeps what the database says of files in step with the objects of the storage, which are
+ * in no transaction of its.
  *
- * An object is never in the storage without a row that names it: a file's, or one of pending_objects. On
- * its way in, it is pending before it is placed, and becomes the file's in one transaction; on its way out,
- * the same the other way round. Whoever is killed in between leaves a pending row, and the housekeeper
- * deletes the object and the row when they are older than any request can be.
+ * An object is never in the storage without a row that names it: a file's, or one of
+ * pending_objects. On its way in, it is pending before it is placed, and becomes the file's in one
+ * transaction; on its way out, the same the other way round. Whoever is killed in between leaves a
+ * pending row, and the housekeeper deletes the object and the row when they are older than any
+ * request can be.
  */
 #ifndef COLLECTION_LEDGER_H
 #define COLLECTION_LEDGER_H
@@ -53,13 +54,14 @@ struct error *ledger_find(struct store *store, struct arena *arena, const char *
 struct error *ledger_place(struct store *store, struct objects *objects, struct arena *arena,
                            struct staged *staged, const struct stored_file *file) MUST_CHECK;
 
-/* The file's row in place of the pending one: committed with the turn. ERR_QUOTA_EXCEEDED if its scope
- * would have more than the quota, ERR_STORAGE_FULL if all files together would. */
+/* Replaces the pending row by the file's row; the group commit commits it. ERR_QUOTA_EXCEEDED if
+ * the scope would exceed its quota, ERR_STORAGE_FULL if all files together would. */
 struct error *ledger_record(struct store *store, struct arena *arena,
                             const struct stored_file *file,
                             const struct file_quota *quota) MUST_CHECK;
 
-/* Deletes objects that are pending, and their rows, now if that is possible; if not, the housekeeper will. */
+/* Deletes objects that are pending, and their rows, now if that is possible; if not, the
+ * housekeeper will. */
 void ledger_dispose(struct store *store, struct objects *objects, struct arena *arena,
                     const char *const *keys, size_t count);
 

@@ -9,19 +9,22 @@
 #include "collection/app.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum {
     US_PER_MS = 1000,
     MS_PER_S = 1000,
     US_PER_S = 1000 * 1000,
     US_PER_MINUTE = 60 * US_PER_S,
-    BURST_S = 4,       /* a page of the console asks for a dozen things at one moment */
-    UPLOAD_WAIT_S = 5, /* nobody knows when an upload ends */
+    BURST_S = 4,             /* a page of the console asks for a dozen things at one moment */
+    UPLOAD_WAIT_S = 5,       /* the end of an upload is unknown */
+    ANONYMOUS_AT_ONCE = 500, /* uploads; half of those that the spool holds */
 };
 
-enum bucket { BUCKET_REQUESTS, BUCKET_UPLOADS };
+enum bucket { BUCKET_REQUESTS, BUCKET_UPLOADS, BUCKET_COUNT };
 
-/* Who is counted; the names are those of tokens and of paths. 0: no organization. */
+/* Keys of the counters: hashes of the ids of the subject and the organization; 0: no
+ * organization. */
 struct parties {
     uint64_t subject, organization;
 };
@@ -65,7 +68,8 @@ static struct error *refuse(const struct request *request, int64_t wait_us)
     return error;
 }
 
-/* A token of both, or of neither. A limit whose `burst` is 0 is none. */
+/* Takes a token from both buckets, or from neither. `burst` 0 means no limit. Returns the time
+ * to wait, 0 if the tokens were taken. */
 static int64_t take(const struct parties *parties, const struct rate_limit *of_subject,
                     const struct rate_limit *of_organization)
 {
@@ -103,8 +107,13 @@ static struct error *count_request(const struct request *request)
 
 /* --- uploads --------------------------------------------------------------------------------- */
 
-/* Counts itself first, then all: of two that begin at one moment both may be refused, but never do
- * both get the last place. */
+static struct error *refuse_upload(const struct request *request)
+{
+    return refuse(request, (int64_t)UPLOAD_WAIT_S * US_PER_S);
+}
+
+/* Counts its own upload first, then all: of two uploads that begin together both may be refused,
+ * but never are both admitted to the last slot. */
 static struct error *begin_upload(const struct request *request, const struct parties *parties)
 {
     const struct config *config = request->app->config;
@@ -117,7 +126,7 @@ static struct error *begin_upload(const struct request *request, const struct pa
         return NULL;
     }
     scoreboard_set_upload((struct scoreboard_upload){0});
-    return refuse(request, (int64_t)UPLOAD_WAIT_S * US_PER_S);
+    return refuse_upload(request);
 }
 
 static struct error *count_upload(const struct request *request)
@@ -141,11 +150,15 @@ static struct error *count_upload(const struct request *request)
 
 struct error *limits_begin(const struct request *request)
 {
-    if (!request->principal || !request->app->config->rate_limits) {
-        return NULL;
+    bool counts = request->principal && request->app->config->rate_limits;
+    struct error *error = counts ? count_request(request) : NULL;
+    if (error || !request->route->form) {
+        return error;
     }
-    struct error *error = count_request(request);
-    return error || !request->route->form ? error : count_upload(request);
+    if (!strcmp(request->headers.spool, "many")) { /* proc/spool.h */
+        return refuse_upload(request);
+    }
+    return counts ? count_upload(request) : NULL;
 }
 
 void limits_end(const struct request *request)
@@ -153,4 +166,28 @@ void limits_end(const struct request *request)
     if (request->route->form) {
         scoreboard_set_upload((struct scoreboard_upload){0});
     }
+}
+
+static void name_owner(const struct request *request, struct reply *reply, uint64_t key,
+                       int64_t limit)
+{
+    if (key && limit) {
+        reply_header(reply, "X-Kontora-Owner",
+                     arena_format(request->arena, "%016" PRIx64 " %" PRId64, key, limit));
+    }
+}
+
+void limits_name_owners(const struct request *request, struct reply *reply)
+{
+    const struct config *config = request->app->config;
+    if (!config->rate_limits || !request->route->form) {
+        return;
+    }
+    if (!request->principal) {
+        name_owner(request, reply, rate_key(2 * BUCKET_COUNT, ""), ANONYMOUS_AT_ONCE);
+        return;
+    }
+    const struct parties parties = parties_of(request, BUCKET_UPLOADS);
+    name_owner(request, reply, parties.subject, config->uploads_subject_at_once);
+    name_owner(request, reply, parties.organization, config->uploads_organization_at_once);
 }

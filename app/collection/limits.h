@@ -5,20 +5,26 @@
 #ifndef COLLECTION_LIMITS_H
 #define COLLECTION_LIMITS_H
 
+#include "http/reply.h"
 #include "http/request.h"
 
 /* In the master, before it forks. Until then nothing is counted. */
 void limits_share(void);
 
-/* Before anything is done: ERR_OVERLOADED if a request that hashes a password has waited for a worker
- * for longer than LOGIN_QUEUE_MS. */
+/* Before anything is done: ERR_OVERLOADED if a request that hashes a password has waited for a
+ * worker for longer than LOGIN_QUEUE_MS. */
 struct error *limits_check_queue(const struct request *request) MUST_CHECK;
 
-/* When the principal is known: ERR_TOO_MANY_REQUESTS if the caller or the organization has asked too
- * often, or has too many uploads. Otherwise limits_end() follows. */
+/* When the principal is known: ERR_TOO_MANY_REQUESTS if the caller or the organization has asked
+ * too often, has too many uploads in workers, or had too many in the spool, which then has cut the
+ * body off. Otherwise limits_end() follows. */
 struct error *limits_begin(const struct request *request) MUST_CHECK;
 
 /* The handler has returned. */
 void limits_end(const struct request *request);
+
+/* Names the caller and the organization in the answer 100 as owners of an upload, so that the spool
+ * counts it (proc/owners.h). Anonymous callers are one owner together. */
+void limits_name_owners(const struct request *request, struct reply *reply);
 
 #endif

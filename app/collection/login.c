@@ -34,7 +34,8 @@ struct attempt {
     bool is_local;                        /* the name is the local administrator's */
     bool is_account;                      /* an account has the name */
     struct directory_candidate candidate; /* whom the directory has by the name */
-    struct error *unavailable;            /* the directory could not be asked; NULL: it was */
+    /* from the directory, if it did not answer; NULL: it did */
+    struct error *unavailable;
     struct throttle throttle;
 };
 
@@ -100,7 +101,7 @@ static struct error *login_by_directory(struct request *request, const struct at
         *principal_r = login_principal(request->arena, &identity);
     } else if (error->id == ERR_INVALID_CREDENTIALS) {
         request->reason = error->cause;
-        log_info("a login is refused: %s", error->cause);
+        log_info("login refused: %s", error->cause);
     }
     return error;
 }

@@ -1,6 +1,7 @@
 /* See organizations.h. */
 #include "collection/organizations.h"
 
+#include "auth/principal.h"
 #include "collection/rows.h"
 
 enum fault_id organization_check_currency(const char *text, size_t length)
@@ -39,6 +40,25 @@ struct error *organization_read(struct store *store, struct arena *arena, int64_
     store_bind_integer(query, account_id);
     struct error *error = rows_one(query, arena, organization_fields, values_r);
     return error || *values_r ? error : error_new(arena, ERR_NOT_FOUND, NULL);
+}
+
+struct error *organization_confirm_role(struct store *store, const struct request *request)
+{
+    const struct principal *principal = request->principal;
+    struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_ROLE);
+    bool row;
+    store_bind_integer(query, principal->organization_id);
+    store_bind_integer(query, principal->account_id);
+    struct error *error = store_next(query, &row);
+    if (error) {
+        return error;
+    }
+    enum role role = row ? role_of_name(store_text(query, 0, NULL)) : ROLE_NONE;
+    store_end(query);
+    if (role == ROLE_NONE) {
+        return error_new(request->arena, ERR_NOT_FOUND, NULL);
+    }
+    return role == principal->role ? NULL : error_new(request->arena, ERR_FORBIDDEN, NULL);
 }
 
 struct error *organization_check_rank(const struct request *request, enum role before,

@@ -32,6 +32,13 @@ extern const struct schema organization_schema;
 struct error *organization_read(struct store *store, struct arena *arena, int64_t organization_id,
                                 int64_t account_id, struct value **values_r) MUST_CHECK;
 
+/* Inside store_write(), before a change of members or invitations: the caller still has the role
+ * that the request was permitted with. The change of a role and the change that needs it are
+ * serialized, so that nobody uses a right after losing it. ERR_NOT_FOUND for a former member,
+ * ERR_FORBIDDEN for a member with another role. */
+struct error *organization_confirm_role(struct store *store,
+                                        const struct request *request) MUST_CHECK;
+
 /* ERR_FORBIDDEN if a role of OWNER is given, changed or taken away by anybody but an OWNER. */
 struct error *organization_check_rank(const struct request *request, enum role before,
                                       enum role after) MUST_CHECK;

@@ -86,8 +86,8 @@ struct error *purge_batch(struct store *store, struct arena *arena, enum purge_k
 
 /* --- times in the future --------------------------------------------------------------------- */
 
-/* Tables whose rows bear the time at which they were written. After the clock was stepped back they
- * would be kept, or held, until it has caught up. */
+/* Statements that set times in the future to now. Otherwise, after the clock was stepped back,
+ * these rows would not expire before it has caught up. */
 static const enum sql_statement clamps[] = {
     SQL_IDEMPOTENCY_KEYS_CLAMP,
     SQL_PENDING_OBJECTS_CLAMP,

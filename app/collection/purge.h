@@ -40,8 +40,8 @@ struct error *purge_clamp(struct store *store, struct arena *arena, int64_t now_
 struct error *purge_batch(struct store *store, struct arena *arena, enum purge_kind kind,
                           int64_t now_ms, int64_t *deleted_r) MUST_CHECK;
 
-/* The same of `limit` rows inside of a turn, whose end commits it, and not counted yet: for
- * requests. */
+/* Deletes up to `limit` due rows within the group commit of the request, and does not add them
+ * to the metric. */
 struct error *purge_rows(struct store *store, struct arena *arena, enum purge_kind kind,
                          int64_t now_ms, int64_t limit, int64_t *deleted_r) MUST_CHECK;
 

@@ -55,7 +55,8 @@ void session_watch_free(struct session_watch **watch)
     *watch = NULL;
 }
 
-/* A user with sessions: the oldest epoch and the most rights of these, and what the directory says. */
+/* A user with sessions: the oldest epoch and the most rights of these, and what the directory says.
+ */
 struct user {
     const char *subject;
     int64_t oldest_epoch;
@@ -100,7 +101,8 @@ static struct error *apply_configuration(struct session_watch *watch, struct are
     struct error *error = end_and_commit(watch, arena, end_unconfigured, &work);
     watch->configured = !error;
     if (!error && work.count) {
-        log_info("%" PRId64 " sessions are ended: the local password or JWT_SECRET_KEY has changed",
+        log_info("sessions: ended %" PRId64
+                 ": the local credentials or JWT_SECRET_KEY have changed",
                  work.count);
     }
     return error;
@@ -139,7 +141,9 @@ static struct error *check_user(struct session_watch *watch, struct arena *arena
     struct ending work = {.arena = arena, .watch = watch, .user = user};
     error = end_and_commit(watch, arena, end_outdated, &work);
     if (!error) {
-        log_info("%" PRId64 " sessions of %s are ended: the directory has changed the user",
+        log_info("sessions: ended %" PRId64
+                 " of %s: the user was disabled or deleted, or the password "
+                 "or the administrator rights have changed",
                  work.count, user->subject);
     }
     return error;

@@ -6,9 +6,9 @@
  *
  * Every LDAP_LOGIN_CACHE_S seconds, at least five, it reads each directory user with a live session
  * once, a few at a time, and ends the sessions of those who are deleted, disabled or expired, whose
- * password was set after the login, or who have left LDAP_ADMIN_GROUP. A user who is locked by failed
- * logins keeps them: anybody can cause that. While the directory or the database is down, nothing is
- * ended.
+ * password was set after the login, or who have left LDAP_ADMIN_GROUP. A user who is locked by
+ * failed logins keeps them: anybody can cause that. While the directory or the database is down,
+ * nothing is ended.
  */
 #ifndef COLLECTION_SESSION_WATCH_H
 #define COLLECTION_SESSION_WATCH_H

@@ -9,11 +9,11 @@
 enum {
     HOUR_MS = 60 * 60 * 1000,
     COUNT_BITS = 32,
-    BUCKETS = TOKEN_QUOTA_HOURS + 1, /* of a token that lives 24 hours, the last one is partial */
+    BUCKETS = TOKEN_QUOTA_HOURS + 1, /* one to spare: TOKEN_QUOTA_HOURS has the partial hour */
 };
 
-/* A bucket has its hour since the epoch above the count, so that one exchange replaces both: a process may
- * be killed between any two steps. */
+/* The high half is an hour since the epoch, the low half a count, so that one compare-and-swap
+ * replaces both: a process may be killed between any two steps. */
 typedef _Atomic uint64_t bucket;
 
 static bucket own_buckets[BUCKETS];
@@ -34,8 +34,8 @@ static int64_t count_of(uint64_t value)
     return (int64_t)(value & UINT32_MAX);
 }
 
-/* Buckets of hours that are over count no more; neither do those beyond the longest lifetime, which a clock
- * that was wrong has left. */
+/* Buckets of hours that are over count no more; neither do those beyond the longest lifetime, which
+ * a clock that was wrong has left. */
 static int64_t count_live(int64_t hour)
 {
     int64_t count = 0;

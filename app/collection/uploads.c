@@ -31,7 +31,8 @@ static struct error *refuse_size(struct arena *arena)
                                 UPLOAD_MAX_MIB);
 }
 
-/* What the client calls the file, and what that says of its type: before any byte of it is taken. */
+/* What the client calls the file, and what that says of its type: before any byte of it is taken.
+ */
 static struct error *take_name(struct arena *arena, const struct multipart_part *part,
                                struct upload *upload, const struct file_type **type_r)
 {

@@ -31,9 +31,9 @@ struct upload {
  * over. The caller ends it with objects_discard(), in any case.
  *
  * ERR_UNSUPPORTED_MEDIA_TYPE, ERR_INVALID_MULTIPART, ERR_FILE_MISSING, ERR_FILE_TYPE,
- * ERR_FILE_TOO_LARGE, ERR_FILE_MACROS, ERR_VALIDATION if it stands there twice, or for its name; ERR_QUOTA_EXCEEDED
- * for want of room; ERR_TOO_SLOW and ERR_STORAGE_FULL if the spool has cut the body off; those of
- * storage and scan.
+ * ERR_FILE_TOO_LARGE, ERR_FILE_MACROS, ERR_VALIDATION if it stands there twice, or for its name;
+ * ERR_QUOTA_EXCEEDED for want of room; ERR_TOO_SLOW and ERR_STORAGE_FULL if the spool has cut the
+ * body off; those of storage and scan.
  */
 struct error *upload_receive(struct request *request, int64_t room,
                              struct upload *upload_r) MUST_CHECK;

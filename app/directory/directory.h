@@ -143,10 +143,10 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
                             struct directory_entry **entry_r) MUST_CHECK;
 
 /*
- * Applies all changes to `entry`, or none: the move goes first, because it can be taken back, then
- * one modify; ERR_PARTIALLY_APPLIED says what stayed if taking back failed too. `entry_r` is the
- * object as it is afterwards. ERR_PROTECTED_OBJECT if the object, or for a move one below it, is
- * protected (protected.c).
+ * Applies all changes to `entry`, or none: the move comes first, because it can be rolled back,
+ * then one modify; the details of ERR_PARTIALLY_APPLIED name the changes that could not be
+ * rolled back. `entry_r` is the object after the change. ERR_PROTECTED_OBJECT if the object, or for
+ * a move one below it, is protected (protected.c).
  */
 struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_class *class,
@@ -195,7 +195,7 @@ struct directory_identity {
     int64_t password_set; /* pwdLastSet, in units of 100 ns; 0: unknown */
 };
 
-/* Whom a name stands for that somebody has typed to log in; made by directory_resolve(). */
+/* The account that a login name resolves to; directory_resolve() fills it in. */
 struct directory_candidate {
     bool resolved;    /* the directory knows the name, even if its holder cannot log in */
     const char *guid; /* objectGUID; NULL: nobody who could log in */
@@ -217,7 +217,8 @@ struct error *directory_resolve(struct directory *directory, struct arena *arena
 /*
  * Verifies the password of a candidate by one bind on a connection of its own. Everything that is
  * wrong with the name, the password or the account is ERR_INVALID_CREDENTIALS after the same time;
- * its cause is the reason, in words that hold nothing that was given, for the log and the audit line.
+ * its cause is the reason, in words that hold nothing that was given, for the log and the audit
+ * line.
  *
  * Nobody can lock an account this way (lockout.c): a login that could is refused in the same way
  * without a bind. `known_source` says that the candidate has logged in from there before.
@@ -239,7 +240,7 @@ struct error *directory_identify(struct directory *directory, struct arena *aren
 enum directory_standing {
     DIRECTORY_ACTIVE,
     DIRECTORY_LOCKED,  /* for a while, by failed logins */
-    DIRECTORY_REFUSED, /* gone, disabled or expired, or the password must be changed */
+    DIRECTORY_REFUSED, /* deleted, disabled or expired, or the password must be changed */
 };
 
 /* Reads the person with this objectGUID now: the identity is set but for DIRECTORY_REFUSED. */
@@ -247,7 +248,8 @@ struct error *directory_examine(struct directory *directory, struct arena *arena
                                 struct directory_identity *identity_r,
                                 enum directory_standing *standing_r) MUST_CHECK;
 
-/* --- how it is doing --------------------------------------------------------------------------- */
+/* --- how it is doing ---------------------------------------------------------------------------
+ */
 
 enum directory_state {
     DIRECTORY_OFF,     /* LDAP_SERVER is empty */
@@ -281,7 +283,8 @@ enum fault_id directory_check_dn(const char *text, size_t length);
 /* MS-SAMR 3.1.1.6 and 3.1.1.8.4: no "/\[]:;|=,+*?<>@, no control characters, no dot at the end. */
 enum fault_id directory_check_account_name(const char *text, size_t length);
 
-/* A userPrincipalName that Active Directory can take apart: at most one @, no backslash at the end. */
+/* A userPrincipalName that Active Directory can take apart: at most one @, no backslash at the end.
+ */
 enum fault_id directory_check_principal_name(const char *text, size_t length);
 
 #endif

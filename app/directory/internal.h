@@ -133,7 +133,7 @@ struct directory {
     struct known_group administrators;
     struct known_domain domain;
     struct known_policy policies[KNOWN_POLICIES];
-    size_t next_policy; /* the one that is replaced next */
+    size_t next_policy;  /* the one that is replaced next */
     char *service_guid;  /* of the account of LDAP_BIND_DN; malloc; NULL: not known yet */
     bool service_judged; /* service_warn() has logged what it had to */
 };
@@ -161,8 +161,8 @@ void connection_drop(struct directory *directory);
 /* The controller says that it cannot serve: drops the connection, lets others be tried first. */
 void connection_avoid(struct directory *directory);
 
-/* What was asked at `asked` (steady clock) was not answered in time: drops the connection, and holds
- * it against the controller for all processes unless it has answered another since. */
+/* What was asked at `asked` (steady clock) was not answered in time: drops the connection, and
+ * holds it against the controller for all processes unless it has answered another since. */
 void connection_unanswered(struct directory *directory, int64_t asked);
 
 /* Connects to one server and notes in the circuit what came of it. The cause is for the log. */
@@ -437,7 +437,8 @@ void list_forget(struct directory *directory);
 struct error *service_is(struct directory *directory, struct arena *arena, const char *guid,
                          bool *is_r) MUST_CHECK;
 
-/* True if the service account is below `dn`. service_is() comes before it. */
+/* True if the service account is below `dn`. Call service_is() first: it finds the service
+ * account. */
 struct error *service_within(struct directory *directory, struct arena *arena, const char *dn,
                              bool *within_r) MUST_CHECK;
 
@@ -455,7 +456,8 @@ struct target {
 
 /*
  * Reads an object for a change of it, or of its membership. ERR_PROTECTED_OBJECT if callers cannot
- * change it; a detail is the reason. `moves`: its DN is to change, so the objects below it count too.
+ * change it; a detail is the reason. `moves`: its DN is to change, so the objects below it count
+ * too.
  */
 struct error *protected_read(struct directory *directory, struct arena *arena, const char *guid,
                              bool moves, struct target *target_r) MUST_CHECK;
@@ -480,7 +482,7 @@ void domain_forget(struct directory *directory);
 
 /* --- lockout.c ------------------------------------------------------------------------------- */
 
-/* What the controller has counted of an account. */
+/* The controller's count of an account's failed logins. */
 struct lockout_count {
     int64_t failures;  /* badPwdCount */
     int64_t failed_ms; /* badPasswordTime, of the controller's wall clock; 0: unknown */
@@ -490,24 +492,24 @@ struct lockout_count {
 #define LOCKOUT_ATTRIBUTES                                                                         \
     "badPwdCount", "badPasswordTime", "msDS-ResultantPSO", "msDS-User-Account-Control-Computed"
 
-/* How many failures a source may bring an account to: one less than lock it, or half of those that
- * do for unknown sources; INT64_MAX if none do. */
+/* The number of failures that a source may cause: one less than the threshold, half of it for
+ * unknown sources; INT64_MAX if the account is never locked. At least 1. */
 int64_t lockout_limit(int64_t threshold, bool known_source);
 
 /* Failures that still count at `now_ms` of the controller's clock. */
 int64_t lockout_failures(const struct lockout_count *count, int64_t window_ms, int64_t now_ms);
 
-/* Counts an attempt, atomically with all processes of the host, unless `failures` by the
- * controller's count or the attempts that were admitted before have reached the limit. False if they have. An
- * attempt counts as a failure until lockout_succeeded(), at most as long as the window: a process
- * that is killed in between may have sent it. */
+/* Counts an attempt, atomically for all processes of the host. False, and nothing is counted, if
+ * the controller's count `failures` or the attempts admitted so far have reached the limit. An
+ * attempt counts as a failure until lockout_succeeded(), at most for the window: a process that
+ * is killed in between may have sent it. */
 bool lockout_reserve(const char *guid, int64_t failures, int64_t limit, int64_t window_ms,
                      int64_t now_us) MUST_CHECK;
 
-/* The account's password was given: the controller counts from zero again. */
+/* Forgets the admitted attempts after a successful bind, which sets badPwdCount to zero. */
 void lockout_succeeded(const char *guid);
 
-/* Reserves an attempt. `refusal_r` is NULL, or says why there is to be none. */
+/* Reserves an attempt. `refusal_r` is NULL, or the reason for refusing it. */
 struct error *lockout_admit(struct directory *directory, struct arena *arena,
                             const struct directory_candidate *candidate, bool known_source,
                             const char **refusal_r) MUST_CHECK;

@@ -4,18 +4,16 @@
  * applies to the account: MS-SAMR 3.1.5.14.7, MS-ADTS 3.1.1.4.5.36). Otherwise anybody who knows a
  * name could lock it for the whole domain.
  *
- * - Sources from which the account has logged in before may bring it to one failure less than that.
- * - All other sources together may bring it to half of that, so that the owner has the rest.
- * - A threshold of two leaves one attempt, and so does a threshold of one, which no login by
- *   password can stay below.
+ * - Known sources, from which the account has logged in before, may use all failures but one.
+ * - All other sources together may use half of them, so that the owner has the rest.
+ * - Thresholds of one and two leave one attempt; with a threshold of one, it locks the account.
  *
- * Failures are those that the controller counts (badPwdCount), which stands even when it is too old
- * to count (badPasswordTime), and those that this host has admitted: other controllers count by
- * themselves, and several workers may ask before the first of them has failed.
+ * Failures are counted twice, and the larger count applies: by the controller (badPwdCount, which
+ * stays after the window has passed, so badPasswordTime tells whether it still counts), and by this
+ * host, because other controllers count separately, and several workers may ask at once.
  *
- * What was admitted stands in shared memory, a slot an account, each of two atomics: whoever is
- * killed has spent one attempt. An account whose slot was given to another one is left with the
- * controller's count.
+ * This host's count is in shared memory, one slot of two atomics for an account: a worker that is
+ * killed has used one attempt. If another account takes the slot, the controller's count remains.
  */
 #include "directory/internal.h"
 
@@ -226,9 +224,10 @@ static struct error *read_policy(struct directory *directory, struct arena *aren
         return error;
     }
     if (!identity_integer(&raw, threshold, &policy_r->threshold)) {
-        log_warning("directory: LDAP_BIND_DN may not read %s of %s: one failed login is taken for "
-                    "the most that it allows",
-                    threshold, dn);
+        log_warning(
+            "directory: cannot read %s of %s with LDAP_BIND_DN: assuming a lockout threshold "
+            "of 2",
+            threshold, dn);
     }
     if (identity_integer(&raw, window, &span)) {
         policy_r->window_ms = span_ms(span);

@@ -5,10 +5,10 @@
  * controller, which ends with the proof: the service account's connection never becomes anybody
  * else's.
  *
- * Neither the answer nor its time tells who exists. A name that nobody has is bound as well, by a DN
- * that cannot be; and because the controller is quicker with that than with a wrong password (Samba:
- * 0.2 against 3 ms, for a failure is written down), every refusal waits for the end of a tenth of a
- * second.
+ * Neither the answer nor its time tells who exists. A name that nobody has is bound as well, by a
+ * DN that cannot be; and because the controller is quicker with that than with a wrong password
+ * (Samba: 0.2 against 3 ms, for a failure is written down), every refusal waits for the end of a
+ * tenth of a second.
  */
 #include "directory/internal.h"
 

@@ -138,8 +138,8 @@ static int send_change(LDAP *ldap, const void *request, int *message_id_r)
                            message_id_r);
 }
 
-/* Refusals that may mean that it is so already: RFC 4511 4.6 has 16 and 20, Active Directory answers
- * 53 and 68, Samba 53 with words of its own. */
+/* Refusals that may mean that it is so already: RFC 4511 4.6 has 16 and 20, Active Directory
+ * answers 53 and 68, Samba 53 with words of its own. */
 static bool may_be_so_already(int code)
 {
     return code == LDAP_NO_SUCH_ATTRIBUTE || code == LDAP_TYPE_OR_VALUE_EXISTS ||

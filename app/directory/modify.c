@@ -66,7 +66,8 @@ static struct error *check_password(const struct directory *directory, struct ar
     return NULL;
 }
 
-/* Reads the object of a change. Kontora's own base DN neither moves nor goes, whatever is allowed. */
+/* Reads the object to change. Kontora's base DN is never moved or deleted, whatever
+ * DIRECTORY_PROTECTED is. */
 static struct error *read_target(struct directory *directory, struct arena *arena,
                                  const struct directory_entry *entry, bool moves, bool goes,
                                  struct target *target_r)

@@ -1,7 +1,7 @@
 /*
- * Probe: the housekeeper asks each controller in turn whether it serves, on a connection of its own,
- * and notes the answer in the circuit. So a controller is left, and returned to, without a client
- * that waits to find out; and what all controllers are like is known without asking them.
+ * Probe: the housekeeper asks each controller in turn whether it serves, on a connection of its
+ * own, and notes the answer in the circuit. So a controller is left, and returned to, without a
+ * client that waits to find out; and what all controllers are like is known without asking them.
  */
 #include "directory/internal.h"
 

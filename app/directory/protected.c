@@ -1,13 +1,13 @@
 /*
- * Protected: objects on which the privileges of the domain, or Kontora itself, depend. No caller can
- * change them unless DIRECTORY_PROTECTED=allow; the service account is protected in either case,
- * because after its loss Kontora could not give it back.
+ * Protected: objects on which the privileges of the domain, or Kontora itself, depend. No caller
+ * can change them unless DIRECTORY_PROTECTED=allow; the service account is protected in either
+ * case, because after its loss Kontora could not give it back.
  *
  * Every change reads its object here first: one base search by objectGUID, and the change that
  * follows is addressed by the same objectGUID. Samba sets adminCount for two accounts only, so the
- * privileged groups decide, by their SIDs: tokenGroups of an account (MS-ADTS 3.1.1.4.5.19) lists all
- * security groups that it is in. Samba keeps no tokenGroups for groups: their memberOf is walked.
- * Attributes that cannot be read protect their object.
+ * privileged groups decide, by their SIDs: tokenGroups of an account (MS-ADTS 3.1.1.4.5.19) lists
+ * all security groups that it is in. Samba keeps no tokenGroups for groups: their memberOf is
+ * walked. Attributes that cannot be read protect their object.
  */
 #include "directory/internal.h"
 
@@ -223,8 +223,8 @@ static void visit_below(void *context, const struct raw_entry *raw)
     walk_add_primary(walk, raw);
 }
 
-/* Moving or renaming a place gives all that is below it another DN. tokenGroups can only be read one
- * object at a time, so the groups of all of them are walked together. */
+/* Moving or renaming a place gives all that is below it another DN. tokenGroups can only be read
+ * one object at a time, so the groups of all of them are walked together. */
 static struct error *check_below(struct directory *directory, struct arena *arena,
                                  const char *guid_dn, const char **reason_r)
 {
@@ -245,7 +245,7 @@ static struct error *check_below(struct directory *directory, struct arena *aren
 
 /* --- checks ---------------------------------------------------------------------------------- */
 
-static struct error *refuse(struct arena *arena, enum error_id id, const char *reason)
+static struct error *protected_error(struct arena *arena, enum error_id id, const char *reason)
 {
     return error_detail(error_new(arena, id, "%s", reason), NULL, FAULT_NONE, reason);
 }
@@ -263,7 +263,8 @@ static struct error *check_service(struct directory *directory, struct arena *ar
     if (error || !(is_service || holds)) {
         return error;
     }
-    return refuse(arena, allowed ? ERR_DIRECTORY_REFUSED : ERR_PROTECTED_OBJECT, "LDAP_BIND_DN");
+    return protected_error(arena, allowed ? ERR_DIRECTORY_REFUSED : ERR_PROTECTED_OBJECT,
+                           "LDAP_BIND_DN");
 }
 
 /* The reason for which the object that was read is protected; NULL: none. */
@@ -299,12 +300,12 @@ struct error *protected_read(struct directory *directory, struct arena *arena, c
     const struct attribute *control = entry_attribute(&raw, "userAccountControl");
     *target_r = (struct target){.dn = raw.dn};
     if (control && !codec_integer(control->values, &target_r->account_control)) {
-        return error_new(arena, ERR_INTERNAL, "userAccountControl is no number");
+        return error_new(arena, ERR_INTERNAL, "userAccountControl is not a number");
     }
     error =
         check_service(directory, arena, guid, raw.dn, moves && !entry_attribute(&raw, "objectSid"));
     if (!error && directory->config->directory_protected == PROTECTED_REFUSE) {
         error = find_reason(directory, arena, guid_dn, &raw, moves, &reason);
     }
-    return !error && reason ? refuse(arena, ERR_PROTECTED_OBJECT, reason) : error;
+    return !error && reason ? protected_error(arena, ERR_PROTECTED_OBJECT, reason) : error;
 }

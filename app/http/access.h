@@ -1,6 +1,6 @@
 /*
- * Access: what is counted, and written to the log, of every request that a worker takes. One line tells
- * where its time went:
+ * Access: what is counted, and written to the log, of every request that a worker takes. One line
+ * tells where its time went:
  *
  *   queue_us      from nginx's handing it over to a worker's taking it, to the millisecond
  *   auth_us       until it was known who asks, and that they may
@@ -19,6 +19,7 @@
 #include "http/reply.h"
 #include "http/request.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The times of one request, all of the steady clock. */
@@ -54,13 +55,18 @@ void access_committed(struct access *access);
 void access_end(const struct access *access, const struct request *request,
                 const struct reply *reply, const struct error *error);
 
-/* Writes the part of a path that may be logged, as it came but for its query. Everything is left out from
- * the first segment on that follows one that ends in "valid", looks like a token (six digits and a colon),
- * a signature or anything random, or belongs to no route; and all of a path that could not be decoded.
- * nginx/log.conf has the same rules but for the routes, which it does not know. */
+/* Writes the part of a path that may be logged, as it came but for its query. Everything is left
+ * out from the first segment on that follows one that ends in "valid", looks like a token (six
+ * digits and a colon), a signature or anything random, or belongs to no route; and all of a path
+ * that could not be decoded. nginx/log.conf has the same rules but for the routes, which it does
+ * not know. */
 void access_write_path(struct jsonw *json, const char *key, const struct request *request);
 
-/* The same for nginx, which logs the path too; NULL if all of it may be logged. */
+/* Returns the masked path for nginx, which logs paths too; NULL if the whole path may be logged. */
 const char *access_masked_path(const struct request *request);
+
+/* True if segment `i` of the path may be written down: it does not look like a secret, it is a number
+ * where the route expects one, and it belongs to a known route. */
+bool access_is_loggable(const struct request *request, size_t i);
 
 #endif

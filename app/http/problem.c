@@ -98,8 +98,9 @@ static const struct problem problems[ERR_COUNT] = {
         {"Служебной учётной записи не хватает прав в каталоге",
          "The service account lacks rights in the directory"}},
     [ERR_PROTECTED_OBJECT] = {403, "PROTECTED_OBJECT",
-        {"Объект защищён: от него зависят привилегии в домене. Измените его средствами самого каталога; "
-         "разрешить такие изменения здесь может администратор сервера (DIRECTORY_PROTECTED)",
+        {"Объект защищён: от него зависят права в домене. Измените его средствами каталога "
+         "или попросите администратора сервера разрешить такие изменения "
+         "(DIRECTORY_PROTECTED)",
          "The object is protected because privileges in the domain depend on it. Change it with the "
          "directory's own tools; the server's administrator can permit such changes here "
          "(DIRECTORY_PROTECTED)"}},
@@ -146,7 +147,7 @@ static const struct problem problems[ERR_COUNT] = {
         {"Регистрация доступна только по приглашению администратора",
          "Registration requires an invitation from the administrator"}},
     [ERR_TOO_MANY_INVITATIONS] = {409, "TOO_MANY_INVITATIONS",
-        {"Слишком много неотвеченных приглашений: отзовите лишние",
+        {"Слишком много приглашений ожидают ответа: отзовите лишние",
          "The organization has too many pending invitations: withdraw some of them"}},
     [ERR_CONSTRAINT_UNIQUE] = {409, "CONSTRAINT_UNIQUE",
         {"Такое значение уже занято", "Such a value is taken already"}},
@@ -305,8 +306,8 @@ void problem_write_details(struct jsonw *json, const struct error *error,
     jsonw_close_array(json);
 }
 
-/* True if the detail may hold text that the client typed: the name of an unknown field, or the directory's
- * own words, in which it may quote a value. */
+/* True if the detail may hold text that the client typed: the name of an unknown field, or the
+ * directory's own words, in which it may quote a value. */
 static bool is_typed(const struct error *error, const struct error_detail *detail)
 {
     return detail->field ? detail->fault == FAULT_UNKNOWN : error->id == ERR_DIRECTORY_REFUSED;

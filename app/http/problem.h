@@ -22,8 +22,8 @@ void problem_fault(const struct error_detail *detail, enum config_language langu
 void problem_write_details(struct jsonw *json, const struct error *error,
                            enum config_language language);
 
-/* The same in English for the audit log, without text that the client typed: instead of the names of
- * unknown fields, "unknown_fields" has their number. */
+/* Writes the details in English for the audit log, without text that the client typed: unknown
+ * fields are not named, "unknown_fields" is their number. */
 void problem_write_known_details(struct jsonw *json, const struct error *error);
 
 /* The whole body: {"error","code","details"?, the members of the error, "request_id"}. */

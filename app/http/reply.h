@@ -67,14 +67,14 @@ struct error *reply_check_match(const struct request *request, int64_t version) 
 void reply_version(struct request *request, struct reply *reply, struct value *record,
                    int64_t version);
 
-/* Says that the body has words in the language that the request asked for (RFC 9110 8.5, 12.5.5): for
- * every answer with a message in it. Errors have it by themselves. */
+/* Says that the body has words in the language that the request asked for (RFC 9110 8.5, 12.5.5):
+ * for every answer with a message in it. Errors have it by themselves. */
 void reply_language(const struct request *request, struct reply *reply);
 
 /* 204. */
 void reply_nothing(struct reply *reply);
 
-/* 100, to a request that asks: nothing speaks against it so far. Nothing has been done. */
+/* 100, to a preliminary request (`asks`): it would not be refused so far. Changes nothing. */
 void reply_continue(struct request *request, struct reply *reply);
 
 /* Adds a header field. The value must hold no line break and outlive the reply. */

@@ -33,7 +33,7 @@ struct request_headers {
     const char *idempotency_key, *if_match, *if_none_match;
     const char *allow_duplicate; /* X-Allow-Duplicate */
     const char *surface;         /* by which of nginx's surfaces it came: KONTORA_SURFACE */
-    const char *spool;           /* what became of the body: KONTORA_SPOOL, see proc/spool.h */
+    const char *spool;           /* fate of the body: KONTORA_SPOOL, see proc/spool.h */
     const char *sent;            /* when nginx handed it over: KONTORA_SENT */
     const char *base;            /* "https://host", by which nginx was asked: KONTORA_BASE */
 };
@@ -63,12 +63,14 @@ struct request {
     const char *query_text; /* still encoded */
     struct request_headers headers;
     struct request_body input;
-    bool asks;                            /* before its body is there, if it would be refused */
+    /* preliminary: the spool asks whether the request would be refused, before its body has
+     * arrived */
+    bool asks;
     bool body_abandoned;                  /* the handler has answered before the body was there */
     const struct router_repeats *repeats; /* the router's */
     enum config_language language;
     const char *id;
-    bool limited;                      /* what its principal asks is being counted */
+    bool limited;                      /* guard->begin() has counted it: guard->end() must follow */
     const struct principal *principal; /* NULL: anonymous */
     struct value *query;               /* parallel to route->query */
     struct buffer body_text;           /* as it came, if the route takes one */
@@ -113,8 +115,8 @@ struct value *request_body_value(const struct request *request, const char *name
     __attribute__((returns_nonnull));
 const char *request_body_string(const struct request *request, const char *name);
 
-/* Adds to a counter once the request has succeeded, which is after its turn's commit: what is rolled back
- * is not counted. One counter a request. */
+/* Adds to a counter once the request has succeeded, which is after its turn's commit: what is
+ * rolled back is not counted. One counter a request. */
 void request_count(struct request *request, enum metric metric, size_t series, int64_t amount);
 
 /* Reads the whole body, at most `limit` bytes: ERR_PAYLOAD_TOO_LARGE. */

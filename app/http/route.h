@@ -79,8 +79,8 @@ struct route {
     const char *resource; /* the name in the pattern that says which; NULL: the last one */
 };
 
-/* True if the call is refused while free space is short, unless a trusted caller makes it. New calls that
- * write are, until their row says that they are essential. */
+/* True if the call is refused while free space is short, unless a trusted caller makes it. New
+ * calls that write are, until their row says that they are essential. */
 bool route_needs_space(const struct route *route);
 
 /* One resource: its table of routes, and what the documentation calls it. */

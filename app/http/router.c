@@ -111,7 +111,8 @@ static const struct node *find_node(const struct node *node, char *const *segmen
     return NULL;
 }
 
-/* How many segments of a path that leads nowhere are words of patterns, up to the first that is not. */
+/* How many segments of a path that leads nowhere are words of patterns, up to the first that is
+ * not. */
 static size_t count_known(const struct node *node, char *const *segments, size_t count)
 {
     size_t known = 0;
@@ -167,7 +168,8 @@ static struct error *ask_guard(const struct router_guard *guard, struct request 
 {
     unsigned permission = request->route->permission;
     struct error *error = guard->authenticate(request);
-    if (!error && guard->begin && !request->asks) { /* the whole request is what counts */
+    /* a preliminary request is not counted: it comes again, complete */
+    if (!error && guard->begin && !request->asks) {
         error = guard->begin(request);
         request->limited = !error;
     }
@@ -255,8 +257,8 @@ static bool is_json(const char *content_type)
     return !strncasecmp(charset, "utf-8", strlen("utf-8"));
 }
 
-/* Whether a Content-Type field says a form. The type has no parameters, so that a charset means nothing:
- * what is percent-encoded is UTF-8 (WHATWG URL 5.1). */
+/* Whether a Content-Type field says a form. The type has no parameters, so that a charset means
+ * nothing: what is percent-encoded is UTF-8 (WHATWG URL 5.1). */
 static bool is_form(const char *content_type)
 {
     static const char form[] = "application/x-www-form-urlencoded";
@@ -353,8 +355,8 @@ struct error *router_recall(struct request *request, const struct buffer *body, 
     return error;
 }
 
-/* Does what is asked, unless it has been done: then the answer is that of the first time. Of a form, the
- * handler finds that out, when it has read it. */
+/* Does what is asked, unless it has been done: then the answer is that of the first time. Of a
+ * form, the handler finds that out, when it has read it. */
 static struct error *handle_once(struct request *request, struct reply *reply)
 {
     struct error *error =
@@ -417,6 +419,9 @@ struct error *router_handle(const struct router *router, struct request *request
     }
     if (!error && request->asks) { /* all that does not depend on the body is known */
         reply_continue(request, reply);
+        if (guard->name_owners) {
+            guard->name_owners(request, reply);
+        }
     } else if (!error) {
         error = handle_permitted(router, request, reply);
     }
@@ -432,7 +437,8 @@ static bool is_audited(const struct request *request)
     return route && route->action && !request->unaudited;
 }
 
-/* nginx logs the path too, and knows neither the routes nor what is decoded in it: nginx/log.conf. */
+/* Tells nginx the masked path for its log: nginx knows neither the routes nor the decoded path
+ * (nginx/log.conf). */
 static void tell_masked_path(const struct request *request, struct reply *reply)
 {
     const char *masked = access_masked_path(request);

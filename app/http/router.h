@@ -24,11 +24,14 @@ struct router_guard {
     struct error *(*confirm)(struct request *request, unsigned permission);
     /* Whether the request's principal, NULL for nobody, has the permission. */
     bool (*permits)(const struct request *request, unsigned permission);
-    /* How much may be asked; NULL: as much as anybody likes. check_queue() is called before anything
-     * else; begin() when the principal is known. If that returns NULL, end() follows the handler. */
+    /* Rate limits; NULL: none. check_queue() is called first; begin() when the principal is
+     * known. If begin() returns NULL, end() follows the handler. */
     struct error *(*check_queue)(const struct request *request);
     struct error *(*begin)(const struct request *request);
     void (*end)(const struct request *request);
+    /* Names the owners of an upload that is not refused so far in the answer 100; NULL: there are
+     * none. */
+    void (*name_owners)(const struct request *request, struct reply *reply);
     /* True if a call with access_by_setting is open to anonymous callers. */
     bool (*is_open)(const struct request *request);
     /* True if the request's principal, NULL for nobody, may write now: there is free space, or the
@@ -63,8 +66,8 @@ struct error *router_handle(const struct router *router, struct request *request
                             struct reply *reply) MUST_CHECK;
 
 /* For the handler of a form, whose body the router has not read: what makes the request the same as
- * another one, as that has been read. An answer that the request has had before is then in `reply`, and
- * reply->repeated says so. */
+ * another one, as that has been read. An answer that the request has had before is then in `reply`,
+ * and reply->repeated says so. */
 struct error *router_recall(struct request *request, const struct buffer *body,
                             struct reply *reply) MUST_CHECK;
 

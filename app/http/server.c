@@ -176,9 +176,10 @@ static size_t read_input(void *source, char *bytes, size_t size)
     return length;
 }
 
-/* Takes all that matters in one walk: libfcgi's own look-up walks once a name. What nginx sends, and in which
- * order, is always the same (nginx/fastcgi.conf), and so is the order here: nearly all are found at the first
- * look. Copies, because libfcgi frees its own before the access log is written. */
+/* Takes all that matters in one walk: libfcgi's own look-up walks once a name. What nginx sends,
+ * and in which order, is always the same (nginx/fastcgi.conf), and so is the order here: nearly all
+ * are found at the first look. Copies, because libfcgi frees its own before the access log is
+ * written. */
 static void read_params(struct arena *arena, char *const *params, struct request_headers *headers)
 {
     static const struct {
@@ -266,8 +267,8 @@ static void add_field(struct buffer *head, const char *name, const char *value)
     buffer_add(head, "\r\n", 2);
 }
 
-/* The answer as CGI (RFC 3875 6.2). The length is that of the body also where HEAD leaves it out. It is
- * put together by hand: printf took a tenth of a small answer. */
+/* The answer as CGI (RFC 3875 6.2). The length is that of the body also where HEAD leaves it out.
+ * It is put together by hand: printf took a tenth of a small answer. */
 static void write_reply(FCGX_Stream *out, const struct request *request, const struct reply *reply)
 {
     enum { STATUS_NO_CONTENT = 204, STATUS_NOT_MODIFIED = 304 };
@@ -333,7 +334,8 @@ static enum server_progress answer(struct server *server, struct server_connecti
     write_reply(fcgi->out, request, &connection->reply);
     drain_body(server, connection);
     FCGX_Finish_r(fcgi);
-    if (connection->reply.status != REPLY_CONTINUE) { /* the request is still to come */
+    /* not after 100: the complete request is still to come */
+    if (connection->reply.status != REPLY_CONTINUE) {
         access_end(&connection->access, request, &connection->reply, connection->error);
     }
     log_set_request(NULL);

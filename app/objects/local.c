@@ -1,12 +1,14 @@
 /*
- * Local disk: an object is the file ROOT/ab/KEY, where ab are the first two digits of its key; staged
- * files are in ROOT/incoming, on the same file system, so that one rename(2) makes an object of them.
+ * Local disk: an object is the file ROOT/ab/KEY, where ab are the first two digits of its key;
+ * staged files are in ROOT/incoming, on the same file system, so that one rename(2) makes an object
+ * of them.
  *
- * Objects belong to the service and may be read by the group of nginx (SOCKET_GROUP), which sends them to
- * clients: folders can be passed through by it but not listed. Staged files are the service's alone.
+ * Objects belong to the service and may be read by the group of nginx (SOCKET_GROUP), which sends
+ * them to clients: folders can be passed through by it but not listed. Staged files are the
+ * service's alone.
  *
- * Addresses are signed: HMAC-SHA256 (RFC 2104) of the file's name and the time at which they expire, with a
- * key that is derived from SECRET_KEY for this alone. Names are never used twice.
+ * Addresses are signed: HMAC-SHA256 (RFC 2104) of the file's name and the time at which they
+ * expire, with a key that is derived from SECRET_KEY for this alone. Names are never used twice.
  */
 #include "objects/internal.h"
 

@@ -10,11 +10,12 @@
  * this layer knows nothing of it.
  *
  * Errors: ERR_STORAGE_UNAVAILABLE if the engine cannot be reached, is slow or refuses us, and
- * ERR_STORAGE_FULL if it says that it is full; the log says why. What is lost between a request and its answer is tried again where the request
- * can be repeated without harm.
+ * ERR_STORAGE_FULL if it says that it is full; the log says why. What is lost between a request and
+ * its answer is tried again where the request can be repeated without harm.
  *
- * What requests ask of the storage has its time counted (METRIC_STORAGE_TIME, SPENT_STORAGE), of a staged
- * file all parts as one, when it is discarded; objects_find() and objects_list() are of commands alone.
+ * What requests ask of the storage has its time counted (METRIC_STORAGE_TIME, SPENT_STORAGE), of a
+ * staged file all parts as one, when it is discarded; objects_find() and objects_list() are of
+ * commands alone.
  */
 #ifndef OBJECTS_OBJECTS_H
 #define OBJECTS_OBJECTS_H
@@ -65,8 +66,8 @@ struct object_download {
     int64_t expires;  /* wall clock, seconds since the epoch */
 };
 
-/* Reads STORAGE_URL and what belongs to it. Ends the process if memory is gone; an engine that cannot
- * be reached is no error here, but with each call. */
+/* Reads STORAGE_URL and what belongs to it. Ends the process if memory is gone; an engine that
+ * cannot be reached is no error here, but with each call. */
 struct error *objects_open(const struct config *config, struct arena *arena,
                            struct objects **objects_r) MUST_CHECK;
 void objects_close(struct objects **objects);
@@ -95,8 +96,8 @@ struct error *objects_place(struct objects *objects, struct arena *arena, struct
 struct error *objects_find(struct objects *objects, struct arena *arena, const char *key,
                            bool *found_r, struct object_info *info_r) MUST_CHECK;
 
-/* The next objects behind the key `after` ("" is from the beginning), in the order of their keys: at most
- * `max`, fewer only at the end. */
+/* The next objects behind the key `after` ("" is from the beginning), in the order of their keys:
+ * at most `max`, fewer only at the end. */
 struct error *objects_list(struct objects *objects, struct arena *arena, const char *after,
                            struct object_info *infos_r, size_t max, size_t *count_r) MUST_CHECK;
 
@@ -108,12 +109,13 @@ struct error *objects_delete(struct objects *objects, struct arena *arena,
 struct error *objects_url(struct objects *objects, struct arena *arena,
                           const struct object_download *download, const char **url_r) MUST_CHECK;
 
-/* Whether expiry and signature, as they came, are those of an address that objects_url() made for this
- * name, and it has not expired. Never with an engine that gives out its objects itself. */
+/* Whether expiry and signature, as they came, are those of an address that objects_url() made for
+ * this name, and it has not expired. Never with an engine that gives out its objects itself. */
 bool objects_verify(const struct objects *objects, const char *name, const char *expires,
                     const char *signature);
 
-/* Where nginx finds the bytes: the path of an internal location. For what objects_verify() accepts. */
+/* Where nginx finds the bytes: the path of an internal location. For what objects_verify() accepts.
+ */
 const char *objects_internal_path(struct arena *arena, const char *key)
     __attribute__((returns_nonnull));
 
@@ -129,8 +131,8 @@ struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_
 /* In the master, before it forks. */
 void objects_share(void);
 
-/* Asks objects_check() for objects_health() of all processes; the log gets every change. Returns when to
- * be called again, of the steady clock. */
+/* Asks objects_check() for objects_health() of all processes; the log gets every change. Returns
+ * when to be called again, of the steady clock. */
 int64_t objects_watch(struct objects *objects);
 
 enum objects_state {

@@ -1,5 +1,5 @@
-/* Failures: with which errors a call may be answered, by its row, by what the router implies of a row,
- * and by nginx in front of it. */
+/* Failures: with which errors a call may be answered, by its row, by what the router implies of a
+ * row, and by nginx in front of it. */
 #include "http/problem.h"
 #include "openapi/internal.h"
 

@@ -49,7 +49,8 @@ void write_example(struct document *document, const char *key, const struct fiel
 /* What a field's example is for a person: without quotation marks; NULL if it has none. */
 const char *example_text(struct document *document, const struct field *field);
 
-/* The name of the schema of what a route answers; of an array, that of its items; NULL if it has none. */
+/* The name of the schema of what a route answers; of an array, that of its items; NULL if it has
+ * none. */
 const char *reply_schema_name(struct document *document, const struct route *route);
 void write_reply_example(struct document *document, const char *key, const struct route *route);
 

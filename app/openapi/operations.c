@@ -1,5 +1,5 @@
-/* Operations: what a row of a table of routes says of its call, and what the router and nginx heed and
- * add for all of them. */
+/* Operations: what a row of a table of routes says of its call, and what the router and nginx heed
+ * and add for all of them. */
 #include "openapi/internal.h"
 
 #include <ctype.h>
@@ -108,8 +108,8 @@ static const struct field reply_headers[] = {
     {.name = NULL},
 };
 
-/* A parameter, which is a component or stands in the operation. One that may be left out has its example
- * in its description alone: pages that execute calls would send it. */
+/* A parameter, which is a component or stands in the operation. One that may be left out has its
+ * example in its description alone: pages that execute calls would send it. */
 static void write_parameter(struct document *document, const char *key, const char *in,
                             const struct field *field)
 {
@@ -433,8 +433,8 @@ static void write_description(struct document *document, const struct route *rou
     jsonw_bytes(&document->json, "description", text.bytes, text.length);
 }
 
-/* Whether an open call looks at a token, if there is one: it says that there is none, or is audited for
- * some of those who have one. */
+/* Whether an open call looks at a token, if there is one: it says that there is none, or is audited
+ * for some of those who have one. */
 static bool may_take_bearer(const struct route *route)
 {
     const enum error_id *error = route->errors;

@@ -1,6 +1,6 @@
 /*
- * Children: the master's list of the processes it has forked, what they are counted by, and when one
- * that died may have a successor. It forks and signals nobody itself.
+ * Children: the master's list of the processes it has forked, what they are counted by, and when
+ * one that died may have a successor. It forks and signals nobody itself.
  */
 #ifndef PROC_CHILDREN_H
 #define PROC_CHILDREN_H

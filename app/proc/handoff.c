@@ -1,4 +1,5 @@
-/* See handoff.h. Descriptors travel in control messages (unix(7), SCM_RIGHTS), each with one byte. */
+/* See handoff.h. Descriptors travel in control messages (unix(7), SCM_RIGHTS), each with one byte.
+ */
 #include "proc/handoff.h"
 
 #include <errno.h>

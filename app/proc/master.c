@@ -101,6 +101,9 @@ static _Noreturn void become_child(struct master *master, const struct config *c
     log_forked(group_name(group));
     scoreboard_enter(place);
     metrics_forked(place);
+    if (master->service->enter) {
+        master->service->enter(config);
+    }
     char name[16]; /* what ps and top show; the kernel keeps 15 characters */
     snprintf(name, sizeof name, "kontora-%.7s", group_name(group));
     (void)prctl(PR_SET_NAME, name);
@@ -328,7 +331,7 @@ static bool may_reload(struct master *master)
     return !master->reloading || failing || all_ready(master);
 }
 
-/* The spool drains first: without workers of `uploads` nobody would take what it has. */
+/* Drains the spool first: the workers of `uploads` must serve the uploads that it holds. */
 static void stop_children(struct master *master)
 {
     bool spooling = false;

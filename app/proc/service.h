@@ -1,7 +1,7 @@
 /*
- * Service: what a worker does with its connections, and what the housekeeper does at its times.
- * proc knows nothing of HTTP or a directory, and of FastCGI only the framing (spool.h); main hands
- * it these functions.
+ * Service: the functions with which a worker serves its connections, and the periodic jobs of the
+ * housekeeper. main passes them in: proc does not depend on HTTP or the directory, and knows only
+ * the framing of FastCGI (spool.h).
  */
 #ifndef PROC_SERVICE_H
 #define PROC_SERVICE_H
@@ -35,17 +35,20 @@ enum served {
     SERVED_HELD,   /* its answer waits for the end of the turn: commit, then finish */
 };
 
-/* What the first bytes of a request say, before anybody reads them. */
+/* State of a request by its first bytes, before it is read. */
 enum arrival {
     ARRIVAL_PENDING, /* more must come before serve() can read a request without waiting */
     ARRIVAL_READY,
-    ARRIVAL_REFUSED, /* they begin no request */
+    ARRIVAL_REFUSED, /* not the beginning of a request */
 };
 
 struct service {
     /* In the master, before it forks workers with these settings: adds a line to `faults` for all
      * that would keep them from serving. False if there is any. */
     bool (*prepare)(const struct config *config, struct buffer *faults);
+
+    /* In each new process of these settings, before anything else; NULL: there is nothing to do. */
+    void (*enter)(const struct config *config);
 
     /* In a fresh worker, before it takes connections. Returns the worker's state, NULL if it cannot
      * serve: the worker then ends and is started again with back-off. */

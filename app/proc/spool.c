@@ -12,7 +12,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/scoreboard.h"
+#include "base/space.h"
 #include "proc/handoff.h"
+#include "proc/owners.h"
 #include "proc/pace.h"
 #include "proc/signals.h"
 #include "proc/worker.h"
@@ -38,7 +40,7 @@ enum {
     MIB = 1024 * 1024,
     MS_PER_S = 1000,
     US_PER_MS = 1000,
-    TICK_MS = 250,                     /* between two looks at the clock while there are uploads */
+    TICK_MS = 250,                     /* interval of the deadline checks while there are uploads */
     UPLOADS_MAX = 1000,                /* under way; further ones are answered 503 … */
     CONNECTIONS_MAX = 2 * UPLOADS_MAX, /* … up to these, and then closed */
     PIECE = 64 * KIB,                  /* read at a time */
@@ -48,6 +50,7 @@ enum {
     REPLY_MAX = 256 * KIB,             /* an answer to an upload has one or two KiB */
     PARAMS_PATIENCE_US = 2000 * 1000,  /* nginx sends them at once */
     ASK_AFTER_US = 500 * 1000,         /* most bodies are complete sooner */
+    UNANSWERED_MAX = 3,                /* workers that crash while they are asked */
     LINGER_US = 2000 * 1000,           /* for nginx to take the answer and close */
     FULL_PAUSE_NS = 10 * 1000 * 1000,  /* no descriptors left: lets some be closed */
     SENT_SIZE = 32,
@@ -80,10 +83,14 @@ struct upload {
     struct buffer params;
     int file_fd;      /* of the body; -1 before its first byte */
     int64_t size;     /* bytes of the body so far */
-    bool refused;     /* there were too many when it came */
+    bool refused;     /* UPLOADS_MAX was exceeded when it came: answer 503 */
     const char *fate; /* KONTORA_SPOOL; NULL: the body is complete */
 
-    bool asked, asking;  /* a worker was shown the parameters; is being shown them */
+    bool asked, asking;   /* a worker has answered about the parameters; is being asked */
+    unsigned unanswered;  /* workers that were asked and have crashed */
+    int64_t ask_at_us;    /* not before */
+    struct owners owners; /* that the upload counts against */
+
     struct buffer out;   /* records to the worker, without the content of the body */
     size_t out_sent;     /* bytes of these */
     int64_t body_sent;   /* bytes of the body */
@@ -126,7 +133,7 @@ static void close_endpoint(struct endpoint *endpoint)
     }
 }
 
-/* The body is not needed any more. */
+/* Closes the file of the body, which frees its space. */
 static void drop_body(struct spool *spool, struct upload *upload)
 {
     if (upload->file_fd >= 0) {
@@ -209,6 +216,7 @@ static void send_answer(struct spool *spool, struct upload *upload)
 static void begin_answer(struct spool *spool, struct upload *upload)
 {
     drop_body(spool, upload);
+    upload->owners.count = 0;
     enter_stage(spool, upload, ANSWERING);
     control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLOUT | EPOLLRDHUP);
     send_answer(spool, upload);
@@ -216,7 +224,8 @@ static void begin_answer(struct spool *spool, struct upload *upload)
 
 /* --- the worker ------------------------------------------------------------------------------ */
 
-/* Makes a connection and puts its other end into the queue of the workers; false if that is full. */
+/* Makes a connection and puts its other end into the queue of the workers; false if that is full.
+ */
 static bool connect_worker(struct spool *spool, struct upload *upload)
 {
     int fds[2];
@@ -254,7 +263,7 @@ static void write_head(struct upload *upload, const char *fate)
 /* The next record's header into the empty `out`; false if there is none left. */
 static bool write_next_record(struct upload *upload)
 {
-    int64_t left = upload->asking ? 0 : upload->size - upload->body_sent;
+    int64_t left = upload->asking || upload->fate ? 0 : upload->size - upload->body_sent;
     if (upload->all_sent) {
         return false;
     }
@@ -281,7 +290,7 @@ static ssize_t send_piece(struct upload *upload)
     return sent;
 }
 
-/* As much as the worker takes. That it is gone shows when its answer is read. */
+/* Sends until the socket is full. read_reply() notices a worker that has exited. */
 static void send_request(struct upload *upload)
 {
     do {
@@ -293,6 +302,50 @@ static void send_request(struct upload *upload)
     } while (write_next_record(upload));
 }
 
+/* Begins to hand a request over; false if the queue is full. */
+static bool begin_exchange(struct spool *spool, struct upload *upload, const char *fate)
+{
+    if (!connect_worker(spool, upload)) {
+        return false;
+    }
+    write_head(upload, fate);
+    upload->all_sent = false;
+    control(spool, EPOLL_CTL_ADD, &upload->worker, upload->worker.fd,
+            EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    return true;
+}
+
+/* Shows the parameters to a worker while the body is under way. */
+static void ask_worker(struct spool *spool, struct upload *upload)
+{
+    upload->asking = begin_exchange(spool, upload, "asks"); /* else at the next tick */
+}
+
+static void start_worker(struct spool *spool, struct upload *upload)
+{
+    if (begin_exchange(spool, upload, upload->fate)) {
+        enter_stage(spool, upload, SERVED_BY_WORKER);
+    } else if (upload->stage != WAITING) {
+        enter_stage(spool, upload, WAITING);
+    }
+}
+
+/* Nothing more is taken from nginx: the body is complete; or cut off, and then no worker reads it.
+ */
+static void end_body(struct spool *spool, struct upload *upload, const char *fate)
+{
+    close_endpoint(&upload->worker); /* its answer to the parameters alone is no longer needed */
+    upload->asking = false;
+    upload->fate = fate;
+    if (fate) {
+        drop_body(spool, upload);
+    }
+    control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLRDHUP);
+    start_worker(spool, upload);
+}
+
+/* --- the worker's answer --------------------------------------------------------------------- */
+
 /* True for the answer 100: the request is not refused. */
 static bool says_continue(const struct buffer *reply)
 {
@@ -301,16 +354,65 @@ static bool says_continue(const struct buffer *reply)
            !memcmp(reply->bytes + FASTCGI_HEADER_SIZE, status, sizeof status - 1);
 }
 
+/* Cuts off the newest upload of an owner that has more of them under way than it may. That one
+ * counts no more, or it would be in the way of the next while its client is told. */
+static void enforce_limit(struct spool *spool, const struct owner *owner)
+{
+    int64_t count = 0;
+    struct upload *newest = NULL;
+    for (struct upload *upload = spool->first; upload; upload = upload->next) {
+        if (owners_include(&upload->owners, owner->key)) {
+            count++;
+            newest = upload->stage == RECEIVING ? upload : newest;
+        }
+    }
+    if (count > owner->limit && newest) {
+        newest->owners.count = 0;
+        end_body(spool, newest, "many");
+    }
+}
+
+/* From here on the upload counts against its owners. */
+static void admit(struct spool *spool, struct upload *upload)
+{
+    if (!owners_read(upload->reply.bytes, upload->reply.length, &upload->owners)) {
+        log_error("spool: malformed answer of a worker");
+        end_upload(spool, upload);
+        return;
+    }
+    const struct owners owners = upload->owners;
+    for (size_t i = 0; i < owners.count; i++) {
+        enforce_limit(spool, &owners.list[i]);
+    }
+}
+
+/* The worker that was asked has closed. If it crashed, asks another one, but lets no request crash
+ * one after the other. */
+static void end_asking(struct spool *spool, struct upload *upload)
+{
+    upload->asking = false;
+    if (!upload->reply.length) {
+        upload->ask_at_us = clock_steady_us() + ASK_AFTER_US;
+        if (++upload->unanswered == UNANSWERED_MAX) {
+            end_upload(spool, upload);
+        }
+        return;
+    }
+    upload->asked = true;
+    if (says_continue(&upload->reply)) {
+        admit(spool, upload);
+    } else {
+        begin_answer(spool, upload);
+    }
+}
+
 /* The worker has closed. */
 static void end_exchange(struct spool *spool, struct upload *upload)
 {
-    bool asking = upload->asking;
     close_endpoint(&upload->worker);
-    upload->asking = false;
-    if (asking && (!upload->reply.length || says_continue(&upload->reply))) {
-        return;
-    }
-    if (upload->reply.length) {
+    if (upload->asking) {
+        end_asking(spool, upload);
+    } else if (upload->reply.length) {
         begin_answer(spool, upload);
     } else {
         end_upload(spool, upload);
@@ -331,49 +433,11 @@ static void read_reply(struct spool *spool, struct upload *upload)
         }
         upload->reply.length += (size_t)got;
         if (upload->reply.length > REPLY_MAX) {
-            log_error("spool: an answer is too long");
+            log_error("spool: a reply of a worker is too long: ending the upload");
             end_upload(spool, upload);
             return;
         }
     }
-}
-
-/* Begins to hand a request over; false if the queue is full. */
-static bool begin_exchange(struct spool *spool, struct upload *upload, const char *fate)
-{
-    if (!connect_worker(spool, upload)) {
-        return false;
-    }
-    write_head(upload, fate);
-    upload->all_sent = false;
-    control(spool, EPOLL_CTL_ADD, &upload->worker, upload->worker.fd,
-            EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
-    return true;
-}
-
-/* Shows the parameters to a worker while the body is under way. */
-static void ask_worker(struct spool *spool, struct upload *upload)
-{
-    upload->asked = upload->asking = begin_exchange(spool, upload, "asks");
-}
-
-static void start_worker(struct spool *spool, struct upload *upload)
-{
-    if (begin_exchange(spool, upload, upload->fate)) {
-        enter_stage(spool, upload, SERVED_BY_WORKER);
-    } else if (upload->stage != WAITING) {
-        enter_stage(spool, upload, WAITING);
-    }
-}
-
-/* Nothing more is taken from nginx: the body is complete, or cut off. */
-static void end_body(struct spool *spool, struct upload *upload, const char *fate)
-{
-    close_endpoint(&upload->worker); /* what it would say makes no difference any more */
-    upload->asking = false;
-    upload->fate = fate;
-    control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLRDHUP);
-    start_worker(spool, upload);
 }
 
 /* --- the client ------------------------------------------------------------------------------ */
@@ -399,17 +463,17 @@ static int open_unlinked(const char *directory)
 static bool store(struct spool *spool, struct upload *upload, const char *bytes, size_t length)
 {
     if (spool->bytes + (int64_t)length > spool->config->upload_spool_mib * MIB) {
-        log_warning("spool: UPLOAD_SPOOL_MIB is used up");
+        log_warning("spool: refusing an upload: UPLOAD_SPOOL_MIB is used up");
         return false;
     }
     if (upload->file_fd < 0 && (upload->file_fd = open_unlinked(spool->directory)) < 0) {
-        log_error("spool: %s: %s", spool->directory, strerror(errno));
+        log_error("spool: cannot create a file in %s: %s", spool->directory, strerror(errno));
         return false;
     }
     for (size_t at = 0; at < length;) {
         ssize_t written = pwrite(upload->file_fd, bytes + at, length - at, upload->size);
         if (written <= 0) {
-            log_error("spool: %s: %s", spool->directory, strerror(errno));
+            log_error("spool: cannot write in %s: %s", spool->directory, strerror(errno));
             return false;
         }
         at += (size_t)written;
@@ -478,12 +542,14 @@ static void accept_upload(struct spool *spool, int fd)
         return;
     }
     struct upload *upload = must_alloc(sizeof *upload);
+    int64_t now = clock_steady_us();
     *upload = (struct upload){
         .previous = spool->last,
         .client = {.fd = fd, .is_client = true, .upload = upload},
         .worker = {.fd = -1, .upload = upload},
         .file_fd = -1,
-        .began_us = clock_steady_us(),
+        .began_us = now,
+        .ask_at_us = now + ASK_AFTER_US,
         .refused = spool->count >= UPLOADS_MAX,
     };
     *(spool->last ? &spool->last->next : &spool->first) = upload;
@@ -518,8 +584,28 @@ static void check_receiving(struct spool *spool, struct upload *upload, int64_t 
         }
     } else if (pace_is_too_slow(elapsed, upload->size, spool->config->upload_slow_start_s)) {
         end_body(spool, upload, "slow");
-    } else if (!upload->asked && elapsed >= ASK_AFTER_US) {
+    } else if (!upload->asked && !upload->asking && now >= upload->ask_at_us) {
         ask_worker(spool, upload);
+    }
+}
+
+/* Half of the reserve of free space is for logins and deletions: gives back the largest body that
+ * is under way while less is free. Called with each tick, because a body may be written faster than
+ * free space is measured. */
+static void check_space(struct spool *spool)
+{
+    struct upload *largest = NULL;
+    if (!spool->bytes || !space_is_low() || !space_is_critical()) {
+        return;
+    }
+    for (struct upload *upload = spool->first; upload; upload = upload->next) {
+        if (upload->stage == RECEIVING && (!largest || upload->size > largest->size)) {
+            largest = upload;
+        }
+    }
+    if (largest) {
+        log_warning("spool: less than half of DISK_RESERVE_MIB is free: cutting a body off");
+        end_body(spool, largest, "full");
     }
 }
 
@@ -534,6 +620,7 @@ static void check_uploads(struct spool *spool)
             end_upload(spool, upload);
         }
     }
+    check_space(spool);
 }
 
 static void start_waiting(struct spool *spool)
@@ -554,7 +641,7 @@ static void notify_master(const struct spool *spool, enum worker_news news)
 {
     struct worker_message message = {.pid = getpid(), .news = news};
     if (write(spool->news_fd, &message, sizeof message) != (ssize_t)sizeof message) {
-        log_warning("cannot reach the master: %s", strerror(errno));
+        log_warning("spool: cannot notify the master: %s", strerror(errno));
     }
 }
 

@@ -9,7 +9,10 @@
  *   - A body that is too slow (pace.h) is cut off; so is one for which the spool has no room.
  *   - Requests whose body is under way for longer than half a second are shown to a worker without
  *     the body, which may refuse them: a client without a valid token gets its answer, and its
- *     body is dropped.
+ *     body is dropped. If the queue of the workers is full, the spool asks again, before it hands
+ *     complete requests over.
+ *   - Uploads that a worker was asked about count against their owners (owners.h) until they are
+ *     answered. If an owner has more of them under way than it may, the newest is cut off.
  *   - A drain accepts nothing new and finishes what has been accepted.
  *
  * The worker learns what became of a body by the parameter KONTORA_SPOOL:
@@ -17,6 +20,7 @@
  *   asks   there is no body yet: refuse the request, or answer 100
  *   slow   the body was cut off: it was too slow
  *   full   the body was cut off: the spool has no room for it
+ *   many   the body was cut off: one of its owners has too many under way
  *
  * and by KONTORA_SENT when the request was handed over to it.
  */
@@ -26,8 +30,8 @@
 #include "base/config.h"
 #include "proc/service.h"
 
-/* Works until it is told to leave, then drains and ends the process. nginx connects to `listen_fd`,
- * workers take requests from the other side of `handoff_fd`; `news_fd` is the pipe to the master. */
+/* Runs until SIGTERM, then drains and exits. nginx connects to `listen_fd`, workers take
+ * requests from the other side of `handoff_fd`; `news_fd` is the status pipe to the master. */
 _Noreturn void spool_run(const struct config *config, const struct service *service, int listen_fd,
                          int handoff_fd, int news_fd);
 

@@ -35,7 +35,8 @@ enum {
     US_PER_MS = 1000,
     HEAD_PATIENCE_US = 2000 * 1000, /* for the parameters of a request; nginx sends them at once */
     HEAD_MAX = 64 * KIB,            /* nginx's limits of headers are far below */
-    AWAITED_MAX = 256, /* connections without a request, but in `core`; the oldest is closed */
+    /* connections that may wait for a request, except in `core`; beyond, the oldest is closed */
+    AWAITED_MAX = 256,
     EXIT_CANNOT_START = 78,
 };
 
@@ -48,7 +49,7 @@ struct worker {
     bool multiplexing;
     bool handed_over; /* it takes connections from the spool's queue, not from a listening socket */
     bool leaving;
-    size_t connections;                 /* all that are open between two turns */
+    size_t connections;                 /* open between two iterations of the worker loop */
     struct connection *oldest, *newest; /* of those whose request has not arrived, by deadline */
     size_t awaited;
     struct connection *held; /* those whose answers wait for the end of the turn, in order */
@@ -234,8 +235,8 @@ static void await_request(struct worker *worker, struct connection *connection)
     worker->awaited++;
 }
 
-/* Looks at the bytes that are there, and leaves them there: to read what is not complete would
- * block the worker. ARRIVAL_REFUSED also for a peer that has closed. */
+/* Peeks at the bytes that have arrived: reading an incomplete request would block the worker.
+ * ARRIVAL_REFUSED also if the peer has closed. */
 static enum arrival look_at_head(const struct worker *worker, const struct connection *connection)
 {
     static char bytes[HEAD_MAX];
@@ -302,7 +303,7 @@ static void close_late(struct worker *worker, int64_t now)
         if (look_at_head(worker, connection) == ARRIVAL_READY) {
             serve_arrived(worker, connection);
         } else {
-            log_debug("a connection without a request is closed");
+            log_debug("closing a connection: its request did not arrive in time");
             close_connection(worker, connection);
         }
     }
@@ -358,8 +359,9 @@ static bool accept_one(struct worker *worker)
     return true;
 }
 
-/* Lines of turns that follow each other quickly are written together: each write costs as much as all else
- * that makes a line. In other pools than `core` none waits: the next turn may last as long as an upload. */
+/* Lines of turns that follow each other quickly are written together: each write costs as much as
+ * all else that makes a line. In other pools than `core` none waits: the next turn may last as long
+ * as an upload. */
 static void flush_log(struct worker *worker, int64_t now)
 {
     const int64_t patience_us = worker->multiplexing ? (int64_t)LOG_PATIENCE_MS * US_PER_MS : 0;

@@ -83,7 +83,7 @@ static const struct field tokens_fields[] = {
     {.name = NULL},
 };
 
-/* Of an access token that was renewed there is no refresh token. */
+/* Renewing an access token returns no refresh token. */
 static const struct field renewed_fields[] = {
     TOKENS_FIELDS(FIELD_OPTIONAL),
     {.name = NULL},
@@ -199,8 +199,8 @@ static const struct field update_me_fields[] = {
      .type = FIELD_INTEGER,
      .min = 1,
      .max = INT64_MAX,
-     .about = {"Организация по умолчанию: одна из своих",
-               "The default organization: one of one's own"},
+     .about = {"Организация по умолчанию: одна из организаций учётной записи",
+               "The default organization: one that the account is a member of"},
      .example = "1"},
     {.name = NULL},
 };
@@ -568,7 +568,7 @@ static struct error *update_me(struct request *request, struct reply *reply)
     struct self_update update = {request, reply};
     request->subject = request->principal->username;
     if (!request->principal->account_id) {
-        return error_new(request->arena, ERR_FORBIDDEN, "the caller is no account");
+        return error_new(request->arena, ERR_FORBIDDEN, "the caller is not an account");
     }
     bool wanted = request_body_value(request, "default_organization_id")->state == VALUE_SET;
     return wanted ? store_write(request->app->store, request->arena, set_default, &update)
@@ -632,12 +632,12 @@ const struct route auth_routes[] = {
      .pool = POOL_DIRECTORY,
      .summary = {"Обновить токены", "Renew the tokens"},
      .essential = true,
-     .about = {"С токеном обновления, или без тела с действующим токеном доступа; тогда в ответе "
-               "нет токена обновления. Токен обновления одноразовый: повтор в течение 10 секунд "
-               "возвращает тот же новый токен, более поздний завершает сессию.",
-               "With the refresh token, or without a body and with a valid access token; then "
-               "the answer has no refresh token. A refresh token is good for one use: a repetition "
-               "within 10 seconds returns the same new token, a later one ends the session."},
+     .about = {"Принимает токен обновления. Без тела запроса принимает действующий токен доступа, "
+               "но не возвращает токен обновления. Токен обновления одноразовый: повтор в течение "
+               "10 секунд возвращает тот же новый токен, более поздний завершает сессию.",
+               "Takes a refresh token. Without a body, takes a valid access token and returns no "
+               "refresh token. A refresh token can be used once: a repetition within 10 seconds "
+               "returns the same new token, a later one ends the session."},
      .body = &refresh_schema,
      .body_optional = true,
      .shape = REPLY_RECORD,
@@ -659,9 +659,9 @@ const struct route auth_routes[] = {
      .handler = update_me,
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_CORE,
-     .summary = {"Изменить свою организацию по умолчанию", "Change one's default organization"},
-     .about = {"Следующие токены входа и токена обновления выдаются для неё.",
-               "The next tokens of a login or a refresh token are for it."},
+     .summary = {"Изменить мою организацию по умолчанию", "Change my default organization"},
+     .about = {"Действует для токенов, выданных при следующем входе или по токену обновления.",
+               "Applies to the tokens that the next login or refresh token returns."},
      .body = &update_me_schema,
      .shape = REPLY_RECORD,
      .reply = &me_schema,
@@ -693,8 +693,10 @@ const struct route auth_routes[] = {
      .pool = POOL_AUTH,
      .summary = {"Сменить пароль", "Change the password"},
      .essential = true,
-     .about = {"Только учётной записи; все её сессии завершаются, текущая тоже: войдите снова.",
-               "Of an account only; all its sessions end, this one too: log in again."},
+     .about = {"Доступно только учётным записям. Завершает все сессии учётной записи, включая "
+               "текущую: войдите снова.",
+               "For accounts only. Ends all sessions of the account, including this one: log in "
+               "again."},
      .body = &change_password_schema,
      .shape = REPLY_NOTHING,
      .errors = password_errors,

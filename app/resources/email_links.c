@@ -26,7 +26,7 @@
 #define LINK_TOKEN(flags_)                                                                         \
     {                                                                                              \
         .name = "token", .type = FIELD_STRING, .flags = (flags_), .min = 1, .max = 256,            \
-        .about = {"Одноразовый токен; называется один раз", "The one-use token; told once"},       \
+        .about = {"Одноразовый токен; показывается один раз", "The one-use token; shown once"},    \
         .example = "\"9b1c0e…\""                                                                 \
     }
 
@@ -166,7 +166,7 @@ static struct error *confirm_email(struct request *request, struct reply *reply)
     return error;
 }
 
-/* The address is that of the account by now, not that of the token. */
+/* Uses the account's current address, not the one in the token. */
 static struct error *verify(struct store *store, void *context)
 {
     const struct request *request = context;
@@ -187,7 +187,7 @@ static struct error *verify_email(struct request *request, struct reply *reply)
 {
     request->subject = request->principal->username;
     if (!request->principal->account_id) {
-        return error_new(request->arena, ERR_FORBIDDEN, "the caller is no account");
+        return error_new(request->arena, ERR_FORBIDDEN, "the caller is not an account");
     }
     struct error *error = store_write(request->app->store, request->arena, verify, request);
     if (!error) {
@@ -279,8 +279,9 @@ const struct route email_links_routes[] = {
      .permission = PERMIT_ADDRESSES,
      .pool = POOL_CORE,
      .summary = {"Подтвердить адрес учётной записи", "Confirm the address of an account"},
-     .about = {"Подтверждайте, только если знаете, что учётной записью владеет владелец адреса.",
-               "Confirm only if you know that the holder of the address holds the account."},
+     .about =
+         {"Подтверждайте, только если знаете, что учётная запись принадлежит владельцу адреса.",
+          "Confirm only if you know that the account belongs to the owner of the address."},
      .shape = REPLY_NOTHING,
      .errors = one_errors,
      .action = "confirm_email",
@@ -291,7 +292,8 @@ const struct route email_links_routes[] = {
      .handler = verify_email,
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_CORE,
-     .summary = {"Подтвердить свой адрес ссылкой", "Verify one's address by a link"},
+     .summary = {"Подтвердить мой адрес по одноразовой ссылке",
+                 "Verify my address with a one-use link"},
      .body = &verify_schema,
      .shape = REPLY_NOTHING,
      .errors = verify_errors,

@@ -1,6 +1,6 @@
 /*
- * Files: documents of an organization, or of a principal who has none. A file is a row of the database and
- * an object of the storage; collection/ledger.h says how the two are kept in step.
+ * Files: documents of an organization, or of a principal who has none. A file is a row of the
+ * database and an object of the storage; collection/ledger.h says how the two are kept in step.
  */
 #include "auth/principal.h"
 #include "base/arena.h"
@@ -269,8 +269,9 @@ static struct buffer fingerprint(const struct request *request, const struct upl
     return text;
 }
 
-/* How large the file may be, so that what does not fit is refused at its first byte too much. One
- * that may be a repetition gets the first answer, even if it was the first one that left no room. */
+/* Returns the largest permitted size, so that a larger file is refused at the first byte beyond.
+ * With an Idempotency-Key the size is not limited here: a repetition must get the first answer,
+ * even if the first request used the last bytes of the quota. */
 static struct error *find_room(const struct request *request, int64_t *room_r)
 {
     const struct app *app = request->app;
@@ -337,8 +338,8 @@ static struct error *get_download(struct request *request, struct reply *reply)
     return error;
 }
 
-/* The bytes, for whoever has a signed address: nginx sends them. Whether there is such a file is told to
- * nobody else. */
+/* The bytes, for whoever has a signed address: nginx sends them. Whether there is such a file is
+ * told to nobody else. */
 static struct error *get_content(struct request *request, struct reply *reply)
 {
     const char *name = request_path_value(request, "name");
@@ -464,8 +465,8 @@ static struct error *remove_files(struct store *store, void *context)
     return error;
 }
 
-/* First what everybody sees, and then the objects: what a worker that is killed leaves, the housekeeper
- * deletes. */
+/* First what everybody sees, and then the objects: what a worker that is killed leaves, the
+ * housekeeper deletes. */
 static struct error *delete_files(struct request *request, struct deletion *deletion)
 {
     const struct app *app = request->app;

@@ -1,7 +1,8 @@
 /*
- * Health: that the service is there, and whether what it depends on is. But for the storage, which has a
- * call of its own, nothing is asked of anybody here: what is known of dependencies is what processes found out together (shared memory), so that
- * no answer waits for one that is silent. Where they are and why they fail is in the log alone.
+ * Health: that the service is there, and whether what it depends on is. But for the storage, which
+ * has a call of its own, nothing is asked of anybody here: what is known of dependencies is what
+ * processes found out together (shared memory), so that no answer waits for one that is silent.
+ * Where they are and why they fail is in the log alone.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -188,7 +189,7 @@ static void look_at_storage(const struct app *app, struct facts *facts_r)
     };
 }
 
-static void look_at_disk(const struct app *app, struct facts *facts_r)
+static void read_disk_health(const struct app *app, struct facts *facts_r)
 {
     static const char *const states[] = {
         [SPACE_OFF] = "off",
@@ -214,7 +215,7 @@ static const struct dependency {
     {"directory", look_at_directory},
     {"database", look_at_database},
     {"storage", look_at_storage},
-    {"disk", look_at_disk},
+    {"disk", read_disk_health},
 };
 
 enum { DEPENDENCIES = sizeof dependencies / sizeof *dependencies };

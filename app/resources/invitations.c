@@ -116,7 +116,10 @@ static struct error *withdraw(struct store *store, void *context)
 {
     struct request *request = context;
     struct value *values;
-    struct error *error = read_invitation(store, request, &values);
+    struct error *error = organization_confirm_role(store, request);
+    if (!error) {
+        error = read_invitation(store, request, &values);
+    }
     if (!error) {
         enum role role = role_of_name(fields_string(invitation_fields, values, "role"));
         error = organization_check_rank(request, role, ROLE_NONE);
@@ -148,7 +151,7 @@ static struct store_query *own_query(struct store *store, const struct request *
     return query;
 }
 
-static struct error *list_own(struct request *request, struct reply *reply)
+static struct error *list_own_invitations(struct request *request, struct reply *reply)
 {
     struct store *store = request->app->store;
     int64_t total, skip = request_query_integer(request, "skip");
@@ -300,7 +303,7 @@ const struct route invitations_routes[] = {
      .resource_type = "invitation"},
     {.method = METHOD_GET,
      .pattern = OWN,
-     .handler = list_own,
+     .handler = list_own_invitations,
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_CORE,
      .summary = {"Получить мои приглашения", "List my invitations"},

@@ -28,7 +28,7 @@ static void look_at_pools(void)
     }
 }
 
-static void look_at_disk(void)
+static void set_disk_gauges(void)
 {
     struct space_health health;
     space_health(&health);
@@ -63,7 +63,7 @@ static struct error *get_metrics(struct request *request, struct reply *reply)
     struct buffer text = {.arena = request->arena};
     const struct app *app = request->app;
     look_at_pools();
-    look_at_disk();
+    set_disk_gauges();
     look_at_database(app->store);
     look_at_directory(app->directory);
     metrics_write(&text);

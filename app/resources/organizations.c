@@ -51,8 +51,8 @@ static const struct field members_query[] = {
     {.name = NULL},
 };
 
-/* The order by user name is the one without an index, because the names are in another table: a page
- * of it sorts the members of one organization. */
+/* The order by user name is the one without an index, because the names are in another table: a
+ * page of it sorts the members of one organization. */
 static const struct list_key member_keys[] = {
     {"account_id", "m.account_id", 0, FIELD_INTEGER, LIST_SORT},
     {"username", "a.username_key", 6, FIELD_STRING, LIST_SORT},
@@ -131,7 +131,10 @@ static struct error *update(struct store *store, void *context)
 {
     struct change *change = context;
     struct request *request = change->request;
-    struct error *error = read_organization(store, request, &change->values);
+    struct error *error = organization_confirm_role(store, request);
+    if (!error) {
+        error = read_organization(store, request, &change->values);
+    }
     if (!error) {
         error = reply_check_match(request, version_of(change->values));
     }
@@ -203,8 +206,10 @@ static struct error *invite(struct store *store, void *context)
 {
     struct invitation *invitation = context;
     const struct request *request = invitation->request;
-    return invitation_insert(store, request, request_body_string(request, "email"),
-                             request_body_string(request, "role"), &invitation->id);
+    struct error *error = organization_confirm_role(store, request);
+    return error ? error
+                 : invitation_insert(store, request, request_body_string(request, "email"),
+                                     request_body_string(request, "role"), &invitation->id);
 }
 
 static struct error *invite_member(struct request *request, struct reply *reply)
@@ -236,7 +241,10 @@ static struct error *check_member(struct store *store, struct request *request, 
                                   struct value **values_r)
 {
     int64_t account_id = request_path_id(request, "account_id");
-    struct error *error = read_member(store, request, account_id, values_r);
+    struct error *error = organization_confirm_role(store, request);
+    if (!error) {
+        error = read_member(store, request, account_id, values_r);
+    }
     if (!error) {
         error = organization_check_rank(request, role_in(*values_r), role);
     }
@@ -246,8 +254,8 @@ static struct error *check_member(struct store *store, struct request *request, 
     return error;
 }
 
-/* Withdraws the invitations that the member could not issue any more: who has lost a right must not
- * come back by what was issued under it. */
+/* Withdraws the invitations that the member may no longer issue: they must not bring back a
+ * member who has lost the right. */
 static struct error *withdraw_invitations(struct store *store, const struct request *request)
 {
     struct store_query *query =
@@ -404,11 +412,12 @@ const struct route organizations_routes[] = {
      .permission = PERMIT_MANAGE,
      .pool = POOL_CORE,
      .summary = {"Пригласить участника", "Invite a member"},
-     .about = {"Ответ не зависит от того, есть ли у адреса учётная запись. Участником становятся, "
-               "приняв приглашение; оно действует 30 дней, повторное заменяет прежнее.",
-               "The answer does not depend on whether the address has an account. Membership "
-               "begins when the invitation is accepted; it is valid for 30 days, and a second one "
-               "replaces the first."},
+     .about = {"Ответ не зависит от того, есть ли учётная запись с этим адресом. Приглашённый "
+               "становится участником, когда примет приглашение. Приглашение действует 30 дней; "
+               "новое заменяет прежнее.",
+               "The answer does not depend on whether an account has this address. The invited "
+               "person becomes a member by accepting. An invitation is valid for 30 days; a new "
+               "one replaces the old one."},
      .body = &invite_schema,
      .shape = REPLY_RECORD,
      .reply = &invited_schema,

@@ -1,15 +1,15 @@
 /*
- * Tokens that expire: issued to and checked for anybody, seen and deleted by the administrator. (Those
- * that log in are auth's.)
+ * Tokens that expire: issued to and checked for anybody, seen and deleted by the administrator.
+ * (Those that log in are auth's.)
  *
- * A token is six digits, a colon and 22 digits of base 62. These are 131 random bits; the six are the
- * milliseconds of its issue, as far as six digits hold them: easy to read out, and what orders the index.
- * What is kept is these, and the beginning of its HMAC-SHA256: 128 bits, of which nobody who reads the
- * database can make a token.
+ * A token is six digits, a colon and 22 digits of base 62. These are 131 random bits; the six are
+ * the milliseconds of its issue, as far as six digits hold them: easy to read out, and what orders
+ * the index. What is kept is these, and the beginning of its HMAC-SHA256: 128 bits, of which nobody
+ * who reads the database can make a token.
  *
- * Checking is the call that everything else is for. It reads one row by its digest and writes nothing:
- * uses are collected (collection/uses.h) but for tokens that have a limit, of which each use is one
- * conditional change, and what has expired is left to the housekeeper.
+ * Checking is the call that everything else is for. It reads one row by its digest and writes
+ * nothing: uses are collected (collection/uses.h) but for tokens that have a limit, of which each
+ * use is one conditional change, and what has expired is left to the housekeeper.
  */
 #include "auth/digest.h"
 #include "auth/principal.h"
@@ -58,7 +58,7 @@ enum {
 #define TOKEN_PURPOSE                                                                              \
     {                                                                                              \
         .name = "purpose", .type = FIELD_STRING, .flags = FIELD_NULLABLE | FIELD_NAME, .min = 1,   \
-        .max = PURPOSE_MAX, .about = {"Для чего токен", "What the token is for"},                  \
+        .max = PURPOSE_MAX, .about = {"Назначение токена", "The purpose of the token"},            \
         .example = "\"password-reset\""                                                            \
     }
 #define TOKEN_MAX_USES                                                                             \
@@ -95,8 +95,8 @@ static const struct field issue_fields[] = {
      .about =
          {"Время жизни в минутах; по умолчанию TOKEN_TTL_MINUTES. Без входа в систему: не более "
           "1440",
-          "How many minutes it lives; TOKEN_TTL_MINUTES by default. Without logging in, at most "
-          "1440"},
+          "The lifetime in minutes; TOKEN_TTL_MINUTES by default. At most 1440 for anonymous "
+          "callers"},
      .example = "60"},
     TOKEN_PURPOSE,
     TOKEN_MAX_USES,
@@ -249,8 +249,9 @@ static bool is_token(const char *text)
     return at == TOKEN_LENGTH && !text[at];
 }
 
-/* What is kept of a token. The number comes first, so that what is issued at one moment stands together in
- * the index: of digests alone each would change a page of its own, and a commit write that many. */
+/* What is kept of a token. The number comes first, so that what is issued at one moment stands
+ * together in the index: of digests alone each would change a page of its own, and a commit write
+ * that many. */
 static void bind_kept(struct store_query *query, const struct request *request, const char *token)
 {
     enum { BYTE_BITS = 8 };
@@ -295,8 +296,8 @@ struct issue {
     int64_t now, minutes;
 };
 
-/* The lifetime of the token that is asked for. An anonymous caller gets at most a day, so that what was
- * issued to nobody in particular goes by itself. */
+/* Reads the lifetime of the requested token. An anonymous caller gets at most a day, so that
+ * such tokens expire soon: nobody in particular would revoke them. */
 static struct error *read_lifetime(const struct request *request, int64_t *minutes_r)
 {
     const struct value *ttl = request_body_value(request, "ttl_minutes");
@@ -383,8 +384,8 @@ static struct error *find_token(const struct request *request, const char *token
     return NULL;
 }
 
-/* Whether a token that has a limit is not used up: asked before a use is tried, which would have to wait for
- * its turn to write. */
+/* Whether a token that has a limit is not used up: asked before a use is tried, which would have to
+ * wait for its turn to write. */
 static struct error *find_use_left(const struct request *request, const struct found *found,
                                    bool *left_r)
 {
@@ -416,8 +417,8 @@ static struct error *use_limited(struct store *store, void *context)
     return error;
 }
 
-/* Counts a use of a token that has not expired. *valid_r: there was one left. HEAD shows nobody what came
- * of it, and is what programs send that only look at a link: it uses nothing. */
+/* Counts a use of a token that has not expired. *valid_r: there was one left. HEAD shows nobody
+ * what came of it, and is what programs send that only look at a link: it uses nothing. */
 static struct error *count_use(const struct request *request, const struct found *found,
                                int64_t now, bool *valid_r)
 {
@@ -641,8 +642,8 @@ static const struct field path_fields[] = {
     "С `TOKENS_ACCESS=authenticated` (по умолчанию в рабочей среде) вызов доступен только тем, " \
     "кто вошёл."
 #define TOKENS_ACCESS_EN                                                                           \
-    "With `TOKENS_ACCESS=authenticated`, the default in production, for callers who have logged "  \
-    "in."
+    "With `TOKENS_ACCESS=authenticated`, the default in production, only callers who have logged " \
+    "in are allowed."
 
 const struct route tokens_routes[] = {
     {.method = METHOD_POST,
@@ -681,8 +682,8 @@ const struct route tokens_routes[] = {
      .handler = clear_tokens,
      .pool = POOL_CORE,
      .summary = {"Удалить истёкшие токены", "Delete the tokens that have expired"},
-     .about = {TOKENS_ACCESS_RU " Если вызывает администратор, вызов попадает в журнал аудита.",
-               TOKENS_ACCESS_EN " If the administrator calls, the audit log has it."},
+     .about = {TOKENS_ACCESS_RU " Вызовы администратора записываются в журнал аудита.",
+               TOKENS_ACCESS_EN " Calls by the administrator are audited."},
      .access_by_setting = true,
      .shape = REPLY_RECORD,
      .reply = &status_schema,

@@ -163,9 +163,9 @@ static void change_known_account(struct request *request, struct directory_chang
     }
 }
 
-/* Ends the sessions of a user at once. If that fails, the housekeeper ends them later: the change of
- * the directory is made, and is answered as such. The commit is of this alone: a worker of the
- * directory has one request at a time. */
+/* Ends the sessions of a user at once. If that fails, the housekeeper ends them later; the reply
+ * is a success all the same, because the directory was changed. Commits at once: a worker of the
+ * pool `directory` serves one request at a time, so that no other request is committed with it. */
 static void end_sessions(struct request *request, const struct directory_entry *entry)
 {
     struct store *store = request->app->store;
@@ -178,7 +178,7 @@ static void end_sessions(struct request *request, const struct directory_entry *
     auth_committed();
     error = error ? error : commit;
     if (error) {
-        log_warning("sessions of a changed user are not ended yet: %s", error->cause);
+        log_warning("sessions: cannot end those of a changed user now: %s", error->cause);
     }
 }
 

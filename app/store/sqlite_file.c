@@ -68,7 +68,8 @@ struct error *sqlite_make_file(struct arena *arena, const char *file)
         }
         *slash = '/';
     }
-    /* One that is there is not even opened: closing it would drop SQLite's locks of this process. */
+    /* One that is there is not even opened: closing it would drop SQLite's locks of this process.
+     */
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (fd < 0 && errno != EEXIST) {
         return error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s: %s", path, strerror(errno));

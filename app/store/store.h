@@ -10,9 +10,9 @@
  *     if (!error && found) { name = arena_string(arena, store_text(query, 0, NULL)); }
  *
  * Reading needs nothing else: each query sees what was committed when it began (but
- * store_read_by_turns()). Whatever changes something runs inside store_write(). Both engines know three types, 64-bit integers (ids, times in
- * milliseconds since the epoch, booleans as 0 and 1, money in minor units), text in UTF-8 without
- * NUL, and bytes; and null.
+ * store_read_by_turns()). Whatever changes something runs inside store_write(). Both engines know
+ * three types, 64-bit integers (ids, times in milliseconds since the epoch, booleans as 0 and 1,
+ * money in minor units), text in UTF-8 without NUL, and bytes; and null.
  *
  * What the database itself cannot do is ERR_DATABASE_UNAVAILABLE: not reachable, silent, busy for
  * too long, disk full. No call waits beyond its bound: STORE_BUSY_S on SQLite, DATABASE_TIMEOUT_MS
@@ -53,7 +53,8 @@ struct store_shared *store_shared_new(void) __attribute__((returns_nonnull));
 
 /* Connects at first use, and again whenever that is needed: a worker starts without a database. To
  * be made in the process that uses it. `config` passed store_check() and outlives the store, as
- * `shared` does, which is NULL in a process that has nobody to share with. Ended by store_free(). */
+ * `shared` does, which is NULL in a process that has nobody to share with. Ended by store_free().
+ */
 struct store *store_new(const struct config *config, struct store_shared *shared)
     __attribute__((returns_nonnull));
 
@@ -77,8 +78,8 @@ struct store_query *store_query(struct store *store, struct arena *arena,
 const char *store_text_of(const struct store *store, enum sql_statement statement)
     __attribute__((returns_nonnull));
 
-/* Whether an index answers a comparison of rows, (a, id) > ($1, $2), beginning at the very place. SQLite
- * begins where `a` does, and passes over all rows that are equal in that. */
+/* Whether an index answers a comparison of rows, (a, id) > ($1, $2), beginning at the very place.
+ * SQLite begins where `a` does, and passes over all rows that are equal in that. */
 bool store_compares_rows(const struct store *store);
 
 /* A statement that is put together from texts of ours, such as a list with filters and an order;
@@ -99,8 +100,8 @@ void store_bind_null(struct store_query *query);
  * outside of store_write() ends the process. */
 struct error *store_next(struct store_query *query, bool *row_r) MUST_CHECK;
 
-/* Ends a query whose further rows nobody wants; what its rows pointed to is gone. Each query ends by itself
- * behind its last row, and with its arena. */
+/* Ends a query whose further rows nobody wants; what its rows pointed to is gone. Each query ends
+ * by itself behind its last row, and with its arena. */
 void store_end(struct store_query *query);
 
 /* Executes a statement whose rows nobody wants. */
@@ -131,8 +132,8 @@ bool store_violated(const struct error *error, const char *constraint);
 /*
  * Changes the database; runs inside store_write(), where all queries of the store see what was
  * written. On PostgreSQL it may run several times, after what it did was rolled back: it must have
- * no effect beside the database, and begin what it returns in `context` anew each time. A query that
- * fails ends it: what follows is rolled back even if it returns NULL.
+ * no effect beside the database, and begin what it returns in `context` anew each time. A query
+ * that fails ends it: what follows is rolled back even if it returns NULL.
  */
 typedef struct error *store_work(struct store *store, void *context);
 
@@ -152,39 +153,43 @@ struct error *store_write(struct store *store, struct arena *arena, store_work *
                           void *context) MUST_CHECK;
 
 /*
- * The same for work of which each statement stands for itself: it decides by the rows that it changes,
- * and by nothing that was read before. On PostgreSQL it does not collide with what changes the same
- * rows: it waits for that, and then looks at them as they are. (READ COMMITTED: PostgreSQL 13.2.1.) So
- * any number may change one row at once, where serialized writes would give up.
+ * The same for work of which each statement stands for itself: it decides by the rows that it
+ * changes, and by nothing that was read before. On PostgreSQL it does not collide with what changes
+ * the same rows: it waits for that, and then looks at them as they are. (READ COMMITTED:
+ * PostgreSQL 13.2.1.) So any number may change one row at once, where serialized writes would give
+ * up.
  */
 struct error *store_write_unserialized(struct store *store, struct arena *arena, store_work *work,
                                        void *context) MUST_CHECK;
 
-/* Executes a statement without parameters once more, before what is written in this turn is committed,
- * and once only, however many writes of the turn ask for it: what is cheaper for many rows together.
- * Nothing on the engine for which the statement has no text. Inside of store_write(). */
+/* Executes a statement without parameters once more, before what is written in this turn is
+ * committed, and once only, however many writes of the turn ask for it: what is cheaper for many
+ * rows together. Nothing on the engine for which the statement has no text. Inside of
+ * store_write(). */
 void store_defer(struct store *store, enum sql_statement statement);
 
 /* Whether something was written that store_turn_end() has yet to commit; never on PostgreSQL.
  * Until then no other process can write. */
 bool store_turn_open(const struct store *store);
 
-/* From now on all queries of a turn, outside of store_write(), see what was committed when the first of
- * them began, or the first one after the turn began to write. That is on SQLite: there each look by
- * itself would take two locks of the file, which costs as much as finding a row. For a process that is
- * only asked things before a turn begins, so that nobody can miss what was answered before; and which
- * calls store_rest() at the end of each. */
+/* From now on all queries of a turn, outside of store_write(), see what was committed when the
+ * first of them began, or the first one after the turn began to write. That is on SQLite: there
+ * each look by itself would take two locks of the file, which costs as much as finding a row. For a
+ * process that is only asked things before a turn begins, so that nobody can miss what was answered
+ * before; and which calls store_rest() at the end of each. */
 void store_read_by_turns(struct store *store);
 
-/* Whether store_write() was called since this was last asked, and has left something that store_turn_end()
- * has yet to commit. Who has only read need not wait for that: they have seen what is committed. */
+/* Whether store_write() was called since this was last asked, and has left something that
+ * store_turn_end() has yet to commit. Who has only read need not wait for that: they have seen what
+ * is committed. */
 bool store_wrote(struct store *store);
 
 /* The end of a turn in which nothing was written, and of any other one. */
 void store_rest(struct store *store);
 
 /* Commits the turn; does nothing without one. If that fails, all of it is rolled back, and
- * everyone who wrote in this turn is to answer with the error. Queries after this are of another turn. */
+ * everyone who wrote in this turn is to answer with the error. Queries after this are of another
+ * turn. */
 struct error *store_turn_end(struct store *store, struct arena *arena) MUST_CHECK;
 
 /* --- the housekeeper ------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@ def test_login(nobody, stack, audit):
     assert line["actor"] == stack.administrator[0]
 
 
-def test_failed_login(nobody, stack, audit):
+def test_failed_login_is_audited(nobody, stack, audit):
     name = stack.administrator[0]
     body = {"username": name, "password": vault.password()}
     line = audit.one_of(nobody.post("/auth/login", json=body))

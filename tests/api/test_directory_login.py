@@ -339,7 +339,7 @@ def test_an_account_that_may_not_log_in_has_no_rights(nobody, people, truth, use
         contract.refused(renewal, 401, "INVALID_TOKEN")
 
 
-def test_an_account_that_comes_back_logs_in_again(nobody, people, user):
+def test_reenabled_user_must_log_in_again(nobody, people, user):
     client = bearer(nobody, user)
     people.change(user["sAMAccountName"], enabled=False)
     contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
@@ -348,7 +348,7 @@ def test_an_account_that_comes_back_logs_in_again(nobody, people, user):
     assert bearer(nobody, user).get("/users?limit=1").status_code == 200
 
 
-def test_a_lock_is_no_end(nobody, people, truth, user):
+def test_locked_user_is_refused_and_keeps_the_session(nobody, people, truth, user):
     """Anybody can lock a user by failed logins."""
     client = bearer(nobody, user)
     lock(nobody, people, truth, user)

@@ -188,7 +188,7 @@ def test_a_page_is_bounded(vera, query):
     contract.refused(vera.client.get(f"/contacts?{query}"), 400, "VALIDATION_ERROR")
 
 
-def test_a_body_is_bounded(vera):
+def test_body_over_the_limit_is_refused(vera):
     response = vera.send("contacts", notes="x" * 300 * 1024)
     contract.refused(response, 413, "PAYLOAD_TOO_LARGE")
 
@@ -216,7 +216,7 @@ def test_a_password_that_costs_more_to_hash_is_refused(accounts):
     ("GET", "/tokens", None), ("DELETE", "/tokens/1", None), ("GET", "/users", None),
     ("POST", "/users", {}), ("DELETE", "/users/Administrator", None), ("GET", "/groups", None),
     ("POST", "/groups/Domain%20Admins/members/mallory", None), ("POST", "/ous", {})])
-def test_an_owner_is_no_administrator(mallory, method, path, body):
+def test_organization_owner_is_refused_administrator_calls(mallory, method, path, body):
     contract.refused(mallory.client.request(method, path, json=body), 403, "FORBIDDEN")
 
 
@@ -359,7 +359,7 @@ HOSTILE_VALUES = ['"><script>alert(1)</script>', "a\r\nSet-Cookie: x=1", "*)(obj
 
 
 @pytest.mark.parametrize("value", HOSTILE_VALUES)
-def test_a_value_of_the_directory_is_only_data(api, truth, ou, value):
+def test_hostile_directory_value_is_returned_unchanged(api, truth, ou, value):
     name = tag()
     truth.add(f"CN={name},{ou}", objectClass="user", sAMAccountName=name, description=value,
               title="x")

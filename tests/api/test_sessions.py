@@ -107,7 +107,7 @@ def test_a_repeated_refresh_returns_the_same_successor(sql_nobody, sql_database,
     assert_alive(sql_nobody, third)
 
 
-def test_a_token_before_the_last_one_ends_the_session_at_once(sql_nobody, person):
+def test_reuse_of_an_older_refresh_token_ends_the_session_at_once(sql_nobody, person):
     first = person.tokens["refresh_token"]
     second = must_refresh(sql_nobody, first)
     third = must_refresh(sql_nobody, second["refresh_token"])

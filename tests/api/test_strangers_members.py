@@ -4,12 +4,15 @@ Development with open registration, where every address counts as verified. What
 tests/faults/test_strangers_registration.py.
 """
 
+import threading
+
 import pytest
 
 from support import contract
 from support.accounts import accept, add_member, address, invitations_of, invite, roles_in
 from support.crm import Crm, at_once
 from support.entries import tag
+from support.waiting import wait_until
 
 PENDING_MAX = 1000
 
@@ -63,7 +66,7 @@ def test_what_vera_creates_stays_in_her_organization(accounts, mallory, vera):
     contract.refused(theirs.get("contacts", number), 404, "NOT_FOUND")
 
 
-def test_tokens_keep_their_organization_whatever_others_do(accounts, mallory, vera):
+def test_membership_given_by_others_does_not_change_the_tokens_organization(accounts, mallory, vera):
     tokens = accounts.log_in(vera)
     add_member(mallory, vera, "SALES")
     mallory.client.patch(f"{mallory.path}/members/{vera.id}", json={"role": "OWNER"})
@@ -318,3 +321,30 @@ def test_an_invitation_that_is_accepted_and_declined_at_once_has_one_answer(mall
         assert (vera.id in roles_in(mallory)) == (good == [200])
         if good == [200]:
             assert vera.client.delete(f"{mallory.path}/members/{vera.id}").status_code == 204
+
+
+def test_an_owner_who_is_being_removed_leaves_no_invitation_behind(accounts, mallory, vera):
+    """Mallory invites eve again and again while vera removes mallory: no request of mallory's that was
+    under way may outlive the removal."""
+    eve = accounts.register()
+    removed = threading.Event()
+
+    def invite_again_and_again():
+        client = mallory.client.bearing(mallory.client.token)
+        while not removed.is_set():
+            client.post(f"{vera.path}/members", json={"email": eve.email, "role": "OWNER"})
+
+    for _ in range(4):
+        add_member(vera, mallory, "OWNER")
+        removed.clear()
+        threads = [threading.Thread(target=invite_again_and_again) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: invitations_of(eve.client), what="an invitation by mallory")
+        response = vera.client.delete(f"{vera.path}/members/{mallory.id}")
+        removed.set()
+        for thread in threads:
+            thread.join()
+        assert response.status_code == 204, response.text
+        assert invitations_of(eve.client) == []
+    assert roles_in(vera) == {vera.id: "OWNER"}

@@ -88,7 +88,7 @@ def test_logout_of_a_directory_user_ends_the_access_token_at_once(sql_nobody, sq
     assert_dead(sql_nobody, tokens)
 
 
-def test_logout_while_many_requests_are_under_way(sql_stack, sql_nobody, ilja):
+def test_logout_during_requests_ends_the_session(sql_stack, sql_nobody, ilja):
     """A worker that has read the session before its end must not keep it alive afterwards."""
     stop, late = threading.Event(), []
 
@@ -112,7 +112,7 @@ def test_logout_while_many_requests_are_under_way(sql_stack, sql_nobody, ilja):
     assert not late
 
 
-def test_an_end_past_the_service_shows_within_seconds(sql_nobody, sql_database, ilja):
+def test_session_ended_in_the_database_is_refused_within_seconds(sql_nobody, sql_database, ilja):
     """As on another host: no shared memory tells of it."""
     mallory = sql_nobody.bearing(ilja["access_token"])
     assert mallory.get("/auth/me").status_code == 200

@@ -76,10 +76,10 @@ def test_members_from_outside_are_shown_and_not_changed(managed, truth, base):
 def mighty(truth, directory, make_rig):
     """The administrator of a stack whose service account may change the whole forest."""
     forest = truth.find("Enterprise Admins")[0]
-    truth.add_member(forest, truth.bind_dn)
+    truth.add_member(forest, directory.bind_dn)
     truth.close()  # rights are those of when one bound
     yield make_rig(directory).api
-    truth.remove_member(forest, truth.bind_dn)
+    truth.remove_member(forest, directory.bind_dn)
     truth.close()
 
 

@@ -16,14 +16,12 @@ from support import contract, vault
 from support.accounts import Accounts, address
 from support.people import People, tag
 from support.sources import sent_from
-from support.truth import Truth, rdn
+from support.truth import INTERVALS_PER_S, Truth, rdn
 from support.waiting import wait_until
 
 HOME, MALLORY, MALLORY_TOO = "127.9.0.1", "127.66.0.1", "127.66.0.2"
 WRONG = "not-the-password"
-LOCKED = 0x10
 WINDOW_S = 1800
-INTERVALS_PER_S = 10_000_000  # of a FILETIME
 
 
 def attempt(rig, source, name, password=WRONG):
@@ -45,8 +43,8 @@ def domain(tmp_path_factory):
     with running_directory(tmp_path_factory.mktemp("lockout")) as controller:
         vault.remember(controller.bind_password, controller.administrator_password,
                        controller.sample_password)
-        truth = Truth(controller.url, controller.ca_file, controller.base_dn, controller.bind_dn,
-                      controller.bind_password)
+        truth = Truth(controller.url, controller.ca_file, controller.base_dn,
+                      controller.administrator_dn, controller.administrator_password)
         yield controller, truth
         truth.close()
 
@@ -74,14 +72,7 @@ def people(domain):
 
 
 def counted(truth, user):
-    """badPwdCount, and whether the account is locked, by ldapsearch."""
-    [entry] = truth.ldapsearch(f"(sAMAccountName={user['sAMAccountName']})", "badPwdCount",
-                               "lockoutTime", "msDS-User-Account-Control-Computed")
-    number = {name: int(entry.get(name, [b"0"])[0]) for name in
-              ("badPwdCount", "lockoutTime", "msDS-User-Account-Control-Computed")}
-    locked = bool(number["msDS-User-Account-Control-Computed"] & LOCKED)
-    assert locked == bool(number["lockoutTime"])
-    return number["badPwdCount"], locked
+    return truth.failed_logins(user["sAMAccountName"])
 
 
 # --- users of the directory ---------------------------------------------------------------------
@@ -156,14 +147,7 @@ def test_a_fine_grained_policy_applies(make_domain_rig, domain, people, by_group
         applies_to = truth.add(f"{rdn(name)},{truth.base_dn}", objectClass="group",
                                sAMAccountName=name, groupType="-2147483646")
         truth.add_member(applies_to, vera["dn"])
-    never, window = str(-(10 ** 9) * INTERVALS_PER_S), str(-WINDOW_S * INTERVALS_PER_S)
-    truth.add(f"{rdn(tag())},CN=Password Settings Container,CN=System,{truth.base_dn}", **{
-        "objectClass": "msDS-PasswordSettings", "msDS-PasswordSettingsPrecedence": "1",
-        "msDS-PasswordReversibleEncryptionEnabled": "FALSE", "msDS-PasswordHistoryLength": "0",
-        "msDS-PasswordComplexityEnabled": "FALSE", "msDS-MinimumPasswordLength": "0",
-        "msDS-MinimumPasswordAge": "0", "msDS-MaximumPasswordAge": never,
-        "msDS-LockoutThreshold": "4", "msDS-LockoutObservationWindow": window,
-        "msDS-LockoutDuration": window, "msDS-PSOAppliesTo": applies_to})
+    truth.add_password_settings(tag(), applies_to, threshold=4, window_s=WINDOW_S)
     fail(rig, MALLORY, vera["sAMAccountName"], 6)
     assert counted(truth, vera) == (2, False)
 
@@ -177,7 +161,7 @@ def test_failures_that_the_directory_counted_elsewhere_count(make_domain_rig, do
     assert counted(truth, vera) == (5, False)
 
 
-def test_stale_failures_count_as_none(make_domain_rig, domain, people):
+def test_failures_older_than_the_window_do_not_count(make_domain_rig, domain, people):
     """badPwdCount stands until the next login, however long ago the failures were."""
     rig, (_, truth) = make_domain_rig(threshold=6, window_s=1), domain
     vera = people(rig)

@@ -1,22 +1,25 @@
 """Protected objects with other settings: DIRECTORY_PROTECTED=allow, and a service account that is no
 domain administrator but has the rights that systemd/delegate.sh gives."""
 
+import contextlib
 import dataclasses
 import os
 import subprocess
 
+import ldap
 import pytest
 from stack import TOP
-from stack.directory import DOMAIN
+from stack.directory import DOMAIN, LOGIN_SETTINGS
 from support import contract, metrics, vault
 from support.client import Client, path_of, user_path
 from support.entries import CONTAINERS, GROUPS, OUS, Entries
 from support.people import People, tag
-from support.truth import rdn, same_dn
+from support.truth import Truth, rdn, same_dn
 from support.waiting import wait_until
 
 WARNING = "LDAP_BIND_DN is a domain administrator"
 DELEGATE_S = 60
+WRONG = "not-the-password"
 OPERATIONS = "kontora_directory_operation_duration_seconds"
 
 
@@ -62,6 +65,16 @@ def delegated(directory, account, tmp_path):
         done = delegate(directory, tmp_path, account.name, account.unit)
         assert (done.returncode, done.stderr) == (0, ""), done
     return account
+
+
+@pytest.fixture
+def strict_domain(truth):
+    """Accounts may not read all users and groups, as they may by default."""
+    group = f"CN=Pre-Windows 2000 Compatible Access,CN=Builtin,{truth.base_dn}"
+    members = truth.members(group)
+    truth.set(group, "member")
+    yield
+    truth.set(group, "member", *members)
 
 
 def answered(response, status=200):
@@ -144,18 +157,96 @@ def test_a_delegated_account_recognizes_protected_objects(make_rig, directory, t
     answered(rig.api.patch(user_path(user["sAMAccountName"]), json={"title": "x"}))
 
 
+# --- logins -------------------------------------------------------------------------------------
+
+def make_group(truth, unit, *member_dns):
+    """A global security group."""
+    name = tag()
+    dn = truth.add(f"{rdn(name)},{unit}", objectClass="group", sAMAccountName=name,
+                   groupType="-2147483646")
+    truth.add_member(dn, *member_dns)
+    return name, dn
+
+
+def log_in(rig, name, password):
+    tokens = answered(rig.nobody().post("/auth/login",
+                                        json={"username": name, "password": password}))
+    return rig.nobody().bearing(tokens["access_token"])
+
+
+def test_people_log_in_by_a_delegated_account_that_manages_the_base_alone(
+        make_rig, directory, truth, strict_domain, delegated):
+    """By each form of a name, with the rights of their groups, until they are locked out, and again once
+    unlocked."""
+    people = People(make_rig(directory, **delegated.settings).api, truth, delegated.unit)
+    vera, admin = people.create(), people.create()
+    group, _ = make_group(truth, delegated.unit, admin["dn"])
+    rig = make_rig(directory, **delegated.settings, LDAP_BASE_DN=delegated.unit, LDAP_LOGIN="true",
+                   LDAP_ADMIN_GROUP=group, LDAP_LOGIN_CACHE_S=0)
+    name, path = vera["sAMAccountName"], user_path(vera["sAMAccountName"])
+    for spelling in (name, f"{DOMAIN}\\{name}", f"kontora.test\\{name}", f"{name}@kontora.test"):
+        own = log_in(rig, spelling, vera["password"])
+        assert answered(own.get("/auth/me"))["id"] == f"directory:{vera['objectGUID']}"
+    contract.refused(own.patch(path, json={"title": "x"}), 403, "FORBIDDEN")
+    by_admin = log_in(rig, admin["sAMAccountName"], admin["password"])
+    assert answered(by_admin.patch(path, json={"title": "x"}))["title"] == "x"
+
+    while not truth.failed_logins(name)[1]:
+        truth.bind_failure(vera["dn"], WRONG)
+    refused = rig.nobody().post("/auth/login",
+                                json={"username": name, "password": vera["password"]})
+    contract.refused(refused, 401, "INVALID_CREDENTIALS")
+    assert rig.audit().one_of(refused)["details"]["reason"] == "the account is locked"
+    answered(by_admin.patch(path, json={"unlock": True}))
+    assert truth.failed_logins(name) == (0, False)
+    own = log_in(rig, name, vera["password"])
+
+    answered(by_admin.patch(path, json={"password": vault.password()}))
+    contract.refused(own.get("/auth/me"), 401, "INVALID_TOKEN")  # pwdLastSet is read
+
+
+def test_a_delegated_account_reads_the_policy_that_failed_logins_stay_below(
+        make_rig, directory, truth, strict_domain, delegated):
+    rig = make_rig(directory, **delegated.settings, **LOGIN_SETTINGS, LOGIN_FREE_FAILURES=0)
+    vera = People(rig.api, truth, delegated.unit).create()
+    group_dn = make_group(truth, delegated.unit, vera["dn"])[1]
+    policy = truth.add_password_settings(tag(), group_dn, threshold=8, window_s=1800)
+    name = vera["sAMAccountName"]
+    with contextlib.closing(Truth(truth.url, truth.ca_file, truth.base_dn, delegated.dn,
+                                  delegated.password)) as own:
+        container = policy.split(",", 1)[1]
+        [entry] = [entry for entry in own.ldapsearch("(objectClass=*)", "*", base=container)
+                   if same_dn(entry["dn"], policy)]
+        assert (entry["msDS-LockoutThreshold"], entry["msDS-LockoutObservationWindow"]) == (
+            [b"8"], [b"-18000000000"])
+        assert not {"msDS-MinimumPasswordLength", "msDS-PSOAppliesTo"} & set(entry)
+        with pytest.raises(ldap.INSUFFICIENT_ACCESS):
+            own.set(policy, "msDS-LockoutThreshold", "0")
+    for number in range(16):
+        response = rig.nobody().post("/auth/login", json={"username": name, "password": WRONG})
+        contract.refused(response, 401, "INVALID_CREDENTIALS")
+    assert truth.failed_logins(name) == (4, False)
+    assert rig.count_log("may not read") == 0
+    truth.delete(policy)
+
+
+# --- the script ---------------------------------------------------------------------------------
+
 def test_the_script_names_its_faults(directory, account, tmp_path):
     done = delegate(directory, tmp_path, f"no-{account.name}", account.unit)
     assert done.returncode and f"no-{account.name}" in done.stderr
+    done = delegate(directory, tmp_path, account.name, "Company")
+    assert done.returncode and "Company" in done.stderr
     done = subprocess.run(["sh", TOP / "systemd/delegate.sh"], capture_output=True, text=True)
     assert done.returncode == os.EX_USAGE and "ACCOUNT UNIT_DN" in done.stderr
 
 
 # --- the warning --------------------------------------------------------------------------------
 
-def test_the_log_warns_once_of_a_service_account_that_is_a_domain_administrator(make_rig,
-                                                                                 directory):
-    rig = make_rig(directory)
+def test_the_log_warns_once_of_a_service_account_that_is_a_domain_administrator(make_rig, directory,
+                                                                                 truth, account):
+    truth.add_member(f"CN=Domain Admins,CN=Users,{truth.base_dn}", account.dn)
+    rig = make_rig(directory, **account.settings)
     wait_until(lambda: rig.count_log(WARNING), what="the warning")
     for _ in range(8):  # of other workers
         answered(rig.api.get("/users/Administrator"))
@@ -209,7 +300,6 @@ def test_a_change_of_an_ordinary_object_costs_one_search_more(make_rig, director
     place has always read it once more. A membership concerns two objects."""
     rig = make_rig(directory, DIRECTORY_WORKERS="1")
     rig.wait_for_directory()
-    wait_until(lambda: rig.count_log(WARNING), what="the look at the service account")
     people = People(rig.api, truth, truth.add_ou(tag()))
     user, group = people.create(), Entries(rig.api, truth, GROUPS, people.ou).create()
     path = user_path(user["sAMAccountName"])

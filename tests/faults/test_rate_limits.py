@@ -15,7 +15,7 @@ import jwt
 import pytest
 from stack import addresses
 
-from support import contract, files, vault
+from support import contract, files, vault, wire
 from support.accounts import Accounts
 from support.people import tag
 from support.waiting import wait_until
@@ -306,7 +306,7 @@ def test_uploads(limited):
 
 
 def test_uploads_at_one_time(limited):
-    """One address cannot have all workers with slow ones."""
+    """One address cannot fill the spool with slow ones, whoever sends them."""
     limited.edit_nginx("files.conf", ("limit_conn uploading 10;", f"limit_conn uploading {UNDER_WAY};"))
     client = limited.api
     slow = [files.begin(client) for _ in range(UNDER_WAY)]
@@ -412,7 +412,7 @@ def test_failed_upload_frees_its_place(make_counted):
     files.upload(mallory.client)
 
 
-def test_upload_of_a_killed_worker_is_counted_no_more(make_slow, tmp_path):
+def test_upload_of_a_killed_worker_is_no_longer_counted(make_slow, tmp_path):
     rig = make_slow(UPLOADS_SUBJECT_AT_ONCE=AT_ONCE)
     mallory = Accounts(rig.nobody()).register()
     with slow_uploads(tmp_path, mallory.client, AT_ONCE):
@@ -492,7 +492,7 @@ def is_closed(peer):
         return True
 
 
-def test_half_sent_headers_keep_nobody_out(limited):
+def test_half_sent_headers_do_not_block_other_clients(limited):
     port = limited.stack.ports.http
     with contextlib.ExitStack() as stack:
         peers = [stack.enter_context(peer) for peer in half_send(port, HALF_SENT)]
@@ -515,6 +515,21 @@ def test_one_address_cannot_have_all_connections(limited):
         limited.service.thaw()
     statuses = sorted(answer.status_code for answer in answers)
     assert statuses[:3] == [429] * 3, statuses
+
+
+def test_one_address_has_few_bodies_under_way(limited):
+    """They lie on the disk until they are complete. Reads are not counted."""
+    limited.edit_nginx("limits.conf", ("limit_conn sending 50;", "limit_conn sending 2;"))
+    site = limited.nobody("")
+    head = wire.request("POST", "/api/v1/auth/login", [
+        ("Host", "localhost"), ("Content-Type", "application/json"), ("Content-Length", "1000")])
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            peer = stack.enter_context(wire.connect(site.base_url, site.ca_file))
+            peer.sendall(head + b"{")
+        wait_until(lambda: site.post("/app/token").status_code == 429, what="a refusal")
+        contract.refused(site.post("/app/token"), 429, "TOO_MANY_REQUESTS")
+        assert site.get("/health").status_code == 200
 
 
 def test_without_rates_nobody_is_refused(make_rig):

@@ -4,12 +4,13 @@ one, a few MiB large, and mallory fills it; vera wants to work."""
 import os
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from stack import TOP
 
-from support import contract, files, metrics, vault
+from support import contract, files, metrics, vault, wire
 from support.accounts import Accounts, address
 from support.people import tag
 from support.tokens import Tokens, described
@@ -194,6 +195,26 @@ def test_the_administrator_may_use_the_reserve(small, people):
     assert small.api.delete(f"/files/{made['filename']}").status_code == 200
 
 
+def test_the_spool_leaves_half_of_the_reserve(small, small_disk, people):
+    """Bodies that a worker has let begin do not take the space that logins need."""
+    mallory, vera = people
+    spool = small.stack.state_dir / "spool"
+    spool.rmdir()
+    spool.symlink_to(small_disk)
+    small.filler.leave((RESERVE_MIB + 1) * MIB)
+    wait_for_disk(small, "up")
+    large = b"a" * (files.LARGEST - 1000)
+    body, _ = files.form(large, "a.txt")
+    with files.begin(mallory.client, large, 1000) as peer:
+        time.sleep(1)  # until a worker was shown the request
+        peer.sendall(body[1000:-1000])
+        peer.settimeout(15)
+        answer = wire.Answer(peer.recv(65536))
+        assert answer.status == 503, answer.status_line
+    assert small.filler.free() > RESERVE_MIB * MIB // 2 - MIB
+    assert small.nobody().login(vera.email, vera.password)
+
+
 def test_readiness_and_metrics_tell_of_the_shortage(small):
     assert readiness(small)["disk"]["state"] == "up"
     small.filler.leave(RESERVE_MIB * MIB // 4 * 3)
@@ -239,7 +260,7 @@ def test_without_a_reserve_everything_is_tried(small):
 
 # --- quotas -------------------------------------------------------------------------------------
 
-def test_mallory_cannot_gather_quotas_by_registering(make_sql_rig):
+def test_many_registrations_cannot_exceed_the_total_quota(make_sql_rig):
     """Each account brings an organization with a quota of its own: all of them have one together."""
     rig = make_sql_rig(FILES_QUOTA_MIB=1, FILES_TOTAL_QUOTA_MIB=2)
     accounts = Accounts(rig.nobody())
@@ -265,7 +286,7 @@ def test_everybody_without_an_organization_has_a_quota(make_sql_rig):
     assert usage_is_true(rig)
 
 
-def test_tiny_files_are_counted(make_sql_rig):
+def test_file_count_quota_is_enforced(make_sql_rig):
     rig = make_sql_rig(FILES_QUOTA_COUNT=3)
     mallory = Accounts(rig.nobody()).register().client
     made = [files.upload(mallory, b"x")["filename"] for _ in range(3)]

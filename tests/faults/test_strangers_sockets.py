@@ -84,7 +84,7 @@ def test_www_data_cannot_read_what_is_stored(host):
     assert python_as(OWN, script, path).returncode == 0
 
 
-def test_what_is_shipped_has_one_group_for_nginx_alone(tmp_path):
+def test_shipped_files_give_nginx_a_group_of_its_own(tmp_path):
     """The account of nginx in every file that names it; nothing is given to www-data."""
     def text(name):
         lines = (TOP / name).read_text(encoding="utf-8").splitlines()

@@ -223,7 +223,7 @@ def fail_with(rig, name, password):
 
 # --- a clock that was stepped back --------------------------------------------------------------
 
-def test_no_hold_outlives_a_step_of_the_clock(throttled):
+def test_login_delay_is_clamped_after_the_clock_is_stepped_back(throttled):
     """Rows are two hours ahead, as if they were written before the step."""
     ahead = 2 * 3600 * 1000
     person = Accounts(throttled.nobody()).register()

@@ -38,8 +38,10 @@ def is_empty(rig):
 # --- the attack ---------------------------------------------------------------------------------
 
 def test_slow_uploads_from_many_addresses_hold_up_nobody(make_rig):
-    """As in production: rates are on, the pools have their usual sizes."""
-    rig = make_rig(rate_limits=True, FILES_WORKERS=8, UPLOADS_WORKERS=8)
+    """As in production: rates are on, the pools have their usual sizes. One account stands for as many as she
+    would need: test_strangers_uploads.py has the limits by owner."""
+    rig = make_rig(rate_limits=True, FILES_WORKERS=8, UPLOADS_WORKERS=8, UPLOADS_SUBJECT_AT_ONCE=0,
+                   UPLOADS_ORGANIZATION_AT_ONCE=0)
     accounts, spool = Accounts(rig.nobody()), Spool(rig.stack)
     mallory, vera = accounts.register().client, accounts.register().client
     kept = files.upload(vera)["filename"]
@@ -114,7 +116,7 @@ def test_an_upload_that_a_worker_was_asked_about_is_done_and_audited_once(rig):
 
 # --- processes ----------------------------------------------------------------------------------
 
-def test_killed_workers_cost_no_upload_that_is_under_way(rig, spool):
+def test_upload_in_the_spool_survives_killed_workers(rig, spool):
     with files.begin(rig.api) as peer:
         wait_until(spool.sizes, what="the body in the spool")
         for pid in rig.service.workers("uploads"):

@@ -243,6 +243,8 @@ class Directory:
             "base_dn": BASE_DN, "bind_name": BIND_NAME, "lockout_threshold": LOCKOUT_THRESHOLD,
             **credentials}
         run([PYTHON, str(Path(__file__).with_name("seed.py"))], stdin=json.dumps(parameters))
+        run(["/bin/sh", str(Path(__file__).parents[2] / "systemd/delegate.sh"), BIND_NAME, BASE_DN,
+             "-H", str(folder / "private/sam.ldb"), "-s", str(folder / "etc/smb.conf")])
         file = folder / "credentials.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps(credentials), encoding="ascii")

@@ -114,7 +114,7 @@ def add_company(samdb: SamDB, base_dn: str, password: str) -> None:
 
 
 def add_service_account(samdb: SamDB, base_dn: str, name: str, password: str) -> None:
-    """In production it would be delegated what it needs; here it may do everything."""
+    """It gets its rights afterwards, from the script that production uses."""
     users = f"CN=Users,{base_dn}"
     dn = named(samdb, users, name)
     samdb.add({
@@ -123,7 +123,6 @@ def add_service_account(samdb: SamDB, base_dn: str, name: str, password: str) ->
         "userAccountControl": str(NORMAL_ACCOUNT | PASSWORD_NEVER_EXPIRES),
         "unicodePwd": quoted(password),
     })
-    add_members(samdb, named(samdb, users, "Domain Admins"), [dn])
 
 
 def set_value(samdb: SamDB, dn: str, attribute: str, value: bytes | str) -> None:

@@ -121,12 +121,13 @@ def send_form(client, content, name):
     return client.post("/files/upload", data=body, headers={"Content-Type": content_type})
 
 
-def begin(client, content=b"a" * 100000, sent=50000, source=""):
+def begin(client, content=b"a" * 100000, sent=50000, source="", headers=()):
     """A connection on which so many bytes of an upload's body have been sent."""
     body, content_type = form(content, "a.txt")
     place = urlsplit(client.base_url)
-    request = wire.request("POST", f"{place.path}/files/upload", [
-        ("Authorization", f"Bearer {client.token}"), ("Content-Type", content_type)], body)
+    token = [("Authorization", f"Bearer {client.token}")] if client.token else []
+    request = wire.request("POST", f"{place.path}/files/upload",
+                           [*token, ("Content-Type", content_type), *headers], body)
     peer = wire.connect(client.base_url, client.ca_file, source)
     peer.sendall(request[:len(request) - len(body) + sent])
     return peer

@@ -14,6 +14,8 @@ import ldap.modlist
 import ldif
 
 TIMEOUT_S = 10
+INTERVALS_PER_S = 10_000_000  # of a FILETIME
+LOCKED = 0x10  # of msDS-User-Account-Control-Computed
 IN_FLIGHT = 100  # additions that are sent before the first is answered
 REASON = re.compile(r"data ([0-9a-f]+)", re.IGNORECASE)
 
@@ -42,7 +44,7 @@ def guid_text(octets):
 
 
 class Truth:
-    """The service account's own connection to the directory, and logins of others."""
+    """The domain administrator's own connection to the directory, and logins of others."""
 
     def __init__(self, url, ca_file, base_dn, bind_dn, password):
         self.url, self.ca_file, self.base_dn = url, str(ca_file), base_dn
@@ -156,6 +158,15 @@ class Truth:
                                   env={**os.environ, "LDAPTLS_CACERT": self.ca_file})
         return _parse_ldif(done.stdout)
 
+    def failed_logins(self, account):
+        """badPwdCount, and True if the account is locked, by ldapsearch."""
+        names = ("badPwdCount", "lockoutTime", "msDS-User-Account-Control-Computed")
+        [entry] = self.ldapsearch(f"(sAMAccountName={account})", *names)
+        count, since, control = (int(entry.get(name, [b"0"])[0]) for name in names)
+        locked = bool(control & LOCKED)
+        assert locked == bool(since)
+        return count, locked
+
     # --- writing --------------------------------------------------------------------------------
 
     def add(self, dn, **attributes):
@@ -179,6 +190,19 @@ class Truth:
     def add_ou(self, name, parent=None):
         return self.add(f"{rdn(name, 'OU')},{parent or self.base_dn}",
                         objectClass="organizationalUnit")
+
+    def add_password_settings(self, name, applies_to, threshold, window_s):
+        """Adds a password settings object, which demands nothing of passwords."""
+        never, window = str(-(10 ** 9) * INTERVALS_PER_S), str(-window_s * INTERVALS_PER_S)
+        return self.add(
+            f"{rdn(name)},CN=Password Settings Container,CN=System,{self.base_dn}", **{
+                "objectClass": "msDS-PasswordSettings", "msDS-PasswordSettingsPrecedence": "1",
+                "msDS-PasswordReversibleEncryptionEnabled": "FALSE",
+                "msDS-PasswordHistoryLength": "0", "msDS-PasswordComplexityEnabled": "FALSE",
+                "msDS-MinimumPasswordLength": "0", "msDS-MinimumPasswordAge": "0",
+                "msDS-MaximumPasswordAge": never, "msDS-LockoutThreshold": str(threshold),
+                "msDS-LockoutObservationWindow": window, "msDS-LockoutDuration": window,
+                "msDS-PSOAppliesTo": applies_to})
 
     def set(self, dn, attribute, *values):
         """Replaces an attribute; no value clears it."""

@@ -50,6 +50,20 @@ def read_answer(peer):
     return Answer(_read_octets(peer))
 
 
+def poll_answer(peer, received):
+    """Adds to `received` what has come, without waiting; the answer once it is whole, else None."""
+    timeout = peer.gettimeout()
+    peer.settimeout(0)
+    try:
+        while piece := peer.recv(65536):
+            received += piece
+    except (BlockingIOError, ssl.SSLWantReadError):
+        pass
+    finally:
+        peer.settimeout(timeout)
+    return Answer(bytes(received)) if _is_whole(bytes(received)) else None
+
+
 def _read_octets(peer):
     received = b""
     while not _is_whole(received):

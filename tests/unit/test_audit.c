@@ -106,7 +106,7 @@ static void a_failure_says_why(void **state)
     json_object_put(line);
 }
 
-static void text_that_the_client_typed_is_counted_and_not_written(void **state)
+static void unknown_fields_are_counted_and_client_text_is_not_written(void **state)
 {
     struct request *request = request_for(*state, &change);
     struct error *error = error_field(*state, "hush", FAULT_UNKNOWN, NULL);
@@ -190,7 +190,7 @@ int main(void)
         ARENA_TEST(a_line_says_who_what_which_when_and_whence),
         ARENA_TEST(fields_are_named_and_their_values_are_not),
         ARENA_TEST(a_failure_says_why),
-        ARENA_TEST(text_that_the_client_typed_is_counted_and_not_written),
+        ARENA_TEST(unknown_fields_are_counted_and_client_text_is_not_written),
         ARENA_TEST(a_reason_is_kept),
         ARENA_TEST(the_subject_is_what_the_handler_says),
         ARENA_TEST(an_unknown_actor_is_null),

@@ -296,7 +296,7 @@ static void a_new_password_ends_all_sessions(void **state)
 }
 
 /* A login that was verified before the password changed opens a session that is dead. */
-static void a_login_with_the_old_password_opens_nothing(void **state)
+static void a_session_of_a_changed_password_is_refused(void **state)
 {
     struct test *test = *state;
     struct auth_registration vera;
@@ -515,7 +515,7 @@ int main(void)
         ACCOUNTS_TEST(tokens_do_not_outlive_the_configuration),
         ACCOUNTS_TEST(the_subject_of_a_refresh_token_uses_nothing_up),
         ACCOUNTS_TEST(an_access_token_renews_its_session),
-        ACCOUNTS_TEST(a_login_with_the_old_password_opens_nothing),
+        ACCOUNTS_TEST(a_session_of_a_changed_password_is_refused),
         ACCOUNTS_TEST(a_new_local_password_ends_the_sessions),
         ACCOUNTS_TEST(tokens_of_the_previous_key_are_accepted),
         ACCOUNTS_TEST(no_access_token_outlives_its_session),

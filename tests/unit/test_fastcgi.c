@@ -66,7 +66,7 @@ static void a_head_is_complete_with_its_parameters(void **state)
     }
 }
 
-static void records_that_begin_no_request_are_malformed(void **state)
+static void records_that_do_not_begin_a_request_are_malformed(void **state)
 {
     (void)state;
     static const struct {
@@ -114,7 +114,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARENA_TEST(a_request_is_read_in_pieces_of_any_size),
         cmocka_unit_test(a_head_is_complete_with_its_parameters),
-        cmocka_unit_test(records_that_begin_no_request_are_malformed),
+        cmocka_unit_test(records_that_do_not_begin_a_request_are_malformed),
         ARENA_TEST(what_is_written_is_read_back),
     };
     return cmocka_run_group_tests_name("fastcgi", tests, NULL, NULL);

@@ -3,7 +3,7 @@
 
 #include "base/network.h"
 
-static void lists_are_checked(void **state)
+static void invalid_network_lists_are_refused(void **state)
 {
     static const char *const valid[] = {
         "",          "10.0.0.0/8", "10.0.0.1",        "10.0.0.0/8,fd00::/8", " 10.0.0.0/8 , ::1 ",
@@ -83,7 +83,7 @@ static void an_ipv6_client_is_its_64(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists_are_checked),
+        cmocka_unit_test(invalid_network_lists_are_refused),
         cmocka_unit_test(addresses_are_in_networks_or_not),
         ARENA_TEST(an_ipv6_client_is_its_64),
     };

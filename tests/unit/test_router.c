@@ -216,11 +216,7 @@ static int setup(void **state)
 {
     struct exchange *exchange = must_alloc(sizeof *exchange);
     struct router_settings settings = {
-        .guard = {.authenticate = authenticate,
-                  .confirm = confirm,
-                  .permits = permits,
-                  .is_open = is_open,
-                  .may_write = may_write},
+        .guard = guard,
         .standard_language = LANGUAGE_EN,
         .body_max = BODY_MAX,
     };
@@ -640,12 +636,7 @@ static void build(void *twice)
     const struct resource built[] = {{.routes = first_table},
                                      {.routes = *(const bool *)twice ? doubled : NULL},
                                      {.routes = NULL}};
-    const struct router_settings settings = {
-        .guard = {.authenticate = authenticate,
-                  .confirm = confirm,
-                  .permits = permits,
-                  .is_open = is_open,
-                  .may_write = may_write}};
+    const struct router_settings settings = {.guard = guard};
     struct router *router = router_new(built, &settings);
     router_free(&router);
 }

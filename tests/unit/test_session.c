@@ -199,7 +199,7 @@ static void reuse_after_the_grace_ends_the_session(void **state)
 }
 
 /* The successor was used: whoever has the token before it has a copy. */
-static void reuse_behind_the_chain_ends_the_session_within_the_grace(void **state)
+static void reuse_of_an_older_token_ends_the_session_within_the_grace(void **state)
 {
     struct test *test = *state;
     const char *first = begin(test).refresh_token;
@@ -773,7 +773,7 @@ int main(void)
         ACCOUNTS_TEST(within_the_grace_the_successor_is_the_same),
         ACCOUNTS_TEST(a_repetition_does_not_prolong_the_grace),
         ACCOUNTS_TEST(reuse_after_the_grace_ends_the_session),
-        ACCOUNTS_TEST(reuse_behind_the_chain_ends_the_session_within_the_grace),
+        ACCOUNTS_TEST(reuse_of_an_older_token_ends_the_session_within_the_grace),
         ACCOUNTS_TEST(a_clock_that_is_set_back_does_not_prolong_the_grace),
         ACCOUNTS_TEST(tokens_expire),
         ACCOUNTS_TEST(no_refresh_outlives_the_session),

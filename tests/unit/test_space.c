@@ -14,7 +14,7 @@ static const char *const here[] = {".", NULL};
 static const char *const to_be_made[] = {"/tmp/not/there/yet/kontora.db", "not/there/audit.jsonl",
                                          NULL};
 
-static void before_it_is_measured_nothing_is_known(void **state)
+static void state_is_unknown_before_the_first_measurement(void **state)
 {
     (void)state;
     struct space_health health;
@@ -91,7 +91,7 @@ static void what_is_not_there_yet_is_measured_where_it_will_be(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(before_it_is_measured_nothing_is_known),
+        cmocka_unit_test(state_is_unknown_before_the_first_measurement),
         cmocka_unit_test(without_a_reserve_nothing_is_refused),
         cmocka_unit_test(a_decision_measures_what_nobody_has),
         cmocka_unit_test(the_free_space_is_that_of_the_file_system),

@@ -1,0 +1,253 @@
+"""Uploads under way by owner: mallory's account, her organization and callers without an account cannot fill the
+spool with slow uploads, from however many addresses. Vera uploads meanwhile."""
+
+import contextlib
+import os
+import signal
+import time
+
+import pytest
+
+from support import files, wire
+from support.accounts import Accounts, add_member
+from support.client import Client
+from support.files import Spool
+from support.waiting import wait_until
+
+ADDRESSES = [f"127.0.1.{number}" for number in range(1, 61)]
+EACH = 10  # as many as nginx lets one address have under way
+AT_ONCE = 4  # UPLOADS_SUBJECT_AT_ONCE, its default
+ASKED_S = 2  # after that a worker was asked about an upload
+PATIENCE_S = 30
+ANONYMOUS_AT_ONCE = 500
+
+
+@pytest.fixture
+def make_counted(make_sql_rig):
+    """As in production: rates are on."""
+    return lambda **settings: make_sql_rig(rate_limits=True, **settings)
+
+
+class Slow:
+    """An upload whose body is under way."""
+
+    def __init__(self, client, source="", headers=()):
+        self.peer = files.begin(client, source=source, headers=headers)
+        self._received = bytearray()
+
+    def answer(self):
+        """None while there is none."""
+        return wire.poll_answer(self.peer, self._received)
+
+    def finish(self):
+        return files.finish(self.peer)
+
+
+@pytest.fixture
+def begin():
+    """Begins slow uploads, so many from each address; their connections are closed at the end."""
+    with contextlib.ExitStack() as under_way:
+        def make(client, count, addresses=ADDRESSES, headers=()):
+            made = []
+            for number in range(count):
+                slow = Slow(client, addresses[number // EACH], headers)
+                under_way.enter_context(slow.peer)
+                made.append(slow)
+            return made
+        yield make
+
+
+def wait_for_refusals(uploads, count):
+    """Waits until so many are answered, each with 429; returns the others, which are under way."""
+    def refused():
+        answered = [(slow, answer) for slow in uploads if (answer := slow.answer())]
+        return answered if len(answered) >= count else None
+
+    answered = wait_until(refused, PATIENCE_S, f"{count} refusals")
+    for _, answer in answered:
+        assert_refused(answer)
+    assert len(answered) == count
+    refused_ones = {id(slow) for slow, _ in answered}
+    return [slow for slow in uploads if id(slow) not in refused_ones]
+
+
+def assert_refused(answer):
+    assert answer.status == 429, answer.octets
+    body = answer.json()
+    assert set(body) == {"error", "code", "request_id"}
+    assert body["code"] == "TOO_MANY_REQUESTS"
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    assert int(headers["retry-after"]) >= 1
+    assert headers["x-request-id"] == body["request_id"]
+    assert "x-kontora-owner" not in headers
+
+
+def assert_under_way(uploads):
+    assert [slow.answer() for slow in uploads] == [None] * len(uploads)
+
+
+def begin_admitted(begin, client, count, **arguments):
+    """Uploads that a worker was asked about and that count against their owners."""
+    uploads = begin(client, count, **arguments)
+    time.sleep(ASKED_S)
+    assert_under_way(uploads)
+    return uploads
+
+
+# --- one account --------------------------------------------------------------------------------
+
+def test_one_account_with_many_addresses_cannot_fill_the_spool(make_counted, begin):
+    rig = make_counted()
+    accounts, spool = Accounts(rig.nobody()), Spool(rig.stack)
+    mallory, vera = accounts.register().client, accounts.register().client
+    hers = begin_admitted(begin, vera, 1, addresses=["127.0.0.2"])
+    began = time.monotonic()
+    left = wait_for_refusals(begin(mallory, 35), 35 - AT_ONCE)
+    assert time.monotonic() - began < PATIENCE_S
+    wait_until(lambda: spool.connections() == AT_ONCE + 1, what="the end of the refused ones")
+    files.upload(vera)
+    assert hers[0].finish().status == 201
+    assert_under_way(left)
+    assert [slow.finish().status for slow in left] == [201] * AT_ONCE
+
+
+def test_the_newest_upload_is_refused_and_audited(make_counted, begin):
+    rig = make_counted()
+    mallory = Accounts(rig.nobody()).register().client
+    older = begin_admitted(begin, mallory, AT_ONCE)
+    [newest] = begin(mallory, 1, addresses=["127.0.0.2"])
+    wait_for_refusals([newest], 1)
+    identity = newest.answer().json()["request_id"]
+    [line] = wait_until(lambda: rig.audit().of(identity), what="the line")
+    assert (line["action"], line["status"]) == ("upload_file", "failure")
+    assert line["details"]["code"] == "TOO_MANY_REQUESTS"
+    assert_under_way(older)
+    assert [slow.finish().status for slow in older] == [201] * AT_ONCE
+    assert len(files.listed(mallory)) == AT_ONCE
+
+
+def test_an_upload_that_ends_frees_its_place(make_counted, begin):
+    rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=2)
+    mallory = Accounts(rig.nobody()).register().client
+    first, second = begin_admitted(begin, mallory, 2)
+    assert first.finish().status == 201
+    begin_admitted(begin, mallory, 1)
+    second.peer.close()
+    wait_until(lambda: Spool(rig.stack).connections() == 1, what="the end of the second")
+    begin_admitted(begin, mallory, 1)
+    wait_for_refusals(begin(mallory, 1), 1)
+
+
+def test_asked_and_refused_uploads_are_no_uploads_a_minute(make_counted, begin):
+    """The four that are done count once each, and there is one left."""
+    rig = make_counted(UPLOADS_SUBJECT_PER_MINUTE=5)
+    mallory = Accounts(rig.nobody()).register().client
+    left = wait_for_refusals(begin(mallory, 10), 10 - AT_ONCE)
+    assert [slow.finish().status for slow in left] == [201] * AT_ONCE
+    files.upload(mallory)
+    assert files.send(mallory).status_code == 429
+
+
+# --- one organization ---------------------------------------------------------------------------
+
+def test_members_of_an_organization_share_its_uploads_under_way(make_counted, begin):
+    rig = make_counted(UPLOADS_ORGANIZATION_AT_ONCE=3)
+    accounts = Accounts(rig.nobody())
+    mallory, helper, vera = (accounts.register() for _ in range(3))
+    add_member(mallory, helper, "SALES")
+    theirs = [("X-Organization-ID", str(mallory.organization))]
+    left = begin_admitted(begin, mallory.client, 2)
+    left += wait_for_refusals(begin(helper.client, 3, headers=theirs), 2)
+    own = begin_admitted(begin, helper.client, 2, addresses=["127.0.0.2"])
+    assert_under_way(left)
+    files.upload(vera.client)
+    assert [slow.finish().status for slow in left + own] == [201] * 5
+
+
+# --- no account ---------------------------------------------------------------------------------
+
+def test_anonymous_callers_have_half_of_the_spool_together(make_rig, begin):
+    rig = make_rig(rate_limits=True, ANONYMOUS_ACCESS="files")
+    anonymous = Client(f"{rig.stack.files_url}", None)
+    vera = Accounts(rig.nobody()).register().client
+    uploads = begin(anonymous, ANONYMOUS_AT_ONCE + 10)
+    wait_for_refusals(uploads, 10)
+    files.upload(vera)
+
+
+# --- settings -----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("settings", [
+    {"rate_limits": False},
+    {"rate_limits": True, "UPLOADS_SUBJECT_AT_ONCE": 0, "UPLOADS_ORGANIZATION_AT_ONCE": 0}])
+def test_limits_of_uploads_under_way_can_be_lifted(make_rig, begin, settings):
+    rig = make_rig(**settings)
+    begin_admitted(begin, Accounts(rig.nobody()).register().client, 12)
+
+
+# --- processes ----------------------------------------------------------------------------------
+
+def test_uploads_that_the_full_queue_kept_unasked_are_asked_about_later(make_rig, begin):
+    """While workers are stopped, their queue fills up and the spool cannot ask."""
+    rig = make_rig(rate_limits=True, UPLOADS_WORKERS=2)
+    mallory, spool = Accounts(rig.nobody()).register().client, Spool(rig.stack)
+    workers = rig.service.workers("uploads")
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    uploads = begin(mallory, 400)
+    wait_until(lambda: len(spool.sizes()) == 400, PATIENCE_S, "all of mallory's bodies")
+    time.sleep(ASKED_S)
+    assert_under_way(uploads)
+    for pid in workers:
+        os.kill(pid, signal.SIGCONT)
+    wait_for_refusals(uploads, 400 - AT_ONCE)
+
+
+def test_killed_workers_free_no_place_of_an_upload_under_way(make_counted, begin):
+    rig = make_counted()
+    mallory = Accounts(rig.nobody()).register().client
+    older = begin_admitted(begin, mallory, AT_ONCE)
+    for pid in rig.service.workers("uploads"):
+        os.kill(pid, signal.SIGKILL)
+    wait_for_refusals(begin(mallory, 2, addresses=["127.0.0.2"]), 2)
+    assert [slow.finish().status for slow in older] == [201] * AT_ONCE
+
+
+def test_an_upload_whose_worker_is_killed_frees_its_place(make_counted, begin, tmp_path):
+    scanner = tmp_path / "scanner"
+    scanner.write_text(f"#!/bin/sh\necho x >>{tmp_path}/begun\nexec sleep 60\n")
+    scanner.chmod(0o755)
+    rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=1, UPLOAD_SCAN_COMMAND=scanner,
+                       UPLOAD_SCAN_TIMEOUT_S=60)
+    mallory = Accounts(rig.nobody()).register().client
+    [slow] = begin_admitted(begin, mallory, 1)
+    slow.peer.sendall(files.form(b"a" * 100000, "a.txt")[0][50000:])
+    wait_until((tmp_path / "begun").exists, what="a worker that has the upload")
+    wait_for_refusals(begin(mallory, 1), 1)
+    for pid in rig.service.workers("uploads"):
+        os.kill(pid, signal.SIGKILL)
+    assert wait_until(slow.answer, what="its end").status == 502
+    begin_admitted(begin, mallory, 1)
+
+
+def test_a_killed_spool_forgets_the_uploads_that_it_ended(make_counted, begin):
+    rig = make_counted()
+    mallory = Accounts(rig.nobody()).register().client
+    older = begin_admitted(begin, mallory, AT_ONCE)
+    [pid] = rig.service.spools()
+    os.kill(pid, signal.SIGKILL)
+    for slow in older:
+        assert wait_until(slow.answer, what="its end").status == 502
+    wait_for_refusals(begin(mallory, AT_ONCE + 2), 2)
+
+
+def test_uploads_are_counted_after_a_reload(make_counted, begin):
+    """Those of the old spool, which drains, end as they would have."""
+    rig = make_counted()
+    mallory = Accounts(rig.nobody()).register().client
+    older = begin_admitted(begin, mallory, AT_ONCE)
+    rig.set(UPLOADS_SUBJECT_AT_ONCE=2)
+    rig.reload()
+    left = wait_for_refusals(begin(mallory, 5, addresses=["127.0.0.2"]), 3)
+    assert [slow.finish().status for slow in older] == [201] * AT_ONCE
+    assert [slow.finish().status for slow in left] == [201] * 2
