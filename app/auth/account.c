@@ -17,11 +17,24 @@ enum fault_id account_check_password(const char *text, size_t length)
     return length <= PASSWORD_BYTES_MAX ? FAULT_NONE : FAULT_PASSWORD_TOO_LONG;
 }
 
+bool account_name_is_ambiguous(const char *text, size_t length)
+{
+    enum { ASCII_END = 0x80 };
+    for (size_t at = 0; at < length;) {
+        int32_t character = utf8_next(text, length, &at);
+        if (character >= ASCII_END && utf8_fold(character) < ASCII_END) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum fault_id account_check_email(const char *text, size_t length)
 {
     const char *at = memchr(text, '@', length);
     bool fits = at && at > text && !strchr(at + 1, '@') && at + 1 < text + length && at[1] != '.' &&
-                text[length - 1] != '.' && !strpbrk(text, " \t\r\n<>(),;:\\\"[]");
+                text[length - 1] != '.' && !strpbrk(text, " \t\r\n<>(),;:\\\"[]") &&
+                !account_name_is_ambiguous(text, length);
     return fits ? FAULT_NONE : FAULT_NOT_EMAIL;
 }
 

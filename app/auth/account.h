@@ -22,6 +22,10 @@ struct account {
 /* Whether bcrypt takes all of a password: it has 72 bytes and no NUL. A check of field maps. */
 enum fault_id account_check_password(const char *text, size_t length);
 
+/* True if a character outside of ASCII would be folded into it, as the Kelvin sign into a k: such a
+ * name would pass for another one that does not look it up by folding, such as the directory's. */
+bool account_name_is_ambiguous(const char *text, size_t length);
+
 /* An address: something, '@', a domain; no spaces. More is proved by sending to it. A check of
  * field maps. */
 enum fault_id account_check_email(const char *text, size_t length);

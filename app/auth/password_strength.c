@@ -65,6 +65,25 @@ static const char *core(struct arena *arena, const char *password)
     return arena_copy(arena, begin, 2 * length >= strlen(password) ? length : 0);
 }
 
+/* The word without usual substitutions ("p@$$w0rd"), once if it is repeated ("passwordpassword"). */
+static const char *plain_word(struct arena *arena, const char *word)
+{
+    static const char from[] = "@0134$57", to[] = "aoleasst";
+    char *plain = arena_string(arena, word);
+    size_t length = strlen(plain);
+    for (char *c = plain; *c; c++) {
+        const char *found = strchr(from, *c);
+        *c = found ? to[found - from] : *c;
+    }
+    for (size_t period = 1; period <= length / 2; period++) {
+        if (length % period == 0 && !memcmp(plain, plain + period, length - period)) {
+            plain[period] = '\0';
+            break;
+        }
+    }
+    return plain;
+}
+
 static bool in_dictionary(const char *reason)
 {
     return reason && strstr(reason, "dictionary");
@@ -84,8 +103,14 @@ static enum fault_id ask_cracklib(struct arena *arena, const struct new_password
     if (reason) {
         return in_dictionary(reason) ? FAULT_PASSWORD_COMMON : FAULT_PASSWORD_SIMPLE;
     }
-    reason = FascistCheckUser(core(arena, password->text), path, "", NULL);
-    return in_dictionary(reason) ? FAULT_PASSWORD_COMMON : FAULT_NONE;
+    const char *words[] = {core(arena, password->text), NULL};
+    words[1] = plain_word(arena, words[0]);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (in_dictionary(FascistCheckUser(words[i], path, "", NULL))) {
+            return FAULT_PASSWORD_COMMON;
+        }
+    }
+    return FAULT_NONE;
 }
 
 enum fault_id password_weakness(struct arena *arena, const struct new_password *password)

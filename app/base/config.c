@@ -294,6 +294,18 @@ static const char *same_key(const struct config *config, size_t index)
     return NULL;
 }
 
+/* True if the key holds a default, which everybody can read here. */
+static bool is_published(const char *key)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if ((options[i].flags & OPTION_KEY) && *options[i].standard &&
+            strstr(key, options[i].standard)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* An optional key may be empty. */
 static void check_keys(const struct config *config, struct buffer *faults)
 {
@@ -301,8 +313,8 @@ static void check_keys(const struct config *config, struct buffer *faults)
         const char *key = options[i].flags & OPTION_KEY ? string_of(config, &options[i]) : "";
         const char *weakness = *key ? key_weakness(key) : NULL;
         const char *other = *key ? same_key(config, i) : NULL;
-        if (*key && !strcmp(key, options[i].standard)) {
-            fault(faults, options[i].name, "must be set in production");
+        if (*key && is_published(key)) {
+            fault(faults, options[i].name, "must be set in production, and hold no default");
         } else if (weakness) {
             fault(faults, options[i].name, weakness);
         } else if (other) {

@@ -63,9 +63,9 @@ static const char *const outcomes[] = {"taken", "refused", NULL};
 static const char *const versions[] = {KONTORA_VERSION, NULL};
 
 static const char *const results[] = {"valid", "malformed", "unknown", "expired", "used_up", NULL};
-static const char *const tables[] = {"sessions",         "refresh_tokens", "login_failures",
-                                     "login_sources",    "idempotency_keys", "tokens",
-                                     "invitations",      "email_links",    NULL};
+static const char *const tables[] = {"sessions",      "refresh_tokens",   "login_failures",
+                                     "login_sources", "idempotency_keys", "tokens",
+                                     "invitations",   "email_links",      NULL};
 
 /* A label, and what stands behind the space in its values. */
 #define CALL "method", calls, "route"

@@ -1,40 +1,18 @@
-/* See docx.h. The layout is that of APPNOTE 6.3: the end record, and the directory that it points
- * to. */
+/* See docx.h. */
 #define ZLIB_CONST /* zlib then promises not to change its input */
 
 #include "collection/docx.h"
 
 #include "base/arena.h"
+#include "collection/archive.h"
+#include "collection/archive_layout.h"
 
-#include <errno.h>
 #include <expat.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 #include <zlib.h>
 
-enum {
-    END_SIZE = 22, /* of the end record, without the comment behind it */
-    COMMENT_MAX = 0xFFFF,
-    DIRECTORY_SIZE = 12, /* where in the end record */
-    DIRECTORY_OFFSET = 16,
-    DIRECTORY_MAX = 4 * 1024 * 1024, /* bytes */
-    ENTRY_SIZE = 46,                 /* without its name, extra field and comment */
-    ENTRY_FLAGS = 8,                 /* where in the entry each of these stands */
-    ENTRY_METHOD = 10,
-    ENTRY_PACKED = 20,
-    ENTRY_NAME = 28,
-    ENTRY_EXTRA = 30,
-    ENTRY_COMMENT = 32,
-    ENTRY_OFFSET = 42,
-    LOCAL_SIZE = 30, /* of the header before a part's bytes, without its name and extra field */
-    LOCAL_NAME = 26,
-    LOCAL_EXTRA = 28,
-    ENCRYPTED = 1,
-    METHOD_STORED = 0,
-    METHOD_DEFLATED = 8,
-    TYPES_MAX = 1024 * 1024, /* bytes of [Content_Types].xml, packed and unpacked */
-};
+enum { TYPES_MAX = 1024 * 1024 }; /* bytes of [Content_Types].xml, packed and unpacked */
 
 /* The directory of an archive, and its next entry. */
 struct directory {
@@ -48,22 +26,7 @@ struct entry {
     size_t name_length;
 };
 
-static const char local_mark[] = "PK\003\004", entry_mark[] = "PK\001\002",
-                  end_mark[] = "PK\005\006";
-
 static const char content_types[] = "[Content_Types].xml";
-
-enum { MARK = 4 };
-
-static size_t two(const char *bytes)
-{
-    return (size_t)(unsigned char)bytes[0] | (size_t)(unsigned char)bytes[1] << 8;
-}
-
-static int64_t four(const char *bytes)
-{
-    return (int64_t)(two(bytes) | two(bytes + 2) << 16);
-}
 
 /* Bytes of the file, all of which are there. */
 static struct error *read_at(struct arena *arena, int fd, int64_t offset, size_t length,
@@ -71,21 +34,14 @@ static struct error *read_at(struct arena *arena, int fd, int64_t offset, size_t
 {
     char *bytes = arena_alloc(arena, length + 1);
     *bytes_r = bytes;
-    for (size_t got = 0; got < length;) {
-        ssize_t more = pread(fd, bytes + got, length - got, (off_t)offset + (off_t)got);
-        if (more <= 0 && !(more < 0 && errno == EINTR)) {
-            return error_new(arena, ERR_INTERNAL, "a staged file cannot be read");
-        }
-        got += more > 0 ? (size_t)more : 0;
-    }
-    return NULL;
+    return archive_read_at(arena, fd, offset, length, bytes);
 }
 
 /* The last end record; NULL if there is none. */
 static const char *find_end(const char *tail, size_t length)
 {
     for (const char *at = tail + length; at - tail >= END_SIZE; at--) {
-        if (!memcmp(at - END_SIZE, end_mark, MARK)) {
+        if (!memcmp(at - END_SIZE, ARCHIVE_END, MARK)) {
             return at - END_SIZE;
         }
     }
@@ -101,7 +57,7 @@ static bool begins_with(const char *name, size_t length, const char *prefix)
 static bool next_entry(struct directory *directory, struct entry *entry_r)
 {
     const char *bytes = directory->bytes;
-    if (directory->left < ENTRY_SIZE || memcmp(bytes, entry_mark, MARK) != 0) {
+    if (directory->left < ENTRY_SIZE || memcmp(bytes, ARCHIVE_ENTRY, MARK) != 0) {
         return false;
     }
     size_t name = two(bytes + ENTRY_NAME);
@@ -127,7 +83,7 @@ static struct error *read_directory(struct arena *arena, int fd, int64_t size,
     }
     size_t length = (size_t)(size < END_SIZE + COMMENT_MAX ? size : END_SIZE + COMMENT_MAX);
     struct error *error = read_at(arena, fd, 0, MARK, &head);
-    if (error || memcmp(head, local_mark, MARK) != 0) {
+    if (error || memcmp(head, ARCHIVE_LOCAL, MARK) != 0) {
         return error;
     }
     error = read_at(arena, fd, size - (int64_t)length, length, &tail);
@@ -135,7 +91,7 @@ static struct error *read_directory(struct arena *arena, int fd, int64_t size,
     if (!end) {
         return error;
     }
-    int64_t bytes = four(end + DIRECTORY_SIZE), offset = four(end + DIRECTORY_OFFSET);
+    int64_t bytes = four(end + END_DIRECTORY_SIZE), offset = four(end + END_DIRECTORY_OFFSET);
     if (bytes > DIRECTORY_MAX || offset + bytes > size) {
         return NULL;
     }
@@ -183,6 +139,15 @@ static void XMLCALL look_at_type(void *context, const XML_Char *name, const XML_
     }
 }
 
+/* ECMA-376-2 forbids document types: they can take entities from files that are not read here. */
+static void XMLCALL refuse_doctype(void *context, const XML_Char *name, const XML_Char *system,
+                                   const XML_Char *public, int has_internal_subset)
+{
+    bool *found = context;
+    (void)name, (void)system, (void)public, (void)has_internal_subset;
+    *found = true;
+}
+
 /* Content types are XML, in any encoding that it may have. What is none counts as macros. */
 static bool types_have_macros(const char *bytes, size_t length)
 {
@@ -193,84 +158,88 @@ static bool types_have_macros(const char *bytes, size_t length)
     }
     XML_SetUserData(parser, &found);
     XML_SetStartElementHandler(parser, look_at_type);
+    XML_SetStartDoctypeDeclHandler(parser, refuse_doctype);
     bool whole = XML_Parse(parser, bytes, (int)length, 1) == XML_STATUS_OK;
     XML_ParserFree(parser);
     return found || !whole;
 }
 
-/* False if the bytes are not one whole deflated stream, or unpack to too many. */
-static bool inflate_types(struct arena *arena, const char *packed, size_t length,
-                          const char **bytes_r, size_t *length_r)
+/* False unless the part is one whole deflated stream of the size that the archive states. */
+static bool inflate_types(struct arena *arena, const struct archive_part *part, const char *packed,
+                          const char **bytes_r)
 {
-    z_stream stream = {.next_in = (const unsigned char *)packed, .avail_in = (uInt)length};
-    char *bytes = arena_alloc(arena, TYPES_MAX);
+    z_stream stream = {.next_in = (const unsigned char *)packed, .avail_in = (uInt)part->packed};
+    char *bytes = arena_alloc(arena, (size_t)part->unpacked);
     if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) {
         return false;
     }
     stream.next_out = (unsigned char *)bytes;
-    stream.avail_out = TYPES_MAX;
-    bool whole = inflate(&stream, Z_FINISH) == Z_STREAM_END;
+    stream.avail_out = (uInt)part->unpacked;
+    bool whole = inflate(&stream, Z_FINISH) == Z_STREAM_END && !stream.avail_in &&
+                 stream.total_out == (size_t)part->unpacked;
     *bytes_r = bytes;
-    *length_r = stream.total_out;
     inflateEnd(&stream);
     return whole;
 }
 
-/* The bytes of an entry as they are packed; none if the archive does not hold them. */
-static struct error *read_packed(struct arena *arena, int fd, int64_t size,
-                                 const struct entry *entry, const char **bytes_r, size_t *length_r)
+/* The content types, unpacked; NULL if another reader could unpack something else. */
+static const char *unpack_types(struct arena *arena, const struct archive_part *part,
+                                const char *packed)
 {
-    const char *local;
-    int64_t offset = four(entry->bytes + ENTRY_OFFSET), packed = four(entry->bytes + ENTRY_PACKED);
-    *length_r = 0;
-    if (offset + LOCAL_SIZE > size) {
-        return NULL;
-    }
-    struct error *error = read_at(arena, fd, offset, LOCAL_SIZE, &local);
-    if (error || memcmp(local, local_mark, MARK) != 0) {
-        return error;
-    }
-    offset += LOCAL_SIZE + (int64_t)two(local + LOCAL_NAME) + (int64_t)two(local + LOCAL_EXTRA);
-    if (packed > TYPES_MAX || offset + packed > size) {
-        return NULL;
-    }
-    *length_r = (size_t)packed;
-    return read_at(arena, fd, offset, (size_t)packed, bytes_r);
+    const char *bytes = packed;
+    bool whole = part->method == ARCHIVE_STORED     ? part->packed == part->unpacked
+                 : part->method == ARCHIVE_DEFLATED ? inflate_types(arena, part, packed, &bytes)
+                                                    : false;
+    return whole && crc32_z(0, (const unsigned char *)bytes, (size_t)part->unpacked) ==
+                        (uLong)part->crc
+               ? bytes
+               : NULL;
 }
 
-static struct error *check_types(struct arena *arena, int fd, int64_t size,
-                                 const struct entry *entry, bool *found)
+static struct error *check_types(struct arena *arena, int fd, const struct archive_part *part,
+                                 bool *found_r)
 {
-    const char *bytes = NULL;
-    size_t length, method = two(entry->bytes + ENTRY_METHOD);
-    if (entry->name_length != strlen(content_types)) {
-        *found = true; /* it may be a piece of the part: ECMA-376-2 6.2.4 */
-        return NULL;
+    const char *packed;
+    *found_r = true;
+    if (part->name_length != strlen(content_types) || part->flags & ARCHIVE_ENCRYPTED ||
+        part->packed > TYPES_MAX || part->unpacked > TYPES_MAX) {
+        return NULL; /* a longer name may be that of a piece of the part: ECMA-376-2 6.2.4 */
     }
-    struct error *error = read_packed(arena, fd, size, entry, &bytes, &length);
-    if (error) {
-        return error;
-    }
-    bool readable =
-        length && !(two(entry->bytes + ENTRY_FLAGS) & ENCRYPTED) &&
-        (method == METHOD_STORED ||
-         (method == METHOD_DEFLATED && inflate_types(arena, bytes, length, &bytes, &length)));
-    *found |= !readable || types_have_macros(bytes, length);
-    return NULL;
+    struct error *error = read_at(arena, fd, part->content, (size_t)part->packed, &packed);
+    const char *bytes = error ? NULL : unpack_types(arena, part, packed);
+    *found_r = !bytes || types_have_macros(bytes, (size_t)part->unpacked);
+    return error;
+}
+
+/* An archive is one if it begins as one: what does not is no document, and is refused as that. */
+static struct error *check_beginning(struct arena *arena, int fd, int64_t size, bool *fits_r)
+{
+    char head[MARK];
+    struct error *error = size < END_SIZE ? NULL : archive_read_at(arena, fd, 0, sizeof head, head);
+    *fits_r = !error && size >= END_SIZE && !memcmp(head, ARCHIVE_LOCAL, MARK);
+    return error;
 }
 
 struct error *docx_has_macros(struct arena *arena, int fd, int64_t size, bool *found_r)
 {
-    struct directory directory;
-    struct entry entry;
-    struct error *error = read_directory(arena, fd, size, &directory);
+    struct archive archive = {0};
+    bool begins, clear = false, types = false;
     *found_r = false;
-    while (!error && !*found_r && next_entry(&directory, &entry)) {
-        *found_r = mentions(entry.name, entry.name_length, "vbaproject") ||
-                   mentions(entry.name, entry.name_length, "vbadata");
-        if (!*found_r && mentions(entry.name, entry.name_length, content_types)) {
-            error = check_types(arena, fd, size, &entry, found_r);
+    struct error *error = check_beginning(arena, fd, size, &begins);
+    if (error || !begins) {
+        return error;
+    }
+    error = archive_read(arena, fd, size, &archive, &clear);
+    *found_r = !clear;
+    for (size_t i = 0; i < archive.count && !error && !*found_r; i++) {
+        const struct archive_part *part = &archive.parts[i];
+        *found_r = mentions(part->name, part->name_length, "vbaproject") ||
+                   mentions(part->name, part->name_length, "vbadata");
+        if (!*found_r && mentions(part->name, part->name_length, content_types)) {
+            types = true;
+            error = check_types(arena, fd, part, found_r);
         }
     }
+    *found_r |= !types;
     return error;
 }

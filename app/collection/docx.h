@@ -19,7 +19,9 @@ struct error *docx_check(struct arena *arena, int fd, int64_t size, bool *fits_r
 /*
  * True if the document has a VBA project: by the names of its parts, and by the content types that
  * [Content_Types].xml declares, because a project may have any name. That one part is unpacked, in
- * bounded memory. A document whose content types cannot be read counts as one with macros.
+ * bounded memory. A document whose content types cannot be read counts as one with macros. So does
+ * an archive in which readers could see different parts (archive.h), because the program that opens
+ * it may see a project.
  *
  * Embedded objects are not opened, and links to templates elsewhere are not followed.
  */

@@ -255,12 +255,41 @@ static bool looks_random(const char *segment)
     return false;
 }
 
-static bool is_loggable(const struct request *request, size_t i)
+/* The name of the placeholder that a segment of the path stands for; NULL if it is a fixed one. */
+static const char *placeholder_at(const struct request *request, size_t i, size_t *length_r)
+{
+    const char *pattern = request->route->pattern;
+    for (size_t at = 0; pattern && at <= i; at++) {
+        pattern = strchr(pattern, '/');
+        pattern = pattern ? pattern + 1 : NULL;
+    }
+    if (!pattern || *pattern != '{') {
+        return NULL;
+    }
+    *length_r = strcspn(pattern + 1, "}");
+    return pattern + 1;
+}
+
+/* True for a segment that stands for a number and is none: it may be anything, a secret too. */
+static bool is_misplaced(const struct request *request, size_t i)
+{
+    size_t length = 0;
+    const char *name = request->route ? placeholder_at(request, i, &length) : NULL;
+    const struct field *fields = name ? request->route->path : NULL;
+    for (; fields && fields->name; fields++) {
+        if (strlen(fields->name) == length && !memcmp(fields->name, name, length)) {
+            return fields->type == FIELD_INTEGER && !request_parse_id(request->segments[i]);
+        }
+    }
+    return false;
+}
+
+bool access_is_loggable(const struct request *request, size_t i)
 {
     const char *segment = request->segments[i];
     return (request->route || i < request->segments_known) && !looks_like_token(segment) &&
            !strcasestr(segment, "signature=") &&
-           (is_identifier(segment) || !looks_random(segment)) &&
+           (is_identifier(segment) || !looks_random(segment)) && !is_misplaced(request, i) &&
            !(i && leads_to_secret(request->segments[i - 1]));
 }
 
@@ -270,7 +299,7 @@ static size_t shown_length(const struct request *request, size_t length)
     const char *uri = request->headers.uri;
     size_t at = 0; /* of the slash before a segment */
     for (size_t i = 0; i < request->segments_count; i++) {
-        if (!is_loggable(request, i)) {
+        if (!access_is_loggable(request, i)) {
             return at + 1;
         }
         at += 1 + strcspn(uri + at + 1, "/?");

@@ -19,6 +19,7 @@
 #include "http/reply.h"
 #include "http/request.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The times of one request, all of the steady clock. */
@@ -63,5 +64,9 @@ void access_write_path(struct jsonw *json, const char *key, const struct request
 
 /* Returns the masked path for nginx, which logs paths too; NULL if the whole path may be logged. */
 const char *access_masked_path(const struct request *request);
+
+/* True if segment `i` of the path may be written down: it does not look like a secret, it is a number
+ * where the route expects one, and it belongs to a known route. */
+bool access_is_loggable(const struct request *request, size_t i);
 
 #endif

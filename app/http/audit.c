@@ -7,6 +7,7 @@
 #include "base/jsonw.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "http/access.h"
 #include "http/problem.h"
 
 #include <errno.h>
@@ -52,19 +53,32 @@ void audit_reopen(void)
     audit.fd = fd;
 }
 
-/* What was changed: as the handler put it, else the name in the path. */
-static const char *subject(const struct request *request)
+/* A segment of the path. That of a failed request may be a secret that was sent by mistake. */
+static const char *segment(const struct request *request, size_t i, const struct error *error)
 {
+    return error && !access_is_loggable(request, i) ? "***" : request->segments[i];
+}
+
+/* Returns what was changed: as the handler set it, or the name in the path. */
+static const char *subject(const struct request *request, const struct error *error)
+{
+    const char *pattern = request->route->pattern, *wanted = request->route->resource;
+    const char *found = NULL;
     if (request->subject) {
         return request->subject;
     }
-    if (request->route->resource) {
-        return request_path_value(request, request->route->resource);
+    for (size_t i = 0; i < request->segments_count && *pattern; i++) {
+        pattern = strchr(pattern, '/') + 1;
+        size_t length = strcspn(pattern, "/");
+        bool is_last = i + 1 == request->segments_count;
+        bool is_wanted =
+            wanted ? length == strlen(wanted) + 2 && !strncmp(pattern + 1, wanted, length - 2)
+                   : is_last;
+        if (*pattern == '{' && is_wanted) {
+            found = segment(request, i, error);
+        }
     }
-    const char *pattern = request->route->pattern;
-    size_t length = strlen(pattern);
-    bool named = request->segments_count && length && pattern[length - 1] == '}';
-    return named ? request->segments[request->segments_count - 1] : NULL;
+    return found;
 }
 
 static void write_if(struct jsonw *json, const char *key, const char *text)
@@ -75,7 +89,7 @@ static void write_if(struct jsonw *json, const char *key, const char *text)
 }
 
 /* Of a path with several names, which of them is which. */
-static void write_path(struct jsonw *json, const struct request *request)
+static void write_path(struct jsonw *json, const struct request *request, const struct error *error)
 {
     const char *pattern = request->route->pattern;
     const char *first = strchr(pattern, '{');
@@ -87,7 +101,7 @@ static void write_path(struct jsonw *json, const struct request *request)
         if (*pattern == '{') {
             size_t length = strcspn(pattern + 1, "}");
             jsonw_string(json, arena_copy(request->arena, pattern + 1, length),
-                         request->segments[i]);
+                         segment(request, i, error));
         }
     }
 }
@@ -102,7 +116,7 @@ static void write_details(struct jsonw *json, const struct request *request,
     write_if(json, "actor_id", request->actor_id);
     write_if(json, "dn", request->object_dn);
     write_if(json, "moved_to", request->moved_dn);
-    write_path(json, request);
+    write_path(json, request, error);
     if (body && request->body) {
         jsonw_open_array(json, "fields");
         for (size_t i = 0; body->fields[i].name; i++) {
@@ -158,7 +172,7 @@ void audit_write(const struct request *request, const struct error *error)
     jsonw_string(&json, "actor", request->actor);
     jsonw_string(&json, "action", request->route->action);
     jsonw_string(&json, "resource_type", request->route->resource_type);
-    jsonw_string(&json, "resource_id", subject(request));
+    jsonw_string(&json, "resource_id", subject(request, error));
     jsonw_string(&json, "status", failed ? "failure" : "success");
     jsonw_string(&json, "message",
                  error ? problem_message(error->id, LANGUAGE_EN) : request->route->summary.en);

@@ -26,7 +26,7 @@ enum {
     NO_LISTENING_SOCKET = -1,
     ARENAS_KEPT = 32, /* as many requests wait for a commit, seldom more */
     US_PER_S = 1000 * 1000,
-    BODY_PATIENCE_S = 5,   /* nginx has all of a body before it sends */
+    BODY_PATIENCE_S = 2,   /* nginx has all of a body before it sends */
     FORM_PATIENCE_S = 100, /* the spool, too, but storing a file takes a while between two pieces */
     DRAIN_PIECE = 8192,
     DRAIN_MAX = 2 * 1024 * 1024, /* bytes; more than nginx's client_max_body_size for JSON */

@@ -16,7 +16,8 @@
 /* A name with '@' could be taken for somebody's address. */
 static enum fault_id check_username(const char *text, size_t length)
 {
-    bool fits = !memchr(text, '@', length) && *text != ' ' && text[length - 1] != ' ';
+    bool fits = !memchr(text, '@', length) && *text != ' ' && text[length - 1] != ' ' &&
+                !account_name_is_ambiguous(text, length);
     return fits ? FAULT_NONE : FAULT_NOT_USERNAME;
 }
 

@@ -56,6 +56,18 @@ static const struct field page_query[] = {QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD
 static const struct schema issue_schema = {"EmailLinkIssue", issue_fields};
 static const struct schema issued_schema = {"EmailLinkIssued", issued_fields};
 static const struct schema link_schema = {"EmailLink", link_fields};
+static const struct field confirm_fields[] = {
+    {.name = "account_id",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_REQUIRED,
+     .min = 1,
+     .max = INT64_MAX,
+     .about = {"Идентификатор учётной записи", "The id of the account"},
+     .example = "17"},
+    {.name = NULL},
+};
+
+static const struct schema confirm_schema = {"EmailConfirm", confirm_fields};
 static const struct schema verify_schema = {"EmailVerify", verify_fields};
 
 /* --- links ----------------------------------------------------------------------------------- */
@@ -153,12 +165,14 @@ static struct error *withdraw_link(struct request *request, struct reply *reply)
 static struct error *confirm(struct store *store, void *context)
 {
     const struct request *request = context;
-    return account_verify_email(store, request->arena, request_path_id(request, "account_id"),
-                                clock_wall_ms());
+    return account_verify_email(
+        store, request->arena, request_body_value(request, "account_id")->integer, clock_wall_ms());
 }
 
 static struct error *confirm_email(struct request *request, struct reply *reply)
 {
+    request->subject = arena_format(request->arena, "%" PRId64,
+                                    request_body_value(request, "account_id")->integer);
     struct error *error = store_write(request->app->store, request->arena, confirm, request);
     if (!error) {
         reply_nothing(reply);
@@ -206,7 +220,6 @@ static struct error *verify_email(struct request *request, struct reply *reply)
 
 static const struct field path_fields[] = {
     PATH_ID("link_id", "Идентификатор ссылки", "The id of the link", "3"),
-    PATH_ID("account_id", "Идентификатор учётной записи", "The id of the account", "17"),
     {.name = NULL},
 };
 
@@ -273,8 +286,7 @@ const struct route email_links_routes[] = {
      .action = "withdraw_email_link",
      .resource_type = "email_link"},
     {.method = METHOD_POST,
-     .pattern = "/api/v1/accounts/{account_id}/confirm-email",
-     .path = path_fields,
+     .pattern = "/api/v1/accounts/confirm-email",
      .handler = confirm_email,
      .permission = PERMIT_ADDRESSES,
      .pool = POOL_CORE,
@@ -282,11 +294,11 @@ const struct route email_links_routes[] = {
      .about =
          {"Подтверждайте, только если знаете, что учётная запись принадлежит владельцу адреса.",
           "Confirm only if you know that the account belongs to the owner of the address."},
+     .body = &confirm_schema,
      .shape = REPLY_NOTHING,
      .errors = one_errors,
      .action = "confirm_email",
-     .resource_type = "account",
-     .resource = "account_id"},
+     .resource_type = "account"},
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/verify-email",
      .handler = verify_email,

@@ -73,7 +73,7 @@ class Shipped:
                 "listen      80": f"listen 127.0.0.1:{self.http}",
                 "listen      443": f"listen 127.0.0.1:{self.https}",
                 "/run/nginx.pid": folder / "nginx.pid", "/var/log/nginx/": f"{folder}/",
-                "user www-data": "user root", "worker_rlimit_nofile 65536": "worker_rlimit_nofile 20000",
+                "user kontora-web kontora-web": "user root", "worker_rlimit_nofile 65536": "worker_rlimit_nofile 20000",
                 "/etc/kontora/tls/certificate.pem": certificate.file,
                 "/etc/kontora/tls/key.pem": certificate.key}
         for source in (TOP / "nginx").glob("*.conf"):

@@ -120,7 +120,7 @@ def test_bodies_that_trickle_past_nginx_are_ended(rig, pool, path):
 
 def test_bodies_of_json_that_trickle_hold_no_worker(rig):
     """nginx has them until they are complete, and ends those that stop."""
-    rig.edit_nginx("limits.conf", ("client_body_timeout   10s", "client_body_timeout   1s"))
+    rig.edit_nginx("limits.conf", ("client_body_timeout 10s", "client_body_timeout 1s"))
     begun = wire.request("POST", "/auth/login", [("Content-Type", "application/json"),
                                                  ("Content-Length", "100")]) + b"{"
     with contextlib.ExitStack() as slow:

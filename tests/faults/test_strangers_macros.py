@@ -1,8 +1,11 @@
 """Strangers who upload: Mallory hands in documents with macros, where UPLOAD_MACROS=refuse and where not."""
 
+import io
+import zipfile
+
 import pytest
 
-from support import contract, files
+from support import archives, contract, files
 from support.rig import Rig
 
 MACROS = [("Macros", 1), ("VBA", 1), ("_VBA_PROJECT", 2)]
@@ -23,11 +26,86 @@ WITH_MACROS = {
         files.word_types("word/image.bin", files.MACROS_TYPE, "utf-16"))),
     "types that are no XML": ("a.docx", files.word(b"<Types")),
     "types without an end": ("a.docx", files.word(files.word_types() + b" " * 2**20)),
+    "types with a document type": ("a.docx", files.word(
+        b'<!DOCTYPE Types SYSTEM "a.dtd">' + files.word_types()[38:])),
     "types in pieces": ("a.docx", files.word(**{"[Content_Types].xml/[0].piece": b"x"})),
     "a project": ("a.doc", files.compound_file(*MACROS)),
     "a project in other letters": ("a.doc", files.compound_file(("MACROS", 1), ("_vba_project", 2))),
     "the project of an embedded object": ("a.doc", files.compound_file(
         *[(f"part {number}", 2) for number in range(9)], ("_VBA_PROJECT_CUR", 1))),
+}
+
+TYPES = files.word_types()
+IMAGE = "word/image.bin"
+
+# Documents that can be shown to a check without the project, and to a program with it.
+AMBIGUOUS = {
+    "another directory in the zip64 end record": archives.behind_zip64(),
+    "a directory cut short": archives.behind_short_size(),
+    "an end record in the comment": archives.behind_comment(),
+    "an end record in the comment that ends before it": archives.behind_comment(0, 7),
+    "an end record in the comment that ends with it": archives.behind_earlier_end(),
+    "two zip64 end records": archives.behind_locator(),
+    "a zip64 end record in the comment": archives.behind_locator_in_comment(),
+    "a zip64 end record of another length": archives.write(
+        archives.document(), wide=True).replace(b"PK\6\6\x2c", b"PK\6\6\x2d"),
+    "another count in the zip64 end record": archives.write(
+        archives.document(), wide=True).replace(b"PK\5\6\0\0\0\0\2\0\2", b"PK\5\6\0\0\0\0\1\0\1"),
+    "an entry behind the directory": archives.behind_directory(),
+    "an entry that is not counted": archives.not_counted(),
+    "an end record in a part": archives.inside_part(),
+    "an end record in a part, and bytes behind the last": archives.inside_part(padding=5),
+    "a part without an entry": archives.without_entry(),
+    "a part before the first entry's": archives.before_first_part(),
+    "another name in the local header": archives.write(archives.document(
+        archives.Part(IMAGE, b"x", local_name=archives.PROJECT))),
+    "another name of the same length in the local header": archives.write(archives.document(
+        archives.Part("word/media/img1.png", b"x", local_name=archives.PROJECT))),
+    "another checksum in the local header": archives.write(archives.document(
+        types=archives.Part("[Content_Types].xml", TYPES, local_crc=1))),
+    "another name in an extra field": archives.write(archives.document(
+        archives.Part(IMAGE, b"x", extra=archives.unicode_name(IMAGE, archives.PROJECT)))),
+    "another method in the local header": archives.write(archives.document(
+        types=archives.Part("[Content_Types].xml", TYPES, local_method=0))),
+    "another size in the local header": archives.write(archives.document(
+        types=archives.Part("[Content_Types].xml", TYPES, local_packed=5))),
+    "zip64 sizes beside others": archives.write(archives.document(
+        archives.Part(IMAGE, b"x", extra=archives.field(1, bytes(24))))),
+    "two parts of one name": archives.write(archives.document(
+        archives.Part(IMAGE, b"x"), archives.Part(IMAGE, b"y"))),
+    "two parts of one name in other letters": archives.write(archives.document(
+        archives.Part(IMAGE, b"x"), archives.Part(IMAGE.upper(), b"y"))),
+    "a name with a NUL": archives.write(archives.document(archives.Part(IMAGE + "\0.png", b"x"))),
+    "a name with backslashes": archives.write(archives.document(
+        archives.Part("word\\image.bin", b"x"))),
+    "types of another checksum": archives.write(archives.document(
+        types=archives.Part("[Content_Types].xml", TYPES, crc=1))),
+    "bytes behind the types": archives.write(archives.document(
+        types=archives.Part("[Content_Types].xml", TYPES, packed=archives.Part(
+            "", TYPES).packed + b"x"))),
+    "a data descriptor with other sizes": archives.streamed(">4sIII"),
+}
+
+# Layouts of common programs; those of Word and LibreOffice are made by hand.
+UNAMBIGUOUS = {
+    "Word's layout": archives.by_word(),
+    "LibreOffice's layout": archives.by_libreoffice(),
+    "zipfile's": archives.by_zipfile(),
+    "zipfile's, stored": archives.by_zipfile(zipfile.ZIP_STORED),
+    "zipfile's, with zip64 sizes": archives.by_zipfile(zip64=True),
+    "zipfile's, streamed": archives.by_zipfile(streamed=True),
+    "zipfile's, streamed with zip64 sizes": archives.by_zipfile(streamed=True, zip64=True),
+    "zipfile's, with a comment": archives.by_zipfile(comment=b"by Vera"),
+    "zipfile's, with so many parts that the end record is zip64": archives.by_zipfile(
+        more=[f"w/{number}" for number in range(0x10000)]),
+    "descriptors without signatures": archives.streamed("<III"),
+    "long descriptors": archives.streamed("<4sIQQ"),
+    "long descriptors without signatures": archives.streamed("<IQQ"),
+    "a zip64 end record that says the same": archives.write(archives.document(), wide=True),
+    "entries that leave their numbers to zip64": archives.write(archives.document(
+        archives.Part(IMAGE, b"x", wide=True)), wide=True),
+    "an embedded document at its end": archives.write(archives.document(
+        archives.Part("word/embeddings/a.docx", files.word(), zipfile.ZIP_STORED))),
 }
 
 WITHOUT_MACROS = {
@@ -60,6 +138,28 @@ def test_macros_are_refused(refusing, name, content):
 @pytest.mark.parametrize("name, content", WITHOUT_MACROS.values(), ids=WITHOUT_MACROS)
 def test_files_without_macros_are_accepted(refusing, name, content):
     assert files.send(refusing.api, content, name).status_code == 201
+
+
+@pytest.mark.parametrize("content", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_mallory_cannot_hide_macros_from_the_check(refusing, content):
+    contract.refused(files.send(refusing.api, content, "a.docx"), 400, "FILE_MACROS")
+
+
+def test_another_reader_sees_the_project_behind_zip64():
+    archive = zipfile.ZipFile(io.BytesIO(AMBIGUOUS["another directory in the zip64 end record"]))
+    assert archive.read(archives.PROJECT) == b"x"
+
+
+@pytest.mark.parametrize("content", UNAMBIGUOUS.values(), ids=UNAMBIGUOUS)
+def test_vera_uploads_documents_in_the_layouts_of_common_programs(refusing, content):
+    assert zipfile.ZipFile(io.BytesIO(content)).testzip() is None
+    assert files.send(refusing.api, content, "a.docx").status_code == 201
+
+
+def test_ambiguous_archives_are_accepted_by_default(make_rig):
+    rig = make_rig()
+    for name, content in AMBIGUOUS.items():
+        assert files.send(rig.api, content, "a.docx").status_code == 201, name
 
 
 def test_macros_are_accepted_by_default(make_rig):

@@ -240,8 +240,9 @@ def test_the_administrator_confirms_an_address(rig, vera, how):
     number = invite(vera, person.email, "SALES").json()["id"]
     contract.refused(accept(person.client, number), 404, "NOT_FOUND")
     if how == "api":
-        assert rig.api.post(f"/accounts/{person.id}/confirm-email").status_code == 204
-        contract.refused(rig.api.post("/accounts/999999/confirm-email"), 404, "NOT_FOUND")
+        assert rig.api.post("/accounts/confirm-email", json={"account_id": person.id}).status_code == 204
+        contract.refused(rig.api.post("/accounts/confirm-email", json={"account_id": 999999}), 404,
+                         "NOT_FOUND")
     else:
         assert kontora(rig, "admin", "confirm", person.email) == ""
     assert accept(person.client, number).json()["role"] == "SALES"

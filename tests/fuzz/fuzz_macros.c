@@ -1,12 +1,15 @@
 /*
- * Fuzzes the search for macros in documents of Word, of both formats. Whatever the file is, it is read without
- * a fault. A compound file is found to have macros only if it holds a name of theirs, and an archive that
- * is no document never is.
+ * Fuzzes the search for macros in documents of Word, of both formats. Whatever the file is, it is
+ * read without a fault. Macros are found only in a file that begins as an archive or a compound file
+ * does. An archive has none only if its parts fill it up to the directory, in order, and one of them
+ * is [Content_Types].xml.
  */
+#include "collection/archive.h"
 #include "collection/compound_file.h"
 #include "collection/docx.h"
 #include "fuzz.h"
 
+#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -22,6 +25,22 @@ static int file_of(const uint8_t *data, size_t size)
     return fd;
 }
 
+static void check_archive(struct arena *arena, int fd, int64_t size)
+{
+    struct archive archive;
+    bool clear = false, types = false;
+    int64_t behind = 0;
+    FUZZ_CHECK(!archive_read(arena, fd, size, &archive, &clear) && clear);
+    for (size_t i = 0; i < archive.count; i++) {
+        const struct archive_part *part = &archive.parts[i];
+        FUZZ_CHECK(part->header >= behind && part->header - behind <= 24);
+        FUZZ_CHECK(part->content > part->header && part->packed >= 0);
+        behind = part->content + part->packed;
+        types |= part->name_length == 19 && !strncasecmp(part->name, "[Content_Types].xml", 19);
+    }
+    FUZZ_CHECK(types && behind < size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *arena = arena_new();
@@ -31,6 +50,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(!compound_file_has_macros(arena, fd, (int64_t)size, &in_doc));
     FUZZ_CHECK(!in_docx || !memcmp(data, "PK\003\004", 4));
     FUZZ_CHECK(!in_doc || (size >= 128 && data[0] == 0xD0 && data[1] == 0xCF));
+    if (!in_docx && size >= 22 && !memcmp(data, "PK\003\004", 4)) {
+        check_archive(arena, fd, (int64_t)size);
+    }
     arena_free(&arena);
     return 0;
 }

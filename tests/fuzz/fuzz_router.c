@@ -85,14 +85,13 @@ static void start(void)
 {
     static struct config config;
     struct buffer faults = {0}, warnings = {0};
-    const struct router_settings settings = {
-        .guard = {.authenticate = authenticate,
-                  .confirm = confirm,
-                  .permits = permits,
-                  .is_open = is_open,
-                  .may_write = may_write},
-        .standard_language = LANGUAGE_RU,
-        .body_max = BODY_MAX};
+    const struct router_settings settings = {.guard = {.authenticate = authenticate,
+                                                       .confirm = confirm,
+                                                       .permits = permits,
+                                                       .is_open = is_open,
+                                                       .may_write = may_write},
+                                             .standard_language = LANGUAGE_RU,
+                                             .body_max = BODY_MAX};
     FUZZ_CHECK(mkdtemp(folder) && !atexit(finish));
     FUZZ_CHECK(!clearenv() && !setenv("LDAP_SERVER", "", 1) && !setenv("STATE_DIR", folder, 1));
     FUZZ_CHECK(!setenv("DATABASE_SYNCHRONOUS", "normal", 1) && !setenv("BCRYPT_COST", "4", 1));

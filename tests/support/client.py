@@ -65,9 +65,11 @@ def auth_action(method, parts):
 
 def account_action(method, parts):
     """The same, of a path below accounts."""
+    if (method, parts[1:]) == ("POST", ["confirm-email"]):
+        return "confirm_email"
     actions = {("POST", 1): "create_account", ("POST", 2): "issue_email_link",
-               ("DELETE", 3): "withdraw_email_link", ("POST", 3): "confirm_email"}
-    fits = parts[1:2] in ([], ["invitations"]) or parts[2:] == ["confirm-email"]
+               ("DELETE", 3): "withdraw_email_link"}
+    fits = parts[1:2] in ([], ["invitations"])
     return actions.get((method, len(parts))) if fits else None
 
 

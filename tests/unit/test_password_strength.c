@@ -12,9 +12,9 @@ static enum fault_id weakness(struct arena *arena, const char *text)
 
 static void common_passwords_are_refused(void **state)
 {
-    static const char *const common[] = {"password1", "Passw0rd",     "qwerty123",
-                                         "iloveyou",  "letmein1",     "drowssap1",
-                                         "football!", "password1234", "Welcome2026!"};
+    static const char *const common[] = {
+        "password1", "Passw0rd",  "P@ssw0rd2026", "passwordpassword", "qwerty123",   "iloveyou",
+        "letmein1",  "drowssap1", "football!",    "password1234",     "Welcome2026!"};
     assert_true(password_dictionary_readable());
     for (size_t i = 0; i < COUNT_OF(common); i++) {
         assert_int_equal(weakness(*state, common[i]), FAULT_PASSWORD_COMMON);

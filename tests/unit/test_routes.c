@@ -148,10 +148,14 @@ static void few_calls_that_write_are_essential(void **state)
 {
     (void)state;
     static const char *const essential[] = {
-        "/api/v1/auth/login",           "/api/v1/auth/refresh",
-        "/api/v1/auth/change-password", "/api/v1/auth/logout",
-        "/api/v1/files/bulk-delete",    "/api/v1/tokens/introspect",
-        "/api/v1/tokens/revoke",        "/app/valid",
+        "/api/v1/auth/login",
+        "/api/v1/auth/refresh",
+        "/api/v1/auth/change-password",
+        "/api/v1/auth/logout",
+        "/api/v1/files/bulk-delete",
+        "/api/v1/tokens/introspect",
+        "/api/v1/tokens/revoke",
+        "/app/valid",
         "/api/v1/auth/invitations/{invitation_id}/decline",
     };
     for (size_t i = 0; i < routes_count; i++) {
