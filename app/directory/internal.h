@@ -522,8 +522,7 @@ void lockout_succeeded(const struct lockout_attempt *attempt);
 /* Reserves an attempt. `refusal_r` is NULL, or the reason for refusing it. */
 struct error *lockout_admit(struct directory *directory, struct arena *arena,
                             const struct directory_candidate *candidate, bool known_source,
-                            struct lockout_attempt *attempt_r,
-                            const char **refusal_r) MUST_CHECK;
+                            struct lockout_attempt *attempt_r, const char **refusal_r) MUST_CHECK;
 
 void lockout_share(void);
 void lockout_forget(struct directory *directory);

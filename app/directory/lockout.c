@@ -41,9 +41,9 @@ enum {
     WINDOW_MS = 30 * 60 * SECOND_MS, /* if the directory does not say: its own default */
     CAUTIOUS_THRESHOLD = 2,          /* of a policy that the service account may not read */
     SLOTS = 8192,
-    PROBES = 8, /* slots that an account may be in */
-    FLIGHT_BITS = 10, /* lockoutThreshold is at most 999: MS-ADA2 2.68 */
-    TALLY_BITS = 11,  /* of numbers modulo 2048, of which two are at most 999 apart */
+    PROBES = 8,            /* slots that an account may be in */
+    FLIGHT_BITS = 10,      /* lockoutThreshold is at most 999 */
+    TALLY_BITS = 11,       /* of numbers modulo 2048, of which two are at most 999 apart */
     ACCOUNT_LOCKED = 0x10, /* of msDS-User-Account-Control-Computed */
 };
 
@@ -71,7 +71,7 @@ int64_t lockout_failures(const struct lockout_count *count, int64_t window_ms, i
 /* --- attempts -------------------------------------------------------------------------------- */
 
 struct slot {
-    _Atomic uint64_t key; /* a digest of the GUID; 0: free */
+    _Atomic uint64_t key;   /* a digest of the GUID; 0: free */
     _Atomic uint64_t state; /* a packed struct tally */
 };
 
