@@ -39,10 +39,11 @@ enum {
 
 /* One login: who, and from where. */
 struct throttle {
-    const char *key;     /* SECRET_KEY */
-    const char *subject; /* counted without case: a name, or what all names of somebody stand for */
-    const char *source;  /* network_of_client() */
-    const char *realm; /* keeps the budgets of groups of sources apart; "" if there is one group */
+    const char *key; /* SECRET_KEY */
+    const char
+        *subject;       /* counted without case: the id of a principal, or a name that nobody has */
+    const char *source; /* network_of_client() */
+    const char *realm;  /* keeps the budgets of groups of sources apart; "" if there is one group */
     int64_t free_failures; /* 0: nothing is ever held back */
     bool known;            /* the source is; set by throttle_look() */
     bool recent;           /* known, and recorded within the last day: need not be recorded again */

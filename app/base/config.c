@@ -137,6 +137,7 @@ static const struct option options[] = {
     {"REGISTRATION", OPTION_CHOICE, AT(registration), "auto", 0, 0, registrations},
     {"TOKENS_ACCESS", OPTION_CHOICE, AT(tokens_access), "auto", 0, 0, token_accesses},
     {"TOKENS_QUOTA", OPTION_INTEGER, AT(tokens_quota), "10000000", 0, INT32_MAX},
+    {"TOKENS_SUBJECT_QUOTA", OPTION_INTEGER, AT(tokens_subject_quota), "100000", 0, INT32_MAX},
 
     {"DATABASE_URL", OPTION_STRING, AT(database_url), "sqlite:///kontora.db", 1, 4096,
      .flags = OPTION_SECRET},

@@ -62,6 +62,8 @@ struct config {
     int64_t registration;     /* see config_registration() */
     int64_t tokens_access;    /* see config_tokens_open() */
     int64_t tokens_quota;     /* live tokens of anonymous callers; 0: no bound */
+    /* tokens that a caller may issue within their lifetime; 0: no bound */
+    int64_t tokens_subject_quota;
     /* database */
     const char *database_url;
     int64_t database_synchronous; /* enum config_synchronous */

@@ -5,6 +5,7 @@
 #include "auth/principal.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/log.h"
 #include "collection/app.h"
 #include "store/store.h"
@@ -31,14 +32,15 @@ static bool is_key(const char *key)
     return length && length <= KEY_MAX;
 }
 
-/* What must be the same for a request to be the same. */
+/* Digests what must be equal for two requests to be the same. The body may hold a password, which
+ * an attacker who has read the database must not be able to try: hence the key. */
 static const unsigned char *digest_request(const struct request *request, const struct buffer *body)
 {
     struct buffer text = {.arena = request->arena};
     buffer_format(&text, "%s %s %" PRId64 "\n", request->headers.method, request->headers.uri,
                   request->principal ? request->principal->organization_id : 0);
     buffer_add(&text, body->length ? body->bytes : "", body->length);
-    return digest_of(request->arena, text.bytes, text.length);
+    return digest_keyed(request->arena, request->app->config->secret_key, text.bytes, text.length);
 }
 
 /* --- answers as they are kept: header fields, an empty line, the body ------------------------- */

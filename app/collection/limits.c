@@ -23,6 +23,12 @@ enum {
 
 enum bucket { BUCKET_REQUESTS, BUCKET_UPLOADS, BUCKET_COUNT };
 
+/* Kinds of keys: a subject and an organization for each bucket, then others. */
+enum {
+    KIND_ANONYMOUS = 2 * BUCKET_COUNT,
+    KIND_TOKENS, /* and those behind it, one for each class of lifetimes */
+};
+
 /* Keys of the counters: hashes of the ids of the subject and the organization; 0: no
  * organization. */
 struct parties {
@@ -146,6 +152,29 @@ static struct error *count_upload(const struct request *request)
     return wait ? refuse(request, wait) : NULL;
 }
 
+/* --- tokens ---------------------------------------------------------------------------------- */
+
+/* The bucket of a caller for one class of lifetimes holds `quota` tokens, and is full again after
+ * that lifetime: at most twice the quota are alive. Each class has a bucket of its own, or one token
+ * of a year would have to be paid off before the next one of an hour. */
+struct error *limits_count_token(const struct request *request, int64_t lifetime_minutes)
+{
+    const struct principal *principal = request->principal;
+    int64_t quota = request->app->config->tokens_subject_quota;
+    int64_t lifetime = 1;
+    unsigned kind = KIND_TOKENS;
+    if (!quota || principal->kind == PRINCIPAL_LOCAL || principal->administrator) {
+        return NULL;
+    }
+    for (; lifetime < lifetime_minutes; lifetime *= 2) {
+        kind++;
+    }
+    int64_t interval_us = lifetime * US_PER_MINUTE / quota;
+    const struct rate_limit limit = {interval_us ? interval_us : 1, quota};
+    int64_t wait = rate_take(rate_key(kind, principal->id), &limit, clock_steady_us());
+    return wait ? refuse(request, wait) : NULL;
+}
+
 /* --- a request ------------------------------------------------------------------------------- */
 
 struct error *limits_begin(const struct request *request)
@@ -184,7 +213,7 @@ void limits_name_owners(const struct request *request, struct reply *reply)
         return;
     }
     if (!request->principal) {
-        name_owner(request, reply, rate_key(2 * BUCKET_COUNT, ""), ANONYMOUS_AT_ONCE);
+        name_owner(request, reply, rate_key(KIND_ANONYMOUS, ""), ANONYMOUS_AT_ONCE);
         return;
     }
     const struct parties parties = parties_of(request, BUCKET_UPLOADS);

@@ -23,6 +23,11 @@ struct error *limits_begin(const struct request *request) MUST_CHECK;
 /* The handler has returned. */
 void limits_end(const struct request *request);
 
+/* Counts a token that a verified caller issues against TOKENS_SUBJECT_QUOTA:
+ * ERR_TOO_MANY_REQUESTS. Administrators are not limited. */
+struct error *limits_count_token(const struct request *request,
+                                 int64_t lifetime_minutes) MUST_CHECK;
+
 /* Names the caller and the organization in the answer 100 as owners of an upload, so that the spool
  * counts it (proc/owners.h). Anonymous callers are one owner together. */
 void limits_name_owners(const struct request *request, struct reply *reply);

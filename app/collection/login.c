@@ -32,28 +32,31 @@ struct principal *login_principal(struct arena *arena, const struct directory_id
 struct attempt {
     const char *name, *password;
     bool is_local;                        /* the name is the local administrator's */
-    bool is_account;                      /* an account has the name */
+    int64_t account_id;                   /* of the account that has the name; 0: none has */
     struct directory_candidate candidate; /* whom the directory has by the name */
     /* from the directory, if it did not answer; NULL: it did */
     struct error *unavailable;
     struct throttle throttle;
 };
 
-struct error *login_begin_throttle(struct request *request, const char *subject,
-                                   struct throttle *throttle_r)
+static struct error *begin_throttle(struct request *request, const char *subject, const char *realm,
+                                    struct throttle *throttle_r)
 {
     const struct config *config = request->app->config;
-    const char *address = request->headers.address;
-    const char *local = utf8_fold_text(request->arena, config->local_auth_username);
-    bool is_local = !strcmp(utf8_fold_text(request->arena, subject), local);
     *throttle_r = (struct throttle){
         .key = config->secret_key,
         .subject = subject,
-        .source = network_of_client(request->arena, address),
-        .realm = is_local && !auth_local_from(config, address) ? "elsewhere" : "",
+        .source = network_of_client(request->arena, request->headers.address),
+        .realm = realm,
         .free_failures = config->login_free_failures,
     };
     return throttle_look(request->app->store, request->arena, throttle_r, clock_wall_ms());
+}
+
+struct error *login_begin_throttle(struct request *request, const char *principal_id,
+                                   struct throttle *throttle_r)
+{
+    return begin_throttle(request, principal_id, "", throttle_r);
 }
 
 /* A name that is nobody's is not written down: it may be a password that was typed in its place.
@@ -66,7 +69,32 @@ static const char *unknown_name(const struct request *request, const char *name)
                         digest[2], digest[3]);
 }
 
-/* Finds out whose name it is. All names of a person of the directory are counted as one. */
+/* Sources from which the local administrator cannot log in have a budget of their own for that
+ * name. */
+static const char *realm_of(const struct request *request, const struct attempt *attempt)
+{
+    const struct config *config = request->app->config;
+    const char *local = utf8_fold_text(request->arena, config->local_auth_username);
+    bool is_local = !strcmp(utf8_fold_text(request->arena, attempt->name), local);
+    return is_local && !auth_local_from(config, request->headers.address) ? "elsewhere" : "";
+}
+
+/* The subject that failures are counted for: all names of a person of the directory are one, and so
+ * are those of an account. A name that nobody has cannot spell the id of a principal. */
+static const char *subject_of(struct arena *arena, const struct attempt *attempt)
+{
+    if (attempt->candidate.guid) {
+        return principal_of_directory(arena, attempt->candidate.guid)->id;
+    }
+    if (attempt->is_local) {
+        return attempt->name;
+    }
+    return attempt->account_id && !attempt->candidate.resolved
+               ? principal_of_account(arena, attempt->account_id)->id
+               : arena_format(arena, "name:%s", attempt->name);
+}
+
+/* Finds out whose name it is. */
 static struct error *identify(struct request *request, struct attempt *attempt)
 {
     const struct app *app = request->app;
@@ -80,13 +108,11 @@ static struct error *identify(struct request *request, struct attempt *attempt)
     if (error) {
         return error;
     }
-    attempt->is_account = account != NULL;
-    bool known = attempt->is_local || attempt->is_account || attempt->candidate.resolved;
+    attempt->account_id = account ? account->id : 0;
+    bool known = attempt->is_local || attempt->account_id || attempt->candidate.resolved;
     request->subject = known ? attempt->name : unknown_name(request, attempt->name);
-    const char *subject = attempt->candidate.guid
-                              ? principal_of_directory(request->arena, attempt->candidate.guid)->id
-                              : attempt->name;
-    return login_begin_throttle(request, subject, &attempt->throttle);
+    return begin_throttle(request, subject_of(request->arena, attempt), realm_of(request, attempt),
+                          &attempt->throttle);
 }
 
 /* The answer is the same to every refusal. The reason is for the log and the audit line. */

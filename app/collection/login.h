@@ -21,9 +21,9 @@ struct request;
 /* A person of the directory as a principal. */
 struct principal *login_principal(struct arena *arena, const struct directory_identity *identity);
 
-/* A throttle of logins of a subject from where the request came from. Sources from which the local
- * administrator cannot log in have a budget of their own for that name. */
-struct error *login_begin_throttle(struct request *request, const char *subject,
+/* A throttle of attempts to prove the password of a principal, which are counted together with
+ * the logins. */
+struct error *login_begin_throttle(struct request *request, const char *principal_id,
                                    struct throttle *throttle_r) MUST_CHECK;
 
 /* ERR_INVALID_CREDENTIALS; ERR_TOO_MANY_ATTEMPTS. The request's subject becomes the name, or a mark

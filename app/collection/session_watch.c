@@ -30,6 +30,7 @@ struct session_watch {
     struct directory *directory;
     bool configured;            /* sessions that the configuration does not admit are ended */
     bool failing;               /* logged */
+    size_t skipped;             /* users who could not be checked in this round */
     char subject[SUBJECT_SIZE]; /* the last one that was checked in this round */
 };
 
@@ -171,6 +172,30 @@ static struct error *read_users(const struct session_watch *watch, struct arena 
     return error;
 }
 
+/* True if the next users would fail too. */
+static bool is_outage(const struct error *error)
+{
+    return error->id == ERR_DIRECTORY_UNAVAILABLE || error->id == ERR_DIRECTORY_CREDENTIALS ||
+           error->id == ERR_DATABASE_UNAVAILABLE;
+}
+
+/* Checks a user. An error that concerns this one alone is counted, and the first of a round is
+ * logged: it must not keep the users who are sorted behind from being checked. */
+static struct error *check_or_skip(struct session_watch *watch, struct arena *arena,
+                                   struct user *user)
+{
+    struct error *error = check_user(watch, arena, user);
+    if (error && is_outage(error)) {
+        return error;
+    }
+    if (error && !watch->skipped++) {
+        log_warning("sessions: cannot check %s, the other users are checked: %s", user->subject,
+                    error->cause ? error->cause : "no cause is known");
+    }
+    set_subject(watch, user->subject);
+    return NULL;
+}
+
 /* Checks a batch; *more_r: the round goes on. */
 static struct error *check_batch(struct session_watch *watch, struct arena *arena, bool *more_r)
 {
@@ -179,10 +204,7 @@ static struct error *check_batch(struct session_watch *watch, struct arena *aren
     *more_r = false;
     struct error *error = read_users(watch, arena, users, &count);
     for (size_t i = 0; !error && i < count; i++) {
-        error = check_user(watch, arena, &users[i]);
-        if (!error) {
-            set_subject(watch, users[i].subject);
-        }
+        error = check_or_skip(watch, arena, &users[i]);
     }
     *more_r = !error && count == BATCH;
     return error;
@@ -197,6 +219,15 @@ static void log_change(struct session_watch *watch, const struct error *error)
         log_info("sessions: the users of the directory are checked again");
     }
     watch->failing = error;
+}
+
+static void begin_round(struct session_watch *watch)
+{
+    if (watch->skipped > 1) {
+        log_warning("sessions: %zu users of the directory could not be checked", watch->skipped);
+    }
+    watch->skipped = 0;
+    set_subject(watch, first_subject);
 }
 
 int64_t session_watch_run(struct session_watch *watch)
@@ -214,7 +245,7 @@ int64_t session_watch_run(struct session_watch *watch)
     }
     log_change(watch, error);
     if (!more && !error) {
-        set_subject(watch, first_subject);
+        begin_round(watch);
     }
     arena_free(&arena);
     int64_t pause_s = watch->config->ldap_login_cache_s;

@@ -499,20 +499,30 @@ int64_t lockout_limit(int64_t threshold, bool known_source);
 /* Failures that still count at `now_ms` of the controller's clock. */
 int64_t lockout_failures(const struct lockout_count *count, int64_t window_ms, int64_t now_ms);
 
-/* Counts an attempt, atomically for all processes of the host. False, and nothing is counted, if
- * the controller's count `failures` or the attempts admitted so far have reached the limit. An
- * attempt counts as a failure until lockout_succeeded(), at most for the window: a process that
- * is killed in between may have sent it. */
-bool lockout_reserve(const char *guid, int64_t failures, int64_t limit, int64_t window_ms,
-                     int64_t now_us) MUST_CHECK;
+/* An attempt that was reserved; all zero: nothing was counted. */
+struct lockout_attempt {
+    uint64_t account; /* a digest of the GUID */
+    uint64_t failed;  /* failures that were counted before it, as a slot numbers them */
+};
 
-/* Forgets the admitted attempts after a successful bind, which sets badPwdCount to zero. */
-void lockout_succeeded(const char *guid);
+/* Counts an attempt, atomically for all processes of the host. False, and nothing is counted, if
+ * the controller's count `failures`, or the failures and the attempts under way on this host, have
+ * reached the limit. One of the next two functions follows; without it the attempt counts for the
+ * window, because a process that is killed in between may have sent it. */
+bool lockout_reserve(const char *guid, int64_t failures, int64_t limit, int64_t window_ms,
+                     int64_t now_us, struct lockout_attempt *attempt_r) MUST_CHECK;
+
+/* The attempt has failed, or nobody knows its outcome. */
+void lockout_failed(const struct lockout_attempt *attempt);
+
+/* The bind has succeeded, which sets badPwdCount to zero: forgives the failures that were counted
+ * before the attempt, and keeps the other attempts under way. */
+void lockout_succeeded(const struct lockout_attempt *attempt);
 
 /* Reserves an attempt. `refusal_r` is NULL, or the reason for refusing it. */
 struct error *lockout_admit(struct directory *directory, struct arena *arena,
                             const struct directory_candidate *candidate, bool known_source,
-                            const char **refusal_r) MUST_CHECK;
+                            struct lockout_attempt *attempt_r, const char **refusal_r) MUST_CHECK;
 
 void lockout_share(void);
 void lockout_forget(struct directory *directory);

@@ -14,6 +14,11 @@
  *
  * This host's count is in shared memory, one slot of two atomics for an account: a worker that is
  * killed has used one attempt. If another account takes the slot, the controller's count remains.
+ *
+ * A success sets badPwdCount to zero, but not for the attempts that are still under way: they may
+ * fail after it. So a slot counts attempts under way and failures apart, and a success forgives the
+ * failures that were counted when its own attempt was reserved: those were at the controller before
+ * it. A failure that is counted later may have come after the success, and stays.
  */
 #include "directory/internal.h"
 
@@ -36,8 +41,9 @@ enum {
     WINDOW_MS = 30 * 60 * SECOND_MS, /* if the directory does not say: its own default */
     CAUTIOUS_THRESHOLD = 2,          /* of a policy that the service account may not read */
     SLOTS = 8192,
-    PROBES = 8, /* slots that an account may be in */
-    COUNT_BITS = 16,
+    PROBES = 8,            /* slots that an account may be in */
+    FLIGHT_BITS = 10,      /* lockoutThreshold is at most 999 */
+    TALLY_BITS = 11,       /* of numbers modulo 2048, of which two are at most 999 apart */
     ACCOUNT_LOCKED = 0x10, /* of msDS-User-Account-Control-Computed */
 };
 
@@ -65,10 +71,16 @@ int64_t lockout_failures(const struct lockout_count *count, int64_t window_ms, i
 /* --- attempts -------------------------------------------------------------------------------- */
 
 struct slot {
-    _Atomic uint64_t key; /* a digest of the GUID; 0: free */
-    _Atomic uint64_t
-        state; /* failures in the low bits; until when they count, seconds of the steady
-                               clock, above */
+    _Atomic uint64_t key;   /* a digest of the GUID; 0: free */
+    _Atomic uint64_t state; /* a packed struct tally */
+};
+
+/* The attempts of an account. `failed` and `forgiven` are numbers of failures since the slot was
+ * taken, modulo 1 << TALLY_BITS; the difference still counts. */
+struct tally {
+    uint64_t flight; /* attempts under way */
+    uint64_t failed, forgiven;
+    uint64_t until_s; /* when all of them are over, of the steady clock */
 };
 
 static struct slot own_slots[SLOTS]; /* of a process without a master: unit programs */
@@ -90,20 +102,50 @@ static uint64_t digest_guid(const char *guid)
     return hash ? hash : 1;
 }
 
-static uint64_t state_of(uint64_t failures, uint64_t until_s)
+enum {
+    FORGIVEN_SHIFT = FLIGHT_BITS,
+    FAILED_SHIFT = FORGIVEN_SHIFT + TALLY_BITS,
+    UNTIL_SHIFT = FAILED_SHIFT + TALLY_BITS,
+};
+
+static const uint64_t flight_mask = (1 << FLIGHT_BITS) - 1, tally_mask = (1 << TALLY_BITS) - 1;
+
+static uint64_t pack(const struct tally *tally)
 {
-    return until_s << COUNT_BITS | failures;
+    return tally->until_s << UNTIL_SHIFT | (tally->failed & tally_mask) << FAILED_SHIFT |
+           (tally->forgiven & tally_mask) << FORGIVEN_SHIFT | tally->flight;
+}
+
+static struct tally unpack(uint64_t state)
+{
+    return (struct tally){
+        .flight = state & flight_mask,
+        .failed = state >> FAILED_SHIFT & tally_mask,
+        .forgiven = state >> FORGIVEN_SHIFT & tally_mask,
+        .until_s = state >> UNTIL_SHIFT,
+    };
+}
+
+/* Attempts count for the window. The numbers go on, so that an older attempt forgives nothing. */
+static struct tally unpack_at(uint64_t state, uint64_t now_s)
+{
+    struct tally tally = unpack(state);
+    if (tally.until_s <= now_s) {
+        tally.flight = 0;
+        tally.forgiven = tally.failed;
+    }
+    return tally;
+}
+
+/* Failures that still count. */
+static uint64_t failures_of(const struct tally *tally)
+{
+    return (tally->failed - tally->forgiven) & tally_mask;
 }
 
 static uint64_t until_of(uint64_t state)
 {
-    return state >> COUNT_BITS;
-}
-
-/* Failures that still count. */
-static int64_t failures_of(uint64_t state, uint64_t now_s)
-{
-    return until_of(state) > now_s ? (int64_t)(state & ((1 << COUNT_BITS) - 1)) : 0;
+    return state >> UNTIL_SHIFT;
 }
 
 static struct slot *nth_slot(uint64_t key, size_t i)
@@ -149,33 +191,65 @@ static struct slot *take_slot(uint64_t key)
 }
 
 bool lockout_reserve(const char *guid, int64_t failures, int64_t limit, int64_t window_ms,
-                     int64_t now_us)
+                     int64_t now_us, struct lockout_attempt *attempt_r)
 {
+    *attempt_r = (struct lockout_attempt){0};
     if (limit == INT64_MAX) {
         return true;
     }
-    struct slot *slot = take_slot(digest_guid(guid));
-    uint64_t now_s = (uint64_t)(now_us / SECOND_US);
+    uint64_t key = digest_guid(guid), now_s = (uint64_t)(now_us / SECOND_US);
     uint64_t until_s = now_s + (uint64_t)(window_ms / SECOND_MS) + 1;
+    struct slot *slot = take_slot(key);
     uint64_t state = slot->state;
-    int64_t counted;
+    struct tally tally;
     do {
-        int64_t admitted = failures_of(state, now_s);
-        counted = admitted > failures ? admitted : failures;
-        if (counted >= limit) {
+        tally = unpack_at(state, now_s);
+        int64_t counted = (int64_t)(tally.flight + failures_of(&tally));
+        if (counted >= limit || failures >= limit) {
             return false;
         }
-    } while (!atomic_compare_exchange_weak(&slot->state, &state,
-                                           state_of((uint64_t)counted + 1, until_s)));
+        if (failures > counted) { /* failures that this host does not know of */
+            tally.failed += (uint64_t)(failures - counted);
+        }
+        tally.flight++;
+        tally.until_s = until_s < UINT32_MAX ? until_s : UINT32_MAX;
+    } while (!atomic_compare_exchange_weak(&slot->state, &state, pack(&tally)));
+    *attempt_r = (struct lockout_attempt){.account = key, .failed = tally.failed & tally_mask};
     return true;
 }
 
-void lockout_succeeded(const char *guid)
+/* Ends an attempt in the slot of its account, unless another account has taken that. */
+static void end_attempt(const struct lockout_attempt *attempt, bool success)
 {
-    struct slot *slot = find_slot(digest_guid(guid));
-    if (slot) {
-        slot->state = 0;
+    struct slot *slot = attempt->account ? find_slot(attempt->account) : NULL;
+    if (!slot) {
+        return;
     }
+    uint64_t state = slot->state;
+    struct tally tally;
+    do {
+        tally = unpack(state);
+        if (!tally.flight) { /* it was over before */
+            return;
+        }
+        tally.flight--;
+        uint64_t before = (attempt->failed - tally.forgiven) & tally_mask;
+        if (!success) {
+            tally.failed++;
+        } else if (before <= failures_of(&tally)) { /* else a later success has forgiven more */
+            tally.forgiven = attempt->failed;
+        }
+    } while (!atomic_compare_exchange_weak(&slot->state, &state, pack(&tally)));
+}
+
+void lockout_failed(const struct lockout_attempt *attempt)
+{
+    end_attempt(attempt, false);
+}
+
+void lockout_succeeded(const struct lockout_attempt *attempt)
+{
+    end_attempt(attempt, true);
 }
 
 /* --- policies -------------------------------------------------------------------------------- */
@@ -270,12 +344,13 @@ static struct lockout_count read_count(const struct raw_entry *account)
 
 struct error *lockout_admit(struct directory *directory, struct arena *arena,
                             const struct directory_candidate *candidate, bool known_source,
-                            const char **refusal_r)
+                            struct lockout_attempt *attempt_r, const char **refusal_r)
 {
     const struct known_domain *domain;
     struct lockout_policy policy = {0};
     int64_t control = 0;
     *refusal_r = NULL;
+    *attempt_r = (struct lockout_attempt){0};
     struct error *error = domain_get(directory, arena, &domain);
     if (!error) {
         error = get_policy(directory, arena, domain, candidate->raw, &policy);
@@ -292,7 +367,7 @@ struct error *lockout_admit(struct directory *directory, struct arena *arena,
     int64_t failures =
         lockout_failures(&count, policy.window_ms, clock_wall_ms() + domain->ahead_ms);
     if (!lockout_reserve(candidate->guid, failures, lockout_limit(policy.threshold, known_source),
-                         policy.window_ms, clock_steady_us())) {
+                         policy.window_ms, clock_steady_us(), attempt_r)) {
         *refusal_r = "too many failed logins: the password was not tried";
     }
     return NULL;

@@ -215,12 +215,15 @@ static struct error *bind_candidate(struct directory *directory, struct arena *a
  * nobody is, after a bind of the same kind. */
 static struct error *admit(struct directory *directory, struct arena *arena,
                            const struct directory_candidate *candidate, bool known_source,
-                           struct directory_candidate *admitted_r)
+                           struct directory_candidate *admitted_r,
+                           struct lockout_attempt *attempt_r)
 {
     const char *refusal = NULL;
     *admitted_r = *candidate;
-    struct error *error =
-        candidate->guid ? lockout_admit(directory, arena, candidate, known_source, &refusal) : NULL;
+    *attempt_r = (struct lockout_attempt){0};
+    struct error *error = candidate->guid ? lockout_admit(directory, arena, candidate, known_source,
+                                                          attempt_r, &refusal)
+                                          : NULL;
     if (refusal) {
         *admitted_r = nobody(directory, arena, refusal);
     }
@@ -232,14 +235,15 @@ static struct error *prove(struct directory *directory, struct arena *arena,
                            bool known_source, struct directory_identity *identity_r)
 {
     struct directory_candidate admitted;
+    struct lockout_attempt attempt;
     const char *refusal;
     connection_begin(directory);
-    struct error *error = admit(directory, arena, candidate, known_source, &admitted);
+    struct error *error = admit(directory, arena, candidate, known_source, &admitted, &attempt);
     if (!error) {
         error = bind_candidate(directory, arena, &admitted, password);
+        (error ? lockout_failed : lockout_succeeded)(&attempt);
     }
     if (!error) {
-        lockout_succeeded(admitted.guid);
         error = identity_read(directory, arena, admitted.guid, identity_r, &refusal);
     }
     if (error) {

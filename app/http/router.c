@@ -164,14 +164,24 @@ static struct error *find_route(const struct router *router, struct request *req
     return NULL;
 }
 
+/* Applies the rate limits of the principal, NULL for nobody. A preliminary request is not counted,
+ * because it comes again, complete. */
+static struct error *begin_limits(const struct router_guard *guard, struct request *request)
+{
+    if (!guard->begin || request->asks) {
+        return NULL;
+    }
+    struct error *error = guard->begin(request);
+    request->limited = !error;
+    return error;
+}
+
 static struct error *ask_guard(const struct router_guard *guard, struct request *request)
 {
     unsigned permission = request->route->permission;
     struct error *error = guard->authenticate(request);
-    /* a preliminary request is not counted: it comes again, complete */
-    if (!error && guard->begin && !request->asks) {
-        error = guard->begin(request);
-        request->limited = !error;
+    if (!error) {
+        error = begin_limits(guard, request);
     }
     if (!error) {
         error = guard->confirm(request, permission);
@@ -193,7 +203,10 @@ static struct error *recognize(const struct router_guard *guard, struct request 
     struct error *error = guard->authenticate(request);
     request->principal = error ? NULL : request->principal;
     request->unaudited = route->audited_for && !guard->permits(request, route->audited_for);
-    if (request->principal || !route->access_by_setting || guard->is_open(request)) {
+    if (request->principal) {
+        return begin_limits(guard, request);
+    }
+    if (!route->access_by_setting || guard->is_open(request)) {
         return NULL;
     }
     return error ? error : error_new(request->arena, ERR_UNAUTHORIZED, NULL);

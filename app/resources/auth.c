@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "collection/accounts.h"
+#include "collection/limits.h"
 #include "collection/login.h"
 #include "collection/rows.h"
 #include "directory/directory.h"
@@ -394,7 +395,7 @@ static struct error *change_password(struct request *request, struct reply *repl
         return error_new(request->arena, ERR_FORBIDDEN, "the password is kept elsewhere");
     }
     request->subject = principal->username;
-    struct error *error = login_begin_throttle(request, principal->username, &throttle);
+    struct error *error = login_begin_throttle(request, principal->id, &throttle);
     if (!error) {
         error = throttle_check(app->store, request->arena, &throttle, clock_wall_ms());
     }
@@ -450,6 +451,16 @@ static struct error *look_up_again(struct request *request, const struct princip
     return error;
 }
 
+/* Counts the caller, whom this call alone finds in its handler, against the rate limits. */
+static struct error *count_caller(struct request *request, const struct principal *principal)
+{
+    request->actor_id = principal->id;
+    request->principal = principal;
+    struct error *error = limits_begin(request);
+    request->limited = !error;
+    return error;
+}
+
 /* The session of the refresh token, or without one of the access token, goes on. */
 static struct error *refresh(struct request *request, struct reply *reply)
 {
@@ -466,7 +477,9 @@ static struct error *refresh(struct request *request, struct reply *reply)
         return error_new(request->arena, ERR_UNAUTHORIZED, NULL);
     }
     if (!error) {
-        request->actor_id = principal->id;
+        error = count_caller(request, principal);
+    }
+    if (!error) {
         error = look_up_again(request, &principal);
     }
     if (!error) {
@@ -640,6 +653,7 @@ const struct route auth_routes[] = {
                "returns the same new token, a later one ends the session."},
      .body = &refresh_schema,
      .body_optional = true,
+     .secret = true,
      .shape = REPLY_RECORD,
      .reply = &renewed_schema,
      .errors = refresh_errors,

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/random.h"
+#include "collection/limits.h"
 #include "collection/lists.h"
 #include "collection/purge.h"
 #include "collection/rows.h"
@@ -310,13 +311,17 @@ static struct error *read_lifetime(const struct request *request, int64_t *minut
                                            arena_format(request->arena, "%" PRId64, max));
 }
 
-/* Counts the token of an anonymous caller against TOKENS_QUOTA. */
+/* Counts the token against TOKENS_SUBJECT_QUOTA, or that of an anonymous caller against
+ * TOKENS_QUOTA. */
 static struct error *check_quota(const struct issue *issue)
 {
     const struct request *request = issue->request;
     int64_t quota = request->app->config->tokens_quota;
     int64_t expires = issue->now + issue->minutes * MINUTE_MS;
-    return request->principal || !quota || token_quota_take(quota, issue->now, expires)
+    if (request->principal) {
+        return limits_count_token(request, issue->minutes);
+    }
+    return !quota || token_quota_take(quota, issue->now, expires)
                ? NULL
                : error_new(request->arena, ERR_STORAGE_FULL, NULL);
 }

@@ -2,6 +2,8 @@
 as entity tags, and requests that are repeated.
 """
 
+import hashlib
+import hmac
 import threading
 from collections import Counter
 
@@ -219,6 +221,30 @@ def test_keys_that_are_none(sql_api, person, key):
     response = sql_api.post("/accounts", json=person,
                             headers={"Idempotency-Key": key.encode()})
     assert contract.refused(response, 400, "VALIDATION_ERROR") == ["Idempotency-Key"]
+
+
+def test_passwords_cannot_be_tried_on_the_digest_of_a_request(sql_api, sql_stack, sql_database,
+                                                              person):
+    """Mallory has read the database and knows everything of the request but the password."""
+    key = tag()
+    sent = create(sql_api, person, key).request
+    text = f"POST {sent.path_url} 0\n".encode() + sent.body
+    unkeyed = hashlib.sha256(text)
+    keyed = hmac.new(sql_stack.env["SECRET_KEY"].encode(), text, hashlib.sha256)
+    dump = sql_database.dump()
+    assert keyed.hexdigest() in dump
+    assert unkeyed.hexdigest() not in dump
+
+
+def test_request_from_before_the_digests_were_keyed_is_not_repeated(sql_api, sql_database, person):
+    key = tag()
+    sent = create(sql_api, person, key).request
+    old = hashlib.sha256(f"POST {sent.path_url} 0\n".encode() + sent.body).digest()
+    sql_database.run(f"UPDATE idempotency_keys SET request_digest = {sql_database.bytes_literal(old)}"
+                     f" WHERE idempotency_key = '{key}'")
+    contract.refused(create(sql_api, person, key), 409, "IDEMPOTENCY_KEY_REUSED")
+    name = person["username"]
+    assert sql_database.run(f"SELECT count(*) FROM accounts WHERE username = '{name}'") == [("1",)]
 
 
 def test_a_change_in_the_directory_is_made_once_too(sql_api, truth):

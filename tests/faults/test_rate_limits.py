@@ -227,6 +227,43 @@ def test_forged_token_counts_against_nobody(make_counted):
     assert vera.client.get("/auth/me").status_code == 200
 
 
+@pytest.mark.parametrize("access", ["authenticated", "open"])
+def test_token_calls_count_for_their_caller(make_counted, access):
+    rig = make_counted(RATE_SUBJECT_PER_S=PER_S, TOKENS_ACCESS=access)
+    accounts = Accounts(rig.nobody())
+    mallory, vera = (rig.nobody("").bearing(accounts.register().tokens["access_token"])
+                     for _ in range(2))
+    answers = [mallory.post("/app/token") for _ in range(CROWD)]
+    assert [answer.status_code for answer in answers[:TOKENS]] == [200] * TOKENS
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(refused) > CROWD // 2
+    contract.refused(refused[-1], 429, "TOO_MANY_REQUESTS")
+    issued = sum(answer.status_code == 200 for answer in answers)
+    assert rig.database.run("SELECT count(*) FROM tokens") == [(str(issued),)]
+    assert mallory.delete("/app/clear/all/tokens").status_code in (200, 429)
+    assert vera.post("/app/token").status_code == 200
+    if access == "open":
+        assert {rig.nobody("").post("/app/token").status_code for _ in range(CROWD)} == {200}
+
+
+@pytest.mark.parametrize("by", ["refresh token", "access token"])
+def test_refreshes_count_for_their_caller(make_counted, by):
+    """Also with a key for a repetition, for which no answer with tokens is stored."""
+    rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
+    accounts = Accounts(rig.nobody())
+    mallory, vera = accounts.register(), accounts.register()
+    body = {"json": {"refresh_token": mallory.tokens["refresh_token"]}} if by[0] == "r" else {}
+    client = rig.nobody() if body else mallory.client
+    answers = [client.post("/auth/refresh", headers={"Idempotency-Key": "k"}, **body)
+               for _ in range(TOKENS + 6)]
+    assert [answer.status_code for answer in answers[:TOKENS]] == [200] * TOKENS
+    contract.refused(answers[-1], 429, "TOO_MANY_REQUESTS")
+    assert mallory.client.get("/auth/me").status_code == 429, "all calls are counted together"
+    assert vera.client.post("/auth/refresh").status_code == 200
+    assert rig.database.run("SELECT count(*) FROM idempotency_keys") == [("0",)]
+    assert rig.audit().one_of(answers[-1])["status"] == "failure"
+
+
 def test_organization_is_counted_and_others_are_served(make_counted):
     rig = make_counted(RATE_ORGANIZATION_PER_S=PER_S)
     accounts = Accounts(rig.nobody())

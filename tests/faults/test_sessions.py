@@ -173,6 +173,44 @@ def test_ends_survive_workers_that_are_killed(make_sql_rig):
 
 # --- without the database -----------------------------------------------------------------------
 
+def break_session_ends(rig, guid):
+    """Makes the database refuse changes of the sessions of one user; returns what undoes it."""
+    database, condition = rig.database, f"OLD.subject = 'directory:{guid}'"
+    if "DATABASE_URL" not in rig.stack.env:
+        database.run("CREATE TRIGGER broken BEFORE UPDATE ON sessions"
+                     f" WHEN {condition} BEGIN SELECT RAISE(ABORT, 'broken'); END")
+        return lambda: database.run("DROP TRIGGER broken")
+    database.run("CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS"
+                 " $$ BEGIN RAISE EXCEPTION 'broken'; END $$")
+    database.run("CREATE TRIGGER broken BEFORE UPDATE ON sessions FOR EACH ROW"
+                 f" WHEN ({condition}) EXECUTE FUNCTION broken()")
+    return lambda: database.run("DROP TRIGGER broken ON sessions")
+
+
+def test_user_who_cannot_be_checked_does_not_keep_others_from_it(make_sql_rig, directory, truth):
+    """The sessions of mallory, who is sorted behind vera, end although those of vera cannot."""
+    rig = make_sql_rig(directory, LDAP_LOGIN_CACHE_S=1, **LOGIN_SETTINGS)
+    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
+    people = People(rig.api, truth, truth.add_ou(tag()))
+    owners = {}
+    for user in (people.create(), people.create()):
+        tokens = rig.nobody().login(user["sAMAccountName"], user["password"])
+        guid = rig.nobody().bearing(tokens["access_token"]).get("/auth/me").json()["id"]
+        owners[guid.removeprefix("directory:")] = user, tokens
+    first, last = sorted(owners)
+    mend = break_session_ends(rig, first)
+    for user, _ in owners.values():
+        truth.set(user["dn"], "userAccountControl", "514")
+    ended = f"SELECT count(ended_at) FROM sessions WHERE subject = 'directory:{last}'"
+    wait_until(lambda: rig.database.run(ended) == [("1",)], 25, "the end of mallory's session")
+    assert_dead(rig.nobody(), owners[last][1])
+    wait_until(lambda: f"cannot check directory:{first}" in str(rig.log()),
+               what="a warning")
+    mend()
+    wait_until(lambda: rig.database.run(ended.replace(last, first)) == [("1",)], 25,
+               "the end of vera's session")
+
+
 def test_the_directory_is_served_without_the_database(make_rig, directory, postgres, truth):
     """A session that was alive on this host is accepted while the database is down: only there can it
     end."""

@@ -388,6 +388,50 @@ def test_anonymous_tokens_have_a_quota(make_sql_rig):
     assert Tokens(anybody.bearing(vera.client.token)).issue()
 
 
+def issue_until_refused(client, **fields):
+    """How many tokens were issued, and the refusal."""
+    for number in range(20):
+        answer = client.post("/app/token", json=fields)
+        if answer.status_code != 200:
+            return number, answer
+    return 20, None
+
+
+def test_user_has_a_quota_of_tokens(make_sql_rig):
+    """Mallory keeps no other user, and no administrator, from issuing tokens."""
+    rig = make_sql_rig(TOKENS_SUBJECT_QUOTA=5, TOKENS_ACCESS="authenticated")
+    accounts = Accounts(rig.nobody())
+    mallory, vera = (rig.nobody("").bearing(accounts.register().client.token) for _ in range(2))
+    number, refusal = issue_until_refused(mallory, ttl_minutes=525600)
+    assert number == 5
+    contract.refused(refusal, 429, "TOO_MANY_REQUESTS")
+    assert 365 * 86400 // 5 <= int(refusal.headers["Retry-After"]) <= 2 * 365 * 86400 // 5
+    assert rig.database.run("SELECT count(*) FROM tokens") == [("5",)]
+    assert issue_until_refused(mallory, ttl_minutes=60)[0] == 5, "short ones are counted apart"
+    rig.reload()
+    assert issue_until_refused(mallory, ttl_minutes=525600)[0] == 0
+    assert issue_until_refused(vera, ttl_minutes=525600)[0] == 5
+    assert issue_until_refused(rig.nobody("").bearing(rig.api.token), ttl_minutes=525600)[0] == 20
+
+
+def test_quota_of_tokens_comes_back_with_their_lifetime(make_rig):
+    rig = make_rig(TOKENS_SUBJECT_QUOTA=30)
+    mallory = rig.nobody("").bearing(Accounts(rig.nobody()).register().client.token)
+    for _ in range(30):
+        assert mallory.post("/app/token", json={"ttl_minutes": 1}).status_code == 200
+    answer = mallory.post("/app/token", json={"ttl_minutes": 1})
+    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    assert int(answer.headers["Retry-After"]) <= 2
+    wait_until(lambda: mallory.post("/app/token", json={"ttl_minutes": 1}).status_code == 200,
+               what="the next one")
+
+
+def test_users_without_a_quota_issue_any_number_of_tokens(make_rig):
+    rig = make_rig(TOKENS_SUBJECT_QUOTA=0)
+    vera = rig.nobody("").bearing(Accounts(rig.nobody()).register().client.token)
+    assert issue_until_refused(vera, ttl_minutes=525600)[0] == 20
+
+
 def test_tokens_are_for_those_who_have_logged_in(make_sql_rig):
     rig = make_sql_rig(TOKENS_ACCESS="authenticated")
     mallory, vera = rig.nobody(""), Accounts(rig.nobody()).register()

@@ -107,6 +107,54 @@ def test_wrong_current_passwords_count_too(throttled):
     held_back(attempt(throttled, person.email, person.password))
 
 
+def account_with_two_names(rig):
+    """An account with a user name and an address: its client, its two names and its password."""
+    person, name = Accounts(rig.nobody()).register(), tag()
+    rig.database.run(f"UPDATE accounts SET username = '{name}', username_key = '{name.lower()}'"
+                     f" WHERE id = {person.id}")
+    return person.client, name, person.email, person.password
+
+
+def test_all_names_of_an_account_are_counted_together(throttled):
+    client, name, email, password = account_with_two_names(throttled)
+    fail(throttled, name, FREE // 2)
+    fail(throttled, email, 1)
+    fail(throttled, name.upper(), FREE - FREE // 2)
+    held_back(attempt(throttled, email, password, field="email"))
+    held_back(attempt(throttled, name, password))
+    body = {"current_password": WRONG, "new_password": vault.password()}
+    held_back(client.post("/auth/change-password", json=body))
+
+
+def test_wrong_current_passwords_count_for_the_address_too(throttled):
+    client, _, email, password = account_with_two_names(throttled)
+    body = {"current_password": WRONG, "new_password": vault.password()}
+    for _ in range(FREE + 1):
+        contract.refused(client.post("/auth/change-password", json=body), 400, "VALIDATION_ERROR")
+    held_back(attempt(throttled, email, password, field="email"))
+
+
+def test_strangers_share_one_budget_for_all_names_of_an_account(throttled):
+    _, name, email, _ = account_with_two_names(throttled)
+    strangers(throttled, name, BUDGET // 2)
+    strangers(throttled, email, BUDGET // 2)
+    for each in (name, email):
+        held_back(log_in_from(throttled, MALLORY, each, WRONG))
+
+
+def test_source_that_is_known_by_one_name_is_known_by_the_other(throttled):
+    _, name, email, password = account_with_two_names(throttled)
+    assert log_in_from(throttled, ADA, name, password).status_code == 200
+    strangers(throttled, name)
+    assert log_in_from(throttled, ADA, email, password).status_code == 200
+
+
+def test_name_that_spells_the_id_of_an_account_is_another_name(throttled):
+    person = Accounts(throttled.nobody()).register()
+    fail(throttled, f"account:{person.id}", FREE + 1)
+    assert attempt(throttled, person.email, person.password).status_code == 200
+
+
 def test_what_cannot_be_read_is_no_failure(throttled):
     person = Accounts(throttled.nobody()).register()
     for _ in range(2 * FREE):

@@ -191,6 +191,35 @@ static bool may_write(const struct request *request)
     return !space_is_short || request->principal == &writer;
 }
 
+/* The rate limits: the number of callers that are counted now, and true if they ask too often. */
+static int counted;
+static bool too_often;
+
+static struct error *begin_limits(const struct request *request)
+{
+    if (too_often && request->principal) {
+        return error_new(request->arena, ERR_TOO_MANY_REQUESTS, NULL);
+    }
+    counted++;
+    return NULL;
+}
+
+static void end_limits(const struct request *request)
+{
+    (void)request;
+    counted--;
+}
+
+static const struct router_guard guard = {
+    .authenticate = authenticate,
+    .confirm = confirm,
+    .permits = permits,
+    .begin = begin_limits,
+    .end = end_limits,
+    .is_open = is_open,
+    .may_write = may_write,
+};
+
 struct exchange {
     struct arena *arena;
     struct router *router;
@@ -305,6 +334,30 @@ static void a_setting_may_require_a_principal(void **state)
     assert_int_equal(calls, 0);
     assert_int_equal(ask(*state, "reader", "POST", "/by-setting", NULL), 200);
     assert_ptr_equal(((struct exchange *)*state)->request.principal, &reader);
+}
+
+/* Of calls that are open to all too, unless nobody knows the caller. */
+static void callers_are_counted_where_they_are_known(void **state)
+{
+    static const struct {
+        const char *who, *method, *uri;
+        int status;
+    } rows[] = {
+        {"", "POST", "/by-setting", 200},
+        {"nonsense", "POST", "/by-setting", 200},
+        {"reader", "POST", "/by-setting", 429},
+        {"reader", "POST", "/space/own", 429},
+    };
+    open_by_setting = too_often = true;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(ask(*state, rows[i].who, rows[i].method, rows[i].uri, NULL),
+                         rows[i].status);
+        assert_int_equal(counted, 0);
+    }
+    too_often = false;
+    assert_int_equal(ask(*state, "reader", "POST", "/by-setting", NULL), 200);
+    assert_int_equal(counted, 0);
+    open_by_setting = false;
 }
 
 static void writes_are_refused_in_the_reserve_unless_essential(void **state)
@@ -664,6 +717,7 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         ROUTER_TEST(a_setting_may_require_a_principal),
+        ROUTER_TEST(callers_are_counted_where_they_are_known),
         ROUTER_TEST(writes_are_refused_in_the_reserve_unless_essential),
         ROUTER_TEST(literals_stand_before_placeholders),
         ROUTER_TEST(what_is_not_there_is_404),
