@@ -73,7 +73,9 @@ static const char *plain_word(struct arena *arena, const char *word)
     size_t length = strlen(plain);
     for (char *c = plain; *c; c++) {
         const char *found = strchr(from, *c);
-        *c = found ? to[found - from] : *c;
+        if (found) {
+            *c = to[found - from];
+        }
     }
     for (size_t period = 1; period <= length / 2; period++) {
         if (length % period == 0 && !memcmp(plain, plain + period, length - period)) {

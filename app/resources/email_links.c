@@ -184,16 +184,17 @@ static struct error *confirm_email(struct request *request, struct reply *reply)
 static struct error *verify(struct store *store, void *context)
 {
     const struct request *request = context;
-    struct account *account;
+    struct account *account = NULL;
     int64_t id = request->principal->account_id, now = clock_wall_ms();
     struct error *error = account_get(store, request->arena, id, &account);
-    if (!error && (!account || !account->email)) {
-        error = error_new(request->arena, ERR_LINK_INVALID, "the account has no address");
+    if (error) {
+        return error;
     }
-    if (!error) {
-        error = email_link_use(store, request->arena, request_body_string(request, "token"),
-                               account->email, now);
+    if (!account || !account->email) {
+        return error_new(request->arena, ERR_LINK_INVALID, "the account has no address");
     }
+    error = email_link_use(store, request->arena, request_body_string(request, "token"),
+                           account->email, now);
     return error ? error : account_verify_email(store, request->arena, id, now);
 }
 

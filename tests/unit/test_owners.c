@@ -42,6 +42,8 @@ static void fields_behind_the_head_do_not_count(void **state)
 
 static void a_malformed_owner_is_refused(void **state)
 {
+    static const char three[] = "0123456789abcdef 4\r\nX-Kontora-Owner: 0123456789abcdef 4"
+                                "\r\nX-Kontora-Owner: 0123456789abcdef 4";
     static const char *const values[] = {
         "",
         " ",
@@ -60,8 +62,7 @@ static void a_malformed_owner_is_refused(void **state)
         "0123456789abcdeg 4",
         "0000000000000000 4",
         "0123456789abcdef 4\r\nX-Kontora-Owner: 1",
-        "0123456789abcdef 4\r\nX-Kontora-Owner: 0123456789abcdef 4"
-        "\r\nX-Kontora-Owner: 0123456789abcdef 4",
+        three,
     };
     for (size_t i = 0; i < COUNT_OF(values); i++) {
         struct buffer reply = {.arena = *state};
