@@ -145,7 +145,8 @@ def test_strangers_share_one_budget_for_all_names_of_an_account(throttled):
 def test_source_that_is_known_by_one_name_is_known_by_the_other(throttled):
     _, name, email, password = account_with_two_names(throttled)
     assert log_in_from(throttled, ADA, name, password).status_code == 200
-    strangers(throttled, name)
+    strangers(throttled, email)
+    held_back(log_in_from(throttled, MALLORY, email, password))
     assert log_in_from(throttled, ADA, email, password).status_code == 200
 
 
