@@ -21,8 +21,10 @@ passed=0
 failed=0
 running= # suites, each NAME:PID
 
-# One part of the fault tests; what is not named here is the other one.
-directory_faults=$(printf 'tests/faults/test_%s.py ' base_dn directory failover logins outcome)
+# One part of the fault tests, those of the directory, of logins and of limits; what is not named here is the
+# other one.
+directory_faults=$(printf 'tests/faults/test_%s.py ' base_dn directory failover lockout logins outcome \
+    protected rate_limits sessions strangers_registration throttle)
 other_faults="tests/faults $(printf -- '--ignore=%s ' $directory_faults)"
 
 unset CMOCKA_MESSAGE_OUTPUT CMOCKA_TEST_FILTER CMOCKA_SKIP_FILTER
