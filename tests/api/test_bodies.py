@@ -8,7 +8,7 @@ import requests
 
 WRITERS = READERS = 4
 ROUNDS = 40
-SIZES = (1, 100, 7_700, 8_192, 8_193, 16_384, 65_536, 300_000, 900_000)
+SIZES = (1, 100, 7_700, 8_192, 8_193, 16_384, 65_536, 200_000, 262_144)
 
 # Where a record of FastCGI would begin if the service took this for one: version 1, a management
 # record of no content.

@@ -155,7 +155,7 @@ class Client:
     @staticmethod
     def _note(method, path, response):
         action = audited_action(method, path)
-        if action and response.status_code not in (408, 413, 429):  # nginx may have refused those
+        if action and response.status_code not in (408, 413, 421, 429):  # nginx may have refused those
             journal.append((response.headers["X-Request-ID"], action, outcome(response)))
         if path.endswith(TOKEN_PATHS) and response.status_code in (200, 201):
             tokens = response.json()  # a renewed access token comes alone
