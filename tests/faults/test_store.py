@@ -110,7 +110,7 @@ def kill_workers(rig):
 
 
 def test_workers_killed_while_they_write_lose_nothing(make_rig):
-    rig = make_rig(**CHEAP, **MANY_WORKERS)
+    rig = make_rig(**CHEAP, **MANY_WORKERS, LOGIN_QUEUE_MS=25000)
     with Writers(rig.stack.http_url, rig.api.token, accounts=24, registrations=8,
                  pause_s=0.02) as writers:
         writers.wait_for(50)
