@@ -151,7 +151,7 @@ static const struct option options[] = {
     {"FILES_TOTAL_QUOTA_MIB", OPTION_INTEGER, AT(files_total_quota_mib), "102400", 0, INT32_MAX},
     {"UPLOAD_MACROS", OPTION_CHOICE, AT(upload_macros), "allow", 0, 0, macro_policies},
     {"UPLOAD_SLOW_START_S", OPTION_INTEGER, AT(upload_slow_start_s), "60", 1, 3600},
-    {"UPLOAD_SPOOL_MIB", OPTION_INTEGER, AT(upload_spool_mib), "512", 32, 1048576},
+    {"UPLOAD_SPOOL_MIB", OPTION_INTEGER, AT(upload_spool_mib), "1024", 32, 1048576},
     {"UPLOAD_SCAN_COMMAND", OPTION_STRING, AT(upload_scan_command), "", 0, 1024},
     {"UPLOAD_SCAN_TIMEOUT_S", OPTION_INTEGER, AT(upload_scan_timeout_s), "20", 1, 100},
     {"AWS_ACCESS_KEY_ID", OPTION_STRING, AT(aws_access_key_id), "", 0, 256},
