@@ -31,7 +31,7 @@ extern const char *const file_extensions[];
 /* The type of a file's name; NULL: none of ours. */
 const struct file_type *file_type_of(const char *name, size_t length);
 
-/* Whether the content of an open file of `size` bytes is of that type; of CONTENT_TEXT that is
+/* True if the content of an open file of `size` bytes is of that type; of CONTENT_TEXT that is
  * known already. Moves the place where the file is read. The first call of a process maps
  * libmagic's tables. */
 struct error *file_type_check(struct arena *arena, const struct file_type *type, int fd,

@@ -187,7 +187,7 @@ static enum controller_result connect_to(struct directory *directory, struct are
     return result;
 }
 
-/* Whether there is reason to go on to another server: not if all would refuse the password, and
+/* True if there is reason to go on to another server: not if all would refuse the password, and
  * each try counts. */
 static bool goes_on(const struct directory *directory, enum controller_result result)
 {

@@ -69,7 +69,7 @@ void reply_text(struct reply *reply, const char *content_type, const struct buff
 
 /* --- versions -------------------------------------------------------------------------------- */
 
-/* Whether a list of entity tags, or "*", has the one. Strong comparison knows no weak tag as the
+/* True if a list of entity tags, or "*", has the one. Strong comparison knows no weak tag as the
  * same (RFC 9110 8.8.3.2). */
 static bool has_tag(const char *list, const char *tag, bool weak_too)
 {

@@ -270,7 +270,7 @@ static bool is_json(const char *content_type)
     return !strncasecmp(charset, "utf-8", strlen("utf-8"));
 }
 
-/* Whether a Content-Type field says a form. The type has no parameters, so that a charset means
+/* True if a Content-Type field names a form. The type has no parameters, so that a charset means
  * nothing: what is percent-encoded is UTF-8 (WHATWG URL 5.1). */
 static bool is_form(const char *content_type)
 {

@@ -109,7 +109,7 @@ struct error *objects_delete(struct objects *objects, struct arena *arena,
 struct error *objects_url(struct objects *objects, struct arena *arena,
                           const struct object_download *download, const char **url_r) MUST_CHECK;
 
-/* Whether expiry and signature, as they came, are those of an address that objects_url() made for
+/* True if expiry and signature, as they came, are those of an address that objects_url() made for
  * this name, and it has not expired. Never with an engine that gives out its objects itself. */
 bool objects_verify(const struct objects *objects, const char *name, const char *expires,
                     const char *signature);

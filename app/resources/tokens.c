@@ -389,7 +389,7 @@ static struct error *find_token(const struct request *request, const char *token
     return NULL;
 }
 
-/* Whether a token that has a limit is not used up: asked before a use is tried, which would have to
+/* True if a token that has a limit is not used up: asked before a use is tried, which would have to
  * wait for its turn to write. */
 static struct error *find_use_left(const struct request *request, const struct found *found,
                                    bool *left_r)

@@ -78,7 +78,7 @@ struct store_query *store_query(struct store *store, struct arena *arena,
 const char *store_text_of(const struct store *store, enum sql_statement statement)
     __attribute__((returns_nonnull));
 
-/* Whether an index answers a comparison of rows, (a, id) > ($1, $2), beginning at the very place.
+/* True if an index answers a comparison of rows, (a, id) > ($1, $2), beginning at the very place.
  * SQLite begins where `a` does, and passes over all rows that are equal in that. */
 bool store_compares_rows(const struct store *store);
 
@@ -179,7 +179,7 @@ bool store_turn_open(const struct store *store);
  * before; and which calls store_rest() at the end of each. */
 void store_read_by_turns(struct store *store);
 
-/* Whether store_write() was called since this was last asked, and has left something that
+/* True if store_write() was called since this was last asked, and has left something that
  * store_turn_end() has yet to commit. Who has only read need not wait for that: they have seen what
  * is committed. */
 bool store_wrote(struct store *store);
