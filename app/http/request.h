@@ -66,6 +66,10 @@ struct request {
     /* preliminary: the spool asks whether the request would be refused, before its body has
      * arrived */
     bool asks;
+    /* the spool hands it over while its body is still coming, and may cut that off; then it comes
+     * again, and what there is of it is no request */
+    bool early;
+    bool withdrawn;                       /* … and has done so */
     bool body_abandoned;                  /* the handler has answered before the body was there */
     const struct router_repeats *repeats; /* the router's */
     enum config_language language;

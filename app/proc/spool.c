@@ -27,7 +27,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -51,6 +50,10 @@ enum {
     PARAMS_PATIENCE_US = 2000 * 1000,  /* nginx sends them at once */
     ASK_AFTER_US = 500 * 1000,         /* most bodies are complete sooner */
     UNANSWERED_MAX = 3,                /* workers that crash while they are asked */
+    EARLY_FROM = 256 * KIB,            /* bytes of a body; a worker has smaller ones in no time */
+    TELL_EVERY = 64 * KIB,             /* bytes of it: a worker is told when so many have come */
+    EARLY_INTERVAL_US = 250 * 1000,    /* in each of which … */
+    EARLY_MIN = 1024 * KIB,            /* … so many bytes must come */
     LINGER_US = 2000 * 1000,           /* for nginx to take the answer and close */
     FULL_PAUSE_NS = 10 * 1000 * 1000,  /* no descriptors left: lets some be closed */
     SENT_SIZE = 32,
@@ -63,6 +66,15 @@ enum stage {
     SERVED_BY_WORKER,
     ANSWERING, /* bytes to nginx */
     LINGERING, /* answered before the body was there: reads until nginx has closed */
+};
+
+/* What the connection to a worker is for. */
+enum exchange {
+    NO_EXCHANGE,
+    ASKING,    /* the parameters alone: would the request be refused? */
+    EARLY,     /* the request, while its body is still coming quickly */
+    WITHDRAWN, /* it was EARLY, and the body no longer comes quickly: waits for the worker to close */
+    COMPLETE,
 };
 
 /* One of the two connections of an upload; epoll's tag. */
@@ -86,15 +98,18 @@ struct upload {
     bool refused;     /* UPLOADS_MAX was exceeded when it came: answer 503 */
     const char *fate; /* KONTORA_SPOOL; NULL: the body is complete */
 
-    bool asked, asking;   /* a worker has answered about the parameters; is being asked */
+    enum exchange exchange;
+    bool asked;           /* a worker has answered about the parameters */
     unsigned unanswered;  /* workers that were asked and have crashed */
     int64_t ask_at_us;    /* not before */
     struct owners owners; /* that the upload counts against */
+    bool was_early;       /* an exchange was EARLY: there is no second one */
+    int64_t early_due_us; /* when to see how much has come since … */
+    int64_t early_size;   /* … the body had this size */
 
-    struct buffer out;   /* records to the worker, without the content of the body */
+    struct buffer out;   /* records to the worker */
     size_t out_sent;     /* bytes of these */
-    int64_t body_sent;   /* bytes of the body */
-    size_t record_left;  /* bytes of the body that belong to the record under way */
+    int64_t told;        /* size of the body when the worker was told last that it has grown */
     bool all_sent;       /* the empty record that ends the body is in `out` or sent */
     struct buffer reply; /* from the worker, as it came */
     size_t reply_sent;
@@ -106,7 +121,7 @@ struct spool {
     char *directory; /* of the bodies, with a slash at its end */
     int epoll_fd, listen_fd, signal_fd, handoff_fd, news_fd;
     struct upload *first, *last, *dead;
-    size_t count, waiting;
+    size_t count, waiting, early;
     int64_t bytes; /* of all files */
     bool leaving;
 };
@@ -143,6 +158,18 @@ static void drop_body(struct spool *spool, struct upload *upload)
     }
 }
 
+static bool holds_early(const struct upload *upload)
+{
+    return upload->exchange == EARLY || upload->exchange == WITHDRAWN;
+}
+
+static void set_exchange(struct spool *spool, struct upload *upload, enum exchange exchange)
+{
+    spool->early -= holds_early(upload);
+    upload->exchange = exchange;
+    spool->early += holds_early(upload);
+}
+
 static void enter_stage(struct spool *spool, struct upload *upload, enum stage stage)
 {
     spool->waiting -= upload->stage == WAITING;
@@ -158,6 +185,7 @@ static void end_upload(struct spool *spool, struct upload *upload)
     }
     upload->ended = true;
     enter_stage(spool, upload, RECEIVING);
+    set_exchange(spool, upload, NO_EXCHANGE);
     close_endpoint(&upload->client);
     close_endpoint(&upload->worker);
     drop_body(spool, upload);
@@ -224,15 +252,15 @@ static void begin_answer(struct spool *spool, struct upload *upload)
 
 /* --- the worker ------------------------------------------------------------------------------ */
 
-/* Makes a connection and puts its other end into the queue of the workers; false if that is full.
- */
-static bool connect_worker(struct spool *spool, struct upload *upload)
+/* Makes a connection and puts its other end into the queue of the workers, with the file of the
+ * body, -1 for none; false if the queue is full. */
+static bool connect_worker(struct spool *spool, struct upload *upload, int body_fd)
 {
     int fds[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
         return false;
     }
-    bool sent = handoff_send(spool->handoff_fd, fds[1]);
+    bool sent = handoff_send(spool->handoff_fd, fds[1], body_fd);
     close(fds[1]);
     if (!sent || fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
         close(fds[0]);
@@ -242,9 +270,16 @@ static bool connect_worker(struct spool *spool, struct upload *upload)
     return true;
 }
 
-/* The records up to the body, with what the worker is told besides. */
-static void write_head(struct upload *upload, const char *fate)
+/* KONTORA_SPOOL for the worker; NULL: the request is complete. */
+static const char *fate_of(const struct upload *upload)
 {
+    return upload->exchange == ASKING ? "asks" : upload->exchange == EARLY ? "early" : upload->fate;
+}
+
+/* The records up to the body, with what the worker is told besides. */
+static void write_head(struct upload *upload)
+{
+    const char *fate = fate_of(upload);
     char sent[SENT_SIZE];
     int64_t now_ms = clock_wall_ms();
     size_t own = upload->params.length;
@@ -258,58 +293,53 @@ static void write_head(struct upload *upload, const char *fate)
     fastcgi_add_request(&upload->out, upload->reader.id, &upload->params);
     upload->params.length = own;
     upload->out_sent = 0;
+    upload->told = upload->size;
+    upload->all_sent = false;
 }
 
-/* The next record's header into the empty `out`; false if there is none left. */
+/* The next record into the empty `out`; false if there is none, or none yet. */
 static bool write_next_record(struct upload *upload)
 {
-    int64_t left = upload->asking || upload->fate ? 0 : upload->size - upload->body_sent;
-    if (upload->all_sent) {
+    static const char grown[FASTCGI_HEADER_SIZE] = "";
+    bool ends = upload->exchange != EARLY;
+    if (upload->all_sent || (!ends && upload->size - upload->told < TELL_EVERY)) {
         return false;
     }
-    upload->record_left = (size_t)(left < FASTCGI_CONTENT_MAX ? left : FASTCGI_CONTENT_MAX);
-    upload->all_sent = !upload->record_left;
+    upload->all_sent = ends;
+    upload->told = upload->size;
     buffer_clear(&upload->out);
     upload->out_sent = 0;
-    fastcgi_add_header(&upload->out, FASTCGI_STDIN, upload->reader.id, upload->record_left);
+    fastcgi_add_header(&upload->out, FASTCGI_STDIN, upload->reader.id, ends ? 0 : sizeof grown);
+    buffer_add(&upload->out, grown, ends ? 0 : sizeof grown);
     return true;
-}
-
-static ssize_t send_piece(struct upload *upload)
-{
-    if (upload->out_sent < upload->out.length) {
-        ssize_t sent = send(upload->worker.fd, upload->out.bytes + upload->out_sent,
-                            upload->out.length - upload->out_sent, MSG_NOSIGNAL);
-        upload->out_sent += sent > 0 ? (size_t)sent : 0;
-        return sent;
-    }
-    off_t at = upload->body_sent;
-    ssize_t sent = sendfile(upload->worker.fd, upload->file_fd, &at, upload->record_left);
-    upload->body_sent += sent > 0 ? sent : 0;
-    upload->record_left -= sent > 0 ? (size_t)sent : 0;
-    return sent;
 }
 
 /* Sends until the socket is full. read_reply() notices a worker that has exited. */
 static void send_request(struct upload *upload)
 {
+    if (upload->exchange == WITHDRAWN) {
+        return;
+    }
     do {
-        while (upload->out_sent < upload->out.length || upload->record_left) {
-            if (send_piece(upload) <= 0) {
+        while (upload->out_sent < upload->out.length) {
+            ssize_t sent = send(upload->worker.fd, upload->out.bytes + upload->out_sent,
+                                upload->out.length - upload->out_sent, MSG_NOSIGNAL);
+            if (sent <= 0) {
                 return;
             }
+            upload->out_sent += (size_t)sent;
         }
     } while (write_next_record(upload));
 }
 
 /* Begins to hand a request over; false if the queue is full. */
-static bool begin_exchange(struct spool *spool, struct upload *upload, const char *fate)
+static bool begin_exchange(struct spool *spool, struct upload *upload, enum exchange exchange)
 {
-    if (!connect_worker(spool, upload)) {
+    if (!connect_worker(spool, upload, exchange == ASKING ? -1 : upload->file_fd)) {
         return false;
     }
-    write_head(upload, fate);
-    upload->all_sent = false;
+    set_exchange(spool, upload, exchange);
+    write_head(upload);
     control(spool, EPOLL_CTL_ADD, &upload->worker, upload->worker.fd,
             EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     return true;
@@ -318,12 +348,51 @@ static bool begin_exchange(struct spool *spool, struct upload *upload, const cha
 /* Shows the parameters to a worker while the body is under way. */
 static void ask_worker(struct spool *spool, struct upload *upload)
 {
-    upload->asking = begin_exchange(spool, upload, "asks"); /* else at the next tick */
+    bool begun = begin_exchange(spool, upload, ASKING);
+    (void)begun; /* else at the next tick */
+}
+
+/* True if so many bytes in that time are the least that a worker waits for. */
+static bool is_quick(int64_t bytes, int64_t us)
+{
+    return bytes * EARLY_INTERVAL_US >= us * EARLY_MIN;
+}
+
+/* Hands a request over while its body is still coming quickly, so that the worker need not begin
+ * only then. Half of the workers are left for complete requests. */
+static void start_early(struct spool *spool, struct upload *upload)
+{
+    int64_t now = clock_steady_us();
+    if (upload->was_early || upload->exchange != NO_EXCHANGE || upload->size < EARLY_FROM ||
+        spool->waiting || spool->early >= (size_t)spool->config->workers[POOL_UPLOADS] / 2 ||
+        !is_quick(upload->size, now - upload->began_us)) {
+        return;
+    }
+    upload->was_early = begin_exchange(spool, upload, EARLY);
+    upload->early_due_us = now + EARLY_INTERVAL_US;
+    upload->early_size = upload->size;
+}
+
+/* Ends an early exchange: the worker finds the body cut off, forgets the request and closes. */
+static void withdraw(struct spool *spool, struct upload *upload)
+{
+    set_exchange(spool, upload, WITHDRAWN);
+    shutdown(upload->worker.fd, SHUT_WR);
+}
+
+static void check_early(struct spool *spool, struct upload *upload, int64_t now)
+{
+    if (upload->size - upload->early_size < EARLY_MIN) {
+        withdraw(spool, upload);
+        return;
+    }
+    upload->early_due_us = now + EARLY_INTERVAL_US;
+    upload->early_size = upload->size;
 }
 
 static void start_worker(struct spool *spool, struct upload *upload)
 {
-    if (begin_exchange(spool, upload, upload->fate)) {
+    if (begin_exchange(spool, upload, COMPLETE)) {
         enter_stage(spool, upload, SERVED_BY_WORKER);
     } else if (upload->stage != WAITING) {
         enter_stage(spool, upload, WAITING);
@@ -334,13 +403,24 @@ static void start_worker(struct spool *spool, struct upload *upload)
  */
 static void end_body(struct spool *spool, struct upload *upload, const char *fate)
 {
-    close_endpoint(&upload->worker); /* its answer to the parameters alone is no longer needed */
-    upload->asking = false;
+    if (upload->exchange == EARLY && fate) {
+        withdraw(spool, upload);
+    }
     upload->fate = fate;
     if (fate) {
         drop_body(spool, upload);
     }
     control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLRDHUP);
+    if (holds_early(upload)) { /* the worker has it, or it is handed over when that has closed */
+        enter_stage(spool, upload, SERVED_BY_WORKER);
+        if (upload->exchange == EARLY) {
+            set_exchange(spool, upload, COMPLETE);
+            send_request(upload);
+        }
+        return;
+    }
+    close_endpoint(&upload->worker); /* its answer to the parameters alone is no longer needed */
+    set_exchange(spool, upload, NO_EXCHANGE);
     start_worker(spool, upload);
 }
 
@@ -390,7 +470,6 @@ static void admit(struct spool *spool, struct upload *upload)
  * one after the other. */
 static void end_asking(struct spool *spool, struct upload *upload)
 {
-    upload->asking = false;
     if (!upload->reply.length) {
         upload->ask_at_us = clock_steady_us() + ASK_AFTER_US;
         if (++upload->unanswered == UNANSWERED_MAX) {
@@ -406,17 +485,29 @@ static void end_asking(struct spool *spool, struct upload *upload)
     }
 }
 
+/* Whatever the worker answered, the request is handed over once more when it is complete. */
+static void end_withdrawn(struct spool *spool, struct upload *upload)
+{
+    if (upload->stage != RECEIVING) {
+        start_worker(spool, upload);
+    }
+}
+
 /* The worker has closed. */
 static void end_exchange(struct spool *spool, struct upload *upload)
 {
+    enum exchange ended = upload->exchange;
     close_endpoint(&upload->worker);
-    if (upload->asking) {
+    set_exchange(spool, upload, NO_EXCHANGE);
+    if (ended == ASKING) {
         end_asking(spool, upload);
+    } else if (ended == WITHDRAWN) {
+        end_withdrawn(spool, upload);
     } else if (upload->reply.length) {
         begin_answer(spool, upload);
-    } else {
+    } else if (ended == COMPLETE) {
         end_upload(spool, upload);
-    }
+    } /* else a worker has crashed: another one serves the request when it is complete */
 }
 
 static void read_reply(struct spool *spool, struct upload *upload)
@@ -512,6 +603,11 @@ static void take_bytes(struct spool *spool, struct upload *upload, char *bytes, 
         end_body(spool, upload, "full");
     } else if (event == FASTCGI_END || upload->size > BODY_MAX) {
         end_body(spool, upload, NULL);
+    } else {
+        start_early(spool, upload);
+        if (upload->exchange == EARLY) {
+            send_request(upload);
+        }
     }
 }
 
@@ -584,7 +680,9 @@ static void check_receiving(struct spool *spool, struct upload *upload, int64_t 
         }
     } else if (pace_is_too_slow(elapsed, upload->size, spool->config->upload_slow_start_s)) {
         end_body(spool, upload, "slow");
-    } else if (!upload->asked && !upload->asking && now >= upload->ask_at_us) {
+    } else if (upload->exchange == EARLY && now >= upload->early_due_us) {
+        check_early(spool, upload, now);
+    } else if (!upload->asked && upload->exchange == NO_EXCHANGE && now >= upload->ask_at_us) {
         ask_worker(spool, upload);
     }
 }

@@ -21,7 +21,7 @@ static void descriptors_come_out_one_by_one(void **state)
     assert_true(handoff_open(&handoff));
     for (int number = 0; number < 3; number++) {
         int fd = pipe_with((char)('a' + number));
-        assert_true(handoff_send(handoff.send_fd, fd));
+        assert_true(handoff_send(handoff.send_fd, fd, -1));
         close(fd);
     }
     for (int number = 0; number < 3; number++) {
@@ -46,7 +46,7 @@ static void a_full_queue_takes_no_more(void **state)
     size_t sent = 0;
     (void)state;
     assert_true(handoff_open(&handoff));
-    while (handoff_send(handoff.send_fd, fd)) {
+    while (handoff_send(handoff.send_fd, fd, -1)) {
         sent++;
     }
     assert_true(errno == EAGAIN || errno == ETOOMANYREFS);

@@ -102,7 +102,7 @@ static int setup(void **state)
     world->router = router_new(tables, &settings);
     world->server = server_new(world->router, NULL, &turn, true);
     turn_waits = turn_fails = false;
-    world->connection = server_open(world->server, ends[0]);
+    world->connection = server_open(world->server, ends[0], -1);
     world->peer = ends[1];
     *state = world;
     return 0;
