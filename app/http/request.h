@@ -33,7 +33,7 @@ struct request_headers {
     const char *idempotency_key, *if_match, *if_none_match;
     const char *allow_duplicate; /* X-Allow-Duplicate */
     const char *surface;         /* by which of nginx's surfaces it came: KONTORA_SURFACE */
-    const char *spool;           /* fate of the body: KONTORA_SPOOL, see proc/spool.h */
+    const char *spool;           /* fate of the body: KONTORA_SPOOL, see proc/exchange.h */
     const char *sent;            /* when nginx handed it over: KONTORA_SENT */
     const char *base;            /* "https://host", by which nginx was asked: KONTORA_BASE */
 };

@@ -31,7 +31,7 @@ struct server *server_new(const struct router *router, struct app *app,
 void server_free(struct server **server);
 
 /* Takes over an accepted descriptor, and that of the file with the body of its only request; -1: it
- * comes in the records. See proc/spool.h. */
+ * comes in the records. See proc/exchange.h. */
 struct server_connection *server_open(struct server *server, int fd, int body_fd);
 
 /* What became of a request: as in proc/service.h, of which this layer knows nothing. */

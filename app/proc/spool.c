@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/scoreboard.h"
 #include "base/space.h"
-#include "proc/handoff.h"
+#include "proc/exchange.h"
 #include "proc/owners.h"
 #include "proc/pace.h"
 #include "proc/signals.h"
@@ -21,7 +21,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +36,6 @@ enum {
     ACCEPTS_A_TURN = 64,
     KIB = 1024,
     MIB = 1024 * 1024,
-    MS_PER_S = 1000,
     US_PER_MS = 1000,
     TICK_MS = 250,                     /* interval of the deadline checks while there are uploads */
     UPLOADS_MAX = 1000,                /* under way; further ones are answered 503 … */
@@ -46,17 +44,14 @@ enum {
     PIECES_A_TURN = 4,                 /* of one client, before the others are served */
     PARAMS_MAX = 64 * KIB,             /* nginx's limits of headers are far below */
     BODY_MAX = 18 * MIB,               /* nginx lets 17 MiB through: files.conf */
-    REPLY_MAX = 256 * KIB,             /* an answer to an upload has one or two KiB */
     PARAMS_PATIENCE_US = 2000 * 1000,  /* nginx sends them at once */
     ASK_AFTER_US = 500 * 1000,         /* most bodies are complete sooner */
     UNANSWERED_MAX = 3,                /* workers that crash while they are asked */
     EARLY_FROM = 256 * KIB,            /* bytes of a body; a worker has smaller ones in no time */
-    TELL_EVERY = 64 * KIB,             /* bytes of it: a worker is told when so many have come */
     EARLY_INTERVAL_US = 250 * 1000,    /* in each of which … */
     EARLY_MIN = 1024 * KIB,            /* … so many bytes must come */
     LINGER_US = 2000 * 1000,           /* for nginx to take the answer and close */
     FULL_PAUSE_NS = 10 * 1000 * 1000,  /* no descriptors left: lets some be closed */
-    SENT_SIZE = 32,
     DIRECTORY_MODE = 0711,
 };
 
@@ -66,15 +61,6 @@ enum stage {
     SERVED_BY_WORKER,
     ANSWERING, /* bytes to nginx */
     LINGERING, /* answered before the body was there: reads until nginx has closed */
-};
-
-/* What the connection to a worker is for. */
-enum exchange {
-    NO_EXCHANGE,
-    ASKING,    /* the parameters alone: would the request be refused? */
-    EARLY,     /* the request, while its body is still coming quickly */
-    WITHDRAWN, /* it was EARLY, and the body no longer comes quickly: waits for the worker to close */
-    COMPLETE,
 };
 
 /* One of the two connections of an upload; epoll's tag. */
@@ -98,21 +84,16 @@ struct upload {
     bool refused;     /* UPLOADS_MAX was exceeded when it came: answer 503 */
     const char *fate; /* KONTORA_SPOOL; NULL: the body is complete */
 
-    enum exchange exchange;
-    bool asked;           /* a worker has answered about the parameters */
-    unsigned unanswered;  /* workers that were asked and have crashed */
-    int64_t ask_at_us;    /* not before */
-    struct owners owners; /* that the upload counts against */
-    bool was_early;       /* an exchange was EARLY: there is no second one */
-    int64_t early_due_us; /* when to see how much has come since … */
-    int64_t early_size;   /* … the body had this size */
+    struct exchange exchange; /* with a worker */
+    bool asked;               /* a worker has answered about the parameters */
+    unsigned unanswered;      /* workers that were asked and have crashed */
+    int64_t ask_at_us;        /* not before */
+    struct owners owners;     /* that the upload counts against */
+    bool was_early;           /* an exchange was EARLY: there is no second one */
+    int64_t early_due_us;     /* when to see how much has come since … */
+    int64_t early_size;       /* … the body had this size */
 
-    struct buffer out;   /* records to the worker */
-    size_t out_sent;     /* bytes of these */
-    int64_t told;        /* size of the body when the worker was told last that it has grown */
-    bool all_sent;       /* the empty record that ends the body is in `out` or sent */
-    struct buffer reply; /* from the worker, as it came */
-    size_t reply_sent;
+    size_t reply_sent; /* bytes of the worker's reply */
 };
 
 struct spool {
@@ -160,13 +141,13 @@ static void drop_body(struct spool *spool, struct upload *upload)
 
 static bool holds_early(const struct upload *upload)
 {
-    return upload->exchange == EARLY || upload->exchange == WITHDRAWN;
+    return upload->exchange.kind == EARLY || upload->exchange.kind == WITHDRAWN;
 }
 
-static void set_exchange(struct spool *spool, struct upload *upload, enum exchange exchange)
+static void set_exchange(struct spool *spool, struct upload *upload, enum exchange_kind kind)
 {
     spool->early -= holds_early(upload);
-    upload->exchange = exchange;
+    upload->exchange.kind = kind;
     spool->early += holds_early(upload);
 }
 
@@ -202,8 +183,7 @@ static void free_dead(struct spool *spool)
         struct upload *upload = spool->dead;
         spool->dead = upload->next;
         buffer_free(&upload->params);
-        buffer_free(&upload->out);
-        buffer_free(&upload->reply);
+        exchange_free(&upload->exchange);
         free(upload);
     }
 }
@@ -226,9 +206,9 @@ static void end_answer(struct spool *spool, struct upload *upload)
 
 static void send_answer(struct spool *spool, struct upload *upload)
 {
-    while (upload->reply_sent < upload->reply.length) {
-        ssize_t sent = send(upload->client.fd, upload->reply.bytes + upload->reply_sent,
-                            upload->reply.length - upload->reply_sent, MSG_NOSIGNAL);
+    while (upload->reply_sent < upload->exchange.reply.length) {
+        ssize_t sent = send(upload->client.fd, upload->exchange.reply.bytes + upload->reply_sent,
+                            upload->exchange.reply.length - upload->reply_sent, MSG_NOSIGNAL);
         if (sent < 0 && errno == EAGAIN) {
             return;
         }
@@ -252,96 +232,23 @@ static void begin_answer(struct spool *spool, struct upload *upload)
 
 /* --- the worker ------------------------------------------------------------------------------ */
 
-/* Makes a connection and puts its other end into the queue of the workers, with the file of the
- * body, -1 for none; false if the queue is full. */
-static bool connect_worker(struct spool *spool, struct upload *upload, int body_fd)
-{
-    int fds[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-        return false;
-    }
-    bool sent = handoff_send(spool->handoff_fd, fds[1], body_fd);
-    close(fds[1]);
-    if (!sent || fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
-        close(fds[0]);
-        return false;
-    }
-    upload->worker.fd = fds[0];
-    return true;
-}
-
-/* KONTORA_SPOOL for the worker; NULL: the request is complete. */
-static const char *fate_of(const struct upload *upload)
-{
-    return upload->exchange == ASKING ? "asks" : upload->exchange == EARLY ? "early" : upload->fate;
-}
-
-/* The records up to the body, with what the worker is told besides. */
-static void write_head(struct upload *upload)
-{
-    const char *fate = fate_of(upload);
-    char sent[SENT_SIZE];
-    int64_t now_ms = clock_wall_ms();
-    size_t own = upload->params.length;
-    snprintf(sent, sizeof sent, "%" PRId64 ".%03" PRId64, now_ms / MS_PER_S, now_ms % MS_PER_S);
-    fastcgi_add_param(&upload->params, "KONTORA_SENT", sent);
-    if (fate) {
-        fastcgi_add_param(&upload->params, "KONTORA_SPOOL", fate);
-    }
-    buffer_clear(&upload->out);
-    buffer_clear(&upload->reply);
-    fastcgi_add_request(&upload->out, upload->reader.id, &upload->params);
-    upload->params.length = own;
-    upload->out_sent = 0;
-    upload->told = upload->size;
-    upload->all_sent = false;
-}
-
-/* The next record into the empty `out`; false if there is none, or none yet. */
-static bool write_next_record(struct upload *upload)
-{
-    static const char grown[FASTCGI_HEADER_SIZE] = "";
-    bool ends = upload->exchange != EARLY;
-    if (upload->all_sent || (!ends && upload->size - upload->told < TELL_EVERY)) {
-        return false;
-    }
-    upload->all_sent = ends;
-    upload->told = upload->size;
-    buffer_clear(&upload->out);
-    upload->out_sent = 0;
-    fastcgi_add_header(&upload->out, FASTCGI_STDIN, upload->reader.id, ends ? 0 : sizeof grown);
-    buffer_add(&upload->out, grown, ends ? 0 : sizeof grown);
-    return true;
-}
-
-/* Sends until the socket is full. read_reply() notices a worker that has exited. */
 static void send_request(struct upload *upload)
 {
-    if (upload->exchange == WITHDRAWN) {
-        return;
-    }
-    do {
-        while (upload->out_sent < upload->out.length) {
-            ssize_t sent = send(upload->worker.fd, upload->out.bytes + upload->out_sent,
-                                upload->out.length - upload->out_sent, MSG_NOSIGNAL);
-            if (sent <= 0) {
-                return;
-            }
-            upload->out_sent += (size_t)sent;
-        }
-    } while (write_next_record(upload));
+    exchange_send(&upload->exchange, upload->worker.fd, upload->size);
 }
 
 /* Begins to hand a request over; false if the queue is full. */
-static bool begin_exchange(struct spool *spool, struct upload *upload, enum exchange exchange)
+static bool begin_exchange(struct spool *spool, struct upload *upload, enum exchange_kind kind)
 {
-    if (!connect_worker(spool, upload, exchange == ASKING ? -1 : upload->file_fd)) {
+    const char *fate = kind == ASKING ? "asks" : kind == EARLY ? "early" : upload->fate;
+    int fd = exchange_connect(spool->handoff_fd, kind == ASKING ? -1 : upload->file_fd);
+    if (fd < 0) {
         return false;
     }
-    set_exchange(spool, upload, exchange);
-    write_head(upload);
-    control(spool, EPOLL_CTL_ADD, &upload->worker, upload->worker.fd,
-            EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    upload->worker.fd = fd;
+    set_exchange(spool, upload, kind);
+    exchange_begin(&upload->exchange, kind, upload->reader.id, &upload->params, fate, upload->size);
+    control(spool, EPOLL_CTL_ADD, &upload->worker, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     return true;
 }
 
@@ -363,7 +270,7 @@ static bool is_quick(int64_t bytes, int64_t us)
 static void start_early(struct spool *spool, struct upload *upload)
 {
     int64_t now = clock_steady_us();
-    if (upload->was_early || upload->exchange != NO_EXCHANGE || upload->size < EARLY_FROM ||
+    if (upload->was_early || upload->exchange.kind != NO_EXCHANGE || upload->size < EARLY_FROM ||
         spool->waiting || spool->early >= (size_t)spool->config->workers[POOL_UPLOADS] / 2 ||
         !is_quick(upload->size, now - upload->began_us)) {
         return;
@@ -376,6 +283,7 @@ static void start_early(struct spool *spool, struct upload *upload)
 /* Ends an early exchange: the worker finds the body cut off, forgets the request and closes. */
 static void withdraw(struct spool *spool, struct upload *upload)
 {
+    log_debug("spool: a body no longer comes quickly: withdrawing its request from a worker");
     set_exchange(spool, upload, WITHDRAWN);
     shutdown(upload->worker.fd, SHUT_WR);
 }
@@ -403,7 +311,7 @@ static void start_worker(struct spool *spool, struct upload *upload)
  */
 static void end_body(struct spool *spool, struct upload *upload, const char *fate)
 {
-    if (upload->exchange == EARLY && fate) {
+    if (upload->exchange.kind == EARLY && fate) {
         withdraw(spool, upload);
     }
     upload->fate = fate;
@@ -413,7 +321,7 @@ static void end_body(struct spool *spool, struct upload *upload, const char *fat
     control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLRDHUP);
     if (holds_early(upload)) { /* the worker has it, or it is handed over when that has closed */
         enter_stage(spool, upload, SERVED_BY_WORKER);
-        if (upload->exchange == EARLY) {
+        if (upload->exchange.kind == EARLY) {
             set_exchange(spool, upload, COMPLETE);
             send_request(upload);
         }
@@ -425,14 +333,6 @@ static void end_body(struct spool *spool, struct upload *upload, const char *fat
 }
 
 /* --- the worker's answer --------------------------------------------------------------------- */
-
-/* True for the answer 100: the request is not refused. */
-static bool says_continue(const struct buffer *reply)
-{
-    static const char status[] = "Status: 100 ";
-    return reply->length > FASTCGI_HEADER_SIZE + sizeof status &&
-           !memcmp(reply->bytes + FASTCGI_HEADER_SIZE, status, sizeof status - 1);
-}
 
 /* Cuts off the newest upload of an owner that has more of them under way than it may. That one
  * counts no more, or it would be in the way of the next while its client is told. */
@@ -455,7 +355,8 @@ static void enforce_limit(struct spool *spool, const struct owner *owner)
 /* From here on the upload counts against its owners. */
 static void admit(struct spool *spool, struct upload *upload)
 {
-    if (!owners_read(upload->reply.bytes, upload->reply.length, &upload->owners)) {
+    if (!owners_read(upload->exchange.reply.bytes, upload->exchange.reply.length,
+                     &upload->owners)) {
         log_error("spool: malformed answer of a worker");
         end_upload(spool, upload);
         return;
@@ -470,7 +371,7 @@ static void admit(struct spool *spool, struct upload *upload)
  * one after the other. */
 static void end_asking(struct spool *spool, struct upload *upload)
 {
-    if (!upload->reply.length) {
+    if (!upload->exchange.reply.length) {
         upload->ask_at_us = clock_steady_us() + ASK_AFTER_US;
         if (++upload->unanswered == UNANSWERED_MAX) {
             end_upload(spool, upload);
@@ -478,7 +379,7 @@ static void end_asking(struct spool *spool, struct upload *upload)
         return;
     }
     upload->asked = true;
-    if (says_continue(&upload->reply)) {
+    if (exchange_says_continue(&upload->exchange)) {
         admit(spool, upload);
     } else {
         begin_answer(spool, upload);
@@ -496,14 +397,14 @@ static void end_withdrawn(struct spool *spool, struct upload *upload)
 /* The worker has closed. */
 static void end_exchange(struct spool *spool, struct upload *upload)
 {
-    enum exchange ended = upload->exchange;
+    enum exchange_kind ended = upload->exchange.kind;
     close_endpoint(&upload->worker);
     set_exchange(spool, upload, NO_EXCHANGE);
     if (ended == ASKING) {
         end_asking(spool, upload);
     } else if (ended == WITHDRAWN) {
         end_withdrawn(spool, upload);
-    } else if (upload->reply.length) {
+    } else if (upload->exchange.reply.length) {
         begin_answer(spool, upload);
     } else if (ended == COMPLETE) {
         end_upload(spool, upload);
@@ -512,22 +413,16 @@ static void end_exchange(struct spool *spool, struct upload *upload)
 
 static void read_reply(struct spool *spool, struct upload *upload)
 {
-    for (;;) {
-        char *end = buffer_reserve(&upload->reply, PIECE / 4);
-        ssize_t got = recv(upload->worker.fd, end, PIECE / 4, 0);
-        if (got < 0 && errno == EAGAIN) {
-            return;
-        }
-        if (got <= 0) {
-            end_exchange(spool, upload);
-            return;
-        }
-        upload->reply.length += (size_t)got;
-        if (upload->reply.length > REPLY_MAX) {
-            log_error("spool: a reply of a worker is too long: ending the upload");
-            end_upload(spool, upload);
-            return;
-        }
+    switch (exchange_receive(&upload->exchange, upload->worker.fd)) {
+    case EXCHANGE_PENDING:
+        break;
+    case EXCHANGE_ENDED:
+        end_exchange(spool, upload);
+        break;
+    case EXCHANGE_TOO_LONG:
+        log_error("spool: a reply of a worker is too long: ending the upload");
+        end_upload(spool, upload);
+        break;
     }
 }
 
@@ -605,7 +500,7 @@ static void take_bytes(struct spool *spool, struct upload *upload, char *bytes, 
         end_body(spool, upload, NULL);
     } else {
         start_early(spool, upload);
-        if (upload->exchange == EARLY) {
+        if (upload->exchange.kind == EARLY) {
             send_request(upload);
         }
     }
@@ -680,9 +575,9 @@ static void check_receiving(struct spool *spool, struct upload *upload, int64_t 
         }
     } else if (pace_is_too_slow(elapsed, upload->size, spool->config->upload_slow_start_s)) {
         end_body(spool, upload, "slow");
-    } else if (upload->exchange == EARLY && now >= upload->early_due_us) {
+    } else if (upload->exchange.kind == EARLY && now >= upload->early_due_us) {
         check_early(spool, upload, now);
-    } else if (!upload->asked && upload->exchange == NO_EXCHANGE && now >= upload->ask_at_us) {
+    } else if (!upload->asked && upload->exchange.kind == NO_EXCHANGE && now >= upload->ask_at_us) {
         ask_worker(spool, upload);
     }
 }

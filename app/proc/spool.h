@@ -18,20 +18,6 @@
  *   - Uploads that a worker was asked about count against their owners (owners.h) until they are
  *     answered. If an owner has more of them under way than it may, the newest is cut off.
  *   - A drain accepts nothing new and finishes what has been accepted.
- *
- * A worker gets the file itself with the connection (handoff.h), from which it reads the body. In the
- * records, STDIN has eight bytes, of no meaning, whenever the file has grown while it is read, and
- * ends when the body is complete.
- *
- * The worker learns what became of a body by the parameter KONTORA_SPOOL:
- *
- *   asks   there is no body yet: refuse the request, or answer 100
- *   early  the body is still coming; if it is cut off, forget the request: it comes again
- *   slow   the body was cut off: it was too slow
- *   full   the body was cut off: the spool has no room for it
- *   many   the body was cut off: one of its owners has too many under way
- *
- * and by KONTORA_SENT when the request was handed over to it.
  */
 #ifndef PROC_SPOOL_H
 #define PROC_SPOOL_H
