@@ -188,9 +188,9 @@ static void *worker_start(const struct config *config, enum pool_id pool)
     return state;
 }
 
-static void *worker_open(void *state, int fd)
+static void *worker_open(void *state, int fd, int body_fd)
 {
-    return server_open(((struct worker_state *)state)->server, fd);
+    return server_open(((struct worker_state *)state)->server, fd, body_fd);
 }
 
 static enum arrival worker_look(const char *bytes, size_t length)

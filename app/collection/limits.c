@@ -184,7 +184,7 @@ struct error *limits_begin(const struct request *request)
     if (error || !request->route->form) {
         return error;
     }
-    if (!strcmp(request->headers.spool, "many")) { /* proc/spool.h */
+    if (!strcmp(request->headers.spool, "many")) { /* proc/exchange.h */
         return refuse_upload(request);
     }
     return counts ? count_upload(request) : NULL;

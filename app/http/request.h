@@ -33,7 +33,7 @@ struct request_headers {
     const char *idempotency_key, *if_match, *if_none_match;
     const char *allow_duplicate; /* X-Allow-Duplicate */
     const char *surface;         /* by which of nginx's surfaces it came: KONTORA_SURFACE */
-    const char *spool;           /* fate of the body: KONTORA_SPOOL, see proc/spool.h */
+    const char *spool;           /* fate of the body: KONTORA_SPOOL, see proc/exchange.h */
     const char *sent;            /* when nginx handed it over: KONTORA_SENT */
     const char *base;            /* "https://host", by which nginx was asked: KONTORA_BASE */
 };
@@ -66,6 +66,10 @@ struct request {
     /* preliminary: the spool asks whether the request would be refused, before its body has
      * arrived */
     bool asks;
+    /* the spool hands it over while its body is still coming, and may cut that off; then it comes
+     * again, and what there is of it is no request */
+    bool early;
+    bool withdrawn;                       /* … and has done so */
     bool body_abandoned;                  /* the handler has answered before the body was there */
     const struct router_repeats *repeats; /* the router's */
     enum config_language language;

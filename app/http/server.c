@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "http/access.h"
 
+#include <errno.h>
 #include <fcgiapp.h>
 #include <poll.h>
 #include <stddef.h>
@@ -47,6 +48,8 @@ struct server {
 struct server_connection {
     FCGX_Request fcgi;
     int64_t body_began_us; /* the first read of the body, steady clock; 0: none yet */
+    int body_fd;           /* the spool's file that the body is in; -1: it is in the records */
+    off_t body_read;       /* bytes of that file */
     struct request request;
     struct reply reply;
     struct error *error; /* what came of handling it */
@@ -105,16 +108,26 @@ void server_free(struct server **server)
     *server = NULL;
 }
 
-struct server_connection *server_open(struct server *server, int fd)
+struct server_connection *server_open(struct server *server, int fd, int body_fd)
 {
     (void)server;
     struct server_connection *connection = must_alloc(sizeof *connection);
+    connection->body_fd = body_fd;
+    connection->body_read = 0;
     if (FCGX_InitRequest(&connection->fcgi, NO_LISTENING_SOCKET, 0) != 0) {
         abort(); /* it only fills the struct */
     }
     connection->fcgi.ipcFd = fd;
     connection->fcgi.keepConnection = 1;
     return connection;
+}
+
+static void free_connection(struct server_connection *connection)
+{
+    if (connection->body_fd >= 0) {
+        close(connection->body_fd);
+    }
+    free(connection);
 }
 
 /* Closes the descriptor itself: libfcgi would shut it down and wait for the peer's answer, which is
@@ -126,7 +139,7 @@ void server_close(struct server_connection *connection)
         connection->fcgi.ipcFd = -1;
     }
     FCGX_Free(&connection->fcgi, 0);
-    free(connection);
+    free_connection(connection);
 }
 
 /* --- one request ----------------------------------------------------------------------------- */
@@ -157,6 +170,40 @@ static bool is_late(struct server_connection *connection)
     return now - connection->body_began_us >= patience_s * US_PER_S;
 }
 
+/* Waits for more of a body that the spool is still receiving: any bytes in the records say that the
+ * file has grown. False if there is no more to come. */
+static bool await_spool(struct server_connection *connection)
+{
+    struct request *request = &connection->request;
+    char bytes[DRAIN_PIECE];
+    if (read_here(connection->fcgi.in, bytes, sizeof bytes)) {
+        return true;
+    }
+    if (request->early && FCGX_GetError(connection->fcgi.in)) {
+        request->withdrawn = true;
+    }
+    return false;
+}
+
+/* As much as has come, and fits, of a body that is in a file. What has come before the last record
+ * is there when that has been read. */
+static size_t read_spooled(struct server_connection *connection, char *bytes, size_t size)
+{
+    bool more = true;
+    for (;;) {
+        ssize_t got = pread(connection->body_fd, bytes, size, connection->body_read);
+        if (got < 0) {
+            log_error("cannot read a body in the spool: %s", strerror(errno));
+            return 0;
+        }
+        if (got || !more || is_late(connection)) {
+            connection->body_read += got;
+            return (size_t)got;
+        }
+        more = await_spool(connection);
+    }
+}
+
 /* As much as has come, and fits: FCGX_GetStr() alone would wait until it is filled. A body that
  * trickles ends at its deadline. */
 static size_t read_input(void *source, char *bytes, size_t size)
@@ -166,6 +213,9 @@ static size_t read_input(void *source, char *bytes, size_t size)
     if (is_late(connection)) {
         fcgi->keepConnection = 0;
         return 0;
+    }
+    if (connection->body_fd >= 0) {
+        return read_spooled(connection, bytes, size);
     }
     struct pollfd arrival = {.fd = fcgi->ipcFd, .events = POLLIN};
     size_t length = 0, got = 1;
@@ -330,18 +380,19 @@ static enum server_progress answer(struct server *server, struct server_connecti
 {
     FCGX_Request *fcgi = &connection->fcgi;
     struct request *request = &connection->request;
+    request->unaudited = request->unaudited || request->withdrawn;
     router_finish(request, &connection->reply, connection->error);
     write_reply(fcgi->out, request, &connection->reply);
     drain_body(server, connection);
     FCGX_Finish_r(fcgi);
-    /* not after 100: the complete request is still to come */
-    if (connection->reply.status != REPLY_CONTINUE) {
+    /* not if the complete request is still to come */
+    if (connection->reply.status != REPLY_CONTINUE && !request->withdrawn) {
         access_end(&connection->access, request, &connection->reply, connection->error);
     }
     log_set_request(NULL);
     give_arena(server, request->arena);
     if (fcgi->ipcFd < 0) {
-        free(connection);
+        free_connection(connection);
         return SERVER_CLOSED;
     }
     return SERVER_ANSWERED;
@@ -364,6 +415,7 @@ enum server_progress server_serve(struct server *server, struct server_connectio
     access_begin(&connection->access);
     read_params(request->arena, fcgi->envp, &request->headers);
     request->asks = !strcmp(request->headers.spool, "asks");
+    request->early = !strcmp(request->headers.spool, "early");
     access_queued(&connection->access, request);
     request->queue_us = connection->access.queue_us;
     connection->error = router_handle(server->router, request, &connection->reply);

@@ -30,8 +30,9 @@ struct server *server_new(const struct router *router, struct app *app,
                           const struct server_turn *turn, bool keeps);
 void server_free(struct server **server);
 
-/* Takes over an accepted descriptor. */
-struct server_connection *server_open(struct server *server, int fd);
+/* Takes over an accepted descriptor, and that of the file with the body of its only request; -1: it
+ * comes in the records. See proc/exchange.h. */
+struct server_connection *server_open(struct server *server, int fd, int body_fd);
 
 /* What became of a request: as in proc/service.h, of which this layer knows nothing. */
 enum server_progress {

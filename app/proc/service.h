@@ -1,7 +1,7 @@
 /*
  * Service: the functions with which a worker serves its connections, and the periodic jobs of the
  * housekeeper. main passes them in: proc does not depend on HTTP or the directory, and knows only
- * the framing of FastCGI (spool.h).
+ * the framing of FastCGI (exchange.h).
  */
 #ifndef PROC_SERVICE_H
 #define PROC_SERVICE_H
@@ -54,8 +54,9 @@ struct service {
      * serve: the worker then ends and is started again with back-off. */
     void *(*start)(const struct config *config, enum pool_id pool);
 
-    /* A connection was accepted; takes over the descriptor. Never NULL. */
-    void *(*open)(void *state, int fd);
+    /* A connection was accepted, or handed over with the file of a body; body_fd is -1 if there is
+     * none. Takes over both descriptors. Never NULL. */
+    void *(*open)(void *state, int fd, int body_fd);
 
     /* Looks at bytes that have arrived; at least one. */
     enum arrival (*look)(const char *bytes, size_t length);

@@ -11,18 +11,13 @@
  *     the body, which may refuse them: a client without a valid token gets its answer, and its
  *     body is dropped. If the queue of the workers is full, the spool asks again, before it hands
  *     complete requests over.
+ *   - A body of more than 256 KiB that comes quickly is handed over while it comes, so that the
+ *     worker need not begin only at its end. If less than 1 MiB of it comes in a quarter of a
+ *     second, the request is withdrawn from the worker, and handed over again when it is complete.
+ *     Half of the workers are left for complete requests.
  *   - Uploads that a worker was asked about count against their owners (owners.h) until they are
  *     answered. If an owner has more of them under way than it may, the newest is cut off.
  *   - A drain accepts nothing new and finishes what has been accepted.
- *
- * The worker learns what became of a body by the parameter KONTORA_SPOOL:
- *
- *   asks   there is no body yet: refuse the request, or answer 100
- *   slow   the body was cut off: it was too slow
- *   full   the body was cut off: the spool has no room for it
- *   many   the body was cut off: one of its owners has too many under way
- *
- * and by KONTORA_SENT when the request was handed over to it.
  */
 #ifndef PROC_SPOOL_H
 #define PROC_SPOOL_H

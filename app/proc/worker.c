@@ -324,16 +324,18 @@ static void bound_patience(const struct worker *worker, int fd)
     }
 }
 
-static int accept_fd(const struct worker *worker)
+static int accept_fd(const struct worker *worker, int *body_fd_r)
 {
-    return worker->handed_over ? handoff_receive(worker->listen_fd)
+    *body_fd_r = -1;
+    return worker->handed_over ? handoff_receive(worker->listen_fd, body_fd_r)
                                : accept4(worker->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 }
 
 /* False when nothing is waiting to be accepted. */
 static bool accept_one(struct worker *worker)
 {
-    int fd = accept_fd(worker);
+    int body_fd;
+    int fd = accept_fd(worker, &body_fd);
     if (fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             log_error("accept: %s", strerror(errno));
@@ -345,7 +347,7 @@ static bool accept_one(struct worker *worker)
     struct connection *connection = must_alloc(sizeof *connection);
     *connection = (struct connection){
         .fd = fd,
-        .handle = worker->service->open(worker->state, fd),
+        .handle = worker->service->open(worker->state, fd, body_fd),
         .edge_triggered = !worker->multiplexing,
     };
     worker->connections++;

@@ -6,10 +6,11 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 
-from support import contract, files, logs, wire
+from support import contract, files, logs, metrics, wire
 from support.accounts import Accounts
 from support.files import Disk, Spool
 from support.waiting import wait_until
@@ -114,6 +115,92 @@ def test_an_upload_that_a_worker_was_asked_about_is_done_and_audited_once(rig):
     assert len(files.listed(rig.api)) == 1
 
 
+# --- bodies that come quickly -------------------------------------------------------------------
+
+QUICK = b"a" * (8 * files.MIB)
+HALF = len(QUICK) // 2
+UPLOADED = ("kontora_http_requests_total", "POST", "/api/v1/files/upload")
+
+
+def withdrawals(rig):
+    return rig.count_log("withdrawing its request")
+
+
+@contextlib.contextmanager
+def stalled(rig, **arguments):
+    """An upload of which the first half came quickly, and no more: a worker had it, and was freed."""
+    before = withdrawals(rig)
+    with files.begin(rig.api, QUICK, HALF, **arguments) as peer:
+        wait_until(lambda: withdrawals(rig) > before, what="the withdrawal")
+        yield peer
+
+
+def test_an_upload_that_stalls_is_done_audited_and_counted_once(make_rig):
+    rig = make_rig(DEBUG="true")
+    before = metrics.values(rig.nobody("")).get(UPLOADED, 0)
+    with stalled(rig) as peer:
+        wait_until(lambda: not Disk(rig.stack).staged(), what="the end of what the worker had")
+        answer = files.finish(peer, QUICK, HALF)
+    assert answer.status == 201
+    [file] = files.listed(rig.api)
+    files.check_facts(file, QUICK)
+    [line] = wait_until(lambda: rig.audit().of(answer.headers["X-Request-ID"]), what="the line")
+    assert (line["action"], line["status"]) == ("upload_file", "success")
+    assert logs.service_line(rig.stack, answer.headers["X-Request-ID"])["status"] == 201, "one line"
+    assert metrics.values(rig.nobody(""))[UPLOADED] == before + 1
+    wait_until(lambda: is_empty(rig), what="its end")
+
+
+def test_an_upload_that_stalls_behind_its_form_is_done_once(make_rig):
+    """The worker had all of the form, but not all of the body."""
+    rig = make_rig(DEBUG="true")
+    body, content_type = files.form(QUICK, "a.txt")
+    place = urlsplit(rig.api.base_url)
+    request = wire.request("POST", f"{place.path}/files/upload",
+                           [("Authorization", f"Bearer {rig.api.token}"),
+                            ("Content-Type", content_type)], body + b" " * 1000)
+    with wire.connect(rig.api.base_url, rig.api.ca_file) as peer:
+        peer.sendall(request[:-500])
+        wait_until(lambda: withdrawals(rig), what="the withdrawal")
+        wait_until(lambda: not Disk(rig.stack).staged(), what="the end of what the worker had")
+        assert files.listed(rig.api) == []
+        peer.sendall(request[-500:])
+        assert wire.read_answer(peer).status == 201
+    assert len(files.listed(rig.api)) == len(Disk(rig.stack).keys()) == 1
+
+
+def test_uploads_that_stall_hold_up_nobody(make_rig):
+    rig = make_rig(DEBUG="true", UPLOADS_WORKERS=2)
+    with contextlib.ExitStack() as under_way:
+        for _ in range(3):
+            under_way.enter_context(stalled(rig))
+        assert files.upload(rig.api)
+    wait_until(lambda: is_empty(rig), what="the end of all")
+
+
+def test_a_client_that_leaves_a_worker_with_half_a_body_leaves_nothing(rig):
+    with files.begin(rig.api, QUICK, HALF):
+        pass
+    wait_until(lambda: is_empty(rig), what="its end")
+    assert files.upload(rig.api)
+    assert len(Disk(rig.stack).keys()) == 1
+
+
+def test_a_quick_body_outlasts_killed_workers(rig, spool):
+    with files.begin(rig.api, QUICK, HALF) as peer:
+        wait_until(spool.sizes, what="the body in the spool")
+        for pid in rig.service.workers("uploads"):
+            os.kill(pid, signal.SIGKILL)
+        assert files.finish(peer, QUICK, HALF).status == 201
+
+
+def test_a_stranger_is_refused_while_a_quick_body_is_under_way(rig):
+    with files.begin(rig.nobody().bearing("nonsense"), QUICK, HALF) as peer:
+        answer = wire.read_answer(peer)
+    assert (answer.status, answer.json()["code"]) == (401, "INVALID_TOKEN")
+    wait_until(lambda: is_empty(rig), what="its end")
+
+
 # --- processes ----------------------------------------------------------------------------------
 
 def test_upload_in_the_spool_survives_killed_workers(rig, spool):
@@ -164,6 +251,7 @@ def test_a_spool_without_room_refuses(make_rig):
         peers = [under_way.enter_context(files.begin(rig.api, large, len(large))) for _ in range(2)]
         wait_until(lambda: sum(spool.sizes()) == 2 * len(large), what="the bodies in the spool")
         contract.refused(files.send(rig.api, b"a" * 100000), 503, "STORAGE_FULL")
+        contract.refused(files.send(rig.api, QUICK), 503, "STORAGE_FULL")
         assert [files.finish(peer, large, len(large)).status for peer in peers] == [201, 201]
     assert files.upload(rig.api, b"a" * 100000)
 

@@ -102,7 +102,7 @@ static int setup(void **state)
     world->router = router_new(tables, &settings);
     world->server = server_new(world->router, NULL, &turn, true);
     turn_waits = turn_fails = false;
-    world->connection = server_open(world->server, ends[0]);
+    world->connection = server_open(world->server, ends[0], -1);
     world->peer = ends[1];
     *state = world;
     return 0;
@@ -303,6 +303,82 @@ static void bodies_come_in_many_records(void **state)
     }
 }
 
+/* Another connection, which comes with a file that holds the beginning of its body. */
+static int open_with_file(struct world *world, const char *content)
+{
+    char path[] = "body-XXXXXX";
+    int ends[2], fd = mkstemp(path), body_fd = dup(fd);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(write(fd, content, strlen(content)), strlen(content));
+    server_close(world->connection);
+    close(world->peer);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    world->connection = server_open(world->server, ends[0], body_fd);
+    world->peer = ends[1];
+    return fd;
+}
+
+/* The parameters of a request; STDIN follows. */
+static void add_head(struct buffer *out, const char *length, const char *spool)
+{
+    struct buffer params = {.arena = out->arena};
+    add_begin(out, true);
+    add_param(&params, "REQUEST_METHOD", "POST");
+    add_param(&params, "REQUEST_URI", "/things");
+    add_param(&params, "CONTENT_TYPE", "application/json");
+    add_param(&params, "CONTENT_LENGTH", length);
+    add_param(&params, "KONTORA_SPOOL", spool);
+    add_record(out, PARAMS, params.bytes, params.length);
+    add_record(out, PARAMS, "", 0);
+}
+
+static void a_body_is_read_from_the_file_that_came_with_it(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    int fd = open_with_file(world, "{\"name\":\"file\"}");
+    add_head(&bytes, "15", "");
+    add_record(&bytes, STDIN, "", 0);
+    send_all(world, &bytes);
+    assert_true(serve(world));
+    assert_has(answer(world), "\r\n\r\n{\"name\":\"file\"}");
+    close(fd);
+}
+
+static void a_body_that_has_grown_is_read_to_its_end(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    int fd = open_with_file(world, "{\"name\":");
+    add_head(&bytes, "15", "early");
+    send_all(world, &bytes);
+    assert_int_equal(write(fd, "\"file\"}", 7), 7);
+    buffer_clear(&bytes);
+    add_record(&bytes, STDIN, "grown---", 8);
+    add_record(&bytes, STDIN, "", 0);
+    send_all(world, &bytes);
+    assert_true(serve(world));
+    assert_has(answer(world), "\r\n\r\n{\"name\":\"file\"}");
+    close(fd);
+}
+
+/* It comes again when its body is complete, and is audited then. */
+static void a_withdrawn_request_is_not_audited(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    int fd = open_with_file(world, "{\"name\":");
+    unlink("audit.jsonl");
+    audit_reopen();
+    add_head(&bytes, "15", "early");
+    send_all(world, &bytes);
+    shutdown(world->peer, SHUT_WR);
+    serve(world);
+    assert_has(answer(world), "Status: 400 ");
+    assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
+    close(fd);
+}
+
 /* Leaves a request that has written unanswered, as the store demands it, and not audited. */
 static void hold(struct world *world)
 {
@@ -475,6 +551,9 @@ int main(void)
         SERVER_TEST(a_connection_is_kept_for_many),
         SERVER_TEST(a_connection_is_closed_when_asked),
         SERVER_TEST(bodies_come_in_many_records),
+        SERVER_TEST(a_body_is_read_from_the_file_that_came_with_it),
+        SERVER_TEST(a_body_that_has_grown_is_read_to_its_end),
+        SERVER_TEST(a_withdrawn_request_is_not_audited),
         SERVER_TEST(what_waits_is_answered_after_the_commit),
         SERVER_TEST(a_commit_that_fails_is_the_answer),
         SERVER_TEST(a_body_that_nobody_reads_does_no_harm),

@@ -22,9 +22,10 @@ static void *echo_start(const struct config *config, enum pool_id pool)
     return *config->app_name ? &state : NULL;
 }
 
-static void *echo_open(void *state, int fd)
+static void *echo_open(void *state, int fd, int body_fd)
 {
     (void)state;
+    assert_int_equal(body_fd, -1);
     int *connection = must_alloc(sizeof *connection);
     *connection = fd;
     return connection;

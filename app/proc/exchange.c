@@ -1,0 +1,126 @@
+/* See exchange.h. */
+#include "proc/exchange.h"
+
+#include "base/clock.h"
+#include "base/fastcgi.h"
+#include "proc/handoff.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    KIB = 1024,
+    MS_PER_S = 1000,
+    SENT_SIZE = 32,
+    TELL_EVERY = 64 * KIB, /* bytes of the body */
+    PIECE = 16 * KIB,      /* of a reply, read at a time */
+    REPLY_MAX = 256 * KIB, /* an answer to an upload has one or two KiB */
+};
+
+int exchange_connect(int handoff_fd, int body_fd)
+{
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
+        return -1;
+    }
+    bool sent = handoff_send(handoff_fd, fds[1], body_fd);
+    close(fds[1]);
+    if (!sent || fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
+        close(fds[0]);
+        return -1;
+    }
+    return fds[0];
+}
+
+void exchange_begin(struct exchange *exchange, enum exchange_kind kind, uint16_t id,
+                    struct buffer *params, const char *fate, int64_t size)
+{
+    char sent[SENT_SIZE];
+    int64_t now_ms = clock_wall_ms();
+    size_t own = params->length;
+    snprintf(sent, sizeof sent, "%" PRId64 ".%03" PRId64, now_ms / MS_PER_S, now_ms % MS_PER_S);
+    fastcgi_add_param(params, "KONTORA_SENT", sent);
+    if (fate) {
+        fastcgi_add_param(params, "KONTORA_SPOOL", fate);
+    }
+    buffer_clear(&exchange->out);
+    buffer_clear(&exchange->reply);
+    fastcgi_add_request(&exchange->out, id, params);
+    params->length = own;
+    exchange->kind = kind;
+    exchange->id = id;
+    exchange->out_sent = 0;
+    exchange->told = size;
+    exchange->all_sent = false;
+}
+
+/* The next record into the empty `out`; false if there is none, or none yet. */
+static bool write_next_record(struct exchange *exchange, int64_t size)
+{
+    static const char grown[FASTCGI_HEADER_SIZE] = "";
+    bool ends = exchange->kind != EARLY;
+    if (exchange->all_sent || (!ends && size - exchange->told < TELL_EVERY)) {
+        return false;
+    }
+    exchange->all_sent = ends;
+    exchange->told = size;
+    buffer_clear(&exchange->out);
+    exchange->out_sent = 0;
+    fastcgi_add_header(&exchange->out, FASTCGI_STDIN, exchange->id, ends ? 0 : sizeof grown);
+    buffer_add(&exchange->out, grown, ends ? 0 : sizeof grown);
+    return true;
+}
+
+void exchange_send(struct exchange *exchange, int fd, int64_t size)
+{
+    if (exchange->kind == WITHDRAWN) {
+        return;
+    }
+    do {
+        while (exchange->out_sent < exchange->out.length) {
+            ssize_t sent = send(fd, exchange->out.bytes + exchange->out_sent,
+                                exchange->out.length - exchange->out_sent, MSG_NOSIGNAL);
+            if (sent <= 0) {
+                return;
+            }
+            exchange->out_sent += (size_t)sent;
+        }
+    } while (write_next_record(exchange, size));
+}
+
+enum exchange_event exchange_receive(struct exchange *exchange, int fd)
+{
+    for (;;) {
+        char *end = buffer_reserve(&exchange->reply, PIECE);
+        ssize_t got = recv(fd, end, PIECE, 0);
+        if (got < 0 && errno == EAGAIN) {
+            return EXCHANGE_PENDING;
+        }
+        if (got <= 0) {
+            return EXCHANGE_ENDED;
+        }
+        exchange->reply.length += (size_t)got;
+        if (exchange->reply.length > REPLY_MAX) {
+            return EXCHANGE_TOO_LONG;
+        }
+    }
+}
+
+bool exchange_says_continue(const struct exchange *exchange)
+{
+    static const char status[] = "Status: 100 ";
+    const struct buffer *reply = &exchange->reply;
+    return reply->length > FASTCGI_HEADER_SIZE + sizeof status &&
+           !memcmp(reply->bytes + FASTCGI_HEADER_SIZE, status, sizeof status - 1);
+}
+
+void exchange_free(struct exchange *exchange)
+{
+    buffer_free(&exchange->out);
+    buffer_free(&exchange->reply);
+}
