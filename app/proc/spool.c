@@ -224,24 +224,6 @@ static void begin_answer(struct spool *spool, struct upload *upload)
 
 /* --- the worker ------------------------------------------------------------------------------ */
 
-/* Makes a connection and puts its other end into the queue of the workers; false if that is full.
- */
-static bool connect_worker(struct spool *spool, struct upload *upload)
-{
-    int fds[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-        return false;
-    }
-    bool sent = handoff_send(spool->handoff_fd, fds[1]);
-    close(fds[1]);
-    if (!sent || fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
-        close(fds[0]);
-        return false;
-    }
-    upload->worker.fd = fds[0];
-    return true;
-}
-
 /* The records up to the body, with what the worker is told besides. */
 static void write_head(struct upload *upload, const char *fate)
 {
@@ -302,14 +284,34 @@ static void send_request(struct upload *upload)
     } while (write_next_record(upload));
 }
 
+/* Puts the worker's end of a connection into the queue once the parameters are on it: the worker
+ * that takes it can serve it at once, and takes no second one while it waits for the first. */
+static bool connect_worker(const struct spool *spool, struct upload *upload, int fds[2])
+{
+    if (fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
+        return false;
+    }
+    upload->worker.fd = fds[0];
+    (void)send_piece(upload); /* none of the body: if the queue is full, all is sent again */
+    return handoff_send(spool->handoff_fd, fds[1]);
+}
+
 /* Begins to hand a request over; false if the queue is full. */
 static bool begin_exchange(struct spool *spool, struct upload *upload, const char *fate)
 {
-    if (!connect_worker(spool, upload)) {
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
         return false;
     }
     write_head(upload, fate);
     upload->all_sent = false;
+    bool connected = connect_worker(spool, upload, fds);
+    close(fds[1]);
+    if (!connected) {
+        close(fds[0]);
+        upload->worker.fd = -1;
+        return false;
+    }
     control(spool, EPOLL_CTL_ADD, &upload->worker, upload->worker.fd,
             EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     return true;
