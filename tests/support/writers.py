@@ -8,6 +8,7 @@ import collections
 import contextlib
 import itertools
 import json
+import operator
 import threading
 import time
 import uuid
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 from support import vault
 from support.load import read_response
 
-PATIENCE_S = 20
+PATIENCE_S = 60  # longer than nginx waits for the service
 
 # What is open to the administrator, and what is open to all.
 ACCOUNTS = "/api/v1/accounts"
@@ -39,6 +40,7 @@ class Writers:
         self.token = token
         self.paths = [ACCOUNTS] * accounts + [REGISTER] * registrations
         self.acknowledged = {path: [] for path in set(self.paths)}
+        self._counts = [0] * len(self.paths)  # acknowledged, of each client
         self.refused, self.lost = set(), set()
         self.latencies = []
         self.refusals = []
@@ -63,10 +65,12 @@ class Writers:
         return sum(map(len, self.acknowledged.values()))
 
     def wait_for(self, more, patience_s=PATIENCE_S):
-        """Waits until so many more are acknowledged."""
-        goal, end = self.total() + more, time.monotonic() + patience_s
-        while self.total() < goal:
-            assert time.monotonic() < end, f"the writers stand still: {dict(self.statuses)}"
+        """Waits until so many more are acknowledged, and one more at least of each client: one kind may
+        be much slower than the other."""
+        goal, before, end = self.total() + more, list(self._counts), time.monotonic() + patience_s
+        while self.total() < goal or any(map(operator.eq, before, self._counts)):
+            assert time.monotonic() < end, (
+                f"writers stand still: {dict(self.statuses)}, {before} before, {self._counts} now")
             time.sleep(0.01)
 
     def codes(self):
@@ -74,14 +78,14 @@ class Writers:
         return {json.loads(body)["code"] for _, body in self.refusals}
 
     async def _run(self):
-        await asyncio.gather(*map(self._write, self.paths))
+        await asyncio.gather(*map(self._write, range(len(self.paths)), self.paths))
 
-    async def _write(self, path):
+    async def _write(self, number, path):
         while self._running:
             reader, writer = await asyncio.open_connection(self.address.hostname,
                                                            self.address.port)
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-                while self._running and await self._one(reader, writer, path):
+                while self._running and await self._one(reader, writer, number, path):
                     await asyncio.sleep(self._pause_s)
             writer.close()
 
@@ -98,7 +102,7 @@ class Writers:
             head.append(f"Authorization: Bearer {self.token}")
         return "\r\n".join([*head, "", ""]).encode() + octets
 
-    async def _one(self, reader, writer, path):
+    async def _one(self, reader, writer, number, path):
         """One request; False if the connection is not to be used again."""
         email = f"w{self._name}-{next(self._numbers)}{DOMAIN}"
         started = time.monotonic()
@@ -113,6 +117,7 @@ class Writers:
         self.statuses[status] += 1
         if status == 201:
             self.acknowledged[path].append(email)
+            self._counts[number] += 1
             return keep
         self.refusals.append((status, body))
         unknown = status in NO_WORD or json.loads(body)["code"] == "OUTCOME_UNKNOWN"
