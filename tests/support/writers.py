@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from support import vault
 from support.load import read_response
+from support.waiting import wait_until
 
 PATIENCE_S = 60  # longer than nginx waits for the service
 
@@ -65,13 +66,16 @@ class Writers:
         return sum(map(len, self.acknowledged.values()))
 
     def wait_for(self, more, patience_s=PATIENCE_S):
-        """Waits until so many more are acknowledged, and one more at least of each client: one kind may
-        be much slower than the other."""
-        goal, before, end = self.total() + more, list(self._counts), time.monotonic() + patience_s
-        while self.total() < goal or any(map(operator.eq, before, self._counts)):
-            assert time.monotonic() < end, (
-                f"writers stand still: {dict(self.statuses)}, {before} before, {self._counts} now")
-            time.sleep(0.01)
+        """Waits until so many more are acknowledged."""
+        goal = self.total() + more
+        wait_until(lambda: self.total() >= goal, patience_s, "acknowledged writes", interval_s=0.01)
+
+    def wait_for_each(self, patience_s=PATIENCE_S):
+        """Waits until one more of each client is acknowledged: one kind may be much slower than the
+        other."""
+        before = list(self._counts)
+        wait_until(lambda: not any(map(operator.eq, before, self._counts)), patience_s,
+                   "an acknowledged write of each", interval_s=0.01)
 
     def codes(self):
         """The codes of all refusals."""
