@@ -195,10 +195,16 @@ static void *worker_open(void *state, int fd, int body_fd)
 
 static enum arrival worker_look(const char *bytes, size_t length)
 {
-    enum fastcgi_event event = fastcgi_look_at_head(bytes, length);
-    return event == FASTCGI_PARAMS_END ? ARRIVAL_READY
-           : event == FASTCGI_MORE     ? ARRIVAL_PENDING
-                                       : ARRIVAL_REFUSED;
+    switch (fastcgi_look_at_request(bytes, length)) {
+    case FASTCGI_END:
+        return ARRIVAL_COMPLETE;
+    case FASTCGI_PARAMS_END:
+        return ARRIVAL_READY;
+    case FASTCGI_MORE:
+        return ARRIVAL_PENDING;
+    default:
+        return ARRIVAL_REFUSED;
+    }
 }
 
 static const enum served served[] = {
@@ -207,9 +213,9 @@ static const enum served served[] = {
     [SERVER_HELD] = SERVED_HELD,
 };
 
-static enum served worker_serve(void *state, void *connection)
+static enum served worker_serve(void *state, void *connection, bool complete)
 {
-    return served[server_serve(((struct worker_state *)state)->server, connection)];
+    return served[server_serve(((struct worker_state *)state)->server, connection, complete)];
 }
 
 static void worker_commit(void *state)

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/read_deadline.h"
 #include "http/access.h"
 
 #include <errno.h>
@@ -21,14 +22,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
     NO_LISTENING_SOCKET = -1,
     ARENAS_KEPT = 32, /* as many requests wait for a commit, seldom more */
+    US_PER_MS = 1000,
     US_PER_S = 1000 * 1000,
-    BODY_PATIENCE_S = 2,   /* nginx has all of a body before it sends */
-    FORM_PATIENCE_S = 100, /* the spool, too, but storing a file takes a while between two pieces */
+    BODY_TIMEOUT_S = 2,   /* nginx has all of a body before it sends */
+    FORM_TIMEOUT_S = 100, /* the spool, too, but storing a file takes a while between two pieces */
+    LINGER_TIMEOUT_S = 2, /* for nginx or the spool to take the answer and close */
     DRAIN_PIECE = 8192,
     DRAIN_MAX = 2 * 1024 * 1024, /* bytes; more than nginx's client_max_body_size for JSON */
 };
@@ -47,9 +51,10 @@ struct server {
 /* A connection, and the request that is under way on it. */
 struct server_connection {
     FCGX_Request fcgi;
-    int64_t body_began_us; /* the first read of the body, steady clock; 0: none yet */
-    int body_fd;           /* the spool's file that the body is in; -1: it is in the records */
-    off_t body_read;       /* bytes of that file */
+    bool complete;            /* the request had arrived when it was begun: reading never waits */
+    int64_t body_deadline_us; /* of the body, steady clock; 0: nothing of it has been read */
+    int body_fd;              /* the spool's file that the body is in; -1: it is in the records */
+    off_t body_read;          /* bytes of that file */
     struct request request;
     struct reply reply;
     struct error *error; /* what came of handling it */
@@ -119,6 +124,7 @@ struct server_connection *server_open(struct server *server, int fd, int body_fd
     }
     connection->fcgi.ipcFd = fd;
     connection->fcgi.keepConnection = 1;
+    FCGX_Detach(&connection->fcgi); /* no lingering close: a peer that sends on would extend it */
     return connection;
 }
 
@@ -157,17 +163,17 @@ static size_t read_here(FCGX_Stream *stream, char *bytes, size_t size)
     return 1 + (got > 0 ? (size_t)got : 0);
 }
 
-/* True if the body should have been there by now, so that whatever trickles ends. The time begins
- * with the first call. */
-static bool is_late(struct server_connection *connection)
+/* Reads up to the deadline, however the peer splits what it sends, and whatever records it sends
+ * besides the body. */
+static size_t read_in_time(struct server_connection *connection, char *bytes, size_t size)
 {
-    int64_t now = clock_steady_us();
-    if (!connection->body_began_us) {
-        connection->body_began_us = now;
+    if (connection->complete) {
+        return read_here(connection->fcgi.in, bytes, size);
     }
-    const struct route *route = connection->request.route;
-    int64_t patience_s = route && route->form ? FORM_PATIENCE_S : BODY_PATIENCE_S;
-    return now - connection->body_began_us >= patience_s * US_PER_S;
+    read_deadline_begin(connection->fcgi.ipcFd, connection->body_deadline_us);
+    size_t got = read_here(connection->fcgi.in, bytes, size);
+    read_deadline_end();
+    return got;
 }
 
 /* Waits for more of a body that the spool is still receiving: any bytes in the records say that the
@@ -176,7 +182,7 @@ static bool await_spool(struct server_connection *connection)
 {
     struct request *request = &connection->request;
     char bytes[DRAIN_PIECE];
-    if (read_here(connection->fcgi.in, bytes, sizeof bytes)) {
+    if (read_in_time(connection, bytes, sizeof bytes)) {
         return true;
     }
     if (request->early && FCGX_GetError(connection->fcgi.in)) {
@@ -196,7 +202,7 @@ static size_t read_spooled(struct server_connection *connection, char *bytes, si
             log_error("cannot read a body in the spool: %s", strerror(errno));
             return 0;
         }
-        if (got || !more || is_late(connection)) {
+        if (got || !more || clock_steady_us() >= connection->body_deadline_us) {
             connection->body_read += got;
             return (size_t)got;
         }
@@ -204,23 +210,23 @@ static size_t read_spooled(struct server_connection *connection, char *bytes, si
     }
 }
 
-/* As much as has come, and fits: FCGX_GetStr() alone would wait until it is filled. A body that
- * trickles ends at its deadline. */
+/* As much as has come, and fits: FCGX_GetStr() alone would wait until it is filled. The deadline
+ * counts from the first call; a body that is not there by then ends. */
 static size_t read_input(void *source, char *bytes, size_t size)
 {
     struct server_connection *connection = source;
-    FCGX_Request *fcgi = &connection->fcgi;
-    if (is_late(connection)) {
-        fcgi->keepConnection = 0;
-        return 0;
+    const struct route *route = connection->request.route;
+    if (!connection->body_deadline_us) {
+        int64_t timeout_s = route && route->form ? FORM_TIMEOUT_S : BODY_TIMEOUT_S;
+        connection->body_deadline_us = clock_steady_us() + timeout_s * US_PER_S;
     }
     if (connection->body_fd >= 0) {
         return read_spooled(connection, bytes, size);
     }
-    struct pollfd arrival = {.fd = fcgi->ipcFd, .events = POLLIN};
+    struct pollfd arrival = {.fd = connection->fcgi.ipcFd, .events = POLLIN};
     size_t length = 0, got = 1;
     while (length < size && got && (!length || poll(&arrival, 1, 0) == 1)) {
-        got = read_here(fcgi->in, bytes + length, size - length);
+        got = read_in_time(connection, bytes + length, size - length);
         length += got;
     }
     return length;
@@ -348,57 +354,78 @@ static void write_reply(FCGX_Stream *out, const struct request *request, const s
 }
 
 /* Takes what is left of the body off the connection: libfcgi only forgets what it has buffered, and
- * would read the rest, the client's own bytes, as the records of the next request. What is longer
- * than nginx lets through ends the connection instead. */
-static void drain_body(const struct server *server, struct server_connection *connection)
+ * would read the rest, the client's own bytes, as the records of the next request. False if it did
+ * not come to its end: it is longer than nginx lets through, or late. */
+static bool drain_body(const struct server *server, struct server_connection *connection)
 {
-    const struct request *request = &connection->request;
-    FCGX_Request *fcgi = &connection->fcgi;
-    if (request->body_abandoned && !server->keeps) {
-        return; /* it may take minutes to come: libfcgi closes only when nginx, which stops, has */
-    }
     char rest[DRAIN_PIECE];
     size_t drained = 0;
-    connection->body_began_us = 0;
-    while (drained <= DRAIN_MAX && !is_late(connection)) {
-        size_t got = read_here(fcgi->in, rest, sizeof rest);
+    if (connection->request.body_abandoned && !server->keeps) {
+        return false; /* it may take minutes to come */
+    }
+    connection->body_deadline_us = clock_steady_us() + (int64_t)BODY_TIMEOUT_S * US_PER_S;
+    while (drained <= DRAIN_MAX) {
+        size_t got = read_in_time(connection, rest, sizeof rest);
         if (!got) {
-            if (!server->keeps) {
-                /* Nothing is left that a close would throw away, so it need not linger: libfcgi
-                 * would shut the connection down and wait until nginx has closed its side. */
-                FCGX_Detach(fcgi);
-            }
-            return;
+            return !FCGX_GetError(connection->fcgi.in);
         }
         drained += got;
     }
-    fcgi->keepConnection = 0;
+    return false;
+}
+
+/* A socket that is closed with unread bytes fails the peer's next write, and nginx would lose the
+ * answer: reads on until the peer has closed, and no longer than LINGER_TIMEOUT_S. */
+static void linger(int fd)
+{
+    char rest[DRAIN_PIECE];
+    struct pollfd arrival = {.fd = fd, .events = POLLIN};
+    int64_t left_us = (int64_t)LINGER_TIMEOUT_S * US_PER_S;
+    int64_t deadline_us = clock_steady_us() + left_us;
+    shutdown(fd, SHUT_WR);
+    while (left_us > 0 && poll(&arrival, 1, (int)(left_us / US_PER_MS) + 1) == 1 &&
+           recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0) {
+        left_us = deadline_us - clock_steady_us();
+    }
+}
+
+/* Sends the answer, and what ends it. True if the connection can take another request. */
+static bool finish_request(const struct server *server, struct server_connection *connection)
+{
+    FCGX_Request *fcgi = &connection->fcgi;
+    bool drained = drain_body(server, connection);
+    bool keeps = drained && fcgi->keepConnection;
+    fcgi->keepConnection = 1; /* except after an error: libfcgi closes then, without lingering */
+    FCGX_Finish_r(fcgi);
+    if (!drained && fcgi->ipcFd >= 0) {
+        linger(fcgi->ipcFd);
+    }
+    return keeps && fcgi->ipcFd >= 0;
 }
 
 /* Answers the request that was handled, and ends it. */
 static enum server_progress answer(struct server *server, struct server_connection *connection)
 {
-    FCGX_Request *fcgi = &connection->fcgi;
     struct request *request = &connection->request;
     request->unaudited = request->unaudited || request->withdrawn;
     router_finish(request, &connection->reply, connection->error);
-    write_reply(fcgi->out, request, &connection->reply);
-    drain_body(server, connection);
-    FCGX_Finish_r(fcgi);
+    write_reply(connection->fcgi.out, request, &connection->reply);
+    bool keeps = finish_request(server, connection);
     /* not if the complete request is still to come */
     if (connection->reply.status != REPLY_CONTINUE && !request->withdrawn) {
         access_end(&connection->access, request, &connection->reply, connection->error);
     }
     log_set_request(NULL);
     give_arena(server, request->arena);
-    if (fcgi->ipcFd < 0) {
-        free_connection(connection);
+    if (!keeps) {
+        server_close(connection);
         return SERVER_CLOSED;
     }
     return SERVER_ANSWERED;
 }
 
-enum server_progress server_serve(struct server *server, struct server_connection *connection)
+enum server_progress server_serve(struct server *server, struct server_connection *connection,
+                                  bool complete)
 {
     FCGX_Request *fcgi = &connection->fcgi;
     if (FCGX_Accept_r(fcgi) != 0) {
@@ -411,7 +438,8 @@ enum server_progress server_serve(struct server *server, struct server_connectio
         .app = server->app,
         .input = {read_input, connection},
     };
-    connection->body_began_us = 0;
+    connection->complete = complete;
+    connection->body_deadline_us = 0;
     access_begin(&connection->access);
     read_params(request->arena, fcgi->envp, &request->headers);
     request->asks = !strcmp(request->headers.spool, "asks");

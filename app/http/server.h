@@ -41,8 +41,10 @@ enum server_progress {
     SERVER_HELD,     /* it waits for server_commit(), and then for server_finish() */
 };
 
-/* Reads one request and handles it. */
-enum server_progress server_serve(struct server *server, struct server_connection *connection);
+/* Reads one request and handles it; `complete` if its body has arrived with the parameters. A body that
+ * has not ends at a deadline, whatever the peer sends, and its connection with it. */
+enum server_progress server_serve(struct server *server, struct server_connection *connection,
+                                  bool complete);
 
 /* Ends the turn, if a request was held. */
 void server_commit(struct server *server);

@@ -22,40 +22,23 @@ enum {
     REPLY_MAX = 256 * KIB, /* an answer to an upload has one or two KiB */
 };
 
-int exchange_connect(int handoff_fd, int body_fd)
-{
-    int fds[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-        return -1;
-    }
-    bool sent = handoff_send(handoff_fd, fds[1], body_fd);
-    close(fds[1]);
-    if (!sent || fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
-        close(fds[0]);
-        return -1;
-    }
-    return fds[0];
-}
-
-void exchange_begin(struct exchange *exchange, enum exchange_kind kind, uint16_t id,
-                    struct buffer *params, const char *fate, int64_t size)
+static void write_head(struct exchange *exchange, const struct exchange_request *request)
 {
     char sent[SENT_SIZE];
     int64_t now_ms = clock_wall_ms();
-    size_t own = params->length;
+    size_t own = request->params->length;
     snprintf(sent, sizeof sent, "%" PRId64 ".%03" PRId64, now_ms / MS_PER_S, now_ms % MS_PER_S);
-    fastcgi_add_param(params, "KONTORA_SENT", sent);
-    if (fate) {
-        fastcgi_add_param(params, "KONTORA_SPOOL", fate);
+    fastcgi_add_param(request->params, "KONTORA_SENT", sent);
+    if (request->fate) {
+        fastcgi_add_param(request->params, "KONTORA_SPOOL", request->fate);
     }
     buffer_clear(&exchange->out);
     buffer_clear(&exchange->reply);
-    fastcgi_add_request(&exchange->out, id, params);
-    params->length = own;
-    exchange->kind = kind;
-    exchange->id = id;
+    fastcgi_add_request(&exchange->out, request->id, request->params);
+    request->params->length = own;
+    exchange->id = request->id;
     exchange->out_sent = 0;
-    exchange->told = size;
+    exchange->told = request->size;
     exchange->all_sent = false;
 }
 
@@ -91,6 +74,29 @@ void exchange_send(struct exchange *exchange, int fd, int64_t size)
             exchange->out_sent += (size_t)sent;
         }
     } while (write_next_record(exchange, size));
+}
+
+int exchange_begin(struct exchange *exchange, enum exchange_kind kind,
+                   const struct exchange_request *request, int handoff_fd)
+{
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
+        return -1;
+    }
+    bool sent = fcntl(fds[0], F_SETFL, O_NONBLOCK) >= 0;
+    if (sent) {
+        exchange->kind = kind;
+        write_head(exchange, request);
+        exchange_send(exchange, fds[0], request->size);
+        sent = handoff_send(handoff_fd, fds[1], request->body_fd);
+    }
+    close(fds[1]);
+    if (!sent) {
+        close(fds[0]);
+        exchange->kind = NO_EXCHANGE;
+        return -1;
+    }
+    return fds[0];
 }
 
 enum exchange_event exchange_receive(struct exchange *exchange, int fd)

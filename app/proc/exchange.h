@@ -44,14 +44,20 @@ struct exchange {
     struct buffer reply; /* from the worker, as it came */
 };
 
-/* Puts a connection, and the file of a body, -1 for none, into the queue of the workers. Returns the
- * other end of the connection, non-blocking, or -1 if the queue is full. */
-int exchange_connect(int handoff_fd, int body_fd) MUST_CHECK;
+struct exchange_request {
+    uint16_t id;
+    struct buffer *params; /* restored after use */
+    const char *fate;      /* KONTORA_SPOOL; NULL: none */
+    int body_fd;           /* the file of the body; -1: none */
+    int64_t size;          /* of the body so far */
+};
 
-/* Begins to hand a request over. `params` are restored; `fate` is KONTORA_SPOOL, NULL for none;
- * `size` that of the body so far. */
-void exchange_begin(struct exchange *exchange, enum exchange_kind kind, uint16_t id,
-                    struct buffer *params, const char *fate, int64_t size);
+/* Begins to hand a request over: puts a connection into the queue of the workers, with as much of
+ * the request on it as it takes. A worker that finds the parameters there serves it at once, and
+ * does not take a second request while it waits for the first. Returns the other end of the
+ * connection, non-blocking; -1 if the queue is full, and then `kind` is NO_EXCHANGE. */
+int exchange_begin(struct exchange *exchange, enum exchange_kind kind,
+                   const struct exchange_request *request, int handoff_fd) MUST_CHECK;
 
 /* Sends what there is to send, until the socket is full. exchange_receive() notices a worker that
  * has exited. */

@@ -39,7 +39,8 @@ enum served {
 enum arrival {
     ARRIVAL_PENDING, /* more must come before serve() can read a request without waiting */
     ARRIVAL_READY,
-    ARRIVAL_REFUSED, /* not the beginning of a request */
+    ARRIVAL_COMPLETE, /* its body is there, too */
+    ARRIVAL_REFUSED,  /* not the beginning of a request */
 };
 
 struct service {
@@ -61,8 +62,8 @@ struct service {
     /* Looks at bytes that have arrived; at least one. */
     enum arrival (*look)(const char *bytes, size_t length);
 
-    /* A request has arrived: serves it. */
-    enum served (*serve)(void *state, void *connection);
+    /* A request has arrived, and so has its body if it is complete: serves it. */
+    enum served (*serve)(void *state, void *connection, bool complete);
 
     /* The end of a turn in which answers were held: makes what their requests have written durable,
      * all with one commit. */

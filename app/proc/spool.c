@@ -240,14 +240,21 @@ static void send_request(struct upload *upload)
 /* Begins to hand a request over; false if the queue is full. */
 static bool begin_exchange(struct spool *spool, struct upload *upload, enum exchange_kind kind)
 {
-    const char *fate = kind == ASKING ? "asks" : kind == EARLY ? "early" : upload->fate;
-    int fd = exchange_connect(spool->handoff_fd, kind == ASKING ? -1 : upload->file_fd);
+    const struct exchange_request request = {
+        .id = upload->reader.id,
+        .params = &upload->params,
+        .fate = kind == ASKING  ? "asks"
+                : kind == EARLY ? "early"
+                                : upload->fate,
+        .body_fd = kind == ASKING ? -1 : upload->file_fd,
+        .size = upload->size,
+    };
+    int fd = exchange_begin(&upload->exchange, kind, &request, spool->handoff_fd);
     if (fd < 0) {
         return false;
     }
+    spool->early += holds_early(upload);
     upload->worker.fd = fd;
-    set_exchange(spool, upload, kind);
-    exchange_begin(&upload->exchange, kind, upload->reader.id, &upload->params, fate, upload->size);
     control(spool, EPOLL_CTL_ADD, &upload->worker, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     return true;
 }

@@ -182,11 +182,11 @@ static void finish_held(struct worker *worker)
 }
 
 /* One connection, one request, one turn. */
-static void serve_once(struct worker *worker, struct connection *connection)
+static void serve_once(struct worker *worker, struct connection *connection, bool complete)
 {
     void *handle = connection->handle;
     count_request(worker);
-    enum served served = worker->service->serve(worker->state, handle);
+    enum served served = worker->service->serve(worker->state, handle, complete);
     if (served == SERVED_HELD) {
         worker->service->commit(worker->state);
         served = worker->service->finish(worker->state, handle);
@@ -251,6 +251,11 @@ static enum arrival look_at_head(const struct worker *worker, const struct conne
     return arrival == ARRIVAL_PENDING && got == HEAD_MAX ? ARRIVAL_REFUSED : arrival;
 }
 
+static bool has_arrived(enum arrival arrival)
+{
+    return arrival == ARRIVAL_READY || arrival == ARRIVAL_COMPLETE;
+}
+
 static void set_edge_triggered(struct worker *worker, struct connection *connection, bool edge)
 {
     struct epoll_event event = {
@@ -266,7 +271,8 @@ static void set_edge_triggered(struct worker *worker, struct connection *connect
 /* Serves the request of a connection if it has arrived, and waits for it if it has not. */
 static void serve_arrived(struct worker *worker, struct connection *connection)
 {
-    switch (look_at_head(worker, connection)) {
+    enum arrival arrival = look_at_head(worker, connection);
+    switch (arrival) {
     case ARRIVAL_PENDING: /* a part of it would wake a level-triggered epoll for ever */
         set_edge_triggered(worker, connection, true);
         await_request(worker, connection);
@@ -275,14 +281,17 @@ static void serve_arrived(struct worker *worker, struct connection *connection)
         close_connection(worker, connection);
         break;
     case ARRIVAL_READY:
+    case ARRIVAL_COMPLETE:
         forget_awaited(worker, connection);
         if (!worker->multiplexing) {
-            serve_once(worker, connection);
+            serve_once(worker, connection, arrival == ARRIVAL_COMPLETE);
             break;
         }
         set_edge_triggered(worker, connection, false);
         count_request(worker);
-        note_served(worker, connection, worker->service->serve(worker->state, connection->handle));
+        note_served(
+            worker, connection,
+            worker->service->serve(worker->state, connection->handle, arrival == ARRIVAL_COMPLETE));
         break;
     }
 }
@@ -300,7 +309,7 @@ static void close_late(struct worker *worker, int64_t now)
     while (has_late(worker, now)) {
         struct connection *connection = worker->oldest;
         unlink_awaited(worker, connection);
-        if (look_at_head(worker, connection) == ARRIVAL_READY) {
+        if (has_arrived(look_at_head(worker, connection))) {
             serve_arrived(worker, connection);
         } else {
             log_debug("closing a connection: its request did not arrive in time");
@@ -351,8 +360,10 @@ static bool accept_one(struct worker *worker)
         .edge_triggered = !worker->multiplexing,
     };
     worker->connections++;
-    if (!worker->multiplexing && look_at_head(worker, connection) == ARRIVAL_READY) {
-        serve_once(worker, connection); /* nearly always: without a detour over the epoll */
+    enum arrival arrival =
+        worker->multiplexing ? ARRIVAL_PENDING : look_at_head(worker, connection);
+    if (has_arrived(arrival)) { /* nearly always: without a detour over the epoll */
+        serve_once(worker, connection, arrival == ARRIVAL_COMPLETE);
         return true;
     }
     watch(worker, fd, EPOLLIN | EPOLLRDHUP | (worker->multiplexing ? 0 : (uint32_t)EPOLLET),

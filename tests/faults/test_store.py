@@ -114,8 +114,10 @@ def test_workers_killed_while_they_write_lose_nothing(make_rig):
     with Writers(rig.stack.http_url, rig.api.token, accounts=24, registrations=8,
                  pause_s=0.02) as writers:
         writers.wait_for(50)
+        writers.wait_for_each()
         kills = kill_workers(rig)
         writers.wait_for(50)
+        writers.wait_for_each()
     print(f"{kills} killed, {dict(writers.statuses)}")
     assert set(writers.statuses) <= {201, 502, 504}, (writers.statuses, writers.refusals[:3])
     assert kills > KILLING_S / KILL_INTERVAL_S / 2 and len(writers.lost) > 10
@@ -218,11 +220,13 @@ def test_postgres_restarted_under_load(make_rig, server, end):
     workers = rig.service.workers()
     with Writers(rig.stack.http_url, rig.api.token, accounts=6, registrations=2) as writers:
         writers.wait_for(50)
+        writers.wait_for_each()
         getattr(server, end)()
         wait_until(lambda: writers.statuses[503] > 20, what="refusals")
         wait_until(lambda: database_state(rig) == "down", what="the database down")
         server.start()
         writers.wait_for(100)
+        writers.wait_for_each()
     assert set(writers.statuses) == {201, 503}, (writers.statuses, writers.refusals[:3])
     assert writers.codes() <= {"DATABASE_UNAVAILABLE", "OUTCOME_UNKNOWN"}
     wait_until(lambda: database_state(rig) == "up", what="the database up")

@@ -288,7 +288,8 @@ def test_login_delay_is_clamped_after_the_clock_is_stepped_back(throttled):
 
 
 def test_rows_ahead_of_the_clock_are_set_back(throttled):
-    """Rows are kept, and pending objects left alone, no longer than they would be otherwise."""
+    """Rows are kept, and pending objects left alone, no longer than they would be otherwise. The housekeeper
+    looks at them when it starts, and then once a minute."""
     ahead = int(time.time() * 1000) + 2 * 3600 * 1000
     octets = throttled.database.bytes_literal(b"1")
     throttled.database.run("INSERT INTO idempotency_keys (principal, idempotency_key,"
@@ -296,6 +297,7 @@ def test_rows_ahead_of_the_clock_are_set_back(throttled):
     throttled.database.run(f"INSERT INTO pending_objects (object_key, since) VALUES ('x', {ahead})")
     throttled.database.run("INSERT INTO login_sources (source_key, subject_key, seen_at)"
                            f" VALUES ({octets}, {octets}, {ahead})")
+    throttled.restart()
     for column, table in (("created_at", "idempotency_keys"), ("since", "pending_objects"),
                           ("seen_at", "login_sources")):
         def set_back(column=column, table=table):

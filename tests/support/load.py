@@ -10,7 +10,7 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-PATIENCE_S = 20
+PATIENCE_S = 60  # longer than nginx waits for the service
 
 
 class Load:

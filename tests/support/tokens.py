@@ -14,7 +14,7 @@ from support import contract
 from support.load import read_response
 from support.waiting import wait_until
 
-PATIENCE_S = 20
+PATIENCE_S = 60  # longer than nginx waits for the service
 NUMBER_DIGITS = 6
 NUMBER_SIZE = 3
 DIGEST_SIZE = 16

@@ -3,7 +3,10 @@
 import time
 
 
-def wait_until(condition, patience_s=10, what="the condition", interval_s=0.02):
+PATIENCE_S = 30  # for a busy machine: how long it may take is for the test to measure where it matters
+
+
+def wait_until(condition, patience_s=PATIENCE_S, what="the condition", interval_s=0.02):
     """The first true value of `condition()`."""
     end = time.monotonic() + patience_s
     while True:

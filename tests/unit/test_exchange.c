@@ -19,15 +19,10 @@ struct world {
 
 static int setup(void **state)
 {
-    int file_fd;
     struct world *world = must_alloc(sizeof *world);
-    *world = (struct world){.fd = -1};
+    *world = (struct world){.fd = -1, .worker_fd = -1};
     assert_true(handoff_open(&world->handoff));
     fastcgi_add_param(&world->params, "REQUEST_METHOD", "POST");
-    world->fd = exchange_connect(world->handoff.send_fd, -1);
-    assert_true(world->fd >= 0);
-    world->worker_fd = handoff_receive(world->handoff.receive_fd, &file_fd);
-    assert_true(world->worker_fd >= 0);
     *state = world;
     return 0;
 }
@@ -81,10 +76,21 @@ static bool has(const struct come *come, const char *text)
     return memmem(come->params, come->params_length, text, strlen(text));
 }
 
+static int try_begin(struct world *world, enum exchange_kind kind, const char *fate, int64_t size)
+{
+    const struct exchange_request request = {
+        .id = ID, .params = &world->params, .fate = fate, .body_fd = -1, .size = size};
+    return exchange_begin(&world->exchange, kind, &request, world->handoff.send_fd);
+}
+
 static void begin(struct world *world, enum exchange_kind kind, const char *fate, int64_t size)
 {
-    exchange_begin(&world->exchange, kind, ID, &world->params, fate, size);
-    exchange_send(&world->exchange, world->fd, size);
+    int file_fd;
+    world->fd = try_begin(world, kind, fate, size);
+    assert_true(world->fd >= 0);
+    world->worker_fd = handoff_receive(world->handoff.receive_fd, &file_fd);
+    assert_true(world->worker_fd >= 0);
+    assert_int_equal(file_fd, -1);
 }
 
 static void a_complete_request_is_there_at_once(void **state)
@@ -167,10 +173,11 @@ static void a_full_queue_refuses(void **state)
 {
     struct world *world = *state;
     int fds[1000], count = 0;
-    while (count < 1000 && (fds[count] = exchange_connect(world->handoff.send_fd, -1)) >= 0) {
+    while (count < 1000 && (fds[count] = try_begin(world, EARLY, "early", 0)) >= 0) {
         count++;
     }
     assert_true(count > 0 && count < 1000);
+    assert_int_equal(world->exchange.kind, NO_EXCHANGE);
     while (count) {
         close(fds[--count]);
     }

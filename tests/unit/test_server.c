@@ -2,6 +2,7 @@
  * should: kept and closed connections, split records, ends in the middle, garbage. */
 #include "unit.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "http/audit.h"
 #include "http/server.h"
@@ -64,6 +65,7 @@ struct world {
     struct router *router;
     struct server *server;
     struct server_connection *connection;
+    int served_fd; /* the connection's */
     int peer;
 };
 
@@ -103,6 +105,7 @@ static int setup(void **state)
     world->server = server_new(world->router, NULL, &turn, true);
     turn_waits = turn_fails = false;
     world->connection = server_open(world->server, ends[0], -1);
+    world->served_fd = ends[0];
     world->peer = ends[1];
     *state = world;
     return 0;
@@ -188,7 +191,7 @@ static void send_all(struct world *world, const struct buffer *bytes)
 /* Serves one request, and remembers when the connection is gone. */
 static bool serve(struct world *world)
 {
-    enum server_progress progress = server_serve(world->server, world->connection);
+    enum server_progress progress = server_serve(world->server, world->connection, false);
     assert_int_not_equal(progress, SERVER_HELD);
     if (progress == SERVER_CLOSED) {
         world->connection = NULL;
@@ -389,7 +392,7 @@ static void hold(struct world *world)
     turn_waits = true;
     add_request(&bytes, true, "POST", "/things", "{\"name\":\"x\"}", 1000);
     send_all(world, &bytes);
-    assert_int_equal(server_serve(world->server, world->connection), SERVER_HELD);
+    assert_int_equal(server_serve(world->server, world->connection, false), SERVER_HELD);
     assert_int_equal(poll(&waiting, 1, 0), 0);
     assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
 }
@@ -535,6 +538,81 @@ static void broken_parameters_close_the_connection(void **state)
     assert_false(serve(world));
 }
 
+/* --- bodies that do not end ------------------------------------------------------------------- */
+
+enum { TRICKLE_S = 20, TRICKLE_INTERVAL_US = 50 * 1000, ENDED_S = 10 };
+
+/* Sends the piece again and again in a child, up to TRICKLE_S or an error. */
+static pid_t trickle(const struct world *world, const char *piece, size_t length)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(world->served_fd);
+        for (int i = 0; i < TRICKLE_S * 1000 * 1000 / TRICKLE_INTERVAL_US; i++) {
+            if (send(world->peer, piece, length, MSG_NOSIGNAL) < 0) {
+                _exit(EXIT_SUCCESS);
+            }
+            usleep(TRICKLE_INTERVAL_US);
+        }
+        _exit(EXIT_FAILURE);
+    }
+    return child;
+}
+
+/* Begins a request whose body has more bytes than will come. */
+static void begin_body(struct world *world, const char *uri, const char *piece, size_t length)
+{
+    struct buffer bytes = {.arena = world->arena};
+    add_request(&bytes, true, "POST", uri, "{", 1);
+    bytes.length -= 8; /* without the record that ends it */
+    buffer_add(&bytes, piece, length);
+    send_all(world, &bytes);
+}
+
+static void assert_ended(struct world *world, const char *piece, size_t length)
+{
+    int status = 0;
+    int64_t began = clock_steady_us();
+    pid_t child = trickle(world, piece, length);
+    assert_false(serve(world));
+    assert_true(clock_steady_us() - began < (int64_t)ENDED_S * 1000 * 1000);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, EXIT_SUCCESS); /* the connection is closed */
+}
+
+static void a_body_that_trickles_ends(void **state)
+{
+    begin_body(*state, "/things", BYTES("\1\5\0\1\xF0\0\0\0"));
+    assert_ended(*state, BYTES("x"));
+    assert_has(answer(*state), "Status: 400 ");
+}
+
+/* Each a record that is no part of the body: of another request, of another type. */
+static void records_that_are_no_body_do_not_extend_it(void **state)
+{
+    begin_body(*state, "/things", BYTES(""));
+    assert_ended(*state, BYTES("\1\5\0\2\0\1\0\0x"));
+    assert_has(answer(*state), "Status: 400 ");
+}
+
+static void a_body_that_nobody_reads_ends(void **state)
+{
+    begin_body(*state, "/nowhere", BYTES("\1\5\0\1\xF0\0\0\0"));
+    assert_ended(*state, BYTES("x"));
+    assert_has(answer(*state), "Status: 404 ");
+}
+
+/* More than is drained: the answer is there to be read, and the peer's next bytes end nothing. */
+static void a_body_without_end_ends(void **state)
+{
+    static char record[8 + 0xF000] = "\1\5\0\1\xF0";
+    begin_body(*state, "/nowhere", BYTES(""));
+    assert_ended(*state, record, sizeof record);
+    assert_has(answer(*state), "Status: 404 ");
+}
+
 #define SERVER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -565,6 +643,10 @@ int main(void)
         SERVER_TEST(requests_may_be_cut_off_anywhere),
         SERVER_TEST(garbage_closes_the_connection),
         SERVER_TEST(broken_parameters_close_the_connection),
+        SERVER_TEST(a_body_that_trickles_ends),
+        SERVER_TEST(records_that_are_no_body_do_not_extend_it),
+        SERVER_TEST(a_body_that_nobody_reads_ends),
+        SERVER_TEST(a_body_without_end_ends),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("server", tests, NULL, NULL));
 }

@@ -48,8 +48,9 @@ static enum arrival echo_look(const char *bytes, size_t length)
 
 /* An 'x' is a request after which the connection is closed, a 'w' one that waits for the commit:
  * its answer is the number of commits there have been. An 'l' leaves a line in the log. */
-static enum served echo_serve(void *state, void *connection)
+static enum served echo_serve(void *state, void *connection, bool complete)
 {
+    (void)complete;
     char byte = 0;
     int fd = *(int *)connection;
     if (read(fd, &byte, 1) == 1) {
