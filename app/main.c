@@ -13,6 +13,7 @@
  *   kontora version | help
  */
 #include "auth/auth.h"
+#include "auth/password.h"
 #include "auth/session_cache.h"
 #include "base/arena.h"
 #include "base/background.h"
@@ -161,6 +162,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
      * where nobody else wants the processor. */
     if (pool == POOL_AUTH) {
         background_enter();
+        password_estimate(config->bcrypt_cost);
     }
     access_enter(pool);
     if (!audit_open(config->audit_log_path)) {
@@ -179,6 +181,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         .directory = directory_new(config),
         .store = store_new(config, writers),
         .objects = open_objects(config),
+        .pool = pool,
     };
     if (pool == POOL_CORE) { /* its requests of a turn were there before that began */
         store_read_by_turns(state->app.store);
@@ -226,6 +229,12 @@ static void worker_commit(void *state)
 static enum served worker_finish(void *state, void *connection)
 {
     return served[server_finish(((struct worker_state *)state)->server, connection)];
+}
+
+static size_t worker_queue_length(void *state)
+{
+    const struct app *app = &((struct worker_state *)state)->app;
+    return app->pool == POOL_AUTH ? limits_queue_length(app->config) : 0;
 }
 
 static void worker_rest(void *state)
@@ -412,6 +421,7 @@ static const struct service service = {
     .serve = worker_serve,
     .commit = worker_commit,
     .finish = worker_finish,
+    .queue_length = worker_queue_length,
     .rest = worker_rest,
     .close = worker_close,
     .reopen = worker_reopen,

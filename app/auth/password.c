@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/background.h"
+#include "base/clock.h"
 
 #include <crypt.h>
 #include <openssl/crypto.h>
@@ -19,13 +20,31 @@ bool secret_equal(const char *one, const char *other)
     return CRYPTO_memcmp(digest, other_digest, sizeof digest) == 0;
 }
 
+/* A moving average, which rises sooner than it falls: an estimate that is too short makes clients wait
+ * in vain. */
+static int64_t average_us;
+
+static void note_time(int64_t us)
+{
+    enum { SHARE_RISING = 2, SHARE_FALLING = 8 };
+    int64_t share = us > average_us ? SHARE_RISING : SHARE_FALLING;
+    average_us = average_us ? average_us + (us - average_us) / share : us;
+}
+
+int64_t password_hash_us(void)
+{
+    return average_us;
+}
+
 /* The hash of a password in the way of the stored one; the caller ends *data_r with wipe(). */
 static const char *hash_like(const char *stored, const char *password, struct crypt_data **data_r)
 {
     *data_r = must_alloc(sizeof **data_r); /* 32 KiB: too much for a stack frame */
+    int64_t began = clock_steady_us();
     background_begin();
     const char *hash = crypt_r(password, stored, *data_r);
     background_end();
+    note_time(clock_steady_us() - began);
     return hash && *hash != '*' ? hash : NULL;
 }
 
@@ -80,4 +99,13 @@ const char *password_nobodys(int64_t cost)
     hash[4] = (char)('0' + cost / 10);
     hash[5] = (char)('0' + cost % 10);
     return hash;
+}
+
+void password_estimate(int64_t cost)
+{
+    enum { CHEAP = 6 }; /* some milliseconds */
+    int64_t cheap = cost < CHEAP ? cost : CHEAP;
+    average_us = 0;
+    (void)password_verify(password_nobodys(cheap), "");
+    average_us <<= cost - cheap; /* each step of the cost doubles the work */
 }

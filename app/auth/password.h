@@ -27,4 +27,11 @@ const char *password_hash(struct arena *arena, const char *password, int64_t cos
  * nobody has. */
 const char *password_nobodys(int64_t cost);
 
+/* Estimates the time of a hash of this cost from a cheaper one, until one has been computed. */
+void password_estimate(int64_t cost);
+
+/* How long this process computes a hash of late, in microseconds; 0: it has computed and estimated
+ * none. */
+int64_t password_hash_us(void);
+
 #endif

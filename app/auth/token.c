@@ -187,6 +187,9 @@ static bool recall(struct arena *arena, const char *key, const char *token,
 
 /* --- verifying ------------------------------------------------------------------------------- */
 
+/* After the clock was stepped back a token is valid for longer by the step, but never for longer than
+ * its session, whose end is corrected (collection/purge.h): a copied token could be renewed until then
+ * anyway. To refuse tokens of the future would log everybody out instead. */
 static struct error *check_expiry(struct arena *arena, const struct token_claims *claims)
 {
     return claims->expires <= clock_wall_ms() / MS_PER_S ? error_new(arena, ERR_TOKEN_EXPIRED, NULL)

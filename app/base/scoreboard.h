@@ -46,6 +46,13 @@ struct scoreboard_uploads {
 };
 struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of);
 
+/* This process computes a password hash for a known source in place of the pool `auth`. It ends with
+ * the process, if not before. */
+void scoreboard_set_hashing(bool hashing);
+
+/* How many processes of a group do so. */
+int64_t scoreboard_count_hashing(unsigned group);
+
 /* What a group is doing, in any process. */
 struct scoreboard_count scoreboard_count(unsigned group);
 

@@ -11,6 +11,7 @@
 #include "base/network.h"
 #include "base/utf8.h"
 #include "collection/app.h"
+#include "collection/limits.h"
 #include "http/request.h"
 
 #include <string.h>
@@ -39,8 +40,9 @@ struct attempt {
     struct throttle throttle;
 };
 
+/* `name` is the one that was typed, NULL if none was. */
 static struct error *begin_throttle(struct request *request, const char *subject, const char *realm,
-                                    struct throttle *throttle_r)
+                                    const char *name, struct throttle *throttle_r)
 {
     const struct config *config = request->app->config;
     *throttle_r = (struct throttle){
@@ -48,6 +50,7 @@ static struct error *begin_throttle(struct request *request, const char *subject
         .subject = subject,
         .source = network_of_client(request->arena, request->headers.address),
         .realm = realm,
+        .name = name,
         .free_failures = config->login_free_failures,
     };
     return throttle_look(request->app->store, request->arena, throttle_r, clock_wall_ms());
@@ -56,7 +59,7 @@ static struct error *begin_throttle(struct request *request, const char *subject
 struct error *login_begin_throttle(struct request *request, const char *principal_id,
                                    struct throttle *throttle_r)
 {
-    return begin_throttle(request, principal_id, "", throttle_r);
+    return begin_throttle(request, principal_id, "", NULL, throttle_r);
 }
 
 /* A name that is nobody's is not written down: it may be a password that was typed in its place.
@@ -112,7 +115,7 @@ static struct error *identify(struct request *request, struct attempt *attempt)
     bool known = attempt->is_local || attempt->account_id || attempt->candidate.resolved;
     request->subject = known ? attempt->name : unknown_name(request, attempt->name);
     return begin_throttle(request, subject_of(request->arena, attempt), realm_of(request, attempt),
-                          &attempt->throttle);
+                          attempt->name, &attempt->throttle);
 }
 
 /* The answer is the same to every refusal. The reason is for the log and the audit line. */
@@ -197,12 +200,33 @@ static struct error *prove(struct request *request, const struct attempt *attemp
     return error;
 }
 
+/* While the queue of `auth` is full, admits names only that have logged in from the same source. It
+ * looks up neither the account nor the directory: that would take longer, and its time would tell
+ * whose name it is. */
+static struct error *admit(struct request *request, const char *name)
+{
+    const struct throttle throttle = {
+        .key = request->app->config->secret_key,
+        .source = network_of_client(request->arena, request->headers.address),
+        .name = name,
+    };
+    bool known = false;
+    struct error *error = limits_is_overflow(request)
+                              ? throttle_look_at_name(request->app->store, request->arena,
+                                                      &throttle, clock_wall_ms(), &known)
+                              : NULL;
+    return error ? error : limits_admit_hash(request, known);
+}
+
 struct error *login_verify(struct request *request, const char *name, const char *password,
                            struct throttle *throttle_r, const struct principal **principal_r)
 {
     const struct app *app = request->app;
     struct attempt attempt = {.name = name, .password = password};
-    struct error *error = identify(request, &attempt);
+    struct error *error = admit(request, name);
+    if (!error) {
+        error = identify(request, &attempt);
+    }
     if (error) {
         return error;
     }

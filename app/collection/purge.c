@@ -119,6 +119,73 @@ struct error *purge_clamp(struct store *store, struct arena *arena, int64_t now_
     return error ? error : ending;
 }
 
+/* The statements of each table with a time of expiry: whether a row was issued in the future, which
+ * reads and so holds up nobody; and to shorten such rows. What is not here: login_failures, whose
+ * holds are clamped where they are read (auth/throttle.c); access tokens, which end with their
+ * session; signed addresses (resources/files.c). */
+static const struct {
+    enum sql_statement ahead, shorten;
+} expiring[] = {
+    {SQL_SESSIONS_AHEAD, SQL_SESSIONS_SHORTEN},
+    {SQL_REFRESH_TOKENS_AHEAD, SQL_REFRESH_TOKENS_SHORTEN},
+    {SQL_TOKENS_AHEAD, SQL_TOKENS_SHORTEN},
+    {SQL_INVITATIONS_AHEAD, SQL_INVITATIONS_SHORTEN},
+    {SQL_EMAIL_LINKS_AHEAD, SQL_EMAIL_LINKS_SHORTEN},
+};
+
+struct shortening {
+    struct arena *arena;
+    enum sql_statement statement;
+    int64_t now_ms, changed;
+};
+
+static struct error *shorten_batch(struct store *store, void *context)
+{
+    struct shortening *work = context;
+    struct store_query *query = store_query(store, work->arena, work->statement);
+    store_bind_integer(query, work->now_ms);
+    store_bind_integer(query, PURGE_BATCH);
+    struct error *error = store_execute(query);
+    work->changed = error ? 0 : store_changes(query);
+    return error;
+}
+
+static struct error *is_ahead(struct store *store, struct arena *arena,
+                              enum sql_statement statement, int64_t now_ms, bool *ahead_r)
+{
+    struct store_query *query = store_query(store, arena, statement);
+    store_bind_integer(query, now_ms);
+    struct error *error = store_next(query, ahead_r);
+    *ahead_r = *ahead_r && !error;
+    store_end(query);
+    return error;
+}
+
+struct error *purge_shorten(struct store *store, struct arena *arena, int64_t now_ms, bool *more_r)
+{
+    struct error *error = NULL;
+    int64_t changed = 0;
+    *more_r = false;
+    for (size_t i = 0; !error && i < sizeof expiring / sizeof *expiring; i++) {
+        struct shortening work = {arena, expiring[i].shorten, now_ms, 0};
+        bool ahead;
+        error = is_ahead(store, arena, expiring[i].ahead, now_ms, &ahead);
+        if (!error && ahead) {
+            error = store_write(store, arena, shorten_batch, &work);
+        }
+        changed += work.changed;
+        *more_r = *more_r || work.changed == PURGE_BATCH;
+    }
+    struct error *ending = store_turn_end(store, arena);
+    error = error ? error : ending;
+    if (!error && changed) {
+        log_warning("the clock was set back: shortened %" PRId64
+                    " sessions, tokens, links and invitations",
+                    changed);
+    }
+    return error;
+}
+
 /* --- what was asked for ---------------------------------------------------------------------- */
 
 static atomic_bool own_wishes[PURGE_COUNT];
@@ -141,7 +208,9 @@ struct purge {
     enum purge_kind kind; /* of the round, that is next */
     enum purge_kind wish; /* what was asked for, and comes before; PURGE_COUNT: nothing */
     int64_t deleted;      /* of the kind that is under way */
-    int64_t round_us;     /* when the round goes on, of the steady clock */
+    struct clock_watch clock;
+    bool shortens;    /* rows that were issued by a clock that was ahead */
+    int64_t round_us; /* when the round goes on, of the steady clock */
 };
 
 struct purge *purge_new(struct store *store)
@@ -188,6 +257,20 @@ static void conclude(struct purge *purge, enum purge_kind kind, const struct err
     }
 }
 
+/* At the beginning of a round; again until there is nothing left to shorten. */
+static struct error *correct_times(struct purge *purge, struct arena *arena, int64_t now_ms)
+{
+    struct error *error = purge_clamp(purge->store, arena, now_ms);
+    bool more = true;
+    purge->shortens =
+        clock_stepped_back(&purge->clock, now_ms, clock_steady_us()) || purge->shortens;
+    if (!error && purge->shortens) {
+        error = purge_shorten(purge->store, arena, now_ms, &more);
+        purge->shortens = error || more; /* what cannot be done now is done in the next round */
+    }
+    return error;
+}
+
 int64_t purge_run(struct purge *purge)
 {
     bool rests = clock_steady_us() < purge->round_us;
@@ -200,10 +283,13 @@ int64_t purge_run(struct purge *purge)
     enum purge_kind kind = purge->wish == PURGE_COUNT ? purge->kind : purge->wish;
     struct arena *arena = arena_new();
     int64_t deleted = 0, now = clock_wall_ms();
-    struct error *error = rests || kind ? NULL : purge_clamp(purge->store, arena, now);
-    error = error ? error : purge_batch(purge->store, arena, kind, now, &deleted);
+    struct error *error = rests || kind ? NULL : correct_times(purge, arena, now);
+    bool corrects = !error && !rests && !kind && purge->shortens;
+    if (!error && !corrects) {
+        error = purge_batch(purge->store, arena, kind, now, &deleted);
+    }
     purge->deleted += deleted;
-    if (error || deleted < PURGE_BATCH) {
+    if (error || (!corrects && deleted < PURGE_BATCH)) {
         conclude(purge, kind, error);
     }
     arena_free(&arena);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "store/store.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct arena;
@@ -34,6 +35,16 @@ extern const char *const purge_names[PURGE_COUNT];
 /* Sets times that rows bear, and that are later than now, to now, and commits: the clock was
  * stepped back since they were written. */
 struct error *purge_clamp(struct store *store, struct arena *arena, int64_t now_ms) MUST_CHECK;
+
+/* Shortens what was issued by a clock that was ahead, up to PURGE_BATCH rows of each kind, and
+ * commits: from now on a row lives as long as it was to live when it was issued. The clock was stepped
+ * back since, and without this the row would live longer by the step. *more_r: there may be more.
+ *
+ * A row that was issued before the clock went wrong expires at the right time, and is left alone.
+ * Tokens of POST /app/token are shortened as the others: their life in minutes is what was promised,
+ * and no answer to the issue names its end. */
+struct error *purge_shorten(struct store *store, struct arena *arena, int64_t now_ms,
+                            bool *more_r) MUST_CHECK;
 
 /* Deletes the oldest PURGE_BATCH rows that are due at `now_ms`, or as many as there are, commits
  * and counts them. The number says whether there may be more. */

@@ -94,7 +94,7 @@ struct known_group {
 struct known_domain {
     char *dn;            /* malloc; its naming context; NULL: not known */
     char *netbios, *dns; /* malloc; its names; NULL: not known */
-    int64_t ahead_ms;    /* of the controller's clock, before ours */
+    int64_t lead_ms;     /* of the controller's clock before our steady one, which nobody steps */
     uint64_t generation; /* of the connection: another controller has another clock */
     int64_t until;       /* steady clock */
 };

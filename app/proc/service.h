@@ -72,6 +72,9 @@ struct service {
     /* After that, for each of them: answers it. Never SERVED_HELD. */
     enum served (*finish)(void *state, void *connection);
 
+    /* How many connections may wait to be accepted; 0: as many as before. NULL: never asked. */
+    size_t (*queue_length)(void *state);
+
     /* The end of every turn, whether answers were held in it or not. */
     void (*rest)(void *state);
 

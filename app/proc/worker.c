@@ -49,6 +49,7 @@ struct worker {
     bool multiplexing;
     bool handed_over; /* it takes connections from the spool's queue, not from a listening socket */
     bool leaving;
+    size_t queue_length;                /* connections that may wait to be accepted; 0: unset */
     size_t connections;                 /* open between two iterations of the worker loop */
     struct connection *oldest, *newest; /* of those whose request has not arrived, by deadline */
     size_t awaited;
@@ -404,6 +405,21 @@ static int wait_ms(const struct worker *worker)
     return left_us > 0 ? (int)(left_us / US_PER_MS) + 1 : 0;
 }
 
+/* Bounds the queue of the listening socket. The kernel counts it, so that the count is right whoever
+ * is killed; nginx finds out at once that it is full. */
+static void bound_queue(struct worker *worker)
+{
+    const struct service *service = worker->service;
+    size_t length = service->queue_length ? service->queue_length(worker->state) : 0;
+    if (!length || length == worker->queue_length || worker->leaving) {
+        return;
+    }
+    worker->queue_length = length;
+    if (listen(worker->listen_fd, (int)length - 1) < 0) { /* the kernel lets one more wait */
+        log_warning("listen: %s", strerror(errno));
+    }
+}
+
 static void turn(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
@@ -433,6 +449,7 @@ static void turn(struct worker *worker)
     close_late(worker, clock_steady_us());
     finish_held(worker);
     worker->service->rest(worker->state);
+    bound_queue(worker);
     int64_t ended = clock_steady_us();
     flush_log(worker, ended);
     scoreboard_set_connections(worker->connections);
@@ -472,6 +489,7 @@ _Noreturn void worker_run(const struct config *config, const struct service *ser
     if (!worker.state) {
         exit(EXIT_CANNOT_START);
     }
+    bound_queue(&worker);
     watch(&worker, worker.signal_fd, EPOLLIN, &signal_tag);
     watch(&worker, listen_fd, EPOLLIN | EPOLLEXCLUSIVE, &listen_tag);
     tell(&worker, WORKER_READY);

@@ -354,7 +354,10 @@ static struct error *register_account(struct request *request, struct reply *rep
                                           .email = email};
     struct auth_tokens tokens = {0};
     request->subject = email;
-    struct error *error = check_registration(request, email);
+    struct error *error = limits_admit_hash(request, false);
+    if (!error) {
+        error = check_registration(request, email);
+    }
     if (!error) {
         error = login_check_name_free(app->directory, app->config, request->arena, "email", email);
     }
@@ -396,6 +399,9 @@ static struct error *change_password(struct request *request, struct reply *repl
     }
     request->subject = principal->username;
     struct error *error = login_begin_throttle(request, principal->id, &throttle);
+    if (!error) {
+        error = limits_admit_hash(request, throttle.known);
+    }
     if (!error) {
         error = throttle_check(app->store, request->arena, &throttle, clock_wall_ms());
     }

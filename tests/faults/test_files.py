@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import hmac
 import os
 import random
 import re
@@ -471,3 +472,22 @@ def test_uploads_that_wait_for_a_worker_come_through(make_rig):
             assert b" 201 " in peer.recv(100)
     assert len(files.names(rig.api)) == len(peers)
     assert all(map(alive, rig.service.workers("uploads")))
+
+
+# --- a clock that was ahead ---------------------------------------------------------------------
+
+def signed(rig, name, expires):
+    """The address that the service makes of them."""
+    key = hmac.digest(rig.stack.env["SECRET_KEY"].encode(), b"kontora: addresses of files", "sha256")
+    signature = hmac.digest(key, f"{name}\n{expires}".encode(), "sha256").hex()
+    return f"/files/{name}/content?expires={expires}&signature={signature}"
+
+
+def test_address_signed_by_a_clock_that_was_ahead_is_refused(make_rig):
+    """After a step back it would be good for longer than its five minutes."""
+    rig = make_rig()
+    name = files.upload(Accounts(rig.nobody()).register().client)["filename"]
+    now, site = int(time.time()), rig.nobody("")
+    assert site.get(signed(rig, name, now + 290)).status_code == 200
+    for ahead_s in (3600, 2 * 3600):
+        contract.refused(site.get(signed(rig, name, now + 300 + ahead_s)), 403, "LINK_INVALID")

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from support import contract, timing, vault
-from support.accounts import Accounts, address
+from support.accounts import Accounts, address, invite
 from support.client import FilesClient
 from support.database import Database
 from support.people import tag
@@ -18,6 +18,10 @@ FREE = 5  # LOGIN_FREE_FAILURES, as it is by default
 BUDGET, INTERVAL_S = 8 * FREE, 15  # of all strangers together
 WRONG = "not-the-password"
 ADA, MALLORY = "127.9.0.1", "127.66.99.1"  # the administrator, and a stranger
+
+# Tables of what expires, with the column of its issue.
+ISSUED = {"sessions": "created_at", "refresh_tokens": "issued_at", "tokens": "created_at",
+          "invitations": "created_at", "email_links": "created_at"}
 
 SAMPLES = 30
 COST = 10  # of bcrypt: some 50 ms, beside which all else is little
@@ -304,6 +308,32 @@ def test_rows_ahead_of_the_clock_are_set_back(throttled):
             latest = int(throttled.database.run(f"SELECT max({column}) FROM {table}")[0][0])
             return latest <= int(time.time() * 1000)
         wait_until(set_back, 90, f"{table} to be set back")
+
+
+def test_what_a_clock_ahead_has_issued_lives_as_long_as_it_was_to(throttled):
+    """Rows of one session, token, link and invitation are two hours ahead, as if they were written before a
+    step back; a second session is older."""
+    ahead = 2 * 3600 * 1000
+    run = throttled.database.run
+    accounts = Accounts(throttled.nobody())
+    vera = accounts.register()
+    assert throttled.nobody("").post("/app/token", json={"ttl_minutes": 1}).status_code == 200
+    assert throttled.api.post("/accounts/invitations", json={"email": address()}).status_code == 201
+    assert invite(vera, address(), "VIEWER").status_code == 201
+    lifetimes = {}
+    for table, issued in ISSUED.items():
+        lifetimes[table] = run(f"SELECT max(expires_at - {issued}) FROM {table}")
+        run(f"UPDATE {table} SET {issued} = {issued} + {ahead}, expires_at = expires_at + {ahead}")
+    accounts.log_in(vera)
+    older = run("SELECT min(expires_at) FROM sessions")
+    throttled.reload()  # or the next round of a housekeeper that has seen the step
+    for table, issued in ISSUED.items():
+        def corrected(table=table, issued=issued):
+            return int(run(f"SELECT max({issued}) FROM {table}")[0][0]) <= int(time.time() * 1000)
+        wait_until(corrected, 20, f"{table} to be corrected")
+        assert run(f"SELECT max(expires_at - {issued}) FROM {table}") == lifetimes[table], table
+    assert run("SELECT min(expires_at) FROM sessions") == older
+    assert vera.client.get("/auth/me").status_code == 200
 
 
 # --- time ---------------------------------------------------------------------------------------

@@ -96,12 +96,37 @@ static void long_ones_do_no_harm(void **state)
     assert_true(password_verify(text, text));
 }
 
+static void time_of_a_hash_is_estimated_and_follows_what_is_measured(void **state)
+{
+    (void)state;
+    enum { CHEAP = 4, COSTLY = 10, FEW = 8, MANY = 200 };
+    password_estimate(COSTLY);
+    int64_t estimated = password_hash_us();
+    for (int i = 0; i < FEW; i++) {
+        assert_false(password_verify(password_nobodys(COSTLY), ""));
+    }
+    int64_t measured = password_hash_us();
+    assert_in_range(measured, estimated / 4, estimated * 4);
+    for (int i = 0; i < MANY; i++) {
+        assert_false(password_verify(password_nobodys(CHEAP), ""));
+    }
+    assert_true(password_hash_us() < measured / 4);
+    for (int i = 0; i < FEW; i++) { /* it rises sooner than it falls */
+        assert_false(password_verify(password_nobodys(COSTLY), ""));
+    }
+    assert_true(password_hash_us() > estimated / 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(secrets_are_equal_or_not),  cmocka_unit_test(plain_ones_are_compared),
-        cmocka_unit_test(hashes_are_verified),       cmocka_unit_test(fresh_hashes_are_verified),
-        cmocka_unit_test(broken_hashes_fit_nothing), ARENA_TEST(long_ones_do_no_harm),
+        cmocka_unit_test(secrets_are_equal_or_not),
+        cmocka_unit_test(plain_ones_are_compared),
+        cmocka_unit_test(hashes_are_verified),
+        cmocka_unit_test(fresh_hashes_are_verified),
+        cmocka_unit_test(broken_hashes_fit_nothing),
+        ARENA_TEST(long_ones_do_no_harm),
+        cmocka_unit_test(time_of_a_hash_is_estimated_and_follows_what_is_measured),
     };
     return cmocka_run_group_tests_name("password", tests, NULL, NULL);
 }
