@@ -566,6 +566,8 @@ static void only_json_is_supported(void **state)
         "application/json;charset=\"UTF-8\"",
         " application/json ; charset=utf-8",
         "application/json;",
+        "application/json; xcharset=utf-16",
+        "application/json; profile=\"charset=utf-16\"",
     };
     static const char *const others[] = {
         "",
@@ -576,6 +578,8 @@ static void only_json_is_supported(void **state)
         "text/json",
         "application/json; charset=utf-16",
         "application/json; charset=windows-1251",
+        "application/json; charset=utf-8x",
+        "application/json; xcharset=utf-8; charset=utf-16",
         "application",
         "multipart/form-data; boundary=x",
         "text/plain; application/json",
