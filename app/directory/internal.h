@@ -423,7 +423,7 @@ const char *search_guid_dn(struct arena *arena, const char *guid);
 struct error *search_no_base(struct arena *arena, const struct answer *answer)
     __attribute__((returns_nonnull));
 
-/* For searches of a subtree, MS-ADTS 3.1.1.3.4.1.7: no references to other naming contexts. */
+/* For searches of a subtree, MS-ADTS 3.1.1.3.4.1.4: no references to other naming contexts. */
 extern LDAPControl search_one_domain;
 
 /* --- list.c ---------------------------------------------------------------------------------- */

@@ -16,7 +16,7 @@ enum {
 
 /* --- searching ------------------------------------------------------------------------------- */
 
-/* MS-ADTS 3.1.1.3.4.1.7: no references to other naming contexts. We would pass them over; not to be
+/* MS-ADTS 3.1.1.3.4.1.4: no references to other naming contexts. We would pass them over; not to be
  * sent them is cheaper. */
 LDAPControl search_one_domain = {.ldctl_oid = LDAP_CONTROL_X_DOMAIN_SCOPE};
 
