@@ -319,12 +319,36 @@ enum {
     STATUS_UNAVAILABLE = 503,
 };
 
+/* True if the request has a token that this call looks at. */
+static bool has_bearer(const struct request *request)
+{
+    static const char scheme[] = "Bearer ";
+    return !request->bearer_ignored &&
+           !strncasecmp(request->headers.authorization, scheme, sizeof scheme - 1);
+}
+
+/* The challenge of RFC 6750 3, NULL if there is none. It names the error of the token that was sent
+ * (3.1), and none without a token. */
+static const char *challenge_of(const struct request *request, const struct error *error,
+                                int status)
+{
+    bool bearer = has_bearer(request);
+    if (bearer && (error->id == ERR_INVALID_TOKEN || error->id == ERR_TOKEN_EXPIRED)) {
+        return "Bearer error=\"invalid_token\"";
+    }
+    if (bearer && error->id == ERR_FORBIDDEN) {
+        return "Bearer error=\"insufficient_scope\"";
+    }
+    return status == STATUS_UNAUTHORIZED ? "Bearer" : NULL;
+}
+
 static void serialize_error(const struct request *request, struct reply *reply,
                             const struct error *error)
 {
     reply->status = problem_status(error->id);
-    if (reply->status == STATUS_UNAUTHORIZED) {
-        reply_header(reply, "WWW-Authenticate", "Bearer"); /* RFC 6750 3 */
+    const char *challenge = challenge_of(request, error, reply->status);
+    if (challenge) {
+        reply_header(reply, "WWW-Authenticate", challenge);
     }
     if (error->retry_after_s) {
         reply_header(reply, "Retry-After",

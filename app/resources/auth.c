@@ -469,6 +469,7 @@ static struct error *refresh(struct request *request, struct reply *reply)
     const char *token = request_body_string(request, "refresh_token");
     const struct principal *principal;
     struct auth_tokens tokens;
+    request->bearer_ignored = token != NULL;
     struct error *error =
         token ? auth_refresh_subject(app->config, app->store, request->arena, token, &principal)
               : auth_bearer(app->config, app->store, request->arena, request->headers.authorization,
