@@ -5,6 +5,7 @@
 #include "base/background.h"
 
 #include <crypt.h>
+#include <ctype.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
@@ -72,6 +73,15 @@ const char *password_hash(struct arena *arena, const char *password, int64_t cos
     return copy;
 }
 
+int64_t password_cost(const char *stored)
+{
+    enum { DECIMAL = 10 };
+    bool is_bcrypt = stored[0] == '$' && stored[1] == '2' && stored[2] && stored[3] == '$' &&
+                     isdigit((unsigned char)stored[4]) && isdigit((unsigned char)stored[5]) &&
+                     stored[6] == '$';
+    return is_bcrypt ? (stored[4] - '0') * DECIMAL + stored[5] - '0' : 0;
+}
+
 const char *password_nobodys(int64_t cost)
 {
     /* 22 characters of salt, 31 of a hash that is none of "". */
@@ -80,4 +90,16 @@ const char *password_nobodys(int64_t cost)
     hash[4] = (char)('0' + cost / 10);
     hash[5] = (char)('0' + cost % 10);
     return hash;
+}
+
+/* Each step of the cost doubles the work, so a hash of each cost from `done` up to the one before
+ * `cost`, and one more of `done`, are as much as one of `cost`. */
+void password_complete_work(const char *password, int64_t done, int64_t cost)
+{
+    if (!done) {
+        (void)password_verify(password_nobodys(cost), password);
+    }
+    for (; done && done < cost; done++) {
+        (void)password_verify(password_nobodys(done), password);
+    }
 }

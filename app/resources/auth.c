@@ -390,7 +390,7 @@ static struct error *change_password(struct request *request, struct reply *repl
     const struct principal *principal = request->principal;
     const struct principal *proved;
     struct throttle throttle;
-    bool known;
+    struct account *account;
     if (!principal->account_id) {
         return error_new(request->arena, ERR_FORBIDDEN, "the password is kept elsewhere");
     }
@@ -402,7 +402,7 @@ static struct error *change_password(struct request *request, struct reply *repl
     if (!error) {
         error =
             auth_login_account(app->config, app->store, request->arena, principal->username,
-                               request_body_string(request, "current_password"), &proved, &known);
+                               request_body_string(request, "current_password"), &proved, &account);
     }
     if (error && error->id == ERR_INVALID_CREDENTIALS) {
         error = throttle_failed(app->store, request->arena, &throttle, clock_wall_ms());

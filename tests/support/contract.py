@@ -69,8 +69,9 @@ def check_challenge(response):
         assert status == 401 or "WWW-Authenticate" not in response.headers or request.method == "HEAD"
         return
     code = response.json()["code"]
-    sent = request.headers.get("Authorization", "").lower().startswith("bearer ")
-    sent = sent and "refresh_token" not in str(request.body)
+    field = request.headers.get("Authorization", "")
+    field = field.decode("latin-1") if isinstance(field, bytes) else field
+    sent = re.match(r"bearer +\S", field, re.IGNORECASE) and "refresh_token" not in str(request.body)
     named = ("invalid_token" if code in ("INVALID_TOKEN", "TOKEN_EXPIRED")
              else "insufficient_scope" if code == "FORBIDDEN" else None)
     expected = f'Bearer error="{named}"' if sent and named else "Bearer" if status == 401 else None
