@@ -119,7 +119,7 @@ bool postgres_check(const struct config *config, struct buffer *faults);
 enum { DEFERRED_MAX = 8 };
 
 struct composed {
-    char *text;       /* NULL: free */
+    char *text; /* NULL: free */
     size_t parameters;
     uint64_t used;    /* when, as a count of uses */
     unsigned queries; /* that have not ended */
