@@ -592,10 +592,9 @@ static int run_version(const struct arguments *arguments)
     return EXIT_SUCCESS;
 }
 
-static int run_help(const struct arguments *arguments)
+static void print_usage(FILE *out)
 {
-    (void)arguments;
-    puts(
+    fputs(
         "usage: kontora COMMAND [OPTION …]\n"
         "\n"
         "  serve                  run the service in the foreground\n"
@@ -631,61 +630,133 @@ static int run_help(const struct arguments *arguments)
         "  help                   print this text\n"
         "\n"
         "  --env-file FILE        read settings from FILE (default: .env, if there is one);\n"
-        "                         the environment wins over the file");
+        "                         the environment wins over the file\n",
+        out);
+}
+
+static int run_help(const struct arguments *arguments)
+{
+    (void)arguments;
+    print_usage(stdout);
     return EXIT_SUCCESS;
 }
 
-static const struct {
-    const char *name;
-    int (*run)(const struct arguments *arguments);
-    bool words; /* it takes some */
-} commands[] = {
-    {"serve", run_serve, false},      {"migrate", run_migrate, true},
-    {"admin", run_admin, true},       {"purge", run_purge, false},
-    {"sessions", run_sessions, true}, {"recount", run_recount, false},
-    {"files", run_files, true},       {"openapi", run_openapi, false},
-    {"config", run_config, false},    {"version", run_version, false},
-    {"help", run_help, false},
+/* Options, each one bit: what getopt_long() returns for it. */
+enum {
+    OPTION_ENV_FILE = 0x1,
+    OPTION_CHECK = 0x2,
+    OPTION_REPAIR = 0x4,
+    OPTION_NAME = 0x8,
+    OPTION_ORGANIZATION = 0x10,
+    OPTION_LANGUAGE = 0x20,
+    OPTION_SUBJECT = 0x40,
+    OPTION_ALL = 0x80,
 };
 
-static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
+static const struct option options[] = {
+    {"env-file", required_argument, NULL, OPTION_ENV_FILE},
+    {"check", no_argument, NULL, OPTION_CHECK},
+    {"repair", no_argument, NULL, OPTION_REPAIR},
+    {"name", required_argument, NULL, OPTION_NAME},
+    {"organization", required_argument, NULL, OPTION_ORGANIZATION},
+    {"language", required_argument, NULL, OPTION_LANGUAGE},
+    {"subject", required_argument, NULL, OPTION_SUBJECT},
+    {"all", no_argument, NULL, OPTION_ALL},
+    {NULL, 0, NULL, 0},
+};
+
+/* A command and the options that it takes. A row with an action comes before the row of all other
+ * actions of the command. */
+static const struct command {
+    const char *name, *action; /* the action is the first word after the name; NULL: any or none */
+    int (*run)(const struct arguments *arguments);
+    bool takes_words;
+    int options;
+} commands[] = {
+    {"serve", NULL, run_serve, false, OPTION_ENV_FILE},
+    {"migrate", NULL, run_migrate, true, OPTION_ENV_FILE},
+    {"admin", "create", run_admin, true, OPTION_ENV_FILE | OPTION_NAME | OPTION_ORGANIZATION},
+    {"admin", NULL, run_admin, true, OPTION_ENV_FILE},
+    {"sessions", "end", run_sessions, true, OPTION_ENV_FILE | OPTION_SUBJECT | OPTION_ALL},
+    {"sessions", NULL, run_sessions, true, OPTION_ENV_FILE},
+    {"purge", NULL, run_purge, false, OPTION_ENV_FILE},
+    {"recount", NULL, run_recount, false, OPTION_ENV_FILE | OPTION_REPAIR},
+    {"files", NULL, run_files, true, OPTION_ENV_FILE | OPTION_REPAIR},
+    {"openapi", NULL, run_openapi, false, OPTION_ENV_FILE | OPTION_LANGUAGE},
+    {"config", NULL, run_config, false, OPTION_ENV_FILE | OPTION_CHECK},
+    {"version", NULL, run_version, false, 0},
+    {"help", NULL, run_help, false, 0},
+};
+
+/* The row of a command, NULL if there is none of the name. */
+static const struct command *find_command(const char *name, const char *action)
 {
-    static const struct option options[] = {
-        {"env-file", required_argument, NULL, 'e'},
-        {"check", no_argument, NULL, 'c'},
-        {"repair", no_argument, NULL, 'r'},
-        {"name", required_argument, NULL, 'n'},
-        {"organization", required_argument, NULL, 'o'},
-        {"language", required_argument, NULL, 'l'},
-        {"subject", required_argument, NULL, 's'},
-        {"all", no_argument, NULL, 'a'},
-        {NULL, 0, NULL, 0},
-    };
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const struct command *command = &commands[i];
+        if (!strcmp(name, command->name) &&
+            (!command->action || (action && !strcmp(action, command->action)))) {
+            return command;
+        }
+    }
+    return NULL;
+}
+
+/* Reads options of any command. *given_r has the bits of those that were there. */
+static bool parse_arguments(int argc, char **argv, struct arguments *arguments, int *given_r)
+{
     int option;
+    *given_r = 0;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == 'e') {
+        switch (option) {
+        case OPTION_ENV_FILE:
             arguments->env_file = optarg;
-        } else if (option == 'c') {
+            break;
+        case OPTION_CHECK:
             arguments->check = true;
-        } else if (option == 'r') {
+            break;
+        case OPTION_REPAIR:
             arguments->repair = true;
-        } else if (option == 'n') {
+            break;
+        case OPTION_NAME:
             arguments->name = optarg;
-        } else if (option == 'o') {
+            break;
+        case OPTION_ORGANIZATION:
             arguments->organization = optarg;
-        } else if (option == 'l') {
+            break;
+        case OPTION_LANGUAGE:
             arguments->language = optarg;
-        } else if (option == 's') {
+            break;
+        case OPTION_SUBJECT:
             arguments->subject = optarg;
-        } else if (option == 'a') {
+            break;
+        case OPTION_ALL:
             arguments->all = true;
-        } else {
+            break;
+        default:
             return false;
         }
+        *given_r |= option;
     }
     arguments->words = argv + optind;
     arguments->word_count = argc - optind;
     return true;
+}
+
+/* Says what the command does not take; false if there is nothing of the kind. */
+static bool report_excess(const struct command *command, const struct arguments *arguments,
+                          int given)
+{
+    for (const struct option *option = options; option->name; option++) {
+        if (given & ~command->options & option->val) {
+            fprintf(stderr, "%s: unexpected option '--%s'\n", command->name, option->name);
+            return true;
+        }
+    }
+    if (arguments->word_count && !command->takes_words) {
+        fprintf(stderr, "%s: unexpected argument '%s'\n", command->name, arguments->words[0]);
+        return true;
+    }
+    return false;
 }
 
 int main(int argc, char **argv)
@@ -696,18 +767,15 @@ int main(int argc, char **argv)
      * and name server, just when the controllers, which often are those too, are down. */
     (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
     struct arguments arguments = {0};
-    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++) {
-        if (!strcmp(argv[1], commands[i].name)) {
-            if (!parse_arguments(argc - 1, argv + 1, &arguments)) {
-                return EXIT_USAGE;
-            }
-            if (arguments.word_count && !commands[i].words) {
-                fprintf(stderr, "%s: unexpected argument '%s'\n", argv[1], arguments.words[0]);
-                return EXIT_USAGE;
-            }
-            return commands[i].run(&arguments);
+    int given;
+    if (argc > 1 && find_command(argv[1], NULL) &&
+        parse_arguments(argc - 1, argv + 1, &arguments, &given)) {
+        const char *action = arguments.word_count ? arguments.words[0] : NULL;
+        const struct command *command = find_command(argv[1], action);
+        if (!report_excess(command, &arguments, given)) {
+            return command->run(&arguments);
         }
     }
-    run_help(NULL);
+    print_usage(stderr);
     return EXIT_USAGE;
 }

@@ -53,10 +53,16 @@ struct error *auth_login_local(const struct config *config, struct arena *arena,
                                const struct principal **principal_r) MUST_CHECK;
 
 /* The account of this name and password. ERR_INVALID_CREDENTIALS, after the same work for every
- * name; *known_r says whether the name is an account's. */
+ * name; *account_r is the account that has the name, NULL if none has. */
 struct error *auth_login_account(const struct config *config, struct store *store,
                                  struct arena *arena, const char *name, const char *password,
-                                 const struct principal **principal_r, bool *known_r) MUST_CHECK;
+                                 const struct principal **principal_r,
+                                 struct account **account_r) MUST_CHECK;
+
+/* Hashes the password, which was verified for the account, anew if BCRYPT_COST is another one than
+ * that of its hash. No session ends. A password that was changed meanwhile stays. */
+struct error *auth_rehash(const struct config *config, struct store *store, struct arena *arena,
+                          const struct account *account, const char *password) MUST_CHECK;
 
 /* The subject of the local administrator's tokens. */
 const char *auth_local_subject(const struct config *config, struct arena *arena)

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 
 #include <crypt.h>
+#include <ctype.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
@@ -91,6 +92,15 @@ const char *password_hash(struct arena *arena, const char *password, int64_t cos
     return copy;
 }
 
+int64_t password_cost(const char *stored)
+{
+    enum { DECIMAL = 10 };
+    bool is_bcrypt = stored[0] == '$' && stored[1] == '2' && stored[2] && stored[3] == '$' &&
+                     isdigit((unsigned char)stored[4]) && isdigit((unsigned char)stored[5]) &&
+                     stored[6] == '$';
+    return is_bcrypt ? (stored[4] - '0') * DECIMAL + stored[5] - '0' : 0;
+}
+
 const char *password_nobodys(int64_t cost)
 {
     /* 22 characters of salt, 31 of a hash that is none of "". */
@@ -108,4 +118,16 @@ void password_estimate(int64_t cost)
     average_us = 0;
     (void)password_verify(password_nobodys(cheap), "");
     average_us <<= cost - cheap; /* each step of the cost doubles the work */
+}
+
+/* Each step of the cost doubles the work, so a hash of each cost from `done` up to the one before
+ * `cost`, and one more of `done`, are as much as one of `cost`. */
+void password_complete_work(const char *password, int64_t done, int64_t cost)
+{
+    if (!done) {
+        (void)password_verify(password_nobodys(cost), password);
+    }
+    for (; done && done < cost; done++) {
+        (void)password_verify(password_nobodys(done), password);
+    }
 }

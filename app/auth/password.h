@@ -34,4 +34,13 @@ void password_estimate(int64_t cost);
  * none. */
 int64_t password_hash_us(void);
 
+/* The cost of a bcrypt hash; 0: the text is none. */
+int64_t password_cost(const char *stored);
+
+/*
+ * Completes the work of a verification that failed: together they cost as much as one hash of `cost`.
+ * `done` is the cost of the hash that was verified; 0: there was none, because nobody has the name.
+ */
+void password_complete_work(const char *password, int64_t done, int64_t cost);
+
 #endif

@@ -64,9 +64,11 @@ static const struct entries *collection_of(const struct request *request)
 static struct error *find(struct request *request, struct directory_entry **entry_r)
 {
     const struct directory_class *class = collection_of(request)->class;
-    struct error *error = directory_find(request->app->directory, request->arena, class,
-                                         request->segments[request->segments_count - 1],
-                                         request_query_string(request, "parent_dn"), entry_r);
+    bool reads = request->method == METHOD_GET;
+    struct error *error = (reads ? directory_find : directory_find_target)(
+        request->app->directory, request->arena, class,
+        request->segments[request->segments_count - 1], request_query_string(request, "parent_dn"),
+        entry_r);
     if (!error) {
         request->subject = fields_string(class->fields, (*entry_r)->values, class->name_attribute);
         request->object_dn = (*entry_r)->dn;

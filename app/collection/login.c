@@ -159,10 +159,24 @@ static struct error *hash_like_an_account(struct request *request, const struct 
 {
     const struct app *app = request->app;
     const struct principal *ignored;
-    bool is_account;
+    struct account *nobody;
     struct error *error = auth_login_account(app->config, app->store, request->arena, "",
-                                             attempt->password, &ignored, &is_account);
+                                             attempt->password, &ignored, &nobody);
     return error && error->id == ERR_INVALID_CREDENTIALS ? NULL : error;
+}
+
+/* A login succeeds whether the new hash can be stored or not. Its time tells nothing to those who do
+ * not have the password. */
+static void rehash(const struct request *request, const struct account *account,
+                   const char *password)
+{
+    const struct app *app = request->app;
+    const struct error *error =
+        auth_rehash(app->config, app->store, request->arena, account, password);
+    if (error) {
+        log_warning("login: cannot store a new hash of a password: %s",
+                    error->cause ? error->cause : "unknown");
+    }
 }
 
 /* Verifies name and password: of the local administrator, who needs no directory for it; of a
@@ -172,7 +186,7 @@ static struct error *prove(struct request *request, const struct attempt *attemp
                            const struct principal **principal_r)
 {
     const struct app *app = request->app;
-    bool is_account = false;
+    struct account *account = NULL;
     struct error *error = auth_login_local(app->config, request->arena, attempt->name,
                                            attempt->password, principal_r);
     bool elsewhere = !error && !auth_local_from(app->config, request->headers.address);
@@ -187,11 +201,14 @@ static struct error *prove(struct request *request, const struct attempt *attemp
         return failure ? failure : error;
     }
     error = auth_login_account(app->config, app->store, request->arena, attempt->name,
-                               attempt->password, principal_r, &is_account);
+                               attempt->password, principal_r, &account);
+    if (!error) {
+        rehash(request, account, attempt->password);
+    }
     if (!error || error->id != ERR_INVALID_CREDENTIALS) {
         return error;
     }
-    if (attempt->unavailable && !is_account) { /* it might be a name of the directory */
+    if (attempt->unavailable && !account) { /* it might be a name of the directory */
         return attempt->unavailable;
     }
     request->reason =

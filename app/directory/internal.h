@@ -322,19 +322,23 @@ bool codec_password(struct arena *arena, const char *password, struct berval *va
 
 /* --- entry.c --------------------------------------------------------------------------------- */
 
+/* How much of an entry is read. Links are member and memberOf: thousands of values, and further
+ * searches for primary members and primary groups. */
+enum entry_extent { ENTRY_WHOLE, ENTRY_WITHOUT_LINKS };
+
 /* The attributes that the fields of a class are bound to, as libldap wants them. */
-char **entry_attributes(struct arena *arena, const struct field *fields);
+char **entry_attributes(struct arena *arena, const struct field *fields, enum entry_extent extent);
 
 /* The attribute, or NULL if the entry has no value of it. */
 const struct attribute *entry_attribute(const struct raw_entry *raw, const char *name);
 
-/* The values of the class's fields. Asks the server again for what an answer leaves out: the rest
- * of long attributes, the primary group. */
+/* The values of the class's fields; without links, those of their fields are absent. Asks the server
+ * again for what an answer leaves out: the rest of long attributes, the primary group. */
 struct error *entry_decode(struct directory *directory, struct arena *arena,
-                           const struct directory_class *class, struct raw_entry *raw,
-                           struct directory_entry **entry_r) MUST_CHECK;
+                           const struct directory_class *class, enum entry_extent extent,
+                           struct raw_entry *raw, struct directory_entry **entry_r) MUST_CHECK;
 
-/* The same of several, in their order. */
+/* The whole of several, in their order. */
 struct error *entry_decode_all(struct directory *directory, struct arena *arena,
                                const struct directory_class *class, struct raw_entry *raws,
                                size_t count, struct directory_entry **entries) MUST_CHECK;
@@ -385,7 +389,7 @@ struct error *search_object(struct directory *directory, struct arena *arena, co
 /* The object of the class at a DN. ERR_NOT_FOUND if it is not there, or of another class. */
 struct error *search_entry(struct directory *directory, struct arena *arena,
                            const struct directory_class *class, const char *dn,
-                           struct directory_entry **entry_r) MUST_CHECK;
+                           enum entry_extent extent, struct directory_entry **entry_r) MUST_CHECK;
 
 /* A parent that a client named: a fault of `field` if it is outside of the base DN,
  * ERR_PARENT_NOT_FOUND if it does not exist. `parent_r` is its DN as the directory writes it. */
@@ -423,7 +427,7 @@ const char *search_guid_dn(struct arena *arena, const char *guid);
 struct error *search_no_base(struct arena *arena, const struct answer *answer)
     __attribute__((returns_nonnull));
 
-/* For searches of a subtree, MS-ADTS 3.1.1.3.4.1.7: no references to other naming contexts. */
+/* For searches of a subtree, MS-ADTS 3.1.1.3.4.1.4: no references to other naming contexts. */
 extern LDAPControl search_one_domain;
 
 /* --- list.c ---------------------------------------------------------------------------------- */

@@ -321,7 +321,8 @@ static struct error *read_again(struct directory *directory, struct arena *arena
     struct directory_entry *now = NULL;
     const char *dn;
     if (clears(changes)) {
-        struct error *error = search_entry(directory, arena, class, guid_dn, &now);
+        struct error *error =
+            search_entry(directory, arena, class, guid_dn, ENTRY_WITHOUT_LINKS, &now);
         if (error) {
             return error;
         }

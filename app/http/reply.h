@@ -56,16 +56,23 @@ void reply_text(struct reply *reply, const char *content_type, const struct buff
 
 /*
  * ETag and conditions (RFC 9110 8.8.3, 13.1) of a resource that counts its changes: the tag is the
- * count, in quotes.
+ * count, in quotes. Conditions are for calls that would succeed without them (13.2.1), so handlers
+ * evaluate them when everything else that may refuse the call has been looked at.
  */
 
-/* What If-Match demands of the resource as it is: ERR_PRECONDITION_FAILED if it is another version.
- * Without the field, anything goes. */
-struct error *reply_check_match(const struct request *request, int64_t version) MUST_CHECK;
+/* Before a change: ERR_PRECONDITION_FAILED if If-Match or If-None-Match forbids it for the resource
+ * as it is. */
+struct error *reply_check_conditions(const struct request *request, int64_t version) MUST_CHECK;
 
-/* One record with its ETag; 304 instead of what the client has by its If-None-Match. */
+/* One record with its ETag, after a change. Vary keeps a browser from taking it for an answer to
+ * somebody else who logs in there. */
 void reply_version(struct request *request, struct reply *reply, struct value *record,
                    int64_t version);
+
+/* The same for a call that reads: 304 instead of what the client has by its If-None-Match;
+ * ERR_PRECONDITION_FAILED. */
+struct error *reply_selected(struct request *request, struct reply *reply, struct value *record,
+                             int64_t version) MUST_CHECK;
 
 /* Says that the body has words in the language that the request asked for (RFC 9110 8.5, 12.5.5):
  * for every answer with a message in it. Errors have it by themselves. */

@@ -76,6 +76,7 @@ struct request {
     const char *id;
     bool limited;                      /* guard->begin() has counted it: guard->end() must follow */
     const struct principal *principal; /* NULL: anonymous */
+    bool bearer_ignored;               /* the credentials are in the body */
     struct value *query;               /* parallel to route->query */
     struct buffer body_text;           /* as it came, if the route takes one */
     struct value *body;                /* parallel to route->body->fields */

@@ -323,6 +323,25 @@ static void add_field(struct buffer *head, const char *name, const char *value)
     buffer_add(head, "\r\n", 2);
 }
 
+static bool has_header(const struct reply *reply, const char *name)
+{
+    size_t i = 0;
+    while (i < reply->headers_count && strcmp(reply->headers[i].name, name) != 0) {
+        i++;
+    }
+    return i < reply->headers_count;
+}
+
+/* What has an entity tag may be kept by the client, which asks each time whether it is still the
+ * same; nothing else is kept. Of a file nginx says it, with the tag (nginx/headers.conf). */
+static void add_caching(struct buffer *head, const struct reply *reply)
+{
+    if (!has_header(reply, "X-Accel-Redirect")) {
+        add_field(head, "Cache-Control",
+                  has_header(reply, "ETag") ? "private, no-cache" : "no-store");
+    }
+}
+
 /* The answer as CGI (RFC 3875 6.2). The length is that of the body also where HEAD leaves it out.
  * It is put together by hand: printf took a tenth of a small answer. */
 static void write_reply(FCGX_Stream *out, const struct request *request, const struct reply *reply)
@@ -333,7 +352,8 @@ static void write_reply(FCGX_Stream *out, const struct request *request, const s
     buffer_add_decimal(&head, reply->status, 0);
     buffer_add_char(&head, ' ');
     buffer_add_string(&head, reason(reply->status));
-    buffer_add_string(&head, "\r\nCache-Control: no-store\r\n");
+    buffer_add_string(&head, "\r\n");
+    add_caching(&head, reply);
     add_field(&head, "X-Request-ID", request->id);
     for (size_t i = 0; i < reply->headers_count; i++) {
         add_field(&head, reply->headers[i].name, reply->headers[i].value);

@@ -86,6 +86,12 @@ void write_failure_responses(struct document *document);
 
 /* --- operations.c ---------------------------------------------------------------------------- */
 
+/* The component that describes WWW-Authenticate where it may be missing. */
+#define OPENAPI_OPTIONAL_CHALLENGE "WWW-Authenticate-Optional"
+
+/* True if the call heeds If-Match and If-None-Match. */
+bool heeds_conditions(const struct route *route);
+
 /* True if the call can be repeated under an Idempotency-Key. */
 bool takes_key(const struct route *route);
 

@@ -393,7 +393,7 @@ static struct error *change_password(struct request *request, struct reply *repl
     const struct principal *principal = request->principal;
     const struct principal *proved;
     struct throttle throttle;
-    bool known;
+    struct account *account;
     if (!principal->account_id) {
         return error_new(request->arena, ERR_FORBIDDEN, "the password is kept elsewhere");
     }
@@ -408,7 +408,7 @@ static struct error *change_password(struct request *request, struct reply *repl
     if (!error) {
         error =
             auth_login_account(app->config, app->store, request->arena, principal->username,
-                               request_body_string(request, "current_password"), &proved, &known);
+                               request_body_string(request, "current_password"), &proved, &account);
     }
     if (error && error->id == ERR_INVALID_CREDENTIALS) {
         error = throttle_failed(app->store, request->arena, &throttle, clock_wall_ms());
@@ -475,6 +475,7 @@ static struct error *refresh(struct request *request, struct reply *reply)
     const char *token = request_body_string(request, "refresh_token");
     const struct principal *principal;
     struct auth_tokens tokens;
+    request->bearer_ignored = token != NULL;
     struct error *error =
         token ? auth_refresh_subject(app->config, app->store, request->arena, token, &principal)
               : auth_bearer(app->config, app->store, request->arena, request->headers.authorization,

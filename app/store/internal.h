@@ -17,6 +17,7 @@ enum engine_id { ENGINE_SQLITE, ENGINE_POSTGRES, ENGINE_COUNT };
 struct sql_statement_row {
     const char *name;
     const char *text[ENGINE_COUNT]; /* NULL: the statement is for the other one alone */
+    size_t parameters[ENGINE_COUNT];
 };
 
 extern const struct sql_statement_row sql_statements[SQL_COUNT];
@@ -57,6 +58,7 @@ struct store_query {
     size_t slot;
     const char *text;
     struct cell *parameters;
+    size_t parameters_wanted; /* by the text */
     size_t parameter_count, parameter_size;
     struct cell inline_parameters[PARAMETERS_INLINE];
     struct cell *row; /* the engine's, NULL between rows */
@@ -117,7 +119,8 @@ bool postgres_check(const struct config *config, struct buffer *faults);
 enum { DEFERRED_MAX = 8 };
 
 struct composed {
-    char *text;       /* NULL: free */
+    char *text; /* NULL: free */
+    size_t parameters;
     uint64_t used;    /* when, as a count of uses */
     unsigned queries; /* that have not ended */
 };

@@ -113,6 +113,8 @@ static struct store_query *new_query(struct store *store, struct arena *arena, s
     query->arena = arena;
     query->slot = slot;
     query->text = store_statement_text(store, slot);
+    query->parameters_wanted = slot < SQL_COUNT ? sql_statements[slot].parameters[store->id]
+                                                : store->composed[slot - SQL_COUNT].parameters;
     query->parameters = query->inline_parameters;
     query->parameter_size = PARAMETERS_INLINE;
     query->next = store->queries;
@@ -129,6 +131,17 @@ struct store_query *store_query(struct store *store, struct arena *arena,
                                 enum sql_statement statement)
 {
     return new_query(store, arena, statement);
+}
+
+/* How many parameters a text has: the greatest n of its $n. */
+static size_t count_parameters(const char *text)
+{
+    size_t greatest = 0;
+    for (const char *dollar = strchr(text, '$'); dollar; dollar = strchr(dollar + 1, '$')) {
+        size_t number = strtoul(dollar + 1, NULL, 10);
+        greatest = number > greatest ? number : greatest;
+    }
+    return greatest;
 }
 
 /* Where a new text goes: a place that is free, or the one that was used least recently. */
@@ -162,6 +175,7 @@ struct store_query *store_compose(struct store *store, struct arena *arena, cons
             free(composed->text);
         }
         composed->text = must_string(text);
+        composed->parameters = count_parameters(text);
     }
     composed->used = ++store->uses;
     composed->queries++;
@@ -234,21 +248,10 @@ static struct error *remember_failure(struct store *store, struct error *error)
     return error;
 }
 
-/* How many parameters a text has: the greatest n of its $n. */
-static size_t count_parameters(const char *text)
-{
-    size_t greatest = 0;
-    for (const char *dollar = strchr(text, '$'); dollar; dollar = strchr(dollar + 1, '$')) {
-        size_t number = strtoul(dollar + 1, NULL, 10);
-        greatest = number > greatest ? number : greatest;
-    }
-    return greatest;
-}
-
 static struct error *begin(struct store_query *query)
 {
     struct store *store = query->store;
-    if (count_parameters(query->text) != query->parameter_count) {
+    if (query->parameters_wanted != query->parameter_count) {
         store_slip("%zu parameters: %s", query->parameter_count, query->text);
     }
     query->writing = store->writing;

@@ -260,6 +260,29 @@ def test_the_sandbox_lets_the_service_do_its_work():
     assert not {"mount", "reboot", "ptrace", "setuid"} & allowed
 
 
+def unit_settings(name):
+    unit = (TOP / "systemd/kontora.service").read_text(encoding="utf-8")
+    return re.findall(rf"^{name}=(.*)$", unit, re.MULTILINE)
+
+
+def test_the_unit_sets_nothing_that_the_program_sets():
+    """The environment wins over what the program has as its own, so each stands in one place."""
+    own = set(re.findall(r'setenv\("(\w+)"', (TOP / "app/main.c").read_text(encoding="utf-8")))
+    assert "RES_OPTIONS" in own
+    assert not own & {line.split("=")[0] for line in unit_settings("Environment")}
+
+
+def test_the_unit_does_not_repeat_what_cannot_succeed():
+    """A wrong command line and wrong settings stay so. systemd looks at the status of the main process
+    alone: a check in front of it (ExecStartPre) that fails would be repeated."""
+    commands = (TOP / "app/commands.h").read_text(encoding="utf-8")
+    statuses = dict(re.findall(r"\b(EXIT_\w+) = (\d+)", commands))
+    lasting = {statuses["EXIT_USAGE"], statuses["EXIT_CONFIGURATION"]}
+    assert unit_settings("Restart") == ["on-failure"]
+    assert {word for line in unit_settings("RestartPreventExitStatus") for word in line.split()} == lasting
+    assert not unit_settings("ExecStartPre")
+
+
 def test_the_threat_model_names_tests_that_exist():
     model = (TOP / "systemd/threat-model.md").read_text(encoding="utf-8")
     files = list(TOP.glob("tests/*/test_*.py"))

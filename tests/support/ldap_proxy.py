@@ -3,7 +3,7 @@ of a change, is stopped, frozen, slow, or shows another certificate. It is a con
 the service, so that several stand for several controllers of one domain.
 
 It ends TLS on both sides, passes LDAP on (RFC 4511) and reads no more of it than the kind of each
-request.
+request, and how often the answers have one text in them.
 """
 
 import collections
@@ -65,6 +65,7 @@ class LdapProxy:
         self.until, self.hang_up, self.cuts = [], False, 0
         self.delay_s = 0  # before each answer
         self.connections, self.requests = 0, collections.Counter()
+        self.text, self.seen = b"", 0  # what to count in the answers
         self.port = 0
         self.start()
 
@@ -129,12 +130,16 @@ class LdapProxy:
 
     def _relay(self, client, server):
         """One thread for both directions: OpenSSL's objects are not made for two."""
-        data, kinds, silent = b"", [], False
+        data, kinds, silent, answered = b"", [], False, b""
         while True:
             source = next_readable(client, server)
             piece = source.recv(PIECE)
             self._awake.wait()
             if source is server:
+                if self.text:
+                    answered += piece
+                    self.seen += answered.count(self.text)
+                    answered = answered[len(answered) - len(self.text) + 1:]
                 time.sleep(self.delay_s)
                 if not silent:
                     client.sendall(piece)

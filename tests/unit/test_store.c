@@ -423,6 +423,24 @@ static void queries_of_a_write_end_with_it(void **state)
 
 /* --- slips of the code ----------------------------------------------------------------------- */
 
+/* Executing a statement compares numbers; its text was scanned once, when it was composed. */
+static void a_text_is_scanned_for_parameters_once(void **state)
+{
+    struct test *test = *state;
+    bool row = false;
+    struct store_query *queries[2];
+    for (size_t i = 0; i < COUNT_OF(queries); i++) {
+        queries[i] = store_compose(test->store, test->arena, "SELECT 7 WHERE 1 = $1");
+        store_bind_integer(queries[i], 1);
+    }
+    must_succeed(store_execute(queries[0]));
+    char *text = test->store->composed[queries[1]->slot - SQL_COUNT].text;
+    memset(text, ' ', strlen(text)); /* the statement is prepared */
+    must_succeed(store_next(queries[1], &row));
+    assert_true(row);
+    assert_int_equal(store_integer(queries[1], 0), 7);
+}
+
 static void run_slip(struct store *store, struct arena *arena, int which)
 {
     bool row = false;
@@ -497,6 +515,7 @@ static int run_group(const char *name)
         STORE_TEST(every_statement_of_sql_can_be_prepared),
         STORE_TEST(a_statement_that_is_none_is_a_fault_of_ours),
         STORE_TEST(composed_statements_are_kept_and_forgotten),
+        STORE_TEST(a_text_is_scanned_for_parameters_once),
         STORE_TEST(values_come_back_as_they_were),
         STORE_TEST(null_is_bound_as_any_type),
         STORE_TEST(a_number_with_a_fraction_is_no_integer),

@@ -1,0 +1,161 @@
+"""Conditional requests (RFC 9110 13), caching, and challenges (RFC 6750 3): of every route.
+
+What holds for every answer is in contract.check_answer(), which each answer of a Client goes through.
+"""
+
+import re
+
+import pytest
+from support import contract, document
+from support.accounts import Accounts
+from support.crm import KINDS
+
+
+
+@pytest.fixture(scope="module")
+def owner(office):
+    return office["OWNER"]
+
+
+@pytest.fixture(scope="module")
+def account(site, nobody):
+    """One that belongs to an organization of its own, at the top of the surface."""
+    return Accounts(nobody).register().client.at(site.base_url)
+
+
+# --- conditions -----------------------------------------------------------------------------------
+
+# If-Match, If-None-Match, and what they make of a read and of a change. {} is the tag.
+CONDITIONS = [
+    ("{}", None, 200, True), ("*", None, 200, True), ('"0", {}', None, 200, True),
+    ('"0"', None, 412, False), ("W/{}", None, 412, False), ('"0", *', None, 412, False),
+    (None, "{}", 304, False), (None, "W/{}", 304, False), (None, '"0", W/{}', 304, False),
+    (None, "*", 304, False), (None, '"0"', 200, True),
+    ('"0"', "{}", 412, False), ("{}", "{}", 304, False), ("{}", '"0"', 200, True), ("*", "*", 304, False),
+]
+
+
+def fields_of(tag, if_match, if_none_match):
+    fields = {"If-Match": if_match, "If-None-Match": if_none_match}
+    return {name: value.format(tag) for name, value in fields.items() if value}
+
+
+def changes_of(kind, number):
+    """Each call that changes an object, with its body."""
+    calls = [("DELETE", f"/{kind}/{number}", None), ("POST", f"/{kind}/{number}/restore", None)]
+    if kind != "activities":
+        calls.insert(0, ("PATCH", f"/{kind}/{number}", {"notes" if kind == "contacts" else "description": "x"}))
+    if kind == "deals":
+        calls.insert(0, ("POST", f"/{kind}/{number}/status", {"status": "IN_PROGRESS"}))
+    return calls
+
+
+def tag_of(owner, kind, number):
+    return owner.get(kind, number).headers["ETag"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("if_match, if_none_match, status, _", CONDITIONS)
+def test_a_read_heeds_conditions(owner, kind, if_match, if_none_match, status, _):
+    made = owner.create(kind)
+    path, tag = f"/{kind}/{made['id']}", tag_of(owner, kind, made["id"])
+    for method in ("GET", "HEAD"):
+        response = owner.request(method, path, headers=fields_of(tag, if_match, if_none_match))
+        assert response.status_code == status
+        assert response.headers.get("ETag") == (None if status == 412 else tag)
+        if status == 412 and method == "GET":
+            contract.refused(response, 412, "PRECONDITION_FAILED")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("if_match, if_none_match, _, passes", CONDITIONS)
+def test_a_change_heeds_conditions(owner, kind, if_match, if_none_match, _, passes):
+    """A failed condition is 412 on every method that changes something, and then nothing is changed."""
+    made = owner.create(kind)
+    tag = tag_of(owner, kind, made["id"])
+    for method, path, body in changes_of(kind, made["id"]):
+        response = owner.request(method, path, body, headers=fields_of(tag, if_match, if_none_match))
+        if passes:
+            assert response.status_code in (200, 204), (method, path, response.text)
+            tag = response.headers.get("ETag") or f'"{int(tag[1:-1]) + 1}"'
+        else:
+            contract.refused(response, 412, "PRECONDITION_FAILED")
+            assert tag_of(owner, kind, made["id"]) == tag, (method, path)
+
+
+@pytest.mark.parametrize("if_match, if_none_match, status, passes", CONDITIONS)
+def test_an_organization_heeds_conditions(accounts, if_match, if_none_match, status, passes):
+    person = accounts.register()
+    tag = person.client.get(person.path).headers["ETag"]
+    fields = fields_of(tag, if_match, if_none_match)
+    assert person.client.get(person.path, headers=fields).status_code == status
+    assert person.client.head(person.path, headers=fields).status_code == status
+    response = person.client.patch(person.path, json={"name": "x"}, headers=fields)
+    assert response.status_code == (200 if passes else 412)
+    assert (person.client.get(person.path).headers["ETag"] != tag) == passes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_would_be_refused_anyway_is_not_a_failed_condition(owner, kind):
+    """RFC 9110 13.2.1: conditions count only where the call would succeed without them."""
+    fields = {"If-Match": '"0"', "If-None-Match": "*"}
+    for method, path, body in changes_of(kind, 10 ** 15):
+        contract.refused(owner.request(method, path, body, headers=fields), 404, "NOT_FOUND")
+    contract.refused(owner.request("GET", f"/{kind}/{10 ** 15}", headers=fields), 404, "NOT_FOUND")
+
+
+def test_a_new_role_is_another_representation(accounts):
+    """An organization is read with the caller's role in it, so the tag that the caller has is old."""
+    owner = accounts.register()
+    member = accounts.member(owner, "VIEWER")
+    before = member.client.get(owner.path)
+    assert before.json()["role"] == "VIEWER"
+    changed = owner.client.patch(f"{owner.path}/members/{member.id}", json={"role": "SALES"})
+    assert changed.status_code == 200
+    after = member.client.get(owner.path, headers={"If-None-Match": before.headers["ETag"]})
+    assert (after.status_code, after.json()["role"]) == (200, "SALES")
+
+
+def test_an_answer_with_a_tag_depends_on_who_asks(owner):
+    """A browser keeps what it may keep by the address alone, whoever logs in there next."""
+    for kind in KINDS:
+        assert "Authorization" in owner.get(kind, owner.create(kind)["id"]).headers["Vary"]
+
+
+# --- every route ----------------------------------------------------------------------------------
+
+def calls():
+    """Every documented call, with an address that leads to nothing where it has names in it."""
+    return [(method.upper(), re.sub(r"\{\w+\}", "1", path))
+            for method, path, _ in document.of_program().operations()]
+
+
+@pytest.mark.parametrize("method, path", calls(), ids=" ".join)
+def test_every_answer_keeps_the_rules(site, account, method, path):
+    """Of caching and of challenges, whoever asks; see contract.check_answer()."""
+    statuses = {}
+    for name, client in (("nobody", site.as_nobody()), ("forged", site.bearing("a.b.c")),
+                         ("account", account)):
+        statuses[name] = client.request(method, path).status_code
+    other = site.as_nobody().request(method, path, headers={"Authorization": "Basic YTpi"})
+    assert (statuses["nobody"] == 401) <= (statuses["forged"] == 401), statuses
+    assert (statuses["nobody"] == 401) <= (other.status_code == 401)
+
+
+def test_calls_with_a_tag_document_their_conditions():
+    """Each takes both fields and has 412; a read has 304, too."""
+    found = 0
+    for method, path, operation in document.of_program().operations():
+        resolved = document.of_program().resolve(operation)
+        has_tag = any("ETag" in answer.get("headers", {})
+                      for status, answer in resolved["responses"].items() if status in ("200", "201"))
+        taken = {each["name"] for each in resolved["parameters"]} & {"If-Match", "If-None-Match"}
+        call = f"{method} {path}"
+        if not has_tag and "412" not in resolved["responses"] or "201" in resolved["responses"]:
+            assert not taken, call
+            continue
+        found += 1
+        assert taken == {"If-Match", "If-None-Match"}, call
+        assert "412" in resolved["responses"], call
+        assert ("304" in resolved["responses"]) == (method == "get"), call
+    assert found >= 16
