@@ -66,14 +66,14 @@ struct worker_state {
     struct server *server;
 };
 
-static bool turn_waits(struct app *app)
+static uint64_t turn_waits(struct app *app)
 {
-    return store_wrote(app->store);
+    return store_hold(app->store);
 }
 
-static struct error *turn_commit(struct app *app, struct arena *arena)
+static struct error *turn_commit(struct app *app, struct arena *arena, uint64_t *lost_r)
 {
-    struct error *error = store_turn_end(app->store, arena);
+    struct error *error = store_group_end(app->store, arena, lost_r);
     auth_committed();
     return error;
 }
