@@ -1,0 +1,130 @@
+/* Purge: what a request asks for comes before the round of all kinds. On both engines. */
+#include "engines.h"
+
+#include "collection/purge.h"
+#include "store/migrations.h"
+
+#include <poll.h>
+
+enum { MANY = 3 * PURGE_BATCH };
+
+/* An empty database with its schema. */
+static int setup(void **state)
+{
+    test_setup(state);
+    struct test *test = *state;
+    struct buffer report = {.arena = test->arena};
+    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
+    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
+    return 0;
+}
+
+#define PURGE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
+
+static bool is_woken(int wait_ms)
+{
+    struct pollfd wake = {.fd = purge_wake_fd(), .events = POLLIN};
+    return poll(&wake, 1, wait_ms) == 1;
+}
+
+static int64_t count(struct test *test, const char *table)
+{
+    int64_t rows = -1;
+    must_succeed(read_integer(test->other, test->arena,
+                              arena_format(test->arena, "SELECT count(*) FROM %s", table), &rows));
+    return rows;
+}
+
+struct rows {
+    struct arena *arena;
+    const char *text; /* with one parameter: bytes that no other row has */
+    int64_t count;
+};
+
+static struct error *add_rows(struct store *store, void *context)
+{
+    const struct rows *rows = context;
+    struct error *error = NULL;
+    for (int64_t i = 0; i < rows->count && !error; i++) {
+        struct store_query *query = store_compose(store, rows->arena, rows->text);
+        store_bind_bytes(query, &i, sizeof i);
+        error = store_execute(query);
+    }
+    return error;
+}
+
+/* Adds rows that have expired. */
+static void add(struct test *test, const char *text, int64_t count)
+{
+    struct rows rows = {test->arena, text, count};
+    must_succeed(store_write(test->store, test->arena, add_rows, &rows));
+    must_succeed(store_turn_end(test->store, test->arena));
+}
+
+/* As the housekeeper does: then waits until the purge is due again. Nobody asks meanwhile. */
+static void run_once(struct purge *purge)
+{
+    int64_t left_ms = (purge_run(purge) - clock_steady_us()) / MS_US + 1;
+    assert_false(is_woken((int)left_ms));
+}
+
+/* The same, until `table` has fewer rows than `rows`. */
+static void run_until(struct test *test, struct purge *purge, const char *table, int64_t rows)
+{
+    while (count(test, table) >= rows) {
+        run_once(purge);
+    }
+}
+
+static void what_was_asked_for_comes_before_the_round(void **state)
+{
+    struct test *test = *state;
+    struct purge *purge = purge_new(test->store);
+    add(test, "INSERT INTO login_failures (name_key, failures, until) VALUES ($1, 1, 1)", MANY);
+    add(test, "INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ($1, 0, 1, 2)", 1);
+    run_until(test, purge, "login_failures", MANY);
+    assert_int_equal(count(test, "tokens"), 1);
+    assert_false(is_woken(0));
+    purge_soon(PURGE_TOKENS);
+    assert_true(is_woken(0));
+    run_until(test, purge, "tokens", 1);
+    assert_true(count(test, "login_failures") > 0);
+    run_until(test, purge, "login_failures", 1);
+    purge_free(&purge);
+}
+
+/* A client that goes on asking must not keep others from writing. */
+static void asking_often_shortens_no_pause(void **state)
+{
+    struct test *test = *state;
+    struct purge *purge = purge_new(test->store);
+    add(test, "INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ($1, 0, 1, 2)",
+        MANY);
+    purge_soon(PURGE_TOKENS);
+    int64_t due = purge_run(purge);
+    assert_int_equal(count(test, "tokens"), MANY - PURGE_BATCH);
+    purge_soon(PURGE_TOKENS);
+    assert_true(is_woken(0));
+    assert_int_equal(purge_run(purge), due);
+    assert_false(is_woken(0));
+    assert_int_equal(count(test, "tokens"), MANY - PURGE_BATCH);
+    run_until(test, purge, "tokens", 1);
+    run_once(purge); /* finds that there are no more */
+    run_once(purge); /* and what was asked for meanwhile */
+    purge_free(&purge);
+}
+
+static int run(const char *name)
+{
+    const struct CMUnitTest tests[] = {
+        PURGE_TEST(what_was_asked_for_comes_before_the_round),
+        PURGE_TEST(asking_often_shortens_no_pause),
+    };
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int main(void)
+{
+    purge_share();
+    return run_on_engines(run, "purge on SQLite", "purge on PostgreSQL");
+}
