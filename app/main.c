@@ -67,14 +67,14 @@ struct worker_state {
     struct server *server;
 };
 
-static bool turn_waits(struct app *app)
+static uint64_t turn_waits(struct app *app)
 {
-    return store_wrote(app->store);
+    return store_hold(app->store);
 }
 
-static struct error *turn_commit(struct app *app, struct arena *arena)
+static struct error *turn_commit(struct app *app, struct arena *arena, uint64_t *lost_r)
 {
-    struct error *error = store_turn_end(app->store, arena);
+    struct error *error = store_group_end(app->store, arena, lost_r);
     auth_committed();
     return error;
 }
@@ -269,8 +269,21 @@ static void worker_stop(void *state)
 
 /* --- what the housekeeper does --------------------------------------------------------------- */
 
-static void *probe_start(const struct config *config)
+/* Its jobs share one store: they run one after the other. */
+static void *jobs_begin(const struct config *config)
 {
+    return store_new(config, writers);
+}
+
+static void jobs_end(void *shared)
+{
+    struct store *store = shared;
+    store_free(&store);
+}
+
+static void *probe_start(const struct config *config, void *store)
+{
+    (void)store;
     return directory_new(config);
 }
 
@@ -285,9 +298,15 @@ static void probe_stop(void *state)
     directory_free(&directory);
 }
 
-static void *watch_start(const struct config *config)
+static void *take_store(const struct config *config, void *store)
 {
-    return store_new(config, writers);
+    (void)config;
+    return store;
+}
+
+static void stop_nothing(void *state)
+{
+    (void)state;
 }
 
 static int64_t watch_run(void *store)
@@ -295,15 +314,10 @@ static int64_t watch_run(void *store)
     return store_watch(store);
 }
 
-static void watch_stop(void *state)
+static void *purge_start(const struct config *config, void *store)
 {
-    struct store *store = state;
-    store_free(&store);
-}
-
-static void *purge_start(const struct config *config)
-{
-    return purge_new(store_new(config, writers));
+    (void)config;
+    return purge_new(store);
 }
 
 static int64_t purge_do(void *purge)
@@ -317,43 +331,25 @@ static void purge_stop(void *state)
     purge_free(&purge);
 }
 
-static void *uses_start(const struct config *config)
-{
-    return store_new(config, writers);
-}
-
 static int64_t uses_do(void *store)
 {
     return uses_run(store);
 }
 
-static void uses_stop(void *state)
+static void uses_stop(void *store)
 {
-    struct store *store = state;
     uses_flush_all(store);
-    store_free(&store);
-}
-
-static void *space_start(const struct config *config)
-{
-    (void)config; /* watch_space() was called in this process */
-    static char none;
-    return &none;
 }
 
 static int64_t space_run(void *state)
 {
-    (void)state;
+    (void)state; /* watch_space() was called in this process */
     return space_watch();
 }
 
-static void space_stop(void *state)
+static void *storage_start(const struct config *config, void *store)
 {
-    (void)state;
-}
-
-static void *storage_start(const struct config *config)
-{
+    (void)store;
     return open_objects(config);
 }
 
@@ -368,9 +364,9 @@ static void storage_stop(void *state)
     objects_close(&objects);
 }
 
-static void *ledger_start(const struct config *config)
+static void *ledger_start(const struct config *config, void *store)
 {
-    return ledger_keeper_new(store_new(config, writers), open_objects(config));
+    return ledger_keeper_new(store, open_objects(config));
 }
 
 static int64_t ledger_do(void *keeper)
@@ -384,9 +380,9 @@ static void ledger_stop(void *state)
     ledger_keeper_free(&keeper);
 }
 
-static void *sessions_start(const struct config *config)
+static void *sessions_start(const struct config *config, void *store)
 {
-    return session_watch_new(config, store_new(config, writers), directory_new(config));
+    return session_watch_new(config, store, directory_new(config));
 }
 
 static int64_t sessions_do(void *watch)
@@ -402,10 +398,10 @@ static void sessions_stop(void *state)
 
 static const struct job jobs[] = {
     {"the probe of the directory", probe_start, probe_run, probe_stop},
-    {"the watch over the database", watch_start, watch_run, watch_stop},
-    {"the purge", purge_start, purge_do, purge_stop},
-    {"the uses of tokens", uses_start, uses_do, uses_stop},
-    {"the watch over free space", space_start, space_run, space_stop},
+    {"the watch over the database", take_store, watch_run, stop_nothing},
+    {"the purge", purge_start, purge_do, purge_stop, purge_wake_fd},
+    {"the uses of tokens", take_store, uses_do, uses_stop},
+    {"the watch over free space", take_store, space_run, stop_nothing},
     {"the watch over the storage", storage_start, storage_run, storage_stop},
     {"the watch over sessions", sessions_start, sessions_do, sessions_stop},
     {"the leftovers of files", ledger_start, ledger_do, ledger_stop},
@@ -426,6 +422,8 @@ static const struct service service = {
     .close = worker_close,
     .reopen = worker_reopen,
     .stop = worker_stop,
+    .begin_jobs = jobs_begin,
+    .end_jobs = jobs_end,
     .jobs = jobs,
 };
 

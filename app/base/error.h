@@ -8,6 +8,7 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct arena;
@@ -163,6 +164,11 @@ struct error {
 
 /* Results that may be errors must be looked at. */
 #define MUST_CHECK __attribute__((warn_unused_result))
+
+/* True if what was asked for may have been done, in whole or in part, in spite of the error: nobody
+ * knows, or it is known to have been, or the error is a fault of ours, wherever that happened. All
+ * other errors mean that nothing was changed. NULL is no error. */
+bool error_may_follow_change(const struct error *error);
 
 /* A new error in the arena; `cause` is a printf format, NULL where there is nothing to add. */
 struct error *error_new(struct arena *arena, enum error_id id, const char *cause, ...)

@@ -136,13 +136,6 @@ struct error *entries_create(struct request *request, struct reply *reply)
     return error;
 }
 
-/* True if the directory has changed the entry, or if the outcome is unknown. */
-static bool may_be_changed(const struct error *error)
-{
-    return !error || error->id == ERR_PARTIALLY_APPLIED || error->id == ERR_RESULT_UNREAD ||
-           error->id == ERR_OUTCOME_UNKNOWN;
-}
-
 struct error *entries_update(struct request *request, struct reply *reply)
 {
     const struct entries *entries = collection_of(request);
@@ -157,7 +150,7 @@ struct error *entries_update(struct request *request, struct reply *reply)
                            request_body_string(request, "parent_dn"));
     error = directory_update(request->app->directory, request->arena, entries->class, entry,
                              changes, &entry);
-    if (entries->updated && may_be_changed(error)) {
+    if (entries->updated && (!error || error_may_follow_change(error))) {
         entries->updated(request, before);
     }
     if (!error) {
@@ -176,7 +169,7 @@ struct error *entries_delete(struct request *request, struct reply *reply)
     struct error *error = find(request, &entry);
     if (!error) {
         error = directory_delete(request->app->directory, request->arena, entry);
-        if (entries->deleted && may_be_changed(error)) {
+        if (entries->deleted && (!error || error_may_follow_change(error))) {
             entries->deleted(request, entry);
         }
     }

@@ -9,15 +9,18 @@
 #include "base/shared.h"
 #include "collection/idempotency.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 enum {
     MS = 1000,                 /* in microseconds */
     PAUSE_US = 50 * MS,        /* between two batches, for those who wait to write */
     ROUND_US = 60 * 1000 * MS, /* from one look at all kinds to the next one */
-    LOOK_US = 1000 * MS,       /* from one look at what was asked for to the next one */
 };
 
 const char *const purge_names[PURGE_COUNT] = {
@@ -191,69 +194,78 @@ struct error *purge_shorten(struct store *store, struct arena *arena, int64_t no
 static atomic_bool own_wishes[PURGE_COUNT];
 static atomic_bool *wishes = own_wishes;
 
+/* An eventfd(2) of all processes; -1: there is no housekeeper. */
+static int wake_fd = -1;
+
 void purge_share(void)
 {
     wishes = shared_alloc(sizeof own_wishes);
+    wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (wake_fd < 0) {
+        log_error("eventfd: %s", strerror(errno));
+        abort();
+    }
 }
 
 void purge_soon(enum purge_kind kind)
 {
-    atomic_store_explicit(&wishes[kind], true, memory_order_relaxed);
+    const uint64_t one = 1;
+    if (atomic_load_explicit(&wishes[kind], memory_order_relaxed) ||
+        atomic_exchange(&wishes[kind], true) || wake_fd < 0) {
+        return; /* whoever asked first wakes the housekeeper */
+    }
+    if (write(wake_fd, &one, sizeof one) < 0) {
+        log_warning("cannot wake the housekeeper: %s", strerror(errno));
+    }
+}
+
+int purge_wake_fd(void)
+{
+    return wake_fd;
 }
 
 /* --- the housekeeper ------------------------------------------------------------------------- */
 
+/* The purge of one kind, in batches. */
+struct stint {
+    enum purge_kind kind;
+    int64_t deleted;
+};
+
 struct purge {
     struct store *store;
-    enum purge_kind kind; /* of the round, that is next */
-    enum purge_kind wish; /* what was asked for, and comes before; PURGE_COUNT: nothing */
-    int64_t deleted;      /* of the kind that is under way */
+    struct stint round;
+    struct stint wish; /* what was asked for, and comes before; of PURGE_COUNT: nothing */
     struct clock_watch clock;
     bool shortens;    /* rows that were issued by a clock that was ahead */
     int64_t round_us; /* when the round goes on, of the steady clock */
+    int64_t pause_us; /* the end of the pause, however often somebody asks */
 };
 
 struct purge *purge_new(struct store *store)
 {
     struct purge *purge = must_alloc(sizeof *purge);
     purge->store = store;
-    purge->wish = PURGE_COUNT;
+    purge->wish.kind = PURGE_COUNT;
     return purge;
 }
 
 void purge_free(struct purge **purge)
 {
-    store_free(&(*purge)->store);
     free(*purge);
     *purge = NULL;
 }
 
 static void take_wish(struct purge *purge)
 {
-    for (size_t i = 0; purge->wish == PURGE_COUNT && i < PURGE_COUNT; i++) {
-        if (atomic_exchange_explicit(&wishes[i], false, memory_order_relaxed)) {
-            purge->wish = (enum purge_kind)i;
+    uint64_t count;
+    if (wake_fd >= 0 && read(wake_fd, &count, sizeof count) < 0 && errno != EAGAIN) {
+        log_warning("eventfd: %s", strerror(errno));
+    }
+    for (size_t i = 0; purge->wish.kind == PURGE_COUNT && i < PURGE_COUNT; i++) {
+        if (atomic_exchange(&wishes[i], false)) {
+            purge->wish = (struct stint){.kind = (enum purge_kind)i};
         }
-    }
-}
-
-/* Nothing is left of the kind, or the database cannot do it now. */
-static void conclude(struct purge *purge, enum purge_kind kind, const struct error *error)
-{
-    if (error) {
-        log_warning("purging %s: %s", purge_names[kind], error->cause);
-    }
-    if (purge->deleted) {
-        log_info("purged: %" PRId64 " of %s", purge->deleted, purge_names[kind]);
-    }
-    purge->deleted = 0;
-    if (purge->wish != PURGE_COUNT) {
-        purge->wish = PURGE_COUNT;
-        return;
-    }
-    purge->kind = (enum purge_kind)((kind + 1) % PURGE_COUNT);
-    if (error || !purge->kind) {
-        purge->round_us = clock_steady_us() + ROUND_US;
     }
 }
 
@@ -271,27 +283,59 @@ static struct error *correct_times(struct purge *purge, struct arena *arena, int
     return error;
 }
 
+/* Deletes one batch, or at the beginning of a round corrects times. *more_r says whether there may be
+ * more of the kind. */
+static struct error *purge_piece(struct purge *purge, struct stint *stint, struct arena *arena,
+                                 bool *more_r)
+{
+    int64_t deleted = 0, now = clock_wall_ms();
+    bool begins = stint == &purge->round && !stint->kind;
+    struct error *error = begins ? correct_times(purge, arena, now) : NULL;
+    bool corrects = !error && begins && purge->shortens;
+    if (!error && !corrects) {
+        error = purge_batch(purge->store, arena, stint->kind, now, &deleted);
+    }
+    stint->deleted += deleted;
+    *more_r = corrects || (!error && deleted == PURGE_BATCH);
+    return error;
+}
+
+/* Nothing is left of the kind, or the database cannot do it now. */
+static void conclude(struct purge *purge, struct stint *stint, const struct error *error)
+{
+    if (error) {
+        log_warning("purging %s: %s", purge_names[stint->kind], error->cause);
+    }
+    if (stint->deleted) {
+        log_info("purged: %" PRId64 " of %s", stint->deleted, purge_names[stint->kind]);
+    }
+    stint->deleted = 0;
+    if (stint == &purge->wish) {
+        stint->kind = PURGE_COUNT;
+        return;
+    }
+    stint->kind = (enum purge_kind)((stint->kind + 1) % PURGE_COUNT);
+    if (error || !stint->kind) {
+        purge->round_us = clock_steady_us() + ROUND_US;
+    }
+}
+
 int64_t purge_run(struct purge *purge)
 {
-    bool rests = clock_steady_us() < purge->round_us;
-    if (rests) {
-        take_wish(purge);
+    take_wish(purge);
+    struct stint *stint = purge->wish.kind == PURGE_COUNT ? &purge->round : &purge->wish;
+    int64_t due = stint == &purge->round && purge->round_us > purge->pause_us ? purge->round_us
+                                                                              : purge->pause_us;
+    if (clock_steady_us() < due) {
+        return due;
     }
-    if (rests && purge->wish == PURGE_COUNT) {
-        return clock_steady_us() + LOOK_US;
-    }
-    enum purge_kind kind = purge->wish == PURGE_COUNT ? purge->kind : purge->wish;
     struct arena *arena = arena_new();
-    int64_t deleted = 0, now = clock_wall_ms();
-    struct error *error = rests || kind ? NULL : correct_times(purge, arena, now);
-    bool corrects = !error && !rests && !kind && purge->shortens;
-    if (!error && !corrects) {
-        error = purge_batch(purge->store, arena, kind, now, &deleted);
-    }
-    purge->deleted += deleted;
-    if (error || (!corrects && deleted < PURGE_BATCH)) {
-        conclude(purge, kind, error);
+    bool more;
+    const struct error *error = purge_piece(purge, stint, arena, &more);
+    if (!more) {
+        conclude(purge, stint, error);
     }
     arena_free(&arena);
-    return clock_steady_us() + PAUSE_US;
+    purge->pause_us = clock_steady_us() + PAUSE_US;
+    return purge->pause_us;
 }

@@ -59,16 +59,18 @@ struct error *purge_rows(struct store *store, struct arena *arena, enum purge_ki
 /* In the master, before it forks: from now on all processes can ask for a purge. */
 void purge_share(void);
 
-/* Asks the housekeeper to purge this kind within a second, and not only in its next round. */
+/* Asks the housekeeper to purge this kind as its next job, before it goes on with its round. */
 void purge_soon(enum purge_kind kind);
 
 /* The housekeeper's part: deletes one batch, of one kind after the other. */
 struct purge;
-struct purge *purge_new(struct store *store) __attribute__((returns_nonnull)); /* takes it over */
+struct purge *purge_new(struct store *store) __attribute__((returns_nonnull)); /* outlives it */
 void purge_free(struct purge **purge);
 
-/* Returns when to be called again, of the steady clock: soon if there may be more, or if somebody
- * may have asked for it. */
+/* Returns when to be called again, of the steady clock: soon if there may be more. */
 int64_t purge_run(struct purge *purge);
+
+/* A descriptor that becomes readable when somebody asks for a purge, until the next purge_run(). */
+int purge_wake_fd(void);
 
 #endif

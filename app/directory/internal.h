@@ -261,7 +261,8 @@ struct error *operation_run(struct directory *directory, struct arena *arena,
                             const struct operation *operation, struct answer *answer_r) MUST_CHECK;
 
 /* The same for what may be repeated: once more on a fresh connection if the first was lost, which
- * is then `repeated` in the answer. Lost again is an error. */
+ * is then `repeated` in the answer. Lost again is an error, and so is a write that cannot be served
+ * the second time. */
 struct error *operation_repeat(struct directory *directory, struct arena *arena,
                                const struct operation *operation,
                                struct answer *answer_r) MUST_CHECK;

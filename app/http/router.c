@@ -401,7 +401,7 @@ static struct error *handle_once(struct request *request, struct reply *reply)
     error = request->route->handler(request, reply);
     if (reply->recalled && !reply->repeated) {
         serialize(request, reply, error);
-        request->repeats->keep(request, reply);
+        request->repeats->keep(request, reply, error);
     }
     return error;
 }

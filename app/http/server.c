@@ -46,6 +46,7 @@ struct server {
     size_t arenas_count;
     struct arena *turn_arena;
     struct error *turn_error; /* of the turn that has just ended */
+    uint64_t turn_lost;       /* the transaction that failed with it */
 };
 
 /* A connection, and the request that is under way on it. */
@@ -57,7 +58,8 @@ struct server_connection {
     off_t body_read;          /* bytes of that file */
     struct request request;
     struct reply reply;
-    struct error *error; /* what came of handling it */
+    struct error *error;  /* what came of handling it */
+    uint64_t transaction; /* in which it wrote; 0: it need not wait */
     struct access access;
 };
 
@@ -468,20 +470,21 @@ enum server_progress server_serve(struct server *server, struct server_connectio
     request->queue_us = connection->access.queue_us;
     connection->error = router_handle(server->router, request, &connection->reply);
     access_handled(&connection->access);
-    return server->turn->waits(server->app) ? SERVER_HELD : answer(server, connection);
+    connection->transaction = server->turn->waits(server->app);
+    return connection->transaction ? SERVER_HELD : answer(server, connection);
 }
 
 void server_commit(struct server *server)
 {
     arena_reset(server->turn_arena);
-    server->turn_error = server->turn->commit(server->app, server->turn_arena);
+    server->turn_error = server->turn->commit(server->app, server->turn_arena, &server->turn_lost);
 }
 
 enum server_progress server_finish(struct server *server, struct server_connection *connection)
 {
     log_set_request(connection->request.id);
     access_committed(&connection->access);
-    if (server->turn_error) {
+    if (server->turn_error && connection->transaction == server->turn_lost) {
         connection->reply = (struct reply){0};
         connection->error = server->turn_error;
     }

@@ -8,6 +8,7 @@
 #include "http/router.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct server;
 struct server_connection;
@@ -15,10 +16,12 @@ struct server_connection;
 /* What a request has written is durable only after the commit that ends the turn, so it is answered
  * after that: main knows the store, and hands these over. */
 struct server_turn {
-    /* Whether the request that was just handled has written and so must wait. */
-    bool (*waits)(struct app *app);
-    /* Ends the turn. An error is the answer of all that waited for it. */
-    struct error *(*commit)(struct app *app, struct arena *arena);
+    /* Not 0 if the request that was just handled has written and so must wait: the number of the
+     * transaction in which it wrote. */
+    uint64_t (*waits)(struct app *app);
+    /* Ends the turn. An error is the answer of all that waited for the transaction *lost_r; what
+     * the others wrote was committed before. */
+    struct error *(*commit)(struct app *app, struct arena *arena, uint64_t *lost_r);
 };
 
 /* Once a process, before any connection. False if libfcgi cannot be set up. */

@@ -1,7 +1,8 @@
 /*
  * Housekeeper: one process beside the pools that does, at their times, the jobs of nobody's request
  * (struct job of service.h). It serves nothing. Jobs run one after the other, and signals are
- * looked at between two of them: it leaves as soon as the job under way is done.
+ * looked at between two of them: it leaves as soon as the job under way is done. A job that is woken
+ * is the next one.
  */
 #ifndef PROC_HOUSEKEEPER_H
 #define PROC_HOUSEKEEPER_H

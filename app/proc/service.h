@@ -16,9 +16,9 @@
 struct job {
     const char *name; /* for the log */
 
-    /* In a fresh housekeeper. Returns the job's state, NULL if it cannot be done: the housekeeper
-     * then ends and is started again with back-off. */
-    void *(*start)(const struct config *config);
+    /* In a fresh housekeeper, with what all jobs share. Returns the job's state, NULL if it cannot
+     * be done: the housekeeper then ends and is started again with back-off. */
+    void *(*start)(const struct config *config, void *shared);
 
     /* Does what is due, a small piece at a time: the other jobs, and the end of the housekeeper,
      * wait for it. Returns when to be called again, of the steady clock. NULL ends a list. */
@@ -26,6 +26,10 @@ struct job {
 
     /* The housekeeper is about to end. */
     void (*stop)(void *state);
+
+    /* A descriptor that is readable as long as the job is wanted before its time; run() reads it
+     * empty. NULL: there is none. */
+    int (*wake_fd)(void);
 };
 
 /* What became of a request. */
@@ -86,6 +90,13 @@ struct service {
 
     /* The worker is about to end. */
     void (*stop)(void *state);
+
+    /* In a fresh housekeeper, before its jobs start: returns what they share, as one connection to
+     * the database. Their runs are one after the other. */
+    void *(*begin_jobs)(const struct config *config);
+
+    /* After all of them have stopped. */
+    void (*end_jobs)(void *shared);
 
     /* Of the housekeeper; at least one. */
     const struct job *jobs;

@@ -125,6 +125,14 @@ struct composed {
     unsigned queries; /* that have not ended */
 };
 
+/* The requests whose answers are held until store_group_end(). */
+struct held_group {
+    bool waits;       /* there are some that wrote what is not committed */
+    bool failed;      /* what they wrote was rolled back, and they do not know yet */
+    enum error_id id; /* of that failure */
+    char cause[256];
+};
+
 /* The part of a store that both engines have; each begins its own with it. */
 struct store {
     const struct engine *engine;
@@ -139,10 +147,13 @@ struct store {
     size_t deferred_count;
 
     bool reads_by_turns;       /* store_read_by_turns() */
-    bool wrote;                /* store_wrote() */
+    bool wrote;                /* a request has, since store_hold() */
     bool writing;              /* inside store_write() */
     struct arena *write_arena; /* of the store_write() that runs */
     struct error *failure;     /* of the first query that failed in it */
+
+    uint64_t transactions; /* that store_write() has begun */
+    struct held_group group;
 
     bool down_logged, checkpoint_logged; /* the log knows that it fails: watch.c */
 };

@@ -407,12 +407,22 @@ struct error *store_run(struct store *store, struct arena *arena, store_work *wo
     return error ? error : store->failure;
 }
 
+/* The error of a group whose commit has failed. */
+static struct error *group_error(const struct store *store, struct arena *arena)
+{
+    return error_new(arena, store->group.id, "%s", store->group.cause);
+}
+
 static struct error *write_kind(struct store *store, struct arena *arena, store_work *work,
                                 void *context, enum write_kind kind)
 {
     if (store->writing) {
         store_slip("store_write() inside of store_write()");
     }
+    if (store->group.failed) {
+        return group_error(store, arena);
+    }
+    store->transactions += !store_turn_open(store);
     store->wrote = true;
     int64_t began = clock_steady_us();
     struct error *error = store->engine->write(store, arena, work, context, kind);
@@ -475,13 +485,6 @@ struct error *store_run_deferred(struct store *store, struct arena *arena)
     return error;
 }
 
-bool store_wrote(struct store *store)
-{
-    bool wrote = store->wrote && store_turn_open(store);
-    store->wrote = false;
-    return wrote;
-}
-
 void store_read_by_turns(struct store *store)
 {
     store->reads_by_turns = true;
@@ -499,6 +502,28 @@ bool store_turn_open(const struct store *store)
     return store->engine->turn_open && store->engine->turn_open(store);
 }
 
+/* --- groups ---------------------------------------------------------------------------------- */
+
+uint64_t store_hold(struct store *store)
+{
+    bool waits = store->wrote && store_turn_open(store);
+    store->wrote = false;
+    store->group.waits = store->group.waits || waits;
+    return waits ? store->transactions : 0;
+}
+
+/* Notes for those who wait what has become of the transaction. */
+static void settle_group(struct store *store, const struct error *error)
+{
+    struct held_group *group = &store->group;
+    group->failed = group->waits && error;
+    group->waits = false;
+    if (group->failed) {
+        group->id = error->id;
+        snprintf(group->cause, sizeof group->cause, "%s", error->cause ? error->cause : "");
+    }
+}
+
 struct error *store_turn_end(struct store *store, struct arena *arena)
 {
     if (!store->engine->turn_end) {
@@ -509,7 +534,16 @@ struct error *store_turn_end(struct store *store, struct arena *arena)
     struct error *error = store->engine->turn_end(store, arena);
     if (open) {
         count_since("commit", began);
+        settle_group(store, error);
     }
+    return !error && store->group.failed ? group_error(store, arena) : error;
+}
+
+struct error *store_group_end(struct store *store, struct arena *arena, uint64_t *lost_r)
+{
+    struct error *error = store_turn_end(store, arena);
+    *lost_r = error ? store->transactions : 0;
+    store->group.failed = false;
     return error;
 }
 

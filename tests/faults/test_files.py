@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from support import contract, files, wire
+from support import contract, files, metrics, wire
 from support.accounts import Accounts
 from support.client import Client
 from support.files import TEXT, Disk, Spool
@@ -454,6 +454,61 @@ def test_what_filled_the_quota_can_be_repeated(bounded):
     assert first.status_code == again.status_code == 201 and first.content == again.content
     contract.refused(files.send(owner, b"x", headers={"Idempotency-Key": "x"}), 409,
                      "QUOTA_EXCEEDED")
+
+
+# --- deletions beside each other ----------------------------------------------------------------
+
+def is_deleting(rig):
+    """Whether a worker of the pool that deletes files has a request."""
+    return metrics.values(rig.nobody(""))["kontora_pool_workers", "files", "busy"]
+
+
+def deleted(response):
+    """What a bulk delete says of each name."""
+    assert response.status_code == 200, response.text
+    results = response.json()["results"]
+    assert {each["code"] for each in results} <= {None, "NOT_FOUND"}
+    assert all(each["deleted"] == (each["code"] is None) for each in results)
+    assert response.json()["deleted"] == sum(each["deleted"] for each in results)
+    return [each["deleted"] for each in results]
+
+
+@pytest.mark.parametrize("at", range(3), ids=["first", "middle", "last"])
+def test_bulk_delete_beside_a_delete_tells_of_each_name(sql_rig, at):
+    """Somebody else deletes one of the files while the bulk delete is under way."""
+    owner = owner_in(sql_rig)
+    names = [files.upload(owner)["filename"] for _ in range(3)]
+    with (sql_rig.database.holding(f"DELETE FROM files WHERE name = '{names[at]}'") as commit,
+          ThreadPoolExecutor() as pool):
+        answer = pool.submit(owner.post, "/files/bulk-delete", json={"names": names})
+        wait_until(lambda: is_deleting(sql_rig) and sql_rig.database.is_waited(),
+                   what="the bulk delete to wait")
+        commit()
+        response = answer.result()
+    assert deleted(response) == [number != at for number in range(3)]
+    assert files.names(owner) == []
+
+
+def test_bulk_deletes_of_the_same_files_beside_each_other(sql_rig):
+    """In opposite orders, and beside deletes of single files: each file is deleted once."""
+    owner, rounds = owner_in(sql_rig), 6
+    for _ in range(rounds):
+        names = [files.upload(owner)["filename"] for _ in range(4)]
+        calls = [lambda: deleted(owner.post("/files/bulk-delete", json={"names": names})),
+                 lambda: deleted(owner.post("/files/bulk-delete", json={"names": names[::-1]}))[::-1],
+                 *(lambda number=number: single(owner, names, number) for number in range(2))]
+        with ThreadPoolExecutor(len(calls)) as pool:
+            outcomes = [each.result() for each in [pool.submit(call) for call in calls]]
+        assert [sum(each) for each in zip(*outcomes, strict=True)] == [1] * len(names), outcomes
+        assert files.names(owner) == []
+
+
+def single(owner, names, number):
+    """The same for a delete of one of the files."""
+    response = owner.delete(f"/files/{names[number]}")
+    if response.status_code != 200:
+        contract.refused(response, 404, "NOT_FOUND")
+    return [response.status_code == 200 and each == number for each in range(len(names))]
 
 
 # --- many at once -------------------------------------------------------------------------------

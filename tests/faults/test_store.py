@@ -236,6 +236,25 @@ def test_postgres_restarted_under_load(make_rig, server, end):
     wait_until(lambda: rig.api.get("/accounts?limit=1").ok, what="workers that try again")
 
 
+def sessions_of_the_housekeeper(rig):
+    return rig.database.run("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+                            " AND application_name LIKE 'kontora-house%'")
+
+
+def test_the_housekeeper_has_one_session(make_rig, server):
+    """Each of its jobs that needs the database has used it by then."""
+    rig = make_rig(database=server, **CHEAP)
+    rig.database.run("INSERT INTO pending_objects (object_key, since) VALUES ('none', 1)")
+    rig.database.run("INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ('x', 0, 1, 2)")
+    rig.service.stop()
+    rig.service.start()
+    wait_until(lambda: rig.database.run("SELECT (SELECT count(*) FROM pending_objects)"
+                                        " + (SELECT count(*) FROM tokens)") == [("0",)],
+               what="the purge")
+    wait_until(lambda: database_state(rig) == "up", what="the database up")
+    assert len(sessions_of_the_housekeeper(rig)) == 1
+
+
 def test_a_silent_postgres_holds_nobody_up_for_long(make_rig, server):
     rig = make_rig(database=server, DATABASE_TIMEOUT_MS=str(TIMEOUT_MS), **CHEAP)
     assert rig.api.post("/accounts", json=new_account()).status_code == 201

@@ -1,121 +1,130 @@
-/* Purge: times that a clock which was ahead has left. */
-#include "unit.h"
+/* Purge: what a request asks for comes before the round of all kinds. On both engines. */
+#include "engines.h"
 
-#include "accounts.h"
-#include "auth/email_link.h"
-#include "auth/session.h"
 #include "collection/purge.h"
+#include "store/migrations.h"
 
-#define HOUR (INT64_C(3600) * 1000)
-#define LIFETIME HOUR
-#define MAXIMUM (5 * HOUR)
+#include <poll.h>
 
-static const int64_t now = 1700000000000, link_lifetime = HOUR * 24 * 7;
+enum { MANY = 3 * PURGE_BATCH };
 
-static const char key[] = "0123456789abcdef0123456789abcdef";
+/* An empty database with its schema. */
+static int setup(void **state)
+{
+    test_setup(state);
+    struct test *test = *state;
+    struct buffer report = {.arena = test->arena};
+    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
+    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
+    return 0;
+}
 
-struct opening {
+#define PURGE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
+
+static bool is_woken(int wait_ms)
+{
+    struct pollfd wake = {.fd = purge_wake_fd(), .events = POLLIN};
+    return poll(&wake, 1, wait_ms) == 1;
+}
+
+static int64_t count(struct test *test, const char *table)
+{
+    int64_t rows = -1;
+    must_succeed(read_integer(test->other, test->arena,
+                              arena_format(test->arena, "SELECT count(*) FROM %s", table), &rows));
+    return rows;
+}
+
+struct rows {
     struct arena *arena;
-    struct session_terms terms;
-    struct session session;
+    const char *text; /* with one parameter: bytes that no other row has */
+    int64_t count;
 };
 
-static struct error *open_session(struct store *store, void *context)
+static struct error *add_rows(struct store *store, void *context)
 {
-    static const struct session_client client = {"192.0.2.1", "tests"};
-    struct opening *opening = context;
-    return session_begin(store, opening->arena, &opening->terms, &client, &opening->session);
+    const struct rows *rows = context;
+    struct error *error = NULL;
+    for (int64_t i = 0; i < rows->count && !error; i++) {
+        struct store_query *query = store_compose(store, rows->arena, rows->text);
+        store_bind_bytes(query, &i, sizeof i);
+        error = store_execute(query);
+    }
+    return error;
 }
 
-static struct session log_in(struct test *test, int64_t at)
+/* Adds rows that have expired. */
+static void add(struct test *test, const char *text, int64_t count)
 {
-    struct opening opening = {
-        .arena = test->arena,
-        .terms = {.key = key, .refresh_ms = LIFETIME, .lifetime_ms = MAXIMUM, .now_ms = at},
-        .session = {.subject = "local:admin", .username = "admin"},
+    struct rows rows = {test->arena, text, count};
+    must_succeed(store_write(test->store, test->arena, add_rows, &rows));
+    must_succeed(store_turn_end(test->store, test->arena));
+}
+
+/* As the housekeeper does: then waits until the purge is due again. Nobody asks meanwhile. */
+static void run_once(struct purge *purge)
+{
+    int64_t left_ms = (purge_run(purge) - clock_steady_us()) / MS_US + 1;
+    assert_false(is_woken((int)left_ms));
+}
+
+/* The same, until `table` has fewer rows than `rows`. */
+static void run_until(struct test *test, struct purge *purge, const char *table, int64_t rows)
+{
+    while (count(test, table) >= rows) {
+        run_once(purge);
+    }
+}
+
+static void what_was_asked_for_comes_before_the_round(void **state)
+{
+    struct test *test = *state;
+    struct purge *purge = purge_new(test->store);
+    add(test, "INSERT INTO login_failures (name_key, failures, until) VALUES ($1, 1, 1)", MANY);
+    add(test, "INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ($1, 0, 1, 2)", 1);
+    run_until(test, purge, "login_failures", MANY);
+    assert_int_equal(count(test, "tokens"), 1);
+    assert_false(is_woken(0));
+    purge_soon(PURGE_TOKENS);
+    assert_true(is_woken(0));
+    run_until(test, purge, "tokens", 1);
+    assert_true(count(test, "login_failures") > 0);
+    run_until(test, purge, "login_failures", 1);
+    purge_free(&purge);
+}
+
+/* A client that goes on asking must not keep others from writing. */
+static void asking_often_shortens_no_pause(void **state)
+{
+    struct test *test = *state;
+    struct purge *purge = purge_new(test->store);
+    add(test, "INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ($1, 0, 1, 2)",
+        MANY);
+    purge_soon(PURGE_TOKENS);
+    int64_t due = purge_run(purge);
+    assert_int_equal(count(test, "tokens"), MANY - PURGE_BATCH);
+    purge_soon(PURGE_TOKENS);
+    assert_true(is_woken(0));
+    assert_int_equal(purge_run(purge), due);
+    assert_false(is_woken(0));
+    assert_int_equal(count(test, "tokens"), MANY - PURGE_BATCH);
+    run_until(test, purge, "tokens", 1);
+    run_once(purge); /* finds that there are no more */
+    run_once(purge); /* and what was asked for meanwhile */
+    purge_free(&purge);
+}
+
+static int run(const char *name)
+{
+    const struct CMUnitTest tests[] = {
+        PURGE_TEST(what_was_asked_for_comes_before_the_round),
+        PURGE_TEST(asking_often_shortens_no_pause),
     };
-    must_succeed(store_write(test->store, test->arena, open_session, &opening));
-    commit(test);
-    return opening.session;
-}
-
-static bool is_alive(struct test *test, const struct session *session, int64_t at)
-{
-    struct session found;
-    return !session_check(test->store, test->arena, session->id, "local:admin", at, &found);
-}
-
-static void shorten_all(struct test *test)
-{
-    bool more = true;
-    while (more) {
-        must_succeed(purge_shorten(test->store, test->arena, now, &more));
-    }
-}
-
-static void sessions_of_a_clock_that_was_ahead_live_as_long_as_others(void **state)
-{
-    struct test *test = *state;
-    struct session ahead = log_in(test, now + 10 * HOUR), before = log_in(test, now - HOUR);
-    shorten_all(test);
-    assert_true(is_alive(test, &ahead, now + MAXIMUM - 1));
-    assert_false(is_alive(test, &ahead, now + MAXIMUM));
-    assert_true(is_alive(test, &before, now + MAXIMUM - HOUR - 1));
-    assert_false(is_alive(test, &before, now + MAXIMUM - HOUR));
-}
-
-static void refresh_tokens_are_shortened_too(void **state)
-{
-    struct test *test = *state;
-    static const struct session_client client = {"192.0.2.1", "tests"};
-    struct session_terms terms = {
-        .key = key, .refresh_ms = LIFETIME, .lifetime_ms = MAXIMUM, .now_ms = now + LIFETIME};
-    struct session session = log_in(test, now + 10 * HOUR);
-    struct session_outcome outcome;
-    shorten_all(test);
-    assert_error(session_refresh(test->store, test->arena, &terms, &client, session.refresh_token,
-                                 &session, &outcome),
-                 ERR_TOKEN_EXPIRED);
-}
-
-static void links_are_shortened_in_batches(void **state)
-{
-    struct test *test = *state;
-    enum { LINKS = 2 * PURGE_BATCH + 1 };
-    static struct email_link links[LINKS];
-    bool more, valid;
-    int batches = 1;
-    for (size_t i = 0; i < LINKS; i++) {
-        links[i] = (struct email_link){.email = arena_format(test->arena, "%zu@example.com", i)};
-        must_succeed(email_link_issue(test->store, test->arena, now + HOUR, &links[i]));
-    }
-    commit(test);
-    for (;;) {
-        must_succeed(purge_shorten(test->store, test->arena, now, &more));
-        if (!more) {
-            break;
-        }
-        batches++;
-    }
-    assert_int_equal(batches, 3);
-    for (size_t i = 0; i < LINKS; i++) {
-        for (int late = 0; late < 2; late++) {
-            must_succeed(email_link_check(test->store, test->arena, links[i].token, links[i].email,
-                                          now + link_lifetime - 1 + late, &valid));
-            assert_int_equal(valid, !late);
-        }
-    }
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        ACCOUNTS_TEST(sessions_of_a_clock_that_was_ahead_live_as_long_as_others),
-        ACCOUNTS_TEST(refresh_tokens_are_shortened_too),
-        ACCOUNTS_TEST(links_are_shortened_in_batches),
-    };
-    char folder[PATH_MAX];
-    return enter_accounts(folder)
-               ? leave_temporary(folder, cmocka_run_group_tests_name("purge", tests, NULL, NULL))
-               : EXIT_FAILURE;
+    purge_share();
+    return run_on_engines(run, "purge on SQLite", "purge on PostgreSQL");
 }

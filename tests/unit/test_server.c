@@ -69,18 +69,20 @@ struct world {
     int peer;
 };
 
-/* What the store would say. */
-static bool turn_waits, turn_fails;
+/* What the store would say: the transaction of a request that has written, 0 if it has not; and the
+ * transaction whose commit fails, 0 if none does. */
+static uint64_t turn_waits, turn_fails;
 
-static bool waits(struct app *app)
+static uint64_t waits(struct app *app)
 {
     (void)app;
     return turn_waits;
 }
 
-static struct error *commit(struct app *app, struct arena *arena)
+static struct error *commit(struct app *app, struct arena *arena, uint64_t *lost_r)
 {
     (void)app;
+    *lost_r = turn_fails;
     return turn_fails ? error_new(arena, ERR_DIRECTORY_UNAVAILABLE, NULL) : NULL;
 }
 
@@ -103,7 +105,7 @@ static int setup(void **state)
     world->arena = arena_new();
     world->router = router_new(tables, &settings);
     world->server = server_new(world->router, NULL, &turn, true);
-    turn_waits = turn_fails = false;
+    turn_waits = turn_fails = 0;
     world->connection = server_open(world->server, ends[0], -1);
     world->served_fd = ends[0];
     world->peer = ends[1];
@@ -389,7 +391,7 @@ static void hold(struct world *world)
     audit_reopen();
     struct buffer bytes = {.arena = world->arena};
     struct pollfd waiting = {.fd = world->peer, .events = POLLIN};
-    turn_waits = true;
+    turn_waits = 1;
     add_request(&bytes, true, "POST", "/things", "{\"name\":\"x\"}", 1000);
     send_all(world, &bytes);
     assert_int_equal(server_serve(world->server, world->connection, false), SERVER_HELD);
@@ -411,7 +413,7 @@ static void what_waits_is_answered_after_the_commit(void **state)
     assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
     assert_has(answer(world), "Status: 201 ");
     assert_audited(world, "success");
-    turn_waits = false;
+    turn_waits = 0;
     assert_has(exchange(world, "GET", "/hello", "", 1), "Status: 200 ");
 }
 
@@ -419,7 +421,7 @@ static void a_commit_that_fails_is_the_answer(void **state)
 {
     struct world *world = *state;
     hold(world);
-    turn_fails = true;
+    turn_fails = 1;
     server_commit(world->server);
     assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
     const char *text = answer(world);
@@ -427,8 +429,20 @@ static void a_commit_that_fails_is_the_answer(void **state)
     assert_has(text, "Retry-After: ");
     assert_null(strstr(text, "Location"));
     assert_audited(world, "failure");
-    turn_fails = false; /* the next turn is another one */
+    turn_fails = 0; /* the next turn is another one */
     hold(world);
+    server_commit(world->server);
+    assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
+    assert_has(answer(world), "Status: 201 ");
+    assert_audited(world, "success");
+}
+
+/* Another request has committed what this one wrote, before the commit that fails. */
+static void a_commit_that_fails_is_no_answer_to_what_is_durable(void **state)
+{
+    struct world *world = *state;
+    hold(world);
+    turn_fails = 2;
     server_commit(world->server);
     assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
     assert_has(answer(world), "Status: 201 ");
@@ -634,6 +648,7 @@ int main(void)
         SERVER_TEST(a_withdrawn_request_is_not_audited),
         SERVER_TEST(what_waits_is_answered_after_the_commit),
         SERVER_TEST(a_commit_that_fails_is_the_answer),
+        SERVER_TEST(a_commit_that_fails_is_no_answer_to_what_is_durable),
         SERVER_TEST(a_body_that_nobody_reads_does_no_harm),
         SERVER_TEST(long_bodies_that_nobody_reads_do_no_harm),
         SERVER_TEST(head_has_the_length_and_not_the_body),

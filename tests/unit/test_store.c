@@ -411,6 +411,27 @@ static struct error *leave_open(struct store *store, void *context)
     return NULL;
 }
 
+/* A writes and is held; B writes what the commit refuses, and commits before it goes on. */
+static void what_a_held_request_is_told_is_true(void **state)
+{
+    struct test *test = *state;
+    must_script(test->store, test->arena,
+                "CREATE TABLE late (item BIGINT REFERENCES items (id) "
+                "DEFERRABLE INITIALLY DEFERRED)");
+    must_succeed(insert(test->store, test->arena, 1));
+    uint64_t waits = store_hold(test->store);
+    struct error *refusal = change(test, "INSERT INTO late VALUES ($1)", 99, NULL);
+    struct error *ending = store_turn_end(test->store, test->arena);
+    assert_error(refusal ? refusal : ending, ERR_CONSTRAINT_REFERENCE);
+    assert_int_equal(store_hold(test->store), 0);
+    uint64_t lost = 0;
+    const struct error *error = store_group_end(test->store, test->arena, &lost);
+    bool told_failure = error && waits == lost;
+    assert_int_equal(count_items(test->store, test->arena), told_failure ? 0 : 1);
+    must_succeed(insert_now(test->store, test->arena, 2));
+    must_script(test->store, test->arena, "DROP TABLE late");
+}
+
 static void queries_of_a_write_end_with_it(void **state)
 {
     struct test *test = *state;
@@ -528,6 +549,7 @@ static int run_group(const char *name)
         STORE_TEST(a_failed_write_is_rolled_back_alone),
         STORE_TEST(a_query_that_failed_fails_the_write),
         STORE_TEST(what_is_written_is_seen_inside_at_once_and_outside_after_the_commit),
+        STORE_TEST(what_a_held_request_is_told_is_true),
         STORE_TEST(queries_of_a_write_end_with_it),
         STORE_TEST(slips_of_the_code_end_the_process),
     };
