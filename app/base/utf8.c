@@ -63,12 +63,39 @@ static bool is_ascii_word(const char *bytes)
     return !(word & (UINT64_MAX / 0xFF << 7));
 }
 
+/* True for U+0080 to U+07FF: most of what people write in Russian, so it is worth a short way. */
+static bool is_two_bytes(const char *bytes)
+{
+    return (bytes[0] & 0xE0) == 0xC0 && (unsigned char)bytes[0] >= 0xC2 &&
+           (bytes[1] & 0xC0) == 0x80;
+}
+
+size_t utf8_pass_beyond_ascii(const char *text, size_t length, size_t at)
+{
+    while (at < length && (text[at] & 0x80)) {
+        size_t next = at;
+        if (length - at >= 2 && is_two_bytes(text + at)) {
+            next += 2;
+        } else if (utf8_next(text, length, &next) < 0) {
+            break;
+        }
+        at = next;
+    }
+    return at;
+}
+
 bool utf8_valid(const char *text, size_t length)
 {
     for (size_t at = 0; at < length;) {
+        size_t start = at;
         if (length - at >= sizeof(uint64_t) && is_ascii_word(text + at)) {
             at += sizeof(uint64_t);
-        } else if (utf8_next(text, length, &at) < 0) {
+        } else if (!(text[at] & 0x80)) {
+            at++;
+        } else {
+            at = utf8_pass_beyond_ascii(text, length, at);
+        }
+        if (at == start) {
             return false;
         }
     }

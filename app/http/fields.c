@@ -15,7 +15,6 @@
 #include <string.h>
 
 enum {
-    NESTING_MAX = 32,
     NAME_SHOWN_MAX = 100, /* bytes of an unknown name that an error repeats */
     UNKNOWN_MAX = 100,    /* unknown names that an error tells of: a client can send any number */
 };
@@ -352,37 +351,46 @@ static struct error *invalid_json(struct arena *arena, const char *why)
     return error_new(arena, ERR_INVALID_JSON, "%s", why);
 }
 
-static struct error *parse_json(struct arena *arena, const char *text, size_t length,
-                                struct json_object **json_r)
+/* The values of text that json_strict_check() has accepted, NULL also for null. */
+static struct error *build_values(struct arena *arena, const char *text, size_t length,
+                                  struct json_object **json_r)
 {
-    if (length > INT32_MAX || memchr(text, '\0', length) || !utf8_valid(text, length)) {
-        return invalid_json(arena, "NUL or invalid UTF-8");
-    }
     /* A new one each time: json_tokener_reset() leaves half of a surrogate pair in it, which would
-     * begin the next client's text. */
-    struct json_tokener *tokener = json_tokener_new_ex(NESTING_MAX);
+     * begin the next client's text. Values in the innermost bracket are one level deeper. Not its
+     * strict mode: json-c 0.18 takes bytes beyond ASCII for control characters there. */
+    struct json_tokener *tokener = json_tokener_new_ex(JSON_STRICT_NESTING_MAX + 1);
     if (!tokener) {
         abort();
     }
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     struct json_object *json = json_tokener_parse_ex(tokener, text, (int)length);
+    if (json_tokener_get_error(tokener) == json_tokener_continue) {
+        json = json_tokener_parse_ex(tokener, "", 1); /* NUL ends a number and a literal */
+    }
     enum json_tokener_error result = json_tokener_get_error(tokener);
     json_tokener_free(tokener);
-    if (result != json_tokener_success) {
-        json_object_put(json);
-        return invalid_json(arena, json_tokener_error_desc(result));
-    }
     arena_defer(arena, release_json, json);
+    *json_r = json;
+    return result == json_tokener_success
+               ? NULL
+               : error_new(arena, ERR_INTERNAL, "json-c: %s", json_tokener_error_desc(result));
+}
+
+static struct error *parse_json(struct arena *arena, const char *text, size_t length,
+                                struct json_object **json_r)
+{
+    if (length > INT32_MAX) {
+        return invalid_json(arena, "more bytes than json-c counts");
+    }
     size_t members = 0;
     const char *fault = json_strict_check(text, length, &members);
     if (fault) {
         return invalid_json(arena, fault);
     }
-    if (members != count_members(json)) {
+    struct error *error = build_values(arena, text, length, json_r);
+    if (!error && members != count_members(*json_r)) {
         return invalid_json(arena, "a name stands twice in an object");
     }
-    *json_r = json;
-    return NULL;
+    return error;
 }
 
 struct error *fields_read_json(struct arena *arena, const struct field *fields, const char *text,

@@ -1,15 +1,21 @@
 /*
- * What RFC 8259 forbids and json-c (0.16, in its strict mode) lets pass or mends silently: control
- * characters and lone surrogates in strings, NUL in names, "1." and "NaN", a name that stands
- * twice.
+ * Decides what is JSON, by the letter of RFC 8259. json-c only builds the values of text that this
+ * has accepted: what json-c itself takes differs between its versions and modes, and none of them
+ * is the standard.
+ *
+ * Four limits of ours come on top of the grammar, as RFC 8259 9 allows: nesting, whole numbers of
+ * more than 64 bits, surrogates without their other half (which no UTF-8 can hold), and NUL in a
+ * name (where json-c would end the name).
  */
 #ifndef HTTP_JSON_STRICT_H
 #define HTTP_JSON_STRICT_H
 
 #include <stddef.h>
 
-/* Looks at text that json-c has accepted. NULL if nothing is wrong, else what is; `members_r` is
- * the number of members that all its objects have together. */
+enum { JSON_STRICT_NESTING_MAX = 32 }; /* objects and arrays inside each other */
+
+/* Returns NULL if the text is JSON within the limits, else what is wrong with it. Reads nothing
+ * behind `length`. `members_r` is the number of members that all its objects have together. */
 const char *json_strict_check(const char *text, size_t length, size_t *members_r);
 
 #endif

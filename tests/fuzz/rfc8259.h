@@ -1,14 +1,17 @@
 /*
  * JSON as RFC 8259 has it, and nothing that some parser lets pass: a second opinion for fuzzers,
- * written from the grammar of the standard.
+ * written from the grammar of the standard. It also notes what a parser may refuse although the
+ * grammar allows it (RFC 8259 8.2 and 9).
  */
 #ifndef TESTS_FUZZ_RFC8259_H
 #define TESTS_FUZZ_RFC8259_H
 
 #include "base/utf8.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { RFC8259_DEPTH_MAX = 1000 };
@@ -16,6 +19,9 @@ enum { RFC8259_DEPTH_MAX = 1000 };
 struct rfc8259 {
     const char *at, *end;
     int depth;
+    int nesting, deepest; /* of brackets */
+    size_t members;
+    bool lone_surrogate, nul_in_name, beyond_int64;
 };
 
 static inline bool rfc8259_value(struct rfc8259 *json);
@@ -55,11 +61,27 @@ static inline size_t rfc8259_digits(struct rfc8259 *json)
     return (size_t)(json->at - start);
 }
 
+/* Notes a whole number that int64_t does not hold. */
+static inline void rfc8259_note_whole(struct rfc8259 *json, const char *start)
+{
+    char text[64] = "";
+    size_t length = (size_t)(json->at - start);
+    memcpy(text, start, length < sizeof text ? length : sizeof text - 1);
+    errno = 0;
+    (void)strtoll(text, NULL, 10);
+    json->beyond_int64 |= errno != 0;
+}
+
 static inline bool rfc8259_number(struct rfc8259 *json)
 {
+    const char *start = json->at;
     (void)rfc8259_take(json, '-');
     if (!rfc8259_take(json, '0') && !rfc8259_digits(json)) {
         return false;
+    }
+    if (json->at == json->end || !*json->at || !strchr(".eE", *json->at)) {
+        rfc8259_note_whole(json, start);
+        return true;
     }
     if (rfc8259_take(json, '.') && !rfc8259_digits(json)) {
         return false;
@@ -89,8 +111,30 @@ static inline bool rfc8259_escape(struct rfc8259 *json)
     return true;
 }
 
-static inline bool rfc8259_string(struct rfc8259 *json)
+/* Notes the code units of a string between `at` and `end`, whose escapes are valid. */
+static inline void rfc8259_note_units(struct rfc8259 *json, const char *at, const char *end,
+                                      bool name)
 {
+    bool high = false; /* the other half of a pair must follow */
+    while (at < end) {
+        long unit = 'x';
+        if (*at == '\\' && at[1] == 'u') {
+            unit = strtol((char[]){at[2], at[3], at[4], at[5], '\0'}, NULL, 16);
+            at += 6;
+        } else {
+            at += *at == '\\' ? 2 : 1;
+        }
+        bool low = unit >= 0xDC00 && unit <= 0xDFFF;
+        json->lone_surrogate |= low != high;
+        json->nul_in_name |= name && unit == 0;
+        high = unit >= 0xD800 && unit <= 0xDBFF;
+    }
+    json->lone_surrogate |= high;
+}
+
+static inline bool rfc8259_string(struct rfc8259 *json, bool name)
+{
+    const char *start = json->at;
     if (!rfc8259_take(json, '"')) {
         return false;
     }
@@ -102,20 +146,25 @@ static inline bool rfc8259_string(struct rfc8259 *json)
             return false;
         }
     }
+    rfc8259_note_units(json, start + 1, json->at - 1, name);
     return true;
 }
 
 /* The members between the brackets of an object or, without names, of an array. */
 static inline bool rfc8259_members(struct rfc8259 *json, char close, bool named)
 {
+    json->nesting++;
+    json->deepest = json->nesting > json->deepest ? json->nesting : json->deepest;
     rfc8259_space(json);
     if (rfc8259_take(json, close)) {
+        json->nesting--;
         return true;
     }
     do {
         rfc8259_space(json);
         if (named) {
-            if (!rfc8259_string(json)) {
+            json->members++;
+            if (!rfc8259_string(json, true)) {
                 return false;
             }
             rfc8259_space(json);
@@ -127,6 +176,7 @@ static inline bool rfc8259_members(struct rfc8259 *json, char close, bool named)
             return false;
         }
     } while (rfc8259_take(json, ','));
+    json->nesting--;
     return rfc8259_take(json, close);
 }
 
@@ -139,7 +189,7 @@ static inline bool rfc8259_value(struct rfc8259 *json)
         return false;
     }
     if (*json->at == '"') {
-        valid = rfc8259_string(json);
+        valid = rfc8259_string(json, false);
     } else if (rfc8259_take(json, '{')) {
         valid = rfc8259_members(json, '}', true);
     } else if (rfc8259_take(json, '[')) {
@@ -153,11 +203,22 @@ static inline bool rfc8259_value(struct rfc8259 *json)
     return valid;
 }
 
-/* Whether the whole text is one value, in UTF-8. */
+/* True if the whole text is one value, in UTF-8; `json` has what was noted. */
+static inline bool rfc8259_read(struct rfc8259 *json, const char *text, size_t length)
+{
+    for (size_t at = 0; at < length;) {
+        if (utf8_next(text, length, &at) < 0) {
+            return false;
+        }
+    }
+    *json = (struct rfc8259){.at = text, .end = text + length};
+    return rfc8259_value(json) && json->at == json->end;
+}
+
 static inline bool rfc8259_valid(const char *text, size_t length)
 {
-    struct rfc8259 json = {text, text + length, 0};
-    return utf8_valid(text, length) && rfc8259_value(&json) && json.at == json.end;
+    struct rfc8259 json;
+    return rfc8259_read(&json, text, length);
 }
 
 #endif

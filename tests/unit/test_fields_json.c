@@ -211,6 +211,26 @@ static void only_an_object_is_a_body(void **state)
     }
 }
 
+/* A number and a literal are read to their end, although nothing stands behind them. */
+static void a_bare_body_is_any_value(void **state)
+{
+    static const struct field tags = {.name = "tags", .type = FIELD_STRINGS, .items_max = 2};
+    static const char *const others[] = {"12", "-0", "1.5", "true", "false", "\"x\"", "{}", " 12 "};
+    struct value *value = NULL;
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        struct error *error = fields_read_bare(*state, &tags, others[i], strlen(others[i]), &value);
+        if (!error || error->id != ERR_VALIDATION || error->details->fault != FAULT_NOT_STRINGS) {
+            FAIL("not refused for its type: %s", others[i]);
+        }
+    }
+    struct error *null = fields_read_bare(*state, &tags, BYTES("null"), &value);
+    assert_true(null && null->details && null->details->fault == FAULT_NOT_NULL);
+    struct error *cut = fields_read_bare(*state, &tags, BYTES("tru"), &value);
+    assert_true(cut && cut->id == ERR_INVALID_JSON);
+    assert_null(fields_read_bare(*state, &tags, BYTES("[\"Ж\",\"x\"]"), &value));
+    assert_int_equal(value->state, VALUE_SET);
+}
+
 static void nothing_but_space_may_follow(void **state)
 {
     must_read(*state, "{\"note\":\"x\"}\r\n\t ");
@@ -781,6 +801,7 @@ int main(void)
         ARENA_TEST(what_is_no_json_is_refused),
         ARENA_TEST(what_only_resembles_json_is_refused),
         ARENA_TEST(only_an_object_is_a_body),
+        ARENA_TEST(a_bare_body_is_any_value),
         ARENA_TEST(nothing_but_space_may_follow),
         ARENA_TEST(bytes_that_are_no_utf8_are_refused),
         ARENA_TEST(raw_control_characters_are_refused),

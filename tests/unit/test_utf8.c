@@ -126,6 +126,29 @@ static void walks_through_anything(void **state)
     }
 }
 
+/* A run of characters beyond ASCII ends where one by one they end: at ASCII, at a byte that is no
+ * UTF-8, at the end. */
+static void runs_beyond_ascii_end_where_characters_do(void **state)
+{
+    (void)state;
+    for (unsigned first = 0; first < 256; first++) {
+        for (unsigned second = 0; second < 256; second++) {
+            for (unsigned third = 0; third < 256; third += 15) {
+                const char bytes[] = {(char)0xD0,  (char)0xB6, (char)first, (char)second,
+                                      (char)third, (char)0xE2, (char)0x82,  (char)0xAC,
+                                      'a',         (char)0xD0, (char)0xB6};
+                for (size_t length = 0; length <= sizeof bytes; length++) {
+                    size_t end = 0, next = 0;
+                    while (next < length && utf8_next(bytes, length, &next) >= 0x80) {
+                        end = next;
+                    }
+                    assert_true(utf8_pass_beyond_ascii(bytes, length, 0) == end);
+                }
+            }
+        }
+    }
+}
+
 static void nothing_is_valid(void **state)
 {
     (void)state;
@@ -153,6 +176,7 @@ int main(void)
         cmocka_unit_test(what_is_no_utf8_is_refused),
         cmocka_unit_test(no_place_hides_a_byte),
         cmocka_unit_test(walks_through_anything),
+        cmocka_unit_test(runs_beyond_ascii_end_where_characters_do),
         cmocka_unit_test(nothing_is_valid),
         cmocka_unit_test(units_are_those_of_utf16),
     };

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "http/json_strict.h"
 
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -82,17 +83,23 @@ static inline void assert_aborts(void (*work)(void *argument), void *argument)
     assert_int_equal(WTERMSIG(status), SIGABRT);
 }
 
-/* Strict JSON and nothing behind it. The caller puts the object. */
+/* JSON and nothing behind it, NULL also for null. The caller puts the object. */
 static inline struct json_object *must_parse(const char *text, size_t length)
 {
-    struct json_tokener *tokener = json_tokener_new();
-    assert_non_null(tokener);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-    struct json_object *json = json_tokener_parse_ex(tokener, text, (int)length);
-    if (json_tokener_get_error(tokener) != json_tokener_success) {
-        print_error("not JSON: %.*s\n", (int)length, text);
+    size_t members;
+    const char *fault = json_strict_check(text, length, &members);
+    if (fault) {
+        FAIL("%s, so no JSON: %.*s", fault, (int)length, text);
     }
-    assert_int_equal(json_tokener_get_error(tokener), json_tokener_success);
+    struct json_tokener *tokener = json_tokener_new_ex(JSON_STRICT_NESTING_MAX + 1);
+    assert_non_null(tokener);
+    struct json_object *json = json_tokener_parse_ex(tokener, text, (int)length);
+    if (json_tokener_get_error(tokener) == json_tokener_continue) {
+        json = json_tokener_parse_ex(tokener, "", 1); /* NUL ends a number and a literal */
+    }
+    if (json_tokener_get_error(tokener) != json_tokener_success) {
+        FAIL("json-c does not read: %.*s", (int)length, text);
+    }
     json_tokener_free(tokener);
     return json;
 }

@@ -1,0 +1,411 @@
+/* What is JSON, section by section of RFC 8259, and the limits of ours on top of it. Whatever is
+ * taken, json-c reads too, whichever version it is. */
+#include "unit.h"
+
+#include "http/json_strict.h"
+
+/* A copy that ends where its memory does: what is read behind the end shows. */
+static const char *check_copy(const char *text, size_t length, size_t *members_r)
+{
+    char *copy = malloc(length + !length);
+    assert_non_null(copy);
+    memcpy(copy, text, length);
+    const char *fault = json_strict_check(copy, length, members_r);
+    free(copy);
+    return fault;
+}
+
+static void assert_taken(const char *text, size_t length)
+{
+    size_t members;
+    const char *fault = check_copy(text, length, &members);
+    if (fault) {
+        FAIL("refused for %s: %.*s", fault, (int)length, text);
+    }
+    json_object_put(must_parse(text, length));
+}
+
+static void assert_refused(const char *text, size_t length)
+{
+    size_t members;
+    if (!check_copy(text, length, &members)) {
+        FAIL("taken: %.*s", (int)length, text);
+    }
+}
+
+/* As a whole text, as an item and as a member: a value ends differently in each. */
+static void check_value(struct arena *arena, const char *value,
+                        void (*check)(const char *text, size_t length))
+{
+    static const char *const around[][2] = {{"", ""},          {"[", "]"},    {"[0,", ",0]"},
+                                            {"{\"a\":", "}"},  {" ", "\r\n"}, {"[\t", "\n, 1 ]"},
+                                            {"[{\"a\":", "}]"}};
+    for (size_t i = 0; i < COUNT_OF(around); i++) {
+        const char *text = arena_format(arena, "%s%s%s", around[i][0], value, around[i][1]);
+        check(text, strlen(text));
+    }
+}
+
+#define ASSERT_VALUES(arena, check, ...)                                                           \
+    for (const char *const *value = (const char *const[]){__VA_ARGS__, NULL}; *value; value++) {   \
+        check_value(arena, *value, check);                                                         \
+    }
+
+#define ASSERT_TEXTS(check, ...)                                                                   \
+    for (const char *const *text = (const char *const[]){__VA_ARGS__, NULL}; *text; text++) {      \
+        check(*text, strlen(*text));                                                               \
+    }
+
+/* --- 2: grammar ------------------------------------------------------------------------------ */
+
+static void structural_characters_stand_in_their_places(void **state)
+{
+    ASSERT_VALUES(*state, assert_taken, "[]", "{}", "[[]]", "[{}]", "[[],[]]", "{\"a\":{}}",
+                  "{\"a\":[]}", "{\"a\":1,\"b\":2}", "[1,[2,{\"a\":[3]}],4]",
+                  "{\"a\":[{\"b\":{\"c\":[]}},{}],\"d\":0}");
+    ASSERT_VALUES(*state, assert_refused, ",", ":", "[", "]", "{", "}", "[}", "{]", "[[]", "[]]",
+                  "{}}", "{{}", "[,]", "[1,]", "[,1]", "[1,,2]", "[1 2]", "[1:2]", "[1;2]", "{,}",
+                  "{\"a\":1,}", "{,\"a\":1}", "{\"a\":1,,\"b\":2}", "{\"a\"}", "{\"a\":}",
+                  "{\"a\":,}", "{:1}", "{\"a\"::1}", "{\"a\" 1}", "{\"a\",1}", "{\"a\":1 \"b\":2}",
+                  "{\"a\":1:2}", "[\"a\":1]", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "[1",
+                  "[1,", "{\"a\":[1}]", "[{\"a\":1]}", "[{]}", "(1)", "<a/>", "a=1&b=2", "\\",
+                  "[\\n]", "[\"a\\n\\\"]");
+}
+
+static void white_space_is_these_four_characters(void **state)
+{
+    ASSERT_TEXTS(assert_taken, " [ ] ", "\t{\t}\t", "\r\n[\r\n1\r\n,\r\n2\r\n]\r\n",
+                 " { \"a\" : [ ] , \"b\" : { } } ", "\n\n\n0\n\n\n", " \t\r\n\"\" \t\r\n",
+                 "          [          ]          ");
+    static const char *const others[] = {"\v",       "\f",           "\b",          "\x01",
+                                         "\x1F",     "\x7F",         "\xC2\xA0",    "\xE2\x80\xA8",
+                                         "\xC2\x85", "\xEF\xBB\xBF", "\xE2\x81\xA0"};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        static const char *const places[][2] = {{"", "[]"},        {"[", "]"},
+                                                {"[]", ""},        {"[1", ",2]"},
+                                                {"[1,", "2]"},     {"{", "\"a\":1}"},
+                                                {"{\"a\"", ":1}"}, {"{\"a\":", "1}"},
+                                                {"{\"a\":1", "}"}, {"{\"a\":1,", "\"b\":2}"}};
+        for (size_t place = 0; place < COUNT_OF(places); place++) {
+            const char *text =
+                arena_format(*state, "%s%s%s", places[place][0], others[i], places[place][1]);
+            assert_refused(text, strlen(text));
+        }
+    }
+}
+
+static void a_text_is_one_value(void **state)
+{
+    ASSERT_TEXTS(assert_taken, "null", "true", "false", "0", "-1.5e3", "\"\"", "[]", "{}");
+    ASSERT_TEXTS(assert_refused, "", " ", "\n", "1 2", "[][]", "{}{}", "[],", "[],[]", "{} x",
+                 "{}0", "{}\"\"", "null null", "nulltrue", "1true", "\"\"\"\"", "\"a\"b", "{}]",
+                 "{}/", "{}//", "{}#", "[]\xEF\xBB\xBF");
+    (void)state;
+}
+
+static void nul_bytes_are_no_part_of_json(void **state)
+{
+    (void)state;
+    size_t members;
+    assert_non_null(json_strict_check(NULL, 0, &members));
+    assert_refused(BYTES("\0"));
+    assert_refused(BYTES("{}\0"));
+    assert_refused(BYTES("\0{}"));
+    assert_refused(BYTES("{\0}"));
+    assert_refused(BYTES("1\0"));
+    assert_refused(BYTES("true\0"));
+    assert_refused(BYTES("[1\0]"));
+    assert_refused(BYTES("[\"\0\"]"));
+    assert_refused(BYTES("[\"a\0b\"]"));
+    assert_refused(BYTES("[\"12345678\0\"]"));
+    assert_refused(BYTES("{\"a\0\":1}"));
+    assert_refused(BYTES("{}\0garbage"));
+}
+
+/* What json-c takes and RFC 8259 does not. */
+static void extensions_are_refused(void **state)
+{
+    ASSERT_VALUES(*state, assert_refused, "'a'", "['a']", "{'a':1}", "{a:1}", "{1:2}", "{null:1}",
+                  "{true:1}", "{[]:1}", "/**/1", "1/**/", "[/**/]", "[1/**/]", "{/* */}",
+                  "{\"a\":/*x*/1}", "//\n1", "1//\n", "[1//x\n]", "#\n1", "NaN", "nan", "-NaN",
+                  "Infinity", "-Infinity", "infinity", "-infinity", "Inf", "undefined", "[1]//");
+}
+
+/* --- 3: values ------------------------------------------------------------------------------- */
+
+static void literals_are_these_three_words(void **state)
+{
+    ASSERT_VALUES(*state, assert_taken, "true", "false", "null");
+    ASSERT_VALUES(*state, assert_refused, "True", "TRUE", "tRUE", "False", "FALSE", "Null", "NULL",
+                  "nULL", "t", "tr", "tru", "truee", "true1", "f", "fals", "falsee", "n", "nul",
+                  "nulll", "tru\\u0065", "none", "yes", "truefalse", "true false", "-true", "x");
+}
+
+/* --- 4: objects ------------------------------------------------------------------------------ */
+
+static void members_of_all_objects_are_counted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t members;
+    } rows[] = {
+        {"1", 0},
+        {"[]", 0},
+        {"{}", 0},
+        {"{\"a\":1}", 1},
+        {"{\"a\":1,\"a\":2}", 2}, /* the caller finds repeated names by that */
+        {"{\"a\":\"b\"}", 1},
+        {"{\":\":\"::\"}", 1},
+        {"[{\"a\":1},{\"a\":1}]", 2},
+        {"{\"a\":{\"b\":{\"c\":[{\"d\":{}},1]}}}", 4},
+        {"[\"a\",\":\",{}]", 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        size_t members = SIZE_MAX;
+        assert_null(check_copy(rows[i].text, strlen(rows[i].text), &members));
+        assert_int_equal(members, rows[i].members);
+    }
+}
+
+static void names_are_strings(void **state)
+{
+    ASSERT_VALUES(*state, assert_taken, "{\"\":0}", "{\" \":0}", "{\"имя\":0}", "{\"\\u0438\":0}",
+                  "{\"\\\"\":0}", "{\"😀\":0}", "{\"\\ud83d\\ude00\":0}", "{\"a b\":0}",
+                  "{\"{}[]:,\":0}");
+    ASSERT_VALUES(*state, assert_refused, "{\"a:0}", "{\"\\x\":0}", "{\"\xFF\":0}", "{\"\n\":0}",
+                  "{\"a\"b:0}", "{\"a\"\"b\":0}", "{\"a\"\\u003a0}");
+}
+
+/* json-c would end the name there, and another one would be taken for it. */
+static void names_have_no_nul(void **state)
+{
+    ASSERT_VALUES(*state, assert_refused, "{\"\\u0000\":0}", "{\"a\\u0000\":0}",
+                  "{\"a\\u0000b\":0}", "{\"\\u0000a\":0}", "{\"b\":0,\"a\\u0000\":0}",
+                  "{\"a\\u0000\" :0}", "{\"a\\u0000\\n\":0}");
+    ASSERT_VALUES(*state, assert_taken, "\"\\u0000\"", "{\"a\":\"\\u0000\"}",
+                  "{\"a\":\"\\u0000\",\"b\":1}", "{\"\\\\u0000\":0}");
+}
+
+/* --- 6: numbers ------------------------------------------------------------------------------ */
+
+static void numbers_follow_the_grammar(void **state)
+{
+    ASSERT_VALUES(*state, assert_taken, "0", "-0", "1", "-1", "9", "10", "123456789", "0.0", "-0.0",
+                  "0.5", "-0.5", "10.01", "0.000", "1e0", "1E0", "1e+0", "1e-0", "1e00", "1E+01",
+                  "0e0", "-0e-0", "0.1e1", "1.0E-2", "1e400", "-1e400", "1e-400",
+                  "1e99999999999999999999", "0.1234567890123456789012345678901234567890",
+                  "123456789012345678901234567890.5", "123456789012345678901234567890e1");
+    ASSERT_VALUES(*state, assert_refused, "-", "+1", "+", "--1", "-+1", "01", "00", "-01", "-00",
+                  "007", "00.5", "-00.5", "01e1", ".5", "-.5", ".", "1.", "-1.", "0.", "1.e1",
+                  "1.-1", "1.+1", "1..2", "1.2.3", "1e", "1E", "1e+", "1e-", "1e+-1", "1e1.5",
+                  "1e1e1", "1ee1", "e1", ".e1", "1.5e", "0x10", "0x", "0b1", "0o7", "1_000",
+                  "1,000.", "1 000", "1a", "1-", "1+1", "1-1", "1f", "1L", "\xD9\xA1",
+                  "\xEF\xBC\x91", "- 1", "1 .5", "1. 5", "1e 5", "1'", "1\"", "-e1", "-a");
+}
+
+static void whole_numbers_have_64_bits(void **state)
+{
+    ASSERT_VALUES(*state, assert_taken, "9223372036854775807", "-9223372036854775808",
+                  "999999999999999999", "1000000000000000000", "9223372036854775808.0",
+                  "9223372036854775808e0");
+    ASSERT_VALUES(*state, assert_refused, "9223372036854775808", "-9223372036854775809",
+                  "9999999999999999999", "10000000000000000000", "18446744073709551615",
+                  "18446744073709551616", "-18446744073709551616",
+                  "99999999999999999999999999999999999999999999999999");
+}
+
+/* --- 7: strings ------------------------------------------------------------------------------ */
+
+static void escapes_are_these(void **state)
+{
+    ASSERT_VALUES(*state, assert_taken, "\"\\\"\"", "\"\\\\\"", "\"\\/\"", "\"\\b\\f\\n\\r\\t\"",
+                  "\"\\u0041\"", "\"\\u00e9\"", "\"\\u00E9\"", "\"\\uFFFF\"", "\"\\uabCD\"",
+                  "\"\\u0000\"", "\"\\\\u12\"", "\"\\\\\\\"\"", "\"\\ud7ff\\ue000\"");
+    ASSERT_VALUES(*state, assert_refused, "\"\\\"", "\"\\", "\"\\a\"", "\"\\v\"", "\"\\e\"",
+                  "\"\\0\"", "\"\\x41\"", "\"\\'\"", "\"\\U0041\"", "\"\\ \"", "\"\\N\"",
+                  "\"\\\n\"", "\"\\\xD0\xB6\"", "\"\\u\"", "\"\\u1\"", "\"\\u12\"", "\"\\u123\"",
+                  "\"\\u123", "\"\\u123g\"", "\"\\ug123\"", "\"\\u 123\"", "\"\\u+123\"",
+                  "\"\\u-123\"", "\"\\u0x1\"", "\"\\u{41}\"", "\"\\u12\\u0034\"", "\"\\u12:4\"",
+                  "\"\\u12@4\"", "\"\\u12`4\"", "\"\\u12/4\"", "\"\\\\\\\"");
+}
+
+static void every_ascii_byte_but_these_stands_for_itself(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 0x80; c++) {
+        for (size_t before = 0; before < 17; before++) { /* in and between words of eight */
+            char text[64];
+            int length = snprintf(text, sizeof text, "\"%.*s?ghijklmnop\"", (int)before,
+                                  "0123456789abcdefg");
+            text[1 + before] = (char)c;
+            if (c < 0x20 || c == '"' || c == '\\') {
+                assert_refused(text, (size_t)length); /* \g is no escape */
+            } else {
+                assert_taken(text, (size_t)length);
+            }
+        }
+    }
+}
+
+static void strings_end_with_a_quote(void **state)
+{
+    (void)state;
+    ASSERT_TEXTS(assert_refused, "\"", "\"a", "\"abcdefg", "\"abcdefgh", "\"abcdefghi", "\"ж",
+                 "\"\\n", "[\"", "[\"a]", "{\"a", "{\"a\":\"", "{\"a\":\"b}", "\"a'");
+}
+
+/* --- 8: characters --------------------------------------------------------------------------- */
+
+static void characters_are_utf8(void **state)
+{
+    ASSERT_VALUES(*state, assert_taken, "\"Ж\"", "\"Привет, мир\"", "\"é\"", "\"漢字\"", "\"😀\"",
+                  "\"\xC2\x80\"", "\"\xDF\xBF\"", "\"\xE0\xA0\x80\"", "\"\xED\x9F\xBF\"",
+                  "\"\xEE\x80\x80\"", "\"\xEF\xBF\xBF\"", "\"\xF0\x90\x80\x80\"",
+                  "\"\xF4\x8F\xBF\xBF\"", "\"\xE2\x80\xA8\"", "\"\x7F\"", "\"\xEF\xBB\xBF\"");
+    ASSERT_VALUES(*state, assert_refused, "\"\x80\"", "\"\xBF\"", "\"\xC0\x80\"", "\"\xC1\xBF\"",
+                  "\"\xD0\"", "\"\xD0", "\"\xD0Ж\"", "\"\xD0\xD0\"", "\"\xE0\x80\x80\"",
+                  "\"\xE0\x9F\xBF\"", "\"\xED\xA0\x80\"", "\"\xED\xBF\xBF\"", "\"\xE2\x82\"",
+                  "\"\xE2\x82", "\"\xF0\x80\x80\x80\"", "\"\xF0\x8F\xBF\xBF\"",
+                  "\"\xF4\x90\x80\x80\"", "\"\xF5\x80\x80\x80\"", "\"\xF8\x88\x80\x80\x80\"",
+                  "\"\xFE\"", "\"\xFF\"", "\"\xF0\x9F\x98\"", "\"abcdefgh\xFF\"", "\"Ж\xFFЖ\"",
+                  "\xFF", "\xD0", "[\xFF]", "ж");
+}
+
+static void texts_have_no_byte_order_mark_and_no_other_encoding(void **state)
+{
+    (void)state;
+    assert_refused(BYTES("\xEF\xBB\xBF{}"));
+    assert_refused(BYTES("\xEF\xBB\xBF"));
+    assert_refused(BYTES("\xFE\xFF\0{\0}"));
+    assert_refused(BYTES("\xFF\xFE{\0}\0"));
+    assert_refused(BYTES("{\0}\0"));
+    assert_refused(BYTES("\0{\0}"));
+    assert_refused(BYTES("[\"\xE9\"]")); /* Latin-1 */
+}
+
+/* No UTF-8 says what a half of a pair means. */
+static void surrogates_stand_in_pairs(void **state)
+{
+    ASSERT_VALUES(*state, assert_taken, "\"\\ud800\\udc00\"", "\"\\uDBFF\\uDFFF\"",
+                  "\"\\uD83D\\uDE00\"", "\"a\\ud83d\\ude00b\"", "\"\\ud83d\\ude00\\ud83d\\ude00\"",
+                  "\"\\\\ud800\"", "\"\\ud7ff\"", "\"\\ue000\"");
+    ASSERT_VALUES(*state, assert_refused, "\"\\ud800\"", "\"\\uDBFF\"", "\"\\udc00\"",
+                  "\"\\uDFFF\"", "\"\\udc00\\ud800\"", "\"\\ud800\\ud800\"", "\"\\ud800a\"",
+                  "\"\\ud800\\n\"", "\"\\ud800\\u0041\"", "\"\\ud800\\\\udc00\"",
+                  "\"\\ud800\\udbff\"", "\"\\ud800\\ue000\"", "\"\\ud800 \\udc00\"",
+                  "\"\\ud800\\udc00\\udc00\"", "\"\\ud800\\udc0\"", "\"\\ud800\\ud", "\"\\ud800",
+                  "\"\\ud800\\", "{\"\\ud800\":0}", "{\"\\udc00\":0}");
+}
+
+/* --- 9: limits, and every place where a text may be cut off ---------------------------------- */
+
+static char *nest(struct arena *arena, const char *open, size_t depth, const char *inside,
+                  const char *close)
+{
+    struct buffer text = {.arena = arena};
+    for (size_t i = 0; i < depth; i++) {
+        buffer_add_string(&text, open);
+    }
+    buffer_add_string(&text, inside);
+    for (size_t i = 0; i < depth; i++) {
+        buffer_add_string(&text, close);
+    }
+    return text.bytes;
+}
+
+static void brackets_nest_so_deep(void **state)
+{
+    static const char *const kinds[][3] = {
+        {"[", "", "]"},        {"[", "1", "]"},        {"[0,", "\"x\"", ",0]"},
+        {"{\"a\":", "1", "}"}, {"{\"a\":", "{}", "}"}, {"[", "[]", "]"},
+    };
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        bool more = strchr("[{", kinds[i][1][0]) && kinds[i][1][0];
+        size_t fits = JSON_STRICT_NESTING_MAX - more;
+        for (size_t depth = 1; depth <= fits; depth++) {
+            const char *text = nest(*state, kinds[i][0], depth, kinds[i][1], kinds[i][2]);
+            assert_taken(text, strlen(text));
+        }
+        static const size_t beyond[] = {1, 2, 31, 32, 33, 100, 10000, 100000};
+        for (size_t more_still = 0; more_still < COUNT_OF(beyond); more_still++) {
+            size_t depth = fits + beyond[more_still];
+            const char *text = nest(*state, kinds[i][0], depth, kinds[i][1], kinds[i][2]);
+            const char *open = nest(*state, kinds[i][0], depth, "", "");
+            assert_refused(text, strlen(text));
+            assert_refused(open, strlen(open));
+        }
+    }
+    /* brackets beside each other do not nest, nor do those in strings */
+    const char *beside = arena_format(*state, "[%s[]]", nest(*state, "[{}],", 1000, "", ""));
+    assert_taken(beside, strlen(beside));
+    const char *quoted = arena_format(*state, "[\"%s\"]", nest(*state, "[{", 1000, "", ""));
+    assert_taken(quoted, strlen(quoted));
+}
+
+static void closed_brackets_are_forgotten(void **state)
+{
+    (void)state;
+    ASSERT_TEXTS(assert_taken, "[{\"a\":[]},[{}],{\"b\":{}}]", "{\"a\":[{}],\"b\":[[]]}");
+    ASSERT_TEXTS(assert_refused, "[{\"a\":[]},\"b\":1]", "{\"a\":[{}],1}", "{\"a\":[1],2}",
+                 "[{},{}:1]", "[[]}", "{\"a\":{}]");
+}
+
+static void every_cut_is_refused(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"имя\":\"Жук \\ud83d\\ude00 \\u0436\\n😀\",\"n\":[-10.5e+10,0,true,false,null,{}],"
+        "\"long\":\"abcdefghijklmnopqrstuvwxyz\"}";
+    assert_taken(text, sizeof text - 1);
+    for (size_t cut = 0; cut < sizeof text - 1; cut++) {
+        assert_refused(text, cut);
+    }
+}
+
+static void long_texts_are_taken(void **state)
+{
+    struct buffer text = {.arena = *state};
+    buffer_add_string(&text, "[\"");
+    for (int i = 0; i < 100000; i++) {
+        buffer_add_string(&text, "я:a漢😀\\n");
+    }
+    buffer_add_string(&text, "\"");
+    for (int i = 0; i < 100000; i++) {
+        buffer_add_string(&text, ",{\"a\":1}");
+    }
+    buffer_add_string(&text, "]");
+    size_t members = 0;
+    assert_null(check_copy(text.bytes, text.length, &members));
+    assert_int_equal(members, 100000);
+    text.bytes[text.length - 1] = '}';
+    assert_refused(text.bytes, text.length);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(structural_characters_stand_in_their_places),
+        ARENA_TEST(white_space_is_these_four_characters),
+        ARENA_TEST(a_text_is_one_value),
+        ARENA_TEST(nul_bytes_are_no_part_of_json),
+        ARENA_TEST(extensions_are_refused),
+        ARENA_TEST(literals_are_these_three_words),
+        ARENA_TEST(members_of_all_objects_are_counted),
+        ARENA_TEST(names_are_strings),
+        ARENA_TEST(names_have_no_nul),
+        ARENA_TEST(numbers_follow_the_grammar),
+        ARENA_TEST(whole_numbers_have_64_bits),
+        ARENA_TEST(escapes_are_these),
+        ARENA_TEST(every_ascii_byte_but_these_stands_for_itself),
+        ARENA_TEST(strings_end_with_a_quote),
+        ARENA_TEST(characters_are_utf8),
+        ARENA_TEST(texts_have_no_byte_order_mark_and_no_other_encoding),
+        ARENA_TEST(surrogates_stand_in_pairs),
+        ARENA_TEST(brackets_nest_so_deep),
+        ARENA_TEST(closed_brackets_are_forgotten),
+        ARENA_TEST(every_cut_is_refused),
+        ARENA_TEST(long_texts_are_taken),
+    };
+    return cmocka_run_group_tests_name("json_strict", tests, NULL, NULL);
+}
