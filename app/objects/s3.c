@@ -9,6 +9,8 @@
  *
  * libcurl 7.88 signs every header of ours, even one that is to be left out ("Accept:"), signs S3's requests
  * wrongly without x-amz-content-sha256, and does not put the query in canonical form: that is done here.
+ * Since libcurl 8 it signs nothing with CURLOPT_PATH_AS_IS: paths here have no segments "." and "..", which
+ * are all that the option would keep.
  */
 #include "objects/s3.h"
 
@@ -231,7 +233,6 @@ static void attempt(struct s3 *s3, struct call *call, int64_t left_ms)
                           arena_format(call->arena, "%s://%s%s/%s%s%s", place->scheme, place->host,
                                        place->path, call->path, call->query ? "?" : "",
                                        call->query ? call->query : "")));
-    must(curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L));
     must(curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers_of(call)));
     must(curl_easy_setopt(handle, CURLOPT_USERNAME, s3->config->aws_access_key_id));
     must(curl_easy_setopt(handle, CURLOPT_PASSWORD, s3->config->aws_secret_access_key));
