@@ -53,7 +53,7 @@ BUNDLES       := $(addprefix build/npm/node_modules/,swagger-ui-dist/swagger-ui.
 # What tests have of npm.
 TEST_PACKAGES := build/tests/npm/node_modules/.package-lock.json
 
-.PHONY: FORCE all generated static test-packages run test unit lint format bench fuzz clean help
+.PHONY: FORCE all generated static test-packages run test test-debian13 unit lint format bench fuzz clean help
 all: $(PROGRAM)
 generated: $(MADE)/sql.h
 
@@ -168,6 +168,10 @@ test:
 	@sh tests/packages.sh test
 	@sh tests/run.sh
 
+test-debian13:
+	@sh tests/packages.sh debian13
+	@sh tests/debian13.sh
+
 unit: $(UNIT_PROGRAMS)
 	@for program in $(UNIT_PROGRAMS); do $$program || exit 1; done
 
@@ -195,6 +199,7 @@ help:
 	@echo 'make static   get the pages of /docs and /redoc from npm, into build/static'
 	@echo 'make run      install what is missing, build, and run everything on this machine'
 	@echo 'make test     install what is missing, and run every test'
+	@echo 'make test-debian13  the same in a root of Debian 13, on any Debian'
 	@echo 'make unit     build and run the unit programs alone'
 	@echo 'make lint     warnings, clang-tidy, cppcheck, format, the rules of layers and top level'
 	@echo 'make fuzz     fuzz every parser for a while (SECONDS=60: each for a minute)'

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the Debian packages that something needs, if any is missing:
+# Installs the Debian packages that something needs, if any is missing, on Debian 12 and on Debian 13:
 #
-#   sh tests/packages.sh build | serve | run | test | bench | lint | fuzz
+#   sh tests/packages.sh build | serve | run | test | debian13 | bench | lint | fuzz
 #
 # Silent and quick when all are there. Installing needs root. No service of a package is started:
 # what runs here is started by us, on addresses of our own.
@@ -14,18 +14,19 @@ build='gcc make libc6-dev libfcgi-dev libldap-dev libjson-c-dev libjwt-dev libss
 # What a host in production needs.
 serve="$build nginx openssl"
 
-# nginx of any flavour; Samba's domain controller in the parts that Debian has made of it.
-# The documentation's pages. Other packages of Node.js than Debian's bring npm along.
+# For the documentation's pages. Other packages of Node.js than Debian's bring npm along.
 command -v npm >/dev/null || npm='nodejs npm'
 
-run="$build ${npm-} nginx openssl curl python3 python3-samba samba samba-common-bin samba-ad-provision
-    samba-dsdb-modules samba-vfs-modules winbind ldb-tools"
+run="$build ${npm-} nginx openssl curl python3 python3-samba samba-ad-dc samba-ad-provision ldb-tools"
 
 # Of systemd's, systemd-analyze, which runs without it. The rules of nftables are tried in a network of
 # their own.
 test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
-    postgresql procps git python3-prometheus-client python3-jsonschema ceph-mon ceph-osd radosgw
+    postgresql sqlite3 procps git python3-prometheus-client python3-jsonschema ceph-mon ceph-osd radosgw
     prometheus chromium systemd nftables iproute2"
+
+# What makes a root of Debian 13.
+debian13='debootstrap util-linux git'
 
 # With what the references are written in.
 bench="$test python3-fastapi python3-ldap3 python3-uvicorn python3-sqlalchemy python3-aiosqlite
@@ -33,10 +34,10 @@ bench="$test python3-fastapi python3-ldap3 python3-uvicorn python3-sqlalchemy py
 
 lint="$build clang-format clang-tidy cppcheck git python3"
 
-fuzz="$build clang libclang-rt-14-dev"
+fuzz="$build clang libclang-rt-dev"
 
 usage() {
-    echo 'usage: sh tests/packages.sh build|serve|run|test|bench|lint|fuzz' >&2
+    echo 'usage: sh tests/packages.sh build|serve|run|test|debian13|bench|lint|fuzz' >&2
     exit 2
 }
 
@@ -46,6 +47,7 @@ build) wanted=$build ;;
 serve) wanted=$serve ;;
 run) wanted=$run ;;
 test) wanted=$test ;;
+debian13) wanted=$debian13 ;;
 bench) wanted=$bench ;;
 lint) wanted=$lint ;;
 fuzz) wanted=$fuzz ;;

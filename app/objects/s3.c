@@ -9,6 +9,8 @@
  *
  * libcurl 7.88 signs every header of ours, even one that is to be left out ("Accept:"), signs S3's requests
  * wrongly without x-amz-content-sha256, and does not put the query in canonical form: that is done here.
+ * Since libcurl 8 it signs nothing with CURLOPT_PATH_AS_IS: paths here have no segments "." and "..", which
+ * are all that the option would keep.
  */
 #include "objects/s3.h"
 
@@ -22,6 +24,8 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
@@ -35,6 +39,7 @@ enum {
     US_PER_MS = 1000,
     NS_PER_MS = 1000 * 1000,
     MIB = 1024 * 1024,
+    TICK_MS = 100, /* between two looks at whether a storage is silent */
     TRIES = 3,
     PAUSE_MS = 100,           /* on average, before the second try; doubles */
     REFUSAL_US = 1000 * 1000, /* for so long a storage that could not be reached is left alone */
@@ -67,6 +72,7 @@ struct s3 {
     struct arena *arena; /* holds the settings */
     char *staging;
     CURL *handle;
+    CURLM *connections;   /* keeps them */
     struct buffer answer; /* of the last try */
     int64_t refuse_until; /* of the steady clock */
     char refusal[CURL_ERROR_SIZE + 64];
@@ -83,7 +89,11 @@ struct call {
     int64_t patience_ms; /* for all of them */
     int64_t try_ms;      /* for each, at most */
     struct arena *arena;
-    curl_off_t offset; /* of the bytes that are sent next */
+    int64_t silence_us; /* after which a try is given up */
+    int64_t moved_at;   /* of the steady clock: when a byte was last sent or received */
+    curl_off_t moved;   /* bytes until then */
+    bool is_silent;     /* the last try was given up for that */
+    curl_off_t offset;  /* of the bytes that are sent next */
     struct buffer *answer;
     CURLcode result;
     char problem[CURL_ERROR_SIZE];
@@ -129,11 +139,32 @@ static size_t on_write(const char *bytes, size_t size, size_t count, void *state
     return size * count;
 }
 
-/* Connections are not for the programs that we start. */
+/* libcurl's own limit is of an average over some seconds, in which a storage that took the beginning of a
+ * body quickly is not slow. */
+static int on_progress(void *state, curl_off_t to_receive, curl_off_t received, curl_off_t to_send,
+                       curl_off_t sent)
+{
+    struct call *call = state;
+    int64_t now = clock_steady_us();
+    (void)to_receive, (void)to_send;
+    if (received + sent != call->moved) {
+        call->moved = received + sent;
+        call->moved_at = now;
+    }
+    call->is_silent = now - call->moved_at >= call->silence_us;
+    return call->is_silent; /* which ends it */
+}
+
+/* Connections are not for the programs that we start. The kernel holds back few bytes of its own, so that
+ * what it takes is near to what the storage takes. */
 static curl_socket_t on_socket(void *state, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)state, (void)purpose;
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd >= 0) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){UPLOAD_BUFFER}, sizeof(int));
+    }
+    return fd;
 }
 
 /* --- one try --------------------------------------------------------------------------------- */
@@ -204,7 +235,6 @@ static void set_connection(const struct s3 *s3, int64_t left_ms)
 {
     CURL *handle = s3->handle;
     int64_t connect_ms = left_ms / 2 < CONNECT_MAX_MS ? left_ms / 2 : CONNECT_MAX_MS;
-    int64_t silence_s = s3->config->storage_timeout_ms / 2 / MS_PER_S;
     must(curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https"));
     must(curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1));
     must(curl_easy_setopt(handle, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2));
@@ -216,22 +246,57 @@ static void set_connection(const struct s3 *s3, int64_t left_ms)
     must(curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L)); /* waits for no silent name server */
     must(curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms));
     must(curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)left_ms));
-    must(curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L));
-    must(curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, (long)silence_s));
+}
+
+static void set_silence(const struct s3 *s3, struct call *call)
+{
+    call->silence_us = (int64_t)s3->config->storage_timeout_ms * US_PER_MS / 2;
+    call->moved_at = clock_steady_us();
+    call->moved = 0;
+    call->is_silent = false;
+    must(curl_easy_setopt(s3->handle, CURLOPT_NOPROGRESS, 0L));
+    must(curl_easy_setopt(s3->handle, CURLOPT_XFERINFOFUNCTION, on_progress));
+    must(curl_easy_setopt(s3->handle, CURLOPT_XFERINFODATA, call));
+}
+
+static void must_multi(CURLMcode code)
+{
+    if (code != CURLM_OK) {
+        log_error("S3: libcurl: %s", curl_multi_strerror(code));
+        abort();
+    }
+}
+
+/* curl_easy_perform(), which calls on_progress() once a second only. */
+static CURLcode transfer(struct s3 *s3)
+{
+    int running = 0, left;
+    must_multi(curl_multi_add_handle(s3->connections, s3->handle));
+    for (;;) {
+        must_multi(curl_multi_perform(s3->connections, &running));
+        if (!running) {
+            break;
+        }
+        must_multi(curl_multi_poll(s3->connections, NULL, 0, TICK_MS, NULL));
+    }
+    const CURLMsg *message = curl_multi_info_read(s3->connections, &left);
+    CURLcode result = message ? message->data.result : CURLE_FAILED_INIT;
+    must_multi(curl_multi_remove_handle(s3->connections, s3->handle));
+    return result;
 }
 
 static void attempt(struct s3 *s3, struct call *call, int64_t left_ms)
 {
     CURL *handle = s3->handle;
     const struct s3_place *place = &s3->settings.place;
-    curl_easy_reset(handle); /* keeps its connections */
+    curl_easy_reset(handle);
     set_connection(s3, left_ms);
+    set_silence(s3, call);
     set_method(handle, call);
     must(curl_easy_setopt(handle, CURLOPT_URL,
                           arena_format(call->arena, "%s://%s%s/%s%s%s", place->scheme, place->host,
                                        place->path, call->path, call->query ? "?" : "",
                                        call->query ? call->query : "")));
-    must(curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L));
     must(curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers_of(call)));
     must(curl_easy_setopt(handle, CURLOPT_USERNAME, s3->config->aws_access_key_id));
     must(curl_easy_setopt(handle, CURLOPT_PASSWORD, s3->config->aws_secret_access_key));
@@ -244,7 +309,7 @@ static void attempt(struct s3 *s3, struct call *call, int64_t left_ms)
     call->offset = 0;
     call->problem[0] = '\0';
     buffer_clear(call->answer);
-    call->result = curl_easy_perform(handle);
+    call->result = transfer(s3);
     call->status = 0;
     must(curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &call->status));
 }
@@ -259,7 +324,8 @@ static bool is_lost(const struct call *call)
 
 static bool is_ours(const struct call *call)
 {
-    return call->result == CURLE_ABORTED_BY_CALLBACK || call->result == CURLE_WRITE_ERROR;
+    return (call->result == CURLE_ABORTED_BY_CALLBACK && !call->is_silent) ||
+           call->result == CURLE_WRITE_ERROR;
 }
 
 /* Whether another try may go better. */
@@ -287,6 +353,10 @@ static const char *hint_of(const struct call *call, const struct s3_failure *fai
 
 static const char *cause_of(const struct call *call, const struct s3_failure *failure)
 {
+    if (is_lost(call) && call->is_silent) {
+        return arena_format(call->arena, "S3: %s: too slow: no byte in %" PRId64 " ms",
+                            call->method, call->silence_us / US_PER_MS);
+    }
     if (is_lost(call)) {
         return arena_format(call->arena, "S3: %s: %s", call->method,
                             *call->problem ? call->problem : curl_easy_strerror(call->result));
@@ -544,6 +614,7 @@ static void s3_close(void *engine)
     struct s3 *s3 = engine;
     curl_easy_reset(s3->handle); /* it still knows the last call */
     curl_easy_cleanup(s3->handle);
+    curl_multi_cleanup(s3->connections);
     buffer_free(&s3->answer);
     arena_free(&s3->arena);
     free(s3->staging);
@@ -579,8 +650,9 @@ struct error *s3_open(struct objects *objects, struct arena *arena)
         .arena = own,
         .staging = must_string(arena_format(own, "%s/incoming", objects->config->state_dir)),
         .handle = curl_easy_init(),
+        .connections = curl_multi_init(),
     };
-    if (!s3->handle) {
+    if (!s3->handle || !s3->connections) {
         abort(); /* out of memory */
     }
     objects->engine = &engine_of_s3;

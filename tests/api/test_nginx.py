@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from stack import TOP
+from stack.nginx import speak_http2
 
 from support import contract, vault, wire
 from support.logs import only_line, service_line
@@ -200,6 +201,7 @@ def shipped(tmp_path, stack):
             for old, new in here.items():
                 text = text.replace(old, str(new))
         (tmp_path / source.name).write_text(text, encoding="utf-8")
+    speak_http2(tmp_path / "site.conf", TOP / "nginx")
     return tmp_path
 
 
@@ -212,3 +214,51 @@ def test_nginx_has_nothing_to_say_of_it(shipped):
         f"nginx: the configuration file {conf} syntax is ok",
         f"nginx: configuration file {conf} test is successful"]
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def http_version(stack, url, *options):
+    """The one that curl and nginx agree on."""
+    done = subprocess.run(["curl", "--silent", "--cacert", stack.ca_file, "--output", os.devnull,
+                           "--write-out", "%{http_version}", *options, f"{url}/health"],
+                          capture_output=True, text=True, check=False)
+    return done.stdout
+
+
+def test_http2_is_spoken_over_tls_alone(stack):
+    assert http_version(stack, stack.https_url, "--http2") == "2"
+    assert http_version(stack, stack.https_url, "--http1.1") == "1.1"
+    assert http_version(stack, stack.http_url, "--http2") == "1.1"
+    assert http_version(stack, stack.http_url, "--http2-prior-knowledge") != "2"
+
+
+DIRECTIVE = """\
+server {
+    listen 80;
+    listen 443 ssl default_server backlog=4096;
+    listen [::]:443 ssl;
+    http2 on;
+    server_name _;
+}
+"""
+PARAMETER = """\
+server {
+    listen 80;
+    listen 443 ssl http2 default_server backlog=4096;
+    listen [::]:443 ssl http2;
+    server_name _;
+}
+"""
+
+
+@pytest.mark.parametrize("version, expected", [
+    ("1.22.1", PARAMETER), ("1.25.0", PARAMETER), ("1.25.1", DIRECTIVE), ("1.26.3", DIRECTIVE),
+    ("1.100.0", DIRECTIVE)])
+@pytest.mark.parametrize("text", [DIRECTIVE, PARAMETER], ids=["directive", "parameter"])
+def test_http2_is_written_as_the_version_knows_it(tmp_path, version, text, expected):
+    nginx, site = tmp_path / "nginx", tmp_path / "site.conf"
+    nginx.write_text(f"#!/bin/sh\necho 'nginx version: nginx/{version}' >&2\n")
+    nginx.chmod(0o755)
+    site.write_text(text)
+    subprocess.run(["sh", TOP / "nginx/http2.sh", site], check=True,
+                   env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert site.read_text() == expected

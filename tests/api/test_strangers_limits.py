@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from stack import TOP, addresses
 from stack.guard import wait_until as wait_ready
+from stack.nginx import speak_http2
 
 from support import vault, wire
 from support.logs import every_log_file, only_line
@@ -83,6 +84,7 @@ class Shipped:
                 for old, new in here.items():
                     text = text.replace(old, str(new))
             (folder / source.name).write_text(text, encoding="utf-8")
+        speak_http2(folder / "site.conf", TOP / "nginx")
         self.process = subprocess.Popen(
             ["nginx", "-p", folder, "-c", folder / "nginx.conf", "-g", "daemon off;"],
             stderr=subprocess.DEVNULL)

@@ -65,12 +65,12 @@ replay)
     ;;
 *)
     if ! echo 'int LLVMFuzzerTestOneInput(const char *data, long size) { return !data || size; }' |
-        clang-14 -fsanitize=fuzzer -x c -o /dev/null - 2>/dev/null; then
-        echo 'fuzz: clang-14 and libclang-rt-14-dev are needed; "run.sh replay" goes without'
+        clang -fsanitize=fuzzer -x c -o /dev/null - 2>/dev/null; then
+        echo 'fuzz: clang and libclang-rt-dev are needed; "run.sh replay" goes without'
         exit 1
     fi
     # The warnings are those of the other compiler.
-    build BUILD=$out CC=clang-14 WARNINGS= SANITIZE=fuzzer-no-link,address,undefined \
+    build BUILD=$out CC=clang WARNINGS= SANITIZE=fuzzer-no-link,address,undefined \
         FUZZ_MAIN=-fsanitize=fuzzer
     all --fuzz "${1:-5}" || exit 1
     ;;

@@ -67,15 +67,27 @@ ssl_certificate_key {certificate.key};
 
 server {{
     listen {host}:{ports.http} default_server backlog=4096;
-    listen {host}:{ports.https} ssl http2 default_server backlog=4096;
     listen {host}:{ports.files} default_server backlog=4096;
     server_name _;
     include server-common.conf;
     include refused-host.conf;
 }}
 server {{
+    listen {host}:{ports.https} ssl default_server backlog=4096;
+    http2 on;
+    server_name _;
+    include server-common.conf;
+    include refused-host.conf;
+}}
+server {{
     listen {host}:{ports.http};
-    listen {host}:{ports.https} ssl http2;
+    include site-names.conf;
+    include server-common.conf;
+    include surface-main.conf;
+}}
+server {{
+    listen {host}:{ports.https} ssl;
+    http2 on;
     include site-names.conf;
     include server-common.conf;
     include surface-main.conf;
@@ -119,6 +131,11 @@ class Site:
     objects_dir: Path
     pages: Path
     documents: Path
+
+
+def speak_http2(site: Path, source: Path) -> None:
+    """In the way of the nginx that is installed, as administrators do at the installation."""
+    run(["sh", str(source / "http2.sh"), str(site)])
 
 
 class Nginx:
@@ -185,6 +202,7 @@ class Nginx:
                   "rate_limits": "on" if self.site.rate_limits else "off"}
         (self._folder / "site-process.conf").write_text(SITE_PROCESS.format(**values))
         (self._folder / "site.conf").write_text(SITE.format(**values))
+        speak_http2(self._folder / "site.conf", self._source)
         (self._folder / "site-names.conf").write_text(NAMES.format(**values))
         (self._folder / "upstreams.conf").write_text(self._upstreams())
 

@@ -25,11 +25,11 @@ STOP_PATIENCE_S = 10
 
 
 def programs() -> Path:
-    """Where the package has put them: in a folder of its version."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    """Where the package has put them, of the newest version: in a folder with its number."""
+    found = list(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     if not found:
         raise StackError("PostgreSQL is not installed")
-    return found[-1].parent
+    return max(found, key=lambda program: float(program.parts[-3])).parent
 
 
 class Postgres:

@@ -35,7 +35,9 @@ USER = "kontora"
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
 
 # Every address is said, or it would be all of this host's; without the mode of the monitor's
-# clients the gateway hangs; without the intervals the monitor and its clients wait ten seconds.
+# clients the gateway hangs; without the intervals the monitor and its clients wait ten seconds. The
+# default folder of classes, operations that the gateway asks the store for, is a relative path in
+# Debian 13.
 CONFIGURATION = """\
 [global]
 fsid = {fsid}
@@ -60,6 +62,7 @@ osd pool default min size = 1
 osd pool default pg num = 4
 osd pool default pg autoscale mode = off
 osd crush chooseleaf type = 0
+osd class dir = {classes}
 osd objectstore = memstore
 memstore device bytes = 2147483648
 mon data = {folder}/monitor
@@ -202,7 +205,7 @@ class Storage:
         self._file.write_text(CONFIGURATION.format(
             fsid=fsid, address=addresses.LOCALHOST, monitor=monitor, folder=self.folder,
             http=self.port, https=self.tls_port, certificate=certificate.file,
-            key=certificate.key), encoding="ascii")
+            key=certificate.key, classes=_classes()), encoding="ascii")
         for name in ("monitor", "store", "gateway"):
             (self.folder / name).mkdir()
         map_file = str(self.folder / "monmap")
@@ -221,6 +224,14 @@ class Storage:
     def _process(self, program: str, *arguments: str, guard: Guard, log: Path) -> Process:
         return Process(program, [program, "-c", str(self._file), "-f", *arguments], guard=guard,
                        log=log, cwd=self.folder, env=ENVIRONMENT, patience_s=STOP_PATIENCE_S)
+
+
+def _classes() -> Path:
+    """The folder in which Debian has the plug-ins of ceph-osd: one of its architecture."""
+    found = list(Path("/usr/lib").glob("*/rados-classes"))
+    if not found:
+        raise StackError("the classes of ceph-osd are not installed")
+    return found[0]
 
 
 @contextlib.contextmanager

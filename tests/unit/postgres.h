@@ -37,18 +37,19 @@ static inline void postgres_become_user(void)
     signal(SIGXFSZ, SIG_DFL);
 }
 
-/* Starts a program of PostgreSQL; its output goes into a file. */
-static inline pid_t postgres_spawn(const struct postgres_server *server, const char *program,
-                                   char *const arguments[])
+/* Starts the program of PostgreSQL that the arguments begin with; its output goes into a file. It is
+ * called by its path, because PostgreSQL 17 looks for its other programs beside that. */
+static inline pid_t postgres_spawn(const struct postgres_server *server, char *arguments[])
 {
     char path[POSTGRES_PATH], log[POSTGRES_PATH];
-    snprintf(path, sizeof path, "%s/%s", server->programs, program);
+    snprintf(path, sizeof path, "%s/%s", server->programs, arguments[0]);
     snprintf(log, sizeof log, "%s/log", server->folder);
     pid_t child = fork();
     if (child == 0) {
         postgres_become_user();
         int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR);
         if (fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0) {
+            arguments[0] = path;
             execv(path, arguments);
         }
         _exit(EXIT_FAILURE);
@@ -56,18 +57,17 @@ static inline pid_t postgres_spawn(const struct postgres_server *server, const c
     return child;
 }
 
-static inline bool postgres_run(const struct postgres_server *server, const char *program,
-                                char *const arguments[])
+static inline bool postgres_run(const struct postgres_server *server, char *arguments[])
 {
     int status = EXIT_FAILURE;
-    pid_t child = postgres_spawn(server, program, arguments);
+    pid_t child = postgres_spawn(server, arguments);
     return child > 0 && waitpid(child, &status, 0) == child && status == 0;
 }
 
 static inline bool postgres_answers(const struct postgres_server *server)
 {
-    char *const arguments[] = {"pg_isready", "-q", "-h", (char *)(uintptr_t)server->folder, NULL};
-    return postgres_run(server, "pg_isready", arguments);
+    char *arguments[] = {"pg_isready", "-q", "-h", (char *)(uintptr_t)server->folder, NULL};
+    return postgres_run(server, arguments);
 }
 
 /* Also after postgres_kill(). */
@@ -76,9 +76,9 @@ static inline bool postgres_start(struct postgres_server *server)
     char data[POSTGRES_PATH], sockets[POSTGRES_PATH];
     snprintf(data, sizeof data, "%s/data", server->folder);
     snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", server->folder);
-    char *const arguments[] = {"postgres", "-D", data,        "-c", "listen_addresses=",   "-c",
-                               sockets,    "-c", "fsync=off", "-c", "shared_buffers=16MB", NULL};
-    server->pid = postgres_spawn(server, "postgres", arguments);
+    char *arguments[] = {"postgres", "-D", data,        "-c", "listen_addresses=",   "-c",
+                         sockets,    "-c", "fsync=off", "-c", "shared_buffers=16MB", NULL};
+    server->pid = postgres_spawn(server, arguments);
     for (int i = 0; i < POSTGRES_TRIES; i++) {
         if (postgres_answers(server)) {
             return true;
@@ -88,16 +88,30 @@ static inline bool postgres_start(struct postgres_server *server)
     return false;
 }
 
+/* The newest version that is installed with its server: clients alone have such a folder too. */
+static inline bool postgres_find(struct postgres_server *server)
+{
+    glob_t found = {0};
+    const char *newest = "";
+    if (glob("/usr/lib/postgresql/*/bin/postgres", 0, NULL, &found) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        newest = strverscmp(found.gl_pathv[i], newest) > 0 ? found.gl_pathv[i] : newest;
+    }
+    int length = (int)(strlen(newest) - strlen("/postgres"));
+    snprintf(server->programs, sizeof server->programs, "%.*s", length, newest);
+    globfree(&found);
+    return true;
+}
+
 /* In the folder of enter_temporary(), which others must be allowed to pass through. */
 static inline bool postgres_create(struct postgres_server *server, const char *temporary)
 {
     char data[POSTGRES_PATH];
-    glob_t found = {0};
-    if (glob("/usr/lib/postgresql/*/bin", 0, NULL, &found) != 0) {
+    if (!postgres_find(server)) {
         return false;
     }
-    snprintf(server->programs, sizeof server->programs, "%s", found.gl_pathv[found.gl_pathc - 1]);
-    globfree(&found);
     snprintf(server->folder, sizeof server->folder, "%s/pg", temporary);
     snprintf(data, sizeof data, "%s/data", server->folder);
     const struct passwd *user = geteuid() == 0 ? getpwnam("postgres") : NULL;
@@ -105,10 +119,10 @@ static inline bool postgres_create(struct postgres_server *server, const char *t
         (user && chown(server->folder, user->pw_uid, user->pw_gid) < 0)) {
         return false;
     }
-    char *const arguments[] = {"initdb", "-D",    data, "-U",   "postgres",
-                               "-A",     "trust", "-E", "UTF8", "--locale=C.UTF-8",
-                               "-N",     NULL};
-    return postgres_run(server, "initdb", arguments) && postgres_start(server);
+    char *arguments[] = {"initdb", "-D",    data, "-U",   "postgres",
+                         "-A",     "trust", "-E", "UTF8", "--locale=C.UTF-8",
+                         "-N",     NULL};
+    return postgres_run(server, arguments) && postgres_start(server);
 }
 
 static inline const char *postgres_url(struct arena *arena, const struct postgres_server *server)

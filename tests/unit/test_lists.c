@@ -609,9 +609,9 @@ static int run_on(const char *name)
 /* Runs one of PostgreSQL's programs on the database "lists". */
 static bool run_program(char *program, char *first, char *second, char *third)
 {
-    char *const arguments[] = {program, "-h",   server.folder, "-U",    "postgres",
-                               first,   second, third,         "lists", NULL};
-    return postgres_run(&server, program, arguments);
+    char *arguments[] = {program, "-h",   server.folder, "-U",    "postgres",
+                         first,   second, third,         "lists", NULL};
+    return postgres_run(&server, arguments);
 }
 
 /* Texts sort there as those of a language do, which no index and no list may mind. */

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Makes a site speak HTTP/2 in the way that the installed nginx knows:
+#
+#   sh http2.sh FILE
+#
+# Since nginx 1.25.1 (Debian 13) there is a directive, and the parameter of `listen` is deprecated;
+# before (Debian 12) there is only the parameter. Changes nothing else, and nothing at all if the file
+# is right. Run it again when a new release of Debian has brought another nginx.
+set -eu
+
+[ $# -eq 1 ] || {
+    echo 'usage: sh http2.sh FILE' >&2
+    exit 64
+}
+version=$(nginx -v 2>&1 | sed -n 's,^nginx version: nginx/\([0-9.]*\).*,\1,p')
+[ -n "$version" ] || {
+    echo 'http2.sh: nginx does not tell its version' >&2
+    exit 69
+}
+
+if printf '1.25.1\n%s\n' "$version" | sort -C -V; then
+    # The directive follows the last `listen` of the server, once.
+    edit='/^ *listen .* http2/ { sub(/ http2/, ""); due = 1 }
+        due && !/^ *listen / { print "    http2 on;"; due = 0 }
+        { print }'
+else
+    edit='/^ *http2 on;/ { next }
+        /^ *listen .* ssl/ && !/ http2/ { sub(/ ssl/, " ssl http2") }
+        { print }'
+fi
+made=$(awk "$edit" "$1")
+printf '%s\n' "$made" | cmp -s - "$1" || printf '%s\n' "$made" >"$1"
