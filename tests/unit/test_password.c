@@ -96,25 +96,27 @@ static void long_ones_do_no_harm(void **state)
     assert_true(password_verify(text, text));
 }
 
+/* The bounds are wide: other programs may have the processor meanwhile. */
 static void time_of_a_hash_is_estimated_and_follows_what_is_measured(void **state)
 {
     (void)state;
-    enum { CHEAP = 4, COSTLY = 10, FEW = 8, MANY = 200 };
+    enum { CHEAP = 4, COSTLY = 10, FEW = 8, MANY = 200, WIDE = 16 };
     password_estimate(COSTLY);
     int64_t estimated = password_hash_us();
     for (int i = 0; i < FEW; i++) {
         assert_false(password_verify(password_nobodys(COSTLY), ""));
     }
-    int64_t measured = password_hash_us();
-    assert_in_range(measured, estimated / 4, estimated * 4);
+    int64_t costly = password_hash_us();
+    assert_in_range(costly, estimated / WIDE, estimated * WIDE);
     for (int i = 0; i < MANY; i++) {
         assert_false(password_verify(password_nobodys(CHEAP), ""));
     }
-    assert_true(password_hash_us() < measured / 4);
+    int64_t cheap = password_hash_us();
+    assert_true(cheap < costly / 2);
     for (int i = 0; i < FEW; i++) { /* it rises sooner than it falls */
         assert_false(password_verify(password_nobodys(COSTLY), ""));
     }
-    assert_true(password_hash_us() > estimated / 4);
+    assert_true(password_hash_us() > 2 * cheap);
 }
 
 int main(void)
