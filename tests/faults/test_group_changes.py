@@ -23,7 +23,7 @@ def proxy(directory, tmp_path):
 def rig(make_rig, directory, proxy):
     """One worker: what the proxy sees is of one request after the other."""
     return make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}", LDAP_TLS_CA_FILE=proxy.ca_file,
-                    DIRECTORY_WORKERS="1")
+                    DIRECTORY_WORKERS="1", LDAP_TIMEOUT_MS="25000")  # deleting takes Samba long
 
 
 @pytest.fixture
