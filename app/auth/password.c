@@ -21,20 +21,31 @@ bool secret_equal(const char *one, const char *other)
     return CRYPTO_memcmp(digest, other_digest, sizeof digest) == 0;
 }
 
-/* A moving average, which rises sooner than it falls: an estimate that is too short makes clients wait
- * in vain. */
+enum { UNIT_COST = 12 };
+
+/* The moving average of a hash of UNIT_COST. It rises sooner than it falls, because an estimate that
+ * is too short makes clients wait in vain. */
 static int64_t average_us;
 
-static void note_time(int64_t us)
+/* The time of a hash of cost `from`, as one of cost `to` takes it: each step doubles the work. */
+static int64_t scale_time(int64_t us, int64_t from, int64_t to)
+{
+    return to < from ? us >> (from - to) : us << (to - from);
+}
+
+/* A verification may be several hashes of lower costs (password_complete_work()). */
+static void note_time(const char *stored, int64_t us)
 {
     enum { SHARE_RISING = 2, SHARE_FALLING = 8 };
+    int64_t cost = password_cost(stored);
+    us = cost ? scale_time(us, cost, UNIT_COST) : us;
     int64_t share = us > average_us ? SHARE_RISING : SHARE_FALLING;
     average_us = average_us ? average_us + (us - average_us) / share : us;
 }
 
-int64_t password_hash_us(void)
+int64_t password_hash_us(int64_t cost)
 {
-    return average_us;
+    return scale_time(average_us, UNIT_COST, cost);
 }
 
 /* The hash of a password in the way of the stored one; the caller ends *data_r with wipe(). */
@@ -45,7 +56,7 @@ static const char *hash_like(const char *stored, const char *password, struct cr
     background_begin();
     const char *hash = crypt_r(password, stored, *data_r);
     background_end();
-    note_time(clock_steady_us() - began);
+    note_time(stored, clock_steady_us() - began);
     return hash && *hash != '*' ? hash : NULL;
 }
 
@@ -94,11 +105,12 @@ const char *password_hash(struct arena *arena, const char *password, int64_t cos
 
 int64_t password_cost(const char *stored)
 {
-    enum { DECIMAL = 10 };
+    enum { DECIMAL = 10, COST_MAX = 31 };
     bool is_bcrypt = stored[0] == '$' && stored[1] == '2' && stored[2] && stored[3] == '$' &&
                      isdigit((unsigned char)stored[4]) && isdigit((unsigned char)stored[5]) &&
                      stored[6] == '$';
-    return is_bcrypt ? (stored[4] - '0') * DECIMAL + stored[5] - '0' : 0;
+    int64_t cost = is_bcrypt ? (stored[4] - '0') * DECIMAL + stored[5] - '0' : 0;
+    return cost <= COST_MAX ? cost : 0;
 }
 
 const char *password_nobodys(int64_t cost)
@@ -117,7 +129,6 @@ void password_estimate(int64_t cost)
     int64_t cheap = cost < CHEAP ? cost : CHEAP;
     average_us = 0;
     (void)password_verify(password_nobodys(cheap), "");
-    average_us <<= cost - cheap; /* each step of the cost doubles the work */
 }
 
 /* Each step of the cost doubles the work, so a hash of each cost from `done` up to the one before

@@ -30,11 +30,11 @@ const char *password_nobodys(int64_t cost);
 /* Estimates the time of a hash of this cost from a cheaper one, until one has been computed. */
 void password_estimate(int64_t cost);
 
-/* How long this process computes a hash of late, in microseconds; 0: it has computed and estimated
- * none. */
-int64_t password_hash_us(void);
+/* The time that this process currently needs for a hash of this cost, in microseconds; 0: it has
+ * computed and estimated none. */
+int64_t password_hash_us(int64_t cost);
 
-/* The cost of a bcrypt hash; 0: the text is none. */
+/* The cost of a bcrypt hash, at most 31; 0: the text is none. */
 int64_t password_cost(const char *stored);
 
 /*
