@@ -51,7 +51,7 @@ static void a_failed_wait_is_no_timeout(void **state)
     const struct error *error = scan(*state, "sleep");
     pidfd_failure = 0;
     assert_int_equal(error->id, ERR_SCAN_UNAVAILABLE);
-    assert_string_equal(error->cause, "sleep: cannot wait for it: Too many open files");
+    assert_string_equal(error->cause, "sleep: cannot wait for its exit: Too many open files");
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* it was killed, and taken note of */
 }
 
