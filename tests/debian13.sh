@@ -4,9 +4,9 @@
 #   sh tests/debian13.sh [COMMAND …]
 #
 # The root is build/debian13, or the folder that DEBIAN13_ROOT names. It is created if it does not
-# exist, which takes a minute, and kept: remove it to get newer packages. The command runs as root in
-# a clone of the last commit, and installs its packages itself (tests/packages.sh): 3 GB, the first
-# time. The root uses the package archives, certificates, resolver and proxies of the host.
+# exist, which takes a minute, and kept: remove it to get newer packages. The command runs as root
+# in a clone of the last commit, and installs its packages itself (tests/packages.sh): 3 GB, the
+# first time. The root uses the package archives, certificates, resolver and proxies of the host.
 #
 # The exit status and the last line, the summary of the tests, are those of the command. Files of
 # failed tests stay in the root's /tmp until the next run. The root shares the network of the host:

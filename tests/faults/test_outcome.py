@@ -1,6 +1,6 @@
-"""The directory stops answering, or the connection ends, in the middle of a change: answer and audit
-line state the outcome, or that it is unknown. A request that may have changed something is not
-carried out again for its Idempotency-Key.
+"""The directory stops answering, or the connection ends, in the middle of a change: answer and
+audit line state the outcome, or that it is unknown. A request that may have changed something is
+not carried out again for its Idempotency-Key.
 """
 
 import os

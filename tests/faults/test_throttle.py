@@ -292,8 +292,8 @@ def test_login_delay_is_clamped_after_the_clock_is_stepped_back(throttled):
 
 
 def test_rows_ahead_of_the_clock_are_set_back(throttled):
-    """Otherwise rows and pending objects would be kept for longer than usual. The housekeeper corrects
-    them when it starts, and then once a minute."""
+    """Otherwise rows and pending objects would be kept for longer than usual. The housekeeper
+    corrects them when it starts, and then once a minute."""
     ahead = int(time.time() * 1000) + 2 * 3600 * 1000
     octets = throttled.database.bytes_literal(b"1")
     throttled.database.run("INSERT INTO idempotency_keys (principal, idempotency_key,"

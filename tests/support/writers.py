@@ -71,7 +71,7 @@ class Writers:
         wait_until(lambda: self.total() >= goal, timeout_s, "acknowledged writes", interval_s=0.01)
 
     def wait_for_each(self, timeout_s=TIMEOUT_S):
-        """Waits until one more write of each client is acknowledged; one kind may be much slower."""
+        """Waits until one more write of each client is acknowledged; one may be much slower."""
         before = list(self._counts)
         wait_until(lambda: not any(map(operator.eq, before, self._counts)), timeout_s,
                    "an acknowledged write of each", interval_s=0.01)
