@@ -67,19 +67,19 @@ struct worker_state {
     struct server *server;
 };
 
-static uint64_t turn_waits(struct app *app)
+static uint64_t hold_answer(struct app *app)
 {
     return store_hold(app->store);
 }
 
-static struct error *turn_commit(struct app *app, struct arena *arena, uint64_t *lost_r)
+static struct error *commit_group(struct app *app, struct arena *arena, uint64_t *lost_r)
 {
     struct error *error = store_group_end(app->store, arena, lost_r);
     auth_committed();
     return error;
 }
 
-static const struct server_turn turn = {turn_waits, turn_commit};
+static const struct server_turn turn = {hold_answer, commit_group};
 
 /* The storage of these settings, which check() has accepted. */
 static struct objects *open_objects(const struct config *config)
@@ -269,7 +269,7 @@ static void worker_stop(void *state)
 
 /* --- what the housekeeper does --------------------------------------------------------------- */
 
-/* Its jobs share one store: they run one after the other. */
+/* All jobs share one store, because they never run concurrently. */
 static void *jobs_begin(const struct config *config)
 {
     return store_new(config, writers);
@@ -343,7 +343,7 @@ static void uses_stop(void *store)
 
 static int64_t space_run(void *state)
 {
-    (void)state; /* watch_space() was called in this process */
+    (void)state; /* watch_space() has been called in this process */
     return space_watch();
 }
 
@@ -400,7 +400,7 @@ static const struct job jobs[] = {
     {"the probe of the directory", probe_start, probe_run, probe_stop},
     {"the watch over the database", take_store, watch_run, stop_nothing},
     {"the purge", purge_start, purge_do, purge_stop, purge_wake_fd},
-    {"the uses of tokens", take_store, uses_do, uses_stop},
+    {"the usage counters of tokens", take_store, uses_do, uses_stop},
     {"the watch over free space", take_store, space_run, stop_nothing},
     {"the watch over the storage", storage_start, storage_run, storage_stop},
     {"the watch over sessions", sessions_start, sessions_do, sessions_stop},
@@ -639,7 +639,7 @@ static int run_help(const struct arguments *arguments)
     return EXIT_SUCCESS;
 }
 
-/* Options, each one bit: what getopt_long() returns for it. */
+/* One bit for each option: the value that getopt_long() returns for it. */
 enum {
     OPTION_ENV_FILE = 0x1,
     OPTION_CHECK = 0x2,
@@ -663,10 +663,10 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-/* A command and the options that it takes. A row with an action comes before the row of all other
- * actions of the command. */
+/* A command and the options that it takes. The row of a particular action precedes the row for all
+ * other actions of that command. */
 static const struct command {
-    const char *name, *action; /* the action is the first word after the name; NULL: any or none */
+    const char *name, *action; /* `action` is the word after the name; NULL: any or none */
     int (*run)(const struct arguments *arguments);
     bool takes_words;
     int options;
@@ -686,7 +686,7 @@ static const struct command {
     {"help", NULL, run_help, false, 0},
 };
 
-/* The row of a command, NULL if there is none of the name. */
+/* Returns the row of a command, NULL if the command is unknown. */
 static const struct command *find_command(const char *name, const char *action)
 {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
@@ -699,7 +699,8 @@ static const struct command *find_command(const char *name, const char *action)
     return NULL;
 }
 
-/* Reads options of any command. *given_r has the bits of those that were there. */
+/* Parses the options of any command. *given_r is the set of options that were given. False if one
+ * is unknown or lacks its argument. */
 static bool parse_arguments(int argc, char **argv, struct arguments *arguments, int *given_r)
 {
     int option;
@@ -740,7 +741,7 @@ static bool parse_arguments(int argc, char **argv, struct arguments *arguments, 
     return true;
 }
 
-/* Says what the command does not take; false if there is nothing of the kind. */
+/* Reports the first option or argument that the command does not take. False if there is none. */
 static bool report_excess(const struct command *command, const struct arguments *arguments,
                           int given)
 {

@@ -32,13 +32,14 @@ SELECT a.id, a.username, a.email, o.id, o.name, m.role
   LEFT JOIN organizations o ON o.id = m.organization_id
  ORDER BY a.id, o.id;
 
--- The two digits of the greatest cost among all bcrypt hashes.
+-- Reads the highest cost, two digits, among all bcrypt hashes.
 -- name: accounts_highest_cost
 SELECT substr(password_hash, 5, 2) FROM accounts
  WHERE substr(password_hash, 2, 1) = '2'
  ORDER BY substr(password_hash, 5, 2) DESC LIMIT 1;
 
--- A new hash of the same password: no session ends. Nothing happens if the password was changed meanwhile.
+-- Stores a new hash of the same password; sessions stay valid. A no-op if the password was changed
+-- meanwhile.
 -- name: accounts_rehash
 UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2;
 

@@ -199,8 +199,8 @@ function define(text, name, count) {
     return text
 }
 
-# The text of a statement for an engine, without the semicolon, in C; and how many parameters it has:
-# the greatest n of its $n.
+# Returns the text of a statement for an engine, as C and without the semicolon. Sets the number of
+# its parameters: the greatest n of its $n.
 function statement(name, engine, both, out, rest) {
     parameters[engine] = 0
     if (name in alone && alone[name] != engine) {

@@ -22,7 +22,7 @@ SELECT o.id, o.name, o.currency, m.role, o.created_at, o.updated_at, o.version
 UPDATE organizations SET name = $2, currency = $3, updated_at = $4, version = version + 1
  WHERE id = $1;
 
--- A member reads an organization with a role in it, so a new role is a new version.
+-- Increments the version, because the representation of an organization contains the reader's role.
 -- name: organizations_new_version
 UPDATE organizations SET version = version + 1 WHERE id = $1;
 

@@ -83,8 +83,8 @@ SELECT id, subject, username, created_at, last_seen_at, expires_at, address, dev
    AND ($2 = '' OR subject = $2 OR username_key = $3)
  ORDER BY created_at, id;
 
--- Rows that were written by a clock that was ahead: purge_shorten() in app/collection/purge.c. replaced_at stays
--- as it is: set to now, it would begin the grace of a replaced token anew.
+-- For rows that were issued while the clock was ahead: purge_shorten() in app/collection/purge.c.
+-- Keeps replaced_at: setting it to now would start the grace period of a replaced token again.
 -- name: sessions_ahead
 SELECT 1 FROM sessions WHERE created_at > $1 LIMIT 1;
 

@@ -160,8 +160,8 @@ static struct principal *principal_from(struct arena *arena, const struct accoun
     return principal;
 }
 
-/* The cost that every refusal takes: of the setting, or of an account whose password was set when
- * that was higher. */
+/* Returns the bcrypt cost that every refused login takes: BCRYPT_COST, or the highest cost of a
+ * stored hash if that is higher. */
 static struct error *cost_of_refusals(const struct config *config, struct store *store,
                                       struct arena *arena, int64_t *cost_r)
 {
@@ -185,7 +185,7 @@ struct error *auth_login_account(const struct config *config, struct store *stor
     }
     const char *hash = account ? account->password_hash : NULL;
     bool fits = hash && password_verify(hash, password) &&
-                strlen(password) <= PASSWORD_BYTES_MAX; /* bcrypt looks at no more */
+                strlen(password) <= PASSWORD_BYTES_MAX; /* bcrypt ignores further bytes */
     *account_r = account;
     if (!fits) {
         password_complete_work(password, hash ? password_cost(hash) : 0, cost);
@@ -196,7 +196,7 @@ struct error *auth_login_account(const struct config *config, struct store *stor
     return NULL;
 }
 
-/* What the transaction below works with. */
+/* Arguments of replace_hash(). */
 struct rehash {
     struct arena *arena;
     const struct account *account;
@@ -218,7 +218,7 @@ struct error *auth_rehash(const struct config *config, struct store *store, stru
     }
     rehash.hash = password_hash(arena, password, config->bcrypt_cost);
     return rehash.hash ? store_write(store, arena, replace_hash, &rehash)
-                       : error_new(arena, ERR_INTERNAL, "bcrypt does not hash");
+                       : error_new(arena, ERR_INTERNAL, "bcrypt: cannot hash the password");
 }
 
 struct error *auth_hash(const struct config *config, struct arena *arena,
@@ -233,7 +233,7 @@ struct error *auth_hash(const struct config *config, struct arena *arena,
         return error_field(arena, password->field, weakness, NULL);
     }
     *hash_r = password_hash(arena, password->text, config->bcrypt_cost);
-    return *hash_r ? NULL : error_new(arena, ERR_INTERNAL, "bcrypt does not hash");
+    return *hash_r ? NULL : error_new(arena, ERR_INTERNAL, "bcrypt: cannot hash the password");
 }
 
 /* --- tokens ---------------------------------------------------------------------------------- */

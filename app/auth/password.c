@@ -23,8 +23,8 @@ bool secret_equal(const char *one, const char *other)
 
 enum { UNIT_COST = 12 };
 
-/* The moving average of a hash of UNIT_COST. It rises sooner than it falls, because an estimate that
- * is too short makes clients wait in vain. */
+/* Moving average of the time of a hash of UNIT_COST. It rises faster than it falls: with too low an
+ * estimate too many clients would be let into the queue and wait in vain. */
 static int64_t average_us;
 
 /* The time of a hash of cost `from`, as one of cost `to` takes it: each step doubles the work. */
@@ -125,14 +125,14 @@ const char *password_nobodys(int64_t cost)
 
 void password_estimate(int64_t cost)
 {
-    enum { CHEAP = 6 }; /* some milliseconds */
+    enum { CHEAP = 6 }; /* takes some milliseconds */
     int64_t cheap = cost < CHEAP ? cost : CHEAP;
     average_us = 0;
     (void)password_verify(password_nobodys(cheap), "");
 }
 
-/* Each step of the cost doubles the work, so a hash of each cost from `done` up to the one before
- * `cost`, and one more of `done`, are as much as one of `cost`. */
+/* Each step of the cost doubles the work: one hash of each cost from `done` up to `cost` - 1,
+ * after the hash of cost `done` that was verified, add up to the work of one hash of `cost`. */
 void password_complete_work(const char *password, int64_t done, int64_t cost)
 {
     if (!done) {

@@ -62,7 +62,8 @@ static const unsigned char *name_key(struct arena *arena, const struct throttle 
     return digest_name(arena, throttle, "name", throttle->name, throttle->source);
 }
 
-/* Bounds the names of a subject apart from its sources. */
+/* Returns the key under which the known sources of a name are stored; they are bounded apart
+ * from those of the subject. */
 static const unsigned char *names_key(struct arena *arena, const struct throttle *throttle)
 {
     return digest_texts(arena, throttle, "names", "");
@@ -204,7 +205,7 @@ struct error *throttle_failed(struct store *store, struct arena *arena,
 
 /* --- known sources --------------------------------------------------------------------------- */
 
-/* Reads when somebody logged in from a source, 0 if nobody did. */
+/* Reads the time of the last login from a source, 0 if there was none. */
 static struct error *read_seen(struct store *store, struct arena *arena,
                                const unsigned char *digest, int64_t *seen_r)
 {
@@ -248,7 +249,7 @@ struct error *throttle_look_at_name(struct store *store, struct arena *arena,
     return error;
 }
 
-/* Keeps the latest sources of one owner only. */
+/* Stores a source as known, and keeps only the latest ones of the same owner. */
 static struct error *put_source(struct store *store, struct arena *arena,
                                 const unsigned char *source, const unsigned char *owner,
                                 int64_t now_ms)

@@ -165,9 +165,9 @@ struct error {
 /* Results that may be errors must be looked at. */
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-/* True if what was asked for may have been done, in whole or in part, in spite of the error: nobody
- * knows, or it is known to have been, or the error is a fault of ours, wherever that happened. All
- * other errors mean that nothing was changed. NULL is no error. */
+/* True if the request may have changed something, in whole or in part, in spite of this error:
+ * its outcome is unknown, it was applied in part, or the error is an internal one. After any
+ * other error nothing was changed. False for NULL. */
 bool error_may_follow_change(const struct error *error);
 
 /* A new error in the arena; `cause` is a printf format, NULL where there is nothing to add. */

@@ -67,7 +67,7 @@ bool log_open(enum log_level level, const char *path)
     sink.level = level;
     int fd = *path ? file_open_append(path) : STDERR_FILENO;
     if (fd < 0) {
-        return false; /* the open file, and its path for a rotation, stay */
+        return false; /* the open file stays, and so does its path for the next rotation */
     }
     if (sink.fd != STDERR_FILENO) {
         close(sink.fd);

@@ -23,7 +23,7 @@ static void shut_down_reading(int signal)
     errno = saved;
 }
 
-/* 0 stops it. Fails for no values but wrong ones. */
+/* Starts the timer, or stops it if `us` is 0. setitimer() fails for invalid values only. */
 static void set_timer(int64_t us)
 {
     const struct itimerval timer = {

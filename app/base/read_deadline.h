@@ -1,21 +1,21 @@
 /*
- * Read deadline: bounds the time for which a library reads from a socket. Such a library blocks in
- * read(2) until it has what it needs, and a timeout of the socket begins again with each byte. At
- * the deadline, reading is shut down: bytes that have arrived are still read, then comes the end of
- * file. The peer can send no more.
+ * Read deadline: bounds the time for which a library may read from a socket. libfcgi blocks in
+ * read(2) until it has the bytes that it needs, and a socket timeout would start again with each
+ * byte. At the deadline the socket is shut down for reading: bytes that have arrived can still be
+ * read, then read(2) returns end of file. Bytes that the peer sends later are not read.
  *
- * One deadline at a time. Uses SIGALRM and the timer ITIMER_REAL, as base/background.h does: the
- * sections of the two must not overlap.
+ * Only one deadline at a time. Uses SIGALRM and ITIMER_REAL, as base/background.h does: their
+ * sections must not overlap.
  */
 #ifndef BASE_READ_DEADLINE_H
 #define BASE_READ_DEADLINE_H
 
 #include <stdint.h>
 
-/* Begins the section in which `fd` is read; the deadline is a time of the steady clock. */
+/* Begins a section in which `fd` is read. The deadline is a time of the steady clock. */
 void read_deadline_begin(int fd, int64_t deadline_us);
 
-/* Ends the section. */
+/* Ends the section: no deadline applies any more. */
 void read_deadline_end(void);
 
 #endif

@@ -111,7 +111,8 @@ struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of)
     return count;
 }
 
-/* Ordered, as uploads are. */
+/* Sequentially consistent, as for uploads: a process sets its own flag before it counts all of
+ * them. */
 void scoreboard_set_hashing(bool hashing)
 {
     atomic_store(&mine->hashing, hashing);

@@ -46,11 +46,11 @@ struct scoreboard_uploads {
 };
 struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of);
 
-/* This process computes a password hash for a known source in place of the pool `auth`. It ends with
- * the process, if not before. */
+/* Sets whether this process computes a password hash in place of the pool `auth`. The flag ends
+ * with the process. */
 void scoreboard_set_hashing(bool hashing);
 
-/* How many processes of a group do so. */
+/* Counts the processes of a group that have the flag set. */
 int64_t scoreboard_count_hashing(unsigned group);
 
 /* What a group is doing, in any process. */

@@ -13,7 +13,7 @@ struct app {
     struct directory *directory;
     struct store *store;
     struct objects *objects;
-    enum pool_id pool; /* of the worker */
+    enum pool_id pool; /* pool of the worker */
 };
 
 #endif

@@ -17,7 +17,7 @@
 enum {
     KEY_MAX = 255,
     STATUS_ERROR = 400,
-    RUNNING_MS = 600 * 1000, /* longer than any request takes: nginx waits for 120 s */
+    RUNNING_MS = 600 * 1000, /* longer than any request takes: nginx times out after 120 s */
 };
 
 /* --- the request ----------------------------------------------------------------------------- */
@@ -116,7 +116,7 @@ static struct error *recall_first(struct store *store, const struct reservation 
     if (!digest || store_is_null(query, 1)) {
         bool abandoned = digest && store_integer(query, 3) <= clock_wall_ms() - RUNNING_MS;
         return abandoned ? error_new(request->arena, ERR_OUTCOME_UNKNOWN,
-                                     "the first request has ended without an answer")
+                                     "the first request ended without an answer")
                          : error_new(request->arena, ERR_IDEMPOTENCY_PENDING, NULL);
     }
     reservation->reply->status = (int)store_integer(query, 1);
@@ -202,16 +202,17 @@ static void keep(struct request *request, const struct reply *reply, const struc
         return;
     }
     struct store *store = request->app->store;
-    /* If the change is in no open transaction, it is durable or in the directory. A commit of the
-     * answer that fails takes nothing back then: it must not be what is answered. */
+    /* Without an open transaction the change is already durable, or was made in the directory.
+     * The answer is then committed alone, so that a failure of that commit cannot roll back, or
+     * be reported in place of, the change. */
     bool apart = request->route->pool == POOL_DIRECTORY || !store_turn_open(store);
     struct error *failure = store_write(store, request->arena, keep_answer, &keeping);
     if (apart) {
         struct error *ending = store_turn_end(store, request->arena);
         failure = failure ? failure : ending;
     }
-    if (failure) { /* what was done stays done; a repetition is told that nobody knows */
-        log_warning("the answer to an Idempotency-Key is not kept: %s", failure->cause);
+    if (failure) { /* the change stays; a repetition gets ERR_OUTCOME_UNKNOWN */
+        log_warning("idempotency: cannot store the answer: %s", failure->cause);
     }
 }
 

@@ -46,7 +46,7 @@ void limits_share(void)
 static struct error *refuse_hash(const struct request *request)
 {
     struct error *error = error_new(request->arena, ERR_OVERLOADED, NULL);
-    /* The requests that wait now are served or refused by then. */
+    /* By then the requests that are queued now have been served or refused. */
     error->retry_after_s = (int)((request->app->config->login_queue_ms + MS_PER_S - 1) / MS_PER_S);
     return error;
 }
@@ -82,8 +82,9 @@ static void end_hash(void *nothing)
     scoreboard_set_hashing(false);
 }
 
-/* Counts itself first, then all: both of two requests may be refused, but never are both admitted to
- * the last slot. Half of the workers stay free for what `directory` is there for. */
+/* Sets its own flag before it counts all of them: two concurrent requests may both be refused,
+ * but cannot both be admitted to the last slot. Half of the workers stay free for the calls of
+ * `directory` itself. */
 struct error *limits_admit_hash(const struct request *request, bool known)
 {
     if (!limits_is_overflow(request)) {
@@ -232,7 +233,7 @@ struct error *limits_begin(const struct request *request)
     if (error || !request->route->form) {
         return error;
     }
-    if (!strcmp(request->headers.spool, "many")) { /* proc/exchange.h */
+    if (!strcmp(request->headers.spool, "many")) { /* the spool cut the body off: proc/exchange.h */
         return refuse_upload(request);
     }
     return counts ? count_upload(request) : NULL;

@@ -14,20 +14,22 @@
 /* In the master, before it forks. Until then nothing is counted. */
 void limits_share(void);
 
-/* Before anything is done: ERR_OVERLOADED if a request that hashes a password has waited for a
- * worker for longer than LOGIN_QUEUE_MS all the same: the length of the queue is an estimate. */
+/* Called before a request is handled: ERR_OVERLOADED if a request that hashes a password has
+ * waited for a worker for longer than LOGIN_QUEUE_MS. That can happen because the length of the
+ * queue is an estimate. */
 struct error *limits_check_queue(const struct request *request) MUST_CHECK;
 
-/* How many requests may wait for the workers of `auth`, so that the last of them waits for
- * LOGIN_QUEUE_MS; 0 while the time of a hash is unknown. Requests beyond go to `directory`. */
+/* Returns how many requests may be queued for the workers of `auth`, so that the last of them
+ * waits for LOGIN_QUEUE_MS; 0 while the time of a hash is unknown. nginx passes further requests
+ * to `directory`. */
 size_t limits_queue_length(const struct config *config) MUST_CHECK;
 
-/* True if the request hashes a password and came to `directory`, because the queue of `auth` is
- * full. */
+/* True if the request hashes a password and was passed to `directory`, because the queue of
+ * `auth` was full. */
 bool limits_is_overflow(const struct request *request);
 
-/* Before a password is hashed: ERR_OVERLOADED if the request is overflow, unless its source is known
- * and few other workers of `directory` hash. */
+/* Called before a password is hashed: ERR_OVERLOADED if the request is overflow, unless its
+ * source is known and fewer than half of the workers of `directory` are hashing. */
 struct error *limits_admit_hash(const struct request *request, bool known) MUST_CHECK;
 
 /* When the principal is known: ERR_TOO_MANY_REQUESTS if the caller or the organization has asked

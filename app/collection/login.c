@@ -40,7 +40,7 @@ struct attempt {
     struct throttle throttle;
 };
 
-/* `name` is the one that was typed, NULL if none was. */
+/* `name` is the name as typed, NULL if none was sent. */
 static struct error *begin_throttle(struct request *request, const char *subject, const char *realm,
                                     const char *name, struct throttle *throttle_r)
 {
@@ -165,8 +165,8 @@ static struct error *hash_like_an_account(struct request *request, const struct 
     return error && error->id == ERR_INVALID_CREDENTIALS ? NULL : error;
 }
 
-/* A login succeeds whether the new hash can be stored or not. Its time tells nothing to those who do
- * not have the password. */
+/* Stores a new hash if BCRYPT_COST has changed. The login succeeds even if that fails. The time
+ * that it takes is seen only by those who have the password. */
 static void rehash(const struct request *request, const struct account *account,
                    const char *password)
 {
@@ -174,7 +174,7 @@ static void rehash(const struct request *request, const struct account *account,
     const struct error *error =
         auth_rehash(app->config, app->store, request->arena, account, password);
     if (error) {
-        log_warning("login: cannot store a new hash of a password: %s",
+        log_warning("login: cannot store a new password hash: %s",
                     error->cause ? error->cause : "unknown");
     }
 }
@@ -208,7 +208,7 @@ static struct error *prove(struct request *request, const struct attempt *attemp
     if (!error || error->id != ERR_INVALID_CREDENTIALS) {
         return error;
     }
-    if (attempt->unavailable && !account) { /* it might be a name of the directory */
+    if (attempt->unavailable && !account) { /* the name may be one of the directory */
         return attempt->unavailable;
     }
     request->reason =
@@ -217,9 +217,9 @@ static struct error *prove(struct request *request, const struct attempt *attemp
     return error;
 }
 
-/* While the queue of `auth` is full, admits names only that have logged in from the same source. It
- * looks up neither the account nor the directory: that would take longer, and its time would tell
- * whose name it is. */
+/* While the queue of `auth` is full, admits only names that have logged in from the same source.
+ * Looks up neither the account nor the directory: that would take longer, and its duration would
+ * reveal whether the name exists. */
 static struct error *admit(struct request *request, const char *name)
 {
     const struct throttle throttle = {

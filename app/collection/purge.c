@@ -122,10 +122,10 @@ struct error *purge_clamp(struct store *store, struct arena *arena, int64_t now_
     return error ? error : ending;
 }
 
-/* The statements of each table with a time of expiry: whether a row was issued in the future, which
- * reads and so holds up nobody; and to shorten such rows. What is not here: login_failures, whose
- * holds are clamped where they are read (auth/throttle.c); access tokens, which end with their
- * session; signed addresses (resources/files.c). */
+/* Statements for each table with a time of expiry. `ahead` finds out whether a row was issued in
+ * the future; it only reads, and so takes no write lock. `shorten` corrects such rows. Not in
+ * this list: login_failures, whose holds are clamped when they are read (auth/throttle.c);
+ * access tokens, which end with their session; signed addresses (resources/files.c). */
 static const struct {
     enum sql_statement ahead, shorten;
 } expiring[] = {
@@ -182,24 +182,24 @@ struct error *purge_shorten(struct store *store, struct arena *arena, int64_t no
     struct error *ending = store_turn_end(store, arena);
     error = error ? error : ending;
     if (!error && changed) {
-        log_warning("the clock was set back: shortened %" PRId64
+        log_warning("purge: the clock was set back: shortened %" PRId64
                     " sessions, tokens, links and invitations",
                     changed);
     }
     return error;
 }
 
-/* --- what was asked for ---------------------------------------------------------------------- */
+/* --- purge requests -------------------------------------------------------------------------- */
 
-static atomic_bool own_wishes[PURGE_COUNT];
-static atomic_bool *wishes = own_wishes;
+static atomic_bool own_requests[PURGE_COUNT];
+static atomic_bool *requests = own_requests;
 
-/* An eventfd(2) of all processes; -1: there is no housekeeper. */
+/* An eventfd(2) shared by all processes; -1 if there is no housekeeper. */
 static int wake_fd = -1;
 
 void purge_share(void)
 {
-    wishes = shared_alloc(sizeof own_wishes);
+    requests = shared_alloc(sizeof own_requests);
     wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (wake_fd < 0) {
         log_error("eventfd: %s", strerror(errno));
@@ -210,12 +210,12 @@ void purge_share(void)
 void purge_soon(enum purge_kind kind)
 {
     const uint64_t one = 1;
-    if (atomic_load_explicit(&wishes[kind], memory_order_relaxed) ||
-        atomic_exchange(&wishes[kind], true) || wake_fd < 0) {
-        return; /* whoever asked first wakes the housekeeper */
+    if (atomic_load_explicit(&requests[kind], memory_order_relaxed) ||
+        atomic_exchange(&requests[kind], true) || wake_fd < 0) {
+        return; /* the first process that requests it wakes the housekeeper */
     }
     if (write(wake_fd, &one, sizeof one) < 0) {
-        log_warning("cannot wake the housekeeper: %s", strerror(errno));
+        log_warning("purge: cannot wake the housekeeper: %s", strerror(errno));
     }
 }
 
@@ -226,7 +226,7 @@ int purge_wake_fd(void)
 
 /* --- the housekeeper ------------------------------------------------------------------------- */
 
-/* The purge of one kind, in batches. */
+/* Progress of the purge of one kind, in batches. */
 struct stint {
     enum purge_kind kind;
     int64_t deleted;
@@ -235,18 +235,18 @@ struct stint {
 struct purge {
     struct store *store;
     struct stint round;
-    struct stint wish; /* what was asked for, and comes before; of PURGE_COUNT: nothing */
+    struct stint requested; /* the purge request, served before the round; PURGE_COUNT: none */
     struct clock_watch clock;
-    bool shortens;    /* rows that were issued by a clock that was ahead */
-    int64_t round_us; /* when the round goes on, of the steady clock */
-    int64_t pause_us; /* the end of the pause, however often somebody asks */
+    bool shortens;    /* correct the rows that were issued in the future */
+    int64_t round_us; /* when the round continues, steady clock */
+    int64_t pause_us; /* no batch before that, however many requests come */
 };
 
 struct purge *purge_new(struct store *store)
 {
     struct purge *purge = must_alloc(sizeof *purge);
     purge->store = store;
-    purge->wish.kind = PURGE_COUNT;
+    purge->requested.kind = PURGE_COUNT;
     return purge;
 }
 
@@ -256,20 +256,20 @@ void purge_free(struct purge **purge)
     *purge = NULL;
 }
 
-static void take_wish(struct purge *purge)
+static void take_request(struct purge *purge)
 {
     uint64_t count;
     if (wake_fd >= 0 && read(wake_fd, &count, sizeof count) < 0 && errno != EAGAIN) {
         log_warning("eventfd: %s", strerror(errno));
     }
-    for (size_t i = 0; purge->wish.kind == PURGE_COUNT && i < PURGE_COUNT; i++) {
-        if (atomic_exchange(&wishes[i], false)) {
-            purge->wish = (struct stint){.kind = (enum purge_kind)i};
+    for (size_t i = 0; purge->requested.kind == PURGE_COUNT && i < PURGE_COUNT; i++) {
+        if (atomic_exchange(&requests[i], false)) {
+            purge->requested = (struct stint){.kind = (enum purge_kind)i};
         }
     }
 }
 
-/* At the beginning of a round; again until there is nothing left to shorten. */
+/* Called at the beginning of a round, and again until no row is left to shorten. */
 static struct error *correct_times(struct purge *purge, struct arena *arena, int64_t now_ms)
 {
     struct error *error = purge_clamp(purge->store, arena, now_ms);
@@ -278,13 +278,13 @@ static struct error *correct_times(struct purge *purge, struct arena *arena, int
         clock_stepped_back(&purge->clock, now_ms, clock_steady_us()) || purge->shortens;
     if (!error && purge->shortens) {
         error = purge_shorten(purge->store, arena, now_ms, &more);
-        purge->shortens = error || more; /* what cannot be done now is done in the next round */
+        purge->shortens = error || more; /* after an error it is tried again in the next round */
     }
     return error;
 }
 
-/* Deletes one batch, or at the beginning of a round corrects times. *more_r says whether there may be
- * more of the kind. */
+/* Deletes one batch, or corrects times at the beginning of a round. *more_r is true if more rows
+ * of the kind may be left. */
 static struct error *purge_piece(struct purge *purge, struct stint *stint, struct arena *arena,
                                  bool *more_r)
 {
@@ -310,7 +310,7 @@ static void conclude(struct purge *purge, struct stint *stint, const struct erro
         log_info("purged: %" PRId64 " of %s", stint->deleted, purge_names[stint->kind]);
     }
     stint->deleted = 0;
-    if (stint == &purge->wish) {
+    if (stint == &purge->requested) {
         stint->kind = PURGE_COUNT;
         return;
     }
@@ -322,8 +322,8 @@ static void conclude(struct purge *purge, struct stint *stint, const struct erro
 
 int64_t purge_run(struct purge *purge)
 {
-    take_wish(purge);
-    struct stint *stint = purge->wish.kind == PURGE_COUNT ? &purge->round : &purge->wish;
+    take_request(purge);
+    struct stint *stint = purge->requested.kind == PURGE_COUNT ? &purge->round : &purge->requested;
     int64_t due = stint == &purge->round && purge->round_us > purge->pause_us ? purge->round_us
                                                                               : purge->pause_us;
     if (clock_steady_us() < due) {

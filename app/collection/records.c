@@ -330,7 +330,8 @@ static struct error *begin_change(struct store *store, struct call *call)
     return error;
 }
 
-/* Follows a rule that may refuse the call whatever its conditions and its body are. */
+/* Evaluates the conditions after `refusal`, the result of a rule that refuses the call whatever
+ * its conditions and its body are. */
 static struct error *check_conditions(const struct record_change *change, struct error *refusal)
 {
     return refusal ? refusal

@@ -79,7 +79,7 @@ static int start(char **words, pid_t *pid_r)
     return failed;
 }
 
-/* Waits until the process ends. Returns errno: ETIMEDOUT if it takes longer than the time. */
+/* Waits until the process has exited. Returns 0 or an errno: ETIMEDOUT after `timeout_ms`. */
 static int await_end(pid_t pid, int64_t timeout_ms)
 {
     struct pollfd ended = {.fd = pidfd_open(pid, 0), .events = POLLIN};
@@ -127,7 +127,7 @@ struct error *scan_file(const struct config *config, struct arena *arena, const 
         return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s took too long", words[0]);
     }
     if (failed) {
-        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: cannot wait for it: %s", words[0],
+        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: cannot wait for its exit: %s", words[0],
                          strerror(failed));
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_CLEAN) {

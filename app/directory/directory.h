@@ -100,8 +100,8 @@ struct error *directory_find(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *name,
                              const char *parent_dn, struct directory_entry **entry_r) MUST_CHECK;
 
-/* The same, for an object that is to be changed or deleted: member and memberOf, which may have
- * thousands of values, are not read, and their fields are absent. */
+/* Like directory_find(), for an object that is about to be changed or deleted: does not read
+ * member and memberOf, which may have thousands of values; their fields are absent. */
 struct error *directory_find_target(struct directory *directory, struct arena *arena,
                                     const struct directory_class *class, const char *name,
                                     const char *parent_dn,

@@ -91,8 +91,8 @@ static const char *change_of(const struct directory_changes *changes, const char
     return NULL;
 }
 
-/* Finds out if the object at `dn` is the one that an addition begun at `began` (wall clock) has
- * made, though its answer was lost. */
+/* Finds out whether the object at `dn` was created by an addition that began at `began` (wall
+ * clock) and whose answer was lost. */
 static struct error *find_ours(struct directory *directory, struct arena *arena, const char *dn,
                                const struct directory_changes *changes, int64_t began, bool *ours_r)
 {

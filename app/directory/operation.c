@@ -263,7 +263,7 @@ struct error *operation_repeat(struct directory *directory, struct arena *arena,
     if (error) {
         return operation->writes ? result_lost(arena, operation, error->cause) : error;
     }
-    /* The first try may have been carried out, whatever keeps the second one from that. */
+    /* The first try may have been carried out, whatever made the second one fail. */
     bool open = answer_r->lost || (operation->writes && unavailable(answer_r));
     return open ? result_lost(arena, operation, answer_r->lost ? NULL : answer_r->diagnostic)
                 : NULL;

@@ -16,8 +16,8 @@ enum {
 
 /* --- searching ------------------------------------------------------------------------------- */
 
-/* MS-ADTS 3.1.1.3.4.1.4: no references to other naming contexts. We would pass them over; not to be
- * sent them is cheaper. */
+/* Control against references to other naming contexts (MS-ADTS 3.1.1.3.4.1.4). We would ignore
+ * them; it is cheaper if the server does not send them. */
 LDAPControl search_one_domain = {.ldctl_oid = LDAP_CONTROL_X_DOMAIN_SCOPE};
 
 static int send_search(LDAP *ldap, const void *request, int *message_id_r)

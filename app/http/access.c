@@ -395,7 +395,7 @@ static void count_answer(const struct request *request, const struct reply *repl
                          const struct error *error, int64_t duration_us)
 {
     size_t call = call_of(request);
-    /* not counted on arrival: it may come again, complete */
+    /* not counted on arrival: the complete request may come again */
     if (request->asks || request->early) {
         metrics_add(METRIC_REQUESTS, metrics_series_at(METRIC_REQUESTS, call, 0), 1);
     }

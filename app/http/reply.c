@@ -71,8 +71,8 @@ void reply_text(struct reply *reply, const char *content_type, const struct buff
 
 static const char blanks[] = " \t";
 
-/* The first tag of a list behind commas and blanks: its length, 0 if there is none any more, or what
- * comes next is none. Whether a weak one counts is for the caller. */
+/* Finds the next tag of a list after commas and blanks. Returns its length; 0 at the end of the
+ * list, or if the next item is not a tag. *weak_r tells the caller whether the tag is weak. */
 static size_t next_tag(const char **list, bool *weak_r, const char **tag_r)
 {
     *list += strspn(*list, " \t,");
@@ -86,8 +86,8 @@ static size_t next_tag(const char **list, bool *weak_r, const char **tag_r)
     return !**list || **list == ',' ? (size_t)(end + 1 - *tag_r) : 0;
 }
 
-/* True if the field is "*", or a list of entity tags that has the one. Strong comparison knows no
- * weak tag as the same (RFC 9110 8.8.3.2). A list matches up to the first thing that is no tag. */
+/* True if the field is "*", or a list of entity tags that contains `tag`. In strong comparison a
+ * weak tag never matches (RFC 9110 8.8.3.2). The list is read up to its first malformed item. */
 static bool has_tag(const char *list, const char *tag, bool weak_too)
 {
     const char *found;
@@ -110,7 +110,7 @@ static const char *version_tag(struct arena *arena, int64_t version)
     return arena_format(arena, "\"%" PRId64 "\"", version);
 }
 
-/* What the conditions make of a request, in their order (RFC 9110 13.2.2). */
+/* Result of the conditions of a request, evaluated in the order of RFC 9110 13.2.2. */
 enum conditions { CONDITIONS_MET, CONDITIONS_NOT_MODIFIED, CONDITIONS_FAILED };
 
 static enum conditions evaluate(const struct request *request, int64_t version)

@@ -55,22 +55,22 @@ void reply_array(struct request *request, struct reply *reply, struct value *con
 void reply_text(struct reply *reply, const char *content_type, const struct buffer *text);
 
 /*
- * ETag and conditions (RFC 9110 8.8.3, 13.1) of a resource that counts its changes: the tag is the
- * count, in quotes. Conditions are for calls that would succeed without them (13.2.1), so handlers
- * evaluate them when everything else that may refuse the call has been looked at.
+ * ETag and conditions (RFC 9110 8.8.3, 13.1) of a resource with a version: the tag is the version,
+ * in quotes. Conditions apply only to calls that would succeed without them (13.2.1), so handlers
+ * evaluate them after all other checks.
  */
 
-/* Before a change: ERR_PRECONDITION_FAILED if If-Match or If-None-Match forbids it for the resource
- * as it is. */
+/* Called before a change: ERR_PRECONDITION_FAILED if If-Match or If-None-Match forbids it for
+ * the current version of the resource. */
 struct error *reply_check_conditions(const struct request *request, int64_t version) MUST_CHECK;
 
-/* One record with its ETag, after a change. Vary keeps a browser from taking it for an answer to
- * somebody else who logs in there. */
+/* Answers with one record and its ETag, after a change. With Vary a browser does not reuse the
+ * answer for another user who logs in there. */
 void reply_version(struct request *request, struct reply *reply, struct value *record,
                    int64_t version);
 
-/* The same for a call that reads: 304 instead of what the client has by its If-None-Match;
- * ERR_PRECONDITION_FAILED. */
+/* Answers a read with one record and its ETag; with 304 if If-None-Match shows that the client
+ * already has this version. Fails with ERR_PRECONDITION_FAILED. */
 struct error *reply_selected(struct request *request, struct reply *reply, struct value *record,
                              int64_t version) MUST_CHECK;
 

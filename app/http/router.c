@@ -319,7 +319,7 @@ enum {
     STATUS_UNAVAILABLE = 503,
 };
 
-/* True if the request has a token that this call looks at. */
+/* True if the request carries a bearer token that this call uses. */
 static bool has_bearer(const struct request *request)
 {
     static const char scheme[] = "Bearer ";
@@ -327,8 +327,8 @@ static bool has_bearer(const struct request *request)
            !strncasecmp(request->headers.authorization, scheme, sizeof scheme - 1);
 }
 
-/* The challenge of RFC 6750 3, NULL if there is none. It names the error of the token that was sent
- * (3.1), and none without a token. */
+/* Returns the challenge of RFC 6750 3, NULL if the answer carries none. It names an error only
+ * if a token was sent (3.1). */
 static const char *challenge_of(const struct request *request, const struct error *error,
                                 int status)
 {

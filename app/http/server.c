@@ -30,9 +30,9 @@ enum {
     ARENAS_KEPT = 32, /* as many requests wait for a commit, seldom more */
     US_PER_MS = 1000,
     US_PER_S = 1000 * 1000,
-    BODY_TIMEOUT_S = 2,   /* nginx has all of a body before it sends */
-    FORM_TIMEOUT_S = 100, /* the spool, too, but storing a file takes a while between two pieces */
-    LINGER_TIMEOUT_S = 2, /* for nginx or the spool to take the answer and close */
+    BODY_TIMEOUT_S = 2,   /* nginx buffers a whole body before it sends it */
+    FORM_TIMEOUT_S = 100, /* so does the spool, but storing a file takes time between two reads */
+    LINGER_TIMEOUT_S = 2, /* for nginx or the spool to read the answer and close */
     DRAIN_PIECE = 8192,
     DRAIN_MAX = 2 * 1024 * 1024, /* bytes; more than nginx's client_max_body_size for JSON */
 };
@@ -45,21 +45,21 @@ struct server {
     struct arena *arenas[ARENAS_KEPT]; /* those that no request is using */
     size_t arenas_count;
     struct arena *turn_arena;
-    struct error *turn_error; /* of the turn that has just ended */
-    uint64_t turn_lost;       /* the transaction that failed with it */
+    struct error *turn_error;  /* of the turn that has just ended */
+    uint64_t lost_transaction; /* the transaction that was rolled back */
 };
 
 /* A connection, and the request that is under way on it. */
 struct server_connection {
     FCGX_Request fcgi;
-    bool complete;            /* the request had arrived when it was begun: reading never waits */
-    int64_t body_deadline_us; /* of the body, steady clock; 0: nothing of it has been read */
-    int body_fd;              /* the spool's file that the body is in; -1: it is in the records */
-    off_t body_read;          /* bytes of that file */
+    bool complete;            /* the whole request has arrived: reading never blocks */
+    int64_t body_deadline_us; /* steady clock; 0: nothing of the body has been read */
+    int body_fd;              /* the spool's file with the body; -1: the body is in the records */
+    off_t body_read;          /* bytes read of that file */
     struct request request;
     struct reply reply;
-    struct error *error;  /* what came of handling it */
-    uint64_t transaction; /* in which it wrote; 0: it need not wait */
+    struct error *error;  /* result of the handler */
+    uint64_t transaction; /* the transaction in which it wrote; 0: its answer need not wait */
     struct access access;
 };
 
@@ -126,7 +126,7 @@ struct server_connection *server_open(struct server *server, int fd, int body_fd
     }
     connection->fcgi.ipcFd = fd;
     connection->fcgi.keepConnection = 1;
-    FCGX_Detach(&connection->fcgi); /* no lingering close: a peer that sends on would extend it */
+    FCGX_Detach(&connection->fcgi); /* no lingering close, which a sending peer would prolong */
     return connection;
 }
 
@@ -165,8 +165,8 @@ static size_t read_here(FCGX_Stream *stream, char *bytes, size_t size)
     return 1 + (got > 0 ? (size_t)got : 0);
 }
 
-/* Reads up to the deadline, however the peer splits what it sends, and whatever records it sends
- * besides the body. */
+/* Reads up to the deadline, even if the peer sends single bytes, or records that are not part of
+ * the body. */
 static size_t read_in_time(struct server_connection *connection, char *bytes, size_t size)
 {
     if (connection->complete) {
@@ -178,8 +178,8 @@ static size_t read_in_time(struct server_connection *connection, char *bytes, si
     return got;
 }
 
-/* Waits for more of a body that the spool is still receiving: any bytes in the records say that the
- * file has grown. False if there is no more to come. */
+/* Waits for more of a body that the spool is still receiving: bytes in the records say that the
+ * file has grown. False if the body has ended. */
 static bool await_spool(struct server_connection *connection)
 {
     struct request *request = &connection->request;
@@ -193,15 +193,15 @@ static bool await_spool(struct server_connection *connection)
     return false;
 }
 
-/* As much as has come, and fits, of a body that is in a file. What has come before the last record
- * is there when that has been read. */
+/* Reads what has arrived, and fits, of a body in a file. Once the last record has been read the
+ * file holds the whole body. */
 static size_t read_spooled(struct server_connection *connection, char *bytes, size_t size)
 {
     bool more = true;
     for (;;) {
         ssize_t got = pread(connection->body_fd, bytes, size, connection->body_read);
         if (got < 0) {
-            log_error("cannot read a body in the spool: %s", strerror(errno));
+            log_error("spool: cannot read a body: %s", strerror(errno));
             return 0;
         }
         if (got || !more || clock_steady_us() >= connection->body_deadline_us) {
@@ -212,8 +212,8 @@ static size_t read_spooled(struct server_connection *connection, char *bytes, si
     }
 }
 
-/* As much as has come, and fits: FCGX_GetStr() alone would wait until it is filled. The deadline
- * counts from the first call; a body that is not there by then ends. */
+/* Reads what has arrived, and fits: FCGX_GetStr() alone would wait until the buffer is full. The
+ * deadline counts from the first call; a body that is incomplete by then ends there. */
 static size_t read_input(void *source, char *bytes, size_t size)
 {
     struct server_connection *connection = source;
@@ -334,8 +334,9 @@ static bool has_header(const struct reply *reply, const char *name)
     return i < reply->headers_count;
 }
 
-/* What has an entity tag may be kept by the client, which asks each time whether it is still the
- * same; nothing else is kept. Of a file nginx says it, with the tag (nginx/headers.conf). */
+/* Lets the client store an answer with an entity tag, and revalidate it on each use; no other
+ * answer is stored. For a file nginx sets the header, together with the tag
+ * (nginx/headers.conf). */
 static void add_caching(struct buffer *head, const struct reply *reply)
 {
     if (!has_header(reply, "X-Accel-Redirect")) {
@@ -375,15 +376,15 @@ static void write_reply(FCGX_Stream *out, const struct request *request, const s
     }
 }
 
-/* Takes what is left of the body off the connection: libfcgi only forgets what it has buffered, and
- * would read the rest, the client's own bytes, as the records of the next request. False if it did
- * not come to its end: it is longer than nginx lets through, or late. */
+/* Reads the rest of the body from the connection: libfcgi discards only its buffer, and would
+ * then parse the rest, bytes of the client's choice, as records of the next request. False if
+ * the body did not end: it is longer than nginx lets through, or too slow. */
 static bool drain_body(const struct server *server, struct server_connection *connection)
 {
     char rest[DRAIN_PIECE];
     size_t drained = 0;
     if (connection->request.body_abandoned && !server->keeps) {
-        return false; /* it may take minutes to come */
+        return false; /* the rest may take minutes to arrive */
     }
     connection->body_deadline_us = clock_steady_us() + (int64_t)BODY_TIMEOUT_S * US_PER_S;
     while (drained <= DRAIN_MAX) {
@@ -396,8 +397,8 @@ static bool drain_body(const struct server *server, struct server_connection *co
     return false;
 }
 
-/* A socket that is closed with unread bytes fails the peer's next write, and nginx would lose the
- * answer: reads on until the peer has closed, and no longer than LINGER_TIMEOUT_S. */
+/* Reads until the peer has closed, at most for LINGER_TIMEOUT_S: closing a socket with unread
+ * bytes would make the peer's next write fail, and nginx would lose the answer. */
 static void linger(int fd)
 {
     char rest[DRAIN_PIECE];
@@ -411,13 +412,15 @@ static void linger(int fd)
     }
 }
 
-/* Sends the answer, and what ends it. True if the connection can take another request. */
+/* Sends the answer, and the record that ends it. True if the connection can take another
+ * request. */
 static bool finish_request(const struct server *server, struct server_connection *connection)
 {
     FCGX_Request *fcgi = &connection->fcgi;
     bool drained = drain_body(server, connection);
     bool keeps = drained && fcgi->keepConnection;
-    fcgi->keepConnection = 1; /* except after an error: libfcgi closes then, without lingering */
+    /* Keeps the connection open. After an error libfcgi closes it anyway, without lingering. */
+    fcgi->keepConnection = 1;
     FCGX_Finish_r(fcgi);
     if (!drained && fcgi->ipcFd >= 0) {
         linger(fcgi->ipcFd);
@@ -433,7 +436,7 @@ static enum server_progress answer(struct server *server, struct server_connecti
     router_finish(request, &connection->reply, connection->error);
     write_reply(connection->fcgi.out, request, &connection->reply);
     bool keeps = finish_request(server, connection);
-    /* not if the complete request is still to come */
+    /* the request that comes again is logged in its place */
     if (connection->reply.status != REPLY_CONTINUE && !request->withdrawn) {
         access_end(&connection->access, request, &connection->reply, connection->error);
     }
@@ -477,14 +480,15 @@ enum server_progress server_serve(struct server *server, struct server_connectio
 void server_commit(struct server *server)
 {
     arena_reset(server->turn_arena);
-    server->turn_error = server->turn->commit(server->app, server->turn_arena, &server->turn_lost);
+    server->turn_error =
+        server->turn->commit(server->app, server->turn_arena, &server->lost_transaction);
 }
 
 enum server_progress server_finish(struct server *server, struct server_connection *connection)
 {
     log_set_request(connection->request.id);
     access_committed(&connection->access);
-    if (server->turn_error && connection->transaction == server->turn_lost) {
+    if (server->turn_error && connection->transaction == server->lost_transaction) {
         connection->reply = (struct reply){0};
         connection->error = server->turn_error;
     }

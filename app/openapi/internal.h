@@ -86,10 +86,10 @@ void write_failure_responses(struct document *document);
 
 /* --- operations.c ---------------------------------------------------------------------------- */
 
-/* The component that describes WWW-Authenticate where it may be missing. */
+/* Name of the component that describes a WWW-Authenticate header which may be absent. */
 #define OPENAPI_OPTIONAL_CHALLENGE "WWW-Authenticate-Optional"
 
-/* True if the call heeds If-Match and If-None-Match. */
+/* True if the call evaluates If-Match and If-None-Match. */
 bool heeds_conditions(const struct route *route);
 
 /* True if the call can be repeated under an Idempotency-Key. */

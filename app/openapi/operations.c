@@ -48,7 +48,7 @@ static const struct field request_headers[] = {
      .type = FIELD_STRING,
      .about = {"ETag, который уже есть; если ресурс не изменился, ответ на чтение 304, на "
                "изменение 412",
-               "The ETag that one has; if the resource has not changed, the answer to a read is "
+               "The ETag that you have; if the resource has not changed, the answer to a read is "
                "304, to a change 412"},
      .example = "\"\\\"1\\\"\""},
     {.name = NULL},

@@ -17,8 +17,8 @@ enum {
     KIB = 1024,
     MS_PER_S = 1000,
     SENT_SIZE = 32,
-    TELL_EVERY = 64 * KIB, /* bytes of the body */
-    PIECE = 16 * KIB,      /* of a reply, read at a time */
+    TELL_EVERY = 64 * KIB, /* bytes of the body between two notifications */
+    PIECE = 16 * KIB,      /* bytes of a reply per read */
     REPLY_MAX = 256 * KIB, /* an answer to an upload has one or two KiB */
 };
 
@@ -42,7 +42,8 @@ static void write_head(struct exchange *exchange, const struct exchange_request 
     exchange->all_sent = false;
 }
 
-/* The next record into the empty `out`; false if there is none, or none yet. */
+/* Writes the next record into `out`, which must have been sent. False if there is none at
+ * present. */
 static bool write_next_record(struct exchange *exchange, int64_t size)
 {
     static const char grown[FASTCGI_HEADER_SIZE] = "";

@@ -25,15 +25,15 @@ enum {
 struct task {
     const struct job *job;
     void *state;
-    int64_t due; /* steady clock; 0: at once */
+    int64_t due; /* steady clock; 0: immediately */
 };
 
 struct housekeeper {
     const struct service *service;
-    void *shared; /* by the jobs */
+    void *shared; /* state that the jobs share */
     struct task *tasks;
     size_t count;
-    struct pollfd *watched; /* parallel to the tasks, and behind these the signals */
+    struct pollfd *watched; /* wake descriptors, parallel to the tasks; the last is signal_fd */
     int signal_fd;
     bool leaving;
 };
@@ -54,7 +54,7 @@ static void start_jobs(struct housekeeper *house, const struct config *config)
             log_error("housekeeper: %s cannot start", job->name);
             exit(EXIT_CANNOT_START);
         }
-        int wake_fd = job->wake_fd ? job->wake_fd() : -1; /* not watched */
+        int wake_fd = job->wake_fd ? job->wake_fd() : -1; /* poll() ignores -1 */
         house->watched[i] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
     }
 }
@@ -91,7 +91,7 @@ static struct task *next_task(const struct housekeeper *house)
     return next;
 }
 
-/* Waits until a job is due, or woken, or a signal has come. */
+/* Waits until a job is due or woken, or a signal arrives. */
 static void wait_for_work(struct housekeeper *house)
 {
     int64_t left = next_task(house)->due - clock_steady_us();

@@ -16,8 +16,8 @@
 struct job {
     const char *name; /* for the log */
 
-    /* In a fresh housekeeper, with what all jobs share. Returns the job's state, NULL if it cannot
-     * be done: the housekeeper then ends and is started again with back-off. */
+    /* Called in a new housekeeper, with the state that all jobs share. Returns the state of the
+     * job; NULL if it cannot run: the housekeeper then exits and is restarted with backoff. */
     void *(*start)(const struct config *config, void *shared);
 
     /* Does what is due, a small piece at a time: the other jobs, and the end of the housekeeper,
@@ -27,8 +27,8 @@ struct job {
     /* The housekeeper is about to end. */
     void (*stop)(void *state);
 
-    /* A descriptor that is readable as long as the job is wanted before its time; run() reads it
-     * empty. NULL: there is none. */
+    /* Returns a descriptor that is readable while the job is wanted before its time; run()
+     * clears it. NULL if the job cannot be woken. */
     int (*wake_fd)(void);
 };
 
@@ -43,8 +43,8 @@ enum served {
 enum arrival {
     ARRIVAL_PENDING, /* more must come before serve() can read a request without waiting */
     ARRIVAL_READY,
-    ARRIVAL_COMPLETE, /* its body is there, too */
-    ARRIVAL_REFUSED,  /* not the beginning of a request */
+    ARRIVAL_COMPLETE, /* its body has arrived too */
+    ARRIVAL_REFUSED,  /* malformed */
 };
 
 struct service {
@@ -59,14 +59,14 @@ struct service {
      * serve: the worker then ends and is started again with back-off. */
     void *(*start)(const struct config *config, enum pool_id pool);
 
-    /* A connection was accepted, or handed over with the file of a body; body_fd is -1 if there is
-     * none. Takes over both descriptors. Never NULL. */
+    /* Takes over an accepted connection; or one from the queue of the spool, and the file with
+     * its body; body_fd is -1 if there is none. Never returns NULL. */
     void *(*open)(void *state, int fd, int body_fd);
 
     /* Looks at bytes that have arrived; at least one. */
     enum arrival (*look)(const char *bytes, size_t length);
 
-    /* A request has arrived, and so has its body if it is complete: serves it. */
+    /* Serves a request that has arrived; `complete` if its body has, too. */
     enum served (*serve)(void *state, void *connection, bool complete);
 
     /* The end of a turn in which answers were held: makes what their requests have written durable,
@@ -76,7 +76,8 @@ struct service {
     /* After that, for each of them: answers it. Never SERVED_HELD. */
     enum served (*finish)(void *state, void *connection);
 
-    /* How many connections may wait to be accepted; 0: as many as before. NULL: never asked. */
+    /* Returns how many connections may wait to be accepted; 0: leave the limit unchanged. NULL:
+     * there is no limit of the service. */
     size_t (*queue_length)(void *state);
 
     /* The end of every turn, whether answers were held in it or not. */
@@ -91,11 +92,11 @@ struct service {
     /* The worker is about to end. */
     void (*stop)(void *state);
 
-    /* In a fresh housekeeper, before its jobs start: returns what they share, as one connection to
-     * the database. Their runs are one after the other. */
+    /* Called in a new housekeeper, before its jobs start: returns the state that they share,
+     * such as one connection to the database. Jobs never run concurrently. */
     void *(*begin_jobs)(const struct config *config);
 
-    /* After all of them have stopped. */
+    /* Called after all jobs have stopped. */
     void (*end_jobs)(void *shared);
 
     /* Of the housekeeper; at least one. */

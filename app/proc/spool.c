@@ -44,12 +44,12 @@ enum {
     PIECES_A_TURN = 4,                 /* of one client, before the others are served */
     PARAMS_MAX = 64 * KIB,             /* nginx's limits of headers are far below */
     BODY_MAX = 18 * MIB,               /* nginx lets 17 MiB through: files.conf */
-    PARAMS_PATIENCE_US = 2000 * 1000,  /* nginx sends them at once */
+    PARAMS_TIMEOUT_US = 2000 * 1000,   /* nginx sends them at once */
     ASK_AFTER_US = 500 * 1000,         /* most bodies are complete sooner */
     UNANSWERED_MAX = 3,                /* workers that crash while they are asked */
-    EARLY_FROM = 256 * KIB,            /* bytes of a body; a worker has smaller ones in no time */
-    EARLY_INTERVAL_US = 250 * 1000,    /* in each of which … */
-    EARLY_MIN = 1024 * KIB,            /* … so many bytes must come */
+    EARLY_FROM = 256 * KIB,            /* bytes of a body; smaller ones are read in no time */
+    EARLY_INTERVAL_US = 250 * 1000,    /* interval of the checks of an early exchange … */
+    EARLY_MIN = 1024 * KIB,            /* … and the bytes that must arrive in each */
     LINGER_US = 2000 * 1000,           /* for nginx to take the answer and close */
     FULL_PAUSE_NS = 10 * 1000 * 1000,  /* no descriptors left: lets some be closed */
     DIRECTORY_MODE = 0711,
@@ -84,16 +84,16 @@ struct upload {
     bool refused;     /* UPLOADS_MAX was exceeded when it came: answer 503 */
     const char *fate; /* KONTORA_SPOOL; NULL: the body is complete */
 
-    struct exchange exchange; /* with a worker */
-    bool asked;               /* a worker has answered about the parameters */
-    unsigned unanswered;      /* workers that were asked and have crashed */
-    int64_t ask_at_us;        /* not before */
-    struct owners owners;     /* that the upload counts against */
-    bool was_early;           /* an exchange was EARLY: there is no second one */
-    int64_t early_due_us;     /* when to see how much has come since … */
-    int64_t early_size;       /* … the body had this size */
+    struct exchange exchange; /* the current one with a worker */
+    bool asked;               /* a worker has answered the parameters alone */
+    unsigned unanswered;      /* workers that crashed while they were asked */
+    int64_t ask_at_us;        /* earliest time of the next ASKING exchange */
+    struct owners owners;     /* owners that the upload counts against */
+    bool was_early;           /* there was an EARLY exchange: no second one */
+    int64_t early_due_us;     /* time of the next check of the early exchange */
+    int64_t early_size;       /* size of the body at the last check */
 
-    size_t reply_sent; /* bytes of the worker's reply */
+    size_t reply_sent; /* bytes of the worker's reply sent to nginx */
 };
 
 struct spool {
@@ -237,7 +237,7 @@ static void send_request(struct upload *upload)
     exchange_send(&upload->exchange, upload->worker.fd, upload->size);
 }
 
-/* Begins to hand a request over; false if the queue is full. */
+/* Begins an exchange. False if the queue is full. */
 static bool begin_exchange(struct spool *spool, struct upload *upload, enum exchange_kind kind)
 {
     const struct exchange_request request = {
@@ -259,21 +259,21 @@ static bool begin_exchange(struct spool *spool, struct upload *upload, enum exch
     return true;
 }
 
-/* Shows the parameters to a worker while the body is under way. */
+/* Sends the parameters alone to a worker, while the body is still arriving. */
 static void ask_worker(struct spool *spool, struct upload *upload)
 {
     bool begun = begin_exchange(spool, upload, ASKING);
-    (void)begun; /* else at the next tick */
+    (void)begun; /* if the queue is full, the next tick tries again */
 }
 
-/* True if so many bytes in that time are the least that a worker waits for. */
+/* True if the rate of the body is at least the one that an early exchange requires. */
 static bool is_quick(int64_t bytes, int64_t us)
 {
     return bytes * EARLY_INTERVAL_US >= us * EARLY_MIN;
 }
 
-/* Hands a request over while its body is still coming quickly, so that the worker need not begin
- * only then. Half of the workers are left for complete requests. */
+/* Begins an early exchange if the body is arriving quickly, so that the worker need not start
+ * only at its end. Leaves half of the workers to complete requests. */
 static void start_early(struct spool *spool, struct upload *upload)
 {
     int64_t now = clock_steady_us();
@@ -287,10 +287,11 @@ static void start_early(struct spool *spool, struct upload *upload)
     upload->early_size = upload->size;
 }
 
-/* Ends an early exchange: the worker finds the body cut off, forgets the request and closes. */
+/* Withdraws the request of an early exchange: the worker sees an end of file within the body,
+ * forgets the request and closes. */
 static void withdraw(struct spool *spool, struct upload *upload)
 {
-    log_debug("spool: a body no longer comes quickly: withdrawing its request from a worker");
+    log_debug("spool: a body has become slow: withdrawing its request from a worker");
     set_exchange(spool, upload, WITHDRAWN);
     shutdown(upload->worker.fd, SHUT_WR);
 }
@@ -326,7 +327,7 @@ static void end_body(struct spool *spool, struct upload *upload, const char *fat
         drop_body(spool, upload);
     }
     control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLRDHUP);
-    if (holds_early(upload)) { /* the worker has it, or it is handed over when that has closed */
+    if (holds_early(upload)) { /* the worker has it; if withdrawn, end_withdrawn() follows */
         enter_stage(spool, upload, SERVED_BY_WORKER);
         if (upload->exchange.kind == EARLY) {
             set_exchange(spool, upload, COMPLETE);
@@ -334,7 +335,7 @@ static void end_body(struct spool *spool, struct upload *upload, const char *fat
         }
         return;
     }
-    close_endpoint(&upload->worker); /* its answer to the parameters alone is no longer needed */
+    close_endpoint(&upload->worker); /* its answer to the parameters alone is not needed any more */
     set_exchange(spool, upload, NO_EXCHANGE);
     start_worker(spool, upload);
 }
@@ -393,7 +394,7 @@ static void end_asking(struct spool *spool, struct upload *upload)
     }
 }
 
-/* Whatever the worker answered, the request is handed over once more when it is complete. */
+/* Discards the reply. A request that is complete by now is handed over again. */
 static void end_withdrawn(struct spool *spool, struct upload *upload)
 {
     if (upload->stage != RECEIVING) {
@@ -415,7 +416,7 @@ static void end_exchange(struct spool *spool, struct upload *upload)
         begin_answer(spool, upload);
     } else if (ended == COMPLETE) {
         end_upload(spool, upload);
-    } /* else a worker has crashed: another one serves the request when it is complete */
+    } /* an early worker crashed: the complete request goes to another worker */
 }
 
 static void read_reply(struct spool *spool, struct upload *upload)
@@ -427,7 +428,7 @@ static void read_reply(struct spool *spool, struct upload *upload)
         end_exchange(spool, upload);
         break;
     case EXCHANGE_TOO_LONG:
-        log_error("spool: a reply of a worker is too long: ending the upload");
+        log_error("spool: reply of a worker too long: ending the upload");
         end_upload(spool, upload);
         break;
     }
@@ -577,7 +578,7 @@ static void check_receiving(struct spool *spool, struct upload *upload, int64_t 
 {
     int64_t elapsed = now - upload->began_us;
     if (!upload->reader.params_end) {
-        if (elapsed >= PARAMS_PATIENCE_US) {
+        if (elapsed >= PARAMS_TIMEOUT_US) {
             end_upload(spool, upload);
         }
     } else if (pace_is_too_slow(elapsed, upload->size, spool->config->upload_slow_start_s)) {

@@ -363,7 +363,7 @@ static bool accept_one(struct worker *worker)
     worker->connections++;
     enum arrival arrival =
         worker->multiplexing ? ARRIVAL_PENDING : look_at_head(worker, connection);
-    if (has_arrived(arrival)) { /* nearly always: without a detour over the epoll */
+    if (has_arrived(arrival)) { /* the usual case: saves an iteration of the worker loop */
         serve_once(worker, connection, arrival == ARRIVAL_COMPLETE);
         return true;
     }
@@ -405,8 +405,8 @@ static int wait_ms(const struct worker *worker)
     return left_us > 0 ? (int)(left_us / US_PER_MS) + 1 : 0;
 }
 
-/* Bounds the queue of the listening socket. The kernel counts it, so that the count is right whoever
- * is killed; nginx finds out at once that it is full. */
+/* Sets the backlog of the listening socket. The kernel counts it, so the count is right even if
+ * workers crash, and nginx learns at once that the queue is full. */
 static void bound_queue(struct worker *worker)
 {
     const struct service *service = worker->service;
@@ -415,8 +415,8 @@ static void bound_queue(struct worker *worker)
         return;
     }
     worker->queue_length = length;
-    if (listen(worker->listen_fd, (int)length - 1) < 0) { /* the kernel lets one more wait */
-        log_warning("listen: %s", strerror(errno));
+    if (listen(worker->listen_fd, (int)length - 1) < 0) { /* the kernel admits one more */
+        log_warning("worker: cannot set the backlog: %s", strerror(errno));
     }
 }
 

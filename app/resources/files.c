@@ -338,8 +338,8 @@ static struct error *get_download(struct request *request, struct reply *reply)
     return error;
 }
 
-/* True if an address with that end was signed by a clock that was ahead, so that it would live longer
- * than it may. Clocks of two hosts differ a little. */
+/* True if the address expires later than one signed now could: it was signed while the clock was
+ * ahead. Allows for a small difference between the clocks of two hosts. */
 static bool is_too_far(const char *expires)
 {
     enum { DECIMAL = 10, SLACK_S = 60 };

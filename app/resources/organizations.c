@@ -262,7 +262,8 @@ static struct error *withdraw_invitations(struct store *store, const struct requ
     return store_execute(query);
 }
 
-/* Makes the entity tags of the organization old: its representation has the role of who reads it. */
+/* Invalidates the entity tags of the organization: a member's representation contains the
+ * member's role. */
 static struct error *renew_version(struct store *store, const struct request *request)
 {
     struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_NEW_VERSION);

@@ -58,7 +58,7 @@ struct store_query {
     size_t slot;
     const char *text;
     struct cell *parameters;
-    size_t parameters_wanted; /* by the text */
+    size_t parameters_wanted; /* count_parameters() of `text` */
     size_t parameter_count, parameter_size;
     struct cell inline_parameters[PARAMETERS_INLINE];
     struct cell *row; /* the engine's, NULL between rows */
@@ -125,11 +125,11 @@ struct composed {
     unsigned queries; /* that have not ended */
 };
 
-/* The requests whose answers are held until store_group_end(). */
+/* State of the group commit: the requests whose answers are held until store_group_end(). */
 struct held_group {
-    bool waits;       /* there are some that wrote what is not committed */
-    bool failed;      /* what they wrote was rolled back, and they do not know yet */
-    enum error_id id; /* of that failure */
+    bool waits;       /* some of them have uncommitted writes */
+    bool failed;      /* their writes were rolled back, which they have not been told yet */
+    enum error_id id; /* of the error of that commit */
     char cause[256];
 };
 
@@ -147,12 +147,12 @@ struct store {
     size_t deferred_count;
 
     bool reads_by_turns;       /* store_read_by_turns() */
-    bool wrote;                /* a request has, since store_hold() */
+    bool wrote;                /* something was written since the last store_hold() */
     bool writing;              /* inside store_write() */
     struct arena *write_arena; /* of the store_write() that runs */
     struct error *failure;     /* of the first query that failed in it */
 
-    uint64_t transactions; /* that store_write() has begun */
+    uint64_t transactions; /* number of those that store_write() has begun */
     struct held_group group;
 
     bool down_logged, checkpoint_logged; /* the log knows that it fails: watch.c */

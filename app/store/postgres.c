@@ -340,7 +340,7 @@ static void log_change(struct postgres *postgres, const struct error *error)
 
 static struct error *connect_now(struct postgres *postgres, struct arena *arena)
 {
-    char process[16] = "kontora"; /* as ps shows it: "kontora-core" */
+    char process[16] = "kontora"; /* shown by ps, such as "kontora-core" */
     (void)prctl(PR_GET_NAME, process);
     const char *const keywords[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
     const char *const values[] = {postgres->store.config->database_url, process, "UTF8", NULL};

@@ -133,7 +133,7 @@ struct store_query *store_query(struct store *store, struct arena *arena,
     return new_query(store, arena, statement);
 }
 
-/* How many parameters a text has: the greatest n of its $n. */
+/* Returns the number of parameters of a statement: the greatest n of its $n. */
 static size_t count_parameters(const char *text)
 {
     size_t greatest = 0;
@@ -407,7 +407,7 @@ struct error *store_run(struct store *store, struct arena *arena, store_work *wo
     return error ? error : store->failure;
 }
 
-/* The error of a group whose commit has failed. */
+/* Returns the error of the failed group commit. */
 static struct error *group_error(const struct store *store, struct arena *arena)
 {
     return error_new(arena, store->group.id, "%s", store->group.cause);
@@ -502,7 +502,7 @@ bool store_turn_open(const struct store *store)
     return store->engine->turn_open && store->engine->turn_open(store);
 }
 
-/* --- groups ---------------------------------------------------------------------------------- */
+/* --- group commit ---------------------------------------------------------------------------- */
 
 uint64_t store_hold(struct store *store)
 {
@@ -512,7 +512,7 @@ uint64_t store_hold(struct store *store)
     return waits ? store->transactions : 0;
 }
 
-/* Notes for those who wait what has become of the transaction. */
+/* Records the result of a commit for the requests of the group. */
 static void settle_group(struct store *store, const struct error *error)
 {
     struct held_group *group = &store->group;

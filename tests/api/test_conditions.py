@@ -1,6 +1,6 @@
-"""Conditional requests (RFC 9110 13), caching, and challenges (RFC 6750 3): of every route.
+"""Conditional requests (RFC 9110 13), caching, and challenges (RFC 6750 3) of every route.
 
-What holds for every answer is in contract.check_answer(), which each answer of a Client goes through.
+contract.check_answer() has the rules for every answer; each answer of a Client is checked by it.
 """
 
 import re
@@ -19,13 +19,13 @@ def owner(office):
 
 @pytest.fixture(scope="module")
 def account(site, nobody):
-    """One that belongs to an organization of its own, at the top of the surface."""
+    """A client of an account in an organization of its own, at the top of the surface."""
     return Accounts(nobody).register().client.at(site.base_url)
 
 
 # --- conditions -----------------------------------------------------------------------------------
 
-# If-Match, If-None-Match, and what they make of a read and of a change. {} is the tag.
+# If-Match, If-None-Match, the status of a read, and whether a change succeeds. {} is the tag.
 CONDITIONS = [
     ("{}", None, 200, True), ("*", None, 200, True), ('"0", {}', None, 200, True),
     ('"0"', None, 412, False), ("W/{}", None, 412, False), ('"0", *', None, 412, False),
@@ -70,7 +70,7 @@ def test_a_read_heeds_conditions(owner, kind, if_match, if_none_match, status, _
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("if_match, if_none_match, _, passes", CONDITIONS)
 def test_a_change_heeds_conditions(owner, kind, if_match, if_none_match, _, passes):
-    """A failed condition is 412 on every method that changes something, and then nothing is changed."""
+    """A failed condition is 412 on every changing method, and then nothing is changed."""
     made = owner.create(kind)
     tag = tag_of(owner, kind, made["id"])
     for method, path, body in changes_of(kind, made["id"]):
@@ -96,16 +96,16 @@ def test_an_organization_heeds_conditions(accounts, if_match, if_none_match, sta
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_would_be_refused_anyway_is_not_a_failed_condition(owner, kind):
-    """RFC 9110 13.2.1: conditions count only where the call would succeed without them."""
+def test_other_refusals_precede_conditions(owner, kind):
+    """RFC 9110 13.2.1: conditions apply only to calls that would succeed without them."""
     fields = {"If-Match": '"0"', "If-None-Match": "*"}
     for method, path, body in changes_of(kind, 10 ** 15):
         contract.refused(owner.request(method, path, body, headers=fields), 404, "NOT_FOUND")
     contract.refused(owner.request("GET", f"/{kind}/{10 ** 15}", headers=fields), 404, "NOT_FOUND")
 
 
-def test_a_new_role_is_another_representation(accounts):
-    """An organization is read with the caller's role in it, so the tag that the caller has is old."""
+def test_a_new_role_changes_the_tag(accounts):
+    """A member's representation of an organization contains the role, so its tag must change."""
     owner = accounts.register()
     member = accounts.member(owner, "VIEWER")
     before = member.client.get(owner.path)
@@ -116,8 +116,8 @@ def test_a_new_role_is_another_representation(accounts):
     assert (after.status_code, after.json()["role"]) == (200, "SALES")
 
 
-def test_an_answer_with_a_tag_depends_on_who_asks(owner):
-    """A browser keeps what it may keep by the address alone, whoever logs in there next."""
+def test_an_answer_with_a_tag_varies_by_authorization(owner):
+    """Without Vary a browser would reuse a stored answer for the next user who logs in there."""
     for kind in KINDS:
         assert "Authorization" in owner.get(kind, owner.create(kind)["id"]).headers["Vary"]
 
@@ -125,14 +125,14 @@ def test_an_answer_with_a_tag_depends_on_who_asks(owner):
 # --- every route ----------------------------------------------------------------------------------
 
 def calls():
-    """Every documented call, with an address that leads to nothing where it has names in it."""
+    """Every documented call; parameters of its path name nothing that exists."""
     return [(method.upper(), re.sub(r"\{\w+\}", "1", path))
             for method, path, _ in document.of_program().operations()]
 
 
 @pytest.mark.parametrize("method, path", calls(), ids=" ".join)
-def test_every_answer_keeps_the_rules(site, account, method, path):
-    """Of caching and of challenges, whoever asks; see contract.check_answer()."""
+def test_every_answer_has_caching_and_challenge_headers(site, account, method, path):
+    """Sends each call with and without a token; contract.check_answer() checks the headers."""
     statuses = {}
     for name, client in (("nobody", site.as_nobody()), ("forged", site.bearing("a.b.c")),
                          ("account", account)):
@@ -143,7 +143,7 @@ def test_every_answer_keeps_the_rules(site, account, method, path):
 
 
 def test_calls_with_a_tag_document_their_conditions():
-    """Each takes both fields and has 412; a read has 304, too."""
+    """Each such call documents both fields and 412; a read also documents 304."""
     found = 0
     for method, path, operation in document.of_program().operations():
         resolved = document.of_program().resolve(operation)

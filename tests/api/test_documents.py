@@ -265,16 +265,16 @@ def unit_settings(name):
     return re.findall(rf"^{name}=(.*)$", unit, re.MULTILINE)
 
 
-def test_the_unit_sets_nothing_that_the_program_sets():
-    """The environment wins over what the program has as its own, so each stands in one place."""
+def test_the_unit_repeats_no_setting_of_the_program():
+    """The environment overrides what the program sets, so a setting must be in one place only."""
     own = set(re.findall(r'setenv\("(\w+)"', (TOP / "app/main.c").read_text(encoding="utf-8")))
     assert "RES_OPTIONS" in own
     assert not own & {line.split("=")[0] for line in unit_settings("Environment")}
 
 
-def test_the_unit_does_not_repeat_what_cannot_succeed():
-    """A wrong command line and wrong settings stay so. systemd looks at the status of the main process
-    alone: a check in front of it (ExecStartPre) that fails would be repeated."""
+def test_the_unit_does_not_restart_after_permanent_errors():
+    """A restart does not repair a wrong command line or invalid settings. RestartPreventExitStatus
+    applies only to the main process: a check in ExecStartPre that fails would be retried."""
     commands = (TOP / "app/commands.h").read_text(encoding="utf-8")
     statuses = dict(re.findall(r"\b(EXIT_\w+) = (\d+)", commands))
     lasting = {statuses["EXIT_USAGE"], statuses["EXIT_CONFIGURATION"]}

@@ -265,8 +265,8 @@ def test_downloads(storage, owner):
         assert other.json()["code"] == "PRECONDITION_FAILED"
 
 
-def test_a_download_may_be_kept_by_the_client_alone(storage, owner):
-    """With its tag; what is refused is not kept. An S3 answers for itself."""
+def test_a_download_may_be_stored_by_the_client_only(storage, owner):
+    """It has an entity tag; a refused one is not stored. An S3 sets its own headers."""
     if storage.kind != "disk":
         return
     url = files.upload(owner, TEXT)["download_url"]

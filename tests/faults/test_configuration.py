@@ -252,12 +252,12 @@ def test_help(kontora):
 
 # --- options ------------------------------------------------------------------------------------
 
-FORMS = {  # of each option, as the command line has it
+FORMS = {  # arguments that give each option
     "--env-file": ("--env-file", "missing"), "--check": ("--check",), "--repair": ("--repair",),
     "--name": ("--name", "x"), "--organization": ("--organization", "x"),
     "--language": ("--language", "en"), "--subject": ("--subject", "x"), "--all": ("--all",),
 }
-TAKEN = {  # by each command
+TAKEN = {  # options that each command takes
     ("serve",): {"--env-file"}, ("migrate", "status"): {"--env-file"}, ("purge",): {"--env-file"},
     ("admin", "create", "a@example.com"): {"--env-file", "--name", "--organization"},
     ("admin", "password", "a@example.com"): {"--env-file"}, ("admin", "list"): {"--env-file"},
@@ -269,8 +269,8 @@ TAKEN = {  # by each command
 
 
 @pytest.mark.parametrize("command", TAKEN, ids=" ".join)
-def test_a_command_takes_its_own_options_alone(kontora, command):
-    """Where an option is taken, the file of settings that is missing is what stops the command."""
+def test_a_command_takes_only_its_own_options(kontora, command):
+    """If the option is accepted, the command fails because the file of settings is missing."""
     for name, form in FORMS.items():
         extra = () if name == "--env-file" else FORMS["--env-file"]
         done = kontora(*command, *form, *(extra if "--env-file" in TAKEN[command] else ()))
@@ -284,7 +284,7 @@ def test_a_command_takes_its_own_options_alone(kontora, command):
 @pytest.mark.parametrize("arguments", [
     (), ("nonsense",), ("serve", "now"), ("serve", "--nonsense"), ("config", "--env-file"),
 ])
-def test_a_command_line_that_is_none_gets_the_usage(kontora, arguments):
+def test_an_invalid_command_line_prints_the_usage(kontora, arguments):
     done = kontora(*arguments)
     assert (done.returncode, done.stdout) == (EXIT_USAGE, "")
     assert "usage: kontora" in done.stderr

@@ -456,15 +456,15 @@ def test_what_filled_the_quota_can_be_repeated(bounded):
                      "QUOTA_EXCEEDED")
 
 
-# --- deletions beside each other ----------------------------------------------------------------
+# --- concurrent deletions ------------------------------------------------------------------------
 
 def is_deleting(rig):
-    """Whether a worker of the pool that deletes files has a request."""
+    """True if a worker of the pool that deletes files has a request."""
     return metrics.values(rig.nobody(""))["kontora_pool_workers", "files", "busy"]
 
 
 def deleted(response):
-    """What a bulk delete says of each name."""
+    """For each name, whether the bulk delete reports it as deleted."""
     assert response.status_code == 200, response.text
     results = response.json()["results"]
     assert {each["code"] for each in results} <= {None, "NOT_FOUND"}
@@ -474,8 +474,8 @@ def deleted(response):
 
 
 @pytest.mark.parametrize("at", range(3), ids=["first", "middle", "last"])
-def test_bulk_delete_beside_a_delete_tells_of_each_name(sql_rig, at):
-    """Somebody else deletes one of the files while the bulk delete is under way."""
+def test_bulk_delete_during_a_delete_reports_each_name(sql_rig, at):
+    """Another transaction deletes one of the files while the bulk delete is under way."""
     owner = owner_in(sql_rig)
     names = [files.upload(owner)["filename"] for _ in range(3)]
     with (sql_rig.database.holding(f"DELETE FROM files WHERE name = '{names[at]}'") as commit,
@@ -489,8 +489,8 @@ def test_bulk_delete_beside_a_delete_tells_of_each_name(sql_rig, at):
     assert files.names(owner) == []
 
 
-def test_bulk_deletes_of_the_same_files_beside_each_other(sql_rig):
-    """In opposite orders, and beside deletes of single files: each file is deleted once."""
+def test_concurrent_bulk_deletes_delete_each_file_once(sql_rig):
+    """Runs them in opposite orders, and with deletes of single files: each is deleted once."""
     owner, rounds = owner_in(sql_rig), 6
     for _ in range(rounds):
         names = [files.upload(owner)["filename"] for _ in range(4)]
@@ -504,7 +504,7 @@ def test_bulk_deletes_of_the_same_files_beside_each_other(sql_rig):
 
 
 def single(owner, names, number):
-    """The same for a delete of one of the files."""
+    """Deletes one of the files; for each name, whether it was deleted by that."""
     response = owner.delete(f"/files/{names[number]}")
     if response.status_code != 200:
         contract.refused(response, 404, "NOT_FOUND")
@@ -532,14 +532,14 @@ def test_uploads_that_wait_for_a_worker_come_through(make_rig):
 # --- a clock that was ahead ---------------------------------------------------------------------
 
 def signed(rig, name, expires):
-    """The address that the service makes of them."""
+    """The signed address as the service would make it."""
     key = hmac.digest(rig.stack.env["SECRET_KEY"].encode(), b"kontora: addresses of files", "sha256")
     signature = hmac.digest(key, f"{name}\n{expires}".encode(), "sha256").hex()
     return f"/files/{name}/content?expires={expires}&signature={signature}"
 
 
 def test_address_signed_by_a_clock_that_was_ahead_is_refused(make_rig):
-    """After a step back it would be good for longer than its five minutes."""
+    """After the clock is set back, it would be valid for longer than five minutes."""
     rig = make_rig()
     name = files.upload(Accounts(rig.nobody()).register().client)["filename"]
     now, site = int(time.time()), rig.nobody("")

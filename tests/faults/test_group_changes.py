@@ -1,4 +1,4 @@
-"""Changes of a large group: what of its members the directory is asked for. A proxy counts them."""
+"""Changes of a large group: a proxy counts the members that the directory sends."""
 
 import pytest
 from stack import Authority
@@ -21,14 +21,14 @@ def proxy(directory, tmp_path):
 
 @pytest.fixture
 def rig(make_rig, directory, proxy):
-    """One worker: what the proxy sees is of one request after the other."""
+    """A rig with one worker, so that requests reach the proxy one after the other."""
     return make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}", LDAP_TLS_CA_FILE=proxy.ca_file,
-                    DIRECTORY_WORKERS="1", LDAP_TIMEOUT_MS="25000")  # deleting takes Samba long
+                    DIRECTORY_WORKERS="1", LDAP_TIMEOUT_MS="25000")  # Samba deletes slowly
 
 
 @pytest.fixture
 def group(rig, proxy, truth):
-    """A group of many members, each of whom has a word in its DN that nothing else has."""
+    """A group of many members, whose DNs contain a unique word that the proxy counts."""
     word = tag()
     parent = truth.add_ou(word)
     dns = [f"CN={number:05},{parent}" for number in range(LARGE)]
@@ -40,7 +40,7 @@ def group(rig, proxy, truth):
 
 
 def members_read(proxy, call):
-    """The answer of a call, the members that the directory sent for it, and its requests."""
+    """The answer of a call, how many members the directory sent, and the LDAP requests."""
     proxy.seen = 0
     proxy.requests.clear()
     response = call()
@@ -48,7 +48,7 @@ def members_read(proxy, call):
 
 
 def test_a_change_reads_no_more_members_than_it_answers(rig, proxy, group, truth):
-    """PATCH answers with the whole group, and reads it once, afterwards; DELETE answers nothing."""
+    """PATCH answers with the whole group, read once after the change; DELETE reads no members."""
     path = path_of("/groups", group["cn"])
     place = truth.add_ou(tag())
     _, whole, of_get = members_read(proxy, lambda: rig.api.get(path))
@@ -67,8 +67,8 @@ def test_a_change_reads_no_more_members_than_it_answers(rig, proxy, group, truth
 
 
 def test_a_refused_change_reads_no_members(rig, proxy):
-    """A protected group: by what it is itself a member of, not by its members."""
-    proxy.text = b"CN=Administrator,"  # of its member
+    """A protected group is recognized without reading its members."""
+    proxy.text = b"CN=Administrator,"  # a member of the group
     for method, body in (("PATCH", {"description": "x"}), ("DELETE", None)):
         response, read, _ = members_read(proxy, lambda: rig.api.request(
             method, path_of("/groups", "Domain Admins"), json=body))

@@ -19,11 +19,11 @@ PARTS = {"nothing": b"", "half a header": BEGIN[:4], "no parameters": BEGIN,
 
 
 def status_of(response, expected):
-    """An answer of the pool, not one of nginx that it has not answered."""
+    """Checks that the pool has answered, and not nginx in its place."""
     assert response.status_code == expected, response.text
 
 
-# A call that each pool must answer.
+# For each pool, a call that it must answer.
 CALLS = {
     "core": lambda rig: status_of(rig.nobody("").get("/health"), 200),
     "auth": lambda rig: rig.nobody().login(*rig.stack.administrator),
@@ -118,7 +118,7 @@ def post(path):
 
 
 def wait_until_closed(peer):
-    """Takes what is answered, up to the end of the connection."""
+    """Reads up to the end of the connection."""
     with contextlib.suppress(ConnectionResetError):
         while peer.recv(4096):
             pass
@@ -128,7 +128,7 @@ def wait_until_closed(peer):
     ("core", "/api/v1/contacts"), ("core", "/api/v1/auth/login"), ("directory", "/api/v1/auth/login"),
     ("files", "/api/v1/files/upload")])
 def test_bodies_that_trickle_past_nginx_are_ended(rig, pool, path):
-    """Refused before the body is read, or while it is; on as many connections as the pool has workers."""
+    """Such bodies are refused before or while they are read, on as many connections as workers."""
     began = time.monotonic()
     with contextlib.ExitStack() as slow:
         peers = [slow.enter_context(connect(rig, pool, post(path))) for _ in range(4)]
@@ -137,7 +137,7 @@ def test_bodies_that_trickle_past_nginx_are_ended(rig, pool, path):
         CALLS[pool](rig)
         for peer in peers:
             wait_until_closed(peer)
-    assert time.monotonic() - began < REQUEST_TIMEOUT_S / 2, "at deadlines of their own"
+    assert time.monotonic() - began < REQUEST_TIMEOUT_S / 2, "the deadline of the body applies"
 
 
 def test_bodies_of_json_that_trickle_hold_no_worker(rig):

@@ -1,6 +1,6 @@
-"""The directory falls silent, or the connection ends, in the middle of a change: what is answered and
-audited is what has happened, as far as anybody can know it. A request that may have changed something is
-not repeated for its Idempotency-Key.
+"""The directory stops answering, or the connection ends, in the middle of a change: answer and
+audit line state the outcome, or that it is unknown. A request that may have changed something is
+not carried out again for its Idempotency-Key.
 """
 
 import os
@@ -17,7 +17,7 @@ from support.people import People, tag
 from support.truth import same_dn
 from support.waiting import wait_until
 
-FROZEN_MS = 20_000  # a worker waits that long for the directory: long enough to be killed in it
+FROZEN_MS = 20_000  # LDAP timeout; long enough to kill the worker meanwhile
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_silence_in_a_membership(rig, proxy, truth, membership):
 # --- Idempotency-Key ----------------------------------------------------------------------------
 
 def assert_same_answer(again, first):
-    """But for the request's own id, with which it is found in the logs."""
+    """Compares the answers except for the id of the request."""
     first_id, own_id = (each.headers["X-Request-ID"] for each in (first, again))
     assert first_id != own_id
     assert (again.status_code, again.text) == (first.status_code,
@@ -177,7 +177,7 @@ def assert_same_answer(again, first):
 
 
 class Once:
-    """One request that creates a group, with a key; and what the directory has been asked to do."""
+    """A request with a key that creates a group, and checks of what reached the directory."""
 
     def __init__(self, rig, proxy, truth):
         self.rig, self.proxy, self.truth = rig, proxy, truth
@@ -190,12 +190,12 @@ class Once:
         return self.rig.api.post("/groups", json=self.body, headers={"Idempotency-Key": self.key})
 
     def found(self):
-        """How many groups of that name ldapsearch finds."""
+        """The number of groups of that name that ldapsearch finds."""
         return len(self.truth.ldapsearch(f"(cn={self.body['cn']})", "cn", base=self.entries.parent))
 
     def assert_not_repeated(self, first):
-        """The repetition gets the first answer and adds nothing: neither beside the group, nor in
-        its place when it is gone."""
+        """The repetition gets the first answer and adds no group, even after the first group
+        was deleted."""
         self.rig.wait_for_directory()
         added = self.proxy.requests[ADD]
         assert self.found() == 1
@@ -235,8 +235,8 @@ def test_key_of_a_membership_keeps_an_unknown_outcome(rig, proxy, truth, members
     assert truth.members(group) == []
 
 
-def test_a_name_that_is_taken_after_a_lost_add_leaves_the_outcome_open(rig, proxy, once):
-    """Who has taken it cannot be read: it may have been this request."""
+def test_a_name_taken_after_a_lost_add_leaves_the_outcome_unknown(rig, proxy, once):
+    """The owner of the name cannot be read: this request may have created it."""
     proxy.cut(ADD, hang_up=True, then=(ADD, SEARCH))
     first = once.send()
     assert proxy.cuts == 2
@@ -255,7 +255,7 @@ def test_key_is_free_again_when_nothing_was_changed(rig, proxy, once):
 
 def test_key_of_a_request_whose_worker_was_killed_is_not_repeated(make_rig, directory, authority,
                                                                   proxy, truth):
-    """Its answer is pending for as long as it might still be under way, and then unknown."""
+    """Repetitions get PENDING while the request may be under way, and then OUTCOME_UNKNOWN."""
     rig = make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}",
                    LDAP_TLS_CA_FILE=str(authority.file), DIRECTORY_WORKERS="1",
                    LDAP_TIMEOUT_MS=str(FROZEN_MS))

@@ -1,4 +1,4 @@
-"""BCRYPT_COST is changed while there are accounts: logins give their passwords hashes of the new cost."""
+"""After a change of BCRYPT_COST, logins replace the hashes of existing accounts."""
 
 import pytest
 from support import contract, vault
@@ -23,7 +23,7 @@ def cost_of(rig, person):
 
 @pytest.mark.parametrize("new", [NEW, OLD - 1])
 def test_a_login_gives_the_password_a_hash_of_the_new_cost(rig, new):
-    """No session ends, and nobody but the holder of the password causes it."""
+    """Sessions stay valid. Only a login with the right password replaces the hash."""
     person = Accounts(rig.nobody()).register()
     before = hash_of(rig, person)
     rig.set(BCRYPT_COST=new)
@@ -43,7 +43,7 @@ def test_a_login_gives_the_password_a_hash_of_the_new_cost(rig, new):
 
 
 def test_the_highest_cost_is_found_by_an_index(rig):
-    """A refused login looks it up, so it must not read all accounts."""
+    """Each login looks it up, so the query must not read all accounts."""
     query = ("SELECT substr(password_hash, 5, 2) FROM accounts WHERE substr(password_hash, 2, 1) = '2'"
              " ORDER BY substr(password_hash, 5, 2) DESC LIMIT 1")
     on_postgres = "DATABASE_URL" in rig.stack.env

@@ -467,13 +467,13 @@ STORM = 16
 ROUNDS = 3
 QUEUE_MS = 2000
 EARLY_S = QUEUE_MS / 1000 / 2
-PROMPT_S = 5  # on a busy machine, whose clients take as long as the service
-HASH = {"BCRYPT_COST": 12, "AUTH_WORKERS": 1, "LOGIN_QUEUE_MS": QUEUE_MS}  # a quarter of a second each
+PROMPT_S = 5  # generous: the clients of the storm use the same processors
+HASH = {"BCRYPT_COST": 12, "AUTH_WORKERS": 1, "LOGIN_QUEUE_MS": QUEUE_MS}  # 0.25 s a hash
 
 
 @contextlib.contextmanager
 def storm_of_logins(rig):
-    """Strangers in many networks, who log in again and again; yields their answers."""
+    """Runs clients of many networks that log in again and again; yields their answers."""
     answers, over = [], threading.Event()
 
     def attack(number):
@@ -497,7 +497,7 @@ def log_in(client, person):
 
 
 def seconds_of_logins(rig, status, number):
-    """How long nginx took for the logins with that status, which are so many."""
+    """The times that nginx logged for logins of that status, once there are `number`."""
     def find():
         lines = logs.lines(rig.stack.logs_dir / "nginx-access.log")
         found = [line["seconds"] for line in lines
@@ -517,17 +517,17 @@ def test_login_beyond_the_queue_is_refused_before_it_waits(make_rig):
         contract.refused(answer, 503, "SERVICE_UNAVAILABLE")
         assert int(answer.headers["Retry-After"]) == QUEUE_MS / 1000
     seconds = sorted(seconds_of_logins(rig, 503, len(refused)))
-    # A few may have to wait in vain: how long hashes will take is an estimate.
+    # A few may wait for long, because the bound of the queue is an estimate.
     assert seconds[len(seconds) * 9 // 10] < EARLY_S
     waited = [line["queue_us"] for line in rig.log()
               if line.get("route") == "/api/v1/auth/login" and line["status"] == 401]
-    assert max(waited) <= QUEUE_MS * 1000, "nothing is hashed after that"
+    assert max(waited) <= QUEUE_MS * 1000, "no request is hashed after LOGIN_QUEUE_MS"
     assert rig.nobody().post("/auth/login", json={"username": tag(), "password": "wrong"}
                              ).status_code == 401
 
 
 def test_storm_of_logins_holds_up_nobody_who_has_logged_in(make_sql_rig):
-    """Neither calls with a token nor logins of names that have logged in from that network before."""
+    """Calls with a token, and logins of names known in their network, are served promptly."""
     rig = make_sql_rig(**HASH)
     vera = Accounts(rig.nobody()).register()
     assert log_in(vera.client, vera).status_code == 200
@@ -546,7 +546,7 @@ def test_storm_of_logins_holds_up_nobody_who_has_logged_in(make_sql_rig):
 
 
 def test_killed_workers_do_not_shorten_the_queue(make_rig):
-    """What waits, and who computes for known sources, is counted anew for each login."""
+    """A killed worker neither stays in the queue nor keeps its slot for known sources."""
     rig = make_rig(**HASH)
     vera = Accounts(rig.nobody()).register()
     assert log_in(vera.client, vera).status_code == 200

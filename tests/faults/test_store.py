@@ -242,7 +242,7 @@ def sessions_of_the_housekeeper(rig):
 
 
 def test_the_housekeeper_has_one_session(make_rig, server):
-    """Each of its jobs that needs the database has used it by then."""
+    """The count is taken after every job that needs the database has used it."""
     rig = make_rig(database=server, **CHEAP)
     rig.database.run("INSERT INTO pending_objects (object_key, since) VALUES ('none', 1)")
     rig.database.run("INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ('x', 0, 1, 2)")

@@ -25,11 +25,11 @@ ANONYMOUS_AT_ONCE = 500
 @pytest.fixture
 def make_counted(make_sql_rig):
     """As in production: rates are on."""
-    return lambda **settings: let_pause(make_sql_rig(rate_limits=True, **settings))
+    return lambda **settings: raise_body_timeout(make_sql_rig(rate_limits=True, **settings))
 
 
-def let_pause(rig):
-    """Lets clients pause for longer than a busy machine takes to begin some hundred uploads."""
+def raise_body_timeout(rig):
+    """Raises nginx's timeout between reads: beginning hundreds of uploads may take long."""
     rig.edit_nginx("files.conf", ("client_body_timeout 15s", "client_body_timeout 120s"))
     return rig
 
@@ -195,7 +195,7 @@ def test_limits_of_uploads_under_way_can_be_lifted(make_rig, begin, settings):
 
 def test_uploads_that_the_full_queue_kept_unasked_are_asked_about_later(make_rig, begin):
     """While workers are stopped, their queue fills up and the spool cannot ask."""
-    rig = let_pause(make_rig(rate_limits=True, UPLOADS_WORKERS=2))
+    rig = raise_body_timeout(make_rig(rate_limits=True, UPLOADS_WORKERS=2))
     mallory, spool = Accounts(rig.nobody()).register().client, Spool(rig.stack)
     workers = rig.service.workers("uploads")
     for pid in workers:

@@ -19,7 +19,7 @@ BUDGET, INTERVAL_S = 8 * FREE, 15  # of all strangers together
 WRONG = "not-the-password"
 ADA, MALLORY = "127.9.0.1", "127.66.99.1"  # the administrator, and a stranger
 
-# Tables of what expires, with the column of its issue.
+# Tables of rows that expire, with the column of the time of issue.
 ISSUED = {"sessions": "created_at", "refresh_tokens": "issued_at", "tokens": "created_at",
           "invitations": "created_at", "email_links": "created_at"}
 
@@ -293,8 +293,8 @@ def test_login_delay_is_clamped_after_the_clock_is_stepped_back(throttled):
 
 
 def test_rows_ahead_of_the_clock_are_set_back(throttled):
-    """Rows are kept, and pending objects left alone, no longer than they would be otherwise. The housekeeper
-    looks at them when it starts, and then once a minute."""
+    """Otherwise rows and pending objects would be kept for longer than usual. The housekeeper
+    corrects them when it starts, and then once a minute."""
     ahead = int(time.time() * 1000) + 2 * 3600 * 1000
     octets = throttled.database.bytes_literal(b"1")
     throttled.database.run("INSERT INTO idempotency_keys (principal, idempotency_key,"
@@ -311,9 +311,9 @@ def test_rows_ahead_of_the_clock_are_set_back(throttled):
         wait_until(set_back, 90, f"{table} to be set back")
 
 
-def test_what_a_clock_ahead_has_issued_lives_as_long_as_it_was_to(throttled):
-    """Rows of one session, token, link and invitation are two hours ahead, as if they were written before a
-    step back; a second session is older."""
+def test_rows_issued_in_the_future_get_the_usual_lifetime(throttled):
+    """Sets a session, token, link and invitation two hours ahead, as if the clock had been set back
+    since. A second session, issued at the right time, must keep its expiry."""
     ahead = 2 * 3600 * 1000
     run = throttled.database.run
     accounts = Accounts(throttled.nobody())
@@ -327,7 +327,7 @@ def test_what_a_clock_ahead_has_issued_lives_as_long_as_it_was_to(throttled):
         run(f"UPDATE {table} SET {issued} = {issued} + {ahead}, expires_at = expires_at + {ahead}")
     accounts.log_in(vera)
     older = run("SELECT min(expires_at) FROM sessions")
-    throttled.reload()  # or the next round of a housekeeper that has seen the step
+    throttled.reload()  # a new housekeeper corrects at once, a running one in its next round
     for table, issued in ISSUED.items():
         def corrected(table=table, issued=issued):
             return int(run(f"SELECT max({issued}) FROM {table}")[0][0]) <= int(time.time() * 1000)

@@ -29,8 +29,8 @@ MANY_WORKERS = {"CORE_WORKERS": "48"}
 CLIENTS = 32
 
 EXPIRED = 20000
-PROMISED_S = 1  # from the check of an expired token to its end
-MANY_SESSIONS = 60000  # it takes seconds to purge them
+PROMISED_S = 1  # from the check of an expired token to its purge
+MANY_SESSIONS = 60000  # purging them takes seconds
 
 SYNCED = Path(__file__).with_name("synced.c")
 
@@ -181,8 +181,8 @@ def test_nobody_behind_nginx_and_no_token_in_its_log(make_rig):
     assert b"/valid" not in errors.read_bytes()
 
 
-def test_a_token_that_is_seen_to_be_expired_waits_for_no_round(make_rig, server):
-    """The housekeeper has much else to purge, and goes on with that afterwards."""
+def test_a_token_found_expired_is_purged_before_the_round(make_rig, server):
+    """The housekeeper is in a long round, and continues it afterwards."""
     rig = make_rig(database=server, **CALM)
     tokens = tokens_of(rig)
     token = tokens.issue()

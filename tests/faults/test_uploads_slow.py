@@ -40,7 +40,7 @@ def is_empty(rig):
 # --- the attack ---------------------------------------------------------------------------------
 
 def assert_prompt(rig, client):
-    """Everything that the storage is asked is answered soon."""
+    """Checks that calls which need the storage are answered soon."""
     began = time.monotonic()
     kept = files.upload(client)["filename"]
     assert client.delete(f"/files/{kept}").status_code == 200
@@ -123,7 +123,7 @@ def test_an_upload_that_a_worker_was_asked_about_is_done_and_audited_once(rig):
     assert len(files.listed(rig.api)) == 1
 
 
-# --- bodies that come quickly -------------------------------------------------------------------
+# --- bodies that arrive quickly ------------------------------------------------------------------
 
 QUICK = b"a" * (8 * files.MIB)
 HALF = len(QUICK) // 2
@@ -136,7 +136,7 @@ def withdrawals(rig):
 
 @contextlib.contextmanager
 def stalled(rig, **arguments):
-    """An upload of which the first half came quickly, and no more: a worker had it, and was freed."""
+    """Begins an upload that stalls after a quick first half; its worker has been freed again."""
     before = withdrawals(rig)
     with files.begin(rig.api, QUICK, HALF, **arguments) as peer:
         wait_until(lambda: withdrawals(rig) > before, what="the withdrawal")
@@ -147,7 +147,7 @@ def test_an_upload_that_stalls_is_done_audited_and_counted_once(make_rig):
     rig = make_rig(DEBUG="true")
     before = metrics.values(rig.nobody("")).get(UPLOADED, 0)
     with stalled(rig) as peer:
-        wait_until(lambda: not Disk(rig.stack).staged(), what="the end of what the worker had")
+        wait_until(lambda: not Disk(rig.stack).staged(), what="the removal of the staged file")
         answer = files.finish(peer, QUICK, HALF)
     assert answer.status == 201
     [file] = files.listed(rig.api)
@@ -159,8 +159,8 @@ def test_an_upload_that_stalls_is_done_audited_and_counted_once(make_rig):
     wait_until(lambda: is_empty(rig), what="its end")
 
 
-def test_an_upload_that_stalls_behind_its_form_is_done_once(make_rig):
-    """The worker had all of the form, but not all of the body."""
+def test_an_upload_that_stalls_after_its_form_is_done_once(make_rig):
+    """The worker had the whole form, but not the whole body."""
     rig = make_rig(DEBUG="true")
     body, content_type = files.form(QUICK, "a.txt")
     place = urlsplit(rig.api.base_url)
@@ -170,7 +170,7 @@ def test_an_upload_that_stalls_behind_its_form_is_done_once(make_rig):
     with wire.connect(rig.api.base_url, rig.api.ca_file) as peer:
         peer.sendall(request[:-500])
         wait_until(lambda: withdrawals(rig), what="the withdrawal")
-        wait_until(lambda: not Disk(rig.stack).staged(), what="the end of what the worker had")
+        wait_until(lambda: not Disk(rig.stack).staged(), what="the removal of the staged file")
         assert files.listed(rig.api) == []
         peer.sendall(request[-500:])
         assert wire.read_answer(peer).status == 201
@@ -183,10 +183,10 @@ def test_uploads_that_stall_hold_up_nobody(make_rig):
         for _ in range(3):
             under_way.enter_context(stalled(rig))
         assert files.upload(rig.api)
-    wait_until(lambda: is_empty(rig), what="the end of all")
+    wait_until(lambda: is_empty(rig), what="the end of all uploads")
 
 
-def test_a_client_that_leaves_a_worker_with_half_a_body_leaves_nothing(rig):
+def test_a_client_that_disconnects_midway_leaves_no_file(rig):
     with files.begin(rig.api, QUICK, HALF):
         pass
     wait_until(lambda: is_empty(rig), what="its end")

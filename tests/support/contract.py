@@ -52,8 +52,8 @@ _status_of_code = {}
 
 
 def check_caching(response):
-    """What has an entity tag may be kept, by the client alone, and is asked for each time; nothing else
-    is kept. The documentation is everybody's."""
+    """An answer with an entity tag may be stored by the client only, and is revalidated on each
+    use; others are not stored. The documentation may be stored by shared caches too."""
     path, tagged = urlsplit(response.url).path, "ETag" in response.headers
     public = response.ok and (PUBLIC.match(path) or (path == "/" and tagged))
     expected = "no-cache" if public else "private, no-cache" if tagged else "no-store"
@@ -62,8 +62,8 @@ def check_caching(response):
 
 
 def check_challenge(response):
-    """RFC 6750 3.1: a challenge names the error of the token that was sent, and none without one. A
-    refresh token is in the body, and then nobody looks at the access token."""
+    """RFC 6750 3.1: a challenge names an error only if a token was sent. With a refresh token in
+    the body, the access token is ignored."""
     request, status = response.request, response.status_code
     if request.method == "HEAD" or status not in (401, 403):
         assert status == 401 or "WWW-Authenticate" not in response.headers or request.method == "HEAD"

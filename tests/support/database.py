@@ -11,8 +11,8 @@ BUSY_S = 10
 
 @contextlib.contextmanager
 def postgres_holding(url, statement):
-    """A transaction of somebody else's, which has done that and goes on until the end; yields what
-    commits it. Otherwise it is undone."""
+    """Runs the statement in an open transaction of another session; yields a function that commits
+    it. Without that it is rolled back."""
     with subprocess.Popen(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", url], text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           env={"PATH": PATH}) as psql:
@@ -41,7 +41,7 @@ class Database:
 
     @contextlib.contextmanager
     def holding(self, statement):
-        """A transaction of somebody else's in which that was done; yields what commits it."""
+        """Runs the statement in an open transaction of its own; yields what commits it."""
         if self._postgres:
             with postgres_holding(self._url, statement) as commit:
                 yield commit
@@ -52,8 +52,8 @@ class Database:
             yield connection.commit
 
     def is_waited(self):
-        """False if PostgreSQL knows that none of its sessions waits for another one; SQLite does not
-        know."""
+        """False if no session of PostgreSQL waits for a lock. True on SQLite, where that is not
+        known."""
         return not self._postgres or self.run(
             "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             " AND datname = current_database()")

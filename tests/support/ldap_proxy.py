@@ -65,7 +65,7 @@ class LdapProxy:
         self.until, self.then, self.hang_up, self.cuts = [], [], False, 0
         self.delay_s = 0  # before each answer
         self.connections, self.requests = 0, collections.Counter()
-        self.text, self.seen = b"", 0  # what to count in the answers
+        self.text, self.seen = b"", 0  # text to count in the answers, and its count
         self.port = 0
         self.start()
 
@@ -75,8 +75,8 @@ class LdapProxy:
         self._server_context.load_cert_chain(certificate.file, certificate.key)
 
     def cut(self, *kinds, hang_up=False, then=()):
-        """Once; connections that are made afterwards work. Or the next one that ends in the kinds
-        of `then` falls silent after them."""
+        """Cuts one connection; later ones work. With `then`, also the next connection whose last
+        requests are of these kinds falls silent after them."""
         self.hang_up, self.until, self.then = hang_up, list(kinds), list(then)
 
     def start(self):

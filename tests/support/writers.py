@@ -18,7 +18,7 @@ from support import vault
 from support.load import read_response
 from support.waiting import wait_until
 
-PATIENCE_S = 60  # longer than nginx waits for the service
+TIMEOUT_S = 60  # longer than nginx waits for the service
 
 # What is open to the administrator, and what is open to all.
 ACCOUNTS = "/api/v1/accounts"
@@ -41,7 +41,7 @@ class Writers:
         self.token = token
         self.paths = [ACCOUNTS] * accounts + [REGISTER] * registrations
         self.acknowledged = {path: [] for path in set(self.paths)}
-        self._counts = [0] * len(self.paths)  # acknowledged, of each client
+        self._counts = [0] * len(self.paths)  # acknowledged writes of each client
         self.refused, self.lost = set(), set()
         self.latencies = []
         self.refusals = []
@@ -65,16 +65,15 @@ class Writers:
         """How many are acknowledged so far."""
         return sum(map(len, self.acknowledged.values()))
 
-    def wait_for(self, more, patience_s=PATIENCE_S):
+    def wait_for(self, more, timeout_s=TIMEOUT_S):
         """Waits until so many more are acknowledged."""
         goal = self.total() + more
-        wait_until(lambda: self.total() >= goal, patience_s, "acknowledged writes", interval_s=0.01)
+        wait_until(lambda: self.total() >= goal, timeout_s, "acknowledged writes", interval_s=0.01)
 
-    def wait_for_each(self, patience_s=PATIENCE_S):
-        """Waits until one more of each client is acknowledged: one kind may be much slower than the
-        other."""
+    def wait_for_each(self, timeout_s=TIMEOUT_S):
+        """Waits until one more write of each client is acknowledged; one may be much slower."""
         before = list(self._counts)
-        wait_until(lambda: not any(map(operator.eq, before, self._counts)), patience_s,
+        wait_until(lambda: not any(map(operator.eq, before, self._counts)), timeout_s,
                    "an acknowledged write of each", interval_s=0.01)
 
     def codes(self):
@@ -112,7 +111,7 @@ class Writers:
         started = time.monotonic()
         try:
             writer.write(self._request(path, email))
-            status, keep, body = await asyncio.wait_for(read_response(reader), PATIENCE_S)
+            status, keep, body = await asyncio.wait_for(read_response(reader), TIMEOUT_S)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.TimeoutError):
             self.statuses["broken"] += 1
             self.lost.add(email)

@@ -278,12 +278,13 @@ static void accounts_log_in_by_either_name(void **state)
     assert_null(account);
 }
 
-/* --- the work of a login --------------------------------------------------------------------- */
+/* --- work of a login ------------------------------------------------------------------------ */
 
-/* The work of all bcrypt hashes since it was set to 0: each step of the cost doubles it. */
+/* Sum of the work of all bcrypt hashes since it was last reset; each step of the cost doubles
+ * it. */
 static uint64_t work;
 
-/* Takes the place of libxcrypt's, and counts. */
+/* Replaces libxcrypt's function, and counts the work. */
 char *crypt_r(const char *phrase, const char *setting, struct crypt_data *data)
 {
     if (!strncmp(setting, "$2b$", strlen("$2b$"))) {
@@ -332,8 +333,8 @@ static struct error *add_without_password(struct store *store, void *context)
     return account_insert(store, context, &account, 1);
 }
 
-/* Whatever BCRYPT_COST was when a password was set, and whatever it is now. */
-static void refusals_take_the_same_work_whosever_name_it_is(void **state)
+/* Compares refusals for costs that were set before and after the password. */
+static void refusals_take_the_same_work_for_every_name(void **state)
 {
     enum { LOW = 4, MIDDLE = 6, HIGH = 8, HIGHER = 9 };
     struct test *test = *state;
@@ -393,7 +394,7 @@ static void a_login_rehashes_the_password(void **state)
         bool same = !strcmp(before->password_hash, after->password_hash);
         assert_int_equal(same, password_cost(before->password_hash) == costs[i]);
         assert_int_equal(after->credentials_version, before->credentials_version);
-        bearer(test, &changed, token); /* opened before the new hash */
+        bearer(test, &changed, token); /* a session older than the new hash */
     }
 }
 
@@ -663,7 +664,7 @@ int main(void)
         ACCOUNTS_TEST(no_access_token_outlives_its_session),
         ACCOUNTS_TEST(an_account_is_looked_up),
         ACCOUNTS_TEST(accounts_log_in_by_either_name),
-        ACCOUNTS_TEST(refusals_take_the_same_work_whosever_name_it_is),
+        ACCOUNTS_TEST(refusals_take_the_same_work_for_every_name),
         ACCOUNTS_TEST(a_login_rehashes_the_password),
         ACCOUNTS_TEST(a_rehash_loses_against_a_new_password),
         ACCOUNTS_TEST(a_new_password_ends_all_sessions),

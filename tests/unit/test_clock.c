@@ -335,14 +335,14 @@ static void a_step_back_is_noticed_once(void **state)
     const int64_t second = 1000, hour = 3600 * second;
     struct clock_watch watch = {0};
     int64_t wall = 1700000000000, steady = 5000000;
-    assert_true(clock_stepped_back(&watch, wall, steady)); /* before, nobody looked */
+    assert_true(clock_stepped_back(&watch, wall, steady)); /* first call: unknown */
     assert_false(clock_stepped_back(&watch, wall + hour, steady + hour * 1000));
     wall += hour;
     steady += hour * 1000;
-    assert_false(clock_stepped_back(&watch, wall + 2 * hour, steady)); /* forward */
+    assert_false(clock_stepped_back(&watch, wall + 2 * hour, steady)); /* a step forward */
     assert_true(clock_stepped_back(&watch, wall, steady));
     assert_false(clock_stepped_back(&watch, wall, steady));
-    assert_false(clock_stepped_back(&watch, wall - second, steady)); /* an adjustment */
+    assert_false(clock_stepped_back(&watch, wall - second, steady)); /* a usual adjustment */
 }
 
 int main(void)

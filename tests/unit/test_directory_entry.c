@@ -191,8 +191,8 @@ static void the_primary_group_is_the_last_of_the_groups(void **state)
     assert_string_equal(values[GROUPS].strings.items[1], "CN=Domain Users");
 }
 
-/* No attribute of a link is asked for, nor any that it would be completed by. */
-static void an_entry_without_links_is_the_same_but_for_them(void **state)
+/* Neither attributes of links are requested, nor those that complete them. */
+static void an_entry_without_links_has_all_other_fields(void **state)
 {
     struct arena *arena = *state;
     static const char *const expected[] = {
@@ -233,7 +233,7 @@ int main(void)
         ARENA_TEST(what_is_odd_is_null),
         ARENA_TEST(text_may_hold_nul),
         ARENA_TEST(the_primary_group_is_the_last_of_the_groups),
-        ARENA_TEST(an_entry_without_links_is_the_same_but_for_them),
+        ARENA_TEST(an_entry_without_links_has_all_other_fields),
         ARENA_TEST(an_object_without_a_guid_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

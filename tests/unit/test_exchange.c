@@ -1,4 +1,4 @@
-/* Exchange: what a worker gets of a request, and what the spool takes of its answer. */
+/* Exchange: what the worker receives of a request, and what the spool accepts as a reply. */
 #include "proc/exchange.h"
 
 #include "base/fastcgi.h"
@@ -13,7 +13,7 @@ struct world {
     struct handoff handoff;
     struct exchange exchange;
     struct buffer params;
-    struct fastcgi_reader reader; /* of what the worker gets */
+    struct fastcgi_reader reader; /* of the bytes that the worker receives */
     int fd, worker_fd;
 };
 
@@ -40,7 +40,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* What has come to the worker since the last call. */
+/* What the worker has received since the last call. */
 struct come {
     char params[1000];
     size_t params_length, body;
@@ -93,7 +93,7 @@ static void begin(struct world *world, enum exchange_kind kind, const char *fate
     assert_int_equal(file_fd, -1);
 }
 
-static void a_complete_request_is_there_at_once(void **state)
+static void a_complete_request_is_sent_at_once(void **state)
 {
     struct world *world = *state;
     size_t length = world->params.length;
@@ -106,7 +106,7 @@ static void a_complete_request_is_there_at_once(void **state)
     assert_int_equal(world->params.length, length);
 }
 
-static void a_worker_is_told_what_is_special(void **state)
+static void the_state_of_the_body_is_a_parameter(void **state)
 {
     struct world *world = *state;
     begin(world, COMPLETE, "slow", 0);
@@ -115,7 +115,7 @@ static void a_worker_is_told_what_is_special(void **state)
     assert_true(seen.ended);
 }
 
-static void a_worker_is_told_of_growth_until_the_body_is_complete(void **state)
+static void a_worker_is_notified_of_growth_until_the_body_is_complete(void **state)
 {
     struct world *world = *state;
     begin(world, EARLY, "early", 300 * KIB);
@@ -123,7 +123,7 @@ static void a_worker_is_told_of_growth_until_the_body_is_complete(void **state)
     assert_true(has(&seen, "KONTORA_SPOOLearly"));
     assert_false(seen.ended || seen.body);
     exchange_send(&world->exchange, world->fd, 301 * KIB);
-    assert_int_equal(come(world).body, 0); /* not worth a record */
+    assert_int_equal(come(world).body, 0); /* growth below the interval of notifications */
     exchange_send(&world->exchange, world->fd, 400 * KIB);
     assert_true(come(world).body > 0);
     world->exchange.kind = COMPLETE;
@@ -131,7 +131,7 @@ static void a_worker_is_told_of_growth_until_the_body_is_complete(void **state)
     assert_true(come(world).ended);
 }
 
-static void a_withdrawn_request_gets_no_end(void **state)
+static void a_withdrawn_request_has_no_end_of_stdin(void **state)
 {
     struct world *world = *state;
     begin(world, EARLY, "early", 300 * KIB);
@@ -187,10 +187,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(a_complete_request_is_there_at_once),
-        TEST(a_worker_is_told_what_is_special),
-        TEST(a_worker_is_told_of_growth_until_the_body_is_complete),
-        TEST(a_withdrawn_request_gets_no_end),
+        TEST(a_complete_request_is_sent_at_once),
+        TEST(the_state_of_the_body_is_a_parameter),
+        TEST(a_worker_is_notified_of_growth_until_the_body_is_complete),
+        TEST(a_withdrawn_request_has_no_end_of_stdin),
         TEST(a_reply_comes_in_pieces_and_ends_with_the_connection),
         TEST(a_reply_without_an_end_is_too_long),
         TEST(a_full_queue_refuses),

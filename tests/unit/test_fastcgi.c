@@ -67,7 +67,7 @@ static void a_head_is_complete_with_its_parameters(void **state)
     assert_int_equal(fastcgi_look_at_request(BYTES(request)), FASTCGI_END);
 }
 
-/* A body of which nobody knows where it ends. */
+/* The record after the parameters does not belong to a body. */
 static void a_head_is_complete_whatever_follows_it(void **state)
 {
     struct buffer bytes = {.arena = *state};

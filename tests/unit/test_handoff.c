@@ -43,7 +43,7 @@ static void descriptors_come_out_one_by_one(void **state)
     close(handoff.receive_fd);
 }
 
-static void a_file_comes_with_its_connection(void **state)
+static void a_file_arrives_with_its_connection(void **state)
 {
     struct handoff handoff;
     char bytes[2];
@@ -65,8 +65,8 @@ static void a_file_comes_with_its_connection(void **state)
     close(handoff.receive_fd);
 }
 
-/* A request without its file would look like one with an empty body. */
-static void no_room_for_the_file_is_an_error(void **state)
+/* Without its file, a request would look like one with an empty body. */
+static void receive_fails_without_a_free_descriptor_for_the_file(void **state)
 {
     struct handoff handoff;
     struct rlimit before, low;
@@ -78,7 +78,7 @@ static void no_room_for_the_file_is_an_error(void **state)
     close(file);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     low = before;
-    low.rlim_cur = (rlim_t)fd + 1; /* the lowest free one fits, the next does not */
+    low.rlim_cur = (rlim_t)fd + 1; /* one free descriptor is allowed, the second is not */
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
     errno = 0;
     assert_int_equal(handoff_receive(handoff.receive_fd, &file_fd), -1);
@@ -114,8 +114,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(descriptors_come_out_one_by_one),
-        cmocka_unit_test(a_file_comes_with_its_connection),
-        cmocka_unit_test(no_room_for_the_file_is_an_error),
+        cmocka_unit_test(a_file_arrives_with_its_connection),
+        cmocka_unit_test(receive_fails_without_a_free_descriptor_for_the_file),
         cmocka_unit_test(a_full_queue_takes_no_more),
     };
     return cmocka_run_group_tests_name("handoff", tests, NULL, NULL);

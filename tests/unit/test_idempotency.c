@@ -1,4 +1,5 @@
-/* Idempotency: which answers a repetition gets, and when they are committed. On both engines. */
+/* Idempotency: which answers a repetition gets, and when they are committed. Runs on both
+ * engines. */
 #include "engines.h"
 
 #include "auth/principal.h"
@@ -9,7 +10,7 @@
 
 enum { RUNNING_MS = 600 * 1000 };
 
-/* Errors after which what was asked for may have been done. */
+/* Errors after which the request may have changed something. */
 static const enum error_id open_errors[] = {ERR_OUTCOME_UNKNOWN, ERR_RESULT_UNREAD,
                                             ERR_PARTIALLY_APPLIED, ERR_INTERNAL};
 
@@ -18,7 +19,7 @@ static struct app app;
 static const struct principal principal = {.id = "local:admin"};
 static struct buffer no_body;
 
-/* An empty database with its schema. */
+/* Creates an empty database with the schema. */
 static int setup(void **state)
 {
     test_setup(state);
@@ -35,7 +36,7 @@ static int setup(void **state)
 
 #define KEY_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
 
-/* A request with a key, to a route of a pool. */
+/* Returns a request with a key, to a route of a pool. */
 static struct request new_request(struct test *test, const char *key, enum pool_id pool)
 {
     struct route *route = arena_alloc(test->arena, sizeof *route);
@@ -51,7 +52,7 @@ static struct request new_request(struct test *test, const char *key, enum pool_
     };
 }
 
-/* What a request with the key gets before it is done. */
+/* Returns the error that a request with the key gets before it is handled. */
 static struct error *recall(struct request *request, struct reply *reply)
 {
     *reply = (struct reply){0};
@@ -60,7 +61,7 @@ static struct error *recall(struct request *request, struct reply *reply)
     return error ? error : ending;
 }
 
-/* Answers it with an error. */
+/* Answers the request with an error. */
 static void keep_error(struct request *request, enum error_id id)
 {
     const struct error *error = error_new(request->arena, id, NULL);
@@ -70,7 +71,7 @@ static void keep_error(struct request *request, enum error_id id)
     must_succeed(store_turn_end(app.store, request->arena));
 }
 
-static bool leaves_open(enum error_id id)
+static bool leaves_outcome_unknown(enum error_id id)
 {
     for (size_t i = 0; i < COUNT_OF(open_errors); i++) {
         if (open_errors[i] == id) {
@@ -92,7 +93,7 @@ static void a_key_is_free_again_only_if_nothing_was_changed(void **state)
         keep_error(&request, id);
         request.id = "second";
         must_succeed(recall(&request, &reply));
-        if (!leaves_open(id)) {
+        if (!leaves_outcome_unknown(id)) {
             assert_int_equal(reply.status, 0);
             continue;
         }
@@ -111,7 +112,7 @@ static struct error *age_keys(struct store *store, void *context)
                                      RUNNING_MS));
 }
 
-static void a_request_that_never_had_an_answer_is_unknown_in_the_end(void **state)
+static void an_abandoned_request_has_an_unknown_outcome(void **state)
 {
     struct test *test = *state;
     struct reply reply;
@@ -125,7 +126,8 @@ static void a_request_that_never_had_an_answer_is_unknown_in_the_end(void **stat
     assert_error(recall(&request, &reply), ERR_OUTCOME_UNKNOWN);
 }
 
-/* Otherwise a commit of the answer that fails would be answered in the place of what was done. */
+/* Otherwise a failed commit of the answer would be reported in place of the change that was
+ * made. */
 static void an_answer_is_committed_with_its_change_or_at_once(void **state)
 {
     struct test *test = *state;
@@ -134,7 +136,7 @@ static void an_answer_is_committed_with_its_change_or_at_once(void **state)
     struct request request = new_request(test, "with", POOL_FILES);
     must_succeed(recall(&request, &before));
     must_succeed(insert(test->store, test->arena, 1));
-    bool joins = store_turn_open(test->store); /* never on PostgreSQL */
+    bool joins = store_turn_open(test->store); /* always false on PostgreSQL */
     idempotency.keep(&request, &reply, NULL);
     assert_int_equal(store_turn_open(test->store), joins);
     must_succeed(store_turn_end(test->store, test->arena));
@@ -151,7 +153,7 @@ static int run(const char *name)
 {
     const struct CMUnitTest tests[] = {
         KEY_TEST(a_key_is_free_again_only_if_nothing_was_changed),
-        KEY_TEST(a_request_that_never_had_an_answer_is_unknown_in_the_end),
+        KEY_TEST(an_abandoned_request_has_an_unknown_outcome),
         KEY_TEST(an_answer_is_committed_with_its_change_or_at_once),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);

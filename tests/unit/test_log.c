@@ -207,7 +207,7 @@ static void what_cannot_be_opened_is_said(void **state)
     assert_false(log_open(LOG_LEVEL_INFO, "plain/file.log"));
 }
 
-/* A failed opening changes nothing: a rotation opens the file that is still written to. */
+/* A failed log_open() changes nothing: a rotation reopens the file in use. */
 static void a_failed_opening_keeps_the_path(void **state)
 {
     write_file("occupied", "", 0);

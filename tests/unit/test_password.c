@@ -96,8 +96,8 @@ static void long_ones_do_no_harm(void **state)
     assert_true(password_verify(text, text));
 }
 
-/* The bounds are wide: other programs may have the processor meanwhile. */
-static void time_of_a_hash_is_estimated_and_follows_what_is_measured(void **state)
+/* Wide bounds, because other programs may occupy the processor. */
+static void the_time_of_a_hash_is_estimated_then_measured(void **state)
 {
     (void)state;
     enum { CHEAP = 4, COSTLY = 10, FEW = 8, MANY = 200, WIDE = 16 };
@@ -125,7 +125,7 @@ int main(void)
         cmocka_unit_test(fresh_hashes_are_verified),
         cmocka_unit_test(broken_hashes_fit_nothing),
         ARENA_TEST(long_ones_do_no_harm),
-        cmocka_unit_test(time_of_a_hash_is_estimated_and_follows_what_is_measured),
+        cmocka_unit_test(the_time_of_a_hash_is_estimated_then_measured),
     };
     return cmocka_run_group_tests_name("password", tests, NULL, NULL);
 }

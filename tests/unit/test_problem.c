@@ -255,7 +255,7 @@ static void transitions_always_tell_what_is_allowed(void **state)
     json_object_put(json);
 }
 
-/* Of a body that a repetition gets, the details may look like the member. */
+/* The details of a repeated answer may contain text that looks like the member. */
 static void an_answer_is_readdressed_to_another_request(void **state)
 {
     struct error *error = error_new(*state, ERR_OUTCOME_UNKNOWN, NULL);

@@ -1,4 +1,4 @@
-/* Purge: what a request asks for comes before the round of all kinds. On both engines. */
+/* Purge: purge requests are served before the round of all kinds. Runs on both engines. */
 #include "engines.h"
 
 #include "collection/purge.h"
@@ -8,7 +8,7 @@
 
 enum { MANY = 3 * PURGE_BATCH };
 
-/* An empty database with its schema. */
+/* Creates an empty database with the schema. */
 static int setup(void **state)
 {
     test_setup(state);
@@ -37,7 +37,7 @@ static int64_t count(struct test *test, const char *table)
 
 struct rows {
     struct arena *arena;
-    const char *text; /* with one parameter: bytes that no other row has */
+    const char *text; /* the parameter is a unique blob */
     int64_t count;
 };
 
@@ -53,7 +53,7 @@ static struct error *add_rows(struct store *store, void *context)
     return error;
 }
 
-/* Adds rows that have expired. */
+/* Adds expired rows. */
 static void add(struct test *test, const char *text, int64_t count)
 {
     struct rows rows = {test->arena, text, count};
@@ -61,14 +61,15 @@ static void add(struct test *test, const char *text, int64_t count)
     must_succeed(store_turn_end(test->store, test->arena));
 }
 
-/* As the housekeeper does: then waits until the purge is due again. Nobody asks meanwhile. */
+/* Runs the purge once as the housekeeper does, then waits until it is due. Fails if a purge is
+ * requested meanwhile. */
 static void run_once(struct purge *purge)
 {
     int64_t left_ms = (purge_run(purge) - clock_steady_us()) / MS_US + 1;
     assert_false(is_woken((int)left_ms));
 }
 
-/* The same, until `table` has fewer rows than `rows`. */
+/* Runs the purge until `table` has fewer rows than `rows`. */
 static void run_until(struct test *test, struct purge *purge, const char *table, int64_t rows)
 {
     while (count(test, table) >= rows) {
@@ -76,7 +77,7 @@ static void run_until(struct test *test, struct purge *purge, const char *table,
     }
 }
 
-static void what_was_asked_for_comes_before_the_round(void **state)
+static void purge_requests_precede_the_round(void **state)
 {
     struct test *test = *state;
     struct purge *purge = purge_new(test->store);
@@ -93,8 +94,8 @@ static void what_was_asked_for_comes_before_the_round(void **state)
     purge_free(&purge);
 }
 
-/* A client that goes on asking must not keep others from writing. */
-static void asking_often_shortens_no_pause(void **state)
+/* A client that keeps requesting purges must not keep others from writing. */
+static void frequent_purge_requests_keep_the_pause(void **state)
 {
     struct test *test = *state;
     struct purge *purge = purge_new(test->store);
@@ -109,16 +110,16 @@ static void asking_often_shortens_no_pause(void **state)
     assert_false(is_woken(0));
     assert_int_equal(count(test, "tokens"), MANY - PURGE_BATCH);
     run_until(test, purge, "tokens", 1);
-    run_once(purge); /* finds that there are no more */
-    run_once(purge); /* and what was asked for meanwhile */
+    run_once(purge); /* finds no more rows */
+    run_once(purge); /* serves the request made meanwhile */
     purge_free(&purge);
 }
 
 static int run(const char *name)
 {
     const struct CMUnitTest tests[] = {
-        PURGE_TEST(what_was_asked_for_comes_before_the_round),
-        PURGE_TEST(asking_often_shortens_no_pause),
+        PURGE_TEST(purge_requests_precede_the_round),
+        PURGE_TEST(frequent_purge_requests_keep_the_pause),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Purge: times that a clock which was ahead has left. */
+/* Purge: correction of rows that were issued while the clock was ahead. */
 #include "unit.h"
 
 #include "accounts.h"
@@ -53,7 +53,7 @@ static void shorten_all(struct test *test)
     }
 }
 
-static void sessions_of_a_clock_that_was_ahead_live_as_long_as_others(void **state)
+static void sessions_issued_in_the_future_get_the_usual_lifetime(void **state)
 {
     struct test *test = *state;
     struct session ahead = log_in(test, now + 10 * HOUR), before = log_in(test, now - HOUR);
@@ -110,7 +110,7 @@ static void links_are_shortened_in_batches(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ACCOUNTS_TEST(sessions_of_a_clock_that_was_ahead_live_as_long_as_others),
+        ACCOUNTS_TEST(sessions_issued_in_the_future_get_the_usual_lifetime),
         ACCOUNTS_TEST(refresh_tokens_are_shortened_too),
         ACCOUNTS_TEST(links_are_shortened_in_batches),
     };

@@ -98,7 +98,8 @@ static void lists_count_their_pages(void **state)
 
 /* --- conditions ------------------------------------------------------------------------------ */
 
-/* The status of a request for version 7 with these fields: 200, 304 or 412. */
+/* Returns the status of a request with these fields for a resource of version 7: 200, 304 or
+ * 412. */
 static int status_of(struct arena *arena, enum method method, const char *if_match,
                      const char *if_none_match)
 {
@@ -138,21 +139,21 @@ static void conditions_are_those_of_rfc_9110(void **state)
         {"\"6,7\",\"a\\\"", "", 412, 412},
         {"*", "", 200, 200},
         {" * ", "", 200, 200},
-        {"\"6\", *", "", 412, 412}, /* "*" stands alone */
+        {"\"6\", *", "", 412, 412}, /* "*" is not an item of a list */
         {"*, \"6\"", "", 412, 412},
         {"7", "", 412, 412},
         {"\"7", "", 412, 412},
-        {"W/\"7\"", "", 412, 412},        /* strong comparison */
-        {"w/\"7\", \"7\"", "", 412, 412}, /* no list of tags: it matches up to there */
+        {"W/\"7\"", "", 412, 412},        /* strong comparison: a weak tag never matches */
+        {"w/\"7\", \"7\"", "", 412, 412}, /* malformed list: no match */
         {"", "\"7\"", 304, 412},
         {"", "\"6\"", 200, 200},
         {"", "W/\"7\"", 304, 412}, /* weak comparison */
-        {"", "w/\"7\"", 200, 200}, /* the W is in upper case */
+        {"", "w/\"7\"", 200, 200}, /* W/ is case-sensitive */
         {"", "\"6\" , ,W/\"7\"", 304, 412},
-        {"", "\"6\"\"7\"", 200, 200}, /* no list */
+        {"", "\"6\"\"7\"", 200, 200}, /* malformed list */
         {"", "*", 304, 412},
         {"", "\"6\", *", 200, 200},
-        {"\"6\"", "\"7\"", 412, 412}, /* If-Match comes first */
+        {"\"6\"", "\"7\"", 412, 412}, /* If-Match is evaluated first */
         {"\"7\"", "\"7\"", 304, 412},
         {"\"7\"", "\"6\"", 200, 200},
         {"*", "*", 304, 412},

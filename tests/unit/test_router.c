@@ -147,7 +147,8 @@ static const struct principal writer = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
 
 static const struct principal ghost = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
 
-/* "reader" and "writer" are who they say, with or without the scheme; nobody else is anybody. */
+/* Authenticates the tokens "reader" and "writer", with or without the scheme; rejects all
+ * others. */
 static struct error *authenticate(struct request *request)
 {
     const char *who = request->headers.authorization;
@@ -502,7 +503,7 @@ static void permission_comes_before_everything_the_client_sent(void **state)
     assert_int_equal(calls, 0);
 }
 
-/* RFC 6750 3 and 3.1: the error is that of the token, so there is none without one. */
+/* RFC 6750 3 and 3.1: an error is named only if a token was sent. */
 static void a_refused_token_is_named_in_the_challenge(void **state)
 {
     static const struct {

@@ -1,4 +1,4 @@
-/* Scan: what the program says of a file, and what it cannot say because it could not be waited for. */
+/* Scan: the verdict of the program about a file, and failures to wait for the program. */
 #include "unit.h"
 
 #include "base/config.h"
@@ -9,7 +9,7 @@
 #include <sys/pidfd.h>
 #include <sys/syscall.h>
 
-/* Takes the place of libc's: fails with this errno, unless it is 0. */
+/* Replaces libc's function: fails with this errno unless it is 0. */
 static int pidfd_failure;
 
 int pidfd_open(pid_t pid, unsigned flags)
@@ -27,10 +27,10 @@ static struct error *scan(struct arena *arena, const char *command)
         .upload_scan_command = command,
         .upload_scan_timeout_s = 1,
     };
-    return scan_file(&config, arena, "1000"); /* which makes `sleep` take long */
+    return scan_file(&config, arena, "1000"); /* `sleep 1000` outlasts the timeout */
 }
 
-static void the_status_decides(void **state)
+static void the_exit_status_decides(void **state)
 {
     assert_null(scan(*state, ""));
     assert_null(scan(*state, "true"));
@@ -51,14 +51,14 @@ static void a_failed_wait_is_no_timeout(void **state)
     const struct error *error = scan(*state, "sleep");
     pidfd_failure = 0;
     assert_int_equal(error->id, ERR_SCAN_UNAVAILABLE);
-    assert_string_equal(error->cause, "sleep: cannot wait for it: Too many open files");
-    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* it was killed, and taken note of */
+    assert_string_equal(error->cause, "sleep: cannot wait for its exit: Too many open files");
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no zombie is left */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(the_status_decides),
+        ARENA_TEST(the_exit_status_decides),
         ARENA_TEST(a_program_that_takes_too_long_is_killed),
         ARENA_TEST(a_failed_wait_is_no_timeout),
     };

@@ -95,7 +95,7 @@ static void an_upload_ends_with_its_process(void **state)
     assert_uploads(vera, 0, 0);
 }
 
-/* A killed worker does not shorten what others may do. */
+/* A killed worker does not reduce the number of hashes that others may compute. */
 static void a_hash_ends_with_its_process(void **state)
 {
     (void)state;

@@ -65,12 +65,12 @@ struct world {
     struct router *router;
     struct server *server;
     struct server_connection *connection;
-    int served_fd; /* the connection's */
+    int served_fd; /* the server's end of the connection */
     int peer;
 };
 
-/* What the store would say: the transaction of a request that has written, 0 if it has not; and the
- * transaction whose commit fails, 0 if none does. */
+/* State of the fake store: the transaction in which a request has written, 0 if none; and the
+ * transaction whose commit fails, 0 if none. */
 static uint64_t turn_waits, turn_fails;
 
 static uint64_t waits(struct app *app)
@@ -308,7 +308,7 @@ static void bodies_come_in_many_records(void **state)
     }
 }
 
-/* Another connection, which comes with a file that holds the beginning of its body. */
+/* Replaces the connection by one with a file that holds the beginning of the body. */
 static int open_with_file(struct world *world, const char *content)
 {
     char path[] = "body-XXXXXX";
@@ -323,7 +323,7 @@ static int open_with_file(struct world *world, const char *content)
     return fd;
 }
 
-/* The parameters of a request; STDIN follows. */
+/* Adds the parameters of a request; its STDIN follows. */
 static void add_head(struct buffer *out, const char *length, const char *spool)
 {
     struct buffer params = {.arena = out->arena};
@@ -367,7 +367,7 @@ static void a_body_that_has_grown_is_read_to_its_end(void **state)
     close(fd);
 }
 
-/* It comes again when its body is complete, and is audited then. */
+/* The request comes again when its body is complete, and is audited then. */
 static void a_withdrawn_request_is_not_audited(void **state)
 {
     struct world *world = *state;
@@ -429,7 +429,7 @@ static void a_commit_that_fails_is_the_answer(void **state)
     assert_has(text, "Retry-After: ");
     assert_null(strstr(text, "Location"));
     assert_audited(world, "failure");
-    turn_fails = 0; /* the next turn is another one */
+    turn_fails = 0; /* the next group commit succeeds */
     hold(world);
     server_commit(world->server);
     assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
@@ -437,8 +437,8 @@ static void a_commit_that_fails_is_the_answer(void **state)
     assert_audited(world, "success");
 }
 
-/* Another request has committed what this one wrote, before the commit that fails. */
-static void a_commit_that_fails_is_no_answer_to_what_is_durable(void **state)
+/* Another request committed the writes of this one before the commit that fails. */
+static void a_failed_commit_is_not_the_answer_to_durable_writes(void **state)
 {
     struct world *world = *state;
     hold(world);
@@ -552,11 +552,11 @@ static void broken_parameters_close_the_connection(void **state)
     assert_false(serve(world));
 }
 
-/* --- bodies that do not end ------------------------------------------------------------------- */
+/* --- endless bodies -------------------------------------------------------------------------- */
 
 enum { TRICKLE_S = 20, TRICKLE_INTERVAL_US = 50 * 1000, ENDED_S = 10 };
 
-/* Sends the piece again and again in a child, up to TRICKLE_S or an error. */
+/* Forks a child that sends the piece again and again, for TRICKLE_S or until an error. */
 static pid_t trickle(const struct world *world, const char *piece, size_t length)
 {
     fflush(NULL);
@@ -580,7 +580,7 @@ static void begin_body(struct world *world, const char *uri, const char *piece, 
 {
     struct buffer bytes = {.arena = world->arena};
     add_request(&bytes, true, "POST", uri, "{", 1);
-    bytes.length -= 8; /* without the record that ends it */
+    bytes.length -= 8; /* omits the record that ends STDIN */
     buffer_add(&bytes, piece, length);
     send_all(world, &bytes);
 }
@@ -593,33 +593,34 @@ static void assert_ended(struct world *world, const char *piece, size_t length)
     assert_false(serve(world));
     assert_true(clock_steady_us() - began < (int64_t)ENDED_S * 1000 * 1000);
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, EXIT_SUCCESS); /* the connection is closed */
+    assert_int_equal(status, EXIT_SUCCESS); /* send() failed: the connection is closed */
 }
 
-static void a_body_that_trickles_ends(void **state)
+static void a_trickling_body_ends_at_the_deadline(void **state)
 {
     begin_body(*state, "/things", BYTES("\1\5\0\1\xF0\0\0\0"));
     assert_ended(*state, BYTES("x"));
     assert_has(answer(*state), "Status: 400 ");
 }
 
-/* Each a record that is no part of the body: of another request, of another type. */
-static void records_that_are_no_body_do_not_extend_it(void **state)
+/* Sends records that are not part of the body: of another request, or of another type. */
+static void other_records_do_not_extend_the_deadline_of_a_body(void **state)
 {
     begin_body(*state, "/things", BYTES(""));
     assert_ended(*state, BYTES("\1\5\0\2\0\1\0\0x"));
     assert_has(answer(*state), "Status: 400 ");
 }
 
-static void a_body_that_nobody_reads_ends(void **state)
+static void draining_an_unread_body_has_a_deadline(void **state)
 {
     begin_body(*state, "/nowhere", BYTES("\1\5\0\1\xF0\0\0\0"));
     assert_ended(*state, BYTES("x"));
     assert_has(answer(*state), "Status: 404 ");
 }
 
-/* More than is drained: the answer is there to be read, and the peer's next bytes end nothing. */
-static void a_body_without_end_ends(void **state)
+/* Sends more than is drained: the answer can be read, and the bytes that follow do not reset the
+ * connection. */
+static void an_endless_body_is_cut_off(void **state)
 {
     static char record[8 + 0xF000] = "\1\5\0\1\xF0";
     begin_body(*state, "/nowhere", BYTES(""));
@@ -648,7 +649,7 @@ int main(void)
         SERVER_TEST(a_withdrawn_request_is_not_audited),
         SERVER_TEST(what_waits_is_answered_after_the_commit),
         SERVER_TEST(a_commit_that_fails_is_the_answer),
-        SERVER_TEST(a_commit_that_fails_is_no_answer_to_what_is_durable),
+        SERVER_TEST(a_failed_commit_is_not_the_answer_to_durable_writes),
         SERVER_TEST(a_body_that_nobody_reads_does_no_harm),
         SERVER_TEST(long_bodies_that_nobody_reads_do_no_harm),
         SERVER_TEST(head_has_the_length_and_not_the_body),
@@ -658,10 +659,10 @@ int main(void)
         SERVER_TEST(requests_may_be_cut_off_anywhere),
         SERVER_TEST(garbage_closes_the_connection),
         SERVER_TEST(broken_parameters_close_the_connection),
-        SERVER_TEST(a_body_that_trickles_ends),
-        SERVER_TEST(records_that_are_no_body_do_not_extend_it),
-        SERVER_TEST(a_body_that_nobody_reads_ends),
-        SERVER_TEST(a_body_without_end_ends),
+        SERVER_TEST(a_trickling_body_ends_at_the_deadline),
+        SERVER_TEST(other_records_do_not_extend_the_deadline_of_a_body),
+        SERVER_TEST(draining_an_unread_body_has_a_deadline),
+        SERVER_TEST(an_endless_body_is_cut_off),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("server", tests, NULL, NULL));
 }

@@ -763,7 +763,7 @@ static void log_in_by(struct test *test, const char *subject, const char *name, 
     commit(test);
 }
 
-static void names_are_known_where_somebody_has_logged_in_by_them(void **state)
+static void a_name_is_known_in_networks_where_it_has_logged_in(void **state)
 {
     struct test *test = *state;
     log_in_by(test, "account:1", NULL, start);
@@ -778,7 +778,7 @@ static void names_are_known_where_somebody_has_logged_in_by_them(void **state)
     assert_false(knows_name(test, "nina", "home", start + THROTTLE_SOURCES_KEPT_MS));
 }
 
-static void names_take_no_place_of_sources(void **state)
+static void sources_of_names_do_not_displace_those_of_subjects(void **state)
 {
     struct test *test = *state;
     log_in(test, "olga", "office", start);
@@ -846,8 +846,8 @@ int main(void)
         ACCOUNTS_TEST(one_stranger_does_not_spend_the_budget),
         ACCOUNTS_TEST(known_sources_are_exempt_from_the_budget),
         ACCOUNTS_TEST(sources_are_known_for_90_days_and_the_latest_of_them),
-        ACCOUNTS_TEST(names_are_known_where_somebody_has_logged_in_by_them),
-        ACCOUNTS_TEST(names_take_no_place_of_sources),
+        ACCOUNTS_TEST(a_name_is_known_in_networks_where_it_has_logged_in),
+        ACCOUNTS_TEST(sources_of_names_do_not_displace_those_of_subjects),
         ACCOUNTS_TEST(a_budget_does_not_outlive_a_step_of_the_clock),
         ACCOUNTS_TEST(without_free_failures_all_are),
     };

@@ -1,4 +1,4 @@
-/* Spool: what the workers find in their queue. */
+/* Spool: the requests that workers find in their queue. */
 #include "unit.h"
 
 #include "base/fastcgi.h"
@@ -52,7 +52,7 @@ static void stop(struct spool_process *spool)
     close(spool->handoff.receive_fd);
 }
 
-/* Sends a whole request; the connection on which it is answered. */
+/* Sends a whole request. Returns the connection on which it is answered. */
 static int send_request(const struct spool_process *spool)
 {
     static const char body[] = "abc";
@@ -71,7 +71,7 @@ static int send_request(const struct spool_process *spool)
     return fd;
 }
 
-/* A worker keeps a connection whose parameters have not arrived, and may be busy with another
+/* A worker that takes a connection before its parameters have arrived may be busy with another
  * request when they do. */
 static void the_parameters_are_there_when_a_worker_takes_a_connection(void **state)
 {

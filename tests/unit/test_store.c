@@ -411,8 +411,9 @@ static struct error *leave_open(struct store *store, void *context)
     return NULL;
 }
 
-/* A writes and is held; B writes what the commit refuses, and commits before it goes on. */
-static void what_a_held_request_is_told_is_true(void **state)
+/* A writes and is held. B writes a row that violates a deferred constraint, and commits before
+ * it goes on. */
+static void a_held_request_gets_the_outcome_of_its_transaction(void **state)
 {
     struct test *test = *state;
     must_script(test->store, test->arena,
@@ -444,7 +445,7 @@ static void queries_of_a_write_end_with_it(void **state)
 
 /* --- slips of the code ----------------------------------------------------------------------- */
 
-/* Executing a statement compares numbers; its text was scanned once, when it was composed. */
+/* Counts parameters once per statement, when it is composed: executing it only compares numbers. */
 static void a_text_is_scanned_for_parameters_once(void **state)
 {
     struct test *test = *state;
@@ -456,7 +457,7 @@ static void a_text_is_scanned_for_parameters_once(void **state)
     }
     must_succeed(store_execute(queries[0]));
     char *text = test->store->composed[queries[1]->slot - SQL_COUNT].text;
-    memset(text, ' ', strlen(text)); /* the statement is prepared */
+    memset(text, ' ', strlen(text)); /* it is prepared already, so the text is not needed */
     must_succeed(store_next(queries[1], &row));
     assert_true(row);
     assert_int_equal(store_integer(queries[1], 0), 7);
@@ -549,7 +550,7 @@ static int run_group(const char *name)
         STORE_TEST(a_failed_write_is_rolled_back_alone),
         STORE_TEST(a_query_that_failed_fails_the_write),
         STORE_TEST(what_is_written_is_seen_inside_at_once_and_outside_after_the_commit),
-        STORE_TEST(what_a_held_request_is_told_is_true),
+        STORE_TEST(a_held_request_gets_the_outcome_of_its_transaction),
         STORE_TEST(queries_of_a_write_end_with_it),
         STORE_TEST(slips_of_the_code_end_the_process),
     };

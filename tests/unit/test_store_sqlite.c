@@ -489,8 +489,8 @@ static void a_full_disk_fails_the_turn_and_no_more(void **state)
 static const char late_table[] = "CREATE TABLE IF NOT EXISTS late (item INTEGER REFERENCES items "
                                  "(id) DEFERRABLE INITIALLY DEFERRED) STRICT";
 
-/* Writes what the commit refuses. */
-static void write_what_is_refused_late(struct test *test)
+/* Writes a row that violates a deferred constraint, so that the commit fails. */
+static void violate_deferred_constraint(struct test *test)
 {
     struct change change = {
         .arena = test->arena, .text = "INSERT INTO late VALUES ($1)", .integer = 99};
@@ -502,7 +502,7 @@ static void a_commit_that_is_refused_is_taken_back(void **state)
     struct test *test = *state;
     must_script(test->store, test->arena, late_table);
     must_succeed(insert(test->store, test->arena, 5));
-    write_what_is_refused_late(test);
+    violate_deferred_constraint(test);
     assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(count_items(test->store, test->arena), 0);
     must_succeed(insert_now(test->other, test->arena, 6));
@@ -510,10 +510,10 @@ static void a_commit_that_is_refused_is_taken_back(void **state)
     must_script(test->store, test->arena, "DROP TABLE late");
 }
 
-/* --- groups ---------------------------------------------------------------------------------- */
+/* --- group commit ---------------------------------------------------------------------------- */
 
-/* A is held, B ends the transaction by a commit that fails, C comes after that. */
-static void a_failed_group_stays_failed_until_its_requests_know(void **state)
+/* A is held, B ends the transaction with a commit that fails, C comes after that. */
+static void a_failed_group_stays_failed_until_its_requests_are_answered(void **state)
 {
     struct test *test = *state;
     uint64_t lost = 0;
@@ -521,7 +521,7 @@ static void a_failed_group_stays_failed_until_its_requests_know(void **state)
     must_succeed(insert(test->store, test->arena, 1));
     uint64_t a = store_hold(test->store);
     assert_int_not_equal(a, 0);
-    write_what_is_refused_late(test);
+    violate_deferred_constraint(test);
     assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(store_hold(test->store), 0);
     assert_error(insert(test->store, test->arena, 2), ERR_CONSTRAINT_REFERENCE);
@@ -536,8 +536,8 @@ static void a_failed_group_stays_failed_until_its_requests_know(void **state)
     must_script(test->store, test->arena, "DROP TABLE late");
 }
 
-/* B commits what A has written too; what C writes afterwards is lost, and it alone. */
-static void what_was_committed_early_is_not_lost_with_the_group(void **state)
+/* B commits its own writes and those of A. Only C's later writes are lost. */
+static void writes_committed_early_survive_a_failed_group_commit(void **state)
 {
     struct test *test = *state;
     uint64_t lost = 0;
@@ -546,7 +546,7 @@ static void what_was_committed_early_is_not_lost_with_the_group(void **state)
     uint64_t a = store_hold(test->store);
     must_succeed(insert_now(test->store, test->arena, 2));
     assert_int_equal(store_hold(test->store), 0);
-    write_what_is_refused_late(test);
+    violate_deferred_constraint(test);
     uint64_t c = store_hold(test->store);
     assert_error(store_group_end(test->store, test->arena, &lost), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(lost, c);
@@ -555,12 +555,12 @@ static void what_was_committed_early_is_not_lost_with_the_group(void **state)
     must_script(test->store, test->arena, "DROP TABLE late");
 }
 
-/* With nobody to tell, the failure is that of the commit alone. */
-static void a_commit_that_fails_without_a_group_fails_nothing_else(void **state)
+/* Without held requests only the failed commit returns the error. */
+static void a_failed_commit_without_held_requests_keeps_the_store_usable(void **state)
 {
     struct test *test = *state;
     must_script(test->store, test->arena, late_table);
-    write_what_is_refused_late(test);
+    violate_deferred_constraint(test);
     assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
     must_succeed(insert_now(test->store, test->arena, 1));
     assert_int_equal(count_items(test->other, test->arena), 1);
@@ -646,9 +646,9 @@ int main(void)
         STORE_TEST(who_waits_to_write_is_not_in_the_way_of_a_checkpoint),
         STORE_TEST(a_full_disk_fails_the_turn_and_no_more),
         STORE_TEST(a_commit_that_is_refused_is_taken_back),
-        STORE_TEST(a_failed_group_stays_failed_until_its_requests_know),
-        STORE_TEST(what_was_committed_early_is_not_lost_with_the_group),
-        STORE_TEST(a_commit_that_fails_without_a_group_fails_nothing_else),
+        STORE_TEST(a_failed_group_stays_failed_until_its_requests_are_answered),
+        STORE_TEST(writes_committed_early_survive_a_failed_group_commit),
+        STORE_TEST(a_failed_commit_without_held_requests_keeps_the_store_usable),
         STORE_TEST(a_file_that_is_no_database_is_unavailable),
         ARENA_TEST(wrong_urls_are_refused),
     };

@@ -508,8 +508,8 @@ static void many_idle_connections_hold_up_nobody(void **state)
     assert_ends(&worker);
 }
 
-/* The kernel refuses what is beyond it at once, even while no worker looks. */
-static void as_many_connections_wait_as_the_service_says(void **state)
+/* The kernel refuses connections beyond the backlog at once, even while no worker accepts. */
+static void the_service_bounds_the_backlog(void **state)
 {
     (void)state;
     static int fds[QUEUE];
@@ -581,7 +581,7 @@ int main(void)
         cmocka_unit_test(a_worker_leaves_after_its_requests),
         cmocka_unit_test(requests_that_do_not_arrive_hold_up_nobody),
         cmocka_unit_test(many_idle_connections_hold_up_nobody),
-        cmocka_unit_test(as_many_connections_wait_as_the_service_says),
+        cmocka_unit_test(the_service_bounds_the_backlog),
         cmocka_unit_test(signals_cost_no_request),
         cmocka_unit_test(a_worker_that_cannot_start_says_so),
     };
