@@ -114,11 +114,41 @@ static void asking_often_shortens_no_pause(void **state)
     purge_free(&purge);
 }
 
+static struct error *rename_table(struct store *store, void *context)
+{
+    struct rows *rows = context;
+    return store_execute(store_compose(store, rows->arena, rows->text));
+}
+
+static void rename_links(struct test *test, const char *text)
+{
+    struct rows rows = {.arena = test->arena, .text = text};
+    must_succeed(store_write(test->store, test->arena, rename_table, &rows));
+    must_succeed(store_turn_end(test->store, test->arena));
+}
+
+static void times_that_cannot_be_corrected_keep_nothing_from_being_purged(void **state)
+{
+    struct test *test = *state;
+    struct purge *purge = purge_new(test->store);
+    add(test,
+        "INSERT INTO sessions (id, subject, username, username_key, epoch, administrator, key_id,"
+        " address, device, created_at, last_seen_at, expires_at)"
+        " VALUES ($1, 's', 'n', 'n', 0, 0, 1, '', '', 1, 1, 2)",
+        1);
+    rename_links(test, "ALTER TABLE email_links RENAME TO no_links");
+    purge_run(purge);
+    rename_links(test, "ALTER TABLE no_links RENAME TO email_links");
+    assert_int_equal(count(test, "sessions"), 0);
+    purge_free(&purge);
+}
+
 static int run(const char *name)
 {
     const struct CMUnitTest tests[] = {
         PURGE_TEST(what_was_asked_for_comes_before_the_round),
         PURGE_TEST(asking_often_shortens_no_pause),
+        PURGE_TEST(times_that_cannot_be_corrected_keep_nothing_from_being_purged),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
