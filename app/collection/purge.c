@@ -269,18 +269,22 @@ static void take_request(struct purge *purge)
     }
 }
 
-/* Called at the beginning of a round, and again until no row is left to shorten. */
-static struct error *correct_times(struct purge *purge, struct arena *arena, int64_t now_ms)
+/* Called at the beginning of a round. Returns true if there is more to correct at once. Times that
+ * cannot be corrected do not keep rows from being purged; the next round tries again. */
+static bool correct_times(struct purge *purge, struct arena *arena, int64_t now_ms)
 {
     struct error *error = purge_clamp(purge->store, arena, now_ms);
-    bool more = true;
+    bool more = false;
     purge->shortens =
         clock_stepped_back(&purge->clock, now_ms, clock_steady_us()) || purge->shortens;
     if (!error && purge->shortens) {
         error = purge_shorten(purge->store, arena, now_ms, &more);
         purge->shortens = error || more; /* after an error it is tried again in the next round */
     }
-    return error;
+    if (error) {
+        log_warning("purge: cannot correct times that are in the future: %s", error->cause);
+    }
+    return more && !error;
 }
 
 /* Deletes one batch, or corrects times at the beginning of a round. *more_r is true if more rows
@@ -290,13 +294,13 @@ static struct error *purge_piece(struct purge *purge, struct stint *stint, struc
 {
     int64_t deleted = 0, now = clock_wall_ms();
     bool begins = stint == &purge->round && !stint->kind;
-    struct error *error = begins ? correct_times(purge, arena, now) : NULL;
-    bool corrects = !error && begins && purge->shortens;
-    if (!error && !corrects) {
-        error = purge_batch(purge->store, arena, stint->kind, now, &deleted);
+    *more_r = begins && correct_times(purge, arena, now);
+    if (*more_r) {
+        return NULL;
     }
+    struct error *error = purge_batch(purge->store, arena, stint->kind, now, &deleted);
     stint->deleted += deleted;
-    *more_r = corrects || (!error && deleted == PURGE_BATCH);
+    *more_r = !error && deleted == PURGE_BATCH;
     return error;
 }
 

@@ -428,10 +428,27 @@ static bool finish_request(const struct server *server, struct server_connection
     return keeps && fcgi->ipcFd >= 0;
 }
 
+/* An early request may be refused before its body has been read to the end. Finds out if the spool
+ * has withdrawn it meanwhile: nobody reads this answer then, because the request comes again. Once
+ * the spool has shut its side down, all records are here, and to read them never waits. */
+static void note_withdrawal(struct server_connection *connection)
+{
+    struct request *request = &connection->request;
+    struct pollfd end = {.fd = connection->fcgi.ipcFd, .events = POLLRDHUP};
+    char rest[DRAIN_PIECE];
+    if (!request->early || request->withdrawn || poll(&end, 1, 0) != 1) {
+        return;
+    }
+    while (read_here(connection->fcgi.in, rest, sizeof rest)) {
+    }
+    request->withdrawn = FCGX_GetError(connection->fcgi.in);
+}
+
 /* Answers the request that was handled, and ends it. */
 static enum server_progress answer(struct server *server, struct server_connection *connection)
 {
     struct request *request = &connection->request;
+    note_withdrawal(connection);
     request->unaudited = request->unaudited || request->withdrawn;
     router_finish(request, &connection->reply, connection->error);
     write_reply(connection->fcgi.out, request, &connection->reply);

@@ -324,6 +324,9 @@ static struct error *remove_member(struct store *store, void *context)
     if (!error) {
         error = withdraw_invitations(store, request);
     }
+    if (!error) { /* whoever comes back may have another role */
+        error = renew_version(store, request);
+    }
     return error ? error
                  : account_clear_default_organization(store, request->arena, account_id,
                                                       organization_id);

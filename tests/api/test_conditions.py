@@ -7,7 +7,7 @@ import re
 
 import pytest
 from support import contract, document
-from support.accounts import Accounts
+from support.accounts import Accounts, add_member
 from support.crm import KINDS
 
 
@@ -112,6 +112,17 @@ def test_a_new_role_changes_the_tag(accounts):
     assert before.json()["role"] == "VIEWER"
     changed = owner.client.patch(f"{owner.path}/members/{member.id}", json={"role": "SALES"})
     assert changed.status_code == 200
+    after = member.client.get(owner.path, headers={"If-None-Match": before.headers["ETag"]})
+    assert (after.status_code, after.json()["role"]) == (200, "SALES")
+
+
+def test_a_role_after_a_return_changes_the_tag(accounts):
+    """A removed member who is added again may have another role."""
+    owner = accounts.register()
+    member = accounts.member(owner, "VIEWER")
+    before = member.client.get(owner.path)
+    assert owner.client.delete(f"{owner.path}/members/{member.id}").status_code == 204
+    add_member(owner, member, "SALES")
     after = member.client.get(owner.path, headers={"If-None-Match": before.headers["ETag"]})
     assert (after.status_code, after.json()["role"]) == (200, "SALES")
 

@@ -115,11 +115,41 @@ static void frequent_purge_requests_keep_the_pause(void **state)
     purge_free(&purge);
 }
 
+static struct error *rename_table(struct store *store, void *context)
+{
+    struct rows *rows = context;
+    return store_execute(store_compose(store, rows->arena, rows->text));
+}
+
+static void rename_links(struct test *test, const char *text)
+{
+    struct rows rows = {.arena = test->arena, .text = text};
+    must_succeed(store_write(test->store, test->arena, rename_table, &rows));
+    must_succeed(store_turn_end(test->store, test->arena));
+}
+
+static void purge_continues_while_times_cannot_be_corrected(void **state)
+{
+    struct test *test = *state;
+    struct purge *purge = purge_new(test->store);
+    add(test,
+        "INSERT INTO sessions (id, subject, username, username_key, epoch, administrator, key_id,"
+        " address, device, created_at, last_seen_at, expires_at)"
+        " VALUES ($1, 's', 'n', 'n', 0, 0, 1, '', '', 1, 1, 2)",
+        1);
+    rename_links(test, "ALTER TABLE email_links RENAME TO no_links");
+    purge_run(purge);
+    rename_links(test, "ALTER TABLE no_links RENAME TO email_links");
+    assert_int_equal(count(test, "sessions"), 0);
+    purge_free(&purge);
+}
+
 static int run(const char *name)
 {
     const struct CMUnitTest tests[] = {
         PURGE_TEST(purge_requests_precede_the_round),
         PURGE_TEST(frequent_purge_requests_keep_the_pause),
+        PURGE_TEST(purge_continues_while_times_cannot_be_corrected),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }

@@ -384,6 +384,48 @@ static void a_withdrawn_request_is_not_audited(void **state)
     close(fd);
 }
 
+static void assert_audited(struct world *world, const char *status)
+{
+    assert_has(read_file(world->arena, "audit.jsonl"),
+               arena_format(world->arena, "\"status\":\"%s\"", status));
+}
+
+/* The same, though it was refused before all that there is of the body was read. */
+static void a_request_that_was_withdrawn_before_it_was_refused_is_not_audited(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    int fd = open_with_file(world, arena_format(world->arena, "%0200000d", 0));
+    unlink("audit.jsonl");
+    audit_reopen();
+    add_head(&bytes, "300000", "early");
+    add_record(&bytes, STDIN, "grown---", 8);
+    send_all(world, &bytes);
+    shutdown(world->peer, SHUT_WR);
+    serve(world);
+    assert_has(answer(world), "Status: 413 ");
+    assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
+    close(fd);
+}
+
+/* Its body is complete, so it does not come again. */
+static void a_refused_request_is_audited_though_its_client_has_gone(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    int fd = open_with_file(world, arena_format(world->arena, "%0200000d", 0));
+    unlink("audit.jsonl");
+    audit_reopen();
+    add_head(&bytes, "200000", "early");
+    add_record(&bytes, STDIN, "grown---", 8);
+    add_record(&bytes, STDIN, "", 0);
+    send_all(world, &bytes);
+    shutdown(world->peer, SHUT_RDWR);
+    serve(world);
+    assert_audited(world, "failure");
+    close(fd);
+}
+
 /* Leaves a request that has written unanswered, as the store demands it, and not audited. */
 static void hold(struct world *world)
 {
@@ -397,12 +439,6 @@ static void hold(struct world *world)
     assert_int_equal(server_serve(world->server, world->connection, false), SERVER_HELD);
     assert_int_equal(poll(&waiting, 1, 0), 0);
     assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
-}
-
-static void assert_audited(struct world *world, const char *status)
-{
-    assert_has(read_file(world->arena, "audit.jsonl"),
-               arena_format(world->arena, "\"status\":\"%s\"", status));
 }
 
 static void what_waits_is_answered_after_the_commit(void **state)
@@ -647,6 +683,8 @@ int main(void)
         SERVER_TEST(a_body_is_read_from_the_file_that_came_with_it),
         SERVER_TEST(a_body_that_has_grown_is_read_to_its_end),
         SERVER_TEST(a_withdrawn_request_is_not_audited),
+        SERVER_TEST(a_request_that_was_withdrawn_before_it_was_refused_is_not_audited),
+        SERVER_TEST(a_refused_request_is_audited_though_its_client_has_gone),
         SERVER_TEST(what_waits_is_answered_after_the_commit),
         SERVER_TEST(a_commit_that_fails_is_the_answer),
         SERVER_TEST(a_failed_commit_is_not_the_answer_to_durable_writes),
