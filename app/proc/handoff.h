@@ -1,7 +1,8 @@
 /*
  * Handoff: a queue of requests between the spool, which puts them in, and the workers of `uploads`,
- * one of which takes each. A request is a connection and, if it has a body, the file of that. It is a pair of sockets that processes inherit, so that
- * nobody else can reach it, and it outlives the processes on both sides.
+ * one of which takes each. A request is a connection and, if it has a body, the file of that. The
+ * queue is a pair of sockets that processes inherit, so that nobody else can reach it, and it
+ * outlives the processes on both sides.
  */
 #ifndef PROC_HANDOFF_H
 #define PROC_HANDOFF_H
