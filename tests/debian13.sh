@@ -79,11 +79,13 @@ for name in TERM http_proxy https_proxy no_proxy npm_config_registry; do
     [ -z "$value" ] || set -- "$name=$value" "$@"
 done
 
+# The root is a mount of its own, because tests make mount namespaces, for which / has to be one.
 # The shell inside is the first process of its namespace: it adopts orphans, and reaps them while it
 # waits. A Ctrl-C is for the command alone, which clears up; `unshare` waits for it.
 exec unshare --mount --pid --fork --kill-child sh -euc '
     root=$1
     shift
+    mount --bind "$root" "$root"
     mount -t proc proc "$root/proc"
     mount --rbind /sys "$root/sys"
     mount --rbind /dev "$root/dev"
