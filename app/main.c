@@ -13,6 +13,7 @@
  *   kontora version | help
  */
 #include "auth/auth.h"
+#include "auth/password.h"
 #include "auth/session_cache.h"
 #include "base/arena.h"
 #include "base/background.h"
@@ -66,19 +67,19 @@ struct worker_state {
     struct server *server;
 };
 
-static bool turn_waits(struct app *app)
+static uint64_t hold_answer(struct app *app)
 {
-    return store_wrote(app->store);
+    return store_hold(app->store);
 }
 
-static struct error *turn_commit(struct app *app, struct arena *arena)
+static struct error *commit_group(struct app *app, struct arena *arena, uint64_t *lost_r)
 {
-    struct error *error = store_turn_end(app->store, arena);
+    struct error *error = store_group_end(app->store, arena, lost_r);
     auth_committed();
     return error;
 }
 
-static const struct server_turn turn = {turn_waits, turn_commit};
+static const struct server_turn turn = {hold_answer, commit_group};
 
 /* The storage of these settings, which check() has accepted. */
 static struct objects *open_objects(const struct config *config)
@@ -161,6 +162,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
      * where nobody else wants the processor. */
     if (pool == POOL_AUTH) {
         background_enter();
+        password_estimate(config->bcrypt_cost);
     }
     access_enter(pool);
     if (!audit_open(config->audit_log_path)) {
@@ -179,6 +181,7 @@ static void *worker_start(const struct config *config, enum pool_id pool)
         .directory = directory_new(config),
         .store = store_new(config, writers),
         .objects = open_objects(config),
+        .pool = pool,
     };
     if (pool == POOL_CORE) { /* its requests of a turn were there before that began */
         store_read_by_turns(state->app.store);
@@ -188,17 +191,23 @@ static void *worker_start(const struct config *config, enum pool_id pool)
     return state;
 }
 
-static void *worker_open(void *state, int fd)
+static void *worker_open(void *state, int fd, int body_fd)
 {
-    return server_open(((struct worker_state *)state)->server, fd);
+    return server_open(((struct worker_state *)state)->server, fd, body_fd);
 }
 
 static enum arrival worker_look(const char *bytes, size_t length)
 {
-    enum fastcgi_event event = fastcgi_look_at_head(bytes, length);
-    return event == FASTCGI_PARAMS_END ? ARRIVAL_READY
-           : event == FASTCGI_MORE     ? ARRIVAL_PENDING
-                                       : ARRIVAL_REFUSED;
+    switch (fastcgi_look_at_request(bytes, length)) {
+    case FASTCGI_END:
+        return ARRIVAL_COMPLETE;
+    case FASTCGI_PARAMS_END:
+        return ARRIVAL_READY;
+    case FASTCGI_MORE:
+        return ARRIVAL_PENDING;
+    default:
+        return ARRIVAL_REFUSED;
+    }
 }
 
 static const enum served served[] = {
@@ -207,9 +216,9 @@ static const enum served served[] = {
     [SERVER_HELD] = SERVED_HELD,
 };
 
-static enum served worker_serve(void *state, void *connection)
+static enum served worker_serve(void *state, void *connection, bool complete)
 {
-    return served[server_serve(((struct worker_state *)state)->server, connection)];
+    return served[server_serve(((struct worker_state *)state)->server, connection, complete)];
 }
 
 static void worker_commit(void *state)
@@ -220,6 +229,12 @@ static void worker_commit(void *state)
 static enum served worker_finish(void *state, void *connection)
 {
     return served[server_finish(((struct worker_state *)state)->server, connection)];
+}
+
+static size_t worker_queue_length(void *state)
+{
+    const struct app *app = &((struct worker_state *)state)->app;
+    return app->pool == POOL_AUTH ? limits_queue_length(app->config) : 0;
 }
 
 static void worker_rest(void *state)
@@ -254,8 +269,21 @@ static void worker_stop(void *state)
 
 /* --- what the housekeeper does --------------------------------------------------------------- */
 
-static void *probe_start(const struct config *config)
+/* All jobs share one store, because they never run concurrently. */
+static void *jobs_begin(const struct config *config)
 {
+    return store_new(config, writers);
+}
+
+static void jobs_end(void *shared)
+{
+    struct store *store = shared;
+    store_free(&store);
+}
+
+static void *probe_start(const struct config *config, void *store)
+{
+    (void)store;
     return directory_new(config);
 }
 
@@ -270,9 +298,15 @@ static void probe_stop(void *state)
     directory_free(&directory);
 }
 
-static void *watch_start(const struct config *config)
+static void *take_store(const struct config *config, void *store)
 {
-    return store_new(config, writers);
+    (void)config;
+    return store;
+}
+
+static void stop_nothing(void *state)
+{
+    (void)state;
 }
 
 static int64_t watch_run(void *store)
@@ -280,15 +314,10 @@ static int64_t watch_run(void *store)
     return store_watch(store);
 }
 
-static void watch_stop(void *state)
+static void *purge_start(const struct config *config, void *store)
 {
-    struct store *store = state;
-    store_free(&store);
-}
-
-static void *purge_start(const struct config *config)
-{
-    return purge_new(store_new(config, writers));
+    (void)config;
+    return purge_new(store);
 }
 
 static int64_t purge_do(void *purge)
@@ -302,43 +331,25 @@ static void purge_stop(void *state)
     purge_free(&purge);
 }
 
-static void *uses_start(const struct config *config)
-{
-    return store_new(config, writers);
-}
-
 static int64_t uses_do(void *store)
 {
     return uses_run(store);
 }
 
-static void uses_stop(void *state)
+static void uses_stop(void *store)
 {
-    struct store *store = state;
     uses_flush_all(store);
-    store_free(&store);
-}
-
-static void *space_start(const struct config *config)
-{
-    (void)config; /* watch_space() was called in this process */
-    static char none;
-    return &none;
 }
 
 static int64_t space_run(void *state)
 {
-    (void)state;
+    (void)state; /* watch_space() has been called in this process */
     return space_watch();
 }
 
-static void space_stop(void *state)
+static void *storage_start(const struct config *config, void *store)
 {
-    (void)state;
-}
-
-static void *storage_start(const struct config *config)
-{
+    (void)store;
     return open_objects(config);
 }
 
@@ -353,9 +364,9 @@ static void storage_stop(void *state)
     objects_close(&objects);
 }
 
-static void *ledger_start(const struct config *config)
+static void *ledger_start(const struct config *config, void *store)
 {
-    return ledger_keeper_new(store_new(config, writers), open_objects(config));
+    return ledger_keeper_new(store, open_objects(config));
 }
 
 static int64_t ledger_do(void *keeper)
@@ -369,9 +380,9 @@ static void ledger_stop(void *state)
     ledger_keeper_free(&keeper);
 }
 
-static void *sessions_start(const struct config *config)
+static void *sessions_start(const struct config *config, void *store)
 {
-    return session_watch_new(config, store_new(config, writers), directory_new(config));
+    return session_watch_new(config, store, directory_new(config));
 }
 
 static int64_t sessions_do(void *watch)
@@ -387,10 +398,10 @@ static void sessions_stop(void *state)
 
 static const struct job jobs[] = {
     {"the probe of the directory", probe_start, probe_run, probe_stop},
-    {"the watch over the database", watch_start, watch_run, watch_stop},
-    {"the purge", purge_start, purge_do, purge_stop},
-    {"the uses of tokens", uses_start, uses_do, uses_stop},
-    {"the watch over free space", space_start, space_run, space_stop},
+    {"the watch over the database", take_store, watch_run, stop_nothing},
+    {"the purge", purge_start, purge_do, purge_stop, purge_wake_fd},
+    {"the usage counters of tokens", take_store, uses_do, uses_stop},
+    {"the watch over free space", take_store, space_run, stop_nothing},
     {"the watch over the storage", storage_start, storage_run, storage_stop},
     {"the watch over sessions", sessions_start, sessions_do, sessions_stop},
     {"the leftovers of files", ledger_start, ledger_do, ledger_stop},
@@ -406,10 +417,13 @@ static const struct service service = {
     .serve = worker_serve,
     .commit = worker_commit,
     .finish = worker_finish,
+    .queue_length = worker_queue_length,
     .rest = worker_rest,
     .close = worker_close,
     .reopen = worker_reopen,
     .stop = worker_stop,
+    .begin_jobs = jobs_begin,
+    .end_jobs = jobs_end,
     .jobs = jobs,
 };
 
@@ -576,10 +590,9 @@ static int run_version(const struct arguments *arguments)
     return EXIT_SUCCESS;
 }
 
-static int run_help(const struct arguments *arguments)
+static void print_usage(FILE *out)
 {
-    (void)arguments;
-    puts(
+    fputs(
         "usage: kontora COMMAND [OPTION …]\n"
         "\n"
         "  serve                  run the service in the foreground\n"
@@ -615,61 +628,134 @@ static int run_help(const struct arguments *arguments)
         "  help                   print this text\n"
         "\n"
         "  --env-file FILE        read settings from FILE (default: .env, if there is one);\n"
-        "                         the environment wins over the file");
+        "                         the environment wins over the file\n",
+        out);
+}
+
+static int run_help(const struct arguments *arguments)
+{
+    (void)arguments;
+    print_usage(stdout);
     return EXIT_SUCCESS;
 }
 
-static const struct {
-    const char *name;
-    int (*run)(const struct arguments *arguments);
-    bool words; /* it takes some */
-} commands[] = {
-    {"serve", run_serve, false},      {"migrate", run_migrate, true},
-    {"admin", run_admin, true},       {"purge", run_purge, false},
-    {"sessions", run_sessions, true}, {"recount", run_recount, false},
-    {"files", run_files, true},       {"openapi", run_openapi, false},
-    {"config", run_config, false},    {"version", run_version, false},
-    {"help", run_help, false},
+/* One bit for each option: the value that getopt_long() returns for it. */
+enum {
+    OPTION_ENV_FILE = 0x1,
+    OPTION_CHECK = 0x2,
+    OPTION_REPAIR = 0x4,
+    OPTION_NAME = 0x8,
+    OPTION_ORGANIZATION = 0x10,
+    OPTION_LANGUAGE = 0x20,
+    OPTION_SUBJECT = 0x40,
+    OPTION_ALL = 0x80,
 };
 
-static bool parse_arguments(int argc, char **argv, struct arguments *arguments)
+static const struct option options[] = {
+    {"env-file", required_argument, NULL, OPTION_ENV_FILE},
+    {"check", no_argument, NULL, OPTION_CHECK},
+    {"repair", no_argument, NULL, OPTION_REPAIR},
+    {"name", required_argument, NULL, OPTION_NAME},
+    {"organization", required_argument, NULL, OPTION_ORGANIZATION},
+    {"language", required_argument, NULL, OPTION_LANGUAGE},
+    {"subject", required_argument, NULL, OPTION_SUBJECT},
+    {"all", no_argument, NULL, OPTION_ALL},
+    {NULL, 0, NULL, 0},
+};
+
+/* A command and the options that it takes. The row of a particular action precedes the row for all
+ * other actions of that command. */
+static const struct command {
+    const char *name, *action; /* `action` is the word after the name; NULL: any or none */
+    int (*run)(const struct arguments *arguments);
+    bool takes_words;
+    int options;
+} commands[] = {
+    {"serve", NULL, run_serve, false, OPTION_ENV_FILE},
+    {"migrate", NULL, run_migrate, true, OPTION_ENV_FILE},
+    {"admin", "create", run_admin, true, OPTION_ENV_FILE | OPTION_NAME | OPTION_ORGANIZATION},
+    {"admin", NULL, run_admin, true, OPTION_ENV_FILE},
+    {"sessions", "end", run_sessions, true, OPTION_ENV_FILE | OPTION_SUBJECT | OPTION_ALL},
+    {"sessions", NULL, run_sessions, true, OPTION_ENV_FILE},
+    {"purge", NULL, run_purge, false, OPTION_ENV_FILE},
+    {"recount", NULL, run_recount, false, OPTION_ENV_FILE | OPTION_REPAIR},
+    {"files", NULL, run_files, true, OPTION_ENV_FILE | OPTION_REPAIR},
+    {"openapi", NULL, run_openapi, false, OPTION_ENV_FILE | OPTION_LANGUAGE},
+    {"config", NULL, run_config, false, OPTION_ENV_FILE | OPTION_CHECK},
+    {"version", NULL, run_version, false, 0},
+    {"help", NULL, run_help, false, 0},
+};
+
+/* Returns the row of a command, NULL if the command is unknown. */
+static const struct command *find_command(const char *name, const char *action)
 {
-    static const struct option options[] = {
-        {"env-file", required_argument, NULL, 'e'},
-        {"check", no_argument, NULL, 'c'},
-        {"repair", no_argument, NULL, 'r'},
-        {"name", required_argument, NULL, 'n'},
-        {"organization", required_argument, NULL, 'o'},
-        {"language", required_argument, NULL, 'l'},
-        {"subject", required_argument, NULL, 's'},
-        {"all", no_argument, NULL, 'a'},
-        {NULL, 0, NULL, 0},
-    };
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const struct command *command = &commands[i];
+        if (!strcmp(name, command->name) &&
+            (!command->action || (action && !strcmp(action, command->action)))) {
+            return command;
+        }
+    }
+    return NULL;
+}
+
+/* Parses the options of any command. *given_r is the set of options that were given. False if one
+ * is unknown or lacks its argument. */
+static bool parse_arguments(int argc, char **argv, struct arguments *arguments, int *given_r)
+{
     int option;
+    *given_r = 0;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == 'e') {
+        switch (option) {
+        case OPTION_ENV_FILE:
             arguments->env_file = optarg;
-        } else if (option == 'c') {
+            break;
+        case OPTION_CHECK:
             arguments->check = true;
-        } else if (option == 'r') {
+            break;
+        case OPTION_REPAIR:
             arguments->repair = true;
-        } else if (option == 'n') {
+            break;
+        case OPTION_NAME:
             arguments->name = optarg;
-        } else if (option == 'o') {
+            break;
+        case OPTION_ORGANIZATION:
             arguments->organization = optarg;
-        } else if (option == 'l') {
+            break;
+        case OPTION_LANGUAGE:
             arguments->language = optarg;
-        } else if (option == 's') {
+            break;
+        case OPTION_SUBJECT:
             arguments->subject = optarg;
-        } else if (option == 'a') {
+            break;
+        case OPTION_ALL:
             arguments->all = true;
-        } else {
+            break;
+        default:
             return false;
         }
+        *given_r |= option;
     }
     arguments->words = argv + optind;
     arguments->word_count = argc - optind;
     return true;
+}
+
+/* Reports the first option or argument that the command does not take. False if there is none. */
+static bool report_excess(const struct command *command, const struct arguments *arguments,
+                          int given)
+{
+    for (const struct option *option = options; option->name; option++) {
+        if (given & ~command->options & option->val) {
+            fprintf(stderr, "%s: unexpected option '--%s'\n", command->name, option->name);
+            return true;
+        }
+    }
+    if (arguments->word_count && !command->takes_words) {
+        fprintf(stderr, "%s: unexpected argument '%s'\n", command->name, arguments->words[0]);
+        return true;
+    }
+    return false;
 }
 
 int main(int argc, char **argv)
@@ -680,18 +766,15 @@ int main(int argc, char **argv)
      * and name server, just when the controllers, which often are those too, are down. */
     (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
     struct arguments arguments = {0};
-    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++) {
-        if (!strcmp(argv[1], commands[i].name)) {
-            if (!parse_arguments(argc - 1, argv + 1, &arguments)) {
-                return EXIT_USAGE;
-            }
-            if (arguments.word_count && !commands[i].words) {
-                fprintf(stderr, "%s: unexpected argument '%s'\n", argv[1], arguments.words[0]);
-                return EXIT_USAGE;
-            }
-            return commands[i].run(&arguments);
+    int given;
+    if (argc > 1 && find_command(argv[1], NULL) &&
+        parse_arguments(argc - 1, argv + 1, &arguments, &given)) {
+        const char *action = arguments.word_count ? arguments.words[0] : NULL;
+        const struct command *command = find_command(argv[1], action);
+        if (!report_excess(command, &arguments, given)) {
+            return command->run(&arguments);
         }
     }
-    run_help(NULL);
+    print_usage(stderr);
     return EXIT_USAGE;
 }

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes a site speak HTTP/2 in the way that the installed nginx knows:
+# Enables HTTP/2 in a file of the site, with the syntax of the installed nginx:
 #
 #   sh http2.sh FILE
 #
 # Since nginx 1.25.1 (Debian 13) there is a directive, and the parameter of `listen` is deprecated;
-# before (Debian 12) there is only the parameter. Changes nothing else, and nothing at all if the file
-# is right. Run it again when a new release of Debian has brought another nginx.
+# before (Debian 12) there is only the parameter. Changes nothing else; a no-op if the file has the
+# right syntax. Run it again after an upgrade of Debian.
 set -eu
 
 [ $# -eq 1 ] || {

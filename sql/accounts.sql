@@ -32,6 +32,17 @@ SELECT a.id, a.username, a.email, o.id, o.name, m.role
   LEFT JOIN organizations o ON o.id = m.organization_id
  ORDER BY a.id, o.id;
 
+-- Reads the highest cost, two digits, among all bcrypt hashes.
+-- name: accounts_highest_cost
+SELECT substr(password_hash, 5, 2) FROM accounts
+ WHERE substr(password_hash, 2, 1) = '2'
+ ORDER BY substr(password_hash, 5, 2) DESC LIMIT 1;
+
+-- Stores a new hash of the same password; sessions stay valid. A no-op if the password was changed
+-- meanwhile.
+-- name: accounts_rehash
+UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2;
+
 -- name: accounts_set_password
 UPDATE accounts
    SET password_hash = $2, updated_at = $3, version = version + 1,

@@ -199,8 +199,10 @@ function define(text, name, count) {
     return text
 }
 
-# The text of a statement for an engine, without the semicolon, in C.
-function statement(name, engine, both, out) {
+# Returns the text of a statement for an engine, as C and without the semicolon. Sets the number of
+# its parameters: the greatest n of its $n.
+function statement(name, engine, both, out, rest) {
+    parameters[engine] = 0
     if (name in alone && alone[name] != engine) {
         return "NULL"
     }
@@ -215,6 +217,11 @@ function statement(name, engine, both, out) {
     sub(/;?[ \t\n]*$/, "", out)
     if (out == "" || index(out, ";")) {
         fail(place[name, both ? "" : engine], name " must be one statement")
+    }
+    for (rest = out; match(rest, /\$[0-9]+/); rest = substr(rest, RSTART + RLENGTH)) {
+        if (substr(rest, RSTART + 1, RLENGTH - 1) + 0 > parameters[engine]) {
+            parameters[engine] = substr(rest, RSTART + 1, RLENGTH - 1) + 0
+        }
     }
     return literal(out)
 }
@@ -237,9 +244,10 @@ END {
     print "const struct sql_statement_row sql_statements[SQL_COUNT] = {" > source
     for (i = 1; i <= statements; i++) {
         printf "    SQL_%s,\n", toupper(statement_name[i]) > header
-        printf "    {\"%s\",\n     {%s,\n     %s}},\n", statement_name[i],
-            statement(statement_name[i], engines[1]),
-            statement(statement_name[i], engines[2]) > source
+        sqlite_text = statement(statement_name[i], engines[1])
+        postgres_text = statement(statement_name[i], engines[2])
+        printf "    {\"%s\",\n     {%s,\n     %s},\n     {%d, %d}},\n", statement_name[i], sqlite_text,
+            postgres_text, parameters[engines[1]], parameters[engines[2]] > source
     }
     print "    SQL_COUNT\n};\n\n#endif" > header
     print "};\n\nconst struct migration migrations[] = {" > source

@@ -30,6 +30,14 @@ SELECT id, email, created_at, expires_at FROM email_links WHERE expires_at > $1 
 -- name: email_links_delete
 DELETE FROM email_links WHERE expires_at > $1 AND id = $2;
 
+-- For rows that were issued while the clock was ahead: purge_shorten() in app/collection/purge.c.
+-- name: email_links_ahead
+SELECT 1 FROM email_links WHERE created_at > $1 LIMIT 1;
+
+-- name: email_links_shorten
+UPDATE email_links SET expires_at = expires_at - (created_at - $1), created_at = $1
+ WHERE id IN (SELECT id FROM email_links WHERE created_at > $1 LIMIT $2);
+
 -- name: email_links_purge
 DELETE FROM email_links
  WHERE id IN (SELECT id FROM email_links WHERE expires_at < $1 ORDER BY expires_at LIMIT $2);

@@ -10,7 +10,7 @@ VALUES ($1, $2, $3, $4)
 ON CONFLICT (principal, idempotency_key) DO NOTHING;
 
 -- name: idempotency_keys_get
-SELECT request_digest, status, answer FROM idempotency_keys
+SELECT request_digest, status, answer, created_at FROM idempotency_keys
  WHERE principal = $1 AND idempotency_key = $2;
 
 -- name: idempotency_keys_answer

@@ -60,6 +60,14 @@ SELECT i.organization_id, i.role
  WHERE a.id = $1 AND (a.email_verified_at IS NOT NULL OR CAST($2 AS BIGINT) = 1) AND i.expires_at > $3
    AND i.id = $4;
 
+-- For rows that were issued while the clock was ahead: purge_shorten() in app/collection/purge.c.
+-- name: invitations_ahead
+SELECT 1 FROM invitations WHERE created_at > $1 LIMIT 1;
+
+-- name: invitations_shorten
+UPDATE invitations SET expires_at = expires_at - (created_at - $1), created_at = $1
+ WHERE id IN (SELECT id FROM invitations WHERE created_at > $1 LIMIT $2);
+
 -- name: invitations_purge
 DELETE FROM invitations
  WHERE id IN (SELECT id FROM invitations WHERE expires_at < $1 ORDER BY expires_at LIMIT $2);

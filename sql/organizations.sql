@@ -22,6 +22,10 @@ SELECT o.id, o.name, o.currency, m.role, o.created_at, o.updated_at, o.version
 UPDATE organizations SET name = $2, currency = $3, updated_at = $4, version = version + 1
  WHERE id = $1;
 
+-- Increments the version, because the representation of an organization contains the reader's role.
+-- name: organizations_new_version
+UPDATE organizations SET version = version + 1 WHERE id = $1;
+
 -- name: members_insert
 INSERT INTO members (organization_id, account_id, role, created_at) VALUES ($1, $2, $3, $4);
 

@@ -83,6 +83,24 @@ SELECT id, subject, username, created_at, last_seen_at, expires_at, address, dev
    AND ($2 = '' OR subject = $2 OR username_key = $3)
  ORDER BY created_at, id;
 
+-- For rows that were issued while the clock was ahead: purge_shorten() in app/collection/purge.c.
+-- Keeps replaced_at: setting it to now would start the grace period of a replaced token again.
+-- name: sessions_ahead
+SELECT 1 FROM sessions WHERE created_at > $1 LIMIT 1;
+
+-- name: sessions_shorten
+UPDATE sessions
+   SET expires_at = expires_at - (created_at - $1), created_at = $1,
+       last_seen_at = CASE WHEN last_seen_at > $1 THEN $1 ELSE last_seen_at END
+ WHERE id IN (SELECT id FROM sessions WHERE created_at > $1 LIMIT $2);
+
+-- name: refresh_tokens_ahead
+SELECT 1 FROM refresh_tokens WHERE issued_at > $1 LIMIT 1;
+
+-- name: refresh_tokens_shorten
+UPDATE refresh_tokens SET expires_at = expires_at - (issued_at - $1), issued_at = $1
+ WHERE digest IN (SELECT digest FROM refresh_tokens WHERE issued_at > $1 LIMIT $2);
+
 -- name: sessions_purge
 DELETE FROM sessions
  WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2);

@@ -34,6 +34,14 @@ SELECT t.id, t.purpose, t.max_uses, t.uses, t.created_at, t.expires_at FROM toke
 -- name: tokens_count
 SELECT count(*) FROM tokens t WHERE true;
 
+-- For rows that were issued while the clock was ahead: purge_shorten() in app/collection/purge.c.
+-- name: tokens_ahead
+SELECT 1 FROM tokens WHERE created_at > $1 LIMIT 1;
+
+-- name: tokens_shorten
+UPDATE tokens SET expires_at = expires_at - (created_at - $1), created_at = $1
+ WHERE id IN (SELECT id FROM tokens WHERE created_at > $1 LIMIT $2);
+
 -- Two that purge at the same time take different rows.
 -- name: tokens_purge sqlite
 DELETE FROM tokens

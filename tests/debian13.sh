@@ -1,19 +1,19 @@
 #!/bin/sh
-# Runs a command, `make test` if none is given, in a root of Debian 13 on a host of any Debian:
+# Runs a command, by default `make test`, in a root file system of Debian 13 on any Debian host:
 #
 #   sh tests/debian13.sh [COMMAND …]
 #
-# The root is build/debian13, or the folder that DEBIAN13_ROOT names. It is made if it is not there,
-# which takes a minute, and kept: remove it to get newer packages. The command runs in a clone of the
-# last commit, as root, and installs its packages itself (tests/packages.sh): 3 GB, the first time.
-# Debian's archives, certificates, resolver and proxies are those of the host.
+# The root is build/debian13, or the folder that DEBIAN13_ROOT names. It is created if it does not
+# exist, which takes a minute, and kept: remove it to get newer packages. The command runs as root
+# in a clone of the last commit, and installs its packages itself (tests/packages.sh): 3 GB, the
+# first time. The root uses the package archives, certificates, resolver and proxies of the host.
 #
-# The exit status is that of the command, and so is the last line: the sum of the tests. What failed is
-# in the root's /tmp until the next run. The network is the host's: tests take free addresses, and so do
-# those beside which they run.
+# The exit status and the last line, the summary of the tests, are those of the command. Files of
+# failed tests stay in the root's /tmp until the next run. The root shares the network of the host:
+# concurrent runs do not collide, because all tests use free addresses.
 #
-# Mounts and processes have namespaces of their own. Nothing is to be undone: both are gone as soon as
-# the command has ended or this script was killed.
+# Mounts and processes have their own namespaces, which end with the command, or if this script is
+# killed: nothing is left to clean up.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -25,7 +25,7 @@ fail() {
     exit 1
 }
 
-# The first archive with that label among the host's own; none is empty.
+# Prints the host's first archive with that label; prints nothing if there is none.
 archive() { # label
     apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
         sed -n "s/^Debian|$1|//p" | head -n 1
@@ -33,8 +33,8 @@ archive() { # label
 
 make_root() {
     mirror=$(archive Debian)
-    [ -n "$mirror" ] || fail "apt has no archive of Debian: run apt-get update"
-    echo "Making a root of Debian 13 in $root"
+    [ -n "$mirror" ] || fail "apt: no archive of Debian found: run apt-get update"
+    echo "Creating a root of Debian 13 in $root"
     rm -rf "$root.new"
     eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
     http_proxy=${http_proxy-} unshare --mount debootstrap --variant=minbase --include=make,ca-certificates \
@@ -51,7 +51,7 @@ make_root() {
     mv "$root.new" "$root"
 }
 
-# What the host has for its network may have changed since the last run.
+# Copies the host's network settings, which may have changed since the last run.
 take_settings() {
     cp /etc/hosts /etc/resolv.conf "$root/etc/"
     cp -R /usr/local/share/ca-certificates "$root/usr/local/share/"
@@ -59,13 +59,13 @@ take_settings() {
 }
 
 copy_checkout() {
-    [ -z "$(git status --porcelain)" ] || echo 'What is not committed is not tested.'
+    [ -z "$(git status --porcelain)" ] || echo 'debian13.sh: uncommitted changes are not tested'
     rm -rf "$root/root/kontora"
     git clone -q --no-hardlinks . "$root/root/kontora"
     find "$root/tmp" -xdev -mindepth 1 -delete
 }
 
-[ "$(id -u)" -eq 0 ] || fail "only root can make and enter a root"
+[ "$(id -u)" -eq 0 ] || fail "must be run as root"
 [ $# -gt 0 ] || set -- make test
 mkdir -p "$(dirname "$root")"
 exec 9>"$root.lock"
@@ -79,9 +79,9 @@ for name in TERM http_proxy https_proxy no_proxy npm_config_registry; do
     [ -z "$value" ] || set -- "$name=$value" "$@"
 done
 
-# The root is a mount of its own, because tests make mount namespaces, for which / has to be one.
-# The shell inside is the first process of its namespace: it adopts orphans, and reaps them while it
-# waits. A Ctrl-C is for the command alone, which clears up; `unshare` waits for it.
+# The root is a mount point, because tests call `unshare --mount`, which refuses any other root.
+# The inner shell is process 1 of its namespace: it adopts orphans, and reaps them while it waits.
+# Only the command handles Ctrl-C, and cleans up; `unshare` waits for it.
 exec unshare --mount --pid --fork --kill-child sh -euc '
     root=$1
     shift

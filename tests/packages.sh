@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that something needs, if any is missing, on Debian 12 and on Debian 13:
+# Installs the missing Debian packages for a purpose, on Debian 12 and Debian 13:
 #
 #   sh tests/packages.sh build | serve | run | test | debian13 | bench | lint | fuzz
 #
@@ -14,7 +14,7 @@ build='gcc make libc6-dev libfcgi-dev libldap-dev libjson-c-dev libjwt-dev libss
 # What a host in production needs.
 serve="$build nginx openssl"
 
-# For the documentation's pages. Other packages of Node.js than Debian's bring npm along.
+# npm builds the pages of the documentation. Packages of Node.js from elsewhere include it.
 command -v npm >/dev/null || npm='nodejs npm'
 
 run="$build ${npm-} nginx openssl curl python3 python3-samba samba-ad-dc samba-ad-provision ldb-tools"
@@ -25,7 +25,7 @@ test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jw
     postgresql sqlite3 procps git python3-prometheus-client python3-jsonschema ceph-mon ceph-osd radosgw
     prometheus chromium systemd nftables iproute2"
 
-# What makes a root of Debian 13.
+# Tools that create a root file system of Debian 13.
 debian13='debootstrap util-linux git'
 
 # With what the references are written in.

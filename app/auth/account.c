@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/utf8.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* --- checks ---------------------------------------------------------------------------------- */
@@ -78,6 +79,26 @@ struct error *account_get(struct store *store, struct arena *arena, int64_t id,
     struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_BY_ID);
     store_bind_integer(query, id);
     return read_account(query, arena, account_r);
+}
+
+struct error *account_highest_cost(struct store *store, struct arena *arena, int64_t *cost_r)
+{
+    enum { DECIMAL = 10 };
+    struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_HIGHEST_COST);
+    bool row;
+    struct error *error = store_next(query, &row);
+    *cost_r = !error && row ? strtol(store_text(query, 0, NULL), NULL, DECIMAL) : 0;
+    return error || !row ? error : store_next(query, &row);
+}
+
+struct error *account_rehash(struct store *store, struct arena *arena,
+                             const struct account *account, const char *hash)
+{
+    struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_REHASH);
+    store_bind_integer(query, account->id);
+    store_bind_text(query, account->password_hash);
+    store_bind_text(query, hash);
+    return store_execute(query);
 }
 
 /* What the client is told of a violated constraint. Who has chosen an address alone is told of

@@ -37,6 +37,15 @@ struct error *account_find(struct store *store, struct arena *arena, const char 
 struct error *account_get(struct store *store, struct arena *arena, int64_t id,
                           struct account **account_r) MUST_CHECK;
 
+/* Returns the highest cost among the bcrypt hashes of all passwords; 0 if there are none. */
+struct error *account_highest_cost(struct store *store, struct arena *arena,
+                                   int64_t *cost_r) MUST_CHECK;
+
+/* Inside store_write(): replaces the hash of the account; a no-op if the password has been
+ * changed since the account was read. */
+struct error *account_rehash(struct store *store, struct arena *arena,
+                             const struct account *account, const char *hash) MUST_CHECK;
+
 /* Inside store_write(): adds an account, whose id is set. ERR_ALREADY_EXISTS, with the field that
  * is taken in its details. */
 struct error *account_insert(struct store *store, struct arena *arena, struct account *account,

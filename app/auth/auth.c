@@ -160,26 +160,65 @@ static struct principal *principal_from(struct arena *arena, const struct accoun
     return principal;
 }
 
+/* Returns the bcrypt cost that every refused login takes: BCRYPT_COST, or the highest cost of a
+ * stored hash if that is higher. */
+static struct error *cost_of_refusals(const struct config *config, struct store *store,
+                                      struct arena *arena, int64_t *cost_r)
+{
+    struct error *error = account_highest_cost(store, arena, cost_r);
+    *cost_r = *cost_r > config->bcrypt_cost ? *cost_r : config->bcrypt_cost;
+    return error;
+}
+
 struct error *auth_login_account(const struct config *config, struct store *store,
                                  struct arena *arena, const char *name, const char *password,
-                                 const struct principal **principal_r, bool *known_r)
+                                 const struct principal **principal_r, struct account **account_r)
 {
     struct account *account;
+    int64_t cost;
     struct error *error = account_find(store, arena, name, &account);
+    if (!error) {
+        error = cost_of_refusals(config, store, arena, &cost);
+    }
     if (error) {
         return error;
     }
-    bool usable = account && account->password_hash;
-    bool fits = password_verify(
-        usable ? account->password_hash : password_nobodys(config->bcrypt_cost), password);
-    fits = fits && strlen(password) <= PASSWORD_BYTES_MAX; /* bcrypt looks at no more */
-    *known_r = account != NULL;
-    if (!usable || !fits) {
+    const char *hash = account ? account->password_hash : NULL;
+    bool fits = hash && password_verify(hash, password) &&
+                strlen(password) <= PASSWORD_BYTES_MAX; /* bcrypt ignores further bytes */
+    *account_r = account;
+    if (!fits) {
+        password_complete_work(password, hash ? password_cost(hash) : 0, cost);
         return error_new(arena, ERR_INVALID_CREDENTIALS,
                          account ? "wrong password" : "no such user");
     }
     *principal_r = principal_from(arena, account);
     return NULL;
+}
+
+/* Arguments of replace_hash(). */
+struct rehash {
+    struct arena *arena;
+    const struct account *account;
+    const char *hash;
+};
+
+static struct error *replace_hash(struct store *store, void *context)
+{
+    const struct rehash *rehash = context;
+    return account_rehash(store, rehash->arena, rehash->account, rehash->hash);
+}
+
+struct error *auth_rehash(const struct config *config, struct store *store, struct arena *arena,
+                          const struct account *account, const char *password)
+{
+    struct rehash rehash = {.arena = arena, .account = account};
+    if (password_cost(account->password_hash) == config->bcrypt_cost) {
+        return NULL;
+    }
+    rehash.hash = password_hash(arena, password, config->bcrypt_cost);
+    return rehash.hash ? store_write(store, arena, replace_hash, &rehash)
+                       : error_new(arena, ERR_INTERNAL, "bcrypt: cannot hash the password");
 }
 
 struct error *auth_hash(const struct config *config, struct arena *arena,
@@ -194,7 +233,7 @@ struct error *auth_hash(const struct config *config, struct arena *arena,
         return error_field(arena, password->field, weakness, NULL);
     }
     *hash_r = password_hash(arena, password->text, config->bcrypt_cost);
-    return *hash_r ? NULL : error_new(arena, ERR_INTERNAL, "bcrypt does not hash");
+    return *hash_r ? NULL : error_new(arena, ERR_INTERNAL, "bcrypt: cannot hash the password");
 }
 
 /* --- tokens ---------------------------------------------------------------------------------- */

@@ -52,11 +52,18 @@ struct error *auth_login_local(const struct config *config, struct arena *arena,
                                const char *username, const char *password,
                                const struct principal **principal_r) MUST_CHECK;
 
-/* The account of this name and password. ERR_INVALID_CREDENTIALS, after the same work for every
- * name; *known_r says whether the name is an account's. */
+/* Authenticates an account by name and password. Fails with ERR_INVALID_CREDENTIALS, after the
+ * same work for every name; *account_r is the account of that name, NULL if there is none. */
 struct error *auth_login_account(const struct config *config, struct store *store,
                                  struct arena *arena, const char *name, const char *password,
-                                 const struct principal **principal_r, bool *known_r) MUST_CHECK;
+                                 const struct principal **principal_r,
+                                 struct account **account_r) MUST_CHECK;
+
+/* Hashes a password that was just verified again if the cost of its hash differs from
+ * BCRYPT_COST, and stores the new hash. Sessions stay valid. If the password was changed
+ * meanwhile, the changed one stays. */
+struct error *auth_rehash(const struct config *config, struct store *store, struct arena *arena,
+                          const struct account *account, const char *password) MUST_CHECK;
 
 /* The subject of the local administrator's tokens. */
 const char *auth_local_subject(const struct config *config, struct arena *arena)

@@ -3,8 +3,10 @@
 
 #include "base/arena.h"
 #include "base/background.h"
+#include "base/clock.h"
 
 #include <crypt.h>
+#include <ctype.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
@@ -19,13 +21,42 @@ bool secret_equal(const char *one, const char *other)
     return CRYPTO_memcmp(digest, other_digest, sizeof digest) == 0;
 }
 
+enum { UNIT_COST = 12 };
+
+/* Moving average of the time of a hash of UNIT_COST. It rises faster than it falls: with too low an
+ * estimate too many clients would be let into the queue and wait in vain. */
+static int64_t average_us;
+
+/* The time of a hash of cost `from`, as one of cost `to` takes it: each step doubles the work. */
+static int64_t scale_time(int64_t us, int64_t from, int64_t to)
+{
+    return to < from ? us >> (from - to) : us << (to - from);
+}
+
+/* A verification may be several hashes of lower costs (password_complete_work()). */
+static void note_time(const char *stored, int64_t us)
+{
+    enum { SHARE_RISING = 2, SHARE_FALLING = 8 };
+    int64_t cost = password_cost(stored);
+    us = cost ? scale_time(us, cost, UNIT_COST) : us;
+    int64_t share = us > average_us ? SHARE_RISING : SHARE_FALLING;
+    average_us = average_us ? average_us + (us - average_us) / share : us;
+}
+
+int64_t password_hash_us(int64_t cost)
+{
+    return scale_time(average_us, UNIT_COST, cost);
+}
+
 /* The hash of a password in the way of the stored one; the caller ends *data_r with wipe(). */
 static const char *hash_like(const char *stored, const char *password, struct crypt_data **data_r)
 {
     *data_r = must_alloc(sizeof **data_r); /* 32 KiB: too much for a stack frame */
+    int64_t began = clock_steady_us();
     background_begin();
     const char *hash = crypt_r(password, stored, *data_r);
     background_end();
+    note_time(stored, clock_steady_us() - began);
     return hash && *hash != '*' ? hash : NULL;
 }
 
@@ -72,6 +103,16 @@ const char *password_hash(struct arena *arena, const char *password, int64_t cos
     return copy;
 }
 
+int64_t password_cost(const char *stored)
+{
+    enum { DECIMAL = 10, COST_MAX = 31 };
+    bool is_bcrypt = stored[0] == '$' && stored[1] == '2' && stored[2] && stored[3] == '$' &&
+                     isdigit((unsigned char)stored[4]) && isdigit((unsigned char)stored[5]) &&
+                     stored[6] == '$';
+    int64_t cost = is_bcrypt ? (stored[4] - '0') * DECIMAL + stored[5] - '0' : 0;
+    return cost <= COST_MAX ? cost : 0;
+}
+
 const char *password_nobodys(int64_t cost)
 {
     /* 22 characters of salt, 31 of a hash that is none of "". */
@@ -80,4 +121,24 @@ const char *password_nobodys(int64_t cost)
     hash[4] = (char)('0' + cost / 10);
     hash[5] = (char)('0' + cost % 10);
     return hash;
+}
+
+void password_estimate(int64_t cost)
+{
+    enum { CHEAP = 6 }; /* takes some milliseconds */
+    int64_t cheap = cost < CHEAP ? cost : CHEAP;
+    average_us = 0;
+    (void)password_verify(password_nobodys(cheap), "");
+}
+
+/* Each step of the cost doubles the work: one hash of each cost from `done` up to `cost` - 1,
+ * after the hash of cost `done` that was verified, add up to the work of one hash of `cost`. */
+void password_complete_work(const char *password, int64_t done, int64_t cost)
+{
+    if (!done) {
+        (void)password_verify(password_nobodys(cost), password);
+    }
+    for (; done && done < cost; done++) {
+        (void)password_verify(password_nobodys(done), password);
+    }
 }

@@ -27,4 +27,21 @@ const char *password_hash(struct arena *arena, const char *password, int64_t cos
  * nobody has. */
 const char *password_nobodys(int64_t cost);
 
+/* Estimates the time of a hash of this cost from that of a cheaper one; later hashes correct it. */
+void password_estimate(int64_t cost);
+
+/* Returns the average time of a hash of this cost in this process, in microseconds; 0 before the
+ * first hash or estimate. */
+int64_t password_hash_us(int64_t cost);
+
+/* Returns the cost of a bcrypt hash, at most 31; 0 if the text is not a bcrypt hash. */
+int64_t password_cost(const char *stored);
+
+/*
+ * Does the rest of the work of a failed verification, so that both together cost as much as one
+ * hash of `cost`. `done` is the cost of the hash that was verified; 0 if none was, because no
+ * account has the name.
+ */
+void password_complete_work(const char *password, int64_t done, int64_t cost);
+
 #endif

@@ -19,16 +19,22 @@ enum {
 /* --- digests --------------------------------------------------------------------------------- */
 
 /* Each kind of row has digests of its own. NUL is in none of the texts. */
-static const unsigned char *digest_texts(struct arena *arena, const struct throttle *throttle,
-                                         const char *kind, const char *second)
+static const unsigned char *digest_name(struct arena *arena, const struct throttle *throttle,
+                                        const char *kind, const char *name, const char *second)
 {
     struct buffer text = {.arena = arena};
-    const char *parts[] = {kind, utf8_fold_text(arena, throttle->subject), second};
+    const char *parts[] = {kind, utf8_fold_text(arena, name), second};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         buffer_add_string(&text, parts[i]);
         buffer_add_char(&text, '\0');
     }
     return digest_keyed(arena, throttle->key, text.bytes, text.length);
+}
+
+static const unsigned char *digest_texts(struct arena *arena, const struct throttle *throttle,
+                                         const char *kind, const char *second)
+{
+    return digest_name(arena, throttle, kind, throttle->subject, second);
 }
 
 static const unsigned char *failures_key(struct arena *arena, const struct throttle *throttle)
@@ -49,6 +55,18 @@ static const unsigned char *source_key(struct arena *arena, const struct throttl
 static const unsigned char *subject_key(struct arena *arena, const struct throttle *throttle)
 {
     return digest_texts(arena, throttle, "subject", "");
+}
+
+static const unsigned char *name_key(struct arena *arena, const struct throttle *throttle)
+{
+    return digest_name(arena, throttle, "name", throttle->name, throttle->source);
+}
+
+/* Returns the key under which the known sources of a name are stored; they are bounded apart
+ * from those of the subject. */
+static const unsigned char *names_key(struct arena *arena, const struct throttle *throttle)
+{
+    return digest_texts(arena, throttle, "names", "");
 }
 
 /* --- holds ----------------------------------------------------------------------------------- */
@@ -187,39 +205,83 @@ struct error *throttle_failed(struct store *store, struct arena *arena,
 
 /* --- known sources --------------------------------------------------------------------------- */
 
-struct error *throttle_look(struct store *store, struct arena *arena, struct throttle *throttle,
-                            int64_t now_ms)
+/* Reads the time of the last login from a source, 0 if there was none. */
+static struct error *read_seen(struct store *store, struct arena *arena,
+                               const unsigned char *digest, int64_t *seen_r)
 {
     struct store_query *query = store_query(store, arena, SQL_LOGIN_SOURCES_GET);
     bool row;
-    store_bind_bytes(query, source_key(arena, throttle), DIGEST_SIZE);
+    store_bind_bytes(query, digest, DIGEST_SIZE);
     struct error *error = store_next(query, &row);
-    int64_t seen = !error && row ? store_integer(query, 0) : 0;
-    throttle->known = seen > now_ms - THROTTLE_SOURCES_KEPT_MS;
-    throttle->recent = seen > now_ms - SOURCE_RENEWED_MS && seen <= now_ms;
+    *seen_r = !error && row ? store_integer(query, 0) : 0;
     return error || !row ? error : store_next(query, &row);
+}
+
+static bool is_known(int64_t seen_ms, int64_t now_ms)
+{
+    return seen_ms > now_ms - THROTTLE_SOURCES_KEPT_MS;
+}
+
+static bool is_recent(int64_t seen_ms, int64_t now_ms)
+{
+    return seen_ms > now_ms - SOURCE_RENEWED_MS && seen_ms <= now_ms;
+}
+
+struct error *throttle_look(struct store *store, struct arena *arena, struct throttle *throttle,
+                            int64_t now_ms)
+{
+    int64_t seen, name_seen = now_ms;
+    struct error *error = read_seen(store, arena, source_key(arena, throttle), &seen);
+    if (!error && throttle->name) {
+        error = read_seen(store, arena, name_key(arena, throttle), &name_seen);
+    }
+    throttle->known = !error && is_known(seen, now_ms);
+    throttle->recent = !error && is_recent(seen, now_ms) && is_recent(name_seen, now_ms);
+    return error;
+}
+
+struct error *throttle_look_at_name(struct store *store, struct arena *arena,
+                                    const struct throttle *throttle, int64_t now_ms, bool *known_r)
+{
+    int64_t seen;
+    struct error *error = read_seen(store, arena, name_key(arena, throttle), &seen);
+    *known_r = !error && is_known(seen, now_ms);
+    return error;
+}
+
+/* Stores a source as known, and keeps only the latest ones of the same owner. */
+static struct error *put_source(struct store *store, struct arena *arena,
+                                const unsigned char *source, const unsigned char *owner,
+                                int64_t now_ms)
+{
+    struct store_query *query = store_query(store, arena, SQL_LOGIN_SOURCES_PUT);
+    store_bind_bytes(query, source, DIGEST_SIZE);
+    store_bind_bytes(query, owner, DIGEST_SIZE);
+    store_bind_integer(query, now_ms);
+    struct error *error = store_execute(query);
+    if (error) {
+        return error;
+    }
+    query = store_query(store, arena, SQL_LOGIN_SOURCES_BOUND);
+    store_bind_bytes(query, owner, DIGEST_SIZE);
+    store_bind_integer(query, THROTTLE_SOURCES_MAX);
+    return store_execute(query);
 }
 
 struct error *throttle_passed(struct store *store, struct arena *arena,
                               const struct throttle *throttle, int64_t now_ms)
 {
-    const unsigned char *subject = subject_key(arena, throttle);
     struct store_query *query = store_query(store, arena, SQL_LOGIN_FAILURES_CLEAR);
     store_bind_bytes(query, failures_key(arena, throttle), DIGEST_SIZE);
     struct error *error = store_execute(query);
     if (error || throttle->recent) {
         return error;
     }
-    query = store_query(store, arena, SQL_LOGIN_SOURCES_PUT);
-    store_bind_bytes(query, source_key(arena, throttle), DIGEST_SIZE);
-    store_bind_bytes(query, subject, DIGEST_SIZE);
-    store_bind_integer(query, now_ms);
-    error = store_execute(query);
-    if (!error) {
-        query = store_query(store, arena, SQL_LOGIN_SOURCES_BOUND);
-        store_bind_bytes(query, subject, DIGEST_SIZE);
-        store_bind_integer(query, THROTTLE_SOURCES_MAX);
-        error = store_execute(query);
+    error =
+        put_source(store, arena, source_key(arena, throttle), subject_key(arena, throttle), now_ms);
+    if (!error && throttle->name) {
+        error =
+            put_source(store, arena, name_key(arena, throttle), names_key(arena, throttle), now_ms);
     }
     return error;
 }

@@ -44,6 +44,7 @@ struct throttle {
         *subject;       /* counted without case: the id of a principal, or a name that nobody has */
     const char *source; /* network_of_client() */
     const char *realm;  /* keeps the budgets of groups of sources apart; "" if there is one group */
+    const char *name;   /* as typed, compared without case; NULL if none was sent */
     int64_t free_failures; /* 0: nothing is ever held back */
     bool known;            /* the source is; set by throttle_look() */
     bool recent;           /* known, and recorded within the last day: need not be recorded again */
@@ -53,6 +54,11 @@ struct throttle {
 struct error *throttle_look(struct store *store, struct arena *arena, struct throttle *throttle,
                             int64_t now_ms) MUST_CHECK;
 
+/* Finds out whether anyone has logged in by that name from that source. Does not use `subject`. */
+struct error *throttle_look_at_name(struct store *store, struct arena *arena,
+                                    const struct throttle *throttle, int64_t now_ms,
+                                    bool *known_r) MUST_CHECK;
+
 /* ERR_TOO_MANY_ATTEMPTS, with the seconds to wait, while logins are refused without a check. */
 struct error *throttle_check(struct store *store, struct arena *arena,
                              const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
@@ -61,7 +67,8 @@ struct error *throttle_check(struct store *store, struct arena *arena,
 struct error *throttle_failed(struct store *store, struct arena *arena,
                               const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 
-/* Inside store_write(): forgets the failures of the subject from a source, and makes it known. */
+/* Inside store_write(): forgets the failures of the subject from a source, and records the
+ * source as known for the subject and for the name. */
 struct error *throttle_passed(struct store *store, struct arena *arena,
                               const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 

@@ -32,6 +32,15 @@ int64_t clock_steady_us(void)
     return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US;
 }
 
+bool clock_stepped_back(struct clock_watch *watch, int64_t wall_ms, int64_t steady_us)
+{
+    enum { US_PER_MS = 1000, ADJUSTED_MS = 1000 };
+    int64_t lead = wall_ms - steady_us / US_PER_MS;
+    bool stepped = !watch->begun || lead < watch->lead_ms - ADJUSTED_MS;
+    *watch = (struct clock_watch){lead, true};
+    return stepped;
+}
+
 char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
 {
     /* Log lines ask for the same second again and again. */

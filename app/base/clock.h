@@ -14,6 +14,16 @@ int64_t clock_wall_ms(void);
 /* Microseconds of a clock that only goes forward: for durations and deadlines. */
 int64_t clock_steady_us(void);
 
+/* Detects steps of the wall clock. Zero-initialized. */
+struct clock_watch {
+    int64_t lead_ms; /* wall clock minus steady clock at the last call */
+    bool begun;
+};
+
+/* True if the wall clock was set back since the last call by more than the usual adjustments,
+ * and at the first call, because it may have been set back before. */
+bool clock_stepped_back(struct clock_watch *watch, int64_t wall_ms, int64_t steady_us);
+
 /* Writes 2026-11-20T12:34:56.789Z (RFC 3339, UTC) and returns `text`. */
 char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE]);
 

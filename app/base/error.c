@@ -72,6 +72,12 @@ static void copy_details(struct error *error, const struct error *source)
     }
 }
 
+bool error_may_follow_change(const struct error *error)
+{
+    return error && (error->id == ERR_OUTCOME_UNKNOWN || error->id == ERR_RESULT_UNREAD ||
+                     error->id == ERR_PARTIALLY_APPLIED || error->id == ERR_INTERNAL);
+}
+
 struct error *error_join(struct error *one, struct error *other)
 {
     if (!one || !other || one->id != ERR_VALIDATION || other->id != ERR_VALIDATION) {

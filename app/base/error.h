@@ -8,6 +8,7 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct arena;
@@ -163,6 +164,11 @@ struct error {
 
 /* Results that may be errors must be looked at. */
 #define MUST_CHECK __attribute__((warn_unused_result))
+
+/* True if the request may have changed something, in whole or in part, in spite of this error:
+ * its outcome is unknown, it was applied in part, or the error is an internal one. After any
+ * other error nothing was changed. False for NULL. */
+bool error_may_follow_change(const struct error *error);
 
 /* A new error in the arena; `cause` is a printf format, NULL where there is nothing to add. */
 struct error *error_new(struct arena *arena, enum error_id id, const char *cause, ...)

@@ -103,7 +103,7 @@ enum fastcgi_event fastcgi_next(struct fastcgi_reader *reader, const char **byte
     return reader->finished && *length ? FASTCGI_MALFORMED : FASTCGI_MORE;
 }
 
-enum fastcgi_event fastcgi_look_at_head(const char *bytes, size_t length)
+enum fastcgi_event fastcgi_look_at_request(const char *bytes, size_t length)
 {
     struct fastcgi_reader reader = {0};
     enum fastcgi_event event;
@@ -111,8 +111,8 @@ enum fastcgi_event fastcgi_look_at_head(const char *bytes, size_t length)
     size_t piece_length;
     do {
         event = fastcgi_next(&reader, &bytes, &length, &piece, &piece_length);
-    } while (event == FASTCGI_PARAMS_BYTES);
-    return event;
+    } while (event != FASTCGI_MORE && event != FASTCGI_END && event != FASTCGI_MALFORMED);
+    return reader.params_end && event != FASTCGI_END ? FASTCGI_PARAMS_END : event;
 }
 
 /* --- writing --------------------------------------------------------------------------------- */

@@ -52,9 +52,10 @@ struct fastcgi_reader {
 enum fastcgi_event fastcgi_next(struct fastcgi_reader *reader, const char **bytes, size_t *length,
                                 const char **piece_r, size_t *piece_length_r) MUST_CHECK;
 
-/* Looks at the first bytes of a request: FASTCGI_PARAMS_END if its parameters are complete, so that
- * libfcgi can read them without waiting; FASTCGI_MORE or FASTCGI_MALFORMED if they are not. */
-enum fastcgi_event fastcgi_look_at_head(const char *bytes, size_t length) MUST_CHECK;
+/* Parses the first bytes of a request. Returns FASTCGI_END if the request is complete;
+ * FASTCGI_PARAMS_END if its parameters are, so that libfcgi can read them without waiting;
+ * otherwise FASTCGI_MORE or FASTCGI_MALFORMED. */
+enum fastcgi_event fastcgi_look_at_request(const char *bytes, size_t length) MUST_CHECK;
 
 /* Appends the header of a record without padding; its content has at most 65,535 bytes. */
 void fastcgi_add_header(struct buffer *out, enum fastcgi_type type, uint16_t id, size_t length);

@@ -65,16 +65,17 @@ bool log_open(enum log_level level, const char *path)
 {
     log_forked(sink.pool);
     sink.level = level;
-    free(sink.path);
-    sink.path = *path ? must_string(path) : NULL;
-    int fd = sink.path ? file_open_append(sink.path) : STDERR_FILENO;
+    int fd = *path ? file_open_append(path) : STDERR_FILENO;
     if (fd < 0) {
-        return false;
+        return false; /* the open file stays, and so does its path for the next rotation */
     }
     if (sink.fd != STDERR_FILENO) {
         close(sink.fd);
     }
+    free(sink.path);
+    sink.path = *path ? must_string(path) : NULL;
     sink.fd = fd;
+    sink.torn = false;
     sink.journal = is_journal(fd);
     return true;
 }

@@ -15,6 +15,7 @@ struct place {
     _Alignas(CACHE_LINE) _Atomic uint32_t owner; /* the group and 1; 0: free */
     atomic_bool busy;
     _Atomic uint32_t connections;
+    atomic_bool hashing;
     _Atomic uint64_t upload_subject, upload_organization; /* 0: none */
 };
 
@@ -57,6 +58,7 @@ size_t scoreboard_give(unsigned group)
         }
         atomic_store_explicit(&place->busy, false, memory_order_relaxed);
         set(&place->connections, 0);
+        atomic_store(&place->hashing, false);
         set_upload(place, (struct scoreboard_upload){0});
         set(&place->owner, group + 1);
         if (i >= atomic_load_explicit(&board->used, memory_order_relaxed)) {
@@ -105,6 +107,24 @@ struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of)
             count.organization +=
                 of.organization && atomic_load(&place->upload_organization) == of.organization;
         }
+    }
+    return count;
+}
+
+/* Sequentially consistent, as for uploads: a process sets its own flag before it counts all of
+ * them. */
+void scoreboard_set_hashing(bool hashing)
+{
+    atomic_store(&mine->hashing, hashing);
+}
+
+int64_t scoreboard_count_hashing(unsigned group)
+{
+    int64_t count = 0;
+    size_t used = board ? atomic_load_explicit(&board->used, memory_order_relaxed) : 0;
+    for (size_t i = 0; i < used; i++) {
+        const struct place *place = &board->places[i];
+        count += get(&place->owner) == group + 1 && atomic_load(&place->hashing);
     }
     return count;
 }

@@ -46,6 +46,13 @@ struct scoreboard_uploads {
 };
 struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of);
 
+/* Sets whether this process computes a password hash in place of the pool `auth`. The flag ends
+ * with the process. */
+void scoreboard_set_hashing(bool hashing);
+
+/* Counts the processes of a group that have the flag set. */
+int64_t scoreboard_count_hashing(unsigned group);
+
 /* What a group is doing, in any process. */
 struct scoreboard_count scoreboard_count(unsigned group);
 

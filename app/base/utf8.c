@@ -63,7 +63,7 @@ static bool is_ascii_word(const char *bytes)
     return !(word & (UINT64_MAX / 0xFF << 7));
 }
 
-/* True for U+0080 to U+07FF: most of what people write in Russian, so it is worth a short way. */
+/* True for U+0080 to U+07FF. Cyrillic lies there, so these get a shorter check. */
 static bool is_two_bytes(const char *bytes)
 {
     return (bytes[0] & 0xE0) == 0xC0 && (unsigned char)bytes[0] >= 0xC2 &&

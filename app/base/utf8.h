@@ -12,8 +12,8 @@ struct arena;
  * one byte, where the bytes are no valid UTF-8: overlong, a surrogate, beyond U+10FFFF, cut off. */
 int32_t utf8_next(const char *text, size_t length, size_t *at);
 
-/* Returns the end of the valid characters beyond ASCII that stand at `at` without a gap: `at` itself
- * if there is none. */
+/* Returns the end of the run of valid non-ASCII characters that starts at `at`; `at` itself if
+ * there is none. */
 size_t utf8_pass_beyond_ascii(const char *text, size_t length, size_t at);
 
 /* Whether all of it is valid. */

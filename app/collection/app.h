@@ -2,7 +2,8 @@
 #ifndef COLLECTION_APP_H
 #define COLLECTION_APP_H
 
-struct config;
+#include "base/config.h"
+
 struct directory;
 struct objects;
 struct store;
@@ -12,6 +13,7 @@ struct app {
     struct directory *directory;
     struct store *store;
     struct objects *objects;
+    enum pool_id pool; /* pool of the worker */
 };
 
 #endif

@@ -64,9 +64,11 @@ static const struct entries *collection_of(const struct request *request)
 static struct error *find(struct request *request, struct directory_entry **entry_r)
 {
     const struct directory_class *class = collection_of(request)->class;
-    struct error *error = directory_find(request->app->directory, request->arena, class,
-                                         request->segments[request->segments_count - 1],
-                                         request_query_string(request, "parent_dn"), entry_r);
+    bool reads = request->method == METHOD_GET;
+    struct error *error = (reads ? directory_find : directory_find_target)(
+        request->app->directory, request->arena, class,
+        request->segments[request->segments_count - 1], request_query_string(request, "parent_dn"),
+        entry_r);
     if (!error) {
         request->subject = fields_string(class->fields, (*entry_r)->values, class->name_attribute);
         request->object_dn = (*entry_r)->dn;
@@ -134,13 +136,6 @@ struct error *entries_create(struct request *request, struct reply *reply)
     return error;
 }
 
-/* True if the directory has changed the entry, or if the outcome is unknown. */
-static bool may_be_changed(const struct error *error)
-{
-    return !error || error->id == ERR_PARTIALLY_APPLIED || error->id == ERR_RESULT_UNREAD ||
-           error->id == ERR_OUTCOME_UNKNOWN;
-}
-
 struct error *entries_update(struct request *request, struct reply *reply)
 {
     const struct entries *entries = collection_of(request);
@@ -155,7 +150,7 @@ struct error *entries_update(struct request *request, struct reply *reply)
                            request_body_string(request, "parent_dn"));
     error = directory_update(request->app->directory, request->arena, entries->class, entry,
                              changes, &entry);
-    if (entries->updated && may_be_changed(error)) {
+    if (entries->updated && (!error || error_may_follow_change(error))) {
         entries->updated(request, before);
     }
     if (!error) {
@@ -174,7 +169,7 @@ struct error *entries_delete(struct request *request, struct reply *reply)
     struct error *error = find(request, &entry);
     if (!error) {
         error = directory_delete(request->app->directory, request->arena, entry);
-        if (entries->deleted && may_be_changed(error)) {
+        if (entries->deleted && (!error || error_may_follow_change(error))) {
             entries->deleted(request, entry);
         }
     }

@@ -8,6 +8,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "collection/app.h"
+#include "http/problem.h"
 #include "store/store.h"
 
 #include <inttypes.h>
@@ -16,6 +17,7 @@
 enum {
     KEY_MAX = 255,
     STATUS_ERROR = 400,
+    RUNNING_MS = 600 * 1000, /* longer than any request takes: nginx times out after 120 s */
 };
 
 /* --- the request ----------------------------------------------------------------------------- */
@@ -112,11 +114,17 @@ static struct error *recall_first(struct store *store, const struct reservation 
         return error_new(request->arena, ERR_IDEMPOTENCY_MISMATCH, NULL);
     }
     if (!digest || store_is_null(query, 1)) {
-        return error_new(request->arena, ERR_IDEMPOTENCY_PENDING, NULL);
+        bool abandoned = digest && store_integer(query, 3) <= clock_wall_ms() - RUNNING_MS;
+        return abandoned ? error_new(request->arena, ERR_OUTCOME_UNKNOWN,
+                                     "the first request ended without an answer")
+                         : error_new(request->arena, ERR_IDEMPOTENCY_PENDING, NULL);
     }
     reservation->reply->status = (int)store_integer(query, 1);
     const char *answer = store_bytes(query, 2, &length);
     read_answer(request->arena, answer, length, reservation->reply);
+    if (reservation->reply->status >= STATUS_ERROR) {
+        problem_readdress(&reservation->reply->body, request->id);
+    }
     return store_next(query, &row);
 }
 
@@ -170,13 +178,14 @@ static struct error *recall(struct request *request, const struct buffer *body, 
 struct keeping {
     const struct request *request;
     const struct reply *reply;
+    const struct error *error;
 };
 
 static struct error *keep_answer(struct store *store, void *context)
 {
     const struct keeping *keeping = context;
     const struct request *request = keeping->request;
-    if (keeping->reply->status >= STATUS_ERROR) {
+    if (keeping->error && !error_may_follow_change(keeping->error)) {
         return store_execute(key_query(store, request, SQL_IDEMPOTENCY_KEYS_RELEASE));
     }
     struct buffer answer = write_answer(request->arena, keeping->reply);
@@ -186,21 +195,24 @@ static struct error *keep_answer(struct store *store, void *context)
     return store_execute(query);
 }
 
-static void keep(struct request *request, const struct reply *reply)
+static void keep(struct request *request, const struct reply *reply, const struct error *error)
 {
-    struct keeping keeping = {request, reply};
+    struct keeping keeping = {request, reply, error};
     if (!concerns(request)) {
         return;
     }
     struct store *store = request->app->store;
-    struct error *error = store_write(store, request->arena, keep_answer, &keeping);
-    if (request->route->pool == POOL_DIRECTORY) {
-        /* A turn that fails takes nothing back there: it must not be what is answered. */
+    /* Without an open transaction the change is already durable, or was made in the directory.
+     * The answer is then committed alone, so that a failure of that commit cannot roll back, or
+     * be reported in place of, the change. */
+    bool apart = request->route->pool == POOL_DIRECTORY || !store_turn_open(store);
+    struct error *failure = store_write(store, request->arena, keep_answer, &keeping);
+    if (apart) {
         struct error *ending = store_turn_end(store, request->arena);
-        error = error ? error : ending;
+        failure = failure ? failure : ending;
     }
-    if (error) { /* what was done stays done; a repetition is told that nobody knows */
-        log_warning("the answer to an Idempotency-Key is not kept: %s", error->cause);
+    if (failure) { /* the change stays; a repetition gets ERR_OUTCOME_UNKNOWN */
+        log_warning("idempotency: cannot store the answer: %s", failure->cause);
     }
 }
 

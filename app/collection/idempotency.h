@@ -1,11 +1,15 @@
 /*
- * Idempotency: a POST with an Idempotency-Key is done once for 24 hours a principal, and repeated as
- * often as a client likes (draft-ietf-httpapi-idempotency-key-header): the repetition gets the first
- * answer. A refusal is not kept: nothing was done, so it may be tried again.
+ * Idempotency: a POST with an Idempotency-Key is carried out once within 24 hours for each
+ * principal, and can be repeated any number of times (draft-ietf-httpapi-idempotency-key-header):
+ * each repetition gets the first answer. An error after which nothing was changed is not stored, so
+ * the request may be sent again. An error after which the change may have been made is stored like
+ * any other answer. If a request ended without an answer, because its worker crashed, repetitions
+ * get ERR_OUTCOME_UNKNOWN once it can no longer be under way.
  *
- * The key is reserved before the request is handled and gets its answer afterwards. Where the change
- * itself is one of the database (the core pool), SQLite commits all three together; elsewhere the
- * reservation is committed first, so that a change whose worker dies in it is not made twice.
+ * The key is reserved before the request is handled, and its answer is stored afterwards. If the
+ * change is one of the database (pool core), SQLite commits all three together; otherwise the
+ * reservation is committed first, so that the change is not made twice if the worker crashes
+ * meanwhile.
  */
 #ifndef COLLECTION_IDEMPOTENCY_H
 #define COLLECTION_IDEMPOTENCY_H

@@ -289,7 +289,6 @@ struct ledger_keeper *ledger_keeper_new(struct store *store, struct objects *obj
 
 void ledger_keeper_free(struct ledger_keeper **keeper)
 {
-    store_free(&(*keeper)->store);
     objects_close(&(*keeper)->objects);
     free(*keeper);
     *keeper = NULL;

@@ -86,7 +86,7 @@ struct error *ledger_purge(struct store *store, struct objects *objects, struct 
 /* The housekeeper's part. */
 struct ledger_keeper;
 struct ledger_keeper *ledger_keeper_new(struct store *store, struct objects *objects)
-    __attribute__((returns_nonnull)); /* takes both over */
+    __attribute__((returns_nonnull)); /* takes over `objects`; `store` must outlive it */
 void ledger_keeper_free(struct ledger_keeper **keeper);
 
 /* Returns when to be called again, of the steady clock. */

@@ -1,6 +1,7 @@
 /* See limits.h. */
 #include "collection/limits.h"
 
+#include "auth/password.h"
 #include "auth/principal.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -42,16 +43,64 @@ void limits_share(void)
 
 /* --- the queue for hashing ------------------------------------------------------------------- */
 
+static struct error *refuse_hash(const struct request *request)
+{
+    struct error *error = error_new(request->arena, ERR_OVERLOADED, NULL);
+    /* By then the requests that are queued now have been served or refused. */
+    error->retry_after_s = (int)((request->app->config->login_queue_ms + MS_PER_S - 1) / MS_PER_S);
+    return error;
+}
+
 struct error *limits_check_queue(const struct request *request)
 {
     int64_t longest_ms = request->app->config->login_queue_ms;
     if (request->route->pool != POOL_AUTH || request->queue_us <= longest_ms * US_PER_MS) {
         return NULL;
     }
-    struct error *error = error_new(request->arena, ERR_OVERLOADED, NULL);
-    /* Requests that have waited for so long are answered at once: the queue is gone by then. */
-    error->retry_after_s = (int)((longest_ms + MS_PER_S - 1) / MS_PER_S);
-    return error;
+    return refuse_hash(request);
+}
+
+size_t limits_queue_length(const struct config *config)
+{
+    enum { LENGTH_MAX = 4096 };
+    int64_t hash_us = password_hash_us(config->bcrypt_cost);
+    if (!hash_us) {
+        return 0;
+    }
+    int64_t length = config->login_queue_ms * US_PER_MS * config->workers[POOL_AUTH] / hash_us;
+    return length < 1 ? 1 : length > LENGTH_MAX ? LENGTH_MAX : (size_t)length;
+}
+
+bool limits_is_overflow(const struct request *request)
+{
+    return request->route->pool == POOL_AUTH && request->app->pool == POOL_DIRECTORY;
+}
+
+static void end_hash(void *nothing)
+{
+    (void)nothing;
+    scoreboard_set_hashing(false);
+}
+
+/* Sets its own flag before it counts all of them: two concurrent requests may both be refused,
+ * but cannot both be admitted to the last slot. Half of the workers stay free for the calls of
+ * `directory` itself. */
+struct error *limits_admit_hash(const struct request *request, bool known)
+{
+    if (!limits_is_overflow(request)) {
+        return NULL;
+    }
+    if (!known) {
+        return refuse_hash(request);
+    }
+    int64_t most = request->app->config->workers[POOL_DIRECTORY] / 2;
+    arena_defer(request->arena, end_hash, NULL);
+    scoreboard_set_hashing(true);
+    if (scoreboard_count_hashing(POOL_DIRECTORY) <= (most ? most : 1)) {
+        return NULL;
+    }
+    scoreboard_set_hashing(false);
+    return refuse_hash(request);
 }
 
 /* --- rates ----------------------------------------------------------------------------------- */
@@ -184,7 +233,7 @@ struct error *limits_begin(const struct request *request)
     if (error || !request->route->form) {
         return error;
     }
-    if (!strcmp(request->headers.spool, "many")) { /* proc/spool.h */
+    if (!strcmp(request->headers.spool, "many")) { /* the spool cut the body off: proc/exchange.h */
         return refuse_upload(request);
     }
     return counts ? count_upload(request) : NULL;

@@ -8,12 +8,29 @@
 #include "http/reply.h"
 #include "http/request.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
 /* In the master, before it forks. Until then nothing is counted. */
 void limits_share(void);
 
-/* Before anything is done: ERR_OVERLOADED if a request that hashes a password has waited for a
- * worker for longer than LOGIN_QUEUE_MS. */
+/* Called before a request is handled: ERR_OVERLOADED if a request that hashes a password has
+ * waited for a worker for longer than LOGIN_QUEUE_MS. That can happen because the length of the
+ * queue is an estimate. */
 struct error *limits_check_queue(const struct request *request) MUST_CHECK;
+
+/* Returns how many requests may be queued for the workers of `auth`, so that the last of them
+ * waits for LOGIN_QUEUE_MS; 0 while the time of a hash is unknown. nginx passes further requests
+ * to `directory`. */
+size_t limits_queue_length(const struct config *config) MUST_CHECK;
+
+/* True if the request hashes a password and was passed to `directory`, because the queue of
+ * `auth` was full. */
+bool limits_is_overflow(const struct request *request);
+
+/* Called before a password is hashed: ERR_OVERLOADED if the request is overflow, unless its
+ * source is known and fewer than half of the workers of `directory` are hashing. */
+struct error *limits_admit_hash(const struct request *request, bool known) MUST_CHECK;
 
 /* When the principal is known: ERR_TOO_MANY_REQUESTS if the caller or the organization has asked
  * too often, has too many uploads in workers, or had too many in the spool, which then has cut the

@@ -11,6 +11,7 @@
 #include "base/network.h"
 #include "base/utf8.h"
 #include "collection/app.h"
+#include "collection/limits.h"
 #include "http/request.h"
 
 #include <string.h>
@@ -39,8 +40,9 @@ struct attempt {
     struct throttle throttle;
 };
 
+/* `name` is the name as typed, NULL if none was sent. */
 static struct error *begin_throttle(struct request *request, const char *subject, const char *realm,
-                                    struct throttle *throttle_r)
+                                    const char *name, struct throttle *throttle_r)
 {
     const struct config *config = request->app->config;
     *throttle_r = (struct throttle){
@@ -48,6 +50,7 @@ static struct error *begin_throttle(struct request *request, const char *subject
         .subject = subject,
         .source = network_of_client(request->arena, request->headers.address),
         .realm = realm,
+        .name = name,
         .free_failures = config->login_free_failures,
     };
     return throttle_look(request->app->store, request->arena, throttle_r, clock_wall_ms());
@@ -56,7 +59,7 @@ static struct error *begin_throttle(struct request *request, const char *subject
 struct error *login_begin_throttle(struct request *request, const char *principal_id,
                                    struct throttle *throttle_r)
 {
-    return begin_throttle(request, principal_id, "", throttle_r);
+    return begin_throttle(request, principal_id, "", NULL, throttle_r);
 }
 
 /* A name that is nobody's is not written down: it may be a password that was typed in its place.
@@ -112,7 +115,7 @@ static struct error *identify(struct request *request, struct attempt *attempt)
     bool known = attempt->is_local || attempt->account_id || attempt->candidate.resolved;
     request->subject = known ? attempt->name : unknown_name(request, attempt->name);
     return begin_throttle(request, subject_of(request->arena, attempt), realm_of(request, attempt),
-                          &attempt->throttle);
+                          attempt->name, &attempt->throttle);
 }
 
 /* The answer is the same to every refusal. The reason is for the log and the audit line. */
@@ -156,10 +159,24 @@ static struct error *hash_like_an_account(struct request *request, const struct 
 {
     const struct app *app = request->app;
     const struct principal *ignored;
-    bool is_account;
+    struct account *nobody;
     struct error *error = auth_login_account(app->config, app->store, request->arena, "",
-                                             attempt->password, &ignored, &is_account);
+                                             attempt->password, &ignored, &nobody);
     return error && error->id == ERR_INVALID_CREDENTIALS ? NULL : error;
+}
+
+/* Stores a new hash if BCRYPT_COST has changed. The login succeeds even if that fails. The time
+ * that it takes is seen only by those who have the password. */
+static void rehash(const struct request *request, const struct account *account,
+                   const char *password)
+{
+    const struct app *app = request->app;
+    const struct error *error =
+        auth_rehash(app->config, app->store, request->arena, account, password);
+    if (error) {
+        log_warning("login: cannot store a new password hash: %s",
+                    error->cause ? error->cause : "unknown");
+    }
 }
 
 /* Verifies name and password: of the local administrator, who needs no directory for it; of a
@@ -169,7 +186,7 @@ static struct error *prove(struct request *request, const struct attempt *attemp
                            const struct principal **principal_r)
 {
     const struct app *app = request->app;
-    bool is_account = false;
+    struct account *account = NULL;
     struct error *error = auth_login_local(app->config, request->arena, attempt->name,
                                            attempt->password, principal_r);
     bool elsewhere = !error && !auth_local_from(app->config, request->headers.address);
@@ -184,11 +201,14 @@ static struct error *prove(struct request *request, const struct attempt *attemp
         return failure ? failure : error;
     }
     error = auth_login_account(app->config, app->store, request->arena, attempt->name,
-                               attempt->password, principal_r, &is_account);
+                               attempt->password, principal_r, &account);
+    if (!error) {
+        rehash(request, account, attempt->password);
+    }
     if (!error || error->id != ERR_INVALID_CREDENTIALS) {
         return error;
     }
-    if (attempt->unavailable && !is_account) { /* it might be a name of the directory */
+    if (attempt->unavailable && !account) { /* the name may be one of the directory */
         return attempt->unavailable;
     }
     request->reason =
@@ -197,12 +217,33 @@ static struct error *prove(struct request *request, const struct attempt *attemp
     return error;
 }
 
+/* While the queue of `auth` is full, admits only names that have logged in from the same source.
+ * Looks up neither the account nor the directory: that would take longer, and its duration would
+ * reveal whether the name exists. */
+static struct error *admit(struct request *request, const char *name)
+{
+    const struct throttle throttle = {
+        .key = request->app->config->secret_key,
+        .source = network_of_client(request->arena, request->headers.address),
+        .name = name,
+    };
+    bool known = false;
+    struct error *error = limits_is_overflow(request)
+                              ? throttle_look_at_name(request->app->store, request->arena,
+                                                      &throttle, clock_wall_ms(), &known)
+                              : NULL;
+    return error ? error : limits_admit_hash(request, known);
+}
+
 struct error *login_verify(struct request *request, const char *name, const char *password,
                            struct throttle *throttle_r, const struct principal **principal_r)
 {
     const struct app *app = request->app;
     struct attempt attempt = {.name = name, .password = password};
-    struct error *error = identify(request, &attempt);
+    struct error *error = admit(request, name);
+    if (!error) {
+        error = identify(request, &attempt);
+    }
     if (error) {
         return error;
     }

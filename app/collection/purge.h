@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "store/store.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct arena;
@@ -35,6 +36,17 @@ extern const char *const purge_names[PURGE_COUNT];
  * stepped back since they were written. */
 struct error *purge_clamp(struct store *store, struct arena *arena, int64_t now_ms) MUST_CHECK;
 
+/* Shortens rows that were issued in the future, up to PURGE_BATCH of each kind, and commits:
+ * from now on such a row lives for the lifetime it was issued with. The clock has been set back
+ * since they were issued, so without this they would live longer by that difference. *more_r is
+ * true if more may be left.
+ *
+ * A row that was issued before the clock went wrong expires at the right time, and is left
+ * alone. Tokens of POST /app/token are shortened like the others: the client was promised a
+ * lifetime in minutes, and the answer that issued the token names no time of expiry. */
+struct error *purge_shorten(struct store *store, struct arena *arena, int64_t now_ms,
+                            bool *more_r) MUST_CHECK;
+
 /* Deletes the oldest PURGE_BATCH rows that are due at `now_ms`, or as many as there are, commits
  * and counts them. The number says whether there may be more. */
 struct error *purge_batch(struct store *store, struct arena *arena, enum purge_kind kind,
@@ -48,16 +60,19 @@ struct error *purge_rows(struct store *store, struct arena *arena, enum purge_ki
 /* In the master, before it forks: from now on all processes can ask for a purge. */
 void purge_share(void);
 
-/* Asks the housekeeper to purge this kind within a second, and not only in its next round. */
+/* Requests that the housekeeper purges this kind next, before it continues its round. */
 void purge_soon(enum purge_kind kind);
 
-/* The housekeeper's part: deletes one batch, of one kind after the other. */
+/* The housekeeper's part: deletes one batch, of one kind after the other. The store must outlive
+ * it. */
 struct purge;
-struct purge *purge_new(struct store *store) __attribute__((returns_nonnull)); /* takes it over */
+struct purge *purge_new(struct store *store) __attribute__((returns_nonnull));
 void purge_free(struct purge **purge);
 
-/* Returns when to be called again, of the steady clock: soon if there may be more, or if somebody
- * may have asked for it. */
+/* Returns the time of the steady clock at which to call it again: soon if more rows may be left. */
 int64_t purge_run(struct purge *purge);
+
+/* Returns a descriptor that is readable from a purge request to the next purge_run(). */
+int purge_wake_fd(void);
 
 #endif

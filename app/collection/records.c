@@ -159,10 +159,9 @@ struct error *records_get(struct request *request, struct reply *reply)
 {
     struct value *values;
     struct error *error = find(request->app->store, request, false, &values);
-    if (!error) {
-        reply_with(request, reply, values);
-    }
-    return error;
+    return error ? error
+                 : reply_selected(request, reply, values,
+                                  integer_of(request->route->records, values, "version"));
 }
 
 /* --- references ------------------------------------------------------------------------------ */
@@ -326,13 +325,18 @@ static struct error *begin_change(struct store *store, struct call *call)
     change->now = clock_wall_ms();
     struct error *error = find(store, change->request, call->hidden_too, &change->before);
     if (!error) {
-        error = reply_check_match(change->request,
-                                  integer_of(change->records, change->before, "version"));
-    }
-    if (!error) {
         change->after = copy(change, change->before);
     }
     return error;
+}
+
+/* Evaluates the conditions after `refusal`, the result of a rule that refuses the call whatever
+ * its conditions and its body are. */
+static struct error *check_conditions(const struct record_change *change, struct error *refusal)
+{
+    return refusal ? refusal
+                   : reply_check_conditions(change->request,
+                                            integer_of(change->records, change->before, "version"));
 }
 
 /* What has faults writes nothing: what else is wrong is looked for beside those who write, and what is wrong
@@ -410,7 +414,8 @@ static struct error *apply_change(struct store *store, void *context)
     struct call *call = context;
     struct error *error = begin_change(store, call);
     if (!error) {
-        error = obey(call->change.records->may_change, &call->change);
+        error =
+            check_conditions(&call->change, obey(call->change.records->may_change, &call->change));
     }
     if (error) {
         return error;
@@ -456,7 +461,7 @@ static struct error *hide(struct store *store, void *context)
     struct record_change *change = &call->change;
     struct error *error = begin_change(store, call);
     if (!error) {
-        error = obey(change->records->before_hide, change);
+        error = check_conditions(change, obey(change->records->before_hide, change));
     }
     if (error) {
         return error;
@@ -480,15 +485,19 @@ static struct error *restore(struct store *store, void *context)
     struct call *call = context;
     struct record_change *change = &call->change;
     struct error *error = begin_change(store, call);
-    if (error || !hidden(change->records, change->before)) {
+    if (error) {
         return error;
     }
+    bool is_hidden = hidden(change->records, change->before);
     record_value(change, "deleted_at")->state = VALUE_NULL;
-    error = check_references(change, true);
-    if (!error) {
+    if (is_hidden) {
+        error = check_references(change, true);
+    }
+    if (is_hidden && !error) {
         error = obey(change->records->before_restore, change);
     }
-    return error ? error : update(change);
+    error = check_conditions(change, error);
+    return error || !is_hidden ? error : update(change);
 }
 
 struct error *records_restore(struct request *request, struct reply *reply)

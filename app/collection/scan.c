@@ -79,23 +79,22 @@ static int start(char **words, pid_t *pid_r)
     return failed;
 }
 
-/* Waits until it ends, or the time is over. */
-static bool ends_in_time(pid_t pid, int64_t timeout_ms)
+/* Waits until the process has exited. Returns 0 or an errno: ETIMEDOUT after `timeout_ms`. */
+static int await_end(pid_t pid, int64_t timeout_ms)
 {
     struct pollfd ended = {.fd = pidfd_open(pid, 0), .events = POLLIN};
     int64_t until = clock_steady_us() + timeout_ms * US_PER_MS;
-    int ready = -1;
-    while (ended.fd >= 0) {
+    int ready = -1, failed;
+    if (ended.fd < 0) {
+        return errno;
+    }
+    do {
         int64_t left_ms = (until - clock_steady_us()) / US_PER_MS;
         ready = poll(&ended, 1, left_ms > 0 ? (int)left_ms : 0);
-        if (ready >= 0 || errno != EINTR) {
-            break;
-        }
-    }
-    if (ended.fd >= 0) {
-        close(ended.fd);
-    }
-    return ready == 1;
+        failed = ready < 0 ? errno : ready ? 0 : ETIMEDOUT;
+    } while (failed == EINTR);
+    close(ended.fd);
+    return failed;
 }
 
 struct error *scan_file(const struct config *config, struct arena *arena, const char *path)
@@ -114,8 +113,8 @@ struct error *scan_file(const struct config *config, struct arena *arena, const 
     if (failed) {
         return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: %s", words[0], strerror(failed));
     }
-    bool in_time = ends_in_time(pid, config->upload_scan_timeout_s * MS_PER_S);
-    if (!in_time) {
+    failed = await_end(pid, config->upload_scan_timeout_s * MS_PER_S);
+    if (failed) {
         (void)kill(-pid, SIGKILL);
     }
     pid_t ended;
@@ -124,8 +123,12 @@ struct error *scan_file(const struct config *config, struct arena *arena, const 
     if (ended != pid) { /* somebody ignores SIGCHLD: what it said is lost */
         return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: %s", words[0], strerror(errno));
     }
-    if (!in_time) {
+    if (failed == ETIMEDOUT) {
         return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s took too long", words[0]);
+    }
+    if (failed) {
+        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: cannot wait for its exit: %s", words[0],
+                         strerror(failed));
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_CLEAN) {
         return NULL;

@@ -50,7 +50,6 @@ struct session_watch *session_watch_new(const struct config *config, struct stor
 
 void session_watch_free(struct session_watch **watch)
 {
-    store_free(&(*watch)->store);
     directory_free(&(*watch)->directory);
     free(*watch);
     *watch = NULL;

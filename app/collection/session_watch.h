@@ -21,7 +21,7 @@ struct store;
 
 struct session_watch;
 
-/* Takes over the store and the directory. The configuration outlives the watch. */
+/* Takes over `directory`. The configuration and the store must outlive the watch. */
 struct session_watch *session_watch_new(const struct config *config, struct store *store,
                                         struct directory *directory)
     __attribute__((returns_nonnull));

@@ -141,6 +141,9 @@ static struct error *read_form(struct request *request, struct upload *upload,
     if (!error && !*type_r) {
         error = error_new(request->arena, ERR_FILE_MISSING, NULL);
     }
+    if (!error && request->withdrawn) { /* the body was cut off after the end of the form */
+        error = error_new(request->arena, ERR_INVALID_MULTIPART, "the spool withdrew the request");
+    }
     return error;
 }
 

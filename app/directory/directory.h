@@ -100,6 +100,13 @@ struct error *directory_find(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *name,
                              const char *parent_dn, struct directory_entry **entry_r) MUST_CHECK;
 
+/* Like directory_find(), for an object that is about to be changed or deleted: does not read
+ * member and memberOf, which may have thousands of values; their fields are absent. */
+struct error *directory_find_target(struct directory *directory, struct arena *arena,
+                                    const struct directory_class *class, const char *name,
+                                    const char *parent_dn,
+                                    struct directory_entry **entry_r) MUST_CHECK;
+
 /* The same object again, after a change that was made: not to be able to read it is
  * ERR_RESULT_UNREAD. */
 struct error *directory_read(struct directory *directory, struct arena *arena,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 enum {
+    US_PER_MS = 1000,
     SECOND_US = 1000 * 1000,
     KNOWN_US = 30 * SECOND_US,
 };
@@ -60,7 +61,7 @@ static struct error *read_domain(struct directory *directory, struct arena *aren
     char *attributes[] = {"defaultNamingContext", "configurationNamingContext", "currentTime",
                           NULL};
     struct raw_entry root;
-    int64_t theirs;
+    int64_t theirs = clock_wall_ms();
     struct error *error = search_object(directory, arena, "", attributes, &root);
     if (error) {
         return error;
@@ -74,9 +75,10 @@ static struct error *read_domain(struct directory *directory, struct arena *aren
     if (error) {
         return error;
     }
-    if (time && codec_time(time->values, &theirs)) {
-        directory->domain.ahead_ms = theirs - clock_wall_ms();
+    if (time) {
+        (void)codec_time(time->values, &theirs);
     }
+    directory->domain.lead_ms = theirs - clock_steady_us() / US_PER_MS;
     directory->domain.dn = must_string(dn);
     directory->domain.generation = directory->generation;
     directory->domain.until = clock_steady_us() + KNOWN_US;

@@ -31,12 +31,21 @@ static void ask(char **attributes, size_t *count, struct arena *arena, const cha
     attributes[(*count)++] = arena_string(arena, name);
 }
 
-char **entry_attributes(struct arena *arena, const struct field *fields)
+static bool is_read(const struct field *field, enum entry_extent extent)
+{
+    bool is_link = field->codec == CODEC_MEMBERSHIPS || field->codec == CODEC_MEMBERS;
+    return extent == ENTRY_WHOLE || !is_link;
+}
+
+char **entry_attributes(struct arena *arena, const struct field *fields, enum entry_extent extent)
 {
     char **attributes = arena_array(arena, fields_count(fields) + ALWAYS_ASKED, sizeof *attributes);
     size_t count = 0;
     ask(attributes, &count, arena, "objectGUID");
     for (const struct field *field = fields; field->name; field++) {
+        if (!is_read(field, extent)) {
+            continue;
+        }
         if (field->codec == CODEC_MEMBERSHIPS || field->codec == CODEC_MEMBERS) {
             ask(attributes, &count, arena, "objectSid");
         }
@@ -307,8 +316,9 @@ static struct error *decode_field(struct directory *directory, struct arena *are
 }
 
 static struct error *decode(struct directory *directory, struct arena *arena,
-                            const struct directory_class *class, struct raw_entry *raw,
-                            const struct primary_members *members, struct directory_entry **entry_r)
+                            const struct directory_class *class, enum entry_extent extent,
+                            struct raw_entry *raw, const struct primary_members *members,
+                            struct directory_entry **entry_r)
 {
     struct directory_entry *entry = arena_alloc(arena, sizeof *entry);
     const struct attribute *guid = entry_attribute(raw, "objectGUID");
@@ -319,7 +329,10 @@ static struct error *decode(struct directory *directory, struct arena *arena,
     entry->dn = raw->dn;
     entry->values = arena_array(arena, fields_count(class->fields), sizeof *entry->values);
     for (size_t i = 0; !error && class->fields[i].name; i++) {
-        error = decode_field(directory, arena, &class->fields[i], raw, members, &entry->values[i]);
+        const struct field *field = &class->fields[i];
+        if (is_read(field, extent)) {
+            error = decode_field(directory, arena, field, raw, members, &entry->values[i]);
+        }
     }
     *entry_r = entry;
     return error;
@@ -343,14 +356,15 @@ struct error *entry_decode_all(struct directory *directory, struct arena *arena,
         error = members_find_primary(directory, arena, raws, count, &members);
     }
     for (size_t i = 0; !error && i < count; i++) {
-        error = decode(directory, arena, class, &raws[i], &members, &entries[i]);
+        error = decode(directory, arena, class, ENTRY_WHOLE, &raws[i], &members, &entries[i]);
     }
     return error;
 }
 
 struct error *entry_decode(struct directory *directory, struct arena *arena,
-                           const struct directory_class *class, struct raw_entry *raw,
-                           struct directory_entry **entry_r)
+                           const struct directory_class *class, enum entry_extent extent,
+                           struct raw_entry *raw, struct directory_entry **entry_r)
 {
-    return entry_decode_all(directory, arena, class, raw, 1, entry_r);
+    return extent == ENTRY_WHOLE ? entry_decode_all(directory, arena, class, raw, 1, entry_r)
+                                 : decode(directory, arena, class, extent, raw, NULL, entry_r);
 }

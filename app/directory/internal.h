@@ -94,7 +94,7 @@ struct known_group {
 struct known_domain {
     char *dn;            /* malloc; its naming context; NULL: not known */
     char *netbios, *dns; /* malloc; its names; NULL: not known */
-    int64_t ahead_ms;    /* of the controller's clock, before ours */
+    int64_t lead_ms;     /* of the controller's clock over our steady one, which is never stepped */
     uint64_t generation; /* of the connection: another controller has another clock */
     int64_t until;       /* steady clock */
 };
@@ -260,8 +260,10 @@ struct operation {
 struct error *operation_run(struct directory *directory, struct arena *arena,
                             const struct operation *operation, struct answer *answer_r) MUST_CHECK;
 
-/* The same for what may be repeated: once more on a fresh connection if the first was lost, which
- * is then `repeated` in the answer. Lost again is an error. */
+/* Like operation_run(), for operations that may be repeated: if the connection was lost, runs
+ * the operation once more on a fresh one and sets `repeated` in the answer. Fails if that is
+ * lost too, or if the repetition of a write cannot be served: the outcome of the first try is
+ * then unknown. */
 struct error *operation_repeat(struct directory *directory, struct arena *arena,
                                const struct operation *operation,
                                struct answer *answer_r) MUST_CHECK;
@@ -322,19 +324,24 @@ bool codec_password(struct arena *arena, const char *password, struct berval *va
 
 /* --- entry.c --------------------------------------------------------------------------------- */
 
+/* How much of an entry is read. ENTRY_WITHOUT_LINKS omits member and memberOf, which may have
+ * thousands of values and need further searches for primary members and primary groups. */
+enum entry_extent { ENTRY_WHOLE, ENTRY_WITHOUT_LINKS };
+
 /* The attributes that the fields of a class are bound to, as libldap wants them. */
-char **entry_attributes(struct arena *arena, const struct field *fields);
+char **entry_attributes(struct arena *arena, const struct field *fields, enum entry_extent extent);
 
 /* The attribute, or NULL if the entry has no value of it. */
 const struct attribute *entry_attribute(const struct raw_entry *raw, const char *name);
 
-/* The values of the class's fields. Asks the server again for what an answer leaves out: the rest
- * of long attributes, the primary group. */
+/* Decodes the values of the class's fields; with ENTRY_WITHOUT_LINKS the fields of links are
+ * absent. Searches again for what an answer omits: the rest of long attributes, and the primary
+ * group. */
 struct error *entry_decode(struct directory *directory, struct arena *arena,
-                           const struct directory_class *class, struct raw_entry *raw,
-                           struct directory_entry **entry_r) MUST_CHECK;
+                           const struct directory_class *class, enum entry_extent extent,
+                           struct raw_entry *raw, struct directory_entry **entry_r) MUST_CHECK;
 
-/* The same of several, in their order. */
+/* Decodes several whole entries, in their order. */
 struct error *entry_decode_all(struct directory *directory, struct arena *arena,
                                const struct directory_class *class, struct raw_entry *raws,
                                size_t count, struct directory_entry **entries) MUST_CHECK;
@@ -385,7 +392,7 @@ struct error *search_object(struct directory *directory, struct arena *arena, co
 /* The object of the class at a DN. ERR_NOT_FOUND if it is not there, or of another class. */
 struct error *search_entry(struct directory *directory, struct arena *arena,
                            const struct directory_class *class, const char *dn,
-                           struct directory_entry **entry_r) MUST_CHECK;
+                           enum entry_extent extent, struct directory_entry **entry_r) MUST_CHECK;
 
 /* A parent that a client named: a fault of `field` if it is outside of the base DN,
  * ERR_PARENT_NOT_FOUND if it does not exist. `parent_r` is its DN as the directory writes it. */
@@ -423,7 +430,8 @@ const char *search_guid_dn(struct arena *arena, const char *guid);
 struct error *search_no_base(struct arena *arena, const struct answer *answer)
     __attribute__((returns_nonnull));
 
-/* For searches of a subtree, MS-ADTS 3.1.1.3.4.1.7: no references to other naming contexts. */
+/* Control for searches of a subtree: the server returns no references to other naming contexts
+ * (MS-ADTS 3.1.1.3.4.1.4). */
 extern LDAPControl search_one_domain;
 
 /* --- list.c ---------------------------------------------------------------------------------- */

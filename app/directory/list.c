@@ -184,7 +184,7 @@ static struct error *ask_page(struct directory *directory, struct arena *arena,
         .base = directory->config->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
         .filter = page->filter,
-        .attributes = entry_attributes(arena, page->class->fields),
+        .attributes = entry_attributes(arena, page->class->fields, ENTRY_WHOLE),
         .controls = controls,
     };
     return search_run(directory, arena, &search, answer);

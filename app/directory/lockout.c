@@ -364,10 +364,10 @@ struct error *lockout_admit(struct directory *directory, struct arena *arena,
         return NULL;
     }
     struct lockout_count count = read_count(candidate->raw);
-    int64_t failures =
-        lockout_failures(&count, policy.window_ms, clock_wall_ms() + domain->ahead_ms);
+    int64_t now_us = clock_steady_us();
+    int64_t failures = lockout_failures(&count, policy.window_ms, now_us / MS_US + domain->lead_ms);
     if (!lockout_reserve(candidate->guid, failures, lockout_limit(policy.threshold, known_source),
-                         policy.window_ms, clock_steady_us(), attempt_r)) {
+                         policy.window_ms, now_us, attempt_r)) {
         *refusal_r = "too many failed logins: the password was not tried";
     }
     return NULL;

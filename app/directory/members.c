@@ -201,7 +201,7 @@ static struct error *try_change(struct directory *directory, struct arena *arena
     }
     error = read_belonging(directory, arena, change->group_dn, member_dn, &belonging);
     if (error) {
-        return error;
+        return answer.repeated ? result_lost(arena, &operation, error->cause) : error;
     }
     *settled_r = belonging == wanted;
     bool contended = answer.code == LDAP_NO_SUCH_ATTRIBUTE ||

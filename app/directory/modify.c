@@ -91,22 +91,25 @@ static const char *change_of(const struct directory_changes *changes, const char
     return NULL;
 }
 
-/* Whether the object at `dn` is the one that an addition begun at `began` (wall clock) has made,
- * though its answer was lost. */
-static bool is_ours(struct directory *directory, struct arena *arena, const char *dn,
-                    const struct directory_changes *changes, int64_t began)
+/* Finds out whether the object at `dn` was created by an addition that began at `began` (wall
+ * clock) and whose answer was lost. */
+static struct error *find_ours(struct directory *directory, struct arena *arena, const char *dn,
+                               const struct directory_changes *changes, int64_t began, bool *ours_r)
 {
     char *attributes[] = {"sAMAccountName", "whenCreated", NULL};
     const char *wanted = change_of(changes, "sAMAccountName");
     struct raw_entry raw = {0};
     int64_t created;
-    if (search_object(directory, arena, dn, attributes, &raw)) {
-        return false;
+    *ours_r = false;
+    struct error *error = search_object(directory, arena, dn, attributes, &raw);
+    if (error) {
+        return error->id == ERR_NOT_FOUND ? NULL : error;
     }
     const struct attribute *name = entry_attribute(&raw, "sAMAccountName");
     const struct attribute *when = entry_attribute(&raw, "whenCreated");
-    return when && codec_time(when->values, &created) && created >= began - CLOCK_SLACK_MS &&
-           (!wanted || (name && !strcmp(name->values->bv_val, wanted)));
+    *ours_r = when && codec_time(when->values, &created) && created >= began - CLOCK_SLACK_MS &&
+              (!wanted || (name && !strcmp(name->values->bv_val, wanted)));
+    return NULL;
 }
 
 static struct error *add_result(struct arena *arena, const struct directory_class *class,
@@ -129,11 +132,14 @@ static struct error *add(struct directory *directory, struct arena *arena,
     if (error) {
         return error;
     }
-    if (answer.repeated && answer.code == LDAP_ALREADY_EXISTS &&
-        is_ours(directory, arena, write->dn, changes, began)) {
-        return NULL;
+    bool ours = answer.code == LDAP_SUCCESS;
+    if (answer.repeated && answer.code == LDAP_ALREADY_EXISTS) {
+        error = find_ours(directory, arena, write->dn, changes, began, &ours);
     }
-    return answer.code == LDAP_SUCCESS ? NULL : add_result(arena, class, &answer);
+    if (error) {
+        return result_lost(arena, &operation, error->cause);
+    }
+    return ours ? NULL : add_result(arena, class, &answer);
 }
 
 struct error *directory_add(struct directory *directory, struct arena *arena,
@@ -321,7 +327,8 @@ static struct error *read_again(struct directory *directory, struct arena *arena
     struct directory_entry *now = NULL;
     const char *dn;
     if (clears(changes)) {
-        struct error *error = search_entry(directory, arena, class, guid_dn, &now);
+        struct error *error =
+            search_entry(directory, arena, class, guid_dn, ENTRY_WITHOUT_LINKS, &now);
         if (error) {
             return error;
         }
@@ -356,7 +363,7 @@ static struct error *apply_changes(struct directory *directory, struct arena *ar
         step_aside(tries);
         error = read_again(directory, arena, class, guid_dn, changes, &entry, &control);
         if (error) {
-            return error;
+            return answer.repeated ? result_lost(arena, &operation, error->cause) : error;
         }
     }
     return result_error(arena, &answer, class->fields, "modify");

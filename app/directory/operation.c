@@ -263,5 +263,8 @@ struct error *operation_repeat(struct directory *directory, struct arena *arena,
     if (error) {
         return operation->writes ? result_lost(arena, operation, error->cause) : error;
     }
-    return answer_r->lost ? result_lost(arena, operation, NULL) : NULL;
+    /* The first try may have been carried out, whatever made the second one fail. */
+    bool open = answer_r->lost || (operation->writes && unavailable(answer_r));
+    return open ? result_lost(arena, operation, answer_r->lost ? NULL : answer_r->diagnostic)
+                : NULL;
 }

@@ -16,8 +16,8 @@ enum {
 
 /* --- searching ------------------------------------------------------------------------------- */
 
-/* MS-ADTS 3.1.1.3.4.1.7: no references to other naming contexts. We would pass them over; not to be
- * sent them is cheaper. */
+/* Control against references to other naming contexts (MS-ADTS 3.1.1.3.4.1.4). We would ignore
+ * them; it is cheaper if the server does not send them. */
 LDAPControl search_one_domain = {.ldctl_oid = LDAP_CONTROL_X_DOMAIN_SCOPE};
 
 static int send_search(LDAP *ldap, const void *request, int *message_id_r)
@@ -269,47 +269,62 @@ struct error *search_name(struct directory *directory, struct arena *arena,
     return the_only_one(arena, &answer, NULL, wanted->name, raw_r);
 }
 
-struct error *directory_find(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *name,
-                             const char *parent_dn, struct directory_entry **entry_r)
+static struct error *find(struct directory *directory, struct arena *arena,
+                          const struct directory_class *class, const char *name,
+                          const char *parent_dn, enum entry_extent extent,
+                          struct directory_entry **entry_r)
 {
     const struct name_search wanted = {
         .attribute = class->name_attribute,
         .name = name,
         .filter = class->filter,
         .parent_dn = parent_dn,
-        .attributes = entry_attributes(arena, class->fields),
+        .attributes = entry_attributes(arena, class->fields, extent),
     };
     struct raw_entry *raw = NULL;
     connection_begin(directory);
     struct error *error = search_name(directory, arena, &wanted, &raw);
-    return error ? error : entry_decode(directory, arena, class, raw, entry_r);
+    return error ? error : entry_decode(directory, arena, class, extent, raw, entry_r);
+}
+
+struct error *directory_find(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class, const char *name,
+                             const char *parent_dn, struct directory_entry **entry_r)
+{
+    return find(directory, arena, class, name, parent_dn, ENTRY_WHOLE, entry_r);
+}
+
+struct error *directory_find_target(struct directory *directory, struct arena *arena,
+                                    const struct directory_class *class, const char *name,
+                                    const char *parent_dn, struct directory_entry **entry_r)
+{
+    return find(directory, arena, class, name, parent_dn, ENTRY_WITHOUT_LINKS, entry_r);
 }
 
 struct error *search_entry(struct directory *directory, struct arena *arena,
                            const struct directory_class *class, const char *dn,
-                           struct directory_entry **entry_r)
+                           enum entry_extent extent, struct directory_entry **entry_r)
 {
     struct answer answer;
     const struct search search = {
         .base = dn,
         .scope = LDAP_SCOPE_BASE,
         .filter = class->filter,
-        .attributes = entry_attributes(arena, class->fields),
+        .attributes = entry_attributes(arena, class->fields, extent),
     };
     struct raw_entry *raw = NULL;
     struct error *error = search_run(directory, arena, &search, &answer);
     if (!error) {
         error = the_only_one(arena, &answer, class->fields, dn, &raw);
     }
-    return error ? error : entry_decode(directory, arena, class, raw, entry_r);
+    return error ? error : entry_decode(directory, arena, class, extent, raw, entry_r);
 }
 
 struct error *search_result(struct directory *directory, struct arena *arena,
                             const struct directory_class *class, const char *dn,
                             struct directory_entry **entry_r)
 {
-    struct error *error = search_entry(directory, arena, class, dn, entry_r);
+    struct error *error = search_entry(directory, arena, class, dn, ENTRY_WHOLE, entry_r);
     if (error) {
         return error_new(arena, ERR_RESULT_UNREAD, "%s", error->cause ? error->cause : "not found");
     }

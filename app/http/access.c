@@ -163,7 +163,7 @@ void access_queued(struct access *access, const struct request *request)
 
 void access_routed(const struct request *request)
 {
-    if (counted.tables && !request->asks) {
+    if (counted.tables && !request->asks && !request->early) {
         metrics_add(METRIC_REQUESTS, metrics_series_at(METRIC_REQUESTS, call_of(request), 0), 1);
     }
 }
@@ -395,8 +395,8 @@ static void count_answer(const struct request *request, const struct reply *repl
                          const struct error *error, int64_t duration_us)
 {
     size_t call = call_of(request);
-    /* not counted on arrival: unless it is refused, the request comes again, complete */
-    if (request->asks) {
+    /* not counted on arrival: the complete request may come again */
+    if (request->asks || request->early) {
         metrics_add(METRIC_REQUESTS, metrics_series_at(METRIC_REQUESTS, call, 0), 1);
     }
     bool usual = reply->status >= 0 && reply->status <= STATUS_MAX;

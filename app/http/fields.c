@@ -351,20 +351,22 @@ static struct error *invalid_json(struct arena *arena, const char *why)
     return error_new(arena, ERR_INVALID_JSON, "%s", why);
 }
 
-/* The values of text that json_strict_check() has accepted, NULL also for null. */
+/* Builds the values of a text that json_strict_check() has accepted. The result is NULL also for
+ * null. */
 static struct error *build_values(struct arena *arena, const char *text, size_t length,
                                   struct json_object **json_r)
 {
-    /* A new one each time: json_tokener_reset() leaves half of a surrogate pair in it, which would
-     * begin the next client's text. Values in the innermost bracket are one level deeper. Not its
-     * strict mode: json-c 0.18 takes bytes beyond ASCII for control characters there. */
+    /* Uses a new tokener for each text: json_tokener_reset() keeps the first half of a surrogate
+     * pair, which would become part of the next client's text. Values in the innermost bracket
+     * count as one level deeper. Strict mode is off, because json-c 0.18 then takes non-ASCII
+     * bytes for control characters. */
     struct json_tokener *tokener = json_tokener_new_ex(JSON_STRICT_NESTING_MAX + 1);
     if (!tokener) {
         abort();
     }
     struct json_object *json = json_tokener_parse_ex(tokener, text, (int)length);
     if (json_tokener_get_error(tokener) == json_tokener_continue) {
-        json = json_tokener_parse_ex(tokener, "", 1); /* NUL ends a number and a literal */
+        json = json_tokener_parse_ex(tokener, "", 1); /* the NUL ends a number or a literal */
     }
     enum json_tokener_error result = json_tokener_get_error(tokener);
     json_tokener_free(tokener);
@@ -379,7 +381,7 @@ static struct error *parse_json(struct arena *arena, const char *text, size_t le
                                 struct json_object **json_r)
 {
     if (length > INT32_MAX) {
-        return invalid_json(arena, "more bytes than json-c counts");
+        return invalid_json(arena, "too many bytes for json-c");
     }
     size_t members = 0;
     const char *fault = json_strict_check(text, length, &members);

@@ -1,4 +1,4 @@
-/* See json_strict.h. One pass without recursion; the numbers in comments are sections of RFC 8259. */
+/* See json_strict.h. One pass without recursion; numbers in comments are sections of RFC 8259. */
 #include "http/json_strict.h"
 
 #include "base/utf8.h"
@@ -16,22 +16,22 @@ enum {
 /* The next token that the grammar allows; white space may stand before each. */
 enum next {
     NEXT_VALUE,
-    NEXT_ITEM_OR_CLOSE, /* behind [ */
+    NEXT_ITEM_OR_CLOSE, /* after [ */
     NEXT_NAME,
-    NEXT_NAME_OR_CLOSE,  /* behind { */
-    NEXT_COMMA_OR_CLOSE, /* behind a value; the end of the text if no bracket is open */
+    NEXT_NAME_OR_CLOSE,  /* after { */
+    NEXT_COMMA_OR_CLOSE, /* after a value; or the end of the text if no bracket is open */
 };
 
 struct scan {
     const char *text;
     size_t length, at;
     size_t members;
-    uint64_t objects; /* a bit for each open bracket, the innermost lowest: set for an object */
+    uint64_t objects; /* one bit per open bracket, the innermost lowest; set for an object */
     int nesting;
     const char *fault; /* NULL: none yet */
 };
 
-_Static_assert(JSON_STRICT_NESTING_MAX <= 64, "a bit for each open bracket");
+_Static_assert(JSON_STRICT_NESTING_MAX <= 64, "`objects` has one bit per open bracket");
 
 /* --- characters ------------------------------------------------------------------------------ */
 
@@ -71,15 +71,18 @@ static bool is(int class, char c)
     return classes[(unsigned char)c] & class;
 }
 
-/* NUL behind the end: the grammar has no place for one. */
+/* Returns NUL at the end of the text: the grammar allows NUL nowhere. */
 static char peek(const struct scan *scan)
 {
-    return scan->at < scan->length ? scan->text[scan->at] : '\0';
+    if (scan->at < scan->length) {
+        return scan->text[scan->at];
+    }
+    return '\0';
 }
 
 static void set_fault(struct scan *scan, const char *fault)
 {
-    scan->fault = scan->at < scan->length ? fault : "an end too early";
+    scan->fault = scan->at < scan->length ? fault : "unexpected end of text";
 }
 
 static void pass_space(struct scan *scan)
@@ -118,7 +121,7 @@ static void pass_escape(struct scan *scan, bool *nul)
     }
     int32_t unit = code_unit(scan);
     if (unit < 0) {
-        scan->fault = "an unknown escape";
+        scan->fault = "unknown escape sequence";
         return;
     }
     *nul |= unit == 0;
@@ -126,17 +129,18 @@ static void pass_escape(struct scan *scan, bool *nul)
     if (unit >= 0xD800 && unit <= 0xDBFF) {
         int32_t low = code_unit(scan);
         if (low < 0xDC00 || low > 0xDFFF) {
-            scan->fault = "a lone surrogate";
+            scan->fault = "unpaired surrogate";
             return;
         }
         scan->at += ESCAPE_LENGTH;
     } else if (unit >= 0xDC00 && unit <= 0xDFFF) {
-        scan->fault = "a lone surrogate";
+        scan->fault = "unpaired surrogate";
     }
 }
 
-/* True if each of eight bytes is plain. The arithmetic is that of "Bit Twiddling Hacks" (Anderson),
- * haszero() and hasless(): a borrow can only come from a byte that is not plain itself. */
+/* True if each of eight bytes is plain. Uses haszero() and hasless() of "Bit Twiddling Hacks"
+ * (Anderson). They are exact here although a borrow can reach the next byte: only a byte that is
+ * not plain borrows. */
 static bool is_plain_word(const char *bytes)
 {
     const uint64_t ones = UINT64_MAX / UINT8_MAX, highs = ones << 7;
@@ -170,7 +174,7 @@ static void pass_beyond_ascii(struct scan *scan)
 
 static void pass_string(struct scan *scan, bool *nul)
 {
-    scan->at++; /* the opening quote */
+    scan->at++; /* skips the opening quote */
     for (;;) {
         pass_plain(scan);
         char c = peek(scan);
@@ -181,7 +185,7 @@ static void pass_string(struct scan *scan, bool *nul)
         if (c == '\\') {
             pass_escape(scan, nul);
         } else if ((unsigned char)c < ' ') {
-            set_fault(scan, "a control character in a string");
+            set_fault(scan, "control character in a string");
         } else {
             pass_beyond_ascii(scan);
         }
@@ -200,12 +204,12 @@ static size_t pass_digits(struct scan *scan)
         scan->at++;
     }
     if (scan->at == start) {
-        set_fault(scan, "a number without digits");
+        set_fault(scan, "number without digits");
     }
     return scan->at - start;
 }
 
-/* True if so many digits, without a zero before them, are a number that int64_t holds. */
+/* True if int64_t holds the number of these digits, which have no leading zero. */
 static bool fits_int64(const char *digits, size_t count, bool negative)
 {
     const char *greatest = negative ? "9223372036854775808" : "9223372036854775807";
@@ -220,7 +224,7 @@ static void pass_number(struct scan *scan)
     const char *digits = scan->text + scan->at;
     size_t count = pass_digits(scan);
     if (count > 1 && *digits == '0') {
-        scan->fault = "a number with a zero before it";
+        scan->fault = "number with a leading zero";
     }
     bool whole = true;
     if (!scan->fault && peek(scan) == '.') {
@@ -235,7 +239,7 @@ static void pass_number(struct scan *scan)
         pass_digits(scan);
     }
     if (!scan->fault && whole && !fits_int64(digits, count, negative)) {
-        scan->fault = "a whole number of more than 64 bits";
+        scan->fault = "integer does not fit into 64 bits";
     }
 }
 
@@ -243,7 +247,7 @@ static void pass_literal(struct scan *scan, const char *literal)
 {
     size_t length = strlen(literal);
     if (scan->length - scan->at < length || memcmp(scan->text + scan->at, literal, length) != 0) {
-        scan->fault = "an unknown literal";
+        scan->fault = "unknown literal";
         return;
     }
     scan->at += length;
@@ -254,7 +258,7 @@ static void pass_literal(struct scan *scan, const char *literal)
 static enum next open_bracket(struct scan *scan, bool object)
 {
     if (scan->nesting == JSON_STRICT_NESTING_MAX) {
-        scan->fault = "too deep nesting";
+        scan->fault = "nesting too deep";
     }
     scan->at++;
     scan->nesting++;
@@ -286,7 +290,7 @@ static enum next pass_value(struct scan *scan)
     } else if (c == 'n') {
         pass_literal(scan, "null");
     } else {
-        set_fault(scan, "no value where one must be");
+        set_fault(scan, "value expected");
     }
     return NEXT_COMMA_OR_CLOSE;
 }
@@ -295,7 +299,7 @@ static enum next pass_name(struct scan *scan)
 {
     bool nul = false;
     if (peek(scan) != '"') {
-        set_fault(scan, "no name where one must be");
+        set_fault(scan, "name expected");
         return NEXT_NAME;
     }
     pass_string(scan, &nul);
@@ -306,7 +310,7 @@ static enum next pass_name(struct scan *scan)
     if (nul) {
         scan->fault = "NUL in a name";
     } else if (peek(scan) != ':') {
-        set_fault(scan, "a name without a colon");
+        set_fault(scan, "colon expected after a name");
     }
     scan->at++;
     scan->members++;
@@ -334,7 +338,7 @@ static enum next pass_token(struct scan *scan, enum next next)
         if (c == (object ? '}' : ']')) {
             return close_bracket(scan);
         }
-        set_fault(scan, "no comma or closing bracket behind a value");
+        set_fault(scan, "comma or closing bracket expected after a value");
         return next;
     }
     return pass_value(scan);
@@ -350,7 +354,7 @@ const char *json_strict_check(const char *text, size_t length, size_t *members_r
     } while (!scan.fault && (scan.nesting || next != NEXT_COMMA_OR_CLOSE));
     pass_space(&scan);
     if (!scan.fault && scan.at < length) {
-        scan.fault = "text behind the value";
+        scan.fault = "text after the value";
     }
     *members_r = scan.members;
     return scan.fault;

@@ -356,6 +356,20 @@ void problem_write(struct buffer *out, const struct error *error, enum config_la
     jsonw_string(&json, "code", problem_code(error->id));
     problem_write_details(&json, error, language);
     write_members(&json, error);
-    jsonw_string(&json, "request_id", request_id);
+    jsonw_string(&json, "request_id", request_id); /* must be last: problem_readdress() */
     jsonw_close_object(&json);
+}
+
+void problem_readdress(struct buffer *body, const char *request_id)
+{
+    /* Inside a string each quotation mark follows a backslash, so this matches only the member
+     * itself. */
+    static const char beginning[] = ",\"request_id\":\"";
+    const char *at = body->length ? strstr(body->bytes, beginning) : NULL;
+    if (at) {
+        body->length = (size_t)(at - body->bytes);
+        buffer_add_string(body, beginning);
+        buffer_add_string(body, request_id);
+        buffer_add_string(body, "\"}");
+    }
 }

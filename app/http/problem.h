@@ -30,4 +30,8 @@ void problem_write_known_details(struct jsonw *json, const struct error *error);
 void problem_write(struct buffer *out, const struct error *error, enum config_language language,
                    const char *request_id);
 
+/* Replaces the request id in the body of a stored error: the answer to a repetition carries the
+ * id of that repetition. */
+void problem_readdress(struct buffer *body, const char *request_id);
+
 #endif

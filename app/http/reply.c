@@ -69,20 +69,38 @@ void reply_text(struct reply *reply, const char *content_type, const struct buff
 
 /* --- versions -------------------------------------------------------------------------------- */
 
-/* True if a list of entity tags, or "*", has the one. Strong comparison knows no weak tag as the
- * same (RFC 9110 8.8.3.2). */
+static const char blanks[] = " \t";
+
+/* Finds the next tag of a list after commas and blanks. Returns its length; 0 at the end of the
+ * list, or if the next item is not a tag. *weak_r tells the caller whether the tag is weak. */
+static size_t next_tag(const char **list, bool *weak_r, const char **tag_r)
+{
+    *list += strspn(*list, " \t,");
+    *weak_r = !strncmp(*list, "W/", 2);
+    *tag_r = *list + (*weak_r ? 2 : 0);
+    const char *end = **tag_r == '"' ? strchr(*tag_r + 1, '"') : NULL;
+    if (!end) {
+        return 0;
+    }
+    *list = end + 1 + strspn(end + 1, blanks);
+    return !**list || **list == ',' ? (size_t)(end + 1 - *tag_r) : 0;
+}
+
+/* True if the field is "*", or a list of entity tags that contains `tag`. In strong comparison a
+ * weak tag never matches (RFC 9110 8.8.3.2). The list is read up to its first malformed item. */
 static bool has_tag(const char *list, const char *tag, bool weak_too)
 {
-    size_t length = strlen(tag);
-    while (*list) {
-        list += strspn(list, " \t,");
-        bool weak = !strncmp(list, "W/", 2);
-        const char *at = list + (weak ? 2 : 0);
-        if (*at == '*' || (!strncmp(at, tag, length) && (!weak || weak_too))) {
+    const char *found;
+    size_t length;
+    bool weak;
+    list += strspn(list, blanks);
+    if (*list == '*') {
+        return !list[1 + strspn(list + 1, blanks)];
+    }
+    while ((length = next_tag(&list, &weak, &found))) {
+        if (length == strlen(tag) && !memcmp(found, tag, length) && (!weak || weak_too)) {
             return true;
         }
-        const char *end = *at == '"' ? strchr(at + 1, '"') : NULL;
-        list = end ? end + 1 : at + strcspn(at, ",");
     }
     return false;
 }
@@ -92,24 +110,53 @@ static const char *version_tag(struct arena *arena, int64_t version)
     return arena_format(arena, "\"%" PRId64 "\"", version);
 }
 
-struct error *reply_check_match(const struct request *request, int64_t version)
+/* Result of the conditions of a request, evaluated in the order of RFC 9110 13.2.2. */
+enum conditions { CONDITIONS_MET, CONDITIONS_NOT_MODIFIED, CONDITIONS_FAILED };
+
+static enum conditions evaluate(const struct request *request, int64_t version)
 {
-    const char *list = request->headers.if_match;
-    return !*list || has_tag(list, version_tag(request->arena, version), false)
-               ? NULL
-               : error_new(request->arena, ERR_PRECONDITION_FAILED, NULL);
+    const char *tag = version_tag(request->arena, version);
+    const char *match = request->headers.if_match, *none_match = request->headers.if_none_match;
+    if (*match && !has_tag(match, tag, false)) {
+        return CONDITIONS_FAILED;
+    }
+    if (*none_match && has_tag(none_match, tag, true)) {
+        return request->method == METHOD_GET ? CONDITIONS_NOT_MODIFIED : CONDITIONS_FAILED;
+    }
+    return CONDITIONS_MET;
+}
+
+static struct error *error_of(const struct request *request, enum conditions conditions)
+{
+    return conditions == CONDITIONS_FAILED
+               ? error_new(request->arena, ERR_PRECONDITION_FAILED, NULL)
+               : NULL;
+}
+
+struct error *reply_check_conditions(const struct request *request, int64_t version)
+{
+    return error_of(request, evaluate(request, version));
 }
 
 void reply_version(struct request *request, struct reply *reply, struct value *record,
                    int64_t version)
 {
-    const char *tag = version_tag(request->arena, version);
-    reply_header(reply, "ETag", tag);
+    reply_header(reply, "ETag", version_tag(request->arena, version));
+    reply_header(reply, "Vary", "Authorization");
     reply_record(reply, record);
-    if (request->method == METHOD_GET && *request->headers.if_none_match &&
-        has_tag(request->headers.if_none_match, tag, true)) {
+}
+
+struct error *reply_selected(struct request *request, struct reply *reply, struct value *record,
+                             int64_t version)
+{
+    enum conditions conditions = evaluate(request, version);
+    if (conditions != CONDITIONS_FAILED) {
+        reply_version(request, reply, record, version);
+    }
+    if (conditions == CONDITIONS_NOT_MODIFIED) {
         reply->status = STATUS_NOT_MODIFIED;
     }
+    return error_of(request, conditions);
 }
 
 void reply_language(const struct request *request, struct reply *reply)

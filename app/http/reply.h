@@ -55,17 +55,24 @@ void reply_array(struct request *request, struct reply *reply, struct value *con
 void reply_text(struct reply *reply, const char *content_type, const struct buffer *text);
 
 /*
- * ETag and conditions (RFC 9110 8.8.3, 13.1) of a resource that counts its changes: the tag is the
- * count, in quotes.
+ * ETag and conditions (RFC 9110 8.8.3, 13.1) of a resource with a version: the tag is the version,
+ * in quotes. Conditions apply only to calls that would succeed without them (13.2.1), so handlers
+ * evaluate them after all other checks.
  */
 
-/* What If-Match demands of the resource as it is: ERR_PRECONDITION_FAILED if it is another version.
- * Without the field, anything goes. */
-struct error *reply_check_match(const struct request *request, int64_t version) MUST_CHECK;
+/* Called before a change: ERR_PRECONDITION_FAILED if If-Match or If-None-Match forbids it for
+ * the current version of the resource. */
+struct error *reply_check_conditions(const struct request *request, int64_t version) MUST_CHECK;
 
-/* One record with its ETag; 304 instead of what the client has by its If-None-Match. */
+/* Answers with one record and its ETag, after a change. With Vary a browser does not reuse the
+ * answer for another user who logs in there. */
 void reply_version(struct request *request, struct reply *reply, struct value *record,
                    int64_t version);
+
+/* Answers a read with one record and its ETag; with 304 if If-None-Match shows that the client
+ * already has this version. Fails with ERR_PRECONDITION_FAILED. */
+struct error *reply_selected(struct request *request, struct reply *reply, struct value *record,
+                             int64_t version) MUST_CHECK;
 
 /* Says that the body has words in the language that the request asked for (RFC 9110 8.5, 12.5.5):
  * for every answer with a message in it. Errors have it by themselves. */

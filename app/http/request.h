@@ -33,7 +33,7 @@ struct request_headers {
     const char *idempotency_key, *if_match, *if_none_match;
     const char *allow_duplicate; /* X-Allow-Duplicate */
     const char *surface;         /* by which of nginx's surfaces it came: KONTORA_SURFACE */
-    const char *spool;           /* fate of the body: KONTORA_SPOOL, see proc/spool.h */
+    const char *spool;           /* state of the body: KONTORA_SPOOL, see proc/exchange.h */
     const char *sent;            /* when nginx handed it over: KONTORA_SENT */
     const char *base;            /* "https://host", by which nginx was asked: KONTORA_BASE */
 };
@@ -66,12 +66,17 @@ struct request {
     /* preliminary: the spool asks whether the request would be refused, before its body has
      * arrived */
     bool asks;
+    /* the spool hands it over while its body is still arriving, and may withdraw it; then the
+     * complete request comes again, and this one must have no effect */
+    bool early;
+    bool withdrawn;                       /* the spool has withdrawn it */
     bool body_abandoned;                  /* the handler has answered before the body was there */
     const struct router_repeats *repeats; /* the router's */
     enum config_language language;
     const char *id;
     bool limited;                      /* guard->begin() has counted it: guard->end() must follow */
     const struct principal *principal; /* NULL: anonymous */
+    bool bearer_ignored;               /* credentials are in the body */
     struct value *query;               /* parallel to route->query */
     struct buffer body_text;           /* as it came, if the route takes one */
     struct value *body;                /* parallel to route->body->fields */

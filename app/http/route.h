@@ -65,10 +65,11 @@ struct route {
     bool form; /* the body is multipart/form-data, and the handler reads it as it arrives */
     enum reply_shape shape;
     const struct schema *reply;
-    bool creates;   /* 201 with Location: reply_created() */
-    bool secret;    /* the answer holds a secret: it is not stored for an Idempotency-Key */
-    bool versioned; /* reply_version(); what changes or deletes heeds If-Match */
-    bool ready;     /* the same answer comes with 503 where something needed is down */
+    bool creates; /* answers 201 with Location: reply_created() */
+    bool secret;  /* the answer holds a secret, and is not stored for an Idempotency-Key */
+    bool
+        versioned; /* the answer has an ETag, and conditions are heeded: reply_check_conditions() */
+    bool ready;    /* the same answer comes with 503 if a dependency is down */
     const char *media_type, *example; /* of what is no JSON */
     const enum error_id *errors;      /* beside what the row itself implies; ERR_COUNT ends */
     const char *action;               /* of the audit line; NULL: not audited */

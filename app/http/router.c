@@ -8,6 +8,7 @@
 #include "http/access.h"
 #include "http/audit.h"
 #include "http/fields.h"
+#include "http/parameters.h"
 #include "http/problem.h"
 
 #include <stdlib.h>
@@ -249,7 +250,7 @@ static struct error *check_space(const struct router *router, struct request *re
 }
 
 /* Whether a Content-Type field says JSON in UTF-8, the only encoding JSON has (RFC 8259 8.1). */
-static bool is_json(const char *content_type)
+static bool is_json(struct arena *arena, const char *content_type)
 {
     static const char json[] = "application/json";
     content_type += strspn(content_type, " \t");
@@ -261,13 +262,9 @@ static bool is_json(const char *content_type)
     if (*rest && *rest != ';') {
         return false;
     }
-    const char *charset = strcasestr(rest, "charset=");
-    if (!charset) {
-        return true;
-    }
-    charset += strlen("charset=");
-    charset += *charset == '"';
-    return !strncasecmp(charset, "utf-8", strlen("utf-8"));
+    struct parameter charset;
+    return !parameters_find(arena, content_type, "charset", &charset) ||
+           !strcasecmp(charset.bytes, "utf-8");
 }
 
 /* True if a Content-Type field names a form. The type has no parameters, so that a charset means
@@ -307,7 +304,7 @@ static struct error *read_body(const struct router *router, struct request *requ
     if (request->route->body_form && is_form(request->headers.content_type)) {
         return read_form(request, schema->fields);
     }
-    if (!is_json(request->headers.content_type)) {
+    if (!is_json(request->arena, request->headers.content_type)) {
         return error_new(request->arena, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
     }
     return (schema->bare ? fields_read_bare : fields_read_json)(
@@ -322,12 +319,36 @@ enum {
     STATUS_UNAVAILABLE = 503,
 };
 
+/* True if the request carries a bearer token that this call uses. */
+static bool has_bearer(const struct request *request)
+{
+    static const char scheme[] = "Bearer ";
+    return !request->bearer_ignored &&
+           !strncasecmp(request->headers.authorization, scheme, sizeof scheme - 1);
+}
+
+/* Returns the challenge of RFC 6750 3, NULL if the answer carries none. It names an error only
+ * if a token was sent (3.1). */
+static const char *challenge_of(const struct request *request, const struct error *error,
+                                int status)
+{
+    bool bearer = has_bearer(request);
+    if (bearer && (error->id == ERR_INVALID_TOKEN || error->id == ERR_TOKEN_EXPIRED)) {
+        return "Bearer error=\"invalid_token\"";
+    }
+    if (bearer && error->id == ERR_FORBIDDEN) {
+        return "Bearer error=\"insufficient_scope\"";
+    }
+    return status == STATUS_UNAUTHORIZED ? "Bearer" : NULL;
+}
+
 static void serialize_error(const struct request *request, struct reply *reply,
                             const struct error *error)
 {
     reply->status = problem_status(error->id);
-    if (reply->status == STATUS_UNAUTHORIZED) {
-        reply_header(reply, "WWW-Authenticate", "Bearer"); /* RFC 6750 3 */
+    const char *challenge = challenge_of(request, error, reply->status);
+    if (challenge) {
+        reply_header(reply, "WWW-Authenticate", challenge);
     }
     if (error->retry_after_s) {
         reply_header(reply, "Retry-After",
@@ -380,7 +401,7 @@ static struct error *handle_once(struct request *request, struct reply *reply)
     error = request->route->handler(request, reply);
     if (reply->recalled && !reply->repeated) {
         serialize(request, reply, error);
-        request->repeats->keep(request, reply);
+        request->repeats->keep(request, reply, error);
     }
     return error;
 }

@@ -45,8 +45,9 @@ struct router_repeats {
      * has had before, or leaves its status 0. An error if it is not to be handled. */
     struct error *(*recall)(struct request *request, const struct buffer *body,
                             struct reply *reply);
-    /* After it, with the answer serialized. */
-    void (*keep)(struct request *request, const struct reply *reply);
+    /* Called after the request, with the serialized answer and the error from which it was made;
+     * NULL if there was none. */
+    void (*keep)(struct request *request, const struct reply *reply, const struct error *error);
 };
 
 struct router_settings {

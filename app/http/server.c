@@ -12,22 +12,27 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/read_deadline.h"
 #include "http/access.h"
 
+#include <errno.h>
 #include <fcgiapp.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
     NO_LISTENING_SOCKET = -1,
     ARENAS_KEPT = 32, /* as many requests wait for a commit, seldom more */
+    US_PER_MS = 1000,
     US_PER_S = 1000 * 1000,
-    BODY_PATIENCE_S = 2,   /* nginx has all of a body before it sends */
-    FORM_PATIENCE_S = 100, /* the spool, too, but storing a file takes a while between two pieces */
+    BODY_TIMEOUT_S = 2,   /* nginx buffers a whole body before it sends it */
+    FORM_TIMEOUT_S = 100, /* so does the spool, but storing a file takes time between two reads */
+    LINGER_TIMEOUT_S = 2, /* for nginx or the spool to read the answer and close */
     DRAIN_PIECE = 8192,
     DRAIN_MAX = 2 * 1024 * 1024, /* bytes; more than nginx's client_max_body_size for JSON */
 };
@@ -40,16 +45,21 @@ struct server {
     struct arena *arenas[ARENAS_KEPT]; /* those that no request is using */
     size_t arenas_count;
     struct arena *turn_arena;
-    struct error *turn_error; /* of the turn that has just ended */
+    struct error *turn_error;  /* of the turn that has just ended */
+    uint64_t lost_transaction; /* the transaction that was rolled back */
 };
 
 /* A connection, and the request that is under way on it. */
 struct server_connection {
     FCGX_Request fcgi;
-    int64_t body_began_us; /* the first read of the body, steady clock; 0: none yet */
+    bool complete;            /* the whole request has arrived: reading never blocks */
+    int64_t body_deadline_us; /* steady clock; 0: nothing of the body has been read */
+    int body_fd;              /* the spool's file with the body; -1: the body is in the records */
+    off_t body_read;          /* bytes read of that file */
     struct request request;
     struct reply reply;
-    struct error *error; /* what came of handling it */
+    struct error *error;  /* result of the handler */
+    uint64_t transaction; /* the transaction in which it wrote; 0: its answer need not wait */
     struct access access;
 };
 
@@ -105,16 +115,27 @@ void server_free(struct server **server)
     *server = NULL;
 }
 
-struct server_connection *server_open(struct server *server, int fd)
+struct server_connection *server_open(struct server *server, int fd, int body_fd)
 {
     (void)server;
     struct server_connection *connection = must_alloc(sizeof *connection);
+    connection->body_fd = body_fd;
+    connection->body_read = 0;
     if (FCGX_InitRequest(&connection->fcgi, NO_LISTENING_SOCKET, 0) != 0) {
         abort(); /* it only fills the struct */
     }
     connection->fcgi.ipcFd = fd;
     connection->fcgi.keepConnection = 1;
+    FCGX_Detach(&connection->fcgi); /* no lingering close, which a sending peer would prolong */
     return connection;
+}
+
+static void free_connection(struct server_connection *connection)
+{
+    if (connection->body_fd >= 0) {
+        close(connection->body_fd);
+    }
+    free(connection);
 }
 
 /* Closes the descriptor itself: libfcgi would shut it down and wait for the peer's answer, which is
@@ -126,7 +147,7 @@ void server_close(struct server_connection *connection)
         connection->fcgi.ipcFd = -1;
     }
     FCGX_Free(&connection->fcgi, 0);
-    free(connection);
+    free_connection(connection);
 }
 
 /* --- one request ----------------------------------------------------------------------------- */
@@ -144,33 +165,70 @@ static size_t read_here(FCGX_Stream *stream, char *bytes, size_t size)
     return 1 + (got > 0 ? (size_t)got : 0);
 }
 
-/* True if the body should have been there by now, so that whatever trickles ends. The time begins
- * with the first call. */
-static bool is_late(struct server_connection *connection)
+/* Reads up to the deadline, even if the peer sends single bytes, or records that are not part of
+ * the body. */
+static size_t read_in_time(struct server_connection *connection, char *bytes, size_t size)
 {
-    int64_t now = clock_steady_us();
-    if (!connection->body_began_us) {
-        connection->body_began_us = now;
+    if (connection->complete) {
+        return read_here(connection->fcgi.in, bytes, size);
     }
-    const struct route *route = connection->request.route;
-    int64_t patience_s = route && route->form ? FORM_PATIENCE_S : BODY_PATIENCE_S;
-    return now - connection->body_began_us >= patience_s * US_PER_S;
+    read_deadline_begin(connection->fcgi.ipcFd, connection->body_deadline_us);
+    size_t got = read_here(connection->fcgi.in, bytes, size);
+    read_deadline_end();
+    return got;
 }
 
-/* As much as has come, and fits: FCGX_GetStr() alone would wait until it is filled. A body that
- * trickles ends at its deadline. */
+/* Waits for more of a body that the spool is still receiving: bytes in the records say that the
+ * file has grown. False if the body has ended. */
+static bool await_spool(struct server_connection *connection)
+{
+    struct request *request = &connection->request;
+    char bytes[DRAIN_PIECE];
+    if (read_in_time(connection, bytes, sizeof bytes)) {
+        return true;
+    }
+    if (request->early && FCGX_GetError(connection->fcgi.in)) {
+        request->withdrawn = true;
+    }
+    return false;
+}
+
+/* Reads what has arrived, and fits, of a body in a file. Once the last record has been read the
+ * file holds the whole body. */
+static size_t read_spooled(struct server_connection *connection, char *bytes, size_t size)
+{
+    bool more = true;
+    for (;;) {
+        ssize_t got = pread(connection->body_fd, bytes, size, connection->body_read);
+        if (got < 0) {
+            log_error("spool: cannot read a body: %s", strerror(errno));
+            return 0;
+        }
+        if (got || !more || clock_steady_us() >= connection->body_deadline_us) {
+            connection->body_read += got;
+            return (size_t)got;
+        }
+        more = await_spool(connection);
+    }
+}
+
+/* Reads what has arrived, and fits: FCGX_GetStr() alone would wait until the buffer is full. The
+ * deadline counts from the first call; a body that is incomplete by then ends there. */
 static size_t read_input(void *source, char *bytes, size_t size)
 {
     struct server_connection *connection = source;
-    FCGX_Request *fcgi = &connection->fcgi;
-    if (is_late(connection)) {
-        fcgi->keepConnection = 0;
-        return 0;
+    const struct route *route = connection->request.route;
+    if (!connection->body_deadline_us) {
+        int64_t timeout_s = route && route->form ? FORM_TIMEOUT_S : BODY_TIMEOUT_S;
+        connection->body_deadline_us = clock_steady_us() + timeout_s * US_PER_S;
     }
-    struct pollfd arrival = {.fd = fcgi->ipcFd, .events = POLLIN};
+    if (connection->body_fd >= 0) {
+        return read_spooled(connection, bytes, size);
+    }
+    struct pollfd arrival = {.fd = connection->fcgi.ipcFd, .events = POLLIN};
     size_t length = 0, got = 1;
     while (length < size && got && (!length || poll(&arrival, 1, 0) == 1)) {
-        got = read_here(fcgi->in, bytes + length, size - length);
+        got = read_in_time(connection, bytes + length, size - length);
         length += got;
     }
     return length;
@@ -267,6 +325,26 @@ static void add_field(struct buffer *head, const char *name, const char *value)
     buffer_add(head, "\r\n", 2);
 }
 
+static bool has_header(const struct reply *reply, const char *name)
+{
+    size_t i = 0;
+    while (i < reply->headers_count && strcmp(reply->headers[i].name, name) != 0) {
+        i++;
+    }
+    return i < reply->headers_count;
+}
+
+/* Lets the client store an answer with an entity tag, and revalidate it on each use; no other
+ * answer is stored. For a file nginx sets the header, together with the tag
+ * (nginx/headers.conf). */
+static void add_caching(struct buffer *head, const struct reply *reply)
+{
+    if (!has_header(reply, "X-Accel-Redirect")) {
+        add_field(head, "Cache-Control",
+                  has_header(reply, "ETag") ? "private, no-cache" : "no-store");
+    }
+}
+
 /* The answer as CGI (RFC 3875 6.2). The length is that of the body also where HEAD leaves it out.
  * It is put together by hand: printf took a tenth of a small answer. */
 static void write_reply(FCGX_Stream *out, const struct request *request, const struct reply *reply)
@@ -277,7 +355,8 @@ static void write_reply(FCGX_Stream *out, const struct request *request, const s
     buffer_add_decimal(&head, reply->status, 0);
     buffer_add_char(&head, ' ');
     buffer_add_string(&head, reason(reply->status));
-    buffer_add_string(&head, "\r\nCache-Control: no-store\r\n");
+    buffer_add_string(&head, "\r\n");
+    add_caching(&head, reply);
     add_field(&head, "X-Request-ID", request->id);
     for (size_t i = 0; i < reply->headers_count; i++) {
         add_field(&head, reply->headers[i].name, reply->headers[i].value);
@@ -297,57 +376,98 @@ static void write_reply(FCGX_Stream *out, const struct request *request, const s
     }
 }
 
-/* Takes what is left of the body off the connection: libfcgi only forgets what it has buffered, and
- * would read the rest, the client's own bytes, as the records of the next request. What is longer
- * than nginx lets through ends the connection instead. */
-static void drain_body(const struct server *server, struct server_connection *connection)
+/* Reads the rest of the body from the connection: libfcgi discards only its buffer, and would
+ * then parse the rest, bytes of the client's choice, as records of the next request. False if
+ * the body did not end: it is longer than nginx lets through, or too slow. */
+static bool drain_body(const struct server *server, struct server_connection *connection)
 {
-    const struct request *request = &connection->request;
-    FCGX_Request *fcgi = &connection->fcgi;
-    if (request->body_abandoned && !server->keeps) {
-        return; /* it may take minutes to come: libfcgi closes only when nginx, which stops, has */
-    }
     char rest[DRAIN_PIECE];
     size_t drained = 0;
-    connection->body_began_us = 0;
-    while (drained <= DRAIN_MAX && !is_late(connection)) {
-        size_t got = read_here(fcgi->in, rest, sizeof rest);
+    if (connection->request.body_abandoned && !server->keeps) {
+        return false; /* the rest may take minutes to arrive */
+    }
+    connection->body_deadline_us = clock_steady_us() + (int64_t)BODY_TIMEOUT_S * US_PER_S;
+    while (drained <= DRAIN_MAX) {
+        size_t got = read_in_time(connection, rest, sizeof rest);
         if (!got) {
-            if (!server->keeps) {
-                /* Nothing is left that a close would throw away, so it need not linger: libfcgi
-                 * would shut the connection down and wait until nginx has closed its side. */
-                FCGX_Detach(fcgi);
-            }
-            return;
+            return !FCGX_GetError(connection->fcgi.in);
         }
         drained += got;
     }
-    fcgi->keepConnection = 0;
+    return false;
+}
+
+/* Reads until the peer has closed, at most for LINGER_TIMEOUT_S: closing a socket with unread
+ * bytes would make the peer's next write fail, and nginx would lose the answer. */
+static void linger(int fd)
+{
+    char rest[DRAIN_PIECE];
+    struct pollfd arrival = {.fd = fd, .events = POLLIN};
+    int64_t left_us = (int64_t)LINGER_TIMEOUT_S * US_PER_S;
+    int64_t deadline_us = clock_steady_us() + left_us;
+    shutdown(fd, SHUT_WR);
+    while (left_us > 0 && poll(&arrival, 1, (int)(left_us / US_PER_MS) + 1) == 1 &&
+           recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0) {
+        left_us = deadline_us - clock_steady_us();
+    }
+}
+
+/* Sends the answer, and the record that ends it. True if the connection can take another
+ * request. */
+static bool finish_request(const struct server *server, struct server_connection *connection)
+{
+    FCGX_Request *fcgi = &connection->fcgi;
+    bool drained = drain_body(server, connection);
+    bool keeps = drained && fcgi->keepConnection;
+    /* Keeps the connection open. After an error libfcgi closes it anyway, without lingering. */
+    fcgi->keepConnection = 1;
+    FCGX_Finish_r(fcgi);
+    if (!drained && fcgi->ipcFd >= 0) {
+        linger(fcgi->ipcFd);
+    }
+    return keeps && fcgi->ipcFd >= 0;
+}
+
+/* An early request may be refused before its body has been read to the end. Finds out if the spool
+ * has withdrawn it meanwhile: nobody reads this answer then, because the request comes again. Once
+ * the spool has shut its side down, all records are here, and to read them never waits. */
+static void note_withdrawal(struct server_connection *connection)
+{
+    struct request *request = &connection->request;
+    struct pollfd end = {.fd = connection->fcgi.ipcFd, .events = POLLRDHUP};
+    char rest[DRAIN_PIECE];
+    if (!request->early || request->withdrawn || poll(&end, 1, 0) != 1) {
+        return;
+    }
+    while (read_here(connection->fcgi.in, rest, sizeof rest)) {
+    }
+    request->withdrawn = FCGX_GetError(connection->fcgi.in);
 }
 
 /* Answers the request that was handled, and ends it. */
 static enum server_progress answer(struct server *server, struct server_connection *connection)
 {
-    FCGX_Request *fcgi = &connection->fcgi;
     struct request *request = &connection->request;
+    note_withdrawal(connection);
+    request->unaudited = request->unaudited || request->withdrawn;
     router_finish(request, &connection->reply, connection->error);
-    write_reply(fcgi->out, request, &connection->reply);
-    drain_body(server, connection);
-    FCGX_Finish_r(fcgi);
-    /* not after 100: the complete request is still to come */
-    if (connection->reply.status != REPLY_CONTINUE) {
+    write_reply(connection->fcgi.out, request, &connection->reply);
+    bool keeps = finish_request(server, connection);
+    /* the request that comes again is logged in its place */
+    if (connection->reply.status != REPLY_CONTINUE && !request->withdrawn) {
         access_end(&connection->access, request, &connection->reply, connection->error);
     }
     log_set_request(NULL);
     give_arena(server, request->arena);
-    if (fcgi->ipcFd < 0) {
-        free(connection);
+    if (!keeps) {
+        server_close(connection);
         return SERVER_CLOSED;
     }
     return SERVER_ANSWERED;
 }
 
-enum server_progress server_serve(struct server *server, struct server_connection *connection)
+enum server_progress server_serve(struct server *server, struct server_connection *connection,
+                                  bool complete)
 {
     FCGX_Request *fcgi = &connection->fcgi;
     if (FCGX_Accept_r(fcgi) != 0) {
@@ -360,28 +480,32 @@ enum server_progress server_serve(struct server *server, struct server_connectio
         .app = server->app,
         .input = {read_input, connection},
     };
-    connection->body_began_us = 0;
+    connection->complete = complete;
+    connection->body_deadline_us = 0;
     access_begin(&connection->access);
     read_params(request->arena, fcgi->envp, &request->headers);
     request->asks = !strcmp(request->headers.spool, "asks");
+    request->early = !strcmp(request->headers.spool, "early");
     access_queued(&connection->access, request);
     request->queue_us = connection->access.queue_us;
     connection->error = router_handle(server->router, request, &connection->reply);
     access_handled(&connection->access);
-    return server->turn->waits(server->app) ? SERVER_HELD : answer(server, connection);
+    connection->transaction = server->turn->waits(server->app);
+    return connection->transaction ? SERVER_HELD : answer(server, connection);
 }
 
 void server_commit(struct server *server)
 {
     arena_reset(server->turn_arena);
-    server->turn_error = server->turn->commit(server->app, server->turn_arena);
+    server->turn_error =
+        server->turn->commit(server->app, server->turn_arena, &server->lost_transaction);
 }
 
 enum server_progress server_finish(struct server *server, struct server_connection *connection)
 {
     log_set_request(connection->request.id);
     access_committed(&connection->access);
-    if (server->turn_error) {
+    if (server->turn_error && connection->transaction == server->lost_transaction) {
         connection->reply = (struct reply){0};
         connection->error = server->turn_error;
     }

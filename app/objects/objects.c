@@ -197,7 +197,7 @@ struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_
                             size_t *removed_r)
 {
     enum { MS_PER_S = 1000 };
-    time_t before = (time_t)(clock_wall_ms() / MS_PER_S - age_s);
+    time_t now = (time_t)(clock_wall_ms() / MS_PER_S), before = now - age_s;
     *removed_r = 0;
     DIR *folder = opendir(objects->staging);
     if (!folder) {
@@ -208,7 +208,7 @@ struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_
         struct stat facts;
         if (storage_is_key(entry->d_name) &&
             fstatat(dirfd(folder), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
-            facts.st_mtime <= before) {
+            (facts.st_mtime <= before || facts.st_mtime > now + age_s)) {
             if (unlinkat(dirfd(folder), entry->d_name, 0) == 0) {
                 (*removed_r)++;
             } else if (errno != ENOENT) {

@@ -1,16 +1,17 @@
 /*
- * The engine S3: one kept connection a process, by libcurl, which also signs requests (addresses for
- * clients are signed in sigv4.c). All requests can be repeated without harm: an object is never changed,
- * so that a second PUT writes the same bytes.
+ * The S3 engine: one persistent connection per process, through libcurl, which also signs requests
+ * (sigv4.c signs addresses for clients). Every request can be repeated: objects are immutable, so a
+ * second PUT writes the same bytes.
  *
- * A request with its repetitions ends within STORAGE_TIMEOUT_MS, and a second more for each MiB that is sent;
- * a storage that does not move a byte for half of that counts as silent. Who could not be reached is left
- * alone for a moment, so that requests do not queue up for time-outs.
+ * A request with its retries ends within STORAGE_TIMEOUT_MS, plus one second for each MiB that is
+ * sent. A storage that moves no byte for half of STORAGE_TIMEOUT_MS counts as silent. A storage
+ * that could not be reached is not tried again for a moment, so that requests do not queue up for
+ * timeouts.
  *
- * libcurl 7.88 signs every header of ours, even one that is to be left out ("Accept:"), signs S3's requests
- * wrongly without x-amz-content-sha256, and does not put the query in canonical form: that is done here.
- * Since libcurl 8 it signs nothing with CURLOPT_PATH_AS_IS: paths here have no segments "." and "..", which
- * are all that the option would keep.
+ * libcurl 7.88 signs each of our headers, even one that is to be omitted ("Accept:"), signs
+ * requests of S3 wrongly without x-amz-content-sha256, and does not put the query into canonical
+ * form: we do that here. Since libcurl 8 it signs nothing with CURLOPT_PATH_AS_IS; we do without
+ * that option, because our paths have no "." and ".." segments.
  */
 #include "objects/s3.h"
 
@@ -39,7 +40,7 @@ enum {
     US_PER_MS = 1000,
     NS_PER_MS = 1000 * 1000,
     MIB = 1024 * 1024,
-    TICK_MS = 100, /* between two looks at whether a storage is silent */
+    TICK_MS = 100, /* interval of the checks for a silent storage */
     TRIES = 3,
     PAUSE_MS = 100,           /* on average, before the second try; doubles */
     REFUSAL_US = 1000 * 1000, /* for so long a storage that could not be reached is left alone */
@@ -72,7 +73,7 @@ struct s3 {
     struct arena *arena; /* holds the settings */
     char *staging;
     CURL *handle;
-    CURLM *connections;   /* keeps them */
+    CURLM *connections;   /* owns the connection */
     struct buffer answer; /* of the last try */
     int64_t refuse_until; /* of the steady clock */
     char refusal[CURL_ERROR_SIZE + 64];
@@ -89,11 +90,11 @@ struct call {
     int64_t patience_ms; /* for all of them */
     int64_t try_ms;      /* for each, at most */
     struct arena *arena;
-    int64_t silence_us; /* after which a try is given up */
-    int64_t moved_at;   /* of the steady clock: when a byte was last sent or received */
-    curl_off_t moved;   /* bytes until then */
-    bool is_silent;     /* the last try was given up for that */
-    curl_off_t offset;  /* of the bytes that are sent next */
+    int64_t silence_us; /* a try without progress for so long is aborted */
+    int64_t moved_at;   /* steady clock: time of the last progress */
+    curl_off_t moved;   /* bytes sent and received until then */
+    bool is_silent;     /* the last try was aborted for lack of progress */
+    curl_off_t offset;  /* offset of the next bytes to send */
     struct buffer *answer;
     CURLcode result;
     char problem[CURL_ERROR_SIZE];
@@ -139,8 +140,8 @@ static size_t on_write(const char *bytes, size_t size, size_t count, void *state
     return size * count;
 }
 
-/* libcurl's own limit is of an average over some seconds, in which a storage that took the beginning of a
- * body quickly is not slow. */
+/* Aborts a try that makes no progress. libcurl's own limit is an average over some seconds: a
+ * storage that read the beginning of a body quickly would not count as slow. */
 static int on_progress(void *state, curl_off_t to_receive, curl_off_t received, curl_off_t to_send,
                        curl_off_t sent)
 {
@@ -152,11 +153,11 @@ static int on_progress(void *state, curl_off_t to_receive, curl_off_t received, 
         call->moved_at = now;
     }
     call->is_silent = now - call->moved_at >= call->silence_us;
-    return call->is_silent; /* which ends it */
+    return call->is_silent; /* aborts the try */
 }
 
-/* Connections are not for the programs that we start. The kernel holds back few bytes of its own, so that
- * what it takes is near to what the storage takes. */
+/* Opens a socket that programs started by us do not inherit, and for which the kernel buffers
+ * few unsent bytes: so the progress that libcurl reports is near to that of the storage. */
 static curl_socket_t on_socket(void *state, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)state, (void)purpose;
@@ -267,7 +268,7 @@ static void must_multi(CURLMcode code)
     }
 }
 
-/* curl_easy_perform(), which calls on_progress() once a second only. */
+/* Like curl_easy_perform(), which would call on_progress() only once a second. */
 static CURLcode transfer(struct s3 *s3)
 {
     int running = 0, left;

@@ -124,8 +124,6 @@ static void add_implied(const struct document *document, struct failures *failur
     static const enum error_id of_changes[] = {ERR_OUTCOME_UNKNOWN, ERR_COUNT};
     bool ranked =
         route->permission && route->permission != document->settings->permissions.principal;
-    bool changes = route->method != METHOD_GET && !route->creates;
-    bool conditional = (route->versioned && changes) || route->shape == REPLY_FILE;
     add_errors(document, failures, of_all);
     add_errors(document, failures,
                route->permission || route->access_by_setting ? of_bearers : NULL);
@@ -134,7 +132,7 @@ static void add_implied(const struct document *document, struct failures *failur
     add_errors(document, failures, route->query ? of_queries : NULL);
     add_errors(document, failures, route->body ? of_bodies : NULL);
     add_errors(document, failures, takes_key(route) ? of_keys : NULL);
-    add_errors(document, failures, conditional ? of_versions : NULL);
+    add_errors(document, failures, heeds_conditions(route) ? of_versions : NULL);
     add_errors(document, failures, route->action ? of_changes : NULL);
 }
 
@@ -241,12 +239,22 @@ static void write_header(struct document *document, const char *name)
 
 static void write_answer_headers(struct document *document, int status)
 {
-    enum { UNAUTHORIZED = 401, NO_RANGE = 416, TOO_MANY = 429, BAD_GATEWAY = 502, TIMEOUT = 504 };
+    enum {
+        UNAUTHORIZED = 401,
+        FORBIDDEN = 403,
+        NO_RANGE = 416,
+        TOO_MANY = 429,
+        BAD_GATEWAY = 502,
+        TIMEOUT = 504
+    };
     jsonw_open_object(&document->json, "headers");
     write_header(document, "X-Request-ID");
     write_header(document, "Content-Language");
     if (status == UNAUTHORIZED) {
         write_header(document, "WWW-Authenticate");
+    }
+    if (status == FORBIDDEN) {
+        write_reference(document, "WWW-Authenticate", "headers", OPENAPI_OPTIONAL_CHALLENGE);
     }
     if (status == NO_RANGE) { /* nginx keeps what it had begun to say of the file */
         write_header(document, "ETag");

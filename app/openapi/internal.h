@@ -86,6 +86,12 @@ void write_failure_responses(struct document *document);
 
 /* --- operations.c ---------------------------------------------------------------------------- */
 
+/* Name of the component that describes a WWW-Authenticate header which may be absent. */
+#define OPENAPI_OPTIONAL_CHALLENGE "WWW-Authenticate-Optional"
+
+/* True if the call evaluates If-Match and If-None-Match. */
+bool heeds_conditions(const struct route *route);
+
 /* True if the call can be repeated under an Idempotency-Key. */
 bool takes_key(const struct route *route);
 

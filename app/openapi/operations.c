@@ -46,8 +46,10 @@ static const struct field request_headers[] = {
      .example = "\"bytes=0-1023\""},
     {.name = "If-None-Match",
      .type = FIELD_STRING,
-     .about = {"ETag, который уже есть; если ресурс не изменился, ответ 304",
-               "The ETag that one has; if the resource has not changed, the answer is 304"},
+     .about = {"ETag, который уже есть; если ресурс не изменился, ответ на чтение 304, на "
+               "изменение 412",
+               "The ETag that you have; if the resource has not changed, the answer to a read is "
+               "304, to a change 412"},
      .example = "\"\\\"1\\\"\""},
     {.name = NULL},
 };
@@ -98,8 +100,14 @@ static const struct field reply_headers[] = {
     {.name = "WWW-Authenticate",
      .type = FIELD_STRING,
      .flags = FIELD_REQUIRED,
-     .about = {"Схема аутентификации", "The authentication scheme"},
-     .example = "\"Bearer\""},
+     .about = {"Схема аутентификации и, если токен не принят, error=\"invalid_token\"",
+               "The authentication scheme and, if a token was refused, error=\"invalid_token\""},
+     .example = "\"Bearer error=\\\"invalid_token\\\"\""},
+    {.name = OPENAPI_OPTIONAL_CHALLENGE,
+     .type = FIELD_STRING,
+     .about = {"Если токен не даёт нужных прав: Bearer error=\"insufficient_scope\"",
+               "If the token lacks the permission: Bearer error=\"insufficient_scope\""},
+     .example = "\"Bearer error=\\\"insufficient_scope\\\"\""},
     {.name = "Retry-After",
      .type = FIELD_INTEGER,
      .flags = FIELD_REQUIRED,
@@ -175,15 +183,15 @@ static void write_path_parameters(struct document *document, const struct route 
     }
 }
 
-static bool changes_version(const struct route *route)
+bool heeds_conditions(const struct route *route)
 {
-    return route->versioned && route->method != METHOD_GET && !route->creates;
+    return (route->versioned && !route->creates) || route->shape == REPLY_FILE;
 }
 
 /* Whether who has the answer already can ask for another one alone. */
 static bool has_version(const struct route *route)
 {
-    return (route->versioned && route->method == METHOD_GET) || route->shape == REPLY_FILE;
+    return heeds_conditions(route) && route->method == METHOD_GET;
 }
 
 bool takes_key(const struct route *route)
@@ -207,8 +215,8 @@ static void write_route_parameters(struct document *document, const struct route
     }
     write_header_parameter(document, organization, "X-Organization-ID");
     write_header_parameter(document, takes_key(route), "Idempotency-Key");
-    write_header_parameter(document, changes_version(route) || file, "If-Match");
-    write_header_parameter(document, has_version(route), "If-None-Match");
+    write_header_parameter(document, heeds_conditions(route), "If-Match");
+    write_header_parameter(document, heeds_conditions(route), "If-None-Match");
     write_header_parameter(document, file, "Range");
     write_header_parameter(document, true, "Accept-Language");
     write_header_parameter(document, true, "X-Request-ID");

@@ -7,10 +7,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
-/* Room for one descriptor, aligned as cmsg(3) demands. */
+enum { FDS_MAX = 2 };
+
+/* Buffer for the descriptors, aligned as cmsg(3) requires. */
 union control {
-    char bytes[CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
     struct cmsghdr header;
 };
 
@@ -24,29 +27,31 @@ bool handoff_open(struct handoff *handoff)
     return true;
 }
 
-bool handoff_send(int send_fd, int fd)
+bool handoff_send(int send_fd, int connection_fd, int file_fd)
 {
     char byte = 0;
+    const int fds[FDS_MAX] = {connection_fd, file_fd};
+    const size_t length = file_fd < 0 ? sizeof *fds : sizeof fds;
     struct iovec piece = {.iov_base = &byte, .iov_len = 1};
     union control control = {.bytes = {0}};
     struct msghdr message = {
         .msg_iov = &piece,
         .msg_iovlen = 1,
         .msg_control = control.bytes,
-        .msg_controllen = sizeof control.bytes,
+        .msg_controllen = CMSG_SPACE(length),
     };
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    header->cmsg_len = CMSG_LEN(length);
+    memcpy(CMSG_DATA(header), fds, length);
     return sendmsg(send_fd, &message, MSG_NOSIGNAL) == 1;
 }
 
-int handoff_receive(int receive_fd)
+int handoff_receive(int receive_fd, int *file_fd_r)
 {
     char byte;
-    int fd = -1;
+    int fds[FDS_MAX] = {-1, -1};
     struct iovec piece = {.iov_base = &byte, .iov_len = 1};
     union control control;
     struct msghdr message = {
@@ -55,13 +60,21 @@ int handoff_receive(int receive_fd)
         .msg_control = control.bytes,
         .msg_controllen = sizeof control.bytes,
     };
+    *file_fd_r = -1;
     if (recvmsg(receive_fd, &message, MSG_CMSG_CLOEXEC) != 1) {
         return -1;
     }
     const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof fd)) {
-        memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len <= CMSG_LEN(sizeof fds)) {
+        memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
     }
-    errno = fd < 0 ? EMFILE : 0; /* the kernel drops what the process has no room for */
-    return fd;
+    if (message.msg_flags & MSG_CTRUNC) { /* the limit of open descriptors is reached */
+        if (fds[0] >= 0) {
+            close(fds[0]);
+        }
+        errno = EMFILE;
+        return -1;
+    }
+    *file_fd_r = fds[1];
+    return fds[0];
 }

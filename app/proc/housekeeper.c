@@ -25,13 +25,15 @@ enum {
 struct task {
     const struct job *job;
     void *state;
-    int64_t due; /* steady clock */
+    int64_t due; /* steady clock; 0: immediately */
 };
 
 struct housekeeper {
     const struct service *service;
+    void *shared; /* state that the jobs share */
     struct task *tasks;
     size_t count;
+    struct pollfd *watched; /* wake descriptors, parallel to the tasks; the last is signal_fd */
     int signal_fd;
     bool leaving;
 };
@@ -41,14 +43,19 @@ static void start_jobs(struct housekeeper *house, const struct config *config)
     while (house->service->jobs[house->count].run) {
         house->count++;
     }
+    house->shared = house->service->begin_jobs(config);
     house->tasks = must_alloc(house->count * sizeof *house->tasks);
+    house->watched = must_alloc((house->count + 1) * sizeof *house->watched);
+    house->watched[house->count] = (struct pollfd){.fd = house->signal_fd, .events = POLLIN};
     for (size_t i = 0; i < house->count; i++) {
         const struct job *job = &house->service->jobs[i];
-        house->tasks[i] = (struct task){.job = job, .state = job->start(config)};
+        house->tasks[i] = (struct task){.job = job, .state = job->start(config, house->shared)};
         if (!house->tasks[i].state) {
             log_error("housekeeper: %s cannot start", job->name);
             exit(EXIT_CANNOT_START);
         }
+        int wake_fd = job->wake_fd ? job->wake_fd() : -1; /* poll() ignores -1 */
+        house->watched[i] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
     }
 }
 
@@ -57,7 +64,9 @@ static void stop_jobs(struct housekeeper *house)
     for (size_t i = 0; i < house->count; i++) {
         house->tasks[i].job->stop(house->tasks[i].state);
     }
+    house->service->end_jobs(house->shared);
     free(house->tasks);
+    free(house->watched);
 }
 
 static void read_signals(struct housekeeper *house)
@@ -82,14 +91,21 @@ static struct task *next_task(const struct housekeeper *house)
     return next;
 }
 
-static void wait_until(const struct housekeeper *house, int64_t due)
+/* Waits until a job is due or woken, or a signal arrives. */
+static void wait_for_work(struct housekeeper *house)
 {
-    struct pollfd watched = {.fd = house->signal_fd, .events = POLLIN};
-    int64_t left = due - clock_steady_us();
+    int64_t left = next_task(house)->due - clock_steady_us();
     int64_t wait_ms = left > 0 ? left / US_PER_MS + 1 : 0;
-    if (poll(&watched, 1, (int)(wait_ms < INT_MAX ? wait_ms : INT_MAX)) < 0 && errno != EINTR) {
+    int ready =
+        poll(house->watched, house->count + 1, (int)(wait_ms < INT_MAX ? wait_ms : INT_MAX));
+    if (ready < 0 && errno != EINTR) {
         log_error("poll: %s", strerror(errno));
         exit(EXIT_FAILURE);
+    }
+    for (size_t i = 0; ready > 0 && i < house->count; i++) {
+        if (house->watched[i].revents) {
+            house->tasks[i].due = 0;
+        }
     }
 }
 
@@ -107,9 +123,9 @@ _Noreturn void housekeeper_run(const struct config *config, const struct service
         log_warning("cannot reach the master: %s", strerror(errno));
     }
     while (!house.leaving) {
-        struct task *task = next_task(&house);
-        wait_until(&house, task->due);
+        wait_for_work(&house);
         read_signals(&house);
+        struct task *task = next_task(&house);
         if (!house.leaving && task->due <= clock_steady_us()) {
             task->due = task->job->run(task->state);
         }

@@ -1,7 +1,7 @@
 /*
- * Housekeeper: one process beside the pools that does, at their times, the jobs of nobody's request
- * (struct job of service.h). It serves nothing. Jobs run one after the other, and signals are
- * looked at between two of them: it leaves as soon as the job under way is done.
+ * Housekeeper: one process beside the pools that runs the periodic jobs (struct job of service.h).
+ * It serves no requests. Jobs run one after the other; a job that is woken runs next. Signals are
+ * handled between two jobs: a drain ends as soon as the running job returns.
  */
 #ifndef PROC_HOUSEKEEPER_H
 #define PROC_HOUSEKEEPER_H

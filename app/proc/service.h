@@ -1,7 +1,7 @@
 /*
  * Service: the functions with which a worker serves its connections, and the periodic jobs of the
  * housekeeper. main passes them in: proc does not depend on HTTP or the directory, and knows only
- * the framing of FastCGI (spool.h).
+ * the framing of FastCGI (exchange.h).
  */
 #ifndef PROC_SERVICE_H
 #define PROC_SERVICE_H
@@ -16,9 +16,9 @@
 struct job {
     const char *name; /* for the log */
 
-    /* In a fresh housekeeper. Returns the job's state, NULL if it cannot be done: the housekeeper
-     * then ends and is started again with back-off. */
-    void *(*start)(const struct config *config);
+    /* Called in a new housekeeper, with the state that all jobs share. Returns the state of the
+     * job; NULL if it cannot run: the housekeeper then exits and is restarted with backoff. */
+    void *(*start)(const struct config *config, void *shared);
 
     /* Does what is due, a small piece at a time: the other jobs, and the end of the housekeeper,
      * wait for it. Returns when to be called again, of the steady clock. NULL ends a list. */
@@ -26,6 +26,10 @@ struct job {
 
     /* The housekeeper is about to end. */
     void (*stop)(void *state);
+
+    /* Returns a descriptor that is readable while the job is wanted before its time; run()
+     * clears it. NULL if the job cannot be woken. */
+    int (*wake_fd)(void);
 };
 
 /* What became of a request. */
@@ -39,7 +43,8 @@ enum served {
 enum arrival {
     ARRIVAL_PENDING, /* more must come before serve() can read a request without waiting */
     ARRIVAL_READY,
-    ARRIVAL_REFUSED, /* not the beginning of a request */
+    ARRIVAL_COMPLETE, /* its body has arrived too */
+    ARRIVAL_REFUSED,  /* malformed */
 };
 
 struct service {
@@ -54,14 +59,15 @@ struct service {
      * serve: the worker then ends and is started again with back-off. */
     void *(*start)(const struct config *config, enum pool_id pool);
 
-    /* A connection was accepted; takes over the descriptor. Never NULL. */
-    void *(*open)(void *state, int fd);
+    /* Takes over an accepted connection; or one from the queue of the spool, and the file with
+     * its body; body_fd is -1 if there is none. Never returns NULL. */
+    void *(*open)(void *state, int fd, int body_fd);
 
     /* Looks at bytes that have arrived; at least one. */
     enum arrival (*look)(const char *bytes, size_t length);
 
-    /* A request has arrived: serves it. */
-    enum served (*serve)(void *state, void *connection);
+    /* Serves a request that has arrived; `complete` if its body has, too. */
+    enum served (*serve)(void *state, void *connection, bool complete);
 
     /* The end of a turn in which answers were held: makes what their requests have written durable,
      * all with one commit. */
@@ -69,6 +75,10 @@ struct service {
 
     /* After that, for each of them: answers it. Never SERVED_HELD. */
     enum served (*finish)(void *state, void *connection);
+
+    /* Returns how many connections may wait to be accepted; 0: leave the limit unchanged. NULL:
+     * there is no limit of the service. */
+    size_t (*queue_length)(void *state);
 
     /* The end of every turn, whether answers were held in it or not. */
     void (*rest)(void *state);
@@ -81,6 +91,13 @@ struct service {
 
     /* The worker is about to end. */
     void (*stop)(void *state);
+
+    /* Called in a new housekeeper, before its jobs start: returns the state that they share,
+     * such as one connection to the database. Jobs never run concurrently. */
+    void *(*begin_jobs)(const struct config *config);
+
+    /* Called after all jobs have stopped. */
+    void (*end_jobs)(void *shared);
 
     /* Of the housekeeper; at least one. */
     const struct job *jobs;

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/scoreboard.h"
 #include "base/space.h"
-#include "proc/handoff.h"
+#include "proc/exchange.h"
 #include "proc/owners.h"
 #include "proc/pace.h"
 #include "proc/signals.h"
@@ -21,13 +21,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -38,7 +36,6 @@ enum {
     ACCEPTS_A_TURN = 64,
     KIB = 1024,
     MIB = 1024 * 1024,
-    MS_PER_S = 1000,
     US_PER_MS = 1000,
     TICK_MS = 250,                     /* interval of the deadline checks while there are uploads */
     UPLOADS_MAX = 1000,                /* under way; further ones are answered 503 … */
@@ -47,13 +44,14 @@ enum {
     PIECES_A_TURN = 4,                 /* of one client, before the others are served */
     PARAMS_MAX = 64 * KIB,             /* nginx's limits of headers are far below */
     BODY_MAX = 18 * MIB,               /* nginx lets 17 MiB through: files.conf */
-    REPLY_MAX = 256 * KIB,             /* an answer to an upload has one or two KiB */
-    PARAMS_PATIENCE_US = 2000 * 1000,  /* nginx sends them at once */
+    PARAMS_TIMEOUT_US = 2000 * 1000,   /* nginx sends them at once */
     ASK_AFTER_US = 500 * 1000,         /* most bodies are complete sooner */
     UNANSWERED_MAX = 3,                /* workers that crash while they are asked */
+    EARLY_FROM = 256 * KIB,            /* bytes of a body; smaller ones are read in no time */
+    EARLY_INTERVAL_US = 250 * 1000,    /* interval of the checks of an early exchange … */
+    EARLY_MIN = 1024 * KIB,            /* … and the bytes that must arrive in each */
     LINGER_US = 2000 * 1000,           /* for nginx to take the answer and close */
     FULL_PAUSE_NS = 10 * 1000 * 1000,  /* no descriptors left: lets some be closed */
-    SENT_SIZE = 32,
     DIRECTORY_MODE = 0711,
 };
 
@@ -86,18 +84,16 @@ struct upload {
     bool refused;     /* UPLOADS_MAX was exceeded when it came: answer 503 */
     const char *fate; /* KONTORA_SPOOL; NULL: the body is complete */
 
-    bool asked, asking;   /* a worker has answered about the parameters; is being asked */
-    unsigned unanswered;  /* workers that were asked and have crashed */
-    int64_t ask_at_us;    /* not before */
-    struct owners owners; /* that the upload counts against */
+    struct exchange exchange; /* the current one with a worker */
+    bool asked;               /* a worker has answered the parameters alone */
+    unsigned unanswered;      /* workers that crashed while they were asked */
+    int64_t ask_at_us;        /* earliest time of the next ASKING exchange */
+    struct owners owners;     /* owners that the upload counts against */
+    bool was_early;           /* there was an EARLY exchange: no second one */
+    int64_t early_due_us;     /* time of the next check of the early exchange */
+    int64_t early_size;       /* size of the body at the last check */
 
-    struct buffer out;   /* records to the worker, without the content of the body */
-    size_t out_sent;     /* bytes of these */
-    int64_t body_sent;   /* bytes of the body */
-    size_t record_left;  /* bytes of the body that belong to the record under way */
-    bool all_sent;       /* the empty record that ends the body is in `out` or sent */
-    struct buffer reply; /* from the worker, as it came */
-    size_t reply_sent;
+    size_t reply_sent; /* bytes of the worker's reply sent to nginx */
 };
 
 struct spool {
@@ -106,7 +102,7 @@ struct spool {
     char *directory; /* of the bodies, with a slash at its end */
     int epoll_fd, listen_fd, signal_fd, handoff_fd, news_fd;
     struct upload *first, *last, *dead;
-    size_t count, waiting;
+    size_t count, waiting, early;
     int64_t bytes; /* of all files */
     bool leaving;
 };
@@ -143,6 +139,18 @@ static void drop_body(struct spool *spool, struct upload *upload)
     }
 }
 
+static bool holds_early(const struct upload *upload)
+{
+    return upload->exchange.kind == EARLY || upload->exchange.kind == WITHDRAWN;
+}
+
+static void set_exchange(struct spool *spool, struct upload *upload, enum exchange_kind kind)
+{
+    spool->early -= holds_early(upload);
+    upload->exchange.kind = kind;
+    spool->early += holds_early(upload);
+}
+
 static void enter_stage(struct spool *spool, struct upload *upload, enum stage stage)
 {
     spool->waiting -= upload->stage == WAITING;
@@ -158,6 +166,7 @@ static void end_upload(struct spool *spool, struct upload *upload)
     }
     upload->ended = true;
     enter_stage(spool, upload, RECEIVING);
+    set_exchange(spool, upload, NO_EXCHANGE);
     close_endpoint(&upload->client);
     close_endpoint(&upload->worker);
     drop_body(spool, upload);
@@ -174,8 +183,7 @@ static void free_dead(struct spool *spool)
         struct upload *upload = spool->dead;
         spool->dead = upload->next;
         buffer_free(&upload->params);
-        buffer_free(&upload->out);
-        buffer_free(&upload->reply);
+        exchange_free(&upload->exchange);
         free(upload);
     }
 }
@@ -198,9 +206,9 @@ static void end_answer(struct spool *spool, struct upload *upload)
 
 static void send_answer(struct spool *spool, struct upload *upload)
 {
-    while (upload->reply_sent < upload->reply.length) {
-        ssize_t sent = send(upload->client.fd, upload->reply.bytes + upload->reply_sent,
-                            upload->reply.length - upload->reply_sent, MSG_NOSIGNAL);
+    while (upload->reply_sent < upload->exchange.reply.length) {
+        ssize_t sent = send(upload->client.fd, upload->exchange.reply.bytes + upload->reply_sent,
+                            upload->exchange.reply.length - upload->reply_sent, MSG_NOSIGNAL);
         if (sent < 0 && errno == EAGAIN) {
             return;
         }
@@ -224,106 +232,83 @@ static void begin_answer(struct spool *spool, struct upload *upload)
 
 /* --- the worker ------------------------------------------------------------------------------ */
 
-/* Makes a connection and puts its other end into the queue of the workers; false if that is full.
- */
-static bool connect_worker(struct spool *spool, struct upload *upload)
-{
-    int fds[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-        return false;
-    }
-    bool sent = handoff_send(spool->handoff_fd, fds[1]);
-    close(fds[1]);
-    if (!sent || fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
-        close(fds[0]);
-        return false;
-    }
-    upload->worker.fd = fds[0];
-    return true;
-}
-
-/* The records up to the body, with what the worker is told besides. */
-static void write_head(struct upload *upload, const char *fate)
-{
-    char sent[SENT_SIZE];
-    int64_t now_ms = clock_wall_ms();
-    size_t own = upload->params.length;
-    snprintf(sent, sizeof sent, "%" PRId64 ".%03" PRId64, now_ms / MS_PER_S, now_ms % MS_PER_S);
-    fastcgi_add_param(&upload->params, "KONTORA_SENT", sent);
-    if (fate) {
-        fastcgi_add_param(&upload->params, "KONTORA_SPOOL", fate);
-    }
-    buffer_clear(&upload->out);
-    buffer_clear(&upload->reply);
-    fastcgi_add_request(&upload->out, upload->reader.id, &upload->params);
-    upload->params.length = own;
-    upload->out_sent = 0;
-}
-
-/* The next record's header into the empty `out`; false if there is none left. */
-static bool write_next_record(struct upload *upload)
-{
-    int64_t left = upload->asking || upload->fate ? 0 : upload->size - upload->body_sent;
-    if (upload->all_sent) {
-        return false;
-    }
-    upload->record_left = (size_t)(left < FASTCGI_CONTENT_MAX ? left : FASTCGI_CONTENT_MAX);
-    upload->all_sent = !upload->record_left;
-    buffer_clear(&upload->out);
-    upload->out_sent = 0;
-    fastcgi_add_header(&upload->out, FASTCGI_STDIN, upload->reader.id, upload->record_left);
-    return true;
-}
-
-static ssize_t send_piece(struct upload *upload)
-{
-    if (upload->out_sent < upload->out.length) {
-        ssize_t sent = send(upload->worker.fd, upload->out.bytes + upload->out_sent,
-                            upload->out.length - upload->out_sent, MSG_NOSIGNAL);
-        upload->out_sent += sent > 0 ? (size_t)sent : 0;
-        return sent;
-    }
-    off_t at = upload->body_sent;
-    ssize_t sent = sendfile(upload->worker.fd, upload->file_fd, &at, upload->record_left);
-    upload->body_sent += sent > 0 ? sent : 0;
-    upload->record_left -= sent > 0 ? (size_t)sent : 0;
-    return sent;
-}
-
-/* Sends until the socket is full. read_reply() notices a worker that has exited. */
 static void send_request(struct upload *upload)
 {
-    do {
-        while (upload->out_sent < upload->out.length || upload->record_left) {
-            if (send_piece(upload) <= 0) {
-                return;
-            }
-        }
-    } while (write_next_record(upload));
+    exchange_send(&upload->exchange, upload->worker.fd, upload->size);
 }
 
-/* Begins to hand a request over; false if the queue is full. */
-static bool begin_exchange(struct spool *spool, struct upload *upload, const char *fate)
+/* Begins an exchange. False if the queue is full. */
+static bool begin_exchange(struct spool *spool, struct upload *upload, enum exchange_kind kind)
 {
-    if (!connect_worker(spool, upload)) {
+    const struct exchange_request request = {
+        .id = upload->reader.id,
+        .params = &upload->params,
+        .fate = kind == ASKING  ? "asks"
+                : kind == EARLY ? "early"
+                                : upload->fate,
+        .body_fd = kind == ASKING ? -1 : upload->file_fd,
+        .size = upload->size,
+    };
+    int fd = exchange_begin(&upload->exchange, kind, &request, spool->handoff_fd);
+    if (fd < 0) {
         return false;
     }
-    write_head(upload, fate);
-    upload->all_sent = false;
-    control(spool, EPOLL_CTL_ADD, &upload->worker, upload->worker.fd,
-            EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    spool->early += holds_early(upload);
+    upload->worker.fd = fd;
+    control(spool, EPOLL_CTL_ADD, &upload->worker, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     return true;
 }
 
-/* Shows the parameters to a worker while the body is under way. */
+/* Sends the parameters alone to a worker, while the body is still arriving. */
 static void ask_worker(struct spool *spool, struct upload *upload)
 {
-    upload->asking = begin_exchange(spool, upload, "asks"); /* else at the next tick */
+    bool begun = begin_exchange(spool, upload, ASKING);
+    (void)begun; /* if the queue is full, the next tick tries again */
+}
+
+/* True if the rate of the body is at least the one that an early exchange requires. */
+static bool is_quick(int64_t bytes, int64_t us)
+{
+    return bytes * EARLY_INTERVAL_US >= us * EARLY_MIN;
+}
+
+/* Begins an early exchange if the body is arriving quickly, so that the worker need not start
+ * only at its end. Leaves half of the workers to complete requests. */
+static void start_early(struct spool *spool, struct upload *upload)
+{
+    int64_t now = clock_steady_us();
+    if (upload->was_early || upload->exchange.kind != NO_EXCHANGE || upload->size < EARLY_FROM ||
+        spool->waiting || spool->early >= (size_t)spool->config->workers[POOL_UPLOADS] / 2 ||
+        !is_quick(upload->size, now - upload->began_us)) {
+        return;
+    }
+    upload->was_early = begin_exchange(spool, upload, EARLY);
+    upload->early_due_us = now + EARLY_INTERVAL_US;
+    upload->early_size = upload->size;
+}
+
+/* Withdraws the request of an early exchange: the worker sees an end of file within the body,
+ * forgets the request and closes. */
+static void withdraw(struct spool *spool, struct upload *upload)
+{
+    log_debug("spool: a body has become slow: withdrawing its request from a worker");
+    set_exchange(spool, upload, WITHDRAWN);
+    shutdown(upload->worker.fd, SHUT_WR);
+}
+
+static void check_early(struct spool *spool, struct upload *upload, int64_t now)
+{
+    if (upload->size - upload->early_size < EARLY_MIN) {
+        withdraw(spool, upload);
+        return;
+    }
+    upload->early_due_us = now + EARLY_INTERVAL_US;
+    upload->early_size = upload->size;
 }
 
 static void start_worker(struct spool *spool, struct upload *upload)
 {
-    if (begin_exchange(spool, upload, upload->fate)) {
+    if (begin_exchange(spool, upload, COMPLETE)) {
         enter_stage(spool, upload, SERVED_BY_WORKER);
     } else if (upload->stage != WAITING) {
         enter_stage(spool, upload, WAITING);
@@ -334,25 +319,28 @@ static void start_worker(struct spool *spool, struct upload *upload)
  */
 static void end_body(struct spool *spool, struct upload *upload, const char *fate)
 {
-    close_endpoint(&upload->worker); /* its answer to the parameters alone is no longer needed */
-    upload->asking = false;
+    if (upload->exchange.kind == EARLY && fate) {
+        withdraw(spool, upload);
+    }
     upload->fate = fate;
     if (fate) {
         drop_body(spool, upload);
     }
     control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLRDHUP);
+    if (holds_early(upload)) { /* the worker has it; if withdrawn, end_withdrawn() follows */
+        enter_stage(spool, upload, SERVED_BY_WORKER);
+        if (upload->exchange.kind == EARLY) {
+            set_exchange(spool, upload, COMPLETE);
+            send_request(upload);
+        }
+        return;
+    }
+    close_endpoint(&upload->worker); /* its answer to the parameters alone is not needed any more */
+    set_exchange(spool, upload, NO_EXCHANGE);
     start_worker(spool, upload);
 }
 
 /* --- the worker's answer --------------------------------------------------------------------- */
-
-/* True for the answer 100: the request is not refused. */
-static bool says_continue(const struct buffer *reply)
-{
-    static const char status[] = "Status: 100 ";
-    return reply->length > FASTCGI_HEADER_SIZE + sizeof status &&
-           !memcmp(reply->bytes + FASTCGI_HEADER_SIZE, status, sizeof status - 1);
-}
 
 /* Cuts off the newest upload of an owner that has more of them under way than it may. That one
  * counts no more, or it would be in the way of the next while its client is told. */
@@ -375,7 +363,8 @@ static void enforce_limit(struct spool *spool, const struct owner *owner)
 /* From here on the upload counts against its owners. */
 static void admit(struct spool *spool, struct upload *upload)
 {
-    if (!owners_read(upload->reply.bytes, upload->reply.length, &upload->owners)) {
+    if (!owners_read(upload->exchange.reply.bytes, upload->exchange.reply.length,
+                     &upload->owners)) {
         log_error("spool: malformed answer of a worker");
         end_upload(spool, upload);
         return;
@@ -390,8 +379,7 @@ static void admit(struct spool *spool, struct upload *upload)
  * one after the other. */
 static void end_asking(struct spool *spool, struct upload *upload)
 {
-    upload->asking = false;
-    if (!upload->reply.length) {
+    if (!upload->exchange.reply.length) {
         upload->ask_at_us = clock_steady_us() + ASK_AFTER_US;
         if (++upload->unanswered == UNANSWERED_MAX) {
             end_upload(spool, upload);
@@ -399,44 +387,50 @@ static void end_asking(struct spool *spool, struct upload *upload)
         return;
     }
     upload->asked = true;
-    if (says_continue(&upload->reply)) {
+    if (exchange_says_continue(&upload->exchange)) {
         admit(spool, upload);
     } else {
         begin_answer(spool, upload);
     }
 }
 
+/* Discards the reply. A request that is complete by now is handed over again. */
+static void end_withdrawn(struct spool *spool, struct upload *upload)
+{
+    if (upload->stage != RECEIVING) {
+        start_worker(spool, upload);
+    }
+}
+
 /* The worker has closed. */
 static void end_exchange(struct spool *spool, struct upload *upload)
 {
+    enum exchange_kind ended = upload->exchange.kind;
     close_endpoint(&upload->worker);
-    if (upload->asking) {
+    set_exchange(spool, upload, NO_EXCHANGE);
+    if (ended == ASKING) {
         end_asking(spool, upload);
-    } else if (upload->reply.length) {
+    } else if (ended == WITHDRAWN) {
+        end_withdrawn(spool, upload);
+    } else if (upload->exchange.reply.length) {
         begin_answer(spool, upload);
-    } else {
+    } else if (ended == COMPLETE) {
         end_upload(spool, upload);
-    }
+    } /* an early worker crashed: the complete request goes to another worker */
 }
 
 static void read_reply(struct spool *spool, struct upload *upload)
 {
-    for (;;) {
-        char *end = buffer_reserve(&upload->reply, PIECE / 4);
-        ssize_t got = recv(upload->worker.fd, end, PIECE / 4, 0);
-        if (got < 0 && errno == EAGAIN) {
-            return;
-        }
-        if (got <= 0) {
-            end_exchange(spool, upload);
-            return;
-        }
-        upload->reply.length += (size_t)got;
-        if (upload->reply.length > REPLY_MAX) {
-            log_error("spool: a reply of a worker is too long: ending the upload");
-            end_upload(spool, upload);
-            return;
-        }
+    switch (exchange_receive(&upload->exchange, upload->worker.fd)) {
+    case EXCHANGE_PENDING:
+        break;
+    case EXCHANGE_ENDED:
+        end_exchange(spool, upload);
+        break;
+    case EXCHANGE_TOO_LONG:
+        log_error("spool: reply of a worker too long: ending the upload");
+        end_upload(spool, upload);
+        break;
     }
 }
 
@@ -512,6 +506,11 @@ static void take_bytes(struct spool *spool, struct upload *upload, char *bytes, 
         end_body(spool, upload, "full");
     } else if (event == FASTCGI_END || upload->size > BODY_MAX) {
         end_body(spool, upload, NULL);
+    } else {
+        start_early(spool, upload);
+        if (upload->exchange.kind == EARLY) {
+            send_request(upload);
+        }
     }
 }
 
@@ -579,12 +578,14 @@ static void check_receiving(struct spool *spool, struct upload *upload, int64_t 
 {
     int64_t elapsed = now - upload->began_us;
     if (!upload->reader.params_end) {
-        if (elapsed >= PARAMS_PATIENCE_US) {
+        if (elapsed >= PARAMS_TIMEOUT_US) {
             end_upload(spool, upload);
         }
     } else if (pace_is_too_slow(elapsed, upload->size, spool->config->upload_slow_start_s)) {
         end_body(spool, upload, "slow");
-    } else if (!upload->asked && !upload->asking && now >= upload->ask_at_us) {
+    } else if (upload->exchange.kind == EARLY && now >= upload->early_due_us) {
+        check_early(spool, upload, now);
+    } else if (!upload->asked && upload->exchange.kind == NO_EXCHANGE && now >= upload->ask_at_us) {
         ask_worker(spool, upload);
     }
 }

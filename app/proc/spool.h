@@ -1,28 +1,23 @@
 /*
  * Spool: one process between nginx and the pool `uploads`. It receives the bodies of uploads,
- * however slowly they come, and hands a request over to a worker when it is complete, so that a
- * slow client never holds one. It takes FastCGI requests apart into parameters, which it keeps in
- * memory, and the body, which it writes into an unlinked file below STATE_DIR: whatever ends,
- * client, worker or spool, leaves nothing.
+ * however slow they are, and hands a request over to a worker when it is complete, so that a slow
+ * client never occupies a worker. It splits a FastCGI request into its parameters, which it keeps
+ * in memory, and its body, which it writes into an unlinked file below STATE_DIR: if client, worker
+ * or spool exit, no file remains.
  *
  * Guarantees:
- *   - A body that is too slow (pace.h) is cut off; so is one for which the spool has no room.
- *   - Requests whose body is under way for longer than half a second are shown to a worker without
- *     the body, which may refuse them: a client without a valid token gets its answer, and its
- *     body is dropped. If the queue of the workers is full, the spool asks again, before it hands
- *     complete requests over.
- *   - Uploads that a worker was asked about count against their owners (owners.h) until they are
- *     answered. If an owner has more of them under way than it may, the newest is cut off.
- *   - A drain accepts nothing new and finishes what has been accepted.
  *
- * The worker learns what became of a body by the parameter KONTORA_SPOOL:
- *
- *   asks   there is no body yet: refuse the request, or answer 100
- *   slow   the body was cut off: it was too slow
- *   full   the body was cut off: the spool has no room for it
- *   many   the body was cut off: one of its owners has too many under way
- *
- * and by KONTORA_SENT when the request was handed over to it.
+ * - A body that is too slow (pace.h) is cut off; so is one for which there is no disk space.
+ * - If a body takes longer than half a second, a worker gets the parameters alone and may refuse
+ *   the request: a client without a valid token gets its answer, and its body is discarded. If the
+ *   queue of the workers is full, the spool retries, before it hands over complete requests.
+ * - A body of more than 256 KiB that arrives quickly is handed over while it arrives, so that the
+ *   worker need not start only at its end. If less than 1 MiB of it arrives in a quarter of a
+ *   second, the request is withdrawn from the worker, and handed over again when it is complete.
+ *   Half of the workers are left for complete requests.
+ * - An upload counts against its owners (owners.h) from a worker's answer to its parameters until
+ *   the client has been answered. If an owner exceeds the limit, the newest upload is cut off.
+ * - During a drain the spool accepts no connections, and finishes those that it has accepted.
  */
 #ifndef PROC_SPOOL_H
 #define PROC_SPOOL_H

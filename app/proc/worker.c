@@ -49,6 +49,7 @@ struct worker {
     bool multiplexing;
     bool handed_over; /* it takes connections from the spool's queue, not from a listening socket */
     bool leaving;
+    size_t queue_length;                /* connections that may wait to be accepted; 0: unset */
     size_t connections;                 /* open between two iterations of the worker loop */
     struct connection *oldest, *newest; /* of those whose request has not arrived, by deadline */
     size_t awaited;
@@ -182,11 +183,11 @@ static void finish_held(struct worker *worker)
 }
 
 /* One connection, one request, one turn. */
-static void serve_once(struct worker *worker, struct connection *connection)
+static void serve_once(struct worker *worker, struct connection *connection, bool complete)
 {
     void *handle = connection->handle;
     count_request(worker);
-    enum served served = worker->service->serve(worker->state, handle);
+    enum served served = worker->service->serve(worker->state, handle, complete);
     if (served == SERVED_HELD) {
         worker->service->commit(worker->state);
         served = worker->service->finish(worker->state, handle);
@@ -251,6 +252,11 @@ static enum arrival look_at_head(const struct worker *worker, const struct conne
     return arrival == ARRIVAL_PENDING && got == HEAD_MAX ? ARRIVAL_REFUSED : arrival;
 }
 
+static bool has_arrived(enum arrival arrival)
+{
+    return arrival == ARRIVAL_READY || arrival == ARRIVAL_COMPLETE;
+}
+
 static void set_edge_triggered(struct worker *worker, struct connection *connection, bool edge)
 {
     struct epoll_event event = {
@@ -266,7 +272,8 @@ static void set_edge_triggered(struct worker *worker, struct connection *connect
 /* Serves the request of a connection if it has arrived, and waits for it if it has not. */
 static void serve_arrived(struct worker *worker, struct connection *connection)
 {
-    switch (look_at_head(worker, connection)) {
+    enum arrival arrival = look_at_head(worker, connection);
+    switch (arrival) {
     case ARRIVAL_PENDING: /* a part of it would wake a level-triggered epoll for ever */
         set_edge_triggered(worker, connection, true);
         await_request(worker, connection);
@@ -275,14 +282,17 @@ static void serve_arrived(struct worker *worker, struct connection *connection)
         close_connection(worker, connection);
         break;
     case ARRIVAL_READY:
+    case ARRIVAL_COMPLETE:
         forget_awaited(worker, connection);
         if (!worker->multiplexing) {
-            serve_once(worker, connection);
+            serve_once(worker, connection, arrival == ARRIVAL_COMPLETE);
             break;
         }
         set_edge_triggered(worker, connection, false);
         count_request(worker);
-        note_served(worker, connection, worker->service->serve(worker->state, connection->handle));
+        note_served(
+            worker, connection,
+            worker->service->serve(worker->state, connection->handle, arrival == ARRIVAL_COMPLETE));
         break;
     }
 }
@@ -300,7 +310,7 @@ static void close_late(struct worker *worker, int64_t now)
     while (has_late(worker, now)) {
         struct connection *connection = worker->oldest;
         unlink_awaited(worker, connection);
-        if (look_at_head(worker, connection) == ARRIVAL_READY) {
+        if (has_arrived(look_at_head(worker, connection))) {
             serve_arrived(worker, connection);
         } else {
             log_debug("closing a connection: its request did not arrive in time");
@@ -324,16 +334,18 @@ static void bound_patience(const struct worker *worker, int fd)
     }
 }
 
-static int accept_fd(const struct worker *worker)
+static int accept_fd(const struct worker *worker, int *body_fd_r)
 {
-    return worker->handed_over ? handoff_receive(worker->listen_fd)
+    *body_fd_r = -1;
+    return worker->handed_over ? handoff_receive(worker->listen_fd, body_fd_r)
                                : accept4(worker->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 }
 
 /* False when nothing is waiting to be accepted. */
 static bool accept_one(struct worker *worker)
 {
-    int fd = accept_fd(worker);
+    int body_fd;
+    int fd = accept_fd(worker, &body_fd);
     if (fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             log_error("accept: %s", strerror(errno));
@@ -345,12 +357,14 @@ static bool accept_one(struct worker *worker)
     struct connection *connection = must_alloc(sizeof *connection);
     *connection = (struct connection){
         .fd = fd,
-        .handle = worker->service->open(worker->state, fd),
+        .handle = worker->service->open(worker->state, fd, body_fd),
         .edge_triggered = !worker->multiplexing,
     };
     worker->connections++;
-    if (!worker->multiplexing && look_at_head(worker, connection) == ARRIVAL_READY) {
-        serve_once(worker, connection); /* nearly always: without a detour over the epoll */
+    enum arrival arrival =
+        worker->multiplexing ? ARRIVAL_PENDING : look_at_head(worker, connection);
+    if (has_arrived(arrival)) { /* the usual case: saves an iteration of the worker loop */
+        serve_once(worker, connection, arrival == ARRIVAL_COMPLETE);
         return true;
     }
     watch(worker, fd, EPOLLIN | EPOLLRDHUP | (worker->multiplexing ? 0 : (uint32_t)EPOLLET),
@@ -391,6 +405,21 @@ static int wait_ms(const struct worker *worker)
     return left_us > 0 ? (int)(left_us / US_PER_MS) + 1 : 0;
 }
 
+/* Sets the backlog of the listening socket. The kernel counts it, so the count is right even if
+ * workers crash, and nginx learns at once that the queue is full. */
+static void bound_queue(struct worker *worker)
+{
+    const struct service *service = worker->service;
+    size_t length = service->queue_length ? service->queue_length(worker->state) : 0;
+    if (!length || length == worker->queue_length || worker->leaving) {
+        return;
+    }
+    worker->queue_length = length;
+    if (listen(worker->listen_fd, (int)length - 1) < 0) { /* the kernel admits one more */
+        log_warning("worker: cannot set the backlog: %s", strerror(errno));
+    }
+}
+
 static void turn(struct worker *worker)
 {
     struct epoll_event events[EVENTS];
@@ -420,6 +449,7 @@ static void turn(struct worker *worker)
     close_late(worker, clock_steady_us());
     finish_held(worker);
     worker->service->rest(worker->state);
+    bound_queue(worker);
     int64_t ended = clock_steady_us();
     flush_log(worker, ended);
     scoreboard_set_connections(worker->connections);
@@ -459,6 +489,7 @@ _Noreturn void worker_run(const struct config *config, const struct service *ser
     if (!worker.state) {
         exit(EXIT_CANNOT_START);
     }
+    bound_queue(&worker);
     watch(&worker, worker.signal_fd, EPOLLIN, &signal_tag);
     watch(&worker, listen_fd, EPOLLIN | EPOLLEXCLUSIVE, &listen_tag);
     tell(&worker, WORKER_READY);

@@ -354,7 +354,10 @@ static struct error *register_account(struct request *request, struct reply *rep
                                           .email = email};
     struct auth_tokens tokens = {0};
     request->subject = email;
-    struct error *error = check_registration(request, email);
+    struct error *error = limits_admit_hash(request, false);
+    if (!error) {
+        error = check_registration(request, email);
+    }
     if (!error) {
         error = login_check_name_free(app->directory, app->config, request->arena, "email", email);
     }
@@ -390,19 +393,22 @@ static struct error *change_password(struct request *request, struct reply *repl
     const struct principal *principal = request->principal;
     const struct principal *proved;
     struct throttle throttle;
-    bool known;
+    struct account *account;
     if (!principal->account_id) {
         return error_new(request->arena, ERR_FORBIDDEN, "the password is kept elsewhere");
     }
     request->subject = principal->username;
     struct error *error = login_begin_throttle(request, principal->id, &throttle);
     if (!error) {
+        error = limits_admit_hash(request, throttle.known);
+    }
+    if (!error) {
         error = throttle_check(app->store, request->arena, &throttle, clock_wall_ms());
     }
     if (!error) {
         error =
             auth_login_account(app->config, app->store, request->arena, principal->username,
-                               request_body_string(request, "current_password"), &proved, &known);
+                               request_body_string(request, "current_password"), &proved, &account);
     }
     if (error && error->id == ERR_INVALID_CREDENTIALS) {
         error = throttle_failed(app->store, request->arena, &throttle, clock_wall_ms());
@@ -469,6 +475,7 @@ static struct error *refresh(struct request *request, struct reply *reply)
     const char *token = request_body_string(request, "refresh_token");
     const struct principal *principal;
     struct auth_tokens tokens;
+    request->bearer_ignored = token != NULL;
     struct error *error =
         token ? auth_refresh_subject(app->config, app->store, request->arena, token, &principal)
               : auth_bearer(app->config, app->store, request->arena, request->headers.authorization,

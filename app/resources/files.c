@@ -338,6 +338,15 @@ static struct error *get_download(struct request *request, struct reply *reply)
     return error;
 }
 
+/* True if the address expires later than one signed now could: it was signed while the clock was
+ * ahead. Allows for a small difference between the clocks of two hosts. */
+static bool is_too_far(const char *expires)
+{
+    enum { DECIMAL = 10, SLACK_S = 60 };
+    int64_t left = strtoll(expires, NULL, DECIMAL) - clock_wall_ms() / MS_PER_S;
+    return left > FILE_URL_LIFETIME_S + SLACK_S;
+}
+
 /* The bytes, for whoever has a signed address: nginx sends them. Whether there is such a file is
  * told to nobody else. */
 static struct error *get_content(struct request *request, struct reply *reply)
@@ -348,7 +357,7 @@ static struct error *get_content(struct request *request, struct reply *reply)
     struct stored_file file;
     bool found;
     if (!expires || !signature ||
-        !objects_verify(request->app->objects, name, expires, signature)) {
+        !objects_verify(request->app->objects, name, expires, signature) || is_too_far(expires)) {
         return error_new(request->arena, ERR_LINK_INVALID, NULL);
     }
     struct error *error = ledger_find(request->app->store, request->arena, name, &found, &file);

@@ -108,10 +108,7 @@ static struct error *get_organization(struct request *request, struct reply *rep
 {
     struct value *values;
     struct error *error = read_organization(request->app->store, request, &values);
-    if (!error) {
-        reply_version(request, reply, values, version_of(values));
-    }
-    return error;
+    return error ? error : reply_selected(request, reply, values, version_of(values));
 }
 
 /* What the writes below work with. */
@@ -136,7 +133,7 @@ static struct error *update(struct store *store, void *context)
         error = read_organization(store, request, &change->values);
     }
     if (!error) {
-        error = reply_check_match(request, version_of(change->values));
+        error = reply_check_conditions(request, version_of(change->values));
     }
     if (error) {
         return error;
@@ -265,6 +262,15 @@ static struct error *withdraw_invitations(struct store *store, const struct requ
     return store_execute(query);
 }
 
+/* Invalidates the entity tags of the organization: a member's representation contains the
+ * member's role. */
+static struct error *renew_version(struct store *store, const struct request *request)
+{
+    struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_NEW_VERSION);
+    store_bind_integer(query, request->principal->organization_id);
+    return store_execute(query);
+}
+
 static struct error *set_role(struct store *store, void *context)
 {
     struct change *change = context;
@@ -274,6 +280,7 @@ static struct error *set_role(struct store *store, void *context)
     if (error) {
         return error;
     }
+    bool is_new = role_in(change->values) != role_of_name(role);
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_SET_ROLE);
     store_bind_integer(query, request->principal->organization_id);
     store_bind_integer(query, request_path_id(request, "account_id"));
@@ -281,6 +288,9 @@ static struct error *set_role(struct store *store, void *context)
     error = store_execute(query);
     if (!error) {
         error = withdraw_invitations(store, request);
+    }
+    if (!error && is_new) {
+        error = renew_version(store, request);
     }
     return error ? error
                  : read_member(store, request, request_path_id(request, "account_id"),
@@ -313,6 +323,9 @@ static struct error *remove_member(struct store *store, void *context)
     error = store_execute(query);
     if (!error) {
         error = withdraw_invitations(store, request);
+    }
+    if (!error) { /* whoever comes back may have another role */
+        error = renew_version(store, request);
     }
     return error ? error
                  : account_clear_default_organization(store, request->arena, account_id,

@@ -17,6 +17,7 @@ enum engine_id { ENGINE_SQLITE, ENGINE_POSTGRES, ENGINE_COUNT };
 struct sql_statement_row {
     const char *name;
     const char *text[ENGINE_COUNT]; /* NULL: the statement is for the other one alone */
+    size_t parameters[ENGINE_COUNT];
 };
 
 extern const struct sql_statement_row sql_statements[SQL_COUNT];
@@ -57,6 +58,7 @@ struct store_query {
     size_t slot;
     const char *text;
     struct cell *parameters;
+    size_t parameters_wanted; /* count_parameters() of `text` */
     size_t parameter_count, parameter_size;
     struct cell inline_parameters[PARAMETERS_INLINE];
     struct cell *row; /* the engine's, NULL between rows */
@@ -117,9 +119,18 @@ bool postgres_check(const struct config *config, struct buffer *faults);
 enum { DEFERRED_MAX = 8 };
 
 struct composed {
-    char *text;       /* NULL: free */
+    char *text; /* NULL: free */
+    size_t parameters;
     uint64_t used;    /* when, as a count of uses */
     unsigned queries; /* that have not ended */
+};
+
+/* State of the group commit: the requests whose answers are held until store_group_end(). */
+struct held_group {
+    bool waits;       /* some of them have uncommitted writes */
+    bool failed;      /* their writes were rolled back, which they have not been told yet */
+    enum error_id id; /* of the error of that commit */
+    char cause[256];
 };
 
 /* The part of a store that both engines have; each begins its own with it. */
@@ -136,10 +147,13 @@ struct store {
     size_t deferred_count;
 
     bool reads_by_turns;       /* store_read_by_turns() */
-    bool wrote;                /* store_wrote() */
+    bool wrote;                /* something was written since the last store_hold() */
     bool writing;              /* inside store_write() */
     struct arena *write_arena; /* of the store_write() that runs */
     struct error *failure;     /* of the first query that failed in it */
+
+    uint64_t transactions; /* number of those that store_write() has begun */
+    struct held_group group;
 
     bool down_logged, checkpoint_logged; /* the log knows that it fails: watch.c */
 };

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum {
@@ -339,8 +340,10 @@ static void log_change(struct postgres *postgres, const struct error *error)
 
 static struct error *connect_now(struct postgres *postgres, struct arena *arena)
 {
+    char process[16] = "kontora"; /* shown by ps, such as "kontora-core" */
+    (void)prctl(PR_GET_NAME, process);
     const char *const keywords[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
-    const char *const values[] = {postgres->store.config->database_url, "kontora", "UTF8", NULL};
+    const char *const values[] = {postgres->store.config->database_url, process, "UTF8", NULL};
     postgres->connection = PQconnectStartParams(keywords, values, 1);
     if (!postgres->connection) {
         store_slip("libpq has no memory");

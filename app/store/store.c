@@ -113,6 +113,8 @@ static struct store_query *new_query(struct store *store, struct arena *arena, s
     query->arena = arena;
     query->slot = slot;
     query->text = store_statement_text(store, slot);
+    query->parameters_wanted = slot < SQL_COUNT ? sql_statements[slot].parameters[store->id]
+                                                : store->composed[slot - SQL_COUNT].parameters;
     query->parameters = query->inline_parameters;
     query->parameter_size = PARAMETERS_INLINE;
     query->next = store->queries;
@@ -129,6 +131,17 @@ struct store_query *store_query(struct store *store, struct arena *arena,
                                 enum sql_statement statement)
 {
     return new_query(store, arena, statement);
+}
+
+/* Returns the number of parameters of a statement: the greatest n of its $n. */
+static size_t count_parameters(const char *text)
+{
+    size_t greatest = 0;
+    for (const char *dollar = strchr(text, '$'); dollar; dollar = strchr(dollar + 1, '$')) {
+        size_t number = strtoul(dollar + 1, NULL, 10);
+        greatest = number > greatest ? number : greatest;
+    }
+    return greatest;
 }
 
 /* Where a new text goes: a place that is free, or the one that was used least recently. */
@@ -162,6 +175,7 @@ struct store_query *store_compose(struct store *store, struct arena *arena, cons
             free(composed->text);
         }
         composed->text = must_string(text);
+        composed->parameters = count_parameters(text);
     }
     composed->used = ++store->uses;
     composed->queries++;
@@ -234,21 +248,10 @@ static struct error *remember_failure(struct store *store, struct error *error)
     return error;
 }
 
-/* How many parameters a text has: the greatest n of its $n. */
-static size_t count_parameters(const char *text)
-{
-    size_t greatest = 0;
-    for (const char *dollar = strchr(text, '$'); dollar; dollar = strchr(dollar + 1, '$')) {
-        size_t number = strtoul(dollar + 1, NULL, 10);
-        greatest = number > greatest ? number : greatest;
-    }
-    return greatest;
-}
-
 static struct error *begin(struct store_query *query)
 {
     struct store *store = query->store;
-    if (count_parameters(query->text) != query->parameter_count) {
+    if (query->parameters_wanted != query->parameter_count) {
         store_slip("%zu parameters: %s", query->parameter_count, query->text);
     }
     query->writing = store->writing;
@@ -404,12 +407,22 @@ struct error *store_run(struct store *store, struct arena *arena, store_work *wo
     return error ? error : store->failure;
 }
 
+/* Returns the error of the failed group commit. */
+static struct error *group_error(const struct store *store, struct arena *arena)
+{
+    return error_new(arena, store->group.id, "%s", store->group.cause);
+}
+
 static struct error *write_kind(struct store *store, struct arena *arena, store_work *work,
                                 void *context, enum write_kind kind)
 {
     if (store->writing) {
         store_slip("store_write() inside of store_write()");
     }
+    if (store->group.failed) {
+        return group_error(store, arena);
+    }
+    store->transactions += !store_turn_open(store);
     store->wrote = true;
     int64_t began = clock_steady_us();
     struct error *error = store->engine->write(store, arena, work, context, kind);
@@ -472,13 +485,6 @@ struct error *store_run_deferred(struct store *store, struct arena *arena)
     return error;
 }
 
-bool store_wrote(struct store *store)
-{
-    bool wrote = store->wrote && store_turn_open(store);
-    store->wrote = false;
-    return wrote;
-}
-
 void store_read_by_turns(struct store *store)
 {
     store->reads_by_turns = true;
@@ -496,6 +502,28 @@ bool store_turn_open(const struct store *store)
     return store->engine->turn_open && store->engine->turn_open(store);
 }
 
+/* --- group commit ---------------------------------------------------------------------------- */
+
+uint64_t store_hold(struct store *store)
+{
+    bool waits = store->wrote && store_turn_open(store);
+    store->wrote = false;
+    store->group.waits = store->group.waits || waits;
+    return waits ? store->transactions : 0;
+}
+
+/* Records the result of a commit for the requests of the group. */
+static void settle_group(struct store *store, const struct error *error)
+{
+    struct held_group *group = &store->group;
+    group->failed = group->waits && error;
+    group->waits = false;
+    if (group->failed) {
+        group->id = error->id;
+        snprintf(group->cause, sizeof group->cause, "%s", error->cause ? error->cause : "");
+    }
+}
+
 struct error *store_turn_end(struct store *store, struct arena *arena)
 {
     if (!store->engine->turn_end) {
@@ -506,7 +534,16 @@ struct error *store_turn_end(struct store *store, struct arena *arena)
     struct error *error = store->engine->turn_end(store, arena);
     if (open) {
         count_since("commit", began);
+        settle_group(store, error);
     }
+    return !error && store->group.failed ? group_error(store, arena) : error;
+}
+
+struct error *store_group_end(struct store *store, struct arena *arena, uint64_t *lost_r)
+{
+    struct error *error = store_turn_end(store, arena);
+    *lost_r = error ? store->transactions : 0;
+    store->group.failed = false;
     return error;
 }
 

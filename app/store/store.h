@@ -179,18 +179,30 @@ bool store_turn_open(const struct store *store);
  * before; and which calls store_rest() at the end of each. */
 void store_read_by_turns(struct store *store);
 
-/* True if store_write() was called since this was last asked, and has left something that
- * store_turn_end() has yet to commit. Who has only read need not wait for that: they have seen what
- * is committed. */
-bool store_wrote(struct store *store);
+/* Called after each request. Returns the number of the transaction if the request has
+ * uncommitted writes: its answer is then held until store_group_end(). Returns 0 if the answer
+ * can be sent: a request that only reads sees committed data. */
+uint64_t store_hold(struct store *store) MUST_CHECK;
 
 /* The end of a turn in which nothing was written, and of any other one. */
 void store_rest(struct store *store);
 
-/* Commits the turn; does nothing without one. If that fails, all of it is rolled back, and
- * everyone who wrote in this turn is to answer with the error. Queries after this are of another
- * turn. */
+/*
+ * Commits the open transaction of this iteration of the worker loop; a no-op if none is open. If
+ * that fails, the whole transaction is rolled back, and every request that wrote in it is answered
+ * with the error. Later queries belong to a new transaction.
+ *
+ * A request may call this if something must be durable before it goes on. That commits also the
+ * writes of requests whose answers are held. If it fails, their group has failed: every write and
+ * every commit fails with the same error until store_group_end().
+ */
 struct error *store_turn_end(struct store *store, struct arena *arena) MUST_CHECK;
+
+/* Ends the group commit: commits the open transaction. An error is the answer of the requests
+ * for which store_hold() returned *lost_r; the writes of all others are durable. After that the
+ * store accepts writes again. Only the code that sends the held answers calls this. */
+struct error *store_group_end(struct store *store, struct arena *arena,
+                              uint64_t *lost_r) MUST_CHECK;
 
 /* --- the housekeeper ------------------------------------------------------------------------- */
 

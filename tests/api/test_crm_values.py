@@ -198,12 +198,12 @@ def test_bodies_that_are_no_json(boss, victim, kind, data):
         contract.refused(response, 400, "INVALID_JSON")
 
 
-# Bytes as browsers and curl send them, not escapes: two, three and four a character.
+# Characters of two, three and four bytes, unescaped as browsers and curl send them.
 RAW = "Щербаков Ёж «Ромашка» — № 5, 漢字 😀"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_raw_characters_beyond_ascii_come_back(boss, kind):
+def test_unescaped_non_ascii_characters_are_stored_unchanged(boss, kind):
     body = {NAME_OF[kind]: RAW, **({"type": "NOTE"} if kind == "activities" else {})}
     body = json.dumps(body, ensure_ascii=False).encode()
     response = boss.request("POST", f"/{kind}", headers=JSON_TYPE, data=body)
@@ -213,7 +213,7 @@ def test_raw_characters_beyond_ascii_come_back(boss, kind):
 
 
 @pytest.mark.parametrize("kind", CHANGEABLE)
-def test_characters_may_be_cut_by_chunks(boss, kind):
+def test_characters_may_span_chunks(boss, kind):
     identifier = boss.create(kind)["id"]
     body = json.dumps({NAME_OF[kind]: RAW}, ensure_ascii=False).encode()
     response = boss.request("PATCH", f"/{kind}/{identifier}", headers=JSON_TYPE,

@@ -260,6 +260,29 @@ def test_the_sandbox_lets_the_service_do_its_work():
     assert not {"mount", "reboot", "ptrace", "setuid"} & allowed
 
 
+def unit_settings(name):
+    unit = (TOP / "systemd/kontora.service").read_text(encoding="utf-8")
+    return re.findall(rf"^{name}=(.*)$", unit, re.MULTILINE)
+
+
+def test_the_unit_repeats_no_setting_of_the_program():
+    """The environment overrides what the program sets, so a setting must be in one place only."""
+    own = set(re.findall(r'setenv\("(\w+)"', (TOP / "app/main.c").read_text(encoding="utf-8")))
+    assert "RES_OPTIONS" in own
+    assert not own & {line.split("=")[0] for line in unit_settings("Environment")}
+
+
+def test_the_unit_does_not_restart_after_permanent_errors():
+    """A restart does not repair a wrong command line or invalid settings. RestartPreventExitStatus
+    applies only to the main process: a check in ExecStartPre that fails would be retried."""
+    commands = (TOP / "app/commands.h").read_text(encoding="utf-8")
+    statuses = dict(re.findall(r"\b(EXIT_\w+) = (\d+)", commands))
+    lasting = {statuses["EXIT_USAGE"], statuses["EXIT_CONFIGURATION"]}
+    assert unit_settings("Restart") == ["on-failure"]
+    assert {word for line in unit_settings("RestartPreventExitStatus") for word in line.split()} == lasting
+    assert not unit_settings("ExecStartPre")
+
+
 def test_the_threat_model_names_tests_that_exist():
     model = (TOP / "systemd/threat-model.md").read_text(encoding="utf-8")
     files = list(TOP.glob("tests/*/test_*.py"))

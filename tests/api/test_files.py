@@ -257,10 +257,27 @@ def test_downloads(storage, owner):
         assert (beyond.headers["Content-Language"], beyond.headers["Vary"]) == ("ru", "Accept-Language")
     same = fetch(owner, url, **{"If-None-Match": whole.headers["ETag"]})
     assert (same.status_code, same.content) == (304, b"")
+    both = fetch(owner, url, **{"If-None-Match": whole.headers["ETag"], "If-Match": '"other"'})
+    assert both.status_code == 412
     other = fetch(owner, url, **{"If-Match": '"other"'})
     assert other.status_code == 412
     if storage.kind == "disk":
         assert other.json()["code"] == "PRECONDITION_FAILED"
+
+
+def test_a_download_may_be_stored_by_the_client_only(storage, owner):
+    """It has an entity tag; a refused one is not stored. An S3 sets its own headers."""
+    if storage.kind != "disk":
+        return
+    url = files.upload(owner, TEXT)["download_url"]
+    tag = fetch(owner, url).headers["ETag"]
+    for fields, status in (({}, 200), ({"Range": "bytes=2-5"}, 206), ({"If-None-Match": tag}, 304),
+                           ({"If-Match": '"other"'}, 412), ({"Range": "bytes=1000-"}, 416)):
+        answer = fetch(owner, url, **fields)
+        assert answer.status_code == status
+        contract.check_caching(answer)
+    refused = fetch(owner, altered(url, "expires", lambda value: value + "1"))
+    assert (refused.status_code, refused.headers["Cache-Control"]) == (403, "no-store")
 
 
 def altered(url, name, change):

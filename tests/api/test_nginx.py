@@ -217,14 +217,14 @@ def test_nginx_has_nothing_to_say_of_it(shipped):
 
 
 def http_version(stack, url, *options):
-    """The one that curl and nginx agree on."""
+    """The version that curl and nginx negotiate."""
     done = subprocess.run(["curl", "--silent", "--cacert", stack.ca_file, "--output", os.devnull,
                            "--write-out", "%{http_version}", *options, f"{url}/health"],
                           capture_output=True, text=True, check=False)
     return done.stdout
 
 
-def test_http2_is_spoken_over_tls_alone(stack):
+def test_http2_is_negotiated_only_over_tls(stack):
     assert http_version(stack, stack.https_url, "--http2") == "2"
     assert http_version(stack, stack.https_url, "--http1.1") == "1.1"
     assert http_version(stack, stack.http_url, "--http2") == "1.1"
@@ -254,7 +254,7 @@ server {
     ("1.22.1", PARAMETER), ("1.25.0", PARAMETER), ("1.25.1", DIRECTIVE), ("1.26.3", DIRECTIVE),
     ("1.100.0", DIRECTIVE)])
 @pytest.mark.parametrize("text", [DIRECTIVE, PARAMETER], ids=["directive", "parameter"])
-def test_http2_is_written_as_the_version_knows_it(tmp_path, version, text, expected):
+def test_http2_is_enabled_in_the_syntax_of_the_version(tmp_path, version, text, expected):
     nginx, site = tmp_path / "nginx", tmp_path / "site.conf"
     nginx.write_text(f"#!/bin/sh\necho 'nginx version: nginx/{version}' >&2\n")
     nginx.chmod(0o755)

@@ -41,9 +41,10 @@ static void *start(const struct config *config, enum pool_id pool)
     return FCGX_Init() ? NULL : &state;
 }
 
-static void *open_connection(void *state, int fd)
+static void *open_connection(void *state, int fd, int body_fd)
 {
     (void)state;
+    (void)body_fd; /* -1 outside the pool uploads */
     FCGX_Request *request = must_alloc(sizeof *request);
     if (FCGX_InitRequest(request, -1, 0) != 0) { /* no socket to accept from: see http/server.c */
         abort();

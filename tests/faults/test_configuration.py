@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-EXIT_CONFIGURATION = 78
+EXIT_USAGE, EXIT_CONFIGURATION = 2, 78
 SECRETS = {"JWT_SECRET_KEY": "a-secret-that-nobody-may-see-at-all-1",
            "SECRET_KEY": "a-secret-that-nobody-may-see-at-all-4",
            "LOCAL_AUTH_PASSWORD": "a-secret-that-nobody-may-see-at-all-2",
@@ -248,3 +248,44 @@ def test_help(kontora):
     assert done.returncode == 0
     for command in ("serve", "migrate", "openapi", "config", "version", "--env-file"):
         assert command in done.stdout
+
+
+# --- options ------------------------------------------------------------------------------------
+
+FORMS = {  # arguments that give each option
+    "--env-file": ("--env-file", "missing"), "--check": ("--check",), "--repair": ("--repair",),
+    "--name": ("--name", "x"), "--organization": ("--organization", "x"),
+    "--language": ("--language", "en"), "--subject": ("--subject", "x"), "--all": ("--all",),
+}
+TAKEN = {  # options that each command takes
+    ("serve",): {"--env-file"}, ("migrate", "status"): {"--env-file"}, ("purge",): {"--env-file"},
+    ("admin", "create", "a@example.com"): {"--env-file", "--name", "--organization"},
+    ("admin", "password", "a@example.com"): {"--env-file"}, ("admin", "list"): {"--env-file"},
+    ("sessions", "list"): {"--env-file"}, ("sessions", "end"): {"--env-file", "--subject", "--all"},
+    ("recount",): {"--env-file", "--repair"}, ("files", "check"): {"--env-file", "--repair"},
+    ("openapi",): {"--env-file", "--language"}, ("config",): {"--env-file", "--check"},
+    ("version",): set(), ("help",): set(),
+}
+
+
+@pytest.mark.parametrize("command", TAKEN, ids=" ".join)
+def test_a_command_takes_only_its_own_options(kontora, command):
+    """If the option is accepted, the command fails because the file of settings is missing."""
+    for name, form in FORMS.items():
+        extra = () if name == "--env-file" else FORMS["--env-file"]
+        done = kontora(*command, *form, *(extra if "--env-file" in TAKEN[command] else ()))
+        expected = EXIT_CONFIGURATION if name in TAKEN[command] else EXIT_USAGE
+        assert done.returncode == expected, (name, done.stderr)
+        if expected == EXIT_USAGE:
+            assert done.stderr.startswith(f"{command[0]}: unexpected option '{name}'\n"), done.stderr
+            assert "usage: kontora" in done.stderr and done.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [
+    (), ("nonsense",), ("serve", "now"), ("serve", "--nonsense"), ("config", "--env-file"),
+])
+def test_an_invalid_command_line_prints_the_usage(kontora, arguments):
+    done = kontora(*arguments)
+    assert (done.returncode, done.stdout) == (EXIT_USAGE, "")
+    assert "usage: kontora" in done.stderr
+    assert kontora("help").returncode == 0 and "usage: kontora" in kontora("help").stdout

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import hmac
 import os
 import random
 import re
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from support import contract, files, wire
+from support import contract, files, metrics, wire
 from support.accounts import Accounts
 from support.client import Client
 from support.files import TEXT, Disk, Spool
@@ -455,6 +456,61 @@ def test_what_filled_the_quota_can_be_repeated(bounded):
                      "QUOTA_EXCEEDED")
 
 
+# --- concurrent deletions ------------------------------------------------------------------------
+
+def is_deleting(rig):
+    """True if a worker of the pool that deletes files has a request."""
+    return metrics.values(rig.nobody(""))["kontora_pool_workers", "files", "busy"]
+
+
+def deleted(response):
+    """For each name, whether the bulk delete reports it as deleted."""
+    assert response.status_code == 200, response.text
+    results = response.json()["results"]
+    assert {each["code"] for each in results} <= {None, "NOT_FOUND"}
+    assert all(each["deleted"] == (each["code"] is None) for each in results)
+    assert response.json()["deleted"] == sum(each["deleted"] for each in results)
+    return [each["deleted"] for each in results]
+
+
+@pytest.mark.parametrize("at", range(3), ids=["first", "middle", "last"])
+def test_bulk_delete_during_a_delete_reports_each_name(sql_rig, at):
+    """Another transaction deletes one of the files while the bulk delete is under way."""
+    owner = owner_in(sql_rig)
+    names = [files.upload(owner)["filename"] for _ in range(3)]
+    with (sql_rig.database.holding(f"DELETE FROM files WHERE name = '{names[at]}'") as commit,
+          ThreadPoolExecutor() as pool):
+        answer = pool.submit(owner.post, "/files/bulk-delete", json={"names": names})
+        wait_until(lambda: is_deleting(sql_rig) and sql_rig.database.is_waited(),
+                   what="the bulk delete to wait")
+        commit()
+        response = answer.result()
+    assert deleted(response) == [number != at for number in range(3)]
+    assert files.names(owner) == []
+
+
+def test_concurrent_bulk_deletes_delete_each_file_once(sql_rig):
+    """Runs them in opposite orders, and with deletes of single files: each is deleted once."""
+    owner, rounds = owner_in(sql_rig), 6
+    for _ in range(rounds):
+        names = [files.upload(owner)["filename"] for _ in range(4)]
+        calls = [lambda: deleted(owner.post("/files/bulk-delete", json={"names": names})),
+                 lambda: deleted(owner.post("/files/bulk-delete", json={"names": names[::-1]}))[::-1],
+                 *(lambda number=number: single(owner, names, number) for number in range(2))]
+        with ThreadPoolExecutor(len(calls)) as pool:
+            outcomes = [each.result() for each in [pool.submit(call) for call in calls]]
+        assert [sum(each) for each in zip(*outcomes, strict=True)] == [1] * len(names), outcomes
+        assert files.names(owner) == []
+
+
+def single(owner, names, number):
+    """Deletes one of the files; for each name, whether it was deleted by that."""
+    response = owner.delete(f"/files/{names[number]}")
+    if response.status_code != 200:
+        contract.refused(response, 404, "NOT_FOUND")
+    return [response.status_code == 200 and each == number for each in range(len(names))]
+
+
 # --- many at once -------------------------------------------------------------------------------
 
 def test_uploads_that_wait_for_a_worker_come_through(make_rig):
@@ -471,3 +527,22 @@ def test_uploads_that_wait_for_a_worker_come_through(make_rig):
             assert b" 201 " in peer.recv(100)
     assert len(files.names(rig.api)) == len(peers)
     assert all(map(alive, rig.service.workers("uploads")))
+
+
+# --- a clock that was ahead ---------------------------------------------------------------------
+
+def signed(rig, name, expires):
+    """The signed address as the service would make it."""
+    key = hmac.digest(rig.stack.env["SECRET_KEY"].encode(), b"kontora: addresses of files", "sha256")
+    signature = hmac.digest(key, f"{name}\n{expires}".encode(), "sha256").hex()
+    return f"/files/{name}/content?expires={expires}&signature={signature}"
+
+
+def test_address_signed_by_a_clock_that_was_ahead_is_refused(make_rig):
+    """After the clock is set back, it would be valid for longer than five minutes."""
+    rig = make_rig()
+    name = files.upload(Accounts(rig.nobody()).register().client)["filename"]
+    now, site = int(time.time()), rig.nobody("")
+    assert site.get(signed(rig, name, now + 290)).status_code == 200
+    for ahead_s in (3600, 2 * 3600):
+        contract.refused(site.get(signed(rig, name, now + 300 + ahead_s)), 403, "LINK_INVALID")

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from stack.processes import PATH
 
+from support.database import postgres_holding
 from support.waiting import wait_until
 
 MOMENTS = 25
@@ -79,18 +80,6 @@ class Postgres:
         others = "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND " \
                  "datname = current_database()"
         wait_until(lambda: self.server.sql(others, url) == ["0"], PATIENCE_S, "the session's end")
-
-    @contextlib.contextmanager
-    def holding(self, url, statement):
-        """A transaction of somebody else's, which has done that and goes on until it is undone."""
-        with subprocess.Popen(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", url], text=True,
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              env={"PATH": PATH}) as psql:
-            psql.stdin.write(f"BEGIN;\n{statement};\n\\echo held\n")
-            psql.stdin.flush()
-            assert psql.stdout.readline() == "held\n"
-            yield
-            psql.stdin.close()
 
     def is_waited(self, url):
         """Whether a session waits for a lock."""
@@ -231,7 +220,7 @@ def test_killed_in_front_of_anything_that_postgres_makes(on_postgres):
         before = next(number for number, schema in enumerate(on_postgres.steps[1:])
                       if any(name in row.split("|") for row in schema))
         url = engine.create()
-        with engine.holding(url, f"CREATE TABLE {name} (id integer)"):
+        with postgres_holding(url, f"CREATE TABLE {name} (id integer)"):
             process = on_postgres.start(url, "up")
             wait_until(lambda: engine.is_waited(url), PATIENCE_S, "the migration to wait")
             assert kill(process)

@@ -1,6 +1,11 @@
-"""The directory falls silent, or the connection ends, in the middle of a change: what is answered and
-audited is what has happened, as far as anybody can know it.
+"""The directory stops answering, or the connection ends, in the middle of a change: answer and
+audit line state the outcome, or that it is unknown. A request that may have changed something is
+not carried out again for its Idempotency-Key.
 """
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from stack import Authority
@@ -10,6 +15,9 @@ from support.entries import GROUPS, KINDS, Entries
 from support.ldap_proxy import ADD, DELETE, MODIFY, RENAME, SEARCH, LdapProxy
 from support.people import People, tag
 from support.truth import same_dn
+from support.waiting import wait_until
+
+FROZEN_MS = 20_000  # LDAP timeout; long enough to kill the worker meanwhile
 
 
 @pytest.fixture
@@ -155,3 +163,115 @@ def test_silence_in_a_membership(rig, proxy, truth, membership):
     proxy.cut(MODIFY, SEARCH)
     assert refused(rig, rig.api.post(path), "RESULT_UNREAD")["status"] == "success"
     assert truth.members(group) == [user]
+
+
+# --- Idempotency-Key ----------------------------------------------------------------------------
+
+def assert_same_answer(again, first):
+    """Compares the answers except for the id of the request."""
+    first_id, own_id = (each.headers["X-Request-ID"] for each in (first, again))
+    assert first_id != own_id
+    assert (again.status_code, again.text) == (first.status_code,
+                                               first.text.replace(first_id, own_id))
+    assert again.headers["Retry-After"] == first.headers["Retry-After"]
+
+
+class Once:
+    """A request with a key that creates a group, and checks of what reached the directory."""
+
+    def __init__(self, rig, proxy, truth):
+        self.rig, self.proxy, self.truth = rig, proxy, truth
+        self.entries = Entries(rig.api, truth, GROUPS, truth.add_ou(tag()))
+        self.body = self.entries.body()
+        self.key = tag()
+        self.dn = self.entries.dn(self.body["cn"])
+
+    def send(self):
+        return self.rig.api.post("/groups", json=self.body, headers={"Idempotency-Key": self.key})
+
+    def found(self):
+        """The number of groups of that name that ldapsearch finds."""
+        return len(self.truth.ldapsearch(f"(cn={self.body['cn']})", "cn", base=self.entries.parent))
+
+    def assert_not_repeated(self, first):
+        """The repetition gets the first answer and adds no group, even after the first group
+        was deleted."""
+        self.rig.wait_for_directory()
+        added = self.proxy.requests[ADD]
+        assert self.found() == 1
+        assert_same_answer(self.send(), first)
+        assert self.found() == 1
+        self.truth.delete(self.dn)
+        assert_same_answer(self.send(), first)
+        assert self.found() == 0 and self.proxy.requests[ADD] == added
+
+
+@pytest.fixture
+def once(rig, proxy, truth):
+    rig.wait_for_directory()
+    return Once(rig, proxy, truth)
+
+
+@pytest.mark.parametrize(("kinds", "code"), [((ADD,), "OUTCOME_UNKNOWN"),
+                                             ((ADD, SEARCH), "RESULT_UNREAD")],
+                         ids=["unknown", "unread"])
+def test_key_keeps_the_answer_of_a_change_that_may_have_been_made(rig, proxy, once, kinds, code):
+    proxy.cut(*kinds)
+    first = once.send()
+    refused(rig, first, code)
+    once.assert_not_repeated(first)
+
+
+def test_key_of_a_membership_keeps_an_unknown_outcome(rig, proxy, truth, membership):
+    path, group, user = membership
+    key = {"Idempotency-Key": tag()}
+    proxy.cut(MODIFY)
+    first = rig.api.post(path, headers=key)
+    refused(rig, first, "OUTCOME_UNKNOWN")
+    assert truth.members(group) == [user]
+    rig.wait_for_directory()
+    truth.remove_member(group, user)
+    assert_same_answer(rig.api.post(path, headers=key), first)
+    assert truth.members(group) == []
+
+
+def test_a_name_taken_after_a_lost_add_leaves_the_outcome_unknown(rig, proxy, once):
+    """The owner of the name cannot be read: this request may have created it."""
+    proxy.cut(ADD, hang_up=True, then=(ADD, SEARCH))
+    first = once.send()
+    assert proxy.cuts == 2
+    refused(rig, first, "OUTCOME_UNKNOWN")
+    once.assert_not_repeated(first)
+
+
+def test_key_is_free_again_when_nothing_was_changed(rig, proxy, once):
+    proxy.stop()
+    contract.refused(once.send(), 503, "DIRECTORY_UNAVAILABLE")
+    proxy.start()
+    rig.wait_for_directory()
+    assert once.send().status_code == 201
+    assert once.found() == 1
+
+
+def test_key_of_a_request_whose_worker_was_killed_is_not_repeated(make_rig, directory, authority,
+                                                                  proxy, truth):
+    """Repetitions get PENDING while the request may be under way, and then OUTCOME_UNKNOWN."""
+    rig = make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}",
+                   LDAP_TLS_CA_FILE=str(authority.file), DIRECTORY_WORKERS="1",
+                   LDAP_TIMEOUT_MS=str(FROZEN_MS))
+    rig.wait_for_directory()
+    once = Once(rig, proxy, truth)
+    proxy.cut(ADD)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(once.send)
+        wait_until(lambda: proxy.cuts == 1, what="the add")
+        (worker,) = rig.service.workers("directory")
+        os.kill(worker, signal.SIGKILL)
+        assert answer.result().status_code in (502, 503)
+    wait_until(lambda: once.found() == 1, what="the group")
+    contract.refused(once.send(), 409, "IDEMPOTENCY_KEY_PENDING")
+    rig.database.run("UPDATE idempotency_keys SET created_at = created_at - 600000")
+    truth.delete(once.dn)
+    for _ in range(2):
+        refused(rig, once.send(), "OUTCOME_UNKNOWN")
+    assert once.found() == 0 and proxy.requests[ADD] == 1

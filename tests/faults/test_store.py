@@ -114,8 +114,10 @@ def test_workers_killed_while_they_write_lose_nothing(make_rig):
     with Writers(rig.stack.http_url, rig.api.token, accounts=24, registrations=8,
                  pause_s=0.02) as writers:
         writers.wait_for(50)
+        writers.wait_for_each()
         kills = kill_workers(rig)
         writers.wait_for(50)
+        writers.wait_for_each()
     print(f"{kills} killed, {dict(writers.statuses)}")
     assert set(writers.statuses) <= {201, 502, 504}, (writers.statuses, writers.refusals[:3])
     assert kills > KILLING_S / KILL_INTERVAL_S / 2 and len(writers.lost) > 10
@@ -218,11 +220,13 @@ def test_postgres_restarted_under_load(make_rig, server, end):
     workers = rig.service.workers()
     with Writers(rig.stack.http_url, rig.api.token, accounts=6, registrations=2) as writers:
         writers.wait_for(50)
+        writers.wait_for_each()
         getattr(server, end)()
         wait_until(lambda: writers.statuses[503] > 20, what="refusals")
         wait_until(lambda: database_state(rig) == "down", what="the database down")
         server.start()
         writers.wait_for(100)
+        writers.wait_for_each()
     assert set(writers.statuses) == {201, 503}, (writers.statuses, writers.refusals[:3])
     assert writers.codes() <= {"DATABASE_UNAVAILABLE", "OUTCOME_UNKNOWN"}
     wait_until(lambda: database_state(rig) == "up", what="the database up")
@@ -230,6 +234,25 @@ def test_postgres_restarted_under_load(make_rig, server, end):
     there = set(server.sql("SELECT email FROM accounts", rig.stack.env["DATABASE_URL"]))
     assert_exactly(there, writers)
     wait_until(lambda: rig.api.get("/accounts?limit=1").ok, what="workers that try again")
+
+
+def sessions_of_the_housekeeper(rig):
+    return rig.database.run("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+                            " AND application_name LIKE 'kontora-house%'")
+
+
+def test_the_housekeeper_has_one_session(make_rig, server):
+    """The count is taken after every job that needs the database has used it."""
+    rig = make_rig(database=server, **CHEAP)
+    rig.database.run("INSERT INTO pending_objects (object_key, since) VALUES ('none', 1)")
+    rig.database.run("INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ('x', 0, 1, 2)")
+    rig.service.stop()
+    rig.service.start()
+    wait_until(lambda: rig.database.run("SELECT (SELECT count(*) FROM pending_objects)"
+                                        " + (SELECT count(*) FROM tokens)") == [("0",)],
+               what="the purge")
+    wait_until(lambda: database_state(rig) == "up", what="the database up")
+    assert len(sessions_of_the_housekeeper(rig)) == 1
 
 
 def test_a_silent_postgres_holds_nobody_up_for_long(make_rig, server):

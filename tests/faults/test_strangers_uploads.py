@@ -25,7 +25,13 @@ ANONYMOUS_AT_ONCE = 500
 @pytest.fixture
 def make_counted(make_sql_rig):
     """As in production: rates are on."""
-    return lambda **settings: make_sql_rig(rate_limits=True, **settings)
+    return lambda **settings: raise_body_timeout(make_sql_rig(rate_limits=True, **settings))
+
+
+def raise_body_timeout(rig):
+    """Raises nginx's timeout between reads: beginning hundreds of uploads may take long."""
+    rig.edit_nginx("files.conf", ("client_body_timeout 15s", "client_body_timeout 120s"))
+    return rig
 
 
 class Slow:
@@ -189,7 +195,7 @@ def test_limits_of_uploads_under_way_can_be_lifted(make_rig, begin, settings):
 
 def test_uploads_that_the_full_queue_kept_unasked_are_asked_about_later(make_rig, begin):
     """While workers are stopped, their queue fills up and the spool cannot ask."""
-    rig = make_rig(rate_limits=True, UPLOADS_WORKERS=2)
+    rig = raise_body_timeout(make_rig(rate_limits=True, UPLOADS_WORKERS=2))
     mallory, spool = Accounts(rig.nobody()).register().client, Spool(rig.stack)
     workers = rig.service.workers("uploads")
     for pid in workers:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from support import contract, timing, vault
-from support.accounts import Accounts, address
+from support.accounts import Accounts, address, invite
 from support.client import FilesClient
 from support.database import Database
 from support.people import tag
@@ -18,6 +18,10 @@ FREE = 5  # LOGIN_FREE_FAILURES, as it is by default
 BUDGET, INTERVAL_S = 8 * FREE, 15  # of all strangers together
 WRONG = "not-the-password"
 ADA, MALLORY = "127.9.0.1", "127.66.99.1"  # the administrator, and a stranger
+
+# Tables of rows that expire, with the column of the time of issue.
+ISSUED = {"sessions": "created_at", "refresh_tokens": "issued_at", "tokens": "created_at",
+          "invitations": "created_at", "email_links": "created_at"}
 
 SAMPLES = 30
 COST = 10  # of bcrypt: some 50 ms, beside which all else is little
@@ -180,10 +184,11 @@ def test_names_and_sources_are_kept_as_keyed_digests(throttled, request):
     server = request.getfixturevalue("postgres") if on_postgres else None
     dump = Database(throttled.stack, server).dump()
     assert rows(throttled, "login_failures") == 2
-    assert rows(throttled, "login_sources") == 1
+    assert rows(throttled, "login_sources") == 2, "of the administrator, and of the name"
     sources = str([throttled.database.run(f"SELECT * FROM {table}")
                    for table in ("login_failures", "login_sources")])
-    for text, kept in ((name, dump), ("127.0.0.1", sources)):
+    administrator = throttled.stack.administrator[0]
+    for text, kept in ((name, dump), ("127.0.0.1", sources), (administrator, sources)):
         assert text not in kept
         assert hashlib.sha256(text.encode()).hexdigest() not in dump
 
@@ -288,7 +293,8 @@ def test_login_delay_is_clamped_after_the_clock_is_stepped_back(throttled):
 
 
 def test_rows_ahead_of_the_clock_are_set_back(throttled):
-    """Rows are kept, and pending objects left alone, no longer than they would be otherwise."""
+    """Otherwise rows and pending objects would be kept for longer than usual. The housekeeper
+    corrects them when it starts, and then once a minute."""
     ahead = int(time.time() * 1000) + 2 * 3600 * 1000
     octets = throttled.database.bytes_literal(b"1")
     throttled.database.run("INSERT INTO idempotency_keys (principal, idempotency_key,"
@@ -296,12 +302,39 @@ def test_rows_ahead_of_the_clock_are_set_back(throttled):
     throttled.database.run(f"INSERT INTO pending_objects (object_key, since) VALUES ('x', {ahead})")
     throttled.database.run("INSERT INTO login_sources (source_key, subject_key, seen_at)"
                            f" VALUES ({octets}, {octets}, {ahead})")
+    throttled.restart()
     for column, table in (("created_at", "idempotency_keys"), ("since", "pending_objects"),
                           ("seen_at", "login_sources")):
         def set_back(column=column, table=table):
             latest = int(throttled.database.run(f"SELECT max({column}) FROM {table}")[0][0])
             return latest <= int(time.time() * 1000)
         wait_until(set_back, 90, f"{table} to be set back")
+
+
+def test_rows_issued_in_the_future_get_the_usual_lifetime(throttled):
+    """Sets a session, token, link and invitation two hours ahead, as if the clock had been set back
+    since. A second session, issued at the right time, must keep its expiry."""
+    ahead = 2 * 3600 * 1000
+    run = throttled.database.run
+    accounts = Accounts(throttled.nobody())
+    vera = accounts.register()
+    assert throttled.nobody("").post("/app/token", json={"ttl_minutes": 1}).status_code == 200
+    assert throttled.api.post("/accounts/invitations", json={"email": address()}).status_code == 201
+    assert invite(vera, address(), "VIEWER").status_code == 201
+    lifetimes = {}
+    for table, issued in ISSUED.items():
+        lifetimes[table] = run(f"SELECT max(expires_at - {issued}) FROM {table}")
+        run(f"UPDATE {table} SET {issued} = {issued} + {ahead}, expires_at = expires_at + {ahead}")
+    accounts.log_in(vera)
+    older = run("SELECT min(expires_at) FROM sessions")
+    throttled.reload()  # a new housekeeper corrects at once, a running one in its next round
+    for table, issued in ISSUED.items():
+        def corrected(table=table, issued=issued):
+            return int(run(f"SELECT max({issued}) FROM {table}")[0][0]) <= int(time.time() * 1000)
+        wait_until(corrected, 20, f"{table} to be corrected")
+        assert run(f"SELECT max(expires_at - {issued}) FROM {table}") == lifetimes[table], table
+    assert run("SELECT min(expires_at) FROM sessions") == older
+    assert vera.client.get("/auth/me").status_code == 200
 
 
 # --- time ---------------------------------------------------------------------------------------

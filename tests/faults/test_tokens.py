@@ -29,6 +29,8 @@ MANY_WORKERS = {"CORE_WORKERS": "48"}
 CLIENTS = 32
 
 EXPIRED = 20000
+PROMISED_S = 1  # from the check of an expired token to its purge
+MANY_SESSIONS = 60000  # purging them takes seconds
 
 SYNCED = Path(__file__).with_name("synced.c")
 
@@ -177,6 +179,35 @@ def test_nobody_behind_nginx_and_no_token_in_its_log(make_rig):
     errors = rig.stack.logs_dir / "nginx-error.log"
     assert token[7:].encode() not in errors.read_bytes()
     assert b"/valid" not in errors.read_bytes()
+
+
+def test_a_token_found_expired_is_purged_before_the_round(make_rig, server):
+    """The housekeeper is in a long round, and continues it afterwards."""
+    rig = make_rig(database=server, **CALM)
+    tokens = tokens_of(rig)
+    token = tokens.issue()
+    octets = "decode(lpad(to_hex(i), 32, '0'), 'hex')" if server else "randomblob(16)"
+    rig.service.stop()
+    rig.database.run("UPDATE tokens SET expires_at = 2 RETURNING id")
+    rig.database.run(f"WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
+                     f" WHERE i < {MANY_SESSIONS}) INSERT INTO sessions (subject, id, username,"
+                     " username_key, epoch, administrator, key_id, address, device, created_at,"
+                     f" last_seen_at, ended_at, expires_at) SELECT 'x', {octets}, 'u', 'u', 1, 0, 1,"
+                     " '', '', 1, 1, 1, i FROM numbers RETURNING 1")
+
+    def count(table):
+        return int(rig.database.run(f"SELECT count(*) FROM {table} WHERE expires_at < 1000000")[0][0])
+
+    rig.service.start()
+    wait_until(lambda: count("sessions") < MANY_SESSIONS, what="the round")
+    assert not tokens.check(token)
+    wait_until(lambda: not count("tokens"), what="the purge")
+    assert count("sessions"), "the round is not over"
+    wait_until(lambda: not count("sessions"), 60, "the rest of the round")
+    for token in [tokens.issue() for _ in range(5)]:
+        rig.database.run("UPDATE tokens SET expires_at = 2 RETURNING id")
+        assert not tokens.check(token)
+        wait_until(lambda: not count("tokens"), PROMISED_S, "the purge")
 
 
 def test_a_purge_of_many_holds_up_no_check(make_rig):

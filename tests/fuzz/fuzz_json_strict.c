@@ -1,6 +1,6 @@
 /*
- * Fuzzes the decision what is JSON: it is that of the standard's grammar and of the limits, neither
- * more nor less, and json-c reads whatever is taken, all of it.
+ * Fuzzes json_strict_check(): it must accept exactly the texts that the grammar of the standard and
+ * our limits allow, and json-c must read each of them completely.
  */
 #include "fuzz.h"
 #include "http/json_strict.h"
@@ -8,7 +8,7 @@
 
 #include <json-c/json.h>
 
-/* Members as json-c has them: of a name that stands twice it keeps the last. */
+/* Counts members as json-c stores them: of members with one name it keeps the last. */
 static size_t count_members(struct json_object *json)
 {
     size_t count = 0;

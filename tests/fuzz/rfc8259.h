@@ -1,7 +1,7 @@
 /*
- * JSON as RFC 8259 has it, and nothing that some parser lets pass: a second opinion for fuzzers,
- * written from the grammar of the standard. It also notes what a parser may refuse although the
- * grammar allows it (RFC 8259 8.2 and 9).
+ * A second parser for fuzzers to compare with, written from the grammar of RFC 8259 and accepting
+ * nothing else. It also records properties for which a parser may refuse a text that the grammar
+ * allows (RFC 8259 8.2 and 9).
  */
 #ifndef TESTS_FUZZ_RFC8259_H
 #define TESTS_FUZZ_RFC8259_H
@@ -19,7 +19,7 @@ enum { RFC8259_DEPTH_MAX = 1000 };
 struct rfc8259 {
     const char *at, *end;
     int depth;
-    int nesting, deepest; /* of brackets */
+    int nesting, deepest; /* nested brackets */
     size_t members;
     bool lone_surrogate, nul_in_name, beyond_int64;
 };
@@ -61,7 +61,7 @@ static inline size_t rfc8259_digits(struct rfc8259 *json)
     return (size_t)(json->at - start);
 }
 
-/* Notes a whole number that int64_t does not hold. */
+/* Records an integer that int64_t does not hold. */
 static inline void rfc8259_note_whole(struct rfc8259 *json, const char *start)
 {
     char text[64] = "";
@@ -111,11 +111,11 @@ static inline bool rfc8259_escape(struct rfc8259 *json)
     return true;
 }
 
-/* Notes the code units of a string between `at` and `end`, whose escapes are valid. */
+/* Records the code units of a string between `at` and `end`, whose escapes are valid. */
 static inline void rfc8259_note_units(struct rfc8259 *json, const char *at, const char *end,
                                       bool name)
 {
-    bool high = false; /* the other half of a pair must follow */
+    bool high = false; /* the second half of a surrogate pair must follow */
     while (at < end) {
         long unit = 'x';
         if (*at == '\\' && at[1] == 'u') {
@@ -203,7 +203,7 @@ static inline bool rfc8259_value(struct rfc8259 *json)
     return valid;
 }
 
-/* True if the whole text is one value, in UTF-8; `json` has what was noted. */
+/* True if the whole text is one value, in UTF-8. `json` is what was recorded. */
 static inline bool rfc8259_read(struct rfc8259 *json, const char *text, size_t length)
 {
     for (size_t at = 0; at < length;) {

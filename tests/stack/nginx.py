@@ -134,7 +134,7 @@ class Site:
 
 
 def speak_http2(site: Path, source: Path) -> None:
-    """In the way of the nginx that is installed, as administrators do at the installation."""
+    """Enables HTTP/2 with the program that administrators run at the installation."""
     run(["sh", str(source / "http2.sh"), str(site)])
 
 

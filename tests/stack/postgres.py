@@ -25,7 +25,7 @@ STOP_PATIENCE_S = 10
 
 
 def programs() -> Path:
-    """Where the package has put them, of the newest version: in a folder with its number."""
+    """The folder with the programs of the newest version that is installed."""
     found = list(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     if not found:
         raise StackError("PostgreSQL is not installed")

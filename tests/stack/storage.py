@@ -35,9 +35,9 @@ USER = "kontora"
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
 
 # Every address is said, or it would be all of this host's; without the mode of the monitor's
-# clients the gateway hangs; without the intervals the monitor and its clients wait ten seconds. The
-# default folder of classes, operations that the gateway asks the store for, is a relative path in
-# Debian 13.
+# clients the gateway hangs; without the intervals the monitor and its clients wait ten seconds. In
+# Debian 13 the default folder of classes, plug-ins with operations that the gateway needs, is a
+# relative path.
 CONFIGURATION = """\
 [global]
 fsid = {fsid}
@@ -227,10 +227,10 @@ class Storage:
 
 
 def _classes() -> Path:
-    """The folder in which Debian has the plug-ins of ceph-osd: one of its architecture."""
+    """The folder of the plug-ins of ceph-osd; its path depends on the architecture."""
     found = list(Path("/usr/lib").glob("*/rados-classes"))
     if not found:
-        raise StackError("the classes of ceph-osd are not installed")
+        raise StackError("ceph-osd: its classes are not installed")
     return found[0]
 
 

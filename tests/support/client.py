@@ -8,7 +8,7 @@ import requests
 
 from support import contract, document, vault
 
-TIMEOUT_S = 30
+TIMEOUT_S = 60  # longer than nginx waits for the service: its answer is seen then
 RESOURCES = {"users": "user", "groups": "group", "ous": "ou", "containers": "container"}
 COLLECTION_VERBS = {"POST": "create"}
 ENTRY_VERBS = {"PATCH": "update", "DELETE": "delete"}

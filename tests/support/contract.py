@@ -7,6 +7,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CODE = re.compile(r"[A-Z][A-Z_]+")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+PUBLIC = re.compile(r"/(?:docs|redoc|openapi\.json|static/.*)$")
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 
 # Whatever the service says of an entry, it says all of this, and nothing else.
@@ -50,11 +51,40 @@ MEMBERS = {"FILE_TYPE_NOT_ALLOWED": ["allowed_extensions"], "FILE_TOO_LARGE": ["
 _status_of_code = {}
 
 
+def check_caching(response):
+    """An answer with an entity tag may be stored by the client only, and is revalidated on each
+    use; others are not stored. The documentation may be stored by shared caches too."""
+    path, tagged = urlsplit(response.url).path, "ETag" in response.headers
+    public = response.ok and (PUBLIC.match(path) or (path == "/" and tagged))
+    expected = "no-cache" if public else "private, no-cache" if tagged else "no-store"
+    assert response.headers.get("Cache-Control") == expected, (response.request.method, path,
+                                                               response.status_code)
+
+
+def check_challenge(response):
+    """RFC 6750 3.1: a challenge names an error only if a token was sent. With a refresh token in
+    the body, the access token is ignored."""
+    request, status = response.request, response.status_code
+    if request.method == "HEAD" or status not in (401, 403):
+        assert status == 401 or "WWW-Authenticate" not in response.headers or request.method == "HEAD"
+        return
+    code = response.json()["code"]
+    field = request.headers.get("Authorization", "")
+    field = field.decode("latin-1") if isinstance(field, bytes) else field
+    sent = re.match(r"bearer +\S", field, re.IGNORECASE) and "refresh_token" not in str(request.body)
+    named = ("invalid_token" if code in ("INVALID_TOKEN", "TOKEN_EXPIRED")
+             else "insufficient_scope" if code == "FORBIDDEN" else None)
+    expected = f'Bearer error="{named}"' if sent and named else "Bearer" if status == 401 else None
+    assert response.headers.get("WWW-Authenticate") == expected, (request.method, response.url, code)
+
+
 def check_answer(response):
     """What every answer of the service keeps, whatever its status."""
     identifier = response.headers.get("X-Request-ID", "")
     assert REQUEST_ID.fullmatch(identifier), f"X-Request-ID {identifier!r}"
     path = urlsplit(response.url).path
+    check_caching(response)
+    check_challenge(response)
     if response.request.method == "HEAD":
         return
     if response.status_code == 503 and path == "/health/ready":

@@ -21,7 +21,7 @@ SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 EXTENSIONS = ["txt", "pdf", "png", "jpg", "jpeg", "gif", "doc", "docx"]
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 SIGNED_PATH = re.compile(r"(/api/v1)?/files/[^/]+/content")
-TIMEOUT_S = 30
+TIMEOUT_S = 60
 LIFETIME_S = 300  # of an address
 
 MIB = 1024 * 1024

@@ -3,7 +3,7 @@ of a change, is stopped, frozen, slow, or shows another certificate. It is a con
 the service, so that several stand for several controllers of one domain.
 
 It ends TLS on both sides, passes LDAP on (RFC 4511) and reads no more of it than the kind of each
-request.
+request, and how often the answers have one text in them.
 """
 
 import collections
@@ -62,9 +62,10 @@ class LdapProxy:
         self._open = []
         self._awake = threading.Event()
         self._awake.set()
-        self.until, self.hang_up, self.cuts = [], False, 0
+        self.until, self.then, self.hang_up, self.cuts = [], [], False, 0
         self.delay_s = 0  # before each answer
         self.connections, self.requests = 0, collections.Counter()
+        self.text, self.seen = b"", 0  # text to count in the answers, and its count
         self.port = 0
         self.start()
 
@@ -73,9 +74,10 @@ class LdapProxy:
         self._server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._server_context.load_cert_chain(certificate.file, certificate.key)
 
-    def cut(self, *kinds, hang_up=False):
-        """Once; connections that are made afterwards work."""
-        self.hang_up, self.until = hang_up, list(kinds)
+    def cut(self, *kinds, hang_up=False, then=()):
+        """Cuts one connection; later ones work. With `then`, also the next connection whose last
+        requests are of these kinds falls silent after them."""
+        self.hang_up, self.until, self.then = hang_up, list(kinds), list(then)
 
     def start(self):
         """Also after stop(), on the same port."""
@@ -129,16 +131,20 @@ class LdapProxy:
 
     def _relay(self, client, server):
         """One thread for both directions: OpenSSL's objects are not made for two."""
-        data, kinds, silent = b"", [], False
+        data, kinds, silent, answered, hang_up = b"", [], False, b"", False
         while True:
             source = next_readable(client, server)
             piece = source.recv(PIECE)
             self._awake.wait()
             if source is server:
+                if self.text:
+                    answered += piece
+                    self.seen += answered.count(self.text)
+                    answered = answered[len(answered) - len(self.text) + 1:]
                 time.sleep(self.delay_s)
                 if not silent:
                     client.sendall(piece)
-                if not piece or (silent and self.hang_up):
+                if not piece or (silent and hang_up):
                     break
                 continue
             if not piece:
@@ -149,9 +155,9 @@ class LdapProxy:
                 kinds.append(request_kind(message))
                 self.requests[kinds[-1]] += 1
                 if self.until and kinds[-len(self.until):] == self.until:
-                    self.until = []
+                    silent, hang_up = True, self.hang_up
+                    self.until, self.then, self.hang_up = self.then, [], False
                     self.cuts += 1
-                    silent = True
                 server.sendall(message)
         for each in (client, server):
             each.shutdown(socket.SHUT_RDWR)

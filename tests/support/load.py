@@ -10,7 +10,7 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-PATIENCE_S = 20
+TIMEOUT_S = 60  # longer than nginx waits for the service
 
 
 class Load:
@@ -40,9 +40,9 @@ class Load:
     def total(self):
         return sum(self.statuses.values())
 
-    def wait_for(self, more, patience_s=PATIENCE_S):
+    def wait_for(self, more, timeout_s=TIMEOUT_S):
         """Waits until so many more requests are answered."""
-        goal, end = self.total() + more, time.monotonic() + patience_s
+        goal, end = self.total() + more, time.monotonic() + timeout_s
         while self.total() < goal:
             assert time.monotonic() < end, f"the load stands still: {dict(self.statuses)}"
             time.sleep(0.01)
@@ -73,7 +73,7 @@ class Load:
         started = time.monotonic()
         try:
             writer.write(octets)
-            status, keep, body = await asyncio.wait_for(read_response(reader), PATIENCE_S)
+            status, keep, body = await asyncio.wait_for(read_response(reader), TIMEOUT_S)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.TimeoutError):
             self.statuses["broken"] += 1
             return False

@@ -14,7 +14,7 @@ from support import contract
 from support.load import read_response
 from support.waiting import wait_until
 
-PATIENCE_S = 20
+TIMEOUT_S = 60  # longer than nginx waits for the service
 NUMBER_DIGITS = 6
 NUMBER_SIZE = 3
 DIGEST_SIZE = 16
@@ -113,7 +113,7 @@ class Issuers:
 
     def wait_for(self, more):
         goal = len(self.issued) + more
-        wait_until(lambda: len(self.issued) >= goal, patience_s=PATIENCE_S, what="tokens")
+        wait_until(lambda: len(self.issued) >= goal, timeout_s=TIMEOUT_S, what="tokens")
 
     async def _run(self):
         await asyncio.gather(*(self._issue() for _ in range(self._clients)))
@@ -132,7 +132,7 @@ class Issuers:
             keep = True
             while self._running and keep:
                 writer.write(self._request)
-                code, keep, body = await asyncio.wait_for(read_response(reader), PATIENCE_S)
+                code, keep, body = await asyncio.wait_for(read_response(reader), TIMEOUT_S)
                 self.statuses[code] += 1
                 if code == 200:
                     self.issued.append(json.loads(body)["token"])

@@ -3,12 +3,15 @@
 import time
 
 
-def wait_until(condition, patience_s=10, what="the condition", interval_s=0.02):
+TIMEOUT_S = 30  # generous, for a busy machine: a test that limits a time measures it itself
+
+
+def wait_until(condition, timeout_s=TIMEOUT_S, what="the condition", interval_s=0.02):
     """The first true value of `condition()`."""
-    end = time.monotonic() + patience_s
+    end = time.monotonic() + timeout_s
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < end, f"{what} did not come in {patience_s} s"
+        assert time.monotonic() < end, f"{what} did not come in {timeout_s} s"
         time.sleep(interval_s)

@@ -5,7 +5,7 @@ import socket
 import ssl
 from urllib.parse import urlsplit
 
-TIMEOUT_S = 15
+TIMEOUT_S = 60  # longer than any of nginx's for a client
 
 
 class Answer:

@@ -8,6 +8,7 @@ import collections
 import contextlib
 import itertools
 import json
+import operator
 import threading
 import time
 import uuid
@@ -15,8 +16,9 @@ from urllib.parse import urlsplit
 
 from support import vault
 from support.load import read_response
+from support.waiting import wait_until
 
-PATIENCE_S = 20
+TIMEOUT_S = 60  # longer than nginx waits for the service
 
 # What is open to the administrator, and what is open to all.
 ACCOUNTS = "/api/v1/accounts"
@@ -39,6 +41,7 @@ class Writers:
         self.token = token
         self.paths = [ACCOUNTS] * accounts + [REGISTER] * registrations
         self.acknowledged = {path: [] for path in set(self.paths)}
+        self._counts = [0] * len(self.paths)  # acknowledged writes of each client
         self.refused, self.lost = set(), set()
         self.latencies = []
         self.refusals = []
@@ -62,26 +65,30 @@ class Writers:
         """How many are acknowledged so far."""
         return sum(map(len, self.acknowledged.values()))
 
-    def wait_for(self, more, patience_s=PATIENCE_S):
+    def wait_for(self, more, timeout_s=TIMEOUT_S):
         """Waits until so many more are acknowledged."""
-        goal, end = self.total() + more, time.monotonic() + patience_s
-        while self.total() < goal:
-            assert time.monotonic() < end, f"the writers stand still: {dict(self.statuses)}"
-            time.sleep(0.01)
+        goal = self.total() + more
+        wait_until(lambda: self.total() >= goal, timeout_s, "acknowledged writes", interval_s=0.01)
+
+    def wait_for_each(self, timeout_s=TIMEOUT_S):
+        """Waits until one more write of each client is acknowledged; one may be much slower."""
+        before = list(self._counts)
+        wait_until(lambda: not any(map(operator.eq, before, self._counts)), timeout_s,
+                   "an acknowledged write of each", interval_s=0.01)
 
     def codes(self):
         """The codes of all refusals."""
         return {json.loads(body)["code"] for _, body in self.refusals}
 
     async def _run(self):
-        await asyncio.gather(*map(self._write, self.paths))
+        await asyncio.gather(*map(self._write, range(len(self.paths)), self.paths))
 
-    async def _write(self, path):
+    async def _write(self, number, path):
         while self._running:
             reader, writer = await asyncio.open_connection(self.address.hostname,
                                                            self.address.port)
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-                while self._running and await self._one(reader, writer, path):
+                while self._running and await self._one(reader, writer, number, path):
                     await asyncio.sleep(self._pause_s)
             writer.close()
 
@@ -98,13 +105,13 @@ class Writers:
             head.append(f"Authorization: Bearer {self.token}")
         return "\r\n".join([*head, "", ""]).encode() + octets
 
-    async def _one(self, reader, writer, path):
+    async def _one(self, reader, writer, number, path):
         """One request; False if the connection is not to be used again."""
         email = f"w{self._name}-{next(self._numbers)}{DOMAIN}"
         started = time.monotonic()
         try:
             writer.write(self._request(path, email))
-            status, keep, body = await asyncio.wait_for(read_response(reader), PATIENCE_S)
+            status, keep, body = await asyncio.wait_for(read_response(reader), TIMEOUT_S)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.TimeoutError):
             self.statuses["broken"] += 1
             self.lost.add(email)
@@ -113,6 +120,7 @@ class Writers:
         self.statuses[status] += 1
         if status == 201:
             self.acknowledged[path].append(email)
+            self._counts[number] += 1
             return keep
         self.refusals.append((status, body))
         unknown = status in NO_WORD or json.loads(body)["code"] == "OUTCOME_UNKNOWN"

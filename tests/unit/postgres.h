@@ -37,8 +37,8 @@ static inline void postgres_become_user(void)
     signal(SIGXFSZ, SIG_DFL);
 }
 
-/* Starts the program of PostgreSQL that the arguments begin with; its output goes into a file. It is
- * called by its path, because PostgreSQL 17 looks for its other programs beside that. */
+/* Starts a program of PostgreSQL, the first of the arguments, with its output in a file. Uses
+ * its full path, because PostgreSQL 17 looks for its other programs in the same folder. */
 static inline pid_t postgres_spawn(const struct postgres_server *server, char *arguments[])
 {
     char path[POSTGRES_PATH], log[POSTGRES_PATH];
@@ -88,7 +88,7 @@ static inline bool postgres_start(struct postgres_server *server)
     return false;
 }
 
-/* The newest version that is installed with its server: clients alone have such a folder too. */
+/* Finds the newest version with a server: a folder may also belong to a client package alone. */
 static inline bool postgres_find(struct postgres_server *server)
 {
     glob_t found = {0};

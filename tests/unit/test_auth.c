@@ -3,8 +3,11 @@
 
 #include "accounts.h"
 #include "auth/auth.h"
+#include "auth/password.h"
 #include "auth/session.h"
 #include "auth/token.h"
+
+#include <crypt.h>
 
 enum { REFRESH_HEX_DIGITS = 64 };
 
@@ -258,22 +261,162 @@ static void accounts_log_in_by_either_name(void **state)
                                         "BORIS@EXAMPLE.COM"};
     const struct principal *principal = NULL;
     struct auth_registration boris;
-    bool known;
+    struct account *account;
     add_account(test, names[0], "mein-geheim-1", &boris);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         must_succeed(auth_login_account(&config, test->store, test->arena, names[i],
-                                        "mein-geheim-1", &principal, &known));
+                                        "mein-geheim-1", &principal, &account));
         assert_int_equal(principal->account_id, boris.account.id);
         assert_error(auth_login_account(&config, test->store, test->arena, names[i], "Geheim-1",
-                                        &principal, &known),
+                                        &principal, &account),
                      ERR_INVALID_CREDENTIALS);
-        assert_true(known);
+        assert_non_null(account);
     }
     assert_error(auth_login_account(&config, test->store, test->arena, "nobody@example.com",
-                                    "mein-geheim-1", &principal, &known),
+                                    "mein-geheim-1", &principal, &account),
                  ERR_INVALID_CREDENTIALS);
-    assert_false(known);
+    assert_null(account);
 }
+
+/* --- work of a login ------------------------------------------------------------------------ */
+
+/* Sum of the work of all bcrypt hashes since it was last reset; each step of the cost doubles
+ * it. */
+static uint64_t work;
+
+/* Replaces libxcrypt's function, and counts the work. */
+char *crypt_r(const char *phrase, const char *setting, struct crypt_data *data)
+{
+    if (!strncmp(setting, "$2b$", strlen("$2b$"))) {
+        work += UINT64_C(1) << strtoul(setting + strlen("$2b$"), NULL, 10);
+    }
+    return crypt_rn(phrase, setting, data, sizeof *data);
+}
+
+static uint64_t work_of_refusal(struct test *test, const struct config *with, const char *name)
+{
+    const struct principal *principal = NULL;
+    struct account *account;
+    work = 0;
+    assert_error(auth_login_account(with, test->store, test->arena, name, "not-the-password",
+                                    &principal, &account),
+                 ERR_INVALID_CREDENTIALS);
+    return work;
+}
+
+static struct config with_cost(int64_t cost)
+{
+    struct config changed = config;
+    changed.bcrypt_cost = cost;
+    return changed;
+}
+
+static const char *add_account_of_cost(struct test *test, int64_t cost)
+{
+    struct auth_registration *registration = arena_alloc(test->arena, sizeof *registration);
+    const struct config changed = with_cost(cost);
+    const struct new_password new = {.field = "password", .text = "mein-geheim-1"};
+    const char *email = arena_format(test->arena, "cost-%d@example.com", (int)cost);
+    *registration = (struct auth_registration){
+        .account = {.username = email, .email = email, .name = email},
+        .organization = {.name = email, .currency = "RUB"},
+    };
+    must_succeed(auth_hash(&changed, test->arena, &new, &registration->account.password_hash));
+    must_succeed(auth_add_account(test->store, test->arena, registration));
+    commit(test);
+    return email;
+}
+
+static struct error *add_without_password(struct store *store, void *context)
+{
+    struct account account = {.username = "silent", .email = "silent@example.com", .name = "x"};
+    return account_insert(store, context, &account, 1);
+}
+
+/* Compares refusals for costs that were set before and after the password. */
+static void refusals_take_the_same_work_for_every_name(void **state)
+{
+    enum { LOW = 4, MIDDLE = 6, HIGH = 8, HIGHER = 9 };
+    struct test *test = *state;
+    must_succeed(store_write(test->store, test->arena, add_without_password, test->arena));
+    commit(test);
+    const char *const names[] = {
+        "nobody@example.com",
+        "silent@example.com",
+        "",
+        add_account_of_cost(test, LOW),
+        add_account_of_cost(test, MIDDLE),
+        add_account_of_cost(test, HIGH),
+    };
+    static const int64_t costs[] = {LOW, MIDDLE, HIGH, HIGHER};
+    for (size_t i = 0; i < COUNT_OF(costs); i++) {
+        const struct config changed = with_cost(costs[i]);
+        int64_t highest = costs[i] > HIGH ? costs[i] : HIGH;
+        for (size_t j = 0; j < COUNT_OF(names); j++) {
+            print_message("BCRYPT_COST %d, %s\n", (int)costs[i], names[j]);
+            assert_int_equal(work_of_refusal(test, &changed, names[j]), UINT64_C(1) << highest);
+        }
+    }
+}
+
+static const char *log_in_with(struct test *test, const struct config *with, const char *email,
+                               const char *password)
+{
+    const struct principal *principal = NULL;
+    struct account *account;
+    must_succeed(
+        auth_login_account(with, test->store, test->arena, email, password, &principal, &account));
+    must_succeed(auth_rehash(with, test->store, test->arena, account, password));
+    return open_session(test, with, principal).access;
+}
+
+static struct account *read_account(struct test *test, const char *email)
+{
+    struct account *account;
+    must_succeed(account_find(test->store, test->arena, email, &account));
+    return account;
+}
+
+static void a_login_rehashes_the_password(void **state)
+{
+    enum { FIRST = 5, LOWER = 4, HIGHER = 7 };
+    static const int64_t costs[] = {HIGHER, HIGHER, LOWER, FIRST};
+    struct test *test = *state;
+    const char *email = add_account_of_cost(test, FIRST);
+    const struct config first = with_cost(FIRST);
+    const char *token = log_in_with(test, &first, email, "mein-geheim-1");
+    for (size_t i = 0; i < COUNT_OF(costs); i++) {
+        const struct config changed = with_cost(costs[i]);
+        const struct account *before = read_account(test, email);
+        (void)log_in_with(test, &changed, email, "mein-geheim-1");
+        const struct account *after = read_account(test, email);
+        assert_int_equal(password_cost(after->password_hash), costs[i]);
+        bool same = !strcmp(before->password_hash, after->password_hash);
+        assert_int_equal(same, password_cost(before->password_hash) == costs[i]);
+        assert_int_equal(after->credentials_version, before->credentials_version);
+        bearer(test, &changed, token); /* a session older than the new hash */
+    }
+}
+
+static void a_rehash_loses_against_a_new_password(void **state)
+{
+    enum { OLD = 10 };
+    struct test *test = *state;
+    const char *email = add_account_of_cost(test, OLD);
+    const struct account *verified = read_account(test, email);
+    const struct new_password new = {.field = "new_password", .text = "mein-geheim-2"};
+    must_succeed(auth_change_password(&config, test->other, test->arena,
+                                      principal_of_account(test->arena, verified->id), &new));
+    must_succeed(store_turn_end(test->other, test->arena));
+    const struct account *changed = read_account(test, email);
+    const struct config higher = with_cost(OLD + 1);
+    must_succeed(auth_rehash(&higher, test->store, test->arena, verified, "mein-geheim-1"));
+    commit(test);
+    assert_string_equal(read_account(test, email)->password_hash, changed->password_hash);
+    (void)log_in_with(test, &config, email, "mein-geheim-2");
+}
+
+/* --- passwords ------------------------------------------------------------------------------- */
 
 static void a_new_password_ends_all_sessions(void **state)
 {
@@ -287,12 +430,12 @@ static void a_new_password_ends_all_sessions(void **state)
     commit(test);
     assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", mine));
     assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", other));
-    bool known;
+    struct account *account;
     assert_error(auth_login_account(&config, test->store, test->arena, "vera@example.com",
-                                    "mein-geheim-1", &principal, &known),
+                                    "mein-geheim-1", &principal, &account),
                  ERR_INVALID_CREDENTIALS);
     must_succeed(auth_login_account(&config, test->store, test->arena, "vera@example.com",
-                                    "mein-geheim-2", &principal, &known));
+                                    "mein-geheim-2", &principal, &account));
 }
 
 /* A login that was verified before the password changed opens a session that is dead. */
@@ -301,10 +444,10 @@ static void a_session_of_a_changed_password_is_refused(void **state)
     struct test *test = *state;
     struct auth_registration vera;
     const struct principal *verified = NULL;
-    bool known;
+    struct account *account;
     add_account(test, "vera2@example.com", "mein-geheim-1", &vera);
     must_succeed(auth_login_account(&config, test->store, test->arena, "vera2@example.com",
-                                    "mein-geheim-1", &verified, &known));
+                                    "mein-geheim-1", &verified, &account));
     const struct new_password new = {.field = "new_password", .text = "mein-geheim-2"};
     must_succeed(auth_change_password(&config, test->store, test->arena, verified, &new));
     commit(test);
@@ -521,6 +664,9 @@ int main(void)
         ACCOUNTS_TEST(no_access_token_outlives_its_session),
         ACCOUNTS_TEST(an_account_is_looked_up),
         ACCOUNTS_TEST(accounts_log_in_by_either_name),
+        ACCOUNTS_TEST(refusals_take_the_same_work_for_every_name),
+        ACCOUNTS_TEST(a_login_rehashes_the_password),
+        ACCOUNTS_TEST(a_rehash_loses_against_a_new_password),
         ACCOUNTS_TEST(a_new_password_ends_all_sessions),
         cmocka_unit_test(addresses_are_judged),
         ACCOUNTS_TEST(people_of_the_directory_are_who_their_token_says),

@@ -329,6 +329,22 @@ static void no_other_byte_passes(void **state)
     }
 }
 
+static void a_step_back_is_noticed_once(void **state)
+{
+    (void)state;
+    const int64_t second = 1000, hour = 3600 * second;
+    struct clock_watch watch = {0};
+    int64_t wall = 1700000000000, steady = 5000000;
+    assert_true(clock_stepped_back(&watch, wall, steady)); /* first call: unknown */
+    assert_false(clock_stepped_back(&watch, wall + hour, steady + hour * 1000));
+    wall += hour;
+    steady += hour * 1000;
+    assert_false(clock_stepped_back(&watch, wall + 2 * hour, steady)); /* a step forward */
+    assert_true(clock_stepped_back(&watch, wall, steady));
+    assert_false(clock_stepped_back(&watch, wall, steady));
+    assert_false(clock_stepped_back(&watch, wall - second, steady)); /* a usual adjustment */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +353,7 @@ int main(void)
         cmocka_unit_test(the_time_zone_does_not_matter),
         cmocka_unit_test(the_wall_clock_is_the_systems),
         cmocka_unit_test(the_steady_clock_goes_forward),
+        cmocka_unit_test(a_step_back_is_noticed_once),
         cmocka_unit_test(what_is_written_is_read_back),
         cmocka_unit_test(dates_are_days_in_utc),
         cmocka_unit_test(leap_days_are_those_of_leap_years),

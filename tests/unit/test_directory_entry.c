@@ -64,7 +64,7 @@ static struct directory_entry *decode(struct directory *directory, struct arena 
 {
     struct raw_entry raw = {.dn = "CN=x,DC=y", .attributes = attributes, .count = count};
     struct directory_entry *entry = NULL;
-    assert_null(entry_decode(directory, arena, &class, &raw, &entry));
+    assert_null(entry_decode(directory, arena, &class, ENTRY_WHOLE, &raw, &entry));
     assert_string_equal(entry->dn, "CN=x,DC=y");
     assert_string_equal(entry->guid, guid_text);
     return entry;
@@ -77,7 +77,7 @@ static void every_attribute_is_asked_for_once(void **state)
         "objectGUID", "title",          "userAccountControl", "msDS-User-Account-Control-Computed",
         "objectSid",  "primaryGroupID", "memberOf",           "otherTelephone",
         "whenCreated"};
-    char **attributes = entry_attributes(arena, fields);
+    char **attributes = entry_attributes(arena, fields, ENTRY_WHOLE);
     for (size_t i = 0; i < COUNT_OF(expected); i++) {
         assert_string_equal(attributes[i], expected[i]);
     }
@@ -191,12 +191,35 @@ static void the_primary_group_is_the_last_of_the_groups(void **state)
     assert_string_equal(values[GROUPS].strings.items[1], "CN=Domain Users");
 }
 
+/* Neither attributes of links are requested, nor those that complete them. */
+static void an_entry_without_links_has_all_other_fields(void **state)
+{
+    struct arena *arena = *state;
+    static const char *const expected[] = {
+        "objectGUID",     "title",      "userAccountControl", "msDS-User-Account-Control-Computed",
+        "otherTelephone", "whenCreated"};
+    char **asked = entry_attributes(arena, fields, ENTRY_WITHOUT_LINKS);
+    for (size_t i = 0; i < COUNT_OF(expected); i++) {
+        assert_string_equal(asked[i], expected[i]);
+    }
+    assert_null(asked[COUNT_OF(expected)]);
+    struct attribute attributes[] = {
+        ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
+        ATTRIBUTE("otherTelephone", VALUE("1")),
+    };
+    struct raw_entry raw = {.dn = "CN=x", .attributes = attributes, .count = 2};
+    struct directory_entry *entry = NULL;
+    assert_null(entry_decode(NULL, arena, &class, ENTRY_WITHOUT_LINKS, &raw, &entry));
+    assert_int_equal(entry->values[GROUPS].state, VALUE_ABSENT);
+    assert_string_equal(entry->guid, guid_text);
+}
+
 static void an_object_without_a_guid_is_an_error(void **state)
 {
     struct arena *arena = *state;
     struct raw_entry raw = {.dn = "CN=x"};
     struct directory_entry *entry = NULL;
-    const struct error *error = entry_decode(NULL, arena, &class, &raw, &entry);
+    const struct error *error = entry_decode(NULL, arena, &class, ENTRY_WHOLE, &raw, &entry);
     assert_non_null(error);
     assert_int_equal(error->id, ERR_INTERNAL);
 }
@@ -210,6 +233,7 @@ int main(void)
         ARENA_TEST(what_is_odd_is_null),
         ARENA_TEST(text_may_hold_nul),
         ARENA_TEST(the_primary_group_is_the_last_of_the_groups),
+        ARENA_TEST(an_entry_without_links_has_all_other_fields),
         ARENA_TEST(an_object_without_a_guid_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,10 +60,20 @@ static void a_request_is_read_in_pieces_of_any_size(void **state)
 static void a_head_is_complete_with_its_parameters(void **state)
 {
     (void)state;
-    for (size_t length = 0; length < sizeof request; length++) {
-        assert_int_equal(fastcgi_look_at_head(request, length),
+    for (size_t length = 0; length < sizeof request - 1; length++) {
+        assert_int_equal(fastcgi_look_at_request(request, length),
                          length < head_length ? FASTCGI_MORE : FASTCGI_PARAMS_END);
     }
+    assert_int_equal(fastcgi_look_at_request(BYTES(request)), FASTCGI_END);
+}
+
+/* The record after the parameters does not belong to a body. */
+static void a_head_is_complete_whatever_follows_it(void **state)
+{
+    struct buffer bytes = {.arena = *state};
+    buffer_add(&bytes, request, head_length);
+    buffer_add(&bytes, BYTES("\1\1\0\1\0\10\0\0"));
+    assert_int_equal(fastcgi_look_at_request(bytes.bytes, bytes.length), FASTCGI_PARAMS_END);
 }
 
 static void records_that_do_not_begin_a_request_are_malformed(void **state)
@@ -84,7 +94,8 @@ static void records_that_do_not_begin_a_request_are_malformed(void **state)
         {BYTES("\1\1\0\1\0\10\0\0________\1\2\0\1\0\0\0\0")},  /* ABORT_REQUEST */
     };
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        assert_int_equal(fastcgi_look_at_head(wrong[i].bytes, wrong[i].length), FASTCGI_MALFORMED);
+        assert_int_equal(fastcgi_look_at_request(wrong[i].bytes, wrong[i].length),
+                         FASTCGI_MALFORMED);
     }
 }
 
@@ -97,7 +108,7 @@ static void what_is_written_is_read_back(void **state)
         fastcgi_add_param(&params, "NAME", "a value");
     }
     fastcgi_add_request(&out, 258, &params);
-    assert_int_equal(fastcgi_look_at_head(out.bytes, out.length), FASTCGI_PARAMS_END);
+    assert_int_equal(fastcgi_look_at_request(out.bytes, out.length), FASTCGI_PARAMS_END);
     fastcgi_add_header(&out, FASTCGI_STDIN, 258, 1);
     buffer_add_char(&out, 'x');
     fastcgi_add_header(&out, FASTCGI_STDIN, 258, 0);
@@ -114,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARENA_TEST(a_request_is_read_in_pieces_of_any_size),
         cmocka_unit_test(a_head_is_complete_with_its_parameters),
+        ARENA_TEST(a_head_is_complete_whatever_follows_it),
         cmocka_unit_test(records_that_do_not_begin_a_request_are_malformed),
         ARENA_TEST(what_is_written_is_read_back),
     };

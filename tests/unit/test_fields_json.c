@@ -211,7 +211,7 @@ static void only_an_object_is_a_body(void **state)
     }
 }
 
-/* A number and a literal are read to their end, although nothing stands behind them. */
+/* Numbers and literals are read to their end, although no delimiter follows them. */
 static void a_bare_body_is_any_value(void **state)
 {
     static const struct field tags = {.name = "tags", .type = FIELD_STRINGS, .items_max = 2};

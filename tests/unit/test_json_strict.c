@@ -1,10 +1,10 @@
-/* What is JSON, section by section of RFC 8259, and the limits of ours on top of it. Whatever is
- * taken, json-c reads too, whichever version it is. */
+/* The definition of JSON, in the order of the sections of RFC 8259, and our limits. Checks for
+ * every accepted text that json-c reads it, whichever version of json-c is installed. */
 #include "unit.h"
 
 #include "http/json_strict.h"
 
-/* A copy that ends where its memory does: what is read behind the end shows. */
+/* Copies the text to the end of an allocation, so that a read beyond its end is detected. */
 static const char *check_copy(const char *text, size_t length, size_t *members_r)
 {
     char *copy = malloc(length + !length);
@@ -20,7 +20,7 @@ static void assert_taken(const char *text, size_t length)
     size_t members;
     const char *fault = check_copy(text, length, &members);
     if (fault) {
-        FAIL("refused for %s: %.*s", fault, (int)length, text);
+        FAIL("refused: %s: %.*s", fault, (int)length, text);
     }
     json_object_put(must_parse(text, length));
 }
@@ -33,7 +33,7 @@ static void assert_refused(const char *text, size_t length)
     }
 }
 
-/* As a whole text, as an item and as a member: a value ends differently in each. */
+/* Checks a value as a whole text, as an item and as a member: it ends differently in each. */
 static void check_value(struct arena *arena, const char *value,
                         void (*check)(const char *text, size_t length))
 {
@@ -103,7 +103,7 @@ static void a_text_is_one_value(void **state)
     (void)state;
 }
 
-static void nul_bytes_are_no_part_of_json(void **state)
+static void nul_bytes_are_refused(void **state)
 {
     (void)state;
     size_t members;
@@ -122,7 +122,7 @@ static void nul_bytes_are_no_part_of_json(void **state)
     assert_refused(BYTES("{}\0garbage"));
 }
 
-/* What json-c takes and RFC 8259 does not. */
+/* Texts that json-c accepts and RFC 8259 does not. */
 static void extensions_are_refused(void **state)
 {
     ASSERT_VALUES(*state, assert_refused, "'a'", "['a']", "{'a':1}", "{a:1}", "{1:2}", "{null:1}",
@@ -154,7 +154,7 @@ static void members_of_all_objects_are_counted(void **state)
         {"[]", 0},
         {"{}", 0},
         {"{\"a\":1}", 1},
-        {"{\"a\":1,\"a\":2}", 2}, /* the caller finds repeated names by that */
+        {"{\"a\":1,\"a\":2}", 2}, /* the caller finds repeated names by this count */
         {"{\"a\":\"b\"}", 1},
         {"{\":\":\"::\"}", 1},
         {"[{\"a\":1},{\"a\":1}]", 2},
@@ -177,7 +177,7 @@ static void names_are_strings(void **state)
                   "{\"a\"b:0}", "{\"a\"\"b\":0}", "{\"a\"\\u003a0}");
 }
 
-/* json-c would end the name there, and another one would be taken for it. */
+/* json-c would end the name at the NUL, and take it for another name. */
 static void names_have_no_nul(void **state)
 {
     ASSERT_VALUES(*state, assert_refused, "{\"\\u0000\":0}", "{\"a\\u0000\":0}",
@@ -217,7 +217,7 @@ static void whole_numbers_have_64_bits(void **state)
 
 /* --- 7: strings ------------------------------------------------------------------------------ */
 
-static void escapes_are_these(void **state)
+static void only_escapes_of_the_grammar_are_accepted(void **state)
 {
     ASSERT_VALUES(*state, assert_taken, "\"\\\"\"", "\"\\\\\"", "\"\\/\"", "\"\\b\\f\\n\\r\\t\"",
                   "\"\\u0041\"", "\"\\u00e9\"", "\"\\u00E9\"", "\"\\uFFFF\"", "\"\\uabCD\"",
@@ -230,11 +230,11 @@ static void escapes_are_these(void **state)
                   "\"\\u12@4\"", "\"\\u12`4\"", "\"\\u12/4\"", "\"\\\\\\\"");
 }
 
-static void every_ascii_byte_but_these_stands_for_itself(void **state)
+static void only_quote_backslash_and_controls_need_an_escape(void **state)
 {
     (void)state;
     for (int c = 0; c < 0x80; c++) {
-        for (size_t before = 0; before < 17; before++) { /* in and between words of eight */
+        for (size_t before = 0; before < 17; before++) { /* in and between words of 8 bytes */
             char text[64];
             int length = snprintf(text, sizeof text, "\"%.*s?ghijklmnop\"", (int)before,
                                   "0123456789abcdefg");
@@ -284,7 +284,7 @@ static void texts_have_no_byte_order_mark_and_no_other_encoding(void **state)
     assert_refused(BYTES("[\"\xE9\"]")); /* Latin-1 */
 }
 
-/* No UTF-8 says what a half of a pair means. */
+/* UTF-8 cannot encode half of a surrogate pair. */
 static void surrogates_stand_in_pairs(void **state)
 {
     ASSERT_VALUES(*state, assert_taken, "\"\\ud800\\udc00\"", "\"\\uDBFF\\uDFFF\"",
@@ -298,7 +298,8 @@ static void surrogates_stand_in_pairs(void **state)
                   "\"\\ud800\\", "{\"\\ud800\":0}", "{\"\\udc00\":0}");
 }
 
-/* --- 9: limits, and every place where a text may be cut off ---------------------------------- */
+/* --- 9: limits, and texts cut off at every place
+ * ----------------------------------------------- */
 
 static char *nest(struct arena *arena, const char *open, size_t depth, const char *inside,
                   const char *close)
@@ -314,7 +315,7 @@ static char *nest(struct arena *arena, const char *open, size_t depth, const cha
     return text.bytes;
 }
 
-static void brackets_nest_so_deep(void **state)
+static void nesting_is_bounded(void **state)
 {
     static const char *const kinds[][3] = {
         {"[", "", "]"},        {"[", "1", "]"},        {"[0,", "\"x\"", ",0]"},
@@ -336,7 +337,7 @@ static void brackets_nest_so_deep(void **state)
             assert_refused(open, strlen(open));
         }
     }
-    /* brackets beside each other do not nest, nor do those in strings */
+    /* brackets side by side and in strings do not nest */
     const char *beside = arena_format(*state, "[%s[]]", nest(*state, "[{}],", 1000, "", ""));
     assert_taken(beside, strlen(beside));
     const char *quoted = arena_format(*state, "[\"%s\"]", nest(*state, "[{", 1000, "", ""));
@@ -351,7 +352,7 @@ static void closed_brackets_are_forgotten(void **state)
                  "[{},{}:1]", "[[]}", "{\"a\":{}]");
 }
 
-static void every_cut_is_refused(void **state)
+static void every_truncated_text_is_refused(void **state)
 {
     (void)state;
     static const char text[] =
@@ -388,7 +389,7 @@ int main(void)
         ARENA_TEST(structural_characters_stand_in_their_places),
         ARENA_TEST(white_space_is_these_four_characters),
         ARENA_TEST(a_text_is_one_value),
-        ARENA_TEST(nul_bytes_are_no_part_of_json),
+        ARENA_TEST(nul_bytes_are_refused),
         ARENA_TEST(extensions_are_refused),
         ARENA_TEST(literals_are_these_three_words),
         ARENA_TEST(members_of_all_objects_are_counted),
@@ -396,15 +397,15 @@ int main(void)
         ARENA_TEST(names_have_no_nul),
         ARENA_TEST(numbers_follow_the_grammar),
         ARENA_TEST(whole_numbers_have_64_bits),
-        ARENA_TEST(escapes_are_these),
-        ARENA_TEST(every_ascii_byte_but_these_stands_for_itself),
+        ARENA_TEST(only_escapes_of_the_grammar_are_accepted),
+        ARENA_TEST(only_quote_backslash_and_controls_need_an_escape),
         ARENA_TEST(strings_end_with_a_quote),
         ARENA_TEST(characters_are_utf8),
         ARENA_TEST(texts_have_no_byte_order_mark_and_no_other_encoding),
         ARENA_TEST(surrogates_stand_in_pairs),
-        ARENA_TEST(brackets_nest_so_deep),
+        ARENA_TEST(nesting_is_bounded),
         ARENA_TEST(closed_brackets_are_forgotten),
-        ARENA_TEST(every_cut_is_refused),
+        ARENA_TEST(every_truncated_text_is_refused),
         ARENA_TEST(long_texts_are_taken),
     };
     return cmocka_run_group_tests_name("json_strict", tests, NULL, NULL);

@@ -207,6 +207,20 @@ static void what_cannot_be_opened_is_said(void **state)
     assert_false(log_open(LOG_LEVEL_INFO, "plain/file.log"));
 }
 
+/* A failed log_open() changes nothing: a rotation reopens the file in use. */
+static void a_failed_opening_keeps_the_path(void **state)
+{
+    write_file("occupied", "", 0);
+    assert_true(log_open(LOG_LEVEL_INFO, "kept.log"));
+    assert_false(log_open(LOG_LEVEL_INFO, "occupied/file.log"));
+    assert_int_equal(rename("kept.log", "kept.log.1"), 0);
+    log_reopen();
+    log_info("after the rotation");
+    struct json_object *line = only_line(*state, "kept.log");
+    assert_member(line, "message", "after the rotation");
+    json_object_put(line);
+}
+
 static void rotation_opens_a_new_file(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "rotate.log"));
@@ -284,6 +298,7 @@ int main(void)
         ARENA_TEST(a_line_may_have_members_of_its_own),
         ARENA_TEST(opening_makes_folders_and_keeps_what_is_there),
         ARENA_TEST(what_cannot_be_opened_is_said),
+        ARENA_TEST(a_failed_opening_keeps_the_path),
         ARENA_TEST(rotation_opens_a_new_file),
         ARENA_TEST(lines_that_wait_outlive_a_rotation),
         ARENA_TEST(a_line_that_cannot_be_written_is_said),

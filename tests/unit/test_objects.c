@@ -130,15 +130,21 @@ static void old_staged_files_are_swept(void **state)
     size_t removed;
     assert_null(objects_sweep(objects, *state, 0, &removed));
     struct staged old = stage(objects, *state, "old"), young = stage(objects, *state, "young");
+    struct staged ahead = stage(objects, *state, "of a clock that was ahead");
     const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    const time_t future = (time_t)(clock_wall_ms() / MS_PER_S) + 7200;
+    const struct timespec future_times[2] = {{.tv_sec = future}, {.tv_sec = future}};
     assert_int_equal(futimens(old.fd, times), 0);
+    assert_int_equal(futimens(ahead.fd, future_times), 0);
     write_file("state/swept/incoming/foreign", "x", 1);
     assert_null(objects_sweep(objects, *state, 3600, &removed));
-    assert_int_equal(removed, 1);
+    assert_int_equal(removed, 2);
     assert_int_equal(access(old.path, F_OK), -1);
+    assert_int_equal(access(ahead.path, F_OK), -1);
     assert_int_equal(access(young.path, F_OK), 0);
     assert_int_equal(access("state/swept/incoming/foreign", F_OK), 0);
     objects_discard(objects, &old);
+    objects_discard(objects, &ahead);
     objects_discard(objects, &young);
     objects_close(&objects);
 }

@@ -96,12 +96,36 @@ static void long_ones_do_no_harm(void **state)
     assert_true(password_verify(text, text));
 }
 
+/* Wide bounds, because other programs may occupy the processor. */
+static void the_time_of_a_hash_is_estimated_then_measured(void **state)
+{
+    (void)state;
+    enum { CHEAP = 4, COSTLY = 10, FEW = 8, MANY = 200, WIDE = 16 };
+    password_estimate(COSTLY);
+    int64_t estimated = password_hash_us(COSTLY);
+    for (int i = 0; i < FEW; i++) {
+        assert_false(password_verify(password_nobodys(COSTLY), ""));
+    }
+    int64_t measured = password_hash_us(COSTLY);
+    assert_in_range(measured, estimated / WIDE, estimated * WIDE);
+    assert_in_range(password_hash_us(COSTLY + 1), 2 * measured, 2 * measured + 1);
+    for (int i = 0; i < MANY;
+         i++) { /* accounts that have not logged in since the cost was raised */
+        assert_false(password_verify(password_nobodys(CHEAP), ""));
+    }
+    assert_in_range(password_hash_us(COSTLY), measured / WIDE, measured * WIDE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(secrets_are_equal_or_not),  cmocka_unit_test(plain_ones_are_compared),
-        cmocka_unit_test(hashes_are_verified),       cmocka_unit_test(fresh_hashes_are_verified),
-        cmocka_unit_test(broken_hashes_fit_nothing), ARENA_TEST(long_ones_do_no_harm),
+        cmocka_unit_test(secrets_are_equal_or_not),
+        cmocka_unit_test(plain_ones_are_compared),
+        cmocka_unit_test(hashes_are_verified),
+        cmocka_unit_test(fresh_hashes_are_verified),
+        cmocka_unit_test(broken_hashes_fit_nothing),
+        ARENA_TEST(long_ones_do_no_harm),
+        cmocka_unit_test(the_time_of_a_hash_is_estimated_then_measured),
     };
     return cmocka_run_group_tests_name("password", tests, NULL, NULL);
 }

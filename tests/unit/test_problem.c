@@ -255,6 +255,19 @@ static void transitions_always_tell_what_is_allowed(void **state)
     json_object_put(json);
 }
 
+/* The details of a repeated answer may contain text that looks like the member. */
+static void an_answer_is_readdressed_to_another_request(void **state)
+{
+    struct error *error = error_new(*state, ERR_OUTCOME_UNKNOWN, NULL);
+    struct buffer body = {.arena = *state}, expected = {.arena = *state};
+    error_detail(error, NULL, FAULT_NONE, "CN=x,\"request_id\":\"1\"}");
+    problem_write(&body, error, LANGUAGE_EN, "a-long-request-id");
+    problem_write(&expected, error, LANGUAGE_EN, "short");
+    problem_readdress(&body, "short");
+    assert_string_equal(body.bytes, expected.bytes);
+    assert_int_equal(body.length, expected.length);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +282,7 @@ int main(void)
         ARENA_TEST(details_about_another_object_have_its_id),
         ARENA_TEST(members_stand_beside_what_all_errors_have),
         ARENA_TEST(transitions_always_tell_what_is_allowed),
+        ARENA_TEST(an_answer_is_readdressed_to_another_request),
     };
     return cmocka_run_group_tests_name("problem", tests, NULL, NULL);
 }

@@ -96,6 +96,79 @@ static void lists_count_their_pages(void **state)
     }
 }
 
+/* --- conditions ------------------------------------------------------------------------------ */
+
+/* Returns the status of a request with these fields for a resource of version 7: 200, 304 or
+ * 412. */
+static int status_of(struct arena *arena, enum method method, const char *if_match,
+                     const char *if_none_match)
+{
+    struct request request = {
+        .arena = arena,
+        .method = method,
+        .headers = {.if_match = if_match, .if_none_match = if_none_match},
+    };
+    struct value record = {0};
+    struct reply reply = {0};
+    struct error *error = NULL;
+    if (method == METHOD_GET) {
+        error = reply_selected(&request, &reply, &record, 7);
+    } else {
+        error = reply_check_conditions(&request, 7);
+        reply_version(&request, &reply, &record, 7);
+    }
+    if (error) {
+        assert_int_equal(error->id, ERR_PRECONDITION_FAILED);
+        return 412;
+    }
+    assert_string_equal(reply.headers[0].name, "ETag");
+    assert_string_equal(reply.headers[0].value, "\"7\"");
+    return reply.status;
+}
+
+static void conditions_are_those_of_rfc_9110(void **state)
+{
+    static const struct {
+        const char *if_match, *if_none_match;
+        int of_get, of_change;
+    } rows[] = {
+        {"", "", 200, 200},
+        {"\"7\"", "", 200, 200},
+        {"\"6\"", "", 412, 412},
+        {"\"6\", \"7\"", "", 200, 200},
+        {"\"6,7\",\"a\\\"", "", 412, 412},
+        {"*", "", 200, 200},
+        {" * ", "", 200, 200},
+        {"\"6\", *", "", 412, 412}, /* "*" is not an item of a list */
+        {"*, \"6\"", "", 412, 412},
+        {"7", "", 412, 412},
+        {"\"7", "", 412, 412},
+        {"W/\"7\"", "", 412, 412},        /* strong comparison: a weak tag never matches */
+        {"w/\"7\", \"7\"", "", 412, 412}, /* malformed list: no match */
+        {"", "\"7\"", 304, 412},
+        {"", "\"6\"", 200, 200},
+        {"", "W/\"7\"", 304, 412}, /* weak comparison */
+        {"", "w/\"7\"", 200, 200}, /* W/ is case-sensitive */
+        {"", "\"6\" , ,W/\"7\"", 304, 412},
+        {"", "\"6\"\"7\"", 200, 200}, /* malformed list */
+        {"", "*", 304, 412},
+        {"", "\"6\", *", 200, 200},
+        {"\"6\"", "\"7\"", 412, 412}, /* If-Match is evaluated first */
+        {"\"7\"", "\"7\"", 304, 412},
+        {"\"7\"", "\"6\"", 200, 200},
+        {"*", "*", 304, 412},
+    };
+    static const enum method changes[] = {METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *match = rows[i].if_match, *none_match = rows[i].if_none_match;
+        print_message("If-Match: %s  If-None-Match: %s\n", match, none_match);
+        assert_int_equal(status_of(*state, METHOD_GET, match, none_match), rows[i].of_get);
+        for (size_t j = 0; j < COUNT_OF(changes); j++) {
+            assert_int_equal(status_of(*state, changes[j], match, none_match), rows[i].of_change);
+        }
+    }
+}
+
 static void add_headers(void *count)
 {
     struct reply reply = {0};
@@ -123,6 +196,7 @@ int main(void)
         ARENA_TEST(a_text_is_left_as_it_is),
         cmocka_unit_test(a_record_keeps_the_status_that_was_set),
         ARENA_TEST(lists_count_their_pages),
+        ARENA_TEST(conditions_are_those_of_rfc_9110),
         cmocka_unit_test(too_many_header_fields_end_the_process),
     };
     return cmocka_run_group_tests_name("reply", tests, NULL, NULL);

@@ -147,10 +147,12 @@ static const struct principal writer = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
 
 static const struct principal ghost = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
 
-/* "reader" and "writer" are who they say; nobody else is anybody. */
+/* Authenticates the tokens "reader" and "writer", with or without the scheme; rejects all
+ * others. */
 static struct error *authenticate(struct request *request)
 {
     const char *who = request->headers.authorization;
+    who += strncmp(who, "Bearer ", strlen("Bearer ")) ? 0 : strlen("Bearer ");
     if (!strcmp(who, "reader")) {
         request->principal = &reader;
     } else if (!strcmp(who, "writer")) {
@@ -501,6 +503,29 @@ static void permission_comes_before_everything_the_client_sent(void **state)
     assert_int_equal(calls, 0);
 }
 
+/* RFC 6750 3 and 3.1: an error is named only if a token was sent. */
+static void a_refused_token_is_named_in_the_challenge(void **state)
+{
+    static const struct {
+        const char *authorization;
+        int status;
+        const char *challenge;
+    } rows[] = {
+        {"", 401, "Bearer"},
+        {"Basic forged", 401, "Bearer"},
+        {"Bearer forged", 401, "Bearer error=\"invalid_token\""},
+        {"bearer forged", 401, "Bearer error=\"invalid_token\""},
+        {"Bearer ghost", 401, "Bearer error=\"invalid_token\""},
+        {"Bearer reader", 403, "Bearer error=\"insufficient_scope\""},
+        {"Bearer writer", 400, ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(ask(*state, rows[i].authorization, "POST", "/things", "not JSON"),
+                         rows[i].status);
+        assert_string_equal(header(*state, "WWW-Authenticate"), rows[i].challenge);
+    }
+}
+
 static void open_routes_ask_nobody(void **state)
 {
     assert_int_equal(ask(*state, "forged", "GET", "/things/me", NULL), 200);
@@ -566,6 +591,8 @@ static void only_json_is_supported(void **state)
         "application/json;charset=\"UTF-8\"",
         " application/json ; charset=utf-8",
         "application/json;",
+        "application/json; xcharset=utf-16",
+        "application/json; profile=\"charset=utf-16\"",
     };
     static const char *const others[] = {
         "",
@@ -576,6 +603,8 @@ static void only_json_is_supported(void **state)
         "text/json",
         "application/json; charset=utf-16",
         "application/json; charset=windows-1251",
+        "application/json; charset=utf-8x",
+        "application/json; xcharset=utf-8; charset=utf-16",
         "application",
         "multipart/form-data; boundary=x",
         "text/plain; application/json",
@@ -724,6 +753,7 @@ int main(void)
         ROUTER_TEST(other_methods_are_405_with_allow),
         ROUTER_TEST(head_is_served_as_get),
         ROUTER_TEST(permission_comes_before_everything_the_client_sent),
+        ROUTER_TEST(a_refused_token_is_named_in_the_challenge),
         ROUTER_TEST(open_routes_ask_nobody),
         ROUTER_TEST(queries_are_checked),
         ROUTER_TEST(bodies_are_checked),

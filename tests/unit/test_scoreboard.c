@@ -95,6 +95,25 @@ static void an_upload_ends_with_its_process(void **state)
     assert_uploads(vera, 0, 0);
 }
 
+/* A killed worker does not reduce the number of hashes that others may compute. */
+static void a_hash_ends_with_its_process(void **state)
+{
+    (void)state;
+    scoreboard_share();
+    size_t places[] = {scoreboard_give(CORE), scoreboard_give(CORE)};
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        scoreboard_enter(places[i]);
+        scoreboard_set_hashing(true);
+    }
+    assert_int_equal(scoreboard_count_hashing(CORE), 2);
+    assert_int_equal(scoreboard_count_hashing(CORE + 1), 0);
+    scoreboard_set_hashing(false);
+    scoreboard_take_back(places[0]);
+    assert_int_equal(scoreboard_count_hashing(CORE), 0);
+    assert_int_equal(scoreboard_give(CORE), places[0]);
+    assert_int_equal(scoreboard_count_hashing(CORE), 0);
+}
+
 static void more_than_there_are_places_are_not_counted(void **state)
 {
     (void)state;
@@ -118,6 +137,7 @@ int main(void)
         cmocka_unit_test(groups_are_counted_apart),
         cmocka_unit_test(a_place_is_given_anew_and_empty),
         cmocka_unit_test(an_upload_ends_with_its_process),
+        cmocka_unit_test(a_hash_ends_with_its_process),
         cmocka_unit_test(more_than_there_are_places_are_not_counted),
     };
     return cmocka_run_group_tests_name("scoreboard", tests, NULL, NULL);

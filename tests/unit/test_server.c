@@ -2,6 +2,7 @@
  * should: kept and closed connections, split records, ends in the middle, garbage. */
 #include "unit.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "http/audit.h"
 #include "http/server.h"
@@ -64,21 +65,24 @@ struct world {
     struct router *router;
     struct server *server;
     struct server_connection *connection;
+    int served_fd; /* the server's end of the connection */
     int peer;
 };
 
-/* What the store would say. */
-static bool turn_waits, turn_fails;
+/* State of the fake store: the transaction in which a request has written, 0 if none; and the
+ * transaction whose commit fails, 0 if none. */
+static uint64_t turn_waits, turn_fails;
 
-static bool waits(struct app *app)
+static uint64_t waits(struct app *app)
 {
     (void)app;
     return turn_waits;
 }
 
-static struct error *commit(struct app *app, struct arena *arena)
+static struct error *commit(struct app *app, struct arena *arena, uint64_t *lost_r)
 {
     (void)app;
+    *lost_r = turn_fails;
     return turn_fails ? error_new(arena, ERR_DIRECTORY_UNAVAILABLE, NULL) : NULL;
 }
 
@@ -101,8 +105,9 @@ static int setup(void **state)
     world->arena = arena_new();
     world->router = router_new(tables, &settings);
     world->server = server_new(world->router, NULL, &turn, true);
-    turn_waits = turn_fails = false;
-    world->connection = server_open(world->server, ends[0]);
+    turn_waits = turn_fails = 0;
+    world->connection = server_open(world->server, ends[0], -1);
+    world->served_fd = ends[0];
     world->peer = ends[1];
     *state = world;
     return 0;
@@ -188,7 +193,7 @@ static void send_all(struct world *world, const struct buffer *bytes)
 /* Serves one request, and remembers when the connection is gone. */
 static bool serve(struct world *world)
 {
-    enum server_progress progress = server_serve(world->server, world->connection);
+    enum server_progress progress = server_serve(world->server, world->connection, false);
     assert_int_not_equal(progress, SERVER_HELD);
     if (progress == SERVER_CLOSED) {
         world->connection = NULL;
@@ -303,6 +308,124 @@ static void bodies_come_in_many_records(void **state)
     }
 }
 
+/* Replaces the connection by one with a file that holds the beginning of the body. */
+static int open_with_file(struct world *world, const char *content)
+{
+    char path[] = "body-XXXXXX";
+    int ends[2], fd = mkstemp(path), body_fd = dup(fd);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(write(fd, content, strlen(content)), strlen(content));
+    server_close(world->connection);
+    close(world->peer);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    world->connection = server_open(world->server, ends[0], body_fd);
+    world->peer = ends[1];
+    return fd;
+}
+
+/* Adds the parameters of a request; its STDIN follows. */
+static void add_head(struct buffer *out, const char *length, const char *spool)
+{
+    struct buffer params = {.arena = out->arena};
+    add_begin(out, true);
+    add_param(&params, "REQUEST_METHOD", "POST");
+    add_param(&params, "REQUEST_URI", "/things");
+    add_param(&params, "CONTENT_TYPE", "application/json");
+    add_param(&params, "CONTENT_LENGTH", length);
+    add_param(&params, "KONTORA_SPOOL", spool);
+    add_record(out, PARAMS, params.bytes, params.length);
+    add_record(out, PARAMS, "", 0);
+}
+
+static void a_body_is_read_from_the_file_that_came_with_it(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    int fd = open_with_file(world, "{\"name\":\"file\"}");
+    add_head(&bytes, "15", "");
+    add_record(&bytes, STDIN, "", 0);
+    send_all(world, &bytes);
+    assert_true(serve(world));
+    assert_has(answer(world), "\r\n\r\n{\"name\":\"file\"}");
+    close(fd);
+}
+
+static void a_body_that_has_grown_is_read_to_its_end(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    int fd = open_with_file(world, "{\"name\":");
+    add_head(&bytes, "15", "early");
+    send_all(world, &bytes);
+    assert_int_equal(write(fd, "\"file\"}", 7), 7);
+    buffer_clear(&bytes);
+    add_record(&bytes, STDIN, "grown---", 8);
+    add_record(&bytes, STDIN, "", 0);
+    send_all(world, &bytes);
+    assert_true(serve(world));
+    assert_has(answer(world), "\r\n\r\n{\"name\":\"file\"}");
+    close(fd);
+}
+
+/* The request comes again when its body is complete, and is audited then. */
+static void a_withdrawn_request_is_not_audited(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    int fd = open_with_file(world, "{\"name\":");
+    unlink("audit.jsonl");
+    audit_reopen();
+    add_head(&bytes, "15", "early");
+    send_all(world, &bytes);
+    shutdown(world->peer, SHUT_WR);
+    serve(world);
+    assert_has(answer(world), "Status: 400 ");
+    assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
+    close(fd);
+}
+
+static void assert_audited(struct world *world, const char *status)
+{
+    assert_has(read_file(world->arena, "audit.jsonl"),
+               arena_format(world->arena, "\"status\":\"%s\"", status));
+}
+
+/* The same, though it was refused before all that there is of the body was read. */
+static void a_request_that_was_withdrawn_before_it_was_refused_is_not_audited(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    int fd = open_with_file(world, arena_format(world->arena, "%0200000d", 0));
+    unlink("audit.jsonl");
+    audit_reopen();
+    add_head(&bytes, "300000", "early");
+    add_record(&bytes, STDIN, "grown---", 8);
+    send_all(world, &bytes);
+    shutdown(world->peer, SHUT_WR);
+    serve(world);
+    assert_has(answer(world), "Status: 413 ");
+    assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
+    close(fd);
+}
+
+/* Its body is complete, so it does not come again. */
+static void a_refused_request_is_audited_though_its_client_has_gone(void **state)
+{
+    struct world *world = *state;
+    struct buffer bytes = {.arena = world->arena};
+    int fd = open_with_file(world, arena_format(world->arena, "%0200000d", 0));
+    unlink("audit.jsonl");
+    audit_reopen();
+    add_head(&bytes, "200000", "early");
+    add_record(&bytes, STDIN, "grown---", 8);
+    add_record(&bytes, STDIN, "", 0);
+    send_all(world, &bytes);
+    shutdown(world->peer, SHUT_RDWR);
+    serve(world);
+    assert_audited(world, "failure");
+    close(fd);
+}
+
 /* Leaves a request that has written unanswered, as the store demands it, and not audited. */
 static void hold(struct world *world)
 {
@@ -310,18 +433,12 @@ static void hold(struct world *world)
     audit_reopen();
     struct buffer bytes = {.arena = world->arena};
     struct pollfd waiting = {.fd = world->peer, .events = POLLIN};
-    turn_waits = true;
+    turn_waits = 1;
     add_request(&bytes, true, "POST", "/things", "{\"name\":\"x\"}", 1000);
     send_all(world, &bytes);
-    assert_int_equal(server_serve(world->server, world->connection), SERVER_HELD);
+    assert_int_equal(server_serve(world->server, world->connection, false), SERVER_HELD);
     assert_int_equal(poll(&waiting, 1, 0), 0);
     assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
-}
-
-static void assert_audited(struct world *world, const char *status)
-{
-    assert_has(read_file(world->arena, "audit.jsonl"),
-               arena_format(world->arena, "\"status\":\"%s\"", status));
 }
 
 static void what_waits_is_answered_after_the_commit(void **state)
@@ -332,7 +449,7 @@ static void what_waits_is_answered_after_the_commit(void **state)
     assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
     assert_has(answer(world), "Status: 201 ");
     assert_audited(world, "success");
-    turn_waits = false;
+    turn_waits = 0;
     assert_has(exchange(world, "GET", "/hello", "", 1), "Status: 200 ");
 }
 
@@ -340,7 +457,7 @@ static void a_commit_that_fails_is_the_answer(void **state)
 {
     struct world *world = *state;
     hold(world);
-    turn_fails = true;
+    turn_fails = 1;
     server_commit(world->server);
     assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
     const char *text = answer(world);
@@ -348,8 +465,20 @@ static void a_commit_that_fails_is_the_answer(void **state)
     assert_has(text, "Retry-After: ");
     assert_null(strstr(text, "Location"));
     assert_audited(world, "failure");
-    turn_fails = false; /* the next turn is another one */
+    turn_fails = 0; /* the next group commit succeeds */
     hold(world);
+    server_commit(world->server);
+    assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
+    assert_has(answer(world), "Status: 201 ");
+    assert_audited(world, "success");
+}
+
+/* Another request committed the writes of this one before the commit that fails. */
+static void a_failed_commit_is_not_the_answer_to_durable_writes(void **state)
+{
+    struct world *world = *state;
+    hold(world);
+    turn_fails = 2;
     server_commit(world->server);
     assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
     assert_has(answer(world), "Status: 201 ");
@@ -459,6 +588,82 @@ static void broken_parameters_close_the_connection(void **state)
     assert_false(serve(world));
 }
 
+/* --- endless bodies -------------------------------------------------------------------------- */
+
+enum { TRICKLE_S = 20, TRICKLE_INTERVAL_US = 50 * 1000, ENDED_S = 10 };
+
+/* Forks a child that sends the piece again and again, for TRICKLE_S or until an error. */
+static pid_t trickle(const struct world *world, const char *piece, size_t length)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(world->served_fd);
+        for (int i = 0; i < TRICKLE_S * 1000 * 1000 / TRICKLE_INTERVAL_US; i++) {
+            if (send(world->peer, piece, length, MSG_NOSIGNAL) < 0) {
+                _exit(EXIT_SUCCESS);
+            }
+            usleep(TRICKLE_INTERVAL_US);
+        }
+        _exit(EXIT_FAILURE);
+    }
+    return child;
+}
+
+/* Begins a request whose body has more bytes than will come. */
+static void begin_body(struct world *world, const char *uri, const char *piece, size_t length)
+{
+    struct buffer bytes = {.arena = world->arena};
+    add_request(&bytes, true, "POST", uri, "{", 1);
+    bytes.length -= 8; /* omits the record that ends STDIN */
+    buffer_add(&bytes, piece, length);
+    send_all(world, &bytes);
+}
+
+static void assert_ended(struct world *world, const char *piece, size_t length)
+{
+    int status = 0;
+    int64_t began = clock_steady_us();
+    pid_t child = trickle(world, piece, length);
+    assert_false(serve(world));
+    assert_true(clock_steady_us() - began < (int64_t)ENDED_S * 1000 * 1000);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, EXIT_SUCCESS); /* send() failed: the connection is closed */
+}
+
+static void a_trickling_body_ends_at_the_deadline(void **state)
+{
+    begin_body(*state, "/things", BYTES("\1\5\0\1\xF0\0\0\0"));
+    assert_ended(*state, BYTES("x"));
+    assert_has(answer(*state), "Status: 400 ");
+}
+
+/* Sends records that are not part of the body: of another request, or of another type. */
+static void other_records_do_not_extend_the_deadline_of_a_body(void **state)
+{
+    begin_body(*state, "/things", BYTES(""));
+    assert_ended(*state, BYTES("\1\5\0\2\0\1\0\0x"));
+    assert_has(answer(*state), "Status: 400 ");
+}
+
+static void draining_an_unread_body_has_a_deadline(void **state)
+{
+    begin_body(*state, "/nowhere", BYTES("\1\5\0\1\xF0\0\0\0"));
+    assert_ended(*state, BYTES("x"));
+    assert_has(answer(*state), "Status: 404 ");
+}
+
+/* Sends more than is drained: the answer can be read, and the bytes that follow do not reset the
+ * connection. */
+static void an_endless_body_is_cut_off(void **state)
+{
+    static char record[8 + 0xF000] = "\1\5\0\1\xF0";
+    begin_body(*state, "/nowhere", BYTES(""));
+    assert_ended(*state, record, sizeof record);
+    assert_has(answer(*state), "Status: 404 ");
+}
+
 #define SERVER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -475,8 +680,14 @@ int main(void)
         SERVER_TEST(a_connection_is_kept_for_many),
         SERVER_TEST(a_connection_is_closed_when_asked),
         SERVER_TEST(bodies_come_in_many_records),
+        SERVER_TEST(a_body_is_read_from_the_file_that_came_with_it),
+        SERVER_TEST(a_body_that_has_grown_is_read_to_its_end),
+        SERVER_TEST(a_withdrawn_request_is_not_audited),
+        SERVER_TEST(a_request_that_was_withdrawn_before_it_was_refused_is_not_audited),
+        SERVER_TEST(a_refused_request_is_audited_though_its_client_has_gone),
         SERVER_TEST(what_waits_is_answered_after_the_commit),
         SERVER_TEST(a_commit_that_fails_is_the_answer),
+        SERVER_TEST(a_failed_commit_is_not_the_answer_to_durable_writes),
         SERVER_TEST(a_body_that_nobody_reads_does_no_harm),
         SERVER_TEST(long_bodies_that_nobody_reads_do_no_harm),
         SERVER_TEST(head_has_the_length_and_not_the_body),
@@ -486,6 +697,10 @@ int main(void)
         SERVER_TEST(requests_may_be_cut_off_anywhere),
         SERVER_TEST(garbage_closes_the_connection),
         SERVER_TEST(broken_parameters_close_the_connection),
+        SERVER_TEST(a_trickling_body_ends_at_the_deadline),
+        SERVER_TEST(other_records_do_not_extend_the_deadline_of_a_body),
+        SERVER_TEST(draining_an_unread_body_has_a_deadline),
+        SERVER_TEST(an_endless_body_is_cut_off),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("server", tests, NULL, NULL));
 }

@@ -746,6 +746,50 @@ static void sources_are_known_for_90_days_and_the_latest_of_them(void **state)
     assert_true(looked(test, "rita", "1", start).known);
 }
 
+static bool knows_name(struct test *test, const char *name, const char *source, int64_t now)
+{
+    struct throttle throttle = {.key = "key", .source = source, .name = name};
+    bool known;
+    must_succeed(throttle_look_at_name(test->store, test->arena, &throttle, now, &known));
+    return known;
+}
+
+static void log_in_by(struct test *test, const char *subject, const char *name, int64_t now)
+{
+    struct passing passing = {test->arena, of(subject, "home"), now};
+    passing.throttle.name = name;
+    must_succeed(throttle_look(test->store, test->arena, &passing.throttle, now));
+    must_succeed(store_write(test->store, test->arena, pass, &passing));
+    commit(test);
+}
+
+static void a_name_is_known_in_networks_where_it_has_logged_in(void **state)
+{
+    struct test *test = *state;
+    log_in_by(test, "account:1", NULL, start);
+    assert_false(knows_name(test, "nina", "home", start));
+    log_in_by(test, "account:1", "nina", start);
+    log_in_by(test, "account:1", "nina@example.com", start + 1);
+    assert_true(knows_name(test, "NINA", "home", start));
+    assert_true(knows_name(test, "nina@example.com", "home", start));
+    assert_false(knows_name(test, "nina", "elsewhere", start));
+    assert_false(knows_name(test, "account:1", "home", start));
+    assert_true(knows_name(test, "nina", "home", start + THROTTLE_SOURCES_KEPT_MS - 1));
+    assert_false(knows_name(test, "nina", "home", start + THROTTLE_SOURCES_KEPT_MS));
+}
+
+static void sources_of_names_do_not_displace_those_of_subjects(void **state)
+{
+    struct test *test = *state;
+    log_in(test, "olga", "office", start);
+    for (int i = 0; i <= THROTTLE_SOURCES_MAX; i++) {
+        log_in_by(test, "olga", arena_format(test->arena, "olga %d", i), start + i);
+    }
+    assert_true(looked(test, "olga", "office", start).known);
+    assert_false(knows_name(test, "olga 0", "home", start));
+    assert_true(knows_name(test, "olga 1", "home", start));
+}
+
 static void a_budget_does_not_outlive_a_step_of_the_clock(void **state)
 {
     struct test *test = *state;
@@ -802,6 +846,8 @@ int main(void)
         ACCOUNTS_TEST(one_stranger_does_not_spend_the_budget),
         ACCOUNTS_TEST(known_sources_are_exempt_from_the_budget),
         ACCOUNTS_TEST(sources_are_known_for_90_days_and_the_latest_of_them),
+        ACCOUNTS_TEST(a_name_is_known_in_networks_where_it_has_logged_in),
+        ACCOUNTS_TEST(sources_of_names_do_not_displace_those_of_subjects),
         ACCOUNTS_TEST(a_budget_does_not_outlive_a_step_of_the_clock),
         ACCOUNTS_TEST(without_free_failures_all_are),
     };

@@ -411,6 +411,28 @@ static struct error *leave_open(struct store *store, void *context)
     return NULL;
 }
 
+/* A writes and is held. B writes a row that violates a deferred constraint, and commits before
+ * it goes on. */
+static void a_held_request_gets_the_outcome_of_its_transaction(void **state)
+{
+    struct test *test = *state;
+    must_script(test->store, test->arena,
+                "CREATE TABLE late (item BIGINT REFERENCES items (id) "
+                "DEFERRABLE INITIALLY DEFERRED)");
+    must_succeed(insert(test->store, test->arena, 1));
+    uint64_t waits = store_hold(test->store);
+    struct error *refusal = change(test, "INSERT INTO late VALUES ($1)", 99, NULL);
+    struct error *ending = store_turn_end(test->store, test->arena);
+    assert_error(refusal ? refusal : ending, ERR_CONSTRAINT_REFERENCE);
+    assert_int_equal(store_hold(test->store), 0);
+    uint64_t lost = 0;
+    const struct error *error = store_group_end(test->store, test->arena, &lost);
+    bool told_failure = error && waits == lost;
+    assert_int_equal(count_items(test->store, test->arena), told_failure ? 0 : 1);
+    must_succeed(insert_now(test->store, test->arena, 2));
+    must_script(test->store, test->arena, "DROP TABLE late");
+}
+
 static void queries_of_a_write_end_with_it(void **state)
 {
     struct test *test = *state;
@@ -422,6 +444,24 @@ static void queries_of_a_write_end_with_it(void **state)
 }
 
 /* --- slips of the code ----------------------------------------------------------------------- */
+
+/* Counts parameters once per statement, when it is composed: executing it only compares numbers. */
+static void a_text_is_scanned_for_parameters_once(void **state)
+{
+    struct test *test = *state;
+    bool row = false;
+    struct store_query *queries[2];
+    for (size_t i = 0; i < COUNT_OF(queries); i++) {
+        queries[i] = store_compose(test->store, test->arena, "SELECT 7 WHERE 1 = $1");
+        store_bind_integer(queries[i], 1);
+    }
+    must_succeed(store_execute(queries[0]));
+    char *text = test->store->composed[queries[1]->slot - SQL_COUNT].text;
+    memset(text, ' ', strlen(text)); /* it is prepared already, so the text is not needed */
+    must_succeed(store_next(queries[1], &row));
+    assert_true(row);
+    assert_int_equal(store_integer(queries[1], 0), 7);
+}
 
 static void run_slip(struct store *store, struct arena *arena, int which)
 {
@@ -497,6 +537,7 @@ static int run_group(const char *name)
         STORE_TEST(every_statement_of_sql_can_be_prepared),
         STORE_TEST(a_statement_that_is_none_is_a_fault_of_ours),
         STORE_TEST(composed_statements_are_kept_and_forgotten),
+        STORE_TEST(a_text_is_scanned_for_parameters_once),
         STORE_TEST(values_come_back_as_they_were),
         STORE_TEST(null_is_bound_as_any_type),
         STORE_TEST(a_number_with_a_fraction_is_no_integer),
@@ -509,6 +550,7 @@ static int run_group(const char *name)
         STORE_TEST(a_failed_write_is_rolled_back_alone),
         STORE_TEST(a_query_that_failed_fails_the_write),
         STORE_TEST(what_is_written_is_seen_inside_at_once_and_outside_after_the_commit),
+        STORE_TEST(a_held_request_gets_the_outcome_of_its_transaction),
         STORE_TEST(queries_of_a_write_end_with_it),
         STORE_TEST(slips_of_the_code_end_the_process),
     };

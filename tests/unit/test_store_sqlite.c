@@ -94,16 +94,16 @@ static void a_query_sees_the_state_of_its_beginning(void **state)
 static void who_has_only_read_need_not_wait(void **state)
 {
     struct test *test = *state;
-    assert_false(store_wrote(test->store));
+    assert_int_equal(store_hold(test->store), 0);
     must_succeed(insert(test->store, test->arena, 1));
-    assert_true(store_wrote(test->store));
+    assert_int_not_equal(store_hold(test->store), 0);
     assert_int_equal(count_items(test->store, test->arena), 0);
-    assert_false(store_wrote(test->store));
+    assert_int_equal(store_hold(test->store), 0);
     must_succeed(insert(test->store, test->arena, 2));
-    assert_true(store_wrote(test->store));
+    assert_int_not_equal(store_hold(test->store), 0);
     must_succeed(store_turn_end(test->store, test->arena));
     must_succeed(insert_now(test->store, test->arena, 3));
-    assert_false(store_wrote(test->store));
+    assert_int_equal(store_hold(test->store), 0);
 }
 
 /* Without that each query would take the file's locks by itself. */
@@ -486,20 +486,84 @@ static void a_full_disk_fails_the_turn_and_no_more(void **state)
     assert_int_equal(status, 0);
 }
 
+static const char late_table[] = "CREATE TABLE IF NOT EXISTS late (item INTEGER REFERENCES items "
+                                 "(id) DEFERRABLE INITIALLY DEFERRED) STRICT";
+
+/* Writes a row that violates a deferred constraint, so that the commit fails. */
+static void violate_deferred_constraint(struct test *test)
+{
+    struct change change = {
+        .arena = test->arena, .text = "INSERT INTO late VALUES ($1)", .integer = 99};
+    must_succeed(store_write(test->store, test->arena, run_change, &change));
+}
+
 static void a_commit_that_is_refused_is_taken_back(void **state)
 {
     struct test *test = *state;
-    must_script(test->store, test->arena,
-                "CREATE TABLE IF NOT EXISTS late (item INTEGER REFERENCES items (id) "
-                "DEFERRABLE INITIALLY DEFERRED) STRICT");
-    struct change change = {
-        .arena = test->arena, .text = "INSERT INTO late VALUES ($1)", .integer = 1};
+    must_script(test->store, test->arena, late_table);
     must_succeed(insert(test->store, test->arena, 5));
-    must_succeed(store_write(test->store, test->arena, run_change, &change));
+    violate_deferred_constraint(test);
     assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(count_items(test->store, test->arena), 0);
     must_succeed(insert_now(test->other, test->arena, 6));
     must_succeed(insert_now(test->store, test->arena, 7));
+    must_script(test->store, test->arena, "DROP TABLE late");
+}
+
+/* --- group commit ---------------------------------------------------------------------------- */
+
+/* A is held, B ends the transaction with a commit that fails, C comes after that. */
+static void a_failed_group_stays_failed_until_its_requests_are_answered(void **state)
+{
+    struct test *test = *state;
+    uint64_t lost = 0;
+    must_script(test->store, test->arena, late_table);
+    must_succeed(insert(test->store, test->arena, 1));
+    uint64_t a = store_hold(test->store);
+    assert_int_not_equal(a, 0);
+    violate_deferred_constraint(test);
+    assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
+    assert_int_equal(store_hold(test->store), 0);
+    assert_error(insert(test->store, test->arena, 2), ERR_CONSTRAINT_REFERENCE);
+    assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
+    assert_int_equal(store_hold(test->store), 0);
+    assert_error(store_group_end(test->store, test->arena, &lost), ERR_CONSTRAINT_REFERENCE);
+    assert_int_equal(lost, a);
+    assert_int_equal(count_items(test->store, test->arena), 0);
+    must_succeed(insert_now(test->store, test->arena, 3));
+    must_succeed(store_group_end(test->store, test->arena, &lost));
+    assert_int_equal(count_items(test->other, test->arena), 1);
+    must_script(test->store, test->arena, "DROP TABLE late");
+}
+
+/* B commits its own writes and those of A. Only C's later writes are lost. */
+static void writes_committed_early_survive_a_failed_group_commit(void **state)
+{
+    struct test *test = *state;
+    uint64_t lost = 0;
+    must_script(test->store, test->arena, late_table);
+    must_succeed(insert(test->store, test->arena, 1));
+    uint64_t a = store_hold(test->store);
+    must_succeed(insert_now(test->store, test->arena, 2));
+    assert_int_equal(store_hold(test->store), 0);
+    violate_deferred_constraint(test);
+    uint64_t c = store_hold(test->store);
+    assert_error(store_group_end(test->store, test->arena, &lost), ERR_CONSTRAINT_REFERENCE);
+    assert_int_equal(lost, c);
+    assert_int_not_equal(lost, a);
+    assert_int_equal(count_items(test->store, test->arena), 2);
+    must_script(test->store, test->arena, "DROP TABLE late");
+}
+
+/* Without held requests only the failed commit returns the error. */
+static void a_failed_commit_without_held_requests_keeps_the_store_usable(void **state)
+{
+    struct test *test = *state;
+    must_script(test->store, test->arena, late_table);
+    violate_deferred_constraint(test);
+    assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
+    must_succeed(insert_now(test->store, test->arena, 1));
+    assert_int_equal(count_items(test->other, test->arena), 1);
     must_script(test->store, test->arena, "DROP TABLE late");
 }
 
@@ -582,6 +646,9 @@ int main(void)
         STORE_TEST(who_waits_to_write_is_not_in_the_way_of_a_checkpoint),
         STORE_TEST(a_full_disk_fails_the_turn_and_no_more),
         STORE_TEST(a_commit_that_is_refused_is_taken_back),
+        STORE_TEST(a_failed_group_stays_failed_until_its_requests_are_answered),
+        STORE_TEST(writes_committed_early_survive_a_failed_group_commit),
+        STORE_TEST(a_failed_commit_without_held_requests_keeps_the_store_usable),
         STORE_TEST(a_file_that_is_no_database_is_unavailable),
         ARENA_TEST(wrong_urls_are_refused),
     };

@@ -126,8 +126,8 @@ static void walks_through_anything(void **state)
     }
 }
 
-/* A run of characters beyond ASCII ends where one by one they end: at ASCII, at a byte that is no
- * UTF-8, at the end. */
+/* A run of non-ASCII characters ends where a check of one character after the other ends: at
+ * ASCII, at invalid UTF-8, or at the end of the text. */
 static void runs_beyond_ascii_end_where_characters_do(void **state)
 {
     (void)state;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "proc/worker.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -11,7 +12,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-enum { PATIENCE_MS = 10000, PARTS = 4 };
+enum { PATIENCE_MS = 10000, PARTS = 4, QUEUE = 350 };
 
 /* --- a service that sends back what it gets, a byte a request -------------------------------- */
 
@@ -22,9 +23,10 @@ static void *echo_start(const struct config *config, enum pool_id pool)
     return *config->app_name ? &state : NULL;
 }
 
-static void *echo_open(void *state, int fd)
+static void *echo_open(void *state, int fd, int body_fd)
 {
     (void)state;
+    assert_int_equal(body_fd, -1);
     int *connection = must_alloc(sizeof *connection);
     *connection = fd;
     return connection;
@@ -47,8 +49,9 @@ static enum arrival echo_look(const char *bytes, size_t length)
 
 /* An 'x' is a request after which the connection is closed, a 'w' one that waits for the commit:
  * its answer is the number of commits there have been. An 'l' leaves a line in the log. */
-static enum served echo_serve(void *state, void *connection)
+static enum served echo_serve(void *state, void *connection, bool complete)
 {
+    (void)complete;
     char byte = 0;
     int fd = *(int *)connection;
     if (read(fd, &byte, 1) == 1) {
@@ -111,6 +114,12 @@ static void echo_rest(void *state)
     leave_mark("rested");
 }
 
+static size_t echo_queue_length(void *state)
+{
+    (void)state;
+    return QUEUE;
+}
+
 static const struct service service = {
     .start = echo_start,
     .open = echo_open,
@@ -118,6 +127,7 @@ static const struct service service = {
     .serve = echo_serve,
     .commit = echo_commit,
     .finish = echo_finish,
+    .queue_length = echo_queue_length,
     .rest = echo_rest,
     .close = echo_close,
     .reopen = echo_reopen,
@@ -498,6 +508,33 @@ static void many_idle_connections_hold_up_nobody(void **state)
     assert_ends(&worker);
 }
 
+/* The kernel refuses connections beyond the backlog at once, even while no worker accepts. */
+static void the_service_bounds_the_backlog(void **state)
+{
+    (void)state;
+    static int fds[QUEUE];
+    struct worker worker = begin(POOL_AUTH, 0);
+    assert_int_equal(kill(worker.pid, SIGSTOP), 0);
+    for (size_t i = 0; i < QUEUE; i++) {
+        fds[i] = dial(&worker);
+    }
+    int beyond = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_true(beyond >= 0);
+    assert_int_equal(
+        connect(beyond, (const struct sockaddr *)&worker.address, sizeof worker.address), -1);
+    assert_int_equal(errno, EAGAIN);
+    close(beyond);
+    for (size_t i = 0; i < QUEUE; i++) {
+        close(fds[i]);
+    }
+    assert_int_equal(kill(worker.pid, SIGCONT), 0);
+    int fd = dial(&worker);
+    ask(fd, 'a');
+    close(fd);
+    kill(worker.pid, SIGTERM);
+    assert_ends(&worker);
+}
+
 static void signals_cost_no_request(void **state)
 {
     (void)state;
@@ -544,6 +581,7 @@ int main(void)
         cmocka_unit_test(a_worker_leaves_after_its_requests),
         cmocka_unit_test(requests_that_do_not_arrive_hold_up_nobody),
         cmocka_unit_test(many_idle_connections_hold_up_nobody),
+        cmocka_unit_test(the_service_bounds_the_backlog),
         cmocka_unit_test(signals_cost_no_request),
         cmocka_unit_test(a_worker_that_cannot_start_says_so),
     };

@@ -83,7 +83,7 @@ static inline void assert_aborts(void (*work)(void *argument), void *argument)
     assert_int_equal(WTERMSIG(status), SIGABRT);
 }
 
-/* JSON and nothing behind it, NULL also for null. The caller puts the object. */
+/* Parses a whole text as JSON; returns NULL also for null. The caller releases the object. */
 static inline struct json_object *must_parse(const char *text, size_t length)
 {
     size_t members;
@@ -95,10 +95,10 @@ static inline struct json_object *must_parse(const char *text, size_t length)
     assert_non_null(tokener);
     struct json_object *json = json_tokener_parse_ex(tokener, text, (int)length);
     if (json_tokener_get_error(tokener) == json_tokener_continue) {
-        json = json_tokener_parse_ex(tokener, "", 1); /* NUL ends a number and a literal */
+        json = json_tokener_parse_ex(tokener, "", 1); /* the NUL ends a number or a literal */
     }
     if (json_tokener_get_error(tokener) != json_tokener_success) {
-        FAIL("json-c does not read: %.*s", (int)length, text);
+        FAIL("json-c: cannot read: %.*s", (int)length, text);
     }
     json_tokener_free(tokener);
     return json;

@@ -1,0 +1,133 @@
+/* See exchange.h. */
+#include "proc/exchange.h"
+
+#include "base/clock.h"
+#include "base/fastcgi.h"
+#include "proc/handoff.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    KIB = 1024,
+    MS_PER_S = 1000,
+    SENT_SIZE = 32,
+    TELL_EVERY = 64 * KIB, /* bytes of the body between two notifications */
+    PIECE = 16 * KIB,      /* bytes of a reply per read */
+    REPLY_MAX = 256 * KIB, /* an answer to an upload has one or two KiB */
+};
+
+static void write_head(struct exchange *exchange, const struct exchange_request *request)
+{
+    char sent[SENT_SIZE];
+    int64_t now_ms = clock_wall_ms();
+    size_t own = request->params->length;
+    snprintf(sent, sizeof sent, "%" PRId64 ".%03" PRId64, now_ms / MS_PER_S, now_ms % MS_PER_S);
+    fastcgi_add_param(request->params, "KONTORA_SENT", sent);
+    if (request->fate) {
+        fastcgi_add_param(request->params, "KONTORA_SPOOL", request->fate);
+    }
+    buffer_clear(&exchange->out);
+    buffer_clear(&exchange->reply);
+    fastcgi_add_request(&exchange->out, request->id, request->params);
+    request->params->length = own;
+    exchange->id = request->id;
+    exchange->out_sent = 0;
+    exchange->told = request->size;
+    exchange->all_sent = false;
+}
+
+/* Writes the next record into `out`, which must have been sent. False if there is none at
+ * present. */
+static bool write_next_record(struct exchange *exchange, int64_t size)
+{
+    static const char grown[FASTCGI_HEADER_SIZE] = "";
+    bool ends = exchange->kind != EARLY;
+    if (exchange->all_sent || (!ends && size - exchange->told < TELL_EVERY)) {
+        return false;
+    }
+    exchange->all_sent = ends;
+    exchange->told = size;
+    buffer_clear(&exchange->out);
+    exchange->out_sent = 0;
+    fastcgi_add_header(&exchange->out, FASTCGI_STDIN, exchange->id, ends ? 0 : sizeof grown);
+    buffer_add(&exchange->out, grown, ends ? 0 : sizeof grown);
+    return true;
+}
+
+void exchange_send(struct exchange *exchange, int fd, int64_t size)
+{
+    if (exchange->kind == WITHDRAWN) {
+        return;
+    }
+    do {
+        while (exchange->out_sent < exchange->out.length) {
+            ssize_t sent = send(fd, exchange->out.bytes + exchange->out_sent,
+                                exchange->out.length - exchange->out_sent, MSG_NOSIGNAL);
+            if (sent <= 0) {
+                return;
+            }
+            exchange->out_sent += (size_t)sent;
+        }
+    } while (write_next_record(exchange, size));
+}
+
+int exchange_begin(struct exchange *exchange, enum exchange_kind kind,
+                   const struct exchange_request *request, int handoff_fd)
+{
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
+        return -1;
+    }
+    bool sent = fcntl(fds[0], F_SETFL, O_NONBLOCK) >= 0;
+    if (sent) {
+        exchange->kind = kind;
+        write_head(exchange, request);
+        exchange_send(exchange, fds[0], request->size);
+        sent = handoff_send(handoff_fd, fds[1], request->body_fd);
+    }
+    close(fds[1]);
+    if (!sent) {
+        close(fds[0]);
+        exchange->kind = NO_EXCHANGE;
+        return -1;
+    }
+    return fds[0];
+}
+
+enum exchange_event exchange_receive(struct exchange *exchange, int fd)
+{
+    for (;;) {
+        char *end = buffer_reserve(&exchange->reply, PIECE);
+        ssize_t got = recv(fd, end, PIECE, 0);
+        if (got < 0 && errno == EAGAIN) {
+            return EXCHANGE_PENDING;
+        }
+        if (got <= 0) {
+            return EXCHANGE_ENDED;
+        }
+        exchange->reply.length += (size_t)got;
+        if (exchange->reply.length > REPLY_MAX) {
+            return EXCHANGE_TOO_LONG;
+        }
+    }
+}
+
+bool exchange_says_continue(const struct exchange *exchange)
+{
+    static const char status[] = "Status: 100 ";
+    const struct buffer *reply = &exchange->reply;
+    return reply->length > FASTCGI_HEADER_SIZE + sizeof status &&
+           !memcmp(reply->bytes + FASTCGI_HEADER_SIZE, status, sizeof status - 1);
+}
+
+void exchange_free(struct exchange *exchange)
+{
+    buffer_free(&exchange->out);
+    buffer_free(&exchange->reply);
+}

@@ -1,0 +1,76 @@
+"""Changes of a large group: a proxy counts the members that the directory sends."""
+
+import pytest
+from stack import Authority
+from support import contract
+from support.client import path_of
+from support.entries import GROUPS, Entries, tag
+from support.ldap_proxy import DELETE, MODIFY, RENAME, SEARCH, LdapProxy
+
+LARGE = 5000  # Active Directory gives 1,500 members at once, so this takes several searches
+
+
+@pytest.fixture
+def proxy(directory, tmp_path):
+    authority = Authority(tmp_path)
+    certificate = authority.certificate("proxy", ["IP:127.0.0.1"])
+    with LdapProxy(certificate, directory.address, str(directory.ca_file)) as made:
+        made.ca_file = str(authority.file)
+        yield made
+
+
+@pytest.fixture
+def rig(make_rig, directory, proxy):
+    """A rig with one worker, so that requests reach the proxy one after the other."""
+    return make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}", LDAP_TLS_CA_FILE=proxy.ca_file,
+                    DIRECTORY_WORKERS="1", LDAP_TIMEOUT_MS="25000")  # Samba deletes slowly
+
+
+@pytest.fixture
+def group(rig, proxy, truth):
+    """A group of many members, whose DNs contain a unique word that the proxy counts."""
+    word = tag()
+    parent = truth.add_ou(word)
+    dns = [f"CN={number:05},{parent}" for number in range(LARGE)]
+    truth.add_all((dn, {"objectClass": "contact"}) for dn in dns)
+    made = Entries(rig.api, truth, GROUPS, truth.add_ou(tag())).create(description="before")
+    truth.add_member(made["dn"], *dns)
+    proxy.text = word.encode()
+    return made
+
+
+def members_read(proxy, call):
+    """The answer of a call, how many members the directory sent, and the LDAP requests."""
+    proxy.seen = 0
+    proxy.requests.clear()
+    response = call()
+    return response, proxy.seen, proxy.requests.copy()
+
+
+def test_a_change_reads_no_more_members_than_it_answers(rig, proxy, group, truth):
+    """PATCH answers with the whole group, read once after the change; DELETE reads no members."""
+    path = path_of("/groups", group["cn"])
+    place = truth.add_ou(tag())
+    _, whole, of_get = members_read(proxy, lambda: rig.api.get(path))
+    assert whole == LARGE
+    for fields, kinds in (({"description": "after"}, {MODIFY}), ({"description": None}, {MODIFY}),
+                          ({"parent_dn": place, "description": "there"}, {RENAME, MODIFY})):
+        response, read, requests = members_read(proxy, lambda: rig.api.patch(path, json=fields))
+        assert response.status_code == 200, response.text
+        changed = contract.check_group(response.json())
+        assert len(changed["member"]) == LARGE and changed["description"] == fields["description"]
+        assert read == LARGE, fields
+        assert kinds < set(requests) and requests[SEARCH] > of_get[SEARCH]
+    response, read, requests = members_read(proxy, lambda: rig.api.delete(path))
+    assert (response.status_code, read, requests[DELETE]) == (204, 0, 1)
+    assert rig.audit().one_of(response)["resource_id"] == group["cn"]
+
+
+def test_a_refused_change_reads_no_members(rig, proxy):
+    """A protected group is recognized without reading its members."""
+    proxy.text = b"CN=Administrator,"  # a member of the group
+    for method, body in (("PATCH", {"description": "x"}), ("DELETE", None)):
+        response, read, _ = members_read(proxy, lambda: rig.api.request(
+            method, path_of("/groups", "Domain Admins"), json=body))
+        contract.refused(response, 403, "PROTECTED_OBJECT")
+        assert read == 0

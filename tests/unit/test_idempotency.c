@@ -1,0 +1,165 @@
+/* Idempotency: which answers a repetition gets, and when they are committed. Runs on both
+ * engines. */
+#include "engines.h"
+
+#include "auth/principal.h"
+#include "collection/app.h"
+#include "collection/idempotency.h"
+#include "http/problem.h"
+#include "store/migrations.h"
+
+enum { RUNNING_MS = 600 * 1000 };
+
+/* Errors after which the request may have changed something. */
+static const enum error_id open_errors[] = {ERR_OUTCOME_UNKNOWN, ERR_RESULT_UNREAD,
+                                            ERR_PARTIALLY_APPLIED, ERR_INTERNAL};
+
+static struct config config;
+static struct app app;
+static const struct principal principal = {.id = "local:admin"};
+static struct buffer no_body;
+
+/* Creates an empty database with the schema. */
+static int setup(void **state)
+{
+    test_setup(state);
+    struct test *test = *state;
+    struct buffer report = {.arena = test->arena};
+    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
+    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
+    must_script(test->store, test->arena,
+                "DROP TABLE IF EXISTS items; CREATE TABLE items (id BIGINT PRIMARY KEY)");
+    config.secret_key = "0123456789abcdef0123456789abcdef";
+    app = (struct app){.config = &config, .store = test->store};
+    return 0;
+}
+
+#define KEY_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
+
+/* Returns a request with a key, to a route of a pool. */
+static struct request new_request(struct test *test, const char *key, enum pool_id pool)
+{
+    struct route *route = arena_alloc(test->arena, sizeof *route);
+    *route = (struct route){.method = METHOD_POST, .action = "make_thing", .pool = pool};
+    return (struct request){
+        .arena = test->arena,
+        .app = &app,
+        .route = route,
+        .method = METHOD_POST,
+        .principal = &principal,
+        .id = "first",
+        .headers = {.method = "POST", .uri = "/things", .idempotency_key = key},
+    };
+}
+
+/* Returns the error that a request with the key gets before it is handled. */
+static struct error *recall(struct request *request, struct reply *reply)
+{
+    *reply = (struct reply){0};
+    struct error *error = idempotency.recall(request, &no_body, reply);
+    struct error *ending = store_turn_end(app.store, request->arena);
+    return error ? error : ending;
+}
+
+/* Answers the request with an error. */
+static void keep_error(struct request *request, enum error_id id)
+{
+    const struct error *error = error_new(request->arena, id, NULL);
+    struct reply reply = {.status = problem_status(id), .body = {.arena = request->arena}};
+    problem_write(&reply.body, error, LANGUAGE_EN, request->id);
+    idempotency.keep(request, &reply, error);
+    must_succeed(store_turn_end(app.store, request->arena));
+}
+
+static bool leaves_outcome_unknown(enum error_id id)
+{
+    for (size_t i = 0; i < COUNT_OF(open_errors); i++) {
+        if (open_errors[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void a_key_is_free_again_only_if_nothing_was_changed(void **state)
+{
+    struct test *test = *state;
+    for (enum error_id id = 0; id < ERR_COUNT; id++) {
+        struct reply reply;
+        struct request request =
+            new_request(test, arena_format(test->arena, "key-%d", (int)id), POOL_DIRECTORY);
+        must_succeed(recall(&request, &reply));
+        assert_int_equal(reply.status, 0);
+        keep_error(&request, id);
+        request.id = "second";
+        must_succeed(recall(&request, &reply));
+        if (!leaves_outcome_unknown(id)) {
+            assert_int_equal(reply.status, 0);
+            continue;
+        }
+        struct buffer expected = {.arena = test->arena};
+        problem_write(&expected, error_new(test->arena, id, NULL), LANGUAGE_EN, "second");
+        assert_int_equal(reply.status, problem_status(id));
+        assert_string_equal(reply.body.bytes, expected.bytes);
+    }
+}
+
+static struct error *age_keys(struct store *store, void *context)
+{
+    return store_script(store, context,
+                        arena_format(context,
+                                     "UPDATE idempotency_keys SET created_at = created_at - %d",
+                                     RUNNING_MS));
+}
+
+static void an_abandoned_request_has_an_unknown_outcome(void **state)
+{
+    struct test *test = *state;
+    struct reply reply;
+    struct request request = new_request(test, "died", POOL_CORE);
+    must_succeed(recall(&request, &reply));
+    assert_int_equal(reply.status, 0);
+    assert_error(recall(&request, &reply), ERR_IDEMPOTENCY_PENDING);
+    must_succeed(store_write(test->store, test->arena, age_keys, test->arena));
+    must_succeed(store_turn_end(test->store, test->arena));
+    assert_error(recall(&request, &reply), ERR_OUTCOME_UNKNOWN);
+    assert_error(recall(&request, &reply), ERR_OUTCOME_UNKNOWN);
+}
+
+/* Otherwise a failed commit of the answer would be reported in place of the change that was
+ * made. */
+static void an_answer_is_committed_with_its_change_or_at_once(void **state)
+{
+    struct test *test = *state;
+    const struct reply reply = {.status = 200};
+    struct reply before;
+    struct request request = new_request(test, "with", POOL_FILES);
+    must_succeed(recall(&request, &before));
+    must_succeed(insert(test->store, test->arena, 1));
+    bool joins = store_turn_open(test->store); /* always false on PostgreSQL */
+    idempotency.keep(&request, &reply, NULL);
+    assert_int_equal(store_turn_open(test->store), joins);
+    must_succeed(store_turn_end(test->store, test->arena));
+    request = new_request(test, "after", POOL_FILES);
+    must_succeed(recall(&request, &before));
+    must_succeed(insert_now(test->store, test->arena, 2));
+    idempotency.keep(&request, &reply, NULL);
+    assert_false(store_turn_open(test->store));
+    must_succeed(recall(&request, &before));
+    assert_int_equal(before.status, reply.status);
+}
+
+static int run(const char *name)
+{
+    const struct CMUnitTest tests[] = {
+        KEY_TEST(a_key_is_free_again_only_if_nothing_was_changed),
+        KEY_TEST(an_abandoned_request_has_an_unknown_outcome),
+        KEY_TEST(an_answer_is_committed_with_its_change_or_at_once),
+    };
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int main(void)
+{
+    return run_on_engines(run, "idempotency on SQLite", "idempotency on PostgreSQL");
+}

@@ -1,0 +1,161 @@
+/* Purge: purge requests are served before the round of all kinds. Runs on both engines. */
+#include "engines.h"
+
+#include "collection/purge.h"
+#include "store/migrations.h"
+
+#include <poll.h>
+
+enum { MANY = 3 * PURGE_BATCH };
+
+/* Creates an empty database with the schema. */
+static int setup(void **state)
+{
+    test_setup(state);
+    struct test *test = *state;
+    struct buffer report = {.arena = test->arena};
+    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
+    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
+    return 0;
+}
+
+#define PURGE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
+
+static bool is_woken(int wait_ms)
+{
+    struct pollfd wake = {.fd = purge_wake_fd(), .events = POLLIN};
+    return poll(&wake, 1, wait_ms) == 1;
+}
+
+static int64_t count(struct test *test, const char *table)
+{
+    int64_t rows = -1;
+    must_succeed(read_integer(test->other, test->arena,
+                              arena_format(test->arena, "SELECT count(*) FROM %s", table), &rows));
+    return rows;
+}
+
+struct rows {
+    struct arena *arena;
+    const char *text; /* the parameter is a unique blob */
+    int64_t count;
+};
+
+static struct error *add_rows(struct store *store, void *context)
+{
+    const struct rows *rows = context;
+    struct error *error = NULL;
+    for (int64_t i = 0; i < rows->count && !error; i++) {
+        struct store_query *query = store_compose(store, rows->arena, rows->text);
+        store_bind_bytes(query, &i, sizeof i);
+        error = store_execute(query);
+    }
+    return error;
+}
+
+/* Adds expired rows. */
+static void add(struct test *test, const char *text, int64_t count)
+{
+    struct rows rows = {test->arena, text, count};
+    must_succeed(store_write(test->store, test->arena, add_rows, &rows));
+    must_succeed(store_turn_end(test->store, test->arena));
+}
+
+/* Runs the purge once as the housekeeper does, then waits until it is due. Fails if a purge is
+ * requested meanwhile. */
+static void run_once(struct purge *purge)
+{
+    int64_t left_ms = (purge_run(purge) - clock_steady_us()) / MS_US + 1;
+    assert_false(is_woken((int)left_ms));
+}
+
+/* Runs the purge until `table` has fewer rows than `rows`. */
+static void run_until(struct test *test, struct purge *purge, const char *table, int64_t rows)
+{
+    while (count(test, table) >= rows) {
+        run_once(purge);
+    }
+}
+
+static void purge_requests_precede_the_round(void **state)
+{
+    struct test *test = *state;
+    struct purge *purge = purge_new(test->store);
+    add(test, "INSERT INTO login_failures (name_key, failures, until) VALUES ($1, 1, 1)", MANY);
+    add(test, "INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ($1, 0, 1, 2)", 1);
+    run_until(test, purge, "login_failures", MANY);
+    assert_int_equal(count(test, "tokens"), 1);
+    assert_false(is_woken(0));
+    purge_soon(PURGE_TOKENS);
+    assert_true(is_woken(0));
+    run_until(test, purge, "tokens", 1);
+    assert_true(count(test, "login_failures") > 0);
+    run_until(test, purge, "login_failures", 1);
+    purge_free(&purge);
+}
+
+/* A client that keeps requesting purges must not keep others from writing. */
+static void frequent_purge_requests_keep_the_pause(void **state)
+{
+    struct test *test = *state;
+    struct purge *purge = purge_new(test->store);
+    add(test, "INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ($1, 0, 1, 2)",
+        MANY);
+    purge_soon(PURGE_TOKENS);
+    int64_t due = purge_run(purge);
+    assert_int_equal(count(test, "tokens"), MANY - PURGE_BATCH);
+    purge_soon(PURGE_TOKENS);
+    assert_true(is_woken(0));
+    assert_int_equal(purge_run(purge), due);
+    assert_false(is_woken(0));
+    assert_int_equal(count(test, "tokens"), MANY - PURGE_BATCH);
+    run_until(test, purge, "tokens", 1);
+    run_once(purge); /* finds no more rows */
+    run_once(purge); /* serves the request made meanwhile */
+    purge_free(&purge);
+}
+
+static struct error *rename_table(struct store *store, void *context)
+{
+    struct rows *rows = context;
+    return store_execute(store_compose(store, rows->arena, rows->text));
+}
+
+static void rename_links(struct test *test, const char *text)
+{
+    struct rows rows = {.arena = test->arena, .text = text};
+    must_succeed(store_write(test->store, test->arena, rename_table, &rows));
+    must_succeed(store_turn_end(test->store, test->arena));
+}
+
+static void purge_continues_while_times_cannot_be_corrected(void **state)
+{
+    struct test *test = *state;
+    struct purge *purge = purge_new(test->store);
+    add(test,
+        "INSERT INTO sessions (id, subject, username, username_key, epoch, administrator, key_id,"
+        " address, device, created_at, last_seen_at, expires_at)"
+        " VALUES ($1, 's', 'n', 'n', 0, 0, 1, '', '', 1, 1, 2)",
+        1);
+    rename_links(test, "ALTER TABLE email_links RENAME TO no_links");
+    purge_run(purge);
+    rename_links(test, "ALTER TABLE no_links RENAME TO email_links");
+    assert_int_equal(count(test, "sessions"), 0);
+    purge_free(&purge);
+}
+
+static int run(const char *name)
+{
+    const struct CMUnitTest tests[] = {
+        PURGE_TEST(purge_requests_precede_the_round),
+        PURGE_TEST(frequent_purge_requests_keep_the_pause),
+        PURGE_TEST(purge_continues_while_times_cannot_be_corrected),
+    };
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int main(void)
+{
+    purge_share();
+    return run_on_engines(run, "purge on SQLite", "purge on PostgreSQL");
+}
