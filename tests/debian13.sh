@@ -37,8 +37,8 @@ make_root() {
     echo "Creating a root of Debian 13 in $root"
     rm -rf "$root.new"
     eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
-    http_proxy=${http_proxy-} unshare --mount debootstrap --variant=minbase --include=make,ca-certificates \
-        "$release" "$root.new" "$mirror" >"$root.log" 2>&1 || {
+    http_proxy=${http_proxy-} unshare --mount debootstrap --variant=minbase \
+        --include=make,ca-certificates "$release" "$root.new" "$mirror" >"$root.log" 2>&1 || {
         tail -n 20 "$root.log" >&2
         fail "debootstrap failed"
     }
@@ -55,7 +55,8 @@ make_root() {
 take_settings() {
     cp /etc/hosts /etc/resolv.conf "$root/etc/"
     cp -R /usr/local/share/ca-certificates "$root/usr/local/share/"
-    apt-config dump | grep -E '^Acquire::(Check-|Retries|https?::)' >"$root/etc/apt/apt.conf.d/90host" || true
+    apt-config dump | grep -E '^Acquire::(Check-|Retries|https?::)' \
+        >"$root/etc/apt/apt.conf.d/90host" || true
 }
 
 copy_checkout() {
