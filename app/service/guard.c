@@ -1,5 +1,5 @@
 /* See guard.h. */
-#include "guard.h"
+#include "service/guard.h"
 
 #include "auth/auth.h"
 #include "base/arena.h"

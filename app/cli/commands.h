@@ -3,8 +3,8 @@
  * database its schema, the first accounts, a purge, a recount, a check of the files; and the
  * OpenAPI document. main reads the command line and the settings.
  */
-#ifndef COMMANDS_H
-#define COMMANDS_H
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
 
 #include <stdbool.h>
 

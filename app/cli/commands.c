@@ -1,5 +1,5 @@
 /* See commands.h. */
-#include "commands.h"
+#include "cli/commands.h"
 
 #include "auth/auth.h"
 #include "auth/email_link.h"

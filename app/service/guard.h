@@ -1,9 +1,9 @@
 /*
  * Guard: decides for the router who a caller is, what the caller may do, how often, and whether
- * there is space for it. It stands beside main.c because it knows auth, directory and the settings.
+ * there is space for it. It knows auth, directory and the settings.
  */
-#ifndef GUARD_H
-#define GUARD_H
+#ifndef SERVICE_GUARD_H
+#define SERVICE_GUARD_H
 
 #include "http/router.h"
 
