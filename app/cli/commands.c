@@ -6,12 +6,9 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
-#include "base/file.h"
 #include "base/jsonw.h"
-#include "base/log.h"
 #include "base/random.h"
 #include "base/utf8.h"
-#include "base/version.h"
 #include "collection/accounts.h"
 #include "collection/counters.h"
 #include "collection/file_usage.h"
@@ -22,8 +19,7 @@
 #include "http/audit.h"
 #include "http/fields.h"
 #include "http/problem.h"
-#include "openapi/openapi.h"
-#include "resources/resources.h"
+#include "service/api_document.h"
 #include "store/migrations.h"
 #include "store/store.h"
 
@@ -712,26 +708,6 @@ int command_sessions(const struct config *config, const struct arguments *argume
 
 /* --- openapi --------------------------------------------------------------------------------- */
 
-static bool of_organization(unsigned permission)
-{
-    return permission_of_organization((enum permission)permission) ||
-           permission_of_files((enum permission)permission);
-}
-
-static struct buffer openapi_document(const struct config *config, enum config_language language)
-{
-    const struct openapi_settings settings = {
-        .title = config->app_title,
-        .description = config->app_description,
-        .version = KONTORA_VERSION,
-        .language = language,
-        .permissions = {permission_about, PERMIT_PRINCIPAL, of_organization},
-    };
-    struct buffer document = {0};
-    openapi_write(&document, resources, &settings);
-    return document;
-}
-
 int command_openapi(const struct config *config, const struct arguments *arguments)
 {
     const char *wanted = arguments->language;
@@ -746,27 +722,11 @@ int command_openapi(const struct config *config, const struct arguments *argumen
         fputs("--language: must be ru or en\n", stderr);
         return EXIT_USAGE;
     }
-    struct buffer document = openapi_document(config, language);
+    struct buffer document = api_document_write(config, language);
     bool printed = fputs(document.bytes, stdout) >= 0 && fflush(stdout) == 0;
     if (!printed) {
         fprintf(stderr, "standard output: %s\n", strerror(errno));
     }
     buffer_free(&document);
     return printed ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-void publish_openapi(const struct config *config)
-{
-    enum { READABLE = 0644 };
-    struct arena *arena = arena_new();
-    for (int i = 0; i < LANGUAGE_COUNT; i++) {
-        const char *path =
-            arena_format(arena, "%s/openapi.%s.json", config->static_dir, language_names[i]);
-        struct buffer document = openapi_document(config, (enum config_language)i);
-        if (!file_replace(path, document.bytes, document.length, READABLE)) {
-            log_error("STATIC_DIR: cannot write %s: %s", path, strerror(errno));
-        }
-        buffer_free(&document);
-    }
-    arena_free(&arena);
 }

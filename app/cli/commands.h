@@ -41,8 +41,4 @@ int command_purge(const struct config *config, const struct arguments *arguments
 /* Prints the OpenAPI document. */
 int command_openapi(const struct config *config, const struct arguments *arguments);
 
-/* Writes it into STATIC_DIR, in each language, for nginx to serve. What cannot be written is
- * logged: the service does without. */
-void publish_openapi(const struct config *config);
-
 #endif

@@ -1,6 +1,6 @@
 /*
- * Guard: decides for the router who a caller is, what the caller may do, how often, and whether
- * there is space for it. It knows auth, directory and the settings.
+ * Guard: authenticates and authorizes each request for the router, applies its rate limits, and
+ * checks the free space.
  */
 #ifndef SERVICE_GUARD_H
 #define SERVICE_GUARD_H
