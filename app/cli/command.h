@@ -41,8 +41,8 @@ struct command_action {
     int (*run)(struct command_call *call); /* returns the exit status; NULL ends a list */
 };
 
-/* What is ready when run() is called, each including the preceding. A command that needs anything
- * takes --env-file. */
+/* Prerequisites of run(); each value includes those above it. A command with prerequisites takes
+ * --env-file. */
 enum command_needs {
     COMMAND_NEEDS_NOTHING,
     COMMAND_READS_SETTINGS, /* the settings may be invalid */

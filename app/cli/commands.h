@@ -1,4 +1,4 @@
-/* Commands: one of each file of this folder that holds a command. main.c lists them. */
+/* Commands: each is defined in the file of its name. main.c lists them. */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 

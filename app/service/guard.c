@@ -99,7 +99,7 @@ static bool permits_call(const struct request *request, unsigned permission)
            (!principal && is_surface_open(request, permission));
 }
 
-/* Decides for the routes that are open depending on the settings: those of tokens, TOKENS_ACCESS. */
+/* Decides for the routes that a setting opens: those of tokens, by TOKENS_ACCESS. */
 static bool are_tokens_open(const struct request *request)
 {
     return config_tokens_open(request->app->config);
