@@ -275,9 +275,9 @@ def test_the_unit_repeats_no_setting_of_the_program():
 def test_the_unit_does_not_restart_after_permanent_errors():
     """A restart does not repair a wrong command line or invalid settings. RestartPreventExitStatus
     applies only to the main process: a check in ExecStartPre that fails would be retried."""
-    commands = (TOP / "app/commands.h").read_text(encoding="utf-8")
-    statuses = dict(re.findall(r"\b(EXIT_\w+) = (\d+)", commands))
-    lasting = {statuses["EXIT_USAGE"], statuses["EXIT_CONFIGURATION"]}
+    source = (TOP / "app/cli/command.h").read_text(encoding="utf-8")
+    usage = re.search(r"\bCOMMAND_EXIT_USAGE = (\d+)", source)[1]
+    lasting = {usage, str(os.EX_CONFIG)}
     assert unit_settings("Restart") == ["on-failure"]
     assert {word for line in unit_settings("RestartPreventExitStatus") for word in line.split()} == lasting
     assert not unit_settings("ExecStartPre")

@@ -14,8 +14,8 @@ TOP = Path(__file__).resolve().parents[2]
 # What stands at the top level, beside dotfiles. build/ and var/ are ignored by git.
 TOP_LEVEL = {"app", "nginx", "systemd", "sql", "tests", "Makefile", "README.md", "LICENSE"}
 
-# These may include everything, and nothing includes them.
-MAIN = {"app/main.c", "app/commands.c", "app/guard.c", "app/guard.h"}
+# May include everything.
+MAIN = {"app/main.c"}
 
 # A layer may include itself and these.
 LAYERS = {
@@ -30,6 +30,8 @@ LAYERS = {
     "resources": {"collection", "http", "auth", "store", "directory", "objects", "base"},
     "openapi": {"http", "base"},
 }
+LAYERS["service"] = set(LAYERS)
+LAYERS["cli"] = set(LAYERS)
 
 # A foreign header belongs to one place: a folder, or files of one.
 FOREIGN = {
@@ -50,6 +52,7 @@ FOREIGN = {
 }
 
 LONGEST_FILE = 800
+LONGEST_MAIN = 150
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 
 
@@ -95,8 +98,9 @@ def check_file(name: str) -> list[str]:
             faults.append(f"{name}:{number}: {fault}")
     if not lines or not lines[0].startswith("/*"):
         faults.append(f"{name}:1: does not open with what it is for")
-    if len(lines) > LONGEST_FILE:
-        faults.append(f"{name}: {len(lines)} lines, more than {LONGEST_FILE}")
+    longest = LONGEST_MAIN if name in MAIN else LONGEST_FILE
+    if len(lines) > longest:
+        faults.append(f"{name}: {len(lines)} lines, more than {longest}")
     return faults
 
 
