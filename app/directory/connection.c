@@ -42,18 +42,6 @@ static void read_servers(struct directory *directory)
     }
 }
 
-void directory_share(void)
-{
-    circuit_share();
-    lockout_share();
-}
-
-void directory_prepare(const struct config *config)
-{
-    struct directory *directory = directory_new(config);
-    directory_free(&directory);
-}
-
 struct directory *directory_new(const struct config *config)
 {
     struct directory *directory = must_alloc(sizeof *directory);

@@ -324,19 +324,19 @@ static enum controller_result bind_in_turn(struct directory *directory, struct a
     int code = controller_bind(directory, arena, ldap, directory->config->ldap_bind_dn,
                                directory->config->ldap_bind_password, &diagnostic);
     if (code == LDAP_SUCCESS) {
-        operation_count("bind", began, NULL);
+        measure_operation("bind", began, NULL);
         circuit_bind_accepted(directory->circuit, index, clock_steady_us());
         return SERVER_CONNECTED;
     }
     *why_r = bind_cause(arena, code, diagnostic);
     if (controller_refuses(code)) {
-        operation_count("bind", began, "credentials");
+        measure_operation("bind", began, "credentials");
         circuit_bind_refused(directory->circuit, index, clock_steady_us());
         return SERVER_REFUSES_CREDENTIALS;
     }
     circuit_bind_unanswered(directory->circuit);
     bool silent = is_silent(directory, code);
-    operation_count("bind", began, silent ? "silent" : "lost");
+    measure_operation("bind", began, silent ? "silent" : "lost");
     return silent ? SERVER_SILENT : SERVER_FAILED;
 }
 
@@ -349,11 +349,11 @@ enum controller_result controller_connect(struct directory *directory, struct ar
     int64_t began = clock_steady_us();
     LDAP *ldap = controller_open(directory, arena, uri, &why, &silent);
     if (!ldap) {
-        operation_count("connect", began, silent ? "silent" : "lost");
+        measure_operation("connect", began, silent ? "silent" : "lost");
         *cause_r = arena_format(arena, "%s: %s", uri, why);
         return silent ? SERVER_SILENT : SERVER_FAILED;
     }
-    operation_count("connect", began, NULL);
+    measure_operation("connect", began, NULL);
     enum controller_result result = bind_in_turn(directory, arena, index, ldap, &why);
     if (result == SERVER_CONNECTED) {
         *ldap_r = ldap;

@@ -18,7 +18,7 @@ enum {
 
 static const char *first_text(const struct raw_entry *raw, const char *name)
 {
-    const struct attribute *attribute = entry_attribute(raw, name);
+    const struct attribute *attribute = attribute_get(raw, name);
     return attribute && attribute->values->bv_len ? attribute->values->bv_val : NULL;
 }
 
@@ -41,14 +41,14 @@ static struct error *read_names(struct directory *directory, struct arena *arena
 {
     char *attributes[] = {"nETBIOSName", "dnsRoot", NULL};
     struct answer answer;
-    const struct search search = {
+    const struct query search = {
         .base = arena_format(arena, "CN=Partitions,%s", configuration),
         .scope = LDAP_SCOPE_ONELEVEL,
         .filter = arena_format(arena, "(&(objectClass=crossRef)(nCName=%s)(nETBIOSName=*))",
                                names_filter_value(arena, dn)),
         .attributes = attributes,
     };
-    struct error *error = search_run(directory, arena, &search, &answer);
+    struct error *error = query_run(directory, arena, &search, &answer);
     if (!error && answer.code == LDAP_SUCCESS && answer.count == 1) {
         directory->domain.netbios = own_copy(first_text(answer.entries, "nETBIOSName"));
         directory->domain.dns = own_copy(first_text(answer.entries, "dnsRoot"));
@@ -62,13 +62,13 @@ static struct error *read_domain(struct directory *directory, struct arena *aren
                           NULL};
     struct raw_entry root;
     int64_t theirs = clock_wall_ms();
-    struct error *error = search_object(directory, arena, "", attributes, &root);
+    struct error *error = query_object(directory, arena, "", attributes, &root);
     if (error) {
         return error;
     }
     const char *dn = first_text(&root, "defaultNamingContext");
     const char *configuration = first_text(&root, "configurationNamingContext");
-    const struct attribute *time = entry_attribute(&root, "currentTime");
+    const struct attribute *time = attribute_get(&root, "currentTime");
     domain_forget(directory);
     dn = dn ? dn : directory->config->ldap_base_dn;
     error = configuration ? read_names(directory, arena, configuration, dn) : NULL;

@@ -116,10 +116,10 @@ static struct error *search_group(struct directory *directory, struct arena *are
 {
     const char *name = directory->config->ldap_admin_group;
     char *attributes[] = {"objectSid", NULL};
-    LDAPControl *controls[] = {&search_one_domain, NULL};
-    struct search search = {.base = name, .scope = LDAP_SCOPE_BASE, .attributes = attributes};
+    LDAPControl *controls[] = {&query_one_domain, NULL};
+    struct query search = {.base = name, .scope = LDAP_SCOPE_BASE, .attributes = attributes};
     if (!is_dn(name)) {
-        search = (struct search){
+        search = (struct query){
             .base = directory->config->ldap_base_dn,
             .scope = LDAP_SCOPE_SUBTREE,
             .filter = arena_format(arena, "(&(cn=%s)" DIRECTORY_GROUPS ")",
@@ -129,7 +129,7 @@ static struct error *search_group(struct directory *directory, struct arena *are
             .controls = controls,
         };
     }
-    return search_run(directory, arena, &search, answer_r);
+    return query_run(directory, arena, &search, answer_r);
 }
 
 /* The SID out of the answer; NULL if it is not one group's. Of several groups none is chosen: any
@@ -139,7 +139,7 @@ static const char *only_sid(const struct directory *directory, struct arena *are
 {
     const char *name = directory->config->ldap_admin_group;
     const struct attribute *value =
-        answer->count == 1 ? entry_attribute(answer->entries, "objectSid") : NULL;
+        answer->count == 1 ? attribute_get(answer->entries, "objectSid") : NULL;
     const char *sid;
     if (answer->count > 1) {
         log_error("directory: LDAP_ADMIN_GROUP: several groups are called \"%s\", so nobody is an "
@@ -185,7 +185,7 @@ static struct error *administrators(struct directory *directory, struct arena *a
 
 static bool is_member(struct arena *arena, const struct raw_entry *raw, const char *sid)
 {
-    const struct attribute *groups = entry_attribute(raw, "tokenGroups");
+    const struct attribute *groups = attribute_get(raw, "tokenGroups");
     const char *group;
     if (!groups) { /* there is a primary group at least: it is hidden from us */
         log_error(
@@ -201,16 +201,10 @@ static bool is_member(struct arena *arena, const struct raw_entry *raw, const ch
 
 /* --- the account ----------------------------------------------------------------------------- */
 
-bool identity_integer(const struct raw_entry *raw, const char *name, int64_t *value_r)
-{
-    const struct attribute *attribute = entry_attribute(raw, name);
-    return attribute && codec_integer(attribute->values, value_r);
-}
-
 /* accountExpires, of which 0 and 2^63-1 mean never. */
 static bool is_over(const struct raw_entry *raw)
 {
-    const struct attribute *expires = entry_attribute(raw, "accountExpires");
+    const struct attribute *expires = attribute_get(raw, "accountExpires");
     int64_t wall_ms;
     return expires && codec_time(expires->values, &wall_ms) && wall_ms <= clock_wall_ms();
 }
@@ -220,10 +214,10 @@ static const char is_locked[] = "the account is locked";
 const char *identity_refusal(const struct raw_entry *raw)
 {
     int64_t control = 0, computed = 0, changed = 0;
-    if (!identity_integer(raw, "userAccountControl", &control)) {
+    if (!attribute_integer(raw, "userAccountControl", &control)) {
         return "the state of the account cannot be read";
     }
-    if (identity_integer(raw, "msDS-User-Account-Control-Computed", &computed)) {
+    if (attribute_integer(raw, "msDS-User-Account-Control-Computed", &computed)) {
         control |= computed;
     }
     if (control & ACCOUNT_DISABLED) {
@@ -235,7 +229,7 @@ const char *identity_refusal(const struct raw_entry *raw)
     if (is_over(raw)) {
         return "the account has expired";
     }
-    if (identity_integer(raw, "pwdLastSet", &changed) && !changed) {
+    if (attribute_integer(raw, "pwdLastSet", &changed) && !changed) {
         return "the password must be changed";
     }
     return control & PASSWORD_EXPIRED ? "the password has expired" : NULL;
@@ -246,7 +240,7 @@ const char *identity_refusal(const struct raw_entry *raw)
 /* One value as text; NULL if there is none, or it is not UTF-8. */
 static const char *read_text(const struct raw_entry *raw, const char *name)
 {
-    const struct attribute *attribute = entry_attribute(raw, name);
+    const struct attribute *attribute = attribute_get(raw, name);
     const struct berval *value = attribute ? attribute->values : NULL;
     return value && value->bv_len && utf8_valid(value->bv_val, value->bv_len) ? value->bv_val
                                                                               : NULL;
@@ -267,14 +261,14 @@ static struct error *read_entry(struct directory *directory, struct arena *arena
                           "pwdLastSet",
                           wants_groups ? "tokenGroups" : NULL,
                           NULL};
-    const struct search search = {
+    const struct query search = {
         .base = arena_format(arena, "<GUID=%s>", guid),
         .scope = LDAP_SCOPE_BASE,
         .filter = DIRECTORY_PEOPLE,
         .attributes = attributes,
     };
     struct answer answer;
-    struct error *error = search_run(directory, arena, &search, &answer);
+    struct error *error = query_run(directory, arena, &search, &answer);
     if (error) {
         return error;
     }
@@ -322,7 +316,7 @@ struct error *identity_read(struct directory *directory, struct arena *arena, co
         .name = name ? name : username,
         .administrator = sid && is_member(arena, &raw, sid),
     };
-    if (!identity_integer(&raw, "pwdLastSet", &identity_r->password_set)) {
+    if (!attribute_integer(&raw, "pwdLastSet", &identity_r->password_set)) {
         identity_r->password_set = 0;
     }
     return NULL;

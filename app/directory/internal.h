@@ -270,7 +270,7 @@ struct error *operation_repeat(struct directory *directory, struct arena *arena,
 
 /* Counts an operation, by its name, that began at `began` (steady clock); `failure` is why it has
  * failed ("silent", "lost", "credentials", "result"), NULL if it has not. */
-void operation_count(const char *name, int64_t began, const char *failure);
+void measure_operation(const char *name, int64_t began, const char *failure);
 
 /* --- result.c -------------------------------------------------------------------------------- */
 
@@ -332,7 +332,7 @@ enum entry_extent { ENTRY_WHOLE, ENTRY_WITHOUT_LINKS };
 char **entry_attributes(struct arena *arena, const struct field *fields, enum entry_extent extent);
 
 /* The attribute, or NULL if the entry has no value of it. */
-const struct attribute *entry_attribute(const struct raw_entry *raw, const char *name);
+const struct attribute *attribute_get(const struct raw_entry *raw, const char *name);
 
 /* Decodes the values of the class's fields; with ENTRY_WITHOUT_LINKS the fields of links are
  * absent. Searches again for what an answer omits: the rest of long attributes, and the primary
@@ -362,17 +362,17 @@ struct primary_members {
 };
 
 /* Finds them for several groups at once. */
-struct error *members_find_primary(struct directory *directory, struct arena *arena,
+struct error *primary_find_members(struct directory *directory, struct arena *arena,
                                    const struct raw_entry *groups, size_t count,
                                    struct primary_members *members_r) MUST_CHECK;
 
 /* Those of one of the groups; NULL: nobody. */
-const struct primary_set *members_primary_of(const struct primary_members *members,
+const struct primary_set *primary_members_of(const struct primary_members *members,
                                              struct arena *arena, const struct raw_entry *group);
 
 /* --- search.c -------------------------------------------------------------------------------- */
 
-struct search {
+struct query {
     const char *base;
     int scope;
     const char *filter; /* NULL: any object */
@@ -382,30 +382,39 @@ struct search {
 };
 
 /* A search as it is, repeated once if the connection is lost. */
-struct error *search_run(struct directory *directory, struct arena *arena,
-                         const struct search *search, struct answer *answer_r) MUST_CHECK;
+struct error *query_run(struct directory *directory, struct arena *arena,
+                        const struct query *search, struct answer *answer_r) MUST_CHECK;
 
 /* One object and a few attributes of it. ERR_NOT_FOUND if it is not there. */
-struct error *search_object(struct directory *directory, struct arena *arena, const char *dn,
-                            char **attributes, struct raw_entry *raw_r) MUST_CHECK;
+struct error *query_object(struct directory *directory, struct arena *arena, const char *dn,
+                           char **attributes, struct raw_entry *raw_r) MUST_CHECK;
 
 /* The object of the class at a DN. ERR_NOT_FOUND if it is not there, or of another class. */
-struct error *search_entry(struct directory *directory, struct arena *arena,
-                           const struct directory_class *class, const char *dn,
-                           enum entry_extent extent, struct directory_entry **entry_r) MUST_CHECK;
+struct error *find_entry(struct directory *directory, struct arena *arena,
+                         const struct directory_class *class, const char *dn,
+                         enum entry_extent extent, struct directory_entry **entry_r) MUST_CHECK;
 
 /* A parent that a client named: a fault of `field` if it is outside of the base DN,
  * ERR_PARENT_NOT_FOUND if it does not exist. `parent_r` is its DN as the directory writes it. */
-struct error *search_parent(struct directory *directory, struct arena *arena, const char *dn,
-                            const char *field, const char **parent_r) MUST_CHECK;
+struct error *query_parent(struct directory *directory, struct arena *arena, const char *dn,
+                           const char *field, const char **parent_r) MUST_CHECK;
 
 /* What came of a change that was made. Not to be able to read it is not a failed change:
  * ERR_RESULT_UNREAD. */
-struct error *search_result(struct directory *directory, struct arena *arena,
-                            const struct directory_class *class, const char *dn,
-                            struct directory_entry **entry_r) MUST_CHECK;
+struct error *find_result(struct directory *directory, struct arena *arena,
+                          const struct directory_class *class, const char *dn,
+                          struct directory_entry **entry_r) MUST_CHECK;
 
-struct name_search {
+/* The only entry of an answer to a search for `name`. ERR_NOT_FOUND; ERR_AMBIGUOUS with the DNs. */
+struct error *query_only_entry(struct arena *arena, const struct answer *answer,
+                               const struct field *fields, const char *name,
+                               struct raw_entry **raw_r) MUST_CHECK;
+
+/* The DN of an account's primary group; NULL if it has none that can be read. */
+struct error *primary_group_dn(struct directory *directory, struct arena *arena,
+                               const struct raw_entry *raw, const char **dn_r) MUST_CHECK;
+
+struct query_by_name {
     const char *attribute, *name; /* which must be equal */
     const char *filter;           /* and this must hold */
     const char *parent_dn;        /* as a client named it; NULL: anywhere below the base DN */
@@ -413,26 +422,25 @@ struct name_search {
 };
 
 /* The one entry of a name: directory_find() without reading its values. */
-struct error *search_name(struct directory *directory, struct arena *arena,
-                          const struct name_search *wanted, struct raw_entry **raw_r) MUST_CHECK;
+struct error *query_name(struct directory *directory, struct arena *arena,
+                         const struct query_by_name *wanted, struct raw_entry **raw_r) MUST_CHECK;
 
 /* All entries, however many (RFC 2696): each is shown to the visitor, which may keep it as long as
  * the arena. The search's own controls are not used. */
-typedef void search_visitor(void *context, const struct raw_entry *raw);
-struct error *search_all(struct directory *directory, struct arena *arena,
-                         const struct search *search, search_visitor *visit,
-                         void *context) MUST_CHECK;
+typedef void query_visitor(void *context, const struct raw_entry *raw);
+struct error *query_all(struct directory *directory, struct arena *arena,
+                        const struct query *search, query_visitor *visit, void *context) MUST_CHECK;
 
 /* "<GUID=…>": a DN to Active Directory (MS-ADTS 3.1.1.3.1.2.4) that no rename makes stale. */
-const char *search_guid_dn(struct arena *arena, const char *guid);
+const char *query_guid_dn(struct arena *arena, const char *guid);
 
 /* What everything is searched below is not there: that is no client's fault. */
-struct error *search_no_base(struct arena *arena, const struct answer *answer)
+struct error *query_no_base(struct arena *arena, const struct answer *answer)
     __attribute__((returns_nonnull));
 
 /* Control for searches of a subtree: the server returns no references to other naming contexts
  * (MS-ADTS 3.1.1.3.4.1.4). */
-extern LDAPControl search_one_domain;
+extern LDAPControl query_one_domain;
 
 /* --- list.c ---------------------------------------------------------------------------------- */
 
@@ -475,10 +483,10 @@ struct error *protected_read(struct directory *directory, struct arena *arena, c
 const char *protected_reason(struct arena *arena, const struct raw_entry *raw);
 
 /* True if the SID is that of a privileged group, of krbtgt or of Guest. */
-bool protected_sid(const char *sid);
+bool sid_is_privileged(const char *sid);
 
 /* True if members of the group with this SID administer the domain. */
-bool protected_administrator_sid(const char *sid);
+bool sid_is_administrator(const char *sid);
 
 /* --- domain.c -------------------------------------------------------------------------------- */
 
@@ -544,7 +552,7 @@ struct error *identity_read(struct directory *directory, struct arena *arena, co
                             const char **refusal_r) MUST_CHECK;
 
 /* One whole number; false if there is none. */
-bool identity_integer(const struct raw_entry *raw, const char *name, int64_t *value_r);
+bool attribute_integer(const struct raw_entry *raw, const char *name, int64_t *value_r);
 
 /* What the attributes of an account say against its use; NULL: nothing. */
 const char *identity_refusal(const struct raw_entry *raw);

@@ -88,14 +88,14 @@ static struct error *read_usn(struct directory *directory, struct arena *arena, 
 {
     char *attributes[] = {"highestCommittedUSN", NULL};
     struct raw_entry root = {0};
-    struct error *error = search_object(directory, arena, "", attributes, &root);
+    struct error *error = query_object(directory, arena, "", attributes, &root);
     *usn_r = 0;
     if (error) {
         return error->id == ERR_DIRECTORY_UNAVAILABLE || error->id == ERR_DIRECTORY_CREDENTIALS
                    ? error
                    : NULL;
     }
-    const struct attribute *usn = entry_attribute(&root, "highestCommittedUSN");
+    const struct attribute *usn = attribute_get(&root, "highestCommittedUSN");
     if (usn && !codec_integer(usn->values, usn_r)) {
         *usn_r = 0;
     }
@@ -176,18 +176,18 @@ static struct error *ask_page(struct directory *directory, struct arena *arena,
         return error;
     }
     LDAPControl *controls[] = {sort_control(arena, ldap, page->class->sort_attribute),
-                               view_control(arena, ldap, page, known), &search_one_domain, NULL};
+                               view_control(arena, ldap, page, known), &query_one_domain, NULL};
     if (!controls[0] || !controls[1]) {
         return error_new(arena, ERR_INTERNAL, "list: the controls cannot be encoded");
     }
-    const struct search search = {
+    const struct query search = {
         .base = directory->config->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
         .filter = page->filter,
         .attributes = entry_attributes(arena, page->class->fields, ENTRY_WHOLE),
         .controls = controls,
     };
-    return search_run(directory, arena, &search, answer);
+    return query_run(directory, arena, &search, answer);
 }
 
 static struct error *read_view(struct arena *arena, LDAP *ldap, const struct answer *answer,
@@ -261,7 +261,7 @@ struct error *directory_list(struct directory *directory, struct arena *arena,
         return error;
     }
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
-        return search_no_base(arena, &answer);
+        return query_no_base(arena, &answer);
     }
     if (answer.code != LDAP_SUCCESS) {
         return result_error(arena, &answer, class->fields, "list");

@@ -293,17 +293,17 @@ static struct error *read_policy(struct directory *directory, struct arena *aren
     struct raw_entry raw = {0};
     int64_t span;
     *policy_r = (struct lockout_policy){.threshold = CAUTIOUS_THRESHOLD, .window_ms = WINDOW_MS};
-    struct error *error = search_object(directory, arena, dn, attributes, &raw);
+    struct error *error = query_object(directory, arena, dn, attributes, &raw);
     if (error && error->id != ERR_NOT_FOUND && error->id != ERR_DIRECTORY_FORBIDDEN) {
         return error;
     }
-    if (!identity_integer(&raw, threshold, &policy_r->threshold)) {
+    if (!attribute_integer(&raw, threshold, &policy_r->threshold)) {
         log_warning(
             "directory: cannot read %s of %s with LDAP_BIND_DN: assuming a lockout threshold "
             "of 2",
             threshold, dn);
     }
-    if (identity_integer(&raw, window, &span)) {
+    if (attribute_integer(&raw, window, &span)) {
         policy_r->window_ms = span_ms(span);
     }
     return NULL;
@@ -314,7 +314,7 @@ static struct error *get_policy(struct directory *directory, struct arena *arena
                                 const struct known_domain *domain, const struct raw_entry *account,
                                 struct lockout_policy *policy_r)
 {
-    const struct attribute *pso = entry_attribute(account, "msDS-ResultantPSO");
+    const struct attribute *pso = attribute_get(account, "msDS-ResultantPSO");
     const char *dn = pso ? pso->values->bv_val : domain->dn;
     struct known_policy *known = find_policy(directory, dn);
     struct error *error = NULL;
@@ -332,8 +332,8 @@ static struct error *get_policy(struct directory *directory, struct arena *arena
 static struct lockout_count read_count(const struct raw_entry *account)
 {
     struct lockout_count count = {0};
-    const struct attribute *time = entry_attribute(account, "badPasswordTime");
-    if (!identity_integer(account, "badPwdCount", &count.failures)) {
+    const struct attribute *time = attribute_get(account, "badPasswordTime");
+    if (!attribute_integer(account, "badPwdCount", &count.failures)) {
         count.failures = 0;
     }
     if (!time || !codec_time(time->values, &count.failed_ms)) {
@@ -358,7 +358,7 @@ struct error *lockout_admit(struct directory *directory, struct arena *arena,
     if (error) {
         return error;
     }
-    if (identity_integer(candidate->raw, "msDS-User-Account-Control-Computed", &control) &&
+    if (attribute_integer(candidate->raw, "msDS-User-Account-Control-Computed", &control) &&
         control & ACCOUNT_LOCKED) {
         *refusal_r = "the account is locked";
         return NULL;

@@ -36,13 +36,13 @@ static struct error *find_account(struct directory *directory, struct arena *are
                                   const char *attribute, const char *name, struct raw_entry **raw_r)
 {
     char *attributes[] = {"objectGUID", "pwdLastSet", LOCKOUT_ATTRIBUTES, NULL};
-    const struct name_search wanted = {
+    const struct query_by_name wanted = {
         .attribute = attribute,
         .name = name,
         .filter = DIRECTORY_PEOPLE,
         .attributes = attributes,
     };
-    return search_name(directory, arena, &wanted, raw_r);
+    return query_name(directory, arena, &wanted, raw_r);
 }
 
 /* True if the text is one of the names of the domain. */
@@ -94,7 +94,7 @@ static struct error *take_account(struct directory *directory, struct arena *are
                                   const struct raw_entry *raw,
                                   struct directory_candidate *candidate_r)
 {
-    const struct attribute *value = entry_attribute(raw, "objectGUID");
+    const struct attribute *value = attribute_get(raw, "objectGUID");
     const char *guid;
     bool is_service;
     candidate_r->resolved = true;
@@ -109,7 +109,7 @@ static struct error *take_account(struct directory *directory, struct arena *are
         candidate_r->reason = "the service account does not log in";
         return NULL;
     }
-    if (!identity_integer(raw, "pwdLastSet", &candidate_r->password_set)) {
+    if (!attribute_integer(raw, "pwdLastSet", &candidate_r->password_set)) {
         candidate_r->password_set = 0;
     }
     candidate_r->guid = guid;

@@ -10,8 +10,6 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/metrics.h"
-#include "base/spent.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -195,17 +193,6 @@ static bool unavailable(const struct answer *answer)
            answer->code == LDAP_STRONG_AUTH_REQUIRED;
 }
 
-void operation_count(const char *name, int64_t began, const char *failure)
-{
-    int64_t us = clock_steady_us() - began;
-    spent_add(SPENT_DIRECTORY, us);
-    metrics_observe(METRIC_DIRECTORY_TIME, metrics_series(METRIC_DIRECTORY_TIME, name, NULL), us);
-    if (failure) {
-        metrics_add(METRIC_DIRECTORY_ERRORS, metrics_series(METRIC_DIRECTORY_ERRORS, name, failure),
-                    1);
-    }
-}
-
 /* What an answer is counted as; that something is not there is no failure. */
 static const char *failure_of(const struct answer *answer)
 {
@@ -247,7 +234,7 @@ struct error *operation_run(struct directory *directory, struct arena *arena,
     }
     int64_t began = clock_steady_us();
     error = run(directory, arena, operation, ldap, answer_r);
-    operation_count(operation->name, began, error ? "silent" : failure_of(answer_r));
+    measure_operation(operation->name, began, error ? "silent" : failure_of(answer_r));
     return error;
 }
 

@@ -67,7 +67,7 @@ static void probe(struct directory *directory, size_t index)
     bool serves = connection_try(directory, arena, index, &cause) == SERVER_CONNECTED &&
                   reads_root(directory, arena, &cause);
     int64_t took = clock_steady_us() - began;
-    operation_count("probe", began, serves ? NULL : "lost");
+    measure_operation("probe", began, serves ? NULL : "lost");
     circuit_probed(directory->circuit, index, serves ? took : -1, clock_wall_ms());
     log_change(&directory->servers[index], serves, cause);
     arena_free(&arena);

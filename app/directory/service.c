@@ -20,16 +20,16 @@ static struct error *find_service(struct directory *directory, struct arena *are
     char *attributes[] = {"objectGUID", NULL};
     if (strchr(name, '=')) {
         *raw_r = arena_alloc(arena, sizeof **raw_r);
-        return search_object(directory, arena, name, attributes, *raw_r);
+        return query_object(directory, arena, name, attributes, *raw_r);
     }
     const char *slash = strchr(name, '\\');
-    const struct name_search wanted = {
+    const struct query_by_name wanted = {
         .attribute = strchr(name, '@') ? "userPrincipalName" : "sAMAccountName",
         .name = slash ? slash + 1 : name,
         .filter = DIRECTORY_PEOPLE,
         .attributes = attributes,
     };
-    return search_name(directory, arena, &wanted, raw_r);
+    return query_name(directory, arena, &wanted, raw_r);
 }
 
 struct error *service_is(struct directory *directory, struct arena *arena, const char *guid,
@@ -43,7 +43,7 @@ struct error *service_is(struct directory *directory, struct arena *arena, const
         if (error) { /* it is nowhere that we could harm it, unless the directory is down */
             return error->id == ERR_NOT_FOUND || error->id == ERR_AMBIGUOUS ? NULL : error;
         }
-        const struct attribute *value = entry_attribute(raw, "objectGUID");
+        const struct attribute *value = attribute_get(raw, "objectGUID");
         if (!value || !codec_guid(arena, value->values, &text)) {
             return NULL;
         }
@@ -58,8 +58,12 @@ struct error *service_within(struct directory *directory, struct arena *arena, c
 {
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
     struct raw_entry raw = {0};
-    struct error *error = search_object(
-        directory, arena, search_guid_dn(arena, directory->service_guid), attributes, &raw);
+    *within_r = false;
+    if (!directory->service_guid) {
+        return NULL;
+    }
+    struct error *error = query_object(
+        directory, arena, query_guid_dn(arena, directory->service_guid), attributes, &raw);
     *within_r = !error && names_within(raw.dn, dn);
     return error && error->id == ERR_NOT_FOUND ? NULL : error;
 }
@@ -67,10 +71,10 @@ struct error *service_within(struct directory *directory, struct arena *arena, c
 /* The SID by which the account administers the domain; NULL: it does not. */
 static const char *administrator_sid(struct arena *arena, const struct raw_entry *raw)
 {
-    const struct attribute *groups = entry_attribute(raw, "tokenGroups");
+    const struct attribute *groups = attribute_get(raw, "tokenGroups");
     const char *sid;
     for (size_t i = 0; groups && i < groups->count; i++) {
-        if (codec_sid(arena, &groups->values[i], &sid) && protected_administrator_sid(sid)) {
+        if (codec_sid(arena, &groups->values[i], &sid) && sid_is_administrator(sid)) {
             return sid;
         }
     }
@@ -84,8 +88,8 @@ struct error *service_warn(struct directory *directory, struct arena *arena)
     bool is_service;
     struct error *error = service_is(directory, arena, "", &is_service);
     if (!error && directory->service_guid) {
-        error = search_object(directory, arena, search_guid_dn(arena, directory->service_guid),
-                              attributes, &raw);
+        error = query_object(directory, arena, query_guid_dn(arena, directory->service_guid),
+                             attributes, &raw);
     }
     if (error) {
         return error;

@@ -43,8 +43,8 @@ static void privileged_sids_are_those_of_the_domain_and_of_builtin_groups(void *
         {"S-1-0", false, false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        if (protected_sid(cases[i].sid) != cases[i].privileged ||
-            protected_administrator_sid(cases[i].sid) != cases[i].administrator) {
+        if (sid_is_privileged(cases[i].sid) != cases[i].privileged ||
+            sid_is_administrator(cases[i].sid) != cases[i].administrator) {
             FAIL("%s", cases[i].sid);
         }
     }
