@@ -1,5 +1,7 @@
 /* Attribute: finds attributes of a raw entry by their names. */
-#include "directory/internal.h"
+#include "directory/attribute.h"
+
+#include "directory/codec.h"
 
 #include <string.h>
 

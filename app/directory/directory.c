@@ -1,5 +1,8 @@
 /* Directory: prepares the memory that all processes share, before the master forks. */
-#include "directory/internal.h"
+#include "directory/directory.h"
+
+#include "directory/circuit.h"
+#include "directory/lockout.h"
 
 void directory_share(void)
 {

@@ -26,7 +26,7 @@
 struct arena;
 struct buffer;
 struct config;
-struct raw_entry; /* internal.h */
+struct raw_entry; /* attribute.h */
 
 /* One worker's view of the directory: its connection, and the little that is remembered. */
 struct directory;

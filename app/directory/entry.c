@@ -4,12 +4,19 @@
  * An attribute that is absent is null; a list is then empty. A value that is not of its form (text
  * that is no UTF-8, a number that is none) is null as well: one odd entry must not hide the rest.
  */
-#include "directory/internal.h"
+#include "directory/entry.h"
 
 #include "base/arena.h"
+#include "base/field.h"
 #include "base/utf8.h"
+#include "directory/attribute.h"
+#include "directory/codec.h"
+#include "directory/directory.h"
+#include "directory/primary.h"
+#include "directory/query.h"
 
 #include <inttypes.h>
+#include <lber.h>
 #include <string.h>
 
 enum {

@@ -1,7 +1,14 @@
 /* Find: reads one object of a class by its name or DN, and decodes it. */
-#include "directory/internal.h"
+#include "directory/find.h"
 
-#include "base/arena.h"
+#include "directory/attribute.h"
+#include "directory/connection.h"
+#include "directory/directory.h"
+#include "directory/entry.h"
+#include "directory/operation.h"
+#include "directory/query.h"
+
+#include <ldap.h>
 
 static struct error *find_by_name(struct directory *directory, struct arena *arena,
                                   const struct directory_class *class, const char *name,

@@ -10,18 +10,29 @@
  * itself lists the SIDs of all security groups that an account is in: through other groups too, and
  * by its primary group.
  */
-#include "directory/internal.h"
+#include "directory/identity.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "directory/attribute.h"
+#include "directory/cache.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/directory.h"
+#include "directory/names.h"
+#include "directory/operation.h"
+#include "directory/query.h"
+#include "directory/result.h"
 
+#include <ldap.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
+    KNOWN_PEOPLE = 64,
     SECOND_US = 1000 * 1000,
     GUID_TEXT = 36, /* characters */
     /* userAccountControl, MS-ADTS 2.2.16 */
@@ -32,9 +43,29 @@ enum {
 
 /* --- what is remembered ---------------------------------------------------------------------- */
 
+/* A person whose rights were looked up lately. */
+struct known_person {
+    char *guid, *username, *email, *name; /* malloc; guid NULL: free, email NULL: none */
+    bool administrator;
+    int64_t password_set; /* pwdLastSet */
+    int64_t until;        /* steady clock */
+};
+
+/* LDAP_ADMIN_GROUP as it was found lately. */
+struct known_group {
+    char *sid;     /* malloc; NULL: no such group, or more than one */
+    int64_t until; /* steady clock */
+};
+
+struct known_identities {
+    struct known_person people[KNOWN_PEOPLE];
+    size_t next_person; /* the next one to replace */
+    struct known_group administrators;
+};
+
 static int64_t remembered_until(const struct directory *directory)
 {
-    return clock_steady_us() + directory->config->ldap_login_cache_s * SECOND_US;
+    return clock_steady_us() + connection_config(directory)->ldap_login_cache_s * SECOND_US;
 }
 
 static char *own_copy(const char *text)
@@ -42,7 +73,7 @@ static char *own_copy(const char *text)
     return text ? must_string(text) : NULL;
 }
 
-static void forget(struct known_person *person)
+static void clear_person(struct known_person *person)
 {
     free(person->guid);
     free(person->username);
@@ -51,10 +82,26 @@ static void forget(struct known_person *person)
     *person = (struct known_person){0};
 }
 
-static struct known_person *find_known(struct directory *directory, const char *guid)
+static void clear_identities(void *data)
 {
+    struct known_identities *known = data;
     for (size_t i = 0; i < KNOWN_PEOPLE; i++) {
-        struct known_person *person = &directory->people[i];
+        clear_person(&known->people[i]);
+    }
+    free(known->administrators.sid);
+    known->administrators = (struct known_group){0};
+}
+
+static const struct cache_kind identities_kind = {
+    .size = sizeof(struct known_identities),
+    .clear = clear_identities,
+};
+
+static struct known_person *find_person(struct directory *directory, const char *guid)
+{
+    struct known_identities *known = connection_cache(directory, &identities_kind);
+    for (size_t i = 0; i < KNOWN_PEOPLE; i++) {
+        struct known_person *person = &known->people[i];
         if (person->guid && !strcmp(person->guid, guid)) {
             return person;
         }
@@ -62,14 +109,15 @@ static struct known_person *find_known(struct directory *directory, const char *
     return NULL;
 }
 
-static void remember(struct directory *directory, const struct directory_identity *identity)
+static void remember_person(struct directory *directory, const struct directory_identity *identity)
 {
-    struct known_person *person = find_known(directory, identity->guid);
+    struct known_identities *known = connection_cache(directory, &identities_kind);
+    struct known_person *person = find_person(directory, identity->guid);
     if (!person) {
-        person = &directory->people[directory->next_person];
-        directory->next_person = (directory->next_person + 1) % KNOWN_PEOPLE;
+        person = &known->people[known->next_person];
+        known->next_person = (known->next_person + 1) % KNOWN_PEOPLE;
     }
-    forget(person);
+    clear_person(person);
     *person = (struct known_person){
         .guid = must_string(identity->guid),
         .username = must_string(identity->username),
@@ -81,8 +129,8 @@ static void remember(struct directory *directory, const struct directory_identit
     };
 }
 
-static void recall(struct arena *arena, const struct known_person *person,
-                   struct directory_identity *identity_r)
+static void recall_person(struct arena *arena, const struct known_person *person,
+                          struct directory_identity *identity_r)
 {
     *identity_r = (struct directory_identity){
         .guid = arena_string(arena, person->guid),
@@ -92,15 +140,6 @@ static void recall(struct arena *arena, const struct known_person *person,
         .administrator = person->administrator,
         .password_set = person->password_set,
     };
-}
-
-void identity_forget(struct directory *directory)
-{
-    for (size_t i = 0; i < KNOWN_PEOPLE; i++) {
-        forget(&directory->people[i]);
-    }
-    free(directory->administrators.sid);
-    directory->administrators = (struct known_group){0};
 }
 
 /* --- the group of the administrators --------------------------------------------------------- */
@@ -114,13 +153,13 @@ static bool is_dn(const char *name)
 static struct error *search_group(struct directory *directory, struct arena *arena,
                                   struct answer *answer_r)
 {
-    const char *name = directory->config->ldap_admin_group;
+    const char *name = connection_config(directory)->ldap_admin_group;
     char *attributes[] = {"objectSid", NULL};
     LDAPControl *controls[] = {&query_one_domain, NULL};
     struct query search = {.base = name, .scope = LDAP_SCOPE_BASE, .attributes = attributes};
     if (!is_dn(name)) {
         search = (struct query){
-            .base = directory->config->ldap_base_dn,
+            .base = connection_config(directory)->ldap_base_dn,
             .scope = LDAP_SCOPE_SUBTREE,
             .filter = arena_format(arena, "(&(cn=%s)" DIRECTORY_GROUPS ")",
                                    names_filter_value(arena, name)),
@@ -137,7 +176,7 @@ static struct error *search_group(struct directory *directory, struct arena *are
 static const char *only_sid(const struct directory *directory, struct arena *arena,
                             const struct answer *answer)
 {
-    const char *name = directory->config->ldap_admin_group;
+    const char *name = connection_config(directory)->ldap_admin_group;
     const struct attribute *value =
         answer->count == 1 ? attribute_get(answer->entries, "objectSid") : NULL;
     const char *sid;
@@ -158,10 +197,11 @@ static const char *only_sid(const struct directory *directory, struct arena *are
 static struct error *administrators(struct directory *directory, struct arena *arena,
                                     const char **sid_r)
 {
-    struct known_group *known = &directory->administrators;
+    struct known_identities *identities = connection_cache(directory, &identities_kind);
+    struct known_group *known = &identities->administrators;
     struct answer answer;
     *sid_r = NULL;
-    if (!*directory->config->ldap_admin_group) {
+    if (!*connection_config(directory)->ldap_admin_group) {
         return NULL;
     }
     if (known->until > clock_steady_us()) {
@@ -250,7 +290,7 @@ static const char *read_text(const struct raw_entry *raw, const char *name)
 static struct error *read_entry(struct directory *directory, struct arena *arena, const char *guid,
                                 struct raw_entry *raw_r)
 {
-    bool wants_groups = *directory->config->ldap_admin_group;
+    bool wants_groups = *connection_config(directory)->ldap_admin_group;
     char *attributes[] = {"sAMAccountName",
                           "mail",
                           "displayName",
@@ -275,7 +315,8 @@ static struct error *read_entry(struct directory *directory, struct arena *arena
     if (answer.code != LDAP_SUCCESS) {
         return result_error(arena, &answer, NULL, "read");
     }
-    if (!answer.count || !names_within(answer.entries->dn, directory->config->ldap_base_dn)) {
+    if (!answer.count ||
+        !names_within(answer.entries->dn, connection_config(directory)->ldap_base_dn)) {
         return error_new(arena, ERR_NOT_FOUND, NULL);
     }
     *raw_r = *answer.entries;
@@ -338,10 +379,10 @@ struct error *directory_examine(struct directory *directory, struct arena *arena
 struct error *directory_identify(struct directory *directory, struct arena *arena, const char *guid,
                                  bool fresh, struct directory_identity *identity_r)
 {
-    struct known_person *known = find_known(directory, guid);
+    struct known_person *known = find_person(directory, guid);
     const char *refusal;
     if (known && !fresh && known->until > clock_steady_us()) {
-        recall(arena, known, identity_r);
+        recall_person(arena, known, identity_r);
         return NULL;
     }
     connection_begin(directory);
@@ -351,10 +392,10 @@ struct error *directory_identify(struct directory *directory, struct arena *aren
     }
     if (refusal) {
         if (known) {
-            forget(known);
+            clear_person(known);
         }
         return error_new(arena, ERR_INVALID_TOKEN, "%s", refusal);
     }
-    remember(directory, identity_r);
+    remember_person(directory, identity_r);
     return NULL;
 }

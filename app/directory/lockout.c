@@ -20,12 +20,19 @@
  * failures that were counted when its own attempt was reserved: those were at the controller before
  * it. A failure that is counted later may have come after the success, and stays.
  */
-#include "directory/internal.h"
+#include "directory/lockout.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/shared.h"
+#include "directory/attribute.h"
+#include "directory/cache.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/directory.h"
+#include "directory/domain.h"
+#include "directory/query.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -254,24 +261,51 @@ void lockout_succeeded(const struct lockout_attempt *attempt)
 
 /* --- policies -------------------------------------------------------------------------------- */
 
-void lockout_forget(struct directory *directory)
+enum { KNOWN_POLICIES = 8 };
+
+/* When an account is locked. */
+struct lockout_policy {
+    int64_t threshold; /* failed logins; 0: never */
+    int64_t window_ms; /* how long a failure counts after the last one */
+};
+
+/* A lockout policy as it was read lately. */
+struct known_policy {
+    char *dn; /* malloc; of the domain or of a password settings object; NULL: free */
+    struct lockout_policy policy;
+    int64_t until; /* steady clock */
+};
+
+struct known_policies {
+    struct known_policy policies[KNOWN_POLICIES];
+    size_t next; /* the next one to replace */
+};
+
+static void clear_policies(void *data)
 {
+    struct known_policies *known = data;
     for (size_t i = 0; i < KNOWN_POLICIES; i++) {
-        free(directory->policies[i].dn);
-        directory->policies[i] = (struct known_policy){0};
+        free(known->policies[i].dn);
+        known->policies[i] = (struct known_policy){0};
     }
 }
 
+static const struct cache_kind policies_kind = {
+    .size = sizeof(struct known_policies),
+    .clear = clear_policies,
+};
+
 static struct known_policy *find_policy(struct directory *directory, const char *dn)
 {
+    struct known_policies *all = connection_cache(directory, &policies_kind);
     for (size_t i = 0; i < KNOWN_POLICIES; i++) {
-        struct known_policy *known = &directory->policies[i];
+        struct known_policy *known = &all->policies[i];
         if (known->dn && !strcmp(known->dn, dn)) {
             return known;
         }
     }
-    struct known_policy *known = &directory->policies[directory->next_policy];
-    directory->next_policy = (directory->next_policy + 1) % KNOWN_POLICIES;
+    struct known_policy *known = &all->policies[all->next];
+    all->next = (all->next + 1) % KNOWN_POLICIES;
     free(known->dn);
     *known = (struct known_policy){.dn = must_string(dn)};
     return known;
@@ -311,7 +345,7 @@ static struct error *read_policy(struct directory *directory, struct arena *aren
 
 /* The policy that applies to an account. */
 static struct error *get_policy(struct directory *directory, struct arena *arena,
-                                const struct known_domain *domain, const struct raw_entry *account,
+                                const struct domain *domain, const struct raw_entry *account,
                                 struct lockout_policy *policy_r)
 {
     const struct attribute *pso = attribute_get(account, "msDS-ResultantPSO");
@@ -346,7 +380,7 @@ struct error *lockout_admit(struct directory *directory, struct arena *arena,
                             const struct directory_candidate *candidate, bool known_source,
                             struct lockout_attempt *attempt_r, const char **refusal_r)
 {
-    const struct known_domain *domain;
+    const struct domain *domain;
     struct lockout_policy policy = {0};
     int64_t control = 0;
     *refusal_r = NULL;

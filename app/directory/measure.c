@@ -1,5 +1,5 @@
 /* Measure: durations and failures of what is asked of the directory, for the metrics. */
-#include "directory/internal.h"
+#include "directory/measure.h"
 
 #include "base/clock.h"
 #include "base/metrics.h"

@@ -5,10 +5,19 @@
  * clients who change one group at the same time lose nothing. Members by the primary group are in
  * primary.c.
  */
-#include "directory/internal.h"
-
 #include "base/arena.h"
+#include "base/error.h"
+#include "directory/attribute.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/directory.h"
+#include "directory/names.h"
+#include "directory/operation.h"
+#include "directory/protected.h"
+#include "directory/query.h"
+#include "directory/result.h"
 
+#include <ldap.h>
 #include <string.h>
 
 enum { TRIES = 10 }; /* against others that keep changing the same membership */

@@ -6,13 +6,25 @@
  * before it says that the name is taken, deleting takes "gone" for done, a move looks where the
  * object is, and a modification replaces values and so can simply be repeated.
  */
-#include "directory/internal.h"
-
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
-#include "base/log.h"
+#include "base/error.h"
+#include "directory/attribute.h"
+#include "directory/changes.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/controller.h"
+#include "directory/directory.h"
+#include "directory/entry.h"
+#include "directory/find.h"
+#include "directory/names.h"
+#include "directory/operation.h"
+#include "directory/protected.h"
+#include "directory/query.h"
+#include "directory/result.h"
 
+#include <ldap.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,7 +72,7 @@ static int send_delete(LDAP *ldap, const void *request, int *message_id_r)
 static struct error *check_password(const struct directory *directory, struct arena *arena,
                                     const struct directory_changes *changes)
 {
-    if (changes->password && !connection_encrypted(directory)) {
+    if (changes->password && !controller_encrypts(connection_config(directory))) {
         return error_new(arena, ERR_PASSWORD_NEEDS_TLS, NULL);
     }
     return NULL;
@@ -72,7 +84,7 @@ static struct error *read_target(struct directory *directory, struct arena *aren
                                  const struct directory_entry *entry, bool moves, bool goes,
                                  struct target *target_r)
 {
-    if (goes && names_equal(entry->dn, directory->config->ldap_base_dn)) {
+    if (goes && names_equal(entry->dn, connection_config(directory)->ldap_base_dn)) {
         return error_detail(error_new(arena, ERR_DIRECTORY_REFUSED, NULL), NULL, FAULT_NONE,
                             "LDAP_BASE_DN");
     }

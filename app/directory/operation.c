@@ -1,15 +1,20 @@
 /*
- * Operation: one LDAP request and its answer (see internal.h).
+ * Operation: one LDAP request and its answer.
  *
  * The answer is copied into the arena and libldap's messages are freed at once. A time-out drops
  * the connection: the answer may still come, and must not meet the next request. libldap returns
  * codes of its own, which are negative, where it did not get as far as a result.
  */
-#include "directory/internal.h"
+#include "directory/operation.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "directory/attribute.h"
+#include "directory/connection.h"
+#include "directory/deadline.h"
+#include "directory/measure.h"
+#include "directory/result.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -157,7 +162,8 @@ static struct error *give_up(struct directory *directory, struct arena *arena,
     enum error_id id = operation->writes ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
     struct error *error =
         error_new(arena, id, "%s: no answer from %s within %" PRId64 " ms", operation->name,
-                  directory->servers[directory->server].uri, (clock_steady_us() - began) / 1000);
+                  connection_server_uri(directory, connection_server(directory)),
+                  (clock_steady_us() - began) / 1000);
     log_warning("directory: %s", error->cause);
     connection_unanswered(directory, began);
     return error;
@@ -169,12 +175,13 @@ static struct error *receive(struct directory *directory, struct arena *arena,
 {
     LDAPMessage *chain = NULL;
     int64_t began = clock_steady_us();
+    LDAP *ldap = connection_ldap(directory);
     struct timeval time = {.tv_sec = patience / SECOND_US, .tv_usec = patience % SECOND_US};
-    int type = ldap_result(directory->ldap, message_id, LDAP_MSG_ALL, &time, &chain);
-    if (type == 0 || (type < 0 && clock_steady_us() >= directory->io_deadline)) {
+    int type = ldap_result(ldap, message_id, LDAP_MSG_ALL, &time, &chain);
+    if (type == 0 || (type < 0 && deadline_io_passed(connection_deadline(directory)))) {
         return give_up(directory, arena, operation, began);
     }
-    bool copied = type > 0 && copy_answer(arena, directory->ldap, chain, answer);
+    bool copied = type > 0 && copy_answer(arena, ldap, chain, answer);
     ldap_msgfree(chain);
     if (!copied) {
         lose(directory, answer);
@@ -207,7 +214,7 @@ static struct error *run(struct directory *directory, struct arena *arena,
                          const struct operation *operation, LDAP *ldap, struct answer *answer_r)
 {
     int message_id = 0;
-    int64_t patience = connection_expect(directory);
+    int64_t patience = deadline_expect_answer(connection_deadline(directory));
     answer_r->code = operation->send(ldap, operation->request, &message_id);
     if (answer_r->code == LDAP_SERVER_DOWN || answer_r->code == LDAP_CONNECT_ERROR) {
         lose(directory, answer_r);

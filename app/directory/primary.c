@@ -4,14 +4,21 @@
  * An account's primary group is in neither memberOf nor member: only the account knows it, by a
  * number (primaryGroupID, MS-SAMR 3.1.1.8.2) that ends the SID of the group.
  */
-#include "directory/internal.h"
+#include "directory/primary.h"
 
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "directory/attribute.h"
+#include "directory/cache.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/directory.h"
+#include "directory/query.h"
 
 #include <inttypes.h>
+#include <ldap.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,16 +28,44 @@ enum { MAY_BE_PRIMARY = GROUP_GLOBAL | GROUP_UNIVERSAL };
 enum {
     DECIMAL = 10,
     FIRST_DNS = 16,
-    PRIMARY_GROUP_US = 10 * 1000 * 1000,
+    KNOWN_GROUPS = 8, /* a domain has one or two that are in use */
+    KNOWN_US = 10 * 1000 * 1000,
 };
 
 /* --- the group of an account ----------------------------------------------------------------- */
 
-static const char *remembered_group(const struct directory *directory, const char *sid)
+/* The DN of a primary group, by its SID. */
+struct known_primary {
+    char *sid, *dn; /* malloc; NULL: free */
+    int64_t until;  /* steady clock */
+};
+
+struct known_primaries {
+    struct known_primary groups[KNOWN_GROUPS];
+    size_t next; /* the next one to replace */
+};
+
+static void clear_primaries(void *data)
 {
+    struct known_primaries *known = data;
+    for (size_t i = 0; i < KNOWN_GROUPS; i++) {
+        free(known->groups[i].sid);
+        free(known->groups[i].dn);
+        known->groups[i] = (struct known_primary){0};
+    }
+}
+
+static const struct cache_kind primaries_kind = {
+    .size = sizeof(struct known_primaries),
+    .clear = clear_primaries,
+};
+
+static const char *remembered_group(struct directory *directory, const char *sid)
+{
+    const struct known_primaries *all = connection_cache(directory, &primaries_kind);
     int64_t now = clock_steady_us();
-    for (size_t i = 0; i < PRIMARY_GROUPS; i++) {
-        const struct primary_group *group = &directory->primary_groups[i];
+    for (size_t i = 0; i < KNOWN_GROUPS; i++) {
+        const struct known_primary *group = &all->groups[i];
         if (group->sid && group->until > now && !strcmp(group->sid, sid)) {
             return group->dn;
         }
@@ -38,24 +73,24 @@ static const char *remembered_group(const struct directory *directory, const cha
     return NULL;
 }
 
-static void remember_group(struct directory *directory, const char *sid, const char *dn)
+void primary_remember(struct directory *directory, const char *sid, const char *dn)
 {
-    struct primary_group *group = NULL;
-    for (size_t i = 0; i < PRIMARY_GROUPS; i++) {
-        struct primary_group *known = &directory->primary_groups[i];
+    struct known_primaries *all = connection_cache(directory, &primaries_kind);
+    struct known_primary *group = NULL;
+    for (size_t i = 0; i < KNOWN_GROUPS; i++) {
+        struct known_primary *known = &all->groups[i];
         if (known->sid && !strcmp(known->sid, sid)) {
             group = known;
         }
     }
     if (!group) {
-        group = &directory->primary_groups[directory->next_primary_group];
-        directory->next_primary_group = (directory->next_primary_group + 1) % PRIMARY_GROUPS;
+        group = &all->groups[all->next];
+        all->next = (all->next + 1) % KNOWN_GROUPS;
     }
     free(group->sid);
     free(group->dn);
-    *group = (struct primary_group){.sid = must_string(sid),
-                                    .dn = must_string(dn),
-                                    .until = clock_steady_us() + PRIMARY_GROUP_US};
+    *group = (struct known_primary){
+        .sid = must_string(sid), .dn = must_string(dn), .until = clock_steady_us() + KNOWN_US};
 }
 
 /* The DN of the primary group, NULL if the account has none that can be seen. It is in neither
@@ -85,7 +120,7 @@ struct error *primary_group_dn(struct directory *directory, struct arena *arena,
     if (error) {
         return error->id == ERR_NOT_FOUND ? NULL : error;
     }
-    remember_group(directory, text, group.dn);
+    primary_remember(directory, text, group.dn);
     *dn_r = group.dn;
     return NULL;
 }
@@ -174,7 +209,7 @@ struct error *primary_find_members(struct directory *directory, struct arena *ar
 {
     char *attributes[] = {"primaryGroupID", NULL};
     const struct query search = {
-        .base = directory->config->ldap_base_dn,
+        .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
         .filter = prepare_sets(arena, groups, count, members_r),
         .attributes = attributes,

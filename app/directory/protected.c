@@ -9,14 +9,19 @@
  * all security groups that it is in. Samba keeps no tokenGroups for groups: their memberOf is
  * walked. Attributes that cannot be read protect their object.
  */
-#include "directory/internal.h"
+#include "directory/protected.h"
 
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "directory/attribute.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/query.h"
+#include "directory/service.h"
+#include "directory/sid.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
+#include <ldap.h>
 #include <string.h>
 
 enum {
@@ -208,7 +213,7 @@ static struct error *protected_error(struct arena *arena, enum error_id id, cons
 static struct error *check_service(struct directory *directory, struct arena *arena,
                                    const char *guid, const char *dn, bool moves)
 {
-    bool allowed = directory->config->directory_protected == PROTECTED_ALLOW;
+    bool allowed = connection_config(directory)->directory_protected == PROTECTED_ALLOW;
     bool is_service, holds = false;
     struct error *error = service_is(directory, arena, guid, &is_service);
     if (!error && !is_service && moves) {
@@ -258,7 +263,7 @@ struct error *protected_read(struct directory *directory, struct arena *arena, c
     }
     error =
         check_service(directory, arena, guid, raw.dn, moves && !attribute_get(&raw, "objectSid"));
-    if (!error && directory->config->directory_protected == PROTECTED_REFUSE) {
+    if (!error && connection_config(directory)->directory_protected == PROTECTED_REFUSE) {
         error = find_reason(directory, arena, guid_dn, &raw, moves, &reason);
     }
     return !error && reason ? protected_error(arena, ERR_PROTECTED_OBJECT, reason) : error;

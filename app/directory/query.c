@@ -2,12 +2,16 @@
  * Query: searches that return raw entries: one object by its name or DN, all objects of a filter,
  * and the parents that clients name. find.c decodes entries, list.c reads pages.
  */
-#include "directory/internal.h"
+#include "directory/query.h"
 
 #include "base/arena.h"
 #include "base/config.h"
-
-#include <string.h>
+#include "base/field.h"
+#include "directory/attribute.h"
+#include "directory/connection.h"
+#include "directory/names.h"
+#include "directory/operation.h"
+#include "directory/result.h"
 
 enum {
     PAGE_SIZE = 1000,  /* MaxPageSize of a controller, unless it was changed */
@@ -126,7 +130,7 @@ static struct error *search_page(struct directory *directory, struct arena *aren
     if (answer->code != LDAP_SUCCESS) {
         return result_error(arena, answer, NULL, "search");
     }
-    if (!read_cookie(arena, directory->ldap, answer, cookie)) {
+    if (!read_cookie(arena, connection_ldap(directory), answer, cookie)) {
         return error_new(arena, ERR_INTERNAL, "search: no page in the answer");
     }
     return NULL;
@@ -143,10 +147,10 @@ struct error *query_all(struct directory *directory, struct arena *arena,
         if (error) {
             return error;
         }
-        if (generation && generation != directory->generation) {
+        if (generation && generation != connection_generation(directory)) {
             return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "search: lost between two pages");
         }
-        generation = directory->generation;
+        generation = connection_generation(directory);
         for (size_t i = 0; i < answer.count; i++) {
             visit(context, &answer.entries[i]);
         }
@@ -164,7 +168,7 @@ static struct error *managed_dn(const struct directory *directory, struct arena 
     if (!*normal_r || !**normal_r) {
         return error_field(arena, field, FAULT_NOT_DN, NULL);
     }
-    if (!names_within(*normal_r, directory->config->ldap_base_dn)) {
+    if (!names_within(*normal_r, connection_config(directory)->ldap_base_dn)) {
         return error_field(arena, field, FAULT_OUTSIDE_BASE_DN, NULL);
     }
     return NULL;
@@ -183,7 +187,7 @@ struct error *query_parent(struct directory *directory, struct arena *arena, con
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
     LDAPControl *controls[] = {&query_one_domain, NULL};
     const struct query search = {
-        .base = directory->config->ldap_base_dn,
+        .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
         .filter = arena_format(arena, "(distinguishedName=%s)", names_filter_value(arena, normal)),
         .attributes = attributes,
@@ -243,7 +247,7 @@ struct error *query_name(struct directory *directory, struct arena *arena,
     struct answer answer;
     LDAPControl *controls[] = {&query_one_domain, NULL};
     struct query search = {
-        .base = directory->config->ldap_base_dn,
+        .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
         /* The name first: Samba takes the candidates of the first index that it can use. */
         .filter = arena_format(arena, "(&(%s=%s)%s)", wanted->attribute,

@@ -1,5 +1,5 @@
 /* SID: the security identifiers of privileged groups and accounts (MS-DTYP 2.4). */
-#include "directory/internal.h"
+#include "directory/sid.h"
 
 #include <stdlib.h>
 #include <string.h>

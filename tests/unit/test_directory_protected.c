@@ -1,7 +1,9 @@
 /* Protected objects: which SIDs are privileged, and which attributes of an object protect it. */
 #include "unit.h"
 
-#include "directory/internal.h"
+#include "directory/attribute.h"
+#include "directory/protected.h"
+#include "directory/sid.h"
 
 struct sid_case {
     const char *sid;
