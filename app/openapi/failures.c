@@ -1,7 +1,7 @@
 /* Failures: with which errors a call may be answered, by its row, by what the router implies of a
  * row, and by nginx in front of it. */
 #include "http/problem.h"
-#include "openapi/internal.h"
+#include "openapi/document.h"
 
 #include <stdlib.h>
 #include <string.h>

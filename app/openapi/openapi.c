@@ -1,7 +1,7 @@
 /* See openapi.h: the outline of the document. */
 #include "openapi/openapi.h"
 
-#include "openapi/internal.h"
+#include "openapi/document.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Operations: what a row of a table of routes says of its call, and what the router and nginx heed
  * and add for all of them. */
-#include "openapi/internal.h"
+#include "openapi/document.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Schemas: field maps as JSON Schema 2020-12, and examples put together from those of fields. */
-#include "openapi/internal.h"
+#include "openapi/document.h"
 
 #include <string.h>
 
