@@ -166,6 +166,14 @@ struct store_shared {
     } health; /* of watch.c */
 };
 
+/* --- query.c --------------------------------------------------------------------------------- */
+
+/* Keeps the first failure of a write: nothing after it is tried, on neither engine. */
+struct error *store_remember_failure(struct store *store, struct error *error);
+
+/* Counts the duration of "read", "write" or "commit". */
+void store_count_time(const char *operation, int64_t us);
+
 /* --- store.c, for the engines ---------------------------------------------------------------- */
 
 /* Runs `work` between the engine's begin and commit. NULL: all that it did succeeded. */
