@@ -1,11 +1,14 @@
 /* Query: statements, their parameters and rows, on either engine; and composed statements. */
-#include "store/internal.h"
+#include "store/query.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/spent.h"
+#include "store/compiled.h"
+#include "store/engine.h"
+#include "store/store.h"
 
 #include <stdarg.h>
 #include <stdio.h>

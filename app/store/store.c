@@ -1,5 +1,10 @@
 /* Store: chooses the engine by DATABASE_URL. Queries are in query.c, writes in write.c. */
-#include "store/internal.h"
+#include "store/store.h"
+
+#include "base/config.h"
+#include "store/compiled.h"
+#include "store/engine.h"
+#include "store/sqlite_file.h"
 
 #include <stdlib.h>
 #include <string.h>

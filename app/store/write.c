@@ -1,9 +1,12 @@
 /* Write: transactions, what is deferred to their ends, and group commits, on either engine. */
-#include "store/internal.h"
+#include "store/write.h"
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/spent.h"
+#include "store/compiled.h"
+#include "store/engine.h"
+#include "store/query.h"
+#include "store/store.h"
 
 #include <stdio.h>
 #include <string.h>

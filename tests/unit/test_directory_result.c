@@ -2,6 +2,8 @@
  * Directory and Samba begin their diagnostic messages. */
 #include "unit.h"
 
+#include "base/error.h"
+#include "base/field.h"
 #include "directory/operation.h"
 #include "directory/result.h"
 
