@@ -1,8 +1,7 @@
 """Finds cycles between the files of each folder under app/: of calls, and of includes.
 
 A file calls another one if it names a function that the other file defines. Headers include each
-other by their names below app/. Prints each cycle as folder: kind: files, and exits 1 if there is
-any; --all also checks the folders of UNCHECKED.
+other by their names below app/. Prints every cycle and exits 1 if there is any.
 """
 
 import re
@@ -10,9 +9,6 @@ import sys
 from pathlib import Path
 
 APP = Path(__file__).resolve().parents[2] / "app"
-
-# Folders that still have cycles.
-UNCHECKED = {"objects"}
 
 COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 # A definition that other files can see: it begins a line, and a brace follows its parameters.
@@ -73,9 +69,8 @@ def check_folder(folder: Path) -> list[str]:
 
 
 def main() -> int:
-    skipped = set() if "--all" in sys.argv[1:] else UNCHECKED
-    faults = [fault for folder in sorted(APP.iterdir())
-              if folder.is_dir() and folder.name not in skipped for fault in check_folder(folder)]
+    faults = [fault for folder in sorted(APP.iterdir()) if folder.is_dir()
+              for fault in check_folder(folder)]
     print("\n".join(faults), end="\n" if faults else "")
     return 1 if faults else 0
 
