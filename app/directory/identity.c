@@ -22,6 +22,7 @@
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
+#include "directory/login.h"
 #include "directory/names.h"
 #include "directory/operation.h"
 #include "directory/query.h"

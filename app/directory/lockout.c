@@ -30,8 +30,8 @@
 #include "directory/cache.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
-#include "directory/directory.h"
 #include "directory/domain.h"
+#include "directory/login.h"
 #include "directory/query.h"
 
 #include <stdatomic.h>

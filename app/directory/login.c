@@ -10,6 +10,8 @@
  * (Samba: 0.2 against 3 ms, for a failure is written down), every refusal waits for the end of a
  * tenth of a second.
  */
+#include "directory/login.h"
+
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"

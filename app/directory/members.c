@@ -5,6 +5,8 @@
  * clients who change one group at the same time lose nothing. Members by the primary group are in
  * primary.c.
  */
+#include "directory/members.h"
+
 #include "base/arena.h"
 #include "base/error.h"
 #include "directory/attribute.h"

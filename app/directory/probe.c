@@ -3,6 +3,8 @@
  * own, and notes the answer in the circuit. So a controller is left, and returned to, without a
  * client that waits to find out; and what all controllers are like is known without asking them.
  */
+#include "directory/probe.h"
+
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -11,7 +13,6 @@
 #include "directory/circuit.h"
 #include "directory/connection.h"
 #include "directory/controller.h"
-#include "directory/directory.h"
 #include "directory/measure.h"
 #include "directory/service.h"
 

@@ -8,6 +8,7 @@
 #include "store/engine.h"
 #include "store/query.h"
 #include "store/store.h"
+#include "store/turn.h"
 #include "store/write.h"
 
 #include <inttypes.h>

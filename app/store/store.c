@@ -4,6 +4,7 @@
 #include "base/config.h"
 #include "store/compiled.h"
 #include "store/engine.h"
+#include "store/query.h"
 #include "store/sqlite_file.h"
 
 #include <stdlib.h>

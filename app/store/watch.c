@@ -3,6 +3,8 @@
  * memory that all processes share, so that nobody else has to ask only to know; and it keeps
  * SQLite's log short.
  */
+#include "store/watch.h"
+
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"

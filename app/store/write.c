@@ -7,6 +7,8 @@
 #include "store/engine.h"
 #include "store/query.h"
 #include "store/store.h"
+#include "store/turn.h"
+#include "store/watch.h"
 
 #include <stdio.h>
 #include <string.h>
