@@ -46,10 +46,10 @@ enum {
 };
 #define GROUP_SECURITY INT64_C(0x80000000)
 
-/* What no account name may have (MS-SAMR 3.1.1.6); control characters may not be in it either. */
+/* Characters that an account name cannot have, besides control characters (MS-SAMR 3.1.1.6). */
 #define DIRECTORY_NOT_IN_ACCOUNT_NAMES "\"/\\[]:;|=,+*?<>@"
 
-/* What the objects of one kind have in common. Static tables in resources/. */
+/* A class of objects. Static tables in resources/. */
 struct directory_class {
     const char *filter;                /* RFC 4515: which entries are of this class */
     const char *name_attribute;        /* what a name in a path is compared with */
@@ -74,7 +74,7 @@ struct directory_page {
     int64_t total; /* of the whole list, by the server's count */
 };
 
-/* What shall be changed of one object; made by directory_changes_new() and filled by the rest. */
+/* A set of changes of one object; created by directory_changes_new(). */
 struct directory_changes;
 
 /* Adds a line to `faults` for everything that is wrong with the settings and can be seen without
@@ -109,8 +109,7 @@ struct error *directory_find_target(struct directory *directory, struct arena *a
                                     const char *parent_dn,
                                     struct directory_entry **entry_r) MUST_CHECK;
 
-/* The same object again, after a change that was made: not to be able to read it is
- * ERR_RESULT_UNREAD. */
+/* Reads an object again after a change that succeeded. If it cannot be read: ERR_RESULT_UNREAD. */
 struct error *directory_read(struct directory *directory, struct arena *arena,
                              const struct directory_class *class,
                              const struct directory_entry *entry,

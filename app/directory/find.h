@@ -15,8 +15,7 @@ struct error *find_entry(struct directory *directory, struct arena *arena,
                          const struct directory_class *class, const char *dn,
                          enum entry_extent extent, struct directory_entry **entry_r) MUST_CHECK;
 
-/* What came of a change that was made. Not to be able to read it is not a failed change:
- * ERR_RESULT_UNREAD. */
+/* Reads an object after a change that succeeded. If it cannot be read: ERR_RESULT_UNREAD. */
 struct error *find_result(struct directory *directory, struct arena *arena,
                           const struct directory_class *class, const char *dn,
                           struct directory_entry **entry_r) MUST_CHECK;

@@ -9,13 +9,13 @@ struct directory;
 struct directory_identity;
 struct raw_entry;
 
-/* Who has this objectGUID, as the directory knows it now. `refusal_r` is NULL, or says why the
- * account may not be used; there is no identity then. */
+/* Reads the person with this objectGUID from the directory. `refusal_r` is NULL, or the reason why
+ * the account cannot be used; the identity is then unset unless the account is locked. */
 struct error *identity_read(struct directory *directory, struct arena *arena, const char *guid,
                             struct directory_identity *identity_r,
                             const char **refusal_r) MUST_CHECK;
 
-/* What the attributes of an account say against its use; NULL: nothing. */
+/* Returns the reason why the account cannot be used, by its attributes; NULL: none. */
 const char *identity_refusal(const struct raw_entry *raw);
 
 #endif

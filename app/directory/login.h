@@ -57,9 +57,9 @@ struct error *directory_login(struct directory *directory, struct arena *arena,
  * asks about nobody: for refusals that need no directory. */
 void directory_wait(struct directory *directory, struct arena *arena, int64_t spent_us);
 
-/* Who has this objectGUID, and may still log in: as the directory says now if `fresh`, else as it
- * said at most LDAP_LOGIN_CACHE_S ago. ERR_INVALID_TOKEN if the person is gone, or the account is
- * disabled, locked or expired. */
+/* Reads the person with this objectGUID who may still log in: from the directory if `fresh`, else
+ * as remembered for at most LDAP_LOGIN_CACHE_S. ERR_INVALID_TOKEN if the person does not exist, or
+ * the account is disabled, locked or expired. */
 struct error *directory_identify(struct directory *directory, struct arena *arena, const char *guid,
                                  bool fresh, struct directory_identity *identity_r) MUST_CHECK;
 

@@ -13,7 +13,7 @@ enum directory_belonging {
     DIRECTORY_NO_MEMBER,
 };
 
-/* What somebody shall be to a group. */
+/* A change of the membership of an account in a group. */
 struct directory_membership {
     const char *group;           /* its cn */
     const char *group_parent_dn; /* chooses among several of that name; NULL: there is one */

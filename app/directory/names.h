@@ -18,7 +18,7 @@ const char *names_first(struct arena *arena, const char *dn);
 
 bool names_equal(const char *a, const char *b);
 
-/* Whether `dn` is `base` or below it. */
+/* True if `dn` is `base` or below it. */
 bool names_within(const char *dn, const char *base);
 
 /* The value with every character escaped that means something in a filter (RFC 4515 3). */

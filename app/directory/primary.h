@@ -18,7 +18,7 @@ struct error *primary_group_dn(struct directory *directory, struct arena *arena,
 /* Remembers the DN of a primary group for ten seconds. */
 void primary_remember(struct directory *directory, const char *sid, const char *dn);
 
-/* The accounts whose primary group it is. */
+/* The accounts whose primary group is the group with this RID. */
 struct primary_set {
     int64_t rid; /* the last number of the group's SID */
     const char **dns;
@@ -31,12 +31,12 @@ struct primary_members {
     size_t count;
 };
 
-/* Finds them for several groups at once. */
+/* Finds the primary members of several groups with one search. */
 struct error *primary_find_members(struct directory *directory, struct arena *arena,
                                    const struct raw_entry *groups, size_t count,
                                    struct primary_members *members_r) MUST_CHECK;
 
-/* Those of one of the groups; NULL: nobody. */
+/* Returns the members of one of the groups; NULL: none. */
 const struct primary_set *primary_members_of(const struct primary_members *members,
                                              struct arena *arena, const struct raw_entry *group);
 

@@ -23,7 +23,7 @@ struct directory_health {
     size_t up, down, unknown; /* controllers */
 };
 
-/* What was found last, by any process: asks nobody. */
+/* Returns the result of the last probes of all processes, without a request. */
 void directory_health(const struct directory *directory, struct directory_health *health_r);
 
 /* For the housekeeper: probes the controller whose turn it is, if any (every five seconds, every

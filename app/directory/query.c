@@ -182,8 +182,8 @@ struct error *query_parent(struct directory *directory, struct arena *arena, con
     if (error) {
         return error;
     }
-    /* Searched for, not read: what is below the base DN by its name can be of another naming context
-     * (CN=Configuration), of which our searches know nothing. */
+    /* Searches instead of reading, because a DN below the base DN can belong to another naming
+     * context (CN=Configuration), which searches do not cover. */
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
     LDAPControl *controls[] = {&query_one_domain, NULL};
     const struct query search = {

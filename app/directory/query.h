@@ -21,11 +21,11 @@ struct query {
     LDAPControl **controls; /* may be NULL */
 };
 
-/* A search as it is, repeated once if the connection is lost. */
+/* Runs a search; repeats it once if the connection is lost. */
 struct error *query_run(struct directory *directory, struct arena *arena,
                         const struct query *search, struct answer *answer_r) MUST_CHECK;
 
-/* One object and a few attributes of it. ERR_NOT_FOUND if it is not there. */
+/* Reads attributes of one object. ERR_NOT_FOUND if it does not exist. */
 struct error *query_object(struct directory *directory, struct arena *arena, const char *dn,
                            char **attributes, struct raw_entry *raw_r) MUST_CHECK;
 
@@ -59,7 +59,7 @@ struct error *query_all(struct directory *directory, struct arena *arena,
 /* "<GUID=…>": a DN to Active Directory (MS-ADTS 3.1.1.3.1.2.4) that no rename makes stale. */
 const char *query_guid_dn(struct arena *arena, const char *guid);
 
-/* What everything is searched below is not there: that is no client's fault. */
+/* Returns the error for a base DN that does not exist, which is not the fault of the client. */
 struct error *query_no_base(struct arena *arena, const struct answer *answer)
     __attribute__((returns_nonnull));
 

@@ -9,17 +9,17 @@
 struct arena;
 struct directory;
 
-/* Whether the object is the service account. */
+/* Finds out whether the object is the service account. */
 struct error *service_is(struct directory *directory, struct arena *arena, const char *guid,
                          bool *is_r) MUST_CHECK;
 
-/* True if the service account is below `dn`; false if it is not known. Call service_is() first: it finds the service
- * account. */
+/* Finds out whether the service account is below `dn`; false if it is not known. Call service_is()
+ * first: it finds the service account. */
 struct error *service_within(struct directory *directory, struct arena *arena, const char *dn,
                              bool *within_r) MUST_CHECK;
 
-/* Logs a warning, once, if the service account is a domain administrator. An error means that it could not
- * be looked up. */
+/* Logs a warning, once, if the service account is a domain administrator. An error means that it
+ * could not be looked up. */
 struct error *service_warn(struct directory *directory, struct arena *arena) MUST_CHECK;
 
 #endif

@@ -33,7 +33,7 @@ struct document_names {
     size_t count, size;
 };
 
-/* Adds `name`, which must outlive the document, to the names. False if it is one of them already. */
+/* Adds `name`, which must outlive the document, to the names. False if it was added before. */
 bool document_is_new(struct document *document, struct document_names *names, const char *name);
 
 /* Name of the component that describes a WWW-Authenticate header which may be absent. */

@@ -17,7 +17,7 @@ struct failure {
 
 enum { FAILURES_MAX = 64 };
 
-/* Those of a call, by status. */
+/* The failures of a call, ordered by status. */
 struct failures {
     struct failure list[FAILURES_MAX];
     size_t count;

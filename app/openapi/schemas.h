@@ -6,7 +6,7 @@ struct document;
 struct field;
 struct route;
 
-/* What a map describes: a body or a parameter has rules, an answer has all its fields. */
+/* The use of a map: a body or a parameter has rules, an answer has all its fields. */
 enum use { USE_BODY, USE_PARAMETER, USE_REPLY };
 
 /* One field, with what it is about. */
@@ -19,7 +19,7 @@ void schemas_write_object(struct document *document, const char *key, const stru
 void schemas_write_example(struct document *document, const char *key, const struct field *fields,
                            enum use use);
 
-/* What a field's example is for a person: without quotation marks; NULL if it has none. */
+/* Returns the example of a field without quotation marks; NULL if it has none. */
 const char *schemas_example_text(struct document *document, const struct field *field);
 
 /* The name of the schema of what a route answers; of an array, that of its items; NULL if it has

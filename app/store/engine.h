@@ -38,9 +38,9 @@ struct engine {
     struct error *(*begin)(struct store_query *query);
     /* Sets `row` to the next one, or to NULL. */
     struct error *(*next)(struct store_query *query);
-    /* Of a query that was begun. */
+    /* Ends a query that was begun. */
     void (*end)(struct store_query *query);
-    /* What is prepared in a slot is not wanted any more; no query of it is open. */
+    /* Finalizes the statement of a slot; no query of it is open. */
     void (*forget)(struct store *store, size_t slot);
 
     struct error *(*write)(struct store *store, struct arena *arena, store_work *work,

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* What happened to the connection or the transaction in a call that failed. */
+/* The effect of a failed call on the connection or the transaction. */
 enum mishap {
     MISHAP_NONE,
     MISHAP_COLLISION, /* with another transaction: it may work if it is repeated */
@@ -14,11 +14,11 @@ enum mishap {
     MISHAP_SILENT,    /* the server did not answer in time */
 };
 
-/* What the SQLSTATE of a failed statement means (PostgreSQL, Appendix A). */
+/* Classify the SQLSTATE of a failed statement (PostgreSQL, Appendix A). */
 enum mishap sqlstate_mishap(const char *state);
 enum error_id sqlstate_error(const char *state);
 
-/* Whether the message of such an error shows values, which may be secret. */
+/* True if the message of such an error shows values, which may be secret. */
 bool sqlstate_shows_values(const char *state);
 
 #endif

@@ -10,8 +10,8 @@
 struct arena;
 struct store;
 
-/* Whether something was written that store_turn_end() has yet to commit; never on PostgreSQL.
- * Until then no other process can write. */
+/* True if writes wait for the commit of store_turn_end(): until then no other process can write.
+ * Always false on PostgreSQL. */
 bool store_turn_open(const struct store *store);
 
 /* From now on all queries of a turn, outside of store_write(), see what was committed when the

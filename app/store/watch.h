@@ -31,7 +31,7 @@ struct store_health {
     int64_t checked_ms; /* wall clock; 0: never */
 };
 
-/* What store_watch() has found out last, in any process. Asks nobody. */
+/* Returns the last result of store_watch() in any process, without a query. */
 void store_health(const struct store *store, struct store_health *health_r);
 
 #endif
