@@ -1,7 +1,7 @@
 /* Lockout: how many failed logins a source may cause, and that several processes keep to it. */
 #include "unit.h"
 
-#include "directory/internal.h"
+#include "directory/lockout.h"
 
 #include <sys/wait.h>
 

@@ -4,6 +4,7 @@
 #include "stores.h"
 
 #include "base/log.h"
+#include "store/queue.h"
 
 #include <errno.h>
 #include <sched.h>
