@@ -4,6 +4,7 @@
 
 #include "auth/digest.h"
 #include "base/arena.h"
+#include "base/backoff.h"
 #include "base/buffer.h"
 #include "base/utf8.h"
 
@@ -11,8 +12,6 @@
 
 enum {
     MS_PER_S = 1000,
-    FIRST_PAUSE_MS = MS_PER_S,
-    PAUSE_DOUBLINGS = 6,
     SOURCE_RENEWED_MS = 24 * 3600 * MS_PER_S,
 };
 
@@ -139,17 +138,7 @@ struct error *throttle_check(struct store *store, struct arena *arena,
 
 /* --- failures -------------------------------------------------------------------------------- */
 
-/* `beyond` failures that were not free. */
-static int64_t pause_after(int64_t beyond)
-{
-    if (beyond < 1) {
-        return 0;
-    }
-    beyond--;
-    int64_t pause = (int64_t)FIRST_PAUSE_MS
-                    << (beyond < PAUSE_DOUBLINGS ? beyond : PAUSE_DOUBLINGS);
-    return pause < THROTTLE_PAUSE_MAX_MS ? pause : THROTTLE_PAUSE_MAX_MS;
-}
+static const struct backoff login_backoff = {.first = MS_PER_S, .max = THROTTLE_PAUSE_MAX_MS};
 
 struct failure {
     struct arena *arena;
@@ -166,8 +155,9 @@ static struct error *count_of_source(struct store *store, const struct failure *
     store_bind_integer(query, failure->now_ms);
     store_bind_integer(query, failure->now_ms - THROTTLE_FORGOTTEN_MS);
     struct error *error = store_next(query, &row);
-    int64_t pause =
-        error ? 0 : pause_after(store_integer(query, 0) - failure->throttle->free_failures);
+    int64_t pause = error ? 0
+                          : backoff_delay(&login_backoff, store_integer(query, 0) -
+                                                              failure->throttle->free_failures);
     if (!error) {
         error = store_next(query, &row);
     }
