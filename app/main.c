@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/scoreboard.h"
+#include "base/size.h"
 #include "base/space.h"
 #include "base/version.h"
 #include "collection/idempotency.h"
@@ -52,8 +53,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { KIB = 1024, MIB = 1024 * KIB, MS_PER_S = 1000 };
 
 /* The queue of SQLite's writers and the database's state, shared by all processes; made before the
  * first fork. */

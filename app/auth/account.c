@@ -4,6 +4,7 @@
 #include "auth/password.h"
 #include "auth/session.h"
 #include "base/arena.h"
+#include "base/number.h"
 #include "base/random.h"
 #include "base/utf8.h"
 
@@ -83,7 +84,6 @@ struct error *account_get(struct store *store, struct arena *arena, int64_t id,
 
 struct error *account_highest_cost(struct store *store, struct arena *arena, int64_t *cost_r)
 {
-    enum { DECIMAL = 10 };
     struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_HIGHEST_COST);
     bool row;
     struct error *error = store_next(query, &row);

@@ -23,8 +23,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SECONDS_PER_HOUR = 3600, MS_PER_HOUR = 3600 * 1000, MS_PER_S = 1000 };
-
 static const char local_prefix[] = "local:";
 
 /* In production: refuses a common password. A hash cannot be checked for that. */
@@ -252,7 +250,7 @@ struct session_terms auth_session_terms(const struct config *config)
 /* Seconds that an access token lives: at most until the absolute end of its session. */
 static int64_t access_lifetime(const struct config *config, const struct session *session)
 {
-    int64_t lifetime = config->jwt_expiration_hours * SECONDS_PER_HOUR;
+    int64_t lifetime = config->jwt_expiration_hours * S_PER_HOUR;
     int64_t left = (session->expires_ms - clock_wall_ms()) / MS_PER_S;
     return lifetime < left ? lifetime : left;
 }

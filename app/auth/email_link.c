@@ -3,6 +3,7 @@
 
 #include "auth/digest.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/random.h"
 #include "base/utf8.h"
 
@@ -10,7 +11,7 @@
 
 enum { TOKEN_BYTES = 32 };
 
-static const int64_t lifetime_ms = INT64_C(7) * 24 * 3600 * 1000;
+static const int64_t lifetime_ms = INT64_C(7) * MS_PER_DAY;
 
 struct issue {
     struct arena *arena;

@@ -6,13 +6,13 @@
 #include "base/arena.h"
 #include "base/backoff.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/utf8.h"
 
 #include <string.h>
 
 enum {
-    MS_PER_S = 1000,
-    SOURCE_RENEWED_MS = 24 * 3600 * MS_PER_S,
+    SOURCE_RENEWED_MS = MS_PER_DAY,
 };
 
 /* --- digests --------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "collection/counters.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/field.h"
 #include "collection/rows.h"
 
@@ -13,7 +14,7 @@
 /* Changes that are made at once collide only if they share a slot; a sum has at most so many parts. */
 enum { SLOTS = 16 };
 
-enum { MS_PER_DAY = 24 * 60 * 60 * 1000, FIRST_DAY = 10000000 };
+enum { FIRST_DAY = 10000000 };
 
 void tallies_add(struct tallies *tallies, const char *name, int64_t amount)
 {

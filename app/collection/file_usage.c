@@ -3,10 +3,9 @@
 
 #include "base/buffer.h"
 #include "base/config.h"
+#include "base/size.h"
 
 #include <inttypes.h>
-
-enum { MIB = 1024 * 1024 };
 
 /* The scope that counts all files together; no owner has a scope of this name. */
 static const char all[] = "all";

@@ -9,7 +9,7 @@
 
 enum { PENDING_MAX = 1000 }; /* invitations of one organization */
 
-static const int64_t lifetime_ms = INT64_C(30) * 24 * 3600 * 1000;
+static const int64_t lifetime_ms = INT64_C(30) * MS_PER_DAY;
 
 const char *const invitation_states[] = {"invited", NULL};
 

@@ -11,12 +11,10 @@
 #include <string.h>
 
 enum {
-    MS_PER_S = 1000,
     PURGE_BATCH_OBJECTS = 50,
-    SECOND_US = 1000 * 1000,
-    PAUSE_US = SECOND_US / 20, /* between two batches, for the housekeeper's other jobs */
-    REST_US = 60 * SECOND_US,
-    DISPOSE_US = 10 * SECOND_US, /* for objects that nobody sees any more, in a request */
+    PAUSE_US = US_PER_S / 20, /* between two batches, for the housekeeper's other jobs */
+    REST_US = 60 * US_PER_S,
+    DISPOSE_US = 10 * US_PER_S, /* for objects that nobody sees any more, in a request */
 };
 
 /* --- rows ------------------------------------------------------------------------------------ */

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PAGE = 500, MS_PER_S = 1000 };
+enum { PAGE = 500 };
 
 /* A file, as far as it is checked. */
 struct known {

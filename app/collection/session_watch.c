@@ -14,12 +14,10 @@
 #include <string.h>
 
 enum {
-    BATCH = 20, /* users */
-    MS = 1000,  /* in microseconds */
-    SECOND_US = 1000 * MS,
-    PAUSE_US = 20 * MS, /* between two batches */
-    ROUND_MIN_S = 5,    /* from the end of one round to the next one, at least */
-    SUBJECT_SIZE = 64,  /* "directory:" and a GUID */
+    BATCH = 20,                /* users */
+    PAUSE_US = 20 * US_PER_MS, /* between two batches */
+    ROUND_MIN_S = 5,           /* from the end of one round to the next one, at least */
+    SUBJECT_SIZE = 64,         /* "directory:" and a GUID */
 };
 
 static const char first_subject[] = "directory:"; /* sorts before all users of the directory */
@@ -235,7 +233,7 @@ int64_t session_watch_run(struct session_watch *watch)
     bool more = false;
     store_health(watch->store, &health);
     if (health.state == STORE_DOWN) { /* to wait for it would hold up the other jobs */
-        return clock_steady_us() + (int64_t)ROUND_MIN_S * SECOND_US;
+        return clock_steady_us() + (int64_t)ROUND_MIN_S * US_PER_S;
     }
     struct arena *arena = arena_new();
     struct error *error = watch->configured ? NULL : apply_configuration(watch, arena);
@@ -251,5 +249,5 @@ int64_t session_watch_run(struct session_watch *watch)
     if (error || pause_s < ROUND_MIN_S) {
         pause_s = ROUND_MIN_S;
     }
-    return clock_steady_us() + (more ? PAUSE_US : pause_s * SECOND_US);
+    return clock_steady_us() + (more ? PAUSE_US : pause_s * US_PER_S);
 }

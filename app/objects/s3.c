@@ -21,6 +21,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/size.h"
 #include "objects/sigv4.h"
 
 #include <curl/curl.h>
@@ -37,19 +38,15 @@
 #include <unistd.h>
 
 enum {
-    MS_PER_S = 1000,
-    US_PER_MS = 1000,
-    NS_PER_MS = 1000 * 1000,
-    MIB = 1024 * 1024,
     TICK_MS = 100, /* interval of the checks for a silent storage */
     TRIES = 3,
-    REFUSAL_US = 1000 * 1000, /* for so long a storage that could not be reached is left alone */
-    CHECK_MS = 2000,          /* for a check: others wait for it */
-    CONNECT_MAX_MS = 2500,    /* of a try's time */
-    ANSWER_MAX = 2 * MIB,     /* a page of PAGE_MAX objects has about 400 KiB */
-    PAGES_MAX = 1000,         /* of objects that are none of ours */
-    PAGE_MAX = 1000,          /* objects; S3 gives no more */
-    UPLOAD_BUFFER = 256 * 1024,
+    REFUSAL_US = US_PER_S, /* for so long a storage that could not be reached is left alone */
+    CHECK_MS = 2000,       /* for a check: others wait for it */
+    CONNECT_MAX_MS = 2500, /* of a try's time */
+    ANSWER_MAX = 2 * MIB,  /* a page of PAGE_MAX objects has about 400 KiB */
+    PAGES_MAX = 1000,      /* of objects that are none of ours */
+    PAGE_MAX = 1000,       /* objects; S3 gives no more */
+    UPLOAD_BUFFER = 256 * KIB,
     MD5_SIZE = 16,
     MD5_TEXT_SIZE = 25, /* in base64 */
     SHA256_TEXT_SIZE = 2 * SHA256_DIGEST_LENGTH + 1,

@@ -6,8 +6,6 @@
 #include "base/clock.h"
 
 enum {
-    US_PER_MS = 1000,
-    US_PER_S = 1000 * 1000,
     QUICK_DEATH_US = 5 * US_PER_S, /* a child that exits sooner counts as a failure */
     FIRST_SIZE = 32,
 };

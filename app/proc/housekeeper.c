@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 enum {
-    US_PER_MS = 1000,
     EXIT_CANNOT_START = 78,
 };
 

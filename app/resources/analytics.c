@@ -177,7 +177,6 @@ static struct error *fill_deals(const struct question *question, const int64_t *
 
 static struct error *count_overdue(const struct question *question, int64_t *overdue_r)
 {
-    enum { MS_PER_DAY = 24 * 60 * 60 * 1000 };
     const struct request *request = question->request;
     struct store_query *query = store_query(request->app->store, request->arena, SQL_TASKS_OVERDUE);
     store_bind_integer(query, request->principal->organization_id);

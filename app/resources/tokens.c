@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "base/number.h"
 #include "base/random.h"
 #include "collection/limits.h"
 #include "collection/lists.h"
@@ -35,14 +36,12 @@ enum {
     SECRET_DIGITS = 22, /* of base 62: RFC 6749 10.10 asks for 128 bits */
     TOKEN_LENGTH = NUMBER_DIGITS + 1 + SECRET_DIGITS,
     NUMBER_END = 1000 * 1000,
-    DECIMAL = 10,
     BASE62 = 62,
     NUMBER_SIZE = 3,  /* bytes that hold the number */
     DIGEST_KEPT = 16, /* bytes of the digest: RFC 2104 5 */
-    MINUTE_MS = 60 * 1000,
-    MS_PER_S = 1000,
-    TTL_MAX = 365 * 24 * 60,
-    ANONYMOUS_TTL_MAX = 24 * 60, /* minutes; of a token that an anonymous caller has issued */
+    TTL_MAX = 365 * MINUTES_PER_DAY,
+    ANONYMOUS_TTL_MAX =
+        MINUTES_PER_DAY, /* minutes; of a token that an anonymous caller has issued */
     PURPOSE_MAX = 200,
     MAX_USES_MAX = 1000 * 1000 * 1000,
     CLEAR_ROWS = 100, /* that one request deletes by itself */
@@ -317,7 +316,7 @@ static struct error *check_quota(const struct issue *issue)
 {
     const struct request *request = issue->request;
     int64_t quota = request->app->config->tokens_quota;
-    int64_t expires = issue->now + issue->minutes * MINUTE_MS;
+    int64_t expires = issue->now + issue->minutes * MS_PER_MINUTE;
     if (request->principal) {
         return limits_count_token(request, issue->minutes);
     }
@@ -335,7 +334,7 @@ static struct error *insert_token(struct store *store, void *context)
     bind_text(query, request_body_value(request, "purpose"));
     bind_integer(query, request_body_value(request, "max_uses"));
     store_bind_integer(query, issue->now);
-    store_bind_integer(query, issue->now + issue->minutes * MINUTE_MS);
+    store_bind_integer(query, issue->now + issue->minutes * MS_PER_MINUTE);
     return store_execute(query);
 }
 
