@@ -12,17 +12,17 @@ INSERT INTO accounts (username, username_key, email, email_key, name, password_h
 VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
 RETURNING id;
 
+-- define: account_columns
+id, username, email, name, password_hash, credentials_version
+
 -- name: accounts_by_id
-SELECT id, username, email, name, password_hash, credentials_version
-  FROM accounts WHERE id = $1;
+SELECT @account_columns@ FROM accounts WHERE id = $1;
 
 -- name: accounts_by_username
-SELECT id, username, email, name, password_hash, credentials_version
-  FROM accounts WHERE username_key = $1;
+SELECT @account_columns@ FROM accounts WHERE username_key = $1;
 
 -- name: accounts_by_email
-SELECT id, username, email, name, password_hash, credentials_version
-  FROM accounts WHERE email_key = $1;
+SELECT @account_columns@ FROM accounts WHERE email_key = $1;
 
 -- Everybody with each of their organizations.
 -- name: accounts_with_organizations

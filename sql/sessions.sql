@@ -13,21 +13,19 @@ INSERT INTO sessions (id, subject, account_id, username, username_key, epoch, ad
                       key_id, address, device, created_at, last_seen_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12);
 
--- name: sessions_alive
-SELECT epoch, administrator, expires_at
-  FROM sessions
- WHERE id = $1 AND subject = $2 AND @session_is_alive@ $3;
-
--- name: sessions_lock_alive sqlite
-SELECT epoch, administrator, expires_at
-  FROM sessions
- WHERE id = $1 AND subject = $2 AND @session_is_alive@ $3;
-
--- name: sessions_lock_alive postgres
+-- define: alive_session
 SELECT epoch, administrator, expires_at
   FROM sessions
  WHERE id = $1 AND subject = $2 AND @session_is_alive@ $3
-   FOR UPDATE;
+
+-- name: sessions_alive
+@alive_session@;
+
+-- name: sessions_lock_alive sqlite
+@alive_session@;
+
+-- name: sessions_lock_alive postgres
+@alive_session@ FOR UPDATE;
 
 -- name: sessions_renew
 UPDATE sessions

@@ -607,15 +607,18 @@ static struct error *look_up_account(struct store *store, struct arena *arena,
     if (error) {
         return error;
     }
-    if (!row || store_is_null(query, 4)) {
+    if (!row || store_is_null(query, SQL_ACCOUNTS_PRINCIPAL_SESSION_EXPIRES_AT)) {
         return error_new(arena, ERR_INVALID_TOKEN, row ? "the session has ended" : "no account");
     }
-    principal->username = arena_string(arena, store_text(query, 0, NULL));
+    principal->username =
+        arena_string(arena, store_text(query, SQL_ACCOUNTS_PRINCIPAL_USERNAME, NULL));
     principal->email =
-        store_is_null(query, 1) ? NULL : arena_string(arena, store_text(query, 1, NULL));
-    principal->name = arena_string(arena, store_text(query, 2, NULL));
-    principal->role = role_of_name(store_text(query, 3, NULL));
-    principal->epoch = store_integer(query, 5);
+        store_is_null(query, SQL_ACCOUNTS_PRINCIPAL_EMAIL)
+            ? NULL
+            : arena_string(arena, store_text(query, SQL_ACCOUNTS_PRINCIPAL_EMAIL, NULL));
+    principal->name = arena_string(arena, store_text(query, SQL_ACCOUNTS_PRINCIPAL_NAME, NULL));
+    principal->role = role_of_name(store_text(query, SQL_ACCOUNTS_PRINCIPAL_ROLE, NULL));
+    principal->epoch = store_integer(query, SQL_ACCOUNTS_PRINCIPAL_CREDENTIALS_VERSION);
     return store_next(query, &row);
 }
 

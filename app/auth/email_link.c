@@ -33,7 +33,7 @@ static struct error *insert_link(struct store *store, void *context)
     store_bind_integer(query, link->expires_ms);
     struct error *error = store_next(query, &row);
     if (!error) {
-        link->id = store_integer(query, 0);
+        link->id = store_integer(query, SQL_EMAIL_LINKS_INSERT_ID);
         error = store_next(query, &row);
     }
     return error;

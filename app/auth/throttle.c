@@ -101,7 +101,7 @@ static struct error *read_until(struct store *store, struct arena *arena,
     bool row;
     store_bind_bytes(query, digest, DIGEST_SIZE);
     struct error *error = store_next(query, &row);
-    *until_r = !error && row ? store_integer(query, 1) : 0;
+    *until_r = !error && row ? store_integer(query, SQL_LOGIN_FAILURES_GET_UNTIL) : 0;
     if (!error && row) {
         error = store_next(query, &row);
     }
@@ -155,9 +155,8 @@ static struct error *count_of_source(struct store *store, const struct failure *
     store_bind_integer(query, failure->now_ms);
     store_bind_integer(query, failure->now_ms - THROTTLE_FORGOTTEN_MS);
     struct error *error = store_next(query, &row);
-    int64_t pause = error ? 0
-                          : backoff_delay(&login_backoff, store_integer(query, 0) -
-                                                              failure->throttle->free_failures);
+    int64_t failures = error ? 0 : store_integer(query, SQL_LOGIN_FAILURES_ADD_FAILURES);
+    int64_t pause = backoff_delay(&login_backoff, failures - failure->throttle->free_failures);
     if (!error) {
         error = store_next(query, &row);
     }
@@ -203,7 +202,7 @@ static struct error *read_seen(struct store *store, struct arena *arena,
     bool row;
     store_bind_bytes(query, digest, DIGEST_SIZE);
     struct error *error = store_next(query, &row);
-    *seen_r = !error && row ? store_integer(query, 0) : 0;
+    *seen_r = !error && row ? store_integer(query, SQL_LOGIN_SOURCES_GET_SEEN_AT) : 0;
     return error || !row ? error : store_next(query, &row);
 }
 
