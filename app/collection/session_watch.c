@@ -160,9 +160,10 @@ static struct error *read_users(const struct session_watch *watch, struct arena 
     struct error *error = store_next(query, &row);
     while (!error && row) {
         users_r[(*count_r)++] = (struct user){
-            .subject = arena_string(arena, store_text(query, 0, NULL)),
-            .oldest_epoch = store_integer(query, 1),
-            .any_administrator = store_integer(query, 2),
+            .subject =
+                arena_string(arena, store_text(query, SQL_SESSIONS_OF_DIRECTORY_SUBJECT, NULL)),
+            .oldest_epoch = store_integer(query, SQL_SESSIONS_OF_DIRECTORY_OLDEST_EPOCH),
+            .any_administrator = store_integer(query, SQL_SESSIONS_OF_DIRECTORY_ANY_ADMINISTRATOR),
         };
         error = store_next(query, &row);
     }
