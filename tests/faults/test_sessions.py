@@ -278,10 +278,10 @@ def test_sessions_are_listed_and_ended(make_sql_rig):
 @pytest.mark.parametrize("arguments", [(), ("end",), ("list", "a", "b"), ("end", "a", "b"),
                                        ("end", "a", "--all"), ("end", "--all", "--subject", "a"),
                                        ("list", "--all"), ("list", "--subject", "a"), ("stop",)])
-def test_the_command_line_that_is_wrong(make_rig, arguments):
+def test_wrong_arguments_end_no_session(make_rig, arguments):
     rig = make_rig()
     done = kontora(rig, "sessions", *arguments)
-    assert done.returncode == EXIT_USAGE and done.stderr.startswith("usage: kontora sessions")
+    assert done.returncode == EXIT_USAGE and "usage: kontora" in done.stderr
     assert works(rig.nobody(), rig.nobody().login(*rig.stack.administrator))
 
 
