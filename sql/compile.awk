@@ -210,10 +210,15 @@ function define(text, name, count) {
     return text
 }
 
-# Returns the outermost level of a text, on one line: empties parentheses and string literals.
+# Returns the outermost level of a text, on one line and without comments: empties parentheses and
+# string literals.
 function outline(text, i, c, depth, quoted, out) {
     for (i = 1; i <= length(text); i++) {
         c = substr(text, i, 1)
+        if (!quoted && substr(text, i, 2) == "--" && match(substr(text, i), /\n/)) {
+            i += RSTART - 1
+            c = "\n"
+        }
         if (c == "'") {
             quoted = !quoted
             out = out (depth ? "" : c)
@@ -244,7 +249,7 @@ function column_names(text, name, count, i, list, parts, seen, out) {
     }
     count = split(list, parts, ",")
     for (i = 1; i <= count; i++) {
-        gsub(/^ +| +$/, "", parts[i])
+        gsub(/^ +| +$|"/, "", parts[i])
         if (parts[i] ~ / AS [a-z][a-z0-9_]*$/) {
             sub(/.* AS /, "", parts[i])
         } else if (parts[i] ~ /^([a-z]+\.)?[a-z][a-z0-9_]*$/) {
