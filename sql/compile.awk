@@ -14,16 +14,25 @@
 #
 # `-- name: contacts_index sqlite only` is nothing on the other engine: store_defer().
 #
-# The statement is SQL_ACCOUNTS_BY_ID for store_query(), and its columns are
-# SQL_ACCOUNTS_BY_ID_NAME … for store_text() and its like. A column, of SELECT or of RETURNING, is
-# named by its AS, or else by itself without its table. An expression needs AS, and so does one of two
-# columns of the same name; a bare number, as in SELECT 1, has no constant. Both variants of a
-# statement have the same columns. AS changes what ORDER BY and GROUP BY refer to: choose a name that
-# they do not use.
+# In C, this statement is SQL_ACCOUNTS_BY_ID for store_query(). Its column is SQL_ACCOUNTS_BY_ID_NAME
+# for store_text() and the other readers of columns: the position in the result of SELECT or RETURNING.
 #
-# To add a statement, write its block into the file of its table, build, and use the constants. A test
-# (test_store.c) prepares every statement and compares its columns and parameters with what each
-# engine reports.
+# - A column is named by its AS, or else by itself without its table.
+# - An expression needs AS, and so does one of two columns with the same name.
+# - A bare number, as in SELECT 1, has no constant.
+# - Both variants of a statement have the same columns.
+# - ORDER BY and GROUP BY prefer a name given by AS to a column: choose a name that they do not use.
+#
+# To add a statement:
+#
+# 1. Write its block into the file of its table.
+# 2. Run `make`. A mistake is reported with its place.
+# 3. Use its constants in C. Bind a value for each parameter, in order.
+# 4. Run tests/unit/test_store.c. It prepares every statement on both engines and compares the names
+#    and numbers of columns, and the number of parameters, with what the engine reports.
+#
+# Statements that one function in C reads take their columns from one definition, so that the constants
+# of one statement hold for all of them.
 #
 # What several statements of a file share, such as the columns of a table, stands once in a block under
 # `-- define: some_name`, and takes its place in them where @some_name@ stands.
@@ -235,8 +244,8 @@ function outline(text, i, c, depth, quoted, out) {
     return out
 }
 
-# Returns the names of the columns of a statement, separated by spaces, with "?" for a bare number; ""
-# if the statement has no result.
+# Returns the names of the columns of a statement, separated by spaces, with "?" for a bare number.
+# Returns "" if the statement has no result.
 function column_names(text, name, count, i, list, parts, seen, out) {
     list = outline(text)
     if (match(list, / RETURNING /)) {
@@ -267,8 +276,8 @@ function column_names(text, name, count, i, list, parts, seen, out) {
     return out
 }
 
-# Returns the text of a statement for an engine, as C and without the semicolon. Sets its columns and
-# the number of its parameters: the greatest n of its $n.
+# Returns the text of a statement for an engine, as C and without the semicolon. Sets its columns
+# and the number of its parameters: the greatest n of its $n.
 function statement(name, engine, both, out, rest) {
     parameters[engine] = 0
     columns[engine] = ""
@@ -334,7 +343,7 @@ END {
         postgres_text = statement(statement_name[i], engines[2])
         if (sqlite_text != "NULL" && postgres_text != "NULL" &&
             columns[engines[1]] != columns[engines[2]]) {
-            fail("sql", statement_name[i] " has other columns on each engine")
+            fail("sql", statement_name[i] ": the columns differ between the engines")
         }
         result = sqlite_text == "NULL" ? columns[engines[2]] : columns[engines[1]]
         printf "    {\"%s\",\n     {%s,\n     %s},\n     {%d, %d},\n     \"%s\"},\n",

@@ -115,8 +115,8 @@ size_t store_columns(const struct store_query *query);
 
 /* Columns of the current row, by the constants of the statement: SQL_ACCOUNTS_BY_ID_NAME is the
  * column `name` of accounts_by_id (sql/compile.awk). What they point to is gone at the next
- * store_next(), and when the query ends: copy into the arena what is to live on. Null is 0, and NULL
- * with a length of 0; reading one type as another ends the process. Text has a NUL behind it.
+ * store_next(), and when the query ends: copy into the arena what is to live on. Null is 0, and
+ * NULL with a length of 0; reading one type as another ends the process. Text has a NUL behind it.
  * length_r may be NULL. */
 bool store_is_null(const struct store_query *query, size_t column);
 int64_t store_integer(const struct store_query *query, size_t column);
