@@ -21,7 +21,8 @@ enum {
     SETTINGS = 8, /* remembered at a time: two are in use while a reload is under way */
 };
 
-static const struct backoff refused_backoff = {.first = 5 * SECOND_US, .max = REFUSED_PAUSE_MAX_US};
+static const struct backoff refused_backoff = {.first = INT64_C(5) * SECOND_US,
+                                               .max = REFUSED_PAUSE_MAX_US};
 
 typedef _Atomic int64_t shared_time;
 

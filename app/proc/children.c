@@ -10,7 +10,8 @@ enum {
     FIRST_SIZE = 32,
 };
 
-static const struct backoff restart_backoff = {.first = 50 * US_PER_MS, .max = 12800 * US_PER_MS};
+static const struct backoff restart_backoff = {.first = INT64_C(50) * US_PER_MS,
+                                               .max = INT64_C(12800) * US_PER_MS};
 
 /* --- groups ---------------------------------------------------------------------------------- */
 
