@@ -13,8 +13,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { MS_PER_S = 1000 };
-
 const struct field file_metadata_fields[] = {
     FILE_ORIGINAL,
     {.name = "upload_time",

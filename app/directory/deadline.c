@@ -20,7 +20,6 @@
 enum {
     LEVEL = (LBER_SBIOD_LEVEL_PROVIDER + LBER_SBIOD_LEVEL_TRANSPORT) / 2, /* read-ahead is above */
     WRITE_MOST = 4096, /* what a writable socket takes at once, even if it is a blocking one */
-    US_PER_MS = 1000,
     WAIT_MOST_MS = 60 * 1000,
 };
 

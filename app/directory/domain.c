@@ -19,7 +19,6 @@
 #include <stdlib.h>
 
 enum {
-    US_PER_MS = 1000,
     SECOND_US = 1000 * 1000,
     KNOWN_US = 30 * SECOND_US,
 };

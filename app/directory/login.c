@@ -36,7 +36,6 @@
 #include <time.h>
 
 enum {
-    NS_PER_US = 1000,
     SECOND_US = 1000 * 1000,
     REFUSAL_STEP_US = 100 * 1000,
     CN_TOO_LONG = 65, /* cn has at most 64 characters: MS-ADA1 2.110 */

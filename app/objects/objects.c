@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/metrics.h"
 #include "base/random.h"
+#include "base/size.h"
 #include "base/spent.h"
 
 #include <dirent.h>
@@ -17,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FLUSH_BYTES = 1024 * 1024 };
+enum { FLUSH_BYTES = MIB };
 
 static const struct {
     const char *scheme;
@@ -139,7 +140,6 @@ void objects_discard(struct objects *objects, struct staged *staged)
 struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_t age_s,
                             size_t *removed_r)
 {
-    enum { MS_PER_S = 1000 };
     time_t now = (time_t)(clock_wall_ms() / MS_PER_S), before = now - age_s;
     *removed_r = 0;
     DIR *folder = opendir(objects->staging);

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "base/number.h"
 #include "base/random.h"
 #include "collection/limits.h"
 #include "collection/lists.h"
@@ -35,14 +36,12 @@ enum {
     SECRET_DIGITS = 22, /* of base 62: RFC 6749 10.10 asks for 128 bits */
     TOKEN_LENGTH = NUMBER_DIGITS + 1 + SECRET_DIGITS,
     NUMBER_END = 1000 * 1000,
-    DECIMAL = 10,
     BASE62 = 62,
     NUMBER_SIZE = 3,  /* bytes that hold the number */
     DIGEST_KEPT = 16, /* bytes of the digest: RFC 2104 5 */
-    MINUTE_MS = 60 * 1000,
-    MS_PER_S = 1000,
-    TTL_MAX = 365 * 24 * 60,
-    ANONYMOUS_TTL_MAX = 24 * 60, /* minutes; of a token that an anonymous caller has issued */
+    TTL_MAX = 365 * MINUTES_PER_DAY,
+    ANONYMOUS_TTL_MAX =
+        MINUTES_PER_DAY, /* minutes; of a token that an anonymous caller has issued */
     PURPOSE_MAX = 200,
     MAX_USES_MAX = 1000 * 1000 * 1000,
     CLEAR_ROWS = 100, /* that one request deletes by itself */
@@ -193,12 +192,10 @@ static const struct field list_query[] = {
     {.name = NULL},
 };
 
-enum { COLUMN_ID, COLUMN_PURPOSE, COLUMN_MAX_USES, COLUMN_USES, COLUMN_CREATED, COLUMN_EXPIRES };
-
 /* By id is by time of issue: ids are given in order. */
 static const struct list_key keys[] = {
-    {"id", "t.id", COLUMN_ID, FIELD_INTEGER, LIST_SORT},
-    {"expires_at", "t.expires_at", COLUMN_EXPIRES, FIELD_TIME, LIST_SORT},
+    {"id", "t.id", SQL_TOKENS_LIST_ID, FIELD_INTEGER, LIST_SORT},
+    {"expires_at", "t.expires_at", SQL_TOKENS_LIST_EXPIRES_AT, FIELD_TIME, LIST_SORT},
     {.name = NULL},
 };
 
@@ -208,6 +205,7 @@ static const struct list list = {
     .fields = token_fields,
     .keys = keys,
     .id = "t.id",
+    .id_index = SQL_TOKENS_LIST_ID,
 };
 
 static const struct schema issue_schema = {"TokenIssue", issue_fields};
@@ -317,7 +315,7 @@ static struct error *check_quota(const struct issue *issue)
 {
     const struct request *request = issue->request;
     int64_t quota = request->app->config->tokens_quota;
-    int64_t expires = issue->now + issue->minutes * MINUTE_MS;
+    int64_t expires = issue->now + issue->minutes * MS_PER_MINUTE;
     if (request->principal) {
         return limits_count_token(request, issue->minutes);
     }
@@ -335,7 +333,7 @@ static struct error *insert_token(struct store *store, void *context)
     bind_text(query, request_body_value(request, "purpose"));
     bind_integer(query, request_body_value(request, "max_uses"));
     store_bind_integer(query, issue->now);
-    store_bind_integer(query, issue->now + issue->minutes * MINUTE_MS);
+    store_bind_integer(query, issue->now + issue->minutes * MS_PER_MINUTE);
     return store_execute(query);
 }
 
@@ -381,9 +379,9 @@ static struct error *find_token(const struct request *request, const char *token
         return error;
     }
     *found_r = (struct found){
-        .id = store_integer(query, 0),
-        .expires_at = store_integer(query, 1),
-        .max_uses = store_integer(query, 2),
+        .id = store_integer(query, SQL_TOKENS_CHECK_ID),
+        .expires_at = store_integer(query, SQL_TOKENS_CHECK_EXPIRES_AT),
+        .max_uses = store_integer(query, SQL_TOKENS_CHECK_MAX_USES),
     };
     store_end(query);
     return NULL;
@@ -400,7 +398,7 @@ static struct error *find_use_left(const struct request *request, const struct f
     if (error || !*left_r) {
         return error;
     }
-    *left_r = store_integer(query, 0) < found->max_uses;
+    *left_r = store_integer(query, SQL_TOKENS_USES_USES) < found->max_uses;
     store_end(query);
     return NULL;
 }
@@ -518,12 +516,12 @@ static struct error *list_tokens(struct request *request, struct reply *reply)
     return list_reply(request, reply, &list, NULL, 0);
 }
 
-/* Whether the row of token_fields is of a token that a check would find valid. */
+/* True if the row, of tokens_introspect, is of a token that a check would find valid. */
 static bool is_active(const struct value *row)
 {
-    return row[COLUMN_EXPIRES].integer > clock_wall_ms() &&
-           (row[COLUMN_MAX_USES].state != VALUE_SET ||
-            row[COLUMN_USES].integer < row[COLUMN_MAX_USES].integer);
+    return row[SQL_TOKENS_INTROSPECT_EXPIRES_AT].integer > clock_wall_ms() &&
+           (row[SQL_TOKENS_INTROSPECT_MAX_USES].state != VALUE_SET ||
+            row[SQL_TOKENS_INTROSPECT_USES].integer < row[SQL_TOKENS_INTROSPECT_MAX_USES].integer);
 }
 
 static struct value *describe(struct arena *arena, struct value *row)
@@ -536,15 +534,17 @@ static struct value *describe(struct arena *arena, struct value *row)
         return record;
     }
     value_set_string(fields_get(map, record, "jti"),
-                     arena_format(arena, "%" PRId64, row[COLUMN_ID].integer));
-    value_set_integer(fields_get(map, record, "iat"), row[COLUMN_CREATED].integer / MS_PER_S);
-    value_set_integer(fields_get(map, record, "exp"), row[COLUMN_EXPIRES].integer / MS_PER_S);
-    value_set_integer(fields_get(map, record, "uses"), row[COLUMN_USES].integer);
-    if (row[COLUMN_PURPOSE].state == VALUE_SET) {
-        *fields_get(map, record, "purpose") = row[COLUMN_PURPOSE];
+                     arena_format(arena, "%" PRId64, row[SQL_TOKENS_INTROSPECT_ID].integer));
+    value_set_integer(fields_get(map, record, "iat"),
+                      row[SQL_TOKENS_INTROSPECT_CREATED_AT].integer / MS_PER_S);
+    value_set_integer(fields_get(map, record, "exp"),
+                      row[SQL_TOKENS_INTROSPECT_EXPIRES_AT].integer / MS_PER_S);
+    value_set_integer(fields_get(map, record, "uses"), row[SQL_TOKENS_INTROSPECT_USES].integer);
+    if (row[SQL_TOKENS_INTROSPECT_PURPOSE].state == VALUE_SET) {
+        *fields_get(map, record, "purpose") = row[SQL_TOKENS_INTROSPECT_PURPOSE];
     }
-    if (row[COLUMN_MAX_USES].state == VALUE_SET) {
-        *fields_get(map, record, "max_uses") = row[COLUMN_MAX_USES];
+    if (row[SQL_TOKENS_INTROSPECT_MAX_USES].state == VALUE_SET) {
+        *fields_get(map, record, "max_uses") = row[SQL_TOKENS_INTROSPECT_MAX_USES];
     }
     return record;
 }
@@ -587,7 +587,7 @@ static struct error *delete_row(struct store *store, void *context)
     }
     bool row;
     struct error *error = store_next(query, &row);
-    deletion->id = row ? store_integer(query, 0) : 0;
+    deletion->id = row ? store_integer(query, STORE_ONLY_COLUMN) : 0;
     return error ? error : store_execute(query);
 }
 

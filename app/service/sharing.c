@@ -18,8 +18,6 @@
 #include "resources/resources.h"
 #include "store/store.h"
 
-enum { MS_PER_S = 1000 };
-
 /* Queue of SQLite's writers, and the health of the database. */
 static struct store_shared *database;
 

@@ -13,6 +13,7 @@ struct sql_statement_row {
     const char *name;
     const char *text[ENGINE_COUNT]; /* NULL: the statement is for the other one alone */
     size_t parameters[ENGINE_COUNT];
+    const char *columns; /* names, separated by spaces; "?" for a bare number */
 };
 
 extern const struct sql_statement_row sql_statements[SQL_COUNT];

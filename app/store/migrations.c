@@ -50,7 +50,7 @@ static struct error *record_exists(struct store *store, struct arena *arena, boo
     bool row = false;
     struct store_query *query = store_query(store, arena, SQL_SCHEMA_MIGRATIONS_EXIST);
     struct error *error = store_next(query, &row);
-    *exists_r = !error && row && store_integer(query, 0) > 0;
+    *exists_r = !error && row && store_integer(query, SQL_SCHEMA_MIGRATIONS_EXIST_COUNT) > 0;
     return error ? error : store_execute(query);
 }
 
@@ -62,11 +62,12 @@ static struct error *read_rows(struct store *store, struct arena *arena, struct 
     struct store_query *query = store_query(store, arena, SQL_SCHEMA_MIGRATIONS_LIST);
     while (!(error = store_next(query, &row)) && row) {
         size_t length = 0;
-        const void *checksum = store_bytes(query, 2, &length);
+        const void *checksum = store_bytes(query, SQL_SCHEMA_MIGRATIONS_LIST_CHECKSUM, &length);
         struct applied *applied = arena_alloc(arena, sizeof *applied);
-        applied->version = store_integer(query, 0);
-        applied->name = arena_string(arena, store_text(query, 1, NULL));
-        applied->applied_at = store_integer(query, 3);
+        applied->version = store_integer(query, SQL_SCHEMA_MIGRATIONS_LIST_VERSION);
+        applied->name =
+            arena_string(arena, store_text(query, SQL_SCHEMA_MIGRATIONS_LIST_NAME, NULL));
+        applied->applied_at = store_integer(query, SQL_SCHEMA_MIGRATIONS_LIST_APPLIED_AT);
         if (length == sizeof applied->checksum) {
             memcpy(applied->checksum, checksum, length);
         }

@@ -10,6 +10,7 @@
  */
 #include "store/queue.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/query.h"
 #include "store/shared.h"
@@ -21,8 +22,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-
-enum { US_PER_S = 1000 * 1000, NS_PER_US = 1000 };
 
 static void must(int result, const char *what)
 {

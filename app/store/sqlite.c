@@ -31,9 +31,7 @@
 #include <unistd.h>
 
 enum {
-    MS_PER_S = 1000,
-    US_PER_MS = 1000,
-    BUSY_US = STORE_BUSY_S * 1000 * 1000,
+    BUSY_US = STORE_BUSY_S * US_PER_S,
     RETRY_PAUSE_US = 5 * US_PER_MS,
 
     /* Pages of 4 KiB in the log after which a checkpoint makes writers wait for a moment, so that

@@ -7,7 +7,7 @@
  *     struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_BY_ID);
  *     store_bind_integer(query, id);
  *     error = store_next(query, &found);
- *     if (!error && found) { name = arena_string(arena, store_text(query, 0, NULL)); }
+ *     if (!error && found) { id = store_integer(query, SQL_ACCOUNTS_BY_ID_ID); }
  *
  * Reading needs nothing else: each query sees what was committed when it began (but
  * store_read_by_turns()). Whatever changes something runs inside store_write(). Both engines know
@@ -109,12 +109,17 @@ void store_end(struct store_query *query);
 /* Executes a statement whose rows nobody wants. */
 struct error *store_execute(struct store_query *query) MUST_CHECK;
 
+/* Position of the column in a result of one column, for code that reads several statements. */
+enum { STORE_ONLY_COLUMN = 0 };
+
 /* How many columns the current row has. */
 size_t store_columns(const struct store_query *query);
 
-/* Columns of the current row, from 0. What they point to is gone at the next store_next(), and when
- * the query ends: copy into the arena what is to live on. Null is 0, and NULL with a length of 0;
- * reading one type as another ends the process. Text has a NUL behind it. length_r may be NULL. */
+/* Columns of the current row, by the constants of the statement: SQL_ACCOUNTS_BY_ID_NAME is the
+ * column `name` of accounts_by_id (sql/compile.awk). What they point to is gone at the next
+ * store_next(), and when the query ends: copy into the arena what is to live on. Null is 0, and
+ * NULL with a length of 0; reading one type as another ends the process. Text has a NUL behind it.
+ * length_r may be NULL. */
 bool store_is_null(const struct store_query *query, size_t column);
 int64_t store_integer(const struct store_query *query, size_t column);
 const char *store_text(const struct store_query *query, size_t column, size_t *length_r);

@@ -12,7 +12,7 @@
 #include "store/shared.h"
 #include "store/store.h"
 
-enum { INTERVAL_US = 1000 * 1000 };
+enum { INTERVAL_US = US_PER_S };
 
 /* A question that reads the database itself, whatever is in it. */
 static struct error *ask(struct store *store, struct arena *arena)
