@@ -1,4 +1,4 @@
--- Sessions and their refresh tokens: app/auth/session.c, app/collection/session_watch.c,
+-- Sessions and their refresh tokens: app/auth/session.c, app/service/session_watch.c,
 -- app/commands.c.
 
 -- define: session_is_alive

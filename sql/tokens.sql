@@ -1,4 +1,4 @@
--- Tokens that expire: app/resources/tokens.c, app/collection/uses.c.
+-- Tokens that expire: app/resources/tokens.c, app/tokens/usage.c.
 
 -- name: tokens_insert
 INSERT INTO tokens (digest, purpose, max_uses, uses, created_at, expires_at)

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/shared.h"
-#include "collection/idempotency.h"
+#include "rest/idempotency.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* Activities: calls, letters, meetings and notes, and what changes of deals write down by themselves. */
-#include "collection/activities.h"
-#include "collection/records.h"
+#include "rest/activities.h"
 #include "resources/resources.h"
+#include "rest/records.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
 

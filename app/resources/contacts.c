@@ -1,11 +1,11 @@
 /* Contacts: the people and companies that an organization deals with. */
 #include "auth/account.h"
 #include "base/utf8.h"
-#include "collection/accounts.h"
-#include "collection/records.h"
-#include "collection/rows.h"
-#include "collection/search.h"
 #include "resources/resources.h"
+#include "rest/accounts.h"
+#include "rest/records.h"
+#include "rest/rows.h"
+#include "rest/search.h"
 
 #include <strings.h>
 

@@ -1,8 +1,8 @@
 /* Deals: what an organization hopes to sell, from the first talk to won or lost, and closed. */
 #include "base/arena.h"
-#include "collection/activities.h"
-#include "collection/records.h"
 #include "resources/resources.h"
+#include "rest/activities.h"
+#include "rest/records.h"
 
 #include <string.h>
 

@@ -1,21 +1,21 @@
 /*
  * Files: documents of an organization, or of a principal who has none. A file is a row of the
- * database and an object of the storage; collection/ledger.h says how the two are kept in step.
+ * database and an object of the storage; files/catalog.h says how the two are kept in step.
  */
 #include "auth/principal.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "collection/app.h"
-#include "collection/file_list.h"
-#include "collection/file_records.h"
-#include "collection/uploads.h"
+#include "files/fields.h"
+#include "files/listing.h"
+#include "files/upload.h"
 #include "http/audit.h"
 #include "http/parameters.h"
 #include "http/problem.h"
 #include "http/reply.h"
 #include "http/router.h"
 #include "resources/resources.h"
+#include "rest/app.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

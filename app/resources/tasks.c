@@ -1,8 +1,8 @@
 /* Tasks: what is to be done, by whom and until when. */
 #include "base/arena.h"
 #include "base/clock.h"
-#include "collection/records.h"
 #include "resources/resources.h"
+#include "rest/records.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -8,7 +8,7 @@
  * who reads the database can make a token.
  *
  * Checking is the call that everything else is for. It reads one row by its digest and writes
- * nothing: uses are collected (collection/uses.h) but for tokens that have a limit, of which each
+ * nothing: uses are collected (tokens/usage.h) but for tokens that have a limit, of which each
  * use is one conditional change, and what has expired is left to the housekeeper.
  */
 #include "auth/digest.h"
@@ -17,14 +17,14 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/random.h"
-#include "collection/limits.h"
-#include "collection/lists.h"
 #include "collection/purge.h"
-#include "collection/rows.h"
-#include "collection/token_quota.h"
-#include "collection/uses.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "rest/limits.h"
+#include "rest/lists.h"
+#include "rest/rows.h"
+#include "tokens/quota.h"
+#include "tokens/usage.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * Fuzzes what tells a text from everything else: the first byte says in what pieces the others come. Pieces
  * make no difference, and no text of bytes holds NUL.
  */
-#include "collection/plain_text.h"
+#include "files/text.h"
 #include "fuzz.h"
 
 static bool is_text(const char *bytes, size_t length, size_t piece)

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "collection/counters.h"
+#include "rest/counters.h"
 
 enum { DAY_MS = 24 * 60 * 60 * 1000 };
 

@@ -10,10 +10,10 @@
 
 #include "auth/principal.h"
 #include "base/log.h"
-#include "collection/counters.h"
-#include "collection/records.h"
 #include "http/fields.h"
 #include "resources/resources.h"
+#include "rest/counters.h"
+#include "rest/records.h"
 #include "store/migrations.h"
 
 enum { STATEMENTS_MAX = 16, PLANNED_ANEW = 5 };

@@ -1,7 +1,7 @@
 /* Token quota: tokens count until they expire, whatever the clock does. */
 #include "unit.h"
 
-#include "collection/token_quota.h"
+#include "tokens/quota.h"
 
 static const int64_t hour = 3600000, day = 24 * hour;
 static const int64_t now = 1795178096000;

@@ -1,0 +1,41 @@
+/*
+ * Uploads: the file of a form, from the spool (proc/spool.h) into a staged file. It is measured and
+ * digested while it is copied, and held nowhere but in a buffer; then its type is looked at, and it
+ * is scanned. What is refused leaves nothing, and is refused as soon as that is known.
+ */
+#ifndef FILES_UPLOAD_H
+#define FILES_UPLOAD_H
+
+#include "files/catalog.h"
+#include "http/request.h"
+
+enum {
+    UPLOAD_MAX_MIB = 16,
+    UPLOAD_MAX = UPLOAD_MAX_MIB * 1024 * 1024, /* bytes */
+    UPLOAD_NAME_MAX = 255,                     /* UTF-16 units of what a client calls a file */
+};
+
+struct upload {
+    struct staged staged;
+    const char *extension;
+    const char *original_name;
+    size_t original_length;
+    const char *content_type;
+    bool is_text;       /* by its name, and so by its content */
+    int64_t size, room; /* bytes: its own, and as many as it may have */
+    unsigned char md5[MD5_SIZE], sha256[SHA256_SIZE];
+};
+
+/*
+ * Receives the field `file` of the request's form, of at most `room` bytes; other fields are passed
+ * over. The caller ends it with objects_discard(), in any case.
+ *
+ * ERR_UNSUPPORTED_MEDIA_TYPE, ERR_INVALID_MULTIPART, ERR_FILE_MISSING, ERR_FILE_TYPE,
+ * ERR_FILE_TOO_LARGE, ERR_FILE_MACROS, ERR_VALIDATION if it stands there twice, or for its name;
+ * ERR_QUOTA_EXCEEDED for want of room; ERR_TOO_SLOW and ERR_STORAGE_FULL if the spool has cut the
+ * body off; those of storage and scan.
+ */
+struct error *upload_receive(struct request *request, int64_t room,
+                             struct upload *upload_r) MUST_CHECK;
+
+#endif
