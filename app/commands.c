@@ -188,17 +188,17 @@ int command_recount(const struct config *config, const struct arguments *argumen
 static int check_files(const struct work *work)
 {
     struct buffer report = {.arena = work->arena};
-    struct ledger_faults faults;
+    struct catalog_faults faults;
     bool repair = work->arguments->repair;
     buffer_add_string(&report, "");
     const struct error *error =
-        ledger_check(work->store, work->objects, repair, work->arena, &report, &faults);
+        catalog_check(work->store, work->objects, repair, work->arena, &report, &faults);
     fputs(report.bytes, stdout);
     if (error) {
         return complain(work, error);
     }
-    size_t repaired = repair ? faults.lost + faults.stray : 0;
-    size_t wrong = faults.lost + faults.damaged + faults.stray;
+    size_t repaired = repair ? faults.lost + faults.orphans : 0;
+    size_t wrong = faults.lost + faults.damaged + faults.orphans;
     printf("%zu wrong", wrong);
     if (repaired) {
         printf(", %zu repaired", repaired);
@@ -237,15 +237,15 @@ static struct error *purge_kind(const struct work *work, enum purge_kind kind, i
     return error;
 }
 
-static struct error *purge_leftovers(const struct work *work, struct ledger_leftovers *total_r)
+static struct error *purge_leftovers(const struct work *work, struct catalog_orphans *total_r)
 {
     struct error *error = NULL;
     bool more = true;
-    *total_r = (struct ledger_leftovers){0};
+    *total_r = (struct catalog_orphans){0};
     while (!error && more) {
-        struct ledger_leftovers leftovers;
-        error = ledger_purge(work->store, work->objects, work->arena, clock_wall_ms(), &leftovers,
-                             &more);
+        struct catalog_orphans leftovers;
+        error = catalog_purge(work->store, work->objects, work->arena, clock_wall_ms(), &leftovers,
+                              &more);
         total_r->objects += leftovers.objects;
         total_r->staged += leftovers.staged;
     }
@@ -262,7 +262,7 @@ static int do_purge(struct work *work)
             return complain(work, error);
         }
     }
-    struct ledger_leftovers leftovers;
+    struct catalog_orphans leftovers;
     struct error *error = purge_leftovers(work, &leftovers);
     printf("pending_objects %zu\nstaged_files %zu\n", leftovers.objects, leftovers.staged);
     return error ? complain(work, error) : EXIT_SUCCESS;

@@ -258,7 +258,7 @@ static void worker_reopen(void *state)
 static void worker_stop(void *state)
 {
     struct worker_state *worker = state;
-    uses_flush_all(worker->app.store);
+    token_usage_flush_all(worker->app.store);
     server_free(&worker->server);
     router_free(&worker->router);
     directory_free(&worker->app.directory);
@@ -333,12 +333,12 @@ static void purge_stop(void *state)
 
 static int64_t uses_do(void *store)
 {
-    return uses_run(store);
+    return token_usage_run(store);
 }
 
 static void uses_stop(void *store)
 {
-    uses_flush_all(store);
+    token_usage_flush_all(store);
 }
 
 static int64_t space_run(void *state)
@@ -366,18 +366,18 @@ static void storage_stop(void *state)
 
 static void *ledger_start(const struct config *config, void *store)
 {
-    return ledger_keeper_new(store, open_objects(config));
+    return catalog_job_new(store, open_objects(config));
 }
 
 static int64_t ledger_do(void *keeper)
 {
-    return ledger_keeper_run(keeper);
+    return catalog_job_run(keeper);
 }
 
 static void ledger_stop(void *state)
 {
-    struct ledger_keeper *keeper = state;
-    ledger_keeper_free(&keeper);
+    struct catalog_job *keeper = state;
+    catalog_job_free(&keeper);
 }
 
 static void *sessions_start(const struct config *config, void *store)
@@ -510,7 +510,7 @@ static int run_serve(const struct arguments *arguments)
             share_sessions(&config);
             purge_share();
             token_quota_share();
-            uses_share();
+            token_usage_share();
             limits_share();
             objects_share();
             writers = store_shared_new();

@@ -92,7 +92,8 @@ static bool has_mark(const char *bytes, const char *mark)
 
 static bool ends_file(const char *tail, size_t length, size_t at)
 {
-    return at + END_SIZE <= length && at + END_SIZE + two(tail + at + END_COMMENT) == length;
+    return at + END_SIZE <= length &&
+           at + END_SIZE + archive_u16(tail + at + END_COMMENT) == length;
 }
 
 /*
@@ -133,15 +134,16 @@ static bool read_wide_end(struct reader *reader, struct end *end)
         return !reader->error;
     }
     if (!read_bytes(reader, place, sizeof bytes, bytes) || !has_mark(bytes, wide_end_mark) ||
-        eight(bytes + WIDE_END_LENGTH) != WIDE_END_SIZE - WIDE_END_HEAD ||
-        eight(locator + LOCATOR_OFFSET) != place || four(locator + LOCATOR_DISK) ||
-        four(locator + LOCATOR_DISKS) != 1 || four(bytes + WIDE_END_DISK) ||
-        four(bytes + WIDE_END_DISK_OF_DIRECTORY)) {
+        archive_u64(bytes + WIDE_END_LENGTH) != WIDE_END_SIZE - WIDE_END_HEAD ||
+        archive_u64(locator + LOCATOR_OFFSET) != place || archive_u32(locator + LOCATOR_DISK) ||
+        archive_u32(locator + LOCATOR_DISKS) != 1 || archive_u32(bytes + WIDE_END_DISK) ||
+        archive_u32(bytes + WIDE_END_DISK_OF_DIRECTORY)) {
         return false;
     }
-    struct end wide = {eight(bytes + WIDE_END_COUNT), eight(bytes + WIDE_END_DIRECTORY_SIZE),
-                       eight(bytes + WIDE_END_DIRECTORY_OFFSET), place};
-    bool same = wide.count == eight(bytes + WIDE_END_COUNT_OF_DISK) &&
+    struct end wide = {archive_u64(bytes + WIDE_END_COUNT),
+                       archive_u64(bytes + WIDE_END_DIRECTORY_SIZE),
+                       archive_u64(bytes + WIDE_END_DIRECTORY_OFFSET), place};
+    bool same = wide.count == archive_u64(bytes + WIDE_END_COUNT_OF_DISK) &&
                 is_same(end->count, narrow_max, wide.count) &&
                 is_same(end->size, wide_max, wide.size) &&
                 is_same(end->offset, wide_max, wide.offset);
@@ -159,12 +161,13 @@ static bool read_end(struct reader *reader, struct end *end_r)
         return false;
     }
     const char *end = tail + at;
-    *end_r = (struct end){(int64_t)two(end + END_COUNT), four(end + END_DIRECTORY_SIZE),
-                          four(end + END_DIRECTORY_OFFSET), begin + (int64_t)at};
-    return two(end + END_COUNT_OF_DISK) == two(end + END_COUNT) && !two(end + END_DISK) &&
-           !two(end + END_DISK_OF_DIRECTORY) && read_wide_end(reader, end_r) && end_r->size >= 0 &&
-           end_r->size <= DIRECTORY_MAX && end_r->offset >= 0 &&
-           end_r->offset == end_r->place - end_r->size;
+    *end_r =
+        (struct end){(int64_t)archive_u16(end + END_COUNT), archive_u32(end + END_DIRECTORY_SIZE),
+                     archive_u32(end + END_DIRECTORY_OFFSET), begin + (int64_t)at};
+    return archive_u16(end + END_COUNT_OF_DISK) == archive_u16(end + END_COUNT) &&
+           !archive_u16(end + END_DISK) && !archive_u16(end + END_DISK_OF_DIRECTORY) &&
+           read_wide_end(reader, end_r) && end_r->size >= 0 && end_r->size <= DIRECTORY_MAX &&
+           end_r->offset >= 0 && end_r->offset == end_r->place - end_r->size;
 }
 
 /* --- the directory --------------------------------------------------------------------------- */
@@ -174,7 +177,7 @@ static bool find_zip64(const char *extra, size_t length, struct piece *zip64_r)
 {
     *zip64_r = (struct piece){0};
     while (length >= FIELD_HEAD) {
-        size_t kind = two(extra), whole = FIELD_HEAD + two(extra + 2);
+        size_t kind = archive_u16(extra), whole = FIELD_HEAD + archive_u16(extra + 2);
         if (whole > length || kind == FIELD_UNICODE_NAME ||
             (kind == FIELD_ZIP64 && zip64_r->bytes)) {
             return false;
@@ -197,7 +200,7 @@ static bool widen(int64_t *number, struct piece *zip64)
     if (zip64->left < sizeof *number) {
         return false;
     }
-    *number = eight(zip64->bytes);
+    *number = archive_u64(zip64->bytes);
     zip64->bytes += sizeof *number;
     zip64->left -= sizeof *number;
     return *number >= 0;
@@ -208,7 +211,7 @@ static bool is_on_first_disk(size_t disk, struct piece *zip64)
     if (disk != (size_t)narrow_max || zip64->left != 4) {
         return disk == 0 && zip64->left == 0;
     }
-    return four(zip64->bytes) == 0;
+    return archive_u32(zip64->bytes) == 0;
 }
 
 /* Names that readers change: they end at a NUL, turn backslashes, or cut off the first slash. */
@@ -229,8 +232,8 @@ static bool next_part(struct piece *directory, struct archive_part *part_r)
     if (directory->left < ENTRY_SIZE || !has_mark(bytes, ARCHIVE_ENTRY)) {
         return false;
     }
-    size_t name = two(bytes + ENTRY_NAME), extra = two(bytes + ENTRY_EXTRA);
-    size_t whole = ENTRY_SIZE + name + extra + two(bytes + ENTRY_COMMENT);
+    size_t name = archive_u16(bytes + ENTRY_NAME), extra = archive_u16(bytes + ENTRY_EXTRA);
+    size_t whole = ENTRY_SIZE + name + extra + archive_u16(bytes + ENTRY_COMMENT);
     if (whole > directory->left || !is_plain_name(bytes + ENTRY_SIZE, name) ||
         !find_zip64(bytes + ENTRY_SIZE + name, extra, &zip64)) {
         return false;
@@ -239,14 +242,15 @@ static bool next_part(struct piece *directory, struct archive_part *part_r)
     directory->left -= whole;
     *part_r = (struct archive_part){.name = bytes + ENTRY_SIZE,
                                     .name_length = name,
-                                    .method = two(bytes + ENTRY_METHOD),
-                                    .flags = two(bytes + ENTRY_FLAGS),
-                                    .crc = four(bytes + ENTRY_CRC),
-                                    .packed = four(bytes + ENTRY_PACKED),
-                                    .unpacked = four(bytes + ENTRY_UNPACKED),
-                                    .header = four(bytes + ENTRY_OFFSET)};
+                                    .method = archive_u16(bytes + ENTRY_METHOD),
+                                    .flags = archive_u16(bytes + ENTRY_FLAGS),
+                                    .crc = archive_u32(bytes + ENTRY_CRC),
+                                    .packed = archive_u32(bytes + ENTRY_PACKED),
+                                    .unpacked = archive_u32(bytes + ENTRY_UNPACKED),
+                                    .header = archive_u32(bytes + ENTRY_OFFSET)};
     return widen(&part_r->unpacked, &zip64) && widen(&part_r->packed, &zip64) &&
-           widen(&part_r->header, &zip64) && is_on_first_disk(two(bytes + ENTRY_DISK), &zip64);
+           widen(&part_r->header, &zip64) &&
+           is_on_first_disk(archive_u16(bytes + ENTRY_DISK), &zip64);
 }
 
 /* Reads as many parts as the end record counts, which must be all of the directory. */
@@ -303,16 +307,17 @@ static bool agrees(const struct archive_part *part, int64_t local, int64_t liste
 /* Compares the checksum and the sizes. A zip64 field here has both sizes (APPNOTE 4.5.3). */
 static bool sizes_agree(const struct archive_part *part, const char *local, struct piece zip64)
 {
-    int64_t packed = four(local + LOCAL_PACKED), unpacked = four(local + LOCAL_UNPACKED);
+    int64_t packed = archive_u32(local + LOCAL_PACKED),
+            unpacked = archive_u32(local + LOCAL_UNPACKED);
     if (packed == wide_max || unpacked == wide_max) {
         if (zip64.left != 2 * sizeof(int64_t)) {
             return false;
         }
-        unpacked = unpacked == wide_max ? eight(zip64.bytes) : unpacked;
-        packed = packed == wide_max ? eight(zip64.bytes + sizeof(int64_t)) : packed;
+        unpacked = unpacked == wide_max ? archive_u64(zip64.bytes) : unpacked;
+        packed = packed == wide_max ? archive_u64(zip64.bytes + sizeof(int64_t)) : packed;
     }
-    return agrees(part, four(local + LOCAL_CRC), part->crc) && agrees(part, packed, part->packed) &&
-           agrees(part, unpacked, part->unpacked);
+    return agrees(part, archive_u32(local + LOCAL_CRC), part->crc) &&
+           agrees(part, packed, part->packed) && agrees(part, unpacked, part->unpacked);
 }
 
 /* Finds where the part's bytes begin, behind a local header that says what the directory says. */
@@ -321,14 +326,14 @@ static bool read_local(struct reader *reader, struct archive_part *part)
     char *local = reader->scratch;
     struct piece zip64;
     if (!read_bytes(reader, part->header, LOCAL_SIZE + part->name_length, local) ||
-        !has_mark(local, ARCHIVE_LOCAL) || two(local + LOCAL_NAME) != part->name_length ||
+        !has_mark(local, ARCHIVE_LOCAL) || archive_u16(local + LOCAL_NAME) != part->name_length ||
         memcmp(local + LOCAL_SIZE, part->name, part->name_length) != 0 ||
-        two(local + LOCAL_METHOD) != part->method ||
-        (two(local + LOCAL_FLAGS) ^ part->flags) & (ARCHIVE_ENCRYPTED | ARCHIVE_STREAMED)) {
+        archive_u16(local + LOCAL_METHOD) != part->method ||
+        (archive_u16(local + LOCAL_FLAGS) ^ part->flags) & (ARCHIVE_ENCRYPTED | ARCHIVE_STREAMED)) {
         return false;
     }
     int64_t behind = part->header + LOCAL_SIZE + (int64_t)part->name_length;
-    size_t extra = two(local + LOCAL_EXTRA);
+    size_t extra = archive_u16(local + LOCAL_EXTRA);
     char *fields = local + LOCAL_SIZE + part->name_length;
     part->content = behind + (int64_t)extra;
     return (!extra || read_bytes(reader, behind, extra, fields)) &&
@@ -341,11 +346,11 @@ static bool is_descriptor(const struct archive_part *part, const char *bytes, in
     int64_t mark = length % 8 ? 0 : MARK;
     bool wide = length - mark > DESCRIPTOR_SIZE;
     const char *sizes = bytes + mark + 4;
-    if ((mark && !has_mark(bytes, descriptor_mark)) || four(bytes + mark) != part->crc) {
+    if ((mark && !has_mark(bytes, descriptor_mark)) || archive_u32(bytes + mark) != part->crc) {
         return false;
     }
-    return wide ? eight(sizes) == part->packed && eight(sizes + 8) == part->unpacked
-                : four(sizes) == part->packed && four(sizes + 4) == part->unpacked;
+    return wide ? archive_u64(sizes) == part->packed && archive_u64(sizes + 8) == part->unpacked
+                : archive_u32(sizes) == part->packed && archive_u32(sizes + 4) == part->unpacked;
 }
 
 /* True if the part and its descriptor, if it has one, end where the next header begins. */

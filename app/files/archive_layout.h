@@ -46,21 +46,21 @@ enum {
     LOCAL_EXTRA = 28,
 };
 
-/* Little-endian integers of so many bytes. */
-static inline size_t two(const char *bytes)
+/* Decodes a little-endian integer. */
+static inline size_t archive_u16(const char *bytes)
 {
     return (size_t)(unsigned char)bytes[0] | (size_t)(unsigned char)bytes[1] << 8;
 }
 
-static inline int64_t four(const char *bytes)
+static inline int64_t archive_u32(const char *bytes)
 {
-    return (int64_t)(two(bytes) | two(bytes + 2) << 16);
+    return (int64_t)(archive_u16(bytes) | archive_u16(bytes + 2) << 16);
 }
 
 /* Negative if the highest bit is set: no size and no offset is that large. */
-static inline int64_t eight(const char *bytes)
+static inline int64_t archive_u64(const char *bytes)
 {
-    return (int64_t)((uint64_t)four(bytes) | (uint64_t)four(bytes + 4) << 32);
+    return (int64_t)((uint64_t)archive_u32(bytes) | (uint64_t)archive_u32(bytes + 4) << 32);
 }
 
 #endif

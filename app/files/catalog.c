@@ -1,4 +1,4 @@
-/* See ledger.h. */
+/* See catalog.h. */
 #include "files/catalog.h"
 
 #include "base/arena.h"
@@ -33,11 +33,11 @@ static const char *bytes_at(struct store_query *query, struct arena *arena, size
     return arena_copy(arena, bytes ? bytes : "", *length_r);
 }
 
-void ledger_read(struct store_query *query, struct arena *arena, struct stored_file *file_r)
+void catalog_read(struct store_query *query, struct arena *arena, struct catalog_file *file_r)
 {
     enum { ID, SCOPE, ORGANIZATION, NAME, KEY, ORIGINAL, TYPE, SIZE, MD5, SHA256, TAGS, CREATED };
     size_t length;
-    *file_r = (struct stored_file){
+    *file_r = (struct catalog_file){
         .id = store_integer(query, ID),
         .scope = text_at(query, arena, SCOPE),
         .organization_id = store_integer(query, ORGANIZATION),
@@ -53,8 +53,8 @@ void ledger_read(struct store_query *query, struct arena *arena, struct stored_f
     file_r->sha256 = (const unsigned char *)bytes_at(query, arena, SHA256, &length);
 }
 
-struct error *ledger_find(struct store *store, struct arena *arena, const char *name, bool *found_r,
-                          struct stored_file *file_r)
+struct error *catalog_find(struct store *store, struct arena *arena, const char *name,
+                           bool *found_r, struct catalog_file *file_r)
 {
     struct store_query *query = store_query(store, arena, SQL_FILES_GET);
     bool row;
@@ -63,7 +63,7 @@ struct error *ledger_find(struct store *store, struct arena *arena, const char *
     if (error || !*found_r) {
         return error;
     }
-    ledger_read(query, arena, file_r);
+    catalog_read(query, arena, file_r);
     return store_next(query, &row);
 }
 
@@ -129,8 +129,8 @@ static struct error *dispose(struct store *store, struct objects *objects, struc
     return error ? error : dropping;
 }
 
-void ledger_dispose(struct store *store, struct objects *objects, struct arena *arena,
-                    const char *const *keys, size_t count)
+void catalog_dispose(struct store *store, struct objects *objects, struct arena *arena,
+                     const char *const *keys, size_t count)
 {
     size_t deleted;
     const struct error *error = dispose(store, objects, arena, keys, count, &deleted);
@@ -140,10 +140,10 @@ void ledger_dispose(struct store *store, struct objects *objects, struct arena *
     }
 }
 
-/* --- on its way in --------------------------------------------------------------------------- */
+/* --- adding --------------------------------------------------------------------------- */
 
-struct error *ledger_place(struct store *store, struct objects *objects, struct arena *arena,
-                           struct staged *staged, const struct stored_file *file)
+struct error *catalog_place(struct store *store, struct objects *objects, struct arena *arena,
+                            struct staged *staged, const struct catalog_file *file)
 {
     struct pending pending = {arena, file->object_key};
     const struct object_properties properties = {
@@ -158,19 +158,19 @@ struct error *ledger_place(struct store *store, struct objects *objects, struct 
     }
     error = objects_place(objects, arena, staged, file->object_key, &properties);
     if (error) {
-        ledger_dispose(store, objects, arena, &file->object_key, 1);
+        catalog_dispose(store, objects, arena, &file->object_key, 1);
     }
     return error;
 }
 
 struct recording {
     struct arena *arena;
-    const struct stored_file *file;
+    const struct catalog_file *file;
     const struct file_quota *quota;
 };
 
 static struct error *insert_file(struct store *store, struct arena *arena,
-                                 const struct stored_file *file)
+                                 const struct catalog_file *file)
 {
     struct buffer words = {.arena = arena};
     struct store_query *query = store_query(store, arena, SQL_FILES_INSERT);
@@ -208,7 +208,7 @@ static struct error *confirm(struct store *store, struct arena *arena, const cha
 static struct error *record(struct store *store, void *context)
 {
     const struct recording *recording = context;
-    const struct stored_file *file = recording->file;
+    const struct catalog_file *file = recording->file;
     struct error *error = insert_file(store, recording->arena, file);
     if (!error) {
         error = confirm(store, recording->arena, file->object_key);
@@ -218,17 +218,17 @@ static struct error *record(struct store *store, void *context)
                : file_usage_add(store, recording->arena, file->scope, file->size, recording->quota);
 }
 
-struct error *ledger_record(struct store *store, struct arena *arena,
-                            const struct stored_file *file, const struct file_quota *quota)
+struct error *catalog_record(struct store *store, struct arena *arena,
+                             const struct catalog_file *file, const struct file_quota *quota)
 {
     struct recording recording = {arena, file, quota};
     return store_write_unserialized(store, arena, record, &recording);
 }
 
-/* --- on its way out -------------------------------------------------------------------------- */
+/* --- removing -------------------------------------------------------------------------- */
 
-struct error *ledger_remove(struct store *store, struct arena *arena,
-                            const struct stored_file *file)
+struct error *catalog_remove(struct store *store, struct arena *arena,
+                             const struct catalog_file *file)
 {
     struct pending pending = {arena, file->object_key};
     struct store_query *query = store_query(store, arena, SQL_FILES_DELETE);
@@ -243,7 +243,7 @@ struct error *ledger_remove(struct store *store, struct arena *arena,
     return error ? error : file_usage_remove(store, arena, file->scope, file->size);
 }
 
-/* --- what was left behind -------------------------------------------------------------------- */
+/* --- orphans -------------------------------------------------------------------- */
 
 /* The keys of the oldest, that are due. */
 static struct error *find_due(struct store *store, struct arena *arena, int64_t now_ms,
@@ -253,7 +253,7 @@ static struct error *find_due(struct store *store, struct arena *arena, int64_t 
     struct error *error;
     bool row;
     *count_r = 0;
-    store_bind_integer(query, now_ms - (int64_t)LEDGER_PENDING_S * MS_PER_S);
+    store_bind_integer(query, now_ms - (int64_t)CATALOG_PENDING_S * MS_PER_S);
     store_bind_integer(query, PURGE_BATCH_OBJECTS);
     while (!(error = store_next(query, &row)) && row) {
         keys_r[(*count_r)++] = text_at(query, arena, 0);
@@ -261,52 +261,52 @@ static struct error *find_due(struct store *store, struct arena *arena, int64_t 
     return error;
 }
 
-struct error *ledger_purge(struct store *store, struct objects *objects, struct arena *arena,
-                           int64_t now_ms, struct ledger_leftovers *leftovers_r, bool *more_r)
+struct error *catalog_purge(struct store *store, struct objects *objects, struct arena *arena,
+                            int64_t now_ms, struct catalog_orphans *orphans_r, bool *more_r)
 {
     const char *keys[PURGE_BATCH_OBJECTS];
     size_t count;
-    *leftovers_r = (struct ledger_leftovers){0};
+    *orphans_r = (struct catalog_orphans){0};
     struct error *error = find_due(store, arena, now_ms, keys, &count);
     if (!error) {
-        error = dispose(store, objects, arena, keys, count, &leftovers_r->objects);
+        error = dispose(store, objects, arena, keys, count, &orphans_r->objects);
     }
     *more_r = !error && count == PURGE_BATCH_OBJECTS;
-    return error ? error : objects_sweep(objects, arena, LEDGER_PENDING_S, &leftovers_r->staged);
+    return error ? error : objects_sweep(objects, arena, CATALOG_PENDING_S, &orphans_r->staged);
 }
 
-struct ledger_keeper {
+struct catalog_job {
     struct store *store;
     struct objects *objects;
 };
 
-struct ledger_keeper *ledger_keeper_new(struct store *store, struct objects *objects)
+struct catalog_job *catalog_job_new(struct store *store, struct objects *objects)
 {
-    struct ledger_keeper *keeper = must_alloc(sizeof *keeper);
-    *keeper = (struct ledger_keeper){store, objects};
-    return keeper;
+    struct catalog_job *job = must_alloc(sizeof *job);
+    *job = (struct catalog_job){store, objects};
+    return job;
 }
 
-void ledger_keeper_free(struct ledger_keeper **keeper)
+void catalog_job_free(struct catalog_job **job)
 {
-    objects_close(&(*keeper)->objects);
-    free(*keeper);
-    *keeper = NULL;
+    objects_close(&(*job)->objects);
+    free(*job);
+    *job = NULL;
 }
 
-int64_t ledger_keeper_run(struct ledger_keeper *keeper)
+int64_t catalog_job_run(struct catalog_job *job)
 {
     struct arena *arena = arena_new();
-    struct ledger_leftovers leftovers;
+    struct catalog_orphans orphans;
     bool more;
     const struct error *error =
-        ledger_purge(keeper->store, keeper->objects, arena, clock_wall_ms(), &leftovers, &more);
-    if (leftovers.objects || leftovers.staged) {
-        log_info("leftovers of files deleted: %zu objects, %zu staged", leftovers.objects,
-                 leftovers.staged);
+        catalog_purge(job->store, job->objects, arena, clock_wall_ms(), &orphans, &more);
+    if (orphans.objects || orphans.staged) {
+        log_info("orphans of files deleted: %zu objects, %zu staged", orphans.objects,
+                 orphans.staged);
     }
     if (error) {
-        log_warning("leftovers of files: %s", error->cause);
+        log_warning("orphans of files: %s", error->cause);
     }
     arena_free(&arena);
     return clock_steady_us() + (more ? PAUSE_US : REST_US);

@@ -1,12 +1,11 @@
 /*
- * Ledger: keeps what the database says of files in step with the objects of the storage, which are
- * in no transaction of its.
+ * The catalog: rows of the database that name the objects of the storage.
  *
- * An object is never in the storage without a row that names it: a file's, or one of
- * pending_objects. On its way in, it is pending before it is placed, and becomes the file's in one
- * transaction; on its way out, the same the other way round. Whoever is killed in between leaves a
- * pending row, and the housekeeper deletes the object and the row when they are older than any
- * request can be.
+ * The storage takes no part in transactions of the database, so an object is never in the storage
+ * without a row that names it: a file, or a row of pending_objects. An upload adds the pending row,
+ * places the object, and turns the pending row into the file in one transaction. A deletion does the
+ * same in reverse. If a process is killed in between, the pending row remains. When it is older than
+ * any request can be, the housekeeper deletes the orphaned object and the row.
  */
 #ifndef FILES_CATALOG_H
 #define FILES_CATALOG_H
@@ -21,11 +20,11 @@
 
 struct arena;
 
-/* How old what was left behind is before it goes. */
-enum { LEDGER_PENDING_S = 3600 };
+/* Age at which a pending object is an orphan. */
+enum { CATALOG_PENDING_S = 3600 };
 
-/* A file, as its row has it. */
-struct stored_file {
+/* A row of files. */
+struct catalog_file {
     int64_t id;
     const char *scope;
     int64_t organization_id; /* 0: none */
@@ -41,55 +40,54 @@ struct stored_file {
 
 enum { MD5_SIZE = 16, SHA256_SIZE = 32 };
 
-/* The current row of a statement that selects the columns of files. */
-void ledger_read(struct store_query *query, struct arena *arena, struct stored_file *file_r);
+/* Reads the current row of a statement that selects the columns of files. */
+void catalog_read(struct store_query *query, struct arena *arena, struct catalog_file *file_r);
 
-/* The file of that name, whoever's it is. */
-struct error *ledger_find(struct store *store, struct arena *arena, const char *name, bool *found_r,
-                          struct stored_file *file_r) MUST_CHECK;
+/* Finds the file of that name in all scopes. */
+struct error *catalog_find(struct store *store, struct arena *arena, const char *name,
+                           bool *found_r, struct catalog_file *file_r) MUST_CHECK;
 
-/* --- on its way in ---------------------------------------------------------------------------- */
+/* --- adding ----------------------------------------------------------------------------------- */
 
-/* Makes the staged bytes the object of file->object_key, pending. */
-struct error *ledger_place(struct store *store, struct objects *objects, struct arena *arena,
-                           struct staged *staged, const struct stored_file *file) MUST_CHECK;
+/* Adds a pending row and places the staged bytes as the object of file->object_key. */
+struct error *catalog_place(struct store *store, struct objects *objects, struct arena *arena,
+                            struct staged *staged, const struct catalog_file *file) MUST_CHECK;
 
 /* Replaces the pending row by the file's row; the group commit commits it. ERR_QUOTA_EXCEEDED if
  * the scope would exceed its quota, ERR_STORAGE_FULL if all files together would. */
-struct error *ledger_record(struct store *store, struct arena *arena,
-                            const struct stored_file *file,
-                            const struct file_quota *quota) MUST_CHECK;
+struct error *catalog_record(struct store *store, struct arena *arena,
+                             const struct catalog_file *file,
+                             const struct file_quota *quota) MUST_CHECK;
 
-/* Deletes objects that are pending, and their rows, now if that is possible; if not, the
- * housekeeper will. */
-void ledger_dispose(struct store *store, struct objects *objects, struct arena *arena,
-                    const char *const *keys, size_t count);
+/* Deletes pending objects and their rows. The housekeeper deletes those that this call cannot. */
+void catalog_dispose(struct store *store, struct objects *objects, struct arena *arena,
+                     const char *const *keys, size_t count);
 
-/* --- on its way out --------------------------------------------------------------------------- */
+/* --- removing --------------------------------------------------------------------------------- */
 
-/* Inside of a transaction: the pending row in place of the file's. ERR_FILE_NOT_FOUND if somebody
- * else has removed it meanwhile. */
-struct error *ledger_remove(struct store *store, struct arena *arena,
-                            const struct stored_file *file) MUST_CHECK;
+/* Inside of a transaction: replaces the file's row by a pending one. ERR_FILE_NOT_FOUND if another
+ * request has removed it meanwhile. */
+struct error *catalog_remove(struct store *store, struct arena *arena,
+                             const struct catalog_file *file) MUST_CHECK;
 
-/* --- what was left behind --------------------------------------------------------------------- */
+/* --- orphans ---------------------------------------------------------------------------------- */
 
-struct ledger_leftovers {
-    size_t objects, staged; /* that were deleted */
+struct catalog_orphans {
+    size_t objects, staged; /* number deleted */
 };
 
-/* Deletes some of what is due at `now_ms`; *more_r says whether there may be more. */
-struct error *ledger_purge(struct store *store, struct objects *objects, struct arena *arena,
-                           int64_t now_ms, struct ledger_leftovers *leftovers_r,
-                           bool *more_r) MUST_CHECK;
+/* Deletes one batch of the orphans at `now_ms`. *more_r is true if more may be left. */
+struct error *catalog_purge(struct store *store, struct objects *objects, struct arena *arena,
+                            int64_t now_ms, struct catalog_orphans *orphans_r,
+                            bool *more_r) MUST_CHECK;
 
-/* The housekeeper's part. */
-struct ledger_keeper;
-struct ledger_keeper *ledger_keeper_new(struct store *store, struct objects *objects)
+/* The periodic job of the housekeeper. */
+struct catalog_job;
+struct catalog_job *catalog_job_new(struct store *store, struct objects *objects)
     __attribute__((returns_nonnull)); /* takes over `objects`; `store` must outlive it */
-void ledger_keeper_free(struct ledger_keeper **keeper);
+void catalog_job_free(struct catalog_job **job);
 
-/* Returns when to be called again, of the steady clock. */
-int64_t ledger_keeper_run(struct ledger_keeper *keeper);
+/* Deletes one batch. Returns the time of the steady clock at which to call it again. */
+int64_t catalog_job_run(struct catalog_job *job);
 
 #endif

@@ -1,4 +1,4 @@
-/* See ledger_check.h. */
+/* See catalog_check.h. */
 #include "files/catalog_check.h"
 
 #include "base/arena.h"
@@ -23,7 +23,7 @@ struct check {
     bool repair;
     struct arena *file_arena, *object_arena; /* of the current pages */
     struct buffer *report;
-    struct ledger_faults *faults;
+    struct catalog_faults *faults;
     struct known files[PAGE];
     struct object_info infos[PAGE];
     size_t file_count, file_at, info_count, info_at;
@@ -91,7 +91,7 @@ static struct error *fill(struct check *check)
 
 /* The file of a key as it is now. */
 static struct error *file_of(struct store *store, struct arena *arena, const char *key,
-                             bool *found_r, struct stored_file *file_r)
+                             bool *found_r, struct catalog_file *file_r)
 {
     struct store_query *query = store_query(store, arena, SQL_FILES_OF_OBJECT);
     bool row;
@@ -100,7 +100,7 @@ static struct error *file_of(struct store *store, struct arena *arena, const cha
     if (error || !*found_r) {
         return error;
     }
-    ledger_read(query, arena, file_r);
+    catalog_read(query, arena, file_r);
     return store_next(query, &row);
 }
 
@@ -112,31 +112,32 @@ static struct error *is_under_way(const struct check *check, struct arena *arena
     bool row;
     store_bind_text(query, key);
     struct error *error = store_next(query, &row);
-    *under_way_r = !error && row &&
-                   store_integer(query, 0) > clock_wall_ms() - (int64_t)LEDGER_PENDING_S * MS_PER_S;
+    *under_way_r =
+        !error && row &&
+        store_integer(query, 0) > clock_wall_ms() - (int64_t)CATALOG_PENDING_S * MS_PER_S;
     return error || !row ? error : store_next(query, &row);
 }
 
 struct forgetting {
     struct arena *arena;
-    const struct stored_file *file;
+    const struct catalog_file *file;
 };
 
 static struct error *forget(struct store *store, void *context)
 {
     const struct forgetting *forgetting = context;
-    return ledger_remove(store, forgetting->arena, forgetting->file);
+    return catalog_remove(store, forgetting->arena, forgetting->file);
 }
 
 /* The file's row becomes a pending one, and with that it goes. */
 static struct error *forget_file(const struct check *check, struct arena *arena,
-                                 const struct stored_file *file)
+                                 const struct catalog_file *file)
 {
     struct forgetting forgetting = {arena, file};
     struct error *error = store_write(check->store, arena, forget, &forgetting);
     struct error *ending = store_turn_end(check->store, arena);
     if (!error && !ending) {
-        ledger_dispose(check->store, check->objects, arena, &file->object_key, 1);
+        catalog_dispose(check->store, check->objects, arena, &file->object_key, 1);
     }
     return error ? error : ending;
 }
@@ -145,7 +146,7 @@ static struct error *forget_file(const struct check *check, struct arena *arena,
 static struct error *look_for_object(const struct check *check, struct arena *arena,
                                      const struct known *known)
 {
-    struct stored_file file;
+    struct catalog_file file;
     struct object_info info;
     bool is_file = false, is_there = false;
     struct error *error = objects_find(check->objects, arena, known->key, &is_there, &info);
@@ -163,7 +164,7 @@ static struct error *look_for_object(const struct check *check, struct arena *ar
 /* An object whose file was not listed: it may have come meanwhile. */
 static struct error *look_for_file(const struct check *check, struct arena *arena, const char *key)
 {
-    struct stored_file file;
+    struct catalog_file file;
     bool is_file = false, under_way = false;
     struct error *error = is_under_way(check, arena, key, &under_way);
     if (!error && !under_way) {
@@ -172,10 +173,10 @@ static struct error *look_for_file(const struct check *check, struct arena *aren
     if (error || under_way || is_file) {
         return error;
     }
-    check->faults->stray++;
+    check->faults->orphans++;
     buffer_format(check->report, "stray %s\n", key);
     if (check->repair) {
-        ledger_dispose(check->store, check->objects, arena, &key, 1);
+        catalog_dispose(check->store, check->objects, arena, &key, 1);
     }
     return NULL;
 }
@@ -236,7 +237,7 @@ static struct error *check_all(struct check *check)
 /* One pass over everything. */
 static struct error *pass(struct store *store, struct objects *objects, bool repair,
                           struct arena *arena, struct buffer *report,
-                          struct ledger_faults *faults_r)
+                          struct catalog_faults *faults_r)
 {
     struct check *check = arena_alloc(arena, sizeof *check);
     *check = (struct check){
@@ -248,19 +249,19 @@ static struct error *pass(struct store *store, struct objects *objects, bool rep
         .report = report,
         .faults = faults_r,
     };
-    *faults_r = (struct ledger_faults){0};
+    *faults_r = (struct catalog_faults){0};
     struct error *error = copy_error(arena, check_all(check));
     arena_free(&check->file_arena);
     arena_free(&check->object_arena);
     return error;
 }
 
-struct error *ledger_check(struct store *store, struct objects *objects, bool repair,
-                           struct arena *arena, struct buffer *report,
-                           struct ledger_faults *faults_r)
+struct error *catalog_check(struct store *store, struct objects *objects, bool repair,
+                            struct arena *arena, struct buffer *report,
+                            struct catalog_faults *faults_r)
 {
     struct error *error = pass(store, objects, false, arena, report, faults_r);
-    if (error || !repair || !(faults_r->lost + faults_r->stray)) {
+    if (error || !repair || !(faults_r->lost + faults_r->orphans)) {
         return error;
     }
     if (faults_r->lost && !faults_r->whole && !faults_r->damaged) {

@@ -60,8 +60,9 @@ static bool next_entry(struct directory *directory, struct entry *entry_r)
     if (directory->left < ENTRY_SIZE || memcmp(bytes, ARCHIVE_ENTRY, MARK) != 0) {
         return false;
     }
-    size_t name = two(bytes + ENTRY_NAME);
-    size_t whole = ENTRY_SIZE + name + two(bytes + ENTRY_EXTRA) + two(bytes + ENTRY_COMMENT);
+    size_t name = archive_u16(bytes + ENTRY_NAME);
+    size_t whole =
+        ENTRY_SIZE + name + archive_u16(bytes + ENTRY_EXTRA) + archive_u16(bytes + ENTRY_COMMENT);
     directory->cut = whole > directory->left;
     if (directory->cut) {
         return false;
@@ -91,7 +92,8 @@ static struct error *read_directory(struct arena *arena, int fd, int64_t size,
     if (!end) {
         return error;
     }
-    int64_t bytes = four(end + END_DIRECTORY_SIZE), offset = four(end + END_DIRECTORY_OFFSET);
+    int64_t bytes = archive_u32(end + END_DIRECTORY_SIZE),
+            offset = archive_u32(end + END_DIRECTORY_OFFSET);
     if (bytes > DIRECTORY_MAX || offset + bytes > size) {
         return NULL;
     }

@@ -1,7 +1,6 @@
-/* See file_records.h. */
+/* See fields.h. */
 #include "files/fields.h"
 
-#include "auth/principal.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
@@ -15,7 +14,7 @@
 
 enum { MS_PER_S = 1000 };
 
-const struct field file_metadata_fields[] = {
+const struct field file_fields_metadata[] = {
     FILE_ORIGINAL,
     {.name = "upload_time",
      .type = FIELD_TIME,
@@ -27,39 +26,10 @@ const struct field file_metadata_fields[] = {
     {.name = NULL},
 };
 
-/* --- whose a file is ------------------------------------------------------------------------- */
-
-const char *file_scope(const struct request *request)
-{
-    const struct principal *principal = request->principal;
-    if (principal && principal->organization_id) {
-        return arena_format(request->arena, "organization:%" PRId64, principal->organization_id);
-    }
-    return principal ? principal->id : "";
-}
-
-bool file_sees_all(const struct request *request)
-{
-    return request->principal && request->principal->kind == PRINCIPAL_LOCAL;
-}
-
-static bool may_see(const struct request *request, const struct stored_file *file)
-{
-    return file_sees_all(request) || !strcmp(file->scope, file_scope(request));
-}
-
-struct error *file_find(const struct request *request, const char *name, struct stored_file *file_r)
-{
-    bool found;
-    struct error *error = ledger_find(request->app->store, request->arena, name, &found, file_r);
-    return error || (found && may_see(request, file_r))
-               ? error
-               : error_new(request->arena, ERR_FILE_NOT_FOUND, NULL);
-}
-
 /* --- what is answered ------------------------------------------------------------------------ */
 
-void file_set(const struct field *map, struct value *record, const char *name, struct value value)
+void file_fields_set(const struct field *map, struct value *record, const char *name,
+                     struct value value)
 {
     for (size_t i = 0; map[i].name; i++) {
         if (!strcmp(map[i].name, name)) {
@@ -125,31 +95,34 @@ static struct value seconds_value(struct arena *arena, int64_t wall_ms)
     return string_value(arena_format(arena, "%.*sZ", SECONDS_LENGTH, text));
 }
 
-static struct value *metadata_of(struct arena *arena, const struct stored_file *file)
+static struct value *metadata_of(struct arena *arena, const struct catalog_file *file)
 {
-    const struct field *map = file_metadata_fields;
+    const struct field *map = file_fields_metadata;
     struct value *record = arena_array(arena, fields_count(map), sizeof *record);
-    file_set(map, record, "original_name", bytes_value(file->original_name, file->original_length));
-    file_set(map, record, "upload_time", integer_value(file->created_at));
-    file_set(map, record, "file_size", string_value(arena_format(arena, "%" PRId64, file->size)));
-    file_set(map, record, "content_type", string_value(file->content_type));
+    file_fields_set(map, record, "original_name",
+                    bytes_value(file->original_name, file->original_length));
+    file_fields_set(map, record, "upload_time", integer_value(file->created_at));
+    file_fields_set(map, record, "file_size",
+                    string_value(arena_format(arena, "%" PRId64, file->size)));
+    file_fields_set(map, record, "content_type", string_value(file->content_type));
     return record;
 }
 
-struct value *file_describe(struct arena *arena, const struct field *map,
-                            const struct stored_file *file)
+struct value *file_fields_describe(struct arena *arena, const struct field *map,
+                                   const struct catalog_file *file)
 {
     struct value *record = arena_array(arena, fields_count(map), sizeof *record);
-    file_set(map, record, "name", string_value(file->name));
-    file_set(map, record, "filename", string_value(file->name));
-    file_set(map, record, "original_name", bytes_value(file->original_name, file->original_length));
-    file_set(map, record, "size", integer_value(file->size));
-    file_set(map, record, "last_modified", seconds_value(arena, file->created_at));
-    file_set(map, record, "content_type", string_value(file->content_type));
-    file_set(map, record, "etag", hex_value(arena, file->md5, MD5_SIZE));
-    file_set(map, record, "sha256", hex_value(arena, file->sha256, SHA256_SIZE));
-    file_set(map, record, "metadata", record_value_of(metadata_of(arena, file)));
-    file_set(map, record, "tags", tags_value(arena, file->tags));
+    file_fields_set(map, record, "name", string_value(file->name));
+    file_fields_set(map, record, "filename", string_value(file->name));
+    file_fields_set(map, record, "original_name",
+                    bytes_value(file->original_name, file->original_length));
+    file_fields_set(map, record, "size", integer_value(file->size));
+    file_fields_set(map, record, "last_modified", seconds_value(arena, file->created_at));
+    file_fields_set(map, record, "content_type", string_value(file->content_type));
+    file_fields_set(map, record, "etag", hex_value(arena, file->md5, MD5_SIZE));
+    file_fields_set(map, record, "sha256", hex_value(arena, file->sha256, SHA256_SIZE));
+    file_fields_set(map, record, "metadata", record_value_of(metadata_of(arena, file)));
+    file_fields_set(map, record, "tags", tags_value(arena, file->tags));
     return record;
 }
 
@@ -162,8 +135,8 @@ static const char *url_base(const struct request *request)
     return *public_url ? public_url : asked;
 }
 
-struct error *file_set_url(const struct request *request, const struct field *map,
-                           struct value *record, const struct stored_file *file)
+struct error *file_fields_set_url(const struct request *request, const struct field *map,
+                                  struct value *record, const struct catalog_file *file)
 {
     const struct object_download download = {
         .key = file->object_key,
@@ -176,6 +149,6 @@ struct error *file_set_url(const struct request *request, const struct field *ma
     };
     const char *url = NULL;
     struct error *error = objects_url(request->app->objects, request->arena, &download, &url);
-    file_set(map, record, "download_url", string_value(url));
+    file_fields_set(map, record, "download_url", string_value(url));
     return error;
 }

@@ -1,6 +1,6 @@
 /*
- * File records: what the API says of a file, whoever asks, and whose it is. The rows of the field maps that
- * say it stand here, for all that answer with files.
+ * The field maps of files: rows that the maps of all calls about files share, and the functions that
+ * fill records of such maps from a file of the catalog.
  */
 #ifndef FILES_FIELDS_H
 #define FILES_FIELDS_H
@@ -10,40 +10,28 @@
 #include "http/request.h"
 
 enum {
-    FILE_URL_LIFETIME_S = 300, /* of an address to download from */
+    FILE_URL_LIFETIME_S = 300, /* of a download URL */
     FILE_NAME_LENGTH_MAX = 100,
     FILE_TAG_MAX = 64, /* UTF-16 units */
     FILE_TAGS_MAX = 32,
 };
 
-/* --- whose a file is ------------------------------------------------------------------------- */
-
-/* The scope of what the caller has: its organization's files, or its own. */
-const char *file_scope(const struct request *request) __attribute__((returns_nonnull));
-
-/* Whether the caller sees the files of all scopes. */
-bool file_sees_all(const struct request *request);
-
-/* The file of that name, if it is one of the caller's: others do not exist. ERR_FILE_NOT_FOUND. */
-struct error *file_find(const struct request *request, const char *name,
-                        struct stored_file *file_r) MUST_CHECK;
-
-/* --- what is said of it ---------------------------------------------------------------------- */
-
 /* Sets the field of that name, if the map has it. */
-void file_set(const struct field *map, struct value *record, const char *name, struct value value);
+void file_fields_set(const struct field *map, struct value *record, const char *name,
+                     struct value value);
 
-/* What a map wants of a file but its address: fields by the names below. */
-struct value *file_describe(struct arena *arena, const struct field *map,
-                            const struct stored_file *file) __attribute__((returns_nonnull));
+/* Returns a record of the map that describes the file, without its download URL. */
+struct value *file_fields_describe(struct arena *arena, const struct field *map,
+                                   const struct catalog_file *file)
+    __attribute__((returns_nonnull));
 
-/* Sets the address at which whoever has it gets the file, for a while. */
-struct error *file_set_url(const struct request *request, const struct field *map,
-                           struct value *record, const struct stored_file *file) MUST_CHECK;
+/* Sets the download URL: signed, valid without a token for FILE_URL_LIFETIME_S. */
+struct error *file_fields_set_url(const struct request *request, const struct field *map,
+                                  struct value *record, const struct catalog_file *file) MUST_CHECK;
 
 /* --- rows of field maps ---------------------------------------------------------------------- */
 
-extern const struct field file_metadata_fields[];
+extern const struct field file_fields_metadata[];
 
 #define FILE_STRING(name_, ru_, en_, example_)                                                     \
     {                                                                                              \
@@ -92,7 +80,7 @@ extern const struct field file_metadata_fields[];
 
 #define FILE_METADATA                                                                              \
     {                                                                                              \
-        .name = "metadata", .type = FIELD_RECORD, .fields = file_metadata_fields,                  \
+        .name = "metadata", .type = FIELD_RECORD, .fields = file_fields_metadata,                  \
         .about = {"Метаданные", "The metadata"},                                                   \
         .example = "{\"original_name\":\"document.txt\",\"upload_time\":"                          \
                    "\"2026-09-06T12:34:56.789Z\",\"file_size\":\"1024\","                          \

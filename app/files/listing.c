@@ -1,8 +1,9 @@
-/* See file_list.h. */
+/* See listing.h. */
 #include "files/listing.h"
 
 #include "base/arena.h"
 #include "files/fields.h"
+#include "files/scope.h"
 #include "rest/app.h"
 #include "rest/paging.h"
 #include "rest/search.h"
@@ -39,7 +40,7 @@ static const struct field list_fields[] = {
     {.name = NULL},
 };
 
-const struct field file_list_query[] = {
+const struct field file_listing_query[] = {
     {.name = "prefix",
      .type = FIELD_STRING,
      .max = FILE_NAME_LENGTH_MAX,
@@ -69,7 +70,7 @@ const struct field file_list_query[] = {
     {.name = NULL},
 };
 
-const struct schema file_list_schema = {"FileList", list_fields};
+const struct schema file_listing_schema = {"FileList", list_fields};
 
 /* --- lists ----------------------------------------------------------------------------------- */
 
@@ -134,12 +135,12 @@ static struct error *choose(struct listing *listing)
 static void add_scope(struct listing *listing)
 {
     const struct request *request = listing->request;
-    if (file_sees_all(request)) {
+    if (file_scope_is_all(request)) {
         return;
     }
     bool by_tag = request_query_string(request, "tag") && !request_query_string(request, "search");
     buffer_format(&listing->text, " AND %s.scope = $%zu", by_tag ? "t" : "f",
-                  bind_text(listing, file_scope(request)));
+                  bind_text(listing, file_scope_of(request)));
 }
 
 /* Names have nothing but ASCII, all of which is less than DEL. */
@@ -194,7 +195,7 @@ static struct error *read_page(const struct listing *listing, int64_t limit, str
 {
     const struct request *request = listing->request;
     struct store_query *query = compose(listing);
-    struct stored_file file = {0};
+    struct catalog_file file = {0};
     struct error *error;
     bool row;
     *count_r = 0;
@@ -205,9 +206,9 @@ static struct error *read_page(const struct listing *listing, int64_t limit, str
                 listing->by_id ? arena_format(request->arena, "%" PRId64, file.id) : file.name;
             continue;
         }
-        ledger_read(query, request->arena, &file);
-        items[*count_r] = file_describe(request->arena, item_fields, &file);
-        error = file_set_url(request, item_fields, items[(*count_r)++], &file);
+        catalog_read(query, request->arena, &file);
+        items[*count_r] = file_fields_describe(request->arena, item_fields, &file);
+        error = file_fields_set_url(request, item_fields, items[(*count_r)++], &file);
         if (error) {
             return error;
         }
@@ -215,7 +216,7 @@ static struct error *read_page(const struct listing *listing, int64_t limit, str
     return error;
 }
 
-struct error *file_list(struct request *request, struct reply *reply)
+struct error *file_listing_reply(struct request *request, struct reply *reply)
 {
     struct listing listing = {.request = request, .text = {.arena = request->arena}};
     const char *prefix = request_query_string(request, "prefix"), *next;

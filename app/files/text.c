@@ -1,4 +1,4 @@
-/* See plain_text.h. */
+/* See text.h. */
 #include "files/text.h"
 
 enum { BLOCK = 64 };
@@ -32,19 +32,19 @@ static bool holds_control(const char *bytes, size_t length)
 
 /* --- UTF-16 (RFC 2781) ----------------------------------------------------------------------- */
 
-static bool is_little(const struct plain_text *text)
+static bool is_little(const struct file_text *text)
 {
     return text->mark[0] == 0xFF && text->mark[1] == 0xFE;
 }
 
-static bool is_utf16(const struct plain_text *text)
+static bool is_utf16(const struct file_text *text)
 {
-    return text->length >= TEXT_MARK &&
+    return text->length >= FILE_TEXT_MARK_SIZE &&
            (is_little(text) || (text->mark[0] == 0xFE && text->mark[1] == 0xFF));
 }
 
 /* A low surrogate behind each high one, and nowhere else. */
-static bool add_unit(struct plain_text *text, unsigned unit)
+static bool add_unit(struct file_text *text, unsigned unit)
 {
     bool low = unit >= 0xDC00 && unit <= 0xDFFF;
     bool fits = low == text->surrogate && (unit > 0x7F || !is_control((unsigned char)unit));
@@ -52,7 +52,7 @@ static bool add_unit(struct plain_text *text, unsigned unit)
     return fits;
 }
 
-static bool add_utf16(struct plain_text *text, const char *bytes, size_t length)
+static bool add_utf16(struct file_text *text, const char *bytes, size_t length)
 {
     bool fits = true;
     for (size_t i = 0; i < length && fits; i++) {
@@ -69,9 +69,9 @@ static bool add_utf16(struct plain_text *text, const char *bytes, size_t length)
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
-bool plain_text_add(struct plain_text *text, const char *bytes, size_t length)
+bool file_text_add(struct file_text *text, const char *bytes, size_t length)
 {
-    for (; length && text->length < TEXT_MARK; bytes++, length--) {
+    for (; length && text->length < FILE_TEXT_MARK_SIZE; bytes++, length--) {
         unsigned char byte = (unsigned char)*bytes;
         if (is_control(byte)) {
             return false;
@@ -85,7 +85,7 @@ bool plain_text_add(struct plain_text *text, const char *bytes, size_t length)
     return !holds_control(bytes, length);
 }
 
-bool plain_text_whole(const struct plain_text *text)
+bool file_text_is_complete(const struct file_text *text)
 {
     return !is_utf16(text) || (text->length % 2 == 0 && !text->surrogate);
 }

@@ -1,4 +1,4 @@
-/* See file_types.h. The only user of libmagic. */
+/* See types.h. The only user of libmagic. */
 #include "files/types.h"
 
 #include "files/compound_file.h"

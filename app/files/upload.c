@@ -1,4 +1,4 @@
-/* See uploads.h. */
+/* See upload.h. */
 #include "files/upload.h"
 
 #include "base/arena.h"
@@ -63,7 +63,7 @@ static struct error *take_name(struct arena *arena, const struct multipart_part 
 
 /* What is refused at its first byte too much, before more of it is taken. */
 static struct error *check_bytes(struct arena *arena, const struct upload *upload,
-                                 struct plain_text *text, const char *bytes, size_t length)
+                                 struct file_text *text, const char *bytes, size_t length)
 {
     if (upload->size > UPLOAD_MAX) {
         return refuse_size(arena);
@@ -71,12 +71,12 @@ static struct error *check_bytes(struct arena *arena, const struct upload *uploa
     if (upload->size > upload->room) {
         return error_new(arena, ERR_QUOTA_EXCEEDED, NULL);
     }
-    return !text || plain_text_add(text, bytes, length) ? NULL : refuse_type(arena);
+    return !text || file_text_add(text, bytes, length) ? NULL : refuse_type(arena);
 }
 
 /* The bytes of the part into the staged file, as they come; `text` if they must be one. */
 static struct error *copy_bytes(struct arena *arena, struct multipart *form,
-                                struct digests *digests, struct plain_text *text,
+                                struct digests *digests, struct file_text *text,
                                 struct upload *upload)
 {
     const char *bytes;
@@ -92,12 +92,12 @@ static struct error *copy_bytes(struct arena *arena, struct multipart *form,
         }
         digests_add(digests, bytes, length);
     }
-    return error || !text || plain_text_whole(text) ? error : refuse_type(arena);
+    return error || !text || file_text_is_complete(text) ? error : refuse_type(arena);
 }
 
 static struct error *stage(struct request *request, struct multipart *form, struct upload *upload)
 {
-    struct plain_text text = {0};
+    struct file_text text = {0};
     struct error *error = objects_stage(request->app->objects, request->arena, &upload->staged);
     if (error) {
         return error;

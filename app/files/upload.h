@@ -1,7 +1,8 @@
 /*
- * Uploads: the file of a form, from the spool (proc/spool.h) into a staged file. It is measured and
- * digested while it is copied, and held nowhere but in a buffer; then its type is looked at, and it
- * is scanned. What is refused leaves nothing, and is refused as soon as that is known.
+ * Receives an upload: copies the file of a form from the spool (proc/spool.h) to a staged file, through
+ * a buffer. It measures and digests the bytes while it copies them, then checks their type and has
+ * them scanned. An upload is rejected as soon as its fault is known, and leaves nothing in the
+ * storage.
  */
 #ifndef FILES_UPLOAD_H
 #define FILES_UPLOAD_H

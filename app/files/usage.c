@@ -1,4 +1,4 @@
-/* See file_usage.h. */
+/* See usage.h. */
 #include "files/usage.h"
 
 #include "base/buffer.h"

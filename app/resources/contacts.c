@@ -169,10 +169,10 @@ static struct error *before_hide(struct record_change *change)
     return error || !found ? error : error_new(change->request->arena, ERR_HAS_DEALS, NULL);
 }
 
-static void tally(struct arena *arena, struct value *values, struct tallies *tallies)
+static void tally(struct arena *arena, struct value *values, struct counter_deltas *deltas)
 {
-    tallies_add(tallies, "contacts", 1);
-    tallies_add_id(tallies, arena, by_owner, fields_get(contact_fields, values, "owner_id"));
+    counter_deltas_add(deltas, "contacts", 1);
+    counter_deltas_add_id(deltas, arena, by_owner, fields_get(contact_fields, values, "owner_id"));
 }
 
 static const struct record_reference references[] = {
@@ -193,7 +193,7 @@ static const struct records contacts = {
     .before_hide = before_hide,
     .before_restore = check_duplicate,
     .bind = bind,
-    .tally = tally,
+    .add_deltas = tally,
 };
 
 /* --- routes ---------------------------------------------------------------------------------- */

@@ -430,8 +430,9 @@ static struct error *count_use(const struct request *request, const struct found
     struct store *store = request->app->store;
     if (!found->max_uses) {
         *valid_r = true;
-        return request->head || uses_add(found->id) ? NULL
-                                                    : uses_write(store, request->arena, found->id);
+        return request->head || token_usage_add(found->id)
+                   ? NULL
+                   : token_usage_write(store, request->arena, found->id);
     }
     struct error *error = find_use_left(request, found, valid_r);
     if (error || !*valid_r || request->head) {

@@ -5,12 +5,12 @@
 
 static const char automatic_type[] = "NOTE";
 
-void activity_tally(struct arena *arena, const char *type, const struct value *author_id,
-                    struct tallies *tallies)
+void activity_add_deltas(struct arena *arena, const char *type, const struct value *author_id,
+                         struct counter_deltas *deltas)
 {
-    tallies_add(tallies, "activities", 1);
-    tallies_add(tallies, arena_format(arena, ACTIVITIES_BY_TYPE "%s", type), 1);
-    tallies_add_id(tallies, arena, ACTIVITIES_BY_AUTHOR, author_id);
+    counter_deltas_add(deltas, "activities", 1);
+    counter_deltas_add(deltas, arena_format(arena, ACTIVITIES_BY_TYPE "%s", type), 1);
+    counter_deltas_add_id(deltas, arena, ACTIVITIES_BY_AUTHOR, author_id);
 }
 
 static void bind_id(struct store_query *query, const struct value *value)
@@ -22,13 +22,13 @@ static void bind_id(struct store_query *query, const struct value *value)
     }
 }
 
-struct error *activity_of_status(struct record_change *deal, const char *old_status,
-                                 const char *new_status)
+struct error *activity_insert_status_change(struct record_change *deal, const char *old_status,
+                                            const char *new_status)
 {
     struct arena *arena = deal->request->arena;
     const struct principal *principal = deal->request->principal;
     const struct value author = {.state = VALUE_SET, .integer = principal->account_id};
-    struct tallies none = {.count = 0}, tallies = {.count = 0};
+    struct counter_deltas none = {.count = 0}, deltas = {.count = 0};
     struct store_query *query = store_query(deal->store, arena, SQL_ACTIVITIES_INSERT);
     store_bind_integer(query, principal->organization_id);
     store_bind_integer(query, deal->now);
@@ -46,6 +46,6 @@ struct error *activity_of_status(struct record_change *deal, const char *old_sta
     if (error) {
         return error;
     }
-    activity_tally(arena, automatic_type, &author, &tallies);
-    return counters_change(deal->store, arena, principal->organization_id, &none, &tallies);
+    activity_add_deltas(arena, automatic_type, &author, &deltas);
+    return counters_change(deal->store, arena, principal->organization_id, &none, &deltas);
 }

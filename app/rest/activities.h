@@ -1,6 +1,6 @@
 /*
- * Activities: what the resources share that write down what happened: activities themselves, and deals,
- * whose changes of status write one by themselves.
+ * Activities that the resources of activities and of deals share: each change of a deal's status
+ * inserts one.
  */
 #ifndef REST_ACTIVITIES_H
 #define REST_ACTIVITIES_H
@@ -11,12 +11,12 @@
 #define ACTIVITIES_BY_TYPE "activities."
 #define ACTIVITIES_BY_AUTHOR "where.activities.author_id="
 
-/* What an activity adds to the counters. */
-void activity_tally(struct arena *arena, const char *type, const struct value *author_id,
-                    struct tallies *tallies);
+/* Adds the counter deltas of an activity. */
+void activity_add_deltas(struct arena *arena, const char *type, const struct value *author_id,
+                         struct counter_deltas *deltas);
 
-/* Writes down that the status of a deal changed, in the transaction of that change. */
-struct error *activity_of_status(struct record_change *deal, const char *old_status,
-                                 const char *new_status) MUST_CHECK;
+/* Inserts an activity about a changed status of the deal, in the transaction of that change. */
+struct error *activity_insert_status_change(struct record_change *deal, const char *old_status,
+                                            const char *new_status) MUST_CHECK;
 
 #endif

@@ -1,4 +1,6 @@
-/* App: what the handlers of a worker work with. main makes it and fills it in. */
+/*
+ * The dependencies of handlers, of which each worker has one set. The service fills it in.
+ */
 #ifndef REST_APP_H
 #define REST_APP_H
 

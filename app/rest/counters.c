@@ -15,19 +15,19 @@ enum { SLOTS = 16 };
 
 enum { MS_PER_DAY = 24 * 60 * 60 * 1000, FIRST_DAY = 10000000 };
 
-void tallies_add(struct tallies *tallies, const char *name, int64_t amount)
+void counter_deltas_add(struct counter_deltas *deltas, const char *name, int64_t amount)
 {
-    if (tallies->count == TALLIES_MAX) {
+    if (deltas->count == COUNTER_DELTAS_MAX) {
         abort(); /* a slip of the code: no row counts so often */
     }
-    tallies->list[tallies->count++] = (struct tally){name, amount};
+    deltas->list[deltas->count++] = (struct counter_delta){name, amount};
 }
 
-void tallies_add_id(struct tallies *tallies, struct arena *arena, const char *prefix,
-                    const struct value *id)
+void counter_deltas_add_id(struct counter_deltas *deltas, struct arena *arena, const char *prefix,
+                           const struct value *id)
 {
     if (id->state == VALUE_SET) {
-        tallies_add(tallies, arena_format(arena, "%s%" PRId64, prefix, id->integer), 1);
+        counter_deltas_add(deltas, arena_format(arena, "%s%" PRId64, prefix, id->integer), 1);
     }
 }
 
@@ -37,44 +37,46 @@ const char *counters_day_name(struct arena *arena, const char *prefix, int64_t w
 }
 
 /* Adds `sign` times each of `added` to those of the same name. */
-static void merge(struct tallies *all, const struct tallies *added, int sign)
+static void merge(struct counter_deltas *all, const struct counter_deltas *added, int sign)
 {
     for (size_t i = 0; i < added->count; i++) {
-        const struct tally *tally = &added->list[i];
+        const struct counter_delta *delta = &added->list[i];
         size_t at = 0;
-        while (at < all->count && strcmp(all->list[at].name, tally->name) != 0) {
+        while (at < all->count && strcmp(all->list[at].name, delta->name) != 0) {
             at++;
         }
         if (at == all->count) {
-            tallies_add(all, tally->name, 0);
+            counter_deltas_add(all, delta->name, 0);
         }
-        all->list[at].amount += sign * tally->amount;
+        all->list[at].amount += sign * delta->amount;
     }
 }
 
 static struct error *add(struct store *store, struct arena *arena, int64_t organization_id,
-                         int64_t slot, const struct tally *tally)
+                         int64_t slot, const struct counter_delta *delta)
 {
     struct store_query *query = store_query(store, arena, SQL_COUNTERS_ADD);
     store_bind_integer(query, organization_id);
-    store_bind_text(query, tally->name);
+    store_bind_text(query, delta->name);
     store_bind_integer(query, slot);
-    store_bind_integer(query, tally->amount);
+    store_bind_integer(query, delta->amount);
     return store_execute(query);
 }
 
 static int by_name(const void *one, const void *other)
 {
-    return strcmp(((const struct tally *)one)->name, ((const struct tally *)other)->name);
+    return strcmp(((const struct counter_delta *)one)->name,
+                  ((const struct counter_delta *)other)->name);
 }
 
 struct error *counters_change(struct store *store, struct arena *arena, int64_t organization_id,
-                              const struct tallies *before, const struct tallies *after)
+                              const struct counter_deltas *before,
+                              const struct counter_deltas *after)
 {
     /* Each change goes on to the next, so that two who have collided do not meet again. */
     static unsigned changes;
     int64_t slot = ((unsigned)getpid() + changes++) % SLOTS;
-    struct tallies all = {.count = 0};
+    struct counter_deltas all = {.count = 0};
     struct error *error = NULL;
     merge(&all, before, -1);
     merge(&all, after, 1);

@@ -13,33 +13,34 @@
 struct arena;
 struct value;
 
-/* What a row adds to the counter of that name. */
-struct tally {
+/* The amount that a row adds to the counter of that name. */
+struct counter_delta {
     const char *name; /* lives as long as the request */
     int64_t amount;
 };
 
-enum { TALLIES_MAX = 12 }; /* of one row */
+enum { COUNTER_DELTAS_MAX = 12 }; /* of one row */
 
-struct tallies {
-    struct tally list[TALLIES_MAX];
+struct counter_deltas {
+    struct counter_delta list[COUNTER_DELTAS_MAX];
     size_t count;
 };
 
-void tallies_add(struct tallies *tallies, const char *name, int64_t amount);
+void counter_deltas_add(struct counter_deltas *deltas, const char *name, int64_t amount);
 
-/* The same for the counter of a value: of rows with that id in a column. None, none. */
-void tallies_add_id(struct tallies *tallies, struct arena *arena, const char *prefix,
-                    const struct value *id);
+/* Adds 1 to the counter of the rows that have this id in a column; a no-op if it is unset. */
+void counter_deltas_add_id(struct counter_deltas *deltas, struct arena *arena, const char *prefix,
+                           const struct value *id);
 
-/* The name of the counter of a day in UTC, by any of its milliseconds, for what is counted day by day;
- * such names sort as their days do, until the year 9999. */
+/* Returns the name of the counter of the UTC day that contains wall_ms. Such names sort as their
+ * days do, until the year 9999. */
 const char *counters_day_name(struct arena *arena, const char *prefix, int64_t wall_ms);
 
-/* What becomes of the counters of an organization when a row that had the one set of tallies has the
- * other. Inside of store_write(). */
+/* Updates the counters of an organization for a row whose deltas were `before` and are now `after`.
+ * Inside of store_write(). */
 struct error *counters_change(struct store *store, struct arena *arena, int64_t organization_id,
-                              const struct tallies *before, const struct tallies *after) MUST_CHECK;
+                              const struct counter_deltas *before,
+                              const struct counter_deltas *after) MUST_CHECK;
 
 struct error *counters_value(struct store *store, struct arena *arena, int64_t organization_id,
                              const char *name, int64_t *value_r) MUST_CHECK;

@@ -237,18 +237,19 @@ static void bind_own(const struct record_change *change, struct store_query *que
     }
 }
 
-static void tally(const struct record_change *change, struct value *values, struct tallies *tallies)
+static void collect_deltas(const struct record_change *change, struct value *values,
+                           struct counter_deltas *deltas)
 {
-    if (values && change->records->tally && !hidden(change->records, values)) {
-        change->records->tally(change->request->arena, values, tallies);
+    if (values && change->records->add_deltas && !hidden(change->records, values)) {
+        change->records->add_deltas(change->request->arena, values, deltas);
     }
 }
 
 static struct error *count(const struct record_change *change)
 {
-    struct tallies before = {.count = 0}, after = {.count = 0};
-    tally(change, change->before, &before);
-    tally(change, change->after, &after);
+    struct counter_deltas before = {.count = 0}, after = {.count = 0};
+    collect_deltas(change, change->before, &before);
+    collect_deltas(change, change->after, &after);
     return counters_change(change->store, change->request->arena, organization_of(change), &before,
                            &after);
 }

@@ -61,7 +61,7 @@ struct records {
     struct error *(*after_write)(struct record_change *change);
     void (*bind)(const struct record_change *change, struct store_query *query);
     /* What a visible row adds to the counters. */
-    void (*tally)(struct arena *arena, struct value *values, struct tallies *tallies);
+    void (*add_deltas)(struct arena *arena, struct value *values, struct counter_deltas *deltas);
 };
 
 /* --- for rules ------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* See token_quota.h. */
+/* See quota.h. */
 #include "tokens/quota.h"
 
 #include "base/shared.h"

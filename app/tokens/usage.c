@@ -1,11 +1,11 @@
 /*
- * See uses.h.
+ * See usage.h.
  *
- * A place is one word, the id above and the count below, so that both change at once: whoever takes a
- * place takes all that was counted in it, and whoever is killed leaves nothing half done. An id has few
- * places, the first of them by its value: ids are given in order, so tokens that were issued one after the
- * other have places side by side, and a batch, which is written in the order of the places, changes few
- * pages.
+ * A counter is one word, the id above and the count below, so that both change at once: a process that
+ * takes a counter takes its whole count, and a killed process leaves no counter half changed. An id
+ * has few possible slots, the first of them by its value. Ids are assigned in order, so tokens that
+ * were issued in a row have adjacent slots, and a batch, written in the order of the slots, changes
+ * few pages.
  */
 #include "tokens/usage.h"
 
@@ -18,9 +18,9 @@
 #include <stdatomic.h>
 
 enum {
-    PLACES = 1 << 18, /* words: 2 MiB, there from the first use on */
-    TRIES = 8,        /* places of one id, */
-    STRIDE = 30011,   /* so far apart */
+    SLOTS = 1 << 18, /* words: 2 MiB, there from the first use on */
+    TRIES = 8,       /* slots of one id, */
+    STRIDE = 30011,  /* so far apart */
     COUNT_BITS = 24,
     BATCH = 500, /* tokens */
     MS = 1000,   /* in microseconds */
@@ -32,14 +32,14 @@ static const uint64_t count_max = (UINT64_C(1) << COUNT_BITS) - 1;
 static const int64_t id_max = INT64_MAX >> COUNT_BITS;
 
 struct uses {
-    atomic_bool any; /* something was added since the places were last looked at */
-    _Atomic uint64_t places[PLACES];
+    atomic_bool any; /* something was added since the slots were last read */
+    _Atomic uint64_t slots[SLOTS];
 };
 
 static struct uses own_uses;
 static struct uses *uses = &own_uses;
 
-void uses_share(void)
+void token_usage_share(void)
 {
     uses = shared_alloc(sizeof *uses);
 }
@@ -54,16 +54,16 @@ static int64_t id_of(uint64_t word)
     return (int64_t)(word >> COUNT_BITS);
 }
 
-/* False if the place is another token's, or can count no further. */
-static bool add_at(_Atomic uint64_t *place, int64_t id, uint64_t count)
+/* False if the slot is in use for another token, or its count is at the maximum. */
+static bool add_at(_Atomic uint64_t *slot, int64_t id, uint64_t count)
 {
-    uint64_t word = atomic_load(place), sum;
+    uint64_t word = atomic_load(slot), sum;
     do {
         sum = (word & count_max) + count;
         if ((word && id_of(word) != id) || sum > count_max) {
             return false;
         }
-    } while (!atomic_compare_exchange_weak(place, &word, pack(id, sum)));
+    } while (!atomic_compare_exchange_weak(slot, &word, pack(id, sum)));
     return true;
 }
 
@@ -73,7 +73,7 @@ static bool add(int64_t id, uint64_t count)
         return false;
     }
     for (size_t i = 0; i < TRIES; i++) {
-        if (add_at(&uses->places[((uint64_t)id + i * STRIDE) % PLACES], id, count)) {
+        if (add_at(&uses->slots[((uint64_t)id + i * STRIDE) % SLOTS], id, count)) {
             if (!atomic_load(&uses->any)) {
                 atomic_store(&uses->any, true);
             }
@@ -83,7 +83,7 @@ static bool add(int64_t id, uint64_t count)
     return false;
 }
 
-bool uses_add(int64_t id)
+bool token_usage_add(int64_t id)
 {
     return add(id, 1);
 }
@@ -109,18 +109,18 @@ static struct error *write_batch(struct store *store, void *context)
     return error;
 }
 
-struct error *uses_write(struct store *store, struct arena *arena, int64_t id)
+struct error *token_usage_write(struct store *store, struct arena *arena, int64_t id)
 {
     struct batch batch = {.arena = arena, .words = {pack(id, 1)}, .count = 1};
     return store_write_unserialized(store, arena, write_batch, &batch);
 }
 
-/* Takes what is in the places from *at on, as much as fits, and moves *at behind it. */
+/* Moves counters from the slots into the batch until it is full; *at is the next slot. */
 static void take(struct batch *batch, size_t *at)
 {
-    for (; *at < PLACES && batch->count < BATCH; ++*at) {
-        if (atomic_load(&uses->places[*at])) {
-            batch->words[batch->count] = atomic_exchange(&uses->places[*at], 0);
+    for (; *at < SLOTS && batch->count < BATCH; ++*at) {
+        if (atomic_load(&uses->slots[*at])) {
+            batch->words[batch->count] = atomic_exchange(&uses->slots[*at], 0);
             batch->count += batch->words[batch->count] != 0;
         }
     }
@@ -138,9 +138,9 @@ static void put_back(const struct batch *batch)
     }
 }
 
-struct error *uses_flush(struct store *store, struct arena *arena, bool *more_r)
+struct error *token_usage_flush(struct store *store, struct arena *arena, bool *more_r)
 {
-    static size_t at; /* where the next batch begins; 0: a new look at all places */
+    static size_t at; /* first slot of the next batch; 0: start of a new pass */
     struct batch *batch = arena_alloc(arena, sizeof *batch);
     batch->arena = arena;
     *more_r = false;
@@ -148,7 +148,7 @@ struct error *uses_flush(struct store *store, struct arena *arena, bool *more_r)
         return NULL;
     }
     take(batch, &at);
-    *more_r = at < PLACES;
+    *more_r = at < SLOTS;
     at = *more_r ? at : 0;
     if (!batch->count) {
         return NULL;
@@ -156,29 +156,30 @@ struct error *uses_flush(struct store *store, struct arena *arena, bool *more_r)
     struct error *error = store_write_unserialized(store, arena, write_batch, batch);
     struct error *ending = store_turn_end(store, arena);
     error = error ? error : ending;
-    if (error && error->id != ERR_OUTCOME_UNKNOWN) { /* then they may be written already */
+    if (error &&
+        error->id != ERR_OUTCOME_UNKNOWN) { /* with that error they may be written already */
         put_back(batch);
     }
     return error;
 }
 
-void uses_flush_all(struct store *store)
+void token_usage_flush_all(struct store *store)
 {
     struct arena *arena = arena_new();
     struct error *error = NULL;
     bool more = true;
     while (more && !error) {
-        error = uses_flush(store, arena, &more);
+        error = token_usage_flush(store, arena, &more);
         arena_reset(arena);
     }
     arena_free(&arena);
 }
 
-int64_t uses_run(struct store *store)
+int64_t token_usage_run(struct store *store)
 {
     struct arena *arena = arena_new();
     bool more;
-    struct error *error = uses_flush(store, arena, &more);
+    struct error *error = token_usage_flush(store, arena, &more);
     if (error) {
         log_warning("uses of tokens are not written yet: %s", error->cause);
     }

@@ -1,12 +1,12 @@
 /*
- * Uses: how often tokens without a limit were checked.
+ * Usage counters of tokens: how often tokens without a limit were checked.
  *
- * That is a statistic, and not worth a write a check: it is collected in memory that all processes share,
- * and the housekeeper writes it, as workers do that end. What a power cut, or a master that is killed,
- * leaves there is lost: the uses of the last seconds. So is the batch that the housekeeper has taken, if it
- * is killed before that is committed: to be taken only afterwards it would be counted twice if it is killed
- * then, and a use too few is the better fault of the two. Uses of tokens that have a limit are never kept
- * here: they are rows of the database before they are answered.
+ * A use is a statistic and not worth a write per check. Processes count uses in shared memory; the
+ * housekeeper, and each worker that exits, flushes them to the database. A power cut or a killed
+ * master loses the uses of the last seconds. If the housekeeper is killed before it commits a batch
+ * that it has taken, the batch is lost too: taking it after the commit could count it twice, and
+ * missing uses are the lesser fault. Uses of tokens that have a limit are never counted here: they are
+ * written before the check is answered.
  */
 #ifndef TOKENS_USAGE_H
 #define TOKENS_USAGE_H
@@ -19,24 +19,25 @@
 
 struct arena;
 
-/* In the master, before it forks: from now on all processes add to the same places. */
-void uses_share(void);
+/* In the master, before it forks: from now on all processes share the counters. */
+void token_usage_share(void);
 
-/* Counts one use of the token with the id. False if there is no place for it now: it is to be written
- * by uses_write(). */
-bool uses_add(int64_t id) MUST_CHECK;
+/* Counts one use of the token with the id. False if no counter is free: the caller then calls
+ * token_usage_write(). */
+bool token_usage_add(int64_t id) MUST_CHECK;
 
-/* Writes one use, as part of the turn. */
-struct error *uses_write(struct store *store, struct arena *arena, int64_t id) MUST_CHECK;
+/* Writes one use within the group commit. */
+struct error *token_usage_write(struct store *store, struct arena *arena, int64_t id) MUST_CHECK;
 
-/* Writes what was collected, a batch of it, and commits. *more_r: that was not all. What cannot be written
- * stays. */
-struct error *uses_flush(struct store *store, struct arena *arena, bool *more_r) MUST_CHECK;
+/* Writes one batch of the counters and commits. *more_r is true if more are left. Counters that
+ * cannot be written keep their uses. */
+struct error *token_usage_flush(struct store *store, struct arena *arena, bool *more_r) MUST_CHECK;
 
-/* The same until nothing is left, for a process that ends. */
-void uses_flush_all(struct store *store);
+/* Flushes all counters, for a process that exits. */
+void token_usage_flush_all(struct store *store);
 
-/* The housekeeper's part: writes one batch. Returns when to be called again, of the steady clock. */
-int64_t uses_run(struct store *store);
+/* The periodic job of the housekeeper: flushes one batch. Returns the time of the steady clock at
+ * which to call it again. */
+int64_t token_usage_run(struct store *store);
 
 #endif

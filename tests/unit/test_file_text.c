@@ -5,13 +5,13 @@
 /* Whether it is a text, when it comes in pieces of that length. */
 static bool is_text(const char *bytes, size_t length, size_t piece)
 {
-    struct plain_text text = {0};
+    struct file_text text = {0};
     for (size_t at = 0; at < length; at += piece) {
-        if (!plain_text_add(&text, bytes + at, length - at < piece ? length - at : piece)) {
+        if (!file_text_add(&text, bytes + at, length - at < piece ? length - at : piece)) {
             return false;
         }
     }
-    return plain_text_whole(&text);
+    return file_text_is_complete(&text);
 }
 
 static void assert_text(bool expected, const char *bytes, size_t length)
