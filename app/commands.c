@@ -12,7 +12,6 @@
 #include "base/random.h"
 #include "base/utf8.h"
 #include "base/version.h"
-#include "collection/purge.h"
 #include "files/catalog.h"
 #include "files/catalog_check.h"
 #include "files/usage.h"
@@ -24,6 +23,7 @@
 #include "rest/accounts.h"
 #include "rest/counters.h"
 #include "rest/login.h"
+#include "service/purge_plan.h"
 #include "store/migrations.h"
 #include "store/store.h"
 
@@ -224,7 +224,8 @@ int command_files(const struct config *config, const struct arguments *arguments
 
 /* --- purge ----------------------------------------------------------------------------------- */
 
-static struct error *purge_kind(const struct work *work, enum purge_kind kind, int64_t *total_r)
+static struct error *purge_kind(const struct work *work, const struct purge_kind *kind,
+                                int64_t *total_r)
 {
     int64_t now = clock_wall_ms(), deleted = PURGE_BATCH;
     struct error *error = NULL;
@@ -254,10 +255,10 @@ static struct error *purge_leftovers(const struct work *work, struct catalog_orp
 
 static int do_purge(struct work *work)
 {
-    for (enum purge_kind kind = 0; kind < PURGE_COUNT; kind++) {
+    for (const struct purge_kind *const *kind = purge_plan.kinds; *kind; kind++) {
         int64_t total;
-        struct error *error = purge_kind(work, kind, &total);
-        printf("%s %" PRId64 "\n", purge_names[kind], total);
+        struct error *error = purge_kind(work, *kind, &total);
+        printf("%s %" PRId64 "\n", (*kind)->table, total);
         if (error) {
             return complain(work, error);
         }

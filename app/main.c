@@ -26,7 +26,6 @@
 #include "base/scoreboard.h"
 #include "base/space.h"
 #include "base/version.h"
-#include "collection/purge.h"
 #include "commands.h"
 #include "directory/directory.h"
 #include "files/catalog.h"
@@ -40,8 +39,10 @@
 #include "resources/resources.h"
 #include "rest/idempotency.h"
 #include "rest/limits.h"
+#include "service/purge_plan.h"
 #include "service/session_watch.h"
 #include "store/migrations.h"
+#include "store/purge.h"
 #include "store/store.h"
 #include "tokens/quota.h"
 #include "tokens/usage.h"
@@ -258,7 +259,7 @@ static void worker_reopen(void *state)
 static void worker_stop(void *state)
 {
     struct worker_state *worker = state;
-    token_usage_flush_all(worker->app.store);
+    tokens_usage_flush_all(worker->app.store);
     server_free(&worker->server);
     router_free(&worker->router);
     directory_free(&worker->app.directory);
@@ -333,12 +334,12 @@ static void purge_stop(void *state)
 
 static int64_t uses_do(void *store)
 {
-    return token_usage_run(store);
+    return tokens_usage_run(store);
 }
 
 static void uses_stop(void *store)
 {
-    token_usage_flush_all(store);
+    tokens_usage_flush_all(store);
 }
 
 static int64_t space_run(void *state)
@@ -508,9 +509,9 @@ static int run_serve(const struct arguments *arguments)
             share_counters();
             directory_share();
             share_sessions(&config);
-            purge_share();
-            token_quota_share();
-            token_usage_share();
+            purge_share(&purge_plan);
+            tokens_quota_share();
+            tokens_usage_share();
             limits_share();
             objects_share();
             writers = store_shared_new();

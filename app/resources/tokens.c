@@ -17,12 +17,12 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/random.h"
-#include "collection/purge.h"
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/limits.h"
 #include "rest/lists.h"
 #include "rest/rows.h"
+#include "store/purge.h"
 #include "tokens/quota.h"
 #include "tokens/usage.h"
 
@@ -321,7 +321,7 @@ static struct error *check_quota(const struct issue *issue)
     if (request->principal) {
         return limits_count_token(request, issue->minutes);
     }
-    return !quota || token_quota_take(quota, issue->now, expires)
+    return !quota || tokens_quota_take(quota, issue->now, expires)
                ? NULL
                : error_new(request->arena, ERR_STORAGE_FULL, NULL);
 }
@@ -430,9 +430,9 @@ static struct error *count_use(const struct request *request, const struct found
     struct store *store = request->app->store;
     if (!found->max_uses) {
         *valid_r = true;
-        return request->head || token_usage_add(found->id)
+        return request->head || tokens_usage_add(found->id)
                    ? NULL
-                   : token_usage_write(store, request->arena, found->id);
+                   : tokens_usage_write(store, request->arena, found->id);
     }
     struct error *error = find_use_left(request, found, valid_r);
     if (error || !*valid_r || request->head) {
@@ -462,7 +462,7 @@ static struct error *check_token(const struct request *request, const char *toke
         *result_r = "unknown";
     } else if (found.expires_at <= now) {
         *result_r = "expired";
-        purge_soon(PURGE_TOKENS);
+        purge_soon(&tokens_purge_kind);
     } else {
         error = count_use(request, &found, now, &used);
         *result_r = used ? valid : "used_up";
@@ -498,16 +498,16 @@ static struct error *check_in_body(struct request *request, struct reply *reply)
 static struct error *clear_tokens(struct request *request, struct reply *reply)
 {
     int64_t deleted;
-    struct error *error = purge_rows(request->app->store, request->arena, PURGE_TOKENS,
+    struct error *error = purge_rows(request->app->store, request->arena, &tokens_purge_kind,
                                      clock_wall_ms(), CLEAR_ROWS, &deleted);
     if (error) {
         return error;
     }
     if (deleted == CLEAR_ROWS) {
-        purge_soon(PURGE_TOKENS);
+        purge_soon(&tokens_purge_kind);
     }
     request_count(request, METRIC_PURGED,
-                  metrics_series(METRIC_PURGED, purge_names[PURGE_TOKENS], NULL), deleted);
+                  metrics_series(METRIC_PURGED, tokens_purge_kind.table, NULL), deleted);
     reply_status(request, reply, true);
     return NULL;
 }

@@ -19,7 +19,7 @@ typedef _Atomic uint64_t bucket;
 static bucket own_buckets[BUCKETS];
 static bucket *buckets = own_buckets;
 
-void token_quota_share(void)
+void tokens_quota_share(void)
 {
     buckets = shared_alloc(sizeof own_buckets);
 }
@@ -47,7 +47,7 @@ static int64_t count_live(int64_t hour)
     return count;
 }
 
-bool token_quota_take(int64_t quota, int64_t now_ms, int64_t expires_ms)
+bool tokens_quota_take(int64_t quota, int64_t now_ms, int64_t expires_ms)
 {
     int64_t hour = expires_ms / HOUR_MS;
     if (count_live(now_ms / HOUR_MS) >= quota) {

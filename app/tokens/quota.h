@@ -16,10 +16,10 @@
 enum { TOKEN_QUOTA_HOURS = 25 };
 
 /* In the master, before it forks: from now on all processes count together. */
-void token_quota_share(void);
+void tokens_quota_share(void);
 
 /* Counts a token with these times of the wall clock; false, and nothing is counted, if there are
  * `quota` already. */
-bool token_quota_take(int64_t quota, int64_t now_ms, int64_t expires_ms);
+bool tokens_quota_take(int64_t quota, int64_t now_ms, int64_t expires_ms);
 
 #endif

@@ -28,6 +28,8 @@ enum {
     REST_US = 1000 * MS,
 };
 
+const struct purge_kind tokens_purge_kind = {"tokens", SQL_TOKENS_PURGE, 0};
+
 static const uint64_t count_max = (UINT64_C(1) << COUNT_BITS) - 1;
 static const int64_t id_max = INT64_MAX >> COUNT_BITS;
 
@@ -39,7 +41,7 @@ struct uses {
 static struct uses own_uses;
 static struct uses *uses = &own_uses;
 
-void token_usage_share(void)
+void tokens_usage_share(void)
 {
     uses = shared_alloc(sizeof *uses);
 }
@@ -83,7 +85,7 @@ static bool add(int64_t id, uint64_t count)
     return false;
 }
 
-bool token_usage_add(int64_t id)
+bool tokens_usage_add(int64_t id)
 {
     return add(id, 1);
 }
@@ -109,7 +111,7 @@ static struct error *write_batch(struct store *store, void *context)
     return error;
 }
 
-struct error *token_usage_write(struct store *store, struct arena *arena, int64_t id)
+struct error *tokens_usage_write(struct store *store, struct arena *arena, int64_t id)
 {
     struct batch batch = {.arena = arena, .words = {pack(id, 1)}, .count = 1};
     return store_write_unserialized(store, arena, write_batch, &batch);
@@ -138,7 +140,7 @@ static void put_back(const struct batch *batch)
     }
 }
 
-struct error *token_usage_flush(struct store *store, struct arena *arena, bool *more_r)
+struct error *tokens_usage_flush(struct store *store, struct arena *arena, bool *more_r)
 {
     static size_t at; /* first slot of the next batch; 0: start of a new pass */
     struct batch *batch = arena_alloc(arena, sizeof *batch);
@@ -163,23 +165,23 @@ struct error *token_usage_flush(struct store *store, struct arena *arena, bool *
     return error;
 }
 
-void token_usage_flush_all(struct store *store)
+void tokens_usage_flush_all(struct store *store)
 {
     struct arena *arena = arena_new();
     struct error *error = NULL;
     bool more = true;
     while (more && !error) {
-        error = token_usage_flush(store, arena, &more);
+        error = tokens_usage_flush(store, arena, &more);
         arena_reset(arena);
     }
     arena_free(&arena);
 }
 
-int64_t token_usage_run(struct store *store)
+int64_t tokens_usage_run(struct store *store)
 {
     struct arena *arena = arena_new();
     bool more;
-    struct error *error = token_usage_flush(store, arena, &more);
+    struct error *error = tokens_usage_flush(store, arena, &more);
     if (error) {
         log_warning("uses of tokens are not written yet: %s", error->cause);
     }

@@ -12,6 +12,7 @@
 #define TOKENS_USAGE_H
 
 #include "base/error.h"
+#include "store/purge.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -19,25 +20,28 @@
 
 struct arena;
 
+/* Expired tokens, for the purge. */
+extern const struct purge_kind tokens_purge_kind;
+
 /* In the master, before it forks: from now on all processes share the counters. */
-void token_usage_share(void);
+void tokens_usage_share(void);
 
 /* Counts one use of the token with the id. False if no counter is free: the caller then calls
- * token_usage_write(). */
-bool token_usage_add(int64_t id) MUST_CHECK;
+ * tokens_usage_write(). */
+bool tokens_usage_add(int64_t id) MUST_CHECK;
 
 /* Writes one use within the group commit. */
-struct error *token_usage_write(struct store *store, struct arena *arena, int64_t id) MUST_CHECK;
+struct error *tokens_usage_write(struct store *store, struct arena *arena, int64_t id) MUST_CHECK;
 
 /* Writes one batch of the counters and commits. *more_r is true if more are left. Counters that
  * cannot be written keep their uses. */
-struct error *token_usage_flush(struct store *store, struct arena *arena, bool *more_r) MUST_CHECK;
+struct error *tokens_usage_flush(struct store *store, struct arena *arena, bool *more_r) MUST_CHECK;
 
 /* Flushes all counters, for a process that exits. */
-void token_usage_flush_all(struct store *store);
+void tokens_usage_flush_all(struct store *store);
 
 /* The periodic job of the housekeeper: flushes one batch. Returns the time of the steady clock at
  * which to call it again. */
-int64_t token_usage_run(struct store *store);
+int64_t tokens_usage_run(struct store *store);
 
 #endif

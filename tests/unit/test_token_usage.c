@@ -42,7 +42,7 @@ static int64_t uses_of(struct test *test, int64_t id)
 static void add_uses(int64_t id, int count)
 {
     for (int i = 0; i < count; i++) {
-        assert_true(token_usage_add(id));
+        assert_true(tokens_usage_add(id));
     }
 }
 
@@ -69,15 +69,15 @@ static void uses_are_written_once(void **state)
     add_uses(2, 1);
     add_uses(3, 1); /* which is no more */
     assert_int_equal(uses_of(test, 1), 0);
-    must_succeed(token_usage_flush(test->store, test->arena, &more));
-    token_usage_flush_all(test->store);
-    token_usage_flush_all(test->other);
+    must_succeed(tokens_usage_flush(test->store, test->arena, &more));
+    tokens_usage_flush_all(test->store);
+    tokens_usage_flush_all(test->other);
     assert_int_equal(uses_of(test, 1), 5);
     assert_int_equal(uses_of(test, 2), 1);
     add_uses(1, 1);
-    must_succeed(token_usage_write(test->store, test->arena, 1));
+    must_succeed(tokens_usage_write(test->store, test->arena, 1));
     must_succeed(store_turn_end(test->store, test->arena));
-    token_usage_flush_all(test->store);
+    tokens_usage_flush_all(test->store);
     assert_int_equal(uses_of(test, 1), 7);
 }
 
@@ -93,7 +93,7 @@ static void many_are_written_in_batches(void **state)
         add_uses(id, 2);
     }
     for (; more; batches++) {
-        must_succeed(token_usage_flush(test->store, test->arena, &more));
+        must_succeed(tokens_usage_flush(test->store, test->arena, &more));
     }
     assert_true(batches > 3);
     assert_int_equal(uses_of(test, 1), 2);
@@ -108,10 +108,10 @@ static void no_place_is_taken_twice(void **state)
         add_token(test, 1 + (int64_t)i * STEP);
         add_uses(1 + (int64_t)i * STEP, i + 1);
     }
-    assert_false(token_usage_add(1 + (int64_t)PLACES_OF_AN_ID * STEP));
-    assert_false(token_usage_add(0));
-    assert_false(token_usage_add(INT64_MAX));
-    token_usage_flush_all(test->store);
+    assert_false(tokens_usage_add(1 + (int64_t)PLACES_OF_AN_ID * STEP));
+    assert_false(tokens_usage_add(0));
+    assert_false(tokens_usage_add(INT64_MAX));
+    tokens_usage_flush_all(test->store);
     for (int i = 0; i < PLACES_OF_AN_ID; i++) {
         assert_int_equal(uses_of(test, 1 + (int64_t)i * STEP), i + 1);
     }
@@ -123,11 +123,11 @@ static void nothing_is_lost_between_processes(void **state)
     enum { PROCESSES = 4, EACH = 20000 };
     struct test *test = *state;
     add_token(test, 7);
-    token_usage_share();
+    tokens_usage_share();
     for (int i = 0; i < PROCESSES; i++) {
         if (fork() == 0) {
             for (int j = 0; j < EACH; j++) {
-                if (!token_usage_add(7)) {
+                if (!tokens_usage_add(7)) {
                     _exit(EXIT_FAILURE);
                 }
             }
@@ -136,13 +136,13 @@ static void nothing_is_lost_between_processes(void **state)
     }
     int status, left = PROCESSES;
     while (left) {
-        token_usage_flush_all(test->store);
+        tokens_usage_flush_all(test->store);
         if (waitpid(-1, &status, WNOHANG) > 0) {
             assert_int_equal(status, 0);
             left--;
         }
     }
-    token_usage_flush_all(test->store);
+    tokens_usage_flush_all(test->store);
     assert_int_equal(uses_of(test, 7), PROCESSES * EACH);
 }
 
@@ -155,13 +155,13 @@ static void what_cannot_be_written_stays(void **state)
     add_token(test, 1);
     add_uses(1, 3);
     for (int i = 0; i < 3; i++) {
-        struct error *error = token_usage_flush(broken, test->arena, &more);
+        struct error *error = tokens_usage_flush(broken, test->arena, &more);
         assert_non_null(error);
         assert_int_equal(error->id, ERR_DATABASE_UNAVAILABLE);
     }
-    token_usage_flush_all(broken);
+    tokens_usage_flush_all(broken);
     store_free(&broken);
-    token_usage_flush_all(test->store);
+    tokens_usage_flush_all(test->store);
     assert_int_equal(uses_of(test, 1), 3);
 }
 

@@ -1,13 +1,11 @@
 /* See purge.h. */
-#include "collection/purge.h"
+#include "store/purge.h"
 
-#include "auth/throttle.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/shared.h"
-#include "rest/idempotency.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,38 +18,12 @@
 enum {
     MS = 1000,                 /* in microseconds */
     PAUSE_US = 50 * MS,        /* between two batches, for those who wait to write */
-    ROUND_US = 60 * 1000 * MS, /* from one look at all kinds to the next one */
-};
-
-const char *const purge_names[PURGE_COUNT] = {
-    [PURGE_SESSIONS] = "sessions",
-    [PURGE_REFRESH_TOKENS] = "refresh_tokens",
-    [PURGE_LOGIN_FAILURES] = "login_failures",
-    [PURGE_LOGIN_SOURCES] = "login_sources",
-    [PURGE_IDEMPOTENCY_KEYS] = "idempotency_keys",
-    [PURGE_TOKENS] = "tokens",
-    [PURGE_INVITATIONS] = "invitations",
-    [PURGE_EMAIL_LINKS] = "email_links",
-};
-
-/* The statement of a kind, and how long a row is kept beyond the time that it bears. */
-static const struct {
-    enum sql_statement statement;
-    int64_t kept_ms;
-} kinds[PURGE_COUNT] = {
-    [PURGE_SESSIONS] = {SQL_SESSIONS_PURGE, 0},
-    [PURGE_REFRESH_TOKENS] = {SQL_REFRESH_TOKENS_PURGE, 0},
-    [PURGE_LOGIN_FAILURES] = {SQL_LOGIN_FAILURES_PURGE, THROTTLE_FORGOTTEN_MS},
-    [PURGE_LOGIN_SOURCES] = {SQL_LOGIN_SOURCES_PURGE, THROTTLE_SOURCES_KEPT_MS},
-    [PURGE_IDEMPOTENCY_KEYS] = {SQL_IDEMPOTENCY_KEYS_PURGE, IDEMPOTENCY_KEPT_MS},
-    [PURGE_TOKENS] = {SQL_TOKENS_PURGE, 0},
-    [PURGE_INVITATIONS] = {SQL_INVITATIONS_PURGE, 0},
-    [PURGE_EMAIL_LINKS] = {SQL_EMAIL_LINKS_PURGE, 0},
+    ROUND_US = 60 * 1000 * MS, /* from one round of all kinds to the next */
 };
 
 struct batch {
     struct arena *arena;
-    enum purge_kind kind;
+    const struct purge_kind *kind;
     int64_t now_ms, limit;
     int64_t deleted;
 };
@@ -59,15 +31,15 @@ struct batch {
 static struct error *delete_batch(struct store *store, void *context)
 {
     struct batch *batch = context;
-    struct store_query *query = store_query(store, batch->arena, kinds[batch->kind].statement);
-    store_bind_integer(query, batch->now_ms - kinds[batch->kind].kept_ms);
+    struct store_query *query = store_query(store, batch->arena, batch->kind->statement);
+    store_bind_integer(query, batch->now_ms - batch->kind->kept_ms);
     store_bind_integer(query, batch->limit);
     struct error *error = store_execute(query);
     batch->deleted = error ? 0 : store_changes(query);
     return error;
 }
 
-struct error *purge_rows(struct store *store, struct arena *arena, enum purge_kind kind,
+struct error *purge_rows(struct store *store, struct arena *arena, const struct purge_kind *kind,
                          int64_t now_ms, int64_t limit, int64_t *deleted_r)
 {
     struct batch batch = {.arena = arena, .kind = kind, .now_ms = now_ms, .limit = limit};
@@ -76,65 +48,48 @@ struct error *purge_rows(struct store *store, struct arena *arena, enum purge_ki
     return error;
 }
 
-struct error *purge_batch(struct store *store, struct arena *arena, enum purge_kind kind,
+struct error *purge_batch(struct store *store, struct arena *arena, const struct purge_kind *kind,
                           int64_t now_ms, int64_t *deleted_r)
 {
     struct error *error = purge_rows(store, arena, kind, now_ms, PURGE_BATCH, deleted_r);
     struct error *ending = store_turn_end(store, arena);
     error = error ? error : ending;
     *deleted_r = error ? 0 : *deleted_r;
-    metrics_add(METRIC_PURGED, metrics_series(METRIC_PURGED, purge_names[kind], NULL), *deleted_r);
+    metrics_add(METRIC_PURGED, metrics_series(METRIC_PURGED, kind->table, NULL), *deleted_r);
     return error;
 }
 
 /* --- times in the future --------------------------------------------------------------------- */
 
-/* Statements that set times in the future to now. Otherwise, after the clock was stepped back,
- * these rows would not expire before it has caught up. */
-static const enum sql_statement clamps[] = {
-    SQL_IDEMPOTENCY_KEYS_CLAMP,
-    SQL_PENDING_OBJECTS_CLAMP,
-    SQL_LOGIN_SOURCES_CLAMP,
-};
-
 struct clamping {
+    const struct purge_plan *plan;
     struct arena *arena;
     int64_t now_ms;
 };
 
-static struct error *clamp_times(struct store *store, void *context)
+static struct error *execute_clamps(struct store *store, void *context)
 {
     const struct clamping *clamping = context;
+    const struct purge_plan *plan = clamping->plan;
     struct error *error = NULL;
-    for (size_t i = 0; !error && i < sizeof clamps / sizeof *clamps; i++) {
-        struct store_query *query = store_query(store, clamping->arena, clamps[i]);
+    for (size_t i = 0; !error && i < plan->clamp_count; i++) {
+        struct store_query *query = store_query(store, clamping->arena, plan->clamps[i]);
         store_bind_integer(query, clamping->now_ms);
         error = store_execute(query);
     }
     return error;
 }
 
-struct error *purge_clamp(struct store *store, struct arena *arena, int64_t now_ms)
+/* Sets times in the future to now, and commits. Otherwise, after the clock was set back, these rows
+ * would not expire before it has caught up. */
+static struct error *clamp_times(const struct purge_plan *plan, struct store *store,
+                                 struct arena *arena, int64_t now_ms)
 {
-    struct clamping clamping = {arena, now_ms};
-    struct error *error = store_write(store, arena, clamp_times, &clamping);
+    struct clamping clamping = {plan, arena, now_ms};
+    struct error *error = store_write(store, arena, execute_clamps, &clamping);
     struct error *ending = store_turn_end(store, arena);
     return error ? error : ending;
 }
-
-/* Statements for each table with a time of expiry. `ahead` finds out whether a row was issued in
- * the future; it only reads, and so takes no write lock. `shorten` corrects such rows. Not in
- * this list: login_failures, whose holds are clamped when they are read (auth/throttle.c);
- * access tokens, which end with their session; signed addresses (resources/files.c). */
-static const struct {
-    enum sql_statement ahead, shorten;
-} expiring[] = {
-    {SQL_SESSIONS_AHEAD, SQL_SESSIONS_SHORTEN},
-    {SQL_REFRESH_TOKENS_AHEAD, SQL_REFRESH_TOKENS_SHORTEN},
-    {SQL_TOKENS_AHEAD, SQL_TOKENS_SHORTEN},
-    {SQL_INVITATIONS_AHEAD, SQL_INVITATIONS_SHORTEN},
-    {SQL_EMAIL_LINKS_AHEAD, SQL_EMAIL_LINKS_SHORTEN},
-};
 
 struct shortening {
     struct arena *arena;
@@ -164,15 +119,16 @@ static struct error *is_ahead(struct store *store, struct arena *arena,
     return error;
 }
 
-struct error *purge_shorten(struct store *store, struct arena *arena, int64_t now_ms, bool *more_r)
+struct error *purge_shorten(const struct purge_plan *plan, struct store *store, struct arena *arena,
+                            int64_t now_ms, bool *more_r)
 {
     struct error *error = NULL;
     int64_t changed = 0;
     *more_r = false;
-    for (size_t i = 0; !error && i < sizeof expiring / sizeof *expiring; i++) {
-        struct shortening work = {arena, expiring[i].shorten, now_ms, 0};
+    for (size_t i = 0; !error && i < plan->expiry_count; i++) {
+        struct shortening work = {arena, plan->expiries[i].shorten, now_ms, 0};
         bool ahead;
-        error = is_ahead(store, arena, expiring[i].ahead, now_ms, &ahead);
+        error = is_ahead(store, arena, plan->expiries[i].ahead, now_ms, &ahead);
         if (!error && ahead) {
             error = store_write(store, arena, shorten_batch, &work);
         }
@@ -191,15 +147,26 @@ struct error *purge_shorten(struct store *store, struct arena *arena, int64_t no
 
 /* --- purge requests -------------------------------------------------------------------------- */
 
-static atomic_bool own_requests[PURGE_COUNT];
-static atomic_bool *requests = own_requests;
+/* The plan of purge_share(), and a flag for each of its kinds. */
+static const struct purge_plan *shared_plan;
+static atomic_bool *requests;
 
 /* An eventfd(2) shared by all processes; -1 if there is no housekeeper. */
 static int wake_fd = -1;
 
-void purge_share(void)
+static size_t count_kinds(const struct purge_plan *plan)
 {
-    requests = shared_alloc(sizeof own_requests);
+    size_t count = 0;
+    while (plan->kinds[count]) {
+        count++;
+    }
+    return count;
+}
+
+void purge_share(const struct purge_plan *plan)
+{
+    shared_plan = plan;
+    requests = shared_alloc(count_kinds(plan) * sizeof *requests);
     wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (wake_fd < 0) {
         log_error("eventfd: %s", strerror(errno));
@@ -207,11 +174,23 @@ void purge_share(void)
     }
 }
 
-void purge_soon(enum purge_kind kind)
+/* Returns the flag of a kind; NULL if it is not in the shared plan. */
+static atomic_bool *find_request(const struct purge_kind *kind)
+{
+    for (size_t i = 0; shared_plan && shared_plan->kinds[i]; i++) {
+        if (shared_plan->kinds[i] == kind) {
+            return &requests[i];
+        }
+    }
+    return NULL;
+}
+
+void purge_soon(const struct purge_kind *kind)
 {
     const uint64_t one = 1;
-    if (atomic_load_explicit(&requests[kind], memory_order_relaxed) ||
-        atomic_exchange(&requests[kind], true) || wake_fd < 0) {
+    atomic_bool *request = find_request(kind);
+    if (!request || atomic_load_explicit(request, memory_order_relaxed) ||
+        atomic_exchange(request, true)) {
         return; /* the first process that requests it wakes the housekeeper */
     }
     if (write(wake_fd, &one, sizeof one) < 0) {
@@ -226,16 +205,20 @@ int purge_wake_fd(void)
 
 /* --- the housekeeper ------------------------------------------------------------------------- */
 
+enum { NO_KIND = -1 };
+
 /* Progress of the purge of one kind, in batches. */
 struct stint {
-    enum purge_kind kind;
+    int kind; /* its index in the plan */
     int64_t deleted;
 };
 
 struct purge {
     struct store *store;
+    const struct purge_plan *plan;
+    int kind_count;
     struct stint round;
-    struct stint requested; /* the purge request, served before the round; PURGE_COUNT: none */
+    struct stint requested; /* the purge request, served before the round; or NO_KIND */
     struct clock_watch clock;
     bool shortens;    /* correct the rows that were issued in the future */
     int64_t round_us; /* when the round continues, steady clock */
@@ -246,7 +229,9 @@ struct purge *purge_new(struct store *store)
 {
     struct purge *purge = must_alloc(sizeof *purge);
     purge->store = store;
-    purge->requested.kind = PURGE_COUNT;
+    purge->plan = shared_plan;
+    purge->kind_count = (int)count_kinds(shared_plan);
+    purge->requested.kind = NO_KIND;
     return purge;
 }
 
@@ -262,9 +247,9 @@ static void take_request(struct purge *purge)
     if (wake_fd >= 0 && read(wake_fd, &count, sizeof count) < 0 && errno != EAGAIN) {
         log_warning("eventfd: %s", strerror(errno));
     }
-    for (size_t i = 0; purge->requested.kind == PURGE_COUNT && i < PURGE_COUNT; i++) {
+    for (int i = 0; purge->requested.kind == NO_KIND && i < purge->kind_count; i++) {
         if (atomic_exchange(&requests[i], false)) {
-            purge->requested = (struct stint){.kind = (enum purge_kind)i};
+            purge->requested = (struct stint){.kind = i};
         }
     }
 }
@@ -273,12 +258,12 @@ static void take_request(struct purge *purge)
  * cannot be corrected do not keep rows from being purged; the next round tries again. */
 static bool correct_times(struct purge *purge, struct arena *arena, int64_t now_ms)
 {
-    struct error *error = purge_clamp(purge->store, arena, now_ms);
+    struct error *error = clamp_times(purge->plan, purge->store, arena, now_ms);
     bool more = false;
     purge->shortens =
         clock_stepped_back(&purge->clock, now_ms, clock_steady_us()) || purge->shortens;
     if (!error && purge->shortens) {
-        error = purge_shorten(purge->store, arena, now_ms, &more);
+        error = purge_shorten(purge->plan, purge->store, arena, now_ms, &more);
         purge->shortens = error || more; /* after an error it is tried again in the next round */
     }
     if (error) {
@@ -298,27 +283,29 @@ static struct error *purge_piece(struct purge *purge, struct stint *stint, struc
     if (*more_r) {
         return NULL;
     }
-    struct error *error = purge_batch(purge->store, arena, stint->kind, now, &deleted);
+    struct error *error =
+        purge_batch(purge->store, arena, purge->plan->kinds[stint->kind], now, &deleted);
     stint->deleted += deleted;
     *more_r = !error && deleted == PURGE_BATCH;
     return error;
 }
 
-/* Nothing is left of the kind, or the database cannot do it now. */
+/* Ends the purge of a kind: no due rows are left, or the database failed. */
 static void conclude(struct purge *purge, struct stint *stint, const struct error *error)
 {
+    const char *table = purge->plan->kinds[stint->kind]->table;
     if (error) {
-        log_warning("purging %s: %s", purge_names[stint->kind], error->cause);
+        log_warning("purging %s: %s", table, error->cause);
     }
     if (stint->deleted) {
-        log_info("purged: %" PRId64 " of %s", stint->deleted, purge_names[stint->kind]);
+        log_info("purged: %" PRId64 " of %s", stint->deleted, table);
     }
     stint->deleted = 0;
     if (stint == &purge->requested) {
-        stint->kind = PURGE_COUNT;
+        stint->kind = NO_KIND;
         return;
     }
-    stint->kind = (enum purge_kind)((stint->kind + 1) % PURGE_COUNT);
+    stint->kind = (stint->kind + 1) % purge->kind_count;
     if (error || !stint->kind) {
         purge->round_us = clock_steady_us() + ROUND_US;
     }
@@ -327,7 +314,7 @@ static void conclude(struct purge *purge, struct stint *stint, const struct erro
 int64_t purge_run(struct purge *purge)
 {
     take_request(purge);
-    struct stint *stint = purge->requested.kind == PURGE_COUNT ? &purge->round : &purge->requested;
+    struct stint *stint = purge->requested.kind == NO_KIND ? &purge->round : &purge->requested;
     int64_t due = stint == &purge->round && purge->round_us > purge->pause_us ? purge->round_us
                                                                               : purge->pause_us;
     if (clock_steady_us() < due) {
