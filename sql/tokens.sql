@@ -1,4 +1,4 @@
--- Tokens that expire: app/resources/tokens.c, app/tokens/usage.c.
+-- Tokens that expire: app/tokens/, app/resources/tokens.c.
 
 -- name: tokens_insert
 INSERT INTO tokens (digest, purpose, max_uses, uses, created_at, expires_at)

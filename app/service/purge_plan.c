@@ -3,7 +3,7 @@
 
 #include "auth/throttle.h"
 #include "rest/idempotency.h"
-#include "tokens/usage.h"
+#include "tokens/verify.h"
 
 static const struct purge_kind sessions = {"sessions", SQL_SESSIONS_PURGE, 0};
 static const struct purge_kind refresh_tokens = {"refresh_tokens", SQL_REFRESH_TOKENS_PURGE, 0};

@@ -28,8 +28,6 @@ enum {
     REST_US = 1000 * MS,
 };
 
-const struct purge_kind tokens_purge_kind = {"tokens", SQL_TOKENS_PURGE, 0};
-
 static const uint64_t count_max = (UINT64_C(1) << COUNT_BITS) - 1;
 static const int64_t id_max = INT64_MAX >> COUNT_BITS;
 

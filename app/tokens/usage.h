@@ -12,16 +12,12 @@
 #define TOKENS_USAGE_H
 
 #include "base/error.h"
-#include "store/purge.h"
 #include "store/store.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct arena;
-
-/* Expired tokens, for the purge. */
-extern const struct purge_kind tokens_purge_kind;
 
 /* In the master, before it forks: from now on all processes share the counters. */
 void tokens_usage_share(void);

@@ -3,7 +3,7 @@
 
 #include "service/purge_plan.h"
 #include "store/migrations.h"
-#include "tokens/usage.h"
+#include "tokens/verify.h"
 
 #include <poll.h>
 
