@@ -30,8 +30,8 @@ static const struct file_type types[] = {
 
 enum { TYPES = sizeof types / sizeof *types };
 
-const char *const file_extensions[TYPES + 1] = {"txt",  "pdf", "png", "jpg",
-                                                "jpeg", "gif", "doc", "docx"};
+const char *const file_type_extensions[TYPES + 1] = {"txt",  "pdf", "png", "jpg",
+                                                     "jpeg", "gif", "doc", "docx"};
 
 const struct file_type *file_type_of(const char *name, size_t length)
 {

@@ -15,7 +15,7 @@ struct arena;
 /* How content is looked at. */
 enum file_content {
     CONTENT_LIBMAGIC, /* what libmagic says must be content_type */
-    CONTENT_TEXT,     /* plain_text.h, all of it as it arrives */
+    CONTENT_TEXT,     /* text.h, all of it as it arrives */
     CONTENT_DOCX,     /* docx.h */
 };
 
@@ -26,7 +26,7 @@ struct file_type {
 };
 
 /* All extensions, NULL after the last. */
-extern const char *const file_extensions[];
+extern const char *const file_type_extensions[];
 
 /* The type of a file's name; NULL: none of ours. */
 const struct file_type *file_type_of(const char *name, size_t length);

@@ -22,7 +22,7 @@ static const char field[] = "file";
 static struct error *refuse_type(struct arena *arena)
 {
     return error_member_strings(error_new(arena, ERR_FILE_TYPE, NULL), "allowed_extensions",
-                                file_extensions);
+                                file_type_extensions);
 }
 
 static struct error *refuse_size(struct arena *arena)

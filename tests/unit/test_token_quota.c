@@ -52,5 +52,5 @@ int main(void)
         cmocka_unit_test_setup(what_has_expired_counts_no_more, setup),
         cmocka_unit_test_setup(a_clock_that_was_wrong_holds_up_nobody, setup),
     };
-    return cmocka_run_group_tests_name("token_quota", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("quota of tokens", tests, NULL, NULL);
 }
