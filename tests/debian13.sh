@@ -37,8 +37,8 @@ make_root() {
     echo "Creating a root of Debian 13 in $root"
     rm -rf "$root.new"
     eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
-    http_proxy=${http_proxy-} unshare --mount debootstrap --variant=minbase --include=make,ca-certificates \
-        "$release" "$root.new" "$mirror" >"$root.log" 2>&1 || {
+    http_proxy=${http_proxy-} unshare --mount debootstrap --variant=minbase \
+        --include=make,ca-certificates "$release" "$root.new" "$mirror" >"$root.log" 2>&1 || {
         tail -n 20 "$root.log" >&2
         fail "debootstrap failed"
     }
@@ -55,7 +55,8 @@ make_root() {
 take_settings() {
     cp /etc/hosts /etc/resolv.conf "$root/etc/"
     cp -R /usr/local/share/ca-certificates "$root/usr/local/share/"
-    apt-config dump | grep -E '^Acquire::(Check-|Retries|https?::)' >"$root/etc/apt/apt.conf.d/90host" || true
+    apt-config dump | grep -E '^Acquire::(Check-|Retries|https?::)' \
+        >"$root/etc/apt/apt.conf.d/90host" || true
 }
 
 copy_checkout() {
@@ -79,11 +80,13 @@ for name in TERM http_proxy https_proxy no_proxy npm_config_registry; do
     [ -z "$value" ] || set -- "$name=$value" "$@"
 done
 
+# The root is a mount point, because tests call `unshare --mount`, which refuses any other root.
 # The inner shell is process 1 of its namespace: it adopts orphans, and reaps them while it waits.
 # Only the command handles Ctrl-C, and cleans up; `unshare` waits for it.
 exec unshare --mount --pid --fork --kill-child sh -euc '
     root=$1
     shift
+    mount --bind "$root" "$root"
     mount -t proc proc "$root/proc"
     mount --rbind /sys "$root/sys"
     mount --rbind /dev "$root/dev"

@@ -17,13 +17,14 @@ serve="$build nginx openssl"
 # npm builds the pages of the documentation. Packages of Node.js from elsewhere include it.
 command -v npm >/dev/null || npm='nodejs npm'
 
-run="$build ${npm-} nginx openssl curl python3 python3-samba samba-ad-dc samba-ad-provision ldb-tools"
+run="$build ${npm-} nginx openssl curl python3 python3-samba samba-ad-dc samba-ad-provision
+    ldb-tools"
 
 # Of systemd's, systemd-analyze, which runs without it. The rules of nftables are tried in a network of
 # their own.
 test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
-    postgresql sqlite3 procps git python3-prometheus-client python3-jsonschema ceph-mon ceph-osd radosgw
-    prometheus chromium systemd nftables iproute2"
+    postgresql sqlite3 procps git python3-prometheus-client python3-jsonschema ceph-mon ceph-osd
+    radosgw prometheus chromium systemd nftables iproute2"
 
 # Tools that create a root file system of Debian 13.
 debian13='debootstrap util-linux git'

@@ -63,6 +63,23 @@ static bool is_silent(const struct directory *directory, int code)
     return code == LDAP_TIMEOUT || clock_steady_us() >= directory->io_deadline;
 }
 
+/* In one way for both libraries that libldap is built with: GnuTLS in Debian 12, OpenSSL in Debian 13. */
+static const char *describe_tls(struct arena *arena)
+{
+    static const char failed[] = "certificate verify failed (";
+    const char *why = strstr(tls_reason, failed);
+    if (why) {
+        why += strlen(failed);
+        return arena_format(arena, "TLS: the certificate is not trusted: %.*s",
+                            (int)strcspn(why, ")"), why);
+    }
+    if (strstr(tls_reason, "(unknown error code)")) {
+        /* GnuTLS has no word for what libldap itself refuses: the chain leads to no known root. */
+        return "TLS: the certificate is not trusted";
+    }
+    return arena_string(arena, tls_reason);
+}
+
 /* Why a connection could not be made, as far as libldap lets us know. */
 static const char *describe(const struct directory *directory, struct arena *arena, LDAP *ldap,
                             int code)
@@ -78,11 +95,8 @@ static const char *describe(const struct directory *directory, struct arena *are
         more = arena_string(arena, diagnostic);
     }
     ldap_memfree(diagnostic);
-    if (strstr(tls_reason, "(unknown error code)")) {
-        /* GnuTLS has no word for what libldap itself refuses: the chain leads to no known root. */
-        more = "TLS: the certificate is not trusted";
-    } else if (*tls_reason) {
-        more = arena_string(arena, tls_reason);
+    if (*tls_reason) {
+        more = describe_tls(arena);
     }
     return *more ? arena_format(arena, "%s (%s)", text, more) : text;
 }

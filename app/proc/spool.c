@@ -129,10 +129,14 @@ static void close_endpoint(struct endpoint *endpoint)
     }
 }
 
-/* Closes the file of the body, which frees its space. */
+/* Frees the space of the body. Closing alone would not: the queue or a worker may have the file
+ * open, too, for a request that nobody waits for any more. */
 static void drop_body(struct spool *spool, struct upload *upload)
 {
     if (upload->file_fd >= 0) {
+        if (ftruncate(upload->file_fd, 0) < 0) {
+            log_warning("spool: cannot truncate a file: %s", strerror(errno));
+        }
         close(upload->file_fd);
         upload->file_fd = -1;
         spool->bytes -= upload->size;

@@ -1,6 +1,4 @@
-/*
- * The dependencies of handlers, of which each worker has one set. The service fills it in.
- */
+/* The dependencies of handlers. Each worker has one set, which service/ fills in. */
 #ifndef REST_APP_H
 #define REST_APP_H
 

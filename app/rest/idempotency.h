@@ -19,7 +19,7 @@
 /* How long an answer is kept. */
 enum { IDEMPOTENCY_KEPT_MS = 24 * 3600 * 1000 };
 
-/* The hooks that main hands to the router. */
+/* The hooks that service/ hands to the router. */
 extern const struct router_repeats idempotency;
 
 #endif

@@ -122,13 +122,14 @@ static struct error *is_ahead(struct store *store, struct arena *arena,
 struct error *purge_shorten(const struct purge_plan *plan, struct store *store, struct arena *arena,
                             int64_t now_ms, bool *more_r)
 {
+    enum { DIFFERENCE_MS = 1000 }; /* of the clocks of two hosts */
     struct error *error = NULL;
     int64_t changed = 0;
     *more_r = false;
     for (size_t i = 0; !error && i < plan->expiry_count; i++) {
         struct shortening work = {arena, plan->expiries[i].shorten, now_ms, 0};
         bool ahead;
-        error = is_ahead(store, arena, plan->expiries[i].ahead, now_ms, &ahead);
+        error = is_ahead(store, arena, plan->expiries[i].ahead, now_ms + DIFFERENCE_MS, &ahead);
         if (!error && ahead) {
             error = store_write(store, arena, shorten_batch, &work);
         }

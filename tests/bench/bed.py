@@ -5,16 +5,13 @@ made when it is first asked for, and kept until the end of the run.
 
 import contextlib
 import functools
-import json
 import tempfile
 from pathlib import Path
 
 import requests
 
 from stack import Directory, Stack, running_directory
-from stack.directory import BASE_DN
-from stack.guard import PYTHON
-from stack.processes import run
+from stack.directory import fill_directory
 
 USERS = 10_000
 MEMBERS = 5_000
@@ -27,11 +24,7 @@ TIMEOUT_S = 30
 
 def fill(folder: Path) -> None:
     """Adds the users and the group to a directory that is not running."""
-    parameters = {
-        "smb_conf": str(folder / "etc/smb.conf"), "sam_ldb": str(folder / "private/sam.ldb"),
-        "base_dn": BASE_DN, "unit": UNIT, "account": ACCOUNT, "users": USERS, "group": GROUP,
-        "members": MEMBERS}
-    run([PYTHON, str(Path(__file__).with_name("fill.py"))], stdin=json.dumps(parameters))
+    fill_directory(folder, unit=UNIT, account=ACCOUNT, users=USERS, group=GROUP, members=MEMBERS)
 
 
 class Bed(contextlib.ExitStack):

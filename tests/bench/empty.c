@@ -66,12 +66,13 @@ static void close_connection(void *state, void *connection)
 
 static enum arrival look(const char *bytes, size_t length)
 {
-    return fastcgi_look_at_head(bytes, length) == FASTCGI_MORE ? ARRIVAL_PENDING : ARRIVAL_READY;
+    return fastcgi_look_at_request(bytes, length) == FASTCGI_MORE ? ARRIVAL_PENDING : ARRIVAL_READY;
 }
 
-static enum served serve(void *state, void *connection)
+static enum served serve(void *state, void *connection, bool complete)
 {
     FCGX_Request *request = connection;
+    (void)complete; /* it reads no body */
     if (FCGX_Accept_r(request) != 0) {
         close_connection(state, request);
         return SERVED_CLOSED;

@@ -4,7 +4,7 @@ import pytest
 from stack import Authority
 from support import contract
 from support.client import path_of
-from support.entries import GROUPS, Entries, tag
+from support.entries import tag
 from support.ldap_proxy import DELETE, MODIFY, RENAME, SEARCH, LdapProxy
 
 LARGE = 5000  # Active Directory gives 1,500 members at once, so this takes several searches
@@ -27,16 +27,12 @@ def rig(make_rig, directory, proxy):
 
 
 @pytest.fixture
-def group(rig, proxy, truth):
-    """A group of many members, whose DNs contain a unique word that the proxy counts."""
+def group(directory, proxy):
+    """The name of a group of many members, whose DNs begin with a word that the proxy counts."""
     word = tag()
-    parent = truth.add_ou(word)
-    dns = [f"CN={number:05},{parent}" for number in range(LARGE)]
-    truth.add_all((dn, {"objectClass": "contact"}) for dn in dns)
-    made = Entries(rig.api, truth, GROUPS, truth.add_ou(tag())).create(description="before")
-    truth.add_member(made["dn"], *dns)
-    proxy.text = word.encode()
-    return made
+    directory.fill(unit=word, account=f"{word}m%05d", users=LARGE, group=f"{word}g", members=LARGE)
+    proxy.text = f"CN={word}m".encode()
+    return f"{word}g"
 
 
 def members_read(proxy, call):
@@ -49,7 +45,7 @@ def members_read(proxy, call):
 
 def test_a_change_reads_no_more_members_than_it_answers(rig, proxy, group, truth):
     """PATCH answers with the whole group, read once after the change; DELETE reads no members."""
-    path = path_of("/groups", group["cn"])
+    path = path_of("/groups", group)
     place = truth.add_ou(tag())
     _, whole, of_get = members_read(proxy, lambda: rig.api.get(path))
     assert whole == LARGE
@@ -63,7 +59,7 @@ def test_a_change_reads_no_more_members_than_it_answers(rig, proxy, group, truth
         assert kinds < set(requests) and requests[SEARCH] > of_get[SEARCH]
     response, read, requests = members_read(proxy, lambda: rig.api.delete(path))
     assert (response.status_code, read, requests[DELETE]) == (204, 0, 1)
-    assert rig.audit().one_of(response)["resource_id"] == group["cn"]
+    assert rig.audit().one_of(response)["resource_id"] == group
 
 
 def test_a_refused_change_reads_no_members(rig, proxy):

@@ -125,6 +125,10 @@ class Directory:
                   self.bind_dn, self.bind_password, self.base_dn)
         return dict(zip(SETTINGS, values, strict=True))
 
+    def fill(self, **wanted: str | int) -> None:
+        """Adds many users and a group of them, past LDAP: see fill_directory()."""
+        fill_directory(self._folder, **wanted)
+
     # --- the process -----------------------------------------------------------------------------
 
     @property
@@ -248,6 +252,15 @@ class Directory:
         file = folder / "credentials.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps(credentials), encoding="ascii")
+
+
+def fill_directory(folder: Path, **wanted: str | int) -> None:
+    """Adds users and a group to the directory in a folder, running or not; fill.py has the names of
+    what is wanted. Takes seconds for thousands, where LDAP takes minutes."""
+    parameters = {
+        "smb_conf": str(folder / "etc/smb.conf"), "sam_ldb": str(folder / "private/sam.ldb"),
+        "base_dn": BASE_DN, **wanted}
+    run([PYTHON, str(Path(__file__).with_name("fill.py"))], stdin=json.dumps(parameters))
 
 
 @contextlib.contextmanager

@@ -118,26 +118,26 @@ static void the_state_of_the_body_is_a_parameter(void **state)
 static void a_worker_is_notified_of_growth_until_the_body_is_complete(void **state)
 {
     struct world *world = *state;
-    begin(world, EARLY, "early", 300 * KIB);
+    begin(world, EARLY, "early", (int64_t)300 * KIB);
     struct come seen = come(world);
     assert_true(has(&seen, "KONTORA_SPOOLearly"));
     assert_false(seen.ended || seen.body);
-    exchange_send(&world->exchange, world->fd, 301 * KIB);
+    exchange_send(&world->exchange, world->fd, (int64_t)301 * KIB);
     assert_int_equal(come(world).body, 0); /* growth below the interval of notifications */
-    exchange_send(&world->exchange, world->fd, 400 * KIB);
+    exchange_send(&world->exchange, world->fd, (int64_t)400 * KIB);
     assert_true(come(world).body > 0);
     world->exchange.kind = COMPLETE;
-    exchange_send(&world->exchange, world->fd, 401 * KIB);
+    exchange_send(&world->exchange, world->fd, (int64_t)401 * KIB);
     assert_true(come(world).ended);
 }
 
 static void a_withdrawn_request_has_no_end_of_stdin(void **state)
 {
     struct world *world = *state;
-    begin(world, EARLY, "early", 300 * KIB);
+    begin(world, EARLY, "early", (int64_t)300 * KIB);
     come(world);
     world->exchange.kind = WITHDRAWN;
-    exchange_send(&world->exchange, world->fd, 900 * KIB);
+    exchange_send(&world->exchange, world->fd, (int64_t)900 * KIB);
     struct come seen = come(world);
     assert_false(seen.ended || seen.body);
 }

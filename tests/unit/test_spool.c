@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 enum { ROUNDS = 200, PATIENCE_MS = 10000, BACKLOG = 16 };
@@ -48,6 +49,7 @@ static void stop(struct spool_process *spool)
     assert_int_equal(kill(spool->pid, SIGTERM), 0);
     assert_int_equal(waitpid(spool->pid, &status, 0), spool->pid);
     assert_int_equal(status, EXIT_SUCCESS);
+    assert_int_equal(unlink(spool->address.sun_path), 0);
     close(spool->handoff.send_fd);
     close(spool->handoff.receive_fd);
 }
@@ -95,11 +97,35 @@ static void the_parameters_are_there_when_a_worker_takes_a_connection(void **sta
     stop(&spool);
 }
 
+/* Its request stays in the queue while the workers are busy, and keeps the file open. */
+static void the_body_of_a_client_that_has_gone_takes_no_room(void **state)
+{
+    struct spool_process spool;
+    struct stat before, after;
+    (void)state;
+    start(&spool);
+    struct pollfd queue = {.fd = spool.handoff.receive_fd, .events = POLLIN};
+    int client = send_request(&spool);
+    assert_int_equal(poll(&queue, 1, PATIENCE_MS), 1);
+    int body_fd, fd = handoff_receive(spool.handoff.receive_fd, &body_fd);
+    assert_int_equal(fstat(body_fd, &before), 0);
+    close(client);
+    struct pollfd end = {.fd = fd, .events = POLLRDHUP};
+    assert_int_equal(poll(&end, 1, PATIENCE_MS), 1);
+    stop(&spool);
+    assert_int_equal(fstat(body_fd, &after), 0);
+    assert_true(before.st_size > 0);
+    assert_int_equal(after.st_size, 0);
+    close(fd);
+    close(body_fd);
+}
+
 int main(void)
 {
     char folder[PATH_MAX];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_parameters_are_there_when_a_worker_takes_a_connection),
+        cmocka_unit_test(the_body_of_a_client_that_has_gone_takes_no_room),
     };
     if (!enter_temporary(folder)) {
         return EXIT_FAILURE;

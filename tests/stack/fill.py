@@ -1,7 +1,6 @@
-"""Fills a directory, before it is ever started, with as many users as the measurements of long
-lists need, and with one group of many members. Through LDAP it would take a minute, here it takes
-seconds: one transaction, in the mode of Samba's own mass imports. Runs as a program of its own,
-since it loads Samba into the process.
+"""Fills a directory with many users and one group of them. Through LDAP it would take a minute, here
+it takes seconds: one transaction, in the mode of Samba's own mass imports. Runs as a program of its
+own, since it loads Samba into the process.
 
 Reads its parameters from its input:
 
