@@ -4,7 +4,7 @@
 SELECT id, username, email FROM accounts ORDER BY id LIMIT $1 OFFSET $2;
 
 -- name: accounts_count
-SELECT count(*) FROM accounts;
+SELECT count(*) AS count FROM accounts;
 
 -- name: accounts_insert
 INSERT INTO accounts (username, username_key, email, email_key, name, password_hash,
@@ -12,21 +12,21 @@ INSERT INTO accounts (username, username_key, email, email_key, name, password_h
 VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
 RETURNING id;
 
+-- define: account_columns
+id, username, email, name, password_hash, credentials_version
+
 -- name: accounts_by_id
-SELECT id, username, email, name, password_hash, credentials_version
-  FROM accounts WHERE id = $1;
+SELECT @account_columns@ FROM accounts WHERE id = $1;
 
 -- name: accounts_by_username
-SELECT id, username, email, name, password_hash, credentials_version
-  FROM accounts WHERE username_key = $1;
+SELECT @account_columns@ FROM accounts WHERE username_key = $1;
 
 -- name: accounts_by_email
-SELECT id, username, email, name, password_hash, credentials_version
-  FROM accounts WHERE email_key = $1;
+SELECT @account_columns@ FROM accounts WHERE email_key = $1;
 
 -- Everybody with each of their organizations.
 -- name: accounts_with_organizations
-SELECT a.id, a.username, a.email, o.id, o.name, m.role
+SELECT a.id, a.username, a.email, o.id AS organization_id, o.name AS organization_name, m.role
   FROM accounts a
   LEFT JOIN members m ON m.account_id = a.id
   LEFT JOIN organizations o ON o.id = m.organization_id
@@ -34,7 +34,7 @@ SELECT a.id, a.username, a.email, o.id, o.name, m.role
 
 -- Reads the highest cost, two digits, among all bcrypt hashes.
 -- name: accounts_highest_cost
-SELECT substr(password_hash, 5, 2) FROM accounts
+SELECT substr(password_hash, 5, 2) AS cost FROM accounts
  WHERE substr(password_hash, 2, 1) = '2'
  ORDER BY substr(password_hash, 5, 2) DESC LIMIT 1;
 
@@ -86,7 +86,7 @@ UPDATE accounts SET default_organization_id = NULL WHERE id = $1 AND default_org
 SELECT a.username, a.email, a.name, m.role,
        (SELECT s.expires_at FROM sessions s
          WHERE s.id = $3 AND s.account_id + 0 = a.id AND s.epoch = a.credentials_version
-           AND s.ended_at IS NULL AND s.expires_at > $4),
+           AND s.ended_at IS NULL AND s.expires_at > $4) AS session_expires_at,
        a.credentials_version
   FROM accounts a
   LEFT JOIN members m ON m.organization_id = $2 AND m.account_id = a.id

@@ -11,7 +11,7 @@ SELECT @activity_columns@ FROM activities a WHERE a.organization_id = $1 AND a.i
 SELECT @activity_columns@ FROM activities a WHERE a.organization_id = $1 AND a.deleted_at IS NULL;
 
 -- name: activities_count
-SELECT count(*) FROM activities a WHERE a.organization_id = $1 AND a.deleted_at IS NULL;
+SELECT count(*) AS count FROM activities a WHERE a.organization_id = $1 AND a.deleted_at IS NULL;
 
 -- name: activities_insert
 INSERT INTO activities (organization_id, created_at, updated_at, type, subject, description, contact_id,
@@ -29,8 +29,10 @@ UPDATE activities
 -- What analytics tell, of the activities that happened in a span of time.
 
 -- define: activity_figures
-count(*), count(CASE WHEN type = 'CALL' THEN 1 END), count(CASE WHEN type = 'EMAIL' THEN 1 END),
-       count(CASE WHEN type = 'MEETING' THEN 1 END), count(CASE WHEN type = 'NOTE' THEN 1 END)
+count(*) AS total, count(CASE WHEN type = 'CALL' THEN 1 END) AS calls,
+       count(CASE WHEN type = 'EMAIL' THEN 1 END) AS emails,
+       count(CASE WHEN type = 'MEETING' THEN 1 END) AS meetings,
+       count(CASE WHEN type = 'NOTE' THEN 1 END) AS notes
 
 -- name: activities_figures
 SELECT @activity_figures@ FROM activities

@@ -14,6 +14,26 @@
 #
 # `-- name: contacts_index sqlite only` is nothing on the other engine: store_defer().
 #
+# In C, this statement is SQL_ACCOUNTS_BY_ID for store_query(). Its column is SQL_ACCOUNTS_BY_ID_NAME
+# for store_text() and the other readers of columns: the position in the result of SELECT or RETURNING.
+#
+# - A column is named by its AS, or else by itself without its table.
+# - An expression needs AS, and so does one of two columns with the same name.
+# - A bare number, as in SELECT 1, has no constant.
+# - Both variants of a statement have the same columns.
+# - ORDER BY and GROUP BY prefer a name given by AS to a column: choose a name that they do not use.
+#
+# To add a statement:
+#
+# 1. Write its block into the file of its table.
+# 2. Run `make`. A mistake is reported with its place.
+# 3. Use its constants in C. Bind a value for each parameter, in order.
+# 4. Run tests/unit/test_store.c. It prepares every statement on both engines and compares the names
+#    and numbers of columns, and the number of parameters, with what the engine reports.
+#
+# Statements that one function in C reads take their columns from one definition, so that the constants
+# of one statement hold for all of them.
+#
 # What several statements of a file share, such as the columns of a table, stands once in a block under
 # `-- define: some_name`, and takes its place in them where @some_name@ stands.
 #
@@ -22,7 +42,7 @@
 # @id@, @integer@, @bytes@, @key@ and @strict@ stand for what each has of its own; @key@ is text that
 # sorts by its bytes, whatever the language of the database.
 #
-# The table goes by app/store/internal.h. A mistake ends with its place and a status of 1.
+# The table goes by app/store/compiled.h. A mistake ends with its place and a status of 1.
 
 BEGIN {
     engines[1] = "sqlite"
@@ -199,10 +219,68 @@ function define(text, name, count) {
     return text
 }
 
-# Returns the text of a statement for an engine, as C and without the semicolon. Sets the number of
-# its parameters: the greatest n of its $n.
+# Returns the outermost level of a text, on one line and without comments: empties parentheses and
+# string literals.
+function outline(text, i, c, depth, quoted, out) {
+    for (i = 1; i <= length(text); i++) {
+        c = substr(text, i, 1)
+        if (!quoted && substr(text, i, 2) == "--" && match(substr(text, i), /\n/)) {
+            i += RSTART - 1
+            c = "\n"
+        }
+        if (c == "'") {
+            quoted = !quoted
+            out = out (depth ? "" : c)
+        } else if (quoted) {
+            continue
+        } else if (c == "(") {
+            out = out (depth++ ? "" : "()")
+        } else if (c == ")") {
+            depth--
+        } else if (!depth) {
+            out = out (c == "\n" ? " " : c)
+        }
+    }
+    return out
+}
+
+# Returns the names of the columns of a statement, separated by spaces, with "?" for a bare number.
+# Returns "" if the statement has no result.
+function column_names(text, name, count, i, list, parts, seen, out) {
+    list = outline(text)
+    if (match(list, / RETURNING /)) {
+        list = substr(list, RSTART + RLENGTH)
+    } else if (list ~ /^(WITH|SELECT) / && match(list, /(^| )SELECT /)) {
+        list = substr(list, RSTART + RLENGTH)
+        sub(/ FROM .*/, "", list)
+    } else {
+        return ""
+    }
+    count = split(list, parts, ",")
+    for (i = 1; i <= count; i++) {
+        gsub(/^ +| +$|"/, "", parts[i])
+        if (parts[i] ~ / AS [a-z][a-z0-9_]*$/) {
+            sub(/.* AS /, "", parts[i])
+        } else if (parts[i] ~ /^([a-z]+\.)?[a-z][a-z0-9_]*$/) {
+            sub(/.*\./, "", parts[i])
+        } else if (parts[i] ~ /^[0-9]+$/) {
+            parts[i] = "?"
+        } else {
+            fail("sql", name ": column " i " has no name: add AS some_name")
+        }
+        if (parts[i] != "?" && seen[parts[i]]++) {
+            fail("sql", name ": two columns are named " parts[i] ": rename one with AS")
+        }
+        out = out (i > 1 ? " " : "") parts[i]
+    }
+    return out
+}
+
+# Returns the text of a statement for an engine, as C and without the semicolon. Sets its columns
+# and the number of its parameters: the greatest n of its $n.
 function statement(name, engine, both, out, rest) {
     parameters[engine] = 0
+    columns[engine] = ""
     if (name in alone && alone[name] != engine) {
         return "NULL"
     }
@@ -223,7 +301,24 @@ function statement(name, engine, both, out, rest) {
             parameters[engine] = substr(rest, RSTART + 1, RLENGTH - 1) + 0
         }
     }
+    columns[engine] = column_names(out, name)
     return literal(out)
+}
+
+# Returns the enumerators of the columns of a statement, SQL_STATEMENT_COLUMN, with their positions.
+function column_constants(name, columns, count, i, parts, constant, out) {
+    count = split(columns, parts, " ")
+    for (i = 1; i <= count; i++) {
+        constant = "SQL_" toupper(name "_" parts[i])
+        if (parts[i] != "?") {
+            if (constant in constants || (name "_" parts[i]) in known) {
+                fail("sql", constant " stands for two things: rename the column with AS")
+            }
+            constants[constant]
+            out = out sprintf("    %s = %d,\n", constant, i - 1)
+        }
+    }
+    return out
 }
 
 function migration(number, part, e) {
@@ -240,16 +335,24 @@ END {
     print "/* The statements of sql/. Made by sql/compile.awk. */" > header
     print "#ifndef STORE_SQL_H\n#define STORE_SQL_H\n\nenum sql_statement {" > header
     print "/* The statements and migrations of sql/. Made by sql/compile.awk. */" > source
-    print "#include \"store/internal.h\"\n" > source
+    print "#include \"store/compiled.h\"\n" > source
     print "const struct sql_statement_row sql_statements[SQL_COUNT] = {" > source
     for (i = 1; i <= statements; i++) {
         printf "    SQL_%s,\n", toupper(statement_name[i]) > header
         sqlite_text = statement(statement_name[i], engines[1])
         postgres_text = statement(statement_name[i], engines[2])
-        printf "    {\"%s\",\n     {%s,\n     %s},\n     {%d, %d}},\n", statement_name[i], sqlite_text,
-            postgres_text, parameters[engines[1]], parameters[engines[2]] > source
+        if (sqlite_text != "NULL" && postgres_text != "NULL" &&
+            columns[engines[1]] != columns[engines[2]]) {
+            fail("sql", statement_name[i] ": the columns differ between the engines")
+        }
+        result = sqlite_text == "NULL" ? columns[engines[2]] : columns[engines[1]]
+        printf "    {\"%s\",\n     {%s,\n     %s},\n     {%d, %d},\n     \"%s\"},\n",
+            statement_name[i], sqlite_text, postgres_text, parameters[engines[1]],
+            parameters[engines[2]], result > source
+        column_lists = column_lists column_constants(statement_name[i], result)
     }
-    print "    SQL_COUNT\n};\n\n#endif" > header
+    print "    SQL_COUNT\n};\n\n/* Positions of the columns. */\nenum {" > header
+    print column_lists "};\n\n#endif" > header
     print "};\n\nconst struct migration migrations[] = {" > source
     for (i = 1; i <= migrations; i++) {
         printf "    {%d, \"%s\",\n     %s,\n     {{%s,\n     %s},\n     {%s,\n     %s}}},\n", i,

@@ -11,7 +11,7 @@ SELECT @contact_columns@ FROM contacts c WHERE c.organization_id = $1 AND c.id =
 SELECT @contact_columns@ FROM contacts c WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
 
 -- name: contacts_count
-SELECT count(*) FROM contacts c WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+SELECT count(*) AS count FROM contacts c WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
 
 -- What is found by three words, $2 to $4, by the index of the search: f.id is its own order. CROSS JOIN
 -- keeps SQLite from asking the index once a contact.
@@ -94,11 +94,11 @@ SELECT id FROM contacts WHERE organization_id = $1 AND id = $2 AND deleted_at IS
 
 -- How many were made in a span of time.
 -- name: contacts_figures
-SELECT count(*) FROM contacts
+SELECT count(*) AS count FROM contacts
  WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND deleted_at IS NULL;
 
 -- Of these few, by the index of the owner: + keeps SQLite from that of the time, which it would prefer.
 -- name: contacts_figures_of_owner
-SELECT count(*) FROM contacts
+SELECT count(*) AS count FROM contacts
  WHERE organization_id = $1 AND +created_at >= $2 AND +created_at < $3 AND owner_id = $4
    AND deleted_at IS NULL;

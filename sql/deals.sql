@@ -12,7 +12,7 @@ SELECT @deal_columns@ FROM deals d WHERE d.organization_id = $1 AND d.id = $2;
 SELECT @deal_columns@ FROM deals d WHERE d.organization_id = $1 AND d.deleted_at IS NULL;
 
 -- name: deals_count
-SELECT count(*) FROM deals d WHERE d.organization_id = $1 AND d.deleted_at IS NULL;
+SELECT count(*) AS count FROM deals d WHERE d.organization_id = $1 AND d.deleted_at IS NULL;
 
 -- name: deals_insert
 INSERT INTO deals (organization_id, created_at, updated_at, title, amount, status, outcome, contact_id,
@@ -37,10 +37,13 @@ SELECT id FROM deals WHERE organization_id = $1 AND id = $2 AND deleted_at IS NU
 -- What analytics tell, of the deals made in a span of time.
 
 -- define: deal_figures
-count(*), count(CASE WHEN status = 'NEW' THEN 1 END),
-       count(CASE WHEN status = 'IN_PROGRESS' THEN 1 END), count(CASE WHEN outcome = 'WON' THEN 1 END),
-       count(CASE WHEN outcome = 'LOST' THEN 1 END), count(CASE WHEN status = 'CLOSED' THEN 1 END),
+count(*) AS total, count(CASE WHEN status = 'NEW' THEN 1 END) AS new,
+       count(CASE WHEN status = 'IN_PROGRESS' THEN 1 END) AS in_progress,
+       count(CASE WHEN outcome = 'WON' THEN 1 END) AS won,
+       count(CASE WHEN outcome = 'LOST' THEN 1 END) AS lost,
+       count(CASE WHEN status = 'CLOSED' THEN 1 END) AS closed,
        CAST(coalesce(sum(CASE WHEN status IN ('NEW', 'IN_PROGRESS') THEN amount END), 0) AS BIGINT)
+       AS pipeline
 
 -- name: deals_figures
 SELECT @deal_figures@ FROM deals

@@ -22,7 +22,7 @@ SELECT id, email, created_at, expires_at
  ORDER BY id LIMIT $2 OFFSET $3;
 
 -- name: email_links_count
-SELECT count(*) FROM email_links WHERE expires_at > $1;
+SELECT count(*) AS count FROM email_links WHERE expires_at > $1;
 
 -- name: email_links_get
 SELECT id, email, created_at, expires_at FROM email_links WHERE expires_at > $1 AND id = $2;

@@ -72,16 +72,19 @@ UPDATE pending_objects SET since = $1 WHERE since > $1;
 -- name: pending_objects_oldest
 SELECT object_key FROM pending_objects WHERE since <= $1 ORDER BY since LIMIT $2;
 
+-- define: usage_columns
+files, bytes
+
 -- Adds to the usage of a scope, and says what it is then. Whoever adds to the same row waits until this is
 -- committed or rolled back, so that no quota is exceeded by several at once.
 -- name: file_usage_add
 INSERT INTO file_usage (scope, files, bytes) VALUES ($1, $2, $3)
 ON CONFLICT (scope) DO UPDATE
    SET files = file_usage.files + excluded.files, bytes = file_usage.bytes + excluded.bytes
-RETURNING files, bytes;
+RETURNING @usage_columns@;
 
 -- name: file_usage_get
-SELECT files, bytes FROM file_usage WHERE scope = $1;
+SELECT @usage_columns@ FROM file_usage WHERE scope = $1;
 
 -- The usage that is wrong: what it is, and what it should be.
 

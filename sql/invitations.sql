@@ -13,16 +13,16 @@ RETURNING id;
 SELECT role FROM invitations WHERE organization_id = $1 AND email_key = $2 AND expires_at > $3;
 
 -- name: invitations_page
-SELECT id, email, role, 'invited', invited_by, created_at, expires_at
+SELECT id, email, role, 'invited' AS status, invited_by, created_at, expires_at
   FROM invitations
  WHERE organization_id = $1 AND expires_at > $2
  ORDER BY id LIMIT $3 OFFSET $4;
 
 -- name: invitations_count
-SELECT count(*) FROM invitations WHERE organization_id = $1 AND expires_at > $2;
+SELECT count(*) AS count FROM invitations WHERE organization_id = $1 AND expires_at > $2;
 
 -- name: invitations_get
-SELECT id, email, role, 'invited', invited_by, created_at, expires_at
+SELECT id, email, role, 'invited' AS status, invited_by, created_at, expires_at
   FROM invitations
  WHERE organization_id = $1 AND expires_at > $2 AND id = $3;
 
@@ -39,7 +39,7 @@ DELETE FROM invitations
 
 -- The invitations of an account: to its address, if that is proved, or if every address counts as proved ($2 = 1).
 -- name: invitations_of_account
-SELECT i.id, i.organization_id, o.name, i.role, b.name, i.created_at, i.expires_at
+SELECT i.id, i.organization_id, o.name AS organization_name, i.role, b.name AS inviter_name, i.created_at, i.expires_at
   FROM accounts a
   JOIN invitations i ON i.email_key = a.email_key
   JOIN organizations o ON o.id = i.organization_id
@@ -48,7 +48,7 @@ SELECT i.id, i.organization_id, o.name, i.role, b.name, i.created_at, i.expires_
  ORDER BY i.id LIMIT $4 OFFSET $5;
 
 -- name: invitations_count_of_account
-SELECT count(*)
+SELECT count(*) AS count
   FROM accounts a
   JOIN invitations i ON i.email_key = a.email_key
  WHERE a.id = $1 AND (a.email_verified_at IS NOT NULL OR CAST($2 AS BIGINT) = 1) AND i.expires_at > $3;

@@ -64,7 +64,7 @@ SELECT a.id, a.username, a.email, a.name, m.role, m.created_at, a.username_key
  WHERE m.organization_id = $1;
 
 -- name: members_count
-SELECT count(*)
+SELECT count(*) AS count
   FROM members m
   JOIN accounts a ON a.id = m.account_id
  WHERE m.organization_id = $1;

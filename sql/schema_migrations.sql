@@ -2,10 +2,10 @@
 
 -- Whether the record is there. In a database that was never migrated it is not.
 -- name: schema_migrations_exist sqlite
-SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations';
+SELECT count(*) AS count FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations';
 
 -- name: schema_migrations_exist postgres
-SELECT count(*) FROM pg_class WHERE oid = to_regclass('schema_migrations');
+SELECT count(*) AS count FROM pg_class WHERE oid = to_regclass('schema_migrations');
 
 -- name: schema_migrations_create sqlite
 CREATE TABLE schema_migrations (

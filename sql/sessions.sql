@@ -13,21 +13,19 @@ INSERT INTO sessions (id, subject, account_id, username, username_key, epoch, ad
                       key_id, address, device, created_at, last_seen_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12);
 
--- name: sessions_alive
-SELECT epoch, administrator, expires_at
-  FROM sessions
- WHERE id = $1 AND subject = $2 AND @session_is_alive@ $3;
-
--- name: sessions_lock_alive sqlite
-SELECT epoch, administrator, expires_at
-  FROM sessions
- WHERE id = $1 AND subject = $2 AND @session_is_alive@ $3;
-
--- name: sessions_lock_alive postgres
+-- define: alive_session
 SELECT epoch, administrator, expires_at
   FROM sessions
  WHERE id = $1 AND subject = $2 AND @session_is_alive@ $3
-   FOR UPDATE;
+
+-- name: sessions_alive
+@alive_session@;
+
+-- name: sessions_lock_alive sqlite
+@alive_session@;
+
+-- name: sessions_lock_alive postgres
+@alive_session@ FOR UPDATE;
 
 -- name: sessions_renew
 UPDATE sessions
@@ -70,7 +68,7 @@ UPDATE sessions SET @session_ends@ WHERE ended_at IS NULL AND key_id <> $2 AND k
 -- A page of the directory users with sessions behind $1, with the oldest epoch and the most rights of
 -- these sessions.
 -- name: sessions_of_directory
-SELECT subject, min(epoch), max(administrator)
+SELECT subject, min(epoch) AS oldest_epoch, max(administrator) AS any_administrator
   FROM sessions
  WHERE subject > $1 AND subject < 'directory:~' AND @session_is_alive@ $2
  GROUP BY subject ORDER BY subject LIMIT $3;
@@ -110,7 +108,7 @@ INSERT INTO refresh_tokens (digest, session_id, issued_at, expires_at) VALUES ($
 
 -- define: refresh_token_columns
 SELECT t.session_id, t.expires_at, t.replaced_at, s.subject, s.account_id, s.epoch,
-       s.administrator, s.expires_at, s.ended_at
+       s.administrator, s.expires_at AS session_expires_at, s.ended_at
   FROM refresh_tokens t
   JOIN sessions s ON s.id = t.session_id
  WHERE t.digest = $1

@@ -12,7 +12,7 @@ SELECT @task_columns@ FROM tasks t WHERE t.organization_id = $1 AND t.id = $2;
 SELECT @task_columns@ FROM tasks t WHERE t.organization_id = $1 AND t.deleted_at IS NULL;
 
 -- name: tasks_count
-SELECT count(*) FROM tasks t WHERE t.organization_id = $1 AND t.deleted_at IS NULL;
+SELECT count(*) AS count FROM tasks t WHERE t.organization_id = $1 AND t.deleted_at IS NULL;
 
 -- name: tasks_insert
 INSERT INTO tasks (organization_id, created_at, updated_at, title, description, status, due_date,
@@ -34,14 +34,15 @@ SELECT CAST(coalesce((SELECT sum(value) FROM counters
                        WHERE organization_id = $1 AND name >= 'tasks.due.' AND name < $2), 0)
             + (SELECT count(*) FROM tasks
                 WHERE organization_id = $1 AND overdue_from > $3 AND overdue_from <= $4
-                  AND status <> 'DONE' AND deleted_at IS NULL) AS BIGINT);
+                  AND status <> 'DONE' AND deleted_at IS NULL) AS BIGINT) AS count;
 
 -- What analytics tell, of the tasks made in a span of time; now is $4.
 
 -- define: task_figures
-count(*), count(CASE WHEN status = 'TODO' THEN 1 END),
-       count(CASE WHEN status = 'IN_PROGRESS' THEN 1 END), count(CASE WHEN status = 'DONE' THEN 1 END),
-       count(CASE WHEN status <> 'DONE' AND overdue_from <= $4 THEN 1 END)
+count(*) AS total, count(CASE WHEN status = 'TODO' THEN 1 END) AS to_do,
+       count(CASE WHEN status = 'IN_PROGRESS' THEN 1 END) AS in_progress,
+       count(CASE WHEN status = 'DONE' THEN 1 END) AS done,
+       count(CASE WHEN status <> 'DONE' AND overdue_from <= $4 THEN 1 END) AS overdue
 
 -- name: tasks_figures
 SELECT @task_figures@ FROM tasks

@@ -32,7 +32,7 @@ DELETE FROM tokens WHERE id = $1 RETURNING id;
 SELECT t.id, t.purpose, t.max_uses, t.uses, t.created_at, t.expires_at FROM tokens t WHERE true;
 
 -- name: tokens_count
-SELECT count(*) FROM tokens t WHERE true;
+SELECT count(*) AS count FROM tokens t WHERE true;
 
 -- For rows that were issued while the clock was ahead: purge_shorten() in app/store/purge.c.
 -- name: tokens_ahead

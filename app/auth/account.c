@@ -4,6 +4,7 @@
 #include "auth/password.h"
 #include "auth/session.h"
 #include "base/arena.h"
+#include "base/number.h"
 #include "base/random.h"
 #include "base/utf8.h"
 
@@ -41,6 +42,12 @@ enum fault_id account_check_email(const char *text, size_t length)
 
 /* --- accounts -------------------------------------------------------------------------------- */
 
+static const char *copy_text(struct store_query *query, struct arena *arena, size_t column)
+{
+    const char *text = store_text(query, column, NULL);
+    return text ? arena_string(arena, text) : NULL;
+}
+
 /* The row of a query for one account, NULL if there is none. */
 static struct error *read_account(struct store_query *query, struct arena *arena,
                                   struct account **account_r)
@@ -52,14 +59,12 @@ static struct error *read_account(struct store_query *query, struct arena *arena
         return error;
     }
     struct account *account = arena_alloc(arena, sizeof *account);
-    account->id = store_integer(query, 0);
-    const char **texts[] = {&account->username, &account->email, &account->name,
-                            &account->password_hash};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        const char *text = store_text(query, i + 1, NULL);
-        *texts[i] = text ? arena_string(arena, text) : NULL;
-    }
-    account->credentials_version = store_integer(query, 5);
+    account->id = store_integer(query, SQL_ACCOUNTS_BY_ID_ID);
+    account->username = copy_text(query, arena, SQL_ACCOUNTS_BY_ID_USERNAME);
+    account->email = copy_text(query, arena, SQL_ACCOUNTS_BY_ID_EMAIL);
+    account->name = copy_text(query, arena, SQL_ACCOUNTS_BY_ID_NAME);
+    account->password_hash = copy_text(query, arena, SQL_ACCOUNTS_BY_ID_PASSWORD_HASH);
+    account->credentials_version = store_integer(query, SQL_ACCOUNTS_BY_ID_CREDENTIALS_VERSION);
     *account_r = account;
     return store_next(query, &row);
 }
@@ -83,11 +88,12 @@ struct error *account_get(struct store *store, struct arena *arena, int64_t id,
 
 struct error *account_highest_cost(struct store *store, struct arena *arena, int64_t *cost_r)
 {
-    enum { DECIMAL = 10 };
     struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_HIGHEST_COST);
     bool row;
     struct error *error = store_next(query, &row);
-    *cost_r = !error && row ? strtol(store_text(query, 0, NULL), NULL, DECIMAL) : 0;
+    *cost_r = !error && row
+                  ? strtol(store_text(query, SQL_ACCOUNTS_HIGHEST_COST_COST, NULL), NULL, DECIMAL)
+                  : 0;
     return error || !row ? error : store_next(query, &row);
 }
 
@@ -120,7 +126,7 @@ static struct error *read_id(struct store_query *query, int64_t *id_r)
     bool row;
     struct error *error = store_next(query, &row);
     if (!error) {
-        *id_r = store_integer(query, 0);
+        *id_r = store_integer(query, STORE_ONLY_COLUMN);
         error = store_next(query, &row);
     }
     return error;
@@ -195,7 +201,7 @@ struct error *account_release_email(struct store *store, struct arena *arena, co
     if (error || !row) {
         return error;
     }
-    *released_r = store_integer(query, 0);
+    *released_r = store_integer(query, SQL_ACCOUNTS_RELEASE_EMAIL_ID);
     error = store_next(query, &row);
     int64_t ended = 0;
     return error ? error : session_end_account(store, arena, *released_r, now_ms, &ended);
@@ -210,7 +216,8 @@ struct error *account_default_organization(struct store *store, struct arena *ar
     bool row;
     store_bind_integer(query, id);
     struct error *error = store_next(query, &row);
-    *organization_r = !error && row ? store_integer(query, 0) : 0;
+    *organization_r =
+        !error && row ? store_integer(query, SQL_MEMBERS_DEFAULT_ORGANIZATION_ORGANIZATION_ID) : 0;
     return error || !row ? error : store_next(query, &row);
 }
 

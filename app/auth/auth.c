@@ -23,8 +23,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SECONDS_PER_HOUR = 3600, MS_PER_HOUR = 3600 * 1000, MS_PER_S = 1000 };
-
 static const char local_prefix[] = "local:";
 
 /* In production: refuses a common password. A hash cannot be checked for that. */
@@ -252,7 +250,7 @@ struct session_terms auth_session_terms(const struct config *config)
 /* Seconds that an access token lives: at most until the absolute end of its session. */
 static int64_t access_lifetime(const struct config *config, const struct session *session)
 {
-    int64_t lifetime = config->jwt_expiration_hours * SECONDS_PER_HOUR;
+    int64_t lifetime = config->jwt_expiration_hours * S_PER_HOUR;
     int64_t left = (session->expires_ms - clock_wall_ms()) / MS_PER_S;
     return lifetime < left ? lifetime : left;
 }
@@ -609,15 +607,18 @@ static struct error *look_up_account(struct store *store, struct arena *arena,
     if (error) {
         return error;
     }
-    if (!row || store_is_null(query, 4)) {
+    if (!row || store_is_null(query, SQL_ACCOUNTS_PRINCIPAL_SESSION_EXPIRES_AT)) {
         return error_new(arena, ERR_INVALID_TOKEN, row ? "the session has ended" : "no account");
     }
-    principal->username = arena_string(arena, store_text(query, 0, NULL));
+    principal->username =
+        arena_string(arena, store_text(query, SQL_ACCOUNTS_PRINCIPAL_USERNAME, NULL));
     principal->email =
-        store_is_null(query, 1) ? NULL : arena_string(arena, store_text(query, 1, NULL));
-    principal->name = arena_string(arena, store_text(query, 2, NULL));
-    principal->role = role_of_name(store_text(query, 3, NULL));
-    principal->epoch = store_integer(query, 5);
+        store_is_null(query, SQL_ACCOUNTS_PRINCIPAL_EMAIL)
+            ? NULL
+            : arena_string(arena, store_text(query, SQL_ACCOUNTS_PRINCIPAL_EMAIL, NULL));
+    principal->name = arena_string(arena, store_text(query, SQL_ACCOUNTS_PRINCIPAL_NAME, NULL));
+    principal->role = role_of_name(store_text(query, SQL_ACCOUNTS_PRINCIPAL_ROLE, NULL));
+    principal->epoch = store_integer(query, SQL_ACCOUNTS_PRINCIPAL_CREDENTIALS_VERSION);
     return store_next(query, &row);
 }
 

@@ -3,6 +3,7 @@
 
 #include "auth/digest.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/random.h"
 #include "base/utf8.h"
 
@@ -10,7 +11,7 @@
 
 enum { TOKEN_BYTES = 32 };
 
-static const int64_t lifetime_ms = INT64_C(7) * 24 * 3600 * 1000;
+static const int64_t lifetime_ms = INT64_C(7) * MS_PER_DAY;
 
 struct issue {
     struct arena *arena;
@@ -32,7 +33,7 @@ static struct error *insert_link(struct store *store, void *context)
     store_bind_integer(query, link->expires_ms);
     struct error *error = store_next(query, &row);
     if (!error) {
-        link->id = store_integer(query, 0);
+        link->id = store_integer(query, SQL_EMAIL_LINKS_INSERT_ID);
         error = store_next(query, &row);
     }
     return error;

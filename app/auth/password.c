@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/background.h"
 #include "base/clock.h"
+#include "base/number.h"
 
 #include <crypt.h>
 #include <ctype.h>
@@ -105,7 +106,7 @@ const char *password_hash(struct arena *arena, const char *password, int64_t cos
 
 int64_t password_cost(const char *stored)
 {
-    enum { DECIMAL = 10, COST_MAX = 31 };
+    enum { COST_MAX = 31 };
     bool is_bcrypt = stored[0] == '$' && stored[1] == '2' && stored[2] && stored[3] == '$' &&
                      isdigit((unsigned char)stored[4]) && isdigit((unsigned char)stored[5]) &&
                      stored[6] == '$';

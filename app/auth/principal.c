@@ -2,13 +2,12 @@
 #include "auth/principal.h"
 
 #include "base/arena.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { DECIMAL = 10 };
 
 static const char directory_prefix[] = "directory:", account_prefix[] = "account:";
 

@@ -148,16 +148,17 @@ static struct error *read_by_digest(struct store *store, struct arena *arena,
         return error;
     }
     size_t length;
-    const unsigned char *id = store_bytes(query, 0, &length);
+    const unsigned char *id = store_bytes(query, SQL_REFRESH_TOKENS_BY_DIGEST_SESSION_ID, &length);
     random_format(id, length, row->session.id);
-    row->expires_ms = store_integer(query, 1);
-    row->replaced_ms = store_integer(query, 2);
-    row->session.subject = arena_string(arena, store_text(query, 3, NULL));
-    row->session.account_id = store_integer(query, 4);
-    row->session.epoch = store_integer(query, 5);
-    row->session.administrator = store_integer(query, 6);
-    row->session.expires_ms = store_integer(query, 7);
-    row->ended = !store_is_null(query, 8);
+    row->expires_ms = store_integer(query, SQL_REFRESH_TOKENS_BY_DIGEST_EXPIRES_AT);
+    row->replaced_ms = store_integer(query, SQL_REFRESH_TOKENS_BY_DIGEST_REPLACED_AT);
+    row->session.subject =
+        arena_string(arena, store_text(query, SQL_REFRESH_TOKENS_BY_DIGEST_SUBJECT, NULL));
+    row->session.account_id = store_integer(query, SQL_REFRESH_TOKENS_BY_DIGEST_ACCOUNT_ID);
+    row->session.epoch = store_integer(query, SQL_REFRESH_TOKENS_BY_DIGEST_EPOCH);
+    row->session.administrator = store_integer(query, SQL_REFRESH_TOKENS_BY_DIGEST_ADMINISTRATOR);
+    row->session.expires_ms = store_integer(query, SQL_REFRESH_TOKENS_BY_DIGEST_SESSION_EXPIRES_AT);
+    row->ended = !store_is_null(query, SQL_REFRESH_TOKENS_BY_DIGEST_ENDED_AT);
     bool more;
     return store_next(query, &more);
 }
@@ -375,9 +376,9 @@ static struct error *read_alive(struct store *store, struct arena *arena,
     if (error || !*found_r) {
         return error;
     }
-    session->epoch = store_integer(query, 0);
-    session->administrator = store_integer(query, 1);
-    session->expires_ms = store_integer(query, 2);
+    session->epoch = store_integer(query, SQL_SESSIONS_ALIVE_EPOCH);
+    session->administrator = store_integer(query, SQL_SESSIONS_ALIVE_ADMINISTRATOR);
+    session->expires_ms = store_integer(query, SQL_SESSIONS_ALIVE_EXPIRES_AT);
     bool more;
     return store_next(query, &more);
 }

@@ -23,7 +23,6 @@
 enum {
     SETS = 4096,
     WAYS = 4,
-    SECOND_US = 1000 * 1000,
     ENDED_MAX = 64, /* sessions that one turn ends, by their sets; more end all */
 };
 
@@ -146,9 +145,9 @@ enum session_known session_cache_find(const unsigned char id[RANDOM_ID_BYTES], c
         int64_t age = clock_steady_us() - (int64_t)words[CHECKED];
         bool void_slot =
             age < 0 || facts_r->expires_ms <= clock_wall_ms(); /* < 0: rebooted since */
-        return void_slot                                             ? SESSION_UNKNOWN
-               : age < (int64_t)SESSION_FRESH_S * (int64_t)SECOND_US ? SESSION_FRESH
-                                                                     : SESSION_STALE;
+        return void_slot                                            ? SESSION_UNKNOWN
+               : age < (int64_t)SESSION_FRESH_S * (int64_t)US_PER_S ? SESSION_FRESH
+                                                                    : SESSION_STALE;
     }
     return SESSION_UNKNOWN;
 }

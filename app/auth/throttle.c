@@ -4,16 +4,15 @@
 
 #include "auth/digest.h"
 #include "base/arena.h"
+#include "base/backoff.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/utf8.h"
 
 #include <string.h>
 
 enum {
-    MS_PER_S = 1000,
-    FIRST_PAUSE_MS = MS_PER_S,
-    PAUSE_DOUBLINGS = 6,
-    SOURCE_RENEWED_MS = 24 * 3600 * MS_PER_S,
+    SOURCE_RENEWED_MS = MS_PER_DAY,
 };
 
 /* --- digests --------------------------------------------------------------------------------- */
@@ -102,7 +101,7 @@ static struct error *read_until(struct store *store, struct arena *arena,
     bool row;
     store_bind_bytes(query, digest, DIGEST_SIZE);
     struct error *error = store_next(query, &row);
-    *until_r = !error && row ? store_integer(query, 1) : 0;
+    *until_r = !error && row ? store_integer(query, SQL_LOGIN_FAILURES_GET_UNTIL) : 0;
     if (!error && row) {
         error = store_next(query, &row);
     }
@@ -139,17 +138,7 @@ struct error *throttle_check(struct store *store, struct arena *arena,
 
 /* --- failures -------------------------------------------------------------------------------- */
 
-/* `beyond` failures that were not free. */
-static int64_t pause_after(int64_t beyond)
-{
-    if (beyond < 1) {
-        return 0;
-    }
-    beyond--;
-    int64_t pause = (int64_t)FIRST_PAUSE_MS
-                    << (beyond < PAUSE_DOUBLINGS ? beyond : PAUSE_DOUBLINGS);
-    return pause < THROTTLE_PAUSE_MAX_MS ? pause : THROTTLE_PAUSE_MAX_MS;
-}
+static const struct backoff login_backoff = {.first = MS_PER_S, .max = THROTTLE_PAUSE_MAX_MS};
 
 struct failure {
     struct arena *arena;
@@ -166,8 +155,8 @@ static struct error *count_of_source(struct store *store, const struct failure *
     store_bind_integer(query, failure->now_ms);
     store_bind_integer(query, failure->now_ms - THROTTLE_FORGOTTEN_MS);
     struct error *error = store_next(query, &row);
-    int64_t pause =
-        error ? 0 : pause_after(store_integer(query, 0) - failure->throttle->free_failures);
+    int64_t failures = error ? 0 : store_integer(query, SQL_LOGIN_FAILURES_ADD_FAILURES);
+    int64_t pause = backoff_delay(&login_backoff, failures - failure->throttle->free_failures);
     if (!error) {
         error = store_next(query, &row);
     }
@@ -213,7 +202,7 @@ static struct error *read_seen(struct store *store, struct arena *arena,
     bool row;
     store_bind_bytes(query, digest, DIGEST_SIZE);
     struct error *error = store_next(query, &row);
-    *seen_r = !error && row ? store_integer(query, 0) : 0;
+    *seen_r = !error && row ? store_integer(query, SQL_LOGIN_SOURCES_GET_SEEN_AT) : 0;
     return error || !row ? error : store_next(query, &row);
 }
 

@@ -18,6 +18,7 @@
 #ifndef AUTH_THROTTLE_H
 #define AUTH_THROTTLE_H
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "store/store.h"
 
@@ -27,15 +28,15 @@ struct arena;
 
 enum {
     /* How long failures count after the last of them, or after the pause that it cost. */
-    THROTTLE_FORGOTTEN_MS = 15 * 60 * 1000,
-    THROTTLE_PAUSE_MAX_MS = 60 * 1000,
+    THROTTLE_FORGOTTEN_MS = 15 * MS_PER_MINUTE,
+    THROTTLE_PAUSE_MAX_MS = MS_PER_MINUTE,
     THROTTLE_BUDGET = 8, /* of all unknown sources, in multiples of the free failures of one */
     THROTTLE_INTERVAL_MS = 15 * 1000,
     THROTTLE_SOURCES_MAX = 20, /* sources kept for each subject: the latest ones */
 };
 
 /* Known sources are kept for 90 days after the last login from there. */
-#define THROTTLE_SOURCES_KEPT_MS (INT64_C(90) * 24 * 3600 * 1000)
+#define THROTTLE_SOURCES_KEPT_MS (INT64_C(90) * MS_PER_DAY)
 
 /* One login: who, and from where. */
 struct throttle {

@@ -13,7 +13,6 @@
 #include <string.h>
 
 enum {
-    MS_PER_S = 1000,
     TOKEN_MAX = 4096, /* bytes; ours have some 300, with a profile some 500 */
 };
 

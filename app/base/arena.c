@@ -1,6 +1,8 @@
 /* See arena.h. Chunks are chained newest first; the oldest is the one that a reset keeps. */
 #include "base/arena.h"
 
+#include "base/size.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { CHUNK_SIZE = 16 * 1024 };
+enum { CHUNK_SIZE = 16 * KIB };
 
 struct chunk {
     struct chunk *previous;

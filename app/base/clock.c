@@ -5,16 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-    MS_PER_S = 1000,
-    US_PER_S = 1000 * 1000,
-    NS_PER_US = 1000,
-    NS_PER_MS = 1000 * 1000,
-    MS_PER_MINUTE = 60 * MS_PER_S,
-    MS_PER_DAY = 24 * 60 * MS_PER_MINUTE,
-    MINUTES_PER_HOUR = 60,
-};
-
 /* The years 1 to 9999, which four digits can say. */
 static const struct clock_span nameable = {-62135596800000, 253402300800000};
 
@@ -34,7 +24,7 @@ int64_t clock_steady_us(void)
 
 bool clock_stepped_back(struct clock_watch *watch, int64_t wall_ms, int64_t steady_us)
 {
-    enum { US_PER_MS = 1000, ADJUSTED_MS = 1000 };
+    enum { ADJUSTED_MS = 1000 };
     int64_t lead = wall_ms - steady_us / US_PER_MS;
     bool stepped = !watch->begun || lead < watch->lead_ms - ADJUSTED_MS;
     *watch = (struct clock_watch){lead, true};

@@ -6,6 +6,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Units of time. Each fits an int; use int64_t for multiples that do not. */
+enum {
+    MS_PER_S = 1000,
+    US_PER_MS = 1000,
+    NS_PER_US = 1000,
+    US_PER_S = US_PER_MS * MS_PER_S,
+    NS_PER_MS = NS_PER_US * US_PER_MS,
+    S_PER_MINUTE = 60,
+    MINUTES_PER_HOUR = 60,
+    HOURS_PER_DAY = 24,
+    MINUTES_PER_DAY = MINUTES_PER_HOUR * HOURS_PER_DAY,
+    S_PER_HOUR = S_PER_MINUTE * MINUTES_PER_HOUR,
+    S_PER_DAY = S_PER_HOUR * HOURS_PER_DAY,
+    MS_PER_MINUTE = MS_PER_S * S_PER_MINUTE,
+    MS_PER_HOUR = MS_PER_S * S_PER_HOUR,
+    MS_PER_DAY = MS_PER_S * S_PER_DAY,
+    US_PER_MINUTE = US_PER_S * S_PER_MINUTE,
+};
+
 enum { CLOCK_TEXT_SIZE = 32 };
 
 /* Milliseconds since the epoch: what is written down. It can be stepped by an administrator. */

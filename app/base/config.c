@@ -2,6 +2,7 @@
 #include "base/config.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/key_strength.h"
 #include "base/log.h"
 #include "base/network.h"
@@ -67,9 +68,9 @@ enum {
     PORT_LDAPS = 636,
     PORT_MAX = 65535,
     WORKERS_MAX = 256,
-    HOURS_MAX = 24 * 366,
+    HOURS_MAX = 366 * HOURS_PER_DAY,
     RATE_MAX = 100000,
-    TOKEN_TTL_MAX = 365 * 24 * 60,
+    TOKEN_TTL_MAX = 365 * MINUTES_PER_DAY,
     SOCKET_PATH_MAX = 107, /* sockaddr_un.sun_path less its NUL */
 };
 

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-enum { US_PER_S = 1000 * 1000, NO_SOCKET = -1 };
+enum { NO_SOCKET = -1 };
 
 static volatile sig_atomic_t read_fd = NO_SOCKET;
 

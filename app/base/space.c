@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/shared.h"
+#include "base/size.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,10 +15,8 @@
 #include <sys/statvfs.h>
 
 enum {
-    US_PER_MS = 1000,
     FRESH_US = 100 * US_PER_MS, /* the age up to which a measurement decides about writes */
-    INTERVAL_US = 1000 * US_PER_MS,
-    MIB = 1024 * 1024,
+    INTERVAL_US = US_PER_S,
     INODES_RESERVED =
         512, /* without free inodes no file can be created, however much space there is */
 };

@@ -1,6 +1,7 @@
 /* See circuit.h. */
 #include "directory/circuit.h"
 
+#include "base/backoff.h"
 #include "base/buffer.h"
 #include "base/config.h"
 #include "base/shared.h"
@@ -16,10 +17,12 @@ enum {
      * sixteen silent controllers takes. */
     OPEN_US = 120 * SECOND_US,
     FRESH_US = 15 * SECOND_US, /* three probes: what was true then is taken for true */
-    REFUSED_PAUSE_US = 5 * SECOND_US,
     REFUSED_PAUSE_MAX_US = 60 * SECOND_US,
     SETTINGS = 8, /* remembered at a time: two are in use while a reload is under way */
 };
+
+static const struct backoff refused_backoff = {.first = INT64_C(5) * SECOND_US,
+                                               .max = REFUSED_PAUSE_MAX_US};
 
 typedef _Atomic int64_t shared_time;
 
@@ -43,7 +46,7 @@ struct circuit {
     shared_time accepted;      /* the service account, last */
     shared_time try_until;     /* one process is trying it; 0: nobody */
     shared_time refused_until; /* no try before that */
-    _Atomic int64_t pause;     /* the last one after a refusal; 0: it is not refused */
+    _Atomic int64_t refusals;  /* in a row, by all controllers; 0: it is not refused */
     _Atomic int64_t checked;   /* wall clock */
 };
 
@@ -169,7 +172,7 @@ bool circuit_serves_before(const struct circuit *circuit, size_t index, int64_t 
 
 enum circuit_gate circuit_gate(const struct circuit *circuit, int64_t now)
 {
-    if (circuit->pause && circuit->refused_until > now) {
+    if (circuit->refusals && circuit->refused_until > now) {
         return CIRCUIT_REFUSED;
     }
     for (size_t i = 0; i < circuit->count; i++) {
@@ -194,7 +197,7 @@ enum circuit_state circuit_controller_state(const struct circuit *circuit, size_
 enum circuit_state circuit_state(const struct circuit *circuit)
 {
     enum circuit_state best = CIRCUIT_DOWN;
-    if (circuit->pause) {
+    if (circuit->refusals) {
         return CIRCUIT_DOWN;
     }
     for (size_t i = 0; i < circuit->count; i++) {
@@ -221,7 +224,7 @@ enum circuit_bind circuit_bind(struct circuit *circuit, size_t index, int64_t no
     if (circuit->controllers[index].refused_until > now) {
         return BIND_REFUSED;
     }
-    if (circuit->pause) {
+    if (circuit->refusals) {
         return take_turn(&circuit->refused_until, now, patience) ? BIND_ALLOWED : BIND_REFUSED;
     }
     int64_t accepted = circuit->accepted;
@@ -231,7 +234,7 @@ enum circuit_bind circuit_bind(struct circuit *circuit, size_t index, int64_t no
     if (!take_turn(&circuit->try_until, now, patience)) {
         return BIND_WAIT;
     }
-    if (circuit->pause) { /* whose turn it was before has just been refused */
+    if (circuit->refusals) { /* whose turn it was before has just been refused */
         circuit->try_until = 0;
         return BIND_REFUSED;
     }
@@ -242,7 +245,7 @@ void circuit_bind_accepted(struct circuit *circuit, size_t index, int64_t now)
 {
     circuit->controllers[index].accepted = now;
     circuit->controllers[index].refused_until = 0;
-    circuit->pause = 0;
+    circuit->refusals = 0;
     circuit->accepted = now;
     circuit->try_until = 0;
 }
@@ -271,10 +274,9 @@ void circuit_bind_refused(struct circuit *circuit, size_t index, int64_t now)
         circuit->try_until = 0;
         return;
     }
-    int64_t pause = circuit->pause ? 2 * circuit->pause : REFUSED_PAUSE_US;
-    pause = pause < REFUSED_PAUSE_MAX_US ? pause : REFUSED_PAUSE_MAX_US;
-    circuit->refused_until = now + pause;
-    circuit->pause = pause;
+    int64_t refusals = circuit->refusals + 1;
+    circuit->refused_until = now + backoff_delay(&refused_backoff, refusals);
+    circuit->refusals = refusals;
     circuit->accepted = 0;
     circuit->try_until = 0;
 }

@@ -2,6 +2,8 @@
 #ifndef FILES_ARCHIVE_LAYOUT_H
 #define FILES_ARCHIVE_LAYOUT_H
 
+#include "base/size.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,7 +24,7 @@ enum {
     END_COMMENT = 20,
     COMMENT_MAX = 0xFFFF,
 
-    DIRECTORY_MAX = 4 * 1024 * 1024, /* bytes that are read of a directory */
+    DIRECTORY_MAX = 4 * MIB, /* bytes that are read of a directory */
 
     ENTRY_SIZE = 46, /* of an entry of the directory, without its name, extra field and comment */
     ENTRY_FLAGS = 8,

@@ -11,12 +11,10 @@
 #include <string.h>
 
 enum {
-    MS_PER_S = 1000,
     PURGE_BATCH_OBJECTS = 50,
-    SECOND_US = 1000 * 1000,
-    PAUSE_US = SECOND_US / 20, /* between two batches, for the housekeeper's other jobs */
-    REST_US = 60 * SECOND_US,
-    DISPOSE_US = 10 * SECOND_US, /* for objects that nobody sees any more, in a request */
+    PAUSE_US = US_PER_S / 20, /* between two batches, for the housekeeper's other jobs */
+    REST_US = 60 * US_PER_S,
+    DISPOSE_US = 10 * US_PER_S, /* for objects that nobody sees any more, in a request */
 };
 
 /* --- rows ------------------------------------------------------------------------------------ */
@@ -35,22 +33,22 @@ static const char *bytes_at(struct store_query *query, struct arena *arena, size
 
 void catalog_read(struct store_query *query, struct arena *arena, struct catalog_file *file_r)
 {
-    enum { ID, SCOPE, ORGANIZATION, NAME, KEY, ORIGINAL, TYPE, SIZE, MD5, SHA256, TAGS, CREATED };
     size_t length;
     *file_r = (struct catalog_file){
-        .id = store_integer(query, ID),
-        .scope = text_at(query, arena, SCOPE),
-        .organization_id = store_integer(query, ORGANIZATION),
-        .name = text_at(query, arena, NAME),
-        .object_key = text_at(query, arena, KEY),
-        .content_type = text_at(query, arena, TYPE),
-        .size = store_integer(query, SIZE),
-        .tags = text_at(query, arena, TAGS),
-        .created_at = store_integer(query, CREATED),
+        .id = store_integer(query, SQL_FILES_GET_ID),
+        .scope = text_at(query, arena, SQL_FILES_GET_SCOPE),
+        .organization_id = store_integer(query, SQL_FILES_GET_ORGANIZATION_ID),
+        .name = text_at(query, arena, SQL_FILES_GET_NAME),
+        .object_key = text_at(query, arena, SQL_FILES_GET_OBJECT_KEY),
+        .content_type = text_at(query, arena, SQL_FILES_GET_CONTENT_TYPE),
+        .size = store_integer(query, SQL_FILES_GET_SIZE),
+        .tags = text_at(query, arena, SQL_FILES_GET_TAGS),
+        .created_at = store_integer(query, SQL_FILES_GET_CREATED_AT),
     };
-    file_r->original_name = bytes_at(query, arena, ORIGINAL, &file_r->original_length);
-    file_r->md5 = (const unsigned char *)bytes_at(query, arena, MD5, &length);
-    file_r->sha256 = (const unsigned char *)bytes_at(query, arena, SHA256, &length);
+    file_r->original_name =
+        bytes_at(query, arena, SQL_FILES_GET_ORIGINAL_NAME, &file_r->original_length);
+    file_r->md5 = (const unsigned char *)bytes_at(query, arena, SQL_FILES_GET_MD5, &length);
+    file_r->sha256 = (const unsigned char *)bytes_at(query, arena, SQL_FILES_GET_SHA256, &length);
 }
 
 struct error *catalog_find(struct store *store, struct arena *arena, const char *name,
@@ -256,7 +254,7 @@ static struct error *find_due(struct store *store, struct arena *arena, int64_t 
     store_bind_integer(query, now_ms - (int64_t)CATALOG_PENDING_S * MS_PER_S);
     store_bind_integer(query, PURGE_BATCH_OBJECTS);
     while (!(error = store_next(query, &row)) && row) {
-        keys_r[(*count_r)++] = text_at(query, arena, 0);
+        keys_r[(*count_r)++] = text_at(query, arena, SQL_PENDING_OBJECTS_OLDEST_OBJECT_KEY);
     }
     return error;
 }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PAGE = 500, MS_PER_S = 1000 };
+enum { PAGE = 500 };
 
 /* A file, as far as it is checked. */
 struct known {
@@ -47,9 +47,11 @@ static struct error *read_files(struct check *check)
     store_bind_integer(query, PAGE);
     while (!(error = store_next(query, &row)) && row) {
         struct known *known = &check->files[check->file_count++];
-        known->name = arena_string(check->file_arena, store_text(query, 0, NULL));
-        known->key = arena_string(check->file_arena, store_text(query, 1, NULL));
-        known->size = store_integer(query, 2);
+        known->name =
+            arena_string(check->file_arena, store_text(query, SQL_FILES_BY_OBJECT_NAME, NULL));
+        known->key = arena_string(check->file_arena,
+                                  store_text(query, SQL_FILES_BY_OBJECT_OBJECT_KEY, NULL));
+        known->size = store_integer(query, SQL_FILES_BY_OBJECT_SIZE);
         snprintf(check->after_file, sizeof check->after_file, "%s", known->key);
     }
     check->files_ended = check->file_count < PAGE;
@@ -112,9 +114,9 @@ static struct error *is_under_way(const struct check *check, struct arena *arena
     bool row;
     store_bind_text(query, key);
     struct error *error = store_next(query, &row);
-    *under_way_r =
-        !error && row &&
-        store_integer(query, 0) > clock_wall_ms() - (int64_t)CATALOG_PENDING_S * MS_PER_S;
+    *under_way_r = !error && row &&
+                   store_integer(query, SQL_PENDING_OBJECTS_GET_SINCE) >
+                       clock_wall_ms() - (int64_t)CATALOG_PENDING_S * MS_PER_S;
     return error || !row ? error : store_next(query, &row);
 }
 

@@ -2,6 +2,7 @@
 #include "files/digests.h"
 
 #include "base/arena.h"
+#include "base/size.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 enum {
-    KIB = 1024,
     THREAD_FROM = 1024 * KIB, /* bytes; smaller files are not worth a thread */
     STEP = 256 * KIB,         /* the thread is woken for so many bytes at a time */
     PIECE = 64 * KIB,

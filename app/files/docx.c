@@ -4,6 +4,7 @@
 #include "files/docx.h"
 
 #include "base/arena.h"
+#include "base/size.h"
 #include "files/archive.h"
 #include "files/archive_layout.h"
 
@@ -12,7 +13,7 @@
 #include <strings.h>
 #include <zlib.h>
 
-enum { TYPES_MAX = 1024 * 1024 }; /* bytes of [Content_Types].xml, packed and unpacked */
+enum { TYPES_MAX = MIB }; /* bytes of [Content_Types].xml, packed and unpacked */
 
 /* The directory of an archive, and its next entry. */
 struct directory {

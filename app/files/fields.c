@@ -12,8 +12,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { MS_PER_S = 1000 };
-
 const struct field file_fields_metadata[] = {
     FILE_ORIGINAL,
     {.name = "upload_time",

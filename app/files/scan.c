@@ -20,8 +20,6 @@ enum {
     WORDS_MAX = 32,
     STATUS_CLEAN = 0,
     STATUS_INFECTED = 1,
-    MS_PER_S = 1000,
-    US_PER_MS = 1000,
 };
 
 /* The program needs nothing else, and the environment may hold secrets. */

@@ -1,6 +1,7 @@
 /* See types.h. The only user of libmagic. */
 #include "files/types.h"
 
+#include "base/size.h"
 #include "files/compound_file.h"
 #include "files/docx.h"
 
@@ -12,8 +13,8 @@
 /* Bytes of a file's beginning at which libmagic looks: it holds them, and eight times as many of
  * those that may be text. */
 enum {
-    LOOKED_AT = 64 * 1024,
-    LOOKED_AT_AS_TEXT = 16 * 1024,
+    LOOKED_AT = 64 * KIB,
+    LOOKED_AT_AS_TEXT = 16 * KIB,
 };
 
 static const struct file_type types[] = {

@@ -7,13 +7,14 @@
 #ifndef FILES_UPLOAD_H
 #define FILES_UPLOAD_H
 
+#include "base/size.h"
 #include "files/catalog.h"
 #include "http/request.h"
 
 enum {
     UPLOAD_MAX_MIB = 16,
-    UPLOAD_MAX = UPLOAD_MAX_MIB * 1024 * 1024, /* bytes */
-    UPLOAD_NAME_MAX = 255,                     /* UTF-16 units of what a client calls a file */
+    UPLOAD_MAX = UPLOAD_MAX_MIB * MIB, /* bytes */
+    UPLOAD_NAME_MAX = 255,             /* UTF-16 units of what a client calls a file */
 };
 
 struct upload {

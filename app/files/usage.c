@@ -3,10 +3,9 @@
 
 #include "base/buffer.h"
 #include "base/config.h"
+#include "base/size.h"
 
 #include <inttypes.h>
-
-enum { MIB = 1024 * 1024 };
 
 /* The scope that counts all files together; no owner has a scope of this name. */
 static const char all[] = "all";
@@ -31,7 +30,8 @@ static struct error *read_usage(struct store_query *query, struct usage *usage_r
     *usage_r = (struct usage){0};
     struct error *error = store_next(query, &row);
     if (!error && row) {
-        *usage_r = (struct usage){store_integer(query, 0), store_integer(query, 1)};
+        *usage_r = (struct usage){store_integer(query, SQL_FILE_USAGE_GET_FILES),
+                                  store_integer(query, SQL_FILE_USAGE_GET_BYTES)};
         error = store_next(query, &row);
     }
     return error;
@@ -137,8 +137,11 @@ static struct error *recount(struct store *store, void *context)
         buffer_format(&report,
                       "files of \"%s\": %" PRId64 " are %" PRId64 ", %" PRId64 " bytes are %" PRId64
                       "\n",
-                      store_text(query, 0, NULL), store_integer(query, 1), store_integer(query, 2),
-                      store_integer(query, 3), store_integer(query, 4));
+                      store_text(query, SQL_FILE_USAGE_WRONG_SCOPE, NULL),
+                      store_integer(query, SQL_FILE_USAGE_WRONG_FILES),
+                      store_integer(query, SQL_FILE_USAGE_WRONG_TRUE_FILES),
+                      store_integer(query, SQL_FILE_USAGE_WRONG_BYTES),
+                      store_integer(query, SQL_FILE_USAGE_WRONG_TRUE_BYTES));
         work->wrong++;
     }
     if (!error && work->repair && work->wrong) {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/number.h"
 #include "base/space.h"
 #include "http/problem.h"
 
@@ -15,10 +16,8 @@
 
 enum {
     STATUS_MAX = 599,
-    US_PER_MS = 1000,
     TOKEN_DIGITS = 6,
     MS_DIGITS = 3,
-    DECIMAL = 10,
 };
 
 /* --- what is counted by ---------------------------------------------------------------------- */

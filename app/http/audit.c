@@ -19,7 +19,7 @@
 
 enum {
     LOCK_TRIES = 50, /* a tenth of a second */
-    LOCK_PAUSE_NS = 2 * 1000 * 1000,
+    LOCK_PAUSE_NS = 2 * NS_PER_MS,
 };
 
 static struct {

@@ -21,13 +21,14 @@
 #define HTTP_MULTIPART_H
 
 #include "base/error.h"
+#include "base/size.h"
 #include "http/parameters.h"
 #include "http/request.h"
 
 enum {
-    MULTIPART_BUFFER = 64 * 1024,
-    MULTIPART_BOUNDARY_MAX = 70,      /* characters: RFC 2046 5.1.1 */
-    MULTIPART_HEADER_MAX = 16 * 1024, /* bytes of the header lines of all parts */
+    MULTIPART_BUFFER = 64 * KIB,
+    MULTIPART_BOUNDARY_MAX = 70,     /* characters: RFC 2046 5.1.1 */
+    MULTIPART_HEADER_MAX = 16 * KIB, /* bytes of the header lines of all parts */
     MULTIPART_PARTS_MAX = 100,
 };
 

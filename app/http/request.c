@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/random.h"
 #include "base/utf8.h"
 #include "http/language.h"
@@ -158,7 +159,7 @@ const char *request_path_value(const struct request *request, const char *name)
 
 int64_t request_parse_id(const char *text)
 {
-    enum { DECIMAL = 10, DIGITS_MAX = 18 };
+    enum { DIGITS_MAX = 18 };
     size_t digits = strspn(text, "0123456789");
     return digits && digits <= DIGITS_MAX && !text[digits] && *text != '0'
                ? strtoll(text, NULL, DECIMAL)

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/read_deadline.h"
+#include "base/size.h"
 #include "http/access.h"
 
 #include <errno.h>
@@ -27,14 +28,12 @@
 
 enum {
     NO_LISTENING_SOCKET = -1,
-    ARENAS_KEPT = 32, /* as many requests wait for a commit, seldom more */
-    US_PER_MS = 1000,
-    US_PER_S = 1000 * 1000,
+    ARENAS_KEPT = 32,     /* as many requests wait for a commit, seldom more */
     BODY_TIMEOUT_S = 2,   /* nginx buffers a whole body before it sends it */
     FORM_TIMEOUT_S = 100, /* so does the spool, but storing a file takes time between two reads */
     LINGER_TIMEOUT_S = 2, /* for nginx or the spool to read the answer and close */
     DRAIN_PIECE = 8192,
-    DRAIN_MAX = 2 * 1024 * 1024, /* bytes; more than nginx's client_max_body_size for JSON */
+    DRAIN_MAX = 2 * MIB, /* bytes; more than nginx's client_max_body_size for JSON */
 };
 
 struct server {

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "base/random.h"
 
 #include <dirent.h>
@@ -40,8 +41,6 @@ enum {
     NAMES_FIRST = 64, /* that a listing makes room for */
     SIGNATURE_BYTES = 32,
     SIGNATURE_SIZE = 2 * SIGNATURE_BYTES + 1, /* as text */
-    MS_PER_S = 1000,
-    NS_PER_MS = 1000 * 1000,
 };
 
 /* What the key of signatures is derived for. */
@@ -232,7 +231,6 @@ static struct error *list_folder(const char *path, struct arena *arena, const ch
 static struct error *list(void *engine, struct arena *arena, const char *after,
                           struct object_info *infos_r, size_t max, size_t *count_r)
 {
-    enum { HEXADECIMAL = 16 };
     char first[FOLDER_DIGITS + 1] = {0};
     struct error *error = NULL;
     *count_r = 0;
@@ -276,7 +274,7 @@ static struct error *url(void *engine, struct arena *arena, const struct object_
 
 static bool verify(const void *engine, const char *name, const char *expires, const char *signature)
 {
-    enum { DECIMAL = 10, DIGITS_MAX = 15 };
+    enum { DIGITS_MAX = 15 };
     char right[SIGNATURE_SIZE];
     size_t digits = strspn(expires, "0123456789");
     sign(engine, name, expires, right);

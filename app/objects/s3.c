@@ -16,10 +16,12 @@
 #include "objects/s3.h"
 
 #include "base/arena.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/size.h"
 #include "objects/sigv4.h"
 
 #include <curl/curl.h>
@@ -36,20 +38,15 @@
 #include <unistd.h>
 
 enum {
-    MS_PER_S = 1000,
-    US_PER_MS = 1000,
-    NS_PER_MS = 1000 * 1000,
-    MIB = 1024 * 1024,
     TICK_MS = 100, /* interval of the checks for a silent storage */
     TRIES = 3,
-    PAUSE_MS = 100,           /* on average, before the second try; doubles */
-    REFUSAL_US = 1000 * 1000, /* for so long a storage that could not be reached is left alone */
-    CHECK_MS = 2000,          /* for a check: others wait for it */
-    CONNECT_MAX_MS = 2500,    /* of a try's time */
-    ANSWER_MAX = 2 * MIB,     /* a page of PAGE_MAX objects has about 400 KiB */
-    PAGES_MAX = 1000,         /* of objects that are none of ours */
-    PAGE_MAX = 1000,          /* objects; S3 gives no more */
-    UPLOAD_BUFFER = 256 * 1024,
+    REFUSAL_US = US_PER_S, /* for so long a storage that could not be reached is left alone */
+    CHECK_MS = 2000,       /* for a check: others wait for it */
+    CONNECT_MAX_MS = 2500, /* of a try's time */
+    ANSWER_MAX = 2 * MIB,  /* a page of PAGE_MAX objects has about 400 KiB */
+    PAGES_MAX = 1000,      /* of objects that are none of ours */
+    PAGE_MAX = 1000,       /* objects; S3 gives no more */
+    UPLOAD_BUFFER = 256 * KIB,
     MD5_SIZE = 16,
     MD5_TEXT_SIZE = 25, /* in base64 */
     SHA256_TEXT_SIZE = 2 * SHA256_DIGEST_LENGTH + 1,
@@ -385,18 +382,20 @@ static struct error *error_of(struct call *call)
 
 /* --- a call ---------------------------------------------------------------------------------- */
 
-/* Between half and one and a half of the average, so that workers do not all come back at once. */
-static void pause_before(int next_try)
+/* In milliseconds. The maximum is beyond what a call's tries reach. */
+static const struct backoff retry_backoff = {
+    .first = 100, .max = INT64_C(100) << TRIES, .random = arc4random_uniform};
+
+static void pause_after(int failures)
 {
-    int64_t average_ms = (int64_t)PAUSE_MS << (next_try - 2);
-    int64_t pause_ms = average_ms / 2 + arc4random_uniform((uint32_t)average_ms);
+    int64_t pause_ms = backoff_delay(&retry_backoff, failures);
     struct timespec pause = {pause_ms / MS_PER_S, pause_ms % MS_PER_S * NS_PER_MS};
     nanosleep(&pause, NULL);
 }
 
-static bool has_time(int next_try, int64_t deadline)
+static bool has_time(int failures, int64_t deadline)
 {
-    int64_t longest_pause_ms = ((int64_t)PAUSE_MS << (next_try - 2)) * 3 / 2;
+    int64_t longest_pause_ms = backoff_delay_max(&retry_backoff, failures);
     return deadline - clock_steady_us() > 2 * longest_pause_ms * US_PER_MS;
 }
 
@@ -423,11 +422,11 @@ static struct error *perform(struct s3 *s3, struct arena *arena, struct call *ca
         int64_t left_ms = (deadline - clock_steady_us()) / US_PER_MS + 1;
         attempt(s3, call, left_ms < call->try_ms ? left_ms : call->try_ms);
         error = error_of(call);
-        if (!error || !is_passing(call) || i == call->tries || !has_time(i + 1, deadline)) {
+        if (!error || !is_passing(call) || i == call->tries || !has_time(i, deadline)) {
             break;
         }
         log_warning("%s; trying again", error->cause);
-        pause_before(i + 1);
+        pause_after(i);
     }
     remember(s3, call, error);
     return error;

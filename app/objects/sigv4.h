@@ -7,12 +7,13 @@
 #define OBJECTS_SIGV4_H
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SIGV4_SECONDS_MAX = 7 * 24 * 3600 };
+enum { SIGV4_SECONDS_MAX = 7 * S_PER_DAY };
 
 struct sigv4_key {
     const char *id, *secret;

@@ -12,9 +12,8 @@
 #include <stdatomic.h>
 
 enum {
-    SECOND_US = 1000 * 1000,
-    INTERVAL_US = 5 * SECOND_US,
-    INTERVAL_DOWN_US = SECOND_US,
+    INTERVAL_US = 5 * US_PER_S,
+    INTERVAL_DOWN_US = US_PER_S,
 };
 
 static struct shared_health {

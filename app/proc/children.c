@@ -2,16 +2,16 @@
 #include "proc/children.h"
 
 #include "base/arena.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 
 enum {
-    US_PER_MS = 1000,
-    US_PER_S = 1000 * 1000,
-    QUICK_DEATH_US = 5 * US_PER_S,     /* who dies sooner counts towards the back-off */
-    BACKOFF_FIRST_US = 50 * US_PER_MS, /* doubles at each quick death in a row … */
-    BACKOFF_DOUBLINGS = 8,             /* … up to 12.8 s */
+    QUICK_DEATH_US = 5 * US_PER_S, /* a child that exits sooner counts as a failure */
     FIRST_SIZE = 32,
 };
+
+static const struct backoff restart_backoff = {.first = INT64_C(50) * US_PER_MS,
+                                               .max = INT64_C(12800) * US_PER_MS};
 
 /* --- groups ---------------------------------------------------------------------------------- */
 
@@ -33,10 +33,8 @@ void group_back_off(struct group *group, const struct child *child)
         group->quick_deaths = 0;
         return;
     }
-    unsigned doublings =
-        group->quick_deaths < BACKOFF_DOUBLINGS ? group->quick_deaths : BACKOFF_DOUBLINGS;
     group->quick_deaths++;
-    group->not_before_us = now + ((int64_t)BACKOFF_FIRST_US << doublings);
+    group->not_before_us = now + backoff_delay(&restart_backoff, group->quick_deaths);
 }
 
 /* --- the list -------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fastcgi.h"
+#include "base/size.h"
 #include "proc/handoff.h"
 
 #include <errno.h>
@@ -14,8 +15,6 @@
 #include <unistd.h>
 
 enum {
-    KIB = 1024,
-    MS_PER_S = 1000,
     SENT_SIZE = 32,
     TELL_EVERY = 64 * KIB, /* bytes of the body between two notifications */
     PIECE = 16 * KIB,      /* bytes of a reply per read */

@@ -17,8 +17,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { US_PER_MS = 1000 };
-
 /* One job of the service's list, and its state. */
 struct task {
     const struct job *job;

@@ -34,8 +34,6 @@
 #include <unistd.h>
 
 enum {
-    US_PER_MS = 1000,
-    US_PER_S = 1000 * 1000,
     RELOAD_DEATHS = 3, /* quick ones of one group after which a reload is taken back */
 };
 

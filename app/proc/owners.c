@@ -2,14 +2,13 @@
 #include "proc/owners.h"
 
 #include "base/fastcgi.h"
+#include "base/number.h"
 
 #include <string.h>
 
 enum {
     KEY_DIGITS = 16,
     LIMIT_DIGITS_MAX = 9,
-    HEXADECIMAL = 16,
-    DECIMAL = 10,
 };
 
 /* Reads up to `max` digits of a base and moves *at behind them; returns how many there were. */

@@ -1,8 +1,9 @@
 /* See pace.h. */
 #include "proc/pace.h"
 
+#include "base/clock.h"
+
 enum {
-    US_PER_S = 1000 * 1000,
     DOUBLINGS_MAX = 20, /* 2 GiB/s: keeps the product within 64 bits */
 };
 

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/scoreboard.h"
+#include "base/size.h"
 #include "base/space.h"
 #include "proc/exchange.h"
 #include "proc/owners.h"
@@ -34,9 +35,6 @@
 enum {
     EVENTS = 256,
     ACCEPTS_A_TURN = 64,
-    KIB = 1024,
-    MIB = 1024 * 1024,
-    US_PER_MS = 1000,
     TICK_MS = 250,                     /* interval of the deadline checks while there are uploads */
     UPLOADS_MAX = 1000,                /* under way; further ones are answered 503 … */
     CONNECTIONS_MAX = 2 * UPLOADS_MAX, /* … up to these, and then closed */
@@ -51,7 +49,7 @@ enum {
     EARLY_INTERVAL_US = 250 * 1000,    /* interval of the checks of an early exchange … */
     EARLY_MIN = 1024 * KIB,            /* … and the bytes that must arrive in each */
     LINGER_US = 2000 * 1000,           /* for nginx to take the answer and close */
-    FULL_PAUSE_NS = 10 * 1000 * 1000,  /* no descriptors left: lets some be closed */
+    FULL_PAUSE_NS = 10 * NS_PER_MS,    /* no descriptors left: lets some be closed */
     DIRECTORY_MODE = 0711,
 };
 

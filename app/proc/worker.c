@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/scoreboard.h"
+#include "base/size.h"
 #include "proc/handoff.h"
 #include "proc/signals.h"
 
@@ -29,13 +30,11 @@ enum {
      * over the workers. */
     ACCEPTS_A_TURN = 64,
     GROWTH_INTERVAL = 256, /* requests between two looks at the memory */
-    KIB = 1024,
     CORE_PATIENCE_S = 1,
-    FULL_PAUSE_NS = 10 * 1000 * 1000, /* no descriptors left: let some be closed */
-    LOG_PATIENCE_MS = 5,              /* that a line waits for others at most */
-    US_PER_MS = 1000,
-    HEAD_PATIENCE_US = 2000 * 1000, /* for the parameters of a request; nginx sends them at once */
-    HEAD_MAX = 64 * KIB,            /* nginx's limits of headers are far below */
+    FULL_PAUSE_NS = 10 * NS_PER_MS,  /* no descriptors left: let some be closed */
+    LOG_PATIENCE_MS = 5,             /* that a line waits for others at most */
+    HEAD_PATIENCE_US = 2 * US_PER_S, /* for the parameters of a request; nginx sends them at once */
+    HEAD_MAX = 64 * KIB,             /* nginx's limits of headers are far below */
     /* connections that may wait for a request, except in `core`; beyond, the oldest is closed */
     AWAITED_MAX = 256,
 };

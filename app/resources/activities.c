@@ -68,11 +68,9 @@ static const struct field list_query[] = {
     {.name = NULL},
 };
 
-enum { COLUMN_OCCURRED = 7 }; /* of activities_list */
-
 static const struct list_key keys[] = {
-    {"id", "a.id", 0, FIELD_INTEGER, LIST_SORT},
-    {"occurred_at", "a.occurred_at", COLUMN_OCCURRED, FIELD_TIME, LIST_SORT},
+    {"id", "a.id", SQL_ACTIVITIES_LIST_ID, FIELD_INTEGER, LIST_SORT},
+    {"occurred_at", "a.occurred_at", SQL_ACTIVITIES_LIST_OCCURRED_AT, FIELD_TIME, LIST_SORT},
     {"type", "a.type", 0, FIELD_STRING, LIST_FILTER, ACTIVITIES_BY_TYPE},
     {"contact_id", "a.contact_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
     {"deal_id", "a.deal_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
@@ -87,6 +85,7 @@ static const struct list list = {
     .fields = activity_fields,
     .keys = keys,
     .id = "a.id",
+    .id_index = SQL_ACTIVITIES_LIST_ID,
 };
 
 static const struct schema activity_schema = {"Activity", activity_fields};

@@ -165,19 +165,19 @@ static int64_t rate(int64_t some, int64_t all)
 static struct error *fill_deals(const struct question *question, const int64_t *figures,
                                 struct value *values)
 {
-    enum { WON = 3, LOST = 4, COUNTS = 6, PIPELINE = 6, WIN_RATE = 6, PIPELINE_AMOUNT = 7 };
+    enum { COUNTS = SQL_DEALS_FIGURES_PIPELINE, WIN_RATE = COUNTS, PIPELINE_AMOUNT };
+    int64_t won = figures[SQL_DEALS_FIGURES_WON], lost = figures[SQL_DEALS_FIGURES_LOST];
     (void)question;
     for (size_t i = 0; i < COUNTS; i++) {
         value_set_integer(&values[i], figures[i]);
     }
-    value_set_integer(&values[WIN_RATE], rate(figures[WON], figures[WON] + figures[LOST]));
-    value_set_integer(&values[PIPELINE_AMOUNT], figures[PIPELINE]);
+    value_set_integer(&values[WIN_RATE], rate(won, won + lost));
+    value_set_integer(&values[PIPELINE_AMOUNT], figures[SQL_DEALS_FIGURES_PIPELINE]);
     return NULL;
 }
 
 static struct error *count_overdue(const struct question *question, int64_t *overdue_r)
 {
-    enum { MS_PER_DAY = 24 * 60 * 60 * 1000 };
     const struct request *request = question->request;
     struct store_query *query = store_query(request->app->store, request->arena, SQL_TASKS_OVERDUE);
     store_bind_integer(query, request->principal->organization_id);
@@ -190,14 +190,15 @@ static struct error *count_overdue(const struct question *question, int64_t *ove
 static struct error *fill_tasks(const struct question *question, const int64_t *figures,
                                 struct value *values)
 {
-    enum { TOTAL, DONE = 3, OVERDUE = 4, COMPLETION_RATE = 5 };
+    enum { OVERDUE = SQL_TASKS_FIGURES_OVERDUE, COMPLETION_RATE };
     int64_t overdue = figures[OVERDUE];
     struct error *error = question->filtered ? NULL : count_overdue(question, &overdue);
     for (size_t i = 0; i < OVERDUE; i++) {
         value_set_integer(&values[i], figures[i]);
     }
     value_set_integer(&values[OVERDUE], overdue);
-    value_set_integer(&values[COMPLETION_RATE], rate(figures[DONE], figures[TOTAL]));
+    value_set_integer(&values[COMPLETION_RATE],
+                      rate(figures[SQL_TASKS_FIGURES_DONE], figures[SQL_TASKS_FIGURES_TOTAL]));
     return error;
 }
 

@@ -523,9 +523,10 @@ static struct error *find_self(struct request *request, struct value *record)
         return error;
     }
     value_set_boolean(fields_get(me_fields, record, "email_verified"),
-                      request->principal->email && (trusted || !store_is_null(query, 0)));
-    if (!store_is_null(query, 1)) {
-        value_set_integer(organization, store_integer(query, 1));
+                      request->principal->email &&
+                          (trusted || !store_is_null(query, SQL_ACCOUNTS_SELF_EMAIL_VERIFIED_AT)));
+    if (!store_is_null(query, SQL_ACCOUNTS_SELF_ORGANIZATION_ID)) {
+        value_set_integer(organization, store_integer(query, SQL_ACCOUNTS_SELF_ORGANIZATION_ID));
     }
     return store_next(query, &row);
 }

@@ -59,14 +59,12 @@ static const struct field list_query[] = {
     {.name = NULL},
 };
 
-enum { COLUMN_CREATED = 9, COLUMN_NAME_KEY = 13 }; /* of contacts_list */
-
 static const char by_owner[] = "where.contacts.owner_id=";
 
 static const struct list_key keys[] = {
-    {"id", "c.id", 0, FIELD_INTEGER, LIST_SORT},
-    {"name", "c.name_key", COLUMN_NAME_KEY, FIELD_STRING, LIST_SORT},
-    {"created_at", "c.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
+    {"id", "c.id", SQL_CONTACTS_LIST_ID, FIELD_INTEGER, LIST_SORT},
+    {"name", "c.name_key", SQL_CONTACTS_LIST_NAME_KEY, FIELD_STRING, LIST_SORT},
+    {"created_at", "c.created_at", SQL_CONTACTS_LIST_CREATED_AT, FIELD_TIME, LIST_SORT},
     {"email", "c.email_key", 0, FIELD_STRING, LIST_FILTER | LIST_FOLD | LIST_NARROW},
     {"owner_id", "c.owner_id", 0, FIELD_INTEGER, LIST_FILTER, by_owner},
     {.name = NULL},
@@ -83,6 +81,7 @@ static const struct list list = {
     .fields = contact_fields,
     .keys = keys,
     .id = "c.id",
+    .id_index = SQL_CONTACTS_LIST_ID,
 };
 
 static const struct schema contact_schema = {"Contact", contact_fields};
@@ -119,7 +118,7 @@ static struct error *check_duplicate(struct record_change *change)
     if (error || !found) {
         return error;
     }
-    int64_t other = store_integer(query, 0);
+    int64_t other = store_integer(query, SQL_CONTACTS_BY_EMAIL_ID);
     error = store_next(query, &more);
     return error ? error : error_about(arena, ERR_DUPLICATE, "email", FAULT_DUPLICATE, other);
 }

@@ -97,15 +97,13 @@ static const struct field list_query[] = {
     {.name = NULL},
 };
 
-enum { COLUMN_AMOUNT = 2, COLUMN_CREATED = 11, COLUMN_CLOSE = 15 }; /* of deals_list */
-
 static const char by_status[] = "where.deals.status=", by_owner[] = "where.deals.owner_id=";
 
 static const struct list_key keys[] = {
-    {"id", "d.id", 0, FIELD_INTEGER, LIST_SORT},
-    {"amount", "d.amount", COLUMN_AMOUNT, FIELD_INTEGER, LIST_SORT},
-    {"expected_close_date", "d.close_key", COLUMN_CLOSE, FIELD_STRING, LIST_SORT},
-    {"created_at", "d.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
+    {"id", "d.id", SQL_DEALS_LIST_ID, FIELD_INTEGER, LIST_SORT},
+    {"amount", "d.amount", SQL_DEALS_LIST_AMOUNT, FIELD_INTEGER, LIST_SORT},
+    {"expected_close_date", "d.close_key", SQL_DEALS_LIST_CLOSE_KEY, FIELD_STRING, LIST_SORT},
+    {"created_at", "d.created_at", SQL_DEALS_LIST_CREATED_AT, FIELD_TIME, LIST_SORT},
     {"status", "d.status", 0, FIELD_STRING, LIST_FILTER, by_status},
     {"contact_id", "d.contact_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
     {"owner_id", "d.owner_id", 0, FIELD_INTEGER, LIST_FILTER, by_owner},
@@ -119,6 +117,7 @@ static const struct list list = {
     .fields = deal_fields,
     .keys = keys,
     .id = "d.id",
+    .id_index = SQL_DEALS_LIST_ID,
 };
 
 static const struct schema deal_schema = {"Deal", deal_fields};

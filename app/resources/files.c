@@ -5,6 +5,7 @@
 #include "auth/principal.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/random.h"
 #include "files/fields.h"
 #include "files/listing.h"
@@ -26,7 +27,6 @@
 enum {
     NAME_RANDOM_BYTES = 16,
     BULK_MAX = 1000,
-    MS_PER_S = 1000,
     TIME_SIZE = 32,
     STATUS_CREATED = 201,
 };
@@ -343,7 +343,7 @@ static struct error *get_download(struct request *request, struct reply *reply)
  * ahead. Allows for a small difference between the clocks of two hosts. */
 static bool is_too_far(const char *expires)
 {
-    enum { DECIMAL = 10, SLACK_S = 60 };
+    enum { SLACK_S = 60 };
     int64_t left = strtoll(expires, NULL, DECIMAL) - clock_wall_ms() / MS_PER_S;
     return left > FILE_URL_LIFETIME_S + SLACK_S;
 }

@@ -20,7 +20,6 @@
 
 enum {
     STATUS_UNAVAILABLE = 503,
-    US_PER_MS = 1000,
 };
 
 static const struct field hello_fields[] = {

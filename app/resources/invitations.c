@@ -183,8 +183,9 @@ static struct error *find_own(struct store *store, struct invitation *invitation
     if (error || !row) {
         return error ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
     }
-    invitation->organization_id = store_integer(query, 0);
-    invitation->role = arena_string(request->arena, store_text(query, 1, NULL));
+    invitation->organization_id = store_integer(query, SQL_INVITATIONS_TO_ACCOUNT_ORGANIZATION_ID);
+    invitation->role =
+        arena_string(request->arena, store_text(query, SQL_INVITATIONS_TO_ACCOUNT_ROLE, NULL));
     return store_next(query, &row);
 }
 

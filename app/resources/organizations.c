@@ -54,10 +54,10 @@ static const struct field members_query[] = {
 /* The order by user name is the one without an index, because the names are in another table: a
  * page of it sorts the members of one organization. */
 static const struct list_key member_keys[] = {
-    {"account_id", "m.account_id", 0, FIELD_INTEGER, LIST_SORT},
-    {"username", "a.username_key", 6, FIELD_STRING, LIST_SORT},
-    {"role", "m.role", 4, FIELD_STRING, LIST_SORT | LIST_FILTER},
-    {"created_at", "m.created_at", 5, FIELD_TIME, LIST_SORT},
+    {"account_id", "m.account_id", SQL_MEMBERS_LIST_ID, FIELD_INTEGER, LIST_SORT},
+    {"username", "a.username_key", SQL_MEMBERS_LIST_USERNAME_KEY, FIELD_STRING, LIST_SORT},
+    {"role", "m.role", SQL_MEMBERS_LIST_ROLE, FIELD_STRING, LIST_SORT | LIST_FILTER},
+    {"created_at", "m.created_at", SQL_MEMBERS_LIST_CREATED_AT, FIELD_TIME, LIST_SORT},
     {.name = NULL},
 };
 
@@ -67,7 +67,7 @@ static const struct list member_list = {
     .fields = member_fields,
     .keys = member_keys,
     .id = "m.account_id",
-    .id_index = 0,
+    .id_index = SQL_MEMBERS_LIST_ID,
 };
 
 static const struct schema update_schema = {"OrganizationUpdate", update_fields};
@@ -183,7 +183,7 @@ static struct error *check_owners(struct store *store, const struct request *req
     bool row, other = false;
     store_bind_integer(query, request->principal->organization_id);
     while (!(error = store_next(query, &row)) && row) {
-        other |= store_integer(query, 0) != account_id;
+        other |= store_integer(query, SQL_MEMBERS_OWNERS_ACCOUNT_ID) != account_id;
     }
     return error || other ? error : error_new(request->arena, ERR_LAST_OWNER, NULL);
 }

@@ -89,14 +89,12 @@ static const struct field list_query[] = {
     {.name = NULL},
 };
 
-enum { COLUMN_CREATED = 11, COLUMN_DUE = 15 }; /* of tasks_list */
-
 static const char by_status[] = "tasks.", by_assignee[] = "where.tasks.assignee_id=";
 
 static const struct list_key keys[] = {
-    {"id", "t.id", 0, FIELD_INTEGER, LIST_SORT},
-    {"due_date", "t.due_key", COLUMN_DUE, FIELD_INTEGER, LIST_SORT},
-    {"created_at", "t.created_at", COLUMN_CREATED, FIELD_TIME, LIST_SORT},
+    {"id", "t.id", SQL_TASKS_LIST_ID, FIELD_INTEGER, LIST_SORT},
+    {"due_date", "t.due_key", SQL_TASKS_LIST_DUE_KEY, FIELD_INTEGER, LIST_SORT},
+    {"created_at", "t.created_at", SQL_TASKS_LIST_CREATED_AT, FIELD_TIME, LIST_SORT},
     {"status", "t.status", 0, FIELD_STRING, LIST_FILTER, by_status},
     {"assignee_id", "t.assignee_id", 0, FIELD_INTEGER, LIST_FILTER, by_assignee},
     {"contact_id", "t.contact_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
@@ -111,6 +109,7 @@ static const struct list list = {
     .fields = task_fields,
     .keys = keys,
     .id = "t.id",
+    .id_index = SQL_TASKS_LIST_ID,
 };
 
 static const struct schema task_schema = {"Task", task_fields};

@@ -20,10 +20,9 @@
 #include <inttypes.h>
 
 enum {
-    MINUTE_MS = 60 * 1000,
-    MS_PER_S = 1000,
-    TTL_MAX = 365 * 24 * 60,
-    ANONYMOUS_TTL_MAX = 24 * 60, /* minutes; of a token that an anonymous caller has issued */
+    TTL_MAX = 365 * MINUTES_PER_DAY,
+    ANONYMOUS_TTL_MAX =
+        MINUTES_PER_DAY, /* minutes; of a token that an anonymous caller has issued */
     PURPOSE_MAX = 200,
     MAX_USES_MAX = 1000 * 1000 * 1000,
     CLEAR_ROWS = 100, /* that one request deletes by itself */
@@ -174,12 +173,10 @@ static const struct field list_query[] = {
     {.name = NULL},
 };
 
-enum { COLUMN_ID, COLUMN_PURPOSE, COLUMN_MAX_USES, COLUMN_USES, COLUMN_CREATED, COLUMN_EXPIRES };
-
 /* By id is by time of issue: ids are given in order. */
 static const struct list_key keys[] = {
-    {"id", "t.id", COLUMN_ID, FIELD_INTEGER, LIST_SORT},
-    {"expires_at", "t.expires_at", COLUMN_EXPIRES, FIELD_TIME, LIST_SORT},
+    {"id", "t.id", SQL_TOKENS_LIST_ID, FIELD_INTEGER, LIST_SORT},
+    {"expires_at", "t.expires_at", SQL_TOKENS_LIST_EXPIRES_AT, FIELD_TIME, LIST_SORT},
     {.name = NULL},
 };
 
@@ -189,6 +186,7 @@ static const struct list list = {
     .fields = token_fields,
     .keys = keys,
     .id = "t.id",
+    .id_index = SQL_TOKENS_LIST_ID,
 };
 
 static const struct schema issue_schema = {"TokenIssue", issue_fields};
@@ -249,7 +247,7 @@ static struct error *issue_token(struct request *request, struct reply *reply)
     const char *token;
     struct error *error = read_lifetime(request, &minutes);
     if (!error) {
-        terms.expires_ms = terms.now_ms + minutes * MINUTE_MS;
+        terms.expires_ms = terms.now_ms + minutes * MS_PER_MINUTE;
         error = check_quota(request, minutes, &terms);
     }
     if (!error) {
@@ -322,12 +320,12 @@ static struct error *list_tokens(struct request *request, struct reply *reply)
     return list_reply(request, reply, &list, NULL, 0);
 }
 
-/* Whether the row of token_fields is of a token that a check would find valid. */
+/* True if the row, of tokens_introspect, is of a token that a check would find valid. */
 static bool is_active(const struct value *row)
 {
-    return row[COLUMN_EXPIRES].integer > clock_wall_ms() &&
-           (row[COLUMN_MAX_USES].state != VALUE_SET ||
-            row[COLUMN_USES].integer < row[COLUMN_MAX_USES].integer);
+    return row[SQL_TOKENS_INTROSPECT_EXPIRES_AT].integer > clock_wall_ms() &&
+           (row[SQL_TOKENS_INTROSPECT_MAX_USES].state != VALUE_SET ||
+            row[SQL_TOKENS_INTROSPECT_USES].integer < row[SQL_TOKENS_INTROSPECT_MAX_USES].integer);
 }
 
 static struct value *describe(struct arena *arena, struct value *row)
@@ -340,15 +338,17 @@ static struct value *describe(struct arena *arena, struct value *row)
         return record;
     }
     value_set_string(fields_get(map, record, "jti"),
-                     arena_format(arena, "%" PRId64, row[COLUMN_ID].integer));
-    value_set_integer(fields_get(map, record, "iat"), row[COLUMN_CREATED].integer / MS_PER_S);
-    value_set_integer(fields_get(map, record, "exp"), row[COLUMN_EXPIRES].integer / MS_PER_S);
-    value_set_integer(fields_get(map, record, "uses"), row[COLUMN_USES].integer);
-    if (row[COLUMN_PURPOSE].state == VALUE_SET) {
-        *fields_get(map, record, "purpose") = row[COLUMN_PURPOSE];
+                     arena_format(arena, "%" PRId64, row[SQL_TOKENS_INTROSPECT_ID].integer));
+    value_set_integer(fields_get(map, record, "iat"),
+                      row[SQL_TOKENS_INTROSPECT_CREATED_AT].integer / MS_PER_S);
+    value_set_integer(fields_get(map, record, "exp"),
+                      row[SQL_TOKENS_INTROSPECT_EXPIRES_AT].integer / MS_PER_S);
+    value_set_integer(fields_get(map, record, "uses"), row[SQL_TOKENS_INTROSPECT_USES].integer);
+    if (row[SQL_TOKENS_INTROSPECT_PURPOSE].state == VALUE_SET) {
+        *fields_get(map, record, "purpose") = row[SQL_TOKENS_INTROSPECT_PURPOSE];
     }
-    if (row[COLUMN_MAX_USES].state == VALUE_SET) {
-        *fields_get(map, record, "max_uses") = row[COLUMN_MAX_USES];
+    if (row[SQL_TOKENS_INTROSPECT_MAX_USES].state == VALUE_SET) {
+        *fields_get(map, record, "max_uses") = row[SQL_TOKENS_INTROSPECT_MAX_USES];
     }
     return record;
 }

@@ -2,6 +2,7 @@
 #include "rest/counters.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/field.h"
 #include "rest/rows.h"
 
@@ -13,7 +14,7 @@
 /* Changes that are made at once collide only if they share a slot; a sum has at most so many parts. */
 enum { SLOTS = 16 };
 
-enum { MS_PER_DAY = 24 * 60 * 60 * 1000, FIRST_DAY = 10000000 };
+enum { FIRST_DAY = 10000000 };
 
 void counter_deltas_add(struct counter_deltas *deltas, const char *name, int64_t amount)
 {
@@ -125,8 +126,8 @@ struct error *counters_values(struct store *store, struct arena *arena, int64_t 
     }
     while (!(error = store_next(query, &row)) && row) {
         for (size_t i = 0; names[i]; i++) {
-            if (!strcmp(names[i], store_text(query, 0, NULL))) {
-                values_r[i] = store_integer(query, 1);
+            if (!strcmp(names[i], store_text(query, SQL_COUNTERS_BETWEEN_NAME, NULL))) {
+                values_r[i] = store_integer(query, SQL_COUNTERS_BETWEEN_TOTAL);
             }
         }
     }
@@ -153,8 +154,10 @@ static struct error *recount(struct store *store, void *context)
     work->wrong = 0;
     while (!(error = store_next(query, &row)) && row) {
         buffer_format(&report, "organization %" PRId64 ", %s: %" PRId64 " is %" PRId64 "\n",
-                      store_integer(query, 0), store_text(query, 1, NULL), store_integer(query, 2),
-                      store_integer(query, 3));
+                      store_integer(query, SQL_COUNTERS_WRONG_ORGANIZATION_ID),
+                      store_text(query, SQL_COUNTERS_WRONG_NAME, NULL),
+                      store_integer(query, SQL_COUNTERS_WRONG_IS_VALUE),
+                      store_integer(query, SQL_COUNTERS_WRONG_TRUE_VALUE));
         work->wrong++;
     }
     if (!error && work->repair && work->wrong) {

@@ -109,18 +109,20 @@ static struct error *recall_first(struct store *store, const struct reservation 
     if (error) {
         return error;
     }
-    const void *digest = row ? store_bytes(query, 0, &length) : NULL;
+    const void *digest =
+        row ? store_bytes(query, SQL_IDEMPOTENCY_KEYS_GET_REQUEST_DIGEST, &length) : NULL;
     if (digest && (length != DIGEST_SIZE || memcmp(digest, reservation->digest, length) != 0)) {
         return error_new(request->arena, ERR_IDEMPOTENCY_MISMATCH, NULL);
     }
-    if (!digest || store_is_null(query, 1)) {
-        bool abandoned = digest && store_integer(query, 3) <= clock_wall_ms() - RUNNING_MS;
+    if (!digest || store_is_null(query, SQL_IDEMPOTENCY_KEYS_GET_STATUS)) {
+        bool abandoned = digest && store_integer(query, SQL_IDEMPOTENCY_KEYS_GET_CREATED_AT) <=
+                                       clock_wall_ms() - RUNNING_MS;
         return abandoned ? error_new(request->arena, ERR_OUTCOME_UNKNOWN,
                                      "the first request ended without an answer")
                          : error_new(request->arena, ERR_IDEMPOTENCY_PENDING, NULL);
     }
-    reservation->reply->status = (int)store_integer(query, 1);
-    const char *answer = store_bytes(query, 2, &length);
+    reservation->reply->status = (int)store_integer(query, SQL_IDEMPOTENCY_KEYS_GET_STATUS);
+    const char *answer = store_bytes(query, SQL_IDEMPOTENCY_KEYS_GET_ANSWER, &length);
     read_answer(request->arena, answer, length, reservation->reply);
     if (reservation->reply->status >= STATUS_ERROR) {
         problem_readdress(&reservation->reply->body, request->id);

@@ -14,10 +14,11 @@
 #ifndef REST_IDEMPOTENCY_H
 #define REST_IDEMPOTENCY_H
 
+#include "base/clock.h"
 #include "http/router.h"
 
 /* How long an answer is kept. */
-enum { IDEMPOTENCY_KEPT_MS = 24 * 3600 * 1000 };
+enum { IDEMPOTENCY_KEPT_MS = MS_PER_DAY };
 
 /* The hooks that service/ hands to the router. */
 extern const struct router_repeats idempotency;

@@ -9,7 +9,7 @@
 
 enum { PENDING_MAX = 1000 }; /* invitations of one organization */
 
-static const int64_t lifetime_ms = INT64_C(30) * 24 * 3600 * 1000;
+static const int64_t lifetime_ms = INT64_C(30) * MS_PER_DAY;
 
 const char *const invitation_states[] = {"invited", NULL};
 
@@ -39,7 +39,7 @@ static struct error *find_pending(struct store *store, const struct request *req
     store_bind_integer(query, now);
     struct error *error = store_next(query, &row);
     if (!error && row) {
-        *role_r = role_of_name(store_text(query, 0, NULL));
+        *role_r = role_of_name(store_text(query, SQL_INVITATIONS_ROLE_OF_ADDRESS_ROLE, NULL));
         error = store_next(query, &row);
     }
     return error;

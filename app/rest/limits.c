@@ -13,10 +13,6 @@
 #include <string.h>
 
 enum {
-    US_PER_MS = 1000,
-    MS_PER_S = 1000,
-    US_PER_S = 1000 * 1000,
-    US_PER_MINUTE = 60 * US_PER_S,
     BURST_S = 4,             /* a page of the console asks for a dozen things at one moment */
     UPLOAD_WAIT_S = 5,       /* the end of an upload is unknown */
     ANONYMOUS_AT_ONCE = 500, /* uploads; half of those that the spool holds */

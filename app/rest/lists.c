@@ -2,6 +2,7 @@
 #include "rest/lists.h"
 
 #include "base/arena.h"
+#include "base/number.h"
 #include "base/utf8.h"
 #include "rest/counters.h"
 #include "rest/rows.h"
@@ -14,7 +15,6 @@
 enum {
     SORT_KEYS_MAX = 3,
     PARTS_MAX = SORT_KEYS_MAX + 2, /* of a cursor: the order, its values, the id */
-    DECIMAL = 10,
 };
 
 /* One key of the order that was asked for. */

@@ -53,7 +53,7 @@ struct error *organization_confirm_role(struct store *store, const struct reques
     if (error) {
         return error;
     }
-    enum role role = row ? role_of_name(store_text(query, 0, NULL)) : ROLE_NONE;
+    enum role role = row ? role_of_name(store_text(query, SQL_MEMBERS_ROLE_ROLE, NULL)) : ROLE_NONE;
     store_end(query);
     if (role == ROLE_NONE) {
         return error_new(request->arena, ERR_NOT_FOUND, NULL);

@@ -88,7 +88,7 @@ struct error *rows_number(struct store_query *query, int64_t *number_r)
     bool row;
     struct error *error = store_next(query, &row);
     if (!error) {
-        *number_r = store_integer(query, 0);
+        *number_r = store_integer(query, STORE_ONLY_COLUMN);
         error = store_next(query, &row);
     }
     return error;

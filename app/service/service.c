@@ -7,6 +7,7 @@
 #include "base/background.h"
 #include "base/fastcgi.h"
 #include "base/log.h"
+#include "base/size.h"
 #include "base/space.h"
 #include "directory/directory.h"
 #include "http/access.h"
@@ -29,8 +30,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { KIB = 1024, MIB = 1024 * KIB };
 
 struct worker_state {
     struct app app;

@@ -14,12 +14,10 @@
 #include <string.h>
 
 enum {
-    BATCH = 20, /* users */
-    MS = 1000,  /* in microseconds */
-    SECOND_US = 1000 * MS,
-    PAUSE_US = 20 * MS, /* between two batches */
-    ROUND_MIN_S = 5,    /* from the end of one round to the next one, at least */
-    SUBJECT_SIZE = 64,  /* "directory:" and a GUID */
+    BATCH = 20,                /* users */
+    PAUSE_US = 20 * US_PER_MS, /* between two batches */
+    ROUND_MIN_S = 5,           /* from the end of one round to the next one, at least */
+    SUBJECT_SIZE = 64,         /* "directory:" and a GUID */
 };
 
 static const char first_subject[] = "directory:"; /* sorts before all users of the directory */
@@ -162,9 +160,10 @@ static struct error *read_users(const struct session_watch *watch, struct arena 
     struct error *error = store_next(query, &row);
     while (!error && row) {
         users_r[(*count_r)++] = (struct user){
-            .subject = arena_string(arena, store_text(query, 0, NULL)),
-            .oldest_epoch = store_integer(query, 1),
-            .any_administrator = store_integer(query, 2),
+            .subject =
+                arena_string(arena, store_text(query, SQL_SESSIONS_OF_DIRECTORY_SUBJECT, NULL)),
+            .oldest_epoch = store_integer(query, SQL_SESSIONS_OF_DIRECTORY_OLDEST_EPOCH),
+            .any_administrator = store_integer(query, SQL_SESSIONS_OF_DIRECTORY_ANY_ADMINISTRATOR),
         };
         error = store_next(query, &row);
     }
@@ -235,7 +234,7 @@ int64_t session_watch_run(struct session_watch *watch)
     bool more = false;
     store_health(watch->store, &health);
     if (health.state == STORE_DOWN) { /* to wait for it would hold up the other jobs */
-        return clock_steady_us() + (int64_t)ROUND_MIN_S * SECOND_US;
+        return clock_steady_us() + (int64_t)ROUND_MIN_S * US_PER_S;
     }
     struct arena *arena = arena_new();
     struct error *error = watch->configured ? NULL : apply_configuration(watch, arena);
@@ -251,5 +250,5 @@ int64_t session_watch_run(struct session_watch *watch)
     if (error || pause_s < ROUND_MIN_S) {
         pause_s = ROUND_MIN_S;
     }
-    return clock_steady_us() + (more ? PAUSE_US : pause_s * SECOND_US);
+    return clock_steady_us() + (more ? PAUSE_US : pause_s * US_PER_S);
 }

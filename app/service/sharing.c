@@ -18,8 +18,6 @@
 #include "tokens/quota.h"
 #include "tokens/usage.h"
 
-enum { MS_PER_S = 1000 };
-
 /* Queue of SQLite's writers, and the health of the database. */
 static struct store_shared *database;
 

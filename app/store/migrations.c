@@ -4,7 +4,12 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "store/internal.h"
+#include "store/compiled.h"
+#include "store/engine.h"
+#include "store/query.h"
+#include "store/store.h"
+#include "store/turn.h"
+#include "store/write.h"
 
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -45,7 +50,7 @@ static struct error *record_exists(struct store *store, struct arena *arena, boo
     bool row = false;
     struct store_query *query = store_query(store, arena, SQL_SCHEMA_MIGRATIONS_EXIST);
     struct error *error = store_next(query, &row);
-    *exists_r = !error && row && store_integer(query, 0) > 0;
+    *exists_r = !error && row && store_integer(query, SQL_SCHEMA_MIGRATIONS_EXIST_COUNT) > 0;
     return error ? error : store_execute(query);
 }
 
@@ -57,11 +62,12 @@ static struct error *read_rows(struct store *store, struct arena *arena, struct 
     struct store_query *query = store_query(store, arena, SQL_SCHEMA_MIGRATIONS_LIST);
     while (!(error = store_next(query, &row)) && row) {
         size_t length = 0;
-        const void *checksum = store_bytes(query, 2, &length);
+        const void *checksum = store_bytes(query, SQL_SCHEMA_MIGRATIONS_LIST_CHECKSUM, &length);
         struct applied *applied = arena_alloc(arena, sizeof *applied);
-        applied->version = store_integer(query, 0);
-        applied->name = arena_string(arena, store_text(query, 1, NULL));
-        applied->applied_at = store_integer(query, 3);
+        applied->version = store_integer(query, SQL_SCHEMA_MIGRATIONS_LIST_VERSION);
+        applied->name =
+            arena_string(arena, store_text(query, SQL_SCHEMA_MIGRATIONS_LIST_NAME, NULL));
+        applied->applied_at = store_integer(query, SQL_SCHEMA_MIGRATIONS_LIST_APPLIED_AT);
         if (length == sizeof applied->checksum) {
             memcpy(applied->checksum, checksum, length);
         }
@@ -207,8 +213,8 @@ static struct error *check_target(const struct step *step)
     return NULL;
 }
 
-struct error *migrate_up(struct store *store, struct arena *arena, const struct migration *list,
-                         size_t count, int64_t target, struct buffer *report)
+struct error *migrations_up(struct store *store, struct arena *arena, const struct migration *list,
+                            size_t count, int64_t target, struct buffer *report)
 {
     struct step step = {.list = list, .count = count, .arena = arena, .target = target};
     struct error *error = check_target(&step);
@@ -218,8 +224,9 @@ struct error *migrate_up(struct store *store, struct arena *arena, const struct 
     return error;
 }
 
-struct error *migrate_down(struct store *store, struct arena *arena, const struct migration *list,
-                           size_t count, int64_t target, struct buffer *report)
+struct error *migrations_down(struct store *store, struct arena *arena,
+                              const struct migration *list, size_t count, int64_t target,
+                              struct buffer *report)
 {
     struct step step = {
         .list = list, .count = count, .arena = arena, .down = true, .target = target};
@@ -237,13 +244,13 @@ struct error *migrate_down(struct store *store, struct arena *arena, const struc
 struct error *store_migrate_up(struct store *store, struct arena *arena, int64_t target,
                                struct buffer *report)
 {
-    return migrate_up(store, arena, migrations, migrations_count, target, report);
+    return migrations_up(store, arena, migrations, migrations_count, target, report);
 }
 
 struct error *store_migrate_down(struct store *store, struct arena *arena, int64_t target,
                                  struct buffer *report)
 {
-    return migrate_down(store, arena, migrations, migrations_count, target, report);
+    return migrations_down(store, arena, migrations, migrations_count, target, report);
 }
 
 /* --- looking --------------------------------------------------------------------------------- */

@@ -10,11 +10,17 @@
  * Outside of a write the session is read-only, so that the server itself refuses what does not
  * belong there. Results come in binary form: integers, text and bytes as they are.
  */
-#include "store/internal.h"
-
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/clock.h"
+#include "base/config.h"
+#include "base/error.h"
 #include "base/log.h"
+#include "store/engine.h"
+#include "store/query.h"
+#include "store/sqlstate.h"
+#include "store/store.h"
+#include "store/write.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -28,14 +34,12 @@
 #include <unistd.h>
 
 enum {
-    US_PER_MS = 1000,
-    US_PER_S = 1000 * 1000,
     GRACE_US = 500 * US_PER_MS, /* from the server's own bound to the one that we keep */
     REFUSAL_US = US_PER_S,      /* for so long a failure to connect is answered again */
-    SCHEMA_PATIENCE_US = 3600LL * US_PER_S, /* a migration may rewrite large tables */
-    COLLISIONS_MAX = 8,                     /* tries of a write before it gives up */
-    COLLISION_PAUSE_US = 2 * US_PER_MS,     /* on average, after the first; doubles */
-    LOCK_OF_MIGRATIONS = 0x6b6f6e74,        /* a number of ours, for pg_advisory_xact_lock() */
+    SCHEMA_PATIENCE_US = (int64_t)S_PER_HOUR * US_PER_S, /* a migration may rewrite large tables */
+    COLLISIONS_MAX = 8,                                  /* tries of a write before it gives up */
+    COLLISION_PAUSE_US = 2 * US_PER_MS,                  /* on average, after the first; doubles */
+    LOCK_OF_MIGRATIONS = 0x6b6f6e74, /* a number of ours, for pg_advisory_xact_lock() */
 };
 
 /* What results consist of: OIDs of pg_type.dat, which never change. */

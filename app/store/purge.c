@@ -16,9 +16,8 @@
 #include <unistd.h>
 
 enum {
-    MS = 1000,                 /* in microseconds */
-    PAUSE_US = 50 * MS,        /* between two batches, for those who wait to write */
-    ROUND_US = 60 * 1000 * MS, /* from one round of all kinds to the next */
+    PAUSE_US = 50 * US_PER_MS, /* between two batches, for those who wait to write */
+    ROUND_US = US_PER_MINUTE,  /* from one round of all kinds to the next */
 };
 
 struct batch {

@@ -8,9 +8,13 @@
  * Both are robust: when a process dies with one, the next one has it. Nothing is to be repaired
  * then, for SQLite has rolled back what the dead one had not committed.
  */
-#include "store/internal.h"
+#include "store/queue.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "store/query.h"
+#include "store/shared.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,8 +22,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-
-enum { US_PER_S = 1000 * 1000, NS_PER_US = 1000 };
 
 static void must(int result, const char *what)
 {

@@ -3,6 +3,7 @@
 
 #include "auth/digest.h"
 #include "base/arena.h"
+#include "base/number.h"
 #include "base/random.h"
 
 #include <stdlib.h>
@@ -13,7 +14,6 @@ enum {
     SECRET_DIGITS = 22, /* of base 62: RFC 6749 10.10 asks for 128 bits */
     TOKEN_LENGTH = NUMBER_DIGITS + 1 + SECRET_DIGITS,
     NUMBER_END = 1000 * 1000,
-    DECIMAL = 10,
     BASE62 = 62,
     NUMBER_SIZE = 3,  /* bytes that hold the number */
     DIGEST_KEPT = 16, /* bytes of the digest: RFC 2104 5 */

@@ -1,13 +1,13 @@
 /* See quota.h. */
 #include "tokens/quota.h"
 
+#include "base/clock.h"
 #include "base/shared.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
 
 enum {
-    HOUR_MS = 60 * 60 * 1000,
     COUNT_BITS = 32,
     BUCKETS = TOKEN_QUOTA_HOURS + 1, /* one to spare: TOKEN_QUOTA_HOURS has the partial hour */
 };
@@ -49,8 +49,8 @@ static int64_t count_live(int64_t hour)
 
 bool tokens_quota_take(int64_t quota, int64_t now_ms, int64_t expires_ms)
 {
-    int64_t hour = expires_ms / HOUR_MS;
-    if (count_live(now_ms / HOUR_MS) >= quota) {
+    int64_t hour = expires_ms / MS_PER_HOUR;
+    if (count_live(now_ms / MS_PER_HOUR) >= quota) {
         return false;
     }
     bucket *own = &buckets[hour % BUCKETS];

@@ -21,7 +21,7 @@ static struct error *delete_row(struct store *store, void *context)
     }
     bool row;
     struct error *error = store_next(query, &row);
-    deletion->deleted_id = row ? store_integer(query, 0) : 0;
+    deletion->deleted_id = row ? store_integer(query, STORE_ONLY_COLUMN) : 0;
     return error ? error : store_execute(query);
 }
 

@@ -23,9 +23,8 @@ enum {
     STRIDE = 30011,  /* so far apart */
     COUNT_BITS = 24,
     BATCH = 500, /* tokens */
-    MS = 1000,   /* in microseconds */
-    PAUSE_US = 50 * MS,
-    REST_US = 1000 * MS,
+    PAUSE_US = 50 * US_PER_MS,
+    REST_US = US_PER_S,
 };
 
 static const uint64_t count_max = (UINT64_C(1) << COUNT_BITS) - 1;

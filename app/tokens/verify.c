@@ -29,9 +29,9 @@ static struct error *find_token(struct store *store, struct arena *arena, const 
         return error;
     }
     *found_r = (struct found){
-        .id = store_integer(query, 0),
-        .expires_at = store_integer(query, 1),
-        .max_uses = store_integer(query, 2),
+        .id = store_integer(query, SQL_TOKENS_CHECK_ID),
+        .expires_at = store_integer(query, SQL_TOKENS_CHECK_EXPIRES_AT),
+        .max_uses = store_integer(query, SQL_TOKENS_CHECK_MAX_USES),
     };
     store_end(query);
     return NULL;
@@ -48,7 +48,7 @@ static struct error *find_use_left(struct store *store, struct arena *arena,
     if (error || !*left_r) {
         return error;
     }
-    *left_r = store_integer(query, 0) < found->max_uses;
+    *left_r = store_integer(query, SQL_TOKENS_USES_USES) < found->max_uses;
     store_end(query);
     return NULL;
 }

@@ -9,6 +9,7 @@
  */
 #include "base/arena.h"
 #include "base/fastcgi.h"
+#include "base/number.h"
 #include "proc/service.h"
 #include "proc/worker.h"
 
@@ -24,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, DECIMAL = 10 };
+enum { BACKLOG = 4096 };
 
 static const char answer[] = "Status: 200 OK\r\n"
                              "Cache-Control: no-store\r\n"

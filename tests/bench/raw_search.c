@@ -12,6 +12,8 @@
  *
  * Prints how many searches a second were made by all together. Whatever goes wrong ends it with 1.
  */
+#include "base/number.h"
+
 #include <lber.h>
 #include <ldap.h>
 #include <pthread.h>
@@ -27,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 64, DECIMAL = 10 };
+enum { CONNECTIONS_MAX = 64 };
 
 struct work {
     char *uri, *ca_file, *bind_dn, *base;

@@ -17,6 +17,8 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "base/number.h"
+#include "base/size.h"
 #include "http/problem.h"
 
 #include <fcntl.h>
@@ -30,7 +32,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PIECE = 64 * 1024, LIST_MAX = 5000, WORDS = 3, MS_PER_S = 1000, DECIMAL = 10 };
+enum { PIECE = 64 * KIB, LIST_MAX = 5000, WORDS = 3 };
 
 struct digests {
     EVP_MD_CTX *md5, *sha256;

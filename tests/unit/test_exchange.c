@@ -2,12 +2,13 @@
 #include "proc/exchange.h"
 
 #include "base/fastcgi.h"
+#include "base/size.h"
 #include "proc/handoff.h"
 #include "unit.h"
 
 #include <sys/socket.h>
 
-enum { KIB = 1024, ID = 258 };
+enum { ID = 258 };
 
 struct world {
     struct handoff handoff;

@@ -1,11 +1,12 @@
 /* Digests of files around the size from which a thread computes the MD5. */
+#include "base/size.h"
 #include "files/digests.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
 
-enum { MIB = 1024 * 1024, LARGEST = 3 * MIB, MD5_LENGTH = 16, SHA256_LENGTH = 32 };
+enum { LARGEST = 3 * MIB, MD5_LENGTH = 16, SHA256_LENGTH = 32 };
 
 static char content[LARGEST];
 

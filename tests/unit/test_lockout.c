@@ -1,18 +1,18 @@
 /* Lockout: how many failed logins a source may cause, and that several processes keep to it. */
+#include "base/clock.h"
 #include "unit.h"
 
-#include "directory/internal.h"
+#include "directory/lockout.h"
 
 #include <sys/wait.h>
 
 enum {
-    SECOND_US = 1000 * 1000,
     SECOND_MS = 1000,
     WINDOW_MS = 30 * 60 * SECOND_MS,
-    WINDOW_US = 30 * 60 * SECOND_US,
+    WINDOW_US = 30 * 60 * US_PER_S,
 };
 
-static const int64_t start_us = INT64_C(1000) * SECOND_US;
+static const int64_t start_us = INT64_C(1000) * US_PER_S;
 
 static void limits_stay_below_the_threshold(void **state)
 {
@@ -102,7 +102,7 @@ static void attempts_expire_with_the_window(void **state)
     (void)state;
     assert_true(reserve("d", 0, 1, start_us));
     assert_false(reserve("d", 0, 1, start_us + WINDOW_US));
-    assert_true(reserve("d", 0, 1, start_us + WINDOW_US + (int64_t)2 * SECOND_US));
+    assert_true(reserve("d", 0, 1, start_us + WINDOW_US + (int64_t)2 * US_PER_S));
 }
 
 static void success_forgives_the_failures_before_it(void **state)
@@ -184,7 +184,7 @@ static void older_success_does_not_undo_a_newer_one(void **state)
 
 static void expired_attempt_forgives_no_later_failure(void **state)
 {
-    static const int64_t later_us = start_us + WINDOW_US + (int64_t)2 * SECOND_US;
+    static const int64_t later_us = start_us + WINDOW_US + (int64_t)2 * US_PER_S;
     struct lockout_attempt expired = begin_attempt("old", 2), later;
     (void)state;
     assert_true(lockout_reserve("old", 0, 1, WINDOW_MS, later_us, &later));

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-enum { MS_PER_S = 1000, LIFETIME_S = 300, PATIENCE_MS = 10000 };
+enum { LIFETIME_S = 300, PATIENCE_MS = 10000 };
 
 static const struct config standard = {
     .storage_url = "file:///objects",

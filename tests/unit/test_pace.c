@@ -1,8 +1,10 @@
 /* Pace: the required rate grows with time, and bounds what an upload may last. */
+#include "base/clock.h"
+#include "base/size.h"
 #include "proc/pace.h"
 #include "unit.h"
 
-enum { KIB = 1024, MIB = 1024 * 1024, US_PER_S = 1000 * 1000, START_S = 60, HOUR_S = 3600 };
+enum { START_S = 60 };
 
 static bool is_too_slow(int64_t elapsed_s, int64_t bytes)
 {
@@ -63,7 +65,7 @@ static void constant_rates_suffice_for_their_sizes(void **state)
 static void nothing_lasts_longer_than_nine_minutes(void **state)
 {
     (void)state;
-    for (int64_t second = 545; second < HOUR_S; second++) {
+    for (int64_t second = 545; second < S_PER_HOUR; second++) {
         assert_true(is_too_slow(second, 17LL * MIB));
     }
 }

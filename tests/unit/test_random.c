@@ -1,4 +1,5 @@
 /* Random: the shape of identifiers, and that they differ, also between a process and its child. */
+#include "base/number.h"
 #include "unit.h"
 
 #include "base/random.h"
@@ -58,7 +59,7 @@ static void a_child_has_others(void **state)
 static void digits_are_of_their_base(void **state)
 {
     (void)state;
-    enum { MANY = 1000, BASE62 = 62, DECIMAL = 10 };
+    enum { MANY = 1000, BASE62 = 62 };
     struct random_source source = {.left = 0};
     char text[MANY + 1] = "";
     random_digits(&source, text, MANY, DECIMAL);

@@ -1,11 +1,10 @@
 /* Space: the reserve against what the file systems of this host have free. */
+#include "base/size.h"
 #include "unit.h"
 
 #include "base/space.h"
 
 #include <sys/statvfs.h>
-
-enum { MIB = 1024 * 1024 };
 
 /* More than any disk has, and less than any test machine is left with. */
 static const int64_t huge = INT64_MAX, tiny = 1;

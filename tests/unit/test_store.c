@@ -5,6 +5,9 @@
 
 #include "store/migrations.h"
 
+#include <libpq-fe.h>
+#include <sqlite3.h>
+
 static const char *const schema[ENGINE_COUNT] = {
     [ENGINE_SQLITE] =
         "DROP TABLE IF EXISTS children; DROP TABLE IF EXISTS items;"
@@ -60,6 +63,89 @@ static void every_statement_of_sql_can_be_prepared(void **state)
         }
     }
     must_succeed(store_schema_check(test->store, test->arena));
+    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
+}
+
+enum { COLUMNS_MAX = 32 };
+
+/* What an engine reports about a statement. */
+struct description {
+    size_t columns, parameters;
+    const char *names[COLUMNS_MAX];
+};
+
+static void describe_on_sqlite(struct arena *arena, const char *text, struct description *about_r)
+{
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    const char *file = store_database_file(&store_config, arena);
+    assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, text, -1, &statement, NULL), SQLITE_OK);
+    about_r->columns = (size_t)sqlite3_column_count(statement);
+    about_r->parameters = (size_t)sqlite3_bind_parameter_count(statement);
+    assert_in_range(about_r->columns, 0, COLUMNS_MAX);
+    for (size_t i = 0; i < about_r->columns; i++) {
+        about_r->names[i] = arena_string(arena, sqlite3_column_name(statement, (int)i));
+    }
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+}
+
+static void describe_on_postgres(struct arena *arena, const char *text, struct description *about_r)
+{
+    PGconn *connection = PQconnectdb(store_config.database_url);
+    PQclear(PQprepare(connection, "", text, 0, NULL));
+    PGresult *result = PQdescribePrepared(connection, "");
+    if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+        FAIL("%s: %s", text, PQresultErrorMessage(result));
+    }
+    about_r->columns = (size_t)PQnfields(result);
+    about_r->parameters = (size_t)PQnparams(result);
+    assert_in_range(about_r->columns, 0, COLUMNS_MAX);
+    for (size_t i = 0; i < about_r->columns; i++) {
+        about_r->names[i] = arena_string(arena, PQfname(result, (int)i));
+    }
+    PQclear(result);
+    PQfinish(connection);
+}
+
+/* Compares a description with the generated names, of which "?" stands for any. */
+static void assert_described(const struct sql_statement_row *row, enum engine_id engine,
+                             const struct description *about, struct arena *arena)
+{
+    char *rest = arena_string(arena, row->columns), *name;
+    size_t count = 0;
+    while ((name = strsep(&rest, " ")) && *name) {
+        if (count >= about->columns || (*name != '?' && strcmp(name, about->names[count]) != 0)) {
+            FAIL("%s: column %zu is %s, but generated as %s", row->name, count,
+                 count < about->columns ? about->names[count] : "none", name);
+        }
+        count++;
+    }
+    if (count != about->columns || row->parameters[engine] != about->parameters) {
+        FAIL("%s: has %zu columns and %zu parameters, but generated are %zu and %zu", row->name,
+             about->columns, about->parameters, count, row->parameters[engine]);
+    }
+}
+
+static void test_generated_columns_and_parameters_are_those_of_the_engine(void **state)
+{
+    struct test *test = *state;
+    struct buffer report = {.arena = test->arena};
+    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
+    for (size_t slot = 0; slot < SQL_COUNT; slot++) {
+        const char *text = store_statement_text(test->store, slot);
+        struct description about = {0};
+        if (slot == SQL_SCHEMA_MIGRATIONS_CREATE || !text) {
+            continue;
+        }
+        if (test->store->id == ENGINE_SQLITE) {
+            describe_on_sqlite(test->arena, text, &about);
+        } else {
+            describe_on_postgres(test->arena, text, &about);
+        }
+        assert_described(&sql_statements[slot], test->store->id, &about, test->arena);
+    }
     must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
 }
 
@@ -535,6 +621,7 @@ static int run_group(const char *name)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(every_statement_of_sql_can_be_prepared),
+        STORE_TEST(test_generated_columns_and_parameters_are_those_of_the_engine),
         STORE_TEST(a_statement_that_is_none_is_a_fault_of_ours),
         STORE_TEST(composed_statements_are_kept_and_forgotten),
         STORE_TEST(a_text_is_scanned_for_parameters_once),

@@ -1,5 +1,6 @@
 /* The store on PostgreSQL: servers that are silent, gone or restarted, and transactions that
  * collide. */
+#include "base/clock.h"
 #include "unit.h"
 
 #include "postgres.h"
@@ -8,7 +9,6 @@
 #include "base/log.h"
 
 enum {
-    SECOND_US = 1000 * 1000,
     SLACK_US = 1500 * 1000, /* of a busy machine */
     BOUND_US = TIMEOUT_MS * MS_US + SLACK_US,
     WAIT_TRIES = 500,
@@ -57,7 +57,7 @@ static int64_t fail_to_read(struct store *store, struct arena *arena)
 static void wait_recovered(struct store *store, struct arena *arena)
 {
     int64_t integer = 0;
-    int64_t deadline = clock_steady_us() + BOUND_US + SECOND_US;
+    int64_t deadline = clock_steady_us() + BOUND_US + US_PER_S;
     while (read_integer(store, arena, "SELECT count(*) FROM items", &integer)) {
         assert_true(clock_steady_us() < deadline);
         usleep(WAIT_PAUSE_US);
@@ -85,7 +85,7 @@ static void a_silent_server_holds_nobody_up(void **state)
     must_succeed(insert_now(test->store, test->arena, 1));
     postgres_signal(&server, SIGSTOP);
     assert_true(fail_to_read(test->store, test->arena) < BOUND_US);
-    assert_true(fail_to_read(test->store, test->arena) < SECOND_US / 4); /* it is remembered */
+    assert_true(fail_to_read(test->store, test->arena) < US_PER_S / 4); /* it is remembered */
     struct store *fresh = store_new(&store_config, NULL);
     assert_true(fail_to_read(fresh, test->arena) < BOUND_US); /* by who had no connection yet */
     postgres_signal(&server, SIGCONT);
@@ -99,7 +99,7 @@ static void a_server_that_is_gone_is_missed_at_once_and_found_again(void **state
     struct test *test = *state;
     must_succeed(insert_now(test->store, test->arena, 1));
     postgres_kill(&server);
-    assert_true(fail_to_read(test->store, test->arena) < SECOND_US);
+    assert_true(fail_to_read(test->store, test->arena) < US_PER_S);
     assert_error(insert_now(test->store, test->arena, 2), ERR_DATABASE_UNAVAILABLE);
     assert_true(postgres_start(&server));
     wait_recovered(test->store, test->arena);
@@ -338,7 +338,7 @@ static void a_wrong_address_is_unavailable(void **state)
     struct test *test = *state;
     struct config wrong = settings_of("postgresql:///d?host=/no/such/folder");
     struct store *store = store_new(&wrong, NULL);
-    assert_true(fail_to_read(store, test->arena) < SECOND_US);
+    assert_true(fail_to_read(store, test->arena) < US_PER_S);
     store_free(&store);
 }
 

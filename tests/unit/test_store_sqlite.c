@@ -1,19 +1,22 @@
 /* The store on SQLite: turns, the queue of writers among processes, full disks, the log. */
+#include "base/clock.h"
 #include "unit.h"
 
 #include "stores.h"
 
 #include "base/log.h"
+#include "base/size.h"
+#include "store/queue.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-enum { SECOND_US = 1000 * 1000, SLACK_US = 3 * SECOND_US, KIB = 1024 };
+enum { SLACK_US = 3 * US_PER_S };
 enum {
-    SHORT_US = 4 * SECOND_US,
-    LONG_US = STORE_BUSY_S * SECOND_US + SLACK_US,
+    SHORT_US = 4 * US_PER_S,
+    LONG_US = STORE_BUSY_S * US_PER_S + SLACK_US,
     LONG_LOG = 20 * KIB * KIB
 };
 
@@ -187,7 +190,7 @@ static void who_dies_in_a_turn_is_in_nobodys_way(void **state)
         assert_true(WIFSIGNALED(status));
         int64_t began = clock_steady_us();
         must_succeed(insert_now(test->store, test->arena, 100 + round));
-        assert_true(clock_steady_us() - began < SECOND_US);
+        assert_true(clock_steady_us() - began < US_PER_S);
     }
     assert_int_equal(count_items(test->other, test->arena), 3);
 }
@@ -357,7 +360,7 @@ static void a_checkpoint_waits_for_nobody(void **state)
     must_succeed(insert(test->store, test->arena, -1));
     int64_t began = clock_steady_us();
     must_succeed(store_checkpoint(test->other, test->arena));
-    assert_true(clock_steady_us() - began < SECOND_US);
+    assert_true(clock_steady_us() - began < US_PER_S);
     must_succeed(store_turn_end(test->store, test->arena));
     must_succeed(store_execute(query));
     must_succeed(store_checkpoint(test->other, test->arena));
