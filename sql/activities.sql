@@ -1,4 +1,4 @@
--- Activities: app/resources/activities.c, app/collection/activities.c.
+-- Activities: app/resources/activities.c, app/rest/activities.c.
 
 -- define: activity_columns
 a.id, a.type, a.subject, a.description, a.contact_id, a.deal_id, a.author_id, a.occurred_at,

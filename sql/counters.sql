@@ -1,4 +1,4 @@
--- Counters: app/collection/counters.c.
+-- Counters: app/rest/counters.c.
 
 -- name: counters_add
 INSERT INTO counters (organization_id, name, slot, value) VALUES ($1, $2, $3, $4)

@@ -30,7 +30,7 @@ SELECT id, email, created_at, expires_at FROM email_links WHERE expires_at > $1 
 -- name: email_links_delete
 DELETE FROM email_links WHERE expires_at > $1 AND id = $2;
 
--- For rows that were issued while the clock was ahead: purge_shorten() in app/collection/purge.c.
+-- For rows that were issued while the clock was ahead: purge_shorten() in app/store/purge.c.
 -- name: email_links_ahead
 SELECT 1 FROM email_links WHERE created_at > $1 LIMIT 1;
 

@@ -1,4 +1,4 @@
--- Answers kept for repetitions of a request: app/collection/idempotency.c.
+-- Answers kept for repetitions of a request: app/rest/idempotency.c.
 
 -- name: idempotency_keys_expire
 DELETE FROM idempotency_keys

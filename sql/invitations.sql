@@ -60,7 +60,7 @@ SELECT i.organization_id, i.role
  WHERE a.id = $1 AND (a.email_verified_at IS NOT NULL OR CAST($2 AS BIGINT) = 1) AND i.expires_at > $3
    AND i.id = $4;
 
--- For rows that were issued while the clock was ahead: purge_shorten() in app/collection/purge.c.
+-- For rows that were issued while the clock was ahead: purge_shorten() in app/store/purge.c.
 -- name: invitations_ahead
 SELECT 1 FROM invitations WHERE created_at > $1 LIMIT 1;
 

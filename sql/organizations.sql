@@ -56,7 +56,7 @@ SELECT a.id, a.username, a.email, a.name, m.role, m.created_at
   JOIN accounts a ON a.id = m.account_id
  WHERE m.organization_id = $1 AND m.account_id = $2;
 
--- What a list of members begins with, and what counts it: app/collection/lists.c.
+-- What a list of members begins with, and what counts it: app/rest/lists.c.
 -- name: members_list
 SELECT a.id, a.username, a.email, a.name, m.role, m.created_at, a.username_key
   FROM members m

@@ -1,4 +1,4 @@
--- Sessions and their refresh tokens: app/auth/session.c, app/collection/session_watch.c,
+-- Sessions and their refresh tokens: app/auth/session.c, app/service/session_watch.c,
 -- app/cli/sessions.c.
 
 -- define: session_is_alive
@@ -81,7 +81,7 @@ SELECT id, subject, username, created_at, last_seen_at, expires_at, address, dev
    AND ($2 = '' OR subject = $2 OR username_key = $3)
  ORDER BY created_at, id;
 
--- For rows that were issued while the clock was ahead: purge_shorten() in app/collection/purge.c.
+-- For rows that were issued while the clock was ahead: purge_shorten() in app/store/purge.c.
 -- Keeps replaced_at: setting it to now would start the grace period of a replaced token again.
 -- name: sessions_ahead
 SELECT 1 FROM sessions WHERE created_at > $1 LIMIT 1;

@@ -1,4 +1,4 @@
--- Tokens that expire: app/resources/tokens.c, app/collection/uses.c.
+-- Tokens that expire: app/tokens/, app/resources/tokens.c.
 
 -- name: tokens_insert
 INSERT INTO tokens (digest, purpose, max_uses, uses, created_at, expires_at)
@@ -34,7 +34,7 @@ SELECT t.id, t.purpose, t.max_uses, t.uses, t.created_at, t.expires_at FROM toke
 -- name: tokens_count
 SELECT count(*) AS count FROM tokens t WHERE true;
 
--- For rows that were issued while the clock was ahead: purge_shorten() in app/collection/purge.c.
+-- For rows that were issued while the clock was ahead: purge_shorten() in app/store/purge.c.
 -- name: tokens_ahead
 SELECT 1 FROM tokens WHERE created_at > $1 LIMIT 1;
 

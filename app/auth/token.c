@@ -187,7 +187,7 @@ static bool recall(struct arena *arena, const char *key, const char *token,
 /* --- verifying ------------------------------------------------------------------------------- */
 
 /* If the clock was set back, a token is valid for longer by that difference, but never for
- * longer than its session, whose expiry is corrected (collection/purge.h): until then whoever
+ * longer than its session, whose expiry is corrected (store/purge.h): until then whoever
  * copied it could have refreshed it anyway. Rejecting tokens issued in the future would log
  * everyone out. */
 static struct error *check_expiry(struct arena *arena, const struct token_claims *claims)

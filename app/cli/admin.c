@@ -9,10 +9,10 @@
 #include "cli/change.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
-#include "collection/accounts.h"
-#include "collection/login.h"
 #include "directory/directory.h"
 #include "http/fields.h"
+#include "rest/accounts.h"
+#include "rest/login.h"
 #include "store/store.h"
 
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* kontora files: compares the files of the database with the objects of the storage. */
 #include "base/buffer.h"
 #include "cli/commands.h"
-#include "collection/ledger_check.h"
+#include "files/catalog_check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,16 +9,16 @@
 static int run_files_check(struct command_call *call)
 {
     struct buffer report = {.arena = call->arena};
-    struct ledger_faults faults;
+    struct catalog_faults faults;
     bool repair = command_option(call, "repair");
     const struct error *error =
-        ledger_check(call->store, call->objects, repair, call->arena, &report, &faults);
+        catalog_check(call->store, call->objects, repair, call->arena, &report, &faults);
     fputs(report.length ? report.bytes : "", stdout);
     if (error) {
         return command_report(call, error);
     }
-    size_t repaired = repair ? faults.lost + faults.stray : 0;
-    size_t wrong = faults.lost + faults.damaged + faults.stray;
+    size_t repaired = repair ? faults.lost + faults.orphans : 0;
+    size_t wrong = faults.lost + faults.damaged + faults.orphans;
     printf("%zu wrong", wrong);
     if (repaired) {
         printf(", %zu repaired", repaired);

@@ -1,9 +1,8 @@
 /* kontora purge: deletes expired rows and orphaned objects, as the housekeeper does. */
-#include "collection/purge.h"
-
 #include "base/clock.h"
 #include "cli/commands.h"
-#include "collection/ledger.h"
+#include "files/catalog.h"
+#include "service/purge_plan.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +11,7 @@
 
 enum { WRITERS_US = 20 * 1000 }; /* between two batches, so that the service can write */
 
-static struct error *purge_expired(const struct command_call *call, enum purge_kind kind,
+static struct error *purge_expired(const struct command_call *call, const struct purge_kind *kind,
                                    int64_t *total_r)
 {
     int64_t now = clock_wall_ms(), deleted = PURGE_BATCH;
@@ -26,35 +25,34 @@ static struct error *purge_expired(const struct command_call *call, enum purge_k
     return error;
 }
 
-static struct error *purge_orphans(const struct command_call *call,
-                                   struct ledger_leftovers *total_r)
+static struct error *purge_orphans(const struct command_call *call, struct catalog_orphans *total_r)
 {
     struct error *error = NULL;
     bool more = true;
-    *total_r = (struct ledger_leftovers){0};
+    *total_r = (struct catalog_orphans){0};
     while (!error && more) {
-        struct ledger_leftovers leftovers;
-        error = ledger_purge(call->store, call->objects, call->arena, clock_wall_ms(), &leftovers,
-                             &more);
-        total_r->objects += leftovers.objects;
-        total_r->staged += leftovers.staged;
+        struct catalog_orphans orphans;
+        error = catalog_purge(call->store, call->objects, call->arena, clock_wall_ms(), &orphans,
+                              &more);
+        total_r->objects += orphans.objects;
+        total_r->staged += orphans.staged;
     }
     return error;
 }
 
 static int run_purge(struct command_call *call)
 {
-    for (enum purge_kind kind = 0; kind < PURGE_COUNT; kind++) {
+    for (const struct purge_kind *const *kind = purge_plan.kinds; *kind; kind++) {
         int64_t total;
-        const struct error *error = purge_expired(call, kind, &total);
-        printf("%s %" PRId64 "\n", purge_names[kind], total);
+        const struct error *error = purge_expired(call, *kind, &total);
+        printf("%s %" PRId64 "\n", (*kind)->table, total);
         if (error) {
             return command_report(call, error);
         }
     }
-    struct ledger_leftovers leftovers;
-    const struct error *error = purge_orphans(call, &leftovers);
-    printf("pending_objects %zu\nstaged_files %zu\n", leftovers.objects, leftovers.staged);
+    struct catalog_orphans orphans;
+    const struct error *error = purge_orphans(call, &orphans);
+    printf("pending_objects %zu\nstaged_files %zu\n", orphans.objects, orphans.staged);
     return error ? command_report(call, error) : EXIT_SUCCESS;
 }
 

@@ -1,8 +1,8 @@
 /* kontora recount: compares the counters behind totals and analytics with the rows they count. */
 #include "base/buffer.h"
 #include "cli/commands.h"
-#include "collection/counters.h"
-#include "collection/file_usage.h"
+#include "files/usage.h"
+#include "rest/counters.h"
 #include "store/store.h"
 
 #include <stdio.h>

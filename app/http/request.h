@@ -21,7 +21,7 @@ enum {
     REQUEST_ID_MAX = 64,
 };
 
-struct app;       /* what handlers work with: collection/app.h */
+struct app;       /* what handlers work with: rest/app.h */
 struct principal; /* who asks: auth/ */
 struct router_repeats;
 

@@ -10,8 +10,8 @@
 #include "base/error.h"
 #include "base/field.h"
 
-struct entries; /* what handlers serve that several resources share: collection/entries.h */
-struct records; /* the same: collection/records.h */
+struct entries; /* what handlers serve that several resources share: rest/entries.h */
+struct records; /* the same: rest/records.h */
 struct reply;
 struct request;
 

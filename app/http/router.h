@@ -39,7 +39,7 @@ struct router_guard {
     bool (*may_write)(const struct request *request);
 };
 
-/* How a POST that a client repeats is done once: collection/ knows, service/ hands it over. */
+/* How a POST that a client repeats is done once: implemented by rest/idempotency.c, set by service/. */
 struct router_repeats {
     /* Before the handler, with the body as it came. Fills `reply` with the answer that the request
      * has had before, or leaves its status 0. An error if it is not to be handled. */

@@ -1,12 +1,12 @@
 /* Accounts: who has one, and new ones, which get their passwords elsewhere. */
-#include "collection/accounts.h"
+#include "rest/accounts.h"
 #include "base/arena.h"
 #include "base/clock.h"
-#include "collection/login.h"
-#include "collection/paging.h"
-#include "collection/rows.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "rest/login.h"
+#include "rest/paging.h"
+#include "rest/rows.h"
 
 #include <inttypes.h>
 #include <string.h>

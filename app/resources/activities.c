@@ -1,7 +1,7 @@
 /* Activities: calls, letters, meetings and notes, and what changes of deals write down by themselves. */
-#include "collection/activities.h"
-#include "collection/records.h"
+#include "rest/activities.h"
 #include "resources/resources.h"
+#include "rest/records.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
@@ -111,10 +111,10 @@ static struct error *before_hide(struct record_change *change)
                : NULL;
 }
 
-static void tally(struct arena *arena, struct value *values, struct tallies *tallies)
+static void tally(struct arena *arena, struct value *values, struct counter_deltas *deltas)
 {
-    activity_tally(arena, fields_string(activity_fields, values, "type"),
-                   fields_get(activity_fields, values, "author_id"), tallies);
+    activity_add_deltas(arena, fields_string(activity_fields, values, "type"),
+                        fields_get(activity_fields, values, "author_id"), deltas);
 }
 
 static const struct record_reference references[] = {
@@ -133,7 +133,7 @@ static const struct records activities = {
     .references = references,
     .before_write = before_write,
     .before_hide = before_hide,
-    .tally = tally,
+    .add_deltas = tally,
 };
 
 /* --- routes ---------------------------------------------------------------------------------- */

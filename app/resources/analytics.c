@@ -1,16 +1,16 @@
 /*
  * Analytics: how an organization is doing, in numbers.
  *
- * Without a filter they come from counters that every change keeps up (collection/counters.h), and cost
+ * Without a filter they come from counters that every change keeps up (rest/counters.h), and cost
  * the same however many rows there are. With one, the rows are counted, in an index that has all that
  * is looked at.
  */
 #include "base/arena.h"
 #include "base/clock.h"
-#include "collection/counters.h"
-#include "collection/records.h"
-#include "collection/rows.h"
 #include "resources/resources.h"
+#include "rest/counters.h"
+#include "rest/records.h"
+#include "rest/rows.h"
 
 #include <stdlib.h>
 

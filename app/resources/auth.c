@@ -5,14 +5,14 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
-#include "collection/accounts.h"
-#include "collection/limits.h"
-#include "collection/login.h"
-#include "collection/rows.h"
 #include "directory/directory.h"
 #include "http/audit.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "rest/accounts.h"
+#include "rest/limits.h"
+#include "rest/login.h"
+#include "rest/rows.h"
 
 #include <inttypes.h>
 

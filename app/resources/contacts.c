@@ -1,11 +1,11 @@
 /* Contacts: the people and companies that an organization deals with. */
 #include "auth/account.h"
 #include "base/utf8.h"
-#include "collection/accounts.h"
-#include "collection/records.h"
-#include "collection/rows.h"
-#include "collection/search.h"
 #include "resources/resources.h"
+#include "rest/accounts.h"
+#include "rest/records.h"
+#include "rest/rows.h"
+#include "rest/search.h"
 
 #include <strings.h>
 
@@ -168,10 +168,10 @@ static struct error *before_hide(struct record_change *change)
     return error || !found ? error : error_new(change->request->arena, ERR_HAS_DEALS, NULL);
 }
 
-static void tally(struct arena *arena, struct value *values, struct tallies *tallies)
+static void tally(struct arena *arena, struct value *values, struct counter_deltas *deltas)
 {
-    tallies_add(tallies, "contacts", 1);
-    tallies_add_id(tallies, arena, by_owner, fields_get(contact_fields, values, "owner_id"));
+    counter_deltas_add(deltas, "contacts", 1);
+    counter_deltas_add_id(deltas, arena, by_owner, fields_get(contact_fields, values, "owner_id"));
 }
 
 static const struct record_reference references[] = {
@@ -192,7 +192,7 @@ static const struct records contacts = {
     .before_hide = before_hide,
     .before_restore = check_duplicate,
     .bind = bind,
-    .tally = tally,
+    .add_deltas = tally,
 };
 
 /* --- routes ---------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* Containers: places of the directory that, unlike organizational units, carry no policies. */
-#include "collection/entries.h"
 #include "resources/resources.h"
+#include "rest/entries.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
 

@@ -1,8 +1,8 @@
 /* Deals: what an organization hopes to sell, from the first talk to won or lost, and closed. */
 #include "base/arena.h"
-#include "collection/activities.h"
-#include "collection/records.h"
 #include "resources/resources.h"
+#include "rest/activities.h"
+#include "rest/records.h"
 
 #include <string.h>
 
@@ -151,27 +151,29 @@ static struct error *before_write(struct record_change *change)
 static struct error *after_write(struct record_change *change)
 {
     return change->before && record_changes(change, "status")
-               ? activity_of_status(change, fields_string(deal_fields, change->before, "status"),
-                                    record_string(change, "status"))
+               ? activity_insert_status_change(change,
+                                               fields_string(deal_fields, change->before, "status"),
+                                               record_string(change, "status"))
                : NULL;
 }
 
-static void tally(struct arena *arena, struct value *values, struct tallies *tallies)
+static void tally(struct arena *arena, struct value *values, struct counter_deltas *deltas)
 {
     const char *status = fields_string(deal_fields, values, "status");
     const char *outcome = fields_string(deal_fields, values, "outcome");
-    tallies_add(tallies, "deals", 1);
-    tallies_add(tallies, arena_format(arena, "%s%s", by_status, status), 1);
-    tallies_add_id(tallies, arena, by_owner, fields_get(deal_fields, values, "owner_id"));
+    counter_deltas_add(deltas, "deals", 1);
+    counter_deltas_add(deltas, arena_format(arena, "%s%s", by_status, status), 1);
+    counter_deltas_add_id(deltas, arena, by_owner, fields_get(deal_fields, values, "owner_id"));
     bool open = is(status, new) || is(status, in_progress);
     if (open || is(status, closed)) {
-        tallies_add(tallies, arena_format(arena, "deals.%s", status), 1);
+        counter_deltas_add(deltas, arena_format(arena, "deals.%s", status), 1);
     }
     if (outcome) {
-        tallies_add(tallies, arena_format(arena, "deals.%s", outcome), 1);
+        counter_deltas_add(deltas, arena_format(arena, "deals.%s", outcome), 1);
     }
     if (open) {
-        tallies_add(tallies, "deals.pipeline", fields_get(deal_fields, values, "amount")->integer);
+        counter_deltas_add(deltas, "deals.pipeline",
+                           fields_get(deal_fields, values, "amount")->integer);
     }
 }
 
@@ -191,7 +193,7 @@ static const struct records deals = {
     .references = references,
     .before_write = before_write,
     .after_write = after_write,
-    .tally = tally,
+    .add_deltas = tally,
 };
 
 /* --- the status ------------------------------------------------------------------------------ */

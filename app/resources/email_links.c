@@ -6,12 +6,12 @@
 #include "auth/email_link.h"
 #include "base/arena.h"
 #include "base/clock.h"
-#include "collection/accounts.h"
-#include "collection/organizations.h"
-#include "collection/paging.h"
-#include "collection/rows.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "rest/accounts.h"
+#include "rest/organizations.h"
+#include "rest/paging.h"
+#include "rest/rows.h"
 
 #include <inttypes.h>
 

@@ -1,22 +1,23 @@
 /*
  * Files: documents of an organization, or of a principal who has none. A file is a row of the
- * database and an object of the storage; collection/ledger.h says how the two are kept in step.
+ * database and an object of the storage; files/catalog.h says how the two are kept in step.
  */
 #include "auth/principal.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/random.h"
-#include "collection/app.h"
-#include "collection/file_list.h"
-#include "collection/file_records.h"
-#include "collection/uploads.h"
+#include "files/fields.h"
+#include "files/listing.h"
+#include "files/scope.h"
+#include "files/upload.h"
 #include "http/audit.h"
 #include "http/parameters.h"
 #include "http/problem.h"
 #include "http/reply.h"
 #include "http/router.h"
 #include "resources/resources.h"
+#include "rest/app.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -163,9 +164,9 @@ static const struct schema results_schema = {"FilesDeleted", results_fields};
 static const struct schema tags_schema = {"FileTags", tags_fields, .bare = true};
 
 /* The file that the path names. */
-static struct error *find_named(const struct request *request, struct stored_file *file_r)
+static struct error *find_named(const struct request *request, struct catalog_file *file_r)
 {
-    return file_find(request, request_path_value(request, "name"), file_r);
+    return file_scope_find(request, request_path_value(request, "name"), file_r);
 }
 
 static struct value *new_record(const struct request *request, const struct field *map)
@@ -200,11 +201,11 @@ static int64_t organization_of(const struct request *request)
     return request->principal ? request->principal->organization_id : 0;
 }
 
-static struct stored_file new_file(const struct request *request, const struct upload *upload)
+static struct catalog_file new_file(const struct request *request, const struct upload *upload)
 {
     int64_t now = clock_wall_ms();
-    return (struct stored_file){
-        .scope = file_scope(request),
+    return (struct catalog_file){
+        .scope = file_scope_of(request),
         .organization_id = organization_of(request),
         .name = new_name(request->arena, now, upload->extension),
         .object_key = objects_key(request->arena),
@@ -220,34 +221,34 @@ static struct stored_file new_file(const struct request *request, const struct u
 }
 
 /* Everything that could fail is done before the file is recorded. */
-static struct error *describe_upload(struct request *request, const struct stored_file *file,
+static struct error *describe_upload(struct request *request, const struct catalog_file *file,
                                      struct value **record_r)
 {
     const struct field *map = uploaded_fields;
-    struct value *record = file_describe(request->arena, map, file);
+    struct value *record = file_fields_describe(request->arena, map, file);
     set_message(request, map, record, "Файл успешно загружен", "The file was uploaded");
     value_set_record(fields_get(map, record, "file_info"),
-                     file_describe(request->arena, uploaded_info_fields, file));
+                     file_fields_describe(request->arena, uploaded_info_fields, file));
     *record_r = record;
-    return file_set_url(request, map, record, file);
+    return file_fields_set_url(request, map, record, file);
 }
 
 /* The object, and then the row. */
 static struct error *store_file(struct request *request, struct reply *reply, struct upload *upload)
 {
     const struct app *app = request->app;
-    const struct stored_file file = new_file(request, upload);
+    const struct catalog_file file = new_file(request, upload);
     struct value *record;
     request->subject = file.name;
     struct error *error = describe_upload(request, &file, &record);
     if (!error) {
-        error = ledger_place(app->store, app->objects, request->arena, &upload->staged, &file);
+        error = catalog_place(app->store, app->objects, request->arena, &upload->staged, &file);
     }
     if (error) {
         return error;
     }
     const struct file_quota quota = file_usage_quota(app->config);
-    error = ledger_record(app->store, request->arena, &file, &quota);
+    error = catalog_record(app->store, request->arena, &file, &quota);
     if (!error) {
         reply->status = STATUS_CREATED;
         reply_language(request, reply);
@@ -255,7 +256,7 @@ static struct error *store_file(struct request *request, struct reply *reply, st
                      arena_format(request->arena, "/api/v1/files/%s/info", file.name));
         reply_record(reply, record);
     } else if (error->id != ERR_OUTCOME_UNKNOWN) { /* then the row may be there */
-        ledger_dispose(app->store, app->objects, request->arena, &file.object_key, 1);
+        catalog_dispose(app->store, app->objects, request->arena, &file.object_key, 1);
     }
     return error;
 }
@@ -279,7 +280,7 @@ static struct error *find_room(const struct request *request, int64_t *room_r)
     *room_r = INT64_MAX;
     return *request->headers.idempotency_key
                ? NULL
-               : file_usage_remaining(app->store, request->arena, file_scope(request), &quota,
+               : file_usage_remaining(app->store, request->arena, file_scope_of(request), &quota,
                                       room_r);
 }
 
@@ -306,24 +307,24 @@ static struct error *upload_file(struct request *request, struct reply *reply)
 /* --- one file -------------------------------------------------------------------------------- */
 
 static struct error *answer_info(struct request *request, struct reply *reply,
-                                 const struct stored_file *file)
+                                 const struct catalog_file *file)
 {
-    struct value *record = file_describe(request->arena, info_fields, file);
-    struct error *error = file_set_url(request, info_fields, record, file);
+    struct value *record = file_fields_describe(request->arena, info_fields, file);
+    struct error *error = file_fields_set_url(request, info_fields, record, file);
     reply_record(reply, record);
     return error;
 }
 
 static struct error *get_info(struct request *request, struct reply *reply)
 {
-    struct stored_file file;
+    struct catalog_file file;
     struct error *error = find_named(request, &file);
     return error ? error : answer_info(request, reply, &file);
 }
 
 static struct error *get_download(struct request *request, struct reply *reply)
 {
-    struct stored_file file;
+    struct catalog_file file;
     struct error *error = find_named(request, &file);
     if (error) {
         return error;
@@ -331,9 +332,9 @@ static struct error *get_download(struct request *request, struct reply *reply)
     const struct field *map = download_fields;
     struct value *record = new_record(request, map);
     value_set_record(fields_get(map, record, "file_info"),
-                     file_describe(request->arena, download_info_fields, &file));
+                     file_fields_describe(request->arena, download_info_fields, &file));
     value_set_integer(fields_get(map, record, "expires_in"), FILE_URL_LIFETIME_S);
-    error = file_set_url(request, map, record, &file);
+    error = file_fields_set_url(request, map, record, &file);
     reply_record(reply, record);
     return error;
 }
@@ -354,13 +355,13 @@ static struct error *get_content(struct request *request, struct reply *reply)
     const char *name = request_path_value(request, "name");
     const char *expires = request_query_string(request, "expires");
     const char *signature = request_query_string(request, "signature");
-    struct stored_file file;
+    struct catalog_file file;
     bool found;
     if (!expires || !signature ||
         !objects_verify(request->app->objects, name, expires, signature) || is_too_far(expires)) {
         return error_new(request->arena, ERR_LINK_INVALID, NULL);
     }
-    struct error *error = ledger_find(request->app->store, request->arena, name, &found, &file);
+    struct error *error = catalog_find(request->app->store, request->arena, name, &found, &file);
     if (error || !found) {
         return error ? error : error_new(request->arena, ERR_FILE_NOT_FOUND, NULL);
     }
@@ -375,7 +376,7 @@ static struct error *get_content(struct request *request, struct reply *reply)
 
 struct tagging {
     struct arena *arena;
-    const struct stored_file *file;
+    const struct catalog_file *file;
     const char *lines;
 };
 
@@ -426,7 +427,7 @@ static const char *tag_lines(struct arena *arena, const struct value *tags)
 
 static struct error *put_tags(struct request *request, struct reply *reply)
 {
-    struct stored_file file;
+    struct catalog_file file;
     struct error *error = find_named(request, &file);
     if (error) {
         return error;
@@ -459,10 +460,10 @@ static struct error *remove_files(struct store *store, void *context)
     struct error *error = NULL;
     deletion->deleted = 0;
     for (size_t i = 0; i < deletion->count && !error; i++) {
-        struct stored_file file;
-        error = file_find(deletion->request, deletion->names[i], &file);
+        struct catalog_file file;
+        error = file_scope_find(deletion->request, deletion->names[i], &file);
         if (!error) {
-            error = ledger_remove(store, deletion->request->arena, &file);
+            error = catalog_remove(store, deletion->request->arena, &file);
         }
         deletion->found[i] = !error;
         if (!error) {
@@ -488,7 +489,7 @@ static struct error *delete_files(struct request *request, struct deletion *dele
     if (error || ending) {
         return error ? error : ending;
     }
-    ledger_dispose(app->store, app->objects, request->arena, deletion->keys, deletion->deleted);
+    catalog_dispose(app->store, app->objects, request->arena, deletion->keys, deletion->deleted);
     return NULL;
 }
 
@@ -595,13 +596,13 @@ const struct route files_routes[] = {
      .resource_type = "file"},
     {.method = METHOD_GET,
      .pattern = "/api/v1/files",
-     .handler = file_list,
+     .handler = file_listing_reply,
      .permission = PERMIT_FILES_READ,
      .pool = POOL_CORE,
      .summary = {"Получить список файлов", "List the files"},
-     .query = file_list_query,
+     .query = file_listing_query,
      .shape = REPLY_RECORD,
-     .reply = &file_list_schema,
+     .reply = &file_listing_schema,
      .errors = list_errors},
     {.method = METHOD_GET,
      .pattern = "/api/v1/files/{name}/info",

@@ -1,7 +1,7 @@
 /* Groups: their names and kinds, and who is in them. */
 #include "base/arena.h"
-#include "collection/entries.h"
 #include "resources/resources.h"
+#include "rest/entries.h"
 
 #include <string.h>
 

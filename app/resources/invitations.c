@@ -2,15 +2,15 @@
  * Invitations: those of an organization, for its OWNER and ADMIN; and those of the caller, who
  * accepts or declines. Issuing one is a call of the organization's members: organizations.c.
  */
-#include "collection/invitations.h"
+#include "rest/invitations.h"
 #include "base/arena.h"
 #include "base/clock.h"
-#include "collection/accounts.h"
-#include "collection/organizations.h"
-#include "collection/paging.h"
-#include "collection/rows.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "rest/accounts.h"
+#include "rest/organizations.h"
+#include "rest/paging.h"
+#include "rest/rows.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
 

@@ -1,13 +1,13 @@
 /* Organizations: those one belongs to, and who else does. */
-#include "collection/organizations.h"
+#include "rest/organizations.h"
 #include "base/arena.h"
 #include "base/clock.h"
-#include "collection/accounts.h"
-#include "collection/invitations.h"
-#include "collection/lists.h"
-#include "collection/rows.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "rest/accounts.h"
+#include "rest/invitations.h"
+#include "rest/lists.h"
+#include "rest/rows.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* OUs: the organizational units, in which the directory keeps people and groups. */
-#include "collection/entries.h"
 #include "resources/resources.h"
+#include "rest/entries.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
 

@@ -6,8 +6,8 @@
 #ifndef RESOURCES_RESOURCES_H
 #define RESOURCES_RESOURCES_H
 
-#include "collection/app.h"
 #include "http/route.h"
+#include "rest/app.h"
 
 /* All of them; a row without routes ends. */
 extern const struct resource resources[];

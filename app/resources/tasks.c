@@ -1,8 +1,8 @@
 /* Tasks: what is to be done, by whom and until when. */
 #include "base/arena.h"
 #include "base/clock.h"
-#include "collection/records.h"
 #include "resources/resources.h"
+#include "rest/records.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -176,15 +176,17 @@ static struct error *before_write(struct record_change *change)
 
 /* Open tasks are counted by the day in which they come due: what is overdue is the sum of the days
  * before today, and what has come due today. Eight digits, so that names sort as days do. */
-static void tally(struct arena *arena, struct value *values, struct tallies *tallies)
+static void tally(struct arena *arena, struct value *values, struct counter_deltas *deltas)
 {
     const char *status = fields_string(task_fields, values, "status");
     const struct value *overdue_from = fields_get(task_fields, values, "overdue_from");
-    tallies_add(tallies, "tasks", 1);
-    tallies_add_id(tallies, arena, by_assignee, fields_get(task_fields, values, "assignee_id"));
-    tallies_add(tallies, arena_format(arena, "%s%s", by_status, status), 1);
+    counter_deltas_add(deltas, "tasks", 1);
+    counter_deltas_add_id(deltas, arena, by_assignee,
+                          fields_get(task_fields, values, "assignee_id"));
+    counter_deltas_add(deltas, arena_format(arena, "%s%s", by_status, status), 1);
     if (overdue_from->state == VALUE_SET && strcmp(status, done) != 0) {
-        tallies_add(tallies, counters_day_name(arena, "tasks.due.", overdue_from->integer - 1), 1);
+        counter_deltas_add(deltas,
+                           counters_day_name(arena, "tasks.due.", overdue_from->integer - 1), 1);
     }
 }
 
@@ -205,7 +207,7 @@ static const struct records tasks = {
     .references = references,
     .may_change = may_change,
     .before_write = before_write,
-    .tally = tally,
+    .add_deltas = tally,
 };
 
 /* --- routes ---------------------------------------------------------------------------------- */

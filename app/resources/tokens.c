@@ -1,44 +1,25 @@
 /*
- * Tokens that expire: issued to and checked for anybody, seen and deleted by the administrator.
- * (Those that log in are auth's.)
- *
- * A token is six digits, a colon and 22 digits of base 62. These are 131 random bits; the six are
- * the milliseconds of its issue, as far as six digits hold them: easy to read out, and what orders
- * the index. What is kept is these, and the beginning of its HMAC-SHA256: 128 bits, of which nobody
- * who reads the database can make a token.
- *
- * Checking is the call that everything else is for. It reads one row by its digest and writes
- * nothing: uses are collected (collection/uses.h) but for tokens that have a limit, of which each
- * use is one conditional change, and what has expired is left to the housekeeper.
+ * Tokens that expire: issued to and verified for all callers, listed and deleted by the administrator.
+ * (Access tokens of sessions belong to auth/.) tokens/ issues, verifies and revokes them.
  */
-#include "auth/digest.h"
 #include "auth/principal.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "base/number.h"
-#include "base/random.h"
-#include "collection/limits.h"
-#include "collection/lists.h"
-#include "collection/purge.h"
-#include "collection/rows.h"
-#include "collection/token_quota.h"
-#include "collection/uses.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "rest/limits.h"
+#include "rest/lists.h"
+#include "rest/rows.h"
+#include "tokens/format.h"
+#include "tokens/issue.h"
+#include "tokens/quota.h"
+#include "tokens/revoke.h"
+#include "tokens/verify.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum {
-    NUMBER_DIGITS = 6,
-    SECRET_DIGITS = 22, /* of base 62: RFC 6749 10.10 asks for 128 bits */
-    TOKEN_LENGTH = NUMBER_DIGITS + 1 + SECRET_DIGITS,
-    NUMBER_END = 1000 * 1000,
-    BASE62 = 62,
-    NUMBER_SIZE = 3,  /* bytes that hold the number */
-    DIGEST_KEPT = 16, /* bytes of the digest: RFC 2104 5 */
     TTL_MAX = 365 * MINUTES_PER_DAY,
     ANONYMOUS_TTL_MAX =
         MINUTES_PER_DAY, /* minutes; of a token that an anonymous caller has issued */
@@ -216,55 +197,6 @@ static const struct schema token_schema = {"Token", token_fields};
 static const struct schema about_schema = {"TokenAbout", about_fields};
 static const struct schema introspection_schema = {"TokenIntrospection", introspection_fields};
 
-/* --- tokens ---------------------------------------------------------------------------------- */
-
-static const char *make_token(struct arena *arena, int64_t now)
-{
-    struct random_source source = {.left = 0};
-    char *token = arena_alloc(arena, TOKEN_LENGTH + 1);
-    int64_t number = now % NUMBER_END;
-    for (size_t at = NUMBER_DIGITS; at--; number /= DECIMAL) {
-        token[at] = (char)('0' + number % DECIMAL);
-    }
-    token[NUMBER_DIGITS] = ':';
-    random_digits(&source, token + NUMBER_DIGITS + 1, SECRET_DIGITS, BASE62);
-    return token;
-}
-
-static bool is_digit(char c, bool letters_too)
-{
-    return (c >= '0' && c <= '9') ||
-           (letters_too && ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')));
-}
-
-/* Whether we may have made it: what we cannot have made is not looked for. */
-static bool is_token(const char *text)
-{
-    size_t at = 0;
-    while (at < TOKEN_LENGTH &&
-           (at == NUMBER_DIGITS ? text[at] == ':' : is_digit(text[at], at > NUMBER_DIGITS))) {
-        at++;
-    }
-    return at == TOKEN_LENGTH && !text[at];
-}
-
-/* What is kept of a token. The number comes first, so that what is issued at one moment stands
- * together in the index: of digests alone each would change a page of its own, and a commit write
- * that many. */
-static void bind_kept(struct store_query *query, const struct request *request, const char *token)
-{
-    enum { BYTE_BITS = 8 };
-    unsigned char *kept = arena_alloc(request->arena, NUMBER_SIZE + DIGEST_KEPT);
-    unsigned long number = strtoul(token, NULL, DECIMAL);
-    for (size_t at = NUMBER_SIZE; at--; number >>= BYTE_BITS) {
-        kept[at] = (unsigned char)number;
-    }
-    const char *key = request->app->config->secret_key;
-    memcpy(kept + NUMBER_SIZE, digest_keyed(request->arena, key, token, strlen(token)),
-           DIGEST_KEPT);
-    store_bind_bytes(query, kept, NUMBER_SIZE + DIGEST_KEPT);
-}
-
 static void reply_status(const struct request *request, struct reply *reply, bool status)
 {
     struct value *record = arena_array(request->arena, 2, sizeof *record);
@@ -274,26 +206,6 @@ static void reply_status(const struct request *request, struct reply *reply, boo
 }
 
 /* --- issuing --------------------------------------------------------------------------------- */
-
-static void bind_text(struct store_query *query, const struct value *value)
-{
-    store_bind_text(query, value->state == VALUE_SET ? value->string.bytes : NULL);
-}
-
-static void bind_integer(struct store_query *query, const struct value *value)
-{
-    if (value->state == VALUE_SET) {
-        store_bind_integer(query, value->integer);
-    } else {
-        store_bind_null(query);
-    }
-}
-
-struct issue {
-    const struct request *request;
-    const char *token;
-    int64_t now, minutes;
-};
 
 /* Reads the lifetime of the requested token. An anonymous caller gets at most a day, so that
  * such tokens expire soon: nobody in particular would revoke them. */
@@ -311,42 +223,36 @@ static struct error *read_lifetime(const struct request *request, int64_t *minut
 
 /* Counts the token against TOKENS_SUBJECT_QUOTA, or that of an anonymous caller against
  * TOKENS_QUOTA. */
-static struct error *check_quota(const struct issue *issue)
+static struct error *check_quota(const struct request *request, int64_t minutes,
+                                 const struct tokens_terms *terms)
 {
-    const struct request *request = issue->request;
     int64_t quota = request->app->config->tokens_quota;
-    int64_t expires = issue->now + issue->minutes * MS_PER_MINUTE;
     if (request->principal) {
-        return limits_count_token(request, issue->minutes);
+        return limits_count_token(request, minutes);
     }
-    return !quota || token_quota_take(quota, issue->now, expires)
+    return !quota || tokens_quota_take(quota, terms->now_ms, terms->expires_ms)
                ? NULL
                : error_new(request->arena, ERR_STORAGE_FULL, NULL);
 }
 
-static struct error *insert_token(struct store *store, void *context)
-{
-    const struct issue *issue = context;
-    const struct request *request = issue->request;
-    struct store_query *query = store_query(store, request->arena, SQL_TOKENS_INSERT);
-    bind_kept(query, request, issue->token);
-    bind_text(query, request_body_value(request, "purpose"));
-    bind_integer(query, request_body_value(request, "max_uses"));
-    store_bind_integer(query, issue->now);
-    store_bind_integer(query, issue->now + issue->minutes * MS_PER_MINUTE);
-    return store_execute(query);
-}
-
 static struct error *issue_token(struct request *request, struct reply *reply)
 {
-    int64_t now = clock_wall_ms();
-    struct issue issue = {request, make_token(request->arena, now), now, 0};
-    struct error *error = read_lifetime(request, &issue.minutes);
+    const struct value *max_uses = request_body_value(request, "max_uses");
+    struct tokens_terms terms = {
+        .purpose = request_body_string(request, "purpose"),
+        .max_uses = max_uses->state == VALUE_SET ? max_uses->integer : 0,
+        .now_ms = clock_wall_ms(),
+    };
+    int64_t minutes;
+    const char *token;
+    struct error *error = read_lifetime(request, &minutes);
     if (!error) {
-        error = check_quota(&issue);
+        terms.expires_ms = terms.now_ms + minutes * MS_PER_MINUTE;
+        error = check_quota(request, minutes, &terms);
     }
     if (!error) {
-        error = store_write_unserialized(request->app->store, request->arena, insert_token, &issue);
+        error = tokens_issue(request->app->store, request->arena, request->app->config->secret_key,
+                             &terms, &token);
     }
     if (error) {
         return error;
@@ -354,127 +260,25 @@ static struct error *issue_token(struct request *request, struct reply *reply)
     request_count(request, METRIC_TOKENS_ISSUED, 0, 1);
     struct value *record = arena_array(request->arena, 2, sizeof *record);
     value_set_integer(fields_get(issued_fields, record, "status_code"), STATUS_OK);
-    value_set_string(fields_get(issued_fields, record, "token"), issue.token);
+    value_set_string(fields_get(issued_fields, record, "token"), token);
     reply_record(reply, record);
     return NULL;
 }
 
 /* --- checking -------------------------------------------------------------------------------- */
 
-/* What a check needs of a row; the index has it all. */
-struct found {
-    int64_t id, expires_at, max_uses /* 0: any number */;
-};
-
-/* Leaves the id 0 if there is none. */
-static struct error *find_token(const struct request *request, const char *token,
-                                struct found *found_r)
-{
-    struct store_query *query = store_query(request->app->store, request->arena, SQL_TOKENS_CHECK);
-    bool row;
-    bind_kept(query, request, token);
-    struct error *error = store_next(query, &row);
-    *found_r = (struct found){0};
-    if (error || !row) {
-        return error;
-    }
-    *found_r = (struct found){
-        .id = store_integer(query, SQL_TOKENS_CHECK_ID),
-        .expires_at = store_integer(query, SQL_TOKENS_CHECK_EXPIRES_AT),
-        .max_uses = store_integer(query, SQL_TOKENS_CHECK_MAX_USES),
-    };
-    store_end(query);
-    return NULL;
-}
-
-/* True if a token that has a limit is not used up: asked before a use is tried, which would have to
- * wait for its turn to write. */
-static struct error *find_use_left(const struct request *request, const struct found *found,
-                                   bool *left_r)
-{
-    struct store_query *query = store_query(request->app->store, request->arena, SQL_TOKENS_USES);
-    store_bind_integer(query, found->id);
-    struct error *error = store_next(query, left_r);
-    if (error || !*left_r) {
-        return error;
-    }
-    *left_r = store_integer(query, SQL_TOKENS_USES_USES) < found->max_uses;
-    store_end(query);
-    return NULL;
-}
-
-struct use {
-    const struct request *request;
-    int64_t id, now;
-    bool done;
-};
-
-static struct error *use_limited(struct store *store, void *context)
-{
-    struct use *use = context;
-    struct store_query *query = store_query(store, use->request->arena, SQL_TOKENS_USE);
-    store_bind_integer(query, use->id);
-    store_bind_integer(query, use->now);
-    struct error *error = store_execute(query);
-    use->done = !error && store_changes(query) == 1;
-    return error;
-}
-
-/* Counts a use of a token that has not expired. *valid_r: there was one left. HEAD shows nobody
- * what came of it, and is what programs send that only look at a link: it uses nothing. */
-static struct error *count_use(const struct request *request, const struct found *found,
-                               int64_t now, bool *valid_r)
-{
-    struct store *store = request->app->store;
-    if (!found->max_uses) {
-        *valid_r = true;
-        return request->head || uses_add(found->id) ? NULL
-                                                    : uses_write(store, request->arena, found->id);
-    }
-    struct error *error = find_use_left(request, found, valid_r);
-    if (error || !*valid_r || request->head) {
-        return error;
-    }
-    struct use use = {request, found->id, now, false};
-    error = store_write_unserialized(store, request->arena, use_limited, &use);
-    *valid_r = use.done;
-    return error;
-}
-
-/* What comes of a check, by its name in the counters. */
-static const char valid[] = "valid";
-
-static struct error *check_token(const struct request *request, const char *token,
-                                 const char **result_r)
-{
-    struct found found;
-    bool used;
-    *result_r = "malformed";
-    if (!is_token(token)) {
-        return NULL;
-    }
-    struct error *error = find_token(request, token, &found);
-    int64_t now = clock_wall_ms();
-    if (error || !found.id) {
-        *result_r = "unknown";
-    } else if (found.expires_at <= now) {
-        *result_r = "expired";
-        purge_soon(PURGE_TOKENS);
-    } else {
-        error = count_use(request, &found, now, &used);
-        *result_r = used ? valid : "used_up";
-    }
-    return error;
-}
-
+/* Verifies a token. HEAD counts no use: it shows no result, and programs send it that only look at a
+ * link. */
 static struct error *answer_check(struct request *request, struct reply *reply, const char *token)
 {
-    const char *result;
-    struct error *error = check_token(request, token, &result);
+    const struct app *app = request->app;
+    enum tokens_result result;
+    struct error *error = tokens_verify(app->store, request->arena, app->config->secret_key, token,
+                                        clock_wall_ms(), !request->head, &result);
     if (!error) {
         request_count(request, METRIC_TOKEN_CHECKS,
-                      metrics_series(METRIC_TOKEN_CHECKS, result, NULL), 1);
-        reply_status(request, reply, result == valid);
+                      metrics_series(METRIC_TOKEN_CHECKS, tokens_result_names[result], NULL), 1);
+        reply_status(request, reply, result == TOKENS_VALID);
     }
     return error;
 }
@@ -495,16 +299,16 @@ static struct error *check_in_body(struct request *request, struct reply *reply)
 static struct error *clear_tokens(struct request *request, struct reply *reply)
 {
     int64_t deleted;
-    struct error *error = purge_rows(request->app->store, request->arena, PURGE_TOKENS,
+    struct error *error = purge_rows(request->app->store, request->arena, &tokens_purge_kind,
                                      clock_wall_ms(), CLEAR_ROWS, &deleted);
     if (error) {
         return error;
     }
     if (deleted == CLEAR_ROWS) {
-        purge_soon(PURGE_TOKENS);
+        purge_soon(&tokens_purge_kind);
     }
     request_count(request, METRIC_PURGED,
-                  metrics_series(METRIC_PURGED, purge_names[PURGE_TOKENS], NULL), deleted);
+                  metrics_series(METRIC_PURGED, tokens_purge_kind.table, NULL), deleted);
     reply_status(request, reply, true);
     return NULL;
 }
@@ -555,10 +359,10 @@ static struct error *introspect_token(struct request *request, struct reply *rep
     const char *token = request_body_string(request, "token");
     struct value *row = NULL;
     struct error *error = NULL;
-    if (is_token(token)) {
+    if (tokens_format_matches(token)) {
         struct store_query *query =
             store_query(request->app->store, request->arena, SQL_TOKENS_INTROSPECT);
-        bind_kept(query, request, token);
+        tokens_format_bind_digest(query, request->arena, request->app->config->secret_key, token);
         error = rows_one(query, request->arena, token_fields, &row);
     }
     if (!error) {
@@ -567,63 +371,43 @@ static struct error *introspect_token(struct request *request, struct reply *rep
     return error;
 }
 
-/* A token to be deleted: the row that the statement names. */
-struct deletion {
-    struct request *request;
-    enum sql_statement statement;
-    const char *token; /* NULL: by its id */
-    int64_t id;        /* 0 afterwards: there was none */
-};
-
-static struct error *delete_row(struct store *store, void *context)
+static void count_revoked(struct request *request, int64_t id)
 {
-    struct deletion *deletion = context;
-    struct arena *arena = deletion->request->arena;
-    struct store_query *query = store_query(store, arena, deletion->statement);
-    if (deletion->token) {
-        bind_kept(query, deletion->request, deletion->token);
-    } else {
-        store_bind_integer(query, request_path_id(deletion->request, "id"));
-    }
-    bool row;
-    struct error *error = store_next(query, &row);
-    deletion->id = row ? store_integer(query, STORE_ONLY_COLUMN) : 0;
-    return error ? error : store_execute(query);
+    request_count(request, METRIC_TOKENS_REVOKED, 0, 1);
+    request->subject = arena_format(request->arena, "%" PRId64, id);
 }
 
-static struct error *delete_one(struct deletion *deletion)
-{
-    struct request *request = deletion->request;
-    struct error *error =
-        store_write_unserialized(request->app->store, request->arena, delete_row, deletion);
-    if (!error && deletion->id) {
-        request_count(request, METRIC_TOKENS_REVOKED, 0, 1);
-        request->subject = arena_format(request->arena, "%" PRId64, deletion->id);
-    }
-    return error;
-}
-
-/* RFC 7009: whoever has a token may revoke it, and what is none is revoked already. */
+/* RFC 7009: whoever has a token may revoke it, and a token that is not found is revoked already. */
 static struct error *revoke_token(struct request *request, struct reply *reply)
 {
-    const char *token = request_body_string(request, "token");
-    struct deletion deletion = {request, SQL_TOKENS_REVOKE, token, 0};
-    struct error *error = is_token(token) ? delete_one(&deletion) : NULL;
-    if (!error) {
-        reply_status(request, reply, true);
+    const struct app *app = request->app;
+    int64_t id;
+    struct error *error = tokens_revoke(app->store, request->arena, app->config->secret_key,
+                                        request_body_string(request, "token"), &id);
+    if (error) {
+        return error;
     }
-    return error;
+    if (id) {
+        count_revoked(request, id);
+    }
+    reply_status(request, reply, true);
+    return NULL;
 }
 
 static struct error *delete_token(struct request *request, struct reply *reply)
 {
-    struct deletion deletion = {request, SQL_TOKENS_DELETE, NULL, 0};
-    struct error *error = delete_one(&deletion);
-    if (!error && !deletion.id) {
+    int64_t id = request_path_id(request, "id");
+    bool found;
+    struct error *error = tokens_revoke_id(request->app->store, request->arena, id, &found);
+    if (error) {
+        return error;
+    }
+    if (!found) {
         return error_new(request->arena, ERR_NOT_FOUND, NULL);
     }
+    count_revoked(request, id);
     reply_nothing(reply);
-    return error;
+    return NULL;
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */

@@ -2,9 +2,9 @@
  * left out by their sAMAccountType (MS-SAMR 2.2.1.9). */
 #include "auth/auth.h"
 #include "base/log.h"
-#include "collection/entries.h"
 #include "http/fields.h"
 #include "resources/resources.h"
+#include "rest/entries.h"
 
 enum {
     ACCOUNT_DISABLED = 0x2, /* of userAccountControl: MS-ADTS 2.2.16 */

@@ -5,10 +5,10 @@
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/space.h"
-#include "collection/app.h"
-#include "collection/limits.h"
 #include "directory/directory.h"
 #include "http/request.h"
+#include "rest/app.h"
+#include "rest/limits.h"
 
 #include <string.h>
 

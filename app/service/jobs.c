@@ -2,15 +2,15 @@
 #include "service/jobs.h"
 
 #include "base/space.h"
-#include "collection/ledger.h"
-#include "collection/purge.h"
-#include "collection/session_watch.h"
-#include "collection/uses.h"
 #include "directory/directory.h"
+#include "files/catalog.h"
 #include "objects/objects.h"
+#include "service/session_watch.h"
 #include "service/settings.h"
 #include "service/sharing.h"
+#include "store/purge.h"
 #include "store/store.h"
+#include "tokens/usage.h"
 
 void *jobs_begin(const struct config *config)
 {
@@ -81,12 +81,12 @@ static void stop_purge(void *state)
 
 static int64_t run_usage_flush(void *store)
 {
-    return uses_run(store);
+    return tokens_usage_run(store);
 }
 
 static void stop_usage_flush(void *store)
 {
-    uses_flush_all(store);
+    tokens_usage_flush_all(store);
 }
 
 /* --- disk and object storage ----------------------------------------------------------------- */
@@ -117,18 +117,18 @@ static void stop_storage_watch(void *state)
 
 static void *start_orphan_purge(const struct config *config, void *store)
 {
-    return ledger_keeper_new(store, settings_open_storage(config));
+    return catalog_job_new(store, settings_open_storage(config));
 }
 
-static int64_t run_orphan_purge(void *keeper)
+static int64_t run_orphan_purge(void *job)
 {
-    return ledger_keeper_run(keeper);
+    return catalog_job_run(job);
 }
 
 static void stop_orphan_purge(void *state)
 {
-    struct ledger_keeper *keeper = state;
-    ledger_keeper_free(&keeper);
+    struct catalog_job *job = state;
+    catalog_job_free(&job);
 }
 
 /* --- sessions -------------------------------------------------------------------------------- */

@@ -9,10 +9,6 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "base/space.h"
-#include "collection/app.h"
-#include "collection/idempotency.h"
-#include "collection/limits.h"
-#include "collection/uses.h"
 #include "directory/directory.h"
 #include "http/access.h"
 #include "http/audit.h"
@@ -21,11 +17,15 @@
 #include "proc/master.h"
 #include "proc/service.h"
 #include "resources/resources.h"
+#include "rest/app.h"
+#include "rest/idempotency.h"
+#include "rest/limits.h"
 #include "service/guard.h"
 #include "service/jobs.h"
 #include "service/settings.h"
 #include "service/sharing.h"
 #include "store/store.h"
+#include "tokens/usage.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -193,7 +193,7 @@ static void reopen_log_files(void *state)
 static void stop_serving(void *state)
 {
     struct worker_state *worker = state;
-    uses_flush_all(worker->app.store);
+    tokens_usage_flush_all(worker->app.store);
     server_free(&worker->server);
     router_free(&worker->router);
     directory_free(&worker->app.directory);

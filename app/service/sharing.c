@@ -8,15 +8,15 @@
 #include "base/metrics.h"
 #include "base/scoreboard.h"
 #include "base/space.h"
-#include "collection/limits.h"
-#include "collection/purge.h"
-#include "collection/token_quota.h"
-#include "collection/uses.h"
 #include "directory/directory.h"
 #include "http/access.h"
 #include "objects/objects.h"
 #include "resources/resources.h"
+#include "rest/limits.h"
+#include "service/purge_plan.h"
 #include "store/store.h"
+#include "tokens/quota.h"
+#include "tokens/usage.h"
 
 /* Queue of SQLite's writers, and the health of the database. */
 static struct store_shared *database;
@@ -46,9 +46,9 @@ void sharing_prepare(const struct config *config)
     share_counters();
     directory_share();
     share_session_cache(config);
-    purge_share();
-    token_quota_share();
-    uses_share();
+    purge_share(&purge_plan);
+    tokens_quota_share();
+    tokens_usage_share();
     limits_share();
     objects_share();
     database = store_shared_new();

@@ -172,7 +172,7 @@ def add_members(database: "Sqlite | Psql", organization: int) -> list[int]:
 
 
 def words_of(text: str) -> str:
-    """As in search_text: app/collection/search.h."""
+    """As in search_text: app/rest/search.h."""
     return "".join(f"  {word}" for word in text.lower().split())
 
 

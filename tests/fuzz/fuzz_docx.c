@@ -2,7 +2,7 @@
  * Fuzzes the look into archives that may be documents of Word. Whatever the file is, it is read without a
  * fault, and what is taken for a document begins as an archive does and names both of its parts.
  */
-#include "collection/docx.h"
+#include "files/docx.h"
 #include "fuzz.h"
 
 #include <sys/mman.h>

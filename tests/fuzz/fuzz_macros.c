@@ -4,9 +4,9 @@
  * does. An archive has none only if its parts fill it up to the directory, in order, and one of them
  * is [Content_Types].xml.
  */
-#include "collection/archive.h"
-#include "collection/compound_file.h"
-#include "collection/docx.h"
+#include "files/archive.h"
+#include "files/compound_file.h"
+#include "files/docx.h"
 #include "fuzz.h"
 
 #include <strings.h>

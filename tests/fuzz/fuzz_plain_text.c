@@ -2,18 +2,18 @@
  * Fuzzes what tells a text from everything else: the first byte says in what pieces the others come. Pieces
  * make no difference, and no text of bytes holds NUL.
  */
-#include "collection/plain_text.h"
+#include "files/text.h"
 #include "fuzz.h"
 
 static bool is_text(const char *bytes, size_t length, size_t piece)
 {
-    struct plain_text text = {0};
+    struct file_text text = {0};
     for (size_t at = 0; at < length; at += piece) {
-        if (!plain_text_add(&text, bytes + at, length - at < piece ? length - at : piece)) {
+        if (!file_text_add(&text, bytes + at, length - at < piece ? length - at : piece)) {
             return false;
         }
     }
-    return plain_text_whole(&text);
+    return file_text_is_complete(&text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -2,8 +2,8 @@
  * Fuzzes searches. Whatever is searched for, its parts stand without case and blanks, each fit for an
  * index of three characters; and what holds a text is found by it.
  */
-#include "collection/search.h"
 #include "fuzz.h"
+#include "rest/search.h"
 
 enum { TRIGRAM = 3 };
 

@@ -26,8 +26,11 @@ LAYERS = {
     "directory": {"base"},
     "objects": {"base"},
     "auth": {"store", "base"},
-    "collection": {"http", "auth", "store", "directory", "objects", "base"},
-    "resources": {"collection", "http", "auth", "store", "directory", "objects", "base"},
+    "rest": {"http", "auth", "store", "directory", "base"},
+    "files": {"rest", "http", "auth", "store", "objects", "base"},
+    "tokens": {"auth", "store", "base"},
+    "resources": {"files", "tokens", "rest", "http", "auth", "store", "directory", "objects",
+                  "base"},
     "openapi": {"http", "base"},
 }
 LAYERS["service"] = set(LAYERS)
@@ -38,17 +41,17 @@ FOREIGN = {
     "fcgiapp.h": "app/http/server.c",
     "json-c/": "app/http/fields.c",
     "jwt.h": "app/auth/",
-    "magic.h": "app/collection/file_types.c",
+    "magic.h": "app/files/types.c",
     "crypt.h": "app/auth/",
     "crack.h": "app/auth/password_strength.c",
-    "openssl/": "app/auth/ app/collection/ app/objects/ app/store/",
+    "openssl/": "app/auth/ app/files/ app/objects/ app/store/",
     "ldap.h": "app/directory/",
     "lber.h": "app/directory/",
     "sqlite3.h": "app/store/sqlite.c",
     "libpq-fe.h": "app/store/postgres.c",
     "curl/": "app/objects/s3",
-    "expat.h": "app/objects/s3 app/collection/docx.c",
-    "zlib.h": "app/collection/docx.c",
+    "expat.h": "app/objects/s3 app/files/docx.c",
+    "zlib.h": "app/files/docx.c",
 }
 
 LONGEST_FILE = 800

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "collection/counters.h"
+#include "rest/counters.h"
 
 enum { DAY_MS = 24 * 60 * 60 * 1000 };
 
@@ -32,22 +32,22 @@ static void names_sort_as_days_do(void **state)
     }
 }
 
-static void tallies_are_kept_in_their_order(void **state)
+static void counter_deltas_keep_their_order(void **state)
 {
     (void)state;
-    struct tallies tallies = {.count = 0};
-    tallies_add(&tallies, "deals", 1);
-    tallies_add(&tallies, "deals.pipeline", 15000000);
-    assert_int_equal(tallies.count, 2);
-    assert_string_equal(tallies.list[0].name, "deals");
-    assert_int_equal(tallies.list[1].amount, 15000000);
+    struct counter_deltas deltas = {.count = 0};
+    counter_deltas_add(&deltas, "deals", 1);
+    counter_deltas_add(&deltas, "deals.pipeline", 15000000);
+    assert_int_equal(deltas.count, 2);
+    assert_string_equal(deltas.list[0].name, "deals");
+    assert_int_equal(deltas.list[1].amount, 15000000);
 }
 
 static void add_too_many(void *argument)
 {
-    struct tallies tallies = {.count = 0};
-    for (size_t i = 0; i <= TALLIES_MAX; i++) {
-        tallies_add(&tallies, argument, 1);
+    struct counter_deltas deltas = {.count = 0};
+    for (size_t i = 0; i <= COUNTER_DELTAS_MAX; i++) {
+        counter_deltas_add(&deltas, argument, 1);
     }
 }
 
@@ -63,7 +63,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARENA_TEST(every_moment_of_a_day_has_its_name),
         ARENA_TEST(names_sort_as_days_do),
-        cmocka_unit_test(tallies_are_kept_in_their_order),
+        cmocka_unit_test(counter_deltas_keep_their_order),
         cmocka_unit_test(more_than_a_row_has_is_a_slip),
     };
     return cmocka_run_group_tests_name("counters", tests, NULL, NULL);

@@ -3,9 +3,9 @@
 #include "engines.h"
 
 #include "auth/principal.h"
-#include "collection/app.h"
-#include "collection/idempotency.h"
 #include "http/problem.h"
+#include "rest/app.h"
+#include "rest/idempotency.h"
 #include "store/migrations.h"
 
 enum { RUNNING_MS = 600 * 1000 };

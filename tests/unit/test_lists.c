@@ -10,10 +10,10 @@
 
 #include "auth/principal.h"
 #include "base/log.h"
-#include "collection/counters.h"
-#include "collection/records.h"
 #include "http/fields.h"
 #include "resources/resources.h"
+#include "rest/counters.h"
+#include "rest/records.h"
 #include "store/migrations.h"
 
 enum { STATEMENTS_MAX = 16, PLANNED_ANEW = 5 };
@@ -536,9 +536,9 @@ static const char *const some_counters[] = {"some", "some.NEW", "some.WON", "som
 
 static struct error *count_some(struct store *store, void *context)
 {
-    struct tallies before = {.count = 0}, after = {.count = 0};
+    struct counter_deltas before = {.count = 0}, after = {.count = 0};
     for (size_t i = 0; some_counters[i]; i++) {
-        tallies_add(&after, some_counters[i], (int64_t)i + 1);
+        counter_deltas_add(&after, some_counters[i], (int64_t)i + 1);
     }
     return counters_change(store, context, ORGANIZATION, &before, &after);
 }

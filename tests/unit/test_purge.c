@@ -1,8 +1,9 @@
 /* Purge: purge requests are served before the round of all kinds. Runs on both engines. */
 #include "engines.h"
 
-#include "collection/purge.h"
+#include "service/purge_plan.h"
 #include "store/migrations.h"
+#include "tokens/verify.h"
 
 #include <poll.h>
 
@@ -86,7 +87,7 @@ static void purge_requests_precede_the_round(void **state)
     run_until(test, purge, "login_failures", MANY);
     assert_int_equal(count(test, "tokens"), 1);
     assert_false(is_woken(0));
-    purge_soon(PURGE_TOKENS);
+    purge_soon(&tokens_purge_kind);
     assert_true(is_woken(0));
     run_until(test, purge, "tokens", 1);
     assert_true(count(test, "login_failures") > 0);
@@ -101,10 +102,10 @@ static void frequent_purge_requests_keep_the_pause(void **state)
     struct purge *purge = purge_new(test->store);
     add(test, "INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ($1, 0, 1, 2)",
         MANY);
-    purge_soon(PURGE_TOKENS);
+    purge_soon(&tokens_purge_kind);
     int64_t due = purge_run(purge);
     assert_int_equal(count(test, "tokens"), MANY - PURGE_BATCH);
-    purge_soon(PURGE_TOKENS);
+    purge_soon(&tokens_purge_kind);
     assert_true(is_woken(0));
     assert_int_equal(purge_run(purge), due);
     assert_false(is_woken(0));
@@ -156,6 +157,6 @@ static int run(const char *name)
 
 int main(void)
 {
-    purge_share();
+    purge_share(&purge_plan);
     return run_on_engines(run, "purge on SQLite", "purge on PostgreSQL");
 }

@@ -4,7 +4,7 @@
 #include "accounts.h"
 #include "auth/email_link.h"
 #include "auth/session.h"
-#include "collection/purge.h"
+#include "service/purge_plan.h"
 
 #define HOUR (INT64_C(3600) * 1000)
 #define LIFETIME HOUR
@@ -49,7 +49,7 @@ static void shorten_all(struct test *test)
 {
     bool more = true;
     while (more) {
-        must_succeed(purge_shorten(test->store, test->arena, now, &more));
+        must_succeed(purge_shorten(&purge_plan, test->store, test->arena, now, &more));
     }
 }
 
@@ -101,7 +101,7 @@ static void links_are_shortened_in_batches(void **state)
     }
     commit(test);
     for (;;) {
-        must_succeed(purge_shorten(test->store, test->arena, now, &more));
+        must_succeed(purge_shorten(&purge_plan, test->store, test->arena, now, &more));
         if (!more) {
             break;
         }

@@ -4,12 +4,12 @@
 
 #include "auth/principal.h"
 #include "base/utf8.h"
-#include "collection/records.h"
 #include "http/fields.h"
 #include "http/problem.h"
 #include "http/route.h"
 #include "http/router.h"
 #include "resources/resources.h"
+#include "rest/records.h"
 
 enum { ROUTES_MAX = 1000 };
 

@@ -1,7 +1,7 @@
 /* Search: what of a contact can be found, and what is looked for. */
 #include "unit.h"
 
-#include "collection/search.h"
+#include "rest/search.h"
 
 static void assert_added(struct arena *arena, const char *text, const char *expected)
 {

@@ -1,0 +1,68 @@
+/* The layout of ZIP archives (APPNOTE 6.3): sizes of records, and the offsets of their fields. */
+#ifndef FILES_ARCHIVE_LAYOUT_H
+#define FILES_ARCHIVE_LAYOUT_H
+
+#include "base/size.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARCHIVE_LOCAL "PK\003\004"
+#define ARCHIVE_ENTRY "PK\001\002"
+#define ARCHIVE_END "PK\005\006"
+
+enum {
+    MARK = 4, /* bytes of a record's signature */
+
+    END_SIZE = 22, /* of the end record, without its comment */
+    END_DISK = 4,
+    END_DISK_OF_DIRECTORY = 6,
+    END_COUNT_OF_DISK = 8,
+    END_COUNT = 10,
+    END_DIRECTORY_SIZE = 12,
+    END_DIRECTORY_OFFSET = 16,
+    END_COMMENT = 20,
+    COMMENT_MAX = 0xFFFF,
+
+    DIRECTORY_MAX = 4 * MIB, /* bytes that are read of a directory */
+
+    ENTRY_SIZE = 46, /* of an entry of the directory, without its name, extra field and comment */
+    ENTRY_FLAGS = 8,
+    ENTRY_METHOD = 10,
+    ENTRY_CRC = 16,
+    ENTRY_PACKED = 20,
+    ENTRY_UNPACKED = 24,
+    ENTRY_NAME = 28,
+    ENTRY_EXTRA = 30,
+    ENTRY_COMMENT = 32,
+    ENTRY_DISK = 34,
+    ENTRY_OFFSET = 42,
+
+    LOCAL_SIZE = 30, /* of the header before a part's bytes, without its name and extra field */
+    LOCAL_FLAGS = 6,
+    LOCAL_METHOD = 8,
+    LOCAL_CRC = 14,
+    LOCAL_PACKED = 18,
+    LOCAL_UNPACKED = 22,
+    LOCAL_NAME = 26,
+    LOCAL_EXTRA = 28,
+};
+
+/* Decodes a little-endian integer. */
+static inline size_t archive_u16(const char *bytes)
+{
+    return (size_t)(unsigned char)bytes[0] | (size_t)(unsigned char)bytes[1] << 8;
+}
+
+static inline int64_t archive_u32(const char *bytes)
+{
+    return (int64_t)(archive_u16(bytes) | archive_u16(bytes + 2) << 16);
+}
+
+/* Negative if the highest bit is set: no size and no offset is that large. */
+static inline int64_t archive_u64(const char *bytes)
+{
+    return (int64_t)((uint64_t)archive_u32(bytes) | (uint64_t)archive_u32(bytes + 4) << 32);
+}
+
+#endif

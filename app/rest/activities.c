@@ -1,0 +1,51 @@
+/* See activities.h. */
+#include "rest/activities.h"
+
+#include "base/arena.h"
+
+static const char automatic_type[] = "NOTE";
+
+void activity_add_deltas(struct arena *arena, const char *type, const struct value *author_id,
+                         struct counter_deltas *deltas)
+{
+    counter_deltas_add(deltas, "activities", 1);
+    counter_deltas_add(deltas, arena_format(arena, ACTIVITIES_BY_TYPE "%s", type), 1);
+    counter_deltas_add_id(deltas, arena, ACTIVITIES_BY_AUTHOR, author_id);
+}
+
+static void bind_id(struct store_query *query, const struct value *value)
+{
+    if (value->state == VALUE_SET) {
+        store_bind_integer(query, value->integer);
+    } else {
+        store_bind_null(query);
+    }
+}
+
+struct error *activity_insert_status_change(struct record_change *deal, const char *old_status,
+                                            const char *new_status)
+{
+    struct arena *arena = deal->request->arena;
+    const struct principal *principal = deal->request->principal;
+    const struct value author = {.state = VALUE_SET, .integer = principal->account_id};
+    struct counter_deltas none = {.count = 0}, deltas = {.count = 0};
+    struct store_query *query = store_query(deal->store, arena, SQL_ACTIVITIES_INSERT);
+    store_bind_integer(query, principal->organization_id);
+    store_bind_integer(query, deal->now);
+    store_bind_text(query, automatic_type);
+    store_bind_text(query, arena_format(arena, "%s → %s", old_status, new_status));
+    store_bind_null(query); /* description */
+    bind_id(query, record_value(deal, "contact_id"));
+    bind_id(query, record_value(deal, "id"));
+    store_bind_integer(query, principal->account_id);
+    store_bind_integer(query, deal->now);
+    store_bind_integer(query, true);
+    store_bind_text(query, old_status);
+    store_bind_text(query, new_status);
+    struct error *error = store_execute(query);
+    if (error) {
+        return error;
+    }
+    activity_add_deltas(arena, automatic_type, &author, &deltas);
+    return counters_change(deal->store, arena, principal->organization_id, &none, &deltas);
+}

@@ -1,0 +1,19 @@
+/* The dependencies of handlers. Each worker has one set, which service/ fills in. */
+#ifndef REST_APP_H
+#define REST_APP_H
+
+#include "base/config.h"
+
+struct directory;
+struct objects;
+struct store;
+
+struct app {
+    const struct config *config;
+    struct directory *directory;
+    struct store *store;
+    struct objects *objects;
+    enum pool_id pool; /* pool of the worker */
+};
+
+#endif

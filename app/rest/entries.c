@@ -1,0 +1,180 @@
+/* See entries.h. */
+#include "rest/entries.h"
+
+#include "base/arena.h"
+#include "rest/paging.h"
+
+#include <string.h>
+
+enum { SEARCH_MAX = 256 };
+
+/* --- maps ------------------------------------------------------------------------------------ */
+
+const struct field entries_list_query[] = {
+    {.name = "search",
+     .type = FIELD_STRING,
+     .max = SEARCH_MAX,
+     .about = {"Часть имени или описания", "A part of the name or the description"},
+     .example = "\"иван\""},
+    QUERY_SKIP,
+    QUERY_LIMIT(LIMIT_STANDARD),
+    {.name = NULL},
+};
+
+const struct field entries_place_query[] = {
+    ENTRY_PARENT("parent_dn", 0, "\"OU=Staff,DC=kontora,DC=test\""),
+    {.name = NULL},
+};
+
+#define PATH_NAME(name_, ru_, en_, example_)                                                       \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_STRING, .flags = FIELD_REQUIRED, .about = {(ru_), (en_)},   \
+        .example = (example_)                                                                      \
+    }
+
+const struct field entries_path[] = {
+    PATH_NAME("username", "Имя учётной записи (sAMAccountName)",
+              "The account name (sAMAccountName)", "\"i.petrov\""),
+    PATH_NAME("group", "Название группы (cn)", "The name of the group (cn)", "\"all-staff\""),
+    PATH_NAME("name", "Название", "The name", "\"sales\""),
+    PATH_NAME("cn", "Название", "The name", "\"Users\""),
+    {.name = NULL},
+};
+
+const enum error_id entries_list_errors[] = {ENTRIES_UNAVAILABLE_ERRORS, ERR_DIRECTORY_LIMIT,
+                                             ERR_COUNT};
+const enum error_id entries_read_errors[] = {ENTRIES_FIND_ERRORS, ERR_COUNT};
+const enum error_id entries_create_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_COUNT};
+const enum error_id entries_update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
+                                               ERR_PARTIALLY_APPLIED, ERR_COUNT};
+const enum error_id entries_delete_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
+                                               ERR_NOT_EMPTY, ERR_COUNT};
+const enum error_id entries_member_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
+                                               ERR_PRIMARY_GROUP, ERR_COUNT};
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static const struct entries *collection_of(const struct request *request)
+{
+    return request->route->entries;
+}
+
+/* The entry that the path ends with; its name is then in the directory's spelling, which finds
+ * names whatever their case and outer spaces. */
+static struct error *find(struct request *request, struct directory_entry **entry_r)
+{
+    const struct directory_class *class = collection_of(request)->class;
+    bool reads = request->method == METHOD_GET;
+    struct error *error = (reads ? directory_find : directory_find_target)(
+        request->app->directory, request->arena, class,
+        request->segments[request->segments_count - 1], request_query_string(request, "parent_dn"),
+        entry_r);
+    if (!error) {
+        request->subject = fields_string(class->fields, (*entry_r)->values, class->name_attribute);
+        request->object_dn = (*entry_r)->dn;
+    }
+    return error;
+}
+
+struct error *entries_list(struct request *request, struct reply *reply)
+{
+    int64_t skip = request_query_integer(request, "skip");
+    int64_t limit = request_query_integer(request, "limit");
+    struct directory_page page;
+    struct error *error =
+        directory_list(request->app->directory, request->arena, collection_of(request)->class,
+                       request_query_string(request, "search"), skip, limit, &page);
+    if (error) {
+        return error;
+    }
+    struct value **items = arena_array(request->arena, page.count, sizeof *items);
+    for (size_t i = 0; i < page.count; i++) {
+        items[i] = page.entries[i]->values;
+    }
+    reply_list(reply, items, page.count, page.total, skip, limit);
+    return NULL;
+}
+
+struct error *entries_get(struct request *request, struct reply *reply)
+{
+    struct directory_entry *entry;
+    struct error *error = find(request, &entry);
+    if (!error) {
+        reply_record(reply, entry->values);
+    }
+    return error;
+}
+
+/* --- changing -------------------------------------------------------------------------------- */
+
+static struct directory_changes *body_changes(struct request *request, entries_change *more)
+{
+    struct directory_changes *changes = directory_changes_new(request->arena);
+    directory_change_fields(changes, request->route->body->fields, request->body);
+    if (more) {
+        more(request, changes);
+    }
+    return changes;
+}
+
+struct error *entries_create(struct request *request, struct reply *reply)
+{
+    const struct entries *entries = collection_of(request);
+    const struct directory_class *class = entries->class;
+    struct directory_changes *changes = body_changes(request, entries->create);
+    struct directory_entry *entry;
+    request->subject = request_body_string(request, class->name_attribute);
+    struct error *error =
+        directory_add(request->app->directory, request->arena, class,
+                      request_body_string(request, entries->rdn_field),
+                      request_body_string(request, class->parent_field), changes, &entry);
+    if (!error) {
+        request->object_dn = entry->dn;
+        reply_created(request, reply, request->route->pattern, request->subject);
+        reply_record(reply, entry->values);
+    }
+    return error;
+}
+
+struct error *entries_update(struct request *request, struct reply *reply)
+{
+    const struct entries *entries = collection_of(request);
+    struct directory_entry *entry;
+    struct error *error = find(request, &entry);
+    if (error) {
+        return error;
+    }
+    const struct directory_entry *before = entry;
+    struct directory_changes *changes = body_changes(request, entries->update);
+    directory_change_place(changes, request_body_string(request, entries->rdn_field),
+                           request_body_string(request, "parent_dn"));
+    error = directory_update(request->app->directory, request->arena, entries->class, entry,
+                             changes, &entry);
+    if (entries->updated && (!error || error_may_follow_change(error))) {
+        entries->updated(request, before);
+    }
+    if (!error) {
+        if (strcmp(entry->dn, request->object_dn) != 0) {
+            request->moved_dn = entry->dn;
+        }
+        reply_record(reply, entry->values);
+    }
+    return error;
+}
+
+struct error *entries_delete(struct request *request, struct reply *reply)
+{
+    const struct entries *entries = collection_of(request);
+    struct directory_entry *entry;
+    struct error *error = find(request, &entry);
+    if (!error) {
+        error = directory_delete(request->app->directory, request->arena, entry);
+        if (entries->deleted && (!error || error_may_follow_change(error))) {
+            entries->deleted(request, entry);
+        }
+    }
+    if (!error) {
+        reply_nothing(reply);
+    }
+    return error;
+}

@@ -1,0 +1,9 @@
+/* The plan of the purge: every kind of row that expires. */
+#ifndef SERVICE_PURGE_PLAN_H
+#define SERVICE_PURGE_PLAN_H
+
+#include "store/purge.h"
+
+extern const struct purge_plan purge_plan;
+
+#endif

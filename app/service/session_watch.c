@@ -1,0 +1,254 @@
+/* See session_watch.h. */
+#include "service/session_watch.h"
+
+#include "auth/auth.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "directory/directory.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BATCH = 20,                /* users */
+    PAUSE_US = 20 * US_PER_MS, /* between two batches */
+    ROUND_MIN_S = 5,           /* from the end of one round to the next one, at least */
+    SUBJECT_SIZE = 64,         /* "directory:" and a GUID */
+};
+
+static const char first_subject[] = "directory:"; /* sorts before all users of the directory */
+
+struct session_watch {
+    const struct config *config;
+    struct store *store;
+    struct directory *directory;
+    bool configured;            /* sessions that the configuration does not admit are ended */
+    bool failing;               /* logged */
+    size_t skipped;             /* users who could not be checked in this round */
+    char subject[SUBJECT_SIZE]; /* the last one that was checked in this round */
+};
+
+static void set_subject(struct session_watch *watch, const char *subject)
+{
+    snprintf(watch->subject, sizeof watch->subject, "%s", subject);
+}
+
+struct session_watch *session_watch_new(const struct config *config, struct store *store,
+                                        struct directory *directory)
+{
+    struct session_watch *watch = must_alloc(sizeof *watch);
+    *watch = (struct session_watch){.config = config, .store = store, .directory = directory};
+    set_subject(watch, first_subject);
+    return watch;
+}
+
+void session_watch_free(struct session_watch **watch)
+{
+    directory_free(&(*watch)->directory);
+    free(*watch);
+    *watch = NULL;
+}
+
+/* A user with sessions: the oldest epoch and the most rights of these, and what the directory says.
+ */
+struct user {
+    const char *subject;
+    int64_t oldest_epoch;
+    bool any_administrator;
+    enum directory_standing standing;
+    struct directory_identity identity;
+};
+
+struct ending {
+    struct arena *arena;
+    const struct session_watch *watch;
+    const struct user *user;
+    int64_t count;
+};
+
+/* Commits what was ended, and makes it visible to all processes of this host. */
+static struct error *end_and_commit(struct session_watch *watch, struct arena *arena,
+                                    store_work *work, struct ending *ending)
+{
+    struct error *error = store_write(watch->store, arena, work, ending);
+    struct error *commit = store_turn_end(watch->store, arena);
+    auth_committed();
+    return error ? error : commit;
+}
+
+/* --- the configuration ----------------------------------------------------------------------- */
+
+static struct error *end_unconfigured(struct store *store, void *context)
+{
+    struct ending *work = context;
+    const struct config *config = work->watch->config;
+    const struct session_terms terms = auth_session_terms(config);
+    const char *subject = auth_local_subject(config, work->arena);
+    work->count = 0;
+    return session_end_unconfigured(store, work->arena, &terms, subject,
+                                    auth_local_epoch(config, work->arena), &work->count);
+}
+
+static struct error *apply_configuration(struct session_watch *watch, struct arena *arena)
+{
+    struct ending work = {.arena = arena, .watch = watch};
+    struct error *error = end_and_commit(watch, arena, end_unconfigured, &work);
+    watch->configured = !error;
+    if (!error && work.count) {
+        log_info("sessions: ended %" PRId64
+                 ": the local credentials or JWT_SECRET_KEY have changed",
+                 work.count);
+    }
+    return error;
+}
+
+/* --- the directory --------------------------------------------------------------------------- */
+
+static struct error *end_outdated(struct store *store, void *context)
+{
+    struct ending *work = context;
+    const struct user *user = work->user;
+    int64_t now = clock_wall_ms();
+    work->count = 0;
+    return user->standing == DIRECTORY_REFUSED
+               ? session_end_subject(store, work->arena, user->subject, now, &work->count)
+               : session_end_outdated(store, work->arena, user->subject,
+                                      user->identity.password_set, user->identity.administrator,
+                                      now, &work->count);
+}
+
+static bool is_outdated(const struct user *user)
+{
+    return user->standing == DIRECTORY_REFUSED ||
+           user->identity.password_set > user->oldest_epoch ||
+           (user->any_administrator && !user->identity.administrator);
+}
+
+static struct error *check_user(struct session_watch *watch, struct arena *arena, struct user *user)
+{
+    const char *guid = principal_guid(user->subject);
+    struct error *error =
+        directory_examine(watch->directory, arena, guid, &user->identity, &user->standing);
+    if (error || !is_outdated(user)) {
+        return error;
+    }
+    struct ending work = {.arena = arena, .watch = watch, .user = user};
+    error = end_and_commit(watch, arena, end_outdated, &work);
+    if (!error) {
+        log_info("sessions: ended %" PRId64
+                 " of %s: the user was disabled or deleted, or the password "
+                 "or the administrator rights have changed",
+                 work.count, user->subject);
+    }
+    return error;
+}
+
+/* Reads the users behind the last one that was checked; *count_r is below BATCH at the end. */
+static struct error *read_users(const struct session_watch *watch, struct arena *arena,
+                                struct user *users_r, size_t *count_r)
+{
+    struct store_query *query = store_query(watch->store, arena, SQL_SESSIONS_OF_DIRECTORY);
+    bool row;
+    store_bind_text(query, watch->subject);
+    store_bind_integer(query, clock_wall_ms());
+    store_bind_integer(query, BATCH);
+    *count_r = 0;
+    struct error *error = store_next(query, &row);
+    while (!error && row) {
+        users_r[(*count_r)++] = (struct user){
+            .subject =
+                arena_string(arena, store_text(query, SQL_SESSIONS_OF_DIRECTORY_SUBJECT, NULL)),
+            .oldest_epoch = store_integer(query, SQL_SESSIONS_OF_DIRECTORY_OLDEST_EPOCH),
+            .any_administrator = store_integer(query, SQL_SESSIONS_OF_DIRECTORY_ANY_ADMINISTRATOR),
+        };
+        error = store_next(query, &row);
+    }
+    return error;
+}
+
+/* True if the next users would fail too. */
+static bool is_outage(const struct error *error)
+{
+    return error->id == ERR_DIRECTORY_UNAVAILABLE || error->id == ERR_DIRECTORY_CREDENTIALS ||
+           error->id == ERR_DATABASE_UNAVAILABLE;
+}
+
+/* Checks a user. An error that concerns this one alone is counted, and the first of a round is
+ * logged: it must not keep the users who are sorted behind from being checked. */
+static struct error *check_or_skip(struct session_watch *watch, struct arena *arena,
+                                   struct user *user)
+{
+    struct error *error = check_user(watch, arena, user);
+    if (error && is_outage(error)) {
+        return error;
+    }
+    if (error && !watch->skipped++) {
+        log_warning("sessions: cannot check %s, the other users are checked: %s", user->subject,
+                    error->cause ? error->cause : "no cause is known");
+    }
+    set_subject(watch, user->subject);
+    return NULL;
+}
+
+/* Checks a batch; *more_r: the round goes on. */
+static struct error *check_batch(struct session_watch *watch, struct arena *arena, bool *more_r)
+{
+    struct user users[BATCH];
+    size_t count;
+    *more_r = false;
+    struct error *error = read_users(watch, arena, users, &count);
+    for (size_t i = 0; !error && i < count; i++) {
+        error = check_or_skip(watch, arena, &users[i]);
+    }
+    *more_r = !error && count == BATCH;
+    return error;
+}
+
+/* Says once that it fails, and once that it works again. */
+static void log_change(struct session_watch *watch, const struct error *error)
+{
+    if (error && !watch->failing) {
+        log_warning("sessions: cannot check the users of the directory: %s", error->cause);
+    } else if (!error && watch->failing) {
+        log_info("sessions: the users of the directory are checked again");
+    }
+    watch->failing = error;
+}
+
+static void begin_round(struct session_watch *watch)
+{
+    if (watch->skipped > 1) {
+        log_warning("sessions: %zu users of the directory could not be checked", watch->skipped);
+    }
+    watch->skipped = 0;
+    set_subject(watch, first_subject);
+}
+
+int64_t session_watch_run(struct session_watch *watch)
+{
+    struct store_health health;
+    bool more = false;
+    store_health(watch->store, &health);
+    if (health.state == STORE_DOWN) { /* to wait for it would hold up the other jobs */
+        return clock_steady_us() + (int64_t)ROUND_MIN_S * US_PER_S;
+    }
+    struct arena *arena = arena_new();
+    struct error *error = watch->configured ? NULL : apply_configuration(watch, arena);
+    if (!error && watch->config->ldap_login) {
+        error = check_batch(watch, arena, &more);
+    }
+    log_change(watch, error);
+    if (!more && !error) {
+        begin_round(watch);
+    }
+    arena_free(&arena);
+    int64_t pause_s = watch->config->ldap_login_cache_s;
+    if (error || pause_s < ROUND_MIN_S) {
+        pause_s = ROUND_MIN_S;
+    }
+    return clock_steady_us() + (more ? PAUSE_US : pause_s * US_PER_S);
+}

@@ -1,0 +1,77 @@
+/*
+ * The purge deletes expired rows in small batches, so that other writers hardly wait. The kinds of
+ * rows and their statements come from the caller, as a plan.
+ */
+#ifndef STORE_PURGE_H
+#define STORE_PURGE_H
+
+#include "base/error.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct arena;
+
+enum { PURGE_BATCH = 500 }; /* rows */
+
+/* Rows of one table that expire. */
+struct purge_kind {
+    const char *table;
+    enum sql_statement statement; /* deletes the oldest rows: up to $2, with times up to $1 */
+    int64_t kept_ms;              /* how long rows are kept beyond the time that they bear */
+};
+
+/* Statements that correct rows of one table that were issued in the future. */
+struct purge_expiry {
+    enum sql_statement ahead;   /* selects a row if there are such rows; takes no write lock */
+    enum sql_statement shorten; /* gives up to $2 of them the lifetime that they were issued with */
+};
+
+struct purge_plan {
+    const struct purge_kind *const *kinds; /* NULL after the last */
+    const enum sql_statement *clamps;      /* set times that are later than $1 to $1 */
+    const struct purge_expiry *expiries;
+    size_t clamp_count, expiry_count;
+};
+
+/* Shortens rows that were issued in the future, up to PURGE_BATCH of each table, and commits:
+ * from now on such a row lives for the lifetime it was issued with. The clock has been set back
+ * since they were issued, so without this they would live longer by that difference. *more_r is
+ * true if more may be left. A row that was issued before the clock went wrong expires at the right
+ * time, and is left alone. */
+struct error *purge_shorten(const struct purge_plan *plan, struct store *store, struct arena *arena,
+                            int64_t now_ms, bool *more_r) MUST_CHECK;
+
+/* Deletes the oldest PURGE_BATCH rows that are due at `now_ms`, or as many as there are, commits
+ * and counts them. More rows may be left if *deleted_r is PURGE_BATCH. */
+struct error *purge_batch(struct store *store, struct arena *arena, const struct purge_kind *kind,
+                          int64_t now_ms, int64_t *deleted_r) MUST_CHECK;
+
+/* Deletes up to `limit` due rows within the group commit of the request, and does not add them
+ * to the metric. */
+struct error *purge_rows(struct store *store, struct arena *arena, const struct purge_kind *kind,
+                         int64_t now_ms, int64_t limit, int64_t *deleted_r) MUST_CHECK;
+
+/* In the master, before it forks: from now on all processes can request a purge of a kind of the
+ * plan. */
+void purge_share(const struct purge_plan *plan);
+
+/* Requests that the housekeeper purges this kind next, before it continues its round. A no-op if
+ * there is no housekeeper. */
+void purge_soon(const struct purge_kind *kind);
+
+/* The periodic job of the housekeeper: purges one kind of the shared plan after the other. The store
+ * must outlive it. */
+struct purge;
+struct purge *purge_new(struct store *store) __attribute__((returns_nonnull));
+void purge_free(struct purge **purge);
+
+/* Deletes one batch. Returns the time of the steady clock at which to call it again: soon if more
+ * rows may be left. */
+int64_t purge_run(struct purge *purge);
+
+/* Returns a descriptor that is readable from a purge request to the next purge_run(). */
+int purge_wake_fd(void);
+
+#endif

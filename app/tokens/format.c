@@ -1,0 +1,65 @@
+/* See format.h. */
+#include "tokens/format.h"
+
+#include "auth/digest.h"
+#include "base/arena.h"
+#include "base/number.h"
+#include "base/random.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    NUMBER_DIGITS = 6,
+    SECRET_DIGITS = 22, /* of base 62: RFC 6749 10.10 asks for 128 bits */
+    TOKEN_LENGTH = NUMBER_DIGITS + 1 + SECRET_DIGITS,
+    NUMBER_END = 1000 * 1000,
+    BASE62 = 62,
+    NUMBER_SIZE = 3,  /* bytes that hold the number */
+    DIGEST_KEPT = 16, /* bytes of the digest: RFC 2104 5 */
+};
+
+const char *tokens_format_generate(struct arena *arena, int64_t now_ms)
+{
+    struct random_source source = {.left = 0};
+    char *token = arena_alloc(arena, TOKEN_LENGTH + 1);
+    int64_t number = now_ms % NUMBER_END;
+    for (size_t at = NUMBER_DIGITS; at--; number /= DECIMAL) {
+        token[at] = (char)('0' + number % DECIMAL);
+    }
+    token[NUMBER_DIGITS] = ':';
+    random_digits(&source, token + NUMBER_DIGITS + 1, SECRET_DIGITS, BASE62);
+    return token;
+}
+
+static bool is_digit(char c, bool letters_too)
+{
+    return (c >= '0' && c <= '9') ||
+           (letters_too && ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')));
+}
+
+bool tokens_format_matches(const char *text)
+{
+    size_t at = 0;
+    while (at < TOKEN_LENGTH &&
+           (at == NUMBER_DIGITS ? text[at] == ':' : is_digit(text[at], at > NUMBER_DIGITS))) {
+        at++;
+    }
+    return at == TOKEN_LENGTH && !text[at];
+}
+
+/* The number comes first, so that tokens that are issued at one time are adjacent in the index.
+ * Without it, each token would change a different page of the index, and a commit would write all of
+ * these pages. */
+void tokens_format_bind_digest(struct store_query *query, struct arena *arena, const char *key,
+                               const char *token)
+{
+    enum { BYTE_BITS = 8 };
+    unsigned char *kept = arena_alloc(arena, NUMBER_SIZE + DIGEST_KEPT);
+    unsigned long number = strtoul(token, NULL, DECIMAL);
+    for (size_t at = NUMBER_SIZE; at--; number >>= BYTE_BITS) {
+        kept[at] = (unsigned char)number;
+    }
+    memcpy(kept + NUMBER_SIZE, digest_keyed(arena, key, token, strlen(token)), DIGEST_KEPT);
+    store_bind_bytes(query, kept, NUMBER_SIZE + DIGEST_KEPT);
+}

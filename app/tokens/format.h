@@ -1,0 +1,30 @@
+/*
+ * The format of tokens, and the digest by which the database knows them.
+ *
+ * A token is six digits, a colon and 22 digits of base 62. The latter are 131 random bits. The six
+ * digits are the time of issue in milliseconds, modulo a million: they order the index, and are easy
+ * to read out. The database has these digits and the first 128 bits of the token's HMAC-SHA256, so
+ * that a reader of the database cannot produce a valid token.
+ */
+#ifndef TOKENS_FORMAT_H
+#define TOKENS_FORMAT_H
+
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct arena;
+
+/* Returns a new random token. */
+const char *tokens_format_generate(struct arena *arena, int64_t now_ms)
+    __attribute__((returns_nonnull));
+
+/* True if the text has the format of a token. Any other text is no token, without a look-up. */
+bool tokens_format_matches(const char *text);
+
+/* Binds the digest of a token, under the key of the service, to the next parameter. */
+void tokens_format_bind_digest(struct store_query *query, struct arena *arena, const char *key,
+                               const char *token);
+
+#endif

@@ -1,0 +1,78 @@
+/* Plain text: what is one and what is none, wherever it is cut into pieces. */
+#include "files/text.h"
+#include "unit.h"
+
+/* Whether it is a text, when it comes in pieces of that length. */
+static bool is_text(const char *bytes, size_t length, size_t piece)
+{
+    struct file_text text = {0};
+    for (size_t at = 0; at < length; at += piece) {
+        if (!file_text_add(&text, bytes + at, length - at < piece ? length - at : piece)) {
+            return false;
+        }
+    }
+    return file_text_is_complete(&text);
+}
+
+static void assert_text(bool expected, const char *bytes, size_t length)
+{
+    for (size_t piece = 1; piece <= length + 1; piece++) {
+        assert_int_equal(is_text(bytes, length, piece), expected);
+    }
+}
+
+static void texts_of_every_encoding(void **state)
+{
+    (void)state;
+    assert_text(true, BYTES(""));
+    assert_text(true, BYTES("x"));
+    assert_text(true, BYTES("\a\b\t\n\v\f\r\033[1m ~"));
+    assert_text(true, BYTES("\xd0\x96 \xe2\x82\xac \xf0\x9f\x98\x80"));
+    assert_text(true, BYTES("\xef\xbb\xbfUTF-8 with its mark"));
+    assert_text(true, BYTES("\xcf\xf0\xe8\xe2\xe5\xf2")); /* windows-1251 */
+    assert_text(true, BYTES("\xff"));
+    assert_text(true, BYTES("\xff\xfe"));
+    assert_text(true, BYTES("\xff\xfe\x16\x04\x3d\xd8\x00\xde"));
+    assert_text(true, BYTES("\xfe\xff\x04\x16\xd8\x3d\xde\x00"));
+}
+
+static void what_no_text_holds(void **state)
+{
+    (void)state;
+    assert_text(false, BYTES("\0"));
+    assert_text(false, BYTES("a\0b"));
+    assert_text(false, BYTES("\xff\0"));
+    assert_text(false, BYTES("\x89PNG\r\n\x1a\n"));
+    assert_text(false, BYTES("\xff\xfe\x16"));                   /* half a unit, */
+    assert_text(false, BYTES("\xff\xfe\x3d\xd8"));               /* half a character, */
+    assert_text(false, BYTES("\xff\xfe\x3d\xd8\x16\x04"));       /* also in the middle, */
+    assert_text(false, BYTES("\xff\xfe\x00\xde\x16\x04"));       /* its second half, */
+    assert_text(false, BYTES("\xfe\xff\xd8\x3d\xd8\x3d\xde\0")); /* its first one twice */
+    assert_text(false, BYTES("\xff\xfe\x01\x00"));
+    assert_text(false, BYTES("\xff\xfe\0\0a\0\0\0")); /* UTF-32 */
+}
+
+static void every_byte_everywhere(void **state)
+{
+    (void)state;
+    char bytes[200];
+    for (unsigned byte = 0; byte <= UCHAR_MAX; byte++) {
+        bool control = byte < ' ' || byte == 0x7F;
+        bool expected = !control || (byte && strchr("\a\b\t\n\v\f\r\033", (int)byte));
+        for (size_t at = 0; at < sizeof bytes; at++) {
+            memset(bytes, 'x', sizeof bytes);
+            bytes[at] = (char)byte;
+            assert_int_equal(is_text(bytes, sizeof bytes, sizeof bytes), expected);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_of_every_encoding),
+        cmocka_unit_test(what_no_text_holds),
+        cmocka_unit_test(every_byte_everywhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,85 @@
+/* Uploads: bodies that are complete, and those that the spool has cut off. */
+#include "base/config.h"
+#include "files/upload.h"
+#include "rest/app.h"
+#include "unit.h"
+
+#define PART(name, file) "--b\r\nContent-Disposition: form-data; name=" name file "\r\n\r\n"
+#define FILE_PART PART("file", "; filename=a.txt")
+
+struct body {
+    const char *bytes;
+    size_t left;
+};
+
+static size_t read_byte(void *source, char *bytes, size_t size)
+{
+    struct body *body = source;
+    assert_true(size);
+    if (!body->left) {
+        return 0;
+    }
+    body->left--;
+    *bytes = *body->bytes++;
+    return 1;
+}
+
+static struct error *receive(struct arena *arena, const char *text, const char *spool)
+{
+    static const struct config config = {
+        .storage_url = "file:///objects",
+        .state_dir = "state",
+        .socket_group = "",
+        .secret_key = "a key",
+        .upload_scan_command = "",
+    };
+    struct body body = {text, strlen(text)};
+    struct app app = {.config = &config};
+    struct request request = {
+        .arena = arena,
+        .app = &app,
+        .headers = {.content_type = "multipart/form-data; boundary=b", .spool = spool},
+        .input = {read_byte, &body},
+    };
+    struct upload upload;
+    assert_null(objects_open(&config, arena, &app.objects));
+    struct error *error = upload_receive(&request, INT64_MAX, &upload);
+    assert_int_equal(request.body_abandoned, error != NULL);
+    objects_discard(app.objects, &upload.staged);
+    objects_close(&app.objects);
+    return error;
+}
+
+static void assert_cut_off(struct arena *arena, const char *spool, enum error_id id)
+{
+    static const char *const bodies[] = {"", FILE_PART "x", FILE_PART "x\r\n--b--\r\n"};
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        const struct error *error = receive(arena, bodies[i], spool);
+        assert_non_null(error);
+        assert_int_equal(error->id, id);
+    }
+}
+
+static void a_body_that_was_cut_off_is_refused(void **state)
+{
+    assert_cut_off(*state, "slow", ERR_TOO_SLOW);
+    assert_cut_off(*state, "full", ERR_STORAGE_FULL);
+}
+
+static void a_complete_body_is_received(void **state)
+{
+    assert_null(receive(*state, FILE_PART "x\r\n--b--\r\n", ""));
+    assert_null(receive(*state, PART("other", "") "x\r\n" FILE_PART "x\r\n--b--\r\nepilogue", ""));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(a_body_that_was_cut_off_is_refused),
+        ARENA_TEST(a_complete_body_is_received),
+    };
+    char folder[PATH_MAX];
+    return enter_temporary(folder)
+               ? leave_temporary(folder, cmocka_run_group_tests_name("uploads", tests, NULL, NULL))
+               : EXIT_FAILURE;
+}
