@@ -42,7 +42,7 @@
 # @id@, @integer@, @bytes@, @key@ and @strict@ stand for what each has of its own; @key@ is text that
 # sorts by its bytes, whatever the language of the database.
 #
-# The table goes by app/store/internal.h. A mistake ends with its place and a status of 1.
+# The table goes by app/store/compiled.h. A mistake ends with its place and a status of 1.
 
 BEGIN {
     engines[1] = "sqlite"
@@ -335,7 +335,7 @@ END {
     print "/* The statements of sql/. Made by sql/compile.awk. */" > header
     print "#ifndef STORE_SQL_H\n#define STORE_SQL_H\n\nenum sql_statement {" > header
     print "/* The statements and migrations of sql/. Made by sql/compile.awk. */" > source
-    print "#include \"store/internal.h\"\n" > source
+    print "#include \"store/compiled.h\"\n" > source
     print "const struct sql_statement_row sql_statements[SQL_COUNT] = {" > source
     for (i = 1; i <= statements; i++) {
         printf "    SQL_%s,\n", toupper(statement_name[i]) > header

@@ -9,7 +9,8 @@
 #   sh delegate.sh kontora OU=Company,DC=example,DC=com -H ldap://dc1.example.com -U Administrator
 #
 # Runs samba-tool as root on a controller, or from another host with -H and -U. The account exists
-# already: samba-tool user create kontora --random-password. The README has the commands for Windows.
+# already: samba-tool user create kontora --random-password. systemd/README.md has the commands for
+# Windows.
 set -eu
 
 [ $# -ge 2 ] || {

@@ -7,12 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
-enum {
-    CHUNK_SIZE = 16 * KIB,
-    EXIT_OUT_OF_MEMORY = 70,
-};
+enum { CHUNK_SIZE = 16 * KIB };
 
 struct chunk {
     struct chunk *previous;
@@ -36,9 +34,9 @@ static _Noreturn void out_of_memory(void)
 {
     static const char line[] = "{\"level\":\"error\",\"message\":\"out of memory\"}\n";
     if (write(STDERR_FILENO, line, sizeof line - 1) < 0) {
-        _exit(EXIT_OUT_OF_MEMORY);
+        _exit(EX_SOFTWARE);
     }
-    _exit(EXIT_OUT_OF_MEMORY);
+    _exit(EX_SOFTWARE);
 }
 
 void *must_alloc(size_t size)

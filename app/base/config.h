@@ -1,7 +1,7 @@
 /*
  * Configuration: every setting of Kontora in one table (config.c), read from the environment and
  * from an environment file; the environment wins. The table gives each setting its type, default,
- * range, and whether it is secret; README and .env.example are held against it by a test.
+ * range, and whether it is secret; a test compares systemd/README.md and .env.example with it.
  */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H

@@ -1,4 +1,4 @@
-/* App: what the handlers of a worker work with. main makes it and fills it in. */
+/* App: what the handlers of a worker work with. service/ makes it and fills it in. */
 #ifndef COLLECTION_APP_H
 #define COLLECTION_APP_H
 

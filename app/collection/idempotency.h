@@ -20,7 +20,7 @@
 /* How long an answer is kept. */
 enum { IDEMPOTENCY_KEPT_MS = MS_PER_DAY };
 
-/* The hooks that main hands to the router. */
+/* The hooks that service/ hands to the router. */
 extern const struct router_repeats idempotency;
 
 #endif

@@ -3,9 +3,12 @@
  * modifications. The strings are the caller's and must live as long as the set; a set may hold a
  * password, so nothing here is ever logged.
  */
-#include "directory/internal.h"
+#include "directory/changes.h"
 
 #include "base/arena.h"
+#include "base/field.h"
+#include "directory/codec.h"
+#include "directory/directory.h"
 
 #include <inttypes.h>
 #include <string.h>

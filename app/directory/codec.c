@@ -2,7 +2,7 @@
  * Codec: attribute values to and from the forms in which Active Directory keeps them. Nothing here
  * asks the server; a value that is not of its form is told from one that is, and never guessed.
  */
-#include "directory/internal.h"
+#include "directory/codec.h"
 
 #include "base/arena.h"
 #include "base/buffer.h"
@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -1,22 +1,48 @@
 /*
- * Connection: one bound LDAP connection a worker, made on first use and kept (see internal.h).
+ * Connection: one bound LDAP connection a worker, made on first use and kept.
  *
  * Servers are tried in the order of LDAP_SERVER, those that failed lately last. No call waits for
  * longer than it has time left. Failures are remembered by all processes together (circuit.h), and
  * a refused password ends the attempt at once: every further try would count towards the lock-out
  * of the service account.
  */
-#include "directory/internal.h"
+#include "directory/connection.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "directory/cache.h"
+#include "directory/circuit.h"
+#include "directory/controller.h"
+#include "directory/deadline.h"
+#include "directory/directory.h"
+#include "directory/settings.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* One domain controller of LDAP_SERVER. */
+struct server {
+    char *uri;    /* malloc */
+    bool avoided; /* the circuit avoided it when this attempt to connect began */
+};
+
+struct directory {
+    const struct config *config;
+    struct circuit *circuit; /* of these settings; shared by all processes */
+    struct server *servers;
+    size_t server_count;
+    LDAP *ldap;          /* NULL: not connected */
+    size_t server;       /* index of the server that it is connected to */
+    uint64_t generation; /* number of connections made so far */
+    int64_t answered_at; /* steady clock: last answer on this connection */
+    int64_t return_at;   /* steady clock: when to go back to a server before it */
+    struct deadline deadline;
+    struct cache cache;
+};
 
 enum {
     MS_US = 1000,
@@ -42,22 +68,12 @@ static void read_servers(struct directory *directory)
     }
 }
 
-void directory_share(void)
-{
-    circuit_share();
-    lockout_share();
-}
-
-void directory_prepare(const struct config *config)
-{
-    struct directory *directory = directory_new(config);
-    directory_free(&directory);
-}
-
 struct directory *directory_new(const struct config *config)
 {
     struct directory *directory = must_alloc(sizeof *directory);
     directory->config = config;
+    directory->deadline.connect_us = config->ldap_connect_timeout_ms * MS_US;
+    directory->deadline.answer_us = config->ldap_timeout_ms * MS_US;
     controller_listen();
     read_servers(directory);
     directory->circuit = circuit_get(config, directory->server_count);
@@ -70,77 +86,88 @@ void directory_free(struct directory **directory)
         return;
     }
     connection_drop(*directory);
-    identity_forget(*directory);
-    domain_forget(*directory);
-    lockout_forget(*directory);
-    free((*directory)->service_guid);
+    cache_free(&(*directory)->cache);
     for (size_t i = 0; i < (*directory)->server_count; i++) {
         free((*directory)->servers[i].uri);
-    }
-    for (size_t i = 0; i < PRIMARY_GROUPS; i++) {
-        free((*directory)->primary_groups[i].sid);
-        free((*directory)->primary_groups[i].dn);
     }
     free((*directory)->servers);
     free(*directory);
     *directory = NULL;
 }
 
+/* --- state ----------------------------------------------------------------------------------- */
+
+const struct config *connection_config(const struct directory *directory)
+{
+    return directory->config;
+}
+
+struct circuit *connection_circuit(const struct directory *directory)
+{
+    return directory->circuit;
+}
+
+size_t connection_server_count(const struct directory *directory)
+{
+    return directory->server_count;
+}
+
+const char *connection_server_uri(const struct directory *directory, size_t index)
+{
+    return directory->servers[index].uri;
+}
+
+size_t connection_server(const struct directory *directory)
+{
+    return directory->server;
+}
+
+LDAP *connection_ldap(const struct directory *directory)
+{
+    return directory->ldap;
+}
+
+uint64_t connection_generation(const struct directory *directory)
+{
+    return directory->generation;
+}
+
+void *connection_cache(struct directory *directory, const struct cache_kind *kind)
+{
+    return cache_get(&directory->cache, kind);
+}
+
+struct controller_attempt connection_attempt(struct directory *directory, struct arena *arena,
+                                             size_t index)
+{
+    return (struct controller_attempt){
+        .config = directory->config,
+        .circuit = directory->circuit,
+        .deadline = &directory->deadline,
+        .arena = arena,
+        .uri = directory->servers[index].uri,
+        .index = index,
+    };
+}
+
 /* --- time ------------------------------------------------------------------------------------ */
-
-static int64_t connect_timeout_us(const struct directory *directory)
-{
-    return directory->config->ldap_connect_timeout_ms * MS_US;
-}
-
-static int64_t operation_timeout_us(const struct directory *directory)
-{
-    return directory->config->ldap_timeout_ms * MS_US;
-}
 
 void connection_begin(struct directory *directory)
 {
-    directory->deadline =
-        clock_steady_us() + connect_timeout_us(directory) + operation_timeout_us(directory);
+    deadline_begin(&directory->deadline);
 }
 
 void connection_alive(struct directory *directory)
 {
     int64_t now = clock_steady_us();
-    int64_t until = now + operation_timeout_us(directory);
     directory->answered_at = now;
     circuit_answered(directory->circuit, directory->server, now);
-    if (until > directory->deadline) {
-        directory->deadline = until;
-    }
+    deadline_extend(&directory->deadline, now);
 }
 
-/* At most `timeout`, but not beyond the call's deadline. */
-static int64_t expect(struct directory *directory, int64_t timeout)
+struct deadline *connection_deadline(struct directory *directory)
 {
-    int64_t now = clock_steady_us();
-    int64_t left = directory->deadline - now;
-    int64_t patience = left < timeout ? left : timeout;
-    if (patience < 1) {
-        patience = 1;
-    }
-    directory->io_deadline = now + patience;
-    return patience;
-}
-
-int64_t connection_expect(struct directory *directory)
-{
-    return expect(directory, operation_timeout_us(directory));
-}
-
-int64_t connection_expect_connect(struct directory *directory)
-{
-    return expect(directory, connect_timeout_us(directory));
-}
-
-bool connection_encrypted(const struct directory *directory)
-{
-    return directory->config->ldap_use_ssl || directory->config->ldap_start_tls;
+    return &directory->deadline;
 }
 
 /* --- connecting ------------------------------------------------------------------------------ */
@@ -149,27 +176,27 @@ enum controller_result connection_try(struct directory *directory, struct arena 
                                       size_t index, const char **cause_r)
 {
     int64_t began = clock_steady_us();
-    enum controller_result result =
-        controller_connect(directory, arena, index, &directory->ldap, cause_r);
+    const struct controller_attempt attempt = connection_attempt(directory, arena, index);
+    enum controller_result result = controller_connect(&attempt, &directory->ldap, cause_r);
     int64_t now = clock_steady_us();
     switch (result) {
-    case SERVER_CONNECTED:
+    case CONTROLLER_CONNECTED:
         directory->server = index;
         directory->generation++;
         directory->answered_at = now;
         directory->return_at = now + RETURN_US;
         circuit_connected(directory->circuit, index, now);
         break;
-    case SERVER_SILENT: /* nothing is to be said of one that had little time left */
-        if (now - began >= connect_timeout_us(directory) / 2) {
+    case CONTROLLER_SILENT: /* nothing is to be said of one that had little time left */
+        if (now - began >= directory->deadline.connect_us / 2) {
             circuit_failed(directory->circuit, index, now, true);
         }
         break;
-    case SERVER_FAILED:
+    case CONTROLLER_FAILED:
         circuit_failed(directory->circuit, index, now, false);
         break;
-    case SERVER_NOT_TRIED:
-    case SERVER_REFUSES_CREDENTIALS:
+    case CONTROLLER_NOT_TRIED:
+    case CONTROLLER_REFUSES_CREDENTIALS:
         break;
     }
     return result;
@@ -179,7 +206,7 @@ static enum controller_result connect_to(struct directory *directory, struct are
                                          size_t index, const char **cause_r)
 {
     enum controller_result result = connection_try(directory, arena, index, cause_r);
-    if (result == SERVER_CONNECTED) {
+    if (result == CONTROLLER_CONNECTED) {
         log_info("directory: connected to %s", directory->servers[index].uri);
     } else {
         log_error("directory: %s", *cause_r);
@@ -191,18 +218,19 @@ static enum controller_result connect_to(struct directory *directory, struct are
  * each try counts. */
 static bool goes_on(const struct directory *directory, enum controller_result result)
 {
-    bool refused = result == SERVER_REFUSES_CREDENTIALS &&
+    bool refused = result == CONTROLLER_REFUSES_CREDENTIALS &&
                    circuit_gate(directory->circuit, clock_steady_us()) == CIRCUIT_REFUSED;
-    return result != SERVER_CONNECTED && !refused;
+    return result != CONTROLLER_CONNECTED && !refused;
 }
 
 /* One round over the servers that are, or are not, avoided at the moment. */
 static enum controller_result connect_round(struct directory *directory, struct arena *arena,
                                             bool avoided, const char **cause_r)
 {
-    enum controller_result result = SERVER_FAILED;
+    enum controller_result result = CONTROLLER_FAILED;
     for (size_t i = 0; i < directory->server_count && goes_on(directory, result); i++) {
-        if (directory->servers[i].avoided == avoided && clock_steady_us() < directory->deadline) {
+        if (directory->servers[i].avoided == avoided &&
+            clock_steady_us() < directory->deadline.call) {
             result = connect_to(directory, arena, i, cause_r);
         }
     }
@@ -241,12 +269,12 @@ static struct error *connect_any(struct directory *directory, struct arena *aren
         break;
     }
     enum controller_result result = connect_in_order(directory, arena, now, &cause);
-    if (result == SERVER_CONNECTED) {
+    if (result == CONTROLLER_CONNECTED) {
         return NULL;
     }
     return error_new(arena,
-                     result == SERVER_REFUSES_CREDENTIALS ? ERR_DIRECTORY_CREDENTIALS
-                                                          : ERR_DIRECTORY_UNAVAILABLE,
+                     result == CONTROLLER_REFUSES_CREDENTIALS ? ERR_DIRECTORY_CREDENTIALS
+                                                              : ERR_DIRECTORY_UNAVAILABLE,
                      "%s", cause);
 }
 
@@ -254,7 +282,7 @@ static struct error *connect_any(struct directory *directory, struct arena *aren
 
 void connection_drop(struct directory *directory)
 {
-    list_forget(directory);
+    cache_end_connection(&directory->cache);
     if (directory->ldap) {
         ldap_unbind_ext(directory->ldap, NULL, NULL);
         directory->ldap = NULL;

@@ -5,15 +5,18 @@
  * handle. The certificate's chain and the name in it are always verified (RFC 4513 3.1.3), also if
  * the name is an IP address. The password leaves here in a bind alone and is never logged.
  */
-#include "directory/internal.h"
+#include "directory/controller.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "directory/circuit.h"
+#include "directory/deadline.h"
+#include "directory/measure.h"
+#include "directory/result.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
@@ -58,9 +61,9 @@ void controller_listen(void)
 }
 
 /* Whether an attempt has failed because the time for it is over. */
-static bool is_silent(const struct directory *directory, int code)
+static bool is_silent(const struct controller_attempt *attempt, int code)
 {
-    return code == LDAP_TIMEOUT || clock_steady_us() >= directory->io_deadline;
+    return code == LDAP_TIMEOUT || deadline_io_passed(attempt->deadline);
 }
 
 /* In one way for both libraries that libldap is built with: GnuTLS in Debian 12, OpenSSL in Debian 13. */
@@ -81,13 +84,13 @@ static const char *describe_tls(struct arena *arena)
 }
 
 /* Why a connection could not be made, as far as libldap lets us know. */
-static const char *describe(const struct directory *directory, struct arena *arena, LDAP *ldap,
-                            int code)
+static const char *describe_failure(const struct controller_attempt *attempt, LDAP *ldap, int code)
 {
+    struct arena *arena = attempt->arena;
     char *diagnostic = NULL;
     const char *text = ldap_err2string(code);
     const char *more = "";
-    if (is_silent(directory, code)) {
+    if (is_silent(attempt, code)) {
         return "no answer in time";
     }
     if (ldap_get_option(ldap, LDAP_OPT_DIAGNOSTIC_MESSAGE, &diagnostic) == LDAP_OPT_SUCCESS &&
@@ -199,14 +202,14 @@ static int wait_simple(struct arena *arena, LDAP *ldap, int message_id, int64_t 
 }
 
 /* RFC 4511 4.14, before anything else is said. */
-static int start_tls(struct directory *directory, struct arena *arena, LDAP *ldap)
+static int start_tls(const struct controller_attempt *attempt, LDAP *ldap)
 {
     int message_id = 0;
     const char *diagnostic;
-    int64_t patience = connection_expect_connect(directory);
+    int64_t patience = deadline_expect_connect(attempt->deadline);
     int code = ldap_start_tls(ldap, NULL, NULL, &message_id);
     if (code == LDAP_SUCCESS) {
-        code = wait_simple(arena, ldap, message_id, patience, &diagnostic);
+        code = wait_simple(attempt->arena, ldap, message_id, patience, &diagnostic);
     }
     return code == LDAP_SUCCESS ? ldap_install_tls(ldap) : code;
 }
@@ -227,33 +230,39 @@ static bool is_modern_tls(LDAP *ldap)
     return modern;
 }
 
-LDAP *controller_open(struct directory *directory, struct arena *arena, const char *uri,
-                      const char **cause_r, bool *silent_r)
+bool controller_encrypts(const struct config *config)
 {
+    return config->ldap_use_ssl || config->ldap_start_tls;
+}
+
+LDAP *controller_open(const struct controller_attempt *attempt, const char **cause_r,
+                      bool *silent_r)
+{
+    const struct config *config = attempt->config;
     LDAP *ldap = NULL;
-    int64_t timeout = connection_expect_connect(directory);
-    bool encrypted = connection_encrypted(directory);
+    int64_t timeout = deadline_expect_connect(attempt->deadline);
+    bool encrypted = controller_encrypts(config);
     *tls_reason = '\0';
-    int code = ldap_initialize(&ldap, uri);
+    int code = ldap_initialize(&ldap, attempt->uri);
     if (code != LDAP_SUCCESS) {
         *cause_r = ldap_err2string(code);
         return NULL;
     }
-    if (!deadline_add(ldap, &directory->io_deadline) || !set_options(ldap, timeout)) {
+    if (!deadline_add(ldap, attempt->deadline) || !set_options(ldap, timeout)) {
         *cause_r = "an option is refused by libldap";
-    } else if (encrypted && !set_tls(ldap, directory->config->ldap_tls_ca_file)) {
+    } else if (encrypted && !set_tls(ldap, config->ldap_tls_ca_file)) {
         *cause_r = "TLS cannot be set up: is LDAP_TLS_CA_FILE a file of certificates?";
     } else {
         code = ldap_connect(ldap);
-        if (code == LDAP_SUCCESS && directory->config->ldap_start_tls) {
-            code = start_tls(directory, arena, ldap);
+        if (code == LDAP_SUCCESS && config->ldap_start_tls) {
+            code = start_tls(attempt, ldap);
         }
         if (code == LDAP_SUCCESS && (!encrypted || is_modern_tls(ldap))) {
             return ldap;
         }
-        *silent_r = is_silent(directory, code);
+        *silent_r = is_silent(attempt, code);
         *cause_r = code == LDAP_SUCCESS ? "the controller has no TLS 1.2"
-                                        : describe(directory, arena, ldap, code);
+                                        : describe_failure(attempt, ldap, code);
     }
     ldap_unbind_ext(ldap, NULL, NULL);
     return NULL;
@@ -267,7 +276,7 @@ bool controller_refuses(int code)
            code == LDAP_INVALID_DN_SYNTAX || code == LDAP_NO_SUCH_OBJECT;
 }
 
-int controller_bind(struct directory *directory, struct arena *arena, LDAP *ldap, const char *dn,
+int controller_bind(const struct controller_attempt *attempt, LDAP *ldap, const char *dn,
                     const char *password, const char **diagnostic_r)
 {
     int message_id = 0;
@@ -277,10 +286,11 @@ int controller_bind(struct directory *directory, struct arena *arena, LDAP *ldap
         *diagnostic_r = "the name or the password is empty";
         return LDAP_INAPPROPRIATE_AUTH; /* it would succeed as anonymous: RFC 4513 5.1.2 */
     }
-    int64_t patience = connection_expect(directory);
+    int64_t patience = deadline_expect_answer(attempt->deadline);
     int code = ldap_sasl_bind(ldap, dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, &message_id);
-    return code == LDAP_SUCCESS ? wait_simple(arena, ldap, message_id, patience, diagnostic_r)
-                                : code;
+    return code == LDAP_SUCCESS
+               ? wait_simple(attempt->arena, ldap, message_id, patience, diagnostic_r)
+               : code;
 }
 
 static const char *bind_cause(struct arena *arena, int code, const char *diagnostic)
@@ -304,15 +314,15 @@ static const char *bind_cause(struct arena *arena, int code, const char *diagnos
 
 /* Waits until the service account may be tried, while another process does. BIND_WAIT: that took
  * too long. */
-static enum circuit_bind wait_for_turn(const struct directory *directory, size_t index)
+static enum circuit_bind wait_for_turn(const struct controller_attempt *attempt)
 {
     int64_t began = clock_steady_us();
-    int64_t patience = directory->config->ldap_timeout_ms * 1000;
+    int64_t patience = attempt->deadline->answer_us;
     for (;;) {
         int64_t now = clock_steady_us();
-        enum circuit_bind turn = circuit_bind(directory->circuit, index, now, patience);
-        if (turn != BIND_WAIT || now >= directory->deadline ||
-            circuit_silent_since(directory->circuit, index, began)) {
+        enum circuit_bind turn = circuit_bind(attempt->circuit, attempt->index, now, patience);
+        if (turn != BIND_WAIT || now >= attempt->deadline->call ||
+            circuit_silent_since(attempt->circuit, attempt->index, began)) {
             return turn;
         }
         nanosleep(&(struct timespec){.tv_nsec = TURN_PAUSE_NS}, NULL);
@@ -320,74 +330,74 @@ static enum circuit_bind wait_for_turn(const struct directory *directory, size_t
 }
 
 /* Binds, and lets all processes know what came of it. */
-static enum controller_result bind_in_turn(struct directory *directory, struct arena *arena,
-                                           size_t index, LDAP *ldap, const char **why_r)
+static enum controller_result bind_in_turn(const struct controller_attempt *attempt, LDAP *ldap,
+                                           const char **why_r)
 {
     const char *diagnostic = "";
-    switch (wait_for_turn(directory, index)) {
+    switch (wait_for_turn(attempt)) {
     case BIND_REFUSED:
         *why_r = "the bind of LDAP_BIND_DN was refused a moment ago";
-        return SERVER_REFUSES_CREDENTIALS;
+        return CONTROLLER_REFUSES_CREDENTIALS;
     case BIND_WAIT:
         *why_r = "no time was left to bind";
-        return SERVER_NOT_TRIED;
+        return CONTROLLER_NOT_TRIED;
     case BIND_ALLOWED:
         break;
     }
     int64_t began = clock_steady_us();
-    int code = controller_bind(directory, arena, ldap, directory->config->ldap_bind_dn,
-                               directory->config->ldap_bind_password, &diagnostic);
+    int code = controller_bind(attempt, ldap, attempt->config->ldap_bind_dn,
+                               attempt->config->ldap_bind_password, &diagnostic);
     if (code == LDAP_SUCCESS) {
-        operation_count("bind", began, NULL);
-        circuit_bind_accepted(directory->circuit, index, clock_steady_us());
-        return SERVER_CONNECTED;
+        measure_operation("bind", began, NULL);
+        circuit_bind_accepted(attempt->circuit, attempt->index, clock_steady_us());
+        return CONTROLLER_CONNECTED;
     }
-    *why_r = bind_cause(arena, code, diagnostic);
+    *why_r = bind_cause(attempt->arena, code, diagnostic);
     if (controller_refuses(code)) {
-        operation_count("bind", began, "credentials");
-        circuit_bind_refused(directory->circuit, index, clock_steady_us());
-        return SERVER_REFUSES_CREDENTIALS;
+        measure_operation("bind", began, "credentials");
+        circuit_bind_refused(attempt->circuit, attempt->index, clock_steady_us());
+        return CONTROLLER_REFUSES_CREDENTIALS;
     }
-    circuit_bind_unanswered(directory->circuit);
-    bool silent = is_silent(directory, code);
-    operation_count("bind", began, silent ? "silent" : "lost");
-    return silent ? SERVER_SILENT : SERVER_FAILED;
+    circuit_bind_unanswered(attempt->circuit);
+    bool silent = is_silent(attempt, code);
+    measure_operation("bind", began, silent ? "silent" : "lost");
+    return silent ? CONTROLLER_SILENT : CONTROLLER_FAILED;
 }
 
-enum controller_result controller_connect(struct directory *directory, struct arena *arena,
-                                          size_t index, LDAP **ldap_r, const char **cause_r)
+enum controller_result controller_connect(const struct controller_attempt *attempt, LDAP **ldap_r,
+                                          const char **cause_r)
 {
-    const char *uri = directory->servers[index].uri;
     const char *why = NULL;
     bool silent = false;
     int64_t began = clock_steady_us();
-    LDAP *ldap = controller_open(directory, arena, uri, &why, &silent);
+    LDAP *ldap = controller_open(attempt, &why, &silent);
     if (!ldap) {
-        operation_count("connect", began, silent ? "silent" : "lost");
-        *cause_r = arena_format(arena, "%s: %s", uri, why);
-        return silent ? SERVER_SILENT : SERVER_FAILED;
+        measure_operation("connect", began, silent ? "silent" : "lost");
+        *cause_r = arena_format(attempt->arena, "%s: %s", attempt->uri, why);
+        return silent ? CONTROLLER_SILENT : CONTROLLER_FAILED;
     }
-    operation_count("connect", began, NULL);
-    enum controller_result result = bind_in_turn(directory, arena, index, ldap, &why);
-    if (result == SERVER_CONNECTED) {
+    measure_operation("connect", began, NULL);
+    enum controller_result result = bind_in_turn(attempt, ldap, &why);
+    if (result == CONTROLLER_CONNECTED) {
         *ldap_r = ldap;
         return result;
     }
-    *cause_r = arena_format(arena, "%s: %s", uri, why);
+    *cause_r = arena_format(attempt->arena, "%s: %s", attempt->uri, why);
     ldap_unbind_ext(ldap, NULL, NULL);
     return result;
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-int controller_read_root(struct directory *directory, struct arena *arena, LDAP *ldap)
+int controller_read_root(const struct controller_attempt *attempt, LDAP *ldap)
 {
     char *attributes[] = {"highestCommittedUSN", NULL};
     const char *diagnostic;
     int message_id = 0;
-    int64_t patience = connection_expect(directory);
+    int64_t patience = deadline_expect_answer(attempt->deadline);
     int code = ldap_search_ext(ldap, "", LDAP_SCOPE_BASE, NULL, attributes, 0, NULL, NULL, NULL,
                                LDAP_NO_LIMIT, &message_id);
-    return code == LDAP_SUCCESS ? wait_simple(arena, ldap, message_id, patience, &diagnostic)
-                                : code;
+    return code == LDAP_SUCCESS
+               ? wait_simple(attempt->arena, ldap, message_id, patience, &diagnostic)
+               : code;
 }

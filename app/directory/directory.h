@@ -18,6 +18,9 @@
 
 #include "base/error.h"
 #include "base/field.h"
+#include "directory/login.h"
+#include "directory/members.h"
+#include "directory/probe.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,7 +29,6 @@
 struct arena;
 struct buffer;
 struct config;
-struct raw_entry; /* internal.h */
 
 /* One worker's view of the directory: its connection, and the little that is remembered. */
 struct directory;
@@ -44,10 +46,10 @@ enum {
 };
 #define GROUP_SECURITY INT64_C(0x80000000)
 
-/* What no account name may have (MS-SAMR 3.1.1.6); control characters may not be in it either. */
+/* Characters that an account name cannot have, besides control characters (MS-SAMR 3.1.1.6). */
 #define DIRECTORY_NOT_IN_ACCOUNT_NAMES "\"/\\[]:;|=,+*?<>@"
 
-/* What the objects of one kind have in common. Static tables in resources/. */
+/* A class of objects. Static tables in resources/. */
 struct directory_class {
     const char *filter;                /* RFC 4515: which entries are of this class */
     const char *name_attribute;        /* what a name in a path is compared with */
@@ -72,7 +74,7 @@ struct directory_page {
     int64_t total; /* of the whole list, by the server's count */
 };
 
-/* What shall be changed of one object; made by directory_changes_new() and filled by the rest. */
+/* A set of changes of one object; created by directory_changes_new(). */
 struct directory_changes;
 
 /* Adds a line to `faults` for everything that is wrong with the settings and can be seen without
@@ -107,8 +109,7 @@ struct error *directory_find_target(struct directory *directory, struct arena *a
                                     const char *parent_dn,
                                     struct directory_entry **entry_r) MUST_CHECK;
 
-/* The same object again, after a change that was made: not to be able to read it is
- * ERR_RESULT_UNREAD. */
+/* Reads an object again after a change that succeeded. If it cannot be read: ERR_RESULT_UNREAD. */
 struct error *directory_read(struct directory *directory, struct arena *arena,
                              const struct directory_class *class,
                              const struct directory_entry *entry,
@@ -164,122 +165,6 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
 /* Deletes the entry if nothing is below it: ERR_NOT_EMPTY. ERR_PROTECTED_OBJECT. */
 struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry) MUST_CHECK;
-
-enum directory_belonging {
-    DIRECTORY_MEMBER,
-    DIRECTORY_NO_MEMBER,
-};
-
-/* What somebody shall be to a group. */
-struct directory_membership {
-    const char *group;           /* its cn */
-    const char *group_parent_dn; /* chooses among several of that name; NULL: there is one */
-    const char *member;          /* an account name */
-    const char *member_filter;   /* which accounts may be meant */
-    enum directory_belonging belonging;
-};
-
-/*
- * Makes it so, by a change of that one value of the group; if it is so already, that is a success.
- * ERR_NOT_FOUND and ERR_AMBIGUOUS as directory_find(); ERR_PRIMARY_GROUP if the account would have
- * to leave its primary group; ERR_PROTECTED_OBJECT if either is protected. Of the two entries only
- * DN and GUID are returned.
- */
-struct error *directory_change_member(struct directory *directory, struct arena *arena,
-                                      const struct directory_membership *membership,
-                                      struct directory_entry **group_r,
-                                      struct directory_entry **member_r) MUST_CHECK;
-
-/* --- people who log in ------------------------------------------------------------------------ */
-
-/* A person of the directory, as far as a login is concerned. */
-struct directory_identity {
-    const char *guid;     /* objectGUID: names the person whatever the account is called */
-    const char *username; /* sAMAccountName */
-    const char *email;    /* mail; NULL: none */
-    const char *name;     /* displayName, or cn where there is none */
-    bool administrator;   /* a member of LDAP_ADMIN_GROUP: directly, nested, or as primary group */
-    int64_t password_set; /* pwdLastSet, in units of 100 ns; 0: unknown */
-};
-
-/* The account that a login name resolves to; directory_resolve() fills it in. */
-struct directory_candidate {
-    bool resolved;    /* the directory knows the name, even if its holder cannot log in */
-    const char *guid; /* objectGUID; NULL: nobody who could log in */
-    const char *dn;
-    int64_t password_set;        /* pwdLastSet before the bind; 0: unknown */
-    const char *reason;          /* why it is nobody, for the log; NULL otherwise */
-    const struct raw_entry *raw; /* what was read of the account; NULL: nothing */
-    int64_t spent_us;            /* how long the search took */
-};
-
-/*
- * Looks up a name as Active Directory would (MS-ADTS 5.1.1.1.1): a userPrincipalName, an account
- * name followed by @ and the domain's DNS name, DOMAIN\name with the NetBIOS or the DNS name of the
- * domain, or an account name. NULL is the name of nobody, and costs what an unknown name does.
- */
-struct error *directory_resolve(struct directory *directory, struct arena *arena, const char *name,
-                                struct directory_candidate *candidate_r) MUST_CHECK;
-
-/*
- * Verifies the password of a candidate by one bind on a connection of its own. Everything that is
- * wrong with the name, the password or the account is ERR_INVALID_CREDENTIALS after the same time;
- * its cause is the reason, in words that hold nothing that was given, for the log and the audit
- * line.
- *
- * Nobody can lock an account this way (lockout.c): a login that could is refused in the same way
- * without a bind. `known_source` says that the candidate has logged in from there before.
- */
-struct error *directory_login(struct directory *directory, struct arena *arena,
-                              const struct directory_candidate *candidate, const char *password,
-                              bool known_source, struct directory_identity *identity_r) MUST_CHECK;
-
-/* Takes as long as directory_login() takes to refuse somebody whose search took `spent_us`, and
- * asks about nobody: for refusals that need no directory. */
-void directory_wait(struct directory *directory, struct arena *arena, int64_t spent_us);
-
-/* Who has this objectGUID, and may still log in: as the directory says now if `fresh`, else as it
- * said at most LDAP_LOGIN_CACHE_S ago. ERR_INVALID_TOKEN if the person is gone, or the account is
- * disabled, locked or expired. */
-struct error *directory_identify(struct directory *directory, struct arena *arena, const char *guid,
-                                 bool fresh, struct directory_identity *identity_r) MUST_CHECK;
-
-enum directory_standing {
-    DIRECTORY_ACTIVE,
-    DIRECTORY_LOCKED,  /* for a while, by failed logins */
-    DIRECTORY_REFUSED, /* deleted, disabled or expired, or the password must be changed */
-};
-
-/* Reads the person with this objectGUID now: the identity is set but for DIRECTORY_REFUSED. */
-struct error *directory_examine(struct directory *directory, struct arena *arena, const char *guid,
-                                struct directory_identity *identity_r,
-                                enum directory_standing *standing_r) MUST_CHECK;
-
-/* --- how it is doing ---------------------------------------------------------------------------
- */
-
-enum directory_state {
-    DIRECTORY_OFF,     /* LDAP_SERVER is empty */
-    DIRECTORY_UNKNOWN, /* nothing has been asked of it yet */
-    DIRECTORY_DOWN,    /* no controller serves, or the service account is refused */
-    DIRECTORY_UP,
-};
-
-struct directory_health {
-    enum directory_state state;
-    bool open;                /* nothing is asked of the controllers but by the probe */
-    int64_t latency_us;       /* of the last probe: connecting, bind and a read; -1: not known */
-    int64_t checked_ms;       /* when that was, of the wall clock; 0: never */
-    size_t up, down, unknown; /* controllers */
-};
-
-/* What was found last, by any process: asks nobody. */
-void directory_health(const struct directory *directory, struct directory_health *health_r);
-
-/* For the housekeeper: probes the controller whose turn it is, if any (every five seconds, every
- * second while none serves), and notes what it finds for all processes. It may take as long as any
- * call of the directory. Returns when to call it again, of the steady clock. */
-int64_t directory_probe(struct directory *directory);
 
 /* --- rules that field maps name as checks ------------------------------------------------------
  */

@@ -2,12 +2,20 @@
  * Domain: its naming context and names, and how far the controller's clock is from ours, read from
  * the rootDSE (MS-ADTS 3.1.1.3.2) and from the domain's crossRef (6.1.1.2.1.1.5).
  */
-#include "directory/internal.h"
+#include "directory/domain.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "directory/attribute.h"
+#include "directory/cache.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/names.h"
+#include "directory/operation.h"
+#include "directory/query.h"
 
+#include <ldap.h>
 #include <stdlib.h>
 
 enum {
@@ -17,7 +25,7 @@ enum {
 
 static const char *first_text(const struct raw_entry *raw, const char *name)
 {
-    const struct attribute *attribute = entry_attribute(raw, name);
+    const struct attribute *attribute = attribute_get(raw, name);
     return attribute && attribute->values->bv_len ? attribute->values->bv_val : NULL;
 }
 
@@ -26,72 +34,76 @@ static char *own_copy(const char *text)
     return text ? must_string(text) : NULL;
 }
 
-void domain_forget(struct directory *directory)
+static void clear_domain(void *data)
 {
-    free(directory->domain.dn);
-    free(directory->domain.netbios);
-    free(directory->domain.dns);
-    directory->domain = (struct known_domain){0};
+    struct domain *domain = data;
+    free(domain->dn);
+    free(domain->netbios);
+    free(domain->dns);
+    *domain = (struct domain){0};
 }
+
+static const struct cache_kind domain_kind = {.size = sizeof(struct domain), .clear = clear_domain};
 
 /* The NetBIOS and the DNS name; both stay NULL if the service account may not read them. */
 static struct error *read_names(struct directory *directory, struct arena *arena,
-                                const char *configuration, const char *dn)
+                                const char *configuration, const char *dn, struct domain *domain)
 {
     char *attributes[] = {"nETBIOSName", "dnsRoot", NULL};
     struct answer answer;
-    const struct search search = {
+    const struct query search = {
         .base = arena_format(arena, "CN=Partitions,%s", configuration),
         .scope = LDAP_SCOPE_ONELEVEL,
         .filter = arena_format(arena, "(&(objectClass=crossRef)(nCName=%s)(nETBIOSName=*))",
                                names_filter_value(arena, dn)),
         .attributes = attributes,
     };
-    struct error *error = search_run(directory, arena, &search, &answer);
+    struct error *error = query_run(directory, arena, &search, &answer);
     if (!error && answer.code == LDAP_SUCCESS && answer.count == 1) {
-        directory->domain.netbios = own_copy(first_text(answer.entries, "nETBIOSName"));
-        directory->domain.dns = own_copy(first_text(answer.entries, "dnsRoot"));
+        domain->netbios = own_copy(first_text(answer.entries, "nETBIOSName"));
+        domain->dns = own_copy(first_text(answer.entries, "dnsRoot"));
     }
     return error;
 }
 
-static struct error *read_domain(struct directory *directory, struct arena *arena)
+static struct error *read_domain(struct directory *directory, struct arena *arena,
+                                 struct domain *domain)
 {
     char *attributes[] = {"defaultNamingContext", "configurationNamingContext", "currentTime",
                           NULL};
     struct raw_entry root;
     int64_t theirs = clock_wall_ms();
-    struct error *error = search_object(directory, arena, "", attributes, &root);
+    struct error *error = query_object(directory, arena, "", attributes, &root);
     if (error) {
         return error;
     }
     const char *dn = first_text(&root, "defaultNamingContext");
     const char *configuration = first_text(&root, "configurationNamingContext");
-    const struct attribute *time = entry_attribute(&root, "currentTime");
-    domain_forget(directory);
-    dn = dn ? dn : directory->config->ldap_base_dn;
-    error = configuration ? read_names(directory, arena, configuration, dn) : NULL;
+    const struct attribute *time = attribute_get(&root, "currentTime");
+    clear_domain(domain);
+    dn = dn ? dn : connection_config(directory)->ldap_base_dn;
+    error = configuration ? read_names(directory, arena, configuration, dn, domain) : NULL;
     if (error) {
         return error;
     }
     if (time) {
         (void)codec_time(time->values, &theirs);
     }
-    directory->domain.lead_ms = theirs - clock_steady_us() / US_PER_MS;
-    directory->domain.dn = must_string(dn);
-    directory->domain.generation = directory->generation;
-    directory->domain.until = clock_steady_us() + KNOWN_US;
+    domain->lead_ms = theirs - clock_steady_us() / US_PER_MS;
+    domain->dn = must_string(dn);
+    domain->generation = connection_generation(directory);
+    domain->until = clock_steady_us() + KNOWN_US;
     return NULL;
 }
 
 struct error *domain_get(struct directory *directory, struct arena *arena,
-                         const struct known_domain **domain_r)
+                         const struct domain **domain_r)
 {
-    const struct known_domain *domain = &directory->domain;
+    struct domain *domain = connection_cache(directory, &domain_kind);
     struct error *error = NULL;
     if (!domain->dn || domain->until <= clock_steady_us() ||
-        domain->generation != directory->generation) {
-        error = read_domain(directory, arena);
+        domain->generation != connection_generation(directory)) {
+        error = read_domain(directory, arena, domain);
     }
     *domain_r = domain;
     return error;

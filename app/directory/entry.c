@@ -4,19 +4,23 @@
  * An attribute that is absent is null; a list is then empty. A value that is not of its form (text
  * that is no UTF-8, a number that is none) is null as well: one odd entry must not hide the rest.
  */
-#include "directory/internal.h"
+#include "directory/entry.h"
 
 #include "base/arena.h"
-#include "base/clock.h"
+#include "base/field.h"
 #include "base/utf8.h"
+#include "directory/attribute.h"
+#include "directory/codec.h"
+#include "directory/directory.h"
+#include "directory/primary.h"
+#include "directory/query.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
+#include <lber.h>
 #include <string.h>
 
 enum {
     ALWAYS_ASKED = 4, /* objectGUID; and for memberships objectSid, primaryGroupID; the end */
-    PRIMARY_GROUP_US = 10 * 1000 * 1000,
 };
 
 /* --- what to ask for ------------------------------------------------------------------------- */
@@ -59,25 +63,6 @@ char **entry_attributes(struct arena *arena, const struct field *fields, enum en
     return attributes;
 }
 
-/* The length of an attribute's name without its options. */
-static size_t base_length(const char *description)
-{
-    return strcspn(description, ";");
-}
-
-const struct attribute *entry_attribute(const struct raw_entry *raw, const char *name)
-{
-    size_t length = base_length(name);
-    for (size_t i = 0; i < raw->count; i++) {
-        const struct attribute *attribute = &raw->attributes[i];
-        if (attribute->count && strlen(attribute->name) == length &&
-            !strncasecmp(attribute->name, name, length)) {
-            return attribute;
-        }
-    }
-    return NULL;
-}
-
 /* --- long attributes ------------------------------------------------------------------------- */
 
 static void append(struct arena *arena, struct attribute *attribute, const struct attribute *more)
@@ -99,11 +84,11 @@ static struct error *complete_attribute(struct directory *directory, struct aren
             arena_format(arena, "%s;range=%" PRId64 "-*", attribute->name, attribute->next);
         char *attributes[] = {wanted, NULL};
         struct raw_entry rest = {0};
-        struct error *error = search_object(directory, arena, dn, attributes, &rest);
+        struct error *error = query_object(directory, arena, dn, attributes, &rest);
         if (error) {
             return error;
         }
-        const struct attribute *more = entry_attribute(&rest, attribute->name);
+        const struct attribute *more = attribute_get(&rest, attribute->name);
         attribute->next = more && more->next > attribute->next ? more->next : 0;
         if (more) {
             append(arena, attribute, more);
@@ -115,79 +100,13 @@ static struct error *complete_attribute(struct directory *directory, struct aren
 static struct error *complete(struct directory *directory, struct arena *arena,
                               struct raw_entry *raw, const char *guid)
 {
-    const char *dn = search_guid_dn(arena, guid);
+    const char *dn = query_guid_dn(arena, guid);
     for (size_t i = 0; i < raw->count; i++) {
         struct error *error = complete_attribute(directory, arena, dn, &raw->attributes[i]);
         if (error) {
             return error;
         }
     }
-    return NULL;
-}
-
-/* --- the primary group ----------------------------------------------------------------------- */
-
-static const char *remembered_group(const struct directory *directory, const char *sid)
-{
-    int64_t now = clock_steady_us();
-    for (size_t i = 0; i < PRIMARY_GROUPS; i++) {
-        const struct primary_group *group = &directory->primary_groups[i];
-        if (group->sid && group->until > now && !strcmp(group->sid, sid)) {
-            return group->dn;
-        }
-    }
-    return NULL;
-}
-
-static void remember_group(struct directory *directory, const char *sid, const char *dn)
-{
-    struct primary_group *group = NULL;
-    for (size_t i = 0; i < PRIMARY_GROUPS; i++) {
-        struct primary_group *known = &directory->primary_groups[i];
-        if (known->sid && !strcmp(known->sid, sid)) {
-            group = known;
-        }
-    }
-    if (!group) {
-        group = &directory->primary_groups[directory->next_primary_group];
-        directory->next_primary_group = (directory->next_primary_group + 1) % PRIMARY_GROUPS;
-    }
-    free(group->sid);
-    free(group->dn);
-    *group = (struct primary_group){.sid = must_string(sid),
-                                    .dn = must_string(dn),
-                                    .until = clock_steady_us() + PRIMARY_GROUP_US};
-}
-
-/* The DN of the primary group, NULL if the account has none that can be seen. It is in neither
- * memberOf nor member: the account has its number alone, primaryGroupID, which stands behind the
- * domain's SID in the group's. */
-static struct error *primary_group(struct directory *directory, struct arena *arena,
-                                   const struct raw_entry *raw, const char **dn_r)
-{
-    const struct attribute *sid = entry_attribute(raw, "objectSid");
-    const struct attribute *id = entry_attribute(raw, "primaryGroupID");
-    const char *text;
-    int64_t rid;
-    *dn_r = NULL;
-    if (!sid || !id || !codec_sid(arena, sid->values, &text) || !codec_integer(id->values, &rid)) {
-        return NULL;
-    }
-    text = codec_sid_sibling(arena, text, rid);
-    const char *known = remembered_group(directory, text);
-    if (known) {
-        *dn_r = arena_string(arena, known);
-        return NULL;
-    }
-    char *attributes[] = {LDAP_NO_ATTRS, NULL};
-    struct raw_entry group = {0};
-    struct error *error =
-        search_object(directory, arena, arena_format(arena, "<SID=%s>", text), attributes, &group);
-    if (error) {
-        return error->id == ERR_NOT_FOUND ? NULL : error;
-    }
-    remember_group(directory, text, group.dn);
-    *dn_r = group.dn;
     return NULL;
 }
 
@@ -281,7 +200,7 @@ static struct error *decode_memberships(struct directory *directory, struct aren
                                         const struct attribute *attribute, struct value *value)
 {
     const char *group = NULL;
-    struct error *error = primary_group(directory, arena, raw, &group);
+    struct error *error = primary_group_dn(directory, arena, raw, &group);
     decode_strings(arena, attribute, &group, group ? 1 : 0, value);
     return error;
 }
@@ -290,7 +209,7 @@ static void decode_members(struct arena *arena, const struct raw_entry *raw,
                            const struct attribute *attribute, const struct primary_members *members,
                            struct value *value)
 {
-    const struct primary_set *set = members_primary_of(members, arena, raw);
+    const struct primary_set *set = primary_members_of(members, arena, raw);
     decode_strings(arena, attribute, set ? set->dns : NULL, set ? set->count : 0, value);
 }
 
@@ -299,7 +218,7 @@ static struct error *decode_field(struct directory *directory, struct arena *are
                                   const struct primary_members *members, struct value *value)
 {
     const struct attribute *attribute =
-        field->attribute ? entry_attribute(raw, field->attribute) : NULL;
+        field->attribute ? attribute_get(raw, field->attribute) : NULL;
     value->state = VALUE_NULL;
     if (field->codec == CODEC_DN) {
         value_set_string(value, raw->dn);
@@ -321,7 +240,7 @@ static struct error *decode(struct directory *directory, struct arena *arena,
                             struct directory_entry **entry_r)
 {
     struct directory_entry *entry = arena_alloc(arena, sizeof *entry);
-    const struct attribute *guid = entry_attribute(raw, "objectGUID");
+    const struct attribute *guid = attribute_get(raw, "objectGUID");
     if (!guid || !codec_guid(arena, guid->values, &entry->guid)) {
         return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);
     }
@@ -353,7 +272,7 @@ struct error *entry_decode_all(struct directory *directory, struct arena *arena,
     struct primary_members members = {0};
     struct error *error = NULL;
     if (has_codec(class->fields, CODEC_MEMBERS)) {
-        error = members_find_primary(directory, arena, raws, count, &members);
+        error = primary_find_members(directory, arena, raws, count, &members);
     }
     for (size_t i = 0; !error && i < count; i++) {
         error = decode(directory, arena, class, ENTRY_WHOLE, &raws[i], &members, &entries[i]);

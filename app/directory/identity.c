@@ -10,18 +10,30 @@
  * itself lists the SIDs of all security groups that an account is in: through other groups too, and
  * by its primary group.
  */
-#include "directory/internal.h"
+#include "directory/identity.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "directory/attribute.h"
+#include "directory/cache.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/directory.h"
+#include "directory/login.h"
+#include "directory/names.h"
+#include "directory/operation.h"
+#include "directory/query.h"
+#include "directory/result.h"
 
+#include <ldap.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
+    KNOWN_PEOPLE = 64,
     SECOND_US = 1000 * 1000,
     GUID_TEXT = 36, /* characters */
     /* userAccountControl, MS-ADTS 2.2.16 */
@@ -32,9 +44,29 @@ enum {
 
 /* --- what is remembered ---------------------------------------------------------------------- */
 
+/* A person whose rights were looked up lately. */
+struct known_person {
+    char *guid, *username, *email, *name; /* malloc; guid NULL: free, email NULL: none */
+    bool administrator;
+    int64_t password_set; /* pwdLastSet */
+    int64_t until;        /* steady clock */
+};
+
+/* LDAP_ADMIN_GROUP as it was found lately. */
+struct known_group {
+    char *sid;     /* malloc; NULL: no such group, or more than one */
+    int64_t until; /* steady clock */
+};
+
+struct known_identities {
+    struct known_person people[KNOWN_PEOPLE];
+    size_t next_person; /* the next one to replace */
+    struct known_group administrators;
+};
+
 static int64_t remembered_until(const struct directory *directory)
 {
-    return clock_steady_us() + directory->config->ldap_login_cache_s * SECOND_US;
+    return clock_steady_us() + connection_config(directory)->ldap_login_cache_s * SECOND_US;
 }
 
 static char *own_copy(const char *text)
@@ -42,7 +74,7 @@ static char *own_copy(const char *text)
     return text ? must_string(text) : NULL;
 }
 
-static void forget(struct known_person *person)
+static void clear_person(struct known_person *person)
 {
     free(person->guid);
     free(person->username);
@@ -51,10 +83,26 @@ static void forget(struct known_person *person)
     *person = (struct known_person){0};
 }
 
-static struct known_person *find_known(struct directory *directory, const char *guid)
+static void clear_identities(void *data)
 {
+    struct known_identities *known = data;
     for (size_t i = 0; i < KNOWN_PEOPLE; i++) {
-        struct known_person *person = &directory->people[i];
+        clear_person(&known->people[i]);
+    }
+    free(known->administrators.sid);
+    known->administrators = (struct known_group){0};
+}
+
+static const struct cache_kind identities_kind = {
+    .size = sizeof(struct known_identities),
+    .clear = clear_identities,
+};
+
+static struct known_person *find_person(struct directory *directory, const char *guid)
+{
+    struct known_identities *known = connection_cache(directory, &identities_kind);
+    for (size_t i = 0; i < KNOWN_PEOPLE; i++) {
+        struct known_person *person = &known->people[i];
         if (person->guid && !strcmp(person->guid, guid)) {
             return person;
         }
@@ -62,14 +110,15 @@ static struct known_person *find_known(struct directory *directory, const char *
     return NULL;
 }
 
-static void remember(struct directory *directory, const struct directory_identity *identity)
+static void remember_person(struct directory *directory, const struct directory_identity *identity)
 {
-    struct known_person *person = find_known(directory, identity->guid);
+    struct known_identities *known = connection_cache(directory, &identities_kind);
+    struct known_person *person = find_person(directory, identity->guid);
     if (!person) {
-        person = &directory->people[directory->next_person];
-        directory->next_person = (directory->next_person + 1) % KNOWN_PEOPLE;
+        person = &known->people[known->next_person];
+        known->next_person = (known->next_person + 1) % KNOWN_PEOPLE;
     }
-    forget(person);
+    clear_person(person);
     *person = (struct known_person){
         .guid = must_string(identity->guid),
         .username = must_string(identity->username),
@@ -81,8 +130,8 @@ static void remember(struct directory *directory, const struct directory_identit
     };
 }
 
-static void recall(struct arena *arena, const struct known_person *person,
-                   struct directory_identity *identity_r)
+static void recall_person(struct arena *arena, const struct known_person *person,
+                          struct directory_identity *identity_r)
 {
     *identity_r = (struct directory_identity){
         .guid = arena_string(arena, person->guid),
@@ -92,15 +141,6 @@ static void recall(struct arena *arena, const struct known_person *person,
         .administrator = person->administrator,
         .password_set = person->password_set,
     };
-}
-
-void identity_forget(struct directory *directory)
-{
-    for (size_t i = 0; i < KNOWN_PEOPLE; i++) {
-        forget(&directory->people[i]);
-    }
-    free(directory->administrators.sid);
-    directory->administrators = (struct known_group){0};
 }
 
 /* --- the group of the administrators --------------------------------------------------------- */
@@ -114,13 +154,13 @@ static bool is_dn(const char *name)
 static struct error *search_group(struct directory *directory, struct arena *arena,
                                   struct answer *answer_r)
 {
-    const char *name = directory->config->ldap_admin_group;
+    const char *name = connection_config(directory)->ldap_admin_group;
     char *attributes[] = {"objectSid", NULL};
-    LDAPControl *controls[] = {&search_one_domain, NULL};
-    struct search search = {.base = name, .scope = LDAP_SCOPE_BASE, .attributes = attributes};
+    LDAPControl *controls[] = {&query_one_domain, NULL};
+    struct query search = {.base = name, .scope = LDAP_SCOPE_BASE, .attributes = attributes};
     if (!is_dn(name)) {
-        search = (struct search){
-            .base = directory->config->ldap_base_dn,
+        search = (struct query){
+            .base = connection_config(directory)->ldap_base_dn,
             .scope = LDAP_SCOPE_SUBTREE,
             .filter = arena_format(arena, "(&(cn=%s)" DIRECTORY_GROUPS ")",
                                    names_filter_value(arena, name)),
@@ -129,7 +169,7 @@ static struct error *search_group(struct directory *directory, struct arena *are
             .controls = controls,
         };
     }
-    return search_run(directory, arena, &search, answer_r);
+    return query_run(directory, arena, &search, answer_r);
 }
 
 /* The SID out of the answer; NULL if it is not one group's. Of several groups none is chosen: any
@@ -137,9 +177,9 @@ static struct error *search_group(struct directory *directory, struct arena *are
 static const char *only_sid(const struct directory *directory, struct arena *arena,
                             const struct answer *answer)
 {
-    const char *name = directory->config->ldap_admin_group;
+    const char *name = connection_config(directory)->ldap_admin_group;
     const struct attribute *value =
-        answer->count == 1 ? entry_attribute(answer->entries, "objectSid") : NULL;
+        answer->count == 1 ? attribute_get(answer->entries, "objectSid") : NULL;
     const char *sid;
     if (answer->count > 1) {
         log_error("directory: LDAP_ADMIN_GROUP: several groups are called \"%s\", so nobody is an "
@@ -158,10 +198,11 @@ static const char *only_sid(const struct directory *directory, struct arena *are
 static struct error *administrators(struct directory *directory, struct arena *arena,
                                     const char **sid_r)
 {
-    struct known_group *known = &directory->administrators;
+    struct known_identities *identities = connection_cache(directory, &identities_kind);
+    struct known_group *known = &identities->administrators;
     struct answer answer;
     *sid_r = NULL;
-    if (!*directory->config->ldap_admin_group) {
+    if (!*connection_config(directory)->ldap_admin_group) {
         return NULL;
     }
     if (known->until > clock_steady_us()) {
@@ -185,7 +226,7 @@ static struct error *administrators(struct directory *directory, struct arena *a
 
 static bool is_member(struct arena *arena, const struct raw_entry *raw, const char *sid)
 {
-    const struct attribute *groups = entry_attribute(raw, "tokenGroups");
+    const struct attribute *groups = attribute_get(raw, "tokenGroups");
     const char *group;
     if (!groups) { /* there is a primary group at least: it is hidden from us */
         log_error(
@@ -201,16 +242,10 @@ static bool is_member(struct arena *arena, const struct raw_entry *raw, const ch
 
 /* --- the account ----------------------------------------------------------------------------- */
 
-bool identity_integer(const struct raw_entry *raw, const char *name, int64_t *value_r)
-{
-    const struct attribute *attribute = entry_attribute(raw, name);
-    return attribute && codec_integer(attribute->values, value_r);
-}
-
 /* accountExpires, of which 0 and 2^63-1 mean never. */
 static bool is_over(const struct raw_entry *raw)
 {
-    const struct attribute *expires = entry_attribute(raw, "accountExpires");
+    const struct attribute *expires = attribute_get(raw, "accountExpires");
     int64_t wall_ms;
     return expires && codec_time(expires->values, &wall_ms) && wall_ms <= clock_wall_ms();
 }
@@ -220,10 +255,10 @@ static const char is_locked[] = "the account is locked";
 const char *identity_refusal(const struct raw_entry *raw)
 {
     int64_t control = 0, computed = 0, changed = 0;
-    if (!identity_integer(raw, "userAccountControl", &control)) {
+    if (!attribute_integer(raw, "userAccountControl", &control)) {
         return "the state of the account cannot be read";
     }
-    if (identity_integer(raw, "msDS-User-Account-Control-Computed", &computed)) {
+    if (attribute_integer(raw, "msDS-User-Account-Control-Computed", &computed)) {
         control |= computed;
     }
     if (control & ACCOUNT_DISABLED) {
@@ -235,7 +270,7 @@ const char *identity_refusal(const struct raw_entry *raw)
     if (is_over(raw)) {
         return "the account has expired";
     }
-    if (identity_integer(raw, "pwdLastSet", &changed) && !changed) {
+    if (attribute_integer(raw, "pwdLastSet", &changed) && !changed) {
         return "the password must be changed";
     }
     return control & PASSWORD_EXPIRED ? "the password has expired" : NULL;
@@ -246,7 +281,7 @@ const char *identity_refusal(const struct raw_entry *raw)
 /* One value as text; NULL if there is none, or it is not UTF-8. */
 static const char *read_text(const struct raw_entry *raw, const char *name)
 {
-    const struct attribute *attribute = entry_attribute(raw, name);
+    const struct attribute *attribute = attribute_get(raw, name);
     const struct berval *value = attribute ? attribute->values : NULL;
     return value && value->bv_len && utf8_valid(value->bv_val, value->bv_len) ? value->bv_val
                                                                               : NULL;
@@ -256,7 +291,7 @@ static const char *read_text(const struct raw_entry *raw, const char *name)
 static struct error *read_entry(struct directory *directory, struct arena *arena, const char *guid,
                                 struct raw_entry *raw_r)
 {
-    bool wants_groups = *directory->config->ldap_admin_group;
+    bool wants_groups = *connection_config(directory)->ldap_admin_group;
     char *attributes[] = {"sAMAccountName",
                           "mail",
                           "displayName",
@@ -267,21 +302,22 @@ static struct error *read_entry(struct directory *directory, struct arena *arena
                           "pwdLastSet",
                           wants_groups ? "tokenGroups" : NULL,
                           NULL};
-    const struct search search = {
+    const struct query search = {
         .base = arena_format(arena, "<GUID=%s>", guid),
         .scope = LDAP_SCOPE_BASE,
         .filter = DIRECTORY_PEOPLE,
         .attributes = attributes,
     };
     struct answer answer;
-    struct error *error = search_run(directory, arena, &search, &answer);
+    struct error *error = query_run(directory, arena, &search, &answer);
     if (error) {
         return error;
     }
     if (answer.code != LDAP_SUCCESS) {
         return result_error(arena, &answer, NULL, "read");
     }
-    if (!answer.count || !names_within(answer.entries->dn, directory->config->ldap_base_dn)) {
+    if (!answer.count ||
+        !names_within(answer.entries->dn, connection_config(directory)->ldap_base_dn)) {
         return error_new(arena, ERR_NOT_FOUND, NULL);
     }
     *raw_r = *answer.entries;
@@ -322,7 +358,7 @@ struct error *identity_read(struct directory *directory, struct arena *arena, co
         .name = name ? name : username,
         .administrator = sid && is_member(arena, &raw, sid),
     };
-    if (!identity_integer(&raw, "pwdLastSet", &identity_r->password_set)) {
+    if (!attribute_integer(&raw, "pwdLastSet", &identity_r->password_set)) {
         identity_r->password_set = 0;
     }
     return NULL;
@@ -344,10 +380,10 @@ struct error *directory_examine(struct directory *directory, struct arena *arena
 struct error *directory_identify(struct directory *directory, struct arena *arena, const char *guid,
                                  bool fresh, struct directory_identity *identity_r)
 {
-    struct known_person *known = find_known(directory, guid);
+    struct known_person *known = find_person(directory, guid);
     const char *refusal;
     if (known && !fresh && known->until > clock_steady_us()) {
-        recall(arena, known, identity_r);
+        recall_person(arena, known, identity_r);
         return NULL;
     }
     connection_begin(directory);
@@ -357,10 +393,10 @@ struct error *directory_identify(struct directory *directory, struct arena *aren
     }
     if (refusal) {
         if (known) {
-            forget(known);
+            clear_person(known);
         }
         return error_new(arena, ERR_INVALID_TOKEN, "%s", refusal);
     }
-    remember(directory, identity_r);
+    remember_person(directory, identity_r);
     return NULL;
 }

@@ -10,12 +10,22 @@
  * to the directory moves, is what it was before the view was made: a page is never older than the
  * request for it.
  */
-#include "directory/internal.h"
-
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/config.h"
+#include "base/error.h"
+#include "directory/attribute.h"
+#include "directory/cache.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/directory.h"
+#include "directory/entry.h"
+#include "directory/names.h"
+#include "directory/operation.h"
+#include "directory/query.h"
+#include "directory/result.h"
 
+#include <ldap.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,19 +45,41 @@ struct view {
 
 /* --- views that are remembered --------------------------------------------------------------- */
 
-static void forget(struct known_view *known)
+enum { KNOWN_VIEWS = 4 }; /* Samba keeps ten a connection */
+
+/* A list that the server has sorted and can return more pages of. */
+struct known_view {
+    char *key;     /* malloc; its filter and order; NULL: free */
+    char *context; /* malloc; the server's name for it, `length` bytes */
+    size_t length;
+    int64_t usn; /* highestCommittedUSN before it was made: it is valid as long as that stays */
+};
+
+struct known_views {
+    struct known_view views[KNOWN_VIEWS];
+    size_t next; /* the next one to replace */
+};
+
+static void clear_view(struct known_view *known)
 {
     free(known->key);
     free(known->context);
     *known = (struct known_view){0};
 }
 
-void list_forget(struct directory *directory)
+static void clear_views(void *data)
 {
+    struct known_views *known = data;
     for (size_t i = 0; i < KNOWN_VIEWS; i++) {
-        forget(&directory->views[i]);
+        clear_view(&known->views[i]);
     }
 }
+
+static const struct cache_kind views_kind = {
+    .size = sizeof(struct known_views),
+    .clear = clear_views,
+    .of_connection = true,
+};
 
 /* A filter and an order: what makes a view. */
 static const char *view_key(struct arena *arena, const struct page_request *page)
@@ -55,10 +87,10 @@ static const char *view_key(struct arena *arena, const struct page_request *page
     return arena_format(arena, "%s %s", page->class->sort_attribute, page->filter);
 }
 
-static struct known_view *find_view(struct directory *directory, const char *key)
+static struct known_view *find_view(struct known_views *views, const char *key)
 {
     for (size_t i = 0; i < KNOWN_VIEWS; i++) {
-        struct known_view *known = &directory->views[i];
+        struct known_view *known = &views->views[i];
         if (known->key && !strcmp(known->key, key)) {
             return known;
         }
@@ -67,15 +99,15 @@ static struct known_view *find_view(struct directory *directory, const char *key
 }
 
 /* Keeps the view's newest context; the oldest view goes when there is no place. */
-static void remember_view(struct directory *directory, const char *key, int64_t usn,
+static void remember_view(struct known_views *views, const char *key, int64_t usn,
                           const struct view *view)
 {
-    struct known_view *known = find_view(directory, key);
+    struct known_view *known = find_view(views, key);
     if (!known) {
-        known = &directory->views[directory->next_view];
-        directory->next_view = (directory->next_view + 1) % KNOWN_VIEWS;
+        known = &views->views[views->next];
+        views->next = (views->next + 1) % KNOWN_VIEWS;
     }
-    forget(known);
+    clear_view(known);
     if (usn && view->context && view->context->bv_len) {
         char *context = must_alloc(view->context->bv_len);
         memcpy(context, view->context->bv_val, view->context->bv_len);
@@ -88,14 +120,14 @@ static struct error *read_usn(struct directory *directory, struct arena *arena, 
 {
     char *attributes[] = {"highestCommittedUSN", NULL};
     struct raw_entry root = {0};
-    struct error *error = search_object(directory, arena, "", attributes, &root);
+    struct error *error = query_object(directory, arena, "", attributes, &root);
     *usn_r = 0;
     if (error) {
         return error->id == ERR_DIRECTORY_UNAVAILABLE || error->id == ERR_DIRECTORY_CREDENTIALS
                    ? error
                    : NULL;
     }
-    const struct attribute *usn = entry_attribute(&root, "highestCommittedUSN");
+    const struct attribute *usn = attribute_get(&root, "highestCommittedUSN");
     if (usn && !codec_integer(usn->values, usn_r)) {
         *usn_r = 0;
     }
@@ -176,18 +208,18 @@ static struct error *ask_page(struct directory *directory, struct arena *arena,
         return error;
     }
     LDAPControl *controls[] = {sort_control(arena, ldap, page->class->sort_attribute),
-                               view_control(arena, ldap, page, known), &search_one_domain, NULL};
+                               view_control(arena, ldap, page, known), &query_one_domain, NULL};
     if (!controls[0] || !controls[1]) {
         return error_new(arena, ERR_INTERNAL, "list: the controls cannot be encoded");
     }
-    const struct search search = {
-        .base = directory->config->ldap_base_dn,
+    const struct query search = {
+        .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
         .filter = page->filter,
         .attributes = entry_attributes(arena, page->class->fields, ENTRY_WHOLE),
         .controls = controls,
     };
-    return search_run(directory, arena, &search, answer);
+    return query_run(directory, arena, &search, answer);
 }
 
 static struct error *read_view(struct arena *arena, LDAP *ldap, const struct answer *answer,
@@ -213,12 +245,13 @@ static struct error *ask_page_anyhow(struct directory *directory, struct arena *
                                      const struct page_request *page, struct answer *answer,
                                      struct view *view)
 {
+    struct known_views *views = connection_cache(directory, &views_kind);
     const char *key = view_key(arena, page);
     int64_t usn;
     *answer = (struct answer){.code = LDAP_OTHER, .diagnostic = ""};
     struct error *error = read_usn(directory, arena, &usn);
-    uint64_t generation = directory->generation;
-    const struct known_view *known = find_view(directory, key);
+    uint64_t generation = connection_generation(directory);
+    const struct known_view *known = find_view(views, key);
     bool reuse = !error && known && usn && known->usn == usn;
     if (reuse) {
         error = ask_page(directory, arena, page, known, answer);
@@ -227,10 +260,10 @@ static struct error *ask_page_anyhow(struct directory *directory, struct arena *
         error = ask_page(directory, arena, page, NULL, answer);
     }
     if (!error && answer->code == LDAP_SUCCESS) {
-        error = read_view(arena, directory->ldap, answer, view);
+        error = read_view(arena, connection_ldap(directory), answer, view);
     }
-    if (!error && answer->code == LDAP_SUCCESS && directory->generation == generation) {
-        remember_view(directory, key, usn, view);
+    if (!error && answer->code == LDAP_SUCCESS && connection_generation(directory) == generation) {
+        remember_view(views, key, usn, view);
     }
     return error;
 }
@@ -261,7 +294,7 @@ struct error *directory_list(struct directory *directory, struct arena *arena,
         return error;
     }
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
-        return search_no_base(arena, &answer);
+        return query_no_base(arena, &answer);
     }
     if (answer.code != LDAP_SUCCESS) {
         return result_error(arena, &answer, class->fields, "list");

@@ -20,12 +20,19 @@
  * failures that were counted when its own attempt was reserved: those were at the controller before
  * it. A failure that is counted later may have come after the success, and stays.
  */
-#include "directory/internal.h"
+#include "directory/lockout.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/shared.h"
+#include "directory/attribute.h"
+#include "directory/cache.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/domain.h"
+#include "directory/login.h"
+#include "directory/query.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -254,24 +261,51 @@ void lockout_succeeded(const struct lockout_attempt *attempt)
 
 /* --- policies -------------------------------------------------------------------------------- */
 
-void lockout_forget(struct directory *directory)
+enum { KNOWN_POLICIES = 8 };
+
+/* When an account is locked. */
+struct lockout_policy {
+    int64_t threshold; /* failed logins; 0: never */
+    int64_t window_ms; /* how long a failure counts after the last one */
+};
+
+/* A lockout policy as it was read lately. */
+struct known_policy {
+    char *dn; /* malloc; of the domain or of a password settings object; NULL: free */
+    struct lockout_policy policy;
+    int64_t until; /* steady clock */
+};
+
+struct known_policies {
+    struct known_policy policies[KNOWN_POLICIES];
+    size_t next; /* the next one to replace */
+};
+
+static void clear_policies(void *data)
 {
+    struct known_policies *known = data;
     for (size_t i = 0; i < KNOWN_POLICIES; i++) {
-        free(directory->policies[i].dn);
-        directory->policies[i] = (struct known_policy){0};
+        free(known->policies[i].dn);
+        known->policies[i] = (struct known_policy){0};
     }
 }
 
+static const struct cache_kind policies_kind = {
+    .size = sizeof(struct known_policies),
+    .clear = clear_policies,
+};
+
 static struct known_policy *find_policy(struct directory *directory, const char *dn)
 {
+    struct known_policies *all = connection_cache(directory, &policies_kind);
     for (size_t i = 0; i < KNOWN_POLICIES; i++) {
-        struct known_policy *known = &directory->policies[i];
+        struct known_policy *known = &all->policies[i];
         if (known->dn && !strcmp(known->dn, dn)) {
             return known;
         }
     }
-    struct known_policy *known = &directory->policies[directory->next_policy];
-    directory->next_policy = (directory->next_policy + 1) % KNOWN_POLICIES;
+    struct known_policy *known = &all->policies[all->next];
+    all->next = (all->next + 1) % KNOWN_POLICIES;
     free(known->dn);
     *known = (struct known_policy){.dn = must_string(dn)};
     return known;
@@ -293,17 +327,17 @@ static struct error *read_policy(struct directory *directory, struct arena *aren
     struct raw_entry raw = {0};
     int64_t span;
     *policy_r = (struct lockout_policy){.threshold = CAUTIOUS_THRESHOLD, .window_ms = WINDOW_MS};
-    struct error *error = search_object(directory, arena, dn, attributes, &raw);
+    struct error *error = query_object(directory, arena, dn, attributes, &raw);
     if (error && error->id != ERR_NOT_FOUND && error->id != ERR_DIRECTORY_FORBIDDEN) {
         return error;
     }
-    if (!identity_integer(&raw, threshold, &policy_r->threshold)) {
+    if (!attribute_integer(&raw, threshold, &policy_r->threshold)) {
         log_warning(
             "directory: cannot read %s of %s with LDAP_BIND_DN: assuming a lockout threshold "
             "of 2",
             threshold, dn);
     }
-    if (identity_integer(&raw, window, &span)) {
+    if (attribute_integer(&raw, window, &span)) {
         policy_r->window_ms = span_ms(span);
     }
     return NULL;
@@ -311,10 +345,10 @@ static struct error *read_policy(struct directory *directory, struct arena *aren
 
 /* The policy that applies to an account. */
 static struct error *get_policy(struct directory *directory, struct arena *arena,
-                                const struct known_domain *domain, const struct raw_entry *account,
+                                const struct domain *domain, const struct raw_entry *account,
                                 struct lockout_policy *policy_r)
 {
-    const struct attribute *pso = entry_attribute(account, "msDS-ResultantPSO");
+    const struct attribute *pso = attribute_get(account, "msDS-ResultantPSO");
     const char *dn = pso ? pso->values->bv_val : domain->dn;
     struct known_policy *known = find_policy(directory, dn);
     struct error *error = NULL;
@@ -332,8 +366,8 @@ static struct error *get_policy(struct directory *directory, struct arena *arena
 static struct lockout_count read_count(const struct raw_entry *account)
 {
     struct lockout_count count = {0};
-    const struct attribute *time = entry_attribute(account, "badPasswordTime");
-    if (!identity_integer(account, "badPwdCount", &count.failures)) {
+    const struct attribute *time = attribute_get(account, "badPasswordTime");
+    if (!attribute_integer(account, "badPwdCount", &count.failures)) {
         count.failures = 0;
     }
     if (!time || !codec_time(time->values, &count.failed_ms)) {
@@ -346,7 +380,7 @@ struct error *lockout_admit(struct directory *directory, struct arena *arena,
                             const struct directory_candidate *candidate, bool known_source,
                             struct lockout_attempt *attempt_r, const char **refusal_r)
 {
-    const struct known_domain *domain;
+    const struct domain *domain;
     struct lockout_policy policy = {0};
     int64_t control = 0;
     *refusal_r = NULL;
@@ -358,7 +392,7 @@ struct error *lockout_admit(struct directory *directory, struct arena *arena,
     if (error) {
         return error;
     }
-    if (identity_integer(candidate->raw, "msDS-User-Account-Control-Computed", &control) &&
+    if (attribute_integer(candidate->raw, "msDS-User-Account-Control-Computed", &control) &&
         control & ACCOUNT_LOCKED) {
         *refusal_r = "the account is locked";
         return NULL;

@@ -10,14 +10,27 @@
  * (Samba: 0.2 against 3 ms, for a failure is written down), every refusal waits for the end of a
  * tenth of a second.
  */
-#include "directory/internal.h"
+#include "directory/login.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/error.h"
 #include "base/log.h"
+#include "directory/attribute.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/controller.h"
+#include "directory/directory.h"
+#include "directory/domain.h"
+#include "directory/identity.h"
+#include "directory/lockout.h"
+#include "directory/query.h"
+#include "directory/result.h"
+#include "directory/service.h"
 
 #include <errno.h>
+#include <ldap.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -35,17 +48,17 @@ static struct error *find_account(struct directory *directory, struct arena *are
                                   const char *attribute, const char *name, struct raw_entry **raw_r)
 {
     char *attributes[] = {"objectGUID", "pwdLastSet", LOCKOUT_ATTRIBUTES, NULL};
-    const struct name_search wanted = {
+    const struct query_by_name wanted = {
         .attribute = attribute,
         .name = name,
         .filter = DIRECTORY_PEOPLE,
         .attributes = attributes,
     };
-    return search_name(directory, arena, &wanted, raw_r);
+    return query_name(directory, arena, &wanted, raw_r);
 }
 
 /* True if the text is one of the names of the domain. */
-static bool is_domain(const struct known_domain *domain, const char *name)
+static bool is_domain(const struct domain *domain, const char *name)
 {
     return (domain->netbios && !strcasecmp(domain->netbios, name)) ||
            (domain->dns && !strcasecmp(domain->dns, name));
@@ -56,7 +69,7 @@ static struct error *find_name(struct directory *directory, struct arena *arena,
                                struct raw_entry **raw_r)
 {
     const char *slash = strchr(name, '\\'), *at = strrchr(name, '@');
-    const struct known_domain *domain;
+    const struct domain *domain;
     struct error *error = domain_get(directory, arena, &domain);
     if (error) {
         return error;
@@ -83,7 +96,8 @@ static struct directory_candidate nobody(const struct directory *directory, stru
                                          const char *reason)
 {
     return (struct directory_candidate){
-        .dn = arena_format(arena, "CN=%0*d,%s", CN_TOO_LONG, 0, directory->config->ldap_base_dn),
+        .dn = arena_format(arena, "CN=%0*d,%s", CN_TOO_LONG, 0,
+                           connection_config(directory)->ldap_base_dn),
         .reason = reason,
     };
 }
@@ -93,7 +107,7 @@ static struct error *take_account(struct directory *directory, struct arena *are
                                   const struct raw_entry *raw,
                                   struct directory_candidate *candidate_r)
 {
-    const struct attribute *value = entry_attribute(raw, "objectGUID");
+    const struct attribute *value = attribute_get(raw, "objectGUID");
     const char *guid;
     bool is_service;
     candidate_r->resolved = true;
@@ -108,7 +122,7 @@ static struct error *take_account(struct directory *directory, struct arena *are
         candidate_r->reason = "the service account does not log in";
         return NULL;
     }
-    if (!identity_integer(raw, "pwdLastSet", &candidate_r->password_set)) {
+    if (!attribute_integer(raw, "pwdLastSet", &candidate_r->password_set)) {
         candidate_r->password_set = 0;
     }
     candidate_r->guid = guid;
@@ -154,20 +168,21 @@ static void leave_server(struct directory *directory, bool silent, int64_t asked
 static struct error *open_another(struct directory *directory, struct arena *arena, LDAP **ldap_r)
 {
     LDAP *service;
-    for (size_t i = 0; i < directory->server_count; i++) {
+    for (size_t i = 0; i < connection_server_count(directory); i++) {
         struct error *error = connection_get(directory, arena, &service);
         if (error) {
             return error;
         }
-        const char *uri = directory->servers[directory->server].uri;
         const char *cause = NULL;
         bool silent = false;
         int64_t asked = clock_steady_us();
-        *ldap_r = controller_open(directory, arena, uri, &cause, &silent);
+        const struct controller_attempt attempt =
+            connection_attempt(directory, arena, connection_server(directory));
+        *ldap_r = controller_open(&attempt, &cause, &silent);
         if (*ldap_r) {
             return NULL;
         }
-        log_error("directory: no connection for a login: %s: %s", uri, cause);
+        log_error("directory: no connection for a login: %s: %s", attempt.uri, cause);
         leave_server(directory, silent, asked);
     }
     return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "no controller takes another connection");
@@ -190,7 +205,9 @@ static struct error *bind_candidate(struct directory *directory, struct arena *a
         return error;
     }
     int64_t asked = clock_steady_us();
-    int code = controller_bind(directory, arena, ldap, candidate->dn, password, &diagnostic);
+    const struct controller_attempt attempt =
+        connection_attempt(directory, arena, connection_server(directory));
+    int code = controller_bind(&attempt, ldap, candidate->dn, password, &diagnostic);
     ldap_unbind_ext(ldap, NULL, NULL);
     if (code == LDAP_SUCCESS && candidate->guid) {
         return NULL;

@@ -1,128 +1,28 @@
 /*
- * Members: who is in a group.
+ * Members: adds an account to a group and removes it.
  *
- * Two things make a member: a value of the group's `member`, and the group being an account's
- * primary one, which the account alone knows by a number (primaryGroupID, MS-SAMR 3.1.1.8.2). The
- * first is changed by value, never by writing the list, so that two who change one group at once
- * lose nothing.
+ * A change adds or deletes one value of the group's `member` and never writes the list, so that two
+ * clients who change one group at the same time lose nothing. Members by the primary group are in
+ * primary.c.
  */
-#include "directory/internal.h"
+#include "directory/members.h"
 
 #include "base/arena.h"
-#include "base/buffer.h"
-#include "base/config.h"
+#include "base/error.h"
+#include "directory/attribute.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/directory.h"
+#include "directory/names.h"
+#include "directory/operation.h"
+#include "directory/protected.h"
+#include "directory/query.h"
+#include "directory/result.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
+#include <ldap.h>
 #include <string.h>
 
-/* Of groupType: other groups cannot be anybody's primary one. */
-enum { MAY_BE_PRIMARY = GROUP_GLOBAL | GROUP_UNIVERSAL };
-
-enum {
-    DECIMAL = 10,
-    FIRST_DNS = 16,
-    TRIES = 10, /* against others that keep changing the same membership */
-};
-
-/* --- primary members, read ------------------------------------------------------------------- */
-
-/* The last number of the group's SID; 0 if it cannot be anybody's primary group. */
-static int64_t primary_rid(struct arena *arena, const struct raw_entry *group)
-{
-    const struct attribute *sid = entry_attribute(group, "objectSid");
-    const struct attribute *type = entry_attribute(group, "groupType");
-    int64_t bits;
-    const char *text;
-    if (!sid || !type || !codec_integer(type->values, &bits) || !(bits & MAY_BE_PRIMARY) ||
-        !codec_sid(arena, sid->values, &text)) {
-        return 0;
-    }
-    return strtoll(strrchr(text, '-') + 1, NULL, DECIMAL);
-}
-
-static int compare_sets(const void *a, const void *b)
-{
-    const struct primary_set *left = a, *right = b;
-    return (left->rid > right->rid) - (left->rid < right->rid);
-}
-
-static struct primary_set *find_set(const struct primary_members *members, int64_t rid)
-{
-    const struct primary_set key = {.rid = rid};
-    return members->count
-               ? bsearch(&key, members->sets, members->count, sizeof *members->sets, compare_sets)
-               : NULL;
-}
-
-static void add_dn(struct primary_set *set, const char *dn)
-{
-    if (set->count == set->size) {
-        size_t size = set->size ? 2 * set->size : FIRST_DNS;
-        const char **dns = arena_array(set->arena, size, sizeof *dns);
-        if (set->count) {
-            memcpy(dns, set->dns, set->count * sizeof *dns);
-        }
-        set->dns = dns;
-        set->size = size;
-    }
-    set->dns[set->count++] = dn;
-}
-
-static void visit_account(void *context, const struct raw_entry *account)
-{
-    const struct attribute *id = entry_attribute(account, "primaryGroupID");
-    int64_t rid;
-    if (id && codec_integer(id->values, &rid)) {
-        struct primary_set *set = find_set(context, rid);
-        if (set) {
-            add_dn(set, account->dn);
-        }
-    }
-}
-
-/* The sets of all groups that may have such members, and the filter that finds them. */
-static const char *prepare_sets(struct arena *arena, const struct raw_entry *groups, size_t count,
-                                struct primary_members *members)
-{
-    struct buffer filter = {.arena = arena};
-    buffer_add_string(&filter, "(|");
-    members->sets = arena_array(arena, count, sizeof *members->sets);
-    members->count = 0;
-    for (size_t i = 0; i < count; i++) {
-        int64_t rid = primary_rid(arena, &groups[i]);
-        if (rid) {
-            members->sets[members->count++] = (struct primary_set){.rid = rid, .arena = arena};
-            buffer_format(&filter, "(primaryGroupID=%" PRId64 ")", rid);
-        }
-    }
-    buffer_add_char(&filter, ')');
-    if (members->count) {
-        qsort(members->sets, members->count, sizeof *members->sets, compare_sets);
-    }
-    return filter.bytes;
-}
-
-struct error *members_find_primary(struct directory *directory, struct arena *arena,
-                                   const struct raw_entry *groups, size_t count,
-                                   struct primary_members *members_r)
-{
-    char *attributes[] = {"primaryGroupID", NULL};
-    const struct search search = {
-        .base = directory->config->ldap_base_dn,
-        .scope = LDAP_SCOPE_SUBTREE,
-        .filter = prepare_sets(arena, groups, count, members_r),
-        .attributes = attributes,
-    };
-    return members_r->count ? search_all(directory, arena, &search, visit_account, members_r)
-                            : NULL;
-}
-
-const struct primary_set *members_primary_of(const struct primary_members *members,
-                                             struct arena *arena, const struct raw_entry *group)
-{
-    return find_set(members, primary_rid(arena, group));
-}
+enum { TRIES = 10 }; /* against others that keep changing the same membership */
 
 /* --- changed --------------------------------------------------------------------------------- */
 
@@ -161,18 +61,18 @@ static struct error *read_belonging(struct directory *directory, struct arena *a
 {
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
     struct raw_entry member = {0}; /* where it is by now: it may have been moved */
-    struct error *error = search_object(directory, arena, member_guid_dn, attributes, &member);
+    struct error *error = query_object(directory, arena, member_guid_dn, attributes, &member);
     if (error) {
         return error;
     }
-    const struct search search = {
+    const struct query search = {
         .base = group_dn,
         .scope = LDAP_SCOPE_BASE,
         .filter = arena_format(arena, "(member=%s)", names_filter_value(arena, member.dn)),
         .attributes = attributes,
     };
     struct answer answer;
-    error = search_run(directory, arena, &search, &answer);
+    error = query_run(directory, arena, &search, &answer);
     if (!error && answer.code != LDAP_SUCCESS) {
         error = result_error(arena, &answer, NULL, "search");
     }
@@ -216,7 +116,7 @@ static struct error *change_value(struct directory *directory, struct arena *are
                                   const struct directory_entry *member,
                                   enum directory_belonging wanted)
 {
-    const char *member_dn = search_guid_dn(arena, member->guid);
+    const char *member_dn = query_guid_dn(arena, member->guid);
     struct berval value = {strlen(member_dn), arena_string(arena, member_dn)};
     struct berval *values[] = {&value, NULL};
     LDAPMod mod = {
@@ -224,7 +124,7 @@ static struct error *change_value(struct directory *directory, struct arena *are
         .mod_type = "member",
         .mod_vals.modv_bvals = values,
     };
-    const struct member_change change = {search_guid_dn(arena, group->guid), {&mod, NULL}};
+    const struct member_change change = {query_guid_dn(arena, group->guid), {&mod, NULL}};
     for (int tries = 0; tries < TRIES; tries++) {
         bool settled;
         struct error *error = try_change(directory, arena, &change, member_dn, wanted, &settled);
@@ -244,18 +144,18 @@ struct party {
 };
 
 static struct error *find_party(struct directory *directory, struct arena *arena,
-                                const struct name_search *wanted, struct party *party)
+                                const struct query_by_name *wanted, struct party *party)
 {
     struct raw_entry *raw;
     int64_t rid;
     *party = (struct party){.entry = arena_alloc(arena, sizeof *party->entry)};
-    struct error *error = search_name(directory, arena, wanted, &raw);
+    struct error *error = query_name(directory, arena, wanted, &raw);
     if (error) {
         return error;
     }
-    const struct attribute *guid = entry_attribute(raw, "objectGUID");
-    const struct attribute *sid = entry_attribute(raw, "objectSid");
-    const struct attribute *primary = entry_attribute(raw, "primaryGroupID");
+    const struct attribute *guid = attribute_get(raw, "objectGUID");
+    const struct attribute *sid = attribute_get(raw, "objectSid");
+    const struct attribute *primary = attribute_get(raw, "primaryGroupID");
     if (!guid || !codec_guid(arena, guid->values, &party->entry->guid)) {
         return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);
     }
@@ -272,14 +172,14 @@ static struct error *find_both(struct directory *directory, struct arena *arena,
                                struct party *member)
 {
     char *attributes[] = {"objectGUID", "objectSid", "primaryGroupID", NULL};
-    const struct name_search group_search = {
+    const struct query_by_name group_search = {
         .attribute = "cn",
         .name = membership->group,
         .filter = DIRECTORY_GROUPS,
         .parent_dn = membership->group_parent_dn,
         .attributes = attributes,
     };
-    const struct name_search member_search = {
+    const struct query_by_name member_search = {
         .attribute = "sAMAccountName",
         .name = membership->member,
         .filter = membership->member_filter,

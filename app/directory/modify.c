@@ -6,13 +6,25 @@
  * before it says that the name is taken, deleting takes "gone" for done, a move looks where the
  * object is, and a modification replaces values and so can simply be repeated.
  */
-#include "directory/internal.h"
-
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
-#include "base/log.h"
+#include "base/error.h"
+#include "directory/attribute.h"
+#include "directory/changes.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/controller.h"
+#include "directory/directory.h"
+#include "directory/entry.h"
+#include "directory/find.h"
+#include "directory/names.h"
+#include "directory/operation.h"
+#include "directory/protected.h"
+#include "directory/query.h"
+#include "directory/result.h"
 
+#include <ldap.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,7 +72,7 @@ static int send_delete(LDAP *ldap, const void *request, int *message_id_r)
 static struct error *check_password(const struct directory *directory, struct arena *arena,
                                     const struct directory_changes *changes)
 {
-    if (changes->password && !connection_encrypted(directory)) {
+    if (changes->password && !controller_encrypts(connection_config(directory))) {
         return error_new(arena, ERR_PASSWORD_NEEDS_TLS, NULL);
     }
     return NULL;
@@ -72,7 +84,7 @@ static struct error *read_target(struct directory *directory, struct arena *aren
                                  const struct directory_entry *entry, bool moves, bool goes,
                                  struct target *target_r)
 {
-    if (goes && names_equal(entry->dn, directory->config->ldap_base_dn)) {
+    if (goes && names_equal(entry->dn, connection_config(directory)->ldap_base_dn)) {
         return error_detail(error_new(arena, ERR_DIRECTORY_REFUSED, NULL), NULL, FAULT_NONE,
                             "LDAP_BASE_DN");
     }
@@ -101,12 +113,12 @@ static struct error *find_ours(struct directory *directory, struct arena *arena,
     struct raw_entry raw = {0};
     int64_t created;
     *ours_r = false;
-    struct error *error = search_object(directory, arena, dn, attributes, &raw);
+    struct error *error = query_object(directory, arena, dn, attributes, &raw);
     if (error) {
         return error->id == ERR_NOT_FOUND ? NULL : error;
     }
-    const struct attribute *name = entry_attribute(&raw, "sAMAccountName");
-    const struct attribute *when = entry_attribute(&raw, "whenCreated");
+    const struct attribute *name = attribute_get(&raw, "sAMAccountName");
+    const struct attribute *when = attribute_get(&raw, "whenCreated");
     *ours_r = when && codec_time(when->values, &created) && created >= began - CLOCK_SLACK_MS &&
               (!wanted || (name && !strcmp(name->values->bv_val, wanted)));
     return NULL;
@@ -155,7 +167,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
         error = changes_to_entry(changes, arena, class, &write.mods);
     }
     if (!error) {
-        error = search_parent(directory, arena, parent_dn, class->parent_field, &parent);
+        error = query_parent(directory, arena, parent_dn, class->parent_field, &parent);
     }
     if (error) {
         return error;
@@ -166,7 +178,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
     }
     write.dn = arena_format(arena, "%s,%s", rdn, parent);
     error = add(directory, arena, class, &write, changes);
-    return error ? error : search_result(directory, arena, class, write.dn, entry_r);
+    return error ? error : find_result(directory, arena, class, write.dn, entry_r);
 }
 
 /* --- move ------------------------------------------------------------------------------------ */
@@ -185,11 +197,11 @@ static struct error *read_state(struct directory *directory, struct arena *arena
 {
     char *attributes[] = {"userAccountControl", NULL};
     struct raw_entry raw = {0};
-    struct error *error = search_object(directory, arena, guid_dn, attributes, &raw);
+    struct error *error = query_object(directory, arena, guid_dn, attributes, &raw);
     if (error) {
         return error;
     }
-    const struct attribute *attribute = entry_attribute(&raw, "userAccountControl");
+    const struct attribute *attribute = attribute_get(&raw, "userAccountControl");
     *dn_r = raw.dn;
     *control_r = 0;
     if (attribute && !codec_integer(attribute->values, control_r)) {
@@ -243,7 +255,7 @@ static struct error *plan_move(struct directory *directory, struct arena *arena,
 {
     struct error *error = NULL;
     if (changes->parent_dn) {
-        error = search_parent(directory, arena, changes->parent_dn, "parent_dn", &move->parent);
+        error = query_parent(directory, arena, changes->parent_dn, "parent_dn", &move->parent);
     }
     if (error) {
         return error;
@@ -328,7 +340,7 @@ static struct error *read_again(struct directory *directory, struct arena *arena
     const char *dn;
     if (clears(changes)) {
         struct error *error =
-            search_entry(directory, arena, class, guid_dn, ENTRY_WITHOUT_LINKS, &now);
+            find_entry(directory, arena, class, guid_dn, ENTRY_WITHOUT_LINKS, &now);
         if (error) {
             return error;
         }
@@ -375,7 +387,7 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_changes *changes,
                                struct directory_entry **entry_r)
 {
-    struct move move = {.guid_dn = search_guid_dn(arena, entry->guid)};
+    struct move move = {.guid_dn = query_guid_dn(arena, entry->guid)};
     bool moves = changes->name || changes->parent_dn;
     struct target target = {0};
     connection_begin(directory);
@@ -398,7 +410,7 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     if (error) {
         return move.done ? undo_move(directory, arena, class, &move, error) : error;
     }
-    return search_result(directory, arena, class, move.guid_dn, entry_r);
+    return find_result(directory, arena, class, move.guid_dn, entry_r);
 }
 
 /* --- delete ---------------------------------------------------------------------------------- */
@@ -406,7 +418,7 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
 struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry)
 {
-    const struct write write = {.dn = search_guid_dn(arena, entry->guid)};
+    const struct write write = {.dn = query_guid_dn(arena, entry->guid)};
     const struct operation operation = {"delete", send_delete, &write, .writes = true};
     struct answer answer;
     struct target target;

@@ -4,13 +4,15 @@
  * libldap's parser takes names apart and its writer escapes them; nothing is done on the text. What
  * a client names is written anew from what was parsed, so that what was checked is what is sent.
  */
-#include "directory/internal.h"
+#include "directory/names.h"
 
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/utf8.h"
+#include "directory/directory.h"
 
 #include <ctype.h>
+#include <ldap.h>
 #include <stdlib.h>
 #include <string.h>
 

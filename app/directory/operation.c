@@ -1,17 +1,20 @@
 /*
- * Operation: one LDAP request and its answer (see internal.h).
+ * Operation: one LDAP request and its answer.
  *
  * The answer is copied into the arena and libldap's messages are freed at once. A time-out drops
  * the connection: the answer may still come, and must not meet the next request. libldap returns
  * codes of its own, which are negative, where it did not get as far as a result.
  */
-#include "directory/internal.h"
+#include "directory/operation.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/metrics.h"
-#include "base/spent.h"
+#include "directory/attribute.h"
+#include "directory/connection.h"
+#include "directory/deadline.h"
+#include "directory/measure.h"
+#include "directory/result.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -159,7 +162,8 @@ static struct error *give_up(struct directory *directory, struct arena *arena,
     enum error_id id = operation->writes ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
     struct error *error =
         error_new(arena, id, "%s: no answer from %s within %" PRId64 " ms", operation->name,
-                  directory->servers[directory->server].uri, (clock_steady_us() - began) / 1000);
+                  connection_server_uri(directory, connection_server(directory)),
+                  (clock_steady_us() - began) / 1000);
     log_warning("directory: %s", error->cause);
     connection_unanswered(directory, began);
     return error;
@@ -171,12 +175,13 @@ static struct error *receive(struct directory *directory, struct arena *arena,
 {
     LDAPMessage *chain = NULL;
     int64_t began = clock_steady_us();
+    LDAP *ldap = connection_ldap(directory);
     struct timeval time = {.tv_sec = patience / SECOND_US, .tv_usec = patience % SECOND_US};
-    int type = ldap_result(directory->ldap, message_id, LDAP_MSG_ALL, &time, &chain);
-    if (type == 0 || (type < 0 && clock_steady_us() >= directory->io_deadline)) {
+    int type = ldap_result(ldap, message_id, LDAP_MSG_ALL, &time, &chain);
+    if (type == 0 || (type < 0 && deadline_io_passed(connection_deadline(directory)))) {
         return give_up(directory, arena, operation, began);
     }
-    bool copied = type > 0 && copy_answer(arena, directory->ldap, chain, answer);
+    bool copied = type > 0 && copy_answer(arena, ldap, chain, answer);
     ldap_msgfree(chain);
     if (!copied) {
         lose(directory, answer);
@@ -195,17 +200,6 @@ static bool unavailable(const struct answer *answer)
            answer->code == LDAP_STRONG_AUTH_REQUIRED;
 }
 
-void operation_count(const char *name, int64_t began, const char *failure)
-{
-    int64_t us = clock_steady_us() - began;
-    spent_add(SPENT_DIRECTORY, us);
-    metrics_observe(METRIC_DIRECTORY_TIME, metrics_series(METRIC_DIRECTORY_TIME, name, NULL), us);
-    if (failure) {
-        metrics_add(METRIC_DIRECTORY_ERRORS, metrics_series(METRIC_DIRECTORY_ERRORS, name, failure),
-                    1);
-    }
-}
-
 /* What an answer is counted as; that something is not there is no failure. */
 static const char *failure_of(const struct answer *answer)
 {
@@ -220,7 +214,7 @@ static struct error *run(struct directory *directory, struct arena *arena,
                          const struct operation *operation, LDAP *ldap, struct answer *answer_r)
 {
     int message_id = 0;
-    int64_t patience = connection_expect(directory);
+    int64_t patience = deadline_expect_answer(connection_deadline(directory));
     answer_r->code = operation->send(ldap, operation->request, &message_id);
     if (answer_r->code == LDAP_SERVER_DOWN || answer_r->code == LDAP_CONNECT_ERROR) {
         lose(directory, answer_r);
@@ -247,7 +241,7 @@ struct error *operation_run(struct directory *directory, struct arena *arena,
     }
     int64_t began = clock_steady_us();
     error = run(directory, arena, operation, ldap, answer_r);
-    operation_count(operation->name, began, error ? "silent" : failure_of(answer_r));
+    measure_operation(operation->name, began, error ? "silent" : failure_of(answer_r));
     return error;
 }
 

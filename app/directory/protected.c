@@ -9,68 +9,27 @@
  * all security groups that it is in. Samba keeps no tokenGroups for groups: their memberOf is
  * walked. Attributes that cannot be read protect their object.
  */
-#include "directory/internal.h"
+#include "directory/protected.h"
 
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/log.h"
+#include "directory/attribute.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/query.h"
+#include "directory/service.h"
+#include "directory/sid.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
+#include <ldap.h>
 #include <string.h>
 
 enum {
-    DECIMAL = 10,
     GROUPS_MAX = 1000, /* in one walk; an object with more groups above it is protected */
     FIRST_GROUPS = 16,
 };
 
 /* --- the rule -------------------------------------------------------------------------------- */
-
-/* The last parts of privileged SIDs (MS-DTYP 2.4.2.4); 0 ends. */
-static const int64_t domain_rids[] = {
-    501, /* Guest */
-    502, /* krbtgt */
-    512, /* Domain Admins */
-    516, /* Domain Controllers */
-    518, /* Schema Admins */
-    519, /* Enterprise Admins */
-    520, /* Group Policy Creator Owners */
-    0,
-};
-static const int64_t builtin_rids[] = {
-    544, /* Administrators */
-    548, /* Account Operators */
-    549, /* Server Operators */
-    550, /* Print Operators */
-    551, /* Backup Operators */
-    0,
-};
-static const int64_t administrator_rids[] = {512, 518, 519, 0};
-
-static const char domain_prefix[] = "S-1-5-21-", builtin_prefix[] = "S-1-5-32-";
-
-static bool has_rid(const char *sid, const char *prefix, const int64_t *rids)
-{
-    if (strncmp(sid, prefix, strlen(prefix)) != 0) {
-        return false;
-    }
-    int64_t rid = strtoll(strrchr(sid, '-') + 1, NULL, DECIMAL);
-    while (*rids && *rids != rid) {
-        rids++;
-    }
-    return *rids != 0;
-}
-
-bool protected_sid(const char *sid)
-{
-    return has_rid(sid, domain_prefix, domain_rids) || has_rid(sid, builtin_prefix, builtin_rids);
-}
-
-bool protected_administrator_sid(const char *sid)
-{
-    return has_rid(sid, domain_prefix, administrator_rids) || !strcmp(sid, "S-1-5-32-544");
-}
 
 /* The first privileged SID among the values. A value that is no SID counts as privileged. */
 static const char *privileged_value(struct arena *arena, const struct attribute *sids)
@@ -80,7 +39,7 @@ static const char *privileged_value(struct arena *arena, const struct attribute 
         if (!codec_sid(arena, &sids->values[i], &sid)) {
             return "unreadable";
         }
-        if (protected_sid(sid)) {
+        if (sid_is_privileged(sid)) {
             return sid;
         }
     }
@@ -89,14 +48,14 @@ static const char *privileged_value(struct arena *arena, const struct attribute 
 
 static bool has_text(const struct raw_entry *raw, const char *name, const char *text)
 {
-    const struct attribute *attribute = entry_attribute(raw, name);
+    const struct attribute *attribute = attribute_get(raw, name);
     return attribute && !strcmp(attribute->values->bv_val, text);
 }
 
 /* An object with privileges of its own: by its marks and its own SID. */
 static const char *own_reason(struct arena *arena, const struct raw_entry *raw)
 {
-    const struct attribute *own = entry_attribute(raw, "objectSid");
+    const struct attribute *own = attribute_get(raw, "objectSid");
     const char *sid = own ? privileged_value(arena, own) : NULL;
     if (has_text(raw, "adminCount", "1")) {
         return "adminCount=1";
@@ -110,11 +69,11 @@ static const char *own_reason(struct arena *arena, const struct raw_entry *raw)
 const char *protected_reason(struct arena *arena, const struct raw_entry *raw)
 {
     const char *reason = own_reason(arena, raw);
-    if (reason || !entry_attribute(raw, "objectSid")) {
+    if (reason || !attribute_get(raw, "objectSid")) {
         return reason;
     }
-    const struct attribute *groups = entry_attribute(raw, "tokenGroups");
-    bool is_group = entry_attribute(raw, "groupType");
+    const struct attribute *groups = attribute_get(raw, "tokenGroups");
+    bool is_group = attribute_get(raw, "groupType");
     if ((!groups && !is_group) || (groups && groups->next)) {
         /* An account has a primary group at least. */
         log_error("directory: %s is protected because LDAP_BIND_DN cannot read its tokenGroups: "
@@ -162,7 +121,7 @@ static void walk_add(struct walk *walk, const char *dn)
 
 static void walk_add_parents(struct walk *walk, const struct raw_entry *raw)
 {
-    const struct attribute *groups = entry_attribute(raw, "memberOf");
+    const struct attribute *groups = attribute_get(raw, "memberOf");
     for (size_t i = 0; groups && i < groups->count; i++) {
         walk_add(walk, groups->values[i].bv_val);
     }
@@ -172,8 +131,8 @@ static void walk_add_parents(struct walk *walk, const struct raw_entry *raw)
 /* The primary group is not in memberOf. */
 static void walk_add_primary(struct walk *walk, const struct raw_entry *raw)
 {
-    const struct attribute *own = entry_attribute(raw, "objectSid");
-    const struct attribute *primary = entry_attribute(raw, "primaryGroupID");
+    const struct attribute *own = attribute_get(raw, "objectSid");
+    const struct attribute *primary = attribute_get(raw, "primaryGroupID");
     const char *sid;
     int64_t rid;
     if (own && primary && codec_integer(primary->values, &rid) &&
@@ -190,7 +149,7 @@ static struct error *walk_run(struct directory *directory, struct walk *walk)
     for (size_t i = 0; i < walk->count && !walk->reason; i++) {
         struct raw_entry group = {0};
         struct error *error =
-            search_object(directory, walk->arena, walk->dns[i], attributes, &group);
+            query_object(directory, walk->arena, walk->dns[i], attributes, &group);
         if (error && error->id == ERR_NOT_FOUND) {
             walk->reason = arena_format(walk->arena, "memberOf=%s: unreadable", walk->dns[i]);
             return NULL;
@@ -198,7 +157,7 @@ static struct error *walk_run(struct directory *directory, struct walk *walk)
         if (error) {
             return error;
         }
-        const struct attribute *sid = entry_attribute(&group, "objectSid");
+        const struct attribute *sid = attribute_get(&group, "objectSid");
         if (sid && privileged_value(walk->arena, sid)) {
             walk->reason = arena_format(walk->arena, "memberOf=%s", group.dn);
         }
@@ -230,14 +189,14 @@ static struct error *check_below(struct directory *directory, struct arena *aren
 {
     char *attributes[] = {"objectSid", "adminCount",     "isCriticalSystemObject",
                           "memberOf",  "primaryGroupID", NULL};
-    const struct search search = {
+    const struct query search = {
         .base = guid_dn,
         .scope = LDAP_SCOPE_SUBTREE,
         .filter = "(|(objectSid=*)(adminCount=1)(isCriticalSystemObject=TRUE))",
         .attributes = attributes,
     };
     struct walk walk = {.arena = arena};
-    struct error *error = search_all(directory, arena, &search, visit_below, &walk);
+    struct error *error = query_all(directory, arena, &search, visit_below, &walk);
     error = error || walk.reason ? error : walk_run(directory, &walk);
     *reason_r = walk.reason;
     return error;
@@ -254,10 +213,10 @@ static struct error *protected_error(struct arena *arena, enum error_id id, cons
 static struct error *check_service(struct directory *directory, struct arena *arena,
                                    const char *guid, const char *dn, bool moves)
 {
-    bool allowed = directory->config->directory_protected == PROTECTED_ALLOW;
+    bool allowed = connection_config(directory)->directory_protected == PROTECTED_ALLOW;
     bool is_service, holds = false;
     struct error *error = service_is(directory, arena, guid, &is_service);
-    if (!error && !is_service && moves && directory->service_guid) {
+    if (!error && !is_service && moves) {
         error = service_within(directory, arena, dn, &holds);
     }
     if (error || !(is_service || holds)) {
@@ -274,12 +233,12 @@ static struct error *find_reason(struct directory *directory, struct arena *aren
 {
     struct error *error = NULL;
     *reason_r = protected_reason(arena, raw);
-    if (!*reason_r && entry_attribute(raw, "groupType")) {
+    if (!*reason_r && attribute_get(raw, "groupType")) {
         struct walk walk = {.arena = arena};
         walk_add_parents(&walk, raw);
         error = walk_run(directory, &walk);
         *reason_r = walk.reason;
-    } else if (!*reason_r && moves && !entry_attribute(raw, "objectSid")) {
+    } else if (!*reason_r && moves && !attribute_get(raw, "objectSid")) {
         error = check_below(directory, arena, guid_dn, reason_r);
     }
     return error;
@@ -291,20 +250,20 @@ struct error *protected_read(struct directory *directory, struct arena *arena, c
     char *attributes[] = {"userAccountControl", "adminCount", "isCriticalSystemObject",
                           "objectSid",          "groupType",  "memberOf",
                           "tokenGroups",        NULL};
-    const char *guid_dn = search_guid_dn(arena, guid), *reason = NULL;
+    const char *guid_dn = query_guid_dn(arena, guid), *reason = NULL;
     struct raw_entry raw = {0};
-    struct error *error = search_object(directory, arena, guid_dn, attributes, &raw);
+    struct error *error = query_object(directory, arena, guid_dn, attributes, &raw);
     if (error) {
         return error;
     }
-    const struct attribute *control = entry_attribute(&raw, "userAccountControl");
+    const struct attribute *control = attribute_get(&raw, "userAccountControl");
     *target_r = (struct target){.dn = raw.dn};
     if (control && !codec_integer(control->values, &target_r->account_control)) {
         return error_new(arena, ERR_INTERNAL, "userAccountControl is not a number");
     }
     error =
-        check_service(directory, arena, guid, raw.dn, moves && !entry_attribute(&raw, "objectSid"));
-    if (!error && directory->config->directory_protected == PROTECTED_REFUSE) {
+        check_service(directory, arena, guid, raw.dn, moves && !attribute_get(&raw, "objectSid"));
+    if (!error && connection_config(directory)->directory_protected == PROTECTED_REFUSE) {
         error = find_reason(directory, arena, guid_dn, &raw, moves, &reason);
     }
     return !error && reason ? protected_error(arena, ERR_PROTECTED_OBJECT, reason) : error;

@@ -4,12 +4,13 @@
  * RFC 4511 gives the codes, MS-ADTS 3.1.1.3.1.9 the Windows error code in hexadecimal with which
  * Active Directory begins the diagnostic message; Samba does the same where it can.
  */
-#include "directory/internal.h"
+#include "directory/result.h"
 
-#include "base/arena.h"
+#include "base/field.h"
+#include "directory/operation.h"
 
 #include <ctype.h>
-#include <stdlib.h>
+#include <ldap.h>
 #include <string.h>
 
 /* --- binds ----------------------------------------------------------------------------------- */

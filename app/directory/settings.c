@@ -1,8 +1,11 @@
 /* Settings: what is wrong with LDAP_SERVER and LDAP_BASE_DN, said before anything is started. */
-#include "directory/internal.h"
+#include "directory/settings.h"
 
 #include "base/buffer.h"
 #include "base/config.h"
+#include "directory/circuit.h"
+#include "directory/controller.h"
+#include "directory/directory.h"
 
 #include <stdlib.h>
 #include <string.h>

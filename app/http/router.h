@@ -14,7 +14,7 @@
 
 struct router;
 
-/* How the router learns who asks and what they may do; auth/ knows, main hands it over. */
+/* How the router learns who asks and what they may do; auth/ knows, service/ hands it over. */
 struct router_guard {
     /* Turns the Authorization field into a principal and sets request->actor; without a field the
      * principal stays NULL. */
@@ -39,7 +39,7 @@ struct router_guard {
     bool (*may_write)(const struct request *request);
 };
 
-/* How a POST that a client repeats is done once: collection/ knows, main hands it over. */
+/* How a POST that a client repeats is done once: collection/ knows, service/ hands it over. */
 struct router_repeats {
     /* Before the handler, with the body as it came. Fills `reply` with the answer that the request
      * has had before, or leaves its status 0. An error if it is not to be handled. */

@@ -14,7 +14,7 @@ struct server;
 struct server_connection;
 
 /* What a request has written is durable only after the commit that ends the turn, so it is answered
- * after that: main knows the store, and hands these over. */
+ * after that: service/ knows the store, and hands these over. */
 struct server_turn {
     /* Returns the number of the transaction in which the request that was just handled wrote,
      * and for whose commit its answer must wait; 0 if it need not wait. */

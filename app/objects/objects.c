@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/size.h"
@@ -19,10 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    STAGED_MODE = 0600,
-    FLUSH_BYTES = MIB,
-};
+enum { FLUSH_BYTES = MIB };
 
 static const struct {
     const char *scheme;
@@ -31,29 +27,6 @@ static const struct {
     {"file:", local_open},
     {"s3:", s3_open},
 };
-
-/* --- for the engines ------------------------------------------------------------------------- */
-
-struct error *storage_error(struct arena *arena, const char *what)
-{
-    bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-    return error_new(arena, full ? ERR_STORAGE_FULL : ERR_STORAGE_UNAVAILABLE, "%s: %s", what,
-                     strerror(errno));
-}
-
-struct error *storage_make_folder(struct arena *arena, const char *path, mode_t mode)
-{
-    if (mkdir(path, mode) == 0 || errno == EEXIST) {
-        return NULL;
-    }
-    file_make_parents(path, mode);
-    return mkdir(path, mode) == 0 || errno == EEXIST ? NULL : storage_error(arena, path);
-}
-
-bool storage_is_key(const char *name)
-{
-    return strspn(name, "0123456789abcdef") == OBJECT_KEY_LENGTH && !name[OBJECT_KEY_LENGTH];
-}
 
 /* --- life ------------------------------------------------------------------------------------ */
 
@@ -117,24 +90,6 @@ static void spend(struct staged *staged, int64_t began)
 
 /* --- staged files ---------------------------------------------------------------------------- */
 
-struct error *storage_stage(struct objects *objects, struct arena *arena, struct staged *staged_r)
-{
-    *staged_r = (struct staged){
-        .fd = -1,
-        .path = arena_format(arena, "%s/%s", objects->staging, objects_key(arena)),
-    };
-    int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
-    staged_r->fd = open(staged_r->path, flags, STAGED_MODE);
-    if (staged_r->fd < 0 && errno == ENOENT) {
-        struct error *error = objects->engine->prepare(objects->state, arena);
-        if (error) {
-            return error;
-        }
-        staged_r->fd = open(staged_r->path, flags, STAGED_MODE);
-    }
-    return staged_r->fd < 0 ? storage_error(arena, staged_r->path) : NULL;
-}
-
 struct error *objects_stage(struct objects *objects, struct arena *arena, struct staged *staged_r)
 {
     int64_t began = clock_steady_us();
@@ -169,18 +124,6 @@ struct error *objects_write(struct arena *arena, struct staged *staged, const ch
     struct error *error = append(arena, staged, bytes, length);
     spend(staged, began);
     return error;
-}
-
-void storage_discard(struct staged *staged)
-{
-    if (staged->fd < 0) {
-        return;
-    }
-    if (unlink(staged->path) < 0 && errno != ENOENT) {
-        log_warning("%s: %s", staged->path, strerror(errno)); /* objects_sweep() comes back to it */
-    }
-    close(staged->fd);
-    staged->fd = -1;
 }
 
 void objects_discard(struct objects *objects, struct staged *staged)

@@ -1,7 +1,13 @@
 /* Failures: with which errors a call may be answered, by its row, by what the router implies of a
  * row, and by nginx in front of it. */
+#include "openapi/failures.h"
+
+#include "base/arena.h"
 #include "http/problem.h"
-#include "openapi/internal.h"
+#include "http/route.h"
+#include "openapi/call.h"
+#include "openapi/document.h"
+#include "openapi/openapi.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +93,7 @@ static void add_edge(const struct document *document, struct failures *failures,
     add(failures, &(struct failure){
                       .status = edge->status,
                       .code = edge->code,
-                      .message = said(document, &edge->message),
+                      .message = document_text(document, &edge->message),
                       .id = ERR_COUNT,
                   });
 }
@@ -131,12 +137,12 @@ static void add_implied(const struct document *document, struct failures *failur
     add_errors(document, failures, route_needs_space(route) ? of_writes : NULL);
     add_errors(document, failures, route->query ? of_queries : NULL);
     add_errors(document, failures, route->body ? of_bodies : NULL);
-    add_errors(document, failures, takes_key(route) ? of_keys : NULL);
-    add_errors(document, failures, heeds_conditions(route) ? of_versions : NULL);
+    add_errors(document, failures, call_takes_key(route) ? of_keys : NULL);
+    add_errors(document, failures, call_evaluates_conditions(route) ? of_versions : NULL);
     add_errors(document, failures, route->action ? of_changes : NULL);
 }
 
-void find_failures(const struct document *document, const struct route *route,
+void failures_find(const struct document *document, const struct route *route,
                    struct failures *failures)
 {
     failures->count = 0;
@@ -234,7 +240,7 @@ static void write_description(struct document *document, const struct failures *
 
 static void write_header(struct document *document, const char *name)
 {
-    write_reference(document, name, "headers", name);
+    document_reference(document, name, "headers", name);
 }
 
 static void write_answer_headers(struct document *document, int status)
@@ -254,7 +260,7 @@ static void write_answer_headers(struct document *document, int status)
         write_header(document, "WWW-Authenticate");
     }
     if (status == FORBIDDEN) {
-        write_reference(document, "WWW-Authenticate", "headers", OPENAPI_OPTIONAL_CHALLENGE);
+        document_reference(document, "WWW-Authenticate", "headers", OPENAPI_OPTIONAL_CHALLENGE);
     }
     if (status == NO_RANGE) { /* nginx keeps what it had begun to say of the file */
         write_header(document, "ETag");
@@ -274,7 +280,7 @@ static void write_codes(struct document *document, const char *key, const struct
     struct jsonw *json = &document->json;
     jsonw_open_object(json, key);
     jsonw_open_array(json, "allOf");
-    write_reference(document, NULL, "schemas", "Error");
+    document_reference(document, NULL, "schemas", "Error");
     jsonw_open_object(json, NULL);
     jsonw_string(json, "type", "object");
     jsonw_open_object(json, "properties");
@@ -301,7 +307,7 @@ static void write_schema(struct document *document, const struct failures *failu
     }
     jsonw_open_object(json, "schema");
     jsonw_open_array(json, "anyOf");
-    write_reference(document, NULL, "schemas", ready->name);
+    document_reference(document, NULL, "schemas", ready->name);
     write_codes(document, NULL, failures, at, end);
     jsonw_close_array(json);
     jsonw_close_object(json);
@@ -342,36 +348,37 @@ static bool says_not_ready(const struct route *route, const struct failure *fail
     return route->ready && failure->status == problem_status(ERR_DATABASE_UNAVAILABLE);
 }
 
-size_t write_failure(struct document *document, const struct route *route,
-                     const struct failures *failures, size_t at)
+size_t failures_write_status(struct document *document, const struct route *route,
+                             const struct failures *failures, size_t at)
 {
     size_t end = find_end(failures, at);
     const char *status = arena_format(document->arena, "%d", failures->list[at].status);
     if (says_not_ready(route, &failures->list[at])) {
         write_answer(document, status, failures, at, end, route->reply);
     } else {
-        write_reference(document, status, "responses", component_name(document, failures, at, end));
+        document_reference(document, status, "responses",
+                           component_name(document, failures, at, end));
     }
     return end;
 }
 
 static void write_route_failures(struct document *document, const struct route *route,
-                                 struct names *names)
+                                 struct document_names *names)
 {
     struct failures failures;
-    find_failures(document, route, &failures);
+    failures_find(document, route, &failures);
     for (size_t at = 0, end; at < failures.count; at = end) {
         end = find_end(&failures, at);
         const char *name = component_name(document, &failures, at, end);
-        if (!says_not_ready(route, &failures.list[at]) && is_new(document, names, name)) {
+        if (!says_not_ready(route, &failures.list[at]) && document_is_new(document, names, name)) {
             write_answer(document, name, &failures, at, end, NULL);
         }
     }
 }
 
-void write_failure_responses(struct document *document)
+void failures_write(struct document *document)
 {
-    struct names names = {0};
+    struct document_names names = {0};
     for (const struct resource *resource = document->resources; resource->routes; resource++) {
         for (const struct route *route = resource->routes; route->pattern; route++) {
             write_route_failures(document, route, &names);

@@ -1,44 +1,13 @@
 /* See openapi.h: the outline of the document. */
 #include "openapi/openapi.h"
 
-#include "openapi/internal.h"
+#include "base/arena.h"
+#include "openapi/document.h"
+#include "openapi/failures.h"
+#include "openapi/operations.h"
+#include "openapi/schemas.h"
 
 #include <string.h>
-
-/* --- shared ---------------------------------------------------------------------------------- */
-
-const char *said(const struct document *document, const struct text *text)
-{
-    return document->settings->language == LANGUAGE_EN ? text->en : text->ru;
-}
-
-void write_reference(struct document *document, const char *key, const char *kind, const char *name)
-{
-    struct jsonw *json = &document->json;
-    jsonw_open_object(json, key);
-    jsonw_string(json, "$ref", arena_format(document->arena, "#/components/%s/%s", kind, name));
-    jsonw_close_object(json);
-}
-
-bool is_new(struct document *document, struct names *names, const char *name)
-{
-    enum { NAMES_MIN = 64 };
-    for (size_t i = 0; i < names->count; i++) {
-        if (!strcmp(names->list[i], name)) {
-            return false;
-        }
-    }
-    if (names->count == names->size) {
-        names->size = names->size ? 2 * names->size : NAMES_MIN;
-        const char **list = arena_array(document->arena, names->size, sizeof *list);
-        if (names->count) {
-            memcpy(list, names->list, names->count * sizeof *list);
-        }
-        names->list = list;
-    }
-    names->list[names->count++] = name;
-    return true;
-}
 
 /* --- info ------------------------------------------------------------------------------------ */
 
@@ -86,11 +55,11 @@ static void write_info(struct document *document)
     jsonw_open_object(json, "info");
     jsonw_string(json, "title", settings->title);
     jsonw_string(json, "version", settings->version);
-    jsonw_string(
-        json, "description",
-        arena_format(document->arena, "%s\n\n%s",
-                     *settings->description ? settings->description : said(document, &about),
-                     said(document, &conventions)));
+    jsonw_string(json, "description",
+                 arena_format(document->arena, "%s\n\n%s",
+                              *settings->description ? settings->description
+                                                     : document_text(document, &about),
+                              document_text(document, &conventions)));
     jsonw_open_object(json, "license");
     jsonw_string(json, "name", "MIT");
     jsonw_string(json, "identifier", "MIT");
@@ -105,7 +74,7 @@ static void write_servers(struct document *document)
     jsonw_open_array(json, "servers");
     jsonw_open_object(json, NULL);
     jsonw_string(json, "url", "/");
-    jsonw_string(json, "description", said(document, &here));
+    jsonw_string(json, "description", document_text(document, &here));
     jsonw_close_object(json);
     jsonw_close_array(json);
 }
@@ -117,8 +86,8 @@ static void write_tags(struct document *document)
     for (const struct resource *resource = document->resources; resource->routes; resource++) {
         jsonw_open_object(json, NULL);
         jsonw_string(json, "name", resource->tag);
-        jsonw_string(json, "x-displayName", said(document, &resource->title));
-        jsonw_string(json, "description", said(document, &resource->about));
+        jsonw_string(json, "x-displayName", document_text(document, &resource->title));
+        jsonw_string(json, "description", document_text(document, &resource->about));
         jsonw_close_object(json);
     }
     jsonw_close_array(json);
@@ -133,7 +102,7 @@ static void write_path(struct document *document, const struct resource *resourc
     jsonw_open_object(&document->json, pattern);
     for (const struct route *route = resource->routes; route->pattern; route++) {
         if (!strcmp(route->pattern, pattern)) {
-            write_operation(document, resource, route);
+            operations_write(document, resource, route);
         }
     }
     jsonw_close_object(&document->json);
@@ -141,11 +110,11 @@ static void write_path(struct document *document, const struct resource *resourc
 
 static void write_paths(struct document *document)
 {
-    struct names names = {0};
+    struct document_names names = {0};
     jsonw_open_object(&document->json, "paths");
     for (const struct resource *resource = document->resources; resource->routes; resource++) {
         for (const struct route *route = resource->routes; route->pattern; route++) {
-            if (is_new(document, &names, route->pattern)) {
+            if (document_is_new(document, &names, route->pattern)) {
                 write_path(document, resource, route->pattern);
             }
         }
@@ -164,7 +133,7 @@ static void write_security_schemes(struct document *document)
     jsonw_string(json, "type", "http");
     jsonw_string(json, "scheme", "bearer");
     jsonw_string(json, "bearerFormat", "JWT");
-    jsonw_string(json, "description", said(document, &token));
+    jsonw_string(json, "description", document_text(document, &token));
     jsonw_close_object(json);
 }
 
@@ -175,10 +144,10 @@ static void write_components(struct document *document)
         void (*write)(struct document *document);
     } kinds[] = {
         {"securitySchemes", write_security_schemes},
-        {"parameters", write_parameters},
-        {"headers", write_headers},
-        {"schemas", write_schemas},
-        {"responses", write_failure_responses},
+        {"parameters", operations_write_parameters},
+        {"headers", operations_write_headers},
+        {"schemas", schemas_write},
+        {"responses", failures_write},
     };
     jsonw_open_object(&document->json, "components");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-/* What the numbers in the rows of routes permit: auth/ knows, main hands it over. */
+/* What the numbers in the rows of routes permit: auth/ knows, service/ hands it over. */
 struct openapi_permissions {
     const struct text *about; /* by number: who has it */
     unsigned principal;       /* what everybody has who is somebody */

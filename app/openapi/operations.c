@@ -1,6 +1,16 @@
 /* Operations: what a row of a table of routes says of its call, and what the router and nginx heed
  * and add for all of them. */
-#include "openapi/internal.h"
+#include "openapi/operations.h"
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/field.h"
+#include "http/route.h"
+#include "openapi/call.h"
+#include "openapi/document.h"
+#include "openapi/failures.h"
+#include "openapi/openapi.h"
+#include "openapi/schemas.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -122,8 +132,8 @@ static void write_parameter(struct document *document, const char *key, const ch
                             const struct field *field)
 {
     static const struct text such_as = {"например", "such as"};
-    const char *example = example_text(document, field);
-    const char *about = said(document, &field->about);
+    const char *example = schemas_example_text(document, field);
+    const char *about = document_text(document, &field->about);
     struct jsonw *json = &document->json;
     jsonw_open_object(json, key);
     jsonw_string(json, "name", field->name);
@@ -131,33 +141,33 @@ static void write_parameter(struct document *document, const char *key, const ch
     if (field->flags & (FIELD_REQUIRED | FIELD_DEFAULT) || !example) {
         jsonw_string(json, "description", about);
     } else {
-        jsonw_string(
-            json, "description",
-            arena_format(document->arena, "%s; %s `%s`", about, said(document, &such_as), example));
+        jsonw_string(json, "description",
+                     arena_format(document->arena, "%s; %s `%s`", about,
+                                  document_text(document, &such_as), example));
     }
     jsonw_boolean(json, "required", field->flags & FIELD_REQUIRED);
-    write_field(document, "schema", field, USE_PARAMETER);
+    schemas_write_field(document, "schema", field, USE_PARAMETER);
     if (field->flags & FIELD_REQUIRED && example) {
         jsonw_raw(json, "example", field->example);
     }
     jsonw_close_object(json);
 }
 
-void write_parameters(struct document *document)
+void operations_write_parameters(struct document *document)
 {
     for (const struct field *field = request_headers; field->name; field++) {
         write_parameter(document, field->name, "header", field);
     }
 }
 
-void write_headers(struct document *document)
+void operations_write_headers(struct document *document)
 {
     struct jsonw *json = &document->json;
     for (const struct field *field = reply_headers; field->name; field++) {
         jsonw_open_object(json, field->name);
-        jsonw_string(json, "description", said(document, &field->about));
+        jsonw_string(json, "description", document_text(document, &field->about));
         jsonw_boolean(json, "required", field->flags & FIELD_REQUIRED);
-        write_field(document, "schema", field, USE_REPLY);
+        schemas_write_field(document, "schema", field, USE_REPLY);
         jsonw_close_object(json);
     }
 }
@@ -167,7 +177,7 @@ void write_headers(struct document *document)
 static void write_header_parameter(struct document *document, bool heeded, const char *name)
 {
     if (heeded) {
-        write_reference(document, NULL, "parameters", name);
+        document_reference(document, NULL, "parameters", name);
     }
 }
 
@@ -183,20 +193,10 @@ static void write_path_parameters(struct document *document, const struct route 
     }
 }
 
-bool heeds_conditions(const struct route *route)
-{
-    return (route->versioned && !route->creates) || route->shape == REPLY_FILE;
-}
-
 /* Whether who has the answer already can ask for another one alone. */
 static bool has_version(const struct route *route)
 {
-    return heeds_conditions(route) && route->method == METHOD_GET;
-}
-
-bool takes_key(const struct route *route)
-{
-    return route->permission && route->method == METHOD_POST && !route->secret;
+    return call_evaluates_conditions(route) && route->method == METHOD_GET;
 }
 
 static void write_route_parameters(struct document *document, const struct route *route)
@@ -214,9 +214,9 @@ static void write_route_parameters(struct document *document, const struct route
         write_parameter(document, NULL, "header", field);
     }
     write_header_parameter(document, organization, "X-Organization-ID");
-    write_header_parameter(document, takes_key(route), "Idempotency-Key");
-    write_header_parameter(document, heeds_conditions(route), "If-Match");
-    write_header_parameter(document, heeds_conditions(route), "If-None-Match");
+    write_header_parameter(document, call_takes_key(route), "Idempotency-Key");
+    write_header_parameter(document, call_evaluates_conditions(route), "If-Match");
+    write_header_parameter(document, call_evaluates_conditions(route), "If-None-Match");
     write_header_parameter(document, file, "Range");
     write_header_parameter(document, true, "Accept-Language");
     write_header_parameter(document, true, "X-Request-ID");
@@ -237,7 +237,7 @@ static void write_upload(struct document *document)
     jsonw_open_object(json, "file");
     jsonw_string(json, "type", "string");
     jsonw_string(json, "format", "binary");
-    jsonw_string(json, "description", said(document, &about));
+    jsonw_string(json, "description", document_text(document, &about));
     jsonw_close_object(json);
     jsonw_close_object(json);
     jsonw_open_array(json, "required");
@@ -251,11 +251,11 @@ static void write_media(struct document *document, const char *type, const struc
 {
     struct jsonw *json = &document->json;
     jsonw_open_object(json, type);
-    write_reference(document, "schema", "schemas", body->name);
+    document_reference(document, "schema", "schemas", body->name);
     if (body->bare) {
         jsonw_raw(json, "example", body->fields->example);
     } else {
-        write_example(document, "example", body->fields, USE_BODY);
+        schemas_write_example(document, "example", body->fields, USE_BODY);
     }
     jsonw_close_object(json);
 }
@@ -285,16 +285,16 @@ static void write_body(struct document *document, const struct route *route)
 static void write_reply_schema(struct document *document, const struct route *route)
 {
     struct jsonw *json = &document->json;
-    const char *name = reply_schema_name(document, route);
+    const char *name = schemas_reply_name(document, route);
     if (route->shape == REPLY_ARRAY || !name) {
         jsonw_open_object(json, "schema");
         jsonw_string(json, "type", name ? "array" : "string");
         if (name) {
-            write_reference(document, "items", "schemas", name);
+            document_reference(document, "items", "schemas", name);
         }
         jsonw_close_object(json);
     } else {
-        write_reference(document, "schema", "schemas", name);
+        document_reference(document, "schema", "schemas", name);
     }
 }
 
@@ -307,7 +307,7 @@ static void write_content(struct document *document, const struct route *route)
     jsonw_open_object(json, "content");
     jsonw_open_object(json, route->media_type ? route->media_type : "application/json");
     write_reply_schema(document, route);
-    write_reply_example(document, "example", route);
+    schemas_write_reply_example(document, "example", route);
     jsonw_close_object(json);
     jsonw_close_object(json);
 }
@@ -315,7 +315,7 @@ static void write_content(struct document *document, const struct route *route)
 static void write_reply_header(struct document *document, bool sent, const char *name)
 {
     if (sent) {
-        write_reference(document, name, "headers", name);
+        document_reference(document, name, "headers", name);
     }
 }
 
@@ -334,9 +334,9 @@ static void write_success(struct document *document, const struct route *route)
     struct jsonw *json = &document->json;
     jsonw_open_object(json, empty ? "204" : route->creates ? "201" : "200");
     jsonw_string(json, "description",
-                 said(document, empty            ? &nothing
-                                : route->creates ? &created
-                                                 : &done));
+                 document_text(document, empty            ? &nothing
+                                         : route->creates ? &created
+                                                          : &done));
     jsonw_open_object(json, "headers");
     write_reply_header(document, true, "X-Request-ID");
     write_reply_header(document, route->creates, "Location");
@@ -355,7 +355,7 @@ static void write_partial(struct document *document, const struct route *route)
     static const struct text part = {"Часть файла", "A part of the file"};
     struct jsonw *json = &document->json;
     jsonw_open_object(json, "206");
-    jsonw_string(json, "description", said(document, &part));
+    jsonw_string(json, "description", document_text(document, &part));
     jsonw_open_object(json, "headers");
     write_reply_header(document, true, "X-Request-ID");
     write_reply_header(document, true, "ETag");
@@ -371,7 +371,7 @@ static void write_not_modified(struct document *document, const struct route *ro
     static const struct text same = {"Ресурс не изменился", "The resource has not changed"};
     struct jsonw *json = &document->json;
     jsonw_open_object(json, "304");
-    jsonw_string(json, "description", said(document, &same));
+    jsonw_string(json, "description", document_text(document, &same));
     jsonw_open_object(json, "headers");
     write_reply_header(document, true, "X-Request-ID");
     write_reply_header(document, true, "ETag");
@@ -383,7 +383,7 @@ static void write_not_modified(struct document *document, const struct route *ro
 static void write_responses(struct document *document, const struct route *route)
 {
     struct failures failures;
-    find_failures(document, route, &failures);
+    failures_find(document, route, &failures);
     jsonw_open_object(&document->json, "responses");
     write_success(document, route);
     if (route->shape == REPLY_FILE) {
@@ -393,7 +393,7 @@ static void write_responses(struct document *document, const struct route *route
         write_not_modified(document, route);
     }
     for (size_t at = 0; at < failures.count;) {
-        at = write_failure(document, route, &failures, at);
+        at = failures_write_status(document, route, &failures, at);
     }
     jsonw_close_object(&document->json);
 }
@@ -434,10 +434,10 @@ static void write_description(struct document *document, const struct route *rou
 {
     struct buffer text = {.arena = document->arena};
     if (route->about.ru) {
-        buffer_format(&text, "%s\n\n", said(document, &route->about));
+        buffer_format(&text, "%s\n\n", document_text(document, &route->about));
     }
-    buffer_add_string(&text,
-                      said(document, &document->settings->permissions.about[route->permission]));
+    buffer_add_string(
+        &text, document_text(document, &document->settings->permissions.about[route->permission]));
     jsonw_bytes(&document->json, "description", text.bytes, text.length);
 }
 
@@ -472,8 +472,8 @@ static void write_security(struct document *document, const struct route *route)
     jsonw_close_array(json);
 }
 
-void write_operation(struct document *document, const struct resource *resource,
-                     const struct route *route)
+void operations_write(struct document *document, const struct resource *resource,
+                      const struct route *route)
 {
     struct jsonw *json = &document->json;
     jsonw_open_object(json, method_key(document, route));
@@ -481,7 +481,7 @@ void write_operation(struct document *document, const struct resource *resource,
     jsonw_string(json, NULL, resource->tag);
     jsonw_close_array(json);
     jsonw_string(json, "operationId", operation_id(document, route));
-    jsonw_string(json, "summary", said(document, &route->summary));
+    jsonw_string(json, "summary", document_text(document, &route->summary));
     write_description(document, route);
     write_security(document, route);
     write_route_parameters(document, route);

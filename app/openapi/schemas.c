@@ -1,5 +1,10 @@
 /* Schemas: field maps as JSON Schema 2020-12, and examples put together from those of fields. */
-#include "openapi/internal.h"
+#include "openapi/schemas.h"
+
+#include "base/arena.h"
+#include "base/field.h"
+#include "http/route.h"
+#include "openapi/document.h"
 
 #include <string.h>
 
@@ -113,7 +118,7 @@ static void write_rules(struct document *document, const struct field *field, en
         jsonw_close_object(json);
         break;
     case FIELD_RECORDS:
-        write_object(document, "items", field->fields, use);
+        schemas_write_object(document, "items", field->fields, use);
         break;
     case FIELD_BOOLEAN:
     case FIELD_RECORD:
@@ -135,14 +140,14 @@ static bool is_plain(const struct field *field)
 
 static void write_properties(struct document *document, const struct field *fields, enum use use);
 
-void write_field(struct document *document, const char *key, const struct field *field,
-                 enum use use)
+void schemas_write_field(struct document *document, const char *key, const struct field *field,
+                         enum use use)
 {
     struct jsonw *json = &document->json;
     jsonw_open_object(json, key);
     write_type(document, field);
     if (use != USE_PARAMETER) { /* it has one beside its schema */
-        jsonw_string(json, "description", said(document, &field->about));
+        jsonw_string(json, "description", document_text(document, &field->about));
     }
     write_rules(document, field, use);
     if (field->type == FIELD_RECORD) {
@@ -159,7 +164,7 @@ void write_field(struct document *document, const char *key, const struct field 
     jsonw_close_object(json);
 }
 
-const char *example_text(struct document *document, const struct field *field)
+const char *schemas_example_text(struct document *document, const struct field *field)
 {
     if (!has_example(field) || *field->example != '"') {
         return has_example(field) ? field->example : NULL;
@@ -229,7 +234,7 @@ static void write_properties(struct document *document, const struct field *fiel
     jsonw_open_object(json, "properties");
     for (const struct field *field = fields; field->name; field++) {
         if (!left_out(field, use)) {
-            write_field(document, field->name, field, use);
+            schemas_write_field(document, field->name, field, use);
         }
     }
     jsonw_close_object(json);
@@ -240,8 +245,8 @@ static void write_properties(struct document *document, const struct field *fiel
     }
 }
 
-void write_object(struct document *document, const char *key, const struct field *fields,
-                  enum use use)
+void schemas_write_object(struct document *document, const char *key, const struct field *fields,
+                          enum use use)
 {
     jsonw_open_object(&document->json, key);
     jsonw_string(&document->json, "type", "object");
@@ -255,18 +260,18 @@ static void write_value_example(struct document *document, const struct field *f
 {
     struct jsonw *json = &document->json;
     if (field->type == FIELD_RECORD) {
-        write_example(document, field->name, field->fields, use);
+        schemas_write_example(document, field->name, field->fields, use);
     } else if (field->type == FIELD_RECORDS) {
         jsonw_open_array(json, field->name);
-        write_example(document, NULL, field->fields, use);
+        schemas_write_example(document, NULL, field->fields, use);
         jsonw_close_array(json);
     } else {
         jsonw_raw(json, field->name, field->example);
     }
 }
 
-void write_example(struct document *document, const char *key, const struct field *fields,
-                   enum use use)
+void schemas_write_example(struct document *document, const char *key, const struct field *fields,
+                           enum use use)
 {
     bool alternative = false;
     jsonw_open_object(&document->json, key);
@@ -317,7 +322,7 @@ static bool is_listed(const struct route *route)
     return route->reply && (route->shape == REPLY_LIST || route->shape == REPLY_PAGE);
 }
 
-const char *reply_schema_name(struct document *document, const struct route *route)
+const char *schemas_reply_name(struct document *document, const struct route *route)
 {
     if (!route->reply) {
         return NULL;
@@ -333,7 +338,7 @@ static void write_items(struct document *document, const struct route *route)
 {
     jsonw_open_object(&document->json, "items");
     jsonw_string(&document->json, "type", "array");
-    write_reference(document, "items", "schemas", route->reply->name);
+    document_reference(document, "items", "schemas", route->reply->name);
     jsonw_close_object(&document->json);
 }
 
@@ -368,11 +373,11 @@ static void write_list_schema(struct document *document, const char *name,
     jsonw_open_object(json, "properties");
     write_items(document, route);
     for (const struct field *field = list_fields; field->name; field++) {
-        write_field(document, field->name, field, USE_REPLY);
+        schemas_write_field(document, field->name, field, USE_REPLY);
     }
     if (route->shape == REPLY_PAGE) {
-        write_field(document, minimum_field.name, &minimum_field, USE_REPLY);
-        write_field(document, next_field.name, &next_field, USE_REPLY);
+        schemas_write_field(document, minimum_field.name, &minimum_field, USE_REPLY);
+        schemas_write_field(document, next_field.name, &next_field, USE_REPLY);
     }
     jsonw_close_object(json);
     if (route->shape == REPLY_PAGE) {
@@ -388,11 +393,12 @@ static void write_items_example(struct document *document, const char *key,
                                 const struct route *route)
 {
     jsonw_open_array(&document->json, key);
-    write_example(document, NULL, route->reply->fields, USE_REPLY);
+    schemas_write_example(document, NULL, route->reply->fields, USE_REPLY);
     jsonw_close_array(&document->json);
 }
 
-void write_reply_example(struct document *document, const char *key, const struct route *route)
+void schemas_write_reply_example(struct document *document, const char *key,
+                                 const struct route *route)
 {
     struct jsonw *json = &document->json;
     if (route->shape == REPLY_TEXT || route->shape == REPLY_FILE) {
@@ -400,7 +406,7 @@ void write_reply_example(struct document *document, const char *key, const struc
     } else if (route->shape == REPLY_ARRAY) {
         write_items_example(document, key, route);
     } else if (route->shape == REPLY_RECORD) {
-        write_example(document, key, route->reply->fields, USE_REPLY);
+        schemas_write_example(document, key, route->reply->fields, USE_REPLY);
     } else {
         jsonw_open_object(json, key);
         write_items_example(document, "items", route);
@@ -470,7 +476,7 @@ static const struct field error_fields[] = {
 static void write_fields(struct document *document, const struct field *fields)
 {
     for (; fields->name; fields++) {
-        write_field(document, fields->name, fields, USE_REPLY);
+        schemas_write_field(document, fields->name, fields, USE_REPLY);
     }
 }
 
@@ -482,7 +488,7 @@ static void write_error_schema(struct document *document)
     jsonw_string(json, "type", "object");
     jsonw_open_object(json, "properties");
     write_fields(document, detail_fields);
-    write_field(document, other_field.name, &other_field, USE_REPLY);
+    schemas_write_field(document, other_field.name, &other_field, USE_REPLY);
     jsonw_close_object(json);
     write_required(document, detail_fields, USE_REPLY);
     jsonw_close_object(json);
@@ -493,10 +499,10 @@ static void write_error_schema(struct document *document)
     write_fields(document, error_fields);
     jsonw_open_object(json, "details");
     jsonw_string(json, "type", "array");
-    jsonw_string(json, "description", said(document, &details_about));
+    jsonw_string(json, "description", document_text(document, &details_about));
     jsonw_open_object(json, "items");
     jsonw_open_array(json, "anyOf");
-    write_reference(document, NULL, "schemas", "ErrorDetail");
+    document_reference(document, NULL, "schemas", "ErrorDetail");
     jsonw_open_object(json, NULL);
     jsonw_string(json, "type", "string");
     jsonw_close_object(json);
@@ -512,30 +518,30 @@ static void write_error_schema(struct document *document)
 static void write_body_schema(struct document *document, const struct schema *schema)
 {
     if (schema->bare) {
-        write_field(document, schema->name, schema->fields, USE_BODY);
+        schemas_write_field(document, schema->name, schema->fields, USE_BODY);
     } else {
-        write_object(document, schema->name, schema->fields, USE_BODY);
+        schemas_write_object(document, schema->name, schema->fields, USE_BODY);
     }
 }
 
 static void write_route_schemas(struct document *document, const struct route *route,
-                                struct names *names)
+                                struct document_names *names)
 {
-    if (route->body && is_new(document, names, route->body->name)) {
+    if (route->body && document_is_new(document, names, route->body->name)) {
         write_body_schema(document, route->body);
     }
-    if (route->reply && is_new(document, names, route->reply->name)) {
-        write_object(document, route->reply->name, route->reply->fields, USE_REPLY);
+    if (route->reply && document_is_new(document, names, route->reply->name)) {
+        schemas_write_object(document, route->reply->name, route->reply->fields, USE_REPLY);
     }
-    const char *listed = is_listed(route) ? reply_schema_name(document, route) : NULL;
-    if (listed && is_new(document, names, listed)) {
+    const char *listed = is_listed(route) ? schemas_reply_name(document, route) : NULL;
+    if (listed && document_is_new(document, names, listed)) {
         write_list_schema(document, listed, route);
     }
 }
 
-void write_schemas(struct document *document)
+void schemas_write(struct document *document)
 {
-    struct names names = {0};
+    struct document_names names = {0};
     write_error_schema(document);
     for (const struct resource *resource = document->resources; resource->routes; resource++) {
         for (const struct route *route = resource->routes; route->pattern; route++) {

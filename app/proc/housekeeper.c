@@ -14,11 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sysexits.h>
 #include <unistd.h>
-
-enum {
-    EXIT_CANNOT_START = 78,
-};
 
 /* One job of the service's list, and its state. */
 struct task {
@@ -51,7 +48,7 @@ static void start_jobs(struct housekeeper *house, const struct config *config)
         house->tasks[i] = (struct task){.job = job, .state = job->start(config, house->shared)};
         if (!house->tasks[i].state) {
             log_error("housekeeper: %s cannot start", job->name);
-            exit(EXIT_CANNOT_START);
+            exit(EX_CONFIG);
         }
         int wake_fd = job->wake_fd ? job->wake_fd() : -1; /* poll() ignores -1 */
         house->watched[i] = (struct pollfd){.fd = wake_fd, .events = POLLIN};

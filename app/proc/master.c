@@ -30,11 +30,11 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 enum {
-    EXIT_CONFIGURATION = 78, /* EX_CONFIG of sysexits.h */
-    RELOAD_DEATHS = 3,       /* quick ones of one group after which a reload is taken back */
+    RELOAD_DEATHS = 3, /* quick ones of one group after which a reload is taken back */
 };
 
 struct master {
@@ -533,7 +533,7 @@ int master_run(struct config *config, const char *env_file, const struct service
     if (!service->prepare(config, &faults)) {
         log_error("configuration: %s", faults.bytes);
         buffer_free(&faults);
-        return EXIT_CONFIGURATION;
+        return EX_CONFIG;
     }
     if (!sockets_open(config, master.sockets)) {
         return EXIT_FAILURE;

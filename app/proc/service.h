@@ -1,7 +1,7 @@
 /*
  * Service: the functions with which a worker serves its connections, and the periodic jobs of the
- * housekeeper. main passes them in: proc does not depend on HTTP or the directory, and knows only
- * the framing of FastCGI (exchange.h).
+ * housekeeper. service/ passes them in: proc does not depend on HTTP or the directory, and knows
+ * only the framing of FastCGI (exchange.h).
  */
 #ifndef PROC_SERVICE_H
 #define PROC_SERVICE_H

@@ -20,6 +20,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,7 +37,6 @@ enum {
     HEAD_MAX = 64 * KIB,             /* nginx's limits of headers are far below */
     /* connections that may wait for a request, except in `core`; beyond, the oldest is closed */
     AWAITED_MAX = 256,
-    EXIT_CANNOT_START = 78,
 };
 
 struct worker {
@@ -486,7 +486,7 @@ _Noreturn void worker_run(const struct config *config, const struct service *ser
     worker.held_end = &worker.held;
     worker.state = service->start(config, pool);
     if (!worker.state) {
-        exit(EXIT_CANNOT_START);
+        exit(EX_CONFIG);
     }
     bound_queue(&worker);
     watch(&worker, worker.signal_fd, EPOLLIN, &signal_tag);

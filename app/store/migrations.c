@@ -4,7 +4,12 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "store/internal.h"
+#include "store/compiled.h"
+#include "store/engine.h"
+#include "store/query.h"
+#include "store/store.h"
+#include "store/turn.h"
+#include "store/write.h"
 
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -208,8 +213,8 @@ static struct error *check_target(const struct step *step)
     return NULL;
 }
 
-struct error *migrate_up(struct store *store, struct arena *arena, const struct migration *list,
-                         size_t count, int64_t target, struct buffer *report)
+struct error *migrations_up(struct store *store, struct arena *arena, const struct migration *list,
+                            size_t count, int64_t target, struct buffer *report)
 {
     struct step step = {.list = list, .count = count, .arena = arena, .target = target};
     struct error *error = check_target(&step);
@@ -219,8 +224,9 @@ struct error *migrate_up(struct store *store, struct arena *arena, const struct 
     return error;
 }
 
-struct error *migrate_down(struct store *store, struct arena *arena, const struct migration *list,
-                           size_t count, int64_t target, struct buffer *report)
+struct error *migrations_down(struct store *store, struct arena *arena,
+                              const struct migration *list, size_t count, int64_t target,
+                              struct buffer *report)
 {
     struct step step = {
         .list = list, .count = count, .arena = arena, .down = true, .target = target};
@@ -238,13 +244,13 @@ struct error *migrate_down(struct store *store, struct arena *arena, const struc
 struct error *store_migrate_up(struct store *store, struct arena *arena, int64_t target,
                                struct buffer *report)
 {
-    return migrate_up(store, arena, migrations, migrations_count, target, report);
+    return migrations_up(store, arena, migrations, migrations_count, target, report);
 }
 
 struct error *store_migrate_down(struct store *store, struct arena *arena, int64_t target,
                                  struct buffer *report)
 {
-    return migrate_down(store, arena, migrations, migrations_count, target, report);
+    return migrations_down(store, arena, migrations, migrations_count, target, report);
 }
 
 /* --- looking --------------------------------------------------------------------------------- */

@@ -11,6 +11,8 @@
 
 #include "store/store.h"
 
+struct migration;
+
 /* Of `target`: the latest that this program knows. */
 enum { MIGRATION_LATEST = -1 };
 
@@ -30,5 +32,12 @@ struct error *store_migrate_status(struct store *store, struct arena *arena,
 /* NULL if the schema is the one that this program was written for. Otherwise ERR_INTERNAL, its
  * cause says what to do; or ERR_DATABASE_UNAVAILABLE when that cannot be found out. */
 struct error *store_schema_check(struct store *store, struct arena *arena) MUST_CHECK;
+
+/* store_migrate_up() and store_migrate_down() with a list of one's own. */
+struct error *migrations_up(struct store *store, struct arena *arena, const struct migration *list,
+                            size_t count, int64_t target, struct buffer *report) MUST_CHECK;
+struct error *migrations_down(struct store *store, struct arena *arena,
+                              const struct migration *list, size_t count, int64_t target,
+                              struct buffer *report) MUST_CHECK;
 
 #endif

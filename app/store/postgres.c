@@ -10,12 +10,18 @@
  * Outside of a write the session is read-only, so that the server itself refuses what does not
  * belong there. Results come in binary form: integers, text and bytes as they are.
  */
-#include "store/internal.h"
-
 #include "base/arena.h"
 #include "base/backoff.h"
+#include "base/buffer.h"
 #include "base/clock.h"
+#include "base/config.h"
+#include "base/error.h"
 #include "base/log.h"
+#include "store/engine.h"
+#include "store/query.h"
+#include "store/sqlstate.h"
+#include "store/store.h"
+#include "store/write.h"
 
 #include <endian.h>
 #include <errno.h>

@@ -8,10 +8,13 @@
  * Both are robust: when a process dies with one, the next one has it. Nothing is to be repaired
  * then, for SQLite has rolled back what the dead one had not committed.
  */
-#include "store/internal.h"
+#include "store/queue.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/query.h"
+#include "store/shared.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <pthread.h>

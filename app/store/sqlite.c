@@ -9,12 +9,19 @@
  * A statement that changes something runs to its end before its first row is given out: SQLite
  * checks foreign keys at the end, and PostgreSQL knows no half-executed change either.
  */
-#include "store/internal.h"
-
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/clock.h"
+#include "base/config.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "store/engine.h"
+#include "store/query.h"
+#include "store/queue.h"
+#include "store/sqlite_file.h"
+#include "store/store.h"
+#include "store/write.h"
 
 #include <sqlite3.h>
 #include <stdio.h>

@@ -1,7 +1,11 @@
 /* The file of SQLite's database: where it is, and that nobody else can read it. */
-#include "store/internal.h"
+#include "store/sqlite_file.h"
 
 #include "base/arena.h"
+#include "base/buffer.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

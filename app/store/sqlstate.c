@@ -1,5 +1,5 @@
 /* What PostgreSQL's error codes mean for us (PostgreSQL, Appendix A). */
-#include "store/internal.h"
+#include "store/sqlstate.h"
 
 #include <string.h>
 

@@ -25,6 +25,8 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "store/sql.h" /* made from sql/ by the Makefile: enum sql_statement */
+#include "store/turn.h"
+#include "store/watch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -172,68 +174,5 @@ struct error *store_write_unserialized(struct store *store, struct arena *arena,
  * rows together. Nothing on the engine for which the statement has no text. Inside of
  * store_write(). */
 void store_defer(struct store *store, enum sql_statement statement);
-
-/* Whether something was written that store_turn_end() has yet to commit; never on PostgreSQL.
- * Until then no other process can write. */
-bool store_turn_open(const struct store *store);
-
-/* From now on all queries of a turn, outside of store_write(), see what was committed when the
- * first of them began, or the first one after the turn began to write. That is on SQLite: there
- * each look by itself would take two locks of the file, which costs as much as finding a row. For a
- * process that is only asked things before a turn begins, so that nobody can miss what was answered
- * before; and which calls store_rest() at the end of each. */
-void store_read_by_turns(struct store *store);
-
-/* Called after each request. Returns the number of the transaction if the request has
- * uncommitted writes: its answer is then held until store_group_end(). Returns 0 if the answer
- * can be sent: a request that only reads sees committed data. */
-uint64_t store_hold(struct store *store) MUST_CHECK;
-
-/* The end of a turn in which nothing was written, and of any other one. */
-void store_rest(struct store *store);
-
-/*
- * Commits the open transaction of this iteration of the worker loop; a no-op if none is open. If
- * that fails, the whole transaction is rolled back, and every request that wrote in it is answered
- * with the error. Later queries belong to a new transaction.
- *
- * A request may call this if something must be durable before it goes on. That commits also the
- * writes of requests whose answers are held. If it fails, their group has failed: every write and
- * every commit fails with the same error until store_group_end().
- */
-struct error *store_turn_end(struct store *store, struct arena *arena) MUST_CHECK;
-
-/* Ends the group commit: commits the open transaction. An error is the answer of the requests
- * for which store_hold() returned *lost_r; the writes of all others are durable. After that the
- * store accepts writes again. Only the code that sends the held answers calls this. */
-struct error *store_group_end(struct store *store, struct arena *arena,
-                              uint64_t *lost_r) MUST_CHECK;
-
-/* --- the housekeeper ------------------------------------------------------------------------- */
-
-/* Moves what was committed from SQLite's log into its file, so that the log stays short. Never in
- * the way of readers, and of writers only when the log has grown long. To be called every second by
- * one process of the host; does nothing on PostgreSQL. */
-struct error *store_checkpoint(struct store *store, struct arena *arena) MUST_CHECK;
-
-/* Asks the database whether it answers, for store_health() of all processes, and checkpoints; the
- * log gets every change. Takes as long as a query may. Returns when to be called again, of the
- * steady clock. For a store that has somebody to share with. */
-int64_t store_watch(struct store *store);
-
-enum store_state {
-    STORE_UNKNOWN, /* not asked yet */
-    STORE_DOWN,
-    STORE_UP,
-};
-
-struct store_health {
-    enum store_state state;
-    int64_t latency_us; /* of the last answer; -1: there was none */
-    int64_t checked_ms; /* wall clock; 0: never */
-};
-
-/* What store_watch() has found out last, in any process. Asks nobody. */
-void store_health(const struct store *store, struct store_health *health_r);
 
 #endif

@@ -3,11 +3,14 @@
  * memory that all processes share, so that nobody else has to ask only to know; and it keeps
  * SQLite's log short.
  */
-#include "store/internal.h"
+#include "store/watch.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/engine.h"
+#include "store/shared.h"
+#include "store/store.h"
 
 enum { INTERVAL_US = US_PER_S };
 

@@ -1,4 +1,4 @@
-"""What is written down twice agrees: README, .env.example and nginx's messages with the program."""
+"""The README files, .env.example and nginx's messages agree with the program."""
 
 import json
 import os
@@ -8,11 +8,10 @@ import subprocess
 import pytest
 from stack import TOP
 
-from support import contract, metrics
+from support import contract, metrics, readmes
 from support.entries import tag
 from support.waiting import wait_until
 
-README = (TOP / "README.md").read_text(encoding="utf-8")
 TAIL = 500_000  # bytes of a log, which is long at the end of all tests
 SECRETS = {"JWT_SECRET_KEY", "SECRET_KEY", "LOCAL_AUTH_PASSWORD", "LDAP_BIND_PASSWORD", "DATABASE_URL"}
 
@@ -42,8 +41,8 @@ def test_env_example_has_every_setting_with_its_default(options):
             assert below_state(name, value) == options[name], name
 
 
-def test_readme_has_every_setting_with_its_default(options):
-    chapter = re.search(r"^## Configuration$(.*?)^## ", README, re.MULTILINE | re.DOTALL)[1]
+def test_settings_table_has_every_setting_with_its_default(options):
+    chapter = readmes.chapter(readmes.OPERATE, "## Settings")
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ?(?:`([^`]*)`|[^|]*?) ?\|", chapter, re.MULTILINE))
     assert rows.keys() == options.keys()
     for name, value in rows.items():
@@ -51,10 +50,11 @@ def test_readme_has_every_setting_with_its_default(options):
             assert below_state(name, value) == options[name], name
 
 
-def test_readme_has_every_metric_with_its_labels(site):
+def test_metrics_table_has_every_metric_with_its_labels(site):
     """Those of buckets and the like are Prometheus' own."""
     told = {name: set(re.findall(r"`([a-z_]+)`", labels)) for name, labels in
-            re.findall(r"^\| `(kontora_[a-z_]+)` \|([^|]*)\|", README, re.MULTILINE)}
+            re.findall(r"^\| `(kontora_[a-z_]+)` \|([^|]*)\|",
+                       readmes.chapter(readmes.OPERATE, "## Metrics"), re.MULTILINE)}
     families = metrics.families(site).values()
     found = {family.name + ("_total" if family.type == "counter" else ""):
              {label for sample in family.samples for label in sample.labels} - {"le"}
@@ -62,8 +62,9 @@ def test_readme_has_every_metric_with_its_labels(site):
     assert told == found
 
 
-def test_the_alerts_of_the_readme_are_rules(site, tmp_path):
-    rules = re.search(r"```yaml\n(groups:.*?)```", README, re.DOTALL)[1]
+def test_documented_alerts_are_valid_rules(site, tmp_path):
+    rules = re.search(r"```yaml\n(groups:.*?)```", readmes.chapter(readmes.OPERATE, "## Alerts"),
+                      re.DOTALL)[1]
     (tmp_path / "rules.yml").write_text(rules, encoding="utf-8")
     done = subprocess.run(["promtool", "check", "rules", tmp_path / "rules.yml"],
                           capture_output=True, text=True, check=False)
@@ -74,14 +75,13 @@ def test_the_alerts_of_the_readme_are_rules(site, tmp_path):
 
 
 def line_fields(heading):
-    """The names in the first column of a table of the README."""
-    chapter = README[README.index(heading):]
-    table = re.search(r"((?:^\|.*\n)+)", chapter, re.MULTILINE)[1]
+    """The names in the first column of the first table of a chapter."""
+    table = re.search(r"((?:^\|.*\n)+)", readmes.chapter(readmes.OPERATE, heading), re.MULTILINE)[1]
     return {name for row in table.splitlines()[2:] for name in
             re.findall(r"`([a-z_]+)`", row.split("|")[1])}
 
 
-def test_readme_has_every_field_of_a_line(site, stack):
+def test_logs_table_has_every_field_of_a_line(site, stack):
     def found():
         text = (stack.logs_dir / "kontora.log").read_bytes()[-TAIL:]
         lines = [json.loads(line) for line in text.splitlines(keepends=True)[1:]
@@ -90,11 +90,11 @@ def test_readme_has_every_field_of_a_line(site, stack):
 
     site.get("/users/nobody-is-called-so")
     wait_until(lambda: {"route", "directory_us", "code", "actor"} <= found(), what="the line")
-    assert found() <= line_fields("**Logs**")
+    assert found() <= line_fields("## Logs")
 
 
 def run_session(session, folder, **replacements):
-    """What a session of the README prints, with places of the tests instead of its own."""
+    """Returns the output of a session, executed with the addresses and folders of the tests."""
     for old, new in replacements.items():
         assert old in session, old
         session = session.replace(old, str(new))
@@ -104,13 +104,50 @@ def run_session(session, folder, **replacements):
     return done.stdout
 
 
-def session_that_begins(comment):
-    return re.search(rf"```sh\n(# {comment}.*?)```", README, re.DOTALL)[1]
+# The first comments of the sessions, by document; each has a test below that executes it.
+EXECUTED = {
+    readmes.START: ("Log in, look around",),
+    readmes.GUIDE: ("Log in;", "The sample people", "Vera registers", "Anna registers",
+                    "A token for an hour", "Boris registers"),
+}
+
+
+def guide_session(beginning):
+    return readmes.session(readmes.GUIDE, beginning)
+
+
+def shell_names():
+    """The shell variables that the first session of the guide sets for the others."""
+    return guide_session("Log in;").split("TOKEN=")[0]
+
+
+def test_every_session_is_executed_by_a_test():
+    assert set(EXECUTED) == set(readmes.WITH_SESSIONS)
+    for document, beginnings in EXECUTED.items():
+        comments = list(readmes.sessions(document))
+        blocks = re.findall(r"^```sh$", readmes.text(document), re.MULTILINE)
+        assert len(comments) == len(blocks), f"{document}: a session does not begin with a comment"
+        missing = [comment for comment in comments if not comment.startswith(beginnings)]
+        assert not missing and len(comments) == len(beginnings), (document, missing)
 
 
 def test_the_first_session_of_the_readme_works(stack, tmp_path):
     name, password = stack.administrator
-    answers = run_session(session_that_begins("Log in;"), tmp_path, **{
+    answers = run_session(readmes.session(readmes.START, "Log in, look around"), tmp_path, **{
+        "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
+        '"admin123"': f'"{password}"', '"admin"': f'"{name}"',
+        "maria@example.com": f"{tag()}@example.com",
+        "var/logs/audit.jsonl": stack.audit_log})
+    assert '"code"' not in answers, answers
+    users, contact, audit = answers.strip().splitlines()
+    assert len(json.loads(users)["items"]) == 3
+    assert json.loads(contact)["name"] == "Иван Петров"
+    assert json.loads(audit)["action"] == "create_contact"
+
+
+def test_the_directory_session_of_the_guide_works(stack, tmp_path):
+    name, password = stack.administrator
+    answers = run_session(guide_session("Log in;"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         '"admin123"': f'"{password}"', '"admin"': f'"{name}"',
         "var/logs/audit.jsonl": stack.audit_log})
@@ -124,9 +161,8 @@ def test_the_first_session_of_the_readme_works(stack, tmp_path):
     assert answers.rstrip().splitlines()[-1].count('"action":"delete_user"') == 1
 
 
-def test_the_logins_of_the_readme_work(stack, directory, tmp_path):
-    names = session_that_begins("Log in;").split("TOKEN=")[0]  # the shell's, of the session before
-    answers = run_session(names + session_that_begins("The sample people"), tmp_path, **{
+def test_the_logins_of_the_guide_work(stack, directory, tmp_path):
+    answers = run_session(shell_names() + guide_session("The sample people"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "var/directory/credentials.json": directory.credentials_file})
     people = re.findall(r'"username":"([^"]*)".*?"permissions":(\[.*?\])', answers)
@@ -135,11 +171,10 @@ def test_the_logins_of_the_readme_work(stack, directory, tmp_path):
     assert re.findall(r"^\d{3}$|\}(\d{3})$", answers, re.MULTILINE) == ["200", "403"]
 
 
-def test_the_accounts_of_the_readme_are_served(stack, tmp_path):
-    names = session_that_begins("Log in;").split("TOKEN=")[0]
+def test_the_accounts_of_the_guide_are_served(stack, tmp_path):
     name, password = stack.administrator
     nina = tag()
-    answers = run_session(names + session_that_begins("Vera registers"), tmp_path, **{
+    answers = run_session(shell_names() + guide_session("Vera registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         '"admin123"': f'"{password}"', '"admin"': f'"{name}"', '"nina"': f'"{nina}"',
         "vera@example.com": f"{tag()}@example.com", "oleg@example.com": f"{tag()}@example.com",
@@ -156,9 +191,8 @@ def test_the_accounts_of_the_readme_are_served(stack, tmp_path):
         "SALES", "MANAGER", "MANAGER", "MANAGER"]
 
 
-def test_the_customers_of_the_readme_are_served(stack, tmp_path):
-    names = session_that_begins("Log in;").split("TOKEN=")[0]
-    answers = run_session(names + session_that_begins("Anna registers"), tmp_path, **{
+def test_the_customers_of_the_guide_are_served(stack, tmp_path):
+    answers = run_session(shell_names() + guide_session("Anna registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "anna@example.com": f"{tag()}@example.com"})
     assert '"code"' not in answers, answers
@@ -167,9 +201,9 @@ def test_the_customers_of_the_readme_are_served(stack, tmp_path):
     assert answers.count('"won":1,') == 2 and '"win_rate":1.0000' in answers
 
 
-def test_the_tokens_of_the_readme_are_served(stack, tmp_path):
+def test_the_tokens_of_the_guide_are_served(stack, tmp_path):
     name, password = stack.administrator
-    answers = run_session(session_that_begins("A token for an hour"), tmp_path, **{
+    answers = run_session(guide_session("A token for an hour"), tmp_path, **{
         "http://localhost:8000": stack.http_url, '"admin123"': f'"{password}"',
         '"admin"': f'"{name}"'})
     assert '"code"' not in answers, answers
@@ -177,9 +211,8 @@ def test_the_tokens_of_the_readme_are_served(stack, tmp_path):
     assert '{"active":true,' in answers and '"purpose":"password-reset","max_uses":1' in answers
 
 
-def test_the_files_of_the_readme_are_served(stack, tmp_path):
-    names = session_that_begins("Log in;").split("TOKEN=")[0]
-    answers = run_session(names + session_that_begins("Boris uploads"), tmp_path, **{
+def test_the_files_of_the_guide_are_served(stack, tmp_path):
+    answers = run_session(shell_names() + guide_session("Boris registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "boris@example.com": f"{tag()}@example.com"})
     assert answers.count('"original_name":"договор.txt"') == 4, answers
@@ -275,9 +308,9 @@ def test_the_unit_repeats_no_setting_of_the_program():
 def test_the_unit_does_not_restart_after_permanent_errors():
     """A restart does not repair a wrong command line or invalid settings. RestartPreventExitStatus
     applies only to the main process: a check in ExecStartPre that fails would be retried."""
-    commands = (TOP / "app/commands.h").read_text(encoding="utf-8")
-    statuses = dict(re.findall(r"\b(EXIT_\w+) = (\d+)", commands))
-    lasting = {statuses["EXIT_USAGE"], statuses["EXIT_CONFIGURATION"]}
+    source = (TOP / "app/cli/command.h").read_text(encoding="utf-8")
+    usage = re.search(r"\bCOMMAND_EXIT_USAGE = (\d+)", source)[1]
+    lasting = {usage, str(os.EX_CONFIG)}
     assert unit_settings("Restart") == ["on-failure"]
     assert {word for line in unit_settings("RestartPreventExitStatus") for word in line.split()} == lasting
     assert not unit_settings("ExecStartPre")

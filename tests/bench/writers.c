@@ -8,7 +8,10 @@
  */
 #include "base/arena.h"
 #include "base/clock.h"
-#include "store/internal.h"
+#include "store/engine.h"
+#include "store/query.h"
+#include "store/store.h"
+#include "store/write.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,11 @@
 """Configuration: what `kontora config` shows, and what stops a start-up, named."""
 
+import os
 import subprocess
 
 import pytest
 
-EXIT_USAGE, EXIT_CONFIGURATION = 2, 78
+EXIT_USAGE = 2
 SECRETS = {"JWT_SECRET_KEY": "a-secret-that-nobody-may-see-at-all-1",
            "SECRET_KEY": "a-secret-that-nobody-may-see-at-all-4",
            "LOCAL_AUTH_PASSWORD": "a-secret-that-nobody-may-see-at-all-2",
@@ -60,7 +61,7 @@ def test_lines_of_the_file(kontora, line, value):
 def test_another_file(kontora, tmp_path):
     (tmp_path / "other").write_text("APP_NAME=other\n")
     assert values(kontora("config", "--env-file", "other"))["APP_NAME"] == "other"
-    assert kontora("config", "--check", "--env-file", "missing").returncode == EXIT_CONFIGURATION
+    assert kontora("config", "--check", "--env-file", "missing").returncode == os.EX_CONFIG
 
 
 def test_paths_are_below_the_state(kontora):
@@ -105,7 +106,7 @@ def test_a_good_configuration_passes(kontora):
 @pytest.mark.parametrize("command", [["config", "--check"], ["serve"]])
 def test_a_wrong_setting_is_named_and_stops_the_start(kontora, command, name, value):
     done = kontora(*command, **{name: value})
-    assert done.returncode == EXIT_CONFIGURATION
+    assert done.returncode == os.EX_CONFIG
     assert f"{name}:" in done.stderr
 
 
@@ -117,7 +118,7 @@ def test_a_wrong_setting_is_named_and_stops_the_start(kontora, command, name, va
 @pytest.mark.parametrize("command", [["config", "--check"], ["serve"]])
 def test_a_wrong_directory_is_named_and_stops_the_start(kontora, command, name, value):
     done = kontora(*command, **{**DIRECTORY, name: value})
-    assert done.returncode == EXIT_CONFIGURATION
+    assert done.returncode == os.EX_CONFIG
     assert f"{name}:" in done.stderr
 
 
@@ -137,7 +138,7 @@ def test_every_fault_is_named_at_once(kontora):
 def test_no_fault_shows_a_secret(kontora):
     secret = "x" * 300
     done = kontora("config", "--check", LOCAL_AUTH_PASSWORD=secret)
-    assert done.returncode == EXIT_CONFIGURATION
+    assert done.returncode == os.EX_CONFIG
     assert secret[:20] not in done.stderr + done.stdout
 
 
@@ -145,13 +146,13 @@ def test_no_fault_shows_a_secret(kontora):
 def test_half_a_directory_is_none(kontora, missing):
     settings = {**DIRECTORY, "LDAP_BIND_PASSWORD": "x", missing: ""}
     done = kontora("config", "--check", **settings)
-    assert done.returncode == EXIT_CONFIGURATION
+    assert done.returncode == os.EX_CONFIG
     assert f"{missing}:" in done.stderr
 
 
 def test_logins_by_the_directory_need_one(kontora):
     done = kontora("config", "--check", LDAP_LOGIN="true")
-    assert (done.returncode, "LDAP_LOGIN:" in done.stderr) == (EXIT_CONFIGURATION, True)
+    assert (done.returncode, "LDAP_LOGIN:" in done.stderr) == (os.EX_CONFIG, True)
     settings = {**DIRECTORY, "LDAP_BIND_PASSWORD": "x", "LDAP_LOGIN": "true"}
     assert kontora("config", "--check", **settings).returncode == 0
 
@@ -159,7 +160,7 @@ def test_logins_by_the_directory_need_one(kontora):
 def test_a_ca_file_that_is_not_there(kontora):
     done = kontora("config", "--check", **DIRECTORY, LDAP_BIND_PASSWORD="x",
                    LDAP_TLS_CA_FILE="/no/such/file")
-    assert (done.returncode, "LDAP_TLS_CA_FILE:" in done.stderr) == (EXIT_CONFIGURATION, True)
+    assert (done.returncode, "LDAP_TLS_CA_FILE:" in done.stderr) == (os.EX_CONFIG, True)
 
 
 # --- production ---------------------------------------------------------------------------------
@@ -194,7 +195,7 @@ def test_production_refuses(kontora, command, change, name):
     settings = {key: value for key, value in {**PRODUCTION, **DIRECTORY, **change}.items()
                 if value is not None}
     done = kontora(*command, **settings)
-    assert done.returncode == EXIT_CONFIGURATION
+    assert done.returncode == os.EX_CONFIG
     assert {line.split(":")[0] for line in done.stderr.splitlines()} == {name}
     assert not any(value in done.stderr for value in change.values() if value and len(value) > 1)
 
@@ -218,7 +219,7 @@ def test_a_missing_dictionary_stops_production_only(kontora, binary):
                                                                    "PATH": "/usr/sbin:/usr/bin:/bin"},
                               timeout=20, check=False)
     done = without_dictionary(**PRODUCTION, **DIRECTORY)
-    assert done.returncode == EXIT_CONFIGURATION
+    assert done.returncode == os.EX_CONFIG
     assert done.stderr.startswith("cracklib: cannot read the dictionary /var/cache/cracklib/")
     done = without_dictionary()
     assert (done.returncode, "install cracklib-runtime" in done.stderr) == (0, True)
@@ -274,7 +275,7 @@ def test_a_command_takes_only_its_own_options(kontora, command):
     for name, form in FORMS.items():
         extra = () if name == "--env-file" else FORMS["--env-file"]
         done = kontora(*command, *form, *(extra if "--env-file" in TAKEN[command] else ()))
-        expected = EXIT_CONFIGURATION if name in TAKEN[command] else EXIT_USAGE
+        expected = os.EX_CONFIG if name in TAKEN[command] else EXIT_USAGE
         assert done.returncode == expected, (name, done.stderr)
         if expected == EXIT_USAGE:
             assert done.stderr.startswith(f"{command[0]}: unexpected option '{name}'\n"), done.stderr

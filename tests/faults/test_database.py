@@ -1,12 +1,11 @@
 """The database from the outside: `kontora migrate`, and what the service starts on."""
 
+import os
 import subprocess
 
 import pytest
 
 from support.waiting import wait_until
-
-EXIT_CONFIGURATION = 78
 
 PRODUCTION = {
     "ENVIRONMENT": "production", "JWT_SECRET_KEY": "b7e151628aed2a6abf7158809cf4f3c7",
@@ -57,7 +56,7 @@ def test_migrations_from_the_command_line(kontora, url):
 
 def test_production_starts_on_no_schema_that_it_does_not_know(kontora, url):
     done = kontora("serve", DATABASE_URL=url, **PRODUCTION)
-    assert done.returncode == EXIT_CONFIGURATION
+    assert done.returncode == os.EX_CONFIG
     assert "kontora migrate up" in done.stderr
 
 

@@ -20,7 +20,6 @@ from support.waiting import wait_until
 POOLS = ("core", "auth", "directory", "files", "uploads")
 HANGUPS = 20
 CLIENTS = 1000
-EXIT_CONFIGURATION = 78
 LDAPS_PORT = 636
 USER = "/users/Administrator"
 
@@ -414,7 +413,7 @@ def test_workers_that_cannot_start_are_tried_ever_more_seldom(rig, binary, tmp_p
 
 
 def deaths(log):
-    return log.read_text(encoding="utf-8").count(f"ended by status {EXIT_CONFIGURATION}")
+    return log.read_text(encoding="utf-8").count(f"ended by status {os.EX_CONFIG}")
 
 
 # --- crowds -------------------------------------------------------------------------------------

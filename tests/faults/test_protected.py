@@ -48,7 +48,7 @@ def account(truth):
 
 
 def delegate(directory, folder, *arguments):
-    """Runs the script as the README says, from another host than the controller's."""
+    """Runs the script as systemd/README.md says, from a host other than the controller."""
     conf = folder / "smb.conf"
     conf.write_text(f"[global]\nworkgroup = {DOMAIN}\n", encoding="ascii")
     command = ["sh", TOP / "systemd/delegate.sh", *arguments, "-s", conf,

@@ -277,12 +277,6 @@ def test_a_silent_postgres_holds_nobody_up_for_long(make_rig, server):
     wait_until(lambda: database_state(rig) == "up", what="the database up")
 
 
-def not_ready(rig):
-    """The answer of /health/ready if it is 503, else None."""
-    ready = rig.nobody("").get("/health/ready")
-    return ready if ready.status_code == 503 else None
-
-
 def test_without_a_database_the_directory_is_served(make_rig, directory, server):
     rig = make_rig(directory, database=server)
     assert rig.api.get("/accounts").status_code == 200  # and has a token from here on
@@ -292,7 +286,9 @@ def test_without_a_database_the_directory_is_served(make_rig, directory, server)
     wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
     assert rig.api.get("/auth/me").status_code == 200
     contract.refused(rig.api.get("/accounts"), 503, "DATABASE_UNAVAILABLE")
-    ready = wait_until(lambda: not_ready(rig), what="the end of readiness")
+    wait_until(lambda: rig.nobody("").get("/health/ready").status_code == 503,
+               what="the end of readiness")
+    ready = rig.nobody("").get("/health/ready")
     assert contract.check_readiness(ready)["directory"]["state"] == "up"
     server.start()
     wait_until(lambda: rig.api.get("/accounts").ok, what="the database")

@@ -2,8 +2,10 @@
  * Fuzzes what a directory server sends: integers, times, GUIDs, SIDs and the reasons of refused
  * binds; and passwords as they are sent to it. A server that lies must do no harm.
  */
-#include "directory/internal.h"
 #include "fuzz.h"
+
+#include "directory/codec.h"
+#include "directory/result.h"
 
 /* libldap puts a NUL behind every value; the sanitizer sees what is read behind that. */
 static void check_values(struct arena *arena, struct berval *value)

@@ -2,8 +2,12 @@
  * Fuzzes distinguished names and filter values. The input is two lines: a name, and a text that
  * becomes the value of a component and of a filter.
  */
-#include "directory/internal.h"
 #include "fuzz.h"
+
+#include "directory/directory.h"
+#include "directory/names.h"
+
+#include <ldap.h>
 
 /* What was understood is what is written: written again, it is the same. */
 static void check_dn(struct arena *arena, const char *dn)

@@ -1,4 +1,4 @@
-"""The rules of structure that no compiler knows: layers, the top level, and tests that hide others.
+"""Checks structure: layers, the top level, documents, and tests that hide others.
 
 Prints every violation as file:line: text and exits 1 if there is any.
 """
@@ -14,8 +14,8 @@ TOP = Path(__file__).resolve().parents[2]
 # What stands at the top level, beside dotfiles. build/ and var/ are ignored by git.
 TOP_LEVEL = {"app", "nginx", "systemd", "sql", "tests", "Makefile", "README.md", "LICENSE"}
 
-# These may include everything, and nothing includes them.
-MAIN = {"app/main.c", "app/commands.c", "app/guard.c", "app/guard.h"}
+# May include everything.
+MAIN = {"app/main.c"}
 
 # A layer may include itself and these.
 LAYERS = {
@@ -30,6 +30,8 @@ LAYERS = {
     "resources": {"collection", "http", "auth", "store", "directory", "objects", "base"},
     "openapi": {"http", "base"},
 }
+LAYERS["service"] = set(LAYERS)
+LAYERS["cli"] = set(LAYERS)
 
 # A foreign header belongs to one place: a folder, or files of one.
 FOREIGN = {
@@ -50,6 +52,12 @@ FOREIGN = {
 }
 
 LONGEST_FILE = 800
+LONGEST_MAIN = 150
+README_BYTES_MAX = 10 * 1024
+PROSE_COLUMNS_MAX = 100
+
+# Each of these folders has a README.md for its readers.
+DOCUMENTED = {"nginx", "systemd", "app", "app/resources", "sql", "tests"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 
 
@@ -95,8 +103,9 @@ def check_file(name: str) -> list[str]:
             faults.append(f"{name}:{number}: {fault}")
     if not lines or not lines[0].startswith("/*"):
         faults.append(f"{name}:1: does not open with what it is for")
-    if len(lines) > LONGEST_FILE:
-        faults.append(f"{name}: {len(lines)} lines, more than {LONGEST_FILE}")
+    longest = LONGEST_MAIN if name in MAIN else LONGEST_FILE
+    if len(lines) > longest:
+        faults.append(f"{name}: {len(lines)} lines, more than {longest}")
     return faults
 
 
@@ -111,9 +120,57 @@ def check_tests(name: str) -> list[str]:
     return faults
 
 
+def document_lines(name: str) -> list[tuple[int, str]]:
+    """Returns the numbered lines of a document, without its blocks of code."""
+    lines, code = [], False
+    for number, line in enumerate((TOP / name).read_text(encoding="utf-8").splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            code = not code
+        elif not code:
+            lines.append((number, line))
+    return lines
+
+
+def anchors(name: str) -> set[str]:
+    """Returns the anchors of a document's headings, as GitHub derives them."""
+    titles = [line.lstrip("#").strip().lower() for _, line in document_lines(name)
+              if line.startswith("#")]
+    return {re.sub(r"[^\w -]", "", title).replace(" ", "-") for title in titles}
+
+
+def check_link(name: str, target: str) -> bool:
+    """True if a link of a document leads to an existing file and heading."""
+    path, _, anchor = target.partition("#")
+    place = (TOP / name).parent / path if path else TOP / name
+    return place.exists() and (not anchor or anchor in anchors(str(place)))
+
+
+def check_document(name: str) -> list[str]:
+    faults = []
+    for number, line in document_lines(name):
+        if len(line) > PROSE_COLUMNS_MAX and not line.lstrip().startswith("|"):
+            faults.append(f"{name}:{number}: {len(line)} columns, more than {PROSE_COLUMNS_MAX}")
+        faults += [f"{name}:{number}: broken link {target}"
+                   for target in re.findall(r"\]\(([^)]+)\)", line)
+                   if "://" not in target and not check_link(name, target)]
+    return faults
+
+
+def check_documents(names: list[str]) -> list[str]:
+    faults = [f"{folder}/README.md: missing" for folder in sorted(DOCUMENTED)
+              if f"{folder}/README.md" not in names]
+    size = (TOP / "README.md").stat().st_size
+    if size > README_BYTES_MAX:
+        faults.append(f"README.md: {size} bytes, more than {README_BYTES_MAX}")
+    for name in names:
+        if name.endswith(".md"):
+            faults += check_document(name)
+    return faults
+
+
 def main() -> int:
     names = tracked()
-    faults = check_top_level(names)
+    faults = check_top_level(names) + check_documents(names)
     for name in names:
         if name.startswith("app/") and name.endswith((".c", ".h")):
             faults += check_file(name)

@@ -9,7 +9,10 @@
 
 #include "base/clock.h"
 #include "base/config.h"
-#include "store/internal.h"
+#include "store/engine.h"
+#include "store/query.h"
+#include "store/store.h"
+#include "store/write.h"
 
 enum { TIMEOUT_MS = 1000, MS_US = 1000 };
 

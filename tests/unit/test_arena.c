@@ -2,7 +2,7 @@
  * memory. */
 #include "unit.h"
 
-enum { STATUS_OUT_OF_MEMORY = 70 };
+#include <sysexits.h>
 
 static bool all_bytes(const unsigned char *bytes, size_t size, unsigned char value)
 {
@@ -173,12 +173,12 @@ static void what_cannot_be_had_ends_the_process(void **state)
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         int status = ending_of(allocate_too_much, &sizes[i]);
         assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), STATUS_OUT_OF_MEMORY);
+        assert_int_equal(WEXITSTATUS(status), EX_SOFTWARE);
     }
     size_t count = SIZE_MAX / 16 + 2; /* the product wraps to 16 */
     int status = ending_of(overflow_an_array, &count);
     assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), STATUS_OUT_OF_MEMORY);
+    assert_int_equal(WEXITSTATUS(status), EX_SOFTWARE);
 }
 
 static void memory_that_outlives_arenas(void **state)

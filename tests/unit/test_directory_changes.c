@@ -1,7 +1,8 @@
 /* Changes to an object of the directory, as the modifications that are sent. */
 #include "unit.h"
 
-#include "directory/internal.h"
+#include "directory/changes.h"
+#include "directory/directory.h"
 
 enum { DISABLED = 0x2, NORMAL = 0x200, NEVER_EXPIRES = 0x10000 };
 

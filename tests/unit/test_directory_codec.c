@@ -1,7 +1,7 @@
 /* Codecs of the directory: values as Active Directory keeps them, to and from ours. */
 #include "unit.h"
 
-#include "directory/internal.h"
+#include "directory/codec.h"
 
 static struct berval bytes_of(const char *bytes, size_t length)
 {

@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
-#include "directory/internal.h"
+#include "directory/connection.h"
+#include "directory/controller.h"
+#include "directory/directory.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -128,10 +130,10 @@ static void several_servers_are_kept_in_order(void **state)
     (void)state;
     struct config config = settings(" a:1, b\tldap://no ,,c ");
     struct directory *directory = directory_new(&config);
-    assert_int_equal(directory->server_count, 3);
-    assert_string_equal(directory->servers[0].uri, "ldap://a:1");
-    assert_string_equal(directory->servers[1].uri, "ldap://b:389");
-    assert_string_equal(directory->servers[2].uri, "ldap://c:389");
+    assert_int_equal(connection_server_count(directory), 3);
+    assert_string_equal(connection_server_uri(directory, 0), "ldap://a:1");
+    assert_string_equal(connection_server_uri(directory, 1), "ldap://b:389");
+    assert_string_equal(connection_server_uri(directory, 2), "ldap://c:389");
     directory_free(&directory);
     assert_null(directory);
     directory_free(&directory);

@@ -1,8 +1,11 @@
 /* Entries of the directory to the values of a field map: each codec, and what is absent or odd. */
 #include "unit.h"
 
-#include "base/clock.h"
-#include "directory/internal.h"
+#include "base/config.h"
+#include "directory/attribute.h"
+#include "directory/directory.h"
+#include "directory/entry.h"
+#include "directory/primary.h"
 
 enum { DN, TITLE, FLAGS, ENABLED, LOCKED, GUID, GROUPS, PHONES, CREATED, UNBOUND, COUNT };
 
@@ -87,7 +90,6 @@ static void every_attribute_is_asked_for_once(void **state)
 static void every_codec_decodes(void **state)
 {
     struct arena *arena = *state;
-    struct directory directory = {0};
     struct attribute attributes[] = {
         ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
         ATTRIBUTE("TITLE", VALUE("Начальник"), VALUE("second")),
@@ -97,8 +99,7 @@ static void every_codec_decodes(void **state)
         ATTRIBUTE("otherTelephone", VALUE("1"), VALUE("\xff"), VALUE("2")),
         ATTRIBUTE("whenCreated", VALUE("20261120123456.0Z")),
     };
-    const struct value *values =
-        decode(&directory, arena, attributes, COUNT_OF(attributes))->values;
+    const struct value *values = decode(NULL, arena, attributes, COUNT_OF(attributes))->values;
     assert_string_equal(values[DN].string.bytes, "CN=x,DC=y");
     assert_string_equal(values[TITLE].string.bytes, "Начальник");
     assert_int_equal(values[FLAGS].integer, 514);
@@ -123,9 +124,7 @@ static void what_is_absent_is_null_and_a_list_is_empty(void **state)
         {.name = "title", .count = 0},
         ATTRIBUTE("titles", VALUE("another attribute")),
     };
-    struct directory directory = {0};
-    const struct value *values =
-        decode(&directory, arena, attributes, COUNT_OF(attributes))->values;
+    const struct value *values = decode(NULL, arena, attributes, COUNT_OF(attributes))->values;
     for (size_t i = TITLE; i < COUNT; i++) {
         bool set = i == GUID || i == GROUPS || i == PHONES;
         assert_int_equal(values[i].state, set ? VALUE_SET : VALUE_NULL);
@@ -146,9 +145,7 @@ static void what_is_odd_is_null(void **state)
         ATTRIBUTE("primaryGroupID", VALUE("513")),
         ATTRIBUTE("whenCreated", VALUE("yesterday")),
     };
-    struct directory directory = {0};
-    const struct value *values =
-        decode(&directory, arena, attributes, COUNT_OF(attributes))->values;
+    const struct value *values = decode(NULL, arena, attributes, COUNT_OF(attributes))->values;
     static const size_t odd[] = {TITLE, FLAGS, ENABLED, LOCKED, CREATED};
     for (size_t i = 0; i < COUNT_OF(odd); i++) {
         assert_int_equal(values[odd[i]].state, VALUE_NULL);
@@ -163,9 +160,7 @@ static void text_may_hold_nul(void **state)
         ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
         ATTRIBUTE("title", VALUE("a\0b")),
     };
-    struct directory directory = {0};
-    const struct value *values =
-        decode(&directory, arena, attributes, COUNT_OF(attributes))->values;
+    const struct value *values = decode(NULL, arena, attributes, COUNT_OF(attributes))->values;
     assert_int_equal(values[TITLE].string.length, 3);
     assert_memory_equal(values[TITLE].string.bytes, "a\0b", 4);
 }
@@ -179,16 +174,14 @@ static void the_primary_group_is_the_last_of_the_groups(void **state)
         ATTRIBUTE("primaryGroupID", VALUE("513")),
         ATTRIBUTE("memberOf", VALUE("CN=a")),
     };
-    struct directory directory = {.primary_groups = {
-                                      [3] = {.sid = (char *)"S-1-5-21-1-513",
-                                             .dn = (char *)"CN=Domain Users",
-                                             .until = INT64_MAX},
-                                  }};
-    const struct value *values =
-        decode(&directory, arena, attributes, COUNT_OF(attributes))->values;
+    const struct config config = {.ldap_server = ""};
+    struct directory *directory = directory_new(&config);
+    primary_remember(directory, "S-1-5-21-1-513", "CN=Domain Users");
+    const struct value *values = decode(directory, arena, attributes, COUNT_OF(attributes))->values;
     assert_int_equal(values[GROUPS].strings.count, 2);
     assert_string_equal(values[GROUPS].strings.items[0], "CN=a");
     assert_string_equal(values[GROUPS].strings.items[1], "CN=Domain Users");
+    directory_free(&directory);
 }
 
 /* Neither attributes of links are requested, nor those that complete them. */

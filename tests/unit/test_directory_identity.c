@@ -4,7 +4,9 @@
 
 #include "base/clock.h"
 #include "base/config.h"
-#include "directory/internal.h"
+#include "directory/attribute.h"
+#include "directory/directory.h"
+#include "directory/identity.h"
 
 enum { ATTRIBUTES_MAX = 4 };
 

@@ -2,7 +2,10 @@
  * what was searched for and nothing else. */
 #include "unit.h"
 
-#include "directory/internal.h"
+#include "directory/directory.h"
+#include "directory/names.h"
+
+#include <ldap.h>
 
 /* Values that mean something in a DN or a filter, and those that look as if they did. */
 static const char *const awkward[] = {

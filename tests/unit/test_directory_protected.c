@@ -1,7 +1,9 @@
 /* Protected objects: which SIDs are privileged, and which attributes of an object protect it. */
 #include "unit.h"
 
-#include "directory/internal.h"
+#include "directory/attribute.h"
+#include "directory/protected.h"
+#include "directory/sid.h"
 
 struct sid_case {
     const char *sid;
@@ -43,8 +45,8 @@ static void privileged_sids_are_those_of_the_domain_and_of_builtin_groups(void *
         {"S-1-0", false, false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        if (protected_sid(cases[i].sid) != cases[i].privileged ||
-            protected_administrator_sid(cases[i].sid) != cases[i].administrator) {
+        if (sid_is_privileged(cases[i].sid) != cases[i].privileged ||
+            sid_is_administrator(cases[i].sid) != cases[i].administrator) {
             FAIL("%s", cases[i].sid);
         }
     }

@@ -2,7 +2,10 @@
  * Directory and Samba begin their diagnostic messages. */
 #include "unit.h"
 
-#include "directory/internal.h"
+#include "base/error.h"
+#include "base/field.h"
+#include "directory/operation.h"
+#include "directory/result.h"
 
 static const struct field fields[] = {
     {.name = "title", .type = FIELD_STRING, .attribute = "title", .codec = CODEC_TEXT},

@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "unit.h"
 
-#include "directory/internal.h"
+#include "directory/lockout.h"
 
 #include <sys/wait.h>
 

@@ -45,7 +45,7 @@ static int64_t lasts(int64_t rate, int64_t size, bool *cut_r)
     return second;
 }
 
-/* The table in README.md. */
+/* The rates in the guide to the API, app/resources/README.md. */
 static void constant_rates_suffice_for_their_sizes(void **state)
 {
     static const struct {

@@ -2,7 +2,7 @@
  * whether something is tried again. */
 #include "unit.h"
 
-#include "store/internal.h"
+#include "store/sqlstate.h"
 
 static void codes_have_their_meaning(void **state)
 {

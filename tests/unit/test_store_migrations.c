@@ -42,13 +42,13 @@ static int setup(void **state)
 static struct error *up(struct test *test, int64_t target)
 {
     buffer_clear(&report);
-    return migrate_up(test->store, test->arena, list, COUNT_OF(list), target, &report);
+    return migrations_up(test->store, test->arena, list, COUNT_OF(list), target, &report);
 }
 
 static struct error *down(struct test *test, int64_t target)
 {
     buffer_clear(&report);
-    return migrate_down(test->store, test->arena, list, COUNT_OF(list), target, &report);
+    return migrations_down(test->store, test->arena, list, COUNT_OF(list), target, &report);
 }
 
 static void assert_report(const char *expected)
@@ -131,11 +131,12 @@ static void one_that_was_changed_is_refused(void **state)
     memcpy(changed, list, sizeof changed);
     changed[1].source = "2 with a mended spelling";
     must_succeed(up(test, MIGRATION_LATEST));
-    assert_refused(
-        migrate_up(test->store, test->arena, changed, COUNT_OF(changed), MIGRATION_LATEST, &report),
-        "migration 2 two was changed");
-    assert_refused(migrate_down(test->store, test->arena, changed, COUNT_OF(changed), 0, &report),
+    assert_refused(migrations_up(test->store, test->arena, changed, COUNT_OF(changed),
+                                 MIGRATION_LATEST, &report),
                    "migration 2 two was changed");
+    assert_refused(
+        migrations_down(test->store, test->arena, changed, COUNT_OF(changed), 0, &report),
+        "migration 2 two was changed");
     assert_int_equal(version(test), COUNT_OF(list));
 }
 
@@ -143,9 +144,9 @@ static void one_of_a_newer_program_is_refused(void **state)
 {
     struct test *test = *state;
     must_succeed(up(test, MIGRATION_LATEST));
-    assert_refused(migrate_up(test->store, test->arena, list, 2, MIGRATION_LATEST, &report),
+    assert_refused(migrations_up(test->store, test->arena, list, 2, MIGRATION_LATEST, &report),
                    "migration 3 three was applied by another program");
-    assert_refused(migrate_down(test->store, test->arena, list, 2, 0, &report),
+    assert_refused(migrations_down(test->store, test->arena, list, 2, 0, &report),
                    "migration 3 three was applied by another program");
     must_script(test->store, test->arena,
                 "UPDATE schema_migrations SET version = 9999 WHERE version = 3");
@@ -163,9 +164,9 @@ static void one_that_fails_leaves_nothing(void **state)
     for (size_t i = 0; i < ENGINE_COUNT; i++) {
         failing[1].scripts[i].up = "CREATE TABLE two (id INTEGER); CREATE TABLE one (id INTEGER);";
     }
-    assert_refused(
-        migrate_up(test->store, test->arena, failing, COUNT_OF(failing), MIGRATION_LATEST, &report),
-        "migration 2 two: ");
+    assert_refused(migrations_up(test->store, test->arena, failing, COUNT_OF(failing),
+                                 MIGRATION_LATEST, &report),
+                   "migration 2 two: ");
     assert_report("0001 one applied\n");
     assert_int_equal(version(test), 1);
     must_succeed(up(test, MIGRATION_LATEST)); /* which makes the table two */
@@ -182,7 +183,7 @@ static pid_t start_up(const struct migration *migrations_of_it, size_t count)
         struct buffer said = {.arena = arena};
         struct store *store = store_new(&store_config, NULL);
         struct error *error =
-            migrate_up(store, arena, migrations_of_it, count, MIGRATION_LATEST, &said);
+            migrations_up(store, arena, migrations_of_it, count, MIGRATION_LATEST, &said);
         store_free(&store);
         arena_free(&arena);
         _exit(error ? EXIT_FAILURE : EXIT_SUCCESS);

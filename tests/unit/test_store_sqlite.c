@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
+#include "store/queue.h"
 
 #include <errno.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
 /* See guard.h. */
-#include "guard.h"
+#include "service/guard.h"
 
 #include "auth/auth.h"
 #include "base/arena.h"
@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-/* The organization that a request is about: the path's, else the header's; 0: the token's. */
+/* Finds the organization of a request: from the path, else from the header; 0: from the token. */
 static struct error *find_organization(struct request *request, int64_t *organization_r)
 {
     const char *in_path = request_path_value_if(request, "organization_id");
@@ -25,7 +25,7 @@ static struct error *find_organization(struct request *request, int64_t *organiz
     return *organization_r ? NULL : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
-static struct error *authenticate(struct request *request)
+static struct error *authenticate_caller(struct request *request)
 {
     const struct app *app = request->app;
     int64_t organization_id;
@@ -46,7 +46,7 @@ static struct error *authenticate(struct request *request)
 
 /* Rechecks a directory user for calls that need the directory anyway: a token lives for hours,
  * and the directory decides about its users' rights. At most once in LDAP_LOGIN_CACHE_S. */
-static struct error *confirm(struct request *request, unsigned permission)
+static struct error *recheck_directory_user(struct request *request, unsigned permission)
 {
     const char *guid = request->principal ? principal_guid(request->principal->id) : NULL;
     struct directory_identity identity;
@@ -74,8 +74,9 @@ static struct error *confirm(struct request *request, unsigned permission)
     return NULL;
 }
 
-/* The surface of files and accounts may be open to all: nginx says by which one a request came. */
-static bool open_to_all(const struct request *request, unsigned permission)
+/* True if the settings open this call to anonymous callers. nginx names the surface on which the
+ * request arrived. */
+static bool is_surface_open(const struct request *request, unsigned permission)
 {
     const struct config *config = request->app->config;
     if (strcmp(request->headers.surface, "files") != 0) {
@@ -86,7 +87,7 @@ static bool open_to_all(const struct request *request, unsigned permission)
             config_anonymous(config, SURFACE_FILES));
 }
 
-static bool permits(const struct request *request, unsigned permission)
+static bool permits_call(const struct request *request, unsigned permission)
 {
     const struct principal *principal = request->principal;
     if (permission == PERMIT_MANAGE_OR_SELF) {
@@ -95,16 +96,16 @@ static bool permits(const struct request *request, unsigned permission)
                 request_path_id(request, "account_id") == principal->account_id);
     }
     return principal_permits(principal, (enum permission)permission) ||
-           (!principal && open_to_all(request, permission));
+           (!principal && is_surface_open(request, permission));
 }
 
-/* The calls whose rows leave it to a setting are those of TOKENS_ACCESS. */
-static bool is_open(const struct request *request)
+/* Decides for the routes that a setting opens: those of tokens, by TOKENS_ACCESS. */
+static bool are_tokens_open(const struct request *request)
 {
     return config_tokens_open(request->app->config);
 }
 
-/* The reserve of free space is for administrators. */
+/* Reserves the last free space for administrators. */
 static bool may_write(const struct request *request)
 {
     const struct principal *principal = request->principal;
@@ -113,13 +114,13 @@ static bool may_write(const struct request *request)
 }
 
 const struct router_guard guard = {
-    .authenticate = authenticate,
-    .confirm = confirm,
-    .permits = permits,
+    .authenticate = authenticate_caller,
+    .confirm = recheck_directory_user,
+    .permits = permits_call,
     .check_queue = limits_check_queue,
     .begin = limits_begin,
     .end = limits_end,
     .name_owners = limits_name_owners,
-    .is_open = is_open,
+    .is_open = are_tokens_open,
     .may_write = may_write,
 };

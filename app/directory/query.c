@@ -1,13 +1,17 @@
 /*
- * Search: one object by its name, or by its DN; and the parents that clients name. Lists are in
- * list.c.
+ * Query: searches that return raw entries: one object by its name or DN, all objects of a filter,
+ * and the parents that clients name. find.c decodes entries, list.c reads pages.
  */
-#include "directory/internal.h"
+#include "directory/query.h"
 
 #include "base/arena.h"
 #include "base/config.h"
-
-#include <string.h>
+#include "base/field.h"
+#include "directory/attribute.h"
+#include "directory/connection.h"
+#include "directory/names.h"
+#include "directory/operation.h"
+#include "directory/result.h"
 
 enum {
     PAGE_SIZE = 1000,  /* MaxPageSize of a controller, unless it was changed */
@@ -18,29 +22,29 @@ enum {
 
 /* Control against references to other naming contexts (MS-ADTS 3.1.1.3.4.1.4). We would ignore
  * them; it is cheaper if the server does not send them. */
-LDAPControl search_one_domain = {.ldctl_oid = LDAP_CONTROL_X_DOMAIN_SCOPE};
+LDAPControl query_one_domain = {.ldctl_oid = LDAP_CONTROL_X_DOMAIN_SCOPE};
 
 static int send_search(LDAP *ldap, const void *request, int *message_id_r)
 {
-    const struct search *search = request;
+    const struct query *search = request;
     return ldap_search_ext(ldap, search->base, search->scope,
                            search->filter ? search->filter : "(objectClass=*)", search->attributes,
                            0, search->controls, NULL, NULL, search->size_limit, message_id_r);
 }
 
-struct error *search_run(struct directory *directory, struct arena *arena,
-                         const struct search *search, struct answer *answer_r)
+struct error *query_run(struct directory *directory, struct arena *arena,
+                        const struct query *search, struct answer *answer_r)
 {
     const struct operation operation = {"search", send_search, search};
     return operation_repeat(directory, arena, &operation, answer_r);
 }
 
-struct error *search_object(struct directory *directory, struct arena *arena, const char *dn,
-                            char **attributes, struct raw_entry *raw_r)
+struct error *query_object(struct directory *directory, struct arena *arena, const char *dn,
+                           char **attributes, struct raw_entry *raw_r)
 {
-    const struct search search = {.base = dn, .scope = LDAP_SCOPE_BASE, .attributes = attributes};
+    const struct query search = {.base = dn, .scope = LDAP_SCOPE_BASE, .attributes = attributes};
     struct answer answer;
-    struct error *error = search_run(directory, arena, &search, &answer);
+    struct error *error = query_run(directory, arena, &search, &answer);
     if (error) {
         return error;
     }
@@ -54,12 +58,12 @@ struct error *search_object(struct directory *directory, struct arena *arena, co
     return NULL;
 }
 
-const char *search_guid_dn(struct arena *arena, const char *guid)
+const char *query_guid_dn(struct arena *arena, const char *guid)
 {
     return arena_format(arena, "<GUID=%s>", guid);
 }
 
-struct error *search_no_base(struct arena *arena, const struct answer *answer)
+struct error *query_no_base(struct arena *arena, const struct answer *answer)
 {
     return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN cannot be read: %s",
                      *answer->diagnostic ? answer->diagnostic : ldap_err2string(answer->code));
@@ -105,7 +109,7 @@ static bool read_cookie(struct arena *arena, LDAP *ldap, const struct answer *an
 /* One page; the cookie becomes the next one's. A cookie is state of one connection: if that is lost
  * in between, the server says so, and the whole cannot be had. */
 static struct error *search_page(struct directory *directory, struct arena *arena,
-                                 const struct search *search, struct berval *cookie,
+                                 const struct query *search, struct berval *cookie,
                                  struct answer *answer)
 {
     LDAP *ldap;
@@ -113,27 +117,27 @@ static struct error *search_page(struct directory *directory, struct arena *aren
     if (error) {
         return error;
     }
-    LDAPControl *controls[] = {page_control(arena, ldap, cookie), &search_one_domain, NULL};
-    struct search page = *search;
+    LDAPControl *controls[] = {page_control(arena, ldap, cookie), &query_one_domain, NULL};
+    struct query page = *search;
     page.controls = controls;
     if (!controls[0]) {
         return error_new(arena, ERR_INTERNAL, "search: the page control cannot be encoded");
     }
-    error = search_run(directory, arena, &page, answer);
+    error = query_run(directory, arena, &page, answer);
     if (error) {
         return error;
     }
     if (answer->code != LDAP_SUCCESS) {
         return result_error(arena, answer, NULL, "search");
     }
-    if (!read_cookie(arena, directory->ldap, answer, cookie)) {
+    if (!read_cookie(arena, connection_ldap(directory), answer, cookie)) {
         return error_new(arena, ERR_INTERNAL, "search: no page in the answer");
     }
     return NULL;
 }
 
-struct error *search_all(struct directory *directory, struct arena *arena,
-                         const struct search *search, search_visitor *visit, void *context)
+struct error *query_all(struct directory *directory, struct arena *arena,
+                        const struct query *search, query_visitor *visit, void *context)
 {
     struct berval cookie = {0};
     uint64_t generation = 0;
@@ -143,10 +147,10 @@ struct error *search_all(struct directory *directory, struct arena *arena,
         if (error) {
             return error;
         }
-        if (generation && generation != directory->generation) {
+        if (generation && generation != connection_generation(directory)) {
             return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "search: lost between two pages");
         }
-        generation = directory->generation;
+        generation = connection_generation(directory);
         for (size_t i = 0; i < answer.count; i++) {
             visit(context, &answer.entries[i]);
         }
@@ -164,38 +168,38 @@ static struct error *managed_dn(const struct directory *directory, struct arena 
     if (!*normal_r || !**normal_r) {
         return error_field(arena, field, FAULT_NOT_DN, NULL);
     }
-    if (!names_within(*normal_r, directory->config->ldap_base_dn)) {
+    if (!names_within(*normal_r, connection_config(directory)->ldap_base_dn)) {
         return error_field(arena, field, FAULT_OUTSIDE_BASE_DN, NULL);
     }
     return NULL;
 }
 
-struct error *search_parent(struct directory *directory, struct arena *arena, const char *dn,
-                            const char *field, const char **parent_r)
+struct error *query_parent(struct directory *directory, struct arena *arena, const char *dn,
+                           const char *field, const char **parent_r)
 {
     const char *normal;
     struct error *error = managed_dn(directory, arena, dn, field, &normal);
     if (error) {
         return error;
     }
-    /* Searched for, not read: what is below the base DN by its name can be of another naming context
-     * (CN=Configuration), of which our searches know nothing. */
+    /* Searches instead of reading, because a DN below the base DN can belong to another naming
+     * context (CN=Configuration), which searches do not cover. */
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
-    LDAPControl *controls[] = {&search_one_domain, NULL};
-    const struct search search = {
-        .base = directory->config->ldap_base_dn,
+    LDAPControl *controls[] = {&query_one_domain, NULL};
+    const struct query search = {
+        .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
         .filter = arena_format(arena, "(distinguishedName=%s)", names_filter_value(arena, normal)),
         .attributes = attributes,
         .controls = controls,
     };
     struct answer answer;
-    error = search_run(directory, arena, &search, &answer);
+    error = query_run(directory, arena, &search, &answer);
     if (error) {
         return error;
     }
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
-        return search_no_base(arena, &answer);
+        return query_no_base(arena, &answer);
     }
     if (answer.code != LDAP_SUCCESS) {
         return result_error(arena, &answer, NULL, "search for the parent");
@@ -207,9 +211,10 @@ struct error *search_parent(struct directory *directory, struct arena *arena, co
     return NULL;
 }
 
-/* --- find and read --------------------------------------------------------------------------- */
+/* --- names ----------------------------------------------------------------------------------- */
 
-static struct error *ambiguous(struct arena *arena, const struct answer *answer, const char *name)
+static struct error *report_ambiguous(struct arena *arena, const struct answer *answer,
+                                      const char *name)
 {
     struct error *error =
         error_new(arena, ERR_AMBIGUOUS, "%zu objects are called \"%s\"", answer->count, name);
@@ -219,12 +224,12 @@ static struct error *ambiguous(struct arena *arena, const struct answer *answer,
     return error;
 }
 
-static struct error *the_only_one(struct arena *arena, const struct answer *answer,
-                                  const struct field *fields, const char *name,
-                                  struct raw_entry **raw_r)
+struct error *query_only_entry(struct arena *arena, const struct answer *answer,
+                               const struct field *fields, const char *name,
+                               struct raw_entry **raw_r)
 {
     if (answer->count > 1) {
-        return ambiguous(arena, answer, name);
+        return report_ambiguous(arena, answer, name);
     }
     if (answer->code != LDAP_SUCCESS) {
         return result_error(arena, answer, fields, "search");
@@ -236,13 +241,13 @@ static struct error *the_only_one(struct arena *arena, const struct answer *answ
     return NULL;
 }
 
-struct error *search_name(struct directory *directory, struct arena *arena,
-                          const struct name_search *wanted, struct raw_entry **raw_r)
+struct error *query_name(struct directory *directory, struct arena *arena,
+                         const struct query_by_name *wanted, struct raw_entry **raw_r)
 {
     struct answer answer;
-    LDAPControl *controls[] = {&search_one_domain, NULL};
-    struct search search = {
-        .base = directory->config->ldap_base_dn,
+    LDAPControl *controls[] = {&query_one_domain, NULL};
+    struct query search = {
+        .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
         /* The name first: Samba takes the candidates of the first index that it can use. */
         .filter = arena_format(arena, "(&(%s=%s)%s)", wanted->attribute,
@@ -257,84 +262,14 @@ struct error *search_name(struct directory *directory, struct arena *arena,
         error = managed_dn(directory, arena, wanted->parent_dn, "parent_dn", &search.base);
     }
     if (!error) {
-        error = search_run(directory, arena, &search, &answer);
+        error = query_run(directory, arena, &search, &answer);
     }
     if (error) {
         return error;
     }
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
         return wanted->parent_dn ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic)
-                                 : search_no_base(arena, &answer);
+                                 : query_no_base(arena, &answer);
     }
-    return the_only_one(arena, &answer, NULL, wanted->name, raw_r);
-}
-
-static struct error *find(struct directory *directory, struct arena *arena,
-                          const struct directory_class *class, const char *name,
-                          const char *parent_dn, enum entry_extent extent,
-                          struct directory_entry **entry_r)
-{
-    const struct name_search wanted = {
-        .attribute = class->name_attribute,
-        .name = name,
-        .filter = class->filter,
-        .parent_dn = parent_dn,
-        .attributes = entry_attributes(arena, class->fields, extent),
-    };
-    struct raw_entry *raw = NULL;
-    connection_begin(directory);
-    struct error *error = search_name(directory, arena, &wanted, &raw);
-    return error ? error : entry_decode(directory, arena, class, extent, raw, entry_r);
-}
-
-struct error *directory_find(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *name,
-                             const char *parent_dn, struct directory_entry **entry_r)
-{
-    return find(directory, arena, class, name, parent_dn, ENTRY_WHOLE, entry_r);
-}
-
-struct error *directory_find_target(struct directory *directory, struct arena *arena,
-                                    const struct directory_class *class, const char *name,
-                                    const char *parent_dn, struct directory_entry **entry_r)
-{
-    return find(directory, arena, class, name, parent_dn, ENTRY_WITHOUT_LINKS, entry_r);
-}
-
-struct error *search_entry(struct directory *directory, struct arena *arena,
-                           const struct directory_class *class, const char *dn,
-                           enum entry_extent extent, struct directory_entry **entry_r)
-{
-    struct answer answer;
-    const struct search search = {
-        .base = dn,
-        .scope = LDAP_SCOPE_BASE,
-        .filter = class->filter,
-        .attributes = entry_attributes(arena, class->fields, extent),
-    };
-    struct raw_entry *raw = NULL;
-    struct error *error = search_run(directory, arena, &search, &answer);
-    if (!error) {
-        error = the_only_one(arena, &answer, class->fields, dn, &raw);
-    }
-    return error ? error : entry_decode(directory, arena, class, extent, raw, entry_r);
-}
-
-struct error *search_result(struct directory *directory, struct arena *arena,
-                            const struct directory_class *class, const char *dn,
-                            struct directory_entry **entry_r)
-{
-    struct error *error = search_entry(directory, arena, class, dn, ENTRY_WHOLE, entry_r);
-    if (error) {
-        return error_new(arena, ERR_RESULT_UNREAD, "%s", error->cause ? error->cause : "not found");
-    }
-    return NULL;
-}
-
-struct error *directory_read(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class,
-                             const struct directory_entry *entry, struct directory_entry **entry_r)
-{
-    connection_begin(directory);
-    return search_result(directory, arena, class, search_guid_dn(arena, entry->guid), entry_r);
+    return query_only_entry(arena, &answer, NULL, wanted->name, raw_r);
 }

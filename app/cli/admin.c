@@ -1,0 +1,299 @@
+/* kontora admin: creates accounts, sets their passwords, and confirms their addresses. */
+#include "auth/account.h"
+#include "auth/auth.h"
+#include "auth/email_link.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/jsonw.h"
+#include "base/utf8.h"
+#include "cli/change.h"
+#include "cli/commands.h"
+#include "cli/terminal.h"
+#include "collection/accounts.h"
+#include "collection/login.h"
+#include "directory/directory.h"
+#include "http/fields.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* --- validation ------------------------------------------------------------------------------ */
+
+/* Bounds are those of a registration. */
+static const struct field account_fields[] = {
+    ACCOUNT_EMAIL(FIELD_REQUIRED),
+    ACCOUNT_PASSWORD("password", ACCOUNT_PASSWORD_MIN, "Пароль", "The password"),
+    ACCOUNT_NAME(0),
+    ORGANIZATION_NAME("organization", 0),
+    {.name = NULL},
+};
+
+static const struct field password_fields[] = {
+    ACCOUNT_PASSWORD("password", ACCOUNT_PASSWORD_MIN, "Пароль", "The password"),
+    {.name = NULL},
+};
+
+static const struct field address_fields[] = {ACCOUNT_EMAIL(FIELD_REQUIRED), {.name = NULL}};
+
+/* Validates values, one for each field, as if they were the body of a request. NULL: not given. */
+static struct error *validate_values(struct arena *arena, const struct field *fields,
+                                     const char *const *given)
+{
+    struct buffer text = {.arena = arena};
+    struct jsonw json = {.out = &text};
+    struct value *values;
+    jsonw_open_object(&json, NULL);
+    for (size_t i = 0; fields[i].name; i++) {
+        if (given[i] && !utf8_valid(given[i], strlen(given[i]))) {
+            return error_field(arena, fields[i].name, FAULT_INVALID_UTF8, NULL);
+        }
+        if (given[i]) {
+            jsonw_string(&json, fields[i].name, given[i]);
+        }
+    }
+    jsonw_close_object(&json);
+    return fields_read_json(arena, fields, text.bytes, text.length, &values);
+}
+
+/* --- create ---------------------------------------------------------------------------------- */
+
+/* Fails if the directory has a user of this name, who would then log in instead of the account. */
+static struct error *check_directory_names(const struct command_call *call, const char *email)
+{
+    struct directory *directory = directory_new(&call->config);
+    struct error *error =
+        login_check_name_free(directory, &call->config, call->arena, "email", email);
+    directory_free(&directory);
+    return error;
+}
+
+static struct error *insert_account(const struct command_call *call, const char *password,
+                                    struct auth_registration *registration)
+{
+    const char *email = registration->account.email;
+    const struct new_password new = {
+        .field = "password", .text = password, .username = email, .email = email};
+    const char *given[] = {email, password, command_option(call, "name"),
+                           command_option(call, "organization")};
+    struct error *error = validate_values(call->arena, account_fields, given);
+    if (!error) {
+        error = check_directory_names(call, email);
+    }
+    if (!error) {
+        error = auth_hash(&call->config, call->arena, &new, &registration->account.password_hash);
+    }
+    return error ? error : auth_add_account(call->store, call->arena, registration);
+}
+
+static int run_admin_create(struct command_call *call)
+{
+    const char *email = call->arguments[0];
+    const char *name = command_option(call, "name");
+    const char *organization = command_option(call, "organization");
+    const char *password = terminal_read_password(call->arena);
+    if (!password) {
+        return EX_DATAERR;
+    }
+    name = name ? name : email;
+    struct auth_registration registration = {
+        .account = {.username = email,
+                    .email = email,
+                    .name = name,
+                    .verified_ms = clock_wall_ms()}, /* the administrator vouches for it */
+        .organization = {.name = organization ? organization : name,
+                         .currency = ORGANIZATION_CURRENCY},
+    };
+    const struct change change = {"create_account", "account", email};
+    int status = change_finish(call, &change, insert_account(call, password, &registration));
+    if (status == EXIT_SUCCESS) {
+        printf("account %" PRId64 ", organization %" PRId64 "\n", registration.account.id,
+               registration.organization.id);
+    }
+    return status;
+}
+
+/* --- password, invite, confirm --------------------------------------------------------------- */
+
+static struct error *require_account(const struct command_call *call, const char *name,
+                                     struct account **account_r)
+{
+    struct error *error = account_find(call->store, call->arena, name, account_r);
+    if (!error && !*account_r) {
+        return error_new(call->arena, ERR_NOT_FOUND, "no account %s", name);
+    }
+    return error;
+}
+
+static int run_admin_password(struct command_call *call)
+{
+    const char *name = call->arguments[0];
+    const struct change change = {"change_password", "account", name};
+    struct account *account = NULL;
+    struct error *error = require_account(call, name, &account);
+    const char *password = error ? NULL : terminal_read_password(call->arena);
+    if (!error && !password) {
+        return EX_DATAERR;
+    }
+    if (!error) {
+        error = validate_values(call->arena, password_fields, &password);
+    }
+    if (!error) {
+        const struct new_password new = {.field = "password",
+                                         .text = password,
+                                         .username = account->username,
+                                         .email = account->email};
+        error = auth_change_password(&call->config, call->store, call->arena,
+                                     principal_of_account(call->arena, account->id), &new);
+    }
+    return change_finish(call, &change, error);
+}
+
+/* Prints a one-use link. Its token is printed to standard output only, never logged. */
+static int run_admin_invite(struct command_call *call)
+{
+    const char *email = call->arguments[0];
+    const struct change change = {"issue_email_link", "account", email};
+    struct email_link link = {.email = email};
+    struct account *account = NULL;
+    char time[CLOCK_TEXT_SIZE];
+    struct error *error = validate_values(call->arena, address_fields, &email);
+    if (!error) {
+        error = account_find(call->store, call->arena, email, &account);
+    }
+    if (!error) {
+        error = email_link_issue(call->store, call->arena, clock_wall_ms(), &link);
+    }
+    int status = change_finish(call, &change, error);
+    if (status == EXIT_SUCCESS) {
+        printf("token %s\nexpires %s\n", link.token, clock_format(link.expires_ms, time));
+        if (account) {
+            fputs("an account has this address: its owner can verify it with POST "
+                  "/auth/verify-email;\n"
+                  "if the address is unverified, a registration with this link takes it away\n",
+                  stderr);
+        }
+    }
+    return status;
+}
+
+struct confirmation {
+    struct arena *arena;
+    int64_t id;
+};
+
+static struct error *write_confirmation(struct store *store, void *context)
+{
+    const struct confirmation *confirmation = context;
+    return account_verify_email(store, confirmation->arena, confirmation->id, clock_wall_ms());
+}
+
+static int run_admin_confirm(struct command_call *call)
+{
+    const char *email = call->arguments[0];
+    const struct change change = {"confirm_email", "account", email};
+    struct confirmation confirmation = {.arena = call->arena};
+    struct account *account = NULL;
+    struct error *error = require_account(call, email, &account);
+    if (!error) {
+        confirmation.id = account->id;
+        error = store_write(call->store, call->arena, write_confirmation, &confirmation);
+    }
+    return change_finish(call, &change, error);
+}
+
+/* --- list ------------------------------------------------------------------------------------ */
+
+/* Prints one line, columns separated by tabs: id, user name, email, and, for a member, an
+ * organization's id, name and the role in it. */
+static void print_account(struct arena *arena, const struct store_query *query)
+{
+    enum { ID, USERNAME, EMAIL, ORGANIZATION, ORGANIZATION_TITLE, ROLE };
+    printf("%" PRId64 "\t%s\t%s", store_integer(query, ID),
+           terminal_column(arena, store_text(query, USERNAME, NULL)),
+           terminal_column(arena, store_text(query, EMAIL, NULL)));
+    if (!store_is_null(query, ORGANIZATION)) {
+        printf("\t%" PRId64 "\t%s\t%s", store_integer(query, ORGANIZATION),
+               terminal_column(arena, store_text(query, ORGANIZATION_TITLE, NULL)),
+               store_text(query, ROLE, NULL));
+    }
+    putchar('\n');
+}
+
+/* Prints a line for each membership of an account. */
+static int run_admin_list(struct command_call *call)
+{
+    struct store_query *query =
+        store_query(call->store, call->arena, SQL_ACCOUNTS_WITH_ORGANIZATIONS);
+    bool row;
+    struct error *error = store_next(query, &row);
+    while (!error && row) {
+        struct arena *arena = arena_new();
+        print_account(arena, query);
+        arena_free(&arena);
+        error = store_next(query, &row);
+    }
+    return error ? command_report(call, error) : EXIT_SUCCESS;
+}
+
+/* --- table ----------------------------------------------------------------------------------- */
+
+static const struct command_option create_options[] = {
+    {"name", "NAME", "name of the holder (default: EMAIL)"},
+    {"organization", "NAME", "name of the organization (default: the name of the holder)"},
+    {.name = NULL},
+};
+
+static const struct command_action actions[] = {
+    {
+        .name = "create",
+        .arguments = "EMAIL",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .options = create_options,
+        .help = "create an account and its organization; the password is read from\n"
+                "standard input",
+        .audited = true,
+        .run = run_admin_create,
+    },
+    {
+        .name = "password",
+        .arguments = "EMAIL",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .help = "set the password, which is read from standard input, and end all sessions\n"
+                "of the account",
+        .audited = true,
+        .run = run_admin_password,
+    },
+    {
+        .name = "invite",
+        .arguments = "EMAIL",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .help = "print a one-use token with which the holder of the address registers, or\n"
+                "verifies the address of an existing account",
+        .audited = true,
+        .run = run_admin_invite,
+    },
+    {
+        .name = "confirm",
+        .arguments = "EMAIL",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .help = "confirm the address of an existing account",
+        .audited = true,
+        .run = run_admin_confirm,
+    },
+    {
+        .name = "list",
+        .help = "print all accounts with their organizations and roles",
+        .run = run_admin_list,
+    },
+    {.run = NULL},
+};
+
+const struct command admin_command = {"admin", COMMAND_NEEDS_STORE, actions};

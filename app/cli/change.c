@@ -1,0 +1,38 @@
+/* See change.h. */
+#include "cli/change.h"
+
+#include "base/random.h"
+#include "http/audit.h"
+#include "store/store.h"
+
+#include <stdlib.h>
+
+/* Writes the same line as for a change that arrives over HTTP. */
+static void write_audit_line(const struct command_call *call, const struct change *change,
+                             const struct error *error)
+{
+    const struct route route = {
+        .pattern = "",
+        .summary = {"Изменить из командной строки", "Change from the command line"},
+        .action = change->action,
+        .resource_type = change->resource_type,
+    };
+    char id[RANDOM_ID_SIZE];
+    struct request request = {
+        .arena = call->arena,
+        .route = &route,
+        .id = random_id(id),
+        .actor = "cli",
+        .subject = change->subject,
+        .headers = {.address = ""},
+    };
+    audit_write(&request, error);
+}
+
+int change_finish(const struct command_call *call, const struct change *change, struct error *error)
+{
+    struct error *commit_error = store_turn_end(call->store, call->arena);
+    error = error ? error : commit_error;
+    write_audit_line(call, change, error);
+    return error ? command_report(call, error) : EXIT_SUCCESS;
+}

@@ -1,0 +1,48 @@
+/* kontora recount: compares the counters behind totals and analytics with the rows they count. */
+#include "base/buffer.h"
+#include "cli/commands.h"
+#include "collection/counters.h"
+#include "collection/file_usage.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int run_recount(struct command_call *call)
+{
+    struct buffer report = {.arena = call->arena};
+    bool repair = command_option(call, "repair");
+    size_t wrong_counters = 0, wrong_usage = 0;
+    struct error *error =
+        counters_recount(call->store, call->arena, repair, &report, &wrong_counters);
+    if (!error) {
+        error = file_usage_recount(call->store, call->arena, repair, &report, &wrong_usage);
+    }
+    if (!error) {
+        error = store_turn_end(call->store, call->arena);
+    }
+    if (error) {
+        return command_report(call, error);
+    }
+    size_t wrong = wrong_counters + wrong_usage;
+    printf("%s%zu wrong%s\n", report.length ? report.bytes : "", wrong,
+           wrong && repair ? ", repaired" : "");
+    return wrong && !repair ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static const struct command_option options[] = {
+    {"repair", NULL, "correct them"},
+    {.name = NULL},
+};
+
+static const struct command_action actions[] = {
+    {
+        .options = options,
+        .help = "recount the counters of totals and analytics, and print those that are\n"
+                "wrong",
+        .run = run_recount,
+    },
+    {.run = NULL},
+};
+
+const struct command recount_command = {"recount", COMMAND_NEEDS_STORE, actions};

@@ -1,0 +1,55 @@
+/* kontora serve: runs the service in the foreground. */
+#include "base/arena.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "http/server.h"
+#include "service/service.h"
+#include "store/migrations.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* Reads the schema of the database. False in production if it is not the schema of this program. A
+ * database that is unavailable is accepted, because workers start without it and reconnect. */
+static bool accepts_schema(const struct config *config)
+{
+    struct arena *arena = arena_new();
+    struct store *store = store_new(config, NULL);
+    const struct error *error = store_schema_check(store, arena);
+    bool accepted = !error || error->id == ERR_DATABASE_UNAVAILABLE ||
+                    config->environment != ENVIRONMENT_PRODUCTION;
+    if (error && accepted) {
+        log_warning("the database: %s", error->cause);
+    } else if (error) {
+        log_error("the database: %s", error->cause);
+    }
+    store_free(&store);
+    arena_free(&arena);
+    return accepted;
+}
+
+static int run_serve(struct command_call *call)
+{
+    struct config *config = &call->config;
+    if (!log_open((enum log_level)config->log_level, config->log_path)) {
+        fprintf(stderr, "%sLOG_PATH: %s: %s\n", log_priority(LOG_LEVEL_ERROR), config->log_path,
+                strerror(errno));
+        return EX_CONFIG;
+    }
+    if (!server_init()) {
+        log_error("libfcgi cannot be set up");
+        return EXIT_FAILURE;
+    }
+    return accepts_schema(config) ? service_run(config, call->env_file) : EX_CONFIG;
+}
+
+static const struct command_action actions[] = {
+    {.help = "run the service in the foreground", .run = run_serve},
+    {.run = NULL},
+};
+
+const struct command serve_command = {"serve", COMMAND_NEEDS_SETTINGS, actions};

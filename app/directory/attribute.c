@@ -1,0 +1,31 @@
+/* Attribute: finds attributes of a raw entry by their names. */
+#include "directory/attribute.h"
+
+#include "directory/codec.h"
+
+#include <string.h>
+
+/* The length of an attribute's name without its options. */
+static size_t base_length(const char *description)
+{
+    return strcspn(description, ";");
+}
+
+const struct attribute *attribute_get(const struct raw_entry *raw, const char *name)
+{
+    size_t length = base_length(name);
+    for (size_t i = 0; i < raw->count; i++) {
+        const struct attribute *attribute = &raw->attributes[i];
+        if (attribute->count && strlen(attribute->name) == length &&
+            !strncasecmp(attribute->name, name, length)) {
+            return attribute;
+        }
+    }
+    return NULL;
+}
+
+bool attribute_integer(const struct raw_entry *raw, const char *name, int64_t *value_r)
+{
+    const struct attribute *attribute = attribute_get(raw, name);
+    return attribute && codec_integer(attribute->values, value_r);
+}

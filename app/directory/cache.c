@@ -1,0 +1,45 @@
+/* Cache: the data that the files of this folder remember about a directory. */
+#include "directory/cache.h"
+
+#include "base/arena.h"
+
+#include <stdlib.h>
+
+struct cache_item {
+    struct cache_item *next;
+    const struct cache_kind *kind;
+    void *data; /* malloc */
+};
+
+void *cache_get(struct cache *cache, const struct cache_kind *kind)
+{
+    for (struct cache_item *item = cache->first; item; item = item->next) {
+        if (item->kind == kind) {
+            return item->data;
+        }
+    }
+    struct cache_item *item = must_alloc(sizeof *item);
+    *item = (struct cache_item){cache->first, kind, must_alloc(kind->size)};
+    cache->first = item;
+    return item->data;
+}
+
+void cache_end_connection(struct cache *cache)
+{
+    for (struct cache_item *item = cache->first; item; item = item->next) {
+        if (item->kind->of_connection) {
+            item->kind->clear(item->data);
+        }
+    }
+}
+
+void cache_free(struct cache *cache)
+{
+    while (cache->first) {
+        struct cache_item *item = cache->first;
+        cache->first = item->next;
+        item->kind->clear(item->data);
+        free(item->data);
+        free(item);
+    }
+}

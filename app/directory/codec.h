@@ -1,0 +1,23 @@
+/* Codec: converts attribute values to and from their binary and text forms. */
+#ifndef DIRECTORY_CODEC_H
+#define DIRECTORY_CODEC_H
+
+#include <lber.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct arena;
+
+/* All of them: false if the bytes are not of that form. */
+bool codec_integer(const struct berval *value, int64_t *integer_r);
+bool codec_time(const struct berval *value, int64_t *wall_ms_r);
+bool codec_guid(struct arena *arena, const struct berval *value, const char **text_r);
+bool codec_sid(struct arena *arena, const struct berval *value, const char **text_r);
+
+/* The SID of the group `rid` in the domain of `sid`, as text. */
+const char *codec_sid_sibling(struct arena *arena, const char *sid, int64_t rid);
+
+/* unicodePwd: UTF-16LE in double quotes. False if the password is not UTF-8. */
+bool codec_password(struct arena *arena, const char *password, struct berval *value_r);
+
+#endif

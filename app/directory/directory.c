@@ -1,0 +1,17 @@
+/* Directory: prepares the memory that all processes share, before the master forks. */
+#include "directory/directory.h"
+
+#include "directory/circuit.h"
+#include "directory/lockout.h"
+
+void directory_share(void)
+{
+    circuit_share();
+    lockout_share();
+}
+
+void directory_prepare(const struct config *config)
+{
+    struct directory *directory = directory_new(config);
+    directory_free(&directory);
+}

@@ -1,0 +1,35 @@
+/* Entry: decodes raw entries into the values of a field map. */
+#ifndef DIRECTORY_ENTRY_H
+#define DIRECTORY_ENTRY_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+
+struct arena;
+struct directory;
+struct directory_class;
+struct directory_entry;
+struct field;
+struct raw_entry;
+
+/* How much of an entry is read. ENTRY_WITHOUT_LINKS omits member and memberOf, which may have
+ * thousands of values and need further searches for primary members and primary groups. */
+enum entry_extent { ENTRY_WHOLE, ENTRY_WITHOUT_LINKS };
+
+/* The attributes that the fields of a class are bound to, as libldap wants them. */
+char **entry_attributes(struct arena *arena, const struct field *fields, enum entry_extent extent);
+
+/* Decodes the values of the class's fields; with ENTRY_WITHOUT_LINKS the fields of links are
+ * absent. Searches again for what an answer omits: the rest of long attributes, and the primary
+ * group. */
+struct error *entry_decode(struct directory *directory, struct arena *arena,
+                           const struct directory_class *class, enum entry_extent extent,
+                           struct raw_entry *raw, struct directory_entry **entry_r) MUST_CHECK;
+
+/* Decodes several whole entries, in their order. */
+struct error *entry_decode_all(struct directory *directory, struct arena *arena,
+                               const struct directory_class *class, struct raw_entry *raws,
+                               size_t count, struct directory_entry **entries) MUST_CHECK;
+
+#endif

@@ -1,0 +1,81 @@
+/* Find: reads one object of a class by its name or DN, and decodes it. */
+#include "directory/find.h"
+
+#include "directory/attribute.h"
+#include "directory/connection.h"
+#include "directory/directory.h"
+#include "directory/entry.h"
+#include "directory/operation.h"
+#include "directory/query.h"
+
+#include <ldap.h>
+
+static struct error *find_by_name(struct directory *directory, struct arena *arena,
+                                  const struct directory_class *class, const char *name,
+                                  const char *parent_dn, enum entry_extent extent,
+                                  struct directory_entry **entry_r)
+{
+    const struct query_by_name wanted = {
+        .attribute = class->name_attribute,
+        .name = name,
+        .filter = class->filter,
+        .parent_dn = parent_dn,
+        .attributes = entry_attributes(arena, class->fields, extent),
+    };
+    struct raw_entry *raw = NULL;
+    connection_begin(directory);
+    struct error *error = query_name(directory, arena, &wanted, &raw);
+    return error ? error : entry_decode(directory, arena, class, extent, raw, entry_r);
+}
+
+struct error *directory_find(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class, const char *name,
+                             const char *parent_dn, struct directory_entry **entry_r)
+{
+    return find_by_name(directory, arena, class, name, parent_dn, ENTRY_WHOLE, entry_r);
+}
+
+struct error *directory_find_target(struct directory *directory, struct arena *arena,
+                                    const struct directory_class *class, const char *name,
+                                    const char *parent_dn, struct directory_entry **entry_r)
+{
+    return find_by_name(directory, arena, class, name, parent_dn, ENTRY_WITHOUT_LINKS, entry_r);
+}
+
+struct error *find_entry(struct directory *directory, struct arena *arena,
+                         const struct directory_class *class, const char *dn,
+                         enum entry_extent extent, struct directory_entry **entry_r)
+{
+    struct answer answer;
+    const struct query search = {
+        .base = dn,
+        .scope = LDAP_SCOPE_BASE,
+        .filter = class->filter,
+        .attributes = entry_attributes(arena, class->fields, extent),
+    };
+    struct raw_entry *raw = NULL;
+    struct error *error = query_run(directory, arena, &search, &answer);
+    if (!error) {
+        error = query_only_entry(arena, &answer, class->fields, dn, &raw);
+    }
+    return error ? error : entry_decode(directory, arena, class, extent, raw, entry_r);
+}
+
+struct error *find_result(struct directory *directory, struct arena *arena,
+                          const struct directory_class *class, const char *dn,
+                          struct directory_entry **entry_r)
+{
+    struct error *error = find_entry(directory, arena, class, dn, ENTRY_WHOLE, entry_r);
+    if (error) {
+        return error_new(arena, ERR_RESULT_UNREAD, "%s", error->cause ? error->cause : "not found");
+    }
+    return NULL;
+}
+
+struct error *directory_read(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class,
+                             const struct directory_entry *entry, struct directory_entry **entry_r)
+{
+    connection_begin(directory);
+    return find_result(directory, arena, class, query_guid_dn(arena, entry->guid), entry_r);
+}

@@ -1,0 +1,224 @@
+/*
+ * Primary: membership by the primary group.
+ *
+ * An account's primary group is in neither memberOf nor member: only the account knows it, by a
+ * number (primaryGroupID, MS-SAMR 3.1.1.8.2) that ends the SID of the group.
+ */
+#include "directory/primary.h"
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "directory/attribute.h"
+#include "directory/cache.h"
+#include "directory/codec.h"
+#include "directory/connection.h"
+#include "directory/directory.h"
+#include "directory/query.h"
+
+#include <inttypes.h>
+#include <ldap.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of groupType: other groups cannot be anybody's primary one. */
+enum { MAY_BE_PRIMARY = GROUP_GLOBAL | GROUP_UNIVERSAL };
+
+enum {
+    DECIMAL = 10,
+    FIRST_DNS = 16,
+    KNOWN_GROUPS = 8, /* a domain has one or two that are in use */
+    KNOWN_US = 10 * 1000 * 1000,
+};
+
+/* --- the group of an account ----------------------------------------------------------------- */
+
+/* The DN of a primary group, by its SID. */
+struct known_primary {
+    char *sid, *dn; /* malloc; NULL: free */
+    int64_t until;  /* steady clock */
+};
+
+struct known_primaries {
+    struct known_primary groups[KNOWN_GROUPS];
+    size_t next; /* the next one to replace */
+};
+
+static void clear_primaries(void *data)
+{
+    struct known_primaries *known = data;
+    for (size_t i = 0; i < KNOWN_GROUPS; i++) {
+        free(known->groups[i].sid);
+        free(known->groups[i].dn);
+        known->groups[i] = (struct known_primary){0};
+    }
+}
+
+static const struct cache_kind primaries_kind = {
+    .size = sizeof(struct known_primaries),
+    .clear = clear_primaries,
+};
+
+static const char *remembered_group(struct directory *directory, const char *sid)
+{
+    const struct known_primaries *all = connection_cache(directory, &primaries_kind);
+    int64_t now = clock_steady_us();
+    for (size_t i = 0; i < KNOWN_GROUPS; i++) {
+        const struct known_primary *group = &all->groups[i];
+        if (group->sid && group->until > now && !strcmp(group->sid, sid)) {
+            return group->dn;
+        }
+    }
+    return NULL;
+}
+
+void primary_remember(struct directory *directory, const char *sid, const char *dn)
+{
+    struct known_primaries *all = connection_cache(directory, &primaries_kind);
+    struct known_primary *group = NULL;
+    for (size_t i = 0; i < KNOWN_GROUPS; i++) {
+        struct known_primary *known = &all->groups[i];
+        if (known->sid && !strcmp(known->sid, sid)) {
+            group = known;
+        }
+    }
+    if (!group) {
+        group = &all->groups[all->next];
+        all->next = (all->next + 1) % KNOWN_GROUPS;
+    }
+    free(group->sid);
+    free(group->dn);
+    *group = (struct known_primary){
+        .sid = must_string(sid), .dn = must_string(dn), .until = clock_steady_us() + KNOWN_US};
+}
+
+/* The DN of the primary group, NULL if the account has none that can be seen. It is in neither
+ * memberOf nor member: the account has its number alone, primaryGroupID, which stands behind the
+ * domain's SID in the group's. */
+struct error *primary_group_dn(struct directory *directory, struct arena *arena,
+                               const struct raw_entry *raw, const char **dn_r)
+{
+    const struct attribute *sid = attribute_get(raw, "objectSid");
+    const struct attribute *id = attribute_get(raw, "primaryGroupID");
+    const char *text;
+    int64_t rid;
+    *dn_r = NULL;
+    if (!sid || !id || !codec_sid(arena, sid->values, &text) || !codec_integer(id->values, &rid)) {
+        return NULL;
+    }
+    text = codec_sid_sibling(arena, text, rid);
+    const char *known = remembered_group(directory, text);
+    if (known) {
+        *dn_r = arena_string(arena, known);
+        return NULL;
+    }
+    char *attributes[] = {LDAP_NO_ATTRS, NULL};
+    struct raw_entry group = {0};
+    struct error *error =
+        query_object(directory, arena, arena_format(arena, "<SID=%s>", text), attributes, &group);
+    if (error) {
+        return error->id == ERR_NOT_FOUND ? NULL : error;
+    }
+    primary_remember(directory, text, group.dn);
+    *dn_r = group.dn;
+    return NULL;
+}
+
+/* --- the members of a group ------------------------------------------------------------------ */
+
+/* The last number of the group's SID; 0 if it cannot be anybody's primary group. */
+static int64_t primary_rid(struct arena *arena, const struct raw_entry *group)
+{
+    const struct attribute *sid = attribute_get(group, "objectSid");
+    const struct attribute *type = attribute_get(group, "groupType");
+    int64_t bits;
+    const char *text;
+    if (!sid || !type || !codec_integer(type->values, &bits) || !(bits & MAY_BE_PRIMARY) ||
+        !codec_sid(arena, sid->values, &text)) {
+        return 0;
+    }
+    return strtoll(strrchr(text, '-') + 1, NULL, DECIMAL);
+}
+
+static int compare_sets(const void *a, const void *b)
+{
+    const struct primary_set *left = a, *right = b;
+    return (left->rid > right->rid) - (left->rid < right->rid);
+}
+
+static struct primary_set *find_set(const struct primary_members *members, int64_t rid)
+{
+    const struct primary_set key = {.rid = rid};
+    return members->count
+               ? bsearch(&key, members->sets, members->count, sizeof *members->sets, compare_sets)
+               : NULL;
+}
+
+static void add_dn(struct primary_set *set, const char *dn)
+{
+    if (set->count == set->size) {
+        size_t size = set->size ? 2 * set->size : FIRST_DNS;
+        const char **dns = arena_array(set->arena, size, sizeof *dns);
+        if (set->count) {
+            memcpy(dns, set->dns, set->count * sizeof *dns);
+        }
+        set->dns = dns;
+        set->size = size;
+    }
+    set->dns[set->count++] = dn;
+}
+
+static void visit_account(void *context, const struct raw_entry *account)
+{
+    const struct attribute *id = attribute_get(account, "primaryGroupID");
+    int64_t rid;
+    if (id && codec_integer(id->values, &rid)) {
+        struct primary_set *set = find_set(context, rid);
+        if (set) {
+            add_dn(set, account->dn);
+        }
+    }
+}
+
+/* The sets of all groups that may have such members, and the filter that finds them. */
+static const char *prepare_sets(struct arena *arena, const struct raw_entry *groups, size_t count,
+                                struct primary_members *members)
+{
+    struct buffer filter = {.arena = arena};
+    buffer_add_string(&filter, "(|");
+    members->sets = arena_array(arena, count, sizeof *members->sets);
+    members->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        int64_t rid = primary_rid(arena, &groups[i]);
+        if (rid) {
+            members->sets[members->count++] = (struct primary_set){.rid = rid, .arena = arena};
+            buffer_format(&filter, "(primaryGroupID=%" PRId64 ")", rid);
+        }
+    }
+    buffer_add_char(&filter, ')');
+    if (members->count) {
+        qsort(members->sets, members->count, sizeof *members->sets, compare_sets);
+    }
+    return filter.bytes;
+}
+
+struct error *primary_find_members(struct directory *directory, struct arena *arena,
+                                   const struct raw_entry *groups, size_t count,
+                                   struct primary_members *members_r)
+{
+    char *attributes[] = {"primaryGroupID", NULL};
+    const struct query search = {
+        .base = connection_config(directory)->ldap_base_dn,
+        .scope = LDAP_SCOPE_SUBTREE,
+        .filter = prepare_sets(arena, groups, count, members_r),
+        .attributes = attributes,
+    };
+    return members_r->count ? query_all(directory, arena, &search, visit_account, members_r) : NULL;
+}
+
+const struct primary_set *primary_members_of(const struct primary_members *members,
+                                             struct arena *arena, const struct raw_entry *group)
+{
+    return find_set(members, primary_rid(arena, group));
+}

@@ -1,0 +1,14 @@
+/* Call: properties that follow from the row of a route. */
+#include "openapi/call.h"
+
+#include "http/route.h"
+
+bool call_evaluates_conditions(const struct route *route)
+{
+    return (route->versioned && !route->creates) || route->shape == REPLY_FILE;
+}
+
+bool call_takes_key(const struct route *route)
+{
+    return route->permission && route->method == METHOD_POST && !route->secret;
+}

@@ -1,0 +1,162 @@
+/* See jobs.h. */
+#include "service/jobs.h"
+
+#include "base/space.h"
+#include "collection/ledger.h"
+#include "collection/purge.h"
+#include "collection/session_watch.h"
+#include "collection/uses.h"
+#include "directory/directory.h"
+#include "objects/objects.h"
+#include "service/settings.h"
+#include "service/sharing.h"
+#include "store/store.h"
+
+void *jobs_begin(const struct config *config)
+{
+    return store_new(config, sharing_database());
+}
+
+void jobs_end(void *store)
+{
+    struct store *owned = store;
+    store_free(&owned);
+}
+
+/* Starts a job whose only state is the shared store. */
+static void *use_shared_store(const struct config *config, void *store)
+{
+    (void)config;
+    return store;
+}
+
+/* Stops a job that owns nothing. */
+static void leave_shared_store(void *store)
+{
+    (void)store;
+}
+
+/* --- directory ------------------------------------------------------------------------------- */
+
+static void *start_directory_probe(const struct config *config, void *store)
+{
+    (void)store;
+    return directory_new(config);
+}
+
+static int64_t run_directory_probe(void *directory)
+{
+    return directory_probe(directory);
+}
+
+static void stop_directory_probe(void *state)
+{
+    struct directory *directory = state;
+    directory_free(&directory);
+}
+
+/* --- database -------------------------------------------------------------------------------- */
+
+static int64_t run_database_watch(void *store)
+{
+    return store_watch(store);
+}
+
+static void *start_purge(const struct config *config, void *store)
+{
+    (void)config;
+    return purge_new(store);
+}
+
+static int64_t run_purge_batch(void *purge)
+{
+    return purge_run(purge);
+}
+
+static void stop_purge(void *state)
+{
+    struct purge *purge = state;
+    purge_free(&purge);
+}
+
+static int64_t run_usage_flush(void *store)
+{
+    return uses_run(store);
+}
+
+static void stop_usage_flush(void *store)
+{
+    uses_flush_all(store);
+}
+
+/* --- disk and object storage ----------------------------------------------------------------- */
+
+/* service.enter() has told this process which file systems to measure. */
+static int64_t run_space_watch(void *store)
+{
+    (void)store;
+    return space_watch();
+}
+
+static void *start_storage_watch(const struct config *config, void *store)
+{
+    (void)store;
+    return settings_open_storage(config);
+}
+
+static int64_t run_storage_watch(void *objects)
+{
+    return objects_watch(objects);
+}
+
+static void stop_storage_watch(void *state)
+{
+    struct objects *objects = state;
+    objects_close(&objects);
+}
+
+static void *start_orphan_purge(const struct config *config, void *store)
+{
+    return ledger_keeper_new(store, settings_open_storage(config));
+}
+
+static int64_t run_orphan_purge(void *keeper)
+{
+    return ledger_keeper_run(keeper);
+}
+
+static void stop_orphan_purge(void *state)
+{
+    struct ledger_keeper *keeper = state;
+    ledger_keeper_free(&keeper);
+}
+
+/* --- sessions -------------------------------------------------------------------------------- */
+
+static void *start_session_watch(const struct config *config, void *store)
+{
+    return session_watch_new(config, store, directory_new(config));
+}
+
+static int64_t run_session_watch(void *watch)
+{
+    return session_watch_run(watch);
+}
+
+static void stop_session_watch(void *state)
+{
+    struct session_watch *watch = state;
+    session_watch_free(&watch);
+}
+
+const struct job jobs_list[] = {
+    {"directory probe", start_directory_probe, run_directory_probe, stop_directory_probe},
+    {"database watch", use_shared_store, run_database_watch, leave_shared_store},
+    {"purge", start_purge, run_purge_batch, stop_purge, purge_wake_fd},
+    {"usage counters of tokens", use_shared_store, run_usage_flush, stop_usage_flush},
+    {"watch of free space", use_shared_store, run_space_watch, leave_shared_store},
+    {"storage watch", start_storage_watch, run_storage_watch, stop_storage_watch},
+    {"session watch", start_session_watch, run_session_watch, stop_session_watch},
+    {"purge of orphaned objects", start_orphan_purge, run_orphan_purge, stop_orphan_purge},
+    {.run = NULL},
+};

@@ -1,0 +1,65 @@
+/* See settings.h. */
+#include "service/settings.h"
+
+#include "auth/auth.h"
+#include "base/arena.h"
+#include "base/log.h"
+#include "directory/directory.h"
+#include "http/audit.h"
+#include "objects/objects.h"
+#include "service/api_document.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct objects *settings_open_storage(const struct config *config)
+{
+    struct arena *arena = arena_new();
+    struct objects *objects;
+    const struct error *error = objects_open(config, arena, &objects);
+    if (error) {
+        log_error("STORAGE_URL: %s", error->cause);
+        abort();
+    }
+    arena_free(&arena);
+    return objects;
+}
+
+static bool check_storage(const struct config *config, struct buffer *faults)
+{
+    struct arena *arena = arena_new();
+    struct objects *objects;
+    const struct error *error = objects_open(config, arena, &objects);
+    if (error) {
+        buffer_format(faults, "STORAGE_URL: %s\n", error->cause);
+    }
+    objects_close(&objects);
+    arena_free(&arena);
+    return !error;
+}
+
+bool settings_check(const struct config *config, struct buffer *faults)
+{
+    bool directory_fits = directory_check(config, faults);
+    bool auth_fits = auth_check(config, faults);
+    bool store_fits = store_check(config, faults);
+    bool storage_fits = check_storage(config, faults);
+    return directory_fits && auth_fits && store_fits && storage_fits;
+}
+
+bool settings_prepare(const struct config *config, struct buffer *faults)
+{
+    bool fits = settings_check(config, faults);
+    if (!audit_open(config->audit_log_path)) {
+        buffer_format(faults, "AUDIT_LOG_PATH: cannot open %s: %s\n", config->audit_log_path,
+                      strerror(errno));
+        return false;
+    }
+    if (fits) {
+        directory_prepare(config);
+        api_document_publish(config);
+    }
+    return fits;
+}

@@ -1,0 +1,17 @@
+/* Shared: memory that the processes of one host share. */
+#ifndef STORE_SHARED_H
+#define STORE_SHARED_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct store_shared {
+    pthread_mutex_t next, writing; /* of queue.c */
+    struct {
+        atomic_int state; /* enum store_state */
+        _Atomic int64_t latency_us, checked_ms;
+    } health; /* of watch.c */
+};
+
+#endif
