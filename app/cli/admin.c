@@ -211,14 +211,17 @@ static int run_admin_confirm(struct command_call *call)
  * organization's id, name and the role in it. */
 static void print_account(struct arena *arena, const struct store_query *query)
 {
-    enum { ID, USERNAME, EMAIL, ORGANIZATION, ORGANIZATION_TITLE, ROLE };
-    printf("%" PRId64 "\t%s\t%s", store_integer(query, ID),
-           terminal_column(arena, store_text(query, USERNAME, NULL)),
-           terminal_column(arena, store_text(query, EMAIL, NULL)));
-    if (!store_is_null(query, ORGANIZATION)) {
-        printf("\t%" PRId64 "\t%s\t%s", store_integer(query, ORGANIZATION),
-               terminal_column(arena, store_text(query, ORGANIZATION_TITLE, NULL)),
-               store_text(query, ROLE, NULL));
+    printf(
+        "%" PRId64 "\t%s\t%s", store_integer(query, SQL_ACCOUNTS_WITH_ORGANIZATIONS_ID),
+        terminal_column(arena, store_text(query, SQL_ACCOUNTS_WITH_ORGANIZATIONS_USERNAME, NULL)),
+        terminal_column(arena, store_text(query, SQL_ACCOUNTS_WITH_ORGANIZATIONS_EMAIL, NULL)));
+    if (!store_is_null(query, SQL_ACCOUNTS_WITH_ORGANIZATIONS_ORGANIZATION_ID)) {
+        printf(
+            "\t%" PRId64 "\t%s\t%s",
+            store_integer(query, SQL_ACCOUNTS_WITH_ORGANIZATIONS_ORGANIZATION_ID),
+            terminal_column(
+                arena, store_text(query, SQL_ACCOUNTS_WITH_ORGANIZATIONS_ORGANIZATION_NAME, NULL)),
+            store_text(query, SQL_ACCOUNTS_WITH_ORGANIZATIONS_ROLE, NULL));
     }
     putchar('\n');
 }

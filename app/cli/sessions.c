@@ -19,19 +19,21 @@
  * absolute end, address, device. */
 static void print_session(struct arena *arena, const struct store_query *query)
 {
-    enum { TIME = 3, TIMES = 3, ADDRESS = TIME + TIMES, DEVICE };
+    static const size_t times[] = {SQL_SESSIONS_LIST_CREATED_AT, SQL_SESSIONS_LIST_LAST_SEEN_AT,
+                                   SQL_SESSIONS_LIST_EXPIRES_AT};
     size_t length;
     char id[RANDOM_ID_SIZE];
-    const unsigned char *bytes = store_bytes(query, 0, &length);
+    const unsigned char *bytes = store_bytes(query, SQL_SESSIONS_LIST_ID, &length);
     random_format(bytes, length, id);
-    printf("%s\t%s\t%s", id, terminal_column(arena, store_text(query, 1, NULL)),
-           terminal_column(arena, store_text(query, 2, NULL)));
-    for (size_t i = TIME; i < TIME + TIMES; i++) {
+    printf("%s\t%s\t%s", id,
+           terminal_column(arena, store_text(query, SQL_SESSIONS_LIST_SUBJECT, NULL)),
+           terminal_column(arena, store_text(query, SQL_SESSIONS_LIST_USERNAME, NULL)));
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         char text[CLOCK_TEXT_SIZE];
-        printf("\t%s", clock_format(store_integer(query, i), text));
+        printf("\t%s", clock_format(store_integer(query, times[i]), text));
     }
-    printf("\t%s\t%s\n", terminal_column(arena, store_text(query, ADDRESS, NULL)),
-           terminal_column(arena, store_text(query, DEVICE, NULL)));
+    printf("\t%s\t%s\n", terminal_column(arena, store_text(query, SQL_SESSIONS_LIST_ADDRESS, NULL)),
+           terminal_column(arena, store_text(query, SQL_SESSIONS_LIST_DEVICE, NULL)));
 }
 
 static int run_sessions_list(struct command_call *call)

@@ -11,6 +11,7 @@
  * belong there. Results come in binary form: integers, text and bytes as they are.
  */
 #include "base/arena.h"
+#include "base/backoff.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/config.h"
@@ -657,13 +658,11 @@ static struct error *attempt(struct postgres *postgres, struct arena *arena, sto
     return error;
 }
 
-/* For half to one and a half times the mean, so that those who collided do not meet again. */
-static void pause_after(unsigned collisions)
-{
-    uint64_t mean = (uint64_t)COLLISION_PAUSE_US << collisions;
-    uint64_t seed = (uint64_t)clock_steady_us() * 2654435761U + (uint64_t)getpid() * 40503U;
-    usleep((useconds_t)(mean / 2 + (seed >> 8) % mean));
-}
+/* In microseconds. The maximum is beyond what the collisions of one write reach. */
+static const struct backoff collision_backoff = {.first = COLLISION_PAUSE_US,
+                                                 .max = (int64_t)COLLISION_PAUSE_US
+                                                        << COLLISIONS_MAX,
+                                                 .random = arc4random_uniform};
 
 static struct error *transact(struct postgres *postgres, struct arena *arena, store_work *work,
                               void *context, const char *beginning)
@@ -672,7 +671,7 @@ static struct error *transact(struct postgres *postgres, struct arena *arena, st
     for (;;) {
         struct error *error = attempt(postgres, arena, work, context, beginning);
         if (error && postgres->mishap == MISHAP_COLLISION && ++collisions < COLLISIONS_MAX) {
-            pause_after(collisions - 1);
+            usleep((useconds_t)backoff_delay(&collision_backoff, collisions));
         } else if (!error || postgres->mishap != MISHAP_LOST || losses++) {
             return error;
         }
