@@ -3,6 +3,7 @@
 
 #include "base/backoff.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/shared.h"
 
@@ -11,17 +12,16 @@
 #include <string.h>
 
 enum {
-    SECOND_US = 1000 * 1000,
-    AVOID_US = 10 * SECOND_US,
+    AVOID_US = 10 * US_PER_S,
     /* How long a failure keeps the circuit open if no probe renews it: longer than a round over
      * sixteen silent controllers takes. */
-    OPEN_US = 120 * SECOND_US,
-    FRESH_US = 15 * SECOND_US, /* three probes: what was true then is taken for true */
-    REFUSED_PAUSE_MAX_US = 60 * SECOND_US,
+    OPEN_US = 120 * US_PER_S,
+    FRESH_US = 15 * US_PER_S, /* three probes: what was true then is taken for true */
+    REFUSED_PAUSE_MAX_US = 60 * US_PER_S,
     SETTINGS = 8, /* remembered at a time: two are in use while a reload is under way */
 };
 
-static const struct backoff refused_backoff = {.first = INT64_C(5) * SECOND_US,
+static const struct backoff refused_backoff = {.first = INT64_C(5) * US_PER_S,
                                                .max = REFUSED_PAUSE_MAX_US};
 
 typedef _Atomic int64_t shared_time;

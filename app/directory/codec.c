@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/number.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <time.h>
 
 enum {
-    DECIMAL = 10,
     UTF16_UNIT = 2, /* bytes */
     GUID_BYTES = 16,
     SID_HEADER_BYTES = 8, /* revision, number of parts, 48 bits of authority */

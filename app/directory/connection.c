@@ -45,9 +45,7 @@ struct directory {
 };
 
 enum {
-    MS_US = 1000,
-    SECOND_US = 1000 * MS_US,
-    RETURN_US = 60 * SECOND_US,
+    RETURN_US = 60 * US_PER_S,
 };
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -72,8 +70,8 @@ struct directory *directory_new(const struct config *config)
 {
     struct directory *directory = must_alloc(sizeof *directory);
     directory->config = config;
-    directory->deadline.connect_us = config->ldap_connect_timeout_ms * MS_US;
-    directory->deadline.answer_us = config->ldap_timeout_ms * MS_US;
+    directory->deadline.connect_us = config->ldap_connect_timeout_ms * US_PER_MS;
+    directory->deadline.answer_us = config->ldap_timeout_ms * US_PER_MS;
     controller_listen();
     read_servers(directory);
     directory->circuit = circuit_get(config, directory->server_count);

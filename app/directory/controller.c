@@ -22,7 +22,6 @@
 #include <time.h>
 
 enum {
-    SECOND_US = 1000 * 1000,
     TURN_PAUSE_NS = 2 * 1000 * 1000, /* between two looks whether another's bind is done */
     CAUSE_SIZE = 256,
     KEEPALIVE_IDLE_S = 60, /* firewalls forget silent connections after some minutes */
@@ -133,8 +132,7 @@ char *controller_uri(const struct config *config, const char *text, size_t lengt
 
 static struct timeval timeval_of(int64_t microseconds)
 {
-    return (struct timeval){.tv_sec = microseconds / SECOND_US,
-                            .tv_usec = microseconds % SECOND_US};
+    return (struct timeval){.tv_sec = microseconds / US_PER_S, .tv_usec = microseconds % US_PER_S};
 }
 
 static bool set_integer(LDAP *ldap, int option, int value)

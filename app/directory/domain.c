@@ -19,8 +19,7 @@
 #include <stdlib.h>
 
 enum {
-    SECOND_US = 1000 * 1000,
-    KNOWN_US = 30 * SECOND_US,
+    KNOWN_US = 30 * US_PER_S,
 };
 
 static const char *first_text(const struct raw_entry *raw, const char *name)

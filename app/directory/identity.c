@@ -34,7 +34,6 @@
 
 enum {
     KNOWN_PEOPLE = 64,
-    SECOND_US = 1000 * 1000,
     GUID_TEXT = 36, /* characters */
     /* userAccountControl, MS-ADTS 2.2.16 */
     ACCOUNT_DISABLED = 0x2,
@@ -66,7 +65,7 @@ struct known_identities {
 
 static int64_t remembered_until(const struct directory *directory)
 {
-    return clock_steady_us() + connection_config(directory)->ldap_login_cache_s * SECOND_US;
+    return clock_steady_us() + connection_config(directory)->ldap_login_cache_s * US_PER_S;
 }
 
 static char *own_copy(const char *text)

@@ -39,14 +39,11 @@
 #include <string.h>
 
 enum {
-    MS_US = 1000,
-    SECOND_US = 1000 * MS_US,
-    SECOND_MS = 1000,
-    KNOWN_US = 30 * SECOND_US,
+    KNOWN_US = 30 * US_PER_S,
     FILETIME_PER_MS = 10 * 1000,
-    CLOCK_SLACK_MS = 2 * SECOND_MS,  /* currentTime is in whole seconds */
-    WINDOW_MS = 30 * 60 * SECOND_MS, /* if the directory does not say: its own default */
-    CAUTIOUS_THRESHOLD = 2,          /* of a policy that the service account may not read */
+    CLOCK_SLACK_MS = 2 * MS_PER_S,  /* currentTime is in whole seconds */
+    WINDOW_MS = 30 * 60 * MS_PER_S, /* if the directory does not say: its own default */
+    CAUTIOUS_THRESHOLD = 2,         /* of a policy that the service account may not read */
     SLOTS = 8192,
     PROBES = 8,            /* slots that an account may be in */
     FLIGHT_BITS = 10,      /* lockoutThreshold is at most 999 */
@@ -54,7 +51,7 @@ enum {
     ACCOUNT_LOCKED = 0x10, /* of msDS-User-Account-Control-Computed */
 };
 
-static const int64_t window_max_ms = INT64_C(100) * 365 * 24 * 3600 * SECOND_MS;
+static const int64_t window_max_ms = INT64_C(100) * 365 * 24 * 3600 * MS_PER_S;
 
 /* --- arithmetic ------------------------------------------------------------------------------ */
 
@@ -204,8 +201,8 @@ bool lockout_reserve(const char *guid, int64_t failures, int64_t limit, int64_t 
     if (limit == INT64_MAX) {
         return true;
     }
-    uint64_t key = digest_guid(guid), now_s = (uint64_t)(now_us / SECOND_US);
-    uint64_t until_s = now_s + (uint64_t)(window_ms / SECOND_MS) + 1;
+    uint64_t key = digest_guid(guid), now_s = (uint64_t)(now_us / US_PER_S);
+    uint64_t until_s = now_s + (uint64_t)(window_ms / MS_PER_S) + 1;
     struct slot *slot = take_slot(key);
     uint64_t state = slot->state;
     struct tally tally;
@@ -399,7 +396,8 @@ struct error *lockout_admit(struct directory *directory, struct arena *arena,
     }
     struct lockout_count count = read_count(candidate->raw);
     int64_t now_us = clock_steady_us();
-    int64_t failures = lockout_failures(&count, policy.window_ms, now_us / MS_US + domain->lead_ms);
+    int64_t failures =
+        lockout_failures(&count, policy.window_ms, now_us / US_PER_MS + domain->lead_ms);
     if (!lockout_reserve(candidate->guid, failures, lockout_limit(policy.threshold, known_source),
                          policy.window_ms, now_us, attempt_r)) {
         *refusal_r = "too many failed logins: the password was not tried";

@@ -36,7 +36,6 @@
 #include <time.h>
 
 enum {
-    SECOND_US = 1000 * 1000,
     REFUSAL_STEP_US = 100 * 1000,
     CN_TOO_LONG = 65, /* cn has at most 64 characters: MS-ADA1 2.110 */
 };
@@ -275,7 +274,7 @@ static struct error *prove(struct directory *directory, struct arena *arena,
 static void wait_for_step(int64_t began)
 {
     int64_t rest = REFUSAL_STEP_US - (clock_steady_us() - began) % REFUSAL_STEP_US;
-    struct timespec time = {.tv_sec = rest / SECOND_US, .tv_nsec = rest % SECOND_US * NS_PER_US};
+    struct timespec time = {.tv_sec = rest / US_PER_S, .tv_nsec = rest % US_PER_S * NS_PER_US};
     while (nanosleep(&time, &time) < 0 && errno == EINTR) {
     }
 }

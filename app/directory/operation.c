@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "directory/attribute.h"
 #include "directory/connection.h"
 #include "directory/deadline.h"
@@ -19,8 +20,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { DECIMAL = 10, SECOND_US = 1000 * 1000 };
 
 /* --- copying --------------------------------------------------------------------------------- */
 
@@ -176,7 +175,7 @@ static struct error *receive(struct directory *directory, struct arena *arena,
     LDAPMessage *chain = NULL;
     int64_t began = clock_steady_us();
     LDAP *ldap = connection_ldap(directory);
-    struct timeval time = {.tv_sec = patience / SECOND_US, .tv_usec = patience % SECOND_US};
+    struct timeval time = {.tv_sec = patience / US_PER_S, .tv_usec = patience % US_PER_S};
     int type = ldap_result(ldap, message_id, LDAP_MSG_ALL, &time, &chain);
     if (type == 0 || (type < 0 && deadline_io_passed(connection_deadline(directory)))) {
         return give_up(directory, arena, operation, began);

@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/number.h"
 #include "directory/attribute.h"
 #include "directory/cache.h"
 #include "directory/codec.h"
@@ -26,7 +27,6 @@
 enum { MAY_BE_PRIMARY = GROUP_GLOBAL | GROUP_UNIVERSAL };
 
 enum {
-    DECIMAL = 10,
     FIRST_DNS = 16,
     KNOWN_GROUPS = 8, /* a domain has one or two that are in use */
     KNOWN_US = 10 * 1000 * 1000,

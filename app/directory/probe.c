@@ -19,10 +19,8 @@
 #include <ldap.h>
 
 enum {
-    SECOND_US = 1000 * 1000,
-    INTERVAL_US = 5 * SECOND_US,
-    OPEN_INTERVAL_US =
-        SECOND_US, /* while none serves; and as often it is looked whether one does */
+    INTERVAL_US = 5 * US_PER_S,
+    OPEN_INTERVAL_US = US_PER_S, /* while none serves; and as often it is looked whether one does */
 };
 
 struct probed_server {

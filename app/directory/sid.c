@@ -1,10 +1,10 @@
 /* SID: the security identifiers of privileged groups and accounts (MS-DTYP 2.4). */
 #include "directory/sid.h"
 
+#include "base/number.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-enum { DECIMAL = 10 };
 
 /* The last parts of privileged SIDs (MS-DTYP 2.4.2.4); 0 ends. */
 static const int64_t domain_rids[] = {
