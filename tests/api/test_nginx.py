@@ -201,7 +201,7 @@ def shipped(tmp_path, stack):
             for old, new in here.items():
                 text = text.replace(old, str(new))
         (tmp_path / source.name).write_text(text, encoding="utf-8")
-    speak_http2(tmp_path / "site.conf", TOP / "nginx")
+    speak_http2(tmp_path / "site.conf")
     return tmp_path
 
 

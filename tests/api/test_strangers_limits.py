@@ -84,7 +84,7 @@ class Shipped:
                 for old, new in here.items():
                     text = text.replace(old, str(new))
             (folder / source.name).write_text(text, encoding="utf-8")
-        speak_http2(folder / "site.conf", TOP / "nginx")
+        speak_http2(folder / "site.conf")
         self.process = subprocess.Popen(
             ["nginx", "-p", folder, "-c", folder / "nginx.conf", "-g", "daemon off;"],
             stderr=subprocess.DEVNULL)

@@ -133,9 +133,9 @@ class Site:
     documents: Path
 
 
-def speak_http2(site: Path, source: Path) -> None:
+def speak_http2(site: Path) -> None:
     """Enables HTTP/2 with the program that administrators run at the installation."""
-    run(["sh", str(source / "http2.sh"), str(site)])
+    run(["sh", str(Path(__file__).parents[2] / "nginx/http2.sh"), str(site)])
 
 
 class Nginx:
@@ -202,7 +202,7 @@ class Nginx:
                   "rate_limits": "on" if self.site.rate_limits else "off"}
         (self._folder / "site-process.conf").write_text(SITE_PROCESS.format(**values))
         (self._folder / "site.conf").write_text(SITE.format(**values))
-        speak_http2(self._folder / "site.conf", self._source)
+        speak_http2(self._folder / "site.conf")
         (self._folder / "site-names.conf").write_text(NAMES.format(**values))
         (self._folder / "upstreams.conf").write_text(self._upstreams())
 
