@@ -104,10 +104,9 @@ static void frequent_purge_requests_keep_the_pause(void **state)
         MANY);
     purge_soon(&tokens_purge_kind);
     int64_t due = purge_run(purge);
-    assert_int_equal(count(test, "tokens"), MANY - PURGE_BATCH);
     purge_soon(&tokens_purge_kind);
     assert_true(is_woken(0));
-    assert_int_equal(purge_run(purge), due);
+    assert_int_equal(purge_run(purge), due); /* at once: the pause is short */
     assert_false(is_woken(0));
     assert_int_equal(count(test, "tokens"), MANY - PURGE_BATCH);
     run_until(test, purge, "tokens", 1);
