@@ -31,8 +31,7 @@ static struct error *refuse_size(struct arena *arena)
                                 UPLOAD_MAX_MIB);
 }
 
-/* What the client calls the file, and what that says of its type: before any byte of it is taken.
- */
+/* Takes the name and the type of the file, before any byte of it is read. */
 static struct error *take_name(struct arena *arena, const struct multipart_part *part,
                                struct upload *upload, const struct file_type **type_r)
 {
@@ -61,7 +60,7 @@ static struct error *take_name(struct arena *arena, const struct multipart_part 
 
 /* --- bytes ----------------------------------------------------------------------------------- */
 
-/* What is refused at its first byte too much, before more of it is taken. */
+/* Refuses a file at the first byte beyond a limit, before more of it is read. */
 static struct error *check_bytes(struct arena *arena, const struct upload *upload,
                                  struct file_text *text, const char *bytes, size_t length)
 {
@@ -74,7 +73,8 @@ static struct error *check_bytes(struct arena *arena, const struct upload *uploa
     return !text || file_text_add(text, bytes, length) ? NULL : refuse_type(arena);
 }
 
-/* The bytes of the part into the staged file, as they come; `text` if they must be one. */
+/* Copies the bytes of the part into the staged file as they arrive. `text` is NULL unless the file
+ * must be text. */
 static struct error *copy_bytes(struct arena *arena, struct multipart *form,
                                 struct digests *digests, struct file_text *text,
                                 struct upload *upload)
@@ -117,7 +117,7 @@ static bool is_ours(const struct multipart_part *part)
     return part->name.length == strlen(field) && !memcmp(part->name.bytes, field, strlen(field));
 }
 
-/* To the end of the form: one that was cut off behind the file is no form. */
+/* Reads the whole form: one that is cut off after the file is invalid, too. */
 static struct error *read_form(struct request *request, struct upload *upload,
                                const struct file_type **type_r)
 {
@@ -166,7 +166,7 @@ static struct error *check_macros(const struct config *config, struct arena *are
     return found && !error ? error_new(arena, ERR_FILE_MACROS, NULL) : error;
 }
 
-/* The spool has cut the body off (KONTORA_SPOOL). */
+/* Refuses a body that the spool has cut off (KONTORA_SPOOL). */
 static struct error *check_spool(const struct request *request)
 {
     if (!strcmp(request->headers.spool, "slow")) {

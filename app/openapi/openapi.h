@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-/* What the numbers in the rows of routes permit: auth/ knows, service/ hands it over. */
+/* Meaning of the permission numbers in route rows, which auth/ defines and service/ passes in. */
 struct openapi_permissions {
     const struct text *about; /* by number: who has it */
     unsigned principal;       /* what everybody has who is somebody */

@@ -143,7 +143,8 @@ struct recount {
     size_t wrong;
 };
 
-/* One after the other: a query must have ended before the next one writes on its connection. */
+/* Finds the wrong counters, then repairs them: a query must have ended before the next one writes on
+ * its connection. Replaces the report, because a write may run it again. */
 static struct error *recount(struct store *store, void *context)
 {
     struct recount *work = context;
@@ -171,7 +172,7 @@ struct error *counters_recount(struct store *store, struct arena *arena, bool re
                                struct buffer *report, size_t *wrong_r)
 {
     struct recount work = {.arena = arena, .report = report, .repair = repair};
-    /* To look alone holds up nobody who writes. */
+    /* Without a repair, reads outside of a transaction, so that writers do not wait. */
     struct error *error =
         repair ? store_write(store, arena, recount, &work) : recount(store, &work);
     *wrong_r = work.wrong;

@@ -39,8 +39,8 @@ struct list_key {
     size_t index;       /* of the column in the statement's rows, for what can be sorted by */
     enum field_type type;
     unsigned uses;
-    /* What the name of the counter of a filter's value begins with: rest/counters.h. NULL: what
-     * passes the filter is counted. */
+    /* Prefix of the counters that count rows by the value of this filter (rest/counters.h). NULL:
+     * there are none, and the matching rows are counted. */
     const char *counter;
 };
 

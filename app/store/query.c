@@ -222,7 +222,7 @@ static struct error *step(struct store_query *query)
     return error ? error : query->store->engine->next(query);
 }
 
-/* The same, and counts what it took; inside of a write, that is counted as a whole. */
+/* Like step(), and adds the duration to the metrics. A write is measured as a whole (write.c). */
 static struct error *timed_step(struct store_query *query)
 {
     if (query->store->writing) {

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a transaction or a commit took since `began`. */
+/* Adds the duration of a transaction or a commit since `began` to the metrics. */
 static void count_since(const char *operation, int64_t began)
 {
     int64_t us = clock_steady_us() - began;
