@@ -143,8 +143,8 @@ struct recount {
     size_t wrong;
 };
 
-/* Finds the wrong counters, then repairs them: a query must have ended before the next one writes on
- * its connection. Replaces the report, because a write may run it again. */
+/* Finds the wrong counters, then repairs them: a query must have ended before the next one writes
+ * on its connection. Replaces the report, because a write may run it again. */
 static struct error *recount(struct store *store, void *context)
 {
     struct recount *work = context;
