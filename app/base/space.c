@@ -107,6 +107,15 @@ bool space_is_low(void)
     return is_below(watched.reserve_bytes);
 }
 
+bool space_is_low_now(void)
+{
+    if (!watched.reserve_bytes) {
+        return false;
+    }
+    measure();
+    return is_below(watched.reserve_bytes);
+}
+
 bool space_is_critical(void)
 {
     return watched.reserve_bytes && is_below(watched.reserve_bytes / 2);

@@ -1,12 +1,11 @@
 /*
- * Space: how much is free on the file systems that this host's service writes to, and whether that
- * is less than the reserve (DISK_RESERVE_MIB). Writes of untrusted callers are refused in the
- * reserve, so that logins, deletions and the audit log still find space there.
+ * Space: measures the free space of the file systems that the service writes to, and compares it
+ * with the reserve (DISK_RESERVE_MIB). The service refuses writes of untrusted callers while less
+ * than the reserve is free, so that logins, deletions and the audit log still find space.
  *
- * The last measurement is shared by all processes. statvfs(2) costs a microsecond, so whoever
- * decides about a write measures again if the last measurement is older than a tenth of a second:
- * admission never waits for the housekeeper, which measures every second for readiness and metrics
- * alone.
+ * All processes share the last measurement. A small write is decided by a measurement of the last
+ * tenth of a second. An upload is decided by a new one, because uploads can write many MiB in a
+ * tenth of a second. The housekeeper measures every second, for readiness and metrics only.
  */
 #ifndef BASE_SPACE_H
 #define BASE_SPACE_H
@@ -36,8 +35,11 @@ void space_share(void);
  * need not exist yet, and must live as long as the process. */
 void space_enter(int64_t reserve_bytes, const char *const *paths);
 
-/* True if less than the reserve is free. */
+/* True if less than the reserve is free. Measures if the last measurement is older than 100 ms. */
 bool space_is_low(void);
+
+/* True if less than the reserve is free now. Always measures: one statvfs(2) for each path. */
+bool space_is_low_now(void);
 
 /* True if less than half of the reserve was free at the last measurement. Never measures: for each
  * line of a log. */

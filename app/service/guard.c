@@ -105,11 +105,13 @@ static bool are_tokens_open(const struct request *request)
     return config_tokens_open(request->app->config);
 }
 
-/* Reserves the last free space for administrators. */
+/* Reserves the last free space for administrators. Measures before each upload, because many fit
+ * into the time for which a measurement decides about small writes. */
 static bool may_write(const struct request *request)
 {
     const struct principal *principal = request->principal;
-    return !space_is_low() ||
+    bool low = request->route->form ? space_is_low_now() : space_is_low();
+    return !low ||
            (principal && (principal->kind == PRINCIPAL_LOCAL || principal->administrator));
 }
 

@@ -20,8 +20,8 @@ from stack import Stack
 ROWS = 10_000  # that are there before
 WORKERS = 2
 CLIENTS = 64
-ROUNDS = 5
-SECONDS = 3
+ROUNDS = 11
+SECONDS = 2
 WARM_UP_SECONDS = 1
 
 POST_RATIO_MIN = 3.0
@@ -47,7 +47,7 @@ def measure(_: Bed) -> list[Row]:
 
 
 def reading(stack: Stack, headers: tuple[str, ...]) -> Row:
-    def service(seconds: float = SECONDS) -> float:
+    def service(seconds: int = SECONDS) -> float:
         return load.rate(f"{stack.http_url}/api/v1/contacts/%d", CLIENTS, seconds, headers,
                          first=1, count=ROWS)
 
@@ -65,7 +65,7 @@ def reading(stack: Stack, headers: tuple[str, ...]) -> Row:
 def storing(stack: Stack, headers: tuple[str, ...]) -> Row:
     runs = itertools.count()
 
-    def rate(path: str, seconds: float = SECONDS) -> float:
+    def rate(path: str, seconds: int = SECONDS) -> float:
         result = load.run(f"{stack.http_url}{path}/api/v1/contacts", CLIENTS, seconds, headers,
                           script=NEW_CONTACTS, arguments=(f"{os.getpid()}.{next(runs)}",))
         if result.errors:

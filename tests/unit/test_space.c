@@ -4,7 +4,10 @@
 
 #include "base/space.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 /* More than any disk has, and less than any test machine is left with. */
 static const int64_t huge = INT64_MAX, tiny = 1;
@@ -46,6 +49,25 @@ static void a_decision_measures_what_nobody_has(void **state)
     space_health(&health);
     assert_int_equal(health.state, SPACE_LOW);
     assert_true(health.checked_ms > 0 && health.latency_us >= 0);
+}
+
+static void an_upload_is_decided_by_a_new_measurement(void **state)
+{
+    (void)state;
+    struct space_health health;
+    space_enter(tiny, here);
+    assert_false(space_is_low());
+    space_health(&health);
+    const int64_t small = health.free_bytes;
+    char name[] = "space.XXXXXX";
+    int file = mkstemp(name);
+    assert_true(file >= 0);
+    assert_int_equal(posix_fallocate(file, 0, 64 * MIB), 0);
+    space_enter(small - 32 * MIB, here);
+    bool low = space_is_low_now();
+    close(file);
+    unlink(name);
+    assert_true(low);
 }
 
 static void the_free_space_is_that_of_the_file_system(void **state)
@@ -93,6 +115,7 @@ int main(void)
         cmocka_unit_test(state_is_unknown_before_the_first_measurement),
         cmocka_unit_test(without_a_reserve_nothing_is_refused),
         cmocka_unit_test(a_decision_measures_what_nobody_has),
+        cmocka_unit_test(an_upload_is_decided_by_a_new_measurement),
         cmocka_unit_test(the_free_space_is_that_of_the_file_system),
         cmocka_unit_test(half_of_the_reserve_is_critical),
         cmocka_unit_test(what_is_not_there_yet_is_measured_where_it_will_be),
