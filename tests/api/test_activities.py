@@ -1,6 +1,4 @@
-"""Activities: what was done with a customer, and when. On both engines. What all of the CRM shares
-is in test_crm.py.
-"""
+"""Activities on both engines. Rules shared by all CRM collections are tested in test_crm.py."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -27,14 +25,14 @@ def boss(office):
 
 @pytest.fixture
 def automatic(boss):
-    """An activity that was written by itself."""
+    """Returns an activity that a deal's status change created."""
     deal = boss.deal(status="IN_PROGRESS")
     [activity] = boss.page("activities", deal_id=deal["id"])["items"]
     return activity
 
 
 @pytest.mark.parametrize("kind", ACTIVITY_TYPES)
-def test_everything_that_an_activity_has(office, boss, kind):
+def test_created_activity_returns_every_field(office, boss, kind):
     seller = office["SALES"]
     fields = {"type": kind, "subject": "Разговор", "description": "о стульях\nи столах",
               "contact_id": boss.contact()["id"], "deal_id": boss.deal()["id"],
@@ -46,19 +44,19 @@ def test_everything_that_an_activity_has(office, boss, kind):
 
 
 @pytest.mark.parametrize("kind", ["call", "", "SMS", "NOTE ", "NOTE\0", None, 1, True, [], {}, ...])
-def test_types_that_there_are_not(boss, kind):
+def test_invalid_activity_type_is_rejected(boss, kind):
     assert invalid(boss.send("activities", type=kind)) == ["type"]
 
 
 @pytest.mark.parametrize("given, answered", OCCURRED.items())
-def test_when(boss, given, answered):
+def test_occurred_at_is_converted_to_utc_milliseconds(boss, given, answered):
     made = boss.activity(occurred_at=given)
     assert made["occurred_at"] == answered == boss.read("activities", made["id"])["occurred_at"]
 
 
 @pytest.mark.parametrize("given", EDGES)
-def test_the_ends_of_time(boss, given):
-    """What is taken is answered as a time that would be taken again."""
+def test_extreme_occurred_at_is_rejected_or_accepted_again(boss, given):
+    """An accepted time is returned in a form that is accepted again."""
     response = boss.send("activities", occurred_at=given)
     if response.status_code == 201:
         answered = good("activities", response, 201)["occurred_at"]
@@ -68,18 +66,18 @@ def test_the_ends_of_time(boss, given):
 
 
 @pytest.mark.parametrize("given", NOT_OCCURRED)
-def test_times_that_are_none(boss, given):
+def test_invalid_occurred_at_is_rejected(boss, given):
     assert invalid(boss.send("activities", occurred_at=given)) == ["occurred_at"]
 
 
-def test_now_by_itself(boss):
+def test_occurred_at_defaults_to_now(boss):
     before, made = datetime.now(UTC), boss.activity()
     moment = datetime.fromisoformat(made["occurred_at"].replace("Z", "+00:00"))
     assert before - timedelta(milliseconds=1) <= moment <= datetime.now(UTC)
     assert made["occurred_at"] == made["created_at"]
 
 
-def test_what_was_done_is_not_changed(office, boss):
+def test_activity_cannot_be_changed(office, boss):
     number = boss.activity()["id"]
     for view in (boss, office["VIEWER"]):
         response = view.change("activities", number, subject="x")
@@ -89,7 +87,7 @@ def test_what_was_done_is_not_changed(office, boss):
 
 
 @pytest.mark.parametrize("role", ["OWNER", "MANAGER"])
-def test_what_was_written_by_itself_stays(office, boss, automatic, role):
+def test_automatic_activity_cannot_be_deleted(office, boss, automatic, role):
     response = office[role].hide("activities", automatic["id"])
     contract.refused(response, 409, "AUTOMATIC_ACTIVITY")
     assert boss.read("activities", automatic["id"]) == automatic
@@ -99,21 +97,21 @@ def test_what_was_written_by_itself_stays(office, boss, automatic, role):
     assert good("activities", boss.restore("activities", automatic["id"])) == automatic
 
 
-def test_sales_do_not_hide(office, automatic):
-    """Not even what they wrote."""
+def test_sales_cannot_delete_activities(office, automatic):
+    """Not even activities that they created."""
     seller = office["SALES"]
     for number in (seller.activity()["id"], automatic["id"]):
         contract.refused(seller.hide("activities", number), 403, "FORBIDDEN")
 
 
-def test_automatic_ones_are_not_made(boss):
+def test_client_cannot_create_automatic_activity(boss):
     for fields in ({"automatic": True}, {"automatic": False}, {"old_status": "NEW"},
                    {"new_status": None}, {"author_id": boss.id}):
         assert invalid(boss.send("activities", **fields)) == list(fields)
 
 
-def test_the_activities_of_a_deal(boss):
-    """Written by people and by itself, in the order in which they happened."""
+def test_deal_lists_manual_and_automatic_activities_by_time(boss):
+    """Includes manual and automatic activities, ordered by time."""
     deal = boss.deal(status="LOST")["id"]
     call = boss.activity(type="CALL", deal_id=deal, occurred_at="2020-01-01T00:00:00Z")["id"]
     ordered = boss.page("activities", deal_id=deal, sort="occurred_at")["items"]

@@ -1,4 +1,4 @@
-"""Analytics: what is counted, of whom, and of which time. On both engines."""
+"""Analytics: counts, amounts and rates, by owner and period. On both engines."""
 
 import subprocess
 from datetime import UTC, datetime
@@ -15,16 +15,16 @@ MOST = Number("9999999999.99")
 
 
 def deals(view, **query):
-    """Numbers of deals by status, and the rest."""
+    """Returns the numbers of deals by status, the win rate and the pipeline amount."""
     found = view.analytics("deals", **query)
     counts = tuple(found[name] for name in ("total", "new", "in_progress", "won", "lost", "closed"))
     return counts, found["win_rate"], found["pipeline_amount"]
 
 
-# --- what is counted ------------------------------------------------------------------------------
+# --- counts ---------------------------------------------------------------------------------------
 
 
-def test_nothing_yet(new_office):
+def test_empty_organization_has_zero_analytics(new_office):
     boss = new_office["OWNER"]
     summary = boss.analytics("summary")
     assert not any(value for section in summary.values() for value in section.values())
@@ -34,8 +34,8 @@ def test_nothing_yet(new_office):
     assert '"completion_rate":0.0000' in boss.request("GET", "/analytics/tasks").text
 
 
-def test_deals(new_office):
-    """One that is closed counts as won or lost, and as closed."""
+def test_deal_analytics_count_closed_deals_also_as_won_or_lost(new_office):
+    """A closed deal counts as closed, and also as won or lost."""
     boss = new_office["OWNER"]
     for number, status in enumerate(("NEW", "NEW", "IN_PROGRESS", "WON", "LOST", "CLOSED",
                                      "WON and CLOSED")):
@@ -46,14 +46,14 @@ def test_deals(new_office):
 @pytest.mark.parametrize("won, lost, rate", [(0, 0, "0.0000"), (1, 0, "1.0000"), (0, 1, "0.0000"),
                                              (2, 1, "0.6667"), (1, 2, "0.3333"), (1, 6, "0.1429"),
                                              (5, 1, "0.8333")])
-def test_the_rate_of_what_was_won(new_office, won, lost, rate):
+def test_win_rate_is_won_over_decided_deals(new_office, won, lost, rate):
     boss = new_office["OWNER"]
     for status in ["NEW", *["WON"] * won, *["LOST"] * lost]:
         boss.deal(status=status, amount=1)
     assert f'"win_rate":{rate}' in boss.request("GET", "/analytics/deals").text
 
 
-def test_large_sums_are_exact(new_office):
+def test_large_pipeline_amount_is_exact(new_office):
     boss = new_office["OWNER"]
     for amount in (MOST, MOST, MOST, Number("0.01")):
         boss.deal(amount=amount)
@@ -61,7 +61,7 @@ def test_large_sums_are_exact(new_office):
     assert deals(boss, owner_id=boss.id)[2] == Decimal("29999999999.98")
 
 
-def test_the_pipeline_follows_changes(new_office):
+def test_pipeline_amount_follows_changes(new_office):
     boss, seller = new_office["OWNER"], new_office["SALES"]
     number = boss.deal(amount=Number("10.50"))["id"]
     other = boss.deal(amount=1)["id"]
@@ -87,7 +87,7 @@ def test_the_pipeline_follows_changes(new_office):
     assert deals(boss)[:2] == ((2, 1, 0, 1, 0, 0), 1)
 
 
-def test_tasks(new_office):
+def test_task_analytics_count_by_status(new_office):
     boss = new_office["OWNER"]
     for status in ("TODO", "TODO", "IN_PROGRESS", "DONE", "DONE", "DONE", "DONE"):
         boss.task(status=status)
@@ -101,7 +101,7 @@ def test_tasks(new_office):
                                        "completion_rate": Decimal("0.4286")}
 
 
-def test_contacts(new_office):
+def test_contact_analytics_ignore_deleted_contacts(new_office):
     boss = new_office["OWNER"]
     numbers = [boss.contact()["id"] for _ in range(3)]
     boss.hidden("contacts", numbers[0])
@@ -110,8 +110,8 @@ def test_contacts(new_office):
     assert boss.analytics("contacts") == {"total_contacts": 3}
 
 
-def test_activities(new_office):
-    """Those that were written by themselves are notes."""
+def test_activity_analytics_count_automatic_as_notes(new_office):
+    """Automatic activities count as notes."""
     boss = new_office["OWNER"]
     for count, kind in enumerate(ACTIVITY_TYPES, 1):
         numbers = [boss.activity(type=kind)["id"] for _ in range(count)]
@@ -123,7 +123,7 @@ def test_activities(new_office):
                                             "notes": 5}
 
 
-def test_refused_changes_count_nothing(new_office):
+def test_refused_changes_do_not_change_analytics(new_office):
     boss = new_office["OWNER"]
     deal, task = boss.deal(amount=3)["id"], boss.task()["id"]
     before = boss.analytics("summary")
@@ -136,11 +136,11 @@ def test_refused_changes_count_nothing(new_office):
     assert boss.analytics("summary") == before
 
 
-# --- of whom --------------------------------------------------------------------------------------
+# --- filter by owner ------------------------------------------------------------------------------
 
 
-def test_of_one_person(new_office):
-    """By owner, assignee and author."""
+def test_owner_filter_limits_analytics_to_one_person(new_office):
+    """Filters deals and contacts by owner, tasks by assignee, activities by author."""
     boss, seller = new_office["OWNER"], new_office["SALES"]
     boss.deal(status="WON", amount=5)
     boss.deal(status="LOST", owner_id=seller.id)
@@ -162,7 +162,7 @@ def test_of_one_person(new_office):
             whole["activities"]["total"]) == (3, 2, 2, 5)
 
 
-def test_of_nobody_here(new_office, office):
+def test_unknown_owner_has_zero_analytics(new_office, office):
     boss = new_office["OWNER"]
     office["OWNER"].deal()
     boss.deal()
@@ -170,9 +170,9 @@ def test_of_nobody_here(new_office, office):
         assert boss.analytics("deals", owner_id=number)["total"] == 0
 
 
-# --- of which time --------------------------------------------------------------------------------
+# --- filter by period -----------------------------------------------------------------------------
 
-# What was made when; and which of it is asked for: (from, to, the indexes of what is found).
+# Times of creation, and periods: (from, to, indexes of the TIMES inside).
 TIMES = ["2020-01-31T23:59:59.999Z", "2020-02-01T00:00:00.000Z", "2020-02-01T12:00:00.500Z",
          "2020-02-01T23:59:59.999Z", "2020-02-02T00:00:00.000Z"]
 SPANS = [
@@ -187,8 +187,8 @@ SPANS = [
 
 @pytest.fixture(scope="module")
 def dated(accounts, sql_database):
-    """One object of each collection made at each of TIMES. Nobody can choose that through the API,
-    but for activities."""
+    """Returns a client of an organization with one object of each collection at each of TIMES.
+    The API sets the time of activities only, so other times are written to the database."""
     boss = Crm((person := accounts.register()).client, person.organization, person)
     for moment in TIMES:
         boss.activity(occurred_at=moment)
@@ -206,7 +206,7 @@ def milliseconds(moment):
 
 @pytest.mark.parametrize("owned", [False, True], ids=["of all", "of one"])
 @pytest.mark.parametrize("start, end, found", SPANS)
-def test_of_a_time(dated, start, end, found, owned):
+def test_period_limits_analytics(dated, start, end, found, owned):
     query = {name: value for name, value in (("from", start), ("to", end)) if value}
     if owned:
         query["owner_id"] = dated.id
@@ -214,32 +214,32 @@ def test_of_a_time(dated, start, end, found, owned):
     assert dated.analytics("contacts", **query) == {"total_contacts": len(found)}
     assert deals(dated, **query) == ((len(found), len(found), 0, 0, 0, 0), 0,
                                      sum(10 ** index for index in found))
-    todo = 0 if owned else len(found)  # they are nobody's
+    todo = 0 if owned else len(found)  # the tasks have no assignee
     assert dated.analytics("tasks", **query)["todo"] == todo
 
 
 @pytest.mark.parametrize("query", [{}, {"from": "2020-02-01"}, {"owner_id": 1}, {"owner_id": "me"},
                                    {"from": "2020-01-01", "to": "2099-01-01", "owner_id": "me"}],
                          ids=str)
-def test_a_summary_is_its_parts(dated, query):
+def test_summary_equals_its_sections(dated, query):
     query = {name: dated.id if value == "me" else value for name, value in query.items()}
     summary = dated.analytics("summary", **query)
     assert summary == {name: dated.analytics(name, **query) for name in SECTIONS}
 
 
-# --- what is overdue ------------------------------------------------------------------------------
+# --- overdue tasks --------------------------------------------------------------------------------
 
 DAY_MS = 24 * 3600 * 1000
 
 
 def recount(stack, *arguments):
-    """What the program says of the counters behind the analytics."""
+    """Runs `kontora recount`, which checks the counters of the analytics."""
     return subprocess.run([stack.binary, "recount", *arguments], capture_output=True, text=True,
                           timeout=60, check=False, cwd=stack.state_dir, env=stack.env)
 
 
-def test_overdue_around_midnight(new_office, sql_stack, sql_database):
-    """Nobody can wait so long, so the rows are moved, and counted anew."""
+def test_overdue_tasks_change_at_midnight(new_office, sql_stack, sql_database):
+    """Sets due times in the database and recounts, because a test cannot wait for midnight."""
     boss = new_office["OWNER"]
     now = round(datetime.now(UTC).timestamp() * 1000)
     today = now - now % DAY_MS
@@ -259,7 +259,7 @@ def test_overdue_around_midnight(new_office, sql_stack, sql_database):
     assert boss.analytics("tasks", **{"from": "2020-01-01"})["overdue"] == late
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- invalid queries ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -270,20 +270,20 @@ def test_overdue_around_midnight(new_office, sql_stack, sql_database):
     ({"owner_id": ""}, "owner_id"), ({"owner_id": "1.5"}, "owner_id"),
     ({"nonsense": 1}, "nonsense"), ({"limit": 1}, "limit"), ({"from": ["2026-01-01"] * 2}, "from"),
 ], ids=str)
-def test_questions_that_are_none(office, name, query, field):
+def test_invalid_query_parameter_is_rejected(office, name, query, field):
     response = office["OWNER"].request("GET", f"/analytics/{name}", params=query)
     assert invalid(response) == [field]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_all_that_is_wrong_is_named(office, name):
+def test_every_invalid_query_parameter_is_named(office, name):
     query = {"from": "x", "to": "y", "owner_id": "z"}
     response = office["OWNER"].request("GET", f"/analytics/{name}", params=query)
     assert invalid(response) == sorted(query)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_who_may_ask(office, accounts, sql_nobody, sql_api, name):
+def test_only_members_may_read_analytics(office, accounts, sql_nobody, sql_api, name):
     path = f"/analytics/{name}"
     for role in ROLES:
         office[role].analytics(name)
@@ -295,8 +295,8 @@ def test_who_may_ask(office, accounts, sql_nobody, sql_api, name):
     contract.refused(office["OWNER"].request("GET", path + "x"), 404, "NOT_FOUND")
 
 
-def test_of_one_organization(accounts, new_office):
-    """One who belongs to two asks about the one that is named."""
+def test_analytics_cover_only_selected_organization(accounts, new_office):
+    """A member of two organizations reads the analytics of the selected one."""
     boss, person = new_office["OWNER"], accounts.register()
     add_member(new_office.owner, person, "VIEWER")
     boss.contact()

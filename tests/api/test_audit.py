@@ -1,4 +1,4 @@
-"""Audit: one line for each change, done or refused, and for each login."""
+"""Audit log: one line for each change, successful or refused, and for each login."""
 
 import re
 
@@ -13,7 +13,7 @@ def outcome(line):
     return line["action"], line["resource_type"], line["resource_id"], line["status"]
 
 
-def test_login(nobody, stack, audit):
+def test_login_is_audited(nobody, stack, audit):
     response = nobody.post("/auth/login", json={"username": stack.administrator[0],
                                                 "password": stack.administrator[1]})
     line = audit.one_of(response)
@@ -30,7 +30,7 @@ def test_failed_login_is_audited(nobody, stack, audit):
 
 
 @pytest.mark.parametrize("name", ["nobody", "имя \"x\"\n{}"])
-def test_failed_login_of_nobody_is_written_without_the_name(nobody, audit, name):
+def test_failed_login_with_unknown_name_is_audited_without_name(nobody, audit, name):
     body = {"username": name, "password": vault.password()}
     line = audit.one_of(nobody.post("/auth/login", json=body))
     action, kind, subject, status = outcome(line)
@@ -39,14 +39,14 @@ def test_failed_login_of_nobody_is_written_without_the_name(nobody, audit, name)
     assert name not in str(line)
 
 
-def test_login_that_cannot_be_read(nobody, audit):
+def test_malformed_login_request_is_audited(nobody, audit):
     for arguments in ({"data": "{", "headers": {"Content-Type": "application/json"}},
                       {"json": {"username": 1}}, {"data": "x"}):
         line = audit.one_of(nobody.post("/auth/login", **arguments))
         assert (line["action"], line["status"]) == ("login", "failure")
 
 
-def test_the_life_of_a_user(api, people, audit, stack):
+def test_creating_changing_and_deleting_user_is_audited(api, people, audit, stack):
     body = people.body()
     account = body["sAMAccountName"]
     steps = [
@@ -63,7 +63,7 @@ def test_the_life_of_a_user(api, people, audit, stack):
         assert line["message"]
 
 
-def test_the_life_of_an_entry(api, entries, audit, stack):
+def test_creating_changing_and_deleting_entry_is_audited(api, entries, audit, stack):
     kind, body = entries.kind, entries.body(description="Ж")
     name = body[kind.name]
     steps = [
@@ -83,8 +83,10 @@ MEMBERSHIP_PATHS = [lambda group, account: path_of("/groups", group, "members", 
 
 
 @pytest.mark.parametrize("path", MEMBERSHIP_PATHS, ids=["group", "user"])
-def test_who_comes_and_goes(api, nobody, people, groups, audit, stack, path):
-    """Both ways to say it leave the same: the group is what was changed, the member is named."""
+def test_membership_changes_are_audited_with_group_and_member(api, nobody, people, groups, audit,
+                                                              stack, path):
+    """Both paths leave identical lines: the group is the resource, and the details name the
+    member."""
     account = people.create()["sAMAccountName"]
     name = groups.named(f"Ж/a, \"b\" {tag()}")["cn"]
     for method, action in (("POST", "add_user_to_group"), ("DELETE", "remove_user_from_group")):
@@ -101,7 +103,7 @@ def test_who_comes_and_goes(api, nobody, people, groups, audit, stack, path):
             assert line["details"].get("code") == code
 
 
-def test_a_refused_change_of_members(api, people, audit):
+def test_refused_membership_change_is_audited(api, people, audit):
     account = people.create()["sAMAccountName"]
     for path in MEMBERSHIP_PATHS:
         line = audit.one_of(api.delete(path("Domain Users", account)))
@@ -112,7 +114,7 @@ def test_a_refused_change_of_members(api, people, audit):
         assert line["details"]["code"] == "VALIDATION_ERROR"
 
 
-def test_details_name_the_fields_and_no_values(api, people, audit):
+def test_audit_details_contain_field_names_but_no_values(api, people, audit):
     user, secret = people.create(), vault.password()
     response = api.patch(user_path(user["sAMAccountName"]),
                          json={"password": secret, "description": "not to be found"})
@@ -140,7 +142,8 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize("action, method, path, arguments, code", REFUSALS)
-def test_refused_changes(api, audit, action, method, path, arguments, code):
+def test_refused_change_is_audited_with_error_code(api, audit, action, method, path, arguments,
+                                                   code):
     line = audit.one_of(api.request(method, path, **arguments))
     assert (line["action"], line["status"], line["details"]["code"]) == (action, "failure", code)
 
@@ -150,14 +153,14 @@ def test_refused_changes(api, audit, action, method, path, arguments, code):
     ({"ou": "OU=nowhere,{base}"}, "PARENT_NOT_FOUND"),
     ({"sAMAccountName": "Administrator"}, "ALREADY_EXISTS"),
 ])
-def test_changes_that_the_directory_refuses(api, people, audit, truth, fields, code):
+def test_user_change_refused_by_directory_is_audited(api, people, audit, truth, fields, code):
     body = people.body(**{key: value.format(base=truth.base_dn) for key, value in fields.items()})
     line = audit.one_of(api.post("/users", json=body))
     assert (line["resource_id"], line["status"]) == (body["sAMAccountName"], "failure")
     assert line["details"]["code"] == code
 
 
-def test_entries_that_the_directory_refuses(api, entries, people, audit):
+def test_entry_change_refused_by_directory_is_audited(api, entries, people, audit):
     kind, above = entries.kind, entries.truth.add_ou(tag(), entries.parent)
     taken = entries.named(tag(), above)[kind.name]
     entries.named(taken)
@@ -182,23 +185,25 @@ def test_entries_that_the_directory_refuses(api, entries, people, audit):
                                ("DELETE", f"{collection}/x", None))
 ])
 @pytest.mark.parametrize("token, code", [(None, "UNAUTHORIZED"), ("a.b.c", "INVALID_TOKEN")])
-def test_changes_by_strangers(nobody, audit, method, path, body, token, code):
+def test_unauthenticated_change_is_audited_without_actor(nobody, audit, method, path, body, token,
+                                                         code):
     line = audit.one_of(nobody.bearing(token).request(method, path, json=body))
     assert (line["actor"], line["status"]) == (None, "failure")
     assert line["details"]["code"] == code
 
 
-def test_reading_leaves_no_line(api, nobody, audit):
+def test_reads_are_not_audited(api, nobody, audit):
     responses = [api.get("/groups"), api.get("/ous/Staff"), api.get("/containers/nothing-at-all"),
                  api.get("/groups/sales"), api.get("/groups/sales/members/i.petrov"),
                  api.get("/users"), api.get("/users/Administrator"), api.get("/auth/me"),
                  api.head("/users"), nobody.get("/users"), api.get("/users/nobody-at-all")]
-    audit.one_of(api.delete("/users/nobody-at-all"))  # by now the others' lines would be there
+    # the reads' lines, if any, would have been written before this one
+    audit.one_of(api.delete("/users/nobody-at-all"))
     for response in responses:
         audit.none_of(response)
 
 
-def test_names_cannot_break_the_lines(api, people, audit):
+def test_user_name_cannot_forge_audit_lines(api, people, audit):
     name = f"\"}}\n{{\"actor\":\"forged\"}}{tag()}"
     line = audit.one_of(api.post("/users", json=people.body(sAMAccountName=name)))
     assert (line["actor"] != "forged", line["status"]) == (True, "failure")
@@ -206,7 +211,7 @@ def test_names_cannot_break_the_lines(api, people, audit):
     assert line["resource_id"] == name
 
 
-def test_names_of_entries_cannot_break_the_lines(api, entries, audit):
+def test_entry_name_cannot_forge_audit_lines(api, entries, audit):
     name = f"\"}}\n{{\"actor\":\"forged\"}}{tag()}"
     for response in (api.delete(entries.path(name)),
                      api.post(entries.kind.path, json=entries.body(**{entries.kind.name: name})),
@@ -216,14 +221,14 @@ def test_names_of_entries_cannot_break_the_lines(api, entries, audit):
         assert (line["actor"] != "forged", line["status"]) == (True, "failure")
 
 
-def test_a_line_of_2000_characters_is_one_line(api, audit):
+def test_long_resource_id_stays_in_one_audit_line(api, audit):
     line = audit.one_of(api.delete(user_path("ж" * 1000)))
     assert line["resource_id"] == "ж" * 1000
 
 
-def test_a_line_tells_who_and_which_for_certain(api, audit, truth):
-    """Names can be had again, and stand in several places: the id of who acts, and where the object
-    is and was, cannot be mistaken."""
+def test_audit_line_has_actor_id_and_dn_before_and_after(api, audit, truth):
+    """Names can be reused and occur in several places; the actor's id and the DNs before and
+    after the change are unambiguous."""
     old, new, name = truth.add_ou(tag()), truth.add_ou(tag()), tag()
     created = api.post("/groups", json={"cn": name, "ou": old})
     moved = api.patch(f"/groups/{name}", json={"parent_dn": new})

@@ -1,6 +1,5 @@
-"""Contacts: addresses that are there already, the search, and deals that hold a contact. On both
-engines. What all of the CRM shares is in test_crm.py.
-"""
+"""Contacts: duplicate email addresses, the search, and contacts with deals, on both engines.
+Rules shared by all CRM collections are tested in test_crm.py."""
 
 from collections import Counter
 
@@ -19,7 +18,7 @@ def boss(office):
     return office["OWNER"]
 
 
-def test_everything_that_a_contact_has(office, boss, sql_database):
+def test_created_contact_returns_every_field(office, boss, sql_database):
     fields = {"name": "Иванов Иван", "email": address(), "phone": "+7 (495) 123-45-67",
               "company": "ООО «Ромашка»", "position": "Директор", "notes": "Звонить\nпосле обеда",
               "owner_id": office["MANAGER"].id}
@@ -32,7 +31,7 @@ def test_everything_that_a_contact_has(office, boss, sql_database):
          str(office["MANAGER"].id))]
 
 
-def test_a_contact_is_its_maker_s(office):
+def test_contact_owner_defaults_to_creator(office):
     seller = office["SALES"]
     assert seller.contact()["owner_id"] == seller.id
     assert seller.contact(owner_id=office["OWNER"].id)["owner_id"] == office["OWNER"].id
@@ -40,18 +39,18 @@ def test_a_contact_is_its_maker_s(office):
 
 
 @pytest.mark.parametrize("search", ["100-200", "100200", "1-2-3", "123"])
-def test_digits_of_names_are_found_too(boss, search):
+def test_search_finds_digits_in_names(boss, search):
     contact = boss.contact(name="Завод 1-2-3", company="100-200")
     found = boss.client.get("/contacts", params={"search": search, "limit": 1000}).json()["items"]
     assert contact["id"] in [each["id"] for each in found]
 
 
-def test_a_name_without_a_word(boss):
+def test_contact_name_may_be_blank(boss):
     blank = boss.contact(name="  ")
     assert boss.read("contacts", blank["id"])["name"] == "  "
 
 
-# --- addresses that are there already -------------------------------------------------------------
+# --- duplicate email addresses --------------------------------------------------------------------
 
 
 def assert_duplicate(response, number):
@@ -61,14 +60,14 @@ def assert_duplicate(response, number):
 
 
 @pytest.mark.parametrize("spell", [str, str.upper, str.title])
-def test_an_address_is_one_contact_s(boss, spell):
+def test_duplicate_email_in_any_case_is_rejected(boss, spell):
     email = f"Ёжик.{address()}"
     first = boss.contact(email=email)
     assert_duplicate(boss.send("contacts", email=spell(email)), first["id"])
     assert boss.ids("contacts", email=email) == [first["id"]]
 
 
-def test_unless_it_is_allowed_twice(boss):
+def test_duplicate_email_is_accepted_with_allow_duplicate_header(boss):
     email = address()
     first = boss.contact(email=email)
     for value in ("false", "1", "yes", ""):
@@ -80,20 +79,20 @@ def test_unless_it_is_allowed_twice(boss):
     assert detail["id"] in (first["id"], second["id"])
 
 
-def test_nobody_has_no_address(boss):
-    """Contacts without one are no duplicates of each other."""
+def test_contacts_without_email_are_not_duplicates(boss):
+    """Contacts without an email address are not duplicates of each other."""
     for value in (..., None, None):
         assert boss.contact(email=value)["email"] is None
 
 
-def test_other_organizations_have_their_own(boss, new_office):
+def test_duplicate_email_check_is_per_organization(boss, new_office):
     email = address()
     boss.contact(email=email)
     theirs = new_office["OWNER"].contact(email=email)
     assert new_office["OWNER"].ids("contacts", email=email) == [theirs["id"]]
 
 
-def test_a_change_to_a_taken_address(boss):
+def test_change_to_existing_email_is_rejected(boss):
     first, second = boss.contact(email=address()), boss.contact(email=address())
     change = {"email": first["email"].upper()}
     assert_duplicate(boss.change("contacts", second["id"], **change), first["id"])
@@ -102,8 +101,8 @@ def test_a_change_to_a_taken_address(boss):
     assert changed["email"] == change["email"]
 
 
-def test_a_change_of_something_else(boss):
-    """Neither one's own address nor one that was allowed twice stands in its way."""
+def test_change_that_keeps_email_is_not_duplicate(boss):
+    """A change may keep the contact's own address, even one that was allowed as a duplicate."""
     first = boss.contact(email=address())
     second = boss.contact(email=first["email"], headers=ALLOWED)
     own = {"email": first["email"].upper()}
@@ -115,7 +114,7 @@ def test_a_change_of_something_else(boss):
     assert good("contacts", boss.change("contacts", second["id"], **own, headers=ALLOWED))
 
 
-def test_the_hidden_are_ignored_until_they_come_back(boss):
+def test_deleted_contact_is_duplicate_only_when_restored(boss):
     first = boss.contact(email=address())
     boss.hidden("contacts", first["id"])
     second = boss.contact(email=first["email"])
@@ -125,8 +124,8 @@ def test_the_hidden_are_ignored_until_they_come_back(boss):
     assert boss.ids("contacts", email=first["email"]) == [first["id"], second["id"]]
 
 
-def test_the_second_of_two_still_holds_the_address(boss):
-    """When the first is hidden, or has got another one."""
+def test_second_contact_keeps_shared_email_taken(boss):
+    """The address stays taken when the first contact is deleted or gets another address."""
     for leave in (lambda number: boss.hidden("contacts", number),
                   lambda number: good("contacts", boss.change("contacts", number, email=None))):
         first = boss.contact(email=address())
@@ -140,13 +139,13 @@ def test_the_second_of_two_still_holds_the_address(boss):
         assert boss.contact(email=first["email"])["email"] == first["email"]
 
 
-def test_an_address_that_was_given_up_is_free(boss):
+def test_former_email_can_be_reused(boss):
     first = boss.contact(email=address())
     good("contacts", boss.change("contacts", first["id"], email=address()))
     assert boss.contact(email=first["email"])["id"] != first["id"]
 
 
-def test_of_many_with_one_address_one_is_made(boss):
+def test_concurrent_creations_with_one_email_create_one_contact(boss):
     for _ in range(4):
         email = address()
         answers = crowd(boss, 6, lambda view, _, email=email: view.send("contacts", email=email))
@@ -157,7 +156,7 @@ def test_of_many_with_one_address_one_is_made(boss):
                 assert_duplicate(answer, number)
 
 
-def test_of_many_who_change_to_one_address_one_does(boss):
+def test_concurrent_changes_to_one_email_change_one_contact(boss):
     email, numbers = address(), [boss.contact()["id"] for _ in range(6)]
     answers = crowd(boss, 6, lambda view, number: view.change("contacts", numbers[number],
                                                                 email=email))
@@ -165,11 +164,11 @@ def test_of_many_who_change_to_one_address_one_does(boss):
     assert len(boss.ids("contacts", email=email)) == 1
 
 
-# --- deals that hold a contact --------------------------------------------------------------------
+# --- contacts with deals --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", ["NEW", "LOST", "WON and CLOSED"])
-def test_a_contact_with_deals_stays(boss, status):
+def test_contact_with_deals_cannot_be_deleted(boss, status):
     number = boss.contact()["id"]
     deal = boss.deal(status=status, contact_id=number, amount=1)
     contract.refused(boss.hide("contacts", number), 409, "HAS_DEALS")
@@ -178,7 +177,7 @@ def test_a_contact_with_deals_stays(boss, status):
     boss.hidden("contacts", number)
 
 
-def test_a_contact_whose_deals_are_another_s_now(boss):
+def test_contact_can_be_deleted_after_its_deals_moved(boss):
     first, second = boss.contact()["id"], boss.contact()["id"]
     deal = boss.deal(contact_id=first)["id"]
     good("deals", boss.change("deals", deal, contact_id=second))
@@ -186,7 +185,7 @@ def test_a_contact_whose_deals_are_another_s_now(boss):
     contract.refused(boss.hide("contacts", second), 409, "HAS_DEALS")
 
 
-def test_tasks_and_activities_hold_nobody(boss):
+def test_contact_with_tasks_and_activities_can_be_deleted(boss):
     number = boss.contact()["id"]
     task, activity = boss.task(contact_id=number), boss.activity(contact_id=number)
     boss.hidden("contacts", number)
@@ -195,8 +194,9 @@ def test_tasks_and_activities_hold_nobody(boss):
 
 
 @pytest.mark.parametrize("way", ["create", "change", "restore"])
-def test_a_deal_and_a_hiding_at_once(boss, sql_database, way):
-    """Whoever comes first: there is never a deal of a contact that is hidden."""
+def test_concurrent_deletion_never_leaves_deal_of_deleted_contact(boss, sql_database, way):
+    """Whichever request comes first: a deal that is not deleted never refers to a deleted
+    contact."""
     for _ in range(6):
         contact, deal = boss.contact()["id"], boss.deal()["id"]
         if way == "restore":
@@ -214,9 +214,9 @@ def test_a_deal_and_a_hiding_at_once(boss, sql_database, way):
             f"c.id = {contact} AND c.deleted_at IS NOT NULL AND d.deleted_at IS NULL") == [("0",)]
 
 
-# --- the search -----------------------------------------------------------------------------------
+# --- search ---------------------------------------------------------------------------------------
 
-FOUND = {  # who is found by what
+FOUND = {  # search texts by the contact that they find
     "ivan": ["иван", "ИВАН", "ван", "Ванов", "ив", "И", "ёлкин ИВАН", "иванов ром petr", "ромашка",
              "«ром", "example.com ёлк", "petrov@", "ov@exam", "495", "4951234567", "495 123",
              "(495)", "+7 (495) 123-45-67", "74951234567", "123-45", "45.67", "pe"],
@@ -231,7 +231,7 @@ NOT_FOUND = ["лк", "ва", "ан", "иван сидоров", "ромашкаx
 
 @pytest.fixture(scope="module")
 def people(accounts):
-    """Contacts of an organization of their own, by a word."""
+    """Returns a client and the ids of contacts in a separate organization, by a keyword."""
     boss = Office(accounts)["OWNER"]
     made = {"ivan": boss.contact(name="Иванов-Ёлкин Иван", email="petrov@Example.com",
                                  company="ООО «Ромашка»", phone="+7 (495) 123-45-67",
@@ -242,7 +242,7 @@ def people(accounts):
 
 
 @pytest.mark.parametrize("who, text", [(who, text) for who in FOUND for text in FOUND[who]])
-def test_who_is_found(people, who, text):
+def test_search_finds_contact(people, who, text):
     boss, numbers = people
     body = boss.page("contacts", search=text)
     assert numbers[who] in [item["id"] for item in body["items"]]
@@ -252,32 +252,32 @@ def test_who_is_found(people, who, text):
 
 
 @pytest.mark.parametrize("text", NOT_FOUND)
-def test_what_finds_nobody(people, text):
-    """Words of one or two letters are beginnings; no character stands for others."""
+def test_search_without_match_is_empty(people, text):
+    """Words of one or two letters match only beginnings; no character is a wildcard."""
     body = people[0].page("contacts", search=text)
     assert (body["items"], body["total"]) == ([], 0)
 
 
 @pytest.mark.parametrize("text", ["", "x" * 101, "a b c d", "a\0b", "Ж" * 101])
-def test_searches_that_are_none(boss, text):
+def test_invalid_search_is_rejected(boss, text):
     assert invalid(boss.list("contacts", search=text)) == ["search"]
 
 
 @pytest.mark.parametrize("other", ["sort", "after"])
-def test_all_that_is_wrong_with_a_search_at_once(boss, other):
+def test_invalid_search_and_other_parameters_are_named_together(boss, other):
     refused = boss.list("contacts", **{"search": "a b c d", other: "x"})
     assert invalid(refused) == sorted(["search", other])
 
 
 @pytest.mark.parametrize("text", ["x" * 100, "Ж" * 100, "  ", " \u00a0 ", "\u200b", "'" * 100, "(",
                                   "+"])
-def test_strange_searches(boss, text):
+def test_unusual_search_is_answered_or_rejected(boss, text):
     response = boss.list("contacts", search=text)
     assert response.status_code == 200 or invalid(response) == ["search"]
 
 
 @pytest.mark.parametrize("character", ["\ufffd", "\ufffe", "\uffff"])
-def test_characters_that_are_alike_to_an_index(boss, character):
+def test_search_distinguishes_special_code_points(boss, character):
     word = tag()
     numbers = {each: boss.contact(name=f"{word}{each}{word}")["id"]
                for each in ("\ufffd", "\ufffe", "\uffff")}
@@ -285,7 +285,7 @@ def test_characters_that_are_alike_to_an_index(boss, character):
     assert [item["id"] for item in found["items"]] == [numbers[character]] and found["total"] == 1
 
 
-def test_the_search_follows_changes(boss):
+def test_search_follows_changes_deletion_and_restore(boss):
     old, new = f"было{tag()}", f"СТАЛО{tag()}"
     number = boss.contact(name=old)["id"]
     assert boss.ids("contacts", search=old.upper()) == [number]
@@ -299,7 +299,7 @@ def test_the_search_follows_changes(boss):
     assert boss.ids("contacts", search=new) == []
 
 
-def test_the_search_stays_in_the_organization(boss, new_office):
+def test_search_covers_only_one_organization(boss, new_office):
     word = tag()
     number = boss.contact(name=word)["id"]
     theirs = new_office["OWNER"].contact(name=word)["id"]
@@ -308,7 +308,7 @@ def test_the_search_stays_in_the_organization(boss, new_office):
 
 
 @pytest.mark.parametrize("sort", ["id", "-id", "name", "-name", "-created_at", "name,-created_at"])
-def test_a_search_in_pages(office, boss, sort):
+def test_search_results_can_be_sorted_filtered_and_paged(office, boss, sort):
     word = tag()
     owners = [boss.id, office["SALES"].id]
     made = [boss.contact(name=f"{'бБаА'[i % 4]} {word}", owner_id=owners[i % 2])["id"]
@@ -321,8 +321,8 @@ def test_a_search_in_pages(office, boss, sort):
     assert mine["items"] == [item for item in whole["items"] if item["owner_id"] == boss.id][1:3]
 
 
-def test_much_is_found_and_not_counted(new_office, sql_database):
-    """Beyond a thousand, the total says that there are as many and more; pages go on all the same."""
+def test_search_total_is_minimum_above_thousand(new_office, sql_database):
+    """Above a thousand matches, `total` is a minimum; paging still reaches every match."""
     office = new_office
     boss, word = office["OWNER"], tag()
     sql_database.run(f"""
@@ -348,5 +348,5 @@ def test_much_is_found_and_not_counted(new_office, sql_database):
     ({"owner_id": 999999999}, ["name", "owner_id"]),
     ({"name": "x", "color": "red", "owner_id": 999999999}, ["color", "owner_id"]),
 ])
-def test_faults_and_references_at_once(boss, body, fields):
+def test_invalid_fields_and_references_are_named_together(boss, body, fields):
     assert sorted(invalid(boss.request("POST", "/contacts", json=body))) == fields

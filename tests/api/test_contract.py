@@ -1,8 +1,8 @@
-"""The contract, tried out: for each call of the OpenAPI document requests that are made from its schemas,
-right ones and wrong ones, by people who may and people who may not.
+"""Tests the contract with generated requests: for each call of the OpenAPI document, valid and
+invalid requests are made from its schemas and sent by callers with and without permission.
 
-Nothing may end in an error of the service's own, what is wrong is refused, some of what is right is taken,
-and every answer is held against the document by the client.
+No response may be a server error, invalid requests must be rejected, some valid ones must
+succeed, and Client checks every response against the document.
 """
 
 import random
@@ -17,33 +17,33 @@ from support.entries import tag
 from support.generator import NO_OBJECTS, Generator, encode
 
 SEED = 20261120
-ROUNDS = 15  # of each call, right and wrong
-INVITERS = 16  # organizations that invite the owner: accepting and declining use their invitations up
+ROUNDS = 15  # valid, and as many invalid, requests for each call
+INVITERS = 16  # organizations that invite the owner: accepting or declining consumes an invitation
 
-# Whose calls the local administrator may make; an organization's people may make the others.
+# Tags whose calls the local administrator may make; members of an organization may make the others.
 ADMINISTRATORS = {"users", "groups", "ous", "containers", "accounts", "email-links", "tokens"}
 
-# What would end the session of those who ask. Their tests are elsewhere.
+# Calls that would end the callers' sessions; they have their own tests.
 LEFT_OUT = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
 
 DOCUMENT = document.of_program()
-# What no request need be right for that is made from a schema alone: a form, a signature, a password or a token; two
-# names that have to be there together; the contacts have deals; the first tokens are purged. Their tests are
-# elsewhere.
+# Calls that a request made from the schema alone cannot satisfy: it needs a form, a signature, a
+# password, a token, or two names that exist together; or the contacts have deals, or the first
+# tokens are purged. These calls have their own tests.
 OUT_OF_REACH = {("post", "/api/v1/files/upload"), ("get", "/api/v1/files/{name}/content"),
                 ("post", "/api/v1/auth/login"), ("post", "/api/v1/auth/verify-email"), ("post", "/api/v1/users/{username}/groups/{group}"),
                 ("delete", "/api/v1/groups/{name}/members/{username}"),
                 ("delete", "/api/v1/contacts/{id}"), ("delete", "/api/v1/tokens/{id}")}
 
-# For these any string is a token, if not one that is valid: only what is no string is wrong.
+# Calls that accept any string as a token, valid or not; only other types are invalid.
 ANY_STRING = {("post", "/app/valid"), ("post", "/api/v1/tokens/introspect"),
               ("post", "/api/v1/tokens/revoke")}
 
-# What deletes comes last, so that there is something.
+# Deletions come last, so that the other calls find objects.
 CALLS = sorted(((method, path) for method, path, _ in DOCUMENT.operations()
                 if path not in LEFT_OUT), key=lambda call: call[0] == "delete")
 
-# Calls that were made, and those of which one was not refused.
+# Calls that were made, and calls that succeeded at least once.
 tried, taken = set(), set()
 
 
@@ -58,7 +58,7 @@ def callers(site, stack):
 
 @pytest.fixture(scope="module")
 def others(callers, stack):
-    """People of other organizations, who belong to the owner's too."""
+    """Creates owners of other organizations who are also members of the owner's."""
     accounts = Accounts(Client(f"{stack.https_url}/api/v1", stack.ca_file))
     return [accounts.member(callers[1].owner, "SALES") for _ in range(3)]
 
@@ -75,7 +75,7 @@ def invitations(callers, stack):
 
 @pytest.fixture(scope="module")
 def links(callers):
-    """Ids of one-use links."""
+    """Returns ids of one-use links."""
     site = callers[0]["administrator"]
     sent = [site.post("/api/v1/accounts/invitations", json={"email": f"{tag()}@example.com"})
             for _ in range(3)]
@@ -98,7 +98,7 @@ def known(callers, others, invitations, links, ou):
     tasks = [create("tasks", title=tag()) for _ in range(3)]
     activities = [create("activities", type="CALL", subject=tag()) for _ in range(3)]
     stored = [files.upload(owner)["filename"] for _ in range(6)]
-    # Names that only these tests use: they may change and delete what they find.
+    # Names that only these tests use, so that they may change and delete the entries.
     people, groups, units, containers = ([f"c{tag()}" for _ in range(4)] for _ in range(4))
     of_all = {
         "contact_id": contacts, "deal_id": deals,
@@ -136,7 +136,7 @@ def body_schema(operation):
 
 
 @pytest.mark.parametrize("method, path", CALLS)
-def test_every_answer_is_documented(method, path, callers, known):
+def test_generated_requests_get_documented_responses(method, path, callers, known):
     rng = random.Random(f"{SEED} {method} {path}")
     operation = DOCUMENT.paths[path][method]
     [tag_of_call] = operation["tags"]
@@ -172,7 +172,7 @@ def test_every_answer_is_documented(method, path, callers, known):
             assert response.status_code >= 400 or optional or (method, path) in ANY_STRING, what
 
 
-def test_of_each_call_something_was_right():
+def test_each_call_accepted_a_generated_request():
     if tried != set(CALLS):
         pytest.skip("not all calls were made")
     never_right = tried - taken - OUT_OF_REACH

@@ -1,6 +1,5 @@
-"""What contacts, deals, tasks and activities share, on both engines: who may do what, what belongs
-to others, references, versions, hiding and bringing back, and requests that are repeated.
-"""
+"""Rules shared by contacts, deals, tasks and activities, on both engines: permissions, isolation
+of organizations, references, versions, soft delete and restore, and idempotency keys."""
 
 from collections import Counter
 
@@ -15,8 +14,8 @@ from support.logs import Audit
 WRITERS = ("OWNER", "ADMIN", "MANAGER", "SALES")
 DELETERS = ("OWNER", "ADMIN", "MANAGER")
 
-# Each call on a collection: method, what follows the collection's path, a body, who may make it,
-# and what it answers. The object is the owner's: SALES changes tasks of its own alone (test_tasks).
+# Each call on a collection: method, path suffix, body, roles that may make it, and status. The
+# object belongs to the owner: SALES may change only tasks of their own (test_tasks).
 CALLS = {
     "list": ("GET", "", None, ROLES, 200),
     "read": ("GET", "/{id}", None, ROLES, 200),
@@ -31,14 +30,14 @@ MATRIX = [(kind, name) for kind in KINDS for name in CALLS
 NO_IDS = ["0", "-1", "x", "1x", "01", "1.0", "999999999999999999", "99999999999999999999",
           "9223372036854775808", "%20", "1%2F2"]
 
-# (collection, field, what it refers to)
+# (collection, field, type of the referenced object)
 REFERENCES = [
     ("contacts", "owner_id", "member"), ("deals", "owner_id", "member"),
     ("deals", "contact_id", "contacts"), ("tasks", "assignee_id", "member"),
     ("tasks", "contact_id", "contacts"), ("tasks", "deal_id", "deals"),
     ("activities", "contact_id", "contacts"), ("activities", "deal_id", "deals"),
 ]
-# A contact of a deal cannot be hidden: HAS_DEALS.
+# A contact with deals cannot be deleted (HAS_DEALS), so deals.contact_id is left out.
 CHANGEABLE_REFERENCES = [each for each in REFERENCES
                          if each[0] in CHANGEABLE and each[:2] != ("deals", "contact_id")]
 TO_OBJECTS = [each for each in REFERENCES if each[2] != "member"]
@@ -46,7 +45,7 @@ TO_OBJECTS = [each for each in REFERENCES if each[2] != "member"]
 
 @pytest.fixture(scope="module")
 def others(accounts):
-    """Another organization."""
+    """Returns another organization."""
     return Office(accounts)
 
 
@@ -63,17 +62,17 @@ def make_call(view, kind, name, number, body=None):
 
 
 def state_of(database, kind, organization):
-    """All that a call could change."""
+    """Returns everything that a call could change."""
     return database.run(f"SELECT id, version, coalesce(deleted_at, 0) FROM {kind} "
                         f"WHERE organization_id = {organization} ORDER BY id")
 
 
-# --- who may --------------------------------------------------------------------------------------
+# --- permissions ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("kind, name", MATRIX)
-def test_what_a_role_may(office, boss, sql_database, kind, name, role):
+def test_role_permits_exactly_its_calls(office, boss, sql_database, kind, name, role):
     *_, allowed, status = CALLS[name]
     number = boss.create(kind)["id"]
     if (kind, name, role) == ("tasks", "change", "SALES"):
@@ -88,16 +87,17 @@ def test_what_a_role_may(office, boss, sql_database, kind, name, role):
 
 
 @pytest.mark.parametrize("kind, name", [each for each in MATRIX if CALLS[each[1]][3] is not ROLES])
-def test_who_may_not_learns_nothing_of_objects_and_bodies(office, kind, name):
-    """Permission is asked before anything else is looked at."""
+def test_permission_is_checked_before_object_and_body(office, kind, name):
+    """The permission is checked before the object is looked up and the body is parsed."""
     response = make_call(office["VIEWER"], kind, name, 999_999_999, body={"nonsense": 1})
     contract.refused(response, 403, "FORBIDDEN")
 
 
 @pytest.mark.parametrize("kind, name", MATRIX)
-def test_strangers(office, boss, others, sql_nobody, sql_api, sql_database, directory, kind, name):
-    """To those who belong elsewhere it does not exist, whatever they say where they belong; those
-    who belong nowhere may nothing."""
+def test_callers_from_outside_cannot_reach_objects(office, boss, others, sql_nobody, sql_api,
+                                                   sql_database, directory, kind, name):
+    """For members of other organizations the object does not exist, whichever organization they
+    select; callers without an organization are refused."""
     number = boss.create(kind)["id"]
     before = state_of(sql_database, kind, office.organization)
     if "{id}" in CALLS[name][1]:
@@ -114,7 +114,7 @@ def test_strangers(office, boss, others, sql_nobody, sql_api, sql_database, dire
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_lists_show_one_organization_alone(boss, others, kind):
+def test_list_contains_only_own_organization(boss, others, kind):
     mine, theirs = boss.create(kind)["id"], others["OWNER"].create(kind)["id"]
     assert mine in boss.ids(kind) and mine not in others["OWNER"].ids(kind)
     assert theirs in others["OWNER"].ids(kind) and theirs not in boss.ids(kind)
@@ -122,12 +122,12 @@ def test_lists_show_one_organization_alone(boss, others, kind):
 
 @pytest.mark.parametrize("number", NO_IDS)
 @pytest.mark.parametrize("kind, name", [each for each in MATRIX if "{id}" in CALLS[each[1]][1]])
-def test_ids_that_are_none(boss, kind, name, number):
+def test_invalid_id_is_not_found(boss, kind, name, number):
     contract.refused(make_call(boss, kind, name, number), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("kind, name", [each for each in MATRIX if "{id}" in CALLS[each[1]][1]])
-def test_what_there_is_not_looks_like_what_is_another_s(boss, others, kind, name):
+def test_missing_and_foreign_objects_get_identical_responses(boss, others, kind, name):
     theirs = others["OWNER"].create(kind)["id"]
     answers = [make_call(boss, kind, name, number) for number in (theirs, 999_999_999)]
     bodies = [{**answer.json(), "request_id": None} for answer in answers]
@@ -137,8 +137,9 @@ def test_what_there_is_not_looks_like_what_is_another_s(boss, others, kind, name
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_header_chooses_where(accounts, office, kind):
-    """One who belongs to two works in the token's organization, or in the one that is named."""
+def test_header_selects_organization(accounts, office, kind):
+    """A member of two organizations works in the one of the token, or in the one that the header
+    selects."""
     person = accounts.register()
     add_member(office.owner, person, "SALES")
     own, there = Crm(person.client, ""), Crm(person.client, office.organization, person)
@@ -152,7 +153,7 @@ def test_the_header_chooses_where(accounts, office, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_methods_that_there_are_not(boss, kind):
+def test_unsupported_method_is_refused(boss, kind):
     number = boss.create(kind)["id"]
     for method, path in (("PUT", f"/{kind}/{number}"), ("DELETE", f"/{kind}"),
                          ("GET", f"/{kind}/{number}/restore"), ("POST", f"/{kind}/{number}")):
@@ -161,11 +162,11 @@ def test_methods_that_there_are_not(boss, kind):
     assert boss.request("HEAD", f"/{kind}").status_code == 200
 
 
-# --- what is written down -------------------------------------------------------------------------
+# --- audit log ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind, name", [each for each in MATRIX if CALLS[each[1]][0] != "GET"])
-def test_the_audit_log_says_who_did_what(office, boss, sql_stack, kind, name):
+def test_changes_and_refusals_are_audited(office, boss, sql_stack, kind, name):
     made = boss.create(kind)
     response = make_call(boss, kind, name, made["id"])
     line = Audit(sql_stack.audit_log).one_of(response)
@@ -190,7 +191,7 @@ def leave(office, person):
 
 
 def nothing_of(target, office, others, accounts):
-    """Ids to which nothing of the organization belongs."""
+    """Returns ids that do not belong to the organization, or are deleted."""
     if target == "member":
         left = office.newcomer("SALES")
         leave(office, left)
@@ -201,7 +202,8 @@ def nothing_of(target, office, others, accounts):
 
 
 @pytest.mark.parametrize("kind, field, target", REFERENCES)
-def test_references_to_nothing(office, boss, others, accounts, kind, field, target):
+def test_reference_to_missing_foreign_or_deleted_object_is_rejected(office, boss, others, accounts,
+                                                                    kind, field, target):
     for number in [*nothing_of(target, office, others, accounts), 2 ** 63 - 1]:
         assert invalid(boss.send(kind, **{field: number})) == [field]
         if kind in CHANGEABLE:
@@ -211,13 +213,13 @@ def test_references_to_nothing(office, boss, others, accounts, kind, field, targ
 
 
 @pytest.mark.parametrize("kind", ["deals", "tasks", "activities"])
-def test_all_references_to_nothing_are_named_at_once(boss, kind):
+def test_all_invalid_references_are_named_together(boss, kind):
     fields = sorted(field for each, field, _ in REFERENCES if each == kind)
     assert invalid(boss.send(kind, **dict.fromkeys(fields, 999_999_999))) == fields
 
 
 @pytest.mark.parametrize("kind, field, target", REFERENCES)
-def test_references_that_are_no_ids(boss, kind, field, target):
+def test_reference_that_is_not_an_id_is_rejected(boss, kind, field, target):
     for value in (0, -1, "1", "", 1.5, True, [1], {}, crm.Number("1e3"), crm.Number("1.0")):
         assert invalid(boss.send(kind, **{field: value})) == [field], value
     for value in (2 ** 63, 10 ** 30):
@@ -227,7 +229,7 @@ def test_references_that_are_no_ids(boss, kind, field, target):
 
 
 @pytest.mark.parametrize("kind, field, target", REFERENCES)
-def test_references_that_hold(office, boss, kind, field, target):
+def test_valid_reference_is_stored_filtered_and_cleared(office, boss, kind, field, target):
     other = office["SALES"].id if target == "member" else boss.create(target)["id"]
     made = boss.create(kind, **{field: other})
     assert made[field] == other
@@ -239,8 +241,9 @@ def test_references_that_hold(office, boss, kind, field, target):
 
 
 @pytest.mark.parametrize("kind, field, target", CHANGEABLE_REFERENCES)
-def test_what_is_set_is_not_asked_again(office, boss, kind, field, target):
-    """A reference to what has gone since stands in nobody's way, as long as it stays."""
+def test_unchanged_reference_is_not_checked_again(office, boss, kind, field, target):
+    """A reference to a deleted object or a former member stays valid as long as it is not
+    changed."""
     person = office.newcomer("SALES")
     number = person.id if target == "member" else boss.create(target)["id"]
     made = boss.create(kind, **{field: number})
@@ -254,7 +257,7 @@ def test_what_is_set_is_not_asked_again(office, boss, kind, field, target):
 
 
 @pytest.mark.parametrize("kind, field", [each[:2] for each in REFERENCES if each[2] == "member"])
-def test_what_comes_back_may_be_of_somebody_who_has_left(office, boss, kind, field):
+def test_object_of_former_member_can_be_restored(office, boss, kind, field):
     person = office.newcomer("SALES")
     made = boss.create(kind, **{field: person.id})
     boss.hidden(kind, made["id"])
@@ -263,7 +266,7 @@ def test_what_comes_back_may_be_of_somebody_who_has_left(office, boss, kind, fie
 
 
 @pytest.mark.parametrize("kind, field, target", TO_OBJECTS)
-def test_nothing_comes_back_to_what_is_hidden(boss, kind, field, target):
+def test_object_with_deleted_reference_cannot_be_restored(boss, kind, field, target):
     number = boss.create(target)["id"]
     made = boss.create(kind, **{field: number})
     boss.hidden(kind, made["id"])
@@ -275,11 +278,11 @@ def test_nothing_comes_back_to_what_is_hidden(boss, kind, field, target):
     assert good(kind, boss.restore(kind, made["id"]))[field] == number
 
 
-# --- hiding and bringing back ---------------------------------------------------------------------
+# --- soft delete and restore ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_hide_and_restore(boss, kind, sql_database):
+def test_deleted_object_disappears_until_restored(boss, kind, sql_database):
     made = boss.create(kind)
     number = made["id"]
     total = boss.page(kind, limit=1)["total"]
@@ -299,7 +302,7 @@ def test_hide_and_restore(boss, kind, sql_database):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_restoring_what_is_there_changes_nothing(boss, kind):
+def test_restoring_existing_object_is_no_op(boss, kind):
     made = boss.create(kind)
     assert good(kind, boss.restore(kind, made["id"])) == made
     assert boss.read(kind, made["id"]) == made
@@ -309,7 +312,7 @@ def test_restoring_what_is_there_changes_nothing(boss, kind):
 
 
 @pytest.mark.parametrize("kind", CHANGEABLE)
-def test_a_change_changes_what_it_names(boss, kind):
+def test_change_affects_only_given_fields(boss, kind):
     made = boss.create(kind, **({"notes": "как есть"} if kind == "contacts" else
                                 {"description": "как есть"}))
     after = good(kind, boss.change(kind, made["id"], **{NAME_OF[kind]: "'; DROP TABLE deals; --"}))
@@ -321,7 +324,7 @@ def test_a_change_changes_what_it_names(boss, kind):
 
 
 @pytest.mark.parametrize("kind", CHANGEABLE)
-def test_a_change_of_nothing(boss, kind):
+def test_change_without_difference_keeps_version(boss, kind):
     made = boss.create(kind)
     assert good(kind, boss.change(kind, made["id"])) == made
     same = {NAME_OF[kind]: made[NAME_OF[kind]]}
@@ -330,18 +333,18 @@ def test_a_change_of_nothing(boss, kind):
 
 
 @pytest.mark.parametrize("kind", CHANGEABLE)
-def test_a_refused_change_changes_nothing(boss, kind):
+def test_refused_change_leaves_object_unchanged(boss, kind):
     made = boss.create(kind)
     refused = boss.change(kind, made["id"], {NAME_OF[kind]: "x", "version": 7, "nonsense": 1})
     assert invalid(refused) == ["nonsense", "version"]
     assert boss.read(kind, made["id"]) == made
 
 
-# --- what people are told -------------------------------------------------------------------------
+# --- language of messages -------------------------------------------------------------------------
 
 
 def refusals(boss, language):
-    """An answer for each rule."""
+    """Yields a refusal by each rule."""
     headers = {"Accept-Language": language}
     contact = boss.contact(email=f"{tag()}@example.com")
     deal = boss.deal(contact_id=contact["id"], status="IN_PROGRESS")
@@ -362,7 +365,7 @@ def refusals(boss, language):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_refusals_are_in_the_reader_s_language(boss, language):
+def test_refusals_are_in_requested_language(boss, language):
     for response in refusals(boss, language):
         assert response.status_code in (400, 409), response.text
         body = response.json()
@@ -376,7 +379,7 @@ def test_refusals_are_in_the_reader_s_language(boss, language):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_one_has_is_not_sent_again(boss, kind):
+def test_object_with_matching_tag_is_not_modified(boss, kind):
     made = boss.create(kind)
     whole = boss.get(kind, made["id"])
     assert whole.headers["ETag"] == f'"{made["version"]}"'
@@ -392,7 +395,7 @@ def test_what_one_has_is_not_sent_again(boss, kind):
 
 @pytest.mark.parametrize("kind, name", [each for each in MATRIX if each[1] in (
     "change", "hide", "restore", "status")])
-def test_a_lost_update_is_refused(office, boss, sql_database, kind, name):
+def test_call_with_stale_version_is_refused(office, boss, sql_database, kind, name):
     made = boss.create(kind)
     if name == "restore":
         boss.hidden(kind, made["id"])
@@ -408,7 +411,7 @@ def test_a_lost_update_is_refused(office, boss, sql_database, kind, name):
 
 
 @pytest.mark.parametrize("kind", CHANGEABLE)
-def test_of_many_with_one_version_one_succeeds(boss, kind):
+def test_one_of_concurrent_updates_with_one_version_succeeds(boss, kind):
     made = boss.create(kind)
     answers = crowd(boss, 6, lambda view, number: view.change(
         kind, made["id"], **{NAME_OF[kind]: f"name {number}"}, headers={"If-Match": '"1"'}))
@@ -417,7 +420,7 @@ def test_of_many_with_one_version_one_succeeds(boss, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_of_many_who_hide_one_does(boss, kind):
+def test_one_of_concurrent_deletions_succeeds(boss, kind):
     number = boss.create(kind)["id"]
     total = boss.page(kind, limit=1)["total"]
     answers = crowd(boss, 6, lambda view, _: view.hide(kind, number))
@@ -427,11 +430,11 @@ def test_of_many_who_hide_one_does(boss, kind):
     assert boss.page(kind, limit=1)["total"] == total
 
 
-# --- repetitions ----------------------------------------------------------------------------------
+# --- idempotency keys -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_repetition_is_done_once(boss, kind):
+def test_repeated_creation_creates_one_object(boss, kind):
     key, name = {"Idempotency-Key": tag()}, {NAME_OF[kind]: tag()}
     total = boss.page(kind, limit=1)["total"]
     first = boss.send(kind, headers=key, **name)
@@ -446,7 +449,7 @@ def test_a_repetition_is_done_once(boss, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_of_many_repetitions_at_once_one_is_done(boss, kind):
+def test_concurrent_repeated_creations_create_one_object(boss, kind):
     key, name = {"Idempotency-Key": tag()}, {NAME_OF[kind]: tag()}
     total = boss.page(kind, limit=1)["total"]
     answers = crowd(boss, 6, lambda view, _: view.send(kind, headers=key, **name))
@@ -456,8 +459,8 @@ def test_of_many_repetitions_at_once_one_is_done(boss, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_key_is_for_one_organization(accounts, office, kind):
-    """What was made in one is not the answer for the other."""
+def test_idempotency_key_is_not_shared_between_organizations(accounts, office, kind):
+    """An object created in one organization is not returned for the other."""
     person = accounts.register()
     add_member(office.owner, person, "SALES")
     own, there = Crm(person.client, person.organization), Crm(person.client, office.organization)
@@ -471,7 +474,7 @@ def test_a_key_is_for_one_organization(accounts, office, kind):
     assert own.ids(kind) == [first["id"]]
 
 
-def test_a_status_is_changed_once_whatever_is_repeated(boss):
+def test_repeated_status_change_is_made_once(boss):
     number, key = boss.deal()["id"], {"Idempotency-Key": tag()}
     first, again = (boss.move(number, "IN_PROGRESS", headers=key) for _ in range(2))
     assert (first.status_code, again.status_code) == (200, 200)

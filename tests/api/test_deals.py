@@ -1,6 +1,5 @@
-"""Deals: amounts to the last kopeck, the way of a status, and the activities that tell of it. On
-both engines. What all of the CRM shares is in test_crm.py.
-"""
+"""Deals: exact amounts, status transitions, and automatic activities. On both engines. Rules
+shared by all CRM collections are tested in test_crm.py."""
 
 import itertools
 from collections import Counter
@@ -11,12 +10,12 @@ import pytest
 from support import contract, crm
 from support.crm import DEAL_STATUSES, Number, at_once, crowd, good, invalid
 
-# Where each goes from; nothing else.
-WAYS = {"NEW": ["IN_PROGRESS"], "IN_PROGRESS": ["LOST", "WON"], "WON": ["CLOSED"],
+# Allowed next statuses of each status.
+TRANSITIONS = {"NEW": ["IN_PROGRESS"], "IN_PROGRESS": ["LOST", "WON"], "WON": ["CLOSED"],
         "LOST": ["CLOSED"], "CLOSED": [], "WON and CLOSED": []}
 MOST = "9999999999.99"
 
-# As it is written: what is stored, in kopecks.
+# Amounts as written in JSON, and as stored in kopecks.
 AMOUNTS = {"0": 0, "0.0": 0, "0.00": 0, "-0": 0, "-0.00": 0, "0.01": 1, "0.1": 10, "0.10": 10,
            "0.30": 30, "1": 100, "1.1": 110, "1.10": 110, "19.99": 1999, "1234567.89": 123456789,
            MOST: 999999999999, "9999999999": 999999999900,
@@ -43,7 +42,7 @@ def stored(database, number, columns="amount"):
     return row
 
 
-def test_everything_that_a_deal_has(office, boss):
+def test_created_deal_returns_every_field(office, boss):
     fields = {"title": "Поставка стульев", "contact_id": boss.contact()["id"],
               "owner_id": office["SALES"].id, "description": "12 штук\nиз дворца",
               "expected_close_date": "2027-03-31"}
@@ -52,7 +51,7 @@ def test_everything_that_a_deal_has(office, boss):
                     "lost_reason": None, "closed_at": None, "version": 1}
 
 
-def test_a_deal_is_its_maker_s(office):
+def test_deal_owner_defaults_to_creator(office):
     seller = office["SALES"]
     assert seller.deal()["owner_id"] == seller.id
     assert seller.deal(owner_id=None)["owner_id"] is None
@@ -62,7 +61,7 @@ def test_a_deal_is_its_maker_s(office):
 
 
 @pytest.mark.parametrize("text, kopecks", AMOUNTS.items())
-def test_amounts(boss, sql_database, text, kopecks):
+def test_amount_is_stored_exactly_in_kopecks(boss, sql_database, text, kopecks):
     response = boss.send("deals", amount=Number(text))
     made = good("deals", response, 201)
     written = f"{kopecks // 100}.{kopecks % 100:02}"
@@ -74,7 +73,7 @@ def test_amounts(boss, sql_database, text, kopecks):
 
 
 @pytest.mark.parametrize("text", NO_AMOUNTS)
-def test_amounts_that_are_none(boss, text):
+def test_invalid_amount_is_rejected(boss, text):
     made = boss.deal(amount=Number("7.70"))
     for response in (boss.send("deals", amount=Number(text)),
                      boss.change("deals", made["id"], amount=Number(text))):
@@ -83,45 +82,45 @@ def test_amounts_that_are_none(boss, text):
 
 
 @pytest.mark.parametrize("text", BEYOND)
-def test_amounts_beyond_all_measure(boss, text):
+def test_amount_beyond_number_range_is_rejected(boss, text):
     response = boss.send("deals", amount=Number(text))
     assert response.status_code == 400
     assert response.json()["code"] in ("INVALID_JSON", "VALIDATION_ERROR")
 
 
-def test_a_change_of_something_else_keeps_the_amount(boss, sql_database):
+def test_changing_other_field_keeps_amount(boss, sql_database):
     made = boss.deal(amount=Number("0.29"))
     assert good("deals", boss.change("deals", made["id"], title="x"))["amount"] == Decimal("0.29")
     assert stored(sql_database, made["id"]) == ("29",)
 
 
 @pytest.mark.parametrize("date", DATES)
-def test_dates(boss, date):
+def test_expected_close_date_is_stored_unchanged(boss, date):
     made = boss.deal(expected_close_date=date)
     assert made["expected_close_date"] == date
     assert boss.read("deals", made["id"]) == made
 
 
 @pytest.mark.parametrize("date", NO_DATES)
-def test_dates_that_are_none(boss, date):
+def test_invalid_expected_close_date_is_rejected(boss, date):
     assert invalid(boss.send("deals", expected_close_date=date)) == ["expected_close_date"]
 
 
-# --- the way of a status --------------------------------------------------------------------------
+# --- status transitions ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("start, status", itertools.product(WAYS, DEAL_STATUSES))
-def test_every_way(boss, sql_database, start, status):
+@pytest.mark.parametrize("start, status", itertools.product(TRANSITIONS, DEAL_STATUSES))
+def test_deal_status_allows_only_defined_transitions(boss, sql_database, start, status):
     before = boss.deal(status=start, amount=100)
     steps = boss.page("activities", deal_id=before["id"])["total"]
     response = boss.move(before["id"], status)
-    if status in WAYS[start]:
+    if status in TRANSITIONS[start]:
         after = good("deals", response)
         assert after == {**before, "status": status, "version": before["version"] + 1,
                          "updated_at": after["updated_at"], "closed_at": after["closed_at"]}
         steps += 1
     else:
-        assert sorted(crm.details(response, 409, "INVALID_TRANSITION")) == WAYS[start]
+        assert sorted(crm.details(response, 409, "INVALID_TRANSITION")) == TRANSITIONS[start]
         after = before
     assert boss.read("deals", before["id"]) == after
     assert boss.page("activities", deal_id=before["id"])["total"] == steps
@@ -131,37 +130,37 @@ def test_every_way(boss, sql_database, start, status):
 
 
 @pytest.mark.parametrize("status", ["won", "", "DONE", " NEW", "NEW\0", None, 1, True, [], {}, ...])
-def test_statuses_that_there_are_not(boss, status):
+def test_unknown_deal_status_is_rejected(boss, status):
     number = boss.deal()["id"]
     body = {} if status is ... else {"status": status}
     response = boss.request("POST", f"/deals/{number}/status", body)
     assert invalid(response) == ["status"]
 
 
-def test_fields_that_a_status_has_not(boss):
+def test_status_change_rejects_unknown_fields(boss):
     number = boss.deal()["id"]
     response = boss.move(number, "IN_PROGRESS", amount=1, nonsense=1)
     assert invalid(response) == ["amount", "nonsense"]
     assert boss.read("deals", number)["status"] == "NEW"
 
 
-def test_the_status_of_what_is_hidden(boss):
+def test_status_of_deleted_deal_cannot_be_changed(boss):
     number = boss.deal()["id"]
     boss.hidden("deals", number)
     contract.refused(boss.move(number, "IN_PROGRESS"), 404, "NOT_FOUND")
 
 
-def test_a_closed_deal_says_when(boss):
+def test_closed_deal_keeps_closed_at(boss):
     deal = boss.deal(status="WON and CLOSED", amount=1)
     assert deal["created_at"] <= deal["closed_at"] <= deal["updated_at"]
     changed = good("deals", boss.change("deals", deal["id"], description="x"))
     assert changed["closed_at"] == deal["closed_at"]
 
 
-# --- won, and lost --------------------------------------------------------------------------------
+# --- won and lost deals ---------------------------------------------------------------------------
 
 
-def test_nothing_is_won_for_nothing(boss):
+def test_deal_without_amount_cannot_be_won(boss):
     deal = boss.deal(status="IN_PROGRESS")
     assert invalid(boss.move(deal["id"], "WON")) == ["amount"]
     assert boss.read("deals", deal["id"]) == deal
@@ -173,7 +172,7 @@ def test_nothing_is_won_for_nothing(boss):
 @pytest.mark.parametrize("start, refused", [("NEW", False), ("IN_PROGRESS", False), ("LOST", False),
                                             ("CLOSED", False), ("WON", True),
                                             ("WON and CLOSED", True)])
-def test_what_was_won_keeps_an_amount(boss, start, refused):
+def test_amount_of_won_deal_cannot_be_zero(boss, start, refused):
     deal = boss.deal(status=start, amount=5)
     response = boss.change("deals", deal["id"], amount=0)
     if refused:
@@ -185,7 +184,7 @@ def test_what_was_won_keeps_an_amount(boss, start, refused):
 
 
 @pytest.mark.parametrize("reason", ["x", "Дорого", "x" * 1000, "😀'; --", None])
-def test_a_reason_of_a_loss(boss, reason):
+def test_lost_reason_is_stored_and_kept(boss, reason):
     deal = boss.deal(status="IN_PROGRESS")
     lost = good("deals", boss.move(deal["id"], "LOST", lost_reason=reason))
     assert lost["lost_reason"] == reason
@@ -193,7 +192,7 @@ def test_a_reason_of_a_loss(boss, reason):
 
 
 @pytest.mark.parametrize("reason", ["", "x" * 1001, "a\0", 1, True, [], {}])
-def test_reasons_that_are_none(boss, reason):
+def test_invalid_lost_reason_is_rejected(boss, reason):
     deal = boss.deal(status="IN_PROGRESS")
     assert invalid(boss.move(deal["id"], "LOST", lost_reason=reason)) == ["lost_reason"]
     assert boss.read("deals", deal["id"]) == deal
@@ -201,23 +200,23 @@ def test_reasons_that_are_none(boss, reason):
 
 @pytest.mark.parametrize("start, status", [("NEW", "IN_PROGRESS"), ("IN_PROGRESS", "WON"),
                                            ("WON", "CLOSED"), ("LOST", "CLOSED")])
-def test_there_is_no_reason_without_a_loss(boss, start, status):
+def test_lost_reason_is_rejected_for_other_statuses(boss, start, status):
     deal = boss.deal(status=start, amount=1)
     assert invalid(boss.move(deal["id"], status, lost_reason="x")) == ["lost_reason"]
     assert boss.read("deals", deal["id"]) == deal
 
 
-def test_a_reason_and_an_amount_at_once(boss):
+def test_invalid_reason_and_amount_are_named_together(boss):
     deal = boss.deal("IN_PROGRESS")
     refused = boss.move(deal["id"], "WON", lost_reason="x")
     assert invalid(refused) == ["amount", "lost_reason"]
     assert boss.read("deals", deal["id"]) == deal
 
 
-# --- what is written by itself --------------------------------------------------------------------
+# --- automatic activities -------------------------------------------------------------------------
 
 
-def test_every_step_is_told(office, boss):
+def test_each_status_change_creates_automatic_activity(office, boss):
     seller, contact = office["SALES"], boss.contact()["id"]
     deal = boss.deal(contact_id=contact, amount=10)
     for view, status in ((seller, "IN_PROGRESS"), (boss, "WON"), (seller, "CLOSED")):
@@ -234,27 +233,27 @@ def test_every_step_is_told(office, boss):
     assert told[-1]["occurred_at"] == closed["closed_at"]
 
 
-def test_a_deal_of_nobody_tells_of_nobody(boss):
+def test_automatic_activity_of_deal_without_contact_has_no_contact(boss):
     deal = boss.deal(status="IN_PROGRESS")
     [activity] = boss.page("activities", deal_id=deal["id"])["items"]
     assert activity["contact_id"] is None
 
 
-# --- at once --------------------------------------------------------------------------------------
+# --- concurrent changes ---------------------------------------------------------------------------
 
 
-def test_of_two_who_change_a_status_one_does(boss):
+def test_one_of_concurrent_status_changes_succeeds(boss):
     for _ in range(4):
         deal = boss.deal()
         answers = crowd(boss, 2, lambda view, _, deal=deal: view.move(deal["id"], "IN_PROGRESS"))
         assert Counter(each.status_code for each in answers) == {200: 1, 409: 1}
         refusal = next(each for each in answers if each.status_code == 409)
-        assert sorted(crm.details(refusal, 409, "INVALID_TRANSITION")) == WAYS["IN_PROGRESS"]
+        assert sorted(crm.details(refusal, 409, "INVALID_TRANSITION")) == TRANSITIONS["IN_PROGRESS"]
         assert boss.page("activities", deal_id=deal["id"])["total"] == 1
         assert boss.read("deals", deal["id"])["version"] == 2
 
 
-def test_a_deal_is_won_or_lost(boss):
+def test_concurrently_won_and_lost_deal_gets_one_outcome(boss):
     for _ in range(4):
         deal = boss.deal(status="IN_PROGRESS", amount=1)
         answers = crowd(boss, 6, lambda view, number, deal=deal: view.move(
@@ -265,8 +264,9 @@ def test_a_deal_is_won_or_lost(boss):
             "IN_PROGRESS", boss.read("deals", deal["id"])["status"]]
 
 
-def test_nothing_is_won_for_nothing_at_once(boss):
-    """Whoever comes first, the one who wins or the one who takes the amount away."""
+def test_deal_is_never_won_while_amount_is_cleared(boss):
+    """Whichever request comes first: the one that wins the deal, or the one that clears its
+    amount."""
     for _ in range(6):
         number = boss.deal(status="IN_PROGRESS", amount=1)["id"]
         answers = at_once(boss, [

@@ -1,4 +1,4 @@
-"""People of the directory log in with their own password, and may do what the directory says."""
+"""Login of directory users with their own password, and their rights in the directory."""
 
 import time
 
@@ -16,7 +16,7 @@ from support.truth import rdn
 GLOBAL_SECURITY_GROUP = "-2147483646"
 PAST = "132000000000000000"  # FILETIME of a day in 2019
 PRIMARY_GROUP_USERS = "513"
-STEP_S = 0.1  # of the times of refusals
+STEP_S = 0.1  # granularity of the response times of failed logins
 
 
 def attempt(client, username, password):
@@ -24,7 +24,7 @@ def attempt(client, username, password):
 
 
 def bearer(client, user, name=None):
-    """The client of somebody who has logged in."""
+    """Logs in and returns the user's client."""
     tokens = client.login(name or user["sAMAccountName"], user["password"])
     return client.bearing(tokens["access_token"])
 
@@ -45,7 +45,7 @@ def admin_group(truth):
 
 @pytest.fixture
 def group(truth, ou):
-    """Makes security groups with members."""
+    """Returns a function that creates a security group with members."""
     def make(*members):
         name = tag()
         dn = truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name,
@@ -56,16 +56,16 @@ def group(truth, ou):
     return make
 
 
-# --- by name and password -----------------------------------------------------------------------
+# --- names and passwords --------------------------------------------------------------------------
 
 @pytest.mark.parametrize("spell", [str, str.upper, str.title])
-def test_by_account_name_in_any_case(nobody, user, spell):
+def test_login_by_account_name_ignores_case(nobody, user, spell):
     me = bearer(nobody, user, spell(user["sAMAccountName"])).get("/auth/me").json()
     assert me["username"] == user["sAMAccountName"]
 
 
 @pytest.mark.parametrize("field", ["username", "email"])
-def test_by_user_principal_name(nobody, people, field):
+def test_login_by_user_principal_name_ignores_case(nobody, people, field):
     name = f"{tag()}@kontora.test"
     user = people.create(userPrincipalName=name)
     for spelling in (name, name.upper()):
@@ -77,7 +77,7 @@ def test_by_user_principal_name(nobody, people, field):
     ("Фёдор Достоевский", "фёдор"), ("O'Brien, K. (x) *", "o'brien"), ('a\\b "c" <d>', "x#y"),
     ("#leading", "f(o)o"), ("x+y=z;w", "per%cent&"), ("a?b/c", "{brace}"), ("Müller ß", "müllerß"),
 ])
-def test_special_characters_in_names(nobody, people, cn, account):
+def test_name_with_special_characters_can_log_in(nobody, people, cn, account):
     account = f"{account}-{tag()[:6]}"
     user = people.create(cn=f"{cn} {tag()}", sAMAccountName=account)
     assert bearer(nobody, user).get("/auth/me").json()["username"] == account
@@ -86,7 +86,7 @@ def test_special_characters_in_names(nobody, people, cn, account):
 @pytest.mark.parametrize("password", [
     'Geheim "quoted" 7', "Geheim-ÄÖÜß-7", "Geheim-пароль-7", "Geheim'\\;$(x)`7 ", "Geheim-😀-7",
 ])
-def test_special_characters_in_passwords(nobody, people, password):
+def test_password_with_special_characters_can_log_in(nobody, people, password):
     vault.remember(password)
     user = people.create(password=password)
     assert bearer(nobody, user).get("/auth/me").status_code == 200
@@ -97,36 +97,36 @@ def test_special_characters_in_passwords(nobody, people, password):
 @pytest.mark.parametrize("name", ["*", "{}*", "*{}", "{})(objectClass=*", "{})(|(cn=*", "\\2a", "(",
                                   "CN={}", "OTHER\\{}", "\\{}", "KONTORA\\", "{}@other.test",
                                   "@", "{}@", "\n", "krbtgt", "DC1$"])
-def test_filter_characters_find_nobody(nobody, user, name):
+def test_login_name_is_not_ldap_filter(nobody, user, name):
     name = name.format(user["sAMAccountName"])
     contract.refused(attempt(nobody, name, user["password"]), 401, "INVALID_CREDENTIALS")
 
 
 @pytest.mark.parametrize("name", ["", "someone"])
-def test_an_empty_password_never_binds(nobody, user, name):
+def test_empty_password_is_rejected(nobody, user, name):
     fields = contract.refused(attempt(nobody, name and user["sAMAccountName"], ""), 400,
                               "VALIDATION_ERROR")
     assert "password" in fields
 
 
-def test_the_connection_stays_the_service_account_s(nobody, user):
-    """A bind that is refused leaves a connection on which nobody may search (RFC 4511 4.2.1)."""
-    bearer(nobody, user)  # a source that is known has more attempts
+def test_failed_login_does_not_break_service_connection(nobody, user):
+    """After a failed bind the connection is anonymous and may not search (RFC 4511 4.2.1)."""
+    bearer(nobody, user)  # a successful login gives this source address more attempts
     for _ in range(3):
-        for _ in range(2):  # on every worker, more or less
+        for _ in range(2):  # two attempts, to reach most workers
             contract.refused(attempt(nobody, user["sAMAccountName"], "wrong"), 401,
                              "INVALID_CREDENTIALS")
         assert bearer(nobody, user).get("/users?limit=1").status_code == 200
 
 
-def test_a_computer_does_not_log_in(nobody, truth, ou):
+def test_computer_account_cannot_log_in(nobody, truth, ou):
     name, password = tag(), vault.password()
     truth.add(f"{rdn(name)},{ou}", objectClass="computer", sAMAccountName=f"{name}$",
               userAccountControl="4096", unicodePwd=f'"{password}"'.encode("utf-16-le"))
     contract.refused(attempt(nobody, f"{name}$", password), 401, "INVALID_CREDENTIALS")
 
 
-# --- refused ------------------------------------------------------------------------------------
+# --- refused logins -------------------------------------------------------------------------------
 
 def lock(nobody, people, truth, user):
     for _ in range(LOCKOUT_THRESHOLD):
@@ -153,7 +153,7 @@ OBSTACLES = [(lock, "locked"), (disable, "disabled"), (expire, "expired"),
              (demand_change, "must be changed"), (leave, "no such user")]
 
 
-def test_all_refusals_are_one_answer(nobody, people, truth, audit, stack):
+def test_all_failed_directory_logins_get_identical_responses(nobody, people, truth, audit, stack):
     responses = []
     for obstacle, reason in OBSTACLES:
         user = people.create()
@@ -184,16 +184,16 @@ def test_all_refusals_are_one_answer(nobody, people, truth, audit, stack):
     assert all(header == headers[0] for header in headers)
 
 
-def test_the_log_has_the_reason_and_no_name(nobody, user, stack):
+def test_failed_login_is_logged_with_reason_without_name(nobody, user, stack):
     response = attempt(nobody, user["sAMAccountName"], vault.password())
     line = only_line(stack.logs_dir / "kontora.log", response.headers["X-Request-ID"].encode(),
                      b"wrong password")
     assert user["sAMAccountName"] not in str(line)
 
 
-def test_the_time_does_not_tell_who_exists(nobody, people, stack):
-    """Samba writes down a wrong password and not a wrong name, which takes it ten times as long:
-    refusals come in steps of a tenth of a second."""
+def test_duration_of_failed_login_does_not_reveal_users(nobody, people, stack):
+    """Samba records a wrong password but not an unknown name, so the former takes ten times as
+    long. The service therefore rounds the duration of refusals up to a tenth of a second."""
     users = [people.create()["sAMAccountName"] for _ in range(3)]
     disabled = people.create(enabled=False)["sAMAccountName"]
 
@@ -211,9 +211,9 @@ def test_the_time_does_not_tell_who_exists(nobody, people, stack):
         assert abs(known - least(*names)) < STEP_S / 3, names
 
 
-# --- who it is ----------------------------------------------------------------------------------
+# --- identity -------------------------------------------------------------------------------------
 
-def test_me(nobody, people, truth):
+def test_me_describes_directory_user(nobody, people, truth):
     user = people.create(mail="who@example.com", givenName="Анна", sn="Петрова")
     truth.set(user["dn"], "displayName", "Анна Петрова")
     assert bearer(nobody, user).get("/auth/me").json() == {
@@ -223,12 +223,12 @@ def test_me(nobody, people, truth):
         "email_verified": False, "permissions": ["directory:read"]}
 
 
-def test_me_of_somebody_without_mail_and_display_name(nobody, user):
+def test_me_without_mail_and_display_name_uses_cn(nobody, user):
     me = bearer(nobody, user).get("/auth/me").json()
     assert (me["email"], me["name"]) == (None, user["cn"])
 
 
-def test_audit_names_the_person(nobody, people, truth, user, admin_group, audit):
+def test_audit_names_directory_user_as_actor(nobody, people, truth, user, admin_group, audit):
     response = attempt(nobody, user["sAMAccountName"].upper(), user["password"])
     line = audit.one_of(response)
     assert (line["actor"], line["resource_id"]) == (user["sAMAccountName"],
@@ -241,7 +241,7 @@ def test_audit_names_the_person(nobody, people, truth, user, admin_group, audit)
     assert audit.one_of(write(client, user))["status"] == "success"
 
 
-def test_a_rename_keeps_the_person(nobody, people, truth, user, audit, admin_group):
+def test_renamed_user_keeps_session_and_rights(nobody, people, truth, user, audit, admin_group):
     client, name = bearer(nobody, user), tag()
     truth.add_member(admin_group, user["dn"])
     truth.set(user["dn"], "sAMAccountName", name)
@@ -250,14 +250,14 @@ def test_a_rename_keeps_the_person(nobody, people, truth, user, audit, admin_gro
     assert audit.one_of(response)["actor"] == name
 
 
-def test_the_password_is_in_no_token(nobody, user):
+def test_token_contains_no_password(nobody, user):
     tokens = nobody.login(user["sAMAccountName"], user["password"])
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
     assert user["password"] not in str(claims)
     assert claims["sub"] == f"directory:{user['objectGUID']}"
 
 
-# --- what they may do ---------------------------------------------------------------------------
+# --- rights ---------------------------------------------------------------------------------------
 
 def assert_reads_only(client, user):
     assert client.get("/users?limit=1").status_code == 200
@@ -271,11 +271,11 @@ def assert_writes(client, user):
     assert write(client, user).status_code == 200
 
 
-def test_others_read_only(nobody, people, user):
+def test_ordinary_user_has_read_access_only(nobody, people, user):
     assert_reads_only(bearer(nobody, user), user)
 
 
-def test_the_sample_company(nobody, directory, people):
+def test_sample_users_have_documented_rights(nobody, directory, people):
     user = people.create()
     for name, status in (("m.sidorova", 200), ("j.mueller", 403)):
         client = bearer(nobody, {"sAMAccountName": name, "password": directory.sample_password})
@@ -283,7 +283,7 @@ def test_the_sample_company(nobody, directory, people):
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
-def test_members_administer_directly_and_nested(nobody, truth, user, group, admin_group, depth):
+def test_direct_and_nested_group_members_may_write(nobody, truth, user, group, admin_group, depth):
     dn = user["dn"]
     for _ in range(depth):
         dn = group(dn)
@@ -298,21 +298,21 @@ def primary_group_of(truth, dn):
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_the_primary_group_counts(nobody, truth, user, group, admin_group, nested):
+def test_primary_group_grants_rights(nobody, truth, user, group, admin_group, nested):
     dn = group() if nested else admin_group
     if nested:
         truth.add_member(admin_group, dn)
     truth.add_member(dn, user["dn"])
     truth.set(user["dn"], "primaryGroupID", primary_group_of(truth, dn))
     member_of = truth.find(user["sAMAccountName"])[1]["memberOf"]
-    assert dn.encode() not in member_of  # it is the primary group alone
+    assert dn.encode() not in member_of  # memberOf excludes the primary group
     assert_writes(bearer(nobody, user), user)
     truth.set(user["dn"], "primaryGroupID", PRIMARY_GROUP_USERS)
 
 
-# --- rights that end ----------------------------------------------------------------------------
+# --- revoked rights -------------------------------------------------------------------------------
 
-def test_joining_and_leaving_the_group_take_effect(nobody, truth, user, admin_group):
+def test_group_membership_changes_rights_at_once(nobody, truth, user, admin_group):
     client = bearer(nobody, user)
     contract.refused(write(client, user), 403, "FORBIDDEN")
     truth.add_member(admin_group, user["dn"])
@@ -323,7 +323,7 @@ def test_joining_and_leaving_the_group_take_effect(nobody, truth, user, admin_gr
 
 
 @pytest.mark.parametrize("obstacle, reason", OBSTACLES)
-def test_an_account_that_may_not_log_in_has_no_rights(nobody, people, truth, user, audit, obstacle,
+def test_blocked_account_loses_session_and_rights(nobody, people, truth, user, audit, obstacle,
                                                       reason):
     tokens = nobody.login(user["sAMAccountName"], user["password"])
     client = nobody.bearing(tokens["access_token"])
@@ -349,7 +349,7 @@ def test_reenabled_user_must_log_in_again(nobody, people, user):
 
 
 def test_locked_user_is_refused_and_keeps_the_session(nobody, people, truth, user):
-    """Anybody can lock a user by failed logins."""
+    """Anybody can lock a user by failed logins, so a lock must not end the session."""
     client = bearer(nobody, user)
     lock(nobody, people, truth, user)
     contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
@@ -359,7 +359,7 @@ def test_locked_user_is_refused_and_keeps_the_session(nobody, people, truth, use
 
 @pytest.mark.parametrize("guid", ["", "x", "00000000-0000-0000-0000-000000000000",
                                   "ffffffff-ffff-ffff-ffff-fffffffffff>"])
-def test_a_token_of_nobody(nobody, user, stack, guid):
+def test_token_with_unknown_guid_is_rejected(nobody, user, stack, guid):
     tokens = nobody.login(user["sAMAccountName"], user["password"])
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
     token = jwt.encode({**claims, "sub": f"directory:{guid}"}, stack.env["JWT_SECRET_KEY"], "HS256")
@@ -368,8 +368,8 @@ def test_a_token_of_nobody(nobody, user, stack, guid):
     contract.refused(nobody.bearing(token).post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def test_a_claim_does_not_make_an_administrator(nobody, user, stack):
-    """Rights come from the directory: what the token says is for /auth/me."""
+def test_administrator_claim_grants_no_rights(nobody, user, stack):
+    """Rights come from the directory; claims in the token only describe the user in /auth/me."""
     tokens = nobody.login(user["sAMAccountName"], user["password"])
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
     token = jwt.encode({**claims, "administrator": True}, stack.env["JWT_SECRET_KEY"], "HS256")
@@ -377,9 +377,9 @@ def test_a_claim_does_not_make_an_administrator(nobody, user, stack):
     contract.refused(write(nobody.bearing(token), user), 403, "FORBIDDEN")
 
 
-# --- refresh ------------------------------------------------------------------------------------
+# --- refresh --------------------------------------------------------------------------------------
 
-def test_refresh_reads_the_person_again(nobody, people, truth, user, admin_group):
+def test_refresh_reads_user_again(nobody, people, truth, user, admin_group):
     tokens = nobody.login(user["sAMAccountName"], user["password"])
     truth.add_member(admin_group, user["dn"])
     truth.set(user["dn"], "mail", "new@example.com")

@@ -1,4 +1,5 @@
-"""Names of groups, units and containers: any characters, and several entries of one name."""
+"""Names of groups, units and containers: unusual characters, and several entries with the same
+name."""
 
 import pytest
 
@@ -10,8 +11,8 @@ from support.truth import same_dn
 
 
 @pytest.mark.parametrize("pattern", NAMES)
-def test_a_name_lives(entries, truth, pattern):
-    """Created, found, read, renamed to something plain and back, moved, deleted."""
+def test_name_works_in_every_operation(entries, truth, pattern):
+    """Creates, searches, reads, renames, moves and deletes an entry with this name."""
     name, field = unique(pattern), entries.kind.name
     made = entries.named(name, description="as it was")
     assert made[field] == name
@@ -38,7 +39,7 @@ def test_a_name_lives(entries, truth, pattern):
 
 
 @pytest.mark.parametrize("pattern", NAMES)
-def test_a_name_as_a_parent(places, people, truth, pattern):
+def test_parent_name_works_in_every_operation(places, people, truth, pattern):
     name = unique(pattern)
     above = places.named(name)
     user = people.create(ou=above["dn"])
@@ -54,7 +55,7 @@ def test_a_name_as_a_parent(places, people, truth, pattern):
 
 
 @pytest.mark.parametrize("name", LONGEST_NAMES)
-def test_the_longest_names(entries, truth, name):
+def test_longest_name_is_stored_unchanged(entries, truth, name):
     parent = truth.add_ou(tag(), entries.parent)
     made = entries.named(name, parent)
     assert made[entries.kind.name] == name
@@ -63,8 +64,8 @@ def test_the_longest_names(entries, truth, name):
 
 
 @pytest.mark.parametrize("name", [" leading", "trailing ", "  both  ", " "])
-def test_spaces_at_the_ends_are_kept_or_refused(api, entries, truth, name):
-    """Never cut off in silence: two names that differ to the client must not be one entry."""
+def test_outer_spaces_of_name_are_kept_or_refused(api, entries, truth, name):
+    """Never trimmed silently: names that differ for the client must not denote one entry."""
     parent, field = truth.add_ou(tag(), entries.parent), entries.kind.name
     body = entries.body(**{field: name, entries.kind.parent: parent})
     response = api.post(entries.kind.path, json=body)
@@ -80,7 +81,7 @@ def test_spaces_at_the_ends_are_kept_or_refused(api, entries, truth, name):
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
-def test_what_is_no_name_is_refused(api, entries, truth, name):
+def test_invalid_name_is_rejected(api, entries, truth, name):
     parent, field = truth.add_ou(tag(), entries.parent), entries.kind.name
     body = entries.body(**{field: name, entries.kind.parent: parent})
     response = api.post(entries.kind.path, json=body)
@@ -94,7 +95,7 @@ def test_what_is_no_name_is_refused(api, entries, truth, name):
 
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_nothing_is_called_a_filter(api, entries, truth, method, name):
+def test_name_in_path_is_not_ldap_filter(api, entries, truth, method, name):
     before = truth.tree(entries.parent)
     body = {"description": "found"} if method == "PATCH" else None
     contract.refused(api.request(method, entries.path(name), json=body), 404, "NOT_FOUND")
@@ -103,12 +104,12 @@ def test_nothing_is_called_a_filter(api, entries, truth, method, name):
 
 
 @pytest.mark.parametrize("name", ["%00", "a%00b", "%ff%fe", "%c0%af", "%", "%zz", "%2"])
-def test_a_path_that_cannot_be_decoded(site, entries, name):
+def test_undecodable_path_is_client_error(site, entries, name):
     for prefix in ("", "/api/v1"):
         assert site.get(f"{prefix}{entries.kind.path}/{name}").status_code in (400, 404)
 
 
-def test_names_have_no_case(entries):
+def test_names_ignore_case(entries):
     made = entries.named("Жук Über " + tag())
     name = made[entries.kind.name]
     for spelling in (name.upper(), name.lower()):
@@ -116,7 +117,7 @@ def test_names_have_no_case(entries):
 
 
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
-def test_both_surfaces(site, entries, prefix):
+def test_entries_are_served_with_and_without_api_prefix(site, entries, prefix):
     path, field = prefix + entries.kind.path, entries.kind.name
     name = f"Ж/ö, #? %41 + ; \\ \" <> {tag()}"
     made = site.post(path, json=entries.body(**{field: name}))
@@ -129,17 +130,17 @@ def test_both_surfaces(site, entries, prefix):
     assert site.get(path_of(path, name)).status_code == 404
 
 
-# --- several of one name ------------------------------------------------------------------------
+# --- several entries with the same name -----------------------------------------------------------
 
 @pytest.fixture(params=["{}", "Ж, \"b\" + * {}"])
 def twins(request, entries, truth):
-    """A name, and two entries of it in two places."""
+    """Returns a name, two entries with that name, and their parents."""
     name = unique(request.param)
     parents = [truth.add_ou(f"{word}, \"{tag()}\"", entries.parent) for word in ("one", "other")]
     return name, [entries.named(name, parent) for parent in parents], parents
 
 
-def test_several_of_one_name(api, entries, truth, twins):
+def test_ambiguous_name_is_refused_with_all_dns(api, entries, truth, twins):
     name, made, _ = twins
     before = truth.tree(entries.parent)
     for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None),
@@ -151,7 +152,7 @@ def test_several_of_one_name(api, entries, truth, twins):
     assert truth.tree(entries.parent) == before
 
 
-def test_the_parent_chooses(entries, truth, twins):
+def test_parent_dn_parameter_selects_one_of_equal_names(entries, truth, twins):
     name, made, parents = twins
     for each, parent in zip(made, parents, strict=True):
         assert entries.get(name, at=parent) == each
@@ -168,8 +169,8 @@ def test_the_parent_chooses(entries, truth, twins):
     assert entries.get(name) == made[1]
 
 
-def test_the_parent_chooses_and_the_body_moves(entries, truth, twins):
-    """?parent_dn= is where it is, the body's parent_dn where it shall be."""
+def test_parent_dn_parameter_selects_and_body_moves(entries, truth, twins):
+    """?parent_dn= selects the entry; parent_dn in the body is its new parent."""
     name, made, parents = twins
     target = truth.add_ou(tag(), entries.parent)
     moved = entries.change(name, at=parents[1], parent_dn=target)
@@ -178,7 +179,7 @@ def test_the_parent_chooses_and_the_body_moves(entries, truth, twins):
     assert truth.entry(made[0]["dn"]) is not None
 
 
-def test_a_twin_cannot_move_to_the_other(api, entries, truth, twins):
+def test_entry_cannot_move_to_parent_with_same_name(api, entries, truth, twins):
     name, _, parents = twins
     before = truth.tree(entries.parent)
     response = api.patch(entries.path(name), params={"parent_dn": parents[0]},
@@ -194,8 +195,8 @@ def test_a_twin_cannot_move_to_the_other(api, entries, truth, twins):
     ("OU=nowhere-at-all,{parent}", 400, "PARENT_NOT_FOUND"), ("{base}", 404, "NOT_FOUND"),
     ("CN=Users,{base}", 404, "NOT_FOUND"),
 ])
-def test_parents_that_choose_nothing(api, entries, truth, at, status, code):
-    """Also the parent's parent: only the direct one counts."""
+def test_parent_dn_without_match_is_refused(api, entries, truth, at, status, code):
+    """Includes the parent's parent: only the direct parent selects."""
     name = entries.create()[entries.kind.name]
     before = truth.tree(entries.parent)
     at = at.format(parent=entries.parent, base=truth.base_dn)
@@ -206,14 +207,14 @@ def test_parents_that_choose_nothing(api, entries, truth, at, status, code):
     assert truth.tree(entries.parent) == before
 
 
-def test_other_parameters_are_refused(api, entries):
+def test_unknown_parameter_is_rejected(api, entries):
     name = entries.create()[entries.kind.name]
     for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None)):
         response = api.request(method, entries.path(name), params={"nonsense": "1"}, json=body)
         assert contract.refused(response, 400, "VALIDATION_ERROR") == ["nonsense"]
 
 
-def test_the_parent_in_another_spelling(entries, truth):
+def test_parent_dn_parameter_may_differ_in_case_and_spaces(entries, truth):
     parent = truth.add_ou(f"Größe {tag()}", entries.parent)
     made = entries.named(tag(), parent)
     name = made[entries.kind.name]
@@ -221,7 +222,7 @@ def test_the_parent_in_another_spelling(entries, truth):
     assert entries.get(name, at=made["dn"].split(",", 1)[1]) == made
 
 
-def test_the_parent_of_a_user(api, people, truth):
+def test_parent_dn_parameter_selects_user(api, people, truth):
     user = people.create()
     account = user["sAMAccountName"]
     assert people.get(account, at=people.ou)["dn"] == user["dn"]
@@ -236,7 +237,7 @@ def test_the_parent_of_a_user(api, people, truth):
     people.delete(account, at=people.ou)
 
 
-def test_more_of_one_name_than_anybody_would_list(api, entries, truth):
+def test_many_entries_of_one_name_are_ambiguous(api, entries, truth):
     name = tag()
     parents = [truth.add_ou(tag(), entries.parent) for _ in range(25)]
     for parent in parents:

@@ -1,4 +1,5 @@
-"""Changing, renaming, moving and deleting groups, units and containers: all of it or nothing."""
+"""Changing, renaming, moving and deleting groups, units and containers; a request is applied
+completely or not at all."""
 
 import concurrent.futures
 
@@ -12,21 +13,21 @@ from support.truth import BOOKKEEPING, same_dn
 
 @pytest.fixture
 def one(entries):
-    """An entry with a description, and its name."""
+    """Returns an entry with a description, and its name."""
     made = entries.create(description="as it was")
     return made, made[entries.kind.name]
 
 
-def test_the_description_is_set_replaced_and_cleared(entries, truth):
+def test_description_can_be_set_replaced_and_cleared(entries, truth):
     made = entries.create()
     name = made[entries.kind.name]
-    for value in ("first", "second", None, None):  # the last time there is nothing to clear
+    for value in ("first", "second", None, None):  # the second None finds nothing to clear
         assert entries.change(name, description=value)["description"] == value
         seen = truth.entry(made["dn"]).get("description")
         assert seen == ([value.encode()] if value else None)
 
 
-def test_only_what_is_named_changes(entries, truth, one):
+def test_change_affects_only_given_attributes(entries, truth, one):
     made, name = one
     [(dn, before)] = truth.tree(made["dn"], without=BOOKKEEPING)
     entries.change(name, description="changed")
@@ -35,21 +36,21 @@ def test_only_what_is_named_changes(entries, truth, one):
     assert (dn_after, after) == (dn, before)
 
 
-def test_an_empty_change_changes_nothing(entries, truth, one):
+def test_empty_change_is_no_op(entries, truth, one):
     made, name = one
     before = truth.tree(made["dn"])
     assert entries.change(name) == made
     assert truth.tree(made["dn"]) == before
 
 
-def test_the_same_values_again(entries, one):
+def test_change_to_same_values_succeeds(entries, one):
     made, name = one
     again = entries.change(name, description="as it was", parent_dn=entries.parent,
                            **{entries.kind.name: name})
     assert (again["dn"], again["objectGUID"]) == (made["dn"], made["objectGUID"])
 
 
-def test_unknown(api, entries):
+def test_unknown_entry_is_not_found(api, entries):
     path = entries.path("nothing is called so")
     for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None),
                          ("PATCH", {})):
@@ -61,7 +62,7 @@ def test_unknown(api, entries):
     ("sAMAccountName", "x"), ("scope", "universal"), ("security", False), ("name", "x"),
     ("isCriticalSystemObject", True), ("whenCreated", "x"),
 ])
-def test_what_cannot_be_changed(api, entries, truth, one, field, value):
+def test_read_only_field_is_rejected(api, entries, truth, one, field, value):
     made, name = one
     before = truth.tree(made["dn"])
     response = api.patch(entries.path(name), json={field: value, "description": "x"})
@@ -69,9 +70,9 @@ def test_what_cannot_be_changed(api, entries, truth, one, field, value):
     assert truth.tree(made["dn"]) == before
 
 
-# --- names and places ---------------------------------------------------------------------------
+# --- renaming and moving --------------------------------------------------------------------------
 
-def test_rename(api, entries, truth, one):
+def test_rename_keeps_guid_and_description(api, entries, truth, one):
     made, name = one
     fresh = f"Neuer, \"Name\" {tag()}"
     renamed = entries.change(name, **{entries.kind.name: fresh})
@@ -83,7 +84,7 @@ def test_rename(api, entries, truth, one):
     contract.refused(api.get(entries.path(name)), 404, "NOT_FOUND")
 
 
-def test_rename_in_case_alone(entries, truth):
+def test_rename_may_change_only_case(entries, truth):
     made = entries.named("lower ж " + tag())
     name = made[entries.kind.name]
     assert entries.change(name, **{entries.kind.name: name.upper()})[entries.kind.name] == \
@@ -91,7 +92,7 @@ def test_rename_in_case_alone(entries, truth):
     assert truth.entry(made["dn"])[entries.kind.name] == [name.upper().encode()]
 
 
-def test_move(entries, truth, one):
+def test_move_keeps_guid_and_description(entries, truth, one):
     made, name = one
     other = truth.add_ou(f"Übrige, andere {tag()}", entries.parent)
     moved = entries.change(name, parent_dn=other)
@@ -100,7 +101,7 @@ def test_move(entries, truth, one):
     assert truth.entry(made["dn"]) is None and truth.entry(moved["dn"])
 
 
-def test_everything_at_once(entries, truth, one):
+def test_rename_move_and_change_in_one_request(entries, truth, one):
     made, name = one
     other, fresh = truth.add_ou(tag(), entries.parent), f"Ж, + {tag()}"
     changed = entries.change(name, at=entries.parent, parent_dn=other, description="new",
@@ -115,7 +116,7 @@ def test_everything_at_once(entries, truth, one):
     ("", "VALIDATION_ERROR"), ("DC=example,DC=com", "VALIDATION_ERROR"),
     ("DC=test", "VALIDATION_ERROR"),
 ])
-def test_moves_that_cannot_be(api, entries, truth, one, parent, code):
+def test_move_to_invalid_parent_is_rejected(api, entries, truth, one, parent, code):
     made, name = one
     before = truth.tree(made["dn"])
     body = {"parent_dn": parent.format(parent=entries.parent), "description": "new",
@@ -125,7 +126,7 @@ def test_moves_that_cannot_be(api, entries, truth, one, parent, code):
     assert truth.tree(made["dn"]) == before
 
 
-def test_names_that_are_taken(api, entries, truth, one):
+def test_rename_to_existing_name_is_rejected(api, entries, truth, one):
     made, name = one
     taken = entries.create()[entries.kind.name]
     before = truth.tree(entries.parent)
@@ -137,7 +138,7 @@ def test_names_that_are_taken(api, entries, truth, one):
     assert entries.get(name) == made
 
 
-def test_move_to_where_the_name_is_taken(api, entries, truth, one):
+def test_move_to_parent_with_existing_name_is_rejected(api, entries, truth, one):
     _, name = one
     other = truth.add_ou(tag(), entries.parent)
     entries.named(name.upper(), other)
@@ -148,7 +149,7 @@ def test_move_to_where_the_name_is_taken(api, entries, truth, one):
     assert truth.tree(entries.parent) == before
 
 
-def test_a_unit_does_not_move_into_a_container(api, units, containers, truth):
+def test_unit_cannot_move_into_container(api, units, containers, truth):
     unit, container = units.create(), containers.create()
     before = truth.tree(units.parent)
     response = api.patch(units.path(unit["ou"]), json={"parent_dn": container["dn"],
@@ -157,11 +158,11 @@ def test_a_unit_does_not_move_into_a_container(api, units, containers, truth):
     assert truth.tree(units.parent) == before
 
 
-# --- what is below ------------------------------------------------------------------------------
+# --- subtrees -------------------------------------------------------------------------------------
 
 @pytest.fixture
 def tree(places, people, groups):
-    """A place with places, a user and a group in it; and all their GUIDs with the DN's ends."""
+    """Returns an entry, and its descendants: another entry with a user and a group in it."""
     top = places.create(description="top")
     middle = places.create(parent_dn=top["dn"])
     user = people.create(ou=middle["dn"])
@@ -170,7 +171,7 @@ def tree(places, people, groups):
     return top, [middle, user, group]
 
 
-def test_a_move_carries_what_is_below(places, truth, people, tree):
+def test_move_includes_subtree(places, truth, people, tree):
     top, below = tree
     name = top[places.kind.name]
     other = truth.add_ou(f"Ж, {tag()}", places.parent)
@@ -183,7 +184,7 @@ def test_a_move_carries_what_is_below(places, truth, people, tree):
     assert truth.entry(top["dn"]) is None
 
 
-def test_a_rename_carries_what_is_below(places, truth, tree):
+def test_rename_includes_subtree(places, truth, tree):
     top, below = tree
     renamed = places.change(top[places.kind.name], **{places.kind.name: f"new, {tag()}"})
     for each in below:
@@ -191,7 +192,7 @@ def test_a_rename_carries_what_is_below(places, truth, tree):
                        each["dn"][:-len(top["dn"])] + renamed["dn"])
 
 
-def test_nothing_moves_below_itself(api, places, truth, tree):
+def test_entry_cannot_move_below_itself(api, places, truth, tree):
     top, below = tree
     before = truth.tree(places.parent)
     for parent in (top["dn"], below[0]["dn"]):
@@ -202,7 +203,7 @@ def test_nothing_moves_below_itself(api, places, truth, tree):
     assert truth.tree(places.parent) == before
 
 
-def test_what_is_not_empty_stays(api, places, truth, tree):
+def test_entry_with_children_cannot_be_deleted(api, places, truth, tree):
     top, below = tree
     before = truth.tree(places.parent)
     for each in (top, below[0]):
@@ -212,7 +213,7 @@ def test_what_is_not_empty_stays(api, places, truth, tree):
 
 
 @pytest.mark.parametrize("hidden", [{"showInAdvancedViewOnly": "TRUE"}, {}])
-def test_what_holds_something_of_another_kind_stays(api, places, truth, hidden):
+def test_entry_with_children_of_unserved_kind_cannot_be_deleted(api, places, truth, hidden):
     top = places.create()
     below = truth.add(f"CN=below,{top['dn']}", objectClass="contact", **hidden)
     contract.refused(api.delete(places.path(top[places.kind.name])), 409, "NOT_EMPTY")
@@ -221,9 +222,9 @@ def test_what_holds_something_of_another_kind_stays(api, places, truth, hidden):
     places.delete(top[places.kind.name])
 
 
-# --- deleting -----------------------------------------------------------------------------------
+# --- deletion -------------------------------------------------------------------------------------
 
-def test_delete(api, entries, truth, one):
+def test_deleted_entry_is_not_found_and_name_is_free(api, entries, truth, one):
     made, name = one
     response = api.delete(entries.path(name))
     assert (response.status_code, response.content) == (204, b"")
@@ -243,7 +244,7 @@ BUILT_IN = [
 
 
 @pytest.mark.parametrize("path, name", BUILT_IN)
-def test_what_the_directory_is_made_of_stays(api, truth, path, name):
+def test_built_in_entry_cannot_be_deleted(api, truth, path, name):
     at = path_of(path, name)
     params = None if name != "Users" else {"parent_dn": truth.base_dn}
     dn = api.get(at, params=params).json()["dn"]
@@ -253,19 +254,19 @@ def test_what_the_directory_is_made_of_stays(api, truth, path, name):
     assert api.get(at, params=params).json()["dn"] == dn
 
 
-# --- at the same time ---------------------------------------------------------------------------
+# --- concurrent changes ---------------------------------------------------------------------------
 
 ROUNDS = 15
 
 
 def outcome(response):
-    """The status, or what an error is called."""
+    """Returns the status of a success, or the code of an error."""
     return response.json()["code"] if response.status_code >= 400 else response.status_code
 
 
-def test_renamed_and_deleted_at_once(entries, truth):
-    """Each does what it says or is refused, and what is left is one of the two outcomes. What was
-    renamed and is gone before it is read again is RESULT_UNREAD."""
+def test_concurrent_rename_and_deletion_leave_one_outcome(entries, truth):
+    """Each request succeeds or is refused, and the final state is one of the two outcomes. A
+    renamed entry that is deleted before it is read back gets RESULT_UNREAD."""
     def call(method, path, body=None):
         return outcome(entries.api.at(entries.api.base_url).request(method, path, json=body))
 
@@ -284,8 +285,8 @@ def test_renamed_and_deleted_at_once(entries, truth):
             assert left is None or same_dn(left, entries.dn(fresh))
 
 
-def test_moved_to_two_places_at_once(entries, truth):
-    """It stands in one of them at the end, whole."""
+def test_concurrent_moves_leave_entry_in_one_place(entries, truth):
+    """At the end the entry is complete and at exactly one place."""
     parents = [truth.add_ou(tag(), entries.parent) for _ in range(2)]
     made = entries.create()
     name = made[entries.kind.name]
@@ -300,8 +301,8 @@ def test_moved_to_two_places_at_once(entries, truth):
     assert any(same_dn(place, entries.dn(name, parent)) for parent in parents)
 
 
-def test_a_name_that_comes_and_goes(entries):
-    """Created and deleted by several at once: every answer is one of the contract's."""
+def test_concurrent_creations_and_deletions_get_documented_responses(entries):
+    """Several clients create and delete one entry; every response is documented."""
     body = entries.body()
     path = entries.path(body[entries.kind.name])
 

@@ -1,4 +1,4 @@
-"""Files: uploads, lists, addresses to download from, tags, deletion; on every storage and engine."""
+"""Files: uploads, lists, download URLs, tags and deletion, on every storage and engine."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from support.files import DOCX, GIF, JPEG, PDF, PNG, TEXT, Bucket, Disk
 from support.logs import service_line
 from support.waiting import wait_until
 
-# What is below a stack, and the stack that has it.
+# Storages and the fixtures of their stacks.
 STORAGES = {"disk": "sqlite_stack", "disk-postgres": "postgres_stack", "s3": "s3_stack"}
 
 
@@ -45,13 +45,13 @@ def administrator(storage, nobody):
 
 @pytest.fixture(scope="module")
 def anybody(storage):
-    """Somebody on the surface of files, without a token."""
+    """Returns a client without a token on the files surface."""
     return FilesClient(storage.stack.files_url, storage.stack.ca_file)
 
 
 @pytest.fixture
 def owner(people):
-    """Somebody with an organization in which there is nothing yet."""
+    """Returns a client of a new organization without files."""
     return people.register().client
 
 
@@ -59,17 +59,17 @@ def fetch(client, url, **arguments):
     return files.fetch(url, client.ca_file, **arguments)
 
 
-# The order in which programs write the parts of a document.
+# Orders in which programs write the parts of a document.
 WRITERS = [
     ("_rels/.rels", "docProps/core.xml", "docProps/app.xml", "docProps/custom.xml",
-     "word/document.xml", "[Content_Types].xml"),  # LibreOffice, with properties
+     "word/document.xml", "[Content_Types].xml"),  # LibreOffice, with document properties
     ("[Content_Types].xml", "_rels/.rels", "customXml/item1.xml", "customXml/itemProps1.xml",
      "word/document2.xml"),
     ("_rels/", "_rels/.rels", "docProps/", "word/", "word/document.xml", "[Content_Types].xml"),
 ]
 
 
-# --- uploading ----------------------------------------------------------------------------------
+# --- uploads --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name, content, content_type", [
     ("a.txt", TEXT, "text/plain"), ("a.TXT", b"", "text/plain"), ("a.txt", b"x", "text/plain"),
@@ -82,7 +82,7 @@ WRITERS = [
     ("a.gif", GIF, "image/gif"), ("a.docx", DOCX, files.WORD),
     *(("a.docx", files.docx(*parts), files.WORD) for parts in WRITERS),
 ])
-def test_what_is_uploaded_comes_back(storage, owner, name, content, content_type):
+def test_uploaded_file_can_be_read_and_downloaded(storage, owner, name, content, content_type):
     made = files.upload(owner, content, name)
     assert (made["original_name"], made["content_type"]) == (name, content_type)
     assert made["message"] == "Файл успешно загружен"
@@ -97,15 +97,15 @@ def test_what_is_uploaded_comes_back(storage, owner, name, content, content_type
         assert int(answer.headers["Content-Length"]) == len(content)
 
 
-def test_a_refusal_before_the_body_says_that_the_connection_ends(storage):
-    """It does; a client that did not know would lose what it asks next."""
+def test_refusal_before_body_closes_connection(storage):
+    """Otherwise the client would lose its next request on the closing connection."""
     head = (b"POST /files/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\n\r\n")
     answer = wire.exchange(storage.stack.https_url, storage.stack.ca_file, head)
     assert (answer.status, answer.headers["Connection"]) == (401, "close")
 
 
-def test_the_message_is_in_the_language_of_the_client(owner):
+def test_upload_message_is_in_requested_language(owner):
     answer = files.send(owner, headers={"Accept-Language": "en"})
     assert answer.json()["message"] == "The file was uploaded"
 
@@ -123,7 +123,7 @@ def test_the_message_is_in_the_language_of_the_client(owner):
     ("a.exe", b"MZ"), ("a", TEXT), ("txt", TEXT), (".txt.", TEXT), ("a.txt/", TEXT),
     ("a.txt ", TEXT), ("a.txt\0", TEXT), ("a.svg", b"<svg/>"),
 ])
-def test_what_is_not_of_an_allowed_type_is_refused(storage, owner, name, content):
+def test_file_of_disallowed_type_is_refused(storage, owner, name, content):
     before = storage.keys()
     answer = files.send_form(owner, content, name.replace("\0", "%00"))
     contract.refused(answer, 400, "FILE_TYPE_NOT_ALLOWED")
@@ -132,7 +132,7 @@ def test_what_is_not_of_an_allowed_type_is_refused(storage, owner, name, content
     assert storage.keys() - before == set() and files.listed(owner) == []
 
 
-def test_16_mib_and_one_byte_more(storage, owner):
+def test_upload_limit_is_16_mib(storage, owner):
     largest = b"text" * (files.LARGEST // 4)
     made = files.upload(owner, largest)
     answer = fetch(owner, made["download_url"])
@@ -145,7 +145,7 @@ def test_16_mib_and_one_byte_more(storage, owner):
     owner.delete(f"/files/{made['filename']}")
 
 
-def test_what_is_no_upload(owner):
+def test_request_without_single_file_is_rejected(owner):
     contract.refused(owner.post("/files/upload", json={}), 415, "UNSUPPORTED_MEDIA_TYPE")
     contract.refused(owner.post("/files/upload"), 415, "UNSUPPORTED_MEDIA_TYPE")
     form = {"Content-Type": "multipart/form-data"}
@@ -172,7 +172,7 @@ def test_what_is_no_upload(owner):
     b"--b\r\nContent-Disposition: form-data; name=" + b"a" * 20000 + b"\r\n\r\n\r\n--b--",
     b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n" * 1000 + b"--b--",
 ])
-def test_hostile_forms(storage, owner, body):
+def test_malformed_form_is_rejected(storage, owner, body):
     before = storage.keys()
     answer = owner.post("/files/upload", data=body,
                         headers={"Content-Type": "multipart/form-data; boundary=b"})
@@ -181,16 +181,16 @@ def test_hostile_forms(storage, owner, body):
     assert storage.keys() == before and storage.staged() == []
 
 
-def test_chunked_uploads(owner):
+def test_chunked_upload_is_accepted(owner):
     body, content_type = files.form(TEXT, "a.txt")
     answer = owner.post("/files/upload", data=iter([body[:10], body[10:]]),
                         headers={"Content-Type": content_type})
     files.check_uploaded(answer, TEXT)
 
 
-# --- names --------------------------------------------------------------------------------------
+# --- file names -----------------------------------------------------------------------------------
 
-NAMES = [  # as the client has it, and as forms write it
+NAMES = [  # the name, and its encoding in the form
     ("../../etc/passwd.txt", None), ("/etc/passwd.txt", None), ("..\\..\\a.txt", None),
     ("C:\\a.txt", None), ("Ж" * 251 + ".txt", None), ("a\"b'c.txt", "a%22b'c.txt"),
     ("a\r\nSet-Cookie: x=1\r\n.txt", "a%0D%0ASet-Cookie: x=1%0D%0A.txt"),
@@ -200,7 +200,7 @@ NAMES = [  # as the client has it, and as forms write it
 
 
 @pytest.mark.parametrize("name, written", NAMES)
-def test_names_come_back_right(storage, owner, name, written):
+def test_file_name_is_returned_unchanged(storage, owner, name, written):
     answer = files.send_form(owner, TEXT, written or name)
     made = files.check_uploaded(answer, TEXT)
     assert made["original_name"] == name
@@ -217,21 +217,21 @@ def test_names_come_back_right(storage, owner, name, written):
     assert all(re.fullmatch(r"[0-9a-f]{32}", key) for key in storage.keys())
 
 
-def test_the_name_in_its_extended_form(owner):
+def test_extended_file_name_parameter_is_preferred(owner):
     body, content_type = files.form(TEXT, b"x.png\"; filename*=UTF-8''%D0%B6%22.txt; x=\"")
     answer = owner.post("/files/upload", data=body, headers={"Content-Type": content_type})
     assert files.check_uploaded(answer, TEXT)["original_name"] == 'ж".txt'
 
 
-def test_names_that_no_file_has(owner):
+def test_invalid_file_name_is_rejected(owner):
     for name in ("Ж" * 252 + ".txt", b"\xff\xfe.txt"):
         assert contract.refused(files.send_form(owner, TEXT, name), 400,
                                 "VALIDATION_ERROR") == ["file"]
 
 
-# --- addresses ----------------------------------------------------------------------------------
+# --- download URLs --------------------------------------------------------------------------------
 
-def test_downloads(storage, owner):
+def test_download_url_supports_ranges_and_conditions(storage, owner):
     made = files.upload(owner, TEXT, "Отчёт.txt")
     answer = owner.get(f"/files/{made['filename']}/download")
     assert answer.status_code == 200
@@ -242,7 +242,7 @@ def test_downloads(storage, owner):
     assert body["expires_in"] == 300
     url = body["download_url"]
     whole = fetch(owner, url)
-    if storage.kind == "disk":  # S3 has no such header
+    if storage.kind == "disk":  # S3 does not send this header
         assert whole.headers["X-Content-Type-Options"] == "nosniff"
     assert whole.headers["ETag"]
     part = fetch(owner, url, Range="bytes=2-5")
@@ -265,8 +265,9 @@ def test_downloads(storage, owner):
         assert other.json()["code"] == "PRECONDITION_FAILED"
 
 
-def test_a_download_may_be_stored_by_the_client_only(storage, owner):
-    """It has an entity tag; a refused one is not stored. An S3 sets its own headers."""
+def test_download_is_cached_by_client_only(storage, owner):
+    """A download has an entity tag; refused downloads are not stored. S3 sets its own headers
+    and is skipped."""
     if storage.kind != "disk":
         return
     url = files.upload(owner, TEXT)["download_url"]
@@ -287,7 +288,7 @@ def altered(url, name, change):
 
 
 def of_disk(url, one, other):
-    """Addresses that the service must refuse, made from a good one."""
+    """Returns invalid URLs that the service must refuse, made from a valid one."""
     return [
         altered(url, "signature", lambda value: value[:-1] + ("0" if value[-1] != "0" else "1")),
         altered(url, "signature", lambda value: value[:-1]),
@@ -303,7 +304,7 @@ def of_disk(url, one, other):
 
 
 def of_s3(url, one, other):
-    """The same that S3 must refuse."""
+    """Returns invalid URLs that S3 must refuse, made from a valid one."""
     key = urlsplit(one["download_url"]).path
     return [
         altered(url, "X-Amz-Signature", lambda value: value[::-1]),
@@ -317,7 +318,7 @@ def of_s3(url, one, other):
     ]
 
 
-def test_signed_addresses_are_good_for_what_they_were_made_for(storage, owner):
+def test_altered_download_url_is_refused(storage, owner):
     one, other = files.upload(owner), files.upload(owner, b"other\n")
     url = one["download_url"]
     bad = {"disk": of_disk, "s3": of_s3}[storage.kind](url, one, other)
@@ -333,8 +334,8 @@ def test_signed_addresses_are_good_for_what_they_were_made_for(storage, owner):
     assert fetch(owner, url).status_code == 404
 
 
-def test_addresses_of_the_service_answer_head(storage, owner):
-    """Those of S3 are signed for GET alone."""
+def test_local_download_url_supports_head(storage, owner):
+    """URLs of S3 are signed for GET only."""
     made = files.upload(owner)
     head = fetch(owner, made["download_url"], method="HEAD")
     assert head.content == b""
@@ -344,7 +345,7 @@ def test_addresses_of_the_service_answer_head(storage, owner):
         assert head.status_code == 403
 
 
-def test_addresses_expire(storage, owner):
+def test_download_url_expires(storage, owner):
     made = files.upload(owner)
     url, now = made["download_url"], int(time.time())
     assert fetch(owner, storage.signed(url, now + 5)).content == TEXT
@@ -355,7 +356,7 @@ def test_addresses_expire(storage, owner):
             assert answer.json()["code"] == "LINK_INVALID", expires
 
 
-def test_objects_are_reached_by_nothing_else(storage, owner):
+def test_objects_are_not_reachable_without_signed_url(storage, owner):
     files.upload(owner)
     top = owner.base_url.removesuffix("/api/v1")
     for key in list(storage.keys())[:1]:
@@ -365,8 +366,8 @@ def test_objects_are_reached_by_nothing_else(storage, owner):
             assert answer.status in (400, 404), path
 
 
-def test_public_url_is_not_the_hosts_choice(storage, owner):
-    """What a client asks by is told to this client alone, and is one of the host's names."""
+def test_download_url_uses_only_allowed_hosts(storage, owner):
+    """The host of a request is used in its own response only, and must be an allowed name."""
     contract.refused(files.send(owner, headers={"Host": "evil.example.com"}), 421,
                      "MISDIRECTED_REQUEST")
     made = files.send(owner, headers={"Host": "localhost:1"}).json()
@@ -376,9 +377,9 @@ def test_public_url_is_not_the_hosts_choice(storage, owner):
     assert storage.owns(again["download_url"], owner.base_url)
 
 
-# --- lists --------------------------------------------------------------------------------------
+# --- lists ----------------------------------------------------------------------------------------
 
-def test_lists_in_pages(owner):
+def test_file_list_supports_pages_and_prefix(owner):
     made = [files.upload(owner, TEXT, f"{number}.txt")["filename"] for number in range(5)]
     assert files.names(owner) == sorted(made)
     first = owner.get("/files?limit=2").json()
@@ -400,7 +401,7 @@ def test_lists_in_pages(owner):
         assert contract.refused(owner.get(f"/files?{query}"), 400, "VALIDATION_ERROR") == [field]
 
 
-def test_search(owner):
+def test_search_finds_words_of_file_names(owner):
     def found(query):
         return [item["original_name"] for item in files.listed(owner, f"?{query}")]
     for name in ("Договор аренды 2026.txt", "договор_поставки.txt", "Счёт 5.txt"):
@@ -418,7 +419,7 @@ def test_search(owner):
                             "VALIDATION_ERROR") == ["after"]
 
 
-def test_tags(owner):
+def test_tags_can_be_set_filtered_and_cleared(owner):
     one, other = files.upload(owner)["filename"], files.upload(owner, TEXT, "Акт.txt")["filename"]
     answer = owner.put(f"/files/{one}/tags", json=["договор", "2026", "договор"])
     assert answer.status_code == 200
@@ -444,9 +445,9 @@ def test_tags(owner):
     assert files.names(owner, "?tag=2026") == [other]
 
 
-# --- deleting -----------------------------------------------------------------------------------
+# --- deletion -------------------------------------------------------------------------------------
 
-def test_delete(storage, owner):
+def test_deleted_file_and_its_object_are_gone(storage, owner):
     before = storage.keys()
     name = files.upload(owner)["filename"]
     assert len(storage.keys() - before) == 1
@@ -461,7 +462,7 @@ def test_delete(storage, owner):
     contract.refused(owner.delete(f"/files/{name}"), 404, "NOT_FOUND")
 
 
-def test_bulk_delete(storage, owner, people):
+def test_bulk_delete_reports_each_file(storage, owner, people):
     before = storage.keys()
     stranger = people.register().client
     mine = [files.upload(owner)["filename"] for _ in range(3)]
@@ -488,7 +489,7 @@ def test_bulk_delete(storage, owner, people):
                                                                            "results": []}
 
 
-def test_one_file_is_deleted_once(storage, owner):
+def test_one_of_concurrent_file_deletions_succeeds(storage, owner):
     name = files.upload(owner)["filename"]
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(owner.delete(f"/files/{name}")))
@@ -500,9 +501,9 @@ def test_one_file_is_deleted_once(storage, owner):
     assert sorted(answer.status_code for answer in answers) == [200, 404, 404, 404]
 
 
-# --- whose they are -----------------------------------------------------------------------------
+# --- ownership ------------------------------------------------------------------------------------
 
-def test_what_is_anothers_does_not_exist(owner, people, administrator):
+def test_file_of_other_organization_is_not_found(owner, people, administrator):
     name = files.upload(owner)["filename"]
     stranger = people.register().client
     for call in (lambda who: who.get(f"/files/{name}/info"),
@@ -519,7 +520,7 @@ def test_what_is_anothers_does_not_exist(owner, people, administrator):
     assert files.names(owner) == []
 
 
-def test_an_organization_shares_its_files_by_role(people):
+def test_role_permits_file_operations(people):
     owner = people.register()
     made = files.upload(owner.client)["filename"]
     may = {"ADMIN": (201, 200, 200), "MANAGER": (201, 200, 200), "SALES": (201, 200, 403),
@@ -536,18 +537,19 @@ def test_an_organization_shares_its_files_by_role(people):
                           headers=organization).status_code == update, role
         name = sent.json().get("filename", made)
         assert theirs.delete(f"/files/{name}", headers=organization).status_code == delete, role
-        contract.refused(theirs.get(f"/files/{made}/info"), 404, "NOT_FOUND")  # its own organization
+        # the member's own organization does not contain it
+        contract.refused(theirs.get(f"/files/{made}/info"), 404, "NOT_FOUND")
 
 
-def test_the_administrator_has_files_of_its_own(administrator, owner):
+def test_administrator_has_own_files(administrator, owner):
     name = files.upload(administrator)["filename"]
     assert name in files.names(administrator, f"?prefix={name}")
     contract.refused(owner.get(f"/files/{name}/info"), 404, "NOT_FOUND")
     administrator.delete(f"/files/{name}")
 
 
-def test_nobody_on_the_surface_of_files(anybody, owner, nobody):
-    """In development it serves without a token; what has an owner does not exist there."""
+def test_anonymous_client_sees_only_unowned_files(anybody, owner, nobody):
+    """In development this surface needs no token, but files with an owner do not exist there."""
     private = files.upload(owner)["filename"]
     made = files.upload(anybody)["filename"]
     contract.refused(anybody.get(f"/files/{private}/info"), 404, "NOT_FOUND")
@@ -558,9 +560,9 @@ def test_nobody_on_the_surface_of_files(anybody, owner, nobody):
     assert anybody.delete(f"/files/{made}").status_code == 200
 
 
-# --- repetitions --------------------------------------------------------------------------------
+# --- idempotency keys -----------------------------------------------------------------------------
 
-def test_an_upload_is_repeated_by_its_key(storage, owner):
+def test_repeated_upload_with_idempotency_key_is_stored_once(storage, owner):
     before = storage.keys()
     key = {"Idempotency-Key": "one"}
     first, second = files.send(owner, headers=key), files.send(owner, headers=key)
@@ -575,9 +577,9 @@ def test_an_upload_is_repeated_by_its_key(storage, owner):
     files.check_uploaded(files.send(owner, headers=bad), TEXT)
 
 
-# --- health -------------------------------------------------------------------------------------
+# --- health ---------------------------------------------------------------------------------------
 
-def test_the_storage_is_there(storage, anybody, nobody):
+def test_storage_health_is_reported(storage, anybody, nobody):
     top = nobody.at(storage.stack.https_url)
     for client in (anybody, top):
         answer = client.get("/health/storage")
@@ -587,18 +589,19 @@ def test_the_storage_is_there(storage, anybody, nobody):
     assert readiness["storage"]["state"] == "up" and readiness["storage"]["needed"]
 
 
-# --- what it costs ------------------------------------------------------------------------------
+# --- duration of storage operations ---------------------------------------------------------------
 
 STORAGE_TIME = "kontora_storage_operation_duration_seconds_count"
 
 
 def time_of(storage, answer):
-    """What the line of a request tells of its time, in microseconds."""
+    """Returns the log line of a request, with durations in microseconds."""
     return service_line(storage.stack, answer.headers["X-Request-ID"])
 
 
-def test_time_of_the_storage_is_told(storage, owner):
-    """In the line of a request, and in a histogram: of what asks it, and of nothing else."""
+def test_storage_time_is_logged_and_measured(storage, owner):
+    """The time is in the log line of a request and in a histogram, for exactly the operations
+    used."""
     top = owner.as_nobody().at(storage.stack.https_url)
     before = metrics.values(top)
     made = files.send(owner)
@@ -611,28 +614,28 @@ def test_time_of_the_storage_is_told(storage, owner):
         assert line["storage_us"] + line.get("database_us", 0) <= line["duration_us"], line
     for operation in ("stage", "place", "delete"):
         assert after[(STORAGE_TIME, operation)] - before[(STORAGE_TIME, operation)] == 1
-    assert after[(STORAGE_TIME, "check")] > before[(STORAGE_TIME, "check")], "by the housekeeper too"
+    assert after[(STORAGE_TIME, "check")] > before[(STORAGE_TIME, "check")], "the housekeeper checks the storage as well"
     assert "storage_us" not in time_of(storage, owner.get("/files"))
 
 
-def test_the_wait_for_a_client_is_no_worker_s(storage, owner):
+def test_slow_upload_does_not_occupy_worker(storage, owner):
     body, content_type = files.form(b"x" * 100_000, "a.txt")
     waited_s = 0.5
 
     def slowly():
         yield body[:50_000]
         wait_until(files.Spool(storage.stack).sizes, what="the first half in the spool")
-        time.sleep(waited_s)  # is what is measured
+        time.sleep(waited_s)  # the duration under test
         yield body[50_000:]
 
     answer = owner.post("/files/upload", data=slowly(), headers={"Content-Type": content_type})
     files.check_uploaded(answer, b"x" * 100_000)
     line = time_of(storage, answer)
     assert 0 < line["storage_us"] < line["handler_us"] < waited_s * 1e6, line
-    assert line.get("queue_us", 0) < waited_s * 1e6, "it had not been handed over yet"
+    assert line.get("queue_us", 0) < waited_s * 1e6, "the upload was queued before it was complete"
 
 
-# --- the examples of the source document --------------------------------------------------------
+# --- examples of the source document --------------------------------------------------------------
 
 def run(command, folder):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60,
@@ -643,7 +646,7 @@ def run(command, folder):
 
 @pytest.fixture
 def shell(storage, tmp_path):
-    """Runs lines as the document prints them, against this surface."""
+    """Returns a function that runs command lines of the document against this surface."""
     (tmp_path / "document.txt").write_bytes(TEXT)
     (tmp_path / "document.pdf").write_bytes(PDF)
 
@@ -653,7 +656,7 @@ def shell(storage, tmp_path):
     return call
 
 
-def test_the_examples_for_curl(storage, shell):
+def test_curl_examples_of_source_document_work(storage, shell):
     assert shell("curl http://localhost:5000/") == {"message": "Hello World!"}
     testuser = shell("""curl -X POST http://localhost:5000/users \\
   -H "Content-Type: application/json" \\
@@ -747,7 +750,8 @@ const file = new (require('buffer').File)([bytes], 'Документ "1".txt');
 
 
 def is_listed(storage, user, first_page):
-    """On the page that the example shows, or, behind others that were made here before, on the last one."""
+    """Returns True if the user is on the page that the example shows, or on the last page,
+    because other tests may have created users before."""
     url = f"{storage.stack.files_url}/users"
     total = int(requests.head(url, timeout=10).headers["X-Total-Count"])
     last = requests.get(url, params={"skip": max(0, total - 20)}, timeout=10).json()
@@ -760,9 +764,10 @@ def without_id(user):
 
 @pytest.mark.parametrize("program, name, file_name", [
     (["/usr/bin/python3", "-c", PYTHON], "requests", "document.txt"),
-    (["node", "-e", FETCH], "fetch", 'Документ "1".txt'),  # fetch() is there since Node.js 18
+    (["node", "-e", FETCH], "fetch", 'Документ "1".txt'),  # requires Node.js 18
 ], ids=["python", "fetch"])
-def test_the_examples_for_programs(storage, anybody, tmp_path, program, name, file_name):
+def test_program_examples_of_source_document_work(storage, anybody, tmp_path, program, name,
+                                                  file_name):
     (tmp_path / "document.txt").write_bytes(TEXT)
     program = [part.replace("http://localhost:5000", storage.stack.files_url) for part in program]
     user, users, made = json.loads(run(program, tmp_path))

@@ -1,5 +1,5 @@
-"""Groups: their kinds and account names. What they share with units and containers is tested with
-those (test_entries_*.py), who is in them in test_members.py."""
+"""Groups: types and account names. Rules shared with units and containers are tested in
+test_entries_*.py, members in test_members.py."""
 
 import pytest
 
@@ -17,7 +17,7 @@ NO_TYPES = [2147483650, 2147483652, 2147483656, 0, 6, 10, 12, 14, 1, 3, 5, 16, 1
 
 @pytest.mark.parametrize("scope", TYPES)
 @pytest.mark.parametrize("security", [0, SECURITY])
-def test_types(groups, truth, scope, security):
+def test_group_type_sets_scope_and_security(groups, truth, scope, security):
     group = groups.create(groupType=security + scope)
     assert (group["groupType"], group["scope"], group["security"]) == (
         security + scope, TYPES[scope], bool(security))
@@ -25,7 +25,7 @@ def test_types(groups, truth, scope, security):
     assert groups.get(group["cn"]) == group
 
 
-def test_a_group_is_global_and_of_security_by_default(groups, truth):
+def test_group_is_global_security_group_by_default(groups, truth):
     group = groups.create()
     assert (group["groupType"], group["scope"], group["security"]) == (-2147483646, "global", True)
     assert truth.entry(group["dn"])["groupType"] == [b"-2147483646"]
@@ -33,16 +33,16 @@ def test_a_group_is_global_and_of_security_by_default(groups, truth):
 
 
 @pytest.mark.parametrize("number", NO_TYPES)
-def test_what_is_no_type(api, groups, truth, number):
+def test_invalid_group_type_is_rejected(api, groups, truth, number):
     body = groups.body(groupType=number)
     response = api.post("/groups", json=body)
     assert contract.refused(response, 400, "VALIDATION_ERROR") == ["groupType"]
     assert truth.find(body["sAMAccountName"]) is None
 
 
-# --- account names ------------------------------------------------------------------------------
+# --- account names --------------------------------------------------------------------------------
 
-def test_the_account_is_called_as_the_group(groups, truth):
+def test_group_account_name_defaults_to_group_name(groups, truth):
     name = f"Отдел & Ко {tag()}"
     group = groups.create(cn=name, sAMAccountName=...)
     assert group["sAMAccountName"] == name
@@ -54,7 +54,7 @@ def test_the_account_is_called_as_the_group(groups, truth):
     ("\"/\\[]:;|=,+*?<>@{}", "_" * 16 + "{}"), ("{}.", "{}_"), ("{},", "{}_"), ("..{}", "..{}"),
     ("#{}", "#{}"), ("{}😀", "{}😀"), ("{}" + "x" * 53, "{}" + "x" * 53),
 ])
-def test_what_accounts_cannot_have_is_replaced(groups, truth, name, account):
+def test_default_account_name_replaces_invalid_characters(groups, truth, name, account):
     word = tag()
     group = groups.create(cn=name.replace("{}", word), sAMAccountName=...)
     expected = account.replace("{}", word)
@@ -62,7 +62,7 @@ def test_what_accounts_cannot_have_is_replaced(groups, truth, name, account):
     assert truth.find(expected)[1]["sAMAccountName"] == [expected.encode()]
 
 
-def test_another_account_name(groups, truth):
+def test_group_account_name_can_be_given(groups, truth):
     account = f"Ж {tag()}"
     group = groups.create(sAMAccountName=account)
     assert group["sAMAccountName"] == account
@@ -71,7 +71,7 @@ def test_another_account_name(groups, truth):
 
 @pytest.mark.parametrize("account", ["", "x" * 257, "dot.", "a\0b", "a\nb", "\x7f",
                                      *(f"a{c}b" for c in "\"/\\[]:;|=,+*?<>@")])
-def test_what_is_no_account_name_is_refused(api, groups, truth, account):
+def test_invalid_group_account_name_is_rejected(api, groups, truth, account):
     body = groups.body(sAMAccountName=account)
     response = api.post("/groups", json=body)
     assert contract.refused(response, 400, "VALIDATION_ERROR") == ["sAMAccountName"]
@@ -79,8 +79,9 @@ def test_what_is_no_account_name_is_refused(api, groups, truth, account):
 
 
 @pytest.mark.parametrize("change", [str.upper, lambda name: name])
-def test_account_names_that_are_taken(api, groups, people, truth, change):
-    """By a group or a person, anywhere; also if it is only what the name would become."""
+def test_existing_account_name_is_rejected(api, groups, people, truth, change):
+    """Rejects a name of a group or a person anywhere in the directory, also if the default name
+    collides."""
     other = truth.add_ou(tag(), groups.parent)
     word = tag()
     taken = groups.create(sAMAccountName=f"{word}_b", ou=other)["sAMAccountName"]
@@ -93,21 +94,21 @@ def test_account_names_that_are_taken(api, groups, people, truth, change):
         assert truth.search(f"(cn={body['cn']})", base=groups.parent) == []
 
 
-def test_a_rename_leaves_the_account_name(groups, truth):
+def test_group_rename_keeps_account_name(groups, truth):
     group = groups.create()
     renamed = groups.change(group["cn"], cn=tag())
     assert renamed["sAMAccountName"] == group["sAMAccountName"]
     assert same_dn(truth.find(group["sAMAccountName"])[0], renamed["dn"])
 
 
-def test_a_group_is_not_found_by_its_account(api, groups):
+def test_group_is_not_found_by_account_name(api, groups):
     group = groups.create()
     contract.refused(api.get(groups.path(group["sAMAccountName"])), 404, "NOT_FOUND")
 
 
-# --- deleting -----------------------------------------------------------------------------------
+# --- deletion -------------------------------------------------------------------------------------
 
-def test_members_outlive_their_group(groups, people, truth):
+def test_deleting_group_keeps_its_members(groups, people, truth):
     user, group = people.create(), groups.create()
     truth.add_member(group["dn"], user["dn"])
     assert group["dn"] in people.get(user["sAMAccountName"])["memberOf"]
@@ -116,7 +117,7 @@ def test_members_outlive_their_group(groups, people, truth):
     assert truth.binds(user["dn"], user["password"])
 
 
-def test_a_primary_group_stays(api, groups, people, truth):
+def test_primary_group_cannot_be_deleted(api, groups, people, truth):
     user, group = people.create(), groups.create()
     truth.make_primary(group["dn"], user["dn"])
     response = api.delete(groups.path(group["cn"]))
@@ -125,9 +126,9 @@ def test_a_primary_group_stays(api, groups, people, truth):
     assert groups.get(group["cn"])["member"] == [user["dn"]]
 
 
-# --- what there is already ----------------------------------------------------------------------
+# --- existing entries -----------------------------------------------------------------------------
 
-def test_built_in_groups_are_of_a_kind_too(groups, truth):
+def test_built_in_group_has_scope_and_members(groups, truth):
     group = groups.get("Administrators")
     assert (group["groupType"], group["scope"], group["security"]) == (
         -2147483643, "domain_local", True)
@@ -136,7 +137,7 @@ def test_built_in_groups_are_of_a_kind_too(groups, truth):
         dn.lower() for dn in truth.members(group["dn"])} != set()
 
 
-def test_a_user_is_no_group(api, people):
+def test_user_is_not_found_as_group(api, people):
     user = people.create()
     for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None)):
         response = api.request(method, path_of("/groups", user["cn"]), json=body)

@@ -1,4 +1,5 @@
-"""Who is in a group: changed from the user's side and from the group's, seen from both."""
+"""Group members: added and removed on the user's path and on the group's path, and verified on
+both."""
 
 import concurrent.futures
 import dataclasses
@@ -12,16 +13,16 @@ from support.entries import tag
 from support.names import ACCOUNT_NAMES, NAMES, unique
 from support.truth import rdn, same_dn
 
-LARGE = 1600  # more than the 1,500 values that Active Directory gives at once
+LARGE = 1600  # more than the 1,500 values that Active Directory returns at once
 
 
 @dataclasses.dataclass(frozen=True)
 class Side:
-    """One of the two ways to say the same."""
+    """One of the two equivalent paths of a membership."""
 
     of: str
     path: Callable  # (group, account)
-    check: Callable  # what adding answers
+    check: Callable  # checks the response to an addition
 
     def add(self, api, group, account, at=None):
         return api.post(self.path(group, account), params={"parent_dn": at})
@@ -46,7 +47,7 @@ def pair(people, groups):
 
 
 def assert_member(people, groups, truth, user, group, is_member=True):
-    """That everybody says the same: the directory, the user, the group."""
+    """Asserts that the directory, the user and the group agree on the membership."""
     member_of = people.get(user["sAMAccountName"])["memberOf"]
     members = groups.get(group["cn"])["member"]
     assert (group["dn"] in member_of) == is_member
@@ -54,10 +55,10 @@ def assert_member(people, groups, truth, user, group, is_member=True):
     assert (user["dn"] in truth.members(group["dn"])) == is_member
 
 
-# --- in and out ---------------------------------------------------------------------------------
+# --- adding and removing --------------------------------------------------------------------------
 
 @both
-def test_in_and_out(api, people, groups, truth, side, pair):
+def test_member_is_added_and_removed(api, people, groups, truth, side, pair):
     user, group = pair
     response = side.add(api, group["cn"], user["sAMAccountName"])
     assert response.status_code == 200, response.text
@@ -75,7 +76,7 @@ def test_in_and_out(api, people, groups, truth, side, pair):
 
 
 @both
-def test_again_changes_nothing(api, truth, side, pair):
+def test_repeated_add_or_remove_is_no_op(api, truth, side, pair):
     user, group = pair
     account = user["sAMAccountName"]
     first = side.add(api, group["cn"], account)
@@ -89,7 +90,7 @@ def test_again_changes_nothing(api, truth, side, pair):
     assert (truth.tree(group["dn"]), truth.tree(user["dn"])) == before
 
 
-def test_in_on_one_side_and_out_on_the_other(api, people, groups, truth, pair):
+def test_member_added_on_one_path_is_removed_on_other(api, people, groups, truth, pair):
     user, group = pair
     for one, other in (SIDES, SIDES[::-1]):
         assert one.add(api, group["cn"], user["sAMAccountName"]).status_code == 200
@@ -99,7 +100,7 @@ def test_in_on_one_side_and_out_on_the_other(api, people, groups, truth, pair):
 
 
 @both
-def test_others_stay(api, people, groups, truth, side):
+def test_removing_member_keeps_others(api, people, groups, truth, side):
     group, users = groups.create(), [people.create() for _ in range(3)]
     for user in users:
         assert side.add(api, group["cn"], user["sAMAccountName"]).status_code == 200
@@ -110,7 +111,7 @@ def test_others_stay(api, people, groups, truth, side):
 
 
 @both
-def test_names_have_no_case(api, people, groups, truth, side):
+def test_group_and_account_names_ignore_case(api, people, groups, truth, side):
     user = people.create(sAMAccountName="Жук" + tag()[:6])
     group = groups.named("Größe " + tag())
     response = side.add(api, group["cn"].upper().replace("SS", "ß"),
@@ -121,7 +122,8 @@ def test_names_have_no_case(api, people, groups, truth, side):
 
 @both
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
-def test_both_surfaces(site, people, groups, truth, side, prefix, pair):
+def test_members_are_served_with_and_without_api_prefix(site, people, groups, truth, side, prefix,
+                                                        pair):
     user, group = pair
     path = prefix + side.path(group["cn"], user["sAMAccountName"])
     assert site.post(path).status_code == 200
@@ -132,8 +134,8 @@ def test_both_surfaces(site, people, groups, truth, side, prefix, pair):
 
 @both
 @pytest.mark.parametrize("pattern", NAMES)
-def test_names(api, people, groups, truth, side, pattern):
-    """Of the group, of its parent, and of the member in the tree."""
+def test_group_with_unusual_name_gets_member(api, people, groups, truth, side, pattern):
+    """Unusual names of the group, of its parent, and of the member's entry."""
     parent = truth.add_ou(unique(pattern), truth.add_ou(tag(), groups.parent))
     group = groups.named(unique(pattern), parent)
     user = people.create(cn=unique(pattern), ou=parent)
@@ -149,7 +151,7 @@ def test_names(api, people, groups, truth, side, pattern):
 
 @both
 @pytest.mark.parametrize("pattern", ACCOUNT_NAMES)
-def test_account_names(api, people, groups, truth, side, pattern):
+def test_account_with_unusual_name_becomes_member(api, people, groups, truth, side, pattern):
     user, group = people.create(sAMAccountName=pattern.format(tag()[:9])), groups.create()
     assert side.add(api, group["cn"], user["sAMAccountName"]).status_code == 200
     assert_member(people, groups, truth, user, group)
@@ -157,11 +159,11 @@ def test_account_names(api, people, groups, truth, side, pattern):
     assert_member(people, groups, truth, user, group, False)
 
 
-# --- who is not there, or cannot be -------------------------------------------------------------
+# --- unknown and unsuitable members ---------------------------------------------------------------
 
 @both
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-def test_unknown(api, truth, side, method, pair):
+def test_unknown_group_or_account_is_not_found(api, truth, side, method, pair):
     user, group = pair
     before = truth.tree(group["dn"]), truth.tree(user["dn"])
     for name, account in ((group["cn"], "nobody-at-all"),
@@ -174,7 +176,7 @@ def test_unknown(api, truth, side, method, pair):
 
 
 @both
-def test_kinds_that_are_neither_group_nor_account(api, people, units, truth, side, pair):
+def test_other_kinds_of_entries_are_not_found(api, people, units, truth, side, pair):
     user, group = pair
     unit, account = units.create(), tag()[:8] + "$"
     truth.add(f"{rdn(account)},{units.parent}", objectClass="computer", sAMAccountName=account,
@@ -188,7 +190,7 @@ def test_kinds_that_are_neither_group_nor_account(api, people, units, truth, sid
 
 
 @both
-def test_other_methods_and_parameters(api, side, pair):
+def test_unsupported_method_or_parameter_is_refused(api, side, pair):
     user, group = pair
     path = side.path(group["cn"], user["sAMAccountName"])
     for method in ("GET", "PUT", "PATCH"):
@@ -200,7 +202,7 @@ def test_other_methods_and_parameters(api, side, pair):
     contract.refused(api.get(path.rpartition("/")[0]), 404, "NOT_FOUND")
 
 
-# --- several groups of one name -----------------------------------------------------------------
+# --- several groups with the same name ------------------------------------------------------------
 
 @pytest.fixture
 def twins(groups, truth):
@@ -210,7 +212,7 @@ def twins(groups, truth):
 
 
 @both
-def test_the_parent_chooses_the_group(api, people, truth, side, twins):
+def test_parent_dn_selects_one_of_equal_group_names(api, people, truth, side, twins):
     name, made, parents = twins
     user = people.create()
     account = user["sAMAccountName"]
@@ -231,10 +233,10 @@ def test_the_parent_chooses_the_group(api, people, truth, side, twins):
     assert [truth.members(group["dn"]) for group in made] == [[], []]
 
 
-# --- primary groups -----------------------------------------------------------------------------
+# --- primary groups -------------------------------------------------------------------------------
 
 @both
-def test_nobody_leaves_their_primary_group(api, people, truth, side):
+def test_user_cannot_leave_primary_group(api, people, truth, side):
     user = people.create()
     before = truth.tree(user["dn"])
     response = side.add(api, "Domain Users", user["sAMAccountName"])
@@ -248,8 +250,8 @@ def test_nobody_leaves_their_primary_group(api, people, truth, side):
 
 
 @both
-def test_another_primary_group(api, people, groups, truth, side, pair):
-    """It cannot be left, and the former one can."""
+def test_user_can_leave_only_former_primary_group(api, people, groups, truth, side, pair):
+    """The new primary group cannot be left; the former one can."""
     user, group = pair
     account = user["sAMAccountName"]
     former = groups.create()
@@ -264,7 +266,7 @@ def test_another_primary_group(api, people, groups, truth, side, pair):
     assert former["dn"] not in people.get(account)["memberOf"]
 
 
-def test_those_whose_primary_group_it_is_are_members(api, people, groups, truth):
+def test_users_of_primary_group_are_listed_as_members(api, people, groups, truth):
     user = people.create()
     _, users = truth.find("Domain Users")
     found = truth.search("(primaryGroupID=513)", ["cn"])
@@ -276,14 +278,14 @@ def test_those_whose_primary_group_it_is_are_members(api, people, groups, truth)
     assert listed == group
 
 
-def test_members_of_both_sorts(people, groups, truth):
+def test_primary_and_ordinary_members_are_listed(people, groups, truth):
     primary, usual, group = people.create(), people.create(), groups.create()
     truth.make_primary(group["dn"], primary["dn"])
     truth.add_member(group["dn"], usual["dn"])
     assert sorted(groups.get(group["cn"])["member"]) == sorted([primary["dn"], usual["dn"]])
 
 
-# --- members of other sorts ---------------------------------------------------------------------
+# --- members that are not users -------------------------------------------------------------------
 
 def test_contacts_computers_and_groups_are_listed(groups, truth):
     group, inner = groups.create(), groups.create()
@@ -298,14 +300,15 @@ def test_contacts_computers_and_groups_are_listed(groups, truth):
         assert any(same_dn(dn, each) for each in found)
 
 
-def test_a_group_in_a_group(api, groups, people, truth, pair):
+def test_group_can_be_member_of_group(api, groups, people, truth, pair):
     user, inner = pair
     outer = groups.create(groupType=-2147483644)
     response = GROUPS_SIDE.add(api, outer["cn"], inner["sAMAccountName"])
     assert response.status_code == 200, response.text
     assert contract.check_group(response.json())["member"] == [inner["dn"]]
     GROUPS_SIDE.add(api, inner["cn"], user["sAMAccountName"])
-    assert groups.get(outer["cn"])["member"] == [inner["dn"]]  # who is in it, not in what is in it
+    # direct members only, not nested ones
+    assert groups.get(outer["cn"])["member"] == [inner["dn"]]
     assert outer["dn"] not in people.get(user["sAMAccountName"])["memberOf"]
     assert truth.members(outer["dn"]) == [inner["dn"]]
     for call in (USERS_SIDE.add, USERS_SIDE.remove):
@@ -319,16 +322,16 @@ DOMAIN_LOCAL, UNIVERSAL, GLOBAL = -2147483644, -2147483640, -2147483646
 
 @pytest.mark.parametrize("outer, inner", [(GLOBAL, DOMAIN_LOCAL), (GLOBAL, UNIVERSAL),
                                           (UNIVERSAL, DOMAIN_LOCAL)])
-def test_scopes_that_do_not_go_together(api, groups, truth, outer, inner):
-    """What the server says of it is what the client is told."""
+def test_membership_of_incompatible_scopes_is_reported_truthfully(api, groups, truth, outer, inner):
+    """The response must agree with what the server did."""
     around, within = groups.create(groupType=outer), groups.create(groupType=inner)
     response = GROUPS_SIDE.add(api, around["cn"], within["sAMAccountName"])
     taken = truth.members(around["dn"]) == [within["dn"]]
     assert response.status_code == 200 if taken else 400 <= response.status_code < 500
 
 
-def test_a_group_in_itself(api, groups, truth):
-    """Windows refuses it, Samba does not; it can be undone, in any case."""
+def test_membership_of_group_in_itself_can_be_removed(api, groups, truth):
+    """Windows refuses this, Samba does not. If it was accepted, it can be undone."""
     group = groups.create(groupType=UNIVERSAL)
     response = GROUPS_SIDE.add(api, group["cn"], group["sAMAccountName"])
     taken = truth.members(group["dn"]) == [group["dn"]]
@@ -338,9 +341,9 @@ def test_a_group_in_itself(api, groups, truth):
     assert truth.members(group["dn"]) == []
 
 
-# --- what becomes of it when things move --------------------------------------------------------
+# --- moved entries --------------------------------------------------------------------------------
 
-def test_a_member_that_moves_stays_a_member(api, people, groups, truth, pair):
+def test_moved_and_renamed_member_stays_member(api, people, groups, truth, pair):
     user, group = pair
     GROUPS_SIDE.add(api, group["cn"], user["sAMAccountName"])
     moved = people.change(user["sAMAccountName"], cn=f"Новый, {tag()}",
@@ -354,10 +357,10 @@ def test_a_member_that_moves_stays_a_member(api, people, groups, truth, pair):
     assert groups.get(renamed["cn"])["member"] == []
 
 
-# --- many at once -------------------------------------------------------------------------------
+# --- concurrent changes and large groups ----------------------------------------------------------
 
 def many_users(people, truth, count):
-    """Account names of people made past the API."""
+    """Creates users over LDAP; returns their account names and DNs."""
     word, parent = tag()[:8], truth.add_ou(tag(), people.ou)
     names = [f"{word}{number:05}" for number in range(count)]
     truth.add_all((f"{rdn(name)},{parent}",
@@ -366,8 +369,9 @@ def many_users(people, truth, count):
     return names, [f"{rdn(name)},{parent}" for name in names]
 
 
-def test_two_who_add_at_once_lose_nothing(api, people, groups, truth):
-    """200 members, by two clients from both sides, while a third adds and removes the same one."""
+def test_concurrent_additions_lose_no_member(api, people, groups, truth):
+    """Two clients add 200 members on both paths, while a third keeps adding and removing one
+    more."""
     group, restless = groups.create(), people.create()
     names, dns = many_users(people, truth, 200)
 
@@ -390,8 +394,8 @@ def test_two_who_add_at_once_lose_nothing(api, people, groups, truth):
     assert sorted(groups.get(group["cn"])["member"]) == sorted(dns)
 
 
-def test_one_who_comes_and_goes_at_once(api, groups, truth, pair):
-    """Whatever the others do meanwhile, nobody is told that it is not possible."""
+def test_concurrent_add_and_remove_of_one_member_succeed(api, groups, truth, pair):
+    """No client gets an error because of the others."""
     user, group = pair
 
     def call(number):
@@ -407,7 +411,7 @@ def test_one_who_comes_and_goes_at_once(api, groups, truth, pair):
 
 @pytest.fixture(scope="module")
 def large(groups, truth):
-    """A group of more members than a server gives at once, and their DNs."""
+    """Returns a group with more members than a server returns at once, and their DNs."""
     group, parent = groups.create(), truth.add_ou(tag(), groups.parent)
     dns = [f"CN={number:05},{parent}" for number in range(LARGE)]
     truth.add_all((dn, {"objectClass": "contact"}) for dn in dns)
@@ -415,7 +419,7 @@ def large(groups, truth):
     return group, dns
 
 
-def test_all_members_of_a_large_group(api, people, groups, truth, large):
+def test_large_group_lists_all_members(api, people, groups, truth, large):
     group, dns = large
     assert sorted(groups.get(group["cn"])["member"]) == dns
     user = people.create()
@@ -430,7 +434,7 @@ def test_all_members_of_a_large_group(api, people, groups, truth, large):
     groups.change(changed["cn"], cn=group["cn"])
 
 
-def test_all_groups_of_a_busy_user(people, groups, truth):
+def test_user_lists_all_of_many_groups(people, groups, truth):
     user, parent = people.create(), truth.add_ou(tag(), groups.parent)
     word = tag()[:8]
     names = [f"{word}{number:03}" for number in range(150)]

@@ -1,4 +1,4 @@
-"""Organizations: who may do what to them and to their members, on both engines."""
+"""Organizations and their members: permissions and calls, on both engines."""
 
 import threading
 
@@ -13,8 +13,8 @@ from support.entries import tag
 MEMBERS = ROLES
 MANAGERS = ("OWNER", "ADMIN")
 
-# Each call on an organization, and which of its members may make it. {member} is a VIEWER of it,
-# {newcomer} somebody who has an account and does not belong to it, {invitation} one of its invitations.
+# Each call on an organization, and the roles that may make it. {member} is a member with the role
+# VIEWER, {newcomer} an account outside the organization, {invitation} an invitation.
 CALLS = {
     "read": ("GET", "", None, MEMBERS),
     "update": ("PATCH", "", {"name": "Рога и копыта"}, MANAGERS),
@@ -38,19 +38,19 @@ def owner(accounts):
 
 @pytest.fixture(scope="module")
 def crew(accounts, owner):
-    """A member of the organization for each role."""
+    """Returns a member of the organization for each role."""
     return {role: owner if role == "OWNER" else accounts.member(owner, role) for role in ROLES}
 
 
 @pytest.fixture
 def fresh(accounts):
-    """An organization of the test's own."""
+    """Creates an organization for one test."""
     return accounts.register()
 
 
 @pytest.fixture
 def make_call(accounts, owner):
-    """Makes a call of the table, on members of its own."""
+    """Returns a function that makes a call of CALLS, with a new member, account and invitation."""
     def call(name, client, path=None):
         method, below, body, _ = CALLS[name]
         member, newcomer = accounts.member(owner, "VIEWER"), accounts.register()
@@ -71,16 +71,17 @@ def remove(client, organization, person):
 
 
 def state_of(database, organization):
-    """All that the calls of the table could change."""
+    """Returns everything that the calls of CALLS could change."""
     return database.run(f"SELECT name, currency, version FROM organizations "
                         f"WHERE id = {organization.organization}")
 
 
-# --- who may ------------------------------------------------------------------------------------
+# --- permissions ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("name", CALLS)
-def test_what_a_role_may(make_call, crew, owner, sql_database, name, role):
+def test_role_permits_exactly_its_organization_calls(make_call, crew, owner, sql_database, name,
+                                                     role):
     method, _, _, allowed = CALLS[name]
     before = state_of(sql_database, owner)
     response = make_call(name, crew[role].client)
@@ -92,9 +93,9 @@ def test_what_a_role_may(make_call, crew, owner, sql_database, name, role):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_to_strangers_it_does_not_exist(make_call, accounts, owner, sql_api, sql_nobody,
+def test_organization_does_not_exist_for_non_members(make_call, accounts, owner, sql_api, sql_nobody,
                                         sql_database, directory, name):
-    """Not to the owner of another one, nor to those who are no accounts."""
+    """Includes owners of other organizations and callers without an account."""
     person = sql_nobody.login("m.sidorova", directory.sample_password)
     before = state_of(sql_database, owner)
     for client in (accounts.register().client, sql_api, sql_nobody.bearing(person["access_token"])):
@@ -106,7 +107,8 @@ def test_to_strangers_it_does_not_exist(make_call, accounts, owner, sql_api, sql
 
 @pytest.mark.parametrize("number", NO_IDS)
 @pytest.mark.parametrize("name", CALLS)
-def test_what_there_is_not_looks_like_what_is_another_s(make_call, accounts, owner, name, number):
+def test_missing_and_foreign_organizations_get_identical_responses(make_call, accounts, owner, name,
+                                                                   number):
     stranger = accounts.register().client
     answers = [make_call(name, stranger), make_call(name, stranger, f"/organizations/{number}")]
     bodies = [{**answer.json(), "request_id": None} for answer in answers]
@@ -116,8 +118,8 @@ def test_what_there_is_not_looks_like_what_is_another_s(make_call, accounts, own
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_members_of_others_do_not_exist(accounts, crew, owner, role):
-    """Their ids are nothing to those who manage, and others may not ask."""
+def test_accounts_outside_organization_are_not_found_as_members(accounts, crew, owner, role):
+    """Members who may manage get 404, others 403."""
     stranger = accounts.register()
     status, code = (404, "NOT_FOUND") if role in MANAGERS else (403, "FORBIDDEN")
     contract.refused(change_role(crew[role].client, owner, stranger, "SALES"), status, code)
@@ -125,14 +127,14 @@ def test_members_of_others_do_not_exist(accounts, crew, owner, role):
 
 
 @pytest.mark.parametrize("number", NO_IDS)
-def test_ids_that_are_no_member_s(owner, number):
+def test_invalid_member_id_is_not_found(owner, number):
     path = f"{owner.path}/members/{number}"
     contract.refused(owner.client.patch(path, json={"role": "SALES"}), 404, "NOT_FOUND")
     contract.refused(owner.client.delete(path), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_me_lists_what_the_role_permits(crew, owner, role):
+def test_me_lists_permissions_of_role(crew, owner, role):
     client = crew[role].client
     me = contract.check_me(client.get("/auth/me", headers={
         "X-Organization-ID": str(owner.organization)}).json())
@@ -144,9 +146,9 @@ def test_me_lists_what_the_role_permits(crew, owner, role):
                     if each["id"] == owner.organization]
 
 
-# --- owners and administrators ------------------------------------------------------------------
+# --- owners and administrators --------------------------------------------------------------------
 
-# (who, of whom, what they shall be; None: gone) → status
+# (role of the actor, role of the target, new role or None to remove, status)
 RANKS = [
     ("ADMIN", "VIEWER", "OWNER", 403), ("ADMIN", "OWNER", "ADMIN", 403),
     ("ADMIN", "OWNER", "OWNER", 403), ("ADMIN", "OWNER", None, 403),
@@ -158,7 +160,7 @@ RANKS = [
 
 
 @pytest.mark.parametrize("actor, target, role, status", RANKS)
-def test_an_administrator_neither_makes_nor_changes_an_owner(accounts, fresh, actor, target, role,
+def test_only_owners_may_make_or_change_owners(accounts, fresh, actor, target, role,
                                                              status):
     someone = fresh if actor == "OWNER" else accounts.member(fresh, actor)
     other = accounts.member(fresh, target)
@@ -169,7 +171,7 @@ def test_an_administrator_neither_makes_nor_changes_an_owner(accounts, fresh, ac
     assert roles_in(fresh).get(other.id) == expected
 
 
-def test_an_administrator_invites_no_owner(accounts, fresh):
+def test_administrator_cannot_invite_owner(accounts, fresh):
     admin, newcomer = accounts.member(fresh, "ADMIN"), accounts.register()
     response = admin.client.post(f"{fresh.path}/members",
                                  json={"email": newcomer.email, "role": "OWNER"})
@@ -177,14 +179,14 @@ def test_an_administrator_invites_no_owner(accounts, fresh):
     assert newcomer.id not in roles_in(fresh)
 
 
-def test_an_administrator_does_not_promote_itself(accounts, fresh):
+def test_administrator_cannot_promote_itself(accounts, fresh):
     admin = accounts.member(fresh, "ADMIN")
     contract.refused(change_role(admin.client, fresh, admin, "OWNER"), 403, "FORBIDDEN")
     assert change_role(admin.client, fresh, admin, "VIEWER").status_code == 200
     contract.refused(change_role(admin.client, fresh, admin, "ADMIN"), 403, "FORBIDDEN")
 
 
-def test_the_last_owner_stays(accounts, fresh):
+def test_last_owner_cannot_leave_or_be_demoted(accounts, fresh):
     accounts.member(fresh, "ADMIN")
     for role in ROLES[1:]:
         contract.refused(change_role(fresh.client, fresh, fresh, role), 409, "LAST_OWNER")
@@ -194,7 +196,7 @@ def test_the_last_owner_stays(accounts, fresh):
 
 
 @pytest.mark.parametrize("role", ["VIEWER", None])
-def test_one_of_two_owners_may_go(accounts, fresh, role):
+def test_one_of_two_owners_may_leave(accounts, fresh, role):
     other = accounts.member(fresh, "OWNER")
     response = (change_role(fresh.client, fresh, fresh, role) if role
                 else remove(fresh.client, fresh, fresh))
@@ -210,8 +212,8 @@ def roles_in_by(reader, organization):
 
 @pytest.mark.parametrize("role", ["VIEWER", None])
 @pytest.mark.parametrize("crossed", [False, True], ids=["themselves", "one another"])
-def test_two_owners_at_once(accounts, sql_stack, sql_nobody, crossed, role):
-    """Exactly one succeeds, whoever comes first."""
+def test_concurrent_departures_leave_one_owner(accounts, sql_stack, sql_nobody, crossed, role):
+    """Exactly one request succeeds, whichever comes first."""
     for _ in range(8):
         one = accounts.register()
         other = accounts.member(one, "OWNER")
@@ -219,7 +221,7 @@ def test_two_owners_at_once(accounts, sql_stack, sql_nobody, crossed, role):
 
         def act(actor, target, one=one, barrier=barrier, answers=answers):
             client = Client(sql_nobody.base_url, sql_stack.ca_file, actor.client.token)
-            client.get("/auth/me")  # the connection is there
+            client.get("/auth/me")  # opens the connection
             barrier.wait()
             answers[actor.id] = (change_role(client, one, target, role) if role
                                  else remove(client, one, target))
@@ -232,17 +234,17 @@ def test_two_owners_at_once(accounts, sql_stack, sql_nobody, crossed, role):
             thread.join()
         statuses = sorted(answer.status_code for answer in answers.values())
         good = 200 if role else 204
-        # Who was put down first is by then no owner, or no member, or wants the last one gone.
+        # The second actor is no longer an owner or a member, or its target is the last owner.
         assert statuses[0] == good and statuses[1] in ((409, 403, 404) if crossed else (409,))
         left = next(person for person in (one, other)
                     if person.client.get(f"{one.path}").json().get("role") == "OWNER")
         assert list(roles_in_by(left, one).values()).count("OWNER") == 1
 
 
-# --- coming and going ---------------------------------------------------------------------------
+# --- joining and leaving --------------------------------------------------------------------------
 
 @pytest.mark.parametrize("role", ROLES)
-def test_anyone_may_leave(accounts, fresh, role):
+def test_any_other_member_may_leave(accounts, fresh, role):
     person = accounts.member(fresh, role)
     assert remove(person.client, fresh, person).status_code == 204
     contract.refused(person.client.get(fresh.path), 404, "NOT_FOUND")
@@ -251,14 +253,14 @@ def test_anyone_may_leave(accounts, fresh, role):
 
 
 @pytest.mark.parametrize("role", ["MANAGER", "SALES", "VIEWER"])
-def test_others_do_not_change_their_own_role(accounts, fresh, role):
+def test_other_roles_cannot_change_own_role(accounts, fresh, role):
     person = accounts.member(fresh, role)
     contract.refused(change_role(person.client, fresh, person, "ADMIN"), 403, "FORBIDDEN")
     assert roles_in(fresh)[person.id] == role
 
 
-def test_roles_take_effect_at_once(accounts, fresh):
-    """Tokens do not hold them."""
+def test_role_change_takes_effect_at_once(accounts, fresh):
+    """Tokens do not contain roles."""
     person = accounts.member(fresh, "VIEWER")
     update = {"name": tag()}
     contract.refused(person.client.patch(fresh.path, json=update), 403, "FORBIDDEN")
@@ -272,8 +274,9 @@ def test_roles_take_effect_at_once(accounts, fresh):
     assert person.client.patch(fresh.path, json=update).status_code == 200
 
 
-def test_a_token_of_an_organization_that_was_left(accounts, fresh):
-    """It is still somebody's, who has no role in it; the next one is of where they belong."""
+def test_token_of_former_organization_has_no_permissions(accounts, fresh):
+    """The token remains valid without permissions; a refresh selects an organization of the
+    account."""
     person = accounts.register()
     other = accounts.member(person, "OWNER")
     assert remove(other.client, person, person).status_code == 204
@@ -285,7 +288,7 @@ def test_a_token_of_an_organization_that_was_left(accounts, fresh):
 
 
 @pytest.mark.parametrize("spell", [str, str.upper])
-def test_invite_a_member(accounts, fresh, spell):
+def test_invited_person_becomes_member_after_accepting(accounts, fresh, spell):
     person = accounts.register(name="Анна")
     response = invite(fresh, spell(person.email), "MANAGER")
     assert response.status_code == 201
@@ -311,18 +314,18 @@ def test_invite_a_member(accounts, fresh, spell):
     ({"email": "a@b.c", "role": 1}, ["role"]), ({"email": "a@b.c", "role": "OWNER\0"}, ["role"]),
     ({"email": "a@b.c", "role": "SALES", "account_id": 1}, ["account_id"]),
 ])
-def test_invitations_that_cannot_be(owner, body, fields):
+def test_invalid_invitation_is_rejected(owner, body, fields):
     response = owner.client.post(f"{owner.path}/members", json=body)
     assert sorted(contract.refused(response, 400, "VALIDATION_ERROR")) == sorted(fields)
 
 
 @pytest.mark.parametrize("role", ["owner", "ROOT", "", None, 1, "ADMIN "])
-def test_roles_that_there_are_not(crew, owner, role):
+def test_unknown_role_is_rejected(crew, owner, role):
     response = change_role(owner.client, owner, crew["VIEWER"], role)
     assert contract.refused(response, 400, "VALIDATION_ERROR") == ["role"]
 
 
-def test_pages_of_members(accounts, fresh):
+def test_member_list_supports_skip_and_limit(accounts, fresh):
     people = [fresh.id, *(accounts.member(fresh, "SALES").id for _ in range(4))]
     seen = []
     for skip in range(0, 6, 2):
@@ -337,7 +340,7 @@ def test_pages_of_members(accounts, fresh):
 
 
 @pytest.mark.parametrize("order", ["account_id", "-account_id", "role,-account_id", "-username"])
-def test_pages_one_after_another(accounts, fresh, order):
+def test_member_list_supports_sort_and_cursor(accounts, fresh, order):
     for role in ("SALES", "VIEWER", "SALES", "ADMIN"):
         accounts.member(fresh, role)
     path = f"{fresh.path}/members?sort={order}"
@@ -351,16 +354,16 @@ def test_pages_one_after_another(accounts, fresh, order):
     assert len(whole) == 5 and seen == whole
 
 
-def test_members_by_role(accounts, fresh):
+def test_member_list_can_be_filtered_by_role(accounts, fresh):
     people = [accounts.member(fresh, role).id for role in ("SALES", "VIEWER", "SALES")]
     body = fresh.client.get(f"{fresh.path}/members?role=SALES").json()
     assert [member["account_id"] for member in contract.check_page(body)] == [people[0], people[2]]
     assert body["total"] == 2
 
 
-# --- the organization itself --------------------------------------------------------------------
+# --- organization ---------------------------------------------------------------------------------
 
-def test_mine(accounts, fresh):
+def test_organization_list_contains_own_memberships(accounts, fresh):
     other = accounts.register()
     add_member(other, fresh, "SALES")
     body = fresh.client.get("/organizations").json()
@@ -371,7 +374,7 @@ def test_mine(accounts, fresh):
         assert fresh.client.get(f"/organizations/{each['id']}").json() == each
 
 
-def test_those_who_are_no_accounts_have_none(sql_api, sql_nobody, directory):
+def test_callers_without_account_have_no_organizations(sql_api, sql_nobody, directory):
     tokens = sql_nobody.login("m.sidorova", directory.sample_password)
     for client in (sql_api, sql_nobody.bearing(tokens["access_token"])):
         assert contract.check_list(client.get("/organizations").json()) == []
@@ -380,7 +383,7 @@ def test_those_who_are_no_accounts_have_none(sql_api, sql_nobody, directory):
 
 @pytest.mark.parametrize("change", [{"name": "'; DROP TABLE organizations; --"},
                                     {"currency": "EUR"}, {"name": "Ж", "currency": "USD"}, {}])
-def test_update(fresh, change):
+def test_organization_update_changes_given_fields(fresh, change):
     before = fresh.client.get(fresh.path).json()
     response = fresh.client.patch(fresh.path, json=change)
     assert response.status_code == 200
@@ -399,33 +402,34 @@ def test_update(fresh, change):
     ({"id": 1}, ["id"]), ({"role": "OWNER"}, ["role"]), ({"version": 1}, ["version"]),
     ({"name": "", "currency": ""}, ["name", "currency"]),
 ])
-def test_updates_that_cannot_be(owner, change, fields):
+def test_invalid_organization_update_is_rejected(owner, change, fields):
     response = owner.client.patch(owner.path, json=change)
     assert sorted(contract.refused(response, 400, "VALIDATION_ERROR")) == sorted(fields)
 
 
-# --- X-Organization-ID --------------------------------------------------------------------------
+# --- X-Organization-ID ----------------------------------------------------------------------------
 
 def asks_about(client, number):
     return client.get("/auth/me", headers={"X-Organization-ID": str(number)})
 
 
-def test_the_header_chooses_the_organization(accounts, fresh):
+def test_organization_header_selects_permissions(accounts, fresh):
     person = accounts.member(fresh, "VIEWER")
     assert len(asks_about(person.client, person.organization).json()["permissions"]) == 5
     assert asks_about(person.client, fresh.organization).json()["permissions"] == [
         "organization:read"]
-    assert len(person.client.get("/auth/me").json()["permissions"]) == 5  # the token's
+    # the organization of the token
+    assert len(person.client.get("/auth/me").json()["permissions"]) == 5
 
 
-def test_the_path_wins_over_the_header(accounts, fresh):
+def test_organization_in_path_overrides_header(accounts, fresh):
     person = accounts.member(fresh, "VIEWER")
     headers = {"X-Organization-ID": str(person.organization)}
     response = person.client.patch(fresh.path, json={"name": "x"}, headers=headers)
     contract.refused(response, 403, "FORBIDDEN")
 
 
-def test_the_header_names_an_organization_of_others(accounts, fresh, sql_api):
+def test_organization_header_of_non_member_is_not_found(accounts, fresh, sql_api):
     stranger = accounts.register()
     for client in (stranger.client, sql_api):
         contract.refused(asks_about(client, fresh.organization), 404, "NOT_FOUND")
@@ -433,16 +437,17 @@ def test_the_header_names_an_organization_of_others(accounts, fresh, sql_api):
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "1x", "01", "1.0", "1,2", "1 2", "+1", "0x1",
                                     "99999999999999999999", "' OR 1=1", "\xff"])
-def test_the_header_is_no_id(owner, number):
+def test_invalid_organization_header_is_not_found(owner, number):
     contract.refused(asks_about(owner.client, number), 404, "NOT_FOUND")
 
 
-def test_an_empty_header_is_none(owner):
+def test_empty_organization_header_is_ignored(owner):
     assert asks_about(owner.client, "").status_code == 200
 
 
-def test_several_who_invite_one_person_at_once(accounts, sql_stack, sql_nobody, fresh):
-    """There is one invitation, and then one member."""
+def test_concurrent_invitations_of_one_person_create_one_invitation(accounts, sql_stack, sql_nobody,
+                                                                    fresh):
+    """All requests return the same invitation, and accepting it adds one member."""
     admins = [fresh, *(accounts.member(fresh, "ADMIN") for _ in range(3))]
     newcomer, answers = accounts.register(), []
 

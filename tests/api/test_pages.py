@@ -1,4 +1,4 @@
-"""The landing page, Swagger UI and ReDoc: what nginx serves, and what a visitor's browser makes of it."""
+"""The landing page, Swagger UI and ReDoc: headers that nginx sends, and behavior in a browser."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def visitor(site):
 
 
 @pytest.mark.parametrize("language, word", [("ru", "Состояние"), ("en", "State"), ("de", "Состояние")])
-def test_a_browser_is_welcomed_in_its_language(visitor, language, word):
+def test_landing_page_is_in_language_of_browser(visitor, language, word):
     page = visitor.get("/", headers={"Accept": BROWSER, "Accept-Language": language})
     assert page.status_code == 200
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -31,7 +31,7 @@ def test_a_browser_is_welcomed_in_its_language(visitor, language, word):
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", ""])
-def test_a_program_gets_the_greeting(visitor, accept):
+def test_root_returns_json_to_programs(visitor, accept):
     greeting = visitor.get("/", headers={"Accept": accept})
     assert greeting.json() == {"message": "Hello World!"}
     assert "Accept" in greeting.headers["Vary"]
@@ -44,7 +44,7 @@ def test_only_pages_are_negotiated(visitor):
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
-def test_pages_run_nothing_that_stands_in_them(visitor, path):
+def test_pages_forbid_inline_scripts(visitor, path):
     page = visitor.get(path)
     policy = dict(part.strip().split(" ", 1)
                   for part in page.headers["Content-Security-Policy"].split(";"))
@@ -55,7 +55,7 @@ def test_pages_run_nothing_that_stands_in_them(visitor, path):
     assert visitor.head(path).headers["Content-Length"] == str(len(page.content))
 
 
-def test_scripts_are_compressed_and_asked_for_again(visitor):
+def test_scripts_are_compressed_and_revalidated(visitor):
     plain = visitor.get("/static/swagger-ui-bundle.js", headers={"Accept-Encoding": "identity"})
     small = visitor.get("/static/swagger-ui-bundle.js", headers={"Accept-Encoding": "gzip"})
     assert small.headers["Content-Encoding"] == "gzip" and small.content == plain.content
@@ -68,25 +68,26 @@ def test_scripts_are_compressed_and_asked_for_again(visitor):
 
 
 @pytest.mark.parametrize("path", ["/docs", "/static/docs.js", "/openapi.json"])
-def test_conditions_that_fail_are_told_as_errors_and_ranges_are_not_heeded(visitor, path):
+def test_failed_condition_is_error_and_range_is_ignored(visitor, path):
     refused = visitor.get(path, headers={"If-Match": '"other"'})
     contract.refused(refused, 412, "PRECONDITION_FAILED")
     assert refused.headers["Content-Security-Policy"].startswith("default-src 'none'; frame-anc")
-    assert refused.headers["Connection"] == "close"  # it does
+    assert refused.headers["Connection"] == "close"  # nginx closes the connection after this error
     whole = visitor.get(path, headers={"Range": "bytes=1-2"})
     assert (whole.status_code, whole.content) == (200, visitor.get(path).content)
 
 
 @pytest.mark.parametrize("path", ["/static/nothing.js", "/static/package.json", "/docs/x"])
-def test_nothing_else_is_there(visitor, path):
+def test_other_static_paths_are_not_found(visitor, path):
     assert visitor.get(path).status_code == 404
 
 
-# --- a browser ----------------------------------------------------------------------------------
+# --- in a headless browser ------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def visit(stack, tmp_path_factory):
-    """What a visitor saw who went through all pages; screenshots stay with the session's state."""
+    """Visits all pages in a browser and returns what it recorded; keeps screenshots with the
+    state of the session."""
     name, password = stack.administrator
     folder = tmp_path_factory.mktemp("screenshots")
     done = subprocess.run(
@@ -100,36 +101,36 @@ def visit(stack, tmp_path_factory):
     return seen
 
 
-def test_no_page_complains(visit):
+def test_pages_cause_no_console_errors(visit):
     assert visit["console"] == [] and visit["violations"] == [] and visit["failed"] == []
 
 
-def test_no_page_asks_anybody_else(visit):
+def test_pages_load_nothing_from_other_hosts(visit):
     assert visit["elsewhere"] == []
 
 
-def test_the_landing_page_shows_the_state(visit):
+def test_landing_page_shows_service_state(visit):
     russian, english = visit["pages"]["/ ru-RU"], visit["pages"]["/ en-US"]
     assert (russian["language"], russian["state"]) == ("ru", "Сервис работает")
     assert (english["language"], english["state"]) == ("en", "The service works")
     assert russian["links"] == english["links"] == ["/docs", "/redoc", "/openapi.json"]
 
 
-def test_swagger_ui_logs_in_and_executes(visit, stack):
+def test_swagger_ui_can_log_in_and_execute_calls(visit, stack):
     docs = visit["pages"]["/docs"]
     assert docs["title"].startswith("Kontora")
     assert (docs["login"], docs["status"]) == ("200", "200")
     assert docs["me"]["username"] == stack.administrator[0]
 
 
-def test_redoc_shows_all_and_searches(visit):
+def test_redoc_shows_and_searches_all_calls(visit):
     redoc = visit["pages"]["/redoc"]
     assert redoc["operations"] == visit["pages"]["/docs"]["operations"] >= 60
     assert redoc["found"] > 0
-    assert redoc["styled"] == "sticky"  # its style sheet is in force
+    assert redoc["styled"] == "sticky"  # its style sheet was loaded
 
 
-def test_pages_fit_a_telephone_and_the_dark(visit):
+def test_pages_support_small_screens_and_dark_mode(visit):
     assert {path: shown["excess"] for path, shown in visit["telephone"].items()} == {
         "/": 0, "/docs": 0}
     assert "dark" in visit["telephone"]["/"]["scheme"]

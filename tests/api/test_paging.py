@@ -1,4 +1,4 @@
-"""Paging over 2,500 users: no gap, no duplicate, and totals that are right."""
+"""Paging through 2,500 users: no gaps, no duplicates, and correct totals."""
 
 import time
 
@@ -14,7 +14,7 @@ MANY = 2500
 
 @pytest.fixture(scope="module")
 def crowd(truth, ou):
-    """A word, and the account names of 2,500 users who have it in their names."""
+    """Creates 2,500 users; returns a word that their names contain, and their account names."""
     word = tag()[:8]
     parent = truth.add_ou(word, ou)
     names = [f"{word}{number:05}" for number in range(MANY)]
@@ -25,7 +25,7 @@ def crowd(truth, ou):
 
 
 def pages(api, limit, **parameters):
-    """Every page from the first to the last."""
+    """Yields every page, from the first to the last."""
     skip = 0
     while True:
         body = api.get("/users", params={"skip": skip, "limit": limit, **parameters}).json()
@@ -38,7 +38,7 @@ def pages(api, limit, **parameters):
 
 
 @pytest.mark.parametrize("limit", [1000, 333, 100])
-def test_a_search_page_by_page(api, crowd, limit):
+def test_pages_of_user_search_contain_every_user_once(api, crowd, limit):
     word, names = crowd
     seen = []
     for body in pages(api, limit, search=word):
@@ -49,7 +49,7 @@ def test_a_search_page_by_page(api, crowd, limit):
     assert sorted(seen) == names
 
 
-def test_the_whole_list_page_by_page(api, crowd, truth):
+def test_pages_of_user_list_contain_every_user_once(api, crowd, truth):
     seen = [user for body in pages(api, 1000) for user in body["items"]]
     names = [user["sAMAccountName"] for user in seen]
     assert len(names) == len(set(names))
@@ -59,7 +59,7 @@ def test_the_whole_list_page_by_page(api, crowd, truth):
 
 
 def paged(truth, text):
-    """The account names that the directory itself lists, by RFC 2696 pages."""
+    """Returns the account names listed by the directory, with RFC 2696 pages."""
     control = ldap.controls.SimplePagedResultsControl(True, size=500, cookie="")
     names = []
     while True:
@@ -72,7 +72,7 @@ def paged(truth, text):
             return names
 
 
-def test_lists_have_an_order(api, crowd):
+def test_user_list_is_sorted(api, crowd):
     word, _ = crowd
     first = api.get("/users", params={"search": word, "limit": 50}).json()["items"]
     again = api.get("/users", params={"search": word, "limit": 50}).json()["items"]
@@ -84,7 +84,7 @@ def test_lists_have_an_order(api, crowd):
     (0, 1, 1), (2499, 10, 1), (2490, 10, 10), (2495, 10, 5), (2500, 10, 0), (2501, 1, 0),
     (1000, 1000, 1000), (999, 2, 2), (10 ** 9, 10, 0),
 ])
-def test_the_edges(api, crowd, skip, limit, expected):
+def test_user_pages_at_boundaries_are_exact(api, crowd, skip, limit, expected):
     word, names = crowd
     body = api.get("/users", params={"search": word, "skip": skip, "limit": limit}).json()
     assert [user["sAMAccountName"] for user in contract.check_list(body)] == \
@@ -92,7 +92,7 @@ def test_the_edges(api, crowd, skip, limit, expected):
     assert (len(body["items"]), body["total"]) == (expected, MANY)
 
 
-def test_a_deep_page_does_not_cost_much_more_than_the_first(api, crowd):
+def test_deep_page_costs_about_as_much_as_first(api, crowd):
     def cost(skip):
         started = time.perf_counter()
         api.get("/users", params={"search": crowd[0], "skip": skip})

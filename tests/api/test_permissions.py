@@ -1,10 +1,11 @@
-"""Permissions: who may call what, as one table. What roles in organizations permit: see there."""
+"""Permissions of every route, as one table. Permissions of roles are tested with the resources
+of organizations."""
 
 import pytest
 
 from support import contract
 
-# Every route, with a body that would be taken: permission is asked before anything else.
+# Every route with a valid body, because the permission must be checked before anything else.
 ROUTES = [
     ("GET", "/", None, "open"),
     ("GET", "/health", None, "open"),
@@ -53,19 +54,19 @@ OF_THE_DIRECTORY = [(method, path, body) for method, path, body, who in ROUTES
 
 @pytest.mark.parametrize("method, path, body", CLOSED)
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
-def test_nobody_is_asked_to_log_in(site, method, path, body, prefix):
+def test_call_without_token_is_unauthorized(site, method, path, body, prefix):
     path = prefix + path.removeprefix("/api/v1")
     contract.refused(site.as_nobody().request(method, path, json=body), 401, "UNAUTHORIZED")
 
 
 @pytest.mark.parametrize("method, path, body", CLOSED)
-def test_a_bad_token_is_refused(site, method, path, body):
+def test_call_with_invalid_token_is_unauthorized(site, method, path, body):
     contract.refused(site.bearing("a.b.c").request(method, path, json=body), 401, "INVALID_TOKEN")
 
 
 @pytest.mark.parametrize("method, path, body", CLOSED)
-def test_who_may_not_learns_nothing_of_the_body(site, method, path, body):
-    """A stranger's malformed body is a 401, not a 400."""
+def test_authentication_is_checked_before_body(site, method, path, body):
+    """A malformed body without a token returns 401, not 400."""
     response = site.as_nobody().request(method, path, data="{broken",
                                         headers={"Content-Type": "application/json"})
     assert response.status_code == 401
@@ -73,7 +74,7 @@ def test_who_may_not_learns_nothing_of_the_body(site, method, path, body):
 
 @pytest.mark.parametrize("method, path, body",
                          [route[:3] for route in ROUTES if route[3] == "open"])
-def test_open_calls_ask_for_no_token(site, method, path, body):
+def test_open_call_needs_no_token(site, method, path, body):
     response = site.as_nobody().request(method, path, json=body)
     assert response.status_code == 200 or response.json()["code"] in (
         "INVALID_CREDENTIALS", "INVALID_TOKEN", "VALIDATION_ERROR")
@@ -87,8 +88,8 @@ def test_refused_calls_change_nothing(site, truth):
     assert truth.tree(truth.base_dn) == before
 
 
-def test_people_of_the_directory_read(nobody, site, people, truth):
-    """All of it, and change nothing; nor do they learn what is wrong with their bodies."""
+def test_directory_users_may_only_read(nobody, site, people, truth):
+    """They can read everything and change nothing; the permission is checked before the body."""
     user = people.create()
     tokens = nobody.login(user["sAMAccountName"], user["password"])
     reader = site.bearing(tokens["access_token"])
@@ -103,8 +104,8 @@ def test_people_of_the_directory_read(nobody, site, people, truth):
     assert truth.tree(truth.base_dn) == before
 
 
-def test_accounts_are_no_people_of_the_directory(accounts, truth):
-    """They do not even read it."""
+def test_accounts_may_not_access_directory(accounts, truth):
+    """Accounts cannot even read the directory."""
     client = accounts.register().client
     before = truth.tree(truth.base_dn)
     for method, path, body in OF_THE_DIRECTORY:
@@ -113,7 +114,7 @@ def test_accounts_are_no_people_of_the_directory(accounts, truth):
     assert truth.tree(truth.base_dn) == before
 
 
-def test_the_local_administrator_may_read_and_write(api, people, entries):
+def test_local_administrator_may_read_and_write(api, people, entries):
     user, made = people.create(), entries.create()
     assert api.get("/users").status_code == api.get(entries.kind.path).status_code == 200
     assert entries.change(made[entries.kind.name], description="Chief")["description"] == "Chief"

@@ -1,4 +1,5 @@
-"""The service account: what Kontora stands on, nobody can lock, take away or log in with."""
+"""The service account of Kontora in the directory: clients cannot lock it, change it or log in
+with it."""
 
 import pytest
 from support import contract
@@ -7,7 +8,7 @@ from support.client import user_path
 
 @pytest.fixture
 def service(directory):
-    """Its account name."""
+    """Returns the account name of the service account."""
     return directory.bind_dn.split(",")[0].removeprefix("CN=")
 
 
@@ -16,7 +17,7 @@ def read(truth, directory, attribute):
     return values[0].decode()
 
 
-def test_its_password_cannot_be_tried(nobody, truth, directory, service):
+def test_password_of_service_account_cannot_be_guessed_or_locked(nobody, truth, directory, service):
     before = read(truth, directory, "badPwdCount")
     for name in (service, service.upper(), f"{service}@kontora.test"):
         for _ in range(3):
@@ -25,7 +26,7 @@ def test_its_password_cannot_be_tried(nobody, truth, directory, service):
     assert read(truth, directory, "badPwdCount") == before
 
 
-def test_it_does_not_log_in(nobody, directory, service):
+def test_service_account_cannot_log_in(nobody, directory, service):
     response = nobody.post("/auth/login",
                            json={"username": service, "password": directory.bind_password})
     contract.refused(response, 401, "INVALID_CREDENTIALS")
@@ -35,14 +36,14 @@ def test_it_does_not_log_in(nobody, directory, service):
     {"enabled": False}, {"password": "Kontora-2099"}, {"cn": "renamed"},
     {"must_change_password": True}, {"sAMAccountName": "renamed"},
     {"userPrincipalName": "renamed@kontora.test"}], ids=str)
-def test_it_cannot_be_taken_away_by_a_change(api, truth, directory, service, change):
+def test_service_account_cannot_be_changed(api, truth, directory, service, change):
     before = read(truth, directory, "whenChanged")
     response = api.patch(user_path(service), json=change)
     contract.refused(response, 403, "PROTECTED_OBJECT")
     assert read(truth, directory, "whenChanged") == before
 
 
-def test_it_cannot_be_deleted_or_moved(api, truth, directory, ou, service):
+def test_service_account_cannot_be_deleted_or_moved(api, truth, directory, ou, service):
     contract.refused(api.delete(user_path(service)), 403, "PROTECTED_OBJECT")
     contract.refused(api.patch(user_path(service), json={"parent_dn": ou}), 403,
                      "PROTECTED_OBJECT")

@@ -1,4 +1,4 @@
-"""Sessions: tokens that replace one another, and what ends them, on both engines."""
+"""Sessions: refresh token rotation, and the events that end a session, on both engines."""
 
 import hmac
 import threading
@@ -24,7 +24,7 @@ def refresh(nobody, token):
 
 
 def must_refresh(nobody, token):
-    """The tokens that come of a refresh token."""
+    """Refreshes, which must succeed; returns the new tokens."""
     response = refresh(nobody, token)
     assert response.status_code == 200, response.text
     assert response.headers["Cache-Control"] == "no-store"
@@ -33,7 +33,7 @@ def must_refresh(nobody, token):
 
 
 def assert_dead(nobody, *all_tokens):
-    """That none of the tokens of an account opens anything."""
+    """Asserts that every token is refused."""
     for tokens in all_tokens:
         contract.refused(refresh(nobody, tokens["refresh_token"]), 401, "INVALID_TOKEN")
         client = nobody.bearing(tokens["access_token"])
@@ -52,13 +52,13 @@ def digest_of(stack, token):
 
 @pytest.fixture
 def where(sql_stack, sql_database):
-    """The condition that finds a refresh token."""
+    """Returns a function that returns the SQL condition of a refresh token."""
     return lambda token: f"digest = {sql_database.bytes_literal(digest_of(sql_stack, token))}"
 
 
 @pytest.fixture
 def age(sql_database, where):
-    """Acts as if a token had been replaced so much earlier."""
+    """Returns a function that moves the replacement of a refresh token into the past."""
     def act(token, milliseconds):
         rows = sql_database.run("UPDATE refresh_tokens SET replaced_at = replaced_at - "
                                 f"{milliseconds} WHERE {where(token)} RETURNING replaced_at")
@@ -67,7 +67,7 @@ def age(sql_database, where):
 
 
 def live_tokens(database, session):
-    """The digests of the live refresh tokens of a session, as text."""
+    """Returns the digests of the refresh tokens of a session that have not been replaced."""
     octets = database.bytes_literal(bytes.fromhex(session))
     return database.run("SELECT digest FROM refresh_tokens WHERE replaced_at IS NULL "
                         f"AND session_id = {octets}")
@@ -77,9 +77,9 @@ def session_of(tokens):
     return jwt.decode(tokens["access_token"], options={"verify_signature": False})["sid"]
 
 
-# --- refreshing ---------------------------------------------------------------------------------
+# --- refresh --------------------------------------------------------------------------------------
 
-def test_tokens_replace_one_another(sql_nobody, person):
+def test_each_refresh_returns_new_refresh_token(sql_nobody, person):
     tokens, seen = person.tokens, {person.tokens["refresh_token"]}
     for _ in range(4):
         tokens = must_refresh(sql_nobody, tokens["refresh_token"])
@@ -89,15 +89,16 @@ def test_tokens_replace_one_another(sql_nobody, person):
         assert me["account_id"] == person.id
 
 
-def test_all_are_of_one_session(sql_nobody, person):
+def test_refreshed_tokens_belong_to_same_session(sql_nobody, person):
     by_token = must_refresh(sql_nobody, person.tokens["refresh_token"])
     by_bearer = person.client.post("/auth/refresh").json()
     assert session_of(person.tokens) == session_of(by_token) == session_of(by_bearer)
     assert session_of(sql_nobody.login(person.email, person.password)) != session_of(person.tokens)
 
 
-def test_a_repeated_refresh_returns_the_same_successor(sql_nobody, sql_database, person, age):
-    """Two tabs of one browser come with the same token, or an answer was lost."""
+def test_repeated_refresh_returns_same_successor(sql_nobody, sql_database, person, age):
+    """Two tabs of a browser may send the same token, or the client may repeat it after a lost
+    response."""
     first = person.tokens["refresh_token"]
     second = must_refresh(sql_nobody, first)
     age(first, WITHIN_GRACE_MS)
@@ -107,7 +108,7 @@ def test_a_repeated_refresh_returns_the_same_successor(sql_nobody, sql_database,
     assert_alive(sql_nobody, third)
 
 
-def test_reuse_of_an_older_refresh_token_ends_the_session_at_once(sql_nobody, person):
+def test_reuse_of_older_refresh_token_ends_session(sql_nobody, person):
     first = person.tokens["refresh_token"]
     second = must_refresh(sql_nobody, first)
     third = must_refresh(sql_nobody, second["refresh_token"])
@@ -115,7 +116,7 @@ def test_reuse_of_an_older_refresh_token_ends_the_session_at_once(sql_nobody, pe
     assert_dead(sql_nobody, person.tokens, second, third)
 
 
-def test_reuse_after_the_grace_ends_the_session(accounts, sql_nobody, person, age):
+def test_reuse_after_grace_period_ends_session(accounts, sql_nobody, person, age):
     other = accounts.log_in(person)
     first = person.tokens["refresh_token"]
     second = must_refresh(sql_nobody, first)
@@ -126,7 +127,7 @@ def test_reuse_after_the_grace_ends_the_session(accounts, sql_nobody, person, ag
     assert_alive(sql_nobody, other)
 
 
-def test_a_repetition_does_not_prolong_the_grace(sql_nobody, person, age):
+def test_repeated_refresh_does_not_extend_grace_period(sql_nobody, person, age):
     first = person.tokens["refresh_token"]
     must_refresh(sql_nobody, first)
     age(first, WITHIN_GRACE_MS)
@@ -153,13 +154,13 @@ def test_simultaneous_refreshes_get_one_successor(sql_stack, sql_nobody, sql_dat
     assert_alive(sql_nobody, answers[0].json())
 
 
-def test_it_expires(sql_nobody, sql_database, person, where):
+def test_expired_refresh_token_is_refused(sql_nobody, sql_database, person, where):
     token = person.tokens["refresh_token"]
     sql_database.run(f"UPDATE refresh_tokens SET expires_at = 1 WHERE {where(token)}")
     contract.refused(refresh(sql_nobody, token), 401, "TOKEN_EXPIRED")
 
 
-def test_it_lives_for_as_long_as_is_set(sql_database, person, where):
+def test_refresh_token_lifetime_is_configured(sql_database, person, where):
     token = person.tokens["refresh_token"]
     [(lifetime,)] = sql_database.run(
         f"SELECT expires_at - issued_at FROM refresh_tokens WHERE {where(token)}")
@@ -167,7 +168,7 @@ def test_it_lives_for_as_long_as_is_set(sql_database, person, where):
 
 
 @pytest.mark.parametrize("body", [None, {}])
-def test_an_access_token_is_renewed_without_a_refresh_token(sql_nobody, sql_database, person, body):
+def test_access_token_can_be_renewed_without_refresh_token(sql_nobody, sql_database, person, body):
     response = person.client.post("/auth/refresh", json=body)
     assert response.status_code == 200
     assert set(response.json()) == RENEWED_KEYS
@@ -178,13 +179,13 @@ def test_an_access_token_is_renewed_without_a_refresh_token(sql_nobody, sql_data
 
 
 def set_end(database, tokens, milliseconds_from_now):
-    """Moves the absolute end of a session."""
+    """Sets the absolute expiry of a session."""
     octets = database.bytes_literal(bytes.fromhex(session_of(tokens)))
     end = int(time.time() * 1000) + milliseconds_from_now
     database.run(f"UPDATE sessions SET expires_at = {end} WHERE id = {octets}")
 
 
-def test_no_token_outlives_its_session(sql_nobody, sql_database, person, where):
+def test_tokens_expire_with_session(sql_nobody, sql_database, person, where):
     set_end(sql_database, person.tokens, 60_000)
     renewed = person.client.post("/auth/refresh").json()
     assert 0 < renewed["expires_in"] <= 60
@@ -195,14 +196,14 @@ def test_no_token_outlives_its_session(sql_nobody, sql_database, person, where):
     assert 0 < int(lifetime) <= 60_000
 
 
-def test_a_session_ends_at_its_absolute_end(sql_nobody, sql_database, person):
+def test_session_expires_at_absolute_end(sql_nobody, sql_database, person):
     set_end(sql_database, person.tokens, -1)
     contract.refused(refresh(sql_nobody, person.tokens["refresh_token"]), 401, "TOKEN_EXPIRED")
     contract.refused(person.client.get("/auth/me"), 401, "INVALID_TOKEN")
     contract.refused(person.client.post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def test_the_local_administrator_s_session(sql_nobody, sql_stack):
+def test_local_administrator_can_refresh_and_log_out(sql_nobody, sql_stack):
     tokens = sql_nobody.login(*sql_stack.administrator)
     second = must_refresh(sql_nobody, tokens["refresh_token"])
     client = sql_nobody.bearing(second["access_token"])
@@ -210,14 +211,14 @@ def test_the_local_administrator_s_session(sql_nobody, sql_stack):
     assert_dead(sql_nobody, tokens, second)
 
 
-def test_an_account_that_is_gone(sql_nobody, sql_database, person):
+def test_tokens_of_deleted_account_are_refused(sql_nobody, sql_database, person):
     sql_database.run(f"DELETE FROM members WHERE account_id = {person.id}")
     sql_database.run(f"DELETE FROM accounts WHERE id = {person.id}")
     assert_dead(sql_nobody, person.tokens)
 
 
 @pytest.mark.parametrize("sid", [None, "", "0" * 32, "x" * 32, "0" * 31, 7])
-def test_a_token_of_no_session(sql_stack, sql_nobody, person, sid):
+def test_token_with_unknown_session_is_refused(sql_stack, sql_nobody, person, sid):
     claims = jwt.decode(person.tokens["access_token"], options={"verify_signature": False})
     token = jwt.encode({**claims, "sid": sid}, sql_stack.env["JWT_SECRET_KEY"], "HS256")
     vault.remember(token)
@@ -226,8 +227,8 @@ def test_a_token_of_no_session(sql_stack, sql_nobody, person, sid):
     contract.refused(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def test_a_session_of_somebody_else(accounts, sql_stack, sql_nobody, person):
-    """A token is of the account that its session is of."""
+def test_token_with_session_of_other_account_is_refused(accounts, sql_stack, sql_nobody, person):
+    """The account of the token must be the account of its session."""
     other = accounts.register()
     claims = jwt.decode(person.tokens["access_token"], options={"verify_signature": False})
     token = jwt.encode({**claims, "sub": f"account:{other.id}"}, sql_stack.env["JWT_SECRET_KEY"],
@@ -236,9 +237,9 @@ def test_a_session_of_somebody_else(accounts, sql_stack, sql_nobody, person):
     contract.refused(sql_nobody.bearing(token).get("/auth/me"), 401, "INVALID_TOKEN")
 
 
-# --- logging out --------------------------------------------------------------------------------
+# --- logout ---------------------------------------------------------------------------------------
 
-def test_logout_ends_this_session(accounts, sql_nobody, person):
+def test_logout_ends_only_this_session(accounts, sql_nobody, person):
     other = accounts.log_in(person)
     second = must_refresh(sql_nobody, person.tokens["refresh_token"])
     response = sql_nobody.bearing(second["access_token"]).post("/auth/logout")
@@ -247,16 +248,16 @@ def test_logout_ends_this_session(accounts, sql_nobody, person):
     assert_alive(sql_nobody, other)
 
 
-def test_logout_twice(person):
+def test_second_logout_is_refused(person):
     assert person.client.post("/auth/logout").status_code == 204
     contract.refused(person.client.post("/auth/logout"), 401, "INVALID_TOKEN")
 
 
-def test_logout_by_nobody(sql_nobody):
+def test_logout_without_token_is_unauthorized(sql_nobody):
     contract.refused(sql_nobody.post("/auth/logout"), 401, "UNAUTHORIZED")
 
 
-# --- another password ---------------------------------------------------------------------------
+# --- change of password ---------------------------------------------------------------------------
 
 def change(client, current, new):
     return client.post("/auth/change-password",
@@ -275,7 +276,7 @@ def test_change_password_ends_all_sessions(accounts, sql_nobody, person):
     assert sql_nobody.login(person.email, new)
 
 
-def test_a_wrong_current_password_changes_nothing(accounts, sql_nobody, person):
+def test_wrong_current_password_is_rejected(accounts, sql_nobody, person):
     other = accounts.log_in(person)
     response = change(person.client, vault.password(), vault.password())
     assert contract.refused(response, 400, "VALIDATION_ERROR") == ["current_password"]
@@ -290,12 +291,12 @@ def test_a_wrong_current_password_changes_nothing(accounts, sql_nobody, person):
     ({"current_password": "x", "new_password": "п" * 37}, ["new_password"]),
     ({"current_password": "x", "new_password": "12345678", "id": 1}, ["id"]),
 ])
-def test_change_password_names_the_fields_that_are_wrong(person, body, fields):
+def test_change_password_names_every_invalid_field(person, body, fields):
     response = person.client.post("/auth/change-password", json=body)
     assert sorted(contract.refused(response, 400, "VALIDATION_ERROR")) == sorted(fields)
 
 
-def test_passwords_that_are_kept_elsewhere(sql_api, sql_stack, sql_nobody, directory):
+def test_only_accounts_can_change_password(sql_api, sql_stack, sql_nobody, directory):
     tokens = sql_nobody.login("j.mueller", directory.sample_password)
     person = sql_nobody.bearing(tokens["access_token"])
     for client, password in ((sql_api, sql_stack.administrator[1]),
@@ -303,7 +304,7 @@ def test_passwords_that_are_kept_elsewhere(sql_api, sql_stack, sql_nobody, direc
         contract.refused(change(client, password, vault.password()), 403, "FORBIDDEN")
 
 
-# --- what is kept -------------------------------------------------------------------------------
+# --- storage --------------------------------------------------------------------------------------
 
 def test_only_digests_are_in_the_database(sql_nobody, sql_database, sql_stack, person):
     second = must_refresh(sql_nobody, person.tokens["refresh_token"])
@@ -317,7 +318,7 @@ def test_only_digests_are_in_the_database(sql_nobody, sql_database, sql_stack, p
     assert dump.count("$2b$04$") >= 1  # BCRYPT_COST of the tests
 
 
-def test_passwords_are_hashed_with_salts_of_their_own(accounts, sql_database):
+def test_equal_passwords_have_different_hashes(accounts, sql_database):
     password = vault.password()
     people = [accounts.register(password=password) for _ in range(2)]
     hashes = sql_database.run("SELECT password_hash FROM accounts WHERE id IN "

@@ -1,5 +1,5 @@
-"""Protected objects: mallory may change the directory through Kontora, as a member of
-LDAP_ADMIN_GROUP or as the local administrator, and tries to become more than that."""
+"""Protected objects: Mallory may change the directory through Kontora, as a member of
+LDAP_ADMIN_GROUP or as the local administrator, and tries to gain more rights."""
 
 import ldap
 import pytest
@@ -16,7 +16,7 @@ GLOBAL_DISTRIBUTION_GROUP = "2"
 
 @pytest.fixture(scope="module", params=["local administrator", "member of LDAP_ADMIN_GROUP"])
 def mallory(request, api, nobody, people, truth):
-    """Everybody who may change the directory."""
+    """Returns a client of each kind of caller who may change the directory."""
     if request.param == "local administrator":
         return api
     user = people.create()
@@ -28,7 +28,7 @@ def mallory(request, api, nobody, people, truth):
 
 @pytest.fixture
 def plant_group(truth, ou):
-    """Makes groups past the API: (name, DN)."""
+    """Returns a function that creates a group over LDAP and returns its name and DN."""
     def make(*members, kind=GLOBAL_SECURITY_GROUP):
         name = tag()
         dn = truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name,
@@ -41,7 +41,8 @@ def plant_group(truth, ou):
 
 @pytest.fixture
 def join(truth):
-    """Puts accounts into groups of the directory past the API, until the end of the test."""
+    """Returns a function that adds members to groups over LDAP and removes them at the end of
+    the test."""
     joined = []
 
     def add(group_dn, member_dn):
@@ -52,7 +53,7 @@ def join(truth):
         try:
             truth.remove_member(group_dn, member_dn)
         except (ldap.NO_SUCH_OBJECT, ldap.UNWILLING_TO_PERFORM, ldap.NO_SUCH_ATTRIBUTE):
-            pass  # the test has deleted it
+            pass  # the test has deleted the object
 
 
 @pytest.fixture
@@ -61,7 +62,8 @@ def user(people):
 
 
 def known(truth, dn):
-    """What ldapsearch shows of the objects at and below a DN."""
+    """Returns the attributes that ldapsearch shows of a subtree, without those that logins
+    change."""
     unstable = ("badPwdCount", "badPasswordTime", "lastLogon", "lastLogonTimestamp", "logonCount")
     return sorted((line["dn"], sorted((name, sorted(values)) for name, values in line.items()
                                       if name not in ("dn", *unstable)))
@@ -69,7 +71,7 @@ def known(truth, dn):
 
 
 def assert_protected(truth, dn, call, audit, reason):
-    """A call is refused, leaves its reason in the audit log, and changes nothing."""
+    """Asserts that a call is refused with a reason, is audited, and changes nothing."""
     before = known(truth, dn)
     response = call()
     contract.refused(response, 403, "PROTECTED_OBJECT")
@@ -80,7 +82,7 @@ def assert_protected(truth, dn, call, audit, reason):
     assert line["details"]["details"] == response.json()["details"]
 
 
-# --- accounts -----------------------------------------------------------------------------------
+# --- accounts -------------------------------------------------------------------------------------
 
 CHANGES = [{"title": "x"}, {"password": ...}, {"enabled": True}, {"enabled": False},
            {"unlock": True}, {"cn": "renamed"}, {"must_change_password": True},
@@ -95,14 +97,14 @@ def filled(change, ou):
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
 @pytest.mark.parametrize("account", BUILT_IN_ACCOUNTS)
-def test_a_built_in_account_cannot_be_changed(mallory, truth, audit, ou, account, change):
+def test_built_in_account_cannot_be_changed(mallory, truth, audit, ou, account, change):
     dn = truth.find(account)[0]
     assert_protected(truth, dn, lambda: mallory.patch(user_path(account), json=filled(change, ou)),
                      audit, "adminCount=1" if account != "Guest" else "isCriticalSystemObject=TRUE")
 
 
 @pytest.mark.parametrize("account", BUILT_IN_ACCOUNTS)
-def test_a_built_in_account_cannot_be_deleted(mallory, truth, audit, account):
+def test_built_in_account_cannot_be_deleted(mallory, truth, audit, account):
     assert_protected(truth, truth.find(account)[0], lambda: mallory.delete(user_path(account)),
                      audit, "=")
 
@@ -119,8 +121,8 @@ PRIVILEGED = {
 
 
 @pytest.mark.parametrize("group", PRIVILEGED)
-def test_a_member_of_a_privileged_group_cannot_be_changed(mallory, truth, audit, user, join, group):
-    """Samba leaves adminCount unset for members: their tokenGroups decide."""
+def test_member_of_privileged_group_cannot_be_changed(mallory, truth, audit, user, join, group):
+    """Samba does not set adminCount for members, so their tokenGroups must decide."""
     join(f"{group},{truth.base_dn}", user["dn"])
     assert "adminCount" not in truth.entry(user["dn"])
     path = user_path(user["sAMAccountName"])
@@ -131,7 +133,8 @@ def test_a_member_of_a_privileged_group_cannot_be_changed(mallory, truth, audit,
     assert_protected(truth, user["dn"], lambda: mallory.delete(path), audit, reason)
 
 
-def test_a_member_at_any_depth_cannot_be_changed(mallory, truth, audit, user, join, plant_group):
+def test_nested_member_of_privileged_group_cannot_be_changed(mallory, truth, audit, user, join,
+                                                             plant_group):
     _, inner = plant_group(user["dn"])
     _, middle = plant_group(inner)
     _, outer = plant_group(middle, kind=DOMAIN_LOCAL_SECURITY_GROUP)
@@ -142,7 +145,7 @@ def test_a_member_at_any_depth_cannot_be_changed(mallory, truth, audit, user, jo
                      "tokenGroups=S-1-5-32-551")
 
 
-def test_a_person_whose_primary_group_is_privileged_cannot_be_changed(mallory, truth, audit, user,
+def test_user_with_privileged_primary_group_cannot_be_changed(mallory, truth, audit, user,
                                                                       join):
     admins = f"CN=Domain Admins,CN=Users,{truth.base_dn}"
     join(admins, user["dn"])
@@ -157,14 +160,14 @@ def test_a_person_whose_primary_group_is_privileged_cannot_be_changed(mallory, t
         truth.set(user["dn"], "primaryGroupID", "513")
 
 
-def test_an_account_that_is_marked_with_admin_count_cannot_be_changed(mallory, truth, audit, user):
+def test_account_with_admin_count_cannot_be_changed(mallory, truth, audit, user):
     truth.set(user["dn"], "adminCount", "1")
     assert_protected(truth, user["dn"],
                      lambda: mallory.patch(user_path(user["sAMAccountName"]), json={"title": "x"}),
                      audit, "adminCount=1")
 
 
-def test_the_service_account_cannot_be_put_into_a_group(mallory, truth, audit, directory,
+def test_service_account_cannot_be_added_to_group(mallory, truth, audit, directory,
                                                         plant_group):
     name, dn = plant_group()
     service = truth.entry(directory.bind_dn, ["sAMAccountName"])["sAMAccountName"][0].decode()
@@ -172,10 +175,10 @@ def test_the_service_account_cannot_be_put_into_a_group(mallory, truth, audit, d
     assert_protected(truth, dn, lambda: mallory.post(path), audit, "LDAP_BIND_DN")
 
 
-# --- memberships --------------------------------------------------------------------------------
+# --- memberships ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("group", PRIVILEGED)
-def test_nobody_joins_a_privileged_group(mallory, truth, audit, user, group):
+def test_privileged_group_accepts_no_members(mallory, truth, audit, user, group):
     dn = f"{group},{truth.base_dn}"
     name = group.split(",")[0].removeprefix("CN=")
     for path in (path_of("/groups", name, "members", user["sAMAccountName"]),
@@ -184,7 +187,7 @@ def test_nobody_joins_a_privileged_group(mallory, truth, audit, user, group):
     assert "memberOf" not in truth.entry(user["dn"])
 
 
-def test_nobody_is_taken_out_of_a_privileged_group(mallory, truth, audit, user, join):
+def test_member_of_privileged_group_cannot_be_removed(mallory, truth, audit, user, join):
     dn = f"CN=Domain Admins,CN=Users,{truth.base_dn}"
     join(dn, user["dn"])
     for path in (path_of("/groups", "Domain Admins", "members", user["sAMAccountName"]),
@@ -192,7 +195,7 @@ def test_nobody_is_taken_out_of_a_privileged_group(mallory, truth, audit, user, 
         assert_protected(truth, dn, lambda at=path: mallory.delete(at), audit, "=")
 
 
-def test_no_group_of_mallorys_is_put_into_a_privileged_one(mallory, truth, audit, plant_group):
+def test_group_cannot_be_added_to_privileged_group(mallory, truth, audit, plant_group):
     name, _ = plant_group()
     assert_protected(truth, f"CN=Domain Admins,CN=Users,{truth.base_dn}",
                      lambda: mallory.post(path_of("/groups", "Domain Admins", "members", name)),
@@ -200,8 +203,9 @@ def test_no_group_of_mallorys_is_put_into_a_privileged_one(mallory, truth, audit
 
 
 @pytest.mark.parametrize("kind", [GLOBAL_SECURITY_GROUP, GLOBAL_DISTRIBUTION_GROUP])
-def test_nobody_joins_through_a_nested_group(mallory, truth, audit, user, join, plant_group, kind):
-    """Samba keeps no tokenGroups for groups: the chain of memberOf decides."""
+def test_group_nested_in_privileged_group_is_protected(mallory, truth, audit, user, join,
+                                                       plant_group, kind):
+    """Samba provides no tokenGroups for groups, so the chain of memberOf must decide."""
     inner_name, inner = plant_group(kind=kind)
     middle_name, middle = plant_group(inner)
     join(f"CN=Domain Admins,CN=Users,{truth.base_dn}", middle)
@@ -218,7 +222,7 @@ def test_nobody_joins_through_a_nested_group(mallory, truth, audit, user, join, 
     assert "memberOf" not in truth.entry(user["dn"])
 
 
-def test_groups_that_contain_each_other_are_ordinary(mallory, truth, user, plant_group):
+def test_groups_that_contain_each_other_are_not_protected(mallory, truth, user, plant_group):
     first_name, first = plant_group()
     _, second = plant_group(first)
     truth.add_member(first, second)
@@ -226,7 +230,7 @@ def test_groups_that_contain_each_other_are_ordinary(mallory, truth, user, plant
     assert response.status_code == 200, response.text
 
 
-def test_a_protected_person_cannot_be_put_into_an_ordinary_group(mallory, truth, audit,
+def test_membership_of_protected_account_cannot_be_changed(mallory, truth, audit,
                                                                  plant_group):
     name, dn = plant_group(truth.find("krbtgt")[0])
     path = path_of("/users", "Administrator", "groups", name)
@@ -236,14 +240,14 @@ def test_a_protected_person_cannot_be_put_into_an_ordinary_group(mallory, truth,
     truth.delete(dn)
 
 
-# --- groups and places --------------------------------------------------------------------------
+# --- groups, units and containers -----------------------------------------------------------------
 
 @pytest.mark.parametrize("path, name, at", [
     ("/groups", "Administrators", "CN=Builtin"), ("/groups", "Domain Admins", "CN=Users"),
     ("/groups", "Backup Operators", "CN=Builtin"), ("/containers", "Users", ""),
     ("/containers", "Computers", ""), ("/containers", "System", ""),
     ("/ous", "Domain Controllers", "")])
-def test_a_built_in_group_or_place_stays_as_it_is(mallory, truth, audit, ou, path, name, at):
+def test_built_in_group_or_container_cannot_be_changed(mallory, truth, audit, ou, path, name, at):
     parent = ",".join(part for part in (at, truth.base_dn) if part)
     dn = f"{'OU' if path == '/ous' else 'CN'}={name},{parent}"
     at, where = path_of(path, name), {"parent_dn": parent}
@@ -261,7 +265,8 @@ def test_a_built_in_group_or_place_stays_as_it_is(mallory, truth, audit, ou, pat
 
 @pytest.fixture(params=["member", "nested", "primary", "marked", "nested group"])
 def guarded_place(request, truth, people, ou, join, plant_group):
-    """An organizational unit that holds a protected object, in a unit inside of it: its name and DN."""
+    """Returns the name and DN of an organizational unit with a nested unit that contains a
+    protected object."""
     name = tag()
     place = truth.add_ou(name, ou)
     inner = truth.add_ou(tag(), place)
@@ -285,7 +290,7 @@ def guarded_place(request, truth, people, ou, join, plant_group):
     return name, place
 
 
-def test_a_unit_that_holds_a_protected_object_does_not_move(mallory, truth, audit, guarded_place):
+def test_unit_with_protected_object_cannot_be_moved(mallory, truth, audit, guarded_place):
     name, dn = guarded_place
     path = path_of("/ous", name)
     for body in ({"parent_dn": truth.base_dn}, {"ou": tag()}):
@@ -295,9 +300,9 @@ def test_a_unit_that_holds_a_protected_object_does_not_move(mallory, truth, audi
     assert response.status_code == 200, response.text
 
 
-# --- ordinary objects ---------------------------------------------------------------------------
+# --- unprotected objects --------------------------------------------------------------------------
 
-def test_ordinary_objects_are_changed_as_ever(mallory, truth, user, plant_group, ou):
+def test_ordinary_objects_can_be_changed(mallory, truth, user, plant_group, ou):
     path = user_path(user["sAMAccountName"])
     name, group = plant_group()
     for body in ({"title": "x"}, {"password": vault.password()}, {"enabled": False},
@@ -320,7 +325,7 @@ def test_ordinary_objects_are_changed_as_ever(mallory, truth, user, plant_group,
 
 
 @pytest.mark.parametrize("container", ["CN=Users", "CN=Computers"])
-def test_entries_are_created_in_and_moved_into_a_critical_container(mallory, truth, people, user,
+def test_entries_can_be_created_in_critical_container(mallory, truth, people, user,
                                                                     container):
     parent = f"{container},{truth.base_dn}"
     body = people.body(ou=parent)
@@ -332,7 +337,7 @@ def test_entries_are_created_in_and_moved_into_a_critical_container(mallory, tru
         assert mallory.delete(user_path(name)).status_code == 204
 
 
-def test_the_administrators_of_kontora_are_ordinary(mallory, truth, user):
+def test_members_of_admin_group_are_not_protected(mallory, truth, user):
     name = LOGIN_SETTINGS["LDAP_ADMIN_GROUP"]
     path = path_of("/groups", name, "members", user["sAMAccountName"])
     assert mallory.post(path).status_code == 200
@@ -342,6 +347,6 @@ def test_the_administrators_of_kontora_are_ordinary(mallory, truth, user):
     assert "memberOf" not in truth.entry(user["dn"])
 
 
-def test_reading_protected_objects_is_not_affected(mallory):
+def test_protected_objects_can_be_read(mallory):
     for path in ("/users/krbtgt", "/users/Guest", "/groups/Domain%20Admins"):
         assert mallory.get(path).status_code == 200

@@ -1,7 +1,7 @@
-"""Strangers and sessions: attacks with tokens that were copied, kept or left over, on both engines.
+"""Attacks on sessions with copied, kept or left-over tokens, on both engines.
 
-Vera owns an account. Mallory has copied one of her tokens, or keeps his own after he should have
-lost it. Ilja is the administrator who notices.
+Vera owns an account. Mallory has copied one of her tokens, or keeps his own after his rights
+were revoked. Ilja is the administrator who reacts.
 """
 
 import threading
@@ -28,7 +28,7 @@ def vera(accounts):
 
 @pytest.fixture
 def ilja(sql_nobody, sql_stack):
-    """The local administrator, logged in anew."""
+    """Logs the local administrator in."""
     return sql_nobody.login(*sql_stack.administrator)
 
 
@@ -46,7 +46,7 @@ def session_of(tokens):
 
 
 def rows_of(database, tokens):
-    """(ended, live refresh tokens) of the session, past the service."""
+    """Returns (True if the session has ended, number of live refresh tokens) from the database."""
     octets = database.bytes_literal(bytes.fromhex(session_of(tokens)))
     [(ended,)] = database.run(f"SELECT count(ended_at) FROM sessions WHERE id = {octets}")
     [(live,)] = database.run("SELECT count(*) FROM refresh_tokens WHERE replaced_at IS NULL "
@@ -55,7 +55,8 @@ def rows_of(database, tokens):
 
 
 def assert_dead(nobody, tokens):
-    """No token of the session opens anything: on any route, by any worker."""
+    """Asserts that every token of the session is refused, on several routes and by several
+    workers."""
     client = nobody.bearing(tokens["access_token"])
     for _ in range(4):
         for path in ("/auth/me", "/users?limit=1", "/files?limit=1", "/tokens?limit=1"):
@@ -65,12 +66,12 @@ def assert_dead(nobody, tokens):
         contract.refused(refresh(nobody, tokens["refresh_token"]), 401, "INVALID_TOKEN")
 
 
-# --- a session that ends ------------------------------------------------------------------------
+# --- end of a session -----------------------------------------------------------------------------
 
-def test_logout_of_the_administrator_ends_the_access_token_at_once(sql_nobody, sql_database, ilja):
+def test_administrator_logout_revokes_access_token_at_once(sql_nobody, sql_database, ilja):
     """Mallory has copied the access token of the administrator, who then logs out."""
     mallory = sql_nobody.bearing(ilja["access_token"])
-    for _ in range(8):  # every worker has seen it alive
+    for _ in range(8):  # reaches every worker while the session is alive
         assert mallory.get("/auth/me").status_code == 200
         assert mallory.get("/users?limit=1").status_code == 200
     assert sql_nobody.bearing(ilja["access_token"]).post("/auth/logout").status_code == 204
@@ -78,7 +79,7 @@ def test_logout_of_the_administrator_ends_the_access_token_at_once(sql_nobody, s
     assert rows_of(sql_database, ilja)[0]
 
 
-def test_logout_of_a_directory_user_ends_the_access_token_at_once(sql_nobody, sql_people):
+def test_directory_user_logout_revokes_access_token_at_once(sql_nobody, sql_people):
     user = sql_people.create()
     tokens = sql_nobody.login(user["sAMAccountName"], user["password"])
     mallory = sql_nobody.bearing(tokens["access_token"])
@@ -88,8 +89,8 @@ def test_logout_of_a_directory_user_ends_the_access_token_at_once(sql_nobody, sq
     assert_dead(sql_nobody, tokens)
 
 
-def test_logout_during_requests_ends_the_session(sql_stack, sql_nobody, ilja):
-    """A worker that has read the session before its end must not keep it alive afterwards."""
+def test_logout_during_requests_ends_session(sql_stack, sql_nobody, ilja):
+    """A worker that read the session before its end must not keep it alive in its cache."""
     stop, late = threading.Event(), []
 
     def ask():
@@ -112,17 +113,17 @@ def test_logout_during_requests_ends_the_session(sql_stack, sql_nobody, ilja):
     assert not late
 
 
-def test_session_ended_in_the_database_is_refused_within_seconds(sql_nobody, sql_database, ilja):
-    """As on another host: no shared memory tells of it."""
+def test_session_ended_by_other_host_is_refused_within_seconds(sql_nobody, sql_database, ilja):
+    """Simulates a logout on another host, which cannot notify through shared memory."""
     mallory = sql_nobody.bearing(ilja["access_token"])
     assert mallory.get("/auth/me").status_code == 200
     octets = sql_database.bytes_literal(bytes.fromhex(session_of(ilja)))
     sql_database.run(f"UPDATE sessions SET ended_at = 1 WHERE id = {octets}")
-    wait_until(lambda: mallory.get("/auth/me").status_code == 401, 5 * FRESH_S, "the end")
+    wait_until(lambda: mallory.get("/auth/me").status_code == 401, 5 * FRESH_S, "the token to be refused")
     assert_dead(sql_nobody, ilja)
 
 
-# --- a user whom the directory changes ----------------------------------------------------------
+# --- changes of a directory user ------------------------------------------------------------------
 
 def reset_by_kontora(people, truth, user):
     people.change(user["sAMAccountName"], password=vault.password())
@@ -138,9 +139,10 @@ def delete_by_kontora(people, truth, user):
 
 
 @pytest.mark.parametrize("act", [reset_by_kontora, disable_by_kontora, delete_by_kontora])
-def test_a_change_by_kontora_ends_the_sessions_at_once(sql_nobody, sql_people, sql_database, truth,
+def test_user_change_by_kontora_ends_sessions_at_once(sql_nobody, sql_people, sql_database, truth,
                                                        act):
-    """Ilja resets the password of Mallory, disables or deletes him: he keeps no token."""
+    """Ilja resets Mallory's password, disables or deletes him; all of Mallory's tokens must be
+    refused."""
     mallory = sql_people.create()
     tokens = sql_nobody.login(mallory["sAMAccountName"], mallory["password"])
     assert sql_nobody.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
@@ -168,21 +170,23 @@ def expire_elsewhere(truth, user):
 
 @pytest.mark.parametrize("act", [reset_elsewhere, disable_elsewhere, delete_elsewhere,
                                  expire_elsewhere])
-def test_a_change_of_the_directory_ends_the_sessions(sql_nobody, sql_people, sql_database, truth,
+def test_user_change_by_other_tool_ends_sessions(sql_nobody, sql_people, sql_database, truth,
                                                      act):
-    """Past Kontora: routes that never read the directory refuse the tokens too."""
+    """Changes made without Kontora: routes that do not read the directory must refuse the tokens
+    as well."""
     mallory = sql_people.create()
     tokens = sql_nobody.login(mallory["sAMAccountName"], mallory["password"])
     client = sql_nobody.bearing(tokens["access_token"])
     assert client.get("/auth/me").status_code == 200
     act(truth, mallory)
-    contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")  # read with the request
-    wait_until(lambda: client.get("/auth/me").status_code == 401, 25, "the housekeeper")
-    wait_until(lambda: rows_of(sql_database, tokens)[0], what="the end of the session")
+    # this route reads the directory
+    contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
+    wait_until(lambda: client.get("/auth/me").status_code == 401, 25, "the housekeeper to end the session")
+    wait_until(lambda: rows_of(sql_database, tokens)[0], what="the session to end in the database")
     assert_dead(sql_nobody, tokens)
 
 
-def test_a_user_who_leaves_the_administrators_loses_the_session(sql_nobody, sql_people, truth):
+def test_user_removed_from_admin_group_loses_session(sql_nobody, sql_people, truth):
     group = f"{rdn(LOGIN_SETTINGS['LDAP_ADMIN_GROUP'])},OU=Groups,{truth.base_dn}"
     mallory = sql_people.create()
     truth.add_member(group, mallory["dn"])
@@ -192,17 +196,17 @@ def test_a_user_who_leaves_the_administrators_loses_the_session(sql_nobody, sql_
     truth.remove_member(group, mallory["dn"])
     contract.refused(client.patch(user_path(mallory["sAMAccountName"]), json={"title": "x"}), 401,
                      "INVALID_TOKEN")
-    wait_until(lambda: client.get("/auth/me").status_code == 401, 25, "the housekeeper")
+    wait_until(lambda: client.get("/auth/me").status_code == 401, 25, "the housekeeper to end the session")
     assert_dead(sql_nobody, tokens)
     again = sql_nobody.login(mallory["sAMAccountName"], mallory["password"])
     me = sql_nobody.bearing(again["access_token"]).get("/auth/me").json()
     assert me["permissions"] == ["directory:read"]
 
 
-# --- a copied access token ----------------------------------------------------------------------
+# --- a copied access token ------------------------------------------------------------------------
 
-def test_an_access_token_yields_no_refresh_token(sql_nobody, sql_database, vera):
-    """Mallory renews his copy as often as he likes: it stays in Vera's session, and ends with it."""
+def test_access_token_cannot_obtain_refresh_token(sql_nobody, sql_database, vera):
+    """Mallory can renew his copy, but it stays in Vera's session and ends with it."""
     mallory = vera.client
     for _ in range(3):
         response = mallory.post("/auth/refresh")
@@ -215,8 +219,8 @@ def test_an_access_token_yields_no_refresh_token(sql_nobody, sql_database, vera)
     contract.refused(mallory.post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def test_a_password_change_ends_the_session_of_a_copied_token(sql_nobody, sql_database, vera):
-    """Mallory's copy is of the very session in which Vera changes her password."""
+def test_password_change_revokes_copied_token(sql_nobody, sql_database, vera):
+    """Mallory's copy belongs to the session in which Vera changes her password."""
     mallory = vera.client.post("/auth/refresh").json()
     response = vera.client.post("/auth/change-password", json={
         "current_password": vera.password, "new_password": vault.password()})
@@ -230,9 +234,9 @@ def test_a_password_change_ends_the_session_of_a_copied_token(sql_nobody, sql_da
     assert rows_of(sql_database, vera.tokens)[0]
 
 
-# --- a copied refresh token ---------------------------------------------------------------------
+# --- a copied refresh token -----------------------------------------------------------------------
 
-def test_six_simultaneous_refreshes_leave_one_live_token(sql_stack, sql_nobody, sql_database, vera):
+def test_concurrent_refreshes_leave_one_live_token(sql_stack, sql_nobody, sql_database, vera):
     answers = []
     clients = [Client(sql_nobody.base_url, sql_stack.ca_file) for _ in range(6)]
     threads = [threading.Thread(target=lambda client=client: answers.append(
@@ -247,12 +251,12 @@ def test_six_simultaneous_refreshes_leave_one_live_token(sql_stack, sql_nobody, 
 
 
 def reuse_count(stack, nobody):
-    """kontora_refresh_reuse_total."""
+    """Returns kontora_refresh_reuse_total."""
     return metrics.values(nobody.at(stack.https_url))["kontora_refresh_reuse_total",]
 
 
-def test_reuse_is_audited_logged_and_counted(sql_stack, sql_nobody, vera):
-    """Mallory uses a copy of a token that Vera has replaced twice since."""
+def test_refresh_token_reuse_is_audited_logged_and_counted(sql_stack, sql_nobody, vera):
+    """Mallory uses a copy of a token that Vera has replaced twice."""
     before = reuse_count(sql_stack, sql_nobody)
     second = refresh(sql_nobody, vera.tokens["refresh_token"])
     third = refresh(sql_nobody, second.json()["refresh_token"])
@@ -280,7 +284,7 @@ def assert_dead_account(nobody, tokens):
     contract.refused(refresh(nobody, tokens["refresh_token"]), 401, "INVALID_TOKEN")
 
 
-def test_garbage_is_audited_and_is_no_reuse(sql_stack, sql_nobody):
+def test_unknown_refresh_token_is_audited_but_not_counted_as_reuse(sql_stack, sql_nobody):
     before = reuse_count(sql_stack, sql_nobody)
     response = refresh(sql_nobody, "0" * 64)
     contract.refused(response, 401, "INVALID_TOKEN")

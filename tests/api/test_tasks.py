@@ -1,6 +1,5 @@
-"""Tasks: due dates, the way of a status, and whose a task is. On both engines. What all of the CRM
-shares is in test_crm.py.
-"""
+"""Tasks: due dates, status transitions, and permission by assignment. On both engines. Rules
+shared by all CRM collections are tested in test_crm.py."""
 
 import itertools
 from collections import Counter
@@ -12,9 +11,9 @@ from support import contract, crm
 from support.crm import TASK_STATUSES, crowd, good, invalid
 from support.waiting import wait_until
 
-WAYS = {"TODO": ["IN_PROGRESS"], "IN_PROGRESS": ["DONE", "TODO"], "DONE": []}
+TRANSITIONS = {"TODO": ["IN_PROGRESS"], "IN_PROGRESS": ["DONE", "TODO"], "DONE": []}
 
-# As it is given: as it is answered.
+# Due dates as sent, and as returned.
 DUE = {
     "2099-11-20": "2099-11-20", "2096-02-29": "2096-02-29", "9999-12-31": "9999-12-31",
     "2099-11-20T12:34:56Z": "2099-11-20T12:34:56.000Z",
@@ -42,7 +41,7 @@ def written(moment):
 
 
 def soon():
-    """A moment that will have passed before long."""
+    """Returns a time in the near future."""
     return written(datetime.now(UTC) + timedelta(seconds=1))
 
 
@@ -50,7 +49,7 @@ def passed(moment):
     return lambda: written(datetime.now(UTC)) > moment
 
 
-def test_everything_that_a_task_has(office, boss):
+def test_created_task_returns_every_field(office, boss):
     fields = {"title": "Позвонить", "description": "до обеда\nили после", "due_date": "2099-11-20",
               "assignee_id": office["SALES"].id, "contact_id": boss.contact()["id"],
               "deal_id": boss.deal()["id"]}
@@ -62,7 +61,7 @@ def test_everything_that_a_task_has(office, boss):
 
 
 @pytest.mark.parametrize("given, answered", DUE.items())
-def test_due_dates(boss, given, answered):
+def test_due_date_is_a_date_or_utc_milliseconds(boss, given, answered):
     made = boss.task(due_date=given)
     assert made["due_date"] == answered == boss.read("tasks", made["id"])["due_date"]
     other = boss.task()
@@ -70,14 +69,14 @@ def test_due_dates(boss, given, answered):
 
 
 @pytest.mark.parametrize("given", NOT_DUE)
-def test_due_dates_that_are_none(boss, given):
+def test_invalid_due_date_is_rejected(boss, given):
     made = boss.task(due_date="2099-01-01")
     assert invalid(boss.send("tasks", due_date=given)) == ["due_date"]
     assert invalid(boss.change("tasks", made["id"], due_date=given)) == ["due_date"]
 
 
-def test_the_end_of_time(boss):
-    """What is taken is answered as a time that would be taken again."""
+def test_latest_due_date_is_rejected_or_accepted_again(boss):
+    """An accepted time is returned in a form that is accepted again."""
     response = boss.send("tasks", due_date="9999-12-31T23:59:59-23:59")
     if response.status_code == 201:
         answered = good("tasks", response, 201)["due_date"]
@@ -86,7 +85,7 @@ def test_the_end_of_time(boss):
         assert invalid(response) == ["due_date"]
 
 
-def test_nothing_is_due_in_the_past(boss):
+def test_due_date_cannot_be_in_the_past(boss):
     made, now = boss.task(due_date="2099-01-01"), datetime.now(UTC)
     for past in (str((now - timedelta(days=1)).date()), "2000-01-01", "0001-01-01",
                  written(now - timedelta(seconds=1)), "1969-12-31T23:59:59Z",
@@ -96,8 +95,8 @@ def test_nothing_is_due_in_the_past(boss):
     assert boss.read("tasks", made["id"]) == made
 
 
-def test_a_day_is_due_until_it_is_over(boss, sql_database):
-    """In UTC."""
+def test_task_due_today_is_overdue_from_midnight_utc(boss, sql_database):
+    """The day ends at midnight UTC."""
     today = datetime.now(UTC).date()
     made = boss.task(due_date=str(today))
     midnight = datetime.combine(today + timedelta(days=1), datetime.min.time(), UTC)
@@ -105,7 +104,7 @@ def test_a_day_is_due_until_it_is_over(boss, sql_database):
     assert row == (str(today), str(int(midnight.timestamp() * 1000)))
 
 
-def test_what_is_due_already_can_be_changed_otherwise(boss):
+def test_overdue_task_can_still_be_changed(boss):
     moment = soon()
     made = boss.task(due_date=moment)
     wait_until(passed(moment), what="the due date")
@@ -118,8 +117,8 @@ def test_what_is_due_already_can_be_changed_otherwise(boss):
     assert good("tasks", boss.change("tasks", made["id"], due_date=None))["due_date"] is None
 
 
-def test_overdue(new_office):
-    """From the moment on, until it is done, hidden, or due later."""
+def test_task_becomes_overdue_at_due_date(new_office):
+    """From its due time, until it is done, deleted, or due later."""
     boss, moment = new_office["OWNER"], soon()
     task = boss.task(due_date=moment)["id"]
     boss.task(due_date=str(datetime.now(UTC).date()))
@@ -141,7 +140,7 @@ def test_overdue(new_office):
     assert overdue() == (0, 0)
 
 
-def test_what_is_done_is_not_overdue(new_office):
+def test_done_task_is_not_overdue(new_office):
     boss, moment = new_office["OWNER"], soon()
     task = boss.task(due_date=moment, status="IN_PROGRESS")["id"]
     wait_until(lambda: boss.analytics("tasks")["overdue"] == 1, what="the due date")
@@ -149,31 +148,31 @@ def test_what_is_done_is_not_overdue(new_office):
     assert boss.analytics("tasks")["overdue"] == 0
 
 
-# --- the way of a status --------------------------------------------------------------------------
+# --- status transitions ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("start, status", itertools.product(WAYS, TASK_STATUSES))
-def test_every_way(boss, start, status):
+@pytest.mark.parametrize("start, status", itertools.product(TRANSITIONS, TASK_STATUSES))
+def test_task_status_allows_only_defined_transitions(boss, start, status):
     before = boss.task(status=start)
     response = boss.change("tasks", before["id"], status=status)
-    if status in WAYS[start]:
+    if status in TRANSITIONS[start]:
         after = good("tasks", response)
         assert after == {**before, "status": status, "version": before["version"] + 1,
                          "updated_at": after["updated_at"], "completed_at": after["completed_at"]}
     else:
-        assert sorted(crm.details(response, 409, "INVALID_TRANSITION")) == WAYS[start]
+        assert sorted(crm.details(response, 409, "INVALID_TRANSITION")) == TRANSITIONS[start]
         after = before
     assert boss.read("tasks", before["id"]) == after
 
 
-def test_a_refused_status_changes_nothing_else(boss):
+def test_refused_status_change_keeps_other_fields(boss):
     made = boss.task()
     contract.refused(boss.change("tasks", made["id"], status="DONE", title="x"), 409,
                      "INVALID_TRANSITION")
     assert boss.read("tasks", made["id"]) == made
 
 
-def test_done_says_when(boss, sql_database):
+def test_done_task_keeps_completed_at(boss, sql_database):
     done = boss.task(status="DONE")
     assert done["created_at"] <= done["completed_at"] <= done["updated_at"]
     assert sql_database.run(f"SELECT count(*) FROM tasks WHERE id = {done['id']} "
@@ -183,16 +182,16 @@ def test_done_says_when(boss, sql_database):
 
 
 @pytest.mark.parametrize("status", ["todo", "", "NEW", "DONE\0", None, 1, True, [], {}])
-def test_statuses_that_there_are_not(boss, status):
+def test_unknown_task_status_is_rejected(boss, status):
     assert invalid(boss.change("tasks", boss.task()["id"], status=status)) == ["status"]
 
 
 @pytest.mark.parametrize("status", TASK_STATUSES)
-def test_a_new_task_has_no_choice(boss, status):
+def test_new_task_cannot_have_status(boss, status):
     assert invalid(boss.send("tasks", status=status)) == ["status"]
 
 
-def test_of_many_who_begin_one_does(boss):
+def test_one_of_concurrent_task_starts_succeeds(boss):
     for _ in range(4):
         task = boss.task()["id"]
         answers = crowd(boss, 4, lambda view, _, task=task: view.change("tasks", task,
@@ -201,9 +200,9 @@ def test_of_many_who_begin_one_does(boss):
         assert boss.read("tasks", task)["version"] == 2
 
 
-# --- whose a task is ------------------------------------------------------------------------------
+# --- permission by assignment ---------------------------------------------------------------------
 
-# (who made it, whose it is) → may SALES change it?
+# (creator, assignee, True if SALES may change the task)
 OWN = [("me", None, True), ("me", "me", True), ("boss", "me", True), ("boss", None, False),
        ("me", "boss", False), ("boss", "boss", False), ("peer", None, False),
        ("peer", "peer", False)]
@@ -225,7 +224,7 @@ def test_sales_change_their_own_tasks(office, boss, creator, assignee, own):
         assert me.read("tasks", made["id"]) == made
 
 
-def test_a_task_that_is_given_away_is_another_s(office, boss):
+def test_reassigned_task_belongs_to_new_assignee(office, boss):
     me = office["SALES"]
     task = me.task()["id"]
     good("tasks", me.change("tasks", task, assignee_id=boss.id))
@@ -235,12 +234,12 @@ def test_a_task_that_is_given_away_is_another_s(office, boss):
 
 
 @pytest.mark.parametrize("role", ["OWNER", "ADMIN", "MANAGER"])
-def test_others_change_all_tasks(office, role):
+def test_managers_may_change_all_tasks(office, role):
     task = office["SALES"].task(assignee_id=office["SALES"].id)["id"]
     assert good("tasks", office[role].change("tasks", task, title="x"))["title"] == "x"
 
 
-def test_what_there_is_not_is_nobody_s(office, boss):
+def test_missing_task_is_not_found_for_sales(office, boss):
     task = boss.task()["id"]
     boss.hidden("tasks", task)
     for number in (task, 999_999_999):

@@ -1,4 +1,4 @@
-"""Reading users: one by name, searches that find only what they say, people and nothing else."""
+"""Reading users: single users, searches, and exclusion of other kinds of entries."""
 
 import pytest
 
@@ -9,27 +9,27 @@ from support.people import tag
 from support.truth import rdn, same_dn
 
 
-def test_unknown_user(api):
+def test_unknown_user_is_not_found(api):
     contract.refused(api.get("/users/nobody-is-called-so"), 404, "NOT_FOUND")
 
 
-def test_names_have_no_case(people):
+def test_user_names_ignore_case(people):
     user = people.create(sAMAccountName="Жук" + tag()[:6])
     for spelling in (user["sAMAccountName"].upper(), user["sAMAccountName"].lower()):
         assert people.get(spelling)["objectGUID"] == user["objectGUID"]
 
 
-def test_a_user_is_not_found_by_other_names(api, people):
+def test_user_is_found_only_by_account_name(api, people):
     user = people.create(cn="Other " + tag(), mail=f"{tag()}@example.com")
     for name in (user["cn"], user["mail"], user["dn"], user["objectGUID"]):
         contract.refused(api.get(user_path(name)), 404, "NOT_FOUND")
 
 
-# --- people only --------------------------------------------------------------------------------
+# --- other kinds of entries -----------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def machines(truth, ou):
-    """A computer, a group and a contact that share a word with nobody."""
+    """Creates a computer, a group and a contact; returns a word that only their names contain."""
     word = tag()[:8]
     truth.add(f"{rdn(word + 'pc')},{ou}", objectClass="computer", sAMAccountName=f"{word}pc$",
               userAccountControl="4096")
@@ -38,13 +38,13 @@ def machines(truth, ou):
     return word
 
 
-def test_computers_groups_and_contacts_are_no_users(api, people, machines):
+def test_computers_groups_and_contacts_are_not_users(api, people, machines):
     assert people.search(machines) == []
     for name in (f"{machines}pc$", f"{machines}pc", f"{machines}group", f"{machines}contact"):
         contract.refused(api.get(user_path(name)), 404, "NOT_FOUND")
 
 
-def test_they_can_be_neither_changed_nor_deleted(api, truth, machines):
+def test_computers_and_groups_cannot_be_changed_as_users(api, truth, machines):
     for name in (f"{machines}pc$", f"{machines}group"):
         before = truth.snapshot(name)
         contract.refused(api.patch(user_path(name), json={"description": "x"}), 404, "NOT_FOUND")
@@ -52,7 +52,7 @@ def test_they_can_be_neither_changed_nor_deleted(api, truth, machines):
         assert truth.snapshot(name) == before
 
 
-def test_the_domain_controller_is_no_user(api, truth):
+def test_domain_controller_is_not_a_user(api, truth):
     [(_, controller)] = truth.search("(userAccountControl:1.2.840.113556.1.4.803:=8192)")[:1]
     name = controller["sAMAccountName"][0].decode()
     contract.refused(api.get(user_path(name)), 404, "NOT_FOUND")
@@ -60,13 +60,13 @@ def test_the_domain_controller_is_no_user(api, truth):
 
 # --- groups -------------------------------------------------------------------------------------
 
-def test_the_primary_group_is_a_group(people, truth):
+def test_member_of_includes_primary_group(people, truth):
     user = people.create()
     [group] = user["memberOf"]
     assert same_dn(group, truth.find("Domain Users")[0])
 
 
-def test_all_groups_are_there(people, truth, ou):
+def test_member_of_includes_all_groups(people, truth, ou):
     user = people.create()
     groups = [truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
               for name in (f"a, \"b\" {tag()[:6]}".replace(",", "ь").replace('"', "'"), tag())]
@@ -76,7 +76,7 @@ def test_all_groups_are_there(people, truth, ou):
     assert sorted(found) == sorted([*groups, truth.find("Domain Users")[0]])
 
 
-def test_another_primary_group(people, truth, ou):
+def test_member_of_includes_changed_primary_group(people, truth, ou):
     user = people.create()
     name = tag()
     group = truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
@@ -85,7 +85,7 @@ def test_another_primary_group(people, truth, ou):
     assert sorted(found) == sorted([group, truth.find("Domain Users")[0]])
 
 
-def test_lists_show_the_groups_too(api, people):
+def test_listed_user_includes_groups(api, people):
     user = people.create()
     [listed] = contract.check_list(api.get("/users", params={"search": user["cn"]}).json())
     assert contract.check_user(listed) == people.get(user["sAMAccountName"])
@@ -93,7 +93,7 @@ def test_lists_show_the_groups_too(api, people):
 
 # --- searches -----------------------------------------------------------------------------------
 
-def test_search_looks_in_three_attributes(people):
+def test_user_search_covers_name_account_and_mail(people):
     word = tag()
     by_cn = people.create(cn=f"Petrov {word} Pyotr")
     by_account = people.create(sAMAccountName=f"a{word}b")
@@ -107,14 +107,14 @@ def test_search_looks_in_three_attributes(people):
 
 @pytest.mark.parametrize("name, text", [("Щукина Ёлка", "щукина ёлка"), ("щукина", "ЩУКИНА"),
                                         ("MÜLLER", "müller"), ("Ångström", "ÅNGSTRÖM")])
-def test_search_has_no_case(people, name, text):
+def test_user_search_ignores_case(people, name, text):
     word = tag()
     user = people.create(cn=f"{name} {word}")
     assert people.search(f"{text} {word}") == [user["sAMAccountName"]]
 
 
 @pytest.mark.parametrize("text", FILTER_CHARACTERS)
-def test_search_finds_the_characters_themselves(people, text):
+def test_user_search_matches_special_characters_literally(people, text):
     word = tag()
     literal = people.create(cn=f"{word}{text}end")
     people.create(cn=f"{word}abcend")
@@ -125,5 +125,5 @@ def test_search_finds_the_characters_themselves(people, text):
 
 @pytest.mark.parametrize("text", ["*)(objectClass=*", "*)(sAMAccountName=admin*", "\\00", "zz*zz",
                                   "admin*", "*dmin*", ")(zz", "(|(cn=*)", "*))(|(cn=*", "cn=*)zz"])
-def test_search_is_never_a_filter(people, text):
+def test_user_search_is_not_ldap_filter(people, text):
     assert people.search(text) == []

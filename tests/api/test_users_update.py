@@ -1,4 +1,4 @@
-"""Changing and deleting users: each change alone, and all of them or none."""
+"""Changing and deleting users; a request is applied completely or not at all."""
 
 import threading
 
@@ -21,7 +21,7 @@ LOCKOUT_TRIES = 40
 # --- attributes ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("field", ATTRIBUTES)
-def test_an_attribute_is_set_replaced_and_cleared(people, truth, field):
+def test_attribute_can_be_set_replaced_and_cleared(people, truth, field):
     account = people.create()["sAMAccountName"]
     value = ATTRIBUTES[field].format(account)
     assert people.change(account, **{field: value})[field] == value
@@ -30,10 +30,10 @@ def test_an_attribute_is_set_replaced_and_cleared(people, truth, field):
     assert truth.text(account, field) == f"new{value}"
     assert people.change(account, **{field: None})[field] is None
     assert truth.text(account, field) is None
-    assert people.change(account, **{field: None})[field] is None  # again: nothing to clear
+    assert people.change(account, **{field: None})[field] is None  # the attribute is already unset
 
 
-def test_only_what_is_named_changes(people, truth):
+def test_user_change_affects_only_given_attributes(people, truth):
     user = people.create(title="one", department="two", mail="a@example.com")
     before = truth.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
     people.change(user["sAMAccountName"], title="changed")
@@ -43,28 +43,29 @@ def test_only_what_is_named_changes(people, truth):
     assert (dn, after) == before
 
 
-def test_an_empty_change_changes_nothing(people, truth):
+def test_empty_user_change_is_no_op(people, truth):
     user = people.create()
     before = truth.snapshot(user["sAMAccountName"])
     assert people.change(user["sAMAccountName"]) == people.get(user["sAMAccountName"])
     assert truth.snapshot(user["sAMAccountName"]) == before
 
 
-def test_the_same_values_again(people):
+def test_user_change_to_same_values_succeeds(people):
     user = people.create(title="same")
     assert people.change(user["sAMAccountName"], title="same", cn=user["cn"], enabled=True,
                          sAMAccountName=user["sAMAccountName"], parent_dn=people.ou,
                          unlock=True)["dn"] == user["dn"]
 
 
-def test_unknown_user(api):
+def test_change_of_unknown_user_is_not_found(api):
     contract.refused(api.patch("/users/nobody-is-called-so", json={"title": "x"}), 404, "NOT_FOUND")
 
 
-# --- passwords and the state of the account -------------------------------------------------------
+# --- passwords and account state ------------------------------------------------------------------
 
-def test_password(people, truth):
-    """Twice: a controller may take the last one but this for an hour (OldPasswordAllowedPeriod)."""
+def test_new_password_replaces_old_one(people, truth):
+    """Changes the password twice: a controller may accept the previous one for an hour
+    (OldPasswordAllowedPeriod)."""
     user = people.create()
     for fresh in (vault.password(), vault.password()):
         people.change(user["sAMAccountName"], password=fresh)
@@ -73,14 +74,14 @@ def test_password(people, truth):
 
 
 @pytest.mark.parametrize("weak", ["x", "alllowercaseletters", "12345678901"])
-def test_weak_password(api, people, truth, weak):
+def test_weak_new_password_is_rejected(api, people, truth, weak):
     user = people.create()
     response = api.patch(user_path(user["sAMAccountName"]), json={"password": weak})
     contract.refused(response, 400, "PASSWORD_POLICY")
     assert truth.binds(user["dn"], user["password"])
 
 
-def test_disable_and_enable(people, truth):
+def test_user_can_be_disabled_and_enabled(people, truth):
     user = people.create()
     account = user["sAMAccountName"]
     assert people.change(account, enabled=False)["enabled"] is False
@@ -90,7 +91,7 @@ def test_disable_and_enable(people, truth):
 
 
 @pytest.mark.parametrize("bits", [DONT_EXPIRE_PASSWORD, 0x40000, 0x100000, 0x90000])
-def test_other_bits_of_the_account_survive(people, truth, bits):
+def test_enabling_keeps_other_account_control_bits(people, truth, bits):
     user = people.create()
     account = user["sAMAccountName"]
     truth.set(user["dn"], "userAccountControl", str(512 | bits))
@@ -101,7 +102,7 @@ def test_other_bits_of_the_account_survive(people, truth, bits):
     assert truth.text(account, "userAccountControl") == str(512 | bits)
 
 
-def test_unlock(people, truth):
+def test_locked_user_can_be_unlocked(people, truth):
     user = people.create()
     account = user["sAMAccountName"]
     for _ in range(LOCKOUT_TRIES):
@@ -114,14 +115,14 @@ def test_unlock(people, truth):
     assert truth.binds(user["dn"], user["password"])
 
 
-def test_unlock_false_does_nothing(people, truth):
+def test_unlock_false_is_no_op(people, truth):
     user = people.create()
     before = truth.snapshot(user["sAMAccountName"])
     people.change(user["sAMAccountName"], unlock=False)
     assert truth.snapshot(user["sAMAccountName"]) == before
 
 
-def test_must_change_password(people, truth):
+def test_password_change_can_be_required(people, truth):
     user = people.create()
     people.change(user["sAMAccountName"], must_change_password=True)
     assert truth.bind_failure(user["dn"], user["password"]) == "773"
@@ -130,7 +131,7 @@ def test_must_change_password(people, truth):
     assert truth.binds(user["dn"], user["password"])
 
 
-def test_a_new_password_that_must_be_changed(people, truth):
+def test_new_password_can_require_change(people, truth):
     user = people.create()
     fresh = vault.password()
     people.change(user["sAMAccountName"], password=fresh, must_change_password=True)
@@ -138,9 +139,9 @@ def test_a_new_password_that_must_be_changed(people, truth):
     assert truth.bind_failure(user["dn"], user["password"]) == "52e"
 
 
-# --- names and places ---------------------------------------------------------------------------
+# --- renaming and moving --------------------------------------------------------------------------
 
-def test_rename(people, truth):
+def test_rename_keeps_account_and_guid(people, truth):
     user = people.create()
     account, name = user["sAMAccountName"], f"Neuer, \"Name\" {tag()}"
     renamed = people.change(account, cn=name)
@@ -150,13 +151,13 @@ def test_rename(people, truth):
     assert truth.binds(renamed["dn"], user["password"])
 
 
-def test_rename_in_case_alone(people, truth):
+def test_rename_of_user_may_change_only_case(people, truth):
     user = people.create(cn="lower " + tag())
     assert people.change(user["sAMAccountName"], cn=user["cn"].upper())["cn"] == user["cn"].upper()
     assert truth.text(user["sAMAccountName"], "cn") == user["cn"].upper()
 
 
-def test_another_account_name(api, people, truth):
+def test_account_name_can_be_changed(api, people, truth):
     user = people.create()
     fresh = tag()
     changed = people.change(user["sAMAccountName"], sAMAccountName=fresh)
@@ -166,7 +167,7 @@ def test_another_account_name(api, people, truth):
     assert truth.find(user["sAMAccountName"]) is None
 
 
-def test_move(people, truth):
+def test_move_of_user_keeps_guid(people, truth):
     user = people.create()
     other = truth.add_ou(f"Übrige, andere {tag()}", people.ou)
     moved = people.change(user["sAMAccountName"], parent_dn=other)
@@ -176,7 +177,7 @@ def test_move(people, truth):
     assert truth.binds(moved["dn"], user["password"])
 
 
-def test_move_into_a_container(people, truth):
+def test_user_can_move_into_container(people, truth):
     user = people.create()
     moved = people.change(user["sAMAccountName"], parent_dn=f"CN=Users,{truth.base_dn}")
     assert truth.entry(moved["dn"]) is not None
@@ -187,7 +188,7 @@ def test_move_into_a_container(people, truth):
     ({"parent_dn": "nonsense"}, "VALIDATION_ERROR"),
     ({"parent_dn": ""}, "VALIDATION_ERROR"),
 ])
-def test_moves_that_cannot_be(api, people, truth, change, code):
+def test_move_of_user_to_invalid_parent_is_rejected(api, people, truth, change, code):
     user = people.create()
     before = truth.snapshot(user["sAMAccountName"])
     body = {key: value.format(ou=people.ou) for key, value in change.items()}
@@ -196,7 +197,7 @@ def test_moves_that_cannot_be(api, people, truth, change, code):
 
 
 @pytest.mark.parametrize("parent", ["DC=example,DC=com", "CN=Configuration,{base}", "DC=test"])
-def test_move_out_of_the_tree(api, people, truth, parent):
+def test_move_of_user_outside_base_dn_is_rejected(api, people, truth, parent):
     user = people.create()
     before = truth.snapshot(user["sAMAccountName"])
     body = {"parent_dn": parent.format(base=truth.base_dn)}
@@ -205,7 +206,7 @@ def test_move_out_of_the_tree(api, people, truth, parent):
     assert truth.snapshot(user["sAMAccountName"]) == before
 
 
-def test_names_that_are_taken(api, people, truth):
+def test_change_to_existing_name_is_rejected(api, people, truth):
     user, other = people.create(), people.create(userPrincipalName=f"{tag()}@kontora.test")
     before = truth.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
     for name in ("cn", "sAMAccountName", "userPrincipalName"):
@@ -214,7 +215,7 @@ def test_names_that_are_taken(api, people, truth):
         assert truth.snapshot(user["sAMAccountName"], without=BOOKKEEPING) == before
 
 
-def test_move_to_where_the_name_is_taken(api, people, truth):
+def test_move_of_user_to_parent_with_existing_name_is_rejected(api, people, truth):
     user = people.create()
     other = truth.add_ou(tag(), people.ou)
     people.create(cn=user["cn"], ou=other)
@@ -224,16 +225,16 @@ def test_move_to_where_the_name_is_taken(api, people, truth):
     assert truth.snapshot(user["sAMAccountName"]) == before
 
 
-# --- all at once --------------------------------------------------------------------------------
+# --- changes of all attributes --------------------------------------------------------------------
 
 def everything(account, **fields):
-    """A body that changes all that can be changed."""
+    """Returns a body that changes every attribute."""
     return {**{key: value.format(account) for key, value in ATTRIBUTES.items()},
             "cn": f"Everything {tag()}", "sAMAccountName": tag(), "password": vault.password(),
             "enabled": False, "unlock": True, "must_change_password": True, **fields}
 
 
-def test_everything_at_once(people, truth):
+def test_all_attributes_can_change_in_one_request(people, truth):
     user = people.create(title="old")
     other = truth.add_ou(tag(), people.ou)
     body = everything(user["sAMAccountName"], parent_dn=other)
@@ -255,12 +256,12 @@ def assert_untouched(people, truth, user, before):
 
 @pytest.fixture
 def settled(people, truth):
-    """A user with something in every attribute, and how it looks."""
+    """Returns a user with a value in every attribute, and its snapshot."""
     user = people.create(**{key: value.format(tag()) for key, value in ATTRIBUTES.items()})
     return user, truth.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
 
 
-def test_everything_at_once_with_a_parent_that_is_not_there(api, people, truth, settled):
+def test_missing_parent_rejects_whole_change(api, people, truth, settled):
     user, before = settled
     written = truth.find(user["sAMAccountName"])[1]["uSNChanged"]
     body = everything(user["sAMAccountName"], parent_dn=f"OU=nowhere-{tag()},{people.ou}")
@@ -272,7 +273,7 @@ def test_everything_at_once_with_a_parent_that_is_not_there(api, people, truth, 
     assert not truth.binds(user["dn"], body["password"])
 
 
-def test_everything_at_once_with_a_weak_password(api, people, truth, settled):
+def test_weak_password_rejects_whole_change(api, people, truth, settled):
     user, before = settled
     other = truth.add_ou(tag(), people.ou)
     body = everything(user["sAMAccountName"], parent_dn=other, password="weak")
@@ -282,7 +283,7 @@ def test_everything_at_once_with_a_weak_password(api, people, truth, settled):
     assert truth.search("(cn=*)", base=other) == []
 
 
-def test_everything_at_once_with_a_name_that_is_taken(api, people, truth, settled):
+def test_existing_name_rejects_whole_change(api, people, truth, settled):
     user, before = settled
     other = truth.add_ou(tag(), people.ou)
     taken = people.create()["sAMAccountName"]
@@ -293,7 +294,7 @@ def test_everything_at_once_with_a_name_that_is_taken(api, people, truth, settle
     assert not truth.binds(user["dn"], body["password"])
 
 
-def test_everything_at_once_with_one_field_that_is_wrong(api, people, truth, settled):
+def test_invalid_field_rejects_whole_change(api, people, truth, settled):
     user, before = settled
     body = everything(user["sAMAccountName"], mail="x" * 257)
     response = api.patch(user_path(user["sAMAccountName"]), json=body)
@@ -301,10 +302,10 @@ def test_everything_at_once_with_one_field_that_is_wrong(api, people, truth, set
     assert_untouched(people, truth, user, before)
 
 
-# --- at the same time ---------------------------------------------------------------------------
+# --- concurrent changes ---------------------------------------------------------------------------
 
-def test_two_writers_of_different_bits(people, truth):
-    """The API flips one bit while somebody else flips another: neither loses the other's."""
+def test_concurrent_writers_of_different_bits_keep_both_changes(people, truth):
+    """The API flips one bit while an LDAP client flips another; no change is lost."""
     user = people.create()
     account, rounds, failures = user["sAMAccountName"], 40, []
 
@@ -326,12 +327,12 @@ def test_two_writers_of_different_bits(people, truth):
     writer.join()
     assert not failures
     control = int(truth.text(account, "userAccountControl"))
-    assert control & 2 == 0, "the last change of the API was to enable"
+    assert control & 2 == 0, "the API enabled the account last"
     assert control & DONT_EXPIRE_PASSWORD == (flips % 2) * DONT_EXPIRE_PASSWORD
 
 
-def test_two_creators_of_one_name(people, api):
-    """Of several that create one account name at the same time, one does."""
+def test_concurrent_creations_of_one_account_create_one_user(people, api):
+    """One of several concurrent creations succeeds."""
     account, statuses = tag(), []
     bodies = [people.body(sAMAccountName=account) for _ in range(4)]
 
@@ -346,9 +347,9 @@ def test_two_creators_of_one_name(people, api):
     assert sorted(statuses) == [201, 409, 409, 409]
 
 
-# --- deleting -----------------------------------------------------------------------------------
+# --- deletion -------------------------------------------------------------------------------------
 
-def test_delete(api, people, truth):
+def test_deleted_user_is_not_found(api, people, truth):
     user = people.create()
     response = api.delete(user_path(user["sAMAccountName"]))
     assert (response.status_code, response.content) == (204, b"")
@@ -360,14 +361,14 @@ def test_delete(api, people, truth):
                          "NOT_FOUND")
 
 
-def test_a_deleted_name_is_free_again(api, people):
+def test_name_of_deleted_user_can_be_reused(api, people):
     user = people.create()
     api.delete(user_path(user["sAMAccountName"]))
     again = people.create(cn=user["cn"], sAMAccountName=user["sAMAccountName"])
     assert again["objectGUID"] != user["objectGUID"]
 
 
-def test_a_user_with_something_below_it_stays(api, people, truth):
+def test_user_with_child_entries_cannot_be_deleted(api, people, truth):
     user = people.create()
     below = truth.add(f"CN=below,{user['dn']}", objectClass="classStore")
     response = api.delete(user_path(user["sAMAccountName"]))

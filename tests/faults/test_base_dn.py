@@ -1,4 +1,4 @@
-"""LDAP_BASE_DN: a part of the directory that is managed, and nothing above or beside it."""
+"""LDAP_BASE_DN: Kontora manages only the entries below it."""
 
 import ldap
 import pytest
@@ -11,18 +11,18 @@ from support.truth import same_dn
 
 @pytest.fixture(params=PLACES, ids=lambda kind: kind.resource)
 def base(request, truth):
-    """The kind of the base itself, its name and its DN."""
+    """Creates the base entry; returns its kind, its name and its DN."""
     kind, name = request.param, f"Ж, base {tag()}"
     return kind, name, Entries(None, truth, kind, truth.base_dn).plant(name)
 
 
 @pytest.fixture
 def managed(make_rig, directory, truth, base):
-    """The administrator of a stack that manages the base alone."""
+    """Returns the administrator's client of a stack that manages only the base entry's subtree."""
     return make_rig(directory, LDAP_BASE_DN=base[2]).api
 
 
-def test_the_base_is_read_and_nothing_else_is_done_to_it(managed, truth, base):
+def test_base_entry_cannot_be_renamed_moved_or_deleted(managed, truth, base):
     kind, name, dn = base
     path = path_of(kind.path, name)
     assert same_dn(kind.check(managed.get(path).json())["dn"], dn)
@@ -36,11 +36,11 @@ def test_the_base_is_read_and_nothing_else_is_done_to_it(managed, truth, base):
     contract.refused(managed.delete(path), 400, "DIRECTORY_REFUSED")
     assert truth.tree(dn) == before
     Entries(managed, truth, kind, dn).delete(inner[kind.name])
-    contract.refused(managed.delete(path), 400, "DIRECTORY_REFUSED")  # also now that it is empty
+    contract.refused(managed.delete(path), 400, "DIRECTORY_REFUSED")  # even when it has no children
     assert managed.patch(path, json={"description": "x"}).json()["description"] == "x"
 
 
-def test_what_is_outside_does_not_exist(managed, truth, base):
+def test_entry_outside_base_dn_is_not_found(managed, truth, base):
     kind, _, dn = base
     outside = Entries(None, truth, kind, truth.base_dn).plant(tag())
     before = truth.tree(outside)
@@ -60,8 +60,9 @@ def test_what_is_outside_does_not_exist(managed, truth, base):
         contract.refused(managed.get(path_of("/groups", account)), 404, "NOT_FOUND")
 
 
-def test_members_from_outside_are_shown_and_not_changed(managed, truth, base):
-    """A group may hold anybody; who can be added is who is managed."""
+def test_members_outside_base_dn_are_listed_but_not_changed(managed, truth, base):
+    """A group may contain entries from anywhere, but only managed accounts can be added or
+    removed."""
     groups = Entries(managed, truth, GROUPS, base[2])
     group, person = groups.create(), truth.find("i.petrov")[0]
     truth.add_member(group["dn"], person)
@@ -74,22 +75,23 @@ def test_members_from_outside_are_shown_and_not_changed(managed, truth, base):
 
 @pytest.fixture
 def mighty(truth, directory, make_rig):
-    """The administrator of a stack whose service account may change the whole forest."""
+    """Returns the administrator's client of a stack whose service account may change the whole
+    forest."""
     forest = truth.find("Enterprise Admins")[0]
     truth.add_member(forest, directory.bind_dn)
-    truth.close()  # rights are those of when one bound
+    truth.close()  # rights are evaluated when binding
     yield make_rig(directory).api
     truth.remove_member(forest, directory.bind_dn)
     truth.close()
 
 
 @pytest.mark.parametrize("parent", ["CN=Configuration", "CN=Services,CN=Configuration"])
-def test_other_naming_contexts_are_outside(mighty, truth, parent):
-    """They look as if they were below the domain (MS-ADTS 3.1.1.1.5), and no search of ours goes
-    there: what was made there could not be found again."""
+def test_other_naming_contexts_are_outside_base_dn(mighty, truth, parent):
+    """Their DNs end in the domain's DN (MS-ADTS 3.1.1.1.5), but searches below the domain do not
+    reach them, so an entry created there could not be found again."""
     parent = f"{parent},{truth.base_dn}"
     containers, name = Entries(mighty, truth, CONTAINERS, parent), tag()
     response = mighty.post("/containers", json=containers.body(cn=name))
     with pytest.raises(ldap.NO_SUCH_OBJECT):
-        truth.delete(containers.dn(name))  # it leaves nothing behind even if it fails
+        truth.delete(containers.dn(name))  # cleans up if the entry was created nevertheless
     contract.refused(response, 400, "PARENT_NOT_FOUND")

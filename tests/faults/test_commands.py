@@ -1,5 +1,5 @@
-"""What an administrator does to the database from the command line: first accounts, and the purge,
-which the housekeeper does too."""
+"""Commands that an administrator runs on the database: accounts, and the purge, which the
+housekeeper also performs."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from support.waiting import wait_until
 
 EXIT_USAGE = 2
 
-EXPIRED = 1800  # rows: several batches
+EXPIRED = 1800  # expired rows; several batches
 DAY_MS = 24 * 3600 * 1000
 MINUTE_MS = 60 * 1000
 
@@ -33,7 +33,7 @@ def rig(request, make_rig):
 
 
 def kontora(rig, *arguments, given="", **settings):
-    """Runs the program to its end with the settings of the running service."""
+    """Runs a command with the settings of the running service and waits for it."""
     return subprocess.run([rig.stack.binary, *arguments], input=given, capture_output=True,
                           text=True, timeout=30, check=False, cwd=rig.stack.state_dir,
                           env={**rig.stack.env, **settings})
@@ -48,7 +48,7 @@ def log_in(rig, email, password):
 
 
 def sql(rig, statement):
-    """Rows as text, columns separated by |."""
+    """Executes a statement; returns its rows as text, with columns separated by |."""
     if rig.server:
         return rig.server.sql(statement, rig.stack.env["DATABASE_URL"])
     done = subprocess.run(["sqlite3", "-cmd", ".timeout 5000", rig.stack.state_dir / "kontora.db",
@@ -58,7 +58,7 @@ def sql(rig, statement):
 
 # --- admin --------------------------------------------------------------------------------------
 
-def test_a_first_account_logs_in(rig):
+def test_account_created_on_command_line_can_log_in(rig):
     email, password = address(), vault.password()
     done = kontora(rig, "admin", "create", email, "--name", "Анна", "--organization", "Ромашка",
                    given=password + "\n")
@@ -73,7 +73,7 @@ def test_a_first_account_logs_in(rig):
         "cli", "create_account", email, "success")
 
 
-def test_a_new_password_ends_all_sessions(rig):
+def test_admin_password_command_ends_all_sessions(rig):
     email, old, new = address(), vault.password(), vault.password()
     assert kontora(rig, "admin", "create", email, given=old + "\n").returncode == 0
     tokens = log_in(rig, email, old).json()
@@ -90,7 +90,7 @@ def test_a_new_password_ends_all_sessions(rig):
         "create_account", "change_password"]
 
 
-def test_an_account_without_a_password_gets_one(rig):
+def test_admin_password_command_sets_first_password(rig):
     body = {"username": tag(), "email": address()}
     assert rig.api.post("/accounts", json=body).status_code == 201
     password = vault.password()
@@ -99,7 +99,7 @@ def test_an_account_without_a_password_gets_one(rig):
     assert log_in(rig, body["email"], password).status_code == 200
 
 
-def test_the_list_has_everybody(rig):
+def test_admin_list_prints_every_account(rig):
     email, alone = address(), {"username": tag(), "email": address()}
     kontora(rig, "admin", "create", email, "--organization", "A\tB", given=vault.password())
     assert rig.api.post("/accounts", json=alone).status_code == 201
@@ -114,14 +114,14 @@ def test_the_list_has_everybody(rig):
     ("a@example.com", "ü" * 37, "password: "), ("a@example.com", "", "password"),
     ("a@example.com", "password1", "password: "), ("anna@example.com", "x-ANNA-7421", "password: "),
 ])
-def test_what_does_not_fit_is_named(rig, email, password, named):
+def test_invalid_value_is_named_on_command_line(rig, email, password, named):
     done = kontora(rig, "admin", "create", email, given=password)
     assert (done.returncode, done.stdout) == (os.EX_DATAERR, "")
     assert named in done.stderr
     assert sql(rig, "SELECT count(*) FROM accounts") == ["0"]
 
 
-def test_what_cannot_be_done_is_said(rig):
+def test_failed_command_exits_with_documented_status(rig):
     email = address()
     kontora(rig, "admin", "create", email, given=vault.password())
     again = kontora(rig, "admin", "create", email, given=vault.password())
@@ -141,7 +141,7 @@ def read_soon(terminal):
     return terminal.read(1024)
 
 
-def test_on_a_terminal_the_password_is_not_shown(make_rig):
+def test_password_is_not_echoed_on_terminal(make_rig):
     rig = make_rig(env={"BCRYPT_COST": "4"})
     email, password = address(), vault.password()
     ours, theirs = pty.openpty()
@@ -150,7 +150,8 @@ def test_on_a_terminal_the_password_is_not_shown(make_rig):
                           cwd=rig.stack.state_dir) as child:
         os.close(theirs)
         shown = b""
-        with open(ours, "r+b", buffering=0) as terminal, contextlib.suppress(OSError):  # it ends
+        # the terminal is closed when the command exits
+        with open(ours, "r+b", buffering=0) as terminal, contextlib.suppress(OSError):
             while octets := read_soon(terminal):
                 shown += octets
                 if octets.rstrip().endswith(b":"):
@@ -163,7 +164,8 @@ def test_on_a_terminal_the_password_is_not_shown(make_rig):
 # --- purge --------------------------------------------------------------------------------------
 
 def add_rows(rig, count):
-    """As many expired sessions, and of each kind one row that is due and one that is not."""
+    """Inserts that many expired sessions, and for each other purged table one expired and one
+    valid row."""
     now = int(time.time() * 1000)
     octets = ("decode(lpad(to_hex({}), 32, '0'), 'hex')" if rig.server
               else "CAST(printf('%032d', {}) AS BLOB)").format
@@ -178,7 +180,7 @@ def add_rows(rig, count):
     sql(rig, f"INSERT INTO {tokens} VALUES"
              f" ({octets(1)}, {octets(0)}, 1, {now - 1}, 1),"
              f" ({octets(2)}, {octets(0)}, 1, {now + DAY_MS}, NULL),"
-             f" ({octets(3)}, {octets(1)}, 1, {now + DAY_MS}, NULL)")  # goes with its session
+             f" ({octets(3)}, {octets(1)}, 1, {now + DAY_MS}, NULL)")  # deleted with its session
     sql(rig, "INSERT INTO login_failures (name_key, failures, until) VALUES"
              f" ({octets(1)}, 1, {now - 16 * MINUTE_MS}), ({octets(2)}, 1, {now - MINUTE_MS})")
     sql(rig, "INSERT INTO idempotency_keys (principal, idempotency_key, request_digest, created_at)"
@@ -207,7 +209,7 @@ def left(rig):
     return tuple(map(int, rows[0].split("|")))
 
 
-def test_purge_says_what_it_deleted(rig):
+def test_purge_command_prints_deleted_rows(rig):
     rig.service.stop()
     add_rows(rig, EXPIRED)
     done = kontora(rig, "purge")
@@ -219,9 +221,9 @@ def test_purge_says_what_it_deleted(rig):
     assert kontora(rig, "purge").stdout.splitlines()[0] == "sessions 0"
 
 
-def test_the_housekeeper_purges(rig):
+def test_housekeeper_purges_expired_rows(rig):
     rig.service.stop()
     add_rows(rig, EXPIRED)
     rig.service.start()
-    wait_until(lambda: left(rig) == (1, 1, 1, 1, 1, 1, 1), what="the purge")
+    wait_until(lambda: left(rig) == (1, 1, 1, 1, 1, 1, 1), what="the housekeeper to purge all expired rows")
     assert rig.count_log(f"purged: {EXPIRED} of sessions") == 1

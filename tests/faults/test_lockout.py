@@ -1,7 +1,7 @@
-"""Lockout: nobody locks a user of the directory, or keeps the local administrator out, by failing.
+"""Lockout: failed logins must neither lock a directory user nor block the local administrator.
 
-Mallory knows names and guesses passwords, from as many addresses as she likes. Vera is a person of
-the directory, and works from home. The directory is the module's own, for its policies change.
+Mallory knows names and guesses passwords from any number of addresses. Vera is a directory user
+who works from home. This module has its own directory, because it changes policies.
 """
 
 import concurrent.futures
@@ -39,7 +39,7 @@ def reason(rig, response):
 
 @pytest.fixture(scope="module")
 def domain(tmp_path_factory):
-    """A directory whose policies the tests change."""
+    """Starts a directory whose policies the tests change."""
     with running_directory(tmp_path_factory.mktemp("lockout")) as controller:
         vault.remember(controller.bind_password, controller.administrator_password,
                        controller.sample_password)
@@ -65,7 +65,7 @@ def make_domain_rig(domain, make_rig):
 
 @pytest.fixture
 def people(domain):
-    """Makes people past the service: every rig of the module sees them."""
+    """Returns a function that creates users, which every stack of the module sees."""
     _, truth = domain
     ou = truth.add_ou(tag())
     return lambda rig, **fields: People(rig.api, truth, ou).create(**fields)
@@ -75,9 +75,9 @@ def counted(truth, user):
     return truth.failed_logins(user["sAMAccountName"])
 
 
-# --- users of the directory ---------------------------------------------------------------------
+# --- lockout of directory users -------------------------------------------------------------------
 
-def test_six_failed_logins_no_longer_lock_a_user(make_domain_rig, domain, people):
+def test_failed_logins_do_not_lock_directory_user(make_domain_rig, domain, people):
     rig, (_, truth) = make_domain_rig(threshold=6), domain
     vera = people(rig)
     for number in range(12):
@@ -86,7 +86,7 @@ def test_six_failed_logins_no_longer_lock_a_user(make_domain_rig, domain, people
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
-def test_known_source_still_logs_in_after_strangers_have_failed(request, make_domain_rig, domain,
+def test_known_source_can_log_in_after_failures_of_strangers(request, make_domain_rig, domain,
                                                                 people, engine):
     server = request.getfixturevalue("postgres") if engine == "postgres" else None
     rig, (_, truth) = make_domain_rig(threshold=6, database=server), domain
@@ -103,7 +103,7 @@ def test_known_source_still_logs_in_after_strangers_have_failed(request, make_do
     assert counted(truth, vera) == (0, False)
 
 
-def test_known_source_does_not_lock_a_user_either(make_domain_rig, domain, people):
+def test_failed_logins_of_known_source_do_not_lock_user(make_domain_rig, domain, people):
     rig, (_, truth) = make_domain_rig(threshold=6), domain
     vera = people(rig)
     assert attempt(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
@@ -112,7 +112,7 @@ def test_known_source_does_not_lock_a_user_either(make_domain_rig, domain, peopl
 
 
 @pytest.mark.parametrize("threshold, tried", [(2, 1), (3, 1), (4, 2), (5, 2)])
-def test_strangers_together_have_half_of_the_threshold(make_domain_rig, domain, people, threshold,
+def test_strangers_together_get_half_of_lockout_threshold(make_domain_rig, domain, people, threshold,
                                                        tried):
     rig, (_, truth) = make_domain_rig(threshold=threshold), domain
     vera = people(rig)
@@ -121,8 +121,8 @@ def test_strangers_together_have_half_of_the_threshold(make_domain_rig, domain, 
     assert counted(truth, vera) == (tried, False)
 
 
-def test_a_threshold_of_one_leaves_one_attempt(make_domain_rig, domain, people):
-    """No login by password stays below it: the right one must be let through."""
+def test_threshold_of_one_allows_one_attempt(make_domain_rig, domain, people):
+    """One attempt already reaches the threshold, but a correct password must be accepted."""
     rig, (_, truth) = make_domain_rig(threshold=1), domain
     vera, boris = people(rig), people(rig)
     assert attempt(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
@@ -130,7 +130,7 @@ def test_a_threshold_of_one_leaves_one_attempt(make_domain_rig, domain, people):
     assert counted(truth, boris)[0] == 1
 
 
-def test_without_a_threshold_every_password_is_tried(make_domain_rig, people):
+def test_without_threshold_every_attempt_is_admitted(make_domain_rig, people):
     rig = make_domain_rig(threshold=0)
     vera = people(rig)
     fail(rig, MALLORY, vera["sAMAccountName"], 7)
@@ -138,7 +138,7 @@ def test_without_a_threshold_every_password_is_tried(make_domain_rig, people):
 
 
 @pytest.mark.parametrize("by_group", [False, True])
-def test_a_fine_grained_policy_applies(make_domain_rig, domain, people, by_group):
+def test_fine_grained_lockout_policy_is_applied(make_domain_rig, domain, people, by_group):
     rig, (_, truth) = make_domain_rig(threshold=0), domain
     vera = people(rig)
     applies_to = vera["dn"]
@@ -152,7 +152,7 @@ def test_a_fine_grained_policy_applies(make_domain_rig, domain, people, by_group
     assert counted(truth, vera) == (2, False)
 
 
-def test_failures_that_the_directory_counted_elsewhere_count(make_domain_rig, domain, people):
+def test_failures_counted_by_directory_are_included(make_domain_rig, domain, people):
     rig, (_, truth) = make_domain_rig(threshold=6), domain
     vera = people(rig)
     for _ in range(5):
@@ -161,8 +161,8 @@ def test_failures_that_the_directory_counted_elsewhere_count(make_domain_rig, do
     assert counted(truth, vera) == (5, False)
 
 
-def test_failures_older_than_the_window_do_not_count(make_domain_rig, domain, people):
-    """badPwdCount stands until the next login, however long ago the failures were."""
+def test_failures_before_observation_window_are_ignored(make_domain_rig, domain, people):
+    """badPwdCount keeps old failures until the next login."""
     rig, (_, truth) = make_domain_rig(threshold=6, window_s=1), domain
     vera = people(rig)
     for _ in range(4):
@@ -172,7 +172,7 @@ def test_failures_older_than_the_window_do_not_count(make_domain_rig, domain, pe
                "the failures to be stale")
 
 
-def test_every_name_of_a_user_is_one_count(make_domain_rig, domain, people):
+def test_all_spellings_of_user_name_share_one_count(make_domain_rig, domain, people):
     rig, (_, truth) = make_domain_rig(threshold=6), domain
     upn = f"{tag()}@kontora.test"
     vera = people(rig, userPrincipalName=upn)
@@ -183,7 +183,7 @@ def test_every_name_of_a_user_is_one_count(make_domain_rig, domain, people):
     assert counted(truth, vera) == (3, False)
 
 
-def test_simultaneous_logins_do_not_exceed_the_limit(make_domain_rig, domain, people):
+def test_concurrent_logins_do_not_exceed_limit(make_domain_rig, domain, people):
     rig, (_, truth) = make_domain_rig(threshold=6, AUTH_WORKERS=8), domain
     vera = people(rig)
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
@@ -201,7 +201,7 @@ def test_admitted_attempts_expire_with_the_window(make_domain_rig, people):
                "the attempts to come back")
 
 
-def test_a_refusal_without_a_bind_looks_like_any_other(make_domain_rig, people):
+def test_refusal_without_bind_is_indistinguishable(make_domain_rig, people):
     rig = make_domain_rig(threshold=2)
     vera = people(rig)
     fail(rig, MALLORY, vera["sAMAccountName"], 2)
@@ -221,7 +221,7 @@ def test_a_refusal_without_a_bind_looks_like_any_other(make_domain_rig, people):
     assert abs(fastest[0] - fastest[1]) < 0.04
 
 
-def test_what_is_held_back_is_not_tried(make_domain_rig, domain, people):
+def test_throttled_login_does_not_bind(make_domain_rig, domain, people):
     rig, (_, truth) = make_domain_rig(threshold=20), domain
     rig.set(LOGIN_FREE_FAILURES=2)
     rig.reload()
@@ -233,11 +233,11 @@ def test_what_is_held_back_is_not_tried(make_domain_rig, domain, people):
     assert counted(truth, vera) == (3, False)
 
 
-# --- names that the directory resolves ----------------------------------------------------------
+# --- names that the directory resolves ------------------------------------------------------------
 
 @pytest.mark.parametrize("spelling", ["{account}", "{upn}", "KONTORA\\{account}",
                                       "kontora.test\\{account}", "{account}@kontora.test"])
-def test_every_form_of_a_name_logs_in(make_domain_rig, people, spelling):
+def test_user_can_log_in_with_every_form_of_name(make_domain_rig, people, spelling):
     rig = make_domain_rig()
     upn = f"{tag()}@elsewhere.example"
     vera = people(rig, userPrincipalName=upn)
@@ -247,9 +247,9 @@ def test_every_form_of_a_name_logs_in(make_domain_rig, people, spelling):
     assert me["id"] == f"directory:{vera['objectGUID']}"
 
 
-def test_an_account_of_the_same_name_does_not_break_the_users_login(make_domain_rig, domain,
+def test_account_with_name_of_user_does_not_break_user_login(make_domain_rig, domain,
                                                                     people):
-    """Mallory registered Vera's address while nobody logged in by the directory."""
+    """Mallory registered Vera's address while LDAP_LOGIN was off."""
     rig, (_, truth) = make_domain_rig(LDAP_LOGIN="false"), domain
     upn = f"{tag()}@kontora.test"
     mallory = Accounts(rig.nobody()).register(email=upn)
@@ -258,13 +258,13 @@ def test_an_account_of_the_same_name_does_not_break_the_users_login(make_domain_
     rig.reload()
     tokens = rig.nobody().login(upn, vera["password"])
     me = rig.nobody().bearing(tokens["access_token"])
-    # A kept connection may still lead to a worker of the settings before.
+    # A kept connection may still lead to an old worker.
     wait_until(lambda: me.get("/auth/me").json().get("kind") == "directory", what="the new settings")
     contract.refused(attempt(rig, MALLORY, upn, mallory.password), 401, "INVALID_CREDENTIALS")
-    assert counted(truth, vera)[0] == 1  # tried once, in the directory alone
+    assert counted(truth, vera)[0] == 1  # tried once, in the directory only
 
 
-def test_a_name_of_the_directory_cannot_be_registered(make_domain_rig, people):
+def test_name_of_directory_user_cannot_be_registered(make_domain_rig, people):
     rig = make_domain_rig()
     upn = f"{tag()}@kontora.test"
     vera = people(rig, userPrincipalName=upn)
@@ -280,7 +280,7 @@ def test_a_name_of_the_directory_cannot_be_registered(make_domain_rig, people):
         contract.refused(rig.api.post("/accounts", json=body), 409, "ALREADY_EXISTS")
 
 
-def test_the_command_line_makes_no_account_of_a_name_of_the_directory(make_domain_rig, people):
+def test_admin_create_rejects_name_of_directory_user(make_domain_rig, people):
     rig = make_domain_rig()
     upn = f"{tag()}@kontora.test"
     people(rig, userPrincipalName=upn)
@@ -296,7 +296,7 @@ def test_the_command_line_makes_no_account_of_a_name_of_the_directory(make_domai
     assert create(address()).returncode == 0
 
 
-def test_without_the_directory_accounts_log_in_and_nobody_registers(make_domain_rig, domain):
+def test_directory_outage_allows_account_login_but_no_registration(make_domain_rig, domain):
     rig, (controller, truth) = make_domain_rig(), domain
     olga = Accounts(rig.nobody()).register()
     controller.stop()
@@ -311,8 +311,8 @@ def test_without_the_directory_accounts_log_in_and_nobody_registers(make_domain_
         truth.close()
 
 
-def test_what_was_typed_as_a_name_is_written_down_only_if_it_is_one(make_domain_rig, people):
-    """The rig searches all logs for passwords at its end."""
+def test_audit_log_contains_only_existing_login_names(make_domain_rig, people):
+    """At its end, the rig searches all logs for passwords."""
     rig = make_domain_rig()
     vera, olga = people(rig), Accounts(rig.nobody()).register()
     for name in (vera["sAMAccountName"], olga.email, rig.stack.administrator[0]):

@@ -1,4 +1,4 @@
-"""Logins of people of the directory: switched off, without the directory, and what is remembered."""
+"""Logins of directory users: disabled, without the directory, and cached rights."""
 
 import time
 
@@ -21,7 +21,7 @@ GLOBAL_SECURITY_GROUP = "-2147483646"
 
 @pytest.fixture
 def make_login_rig(make_rig, directory):
-    """Stacks on which the directory's people log in."""
+    """Returns a function that starts a stack where directory users can log in."""
     def make(**settings):
         rig = make_rig(directory, **{**LOGIN_SETTINGS, **settings})
         wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
@@ -34,7 +34,7 @@ def people_of(rig, truth):
 
 
 def attempt(rig, username, password):
-    """(answer, seconds) of one login."""
+    """Makes one login; returns the response and its duration in seconds."""
     started = time.monotonic()
     response = rig.nobody().post("/auth/login", json={"username": username, "password": password})
     return response, time.monotonic() - started
@@ -57,9 +57,9 @@ def add_group(truth, parent, name, *members):
     return dn
 
 
-# --- switched off -------------------------------------------------------------------------------
+# --- LDAP_LOGIN=false -----------------------------------------------------------------------------
 
-def test_switched_off_nobody_is_even_asked(make_rig, directory, truth):
+def test_disabled_ldap_login_does_not_bind(make_rig, directory, truth):
     rig = make_rig(directory, LOGIN_FREE_FAILURES=0)
     wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
     user = people_of(rig, truth).create()
@@ -72,7 +72,7 @@ def test_switched_off_nobody_is_even_asked(make_rig, directory, truth):
     assert not rig.api.get(user_path(user["sAMAccountName"])).json()["locked"]
 
 
-def test_tokens_end_when_it_is_switched_off(make_login_rig, truth):
+def test_disabling_ldap_login_ends_tokens(make_login_rig, truth):
     rig = make_login_rig()
     user = people_of(rig, truth).create()
     tokens = rig.nobody().login(user["sAMAccountName"], user["password"])
@@ -81,7 +81,7 @@ def test_tokens_end_when_it_is_switched_off(make_login_rig, truth):
     rig.set(LDAP_LOGIN="false")
     rig.reload()
     wait_until(lambda: client.get("/auth/me").status_code == 401,
-               what="the end of connections that nginx has kept to the old workers")
+               what="nginx to close its connections to the old workers")
     for response in (client.get("/auth/me"), client.get("/users"), client.post("/auth/refresh"),
                      rig.nobody().post("/auth/refresh",
                                        json={"refresh_token": tokens["refresh_token"]})):
@@ -89,10 +89,10 @@ def test_tokens_end_when_it_is_switched_off(make_login_rig, truth):
     assert rig.api.get("/auth/me").status_code == 200
 
 
-# --- without the directory ----------------------------------------------------------------------
+# --- directory outage -----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("harm", ["stop", "freeze"])
-def test_without_the_directory(make_login_rig, truth, harmed, harm):
+def test_login_without_directory_is_unavailable(make_login_rig, truth, harmed, harm):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=0)
     user = people_of(rig, truth).create()
     client = bearer(rig, user)
@@ -111,7 +111,7 @@ def test_without_the_directory(make_login_rig, truth, harmed, harm):
                      "INVALID_CREDENTIALS")
 
 
-def test_it_comes_back(make_login_rig, truth, harmed):
+def test_login_recovers_with_directory(make_login_rig, truth, harmed):
     rig = make_login_rig()
     user = people_of(rig, truth).create()
     harmed.kill()
@@ -119,36 +119,37 @@ def test_it_comes_back(make_login_rig, truth, harmed):
                      "DIRECTORY_UNAVAILABLE")
     harmed.start()
     wait_until(lambda: attempt(rig, user["sAMAccountName"], user["password"])[0].ok, 15,
-               "the recovery")
+               "the login to succeed")
 
 
-# --- by which way -------------------------------------------------------------------------------
+# --- other connections ----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("settings", [
     {"LDAP_SERVER": "127.0.0.250 {}"},
     {"LDAP_USE_SSL": "false", "LDAP_START_TLS": "true", "LDAP_PORT": "389"},
 ])
-def test_the_next_controller_and_start_tls(make_login_rig, truth, directory, settings):
+def test_login_works_with_second_controller_and_start_tls(make_login_rig, truth, directory,
+                                                          settings):
     rig = make_login_rig(**{name: value.format(directory.address)
                             for name, value in settings.items()})
     user = people_of(rig, truth).create()
-    for _ in range(4):  # every worker of the pool, more or less
+    for _ in range(4):  # repeats, to reach most workers of the pool
         assert attempt(rig, user["sAMAccountName"], user["password"])[0].status_code == 200
         contract.refused(attempt(rig, user["sAMAccountName"], "wrong")[0], 401,
                          "INVALID_CREDENTIALS")
 
 
-def test_no_password_goes_to_a_controller_that_is_not_trusted(make_rig, directory, tmp_path):
+def test_no_password_is_sent_to_untrusted_controller(make_rig, directory, tmp_path):
     rig = make_rig(directory, **LOGIN_SETTINGS,
                    LDAP_TLS_CA_FILE=Authority(tmp_path / "other").file)
     response, _ = attempt(rig, "m.sidorova", directory.sample_password)
     contract.refused(response, 503, "DIRECTORY_UNAVAILABLE")
 
 
-# --- what is remembered -------------------------------------------------------------------------
+# --- cached rights --------------------------------------------------------------------------------
 
-def test_rights_are_remembered_for_a_while(make_login_rig, truth):
-    """A worker that was asked once goes on for LDAP_LOGIN_CACHE_S; refresh does not wait."""
+def test_rights_are_cached_for_configured_time(make_login_rig, truth):
+    """A worker uses cached rights for LDAP_LOGIN_CACHE_S; a refresh always reads the directory."""
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=LONG_S, DIRECTORY_WORKERS=1)
     user = people_of(rig, truth).create()
     client = bearer(rig, user)
@@ -156,21 +157,22 @@ def test_rights_are_remembered_for_a_while(make_login_rig, truth):
     truth.add_member(f"CN={LOGIN_SETTINGS['LDAP_ADMIN_GROUP']},OU=Groups,{truth.base_dn}",
                      user["dn"])
     contract.refused(write(client, user), 403, "FORBIDDEN")
-    truth.set(user["dn"], "userAccountControl", DISABLED)  # Kontora itself would end the session
+    # over LDAP, because a change through Kontora would end the session
+    truth.set(user["dn"], "userAccountControl", DISABLED)
     assert client.get("/users?limit=1").status_code == 200
     contract.refused(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def test_a_second_later_they_are_read_again(make_login_rig, truth):
+def test_cached_rights_expire(make_login_rig, truth):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=1, DIRECTORY_WORKERS=1)
     user = people_of(rig, truth).create()
     client = bearer(rig, user)
     assert client.get("/users?limit=1").status_code == 200
     truth.set(user["dn"], "userAccountControl", DISABLED)
-    wait_until(lambda: client.get("/users?limit=1").status_code == 401, what="the refusal")
+    wait_until(lambda: client.get("/users?limit=1").status_code == 401, what="the cached rights to expire")
 
 
-def test_more_people_than_are_remembered(make_login_rig, truth):
+def test_more_users_than_cache_entries_work(make_login_rig, truth):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=LONG_S, DIRECTORY_WORKERS=1)
     people = people_of(rig, truth)
     clients = [bearer(rig, people.create()) for _ in range(70)]
@@ -178,9 +180,9 @@ def test_more_people_than_are_remembered(make_login_rig, truth):
         assert client.get("/users?limit=1").status_code == 200
 
 
-# --- the group of the administrators ------------------------------------------------------------
+# --- LDAP_ADMIN_GROUP -----------------------------------------------------------------------------
 
-def test_a_group_by_its_dn(make_login_rig, truth):
+def test_admin_group_can_be_given_by_dn(make_login_rig, truth):
     ou, name = truth.add_ou(tag()), f"Группа, {tag()} (x)"
     rig = make_login_rig(LDAP_ADMIN_GROUP=f"{rdn(name)},{ou}", LDAP_LOGIN_CACHE_S=0)
     people = people_of(rig, truth)
@@ -191,7 +193,7 @@ def test_a_group_by_its_dn(make_login_rig, truth):
     contract.refused(write(bearer(rig, other), other), 403, "FORBIDDEN")
 
 
-def test_of_several_groups_none_is_chosen(make_login_rig, truth):
+def test_ambiguous_admin_group_grants_no_rights(make_login_rig, truth):
     name = f"(Группа) * {tag()}"
     rig = make_login_rig(LDAP_ADMIN_GROUP=name, LDAP_LOGIN_CACHE_S=0)
     user = people_of(rig, truth).create()
@@ -199,7 +201,8 @@ def test_of_several_groups_none_is_chosen(make_login_rig, truth):
     client = bearer(rig, user)
     assert write(client, user).status_code == 200
     add_group(truth, truth.add_ou(tag()), name, user["dn"])
-    contract.refused(write(client, user), 401, "INVALID_TOKEN")  # opened with rights that are gone
+    # the session was opened with rights that no longer exist
+    contract.refused(write(client, user), 401, "INVALID_TOKEN")
     client = bearer(rig, user)
     contract.refused(write(client, user), 403, "FORBIDDEN")
     assert client.get("/users?limit=1").status_code == 200
@@ -207,7 +210,7 @@ def test_of_several_groups_none_is_chosen(make_login_rig, truth):
 
 
 @pytest.mark.parametrize("group", ["", "no-such-group", "*", "OU=Groups,DC=kontora,DC=test"])
-def test_without_a_group_nobody_is_an_administrator(make_login_rig, truth, directory, group):
+def test_missing_admin_group_grants_no_rights(make_login_rig, truth, directory, group):
     rig = make_login_rig(LDAP_ADMIN_GROUP=group)
     user = people_of(rig, truth).create()
     sample = {"sAMAccountName": "m.sidorova", "password": directory.sample_password}
@@ -216,8 +219,8 @@ def test_without_a_group_nobody_is_an_administrator(make_login_rig, truth, direc
     contract.refused(write(client, user), 403, "FORBIDDEN")
 
 
-def test_a_password_is_in_no_log(make_login_rig, directory, truth):
-    """The rig looks through all of them at its end; here they have seen every kind of login."""
+def test_no_log_contains_login_passwords(make_login_rig, directory, truth):
+    """At its end, the rig searches all logs for passwords; this test causes every kind of login."""
     rig = make_login_rig(LOG_LEVEL="debug")
     user = people_of(rig, truth).create()
     for name, password in ((user["sAMAccountName"], user["password"]),

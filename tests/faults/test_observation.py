@@ -1,4 +1,4 @@
-"""What is counted and logged stays true while workers are killed and replaced and logs rotated."""
+"""Metrics and logs stay exact while workers are killed or replaced and logs are rotated."""
 
 import json
 import os
@@ -32,12 +32,12 @@ def count(rig, key=SERVED):
 
 
 def during(rig, steps):
-    """The load, and each of `steps` when so much of it is over."""
+    """Runs the load; calls each of `steps` when a further part of it is done."""
     begun = count(rig)
     with Counted(rig.stack.http_url, PATH, REQUESTS) as load:
         for number, step in enumerate(steps, 1):
             goal = begun + number * REQUESTS / (len(steps) + 1)
-            wait_until(lambda goal=goal: count(rig) >= goal, 20, "the load", interval_s=0.005)
+            wait_until(lambda goal=goal: count(rig) >= goal, 20, "the load to proceed", interval_s=0.005)
             step()
     return load
 
@@ -48,11 +48,12 @@ def signal_core(rig, number):
 
 
 def settle(rig, key, expected):
-    """An answer is counted when it was handed to nginx, which may be a moment after it arrived."""
+    """Waits until a counter has a value, because a response is counted after it was handed to
+    nginx."""
     wait_until(lambda: count(rig, key) == expected, 3, f"{key} to be {expected}")
 
 
-def test_replaced_workers_leave_exact_totals(rig):
+def test_counters_are_exact_after_workers_are_replaced(rig):
     before = metrics.values(rig.nobody(""))
     load = during(rig, [rig.service.reload, lambda: signal_core(rig, signal.SIGTERM)] * 2)
     assert load.statuses == {200: REQUESTS}
@@ -61,10 +62,11 @@ def test_replaced_workers_leave_exact_totals(rig):
     duration = "kontora_http_response_duration_seconds_count"
     settle(rig, (duration, "GET", PATH), before[(duration, "GET", PATH)] + REQUESTS)
     filler = count(rig, ("kontora_http_responses_total", "GET", "/", "200"))
-    assert 0 <= REQUESTS + filler - load.answers <= load.connections  # of those cut off at the end
+    # responses cut off at the end of the load are not counted
+    assert 0 <= REQUESTS + filler - load.answers <= load.connections
 
 
-def test_killed_workers_lose_no_count_but_of_what_they_were_doing(rig):
+def test_killed_worker_loses_at_most_one_count(rig):
     before = metrics.values(rig.nobody(""))
     kills, killed = iter(range(KILLS)), []
 
@@ -77,26 +79,26 @@ def test_killed_workers_lose_no_count_but_of_what_they_were_doing(rig):
     assert set(load.statuses) <= {200, 502}
     after = metrics.values(rig.nobody(""))
     served, begun = (after[key] - before[key] for key in (SERVED, BEGUN))
-    assert abs(served - load.statuses[200]) <= KILLS  # each was handling one request at most
+    assert abs(served - load.statuses[200]) <= KILLS  # each worker was handling at most one request
     assert 0 <= begun - served <= KILLS
     restarts = ("kontora_worker_restarts_total", "core")
     settle(rig, restarts, before[restarts] + KILLS)
 
 
-def test_what_killed_workers_were_doing_ends_with_them(rig):
+def test_killed_workers_are_no_longer_counted_as_busy(rig):
     signal_core(rig, signal.SIGKILL)
     workers = "kontora_pool_workers"
 
     def pools():
         if rig.nobody("").get("/health").status_code != 200:
-            return None  # by a worker that was about to die
+            return None  # answered by a worker that was killed afterwards
         found = metrics.values(rig.nobody(""))
         return [found[(workers, "core", state)] for state in ("busy", "idle")]
 
-    wait_until(lambda: pools() == [1, 1], what="the one that answers, and an idle one")
+    wait_until(lambda: pools() == [1, 1], what="one busy and one idle worker")
 
 
-def test_the_configuration_s_size_and_its_reloads_are_told(rig):
+def test_pool_size_and_reloads_are_measured(rig):
     taken, refused = (("kontora_configuration_reloads_total", result)
                       for result in ("taken", "refused"))
     rig.set(AUTH_WORKERS=3)
@@ -110,7 +112,7 @@ def test_the_configuration_s_size_and_its_reloads_are_told(rig):
     assert count(rig, taken) == 1
 
 
-def test_a_database_that_is_away_is_told(rig):
+def test_database_outage_is_measured(rig):
     settle(rig, ("kontora_database_up",), 1)
     assert count(rig, ("kontora_database_wal_bytes",)) >= 0
     rig.set(DATABASE_URL="sqlite:////proc/self/no/such.db")
@@ -119,33 +121,33 @@ def test_a_database_that_is_away_is_told(rig):
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/%6detrics", "/metrics?x=1"])
-def test_counters_are_for_this_host_alone(rig, path):
-    """Not for who comes from elsewhere by way of a proxy that nginx believes."""
+def test_metrics_are_served_to_local_clients_only(rig, path):
+    """A client behind a trusted proxy is not local, although the proxy is."""
     site = rig.stack.state_dir / "nginx/site.conf"
     site.write_text("set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;\n" + site.read_text())
     assert rig.nobody("").get(path, headers={"X-Forwarded-For": "203.0.113.7"}).status_code == 200
     rig.nginx.reload()
     wait_until(lambda: rig.nobody("").get(path, headers={"X-Forwarded-For": "203.0.113.7"})
-               .status_code == 403, what="who is not of this host to be refused")
+               .status_code == 403, what="remote clients to be refused")
     assert rig.nobody("").get(path).status_code == 200
 
 
-# --- rotation -----------------------------------------------------------------------------------
+# --- log rotation ---------------------------------------------------------------------------------
 
 def rotate(path, number):
     path.rename(path.with_name(f"{path.name}.{number}"))
 
 
 def counted_lines(path):
-    """How often each counted request stands in a log and in what was rotated of it; all lines are
-    JSON."""
+    """Returns how often each counted request occurs in a log and its rotated files; every line
+    must be JSON."""
     lines = [json.loads(line) for file in path.parent.glob(f"{path.name}*")
              for line in file.read_bytes().splitlines()]
     return Counter(line["request_id"] for line in lines
                    if line.get("request_id", "").startswith("counted-"))
 
 
-def test_rotation_under_load_loses_no_line(make_rig):
+def test_log_rotation_under_load_loses_no_line(make_rig):
     rig = make_rig(LOG_PATH="logs/service.log")
     rig.nobody("").get(PATH)
     service, nginx = (rig.stack.logs_dir / name for name in ("service.log", "nginx-access.log"))
@@ -162,9 +164,9 @@ def test_rotation_under_load_loses_no_line(make_rig):
 
     load = during(rig, [rotate_all] * STEPS)
     assert load.statuses == {200: REQUESTS}
-    os.kill(rig.nginx.pid, signal.SIGUSR1)  # writes what it has buffered
+    os.kill(rig.nginx.pid, signal.SIGUSR1)  # flushes the buffered lines
     for path in (service, nginx):
-        wait_until(lambda path=path: counted_lines(path).total() == REQUESTS, 5, "every line")
+        wait_until(lambda path=path: counted_lines(path).total() == REQUESTS, 5, "all lines to be written")
         found = counted_lines(path)
         assert found.keys() == load.identifiers and set(found.values()) == {1}
         assert len(list(path.parent.glob(f"{path.name}.*"))) == STEPS

@@ -1,7 +1,6 @@
-"""The directory stops answering, or the connection ends, in the middle of a change: answer and
-audit line state the outcome, or that it is unknown. A request that may have changed something is
-not carried out again for its Idempotency-Key.
-"""
+"""The directory stops answering, or the connection closes, in the middle of a change: the
+response and the audit line state the outcome, or that it is unknown. A request that may have
+changed something is not executed again for its Idempotency-Key."""
 
 import os
 import signal
@@ -17,7 +16,7 @@ from support.people import People, tag
 from support.truth import same_dn
 from support.waiting import wait_until
 
-FROZEN_MS = 20_000  # LDAP timeout; long enough to kill the worker meanwhile
+FROZEN_MS = 20_000  # LDAP timeout; long enough to kill the worker before it expires
 
 
 @pytest.fixture
@@ -34,7 +33,8 @@ def proxy(directory, authority):
 
 @pytest.fixture
 def rig(make_rig, directory, authority, proxy):
-    """One worker and one connection, so that what is cut is what is asked."""
+    """Starts a stack with one worker and one connection, so that the broken connection is the
+    one that is used."""
     return make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}",
                     LDAP_TLS_CA_FILE=str(authority.file), DIRECTORY_WORKERS="1",
                     LDAP_TIMEOUT_MS="1000", LDAP_CONNECT_TIMEOUT_MS="1000")
@@ -55,21 +55,21 @@ def refused(rig, response, code):
     return rig.audit().one_of(response)
 
 
-def test_silence_in_a_modification(rig, proxy, user, truth):
+def test_hang_during_modification_is_unknown_outcome(rig, proxy, user, truth):
     proxy.cut(MODIFY)
     line = refused(rig, change(rig, user, title="after"), "OUTCOME_UNKNOWN")
     assert line["status"] == "failure" and line["details"]["code"] == "OUTCOME_UNKNOWN"
-    assert truth.text(user["sAMAccountName"], "title") == "after"  # nobody could know
+    assert truth.text(user["sAMAccountName"], "title") == "after"  # the service could not know that
 
 
-def test_silence_while_the_result_is_read(rig, proxy, user, truth):
+def test_hang_while_reading_result_is_reported_as_made(rig, proxy, user, truth):
     proxy.cut(MODIFY, SEARCH)
     line = refused(rig, change(rig, user, title="after"), "RESULT_UNREAD")
     assert line["status"] == "success"
     assert truth.text(user["sAMAccountName"], "title") == "after"
 
 
-def test_silence_in_a_move(rig, proxy, user, truth):
+def test_hang_during_move_is_unknown_outcome(rig, proxy, user, truth):
     proxy.cut(RENAME)
     other = truth.add_ou(tag())
     line = refused(rig, change(rig, user, parent_dn=other, title="after"), "OUTCOME_UNKNOWN")
@@ -77,8 +77,9 @@ def test_silence_in_a_move(rig, proxy, user, truth):
     assert truth.text(user["sAMAccountName"], "title") == "before"
 
 
-def test_silence_in_a_modification_after_a_move(rig, proxy, user, truth):
-    """It may have been made, so the move stays, and the answer says where to."""
+def test_hang_after_move_reports_new_dn(rig, proxy, user, truth):
+    """The modification may have been made, so the move is kept, and the response contains the
+    new DN."""
     proxy.cut(MODIFY)
     other = truth.add_ou(tag())
     response = change(rig, user, parent_dn=other, title="after")
@@ -88,14 +89,14 @@ def test_silence_in_a_modification_after_a_move(rig, proxy, user, truth):
     assert truth.text(user["sAMAccountName"], "distinguishedName") == dn
 
 
-def test_silence_in_a_deletion(rig, proxy, user, truth):
+def test_hang_during_deletion_is_unknown_outcome(rig, proxy, user, truth):
     proxy.cut(DELETE)
     refused(rig, rig.api.delete(user_path(user["sAMAccountName"])), "OUTCOME_UNKNOWN")
     assert truth.find(user["sAMAccountName"]) is None
 
 
 @pytest.mark.parametrize("kinds", [(MODIFY,), (RENAME,), (MODIFY, SEARCH), (SEARCH,)])
-def test_a_connection_that_ends_in_a_change_is_not_noticed(rig, proxy, user, truth, kinds):
+def test_change_survives_closed_connection(rig, proxy, user, truth, kinds):
     assert rig.api.get(user_path(user["sAMAccountName"])).status_code == 200
     proxy.cut(*kinds, hang_up=True)
     other = truth.add_ou(tag())
@@ -107,18 +108,19 @@ def test_a_connection_that_ends_in_a_change_is_not_noticed(rig, proxy, user, tru
     assert rig.audit().one_of(response)["status"] == "success"
 
 
-def test_a_connection_that_ends_in_a_deletion_is_not_noticed(rig, proxy, user, truth):
+def test_deletion_survives_closed_connection(rig, proxy, user, truth):
     proxy.cut(DELETE, hang_up=True)
     assert rig.api.delete(user_path(user["sAMAccountName"])).status_code == 204
     assert proxy.cuts == 1
     assert truth.find(user["sAMAccountName"]) is None
 
 
-# --- groups, units and containers ---------------------------------------------------------------
+# --- creation and memberships ---------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.resource)
-def test_a_connection_that_ends_while_something_is_made(rig, proxy, truth, kind):
-    """Asked again, the directory says that the name is taken: by what was just made."""
+def test_creation_survives_closed_connection(rig, proxy, truth, kind):
+    """On the second try the directory reports the name as existing: it was created by the first
+    try."""
     entries = Entries(rig.api, truth, kind, truth.add_ou(tag()))
     rig.api.get(kind.path)
     proxy.cut(ADD, hang_up=True)
@@ -135,12 +137,13 @@ MEMBERSHIPS = [lambda group, account: path_of("/groups", group, "members", accou
 
 @pytest.fixture(params=MEMBERSHIPS, ids=["group", "user"])
 def membership(request, rig, truth, user):
-    """The path of a user in a group, from either side, and who they are."""
+    """Returns the path of a membership, by user or by group, and the DNs of the group and of the
+    user."""
     group = Entries(rig.api, truth, GROUPS, truth.add_ou(tag())).create()
     return request.param(group["cn"], user["sAMAccountName"]), group["dn"], user["dn"]
 
 
-def test_a_connection_that_ends_in_a_membership_is_not_noticed(rig, proxy, truth, membership):
+def test_membership_change_survives_closed_connection(rig, proxy, truth, membership):
     path, group, user = membership
     for cuts, method, status, members in ((1, "POST", 200, [user]), (2, "DELETE", 204, [])):
         proxy.cut(MODIFY, hang_up=True)
@@ -150,7 +153,7 @@ def test_a_connection_that_ends_in_a_membership_is_not_noticed(rig, proxy, truth
         assert rig.audit().one_of(response)["status"] == "success"
 
 
-def test_silence_in_a_membership(rig, proxy, truth, membership):
+def test_hang_during_membership_change_is_reported(rig, proxy, truth, membership):
     path, group, user = membership
     proxy.cut(MODIFY)
     assert refused(rig, rig.api.post(path), "OUTCOME_UNKNOWN")["status"] == "failure"
@@ -168,7 +171,7 @@ def test_silence_in_a_membership(rig, proxy, truth, membership):
 # --- Idempotency-Key ----------------------------------------------------------------------------
 
 def assert_same_answer(again, first):
-    """Compares the answers except for the id of the request."""
+    """Compares the responses except for the request id."""
     first_id, own_id = (each.headers["X-Request-ID"] for each in (first, again))
     assert first_id != own_id
     assert (again.status_code, again.text) == (first.status_code,
@@ -177,7 +180,8 @@ def assert_same_answer(again, first):
 
 
 class Once:
-    """A request with a key that creates a group, and checks of what reached the directory."""
+    """A request with an idempotency key that creates a group, and checks of what reached the
+    directory."""
 
     def __init__(self, rig, proxy, truth):
         self.rig, self.proxy, self.truth = rig, proxy, truth
@@ -190,12 +194,12 @@ class Once:
         return self.rig.api.post("/groups", json=self.body, headers={"Idempotency-Key": self.key})
 
     def found(self):
-        """The number of groups of that name that ldapsearch finds."""
+        """Returns the number of groups with that name that ldapsearch finds."""
         return len(self.truth.ldapsearch(f"(cn={self.body['cn']})", "cn", base=self.entries.parent))
 
     def assert_not_repeated(self, first):
-        """The repetition gets the first answer and adds no group, even after the first group
-        was deleted."""
+        """Asserts that a repetition gets the first response and creates no group, even after the
+        first group was deleted."""
         self.rig.wait_for_directory()
         added = self.proxy.requests[ADD]
         assert self.found() == 1
@@ -215,14 +219,14 @@ def once(rig, proxy, truth):
 @pytest.mark.parametrize(("kinds", "code"), [((ADD,), "OUTCOME_UNKNOWN"),
                                              ((ADD, SEARCH), "RESULT_UNREAD")],
                          ids=["unknown", "unread"])
-def test_key_keeps_the_answer_of_a_change_that_may_have_been_made(rig, proxy, once, kinds, code):
+def test_idempotency_key_keeps_unknown_outcome(rig, proxy, once, kinds, code):
     proxy.cut(*kinds)
     first = once.send()
     refused(rig, first, code)
     once.assert_not_repeated(first)
 
 
-def test_key_of_a_membership_keeps_an_unknown_outcome(rig, proxy, truth, membership):
+def test_idempotency_key_of_membership_keeps_unknown_outcome(rig, proxy, truth, membership):
     path, group, user = membership
     key = {"Idempotency-Key": tag()}
     proxy.cut(MODIFY)
@@ -235,8 +239,8 @@ def test_key_of_a_membership_keeps_an_unknown_outcome(rig, proxy, truth, members
     assert truth.members(group) == []
 
 
-def test_a_name_taken_after_a_lost_add_leaves_the_outcome_unknown(rig, proxy, once):
-    """The owner of the name cannot be read: this request may have created it."""
+def test_existing_name_after_lost_add_is_unknown_outcome(rig, proxy, once):
+    """The entry with that name cannot be read back: this request may have created it."""
     proxy.cut(ADD, hang_up=True, then=(ADD, SEARCH))
     first = once.send()
     assert proxy.cuts == 2
@@ -244,7 +248,7 @@ def test_a_name_taken_after_a_lost_add_leaves_the_outcome_unknown(rig, proxy, on
     once.assert_not_repeated(first)
 
 
-def test_key_is_free_again_when_nothing_was_changed(rig, proxy, once):
+def test_idempotency_key_is_reusable_when_nothing_was_changed(rig, proxy, once):
     proxy.stop()
     contract.refused(once.send(), 503, "DIRECTORY_UNAVAILABLE")
     proxy.start()
@@ -253,9 +257,9 @@ def test_key_is_free_again_when_nothing_was_changed(rig, proxy, once):
     assert once.found() == 1
 
 
-def test_key_of_a_request_whose_worker_was_killed_is_not_repeated(make_rig, directory, authority,
+def test_request_of_killed_worker_is_not_repeated(make_rig, directory, authority,
                                                                   proxy, truth):
-    """Repetitions get PENDING while the request may be under way, and then OUTCOME_UNKNOWN."""
+    """Repetitions get PENDING while the request may be in progress, and then OUTCOME_UNKNOWN."""
     rig = make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}",
                    LDAP_TLS_CA_FILE=str(authority.file), DIRECTORY_WORKERS="1",
                    LDAP_TIMEOUT_MS=str(FROZEN_MS))
@@ -264,11 +268,11 @@ def test_key_of_a_request_whose_worker_was_killed_is_not_repeated(make_rig, dire
     proxy.cut(ADD)
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(once.send)
-        wait_until(lambda: proxy.cuts == 1, what="the add")
+        wait_until(lambda: proxy.cuts == 1, what="the add request")
         (worker,) = rig.service.workers("directory")
         os.kill(worker, signal.SIGKILL)
         assert answer.result().status_code in (502, 503)
-    wait_until(lambda: once.found() == 1, what="the group")
+    wait_until(lambda: once.found() == 1, what="the group to be created")
     contract.refused(once.send(), 409, "IDEMPOTENCY_KEY_PENDING")
     rig.database.run("UPDATE idempotency_keys SET created_at = created_at - 600000")
     truth.delete(once.dn)

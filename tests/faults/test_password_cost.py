@@ -22,8 +22,8 @@ def cost_of(rig, person):
 
 
 @pytest.mark.parametrize("new", [NEW, OLD - 1])
-def test_a_login_gives_the_password_a_hash_of_the_new_cost(rig, new):
-    """Sessions stay valid. Only a login with the right password replaces the hash."""
+def test_login_replaces_hash_after_change_of_cost(rig, new):
+    """Sessions stay valid. Only a login with the correct password replaces the hash."""
     person = Accounts(rig.nobody()).register()
     before = hash_of(rig, person)
     rig.set(BCRYPT_COST=new)
@@ -42,8 +42,8 @@ def test_a_login_gives_the_password_a_hash_of_the_new_cost(rig, new):
     assert hash_of(rig, person) == after
 
 
-def test_the_highest_cost_is_found_by_an_index(rig):
-    """Each login looks it up, so the query must not read all accounts."""
+def test_highest_cost_is_read_from_index(rig):
+    """Each login reads the highest cost, so the query must not scan all accounts."""
     query = ("SELECT substr(password_hash, 5, 2) FROM accounts WHERE substr(password_hash, 2, 1) = '2'"
              " ORDER BY substr(password_hash, 5, 2) DESC LIMIT 1")
     on_postgres = "DATABASE_URL" in rig.stack.env

@@ -1,5 +1,5 @@
-"""Protected objects with other settings: DIRECTORY_PROTECTED=allow, and a service account that is no
-domain administrator but has the rights that systemd/delegate.sh gives."""
+"""Protected objects with other settings: DIRECTORY_PROTECTED=allow, and a service account that
+is not a domain administrator but has the rights granted by systemd/delegate.sh."""
 
 import contextlib
 import dataclasses
@@ -25,7 +25,7 @@ OPERATIONS = "kontora_directory_operation_duration_seconds"
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """An account to bind as, and the unit that it manages."""
+    """An account to bind as, and the organizational unit that it manages."""
 
     name: str
     dn: str
@@ -48,7 +48,7 @@ def account(truth):
 
 
 def delegate(directory, folder, *arguments):
-    """Runs the script as systemd/README.md says, from a host other than the controller."""
+    """Runs the script as described in systemd/README.md, from a host other than the controller."""
     conf = folder / "smb.conf"
     conf.write_text(f"[global]\nworkgroup = {DOMAIN}\n", encoding="ascii")
     command = ["sh", TOP / "systemd/delegate.sh", *arguments, "-s", conf,
@@ -60,7 +60,7 @@ def delegate(directory, folder, *arguments):
 
 @pytest.fixture
 def delegated(directory, account, tmp_path):
-    """The account after the script, which may be run twice."""
+    """Returns the account after the script has granted its rights; the script may run twice."""
     for _ in range(2):
         done = delegate(directory, tmp_path, account.name, account.unit)
         assert (done.returncode, done.stderr) == (0, ""), done
@@ -82,9 +82,9 @@ def answered(response, status=200):
     return response.json() if response.content else None
 
 
-# --- the minimal delegation ---------------------------------------------------------------------
+# --- minimal delegation ---------------------------------------------------------------------------
 
-def test_a_delegated_account_manages_people(make_rig, directory, truth, delegated):
+def test_delegated_account_manages_users(make_rig, directory, truth, delegated):
     rig = make_rig(directory, **delegated.settings)
     people = People(rig.api, truth, delegated.unit)
     user = people.create(title="before", mail="a@example.com")
@@ -105,7 +105,8 @@ def test_a_delegated_account_manages_people(make_rig, directory, truth, delegate
     assert truth.find(renamed) is None
 
 
-def test_a_delegated_account_manages_groups_and_places(make_rig, directory, truth, delegated):
+def test_delegated_account_manages_groups_units_and_containers(make_rig, directory, truth,
+                                                               delegated):
     rig = make_rig(directory, **delegated.settings)
     user = People(rig.api, truth, delegated.unit).create()
     for kind in (GROUPS, OUS, CONTAINERS):
@@ -124,9 +125,9 @@ def test_a_delegated_account_manages_groups_and_places(make_rig, directory, trut
         entries.delete(renamed)
 
 
-def test_a_delegated_account_is_refused_elsewhere_by_the_directory(make_rig, directory, truth,
+def test_directory_refuses_delegated_account_outside_its_unit(make_rig, directory, truth,
                                                                    delegated):
-    """Even if Kontora refuses nothing."""
+    """The directory refuses even what Kontora would allow."""
     rig = make_rig(directory, **delegated.settings, DIRECTORY_PROTECTED="allow")
     user = People(rig.api, truth, delegated.unit).create()
     elsewhere = truth.add_ou(tag())
@@ -146,7 +147,7 @@ def test_a_delegated_account_is_refused_elsewhere_by_the_directory(make_rig, dir
     assert rig.count_log(WARNING) == 0
 
 
-def test_a_delegated_account_recognizes_protected_objects(make_rig, directory, truth, delegated):
+def test_delegated_account_recognizes_protected_objects(make_rig, directory, truth, delegated):
     rig = make_rig(directory, **delegated.settings)
     user = People(rig.api, truth, delegated.unit).create()
     group = f"CN=Print Operators,CN=Builtin,{truth.base_dn}"
@@ -157,10 +158,10 @@ def test_a_delegated_account_recognizes_protected_objects(make_rig, directory, t
     answered(rig.api.patch(user_path(user["sAMAccountName"]), json={"title": "x"}))
 
 
-# --- logins -------------------------------------------------------------------------------------
+# --- logins ---------------------------------------------------------------------------------------
 
 def make_group(truth, unit, *member_dns):
-    """A global security group."""
+    """Creates a global security group with members; returns its name and DN."""
     name = tag()
     dn = truth.add(f"{rdn(name)},{unit}", objectClass="group", sAMAccountName=name,
                    groupType="-2147483646")
@@ -174,10 +175,10 @@ def log_in(rig, name, password):
     return rig.nobody().bearing(tokens["access_token"])
 
 
-def test_people_log_in_by_a_delegated_account_that_manages_the_base_alone(
+def test_users_can_log_in_through_delegated_account(
         make_rig, directory, truth, strict_domain, delegated):
-    """By each form of a name, with the rights of their groups, until they are locked out, and again once
-    unlocked."""
+    """Users log in with each form of their name and get the rights of their groups; a locked
+    user is refused and can log in again after being unlocked."""
     people = People(make_rig(directory, **delegated.settings).api, truth, delegated.unit)
     vera, admin = people.create(), people.create()
     group, _ = make_group(truth, delegated.unit, admin["dn"])
@@ -202,10 +203,10 @@ def test_people_log_in_by_a_delegated_account_that_manages_the_base_alone(
     own = log_in(rig, name, vera["password"])
 
     answered(by_admin.patch(path, json={"password": vault.password()}))
-    contract.refused(own.get("/auth/me"), 401, "INVALID_TOKEN")  # pwdLastSet is read
+    contract.refused(own.get("/auth/me"), 401, "INVALID_TOKEN")  # pwdLastSet has changed
 
 
-def test_a_delegated_account_reads_the_policy_that_failed_logins_stay_below(
+def test_delegated_account_reads_lockout_policy(
         make_rig, directory, truth, strict_domain, delegated):
     rig = make_rig(directory, **delegated.settings, **LOGIN_SETTINGS, LOGIN_FREE_FAILURES=0)
     vera = People(rig.api, truth, delegated.unit).create()
@@ -230,9 +231,9 @@ def test_a_delegated_account_reads_the_policy_that_failed_logins_stay_below(
     truth.delete(policy)
 
 
-# --- the script ---------------------------------------------------------------------------------
+# --- delegation script ----------------------------------------------------------------------------
 
-def test_the_script_names_its_faults(directory, account, tmp_path):
+def test_delegation_script_names_invalid_arguments(directory, account, tmp_path):
     done = delegate(directory, tmp_path, f"no-{account.name}", account.unit)
     assert done.returncode and f"no-{account.name}" in done.stderr
     done = delegate(directory, tmp_path, account.name, "Company")
@@ -241,22 +242,22 @@ def test_the_script_names_its_faults(directory, account, tmp_path):
     assert done.returncode == os.EX_USAGE and "ACCOUNT UNIT_DN" in done.stderr
 
 
-# --- the warning --------------------------------------------------------------------------------
+# --- warning --------------------------------------------------------------------------------------
 
-def test_the_log_warns_once_of_a_service_account_that_is_a_domain_administrator(make_rig, directory,
+def test_service_account_with_domain_admin_rights_is_warned_of_once(make_rig, directory,
                                                                                  truth, account):
     truth.add_member(f"CN=Domain Admins,CN=Users,{truth.base_dn}", account.dn)
     rig = make_rig(directory, **account.settings)
     wait_until(lambda: rig.count_log(WARNING), what="the warning")
-    for _ in range(8):  # of other workers
+    for _ in range(8):  # reaches other workers
         answered(rig.api.get("/users/Administrator"))
     [line] = [line for line in rig.log() if WARNING in line["message"]]
     assert line["level"] == "warning"
 
 
-# --- settings -----------------------------------------------------------------------------------
+# --- settings -------------------------------------------------------------------------------------
 
-def test_protected_objects_change_if_that_is_allowed(make_rig, directory, truth):
+def test_protected_objects_can_change_if_allowed(make_rig, directory, truth):
     rig = make_rig(directory, DIRECTORY_PROTECTED="allow")
     unit = truth.add_ou(tag())
     people = People(rig.api, truth, unit)
@@ -273,9 +274,10 @@ def test_protected_objects_change_if_that_is_allowed(make_rig, directory, truth)
 
 @pytest.mark.parametrize("policy, status, code", [("refuse", 403, "PROTECTED_OBJECT"),
                                                   ("allow", 400, "DIRECTORY_REFUSED")])
-def test_the_service_account_is_protected_with_either_setting(make_rig, directory, truth, account,
+def test_service_account_is_protected_with_either_setting(make_rig, directory, truth, account,
                                                               policy, status, code):
-    """Itself, its memberships, and the places that hold it: its DN is a setting."""
+    """The account itself, its memberships and its parents are protected, because its DN is a
+    setting."""
     truth.add_member(f"CN=Domain Admins,CN=Users,{truth.base_dn}", account.dn)
     rig = make_rig(directory, **account.settings, DIRECTORY_PROTECTED=policy)
     group = Entries(rig.api, truth, GROUPS, account.unit).create()["cn"]
@@ -293,17 +295,18 @@ def test_the_service_account_is_protected_with_either_setting(make_rig, director
     truth.remove_member(f"CN=Domain Admins,CN=Users,{truth.base_dn}", account.dn)
 
 
-# --- the cost -----------------------------------------------------------------------------------
+# --- cost -----------------------------------------------------------------------------------------
 
-def test_a_change_of_an_ordinary_object_costs_one_search_more(make_rig, directory, truth):
-    """An update finds the object, reads it for the rule, and reads the result. A change of its state or
-    place has always read it once more. A membership concerns two objects."""
+def test_protection_check_costs_one_search(make_rig, directory, truth):
+    """A change searches for the entry, reads it for the protection check, and reads the result.
+    A change of state or place needs one more read, and a membership concerns two entries."""
     rig = make_rig(directory, DIRECTORY_WORKERS="1")
     rig.wait_for_directory()
     people = People(rig.api, truth, truth.add_ou(tag()))
     user, group = people.create(), Entries(rig.api, truth, GROUPS, people.ou).create()
     path = user_path(user["sAMAccountName"])
-    answered(rig.api.patch(path, json={"title": "warm"}))  # the service account is known now
+    # caches the protection data of the service account
+    answered(rig.api.patch(path, json={"title": "warm"}))
 
     def searches(call):
         def count():

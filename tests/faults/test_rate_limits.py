@@ -1,7 +1,7 @@
-"""Rates: whoever asks too often is told so in the format of all errors, and when to come back.
+"""Rate limits: a caller above a limit gets an error in the common format with Retry-After.
 
-nginx counts addresses; the workers count verified users and organizations. Mallory asks too often, vera
-does not.
+nginx counts addresses; the workers count authenticated users and organizations. Mallory exceeds
+the limits, Vera does not.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from support.people import tag
 from support.sources import sent_from
 from support.waiting import wait_until
 
-RATE, BURST = 10, 20  # of the narrow limit
+RATE, BURST = 10, 20  # of the lowered limit
 CROWD = 60
 OFFICE = 150
 LOGINS = 6
@@ -35,19 +35,19 @@ def limited(make_rig):
 
 @pytest.fixture
 def narrow(limited):
-    """The limit on requests, so low that a test exceeds it."""
+    """Lowers the request limit so far that a test can exceed it."""
     limited.edit_nginx("limits.conf", ("rate=100r/s", f"rate={RATE}r/s"),
                        ("burst=200", f"burst={BURST}"))
     return limited
 
 
 def crowd(client, number, path="/health"):
-    """The answers to so many requests at one moment."""
+    """Sends that many requests at the same time; returns the responses."""
     with ThreadPoolExecutor(number) as pool:
         return list(pool.map(lambda _: client.at(client.base_url).get(path), range(number)))
 
 
-def test_a_crowd_of_one_address(narrow):
+def test_requests_above_rate_of_address_are_refused(narrow):
     answers = crowd(narrow.nobody(""), CROWD)
     served = [answer for answer in answers if answer.status_code == 200]
     refused = [answer for answer in answers if answer.status_code == 429]
@@ -58,15 +58,15 @@ def test_a_crowd_of_one_address(narrow):
         assert int(answer.headers["Retry-After"]) == 1
     site = narrow.nobody("")
     time.sleep(1)
-    assert site.get("/health").status_code == 200, "when it was told to come back"
+    assert site.get("/health").status_code == 200, "must be served after Retry-After"
 
 
-def test_an_office_behind_one_address_is_served(limited):
+def test_many_users_behind_one_address_are_served(limited):
     answers = crowd(limited.nobody(""), OFFICE)
     assert {answer.status_code for answer in answers} == {200}
 
 
-def test_a_queued_request_is_answered_at_once(narrow):
+def test_requests_within_burst_are_not_delayed(narrow):
     client = narrow.nobody("")
     client.get("/health")
     began = time.monotonic()
@@ -75,7 +75,7 @@ def test_a_queued_request_is_answered_at_once(narrow):
     assert time.monotonic() - began < (BURST - 2) / RATE - 0.3
 
 
-def test_the_message_is_in_the_client_s_language(narrow):
+def test_rate_limit_message_is_in_default_language(narrow):
     answers = crowd(narrow.nobody(""), CROWD)
     russian = next(answer for answer in answers if answer.status_code == 429)
     assert contract.CYRILLIC.search(russian.json()["error"])
@@ -86,17 +86,17 @@ def login(client, path="/auth/login", **arguments):
 
 
 @pytest.mark.parametrize("path", ["/auth/login", "/api/v1/auth/login"])
-def test_logins(limited, path):
+def test_logins_are_limited_by_address(limited, path):
     client = limited.nobody("")
     for _ in range(LOGINS):
         contract.refused(login(client, path), 401, "INVALID_CREDENTIALS")
     answer = login(client, path)
     contract.refused(answer, 429, "TOO_MANY_REQUESTS")
     assert int(answer.headers["Retry-After"]) == 12
-    assert client.get("/health").status_code == 200, "the rest is not limited with them"
+    assert client.get("/health").status_code == 200, "other calls must not be limited"
 
 
-def test_no_other_spelling_of_the_path_escapes(limited):
+def test_login_limit_applies_to_every_spelling_of_path(limited):
     client = limited.nobody("")
     answers = [login(client, path) for path in
                ("/auth/login", "/api/v1/auth/login", "/auth/%6cogin", "/%61uth/login") * 4]
@@ -104,7 +104,7 @@ def test_no_other_spelling_of_the_path_escapes(limited):
     assert len(tried) <= LOGINS, [answer.status_code for answer in answers]
 
 
-def test_refused_logins_are_no_logins(limited):
+def test_login_refused_by_rate_is_not_tried(limited):
     client = limited.nobody("")
     for _ in range(LOGINS):
         login(client)
@@ -115,7 +115,7 @@ def test_refused_logins_are_no_logins(limited):
 
 
 @pytest.mark.parametrize("path", ["register", "change-password", "%72egister"])
-def test_whatever_hashes_a_password_is_a_login(limited, path):
+def test_calls_that_hash_passwords_share_login_limit(limited, path):
     client = limited.nobody("")
     for _ in range(LOGINS):
         assert client.post(f"/auth/{path}", json={}).status_code in (400, 401, 404)
@@ -125,24 +125,24 @@ def test_whatever_hashes_a_password_is_a_login(limited, path):
     contract.refused(login(client), 429, "TOO_MANY_REQUESTS")
 
 
-def test_calls_that_hash_nothing_are_no_logins(limited):
+def test_other_auth_calls_are_not_limited_as_logins(limited):
     client = limited.api.at(limited.stack.https_url)
     for _ in range(4 * LOGINS):
         assert client.get("/auth/me").status_code == 200
 
 
-# --- networks -----------------------------------------------------------------------------------
+# --- IPv6 networks --------------------------------------------------------------------------------
 
 @pytest.fixture
 def proxied(limited):
-    """Behind a proxy that names the client, so that a test can be any."""
+    """Configures a trusted proxy header, so that a test can use any client address."""
     limited.edit_nginx("site.conf", ("access_log ", "set_real_ip_from 127.0.0.1;\n"
                                      "real_ip_header X-Forwarded-For;\naccess_log "))
     return limited
 
 
 def login_from(rig, address):
-    """The status of a login by a name that nobody has tried before."""
+    """Sends a login with a new name from an address; returns the status."""
     return rig.nobody("").post("/auth/login", json={"username": tag(), "password": "wrong"},
                                headers={"X-Forwarded-For": address}).status_code
 
@@ -152,13 +152,13 @@ def login_from(rig, address):
     ("2001:DB8:0bad:0001:0:0:{:x}:1", "2001:db8:bad::1"),
     ("::{:x}", "0:0:0:1::1"),
     ("fe80::{:x}", "fe80:0:0:1::1")])
-def test_addresses_of_one_network_of_64_bits_count_as_one(proxied, of_mallory, of_vera):
+def test_ipv6_addresses_are_counted_by_64_bit_network(proxied, of_mallory, of_vera):
     tried = [login_from(proxied, of_mallory.format(number)) for number in range(1, LOGINS + 4)]
     assert tried == [401] * LOGINS + [429] * 3
     assert login_from(proxied, of_vera) == 401
 
 
-def test_ipv4_is_counted_by_address_in_every_spelling(proxied):
+def test_ipv4_addresses_are_counted_singly_in_every_spelling(proxied):
     spellings = ["192.0.2.7", "::ffff:192.0.2.7", "::ffff:c000:207"]
     tried = [login_from(proxied, spellings[number % 3]) for number in range(LOGINS + 3)]
     assert tried == [401] * LOGINS + [429] * 3
@@ -166,15 +166,16 @@ def test_ipv4_is_counted_by_address_in_every_spelling(proxied):
     assert login_from(proxied, "::ffff:192.0.2.9") == 401
 
 
-# --- users and organizations --------------------------------------------------------------------
+# --- users and organizations ----------------------------------------------------------------------
 
 PER_S = 2
-TOKENS = 4 * PER_S  # four seconds' worth at one moment
+TOKENS = 4 * PER_S  # the bucket holds four seconds' worth of requests
 
 
 @pytest.fixture
 def make_counted(make_sql_rig):
-    """Stacks whose workers count and whose nginx does not: mallory has as many addresses as she wants."""
+    """Returns a function that starts a stack whose workers have rate limits and whose nginx has
+    none, because Mallory can use any number of addresses."""
     def make(**settings):
         rig = make_sql_rig(rate_limits=True, **settings)
         rig.edit_nginx("site.conf", ("$rate_limits { default on; }", "$rate_limits { default off; }"))
@@ -187,13 +188,13 @@ def ask_often(client, number=TOKENS + 6, path="/auth/me", **arguments):
 
 
 def assert_refused_until(client, answer, path="/auth/me"):
-    """The answer says when to come back, and that is true."""
+    """Asserts that Retry-After is correct."""
     contract.refused(answer, 429, "TOO_MANY_REQUESTS")
     time.sleep(int(answer.headers["Retry-After"]))
     assert client.get(path).status_code == 200
 
 
-def test_user_who_asks_too_often_is_refused_alone(make_counted):
+def test_user_above_rate_is_refused_without_affecting_others(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
     accounts = Accounts(rig.nobody())
     mallory, vera = accounts.register(), accounts.register()
@@ -206,7 +207,7 @@ def test_user_who_asks_too_often_is_refused_alone(make_counted):
     assert_refused_until(mallory.client, answers[-1])
 
 
-def test_all_sessions_and_workers_count_for_one_user(make_counted):
+def test_rate_of_user_spans_sessions_and_workers(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
     accounts = Accounts(rig.nobody())
     mallory = accounts.register()
@@ -219,7 +220,7 @@ def test_all_sessions_and_workers_count_for_one_user(make_counted):
     assert TOKENS <= len(served) <= TOKENS + 4 * PER_S
 
 
-def test_forged_token_counts_against_nobody(make_counted):
+def test_forged_token_is_not_counted(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
     vera = Accounts(rig.nobody()).register()
     claims = jwt.decode(vera.tokens["access_token"], options={"verify_signature": False})
@@ -250,7 +251,7 @@ def test_token_calls_count_for_their_caller(make_counted, access):
 
 @pytest.mark.parametrize("by", ["refresh token", "access token"])
 def test_refreshes_count_for_their_caller(make_counted, by):
-    """Also with a key for a repetition, for which no answer with tokens is stored."""
+    """Also with an idempotency key, although responses with tokens are not stored."""
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
     accounts = Accounts(rig.nobody())
     mallory, vera = accounts.register(), accounts.register()
@@ -260,13 +261,13 @@ def test_refreshes_count_for_their_caller(make_counted, by):
                for _ in range(TOKENS + 6)]
     assert [answer.status_code for answer in answers[:TOKENS]] == [200] * TOKENS
     contract.refused(answers[-1], 429, "TOO_MANY_REQUESTS")
-    assert mallory.client.get("/auth/me").status_code == 429, "all calls are counted together"
+    assert mallory.client.get("/auth/me").status_code == 429, "all calls of a user share one count"
     assert vera.client.post("/auth/refresh").status_code == 200
     assert rig.database.run("SELECT count(*) FROM idempotency_keys") == [("0",)]
     assert rig.audit().one_of(answers[-1])["status"] == "failure"
 
 
-def test_organization_is_counted_and_others_are_served(make_counted):
+def test_organization_above_rate_is_refused_without_affecting_others(make_counted):
     rig = make_counted(RATE_ORGANIZATION_PER_S=PER_S)
     accounts = Accounts(rig.nobody())
     mallory, helper, vera = (accounts.register() for _ in range(3))
@@ -279,11 +280,11 @@ def test_organization_is_counted_and_others_are_served(make_counted):
         answers += ask_often(helper.client, 1, "/contacts", headers=theirs)
     assert [answer.status_code for answer in answers[:TOKENS]] == [200] * TOKENS
     contract.refused(answers[-1], 429, "TOO_MANY_REQUESTS")
-    assert helper.client.get("/contacts").status_code == 200, "in an organization of its own"
+    assert helper.client.get("/contacts").status_code == 200, "must be served in another organization"
     assert vera.client.get("/contacts").status_code == 200
 
 
-def test_naming_a_foreign_organization_does_not_count_against_it(make_counted):
+def test_request_for_foreign_organization_is_not_counted_for_it(make_counted):
     rig = make_counted(RATE_ORGANIZATION_PER_S=PER_S)
     accounts = Accounts(rig.nobody())
     mallory, vera = accounts.register(), accounts.register()
@@ -293,19 +294,19 @@ def test_naming_a_foreign_organization_does_not_count_against_it(make_counted):
     assert vera.client.get("/contacts").status_code == 200
 
 
-def test_counts_survive_a_reload_and_killed_workers(make_counted):
+def test_rate_counts_survive_killed_workers(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=1)
     mallory = Accounts(rig.nobody()).register()
     ask_often(mallory.client, 8)
     old = rig.service.workers("core")
     for pid in old:
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: len(set(rig.service.workers("core")) - set(old)) == len(old), what="new workers")
+    wait_until(lambda: len(set(rig.service.workers("core")) - set(old)) == len(old), what="the workers to be restarted")
     answers = ask_often(mallory.client, 6)
     assert 429 in {answer.status_code for answer in answers}
 
 
-def test_rate_limits_off_lifts_the_limits_of_the_workers(make_rig):
+def test_rate_limits_off_disables_limits_of_workers(make_rig):
     rig = make_rig(RATE_SUBJECT_PER_S=1, UPLOADS_SUBJECT_PER_MINUTE=1)
     assert {answer.status_code for answer in ask_often(rig.api, 20)} == {200}
     for _ in range(3):
@@ -322,43 +323,43 @@ def test_refused_request_changes_nothing_and_is_audited(make_counted):
     assert rig.audit().one_of(answer)["status"] == "failure"
 
 
-# --- uploads ------------------------------------------------------------------------------------
+# --- uploads --------------------------------------------------------------------------------------
 
 UNDER_WAY = 2
 AT_ONCE = 2
 
 
-def test_uploads_of_an_office(limited):
-    """Thirty at once from one address; beyond that, one a second."""
+def test_burst_of_uploads_from_one_address_is_accepted(limited):
+    """Allows a burst of thirty from one address, and then one per second."""
     answers = [files.send(limited.api, b"a") for _ in range(25)]
     assert {answer.status_code for answer in answers} == {201}
 
 
-def test_uploads(limited):
+def test_uploads_are_limited_by_address(limited):
     limited.edit_nginx("files.conf", ("zone=uploads burst=29", "zone=uploads burst=4"))
     limited.edit_nginx("limits.conf", ("rate=60r/m", "rate=5r/m"))
     client, content = limited.api, b"a"
     for _ in range(5):
         files.upload(client, content)
     contract.refused(files.send(client, content), 429, "TOO_MANY_REQUESTS")
-    assert client.get("/files").status_code == 200, "the rest is not limited with them"
+    assert client.get("/files").status_code == 200, "other calls must not be limited"
 
 
-def test_uploads_at_one_time(limited):
-    """One address cannot fill the spool with slow ones, whoever sends them."""
+def test_concurrent_uploads_are_limited_by_address(limited):
+    """One address cannot fill the spool with slow uploads, even of different users."""
     limited.edit_nginx("files.conf", ("limit_conn uploading 10;", f"limit_conn uploading {UNDER_WAY};"))
     client = limited.api
     slow = [files.begin(client) for _ in range(UNDER_WAY)]
     answer = files.send(client)
     contract.refused(answer, 429, "TOO_MANY_REQUESTS")
     assert int(answer.headers["Retry-After"]) >= 1
-    assert client.get("/files").status_code == 200, "the rest is not limited with them"
+    assert client.get("/files").status_code == 200, "other calls must not be limited"
     for peer in slow:
         peer.close()
-    wait_until(lambda: files.send(client).status_code == 201, what="the end of one")
+    wait_until(lambda: files.send(client).status_code == 201, what="an upload to be accepted again")
 
 
-def test_user_who_uploads_too_often_is_refused_alone(make_counted):
+def test_user_above_upload_rate_is_refused_without_affecting_others(make_counted):
     rig = make_counted(UPLOADS_SUBJECT_PER_MINUTE=3)
     accounts = Accounts(rig.nobody())
     mallory, vera = accounts.register(), accounts.register()
@@ -371,7 +372,7 @@ def test_user_who_uploads_too_often_is_refused_alone(make_counted):
     files.upload(vera.client)
 
 
-def test_organization_that_uploads_too_often_is_refused_alone(make_counted):
+def test_organization_above_upload_rate_is_refused_without_affecting_others(make_counted):
     rig = make_counted(UPLOADS_ORGANIZATION_PER_MINUTE=3)
     accounts = Accounts(rig.nobody())
     mallory, helper, vera = (accounts.register() for _ in range(3))
@@ -395,7 +396,8 @@ while ! [ -e {folder}/go ]; do sleep 0.1; done
 
 @pytest.fixture
 def make_slow(make_counted, tmp_path):
-    """Stacks in which an upload of SLOW holds a worker until go() is called."""
+    """Returns a function that starts a stack in which an upload of SLOW occupies a worker until
+    the test ends."""
     scanner = tmp_path / "scanner"
     scanner.write_text(SCANNER.format(folder=tmp_path))
     scanner.chmod(0o755)
@@ -406,21 +408,21 @@ def make_slow(make_counted, tmp_path):
 
 @contextlib.contextmanager
 def slow_uploads(tmp_path, client, count):
-    """So many uploads of a client are in workers; yields what will be answered."""
+    """Makes uploads that occupy workers; yields futures of their responses."""
     begun = tmp_path / "begun"
     before = len(begun.read_text()) if begun.exists() else 0
     with ThreadPoolExecutor(count) as pool:
         answers = [pool.submit(lambda: files.send(client.at(client.base_url), b"SLOW\n"))
                    for _ in range(count)]
         wait_until(lambda: begun.exists() and len(begun.read_text()) == before + 2 * count,
-                   what="slow uploads")
+                   what="the slow uploads to reach workers")
         try:
             yield answers
         finally:
             (tmp_path / "go").touch()
 
 
-def test_user_has_so_many_uploads_at_once_and_no_more(make_slow, tmp_path):
+def test_concurrent_uploads_are_limited_by_user(make_slow, tmp_path):
     rig = make_slow(UPLOADS_SUBJECT_AT_ONCE=AT_ONCE)
     accounts = Accounts(rig.nobody())
     mallory, vera = accounts.register(), accounts.register()
@@ -433,7 +435,7 @@ def test_user_has_so_many_uploads_at_once_and_no_more(make_slow, tmp_path):
     files.upload(mallory.client)
 
 
-def test_organization_has_so_many_uploads_at_once_and_no_more(make_slow, tmp_path):
+def test_concurrent_uploads_are_limited_by_organization(make_slow, tmp_path):
     rig = make_slow(UPLOADS_ORGANIZATION_AT_ONCE=AT_ONCE)
     accounts = Accounts(rig.nobody())
     mallory, vera = accounts.register(), accounts.register()
@@ -442,7 +444,7 @@ def test_organization_has_so_many_uploads_at_once_and_no_more(make_slow, tmp_pat
         files.upload(vera.client)
 
 
-def test_failed_upload_frees_its_place(make_counted):
+def test_failed_upload_is_no_longer_counted(make_counted):
     rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=1, UPLOADS_ORGANIZATION_AT_ONCE=1)
     mallory = Accounts(rig.nobody()).register()
     for _ in range(rig.settings["FILES_WORKERS"]):
@@ -458,22 +460,22 @@ def test_upload_of_a_killed_worker_is_no_longer_counted(make_slow, tmp_path):
         contract.refused(files.send(mallory.client), 429, "TOO_MANY_REQUESTS")
         for pid in rig.service.workers():
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: files.send(mallory.client).status_code == 201, what="a free place")
+        wait_until(lambda: files.send(mallory.client).status_code == 201, what="an upload to be accepted again")
 
 
-# --- a storm of logins --------------------------------------------------------------------------
+# --- login storm ----------------------------------------------------------------------------------
 
 STORM = 16
 ROUNDS = 3
 QUEUE_MS = 2000
 EARLY_S = QUEUE_MS / 1000 / 2
-PROMPT_S = 5  # generous: the clients of the storm use the same processors
-HASH = {"BCRYPT_COST": 12, "AUTH_WORKERS": 1, "LOGIN_QUEUE_MS": QUEUE_MS}  # 0.25 s a hash
+PROMPT_S = 5  # generous, because the clients of the storm use the same processors
+HASH = {"BCRYPT_COST": 12, "AUTH_WORKERS": 1, "LOGIN_QUEUE_MS": QUEUE_MS}  # a hash takes 0.25 s
 
 
 @contextlib.contextmanager
 def storm_of_logins(rig):
-    """Runs clients of many networks that log in again and again; yields their answers."""
+    """Runs clients from many networks that keep logging in; yields their responses."""
     answers, over = [], threading.Event()
 
     def attack(number):
@@ -484,7 +486,7 @@ def storm_of_logins(rig):
     with ThreadPoolExecutor(STORM) as pool:
         storm = [pool.submit(attack, number) for number in range(STORM)]
         try:
-            wait_until(lambda: any(each.status_code == 503 for each in answers), 20, "a full queue")
+            wait_until(lambda: any(each.status_code == 503 for each in answers), 20, "the login queue to be full")
             yield answers
         finally:
             over.set()
@@ -497,37 +499,38 @@ def log_in(client, person):
 
 
 def seconds_of_logins(rig, status, number):
-    """The times that nginx logged for logins of that status, once there are `number`."""
+    """Returns the durations that nginx logged for logins with that status, once there are
+    `number`."""
     def find():
         lines = logs.lines(rig.stack.logs_dir / "nginx-access.log")
         found = [line["seconds"] for line in lines
                  if line["path"].endswith("/auth/login") and line["status"] == status]
         return found if len(found) >= number else None
 
-    return wait_until(find, what="nginx's log")
+    return wait_until(find, what="nginx to log the logins")
 
 
-def test_login_beyond_the_queue_is_refused_before_it_waits(make_rig):
+def test_login_beyond_queue_limit_is_refused_early(make_rig):
     rig = make_rig(**HASH)
     with storm_of_logins(rig) as answers:
-        wait_until(lambda: sum(each.status_code == 503 for each in answers) > 5 * STORM, 20, "refusals")
+        wait_until(lambda: sum(each.status_code == 503 for each in answers) > 5 * STORM, 20, "logins to be refused")
     assert {answer.status_code for answer in answers} == {401, 503}
     refused = [answer for answer in answers if answer.status_code == 503]
     for answer in refused:
         contract.refused(answer, 503, "SERVICE_UNAVAILABLE")
         assert int(answer.headers["Retry-After"]) == QUEUE_MS / 1000
     seconds = sorted(seconds_of_logins(rig, 503, len(refused)))
-    # A few may wait for long, because the bound of the queue is an estimate.
+    # A few may wait longer, because the limit of the queue is an estimate.
     assert seconds[len(seconds) * 9 // 10] < EARLY_S
     waited = [line["queue_us"] for line in rig.log()
               if line.get("route") == "/api/v1/auth/login" and line["status"] == 401]
-    assert max(waited) <= QUEUE_MS * 1000, "no request is hashed after LOGIN_QUEUE_MS"
+    assert max(waited) <= QUEUE_MS * 1000, "a request was hashed after LOGIN_QUEUE_MS"
     assert rig.nobody().post("/auth/login", json={"username": tag(), "password": "wrong"}
                              ).status_code == 401
 
 
-def test_storm_of_logins_holds_up_nobody_who_has_logged_in(make_sql_rig):
-    """Calls with a token, and logins of names known in their network, are served promptly."""
+def test_login_storm_does_not_delay_authenticated_users(make_sql_rig):
+    """Authenticated calls, and logins of names from a known network, are served promptly."""
     rig = make_sql_rig(**HASH)
     vera = Accounts(rig.nobody()).register()
     assert log_in(vera.client, vera).status_code == 200
@@ -541,11 +544,11 @@ def test_storm_of_logins_holds_up_nobody_who_has_logged_in(make_sql_rig):
             assert time.monotonic() - began < PROMPT_S
             assert log_in(vera.client, vera).status_code == 200
             rig.nobody().login(*rig.stack.administrator)
-        wait_until(lambda: log_in(elsewhere, vera).status_code == 503, what="a refusal elsewhere")
+        wait_until(lambda: log_in(elsewhere, vera).status_code == 503, what="a login from an unknown network to be refused")
     assert log_in(elsewhere, vera).status_code == 200
 
 
-def test_killed_workers_do_not_shorten_the_queue(make_rig):
+def test_killed_workers_free_their_place_in_login_queue(make_rig):
     """A killed worker neither stays in the queue nor keeps its slot for known sources."""
     rig = make_rig(**HASH)
     vera = Accounts(rig.nobody()).register()
@@ -556,17 +559,18 @@ def test_killed_workers_do_not_shorten_the_queue(make_rig):
             for pid in rig.service.workers("auth") + rig.service.workers("directory"):
                 os.kill(pid, signal.SIGKILL)
             assert {login.result().status_code for login in logins} <= {200, 502, 503}
-        wait_until(lambda: log_in(vera.client, vera).status_code == 200, what="a login")
+        wait_until(lambda: log_in(vera.client, vera).status_code == 200, what="a login to succeed")
 
 
-# --- connections --------------------------------------------------------------------------------
+# --- connections ----------------------------------------------------------------------------------
 
 HALF_SENT = 10100
 HEADER_TIMEOUT_S = 5
 
 
 def half_send(port, number):
-    """Sockets that have sent half a header each, from many addresses: ports are not without end."""
+    """Opens connections that each sent half a header, from several addresses, because the ports
+    of one do not suffice."""
     peers = []
     for place in range(number):
         peer = socket.socket()
@@ -587,7 +591,7 @@ def is_closed(peer):
         return True
 
 
-def test_half_sent_headers_do_not_block_other_clients(limited):
+def test_incomplete_headers_do_not_block_other_clients(limited):
     port = limited.stack.ports.http
     with contextlib.ExitStack() as stack:
         peers = [stack.enter_context(peer) for peer in half_send(port, HALF_SENT)]
@@ -599,7 +603,7 @@ def test_half_sent_headers_do_not_block_other_clients(limited):
         assert all(is_closed(peer) for peer in peers[::100])
 
 
-def test_one_address_cannot_have_all_connections(limited):
+def test_connections_are_limited_by_address(limited):
     limited.edit_nginx("limits.conf", ("limit_conn connections 500;", "limit_conn connections 3;"))
     limited.edit_nginx("fastcgi.conf", ("fastcgi_read_timeout    30s;", "fastcgi_read_timeout    5s;"))
     limited.service.freeze()
@@ -612,8 +616,8 @@ def test_one_address_cannot_have_all_connections(limited):
     assert statuses[:3] == [429] * 3, statuses
 
 
-def test_one_address_has_few_bodies_under_way(limited):
-    """They lie on the disk until they are complete. Reads are not counted."""
+def test_bodies_in_transfer_are_limited_by_address(limited):
+    """Incomplete bodies are stored on disk. Requests without a body are not counted."""
     limited.edit_nginx("limits.conf", ("limit_conn sending 50;", "limit_conn sending 2;"))
     site = limited.nobody("")
     head = wire.request("POST", "/api/v1/auth/login", [
@@ -622,22 +626,22 @@ def test_one_address_has_few_bodies_under_way(limited):
         for _ in range(2):
             peer = stack.enter_context(wire.connect(site.base_url, site.ca_file))
             peer.sendall(head + b"{")
-        wait_until(lambda: site.post("/app/token").status_code == 429, what="a refusal")
+        wait_until(lambda: site.post("/app/token").status_code == 429, what="a request to be refused")
         contract.refused(site.post("/app/token"), 429, "TOO_MANY_REQUESTS")
         assert site.get("/health").status_code == 200
 
 
-def test_without_rates_nobody_is_refused(make_rig):
+def test_rate_limits_off_disables_limits_of_nginx(make_rig):
     free = make_rig()
     assert all(answer.status_code == 200 for answer in crowd(free.nobody(""), CROWD))
 
 
-# --- logs ---------------------------------------------------------------------------------------
+# --- logs -----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("path", ["/app/valid/123456:{}", "/users/{}", "/auth/login?password={}",
                                   "/{}", "/files/a.txt/content?signature={}", "/contacts?ticket={}"])
 def test_unreachable_service_logs_no_secret(limited, path):
-    """The rig looks for it in all logs when it ends."""
+    """At its end, the rig searches all logs for the secret."""
     limited.service.kill()
     answer = limited.nobody("").get(path.format(vault.password()))
     contract.refused(answer, 502, "BAD_GATEWAY")

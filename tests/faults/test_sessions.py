@@ -1,4 +1,4 @@
-"""Sessions when settings change, processes die, the database is away, or an old one is upgraded.
+"""Sessions after changes of settings, killed processes, a database outage, or an upgrade.
 
 Mallory holds copies of tokens of the administrator and of Vera, who owns an account.
 """
@@ -25,7 +25,7 @@ COMMANDS = {"action": "end_sessions", "actor": "cli", "resource_type": "session"
 
 
 def key():
-    """A new secret key."""
+    """Returns a new secret key."""
     return vault.password() * 3
 
 
@@ -54,10 +54,10 @@ def kontora(rig, *arguments):
                           timeout=30, check=False, cwd=rig.stack.state_dir, env=rig.stack.env)
 
 
-# --- settings that change -----------------------------------------------------------------------
+# --- changed settings -----------------------------------------------------------------------------
 
-def test_a_new_local_password_ends_the_administrator_s_sessions(make_sql_rig):
-    """Mallory's tokens are of the old password; Vera's session goes on."""
+def test_new_local_password_ends_administrator_sessions(make_sql_rig):
+    """Mallory's tokens were issued for the old password; Vera's session continues."""
     rig = make_sql_rig()
     vera = Accounts(rig.nobody()).register()
     mallory = rig.nobody().login(*rig.stack.administrator)
@@ -67,12 +67,12 @@ def test_a_new_local_password_ends_the_administrator_s_sessions(make_sql_rig):
     assert works(rig.nobody(), vera.tokens)
     assert works(rig.nobody(), rig.nobody().login(*rig.stack.administrator))
     wait_until(lambda: rig.database.run("SELECT count(ended_at) FROM sessions") == [("1",)],
-               what="the end in the database")
-    rig.restart(LOCAL_AUTH_PASSWORD=old)  # does not revive them
+               what="the session to end in the database")
+    rig.restart(LOCAL_AUTH_PASSWORD=old)  # must not make the old tokens valid again
     assert_dead(rig.nobody(), mallory)
 
 
-def test_a_new_key_ends_all_sessions(make_sql_rig):
+def test_new_jwt_key_ends_all_sessions(make_sql_rig):
     rig = make_sql_rig()
     vera = Accounts(rig.nobody()).register()
     mallory = rig.nobody().login(*rig.stack.administrator)
@@ -80,12 +80,12 @@ def test_a_new_key_ends_all_sessions(make_sql_rig):
     rig.restart(JWT_SECRET_KEY=key())
     assert_dead(rig.nobody(), mallory, vera.tokens)
     wait_until(lambda: rig.database.run("SELECT count(*) FROM sessions WHERE ended_at IS NULL")
-               == [("0",)], what="the end in the database")
+               == [("0",)], what="the sessions to end in the database")
     rig.restart(JWT_SECRET_KEY=old)
     assert_dead(rig.nobody(), mallory, vera.tokens)
 
 
-def test_sessions_move_to_a_new_key_while_the_previous_one_is_set(make_sql_rig):
+def test_sessions_survive_key_change_with_previous_key(make_sql_rig):
     rig = make_sql_rig()
     old, new = rig.stack.env["JWT_SECRET_KEY"], key()
     vera, late = (Accounts(rig.nobody()).register().tokens for _ in range(2))
@@ -103,7 +103,7 @@ def test_sessions_move_to_a_new_key_while_the_previous_one_is_set(make_sql_rig):
     assert_dead(rig.nobody(), late)
 
 
-def test_the_previous_key_is_as_strong_as_the_key(make_rig):
+def test_previous_key_must_be_strong_in_production(make_rig):
     rig = make_rig()
     for name, previous, complaint in (("production", "short", "JWT_SECRET_KEY_PREVIOUS"),
                                       ("production", "", ""), ("development", "short", "")):
@@ -116,21 +116,21 @@ def test_the_previous_key_is_as_strong_as_the_key(make_rig):
         assert previous == "" or previous not in done.stderr
 
 
-# --- processes that die -------------------------------------------------------------------------
+# --- killed processes -----------------------------------------------------------------------------
 
-def test_a_lost_answer_is_asked_for_again(make_sql_rig):
-    """A worker is killed between the commit of a refresh and its answer: the client, who cannot know,
-    repeats it and gets the successor."""
+def test_refresh_lost_by_killed_worker_can_be_repeated(make_sql_rig):
+    """A worker is killed between the commit of a refresh and its response; the client repeats
+    the request and gets the same successor."""
     rig = make_sql_rig()
     tokens = Accounts(rig.nobody()).register().tokens
     dice = random.Random(7)
     for _ in range(5):
         killer = threading.Timer(dice.uniform(0, 0.02), kill_workers, [rig])
         killer.start()
-        answer = wait_until(lambda: answered(rig, tokens), 30, "an answer")
+        answer = wait_until(lambda: answered(rig, tokens), 30, "a response of the service")
         killer.join()
         assert answer.status_code == 200, answer.text
-        again = wait_until(lambda: answered(rig, tokens), 30, "an answer")
+        again = wait_until(lambda: answered(rig, tokens), 30, "a response of the service")
         assert again.json()["refresh_token"] == answer.json()["refresh_token"]
         tokens = again.json()
     octets = rig.database.bytes_literal(bytes.fromhex(session_of(tokens)))
@@ -151,13 +151,14 @@ def with_no_such_process(act, *arguments):
 
 
 def answered(rig, tokens):
-    """The answer of the service itself, None where nginx has none."""
+    """Returns the response of the service, or None if nginx sent an error."""
     response = refresh(rig.nobody(), tokens)
     return None if response.status_code in (500, 502, 503, 504) else response
 
 
-def test_ends_survive_workers_that_are_killed(make_sql_rig):
-    """What workers share is never locked, and an end is in the database."""
+def test_ended_sessions_stay_ended_after_workers_are_killed(make_sql_rig):
+    """Shared memory has no locks that a killed worker could hold, and the end of a session is in
+    the database."""
     rig = make_sql_rig()
     for _ in range(3):
         mallory = rig.nobody().login(*rig.stack.administrator)
@@ -167,14 +168,15 @@ def test_ends_survive_workers_that_are_killed(make_sql_rig):
         for pid in before:
             with_no_such_process(os.kill, pid, signal.SIGKILL)
         wait_until(lambda: before.isdisjoint(rig.service.workers())
-                   and len(rig.service.workers()) >= len(before), 20, "new workers")
+                   and len(rig.service.workers()) >= len(before), 20, "the workers to be restarted")
         assert_dead(rig.nobody(), mallory)
 
 
-# --- without the database -----------------------------------------------------------------------
+# --- database failures ----------------------------------------------------------------------------
 
 def break_session_ends(rig, guid):
-    """Makes the database refuse changes of the sessions of one user; returns what undoes it."""
+    """Makes the database refuse changes of one user's sessions; returns a function that reverts
+    this."""
     database, condition = rig.database, f"OLD.subject = 'directory:{guid}'"
     if "DATABASE_URL" not in rig.stack.env:
         database.run("CREATE TRIGGER broken BEFORE UPDATE ON sessions"
@@ -187,8 +189,8 @@ def break_session_ends(rig, guid):
     return lambda: database.run("DROP TRIGGER broken ON sessions")
 
 
-def test_user_who_cannot_be_checked_does_not_keep_others_from_it(make_sql_rig, directory, truth):
-    """The sessions of mallory, who is sorted behind vera, end although those of vera cannot."""
+def test_failed_check_of_one_user_does_not_stop_others(make_sql_rig, directory, truth):
+    """Mallory is checked after Vera; Mallory's sessions end although Vera's cannot be updated."""
     rig = make_sql_rig(directory, LDAP_LOGIN_CACHE_S=1, **LOGIN_SETTINGS)
     wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
     people = People(rig.api, truth, truth.add_ou(tag()))
@@ -202,18 +204,18 @@ def test_user_who_cannot_be_checked_does_not_keep_others_from_it(make_sql_rig, d
     for user, _ in owners.values():
         truth.set(user["dn"], "userAccountControl", "514")
     ended = f"SELECT count(ended_at) FROM sessions WHERE subject = 'directory:{last}'"
-    wait_until(lambda: rig.database.run(ended) == [("1",)], 25, "the end of mallory's session")
+    wait_until(lambda: rig.database.run(ended) == [("1",)], 25, "Mallory's session to end")
     assert_dead(rig.nobody(), owners[last][1])
     wait_until(lambda: f"cannot check directory:{first}" in str(rig.log()),
-               what="a warning")
+               what="a warning in the log")
     mend()
     wait_until(lambda: rig.database.run(ended.replace(last, first)) == [("1",)], 25,
-               "the end of vera's session")
+               "Vera's session to end")
 
 
-def test_the_directory_is_served_without_the_database(make_rig, directory, postgres, truth):
-    """A session that was alive on this host is accepted while the database is down: only there can it
-    end."""
+def test_known_session_works_during_database_outage(make_rig, directory, postgres, truth):
+    """A session that was alive on this host is accepted while the database is down, because only
+    the database could record its end by another host."""
     rig = make_rig(directory, database=postgres, **LOGIN_SETTINGS)
     wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
     user = People(rig.api, truth, truth.add_ou(tag())).create()
@@ -230,19 +232,19 @@ def test_the_directory_is_served_without_the_database(make_rig, directory, postg
                 response = someone.get("/users?limit=1")
                 assert response.status_code == 200, response.text
         wait_until(lambda: rig.api.get("/auth/me").elapsed.total_seconds() < 0.5,
-                   what="answers that do not wait")
+                   what="responses without delay")
         dead = rig.nobody().bearing(ended["access_token"]).get("/auth/me")
-        assert dead.status_code in (401, 503), "it was not alive"
+        assert dead.status_code in (401, 503), "the session had ended before the outage"
     finally:
         postgres.start()
     dead = rig.nobody().bearing(ended["access_token"])
     wait_until(lambda: {dead.get(path).status_code for path in ("/auth/me", "/users?limit=1") * 8}
-               == {401}, what="the database")
+               == {401}, what="the database to recover")
 
 
-# --- the command line ---------------------------------------------------------------------------
+# --- kontora sessions -----------------------------------------------------------------------------
 
-def test_sessions_are_listed_and_ended(make_sql_rig):
+def test_sessions_command_lists_and_ends_sessions(make_sql_rig):
     rig = make_sql_rig()
     vera, other = (Accounts(rig.nobody()).register() for _ in range(2))
     further = Accounts(rig.nobody()).log_in(vera)
@@ -265,7 +267,7 @@ def test_sessions_are_listed_and_ended(make_sql_rig):
     assert_dead(rig.nobody(), vera.tokens)
     assert works(rig.nobody(), other.tokens) and works(rig.nobody(), ilja)
     assert kontora(rig, "sessions", "end", "--all").stdout == "2 ended\n"
-    wait_until(lambda: not works(rig.nobody(), ilja), 5 * FRESH_S, "the end")
+    wait_until(lambda: not works(rig.nobody(), ilja), 5 * FRESH_S, "the session to end")
     assert_dead(rig.nobody(), other.tokens, ilja)
     assert kontora(rig, "sessions", "list").stdout == ""
     audited = [line for line in rig.audit().all() if line["action"] == "end_sessions"]
@@ -278,24 +280,24 @@ def test_sessions_are_listed_and_ended(make_sql_rig):
 @pytest.mark.parametrize("arguments", [(), ("end",), ("list", "a", "b"), ("end", "a", "b"),
                                        ("end", "a", "--all"), ("end", "--all", "--subject", "a"),
                                        ("list", "--all"), ("list", "--subject", "a"), ("stop",)])
-def test_wrong_arguments_end_no_session(make_rig, arguments):
+def test_invalid_sessions_command_ends_no_session(make_rig, arguments):
     rig = make_rig()
     done = kontora(rig, "sessions", *arguments)
     assert done.returncode == EXIT_USAGE and "usage: kontora sessions" in done.stderr
     assert works(rig.nobody(), rig.nobody().login(*rig.stack.administrator))
 
 
-# --- an upgrade ---------------------------------------------------------------------------------
+# --- upgrade --------------------------------------------------------------------------------------
 
-BEFORE = "7"  # the last migration before sessions had rows of their own
+BEFORE = "7"  # the last migration before sessions had their own rows
 
 
 def stored(client):
     return [(file["name"], file["size"], file["etag"]) for file in listed(client)]
 
 
-def test_an_upgrade_ends_sessions_once_and_keeps_all_else(make_sql_rig):
-    """Of a database with an account, its role, and a file; then a session of before."""
+def test_upgrade_ends_old_sessions_and_keeps_data(make_sql_rig):
+    """The database has an account with its role, a file, and a session in the old format."""
     rig = make_sql_rig()
     vera = Accounts(rig.nobody()).register(email=address())
     upload = vera.client.post("/files/upload", files={"file": ("a.txt", b"kept")})

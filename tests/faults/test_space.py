@@ -1,5 +1,5 @@
-"""Space: untrusted callers cannot take what logins, deletions and the audit log need. The disk is a real
-one, a few MiB large, and mallory fills it; vera wants to work."""
+"""Disk space: untrusted callers must not use up the space that logins, deletions and the audit
+log need. The tests use a real file system of a few MiB, which Mallory fills while Vera works."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ RESERVE_MIB = 16
 MIB = 1024 * 1024
 HALF_MIB = MIB // 2
 
-# What the last upload, the database and its log of changes may take after the last measurement.
+# Space that the last upload, the database and its WAL may use after the last measurement.
 WRITTEN_AFTER_MIB = 2
 
 
@@ -30,11 +30,11 @@ def readiness(rig):
 
 
 def wait_for_disk(rig, state):
-    wait_until(lambda: readiness(rig)["disk"]["state"] == state, what=f"the disk {state}")
+    wait_until(lambda: readiness(rig)["disk"]["state"] == state, what=f"the disk to be {state}")
 
 
 class Filler:
-    """A file that takes all the space but so much."""
+    """A file that uses all space except for a given remainder."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -72,13 +72,13 @@ def small(request, make_rig, small_disk):
 
 @pytest.fixture
 def people(small):
-    """mallory and vera, each with an account."""
+    """Registers Mallory and Vera."""
     accounts = Accounts(small.nobody())
     return accounts.register(), accounts.register()
 
 
 def fill_by_uploads(client):
-    """Uploads until one is refused; returns its answer and the names of the files."""
+    """Uploads until an upload is refused; returns the refusal and the names of the files."""
     made = []
     while (answer := files.send(client, b"text" * (HALF_MIB // 4))).status_code == 201:
         made.append(answer.json()["filename"])
@@ -86,24 +86,24 @@ def fill_by_uploads(client):
     return answer, made
 
 
-# --- the reserve --------------------------------------------------------------------------------
+# --- disk reserve ---------------------------------------------------------------------------------
 
-def test_uploads_stop_at_the_reserve_and_deletions_free_it(small, people):
+def test_uploads_stop_at_disk_reserve_until_files_are_deleted(small, people):
     mallory, vera = people
     answer, made = fill_by_uploads(mallory.client)
     contract.refused(answer, 503, "STORAGE_FULL")
     assert int(answer.headers["Retry-After"]) > 0
-    assert small.filler.free() > (RESERVE_MIB - WRITTEN_AFTER_MIB) * MIB, "the reserve is there"
+    assert small.filler.free() > (RESERVE_MIB - WRITTEN_AFTER_MIB) * MIB, "the reserve was used up"
     contract.refused(files.send(vera.client), 503, "STORAGE_FULL")
     some = made[:len(made) // 2]
     assert mallory.client.post("/files/bulk-delete", json={"names": some}).json()["deleted"] == len(
         some)
     assert mallory.client.delete(f"/files/{made[-1]}").status_code == 200
-    wait_until(lambda: files.send(vera.client).status_code == 201, what="space")
+    wait_until(lambda: files.send(vera.client).status_code == 201, what="space to be freed")
     wait_for_disk(small, "up")
 
 
-def test_writes_of_untrusted_callers_are_refused_in_the_reserve(small, people):
+def test_untrusted_writes_are_refused_within_reserve(small, people):
     _, vera = people
     contact = vera.client.post("/contacts", json={"name": "Ольга"}).json()
     small.filler.leave(RESERVE_MIB * MIB - 2 * MIB)
@@ -131,7 +131,7 @@ def test_writes_of_untrusted_callers_are_refused_in_the_reserve(small, people):
                                                "password": vault.password()}).status_code == 201
 
 
-def test_sessions_checks_and_deletions_work_in_the_reserve(small, people):
+def test_logins_checks_and_deletions_work_within_reserve(small, people):
     _, vera = people
     tokens = Tokens(small.nobody(""))
     token, once = tokens.issue(), tokens.issue(max_uses=1)
@@ -156,7 +156,7 @@ def test_sessions_checks_and_deletions_work_in_the_reserve(small, people):
     contract.refused(own.get("/auth/me"), 401, "INVALID_TOKEN")
 
 
-def test_no_answer_is_kept_for_an_idempotency_key_in_the_reserve(small, people):
+def test_idempotency_keys_are_not_stored_within_reserve(small, people):
     _, vera = people
     small.filler.leave(RESERVE_MIB * MIB // 2)
     wait_for_disk(small, "down")
@@ -169,7 +169,7 @@ def test_no_answer_is_kept_for_an_idempotency_key_in_the_reserve(small, people):
 
 
 def small_database(rig):
-    """The database past the service, wherever it is."""
+    """Returns direct access to the database, wherever it is."""
     url = rig.stack.env.get("DATABASE_URL", "")
     if url.startswith("sqlite:///"):
         return SqliteFile(url.removeprefix("sqlite:///"))
@@ -186,7 +186,7 @@ class SqliteFile:
         return [tuple(line.split("|")) for line in done.stdout.splitlines()]
 
 
-def test_the_administrator_may_use_the_reserve(small, people):
+def test_administrator_may_use_reserve(small, people):
     small.filler.leave(RESERVE_MIB * MIB // 2)
     wait_for_disk(small, "down")
     made = files.upload(small.api)
@@ -195,8 +195,8 @@ def test_the_administrator_may_use_the_reserve(small, people):
     assert small.api.delete(f"/files/{made['filename']}").status_code == 200
 
 
-def test_the_spool_leaves_half_of_the_reserve(small, small_disk, people):
-    """Bodies that a worker has let begin do not take the space that logins need."""
+def test_spool_keeps_half_of_reserve_free(small, small_disk, people):
+    """Request bodies that a worker has admitted must not use up the space that logins need."""
     mallory, vera = people
     spool = small.stack.state_dir / "spool"
     spool.rmdir()
@@ -206,7 +206,7 @@ def test_the_spool_leaves_half_of_the_reserve(small, small_disk, people):
     large = b"a" * (files.LARGEST - 1000)
     body, _ = files.form(large, "a.txt")
     with files.begin(mallory.client, large, 1000) as peer:
-        time.sleep(1)  # until a worker was shown the request
+        time.sleep(1)  # gives a worker time to admit the request
         peer.sendall(body[1000:-1000])
         peer.settimeout(15)
         answer = wire.Answer(peer.recv(65536))
@@ -215,7 +215,7 @@ def test_the_spool_leaves_half_of_the_reserve(small, small_disk, people):
     assert small.nobody().login(vera.email, vera.password)
 
 
-def test_readiness_and_metrics_tell_of_the_shortage(small):
+def test_readiness_and_metrics_report_low_disk_space(small):
     assert readiness(small)["disk"]["state"] == "up"
     small.filler.leave(RESERVE_MIB * MIB // 4 * 3)
     wait_for_disk(small, "down")
@@ -233,7 +233,7 @@ def test_readiness_and_metrics_tell_of_the_shortage(small):
     assert len(said) == 2 and "refusing writes" in said[0] and "accepting" in said[1], said
 
 
-def test_lines_of_requests_stop_below_half_of_the_reserve(small, people):
+def test_request_log_lines_are_dropped_below_half_of_reserve(small, people):
     _, vera = people
     small.filler.leave(RESERVE_MIB * MIB // 4)
     wait_for_disk(small, "down")
@@ -242,14 +242,14 @@ def test_lines_of_requests_stop_below_half_of_the_reserve(small, people):
     out = vera.client.post("/auth/logout")
     assert out.status_code == 204
     wait_until(lambda: metrics.values(small.nobody(""))["kontora_log_lines_dropped_total",]
-               >= dropped + 21, what="the counter")
+               >= dropped + 21, what="the counter of dropped lines")
     ids = {answer.headers["X-Request-ID"] for answer in (*answers, out)}
     assert not any(line.get("request_id") in ids for line in small.log())
     audited = (small.filler.folder / "audit.jsonl").read_text("utf-8")
-    assert out.headers["X-Request-ID"] in audited, "the audit log has every change"
+    assert out.headers["X-Request-ID"] in audited, "the audit log must contain every change"
 
 
-def test_without_a_reserve_everything_is_tried(small):
+def test_no_writes_are_refused_without_reserve(small):
     small.set(DISK_RESERVE_MIB=0)
     small.reload()
     small.filler.leave(4 * MIB)
@@ -258,10 +258,10 @@ def test_without_a_reserve_everything_is_tried(small):
     assert Accounts(small.nobody()).register()
 
 
-# --- quotas -------------------------------------------------------------------------------------
+# --- file quotas ----------------------------------------------------------------------------------
 
-def test_many_registrations_cannot_exceed_the_total_quota(make_sql_rig):
-    """Each account brings an organization with a quota of its own: all of them have one together."""
+def test_registrations_cannot_exceed_total_quota(make_sql_rig):
+    """Each account brings an organization with its own quota; a total quota limits all of them."""
     rig = make_sql_rig(FILES_QUOTA_MIB=1, FILES_TOTAL_QUOTA_MIB=2)
     accounts = Accounts(rig.nobody())
     content = b"text" * (MIB // 4)
@@ -277,7 +277,7 @@ def test_many_registrations_cannot_exceed_the_total_quota(make_sql_rig):
     assert usage(rig)["all"] == (2, 2 * MIB) and usage_is_true(rig)
 
 
-def test_everybody_without_an_organization_has_a_quota(make_sql_rig):
+def test_callers_without_organization_have_quota(make_sql_rig):
     rig = make_sql_rig(FILES_QUOTA_MIB=1)
     anybody = rig.nobody().at(rig.stack.files_url)
     for caller in (rig.api, anybody):
@@ -297,7 +297,7 @@ def test_file_count_quota_is_enforced(make_sql_rig):
     assert files.upload(mallory, b"x") and usage_is_true(rig)
 
 
-def test_concurrent_uploads_of_many_never_exceed_the_total(make_sql_rig):
+def test_concurrent_uploads_do_not_exceed_total_quota(make_sql_rig):
     rig = make_sql_rig(FILES_TOTAL_QUOTA_MIB=4, FILES_QUOTA_MIB=3, FILES_WORKERS=12)
     accounts = Accounts(rig.nobody())
     people = [accounts.register() for _ in range(4)]
@@ -319,7 +319,7 @@ def test_concurrent_uploads_of_many_never_exceed_the_total(make_sql_rig):
     assert gone == [200] * 8 and usage(rig)["all"] == (0, 0) and usage_is_true(rig)
 
 
-def test_recount_repairs_the_usage_of_files(make_sql_rig):
+def test_recount_repairs_file_usage(make_sql_rig):
     rig = make_sql_rig()
     mallory = Accounts(rig.nobody()).register()
     files.upload(mallory.client)
@@ -332,7 +332,7 @@ def test_recount_repairs_the_usage_of_files(make_sql_rig):
     assert usage(rig) == right and usage_is_true(rig)
 
 
-def test_an_upgrade_counts_the_files_that_there_are(make_sql_rig):
+def test_upgrade_counts_existing_files(make_sql_rig):
     rig = make_sql_rig()
     accounts = Accounts(rig.nobody())
     mallory, vera = accounts.register(), accounts.register()
@@ -354,7 +354,7 @@ def test_an_upgrade_counts_the_files_that_there_are(make_sql_rig):
 
 
 def recount(rig, *options):
-    """The status of the command, and the last line that it prints."""
+    """Runs `kontora recount`; returns its status and the last line of its output."""
     done = subprocess.run([rig.stack.binary, "recount", *options], cwd=rig.folder,
                           capture_output=True, text=True, timeout=30, check=False,
                           env={**os.environ, **rig.stack.env})
@@ -367,7 +367,7 @@ def usage(rig):
 
 
 def usage_is_true(rig):
-    """Against the rows of files, as the database itself counts them."""
+    """Returns True if the usage counters match the rows of files."""
     counted = {scope: (int(count), int(octets)) for scope, count, octets in rig.database.run(
         "SELECT scope, count(*), sum(size) FROM files GROUP BY scope")}
     counted["all"] = tuple(map(sum, zip(*counted.values(), strict=True))) if counted else (0, 0)
@@ -375,7 +375,7 @@ def usage_is_true(rig):
     return kept == counted
 
 
-# --- tokens -------------------------------------------------------------------------------------
+# --- token quotas ---------------------------------------------------------------------------------
 
 def test_anonymous_tokens_have_a_quota(make_sql_rig):
     rig = make_sql_rig(TOKENS_QUOTA=5)
@@ -383,13 +383,13 @@ def test_anonymous_tokens_have_a_quota(make_sql_rig):
     tokens = Tokens(anybody)
     made = [tokens.issue() for _ in range(5)]
     contract.refused(anybody.post("/app/token"), 503, "STORAGE_FULL")
-    assert all(map(tokens.check, made)), "what was issued is valid"
+    assert all(map(tokens.check, made)), "issued tokens must stay valid"
     vera = Accounts(rig.nobody()).register()
     assert Tokens(anybody.bearing(vera.client.token)).issue()
 
 
 def issue_until_refused(client, **fields):
-    """How many tokens were issued, and the refusal."""
+    """Returns the number of tokens issued, and the refusal."""
     for number in range(20):
         answer = client.post("/app/token", json=fields)
         if answer.status_code != 200:
@@ -397,8 +397,8 @@ def issue_until_refused(client, **fields):
     return 20, None
 
 
-def test_user_has_a_quota_of_tokens(make_sql_rig):
-    """Mallory keeps no other user, and no administrator, from issuing tokens."""
+def test_tokens_are_limited_by_user(make_sql_rig):
+    """Mallory cannot prevent other users or the administrator from issuing tokens."""
     rig = make_sql_rig(TOKENS_SUBJECT_QUOTA=5, TOKENS_ACCESS="authenticated")
     accounts = Accounts(rig.nobody())
     mallory, vera = (rig.nobody("").bearing(accounts.register().client.token) for _ in range(2))
@@ -407,14 +407,14 @@ def test_user_has_a_quota_of_tokens(make_sql_rig):
     contract.refused(refusal, 429, "TOO_MANY_REQUESTS")
     assert 365 * 86400 // 5 <= int(refusal.headers["Retry-After"]) <= 2 * 365 * 86400 // 5
     assert rig.database.run("SELECT count(*) FROM tokens") == [("5",)]
-    assert issue_until_refused(mallory, ttl_minutes=60)[0] == 5, "short ones are counted apart"
+    assert issue_until_refused(mallory, ttl_minutes=60)[0] == 5, "short-lived tokens have a separate quota"
     rig.reload()
     assert issue_until_refused(mallory, ttl_minutes=525600)[0] == 0
     assert issue_until_refused(vera, ttl_minutes=525600)[0] == 5
     assert issue_until_refused(rig.nobody("").bearing(rig.api.token), ttl_minutes=525600)[0] == 20
 
 
-def test_quota_of_tokens_comes_back_with_their_lifetime(make_rig):
+def test_token_quota_refills_over_token_lifetime(make_rig):
     rig = make_rig(TOKENS_SUBJECT_QUOTA=30)
     mallory = rig.nobody("").bearing(Accounts(rig.nobody()).register().client.token)
     for _ in range(30):
@@ -423,16 +423,16 @@ def test_quota_of_tokens_comes_back_with_their_lifetime(make_rig):
     contract.refused(answer, 429, "TOO_MANY_REQUESTS")
     assert int(answer.headers["Retry-After"]) <= 2
     wait_until(lambda: mallory.post("/app/token", json={"ttl_minutes": 1}).status_code == 200,
-               what="the next one")
+               what="the quota to refill")
 
 
-def test_users_without_a_quota_issue_any_number_of_tokens(make_rig):
+def test_token_quota_of_zero_is_unlimited(make_rig):
     rig = make_rig(TOKENS_SUBJECT_QUOTA=0)
     vera = rig.nobody("").bearing(Accounts(rig.nobody()).register().client.token)
     assert issue_until_refused(vera, ttl_minutes=525600)[0] == 20
 
 
-def test_tokens_are_for_those_who_have_logged_in(make_sql_rig):
+def test_token_calls_can_require_authentication(make_sql_rig):
     rig = make_sql_rig(TOKENS_ACCESS="authenticated")
     mallory, vera = rig.nobody(""), Accounts(rig.nobody()).register()
     for method, path in (("POST", "/app/token"), ("DELETE", "/app/clear/all/tokens")):
@@ -444,13 +444,13 @@ def test_tokens_are_for_those_who_have_logged_in(make_sql_rig):
     facts = described(vera.client, token)
     assert facts["exp"] - facts["iat"] == 525600 * 60
     known.clear()
-    assert Tokens(mallory).check(token), "anybody may check one"
+    assert Tokens(mallory).check(token), "checking needs no token"
     rig.set(TOKENS_ACCESS="open")
     rig.reload()
-    wait_until(lambda: mallory.post("/app/token").status_code == 200, what="the setting")
+    wait_until(lambda: mallory.post("/app/token").status_code == 200, what="the setting to take effect")
 
 
-def test_the_default_lifetime_of_an_anonymous_token_is_a_day_at_most(make_rig):
+def test_default_lifetime_of_anonymous_token_is_at_most_one_day(make_rig):
     rig = make_rig(TOKEN_TTL_MINUTES=10000)
     facts = described(rig.api, Tokens(rig.nobody("")).issue())
     assert facts["exp"] - facts["iat"] == 1440 * 60

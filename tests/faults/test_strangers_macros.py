@@ -1,4 +1,5 @@
-"""Strangers who upload: Mallory hands in documents with macros, where UPLOAD_MACROS=refuse and where not."""
+"""Attacks with uploads: Mallory uploads documents with macros, with UPLOAD_MACROS=refuse and
+with the default."""
 
 import io
 import zipfile
@@ -38,7 +39,7 @@ WITH_MACROS = {
 TYPES = files.word_types()
 IMAGE = "word/image.bin"
 
-# Documents that can be shown to a check without the project, and to a program with it.
+# Documents whose project one ZIP reader finds and another does not.
 AMBIGUOUS = {
     "another directory in the zip64 end record": archives.behind_zip64(),
     "a directory cut short": archives.behind_short_size(),
@@ -86,7 +87,7 @@ AMBIGUOUS = {
     "a data descriptor with other sizes": archives.streamed(">4sIII"),
 }
 
-# Layouts of common programs; those of Word and LibreOffice are made by hand.
+# Layouts of common programs; those of Word and LibreOffice are written by support.archives.
 UNAMBIGUOUS = {
     "Word's layout": archives.by_word(),
     "LibreOffice's layout": archives.by_libreoffice(),
@@ -127,7 +128,7 @@ def refusing(tmp_path_factory, binary):
 
 
 @pytest.mark.parametrize("name, content", WITH_MACROS.values(), ids=WITH_MACROS)
-def test_macros_are_refused(refusing, name, content):
+def test_file_with_macros_is_refused(refusing, name, content):
     answer = files.send(refusing.api, content, name)
     contract.refused(answer, 400, "FILE_MACROS")
     for language, word in (("ru", "макрос"), ("en", "macros")):
@@ -136,22 +137,22 @@ def test_macros_are_refused(refusing, name, content):
 
 
 @pytest.mark.parametrize("name, content", WITHOUT_MACROS.values(), ids=WITHOUT_MACROS)
-def test_files_without_macros_are_accepted(refusing, name, content):
+def test_file_without_macros_is_accepted(refusing, name, content):
     assert files.send(refusing.api, content, name).status_code == 201
 
 
 @pytest.mark.parametrize("content", AMBIGUOUS.values(), ids=AMBIGUOUS)
-def test_mallory_cannot_hide_macros_from_the_check(refusing, content):
+def test_ambiguous_archive_cannot_hide_macros(refusing, content):
     contract.refused(files.send(refusing.api, content, "a.docx"), 400, "FILE_MACROS")
 
 
-def test_another_reader_sees_the_project_behind_zip64():
+def test_zipfile_finds_project_through_zip64_record():
     archive = zipfile.ZipFile(io.BytesIO(AMBIGUOUS["another directory in the zip64 end record"]))
     assert archive.read(archives.PROJECT) == b"x"
 
 
 @pytest.mark.parametrize("content", UNAMBIGUOUS.values(), ids=UNAMBIGUOUS)
-def test_vera_uploads_documents_in_the_layouts_of_common_programs(refusing, content):
+def test_archive_layouts_of_common_programs_are_accepted(refusing, content):
     assert zipfile.ZipFile(io.BytesIO(content)).testzip() is None
     assert files.send(refusing.api, content, "a.docx").status_code == 201
 
@@ -168,7 +169,7 @@ def test_macros_are_accepted_by_default(make_rig):
         assert files.send(rig.api, content, name).status_code == 201, name
 
 
-def test_what_was_refused_leaves_nothing(make_rig):
+def test_refused_macro_upload_leaves_nothing(make_rig):
     rig = make_rig(UPLOAD_MACROS="refuse")
     name, content = WITH_MACROS["the usual part"]
     contract.refused(files.send(rig.api, content, name), 400, "FILE_MACROS")

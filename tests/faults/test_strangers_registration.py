@@ -1,7 +1,9 @@
-"""Strangers and registration: who gets an account and a role when REGISTRATION is not open, on both engines.
+"""Attacks through registration when REGISTRATION is not open: who gets an account and a role, on
+both engines.
 
-Mallory holds the address of a colleague without a proof: accounts of before the proofs look like that, and so do
-those that register where registration is open.
+Mallory holds an account with the unverified address of a colleague. Accounts from before the
+verification of addresses are in this state, and so are accounts registered while registration is
+open.
 """
 
 import subprocess
@@ -19,7 +21,7 @@ ROUNDS = 12
 
 
 def kontora(rig, *arguments):
-    """Runs the program with the settings of the running service; returns its output."""
+    """Runs a command with the settings of the running service; returns its output."""
     done = subprocess.run([rig.stack.binary, *arguments], capture_output=True, text=True, timeout=30,
                           check=False, cwd=rig.stack.state_dir, env=rig.stack.env)
     assert done.returncode == 0, done.stderr
@@ -27,14 +29,14 @@ def kontora(rig, *arguments):
 
 
 def set_registration(rig, value, **settings):
-    """By a restart: after a reload an old worker may still answer a request."""
+    """Restarts the service, because after a reload an old worker may still answer a request."""
     rig.service.stop()
     rig.set(REGISTRATION=value, **settings)
     rig.service.start()
 
 
 def issue_link(rig, email):
-    """By the administrator's call."""
+    """Issues a link by the administrator's call; returns its token."""
     response = rig.api.post("/accounts/invitations", json={"email": email})
     assert response.status_code == 201, response.text
     return response.json()["token"]
@@ -63,14 +65,14 @@ def rig(make_sql_rig):
 
 @pytest.fixture
 def vera(rig):
-    """The owner of an organization."""
+    """Registers the owner of an organization."""
     return Accounts(rig.nobody()).register(name="Вера", organization_name="Vera")
 
 
-# --- who may register ---------------------------------------------------------------------------
+# --- registration ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("mode", CLOSED)
-def test_without_a_link_every_address_gets_one_answer(rig, vera, mode):
+def test_registration_without_link_gets_identical_refusals(rig, vera, mode):
     set_registration(rig, mode)
     other = issue_link(rig, address()) if mode == "invite" else None
     tries = [(vera.email, None), (address(), None), (vera.email, "0" * 64), (address(), "0" * 64),
@@ -82,8 +84,8 @@ def test_without_a_link_every_address_gets_one_answer(rig, vera, mode):
     assert rig.database.run("SELECT count(*) FROM accounts") == [("1",)]
 
 
-def test_refusals_cost_no_password_hash(rig, vera):
-    """So they take as long for an address that has an account as for another one: next to nothing."""
+def test_refused_registration_hashes_no_password(rig, vera):
+    """A refusal takes equally little time for addresses with and without an account."""
     set_registration(rig, "invite", BCRYPT_COST="12")
     for email in (vera.email, address()):
         started = time.monotonic()
@@ -92,12 +94,12 @@ def test_refusals_cost_no_password_hash(rig, vera):
         assert (time.monotonic() - started) / ROUNDS < 0.1
 
 
-def test_open_registration_still_tells_a_taken_address(rig, vera):
+def test_open_registration_reports_existing_address(rig, vera):
     assert contract.refused(send(rig, vera.email), 409, "ALREADY_EXISTS") == ["email"]
     contract.refused(send(rig, address(), "0" * 64), 403, "LINK_INVALID")
 
 
-def test_a_link_registers_its_address_once(rig):
+def test_link_registers_its_address_once(rig):
     set_registration(rig, "invite")
     email = address()
     token = issue_link(rig, email)
@@ -109,7 +111,7 @@ def test_a_link_registers_its_address_once(rig):
     assert contract.refused(send(rig, email, again), 409, "ALREADY_EXISTS") == ["email"]
 
 
-def test_a_link_that_is_used_at_once_registers_one_account(rig):
+def test_concurrent_uses_of_link_register_one_account(rig):
     set_registration(rig, "invite")
     email = address()
     token, answers = issue_link(rig, email), []
@@ -123,7 +125,7 @@ def test_a_link_that_is_used_at_once_registers_one_account(rig):
     assert rig.database.run("SELECT count(*) FROM accounts") == [("1",)]
 
 
-def test_a_link_expires_and_a_new_one_replaces_it(rig):
+def test_link_expires_and_is_replaced_by_new_link(rig):
     set_registration(rig, "invite")
     email = address()
     first, second = issue_link(rig, email), issue_link(rig, email)
@@ -134,7 +136,7 @@ def test_a_link_expires_and_a_new_one_replaces_it(rig):
     contract.refused(send(rig, email, second), 403, "REGISTRATION_CLOSED")
 
 
-def test_closed_leaves_links_to_the_command_line(rig):
+def test_closed_registration_accepts_links_of_command_line_only(rig):
     set_registration(rig, "closed")
     email = address()
     contract.refused(rig.api.post("/accounts/invitations", json={"email": email}), 403,
@@ -147,7 +149,7 @@ def test_closed_leaves_links_to_the_command_line(rig):
         (rig.stack.administrator[0], "failure"), ("cli", "success")]
 
 
-def test_production_registers_nobody_without_a_link(make_sql_rig):
+def test_production_requires_link_by_default(make_sql_rig):
     rig = make_sql_rig(env={"ENVIRONMENT": "production",
                             "PUBLIC_URL": "https://kontora.example.com"})
     email = address()
@@ -155,7 +157,7 @@ def test_production_registers_nobody_without_a_link(make_sql_rig):
     assert me(register(rig, email, issue_link(rig, email)))["email_verified"]
 
 
-def test_open_registration_in_production_proves_no_address(make_sql_rig):
+def test_open_registration_in_production_does_not_verify_address(make_sql_rig):
     rig = make_sql_rig(env={"ENVIRONMENT": "production", "REGISTRATION": "open",
                             "PUBLIC_URL": "https://kontora.example.com"})
     vera, other = (Accounts(rig.nobody()).register() for _ in range(2))
@@ -165,7 +167,7 @@ def test_open_registration_in_production_proves_no_address(make_sql_rig):
     contract.refused(accept(other.client, number), 404, "NOT_FOUND")
 
 
-# --- who gets a role by an address --------------------------------------------------------------
+# --- roles of invited addresses -------------------------------------------------------------------
 
 @pytest.fixture
 def colleague():
@@ -174,14 +176,14 @@ def colleague():
 
 @pytest.fixture
 def mallory(rig, colleague):
-    """Registers with the colleague's address while registration is open."""
+    """Registers the colleague's address while registration is open."""
     client = rig.nobody()
     made = client.post("/auth/register", json={"email": colleague, "password": vault.password()})
     assert made.status_code == 201
     return client.bearing(made.json()["access_token"])
 
 
-def test_an_unproven_address_gets_no_role(rig, vera, mallory, colleague):
+def test_unverified_address_gets_no_role(rig, vera, mallory, colleague):
     set_registration(rig, "invite")
     number = invite(vera, colleague, "ADMIN").json()["id"]
     assert not me(mallory)["email_verified"]
@@ -193,8 +195,8 @@ def test_an_unproven_address_gets_no_role(rig, vera, mallory, colleague):
     assert roles_in(vera) == {vera.id: "OWNER"}
 
 
-def test_the_holder_of_the_link_gets_the_address_and_the_role(rig, vera, mallory, colleague):
-    """Mallory's account stays, with its data and without the address; its sessions end."""
+def test_link_moves_address_and_role_to_its_holder(rig, vera, mallory, colleague):
+    """Mallory's account keeps its data but loses the address, and its sessions end."""
     set_registration(rig, "invite")
     before = me(mallory)
     number = invite(vera, colleague, "ADMIN").json()["id"]
@@ -215,8 +217,8 @@ def test_the_holder_of_the_link_gets_the_address_and_the_role(rig, vera, mallory
     assert {each["id"]: each["email"] for each in shown}[before["account_id"]] is None
 
 
-def test_existing_accounts_keep_their_roles_and_prove_their_address(rig, vera):
-    """As after an upgrade: unproven, and at work as before."""
+def test_existing_account_keeps_roles_and_can_verify_address(rig, vera):
+    """The state after an upgrade: the address is unverified, and the account works as before."""
     set_registration(rig, "invite")
     before = me(vera.client)
     assert not before["email_verified"]
@@ -229,12 +231,12 @@ def test_existing_accounts_keep_their_roles_and_prove_their_address(rig, vera):
                      "LINK_INVALID")
     assert me(vera.client) == {**before, "email_verified": True}
     contract.refused(rig.api.post("/auth/verify-email", json={"token": token}), 403, "FORBIDDEN")
-    again = issue_link(rig, vera.email)  # no one takes a proven address
+    again = issue_link(rig, vera.email)  # a verified address cannot be taken over
     assert contract.refused(send(rig, vera.email, again), 409, "ALREADY_EXISTS") == ["email"]
 
 
 @pytest.mark.parametrize("how", ["api", "cli"])
-def test_the_administrator_confirms_an_address(rig, vera, how):
+def test_administrator_can_verify_address(rig, vera, how):
     person = Accounts(rig.nobody()).register()
     set_registration(rig, "invite")
     number = invite(vera, person.email, "SALES").json()["id"]
@@ -250,7 +252,7 @@ def test_the_administrator_confirms_an_address(rig, vera, how):
     assert line["status"] == "success"
 
 
-def test_accounts_that_the_administrator_creates_are_confirmed(rig, vera):
+def test_account_created_by_administrator_is_verified(rig, vera):
     email, password = address(), vault.password()
     subprocess.run([rig.stack.binary, "admin", "create", email], input=password, check=True,
                    capture_output=True, text=True, cwd=rig.stack.state_dir, env=rig.stack.env)
@@ -263,7 +265,7 @@ def test_accounts_that_the_administrator_creates_are_confirmed(rig, vera):
     assert accept(client, number).status_code == 200
 
 
-def test_the_housekeeper_deletes_what_has_expired(rig, vera):
+def test_housekeeper_deletes_expired_invitations_and_links(rig, vera):
     invite(vera, address(), "SALES")
     issue_link(rig, address())
     rig.database.run("UPDATE invitations SET expires_at = 1")
@@ -271,11 +273,12 @@ def test_the_housekeeper_deletes_what_has_expired(rig, vera):
     rig.service.stop()
     rig.service.start()
     rows = "SELECT (SELECT count(*) FROM invitations), (SELECT count(*) FROM email_links)"
-    wait_until(lambda: rig.database.run(rows) == [("0", "0")], what="the purge")
+    wait_until(lambda: rig.database.run(rows) == [("0", "0")], what="the housekeeper to purge the rows")
 
 
-def test_no_log_has_the_secret_of_a_link(rig):
-    """The vault is searched for at the end of each rig; the database has a digest alone."""
+def test_no_log_contains_link_secret(rig):
+    """At its end, the rig searches the logs for all secrets; the database contains only a
+    digest."""
     email = address()
     token = issue_link(rig, email)
     assert token not in rig.database.dump()

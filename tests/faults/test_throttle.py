@@ -1,5 +1,5 @@
-"""Throttle: failures slow a name down, and the time of an answer does not tell who has an account;
-who may use surface 5000 without a token."""
+"""Login throttling: failures delay further logins with a name, and the duration of a response
+does not reveal accounts. Also tests anonymous access to the files surface (port 5000)."""
 
 import hashlib
 import time
@@ -14,17 +14,17 @@ from support.people import tag
 from support.sources import sent_from
 from support.waiting import wait_until
 
-FREE = 5  # LOGIN_FREE_FAILURES, as it is by default
-BUDGET, INTERVAL_S = 8 * FREE, 15  # of all strangers together
+FREE = 5  # the default of LOGIN_FREE_FAILURES
+BUDGET, INTERVAL_S = 8 * FREE, 15  # shared by all unknown sources
 WRONG = "not-the-password"
 ADA, MALLORY = "127.9.0.1", "127.66.99.1"  # the administrator, and a stranger
 
-# Tables of rows that expire, with the column of the time of issue.
+# Tables with expiring rows, and the column with the time of issue.
 ISSUED = {"sessions": "created_at", "refresh_tokens": "issued_at", "tokens": "created_at",
           "invitations": "created_at", "email_links": "created_at"}
 
 SAMPLES = 30
-COST = 10  # of bcrypt: some 50 ms, beside which all else is little
+COST = 10  # bcrypt cost; a hash takes about 50 ms, which dominates the duration
 
 
 @pytest.fixture
@@ -47,9 +47,9 @@ def held_back(response):
     return int(response.headers["Retry-After"])
 
 
-# --- failures of a name -------------------------------------------------------------------------
+# --- failures of a name ---------------------------------------------------------------------------
 
-def test_known_and_unknown_names_are_held_back_alike(throttled):
+def test_known_and_unknown_names_are_throttled_alike(throttled):
     person = Accounts(throttled.nobody()).register()
     answers = []
     for name in (person.email, address(), throttled.stack.administrator[0], "nobody"):
@@ -60,14 +60,14 @@ def test_known_and_unknown_names_are_held_back_alike(throttled):
     assert all(body == bodies[0] for body in bodies)
 
 
-def test_not_even_the_right_password_is_looked_at(throttled):
+def test_correct_password_is_not_checked_while_throttled(throttled):
     person = Accounts(throttled.nobody()).register()
     fail(throttled, person.email, FREE + 1)
     held_back(attempt(throttled, person.email, person.password))
     held_back(attempt(throttled, person.email.upper(), person.password, field="email"))
 
 
-def test_then_it_is_and_forgets_the_failures(throttled):
+def test_successful_login_after_delay_resets_failures(throttled):
     person = Accounts(throttled.nobody()).register()
     fail(throttled, person.email, FREE + 1)
     wait_until(lambda: attempt(throttled, person.email, person.password).ok, what="the login")
@@ -75,14 +75,14 @@ def test_then_it_is_and_forgets_the_failures(throttled):
     assert held_back(attempt(throttled, person.email)) == 1
 
 
-def test_a_success_forgets(throttled):
+def test_successful_login_resets_failures(throttled):
     person = Accounts(throttled.nobody()).register()
     for _ in range(3):
         fail(throttled, person.email, FREE)
         assert attempt(throttled, person.email, person.password).status_code == 200
 
 
-def test_other_names_are_not_affected(throttled):
+def test_throttling_does_not_affect_other_names(throttled):
     accounts = Accounts(throttled.nobody())
     person, other = accounts.register(), accounts.register()
     fail(throttled, person.email, FREE + 1)
@@ -91,7 +91,7 @@ def test_other_names_are_not_affected(throttled):
     assert attempt(throttled, *throttled.stack.administrator).status_code == 200
 
 
-def test_sessions_go_on_meanwhile(throttled):
+def test_throttling_does_not_affect_sessions(throttled):
     person = Accounts(throttled.nobody()).register()
     fail(throttled, person.email, FREE + 1)
     held_back(attempt(throttled, person.email))
@@ -101,7 +101,7 @@ def test_sessions_go_on_meanwhile(throttled):
     assert response.status_code == 200
 
 
-def test_wrong_current_passwords_count_too(throttled):
+def test_wrong_current_password_counts_as_failure(throttled):
     person = Accounts(throttled.nobody()).register()
     body = {"current_password": WRONG, "new_password": vault.password()}
     for _ in range(FREE + 1):
@@ -112,14 +112,15 @@ def test_wrong_current_passwords_count_too(throttled):
 
 
 def account_with_two_names(rig):
-    """An account with a user name and an address: its client, its two names and its password."""
+    """Creates an account with a user name and an email address; returns its client, both names
+    and its password."""
     person, name = Accounts(rig.nobody()).register(), tag()
     rig.database.run(f"UPDATE accounts SET username = '{name}', username_key = '{name.lower()}'"
                      f" WHERE id = {person.id}")
     return person.client, name, person.email, person.password
 
 
-def test_all_names_of_an_account_are_counted_together(throttled):
+def test_failures_of_all_names_of_account_are_summed(throttled):
     client, name, email, password = account_with_two_names(throttled)
     fail(throttled, name, FREE // 2)
     fail(throttled, email, 1)
@@ -130,7 +131,7 @@ def test_all_names_of_an_account_are_counted_together(throttled):
     held_back(client.post("/auth/change-password", json=body))
 
 
-def test_wrong_current_passwords_count_for_the_address_too(throttled):
+def test_wrong_current_password_counts_for_email_login(throttled):
     client, _, email, password = account_with_two_names(throttled)
     body = {"current_password": WRONG, "new_password": vault.password()}
     for _ in range(FREE + 1):
@@ -138,7 +139,7 @@ def test_wrong_current_passwords_count_for_the_address_too(throttled):
     held_back(attempt(throttled, email, password, field="email"))
 
 
-def test_strangers_share_one_budget_for_all_names_of_an_account(throttled):
+def test_strangers_share_budget_for_all_names_of_account(throttled):
     _, name, email, _ = account_with_two_names(throttled)
     strangers(throttled, name, BUDGET // 2)
     strangers(throttled, email, BUDGET // 2)
@@ -146,7 +147,7 @@ def test_strangers_share_one_budget_for_all_names_of_an_account(throttled):
         held_back(log_in_from(throttled, MALLORY, each, WRONG))
 
 
-def test_source_that_is_known_by_one_name_is_known_by_the_other(throttled):
+def test_source_known_by_one_name_is_known_by_other_name(throttled):
     _, name, email, password = account_with_two_names(throttled)
     assert log_in_from(throttled, ADA, name, password).status_code == 200
     strangers(throttled, email)
@@ -154,20 +155,20 @@ def test_source_that_is_known_by_one_name_is_known_by_the_other(throttled):
     assert log_in_from(throttled, ADA, email, password).status_code == 200
 
 
-def test_name_that_spells_the_id_of_an_account_is_another_name(throttled):
+def test_name_equal_to_account_id_is_counted_separately(throttled):
     person = Accounts(throttled.nobody()).register()
     fail(throttled, f"account:{person.id}", FREE + 1)
     assert attempt(throttled, person.email, person.password).status_code == 200
 
 
-def test_what_cannot_be_read_is_no_failure(throttled):
+def test_invalid_request_does_not_count_as_failure(throttled):
     person = Accounts(throttled.nobody()).register()
     for _ in range(2 * FREE):
         contract.refused(attempt(throttled, person.email, ""), 400, "VALIDATION_ERROR")
     assert attempt(throttled, person.email, person.password).status_code == 200
 
 
-def test_failures_outlive_a_reload(throttled):
+def test_failures_survive_reload(throttled):
     person = Accounts(throttled.nobody()).register()
     fail(throttled, person.email, FREE)
     throttled.reload()
@@ -175,16 +176,16 @@ def test_failures_outlive_a_reload(throttled):
     held_back(attempt(throttled, person.email))
 
 
-def test_names_and_sources_are_kept_as_keyed_digests(throttled, request):
-    """A password is sometimes typed in place of a name. (The address of a session is kept, so that its
-    user recognizes it.)"""
+def test_names_and_sources_are_stored_as_keyed_digests(throttled, request):
+    """A password is sometimes typed in place of a name. (The address of a session is stored,
+    because the session list shows it to the user.)"""
     name, on_postgres = address(), "DATABASE_URL" in throttled.stack.env
     fail(throttled, name, 1)
     assert attempt(throttled, *throttled.stack.administrator).status_code == 200
     server = request.getfixturevalue("postgres") if on_postgres else None
     dump = Database(throttled.stack, server).dump()
     assert rows(throttled, "login_failures") == 2
-    assert rows(throttled, "login_sources") == 2, "of the administrator, and of the name"
+    assert rows(throttled, "login_sources") == 2, "one row for the administrator and one for the name"
     sources = str([throttled.database.run(f"SELECT * FROM {table}")
                    for table in ("login_failures", "login_sources")])
     administrator = throttled.stack.administrator[0]
@@ -193,14 +194,14 @@ def test_names_and_sources_are_kept_as_keyed_digests(throttled, request):
         assert hashlib.sha256(text.encode()).hexdigest() not in dump
 
 
-# --- strangers ----------------------------------------------------------------------------------
+# --- strangers ------------------------------------------------------------------------------------
 
 def rows(rig, table):
     return int(rig.database.run(f"SELECT count(*) FROM {table}")[0][0])
 
 
 def strangers(rig, name, count=BUDGET):
-    """Failures from as many addresses."""
+    """Fails to log in from `count` addresses."""
     for number in range(count):
         response = sent_from(rig, f"127.66.{number // 250}.{number % 250 + 1}").post(
             "/auth/login", json={"username": name, "password": WRONG})
@@ -211,8 +212,8 @@ def log_in_from(rig, source, name, password):
     return sent_from(rig, source).post("/auth/login", json={"username": name, "password": password})
 
 
-def test_one_stranger_does_not_keep_the_administrator_out(throttled):
-    """Mallory fails as often as she may; Ada logs in from where she has never been."""
+def test_one_stranger_does_not_block_administrator(throttled):
+    """Mallory fails as often as possible; Ada logs in from an unknown address."""
     name, password = throttled.stack.administrator
     for _ in range(3 * FREE):
         assert log_in_from(throttled, MALLORY, name, WRONG).status_code in (401, 429)
@@ -220,7 +221,7 @@ def test_one_stranger_does_not_keep_the_administrator_out(throttled):
     assert log_in_from(throttled, ADA, name, password).status_code == 200
 
 
-def test_many_strangers_do_not_keep_known_sources_out(throttled):
+def test_many_strangers_do_not_block_known_sources(throttled):
     name, password = throttled.stack.administrator
     vera = Accounts(throttled.nobody()).register()
     assert log_in_from(throttled, ADA, name, password).status_code == 200
@@ -233,7 +234,7 @@ def test_many_strangers_do_not_keep_known_sources_out(throttled):
     assert log_in_from(throttled, ADA, vera.email, vera.password).status_code == 200
 
 
-def test_failures_of_a_known_source_count_against_itself(throttled):
+def test_failures_of_known_source_throttle_that_source(throttled):
     name, password = throttled.stack.administrator
     assert log_in_from(throttled, ADA, name, password).status_code == 200
     for _ in range(FREE + 1):
@@ -241,7 +242,7 @@ def test_failures_of_a_known_source_count_against_itself(throttled):
     held_back(log_in_from(throttled, ADA, name, password))
 
 
-def test_the_administrator_logs_in_from_his_networks_alone(make_sql_rig):
+def test_administrator_can_log_in_from_configured_networks_only(make_sql_rig):
     rig = make_sql_rig(LOCAL_AUTH_NETWORKS="127.9.0.0/16, ::1")
     name, password = rig.stack.administrator
     vera = Accounts(rig.nobody()).register()
@@ -260,11 +261,12 @@ def test_the_administrator_logs_in_from_his_networks_alone(make_sql_rig):
     for who in (name, name.upper()):
         strangers(rig, who)
         held_back(log_in_from(rig, "127.66.99.2", who, password))
-    assert log_in_from(rig, ADA, name, password).status_code == 200  # never seen there before
+    # from an address never seen before
+    assert log_in_from(rig, ADA, name, password).status_code == 200
     assert log_in_from(rig, MALLORY, vera.email, vera.password).status_code == 200
 
 
-def test_time_does_not_tell_the_administrators_networks(make_sql_rig):
+def test_login_duration_does_not_reveal_administrator_networks(make_sql_rig):
     rig = make_sql_rig(LOCAL_AUTH_NETWORKS="127.9.0.0/16", BCRYPT_COST=COST,
                        LOGIN_FREE_FAILURES=1000)
     name, password = rig.stack.administrator
@@ -278,10 +280,10 @@ def fail_with(rig, name, password):
     contract.refused(log_in_from(rig, MALLORY, name, password), 401, "INVALID_CREDENTIALS")
 
 
-# --- a clock that was stepped back --------------------------------------------------------------
+# --- clock set back -------------------------------------------------------------------------------
 
 def test_login_delay_is_clamped_after_the_clock_is_stepped_back(throttled):
-    """Rows are two hours ahead, as if they were written before the step."""
+    """Moves rows two hours ahead, as if they were written before the clock was set back."""
     ahead = 2 * 3600 * 1000
     person = Accounts(throttled.nobody()).register()
     fail(throttled, person.email, FREE + 1)
@@ -292,9 +294,9 @@ def test_login_delay_is_clamped_after_the_clock_is_stepped_back(throttled):
     assert latest <= now + BUDGET * INTERVAL_S * 1000
 
 
-def test_rows_ahead_of_the_clock_are_set_back(throttled):
-    """Otherwise rows and pending objects would be kept for longer than usual. The housekeeper
-    corrects them when it starts, and then once a minute."""
+def test_timestamps_in_future_are_corrected(throttled):
+    """Otherwise rows and pending objects would be kept too long. The housekeeper corrects them
+    when it starts, and then once a minute."""
     ahead = int(time.time() * 1000) + 2 * 3600 * 1000
     octets = throttled.database.bytes_literal(b"1")
     throttled.database.run("INSERT INTO idempotency_keys (principal, idempotency_key,"
@@ -311,9 +313,9 @@ def test_rows_ahead_of_the_clock_are_set_back(throttled):
         wait_until(set_back, 90, f"{table} to be set back")
 
 
-def test_rows_issued_in_the_future_get_the_usual_lifetime(throttled):
-    """Sets a session, token, link and invitation two hours ahead, as if the clock had been set back
-    since. A second session, issued at the right time, must keep its expiry."""
+def test_rows_issued_in_future_get_usual_lifetime(throttled):
+    """Moves a session, token, link and invitation two hours ahead, as if the clock had been set
+    back since. A second session, issued at the correct time, must keep its expiry."""
     ahead = 2 * 3600 * 1000
     run = throttled.database.run
     accounts = Accounts(throttled.nobody())
@@ -327,7 +329,8 @@ def test_rows_issued_in_the_future_get_the_usual_lifetime(throttled):
         run(f"UPDATE {table} SET {issued} = {issued} + {ahead}, expires_at = expires_at + {ahead}")
     accounts.log_in(vera)
     older = run("SELECT min(expires_at) FROM sessions")
-    throttled.reload()  # a new housekeeper corrects at once, a running one in its next round
+    # a new housekeeper corrects the rows at once, a running one in its next round
+    throttled.reload()
     for table, issued in ISSUED.items():
         def corrected(table=table, issued=issued):
             return int(run(f"SELECT max({issued}) FROM {table}")[0][0]) <= int(time.time() * 1000)
@@ -337,9 +340,9 @@ def test_rows_issued_in_the_future_get_the_usual_lifetime(throttled):
     assert vera.client.get("/auth/me").status_code == 200
 
 
-# --- time ---------------------------------------------------------------------------------------
+# --- response times -------------------------------------------------------------------------------
 
-def test_the_time_does_not_tell_who_has_an_account(make_sql_rig):
+def test_login_duration_does_not_reveal_accounts(make_sql_rig):
     rig = make_sql_rig(BCRYPT_COST=COST, LOGIN_FREE_FAILURES=1000)
     known = Accounts(rig.nobody()).register().email
     silent = rig.api.post("/accounts", json={"username": "silent", "email": address()})
@@ -352,14 +355,14 @@ def test_the_time_does_not_tell_who_has_an_account(make_sql_rig):
         assert abs(seconds - took["known"]) < 0.3 * took["known"], (who, took)
 
 
-# --- surface 5000 without a token ---------------------------------------------------------------
+# --- anonymous access to the files surface --------------------------------------------------------
 
 @pytest.mark.parametrize("settings, status", [
     ({}, 200), ({"ANONYMOUS_ACCESS": "auto"}, 200), ({"ANONYMOUS_ACCESS": "accounts"}, 200),
     ({"ANONYMOUS_ACCESS": "accounts,files"}, 200), ({"ANONYMOUS_ACCESS": "files"}, 401),
     ({"ANONYMOUS_ACCESS": "none"}, 401), ({"ENVIRONMENT": "production", "PUBLIC_URL": "https://kontora.example.com"}, 401),
 ])
-def test_surface_5000(make_rig, settings, status):
+def test_anonymous_access_setting_controls_files_surface(make_rig, settings, status):
     rig = make_rig(env=settings)
     files = FilesClient(rig.stack.files_url, rig.stack.ca_file)
     response = files.get("/users")

@@ -1,14 +1,14 @@
-"""Readmes: the documents of the repository, by their readers, and what is read from them."""
+"""The documents of the repository, and the parts of them that tests read."""
 
 import re
 
 from stack import TOP
 
 START = TOP / "README.md"
-GUIDE = TOP / "app/resources/README.md"  # to the API
+GUIDE = TOP / "app/resources/README.md"  # the guide to the API
 OPERATE = TOP / "systemd/README.md"
 
-# The documents whose sessions can be copied and executed.
+# The documents whose example sessions are executed.
 WITH_SESSIONS = (START, GUIDE)
 
 SESSION = re.compile(r"^```sh\n(# ([^\n]*)\n.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -28,11 +28,11 @@ def chapter(document, heading):
 
 
 def sessions(document):
-    """Returns the sessions of a document by their first comment."""
+    """Returns the example sessions of a document by their first comment."""
     return {comment: session for session, comment in SESSION.findall(text(document))}
 
 
 def session(document, beginning):
-    """Returns the session whose first comment begins so."""
+    """Returns the example session whose first comment starts with `beginning`."""
     [found] = [body for comment, body in sessions(document).items() if comment.startswith(beginning)]
     return found
