@@ -49,7 +49,8 @@ tried, taken = set(), set()
 
 @pytest.fixture(scope="module")
 def callers(site, stack):
-    """By whom calls are made: an owner of an organization, the local administrator, and nobody."""
+    """Returns clients by name: the owner of an organization, the local administrator, and a
+    client without a token; and the organization."""
     nobody = site.as_nobody()
     office = Office(Accounts(Client(f"{stack.https_url}/api/v1", stack.ca_file)))
     owner = nobody.bearing(office.owner.tokens["access_token"])
@@ -65,7 +66,7 @@ def others(callers, stack):
 
 @pytest.fixture(scope="module")
 def invitations(callers, stack):
-    """Ids of invitations: to the owner, and of the owner's organization."""
+    """Returns ids of invitations: received by the owner, and sent by the owner's organization."""
     accounts = Accounts(Client(f"{stack.https_url}/api/v1", stack.ca_file))
     owner = callers[1].owner
     sent = [invite(accounts.register(), owner.email, "SALES") for _ in range(INVITERS)]
@@ -84,7 +85,7 @@ def links(callers):
 
 @pytest.fixture(scope="module")
 def known(callers, others, invitations, links, ou):
-    """What there is, by the resource, and by the names of fields and parameters that lead to it."""
+    """Returns existing values for each tag of calls, by names of fields and parameters."""
     owner = callers[0]["owner"].at(callers[0]["owner"].base_url + "/api/v1")
     office = callers[1]
 

@@ -15,7 +15,7 @@ UPLOADS = 8
 
 @pytest.fixture(scope="module")
 def mallory(sql_stack):
-    """Without a token, at the top of the main surface."""
+    """Returns the attacker's client without a token, for the root of the main surface."""
     return Client(sql_stack.https_url, sql_stack.ca_file)
 
 

@@ -25,7 +25,7 @@ PATIENCE_S = 20
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def rig(request, make_rig):
-    """A running stack without a directory on either engine."""
+    """Starts a stack without a directory, on either engine."""
     server = request.getfixturevalue("postgres") if request.param == "postgres" else None
     made = make_rig(database=server, env={"BCRYPT_COST": "4"})
     made.server = server
@@ -137,7 +137,7 @@ def test_failed_command_exits_with_documented_status(rig):
 
 
 def read_soon(terminal):
-    assert select.select([terminal], [], [], PATIENCE_S)[0], "nobody writes to the terminal"
+    assert select.select([terminal], [], [], PATIENCE_S)[0], "timed out waiting for output on the terminal"
     return terminal.read(1024)
 
 

@@ -300,7 +300,7 @@ def test_invalid_files_command_exits_with_usage_status(rig):
 
 @pytest.fixture
 def full(make_sql_rig, small_disk):
-    """A stack whose storage is on a small disk."""
+    """Starts a stack whose storage is on a small disk."""
     rig = make_sql_rig(STORAGE_URL=f"file:///{small_disk}/objects")
     disk = Disk(rig.stack)
     disk.root = small_disk / "objects"
@@ -407,7 +407,7 @@ def test_scan_works_when_service_inherits_ignored_sigchld(rig, tmp_path):
 
 @pytest.fixture
 def bounded(make_sql_rig):
-    """A stack where an organization may have one MiB."""
+    """Starts a stack where an organization may store one MiB."""
     return make_sql_rig(FILES_QUOTA_MIB=1)
 
 

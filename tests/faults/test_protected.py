@@ -39,7 +39,7 @@ class Account:
 
 @pytest.fixture
 def account(truth):
-    """A fresh one in a unit of its own, which manages nothing yet."""
+    """Creates an account without rights, and a unit."""
     name, password = tag(), vault.password()
     home = truth.add_ou(tag())
     dn = truth.add(f"{rdn(name)},{home}", objectClass="user", sAMAccountName=name,
@@ -69,7 +69,7 @@ def delegated(directory, account, tmp_path):
 
 @pytest.fixture
 def strict_domain(truth):
-    """Accounts may not read all users and groups, as they may by default."""
+    """Removes the default right of all accounts to read all users and groups."""
     group = f"CN=Pre-Windows 2000 Compatible Access,CN=Builtin,{truth.base_dn}"
     members = truth.members(group)
     truth.set(group, "member")

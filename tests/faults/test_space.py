@@ -58,7 +58,8 @@ class Filler:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def small(request, make_rig, small_disk):
-    """A stack that writes to a small disk: its objects and its audit log, on SQLite its database too."""
+    """Starts a stack that writes its objects and its audit log to a small disk, on SQLite its
+    database as well."""
     settings = {"DISK_RESERVE_MIB": RESERVE_MIB, "STORAGE_URL": f"file:///{small_disk}/objects",
                 "AUDIT_LOG_PATH": str(small_disk / "audit.jsonl")}
     if request.param == "postgres":

@@ -38,7 +38,7 @@ CLIENTS = 64
 
 @pytest.fixture
 def server(tmp_path):
-    """A PostgreSQL of the test's own, to be harmed."""
+    """Starts a PostgreSQL server that only this test uses and damages."""
     with running_postgres(tmp_path) as running:
         yield running
 

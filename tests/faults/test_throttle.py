@@ -29,7 +29,7 @@ COST = 10  # bcrypt cost; a hash takes about 50 ms, which dominates the duration
 
 @pytest.fixture
 def throttled(make_sql_rig):
-    """As it is by default."""
+    """Starts a stack with the default settings."""
     return make_sql_rig()
 
 
