@@ -29,7 +29,8 @@ def taken_fields(response):
 
 def test_register_creates_account_and_organization_and_logs_in(accounts, sql_nobody):
     email, password = address(), vault.password()
-    response = accounts.send(email=email, password=password, name="Анна", organization_name="ООО «А»")
+    response = accounts.send(email=email, password=password, name="Анна",
+                             organization_name="ООО «А»")
     assert response.status_code == 201
     assert response.headers["Cache-Control"] == "no-store"
     made = contract.check_registered(response.json())
@@ -108,7 +109,8 @@ def test_register_rejects_invalid_email(accounts, email):
     ({"email": "a@b.c", "password": "1234567\0"}, ["password"]),
 ])
 def test_register_names_every_invalid_field(accounts, body, fields):
-    assert sorted(contract.refused(accounts.send(**body), 400, "VALIDATION_ERROR")) == sorted(fields)
+    assert sorted(contract.refused(accounts.send(**body), 400,
+                                   "VALIDATION_ERROR")) == sorted(fields)
 
 
 @pytest.mark.parametrize("password", [

@@ -32,7 +32,8 @@ CONDITIONS = [
     ('"0"', None, 412, False), ("W/{}", None, 412, False), ('"0", *', None, 412, False),
     (None, "{}", 304, False), (None, "W/{}", 304, False), (None, '"0", W/{}', 304, False),
     (None, "*", 304, False), (None, '"0"', 200, True),
-    ('"0"', "{}", 412, False), ("{}", "{}", 304, False), ("{}", '"0"', 200, True), ("*", "*", 304, False),
+    ('"0"', "{}", 412, False), ("{}", "{}", 304, False), ("{}", '"0"', 200, True),
+    ("*", "*", 304, False),
 ]
 
 
@@ -45,7 +46,8 @@ def changes_of(kind, number):
     """Returns each call that changes an object, with its body."""
     calls = [("DELETE", f"/{kind}/{number}", None), ("POST", f"/{kind}/{number}/restore", None)]
     if kind != "activities":
-        calls.insert(0, ("PATCH", f"/{kind}/{number}", {"notes" if kind == "contacts" else "description": "x"}))
+        calls.insert(0, ("PATCH", f"/{kind}/{number}",
+                         {"notes" if kind == "contacts" else "description": "x"}))
     if kind == "deals":
         calls.insert(0, ("POST", f"/{kind}/{number}/status", {"status": "IN_PROGRESS"}))
     return calls
@@ -75,7 +77,8 @@ def test_change_evaluates_conditional_headers(owner, kind, if_match, if_none_mat
     made = owner.create(kind)
     tag = tag_of(owner, kind, made["id"])
     for method, path, body in changes_of(kind, made["id"]):
-        response = owner.request(method, path, body, headers=fields_of(tag, if_match, if_none_match))
+        response = owner.request(method, path, body,
+                                 headers=fields_of(tag, if_match, if_none_match))
         if passes:
             assert response.status_code in (200, 204), (method, path, response.text)
             tag = response.headers.get("ETag") or f'"{int(tag[1:-1]) + 1}"'
@@ -163,7 +166,8 @@ def test_calls_with_entity_tag_document_conditional_headers():
     for method, path, operation in document.of_program().operations():
         resolved = document.of_program().resolve(operation)
         has_tag = any("ETag" in answer.get("headers", {})
-                      for status, answer in resolved["responses"].items() if status in ("200", "201"))
+                      for status, answer in resolved["responses"].items()
+                      if status in ("200", "201"))
         taken = {each["name"] for each in resolved["parameters"]} & {"If-Match", "If-None-Match"}
         call = f"{method} {path}"
         if not has_tag and "412" not in resolved["responses"] or "201" in resolved["responses"]:

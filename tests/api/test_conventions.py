@@ -12,7 +12,8 @@ from support.accounts import ROLES
 from support.entries import tag
 
 PEOPLE = 30
-ORDERS = ["", "role", "-role", "username", "-created_at,role", "role,-username", "-role,-created_at",
+ORDERS = ["", "role", "-role", "username", "-created_at,role", "role,-username",
+          "-role,-created_at",
           "role,created_at,-username"]
 
 
@@ -94,7 +95,8 @@ def test_member_skip_and_cursor_return_same_page(company):
 
 @pytest.mark.parametrize("query, field", [
     ({"sort": "password"}, "sort"), ({"sort": "-"}, "sort"), ({"sort": ",role"}, "sort"),
-    ({"sort": "role,role,role,role"}, "sort"), ({"sort": "role,-role"}, "sort"), ({"sort": "role;drop"}, "sort"),
+    ({"sort": "role,role,role,role"}, "sort"), ({"sort": "role,-role"}, "sort"),
+    ({"sort": "role;drop"}, "sort"),
     ({"after": "x"}, "after"), ({"after": "!i"}, "after"), ({"after": "!i5!i5"}, "after"),
     ({"after": "!i5", "sort": "role"}, "after"), ({"after": "role!i5!i5", "sort": "role"}, "after"),
     ({"after": "!t5"}, "after"), ({"after": "!i5x"}, "after"), ({"after": "%!i5"}, "after"),
@@ -210,7 +212,8 @@ def test_concurrent_requests_with_one_key_execute_once(sql_api, sql_database, pe
     key = tag()
     answers = at_once(12, lambda _: create(sql_api, person, key))
     outcomes = Counter((each.status_code, each.json().get("code")) for each in answers)
-    assert outcomes.keys() <= {(201, None), (409, "IDEMPOTENCY_KEY_PENDING")} and outcomes[201, None]
+    assert outcomes.keys() <= {(201, None),
+                               (409, "IDEMPOTENCY_KEY_PENDING")} and outcomes[201, None]
     assert len({each.content for each in answers if each.status_code == 201}) == 1
     assert create(sql_api, person, key).status_code == 201
 
@@ -240,7 +243,8 @@ def test_key_with_unkeyed_digest_is_refused(sql_api, sql_database, person):
     key = tag()
     sent = create(sql_api, person, key).request
     old = hashlib.sha256(f"POST {sent.path_url} 0\n".encode() + sent.body).digest()
-    sql_database.run(f"UPDATE idempotency_keys SET request_digest = {sql_database.bytes_literal(old)}"
+    literal = sql_database.bytes_literal(old)
+    sql_database.run(f"UPDATE idempotency_keys SET request_digest = {literal}"
                      f" WHERE idempotency_key = '{key}'")
     contract.refused(create(sql_api, person, key), 409, "IDEMPOTENCY_KEY_REUSED")
     name = person["username"]

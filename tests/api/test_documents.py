@@ -13,7 +13,8 @@ from support.entries import tag
 from support.waiting import wait_until
 
 TAIL = 500_000  # bytes read from the end of a log, which is long at the end of a session
-SECRETS = {"JWT_SECRET_KEY", "SECRET_KEY", "LOCAL_AUTH_PASSWORD", "LDAP_BIND_PASSWORD", "DATABASE_URL"}
+SECRETS = {"JWT_SECRET_KEY", "SECRET_KEY", "LOCAL_AUTH_PASSWORD", "LDAP_BIND_PASSWORD",
+           "DATABASE_URL"}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,8 @@ def test_logs_table_lists_every_field_of_request_lines(site, stack):
         return {name for line in lines if line["message"] == "request" for name in line}
 
     site.get("/users/nobody-is-called-so")
-    wait_until(lambda: {"route", "directory_us", "code", "actor"} <= found(), what="the request line")
+    wait_until(lambda: {"route", "directory_us", "code", "actor"} <= found(),
+               what="the request line")
     assert found() <= line_fields("## Logs")
 
 
@@ -207,7 +209,8 @@ def test_guide_tokens_session_works(stack, tmp_path):
         "http://localhost:8000": stack.http_url, '"admin123"': f'"{password}"',
         '"admin"': f'"{name}"'})
     assert '"code"' not in answers, answers
-    assert re.findall(r'"status":(\w+)', answers) == ["true", "true", "true", "false", "true", "true"]
+    assert re.findall(r'"status":(\w+)', answers) == ["true", "true", "true", "false", "true",
+                                                      "true"]
     assert '{"active":true,' in answers and '"purpose":"password-reset","max_uses":1' in answers
 
 
@@ -313,7 +316,8 @@ def test_unit_does_not_restart_after_permanent_errors():
     usage = re.search(r"\bCOMMAND_EXIT_USAGE = (\d+)", source)[1]
     lasting = {usage, str(os.EX_CONFIG)}
     assert unit_settings("Restart") == ["on-failure"]
-    assert {word for line in unit_settings("RestartPreventExitStatus") for word in line.split()} == lasting
+    assert {word for line in unit_settings("RestartPreventExitStatus")
+            for word in line.split()} == lasting
     assert not unit_settings("ExecStartPre")
 
 

@@ -25,7 +25,8 @@ STORAGES = {"disk": "sqlite_stack", "disk-postgres": "postgres_stack", "s3": "s3
 @pytest.fixture(scope="module", params=STORAGES)
 def storage(request):
     stack = request.getfixturevalue(STORAGES[request.param])
-    return Bucket(stack, request.getfixturevalue("gateway")) if request.param == "s3" else Disk(stack)
+    return Bucket(stack,
+                  request.getfixturevalue("gateway")) if request.param == "s3" else Disk(stack)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,8 @@ def test_upload_message_is_in_requested_language(owner):
     ("a.txt", b"a\0b"), ("a.txt", b"\0"), ("a.txt", TEXT * 20000 + b"\x7f"),
     ("a.txt", "Привет".encode("utf-16") + b"x"), ("a.txt", "a".encode("utf-16") + b"\x3d\xd8"),
     ("a.txt", TEXT * 20000 + GIF), ("a.pdf", TEXT), ("a.pdf", b""), ("a.jpg", b"\xff\xd8"),
-    ("a.docx", files.docx("a.txt")), ("a.docx", DOCX[:-30]), ("a.docx", GIF + DOCX), ("a.docx", b""),
+    ("a.docx", files.docx("a.txt")), ("a.docx", DOCX[:-30]), ("a.docx", GIF + DOCX),
+    ("a.docx", b""),
     ("a.docx", files.docx("[Content_Types].xml", "_rels/.rels", "word/a.exe")),
     ("a.docx", files.docx("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml")),
     ("a.doc", b"{\\rtf1 a}"), ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000)),
@@ -254,7 +256,8 @@ def test_download_url_supports_ranges_and_conditions(storage, owner):
         assert beyond.headers["X-Content-Type-Options"] == "nosniff"
         assert "," not in beyond.headers["X-Request-ID"]
         assert beyond.json()["code"] == "RANGE_NOT_SATISFIABLE"
-        assert (beyond.headers["Content-Language"], beyond.headers["Vary"]) == ("ru", "Accept-Language")
+        assert (beyond.headers["Content-Language"], beyond.headers["Vary"]) == ("ru",
+                                                                                "Accept-Language")
     same = fetch(owner, url, **{"If-None-Match": whole.headers["ETag"]})
     assert (same.status_code, same.content) == (304, b"")
     both = fetch(owner, url, **{"If-None-Match": whole.headers["ETag"], "If-Match": '"other"'})
@@ -312,7 +315,8 @@ def of_s3(url, one, other):
         altered(url, "X-Amz-Expires", lambda value: "604800"),
         altered(url, "X-Amz-Expires", lambda value: "0"),
         url.replace("response-content-type=text", "response-content-type=image"),
-        url.replace("response-content-disposition=attachment", "response-content-disposition=inline"),
+        url.replace("response-content-disposition=attachment",
+                    "response-content-disposition=inline"),
         url.replace(key, urlsplit(other["download_url"]).path), url.replace(key, key[:-1]),
         url.split("?")[0],
     ]
@@ -386,7 +390,8 @@ def test_file_list_supports_pages_and_prefix(owner):
     assert (first["count"], first["prefix"]) == (2, "")
     second = owner.get(f"/files?limit=2&after={first['next']}").json()
     third = owner.get(f"/files?limit=2&after={second['next']}").json()
-    assert [item["name"] for page in (first, second, third) for item in page["files"]] == sorted(made)
+    assert [item["name"] for page in (first, second, third)
+            for item in page["files"]] == sorted(made)
     assert third["next"] is None
     exact = owner.get("/files?limit=5").json()
     assert exact["next"] is None and exact["count"] == 5
@@ -614,7 +619,8 @@ def test_storage_time_is_logged_and_measured(storage, owner):
         assert line["storage_us"] + line.get("database_us", 0) <= line["duration_us"], line
     for operation in ("stage", "place", "delete"):
         assert after[(STORAGE_TIME, operation)] - before[(STORAGE_TIME, operation)] == 1
-    assert after[(STORAGE_TIME, "check")] > before[(STORAGE_TIME, "check")], "the housekeeper checks the storage as well"
+    assert after[(STORAGE_TIME, "check")] > before[(STORAGE_TIME, "check")], (
+        "the housekeeper checks the storage as well")
     assert "storage_us" not in time_of(storage, owner.get("/files"))
 
 

@@ -9,12 +9,14 @@ from support import contract
 from support.client import Client
 
 # Errors of a worker with a known path, of a worker with an unknown path, and of nginx.
-ERRORS = [("GET", "/users/nobody-is-called-so", "NOT_FOUND"), ("GET", "/no/such/place", "NOT_FOUND"),
+ERRORS = [("GET", "/users/nobody-is-called-so", "NOT_FOUND"),
+          ("GET", "/no/such/place", "NOT_FOUND"),
           ("TRACE", "/health", "METHOD_NOT_ALLOWED")]
 
 # Accept-Language and the expected language; the default is Russian.
 CHOICES = [
-    (None, "ru"), ("", "ru"), ("ru", "ru"), ("ru-RU", "ru"), ("de", "ru"), ("*", "ru"), ("en", "en"),
+    (None, "ru"), ("", "ru"), ("ru", "ru"), ("ru-RU", "ru"), ("de", "ru"), ("*", "ru"),
+    ("en", "en"),
     ("EN", "en"), ("en-GB", "en"), ("en-Latn-US", "en"), ("en-US,en;q=0.9", "en"), ("de,en", "en"),
     ("ru, en;q=0.9", "ru"), ("en, ru;q=0.9", "en"), ("fr;q=0.9, en;q=0.5", "en"), ("english", "ru"),
     ("en_US", "ru"), ("ru-RU,ru;q=0.9,en-US;q=0.8,en;q=0.7", "ru"), ("de;q=0.9,*", "ru"),

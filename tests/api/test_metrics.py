@@ -162,7 +162,8 @@ def test_pools_are_measured(anybody):
         assert sum(values[("kontora_pool_workers", pool, state)]
                    for state in ("busy", "idle")) == size
         assert values[("kontora_worker_starts_total", pool)] >= size
-    assert values[("kontora_pool_workers", "core", "busy")] >= 1, "the worker that serves this request"
+    assert values[("kontora_pool_workers", "core", "busy")] >= 1, (
+        "the worker that serves this request")
     assert values[("kontora_pool_connections", "core")] >= 1
     assert values[("kontora_pool_connections", "files")] == 0
     assert values[("kontora_pool_busy_seconds_total", "core")] > 0

@@ -174,9 +174,10 @@ def test_every_line_is_json(site, stack, octets):
     assert logged(stack, site.get(octets))["status"] in (400, 404)
 
 
-@pytest.mark.parametrize("octets", [b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n",
-                                    b"GET /health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: \xff\xfe\r\n",
-                                    b"GET /health HTTP/1.1\r\nHost: \xff\xfe\r\n"])
+@pytest.mark.parametrize("octets", [
+    b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n",
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: \xff\xfe\r\n",
+    b"GET /health HTTP/1.1\r\nHost: \xff\xfe\r\n"])
 def test_raw_bytes_do_not_break_log_lines(stack, octets):
     identifier = tag()
     octets += b"X-Request-ID: " + identifier.encode() + b"\r\nConnection: close\r\n\r\n"
@@ -210,7 +211,8 @@ def shipped(tmp_path, stack):
 def test_shipped_configuration_has_no_warnings(shipped):
     """Also no warnings about duplicate, deprecated or ineffective directives."""
     conf = shipped / "nginx.conf"
-    done = subprocess.run(["nginx", "-p", shipped, "-c", conf, "-t"], capture_output=True, text=True,
+    done = subprocess.run(["nginx", "-p", shipped, "-c", conf, "-t"], capture_output=True,
+                          text=True,
                           check=False)
     assert done.stderr.splitlines() == [
         f"nginx: the configuration file {conf} syntax is ok",

@@ -172,7 +172,6 @@ def test_document_is_served_in_requested_language(site, stack, accept, language)
 
 
 def test_served_document_equals_command_output(stack, printed):
-    """The served file may differ only in texts that the settings of the stack determine."""
     served = json.loads((stack.state_dir / "static/openapi.en.json").read_text())
     assert served == json.loads(printed["en"])
 

@@ -93,7 +93,8 @@ def test_role_permits_exactly_its_organization_calls(make_call, crew, owner, sql
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_organization_does_not_exist_for_non_members(make_call, accounts, owner, sql_api, sql_nobody,
+def test_organization_does_not_exist_for_non_members(make_call, accounts, owner, sql_api,
+                                                     sql_nobody,
                                         sql_database, directory, name):
     """Includes owners of other organizations and callers without an account."""
     person = sql_nobody.login("m.sidorova", directory.sample_password)

@@ -51,8 +51,10 @@ def objects(vera):
 def test_object_of_other_organization_is_not_found(vera, mallory, objects, kind):
     number = objects[kind]["id"]
     before = vera.read(kind, number)
-    for method, suffix, body in (("GET", "", None), ("PATCH", "", {"notes": "x"}), ("DELETE", "", None),
-                                 ("POST", "/restore", None), ("POST", "/status", {"status": "LOST"})):
+    for method, suffix, body in (("GET", "", None), ("PATCH", "", {"notes": "x"}),
+                                 ("DELETE", "", None),
+                                 ("POST", "/restore", None),
+                                 ("POST", "/status", {"status": "LOST"})):
         response = mallory.request(method, f"/{kind}/{number}{suffix}", body)
         assert response.status_code in (404, 405), (method, suffix, response.text)
     assert vera.read(kind, number) == before
@@ -154,10 +156,12 @@ def test_read_only_property_cannot_be_set(vera, kind, name, value):
 
 
 @pytest.mark.parametrize("name, value", [
-    ("role", "OWNER"), ("organization_id", 1), ("id", 1), ("kind", "local"), ("administrator", True),
+    ("role", "OWNER"), ("organization_id", 1), ("id", 1), ("kind", "local"),
+    ("administrator", True),
     ("email_verified_at", "2026-01-01T00:00:00.000Z"), ("permissions", ["accounts"])])
 def test_registration_cannot_set_rights(accounts, name, value):
-    response = accounts.send(email=f"{tag()}@example.com", password=vault.password(), **{name: value})
+    response = accounts.send(email=f"{tag()}@example.com", password=vault.password(),
+                             **{name: value})
     assert contract.refused(response, 400, "VALIDATION_ERROR") == [name]
 
 
@@ -173,11 +177,13 @@ def keys_of(node):
 
 
 def test_responses_contain_no_secret_members(vera, sql_api):
-    paths = ("/auth/me", "/organizations", f"/organizations/{vera.organization}/members", "/contacts")
+    paths = ("/auth/me", "/organizations", f"/organizations/{vera.organization}/members",
+             "/contacts")
     answers = [vera.client.get(path).json() for path in paths]
     answers += [sql_api.get(path).json() for path in ("/accounts", "/tokens", "/auth/me")]
     for name in keys_of(answers):
-        assert not any(word in name.lower() for word in ("password", "hash", "digest", "secret")), name
+        assert not any(word in name.lower()
+                       for word in ("password", "hash", "digest", "secret")), name
 
 
 # --- API4: unrestricted resource consumption ----------------------------------------------------
@@ -221,10 +227,12 @@ def test_organization_owner_is_refused_administrator_calls(mallory, method, path
 
 
 @pytest.mark.parametrize("role, method, path, body", [
-    ("VIEWER", "POST", "/contacts", {"name": "x"}), ("VIEWER", "POST", "/files/bulk-delete", {"names": ["a.txt"]}),
+    ("VIEWER", "POST", "/contacts", {"name": "x"}),
+    ("VIEWER", "POST", "/files/bulk-delete", {"names": ["a.txt"]}),
     ("SALES", "DELETE", "/contacts/1", None), ("SALES", "POST", "/contacts/1/restore", None),
     ("MANAGER", "PATCH", "/organizations/{organization}", {"name": "x"}),
-    ("MANAGER", "POST", "/organizations/{organization}/members", {"email": "m@example.com", "role": "VIEWER"})])
+    ("MANAGER", "POST", "/organizations/{organization}/members",
+     {"email": "m@example.com", "role": "VIEWER"})])
 def test_role_cannot_exceed_its_permissions(office, role, method, path, body):
     view = office[role]
     path = path.replace("{organization}", str(view.organization))
@@ -343,8 +351,10 @@ def test_every_call_except_open_ones_requires_token(sql_nobody, sql_stack):
 
 
 @pytest.mark.parametrize("path", [
-    "/api", "/api/v0/users", "/api/v2/users", "/admin", "/debug", "/.env", "/.git/config", "/server-status",
-    "/nginx_status", "/actuator/env", "/api/v1", "/api/v1/debug", "/static/../nginx.conf", "/var/kontora.db",
+    "/api", "/api/v0/users", "/api/v2/users", "/admin", "/debug", "/.env", "/.git/config",
+    "/server-status",
+    "/nginx_status", "/actuator/env", "/api/v1", "/api/v1/debug", "/static/../nginx.conf",
+    "/var/kontora.db",
     "/api/v1/test", "/graphql", "/swagger.json", "/openapi.yaml"])
 def test_undocumented_paths_are_not_served(sql_stack, path):
     response = wire.exchange(sql_stack.https_url, sql_stack.ca_file,
@@ -354,7 +364,8 @@ def test_undocumented_paths_are_not_served(sql_stack, path):
 
 # --- API10: unsafe consumption of APIs ----------------------------------------------------------
 
-HOSTILE_VALUES = ['"><script>alert(1)</script>', "a\r\nSet-Cookie: x=1", "*)(objectClass=*", "\\2a\\00",
+HOSTILE_VALUES = ['"><script>alert(1)</script>', "a\r\nSet-Cookie: x=1", "*)(objectClass=*",
+                  "\\2a\\00",
                   "'; DROP TABLE accounts;--", "\u202eevil\u2066", "x" * 1024]
 
 

@@ -21,7 +21,8 @@ def visitor(site):
     return site.as_nobody()
 
 
-@pytest.mark.parametrize("language, word", [("ru", "Состояние"), ("en", "State"), ("de", "Состояние")])
+@pytest.mark.parametrize("language, word",
+                         [("ru", "Состояние"), ("en", "State"), ("de", "Состояние")])
 def test_landing_page_is_in_language_of_browser(visitor, language, word):
     page = visitor.get("/", headers={"Accept": BROWSER, "Accept-Language": language})
     assert page.status_code == 200

@@ -18,7 +18,8 @@ COMMON = ["aaaaaaaa", "12345678", "password1", "Passw0rd", "qwerty123", "passwor
 GOOD = ["correct horse battery staple", "Kontora-2026"]
 
 HOSTILE_HOSTS = ['evil.com"<script>', "evil.com/path", "evil.com'onload=x", "user@evil.com",
-                 "evil.com:443:1", "evil.com:99999", "-evil.com", "[::1", "evil..com", "evil.com%22"]
+                 "evil.com:443:1", "evil.com:99999", "-evil.com", "[::1", "evil..com",
+                 "evil.com%22"]
 
 
 @pytest.fixture
@@ -53,7 +54,8 @@ def test_password_change_rejects_common_password(vera, sql_nobody, password):
     assert sql_nobody.login(vera.email, vera.password)
 
 
-@pytest.mark.parametrize("spell", [str, str.upper, lambda name: name[::-1], lambda name: f"x-{name}-7"])
+@pytest.mark.parametrize("spell",
+                         [str, str.upper, lambda name: name[::-1], lambda name: f"x-{name}-7"])
 def test_password_containing_account_name_is_rejected(accounts, spell):
     email = address()
     response = accounts.send(email=email, password=spell(email.partition("@")[0]) + "7Qz")
@@ -123,7 +125,8 @@ ENUMS = [("POST", "/contacts", {"name": "x", "status": "{}"}),
          ("POST", "/organizations/{organization}/members", {"email": "a@b.c", "role": "{}"}),
          ("PATCH", "/organizations/{organization}", {"currency": "{}"})]
 
-BODIES = ["/contacts", "/deals", "/tasks", "/activities", "/users", "/groups", "/ous", "/containers",
+BODIES = ["/contacts", "/deals", "/tasks", "/activities", "/users", "/groups", "/ous",
+          "/containers",
           "/accounts", "/auth/login", "/auth/register", "/auth/change-password", "/auth/refresh",
           "/tokens/revoke"]
 

@@ -75,7 +75,8 @@ class Shipped:
                 "listen      80": f"listen 127.0.0.1:{self.http}",
                 "listen      443": f"listen 127.0.0.1:{self.https}",
                 "/run/nginx.pid": folder / "nginx.pid", "/var/log/nginx/": f"{folder}/",
-                "user kontora-web kontora-web": "user root", "worker_rlimit_nofile 65536": "worker_rlimit_nofile 20000",
+                "user kontora-web kontora-web": "user root",
+                "worker_rlimit_nofile 65536": "worker_rlimit_nofile 20000",
                 "/etc/kontora/tls/certificate.pem": certificate.file,
                 "/etc/kontora/tls/key.pem": certificate.key}
         for source in (TOP / "nginx").glob("*.conf"):
@@ -207,9 +208,10 @@ def test_random_looking_name_is_masked_in_logged_path(stack, path, look):
     assert line["path"].endswith(path[:path.index("{}")] + "***")
 
 
-@pytest.mark.parametrize("path", ["/users/petrova", "/groups/Sales/members/petrova",
-                                  "/users/5f0c9c1e-6c1a-4f0e-8a7b-2d3c4e5f6071",
-                                  "/files/20261129_120000_0123456789abcdef0123456789abcdef.docx/info"])
+@pytest.mark.parametrize("path", [
+    "/users/petrova", "/groups/Sales/members/petrova",
+    "/users/5f0c9c1e-6c1a-4f0e-8a7b-2d3c4e5f6071",
+    "/files/20261129_120000_0123456789abcdef0123456789abcdef.docx/info"])
 def test_ordinary_name_is_logged_in_path(stack, path):
     _, identifier = ask(stack, path=path)
     os.kill(stack.nginx.pid, signal.SIGUSR1)

@@ -19,8 +19,8 @@ PENDING_MAX = 1000
 
 @pytest.fixture
 def mallory(accounts):
-    """Registers the attacker before the victim, so that the attacker's organization has the
-    smaller id."""
+    """Registers the attacker before the victim, so that the attacker's organization is the
+    older one."""
     return accounts.register(organization_name="Mallory")
 
 
@@ -48,8 +48,8 @@ def test_invitation_alone_does_not_add_member(accounts, mallory, vera, sql_datab
     invited = invite(mallory, vera.email, "OWNER")
     assert invited.status_code == 201
     assert roles_in(mallory) == {mallory.id: "OWNER"}
-    assert sql_database.run(f"SELECT organization_id FROM members WHERE account_id = {vera.id}") == [
-        (str(vera.organization),)]
+    memberships = f"SELECT organization_id FROM members WHERE account_id = {vera.id}"
+    assert sql_database.run(memberships) == [(str(vera.organization),)]
     client = again(accounts, vera)
     contract.refused(client.get(mallory.path), 404, "NOT_FOUND")
     assert [each["id"] for each in client.get("/auth/me").json()["organizations"]] == [
@@ -57,7 +57,8 @@ def test_invitation_alone_does_not_add_member(accounts, mallory, vera, sql_datab
 
 
 def test_objects_are_created_in_own_default_organization(accounts, mallory, vera):
-    """This holds even after she accepted an invitation of an organization with a smaller id."""
+    """This holds even after she accepted an invitation of an organization that is older than
+    hers."""
     add_member(mallory, vera, "OWNER")
     client = again(accounts, vera)
     assert default_of(client) == vera.organization
@@ -133,7 +134,8 @@ def test_invitation_response_does_not_reveal_accounts(mallory, vera):
                if name not in ("X-Request-ID", "Date", "Location", "Content-Length")}
               for answer in answers]
     assert fields[0] == fields[1]
-    seen = [mallory.client.get(f"{mallory.path}/invitations/{body['id']}").json() for body in bodies]
+    seen = [mallory.client.get(f"{mallory.path}/invitations/{body['id']}").json()
+            for body in bodies]
     assert set(map(type, seen[0].values())) == set(map(type, seen[1].values()))
     assert [each["invited_by"] for each in seen] == [mallory.id] * 2
 
@@ -264,7 +266,8 @@ def test_member_removed_elsewhere_keeps_default_organization(accounts, mallory, 
     ("GET", "/accounts/invitations/1"), ("DELETE", "/accounts/invitations/1"),
     ("POST", "/accounts/confirm-email"),
 ])
-def test_only_local_administrator_can_verify_addresses(mallory, sql_nobody, sql_stack, directory, method,
+def test_only_local_administrator_can_verify_addresses(mallory, sql_nobody, sql_stack, directory,
+                                                       method,
                                               path):
     """Owners, directory administrators and the surface without tokens may not."""
     body = {"email": address()} if path.endswith("/invitations") and method == "POST" else None

@@ -119,7 +119,8 @@ def test_session_ended_by_other_host_is_refused_within_seconds(sql_nobody, sql_d
     assert mallory.get("/auth/me").status_code == 200
     octets = sql_database.bytes_literal(bytes.fromhex(session_of(ilja)))
     sql_database.run(f"UPDATE sessions SET ended_at = 1 WHERE id = {octets}")
-    wait_until(lambda: mallory.get("/auth/me").status_code == 401, 5 * FRESH_S, "the token to be refused")
+    wait_until(lambda: mallory.get("/auth/me").status_code == 401, 5 * FRESH_S,
+               "the token to be refused")
     assert_dead(sql_nobody, ilja)
 
 
@@ -181,7 +182,8 @@ def test_user_change_by_other_tool_ends_sessions(sql_nobody, sql_people, sql_dat
     act(truth, mallory)
     # this route reads the directory
     contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
-    wait_until(lambda: client.get("/auth/me").status_code == 401, 25, "the housekeeper to end the session")
+    wait_until(lambda: client.get("/auth/me").status_code == 401, 25,
+               "the housekeeper to end the session")
     wait_until(lambda: rows_of(sql_database, tokens)[0], what="the session to end in the database")
     assert_dead(sql_nobody, tokens)
 
@@ -196,7 +198,8 @@ def test_user_removed_from_admin_group_loses_session(sql_nobody, sql_people, tru
     truth.remove_member(group, mallory["dn"])
     contract.refused(client.patch(user_path(mallory["sAMAccountName"]), json={"title": "x"}), 401,
                      "INVALID_TOKEN")
-    wait_until(lambda: client.get("/auth/me").status_code == 401, 25, "the housekeeper to end the session")
+    wait_until(lambda: client.get("/auth/me").status_code == 401, 25,
+               "the housekeeper to end the session")
     assert_dead(sql_nobody, tokens)
     again = sql_nobody.login(mallory["sAMAccountName"], mallory["password"])
     me = sql_nobody.bearing(again["access_token"]).get("/auth/me").json()

@@ -72,7 +72,8 @@ def test_curl_commands_of_source_document_work(sql_stack):
     done = subprocess.run(["bash", "-euc", script], check=True, capture_output=True, text=True)
     issued, checked, cleared = re.findall(r"\{[^}]*\}", done.stdout)
     assert re.fullmatch(r'\{"status_code":200,"token":"' + FORM.pattern + r'"\}', issued)
-    assert checked == '{"status_code":200,"status":false}', "the token was not issued by this service"
+    assert checked == '{"status_code":200,"status":false}', (
+        "the token was not issued by this service")
     assert cleared == '{"status_code":200,"status":true}'
 
 
@@ -267,7 +268,8 @@ def test_logs_contain_no_token(tokens, anybody, sql_stack):
         "/app/valid/", "/app//valid/", "/app/valid/x/", "/nowhere/", "/app/token?token=")]
     last = responses[-1].headers["X-Request-ID"]
     access = sql_stack.logs_dir / "nginx-access.log"
-    wait_until(lambda: last in access.read_text(encoding="utf-8"), what="the request in the access log")
+    wait_until(lambda: last in access.read_text(encoding="utf-8"),
+               what="the request in the access log")
     for path in logs.every_log_file(sql_stack.state_dir):
         assert token[7:].encode() not in path.read_bytes(), path
 
@@ -296,7 +298,8 @@ def test_idempotency_key_is_ignored_for_introspection(tokens, member):
     token, key = tokens.issue(), {"Idempotency-Key": "is-it-active"}
 
     def active():
-        return member.post("/tokens/introspect", data={"token": token}, headers=key).json()["active"]
+        return member.post("/tokens/introspect", data={"token": token},
+                           headers=key).json()["active"]
 
     assert active()
     assert status(member.post("/tokens/revoke", data={"token": token}))

@@ -137,7 +137,8 @@ def test_failed_command_exits_with_documented_status(rig):
 
 
 def read_soon(terminal):
-    assert select.select([terminal], [], [], PATIENCE_S)[0], "timed out waiting for output on the terminal"
+    assert select.select([terminal], [], [], PATIENCE_S)[0], (
+        "timed out waiting for output on the terminal")
     return terminal.read(1024)
 
 
@@ -203,7 +204,8 @@ def add_rows(rig, count):
 def left(rig):
     rows = sql(rig, "SELECT (SELECT count(*) FROM sessions WHERE subject IN ('x', 'y')),"
                     " (SELECT count(*) FROM refresh_tokens WHERE issued_at = 1),"
-                    " (SELECT count(*) FROM login_failures), (SELECT count(*) FROM idempotency_keys),"
+                    " (SELECT count(*) FROM login_failures),"
+                    " (SELECT count(*) FROM idempotency_keys),"
                     " (SELECT count(*) FROM tokens), (SELECT count(*) FROM invitations),"
                     " (SELECT count(*) FROM email_links)")
     return tuple(map(int, rows[0].split("|")))
@@ -214,8 +216,10 @@ def test_purge_command_prints_deleted_rows(rig):
     add_rows(rig, EXPIRED)
     done = kontora(rig, "purge")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [f"sessions {EXPIRED}", "refresh_tokens 1", "login_failures 1",
-                                        "login_sources 0", "idempotency_keys 1", "tokens 1", "invitations 1",
+    assert done.stdout.splitlines() == [f"sessions {EXPIRED}", "refresh_tokens 1",
+                                        "login_failures 1",
+                                        "login_sources 0", "idempotency_keys 1", "tokens 1",
+                                        "invitations 1",
                                         "email_links 1", "pending_objects 0", "staged_files 0"]
     assert left(rig) == (1, 1, 1, 1, 1, 1, 1)
     assert kontora(rig, "purge").stdout.splitlines()[0] == "sessions 0"
@@ -225,5 +229,6 @@ def test_housekeeper_purges_expired_rows(rig):
     rig.service.stop()
     add_rows(rig, EXPIRED)
     rig.service.start()
-    wait_until(lambda: left(rig) == (1, 1, 1, 1, 1, 1, 1), what="the housekeeper to purge all expired rows")
+    wait_until(lambda: left(rig) == (1, 1, 1, 1, 1, 1, 1),
+               what="the housekeeper to purge all expired rows")
     assert rig.count_log(f"purged: {EXPIRED} of sessions") == 1

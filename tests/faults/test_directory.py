@@ -198,7 +198,7 @@ def test_without_ca_file_only_system_cas_are_trusted(make_rig, directory):
 
 
 def test_certificate_of_other_name_is_refused(make_rig, directory):
-    """The same controller, addressed by a spelling of its address that the certificate does not
+    """Addresses the same controller by a spelling of its address that the certificate does not
     contain."""
     spelling = str(int(ipaddress.ip_address(directory.address)))
     rig = make_rig(directory, LDAP_SERVER=spelling)

@@ -13,7 +13,8 @@ TOO_SMALL_KIB = 16  # too small for a document
 @contextlib.contextmanager
 def full_disk(folder):
     """Mounts a full file system over a folder."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={TOO_SMALL_KIB}k", "none", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={TOO_SMALL_KIB}k", "none", folder],
+                   check=True)
     try:
         yield
     finally:

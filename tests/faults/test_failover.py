@@ -174,7 +174,8 @@ def test_workers_return_to_first_controller_without_delay(make, proxies):
             before = second.requests[SEARCH]
             load.wait_for(200)
             return second.requests[SEARCH] - before <= PROBES
-        wait_until(all_are_back, RETURN_PATIENCE_S, "the workers to return to the first controller", interval_s=1)
+        wait_until(all_are_back, RETURN_PATIENCE_S, "the workers to return to the first controller",
+                   interval_s=1)
     assert set(load.statuses) == {200}
     assert max(load.latencies) < TIMEOUT_S / 2
 
@@ -194,7 +195,8 @@ def test_outage_of_all_controllers_is_answered_at_once(make, proxies, harm):
     for _ in range(3):
         assert_refused_at_once(rig)
     probes = 2 * (time.monotonic() - began + 1)
-    assert sum(proxy.connections for proxy in proxies) - asked <= probes, "workers connected although the circuit is open"
+    assert sum(proxy.connections for proxy in proxies) - asked <= probes, (
+        "workers connected although the circuit is open")
     for proxy in proxies:
         getattr(proxy, HARMS[harm])()
     rig.wait_for_directory()  # found by the probe, without a client request
@@ -276,16 +278,20 @@ def test_metrics_report_directory_outage(make, proxies):
     first, second = proxies
     rig = make(first, second)
     site = rig.nobody("")
-    wait_until(lambda: metrics.values(site)[(CONTROLLERS, "up")] == 2, what="both controllers to be up")
+    wait_until(lambda: metrics.values(site)[(CONTROLLERS, "up")] == 2,
+               what="both controllers to be up")
     first.stop()
-    wait_until(lambda: metrics.values(site)[(CONTROLLERS, "down")] == 1, what="the first controller to be down")
+    wait_until(lambda: metrics.values(site)[(CONTROLLERS, "down")] == 1,
+               what="the first controller to be down")
     assert metrics.values(site)[(CIRCUIT_OPEN,)] == 0
     second.freeze()
     wait_until(lambda: metrics.values(site)[(CIRCUIT_OPEN,)] == 1, 20, "the circuit to open")
-    wait_until(lambda: metrics.values(site)[(ERRORS, "connect", "silent")], 10, "the next probe")
+    wait_until(lambda: metrics.values(site)[(ERRORS, "connect", "silent")], 10,
+               "the next probe to fail")
     assert metrics.values(site)[(ERRORS, "connect", "lost")] > 0
     os.kill(rig.service.workers("files")[0], signal.SIGKILL)
-    wait_until(lambda: metrics.values(site)[(RESTARTS, "files")] == 1, what="the restart")
+    wait_until(lambda: metrics.values(site)[(RESTARTS, "files")] == 1,
+               what="the worker to be restarted")
     rig.reload()
     assert metrics.values(site)[(RESTARTS, "files")] == 1, "a reload must keep the counters"
 
@@ -360,7 +366,8 @@ def test_killed_processes_do_not_block_others(make, proxies):
             for pid in rig.service.workers("directory") + rig.service.housekeepers():
                 os.kill(pid, signal.SIGKILL)
             load.wait_for(20)
-        wait_until(lambda: len(rig.service.workers("directory")) == WORKERS, 30, "all workers to be restarted")
+        wait_until(lambda: len(rig.service.workers("directory")) == WORKERS, 30,
+                   "all workers to be restarted")
         lost = load.total() - load.statuses[200]
         load.wait_for(200)
         assert load.total() - load.statuses[200] == lost

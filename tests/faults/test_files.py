@@ -83,7 +83,8 @@ def test_aborted_upload_leaves_nothing(sql_rig):
             if sent >= 50000:
                 wait_until(spool.sizes, what="the body in the spool")
             peer.shutdown(socket.SHUT_RDWR)
-        wait_until(lambda: not spool.connections() and nothing_is_left(rig, disk), what="the upload to end")
+        wait_until(lambda: not spool.connections() and nothing_is_left(rig, disk),
+                   what="the upload to end")
         assert spool.sizes() == []
     assert files.listed(rig.api) == []
 
@@ -187,7 +188,8 @@ def test_housekeeper_deletes_orphaned_objects(rig, disk):
     staged.write_bytes(b"x")
     os.utime(staged, (0, 0))
     rig.reload()
-    wait_until(lambda: disk.keys() == kept | {young} and not disk.staged(), what="the housekeeper to delete the leftovers")
+    wait_until(lambda: disk.keys() == kept | {young} and not disk.staged(),
+               what="the housekeeper to delete the leftovers")
     assert rig.database.run("SELECT object_key FROM pending_objects") == [(young,)]
 
 
@@ -333,7 +335,8 @@ def test_unavailable_storage_is_reported_and_recovers(rig, disk):
     storage = rig.nobody("").get("/health/storage")
     assert storage.status_code == 503
     assert storage.json()["message"] == "Object Storage недоступен"
-    wait_until(lambda: rig.nobody("").get("/health/ready").status_code == 503, what="the storage to be reported down")
+    wait_until(lambda: rig.nobody("").get("/health/ready").status_code == 503,
+               what="the storage to be reported down")
     assert files.fetch(made["download_url"], rig.stack.ca_file).content == TEXT
     incoming.unlink()
     assert files.upload(rig.api)
@@ -496,7 +499,8 @@ def test_concurrent_bulk_deletes_delete_each_file_once(sql_rig):
     for _ in range(rounds):
         names = [files.upload(owner)["filename"] for _ in range(4)]
         calls = [lambda: deleted(owner.post("/files/bulk-delete", json={"names": names})),
-                 lambda: deleted(owner.post("/files/bulk-delete", json={"names": names[::-1]}))[::-1],
+                 lambda: deleted(owner.post("/files/bulk-delete",
+                                            json={"names": names[::-1]}))[::-1],
                  *(lambda number=number: single(owner, names, number) for number in range(2))]
         with ThreadPoolExecutor(len(calls)) as pool:
             outcomes = [each.result() for each in [pool.submit(call) for call in calls]]
@@ -534,7 +538,8 @@ def test_uploads_waiting_for_worker_succeed(make_rig):
 
 def signed(rig, name, expires):
     """Returns the path of a signed URL as the service would create it."""
-    key = hmac.digest(rig.stack.env["SECRET_KEY"].encode(), b"kontora: addresses of files", "sha256")
+    key = hmac.digest(rig.stack.env["SECRET_KEY"].encode(), b"kontora: addresses of files",
+                      "sha256")
     signature = hmac.digest(key, f"{name}\n{expires}".encode(), "sha256").hex()
     return f"/files/{name}/content?expires={expires}&signature={signature}"
 

@@ -22,7 +22,8 @@ def proxy(directory, tmp_path):
 @pytest.fixture
 def rig(make_rig, directory, proxy):
     """Starts a stack with one worker, so that requests reach the proxy one after the other."""
-    return make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}", LDAP_TLS_CA_FILE=proxy.ca_file,
+    return make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}",
+                    LDAP_TLS_CA_FILE=proxy.ca_file,
                     DIRECTORY_WORKERS="1", LDAP_TIMEOUT_MS="25000")  # Samba deletes slowly
 
 

@@ -125,7 +125,8 @@ def wait_until_closed(peer):
 
 
 @pytest.mark.parametrize("pool, path", [
-    ("core", "/api/v1/contacts"), ("core", "/api/v1/auth/login"), ("directory", "/api/v1/auth/login"),
+    ("core", "/api/v1/contacts"), ("core", "/api/v1/auth/login"),
+    ("directory", "/api/v1/auth/login"),
     ("files", "/api/v1/files/upload")])
 def test_slow_bodies_without_nginx_are_cut_off(rig, pool, path):
     """The workers refuse such bodies before or while reading them, on as many connections as

@@ -112,7 +112,8 @@ def test_failed_logins_of_known_source_do_not_lock_user(make_domain_rig, domain,
 
 
 @pytest.mark.parametrize("threshold, tried", [(2, 1), (3, 1), (4, 2), (5, 2)])
-def test_strangers_together_get_half_of_lockout_threshold(make_domain_rig, domain, people, threshold,
+def test_strangers_together_get_half_of_lockout_threshold(make_domain_rig, domain, people,
+                                                          threshold,
                                                        tried):
     rig, (_, truth) = make_domain_rig(threshold=threshold), domain
     vera = people(rig)
@@ -259,7 +260,8 @@ def test_account_with_name_of_user_does_not_break_user_login(make_domain_rig, do
     tokens = rig.nobody().login(upn, vera["password"])
     me = rig.nobody().bearing(tokens["access_token"])
     # A kept connection may still lead to an old worker.
-    wait_until(lambda: me.get("/auth/me").json().get("kind") == "directory", what="the new settings")
+    wait_until(lambda: me.get("/auth/me").json().get("kind") == "directory",
+               what="the new settings")
     contract.refused(attempt(rig, MALLORY, upn, mallory.password), 401, "INVALID_CREDENTIALS")
     assert counted(truth, vera)[0] == 1  # tried once, in the directory only
 

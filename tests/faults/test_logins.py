@@ -169,7 +169,8 @@ def test_cached_rights_expire(make_login_rig, truth):
     client = bearer(rig, user)
     assert client.get("/users?limit=1").status_code == 200
     truth.set(user["dn"], "userAccountControl", DISABLED)
-    wait_until(lambda: client.get("/users?limit=1").status_code == 401, what="the cached rights to expire")
+    wait_until(lambda: client.get("/users?limit=1").status_code == 401,
+               what="the cached rights to expire")
 
 
 def test_more_users_than_cache_entries_work(make_login_rig, truth):

@@ -79,7 +79,8 @@ class Postgres:
         """Waits until the server has ended the sessions of the killed process."""
         others = "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND " \
                  "datname = current_database()"
-        wait_until(lambda: self.server.sql(others, url) == ["0"], PATIENCE_S, "the sessions of the killed process to end")
+        wait_until(lambda: self.server.sql(others, url) == ["0"], PATIENCE_S,
+                   "the sessions of the killed process to end")
 
     def is_waited(self, url):
         """Returns rows if a session waits for a lock."""
@@ -264,14 +265,16 @@ def test_upgrade_keeps_roles_and_sets_own_default_organization(migrations):
     url = migrations.engine.create()
     number = before(migrations, url, "invitations")
     for organization in (1, 2, 3):
-        rows(migrations, url, "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
+        rows(migrations, url,
+             "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
                               f" VALUES ({organization}, 'o', 'RUB', 1, 1)")
     for account, memberships in MEMBERSHIPS.items():
         rows(migrations, url, "INSERT INTO accounts (id, username, username_key, email, email_key,"
                               f" name, created_at, updated_at) VALUES ({account}, 'a{account}',"
                               f" 'a{account}', '{account}@a.b', '{account}@a.b', 'a', 1, 1)")
         for organization, role, created_at in memberships:
-            rows(migrations, url, "INSERT INTO members (organization_id, account_id, role, created_at)"
+            rows(migrations, url,
+                 "INSERT INTO members (organization_id, account_id, role, created_at)"
                                   f" VALUES ({organization}, {account}, '{role}', {created_at})")
     members = "SELECT account_id, organization_id, role FROM members ORDER BY 1, 2"
     was = rows(migrations, url, members)

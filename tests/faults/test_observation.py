@@ -37,7 +37,8 @@ def during(rig, steps):
     with Counted(rig.stack.http_url, PATH, REQUESTS) as load:
         for number, step in enumerate(steps, 1):
             goal = begun + number * REQUESTS / (len(steps) + 1)
-            wait_until(lambda goal=goal: count(rig) >= goal, 20, "the load to proceed", interval_s=0.005)
+            wait_until(lambda goal=goal: count(rig) >= goal, 20, "the load to proceed",
+                       interval_s=0.005)
             step()
     return load
 
@@ -124,7 +125,8 @@ def test_database_outage_is_measured(rig):
 def test_metrics_are_served_to_local_clients_only(rig, path):
     """A client behind a trusted proxy is not local, although the proxy is."""
     site = rig.stack.state_dir / "nginx/site.conf"
-    site.write_text("set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;\n" + site.read_text())
+    site.write_text("set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;\n"
+                    + site.read_text())
     assert rig.nobody("").get(path, headers={"X-Forwarded-For": "203.0.113.7"}).status_code == 200
     rig.nginx.reload()
     wait_until(lambda: rig.nobody("").get(path, headers={"X-Forwarded-For": "203.0.113.7"})
@@ -166,7 +168,8 @@ def test_log_rotation_under_load_loses_no_line(make_rig):
     assert load.statuses == {200: REQUESTS}
     os.kill(rig.nginx.pid, signal.SIGUSR1)  # flushes the buffered lines
     for path in (service, nginx):
-        wait_until(lambda path=path: counted_lines(path).total() == REQUESTS, 5, "all lines to be written")
+        wait_until(lambda path=path: counted_lines(path).total() == REQUESTS, 5,
+                   "all lines to be written")
         found = counted_lines(path)
         assert found.keys() == load.identifiers and set(found.values()) == {1}
         assert len(list(path.parent.glob(f"{path.name}.*"))) == STEPS

@@ -31,7 +31,8 @@ def test_login_replaces_hash_after_change_of_cost(rig, new):
     login = {"email": person.email, "password": vault.password()}
     contract.refused(rig.nobody().post("/auth/login", json=login), 401, "INVALID_CREDENTIALS")
     wrong = {"current_password": login["password"], "new_password": vault.password()}
-    contract.refused(person.client.post("/auth/change-password", json=wrong), 400, "VALIDATION_ERROR")
+    contract.refused(person.client.post("/auth/change-password", json=wrong), 400,
+                     "VALIDATION_ERROR")
     assert hash_of(rig, person) == before
     tokens = rig.nobody().login(person.email, person.password)
     after = hash_of(rig, person)
@@ -44,7 +45,8 @@ def test_login_replaces_hash_after_change_of_cost(rig, new):
 
 def test_highest_cost_is_read_from_index(rig):
     """Each login reads the highest cost, so the query must not scan all accounts."""
-    query = ("SELECT substr(password_hash, 5, 2) FROM accounts WHERE substr(password_hash, 2, 1) = '2'"
+    query = ("SELECT substr(password_hash, 5, 2) FROM accounts"
+             " WHERE substr(password_hash, 2, 1) = '2'"
              " ORDER BY substr(password_hash, 5, 2) DESC LIMIT 1")
     on_postgres = "DATABASE_URL" in rig.stack.env
     explain = ("SET enable_seqscan = off; SET enable_sort = off; EXPLAIN" if on_postgres

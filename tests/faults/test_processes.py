@@ -133,8 +133,10 @@ def test_recycled_workers_lose_no_request(make_rig, directory):
     before = set(rig.service.workers())
     health, users = loads(rig)
     with health, users:
-        wait_until(lambda: not set(rig.service.workers("core")) & before, 30, "core workers to be replaced")
-        wait_until(lambda: not set(rig.service.workers("directory")) & before, 30, "directory workers to be replaced")
+        wait_until(lambda: not set(rig.service.workers("core")) & before, 30,
+                   "core workers to be replaced")
+        wait_until(lambda: not set(rig.service.workers("directory")) & before, 30,
+                   "directory workers to be replaced")
         health.wait_for(1000)
     assert_all_served(health, users)
 
@@ -212,11 +214,12 @@ def test_reload_whose_workers_cannot_start_is_reverted(rig):
     workers = rig.service.workers()
     rig.set(AUDIT_LOG_PATH=MASTER_ONLY.format(rig.service.pid))
     rig.service.reload()
-    wait_until(lambda: rig.count_log("do not come up"), what="the error to be logged")
+    wait_until(lambda: rig.count_log("do not come up"), what="the complaint")
     assert set(workers) <= set(rig.service.workers())
     assert_serves(rig)
     os.kill(workers[0], signal.SIGKILL)  # must be restarted with the old configuration
-    wait_until(lambda: len(rig.service.workers()) == len(workers), what="the worker to be restarted")
+    wait_until(lambda: len(rig.service.workers()) == len(workers),
+               what="the worker to be restarted")
     assert_serves(rig)
     rig.set(AUDIT_LOG_PATH=None)
     rig.reload()
@@ -236,7 +239,8 @@ def test_stop_waits_for_slow_request(rig, harmed):
     harmed.freeze()
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(rig.api.get, USER)
-        wait_until(lambda: unread_bytes(harmed.address, LDAPS_PORT), what="the slow request to reach the directory")
+        wait_until(lambda: unread_bytes(harmed.address, LDAPS_PORT),
+                   what="the slow request to reach the directory")
         os.kill(rig.service.pid, signal.SIGTERM)
         wait_until(lambda: rig.count_log("stopping"), what="the stop to begin")
         assert rig.service.alive
@@ -290,8 +294,9 @@ def test_all_processes_reopen_logs(make_rig):
     rig.service.reopen_logs()
     wait_until((logs_dir / "audit.jsonl").exists, what="a new audit log")
     wait_until((logs_dir / "service.log").exists, what="a new service log")
-    for pool_path in ("/auth/login", "/users"):  # each worker reopens at its next request
-        wait_until(lambda path=pool_path: reopened(rig, path, rotated), what="all workers to reopen their logs")
+    for pool_path in ("/auth/login", "/users"):  # workers reopen their logs one after the other
+        wait_until(lambda path=pool_path: reopened(rig, path, rotated),
+                   what="all workers to reopen their logs")
     assert len(rig.audit().all()) > 0
 
 
@@ -355,7 +360,8 @@ def end(process):
 
 def test_sockets_passed_by_systemd_are_used(rig, binary, tmp_path):
     rig.service.stop()
-    process = launch(rig, binary, ["files", "uploads", "directory", "core", "auth"], rig.stack.socket_dir,
+    process = launch(rig, binary, ["files", "uploads", "directory", "core", "auth"],
+                     rig.stack.socket_dir,
                      SOCKET_DIR=str(tmp_path / "unused"))
     try:
         site = rig.nobody("")
@@ -365,7 +371,8 @@ def test_sockets_passed_by_systemd_are_used(rig, binary, tmp_path):
     finally:
         status = end(process)
     assert status == 0
-    assert len(list(rig.stack.socket_dir.glob("*.sock"))) == len(POOLS), "sockets of systemd must not be removed"
+    assert len(list(rig.stack.socket_dir.glob("*.sock"))) == len(POOLS), (
+        "sockets of systemd must not be removed")
 
 
 def test_sockets_passed_to_other_process_are_ignored(rig, binary):

@@ -178,7 +178,8 @@ def make_counted(make_sql_rig):
     none, because Mallory can use any number of addresses."""
     def make(**settings):
         rig = make_sql_rig(rate_limits=True, **settings)
-        rig.edit_nginx("site.conf", ("$rate_limits { default on; }", "$rate_limits { default off; }"))
+        rig.edit_nginx("site.conf",
+                       ("$rate_limits { default on; }", "$rate_limits { default off; }"))
         return rig
     return make
 
@@ -280,7 +281,8 @@ def test_organization_above_rate_is_refused_without_affecting_others(make_counte
         answers += ask_often(helper.client, 1, "/contacts", headers=theirs)
     assert [answer.status_code for answer in answers[:TOKENS]] == [200] * TOKENS
     contract.refused(answers[-1], 429, "TOO_MANY_REQUESTS")
-    assert helper.client.get("/contacts").status_code == 200, "must be served in another organization"
+    assert helper.client.get("/contacts").status_code == 200, (
+        "must be served in another organization")
     assert vera.client.get("/contacts").status_code == 200
 
 
@@ -301,7 +303,8 @@ def test_rate_counts_survive_killed_workers(make_counted):
     old = rig.service.workers("core")
     for pid in old:
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: len(set(rig.service.workers("core")) - set(old)) == len(old), what="the workers to be restarted")
+    wait_until(lambda: len(set(rig.service.workers("core")) - set(old)) == len(old),
+               what="the workers to be restarted")
     answers = ask_often(mallory.client, 6)
     assert 429 in {answer.status_code for answer in answers}
 
@@ -347,7 +350,8 @@ def test_uploads_are_limited_by_address(limited):
 
 def test_concurrent_uploads_are_limited_by_address(limited):
     """One address cannot fill the spool with slow uploads, even of different users."""
-    limited.edit_nginx("files.conf", ("limit_conn uploading 10;", f"limit_conn uploading {UNDER_WAY};"))
+    limited.edit_nginx("files.conf",
+                       ("limit_conn uploading 10;", f"limit_conn uploading {UNDER_WAY};"))
     client = limited.api
     slow = [files.begin(client) for _ in range(UNDER_WAY)]
     answer = files.send(client)
@@ -448,7 +452,8 @@ def test_failed_upload_is_no_longer_counted(make_counted):
     rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=1, UPLOADS_ORGANIZATION_AT_ONCE=1)
     mallory = Accounts(rig.nobody()).register()
     for _ in range(rig.settings["FILES_WORKERS"]):
-        contract.refused(files.send(mallory.client, b"\x7fELF", "a.exe"), 400, "FILE_TYPE_NOT_ALLOWED")
+        contract.refused(files.send(mallory.client, b"\x7fELF", "a.exe"), 400,
+                         "FILE_TYPE_NOT_ALLOWED")
         assert mallory.client.post("/files/upload", json={}).status_code == 415
     files.upload(mallory.client)
 
@@ -460,7 +465,8 @@ def test_upload_of_a_killed_worker_is_no_longer_counted(make_slow, tmp_path):
         contract.refused(files.send(mallory.client), 429, "TOO_MANY_REQUESTS")
         for pid in rig.service.workers():
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: files.send(mallory.client).status_code == 201, what="an upload to be accepted again")
+        wait_until(lambda: files.send(mallory.client).status_code == 201,
+                   what="an upload to be accepted again")
 
 
 # --- login storm ----------------------------------------------------------------------------------
@@ -481,12 +487,14 @@ def storm_of_logins(rig):
     def attack(number):
         stranger = sent_from(rig, f"127.1.{number}.1")
         while not over.is_set():
-            answers.append(stranger.post("/auth/login", json={"username": tag(), "password": "wrong"}))
+            answers.append(stranger.post("/auth/login",
+                                         json={"username": tag(), "password": "wrong"}))
 
     with ThreadPoolExecutor(STORM) as pool:
         storm = [pool.submit(attack, number) for number in range(STORM)]
         try:
-            wait_until(lambda: any(each.status_code == 503 for each in answers), 20, "the login queue to be full")
+            wait_until(lambda: any(each.status_code == 503 for each in answers), 20,
+                       "the login queue to be full")
             yield answers
         finally:
             over.set()
@@ -513,7 +521,8 @@ def seconds_of_logins(rig, status, number):
 def test_login_beyond_queue_limit_is_refused_early(make_rig):
     rig = make_rig(**HASH)
     with storm_of_logins(rig) as answers:
-        wait_until(lambda: sum(each.status_code == 503 for each in answers) > 5 * STORM, 20, "logins to be refused")
+        wait_until(lambda: sum(each.status_code == 503 for each in answers) > 5 * STORM, 20,
+                   "logins to be refused")
     assert {answer.status_code for answer in answers} == {401, 503}
     refused = [answer for answer in answers if answer.status_code == 503]
     for answer in refused:
@@ -544,7 +553,8 @@ def test_login_storm_does_not_delay_authenticated_users(make_sql_rig):
             assert time.monotonic() - began < PROMPT_S
             assert log_in(vera.client, vera).status_code == 200
             rig.nobody().login(*rig.stack.administrator)
-        wait_until(lambda: log_in(elsewhere, vera).status_code == 503, what="a login from an unknown network to be refused")
+        wait_until(lambda: log_in(elsewhere, vera).status_code == 503,
+                   what="a login from an unknown network to be refused")
     assert log_in(elsewhere, vera).status_code == 200
 
 
@@ -605,7 +615,8 @@ def test_incomplete_headers_do_not_block_other_clients(limited):
 
 def test_connections_are_limited_by_address(limited):
     limited.edit_nginx("limits.conf", ("limit_conn connections 500;", "limit_conn connections 3;"))
-    limited.edit_nginx("fastcgi.conf", ("fastcgi_read_timeout    30s;", "fastcgi_read_timeout    5s;"))
+    limited.edit_nginx("fastcgi.conf",
+                       ("fastcgi_read_timeout    30s;", "fastcgi_read_timeout    5s;"))
     limited.service.freeze()
     try:
         with ThreadPoolExecutor(6) as pool:
@@ -626,7 +637,8 @@ def test_bodies_in_transfer_are_limited_by_address(limited):
         for _ in range(2):
             peer = stack.enter_context(wire.connect(site.base_url, site.ca_file))
             peer.sendall(head + b"{")
-        wait_until(lambda: site.post("/app/token").status_code == 429, what="a request to be refused")
+        wait_until(lambda: site.post("/app/token").status_code == 429,
+                   what="a request to be refused")
         contract.refused(site.post("/app/token"), 429, "TOO_MANY_REQUESTS")
         assert site.get("/health").status_code == 200
 
@@ -639,7 +651,8 @@ def test_rate_limits_off_disables_limits_of_nginx(make_rig):
 # --- logs -----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("path", ["/app/valid/123456:{}", "/users/{}", "/auth/login?password={}",
-                                  "/{}", "/files/a.txt/content?signature={}", "/contacts?ticket={}"])
+                                  "/{}", "/files/a.txt/content?signature={}",
+                                  "/contacts?ticket={}"])
 def test_unreachable_service_logs_no_secret(limited, path):
     """At its end, the rig searches all logs for the secret."""
     limited.service.kill()

@@ -291,7 +291,8 @@ def test_silent_storage_times_out(open_objects):
         assert_unavailable(answer)
         assert answer.took_s > BOUND_S / 2
         assert len(objects.repetitions()) == 1
-        wait_until(lambda: objects.do("check").took_s > BOUND_S / 2, 2 * REFUSAL_S, "a check after the backoff")
+        wait_until(lambda: objects.do("check").took_s > BOUND_S / 2, 2 * REFUSAL_S,
+                   "a check after the backoff")
 
 
 def test_stalled_transfer_times_out(open_objects):
@@ -427,7 +428,8 @@ def test_files_are_stored_only_in_bucket(rig, gateway, bucket):
 
 def test_storage_outage_is_reported_and_ends(rig, gateway, bucket, stopped):
     surface = FilesSurface(rig.stack)
-    wait_until(lambda: surface.get("/health/storage").status_code == 503, what="the outage to be reported")
+    wait_until(lambda: surface.get("/health/storage").status_code == 503,
+               what="the outage to be reported")
     began = time.monotonic()
     refused = surface.upload(b"octets")
     assert time.monotonic() - began < BOUND_S + SLACK_S
@@ -437,7 +439,8 @@ def test_storage_outage_is_reported_and_ends(rig, gateway, bucket, stopped):
     assert rig.nobody("").get("/health").status_code == 200
     assert list((rig.folder / "incoming").iterdir()) == []
     gateway.start_gateway()
-    wait_until(lambda: surface.get("/health/storage").status_code == 200, what="the recovery to be reported")
+    wait_until(lambda: surface.get("/health/storage").status_code == 200,
+               what="the recovery to be reported")
     uploaded = wait_until(lambda: (answer := surface.upload(b"octets")).ok and answer,
                           what="an upload to succeed")
     assert surface.names() == [uploaded.json()["filename"]]

@@ -408,7 +408,8 @@ def test_tokens_are_limited_by_user(make_sql_rig):
     contract.refused(refusal, 429, "TOO_MANY_REQUESTS")
     assert 365 * 86400 // 5 <= int(refusal.headers["Retry-After"]) <= 2 * 365 * 86400 // 5
     assert rig.database.run("SELECT count(*) FROM tokens") == [("5",)]
-    assert issue_until_refused(mallory, ttl_minutes=60)[0] == 5, "short-lived tokens have a separate quota"
+    assert issue_until_refused(mallory, ttl_minutes=60)[0] == 5, (
+        "short-lived tokens have a separate quota")
     rig.reload()
     assert issue_until_refused(mallory, ttl_minutes=525600)[0] == 0
     assert issue_until_refused(vera, ttl_minutes=525600)[0] == 5
@@ -448,7 +449,8 @@ def test_token_calls_can_require_authentication(make_sql_rig):
     assert Tokens(mallory).check(token), "checking needs no token"
     rig.set(TOKENS_ACCESS="open")
     rig.reload()
-    wait_until(lambda: mallory.post("/app/token").status_code == 200, what="the setting to take effect")
+    wait_until(lambda: mallory.post("/app/token").status_code == 200,
+               what="the setting to take effect")
 
 
 def test_default_lifetime_of_anonymous_token_is_at_most_one_day(make_rig):

@@ -130,7 +130,8 @@ def test_killed_workers_lose_no_acknowledged_write(make_rig):
     assert_exactly(there, writers)
     assert_no_halves(file)
     acknowledged = set().union(*writers.acknowledged.values())
-    assert acknowledged <= audited(rig, "success") <= there, "an audit line was written before its commit"
+    assert acknowledged <= audited(rig, "success") <= there, (
+        "an audit line was written before its commit")
 
 
 # --- full disk ------------------------------------------------------------------------------------
@@ -184,7 +185,8 @@ def test_failed_group_commit_is_audited_as_failure(make_rig, small_disk):
         (small_disk / "filler").unlink()
         writers.wait_for(50)
     assert set(writers.statuses) == {201, 503} and writers.codes() == {"DATABASE_UNAVAILABLE"}
-    assert rig.count_log("disk is full") and not rig.count_log("a turn is lost"), "before the commit"
+    assert rig.count_log("disk is full") and not rig.count_log("a turn is lost"), (
+        "before the commit")
     there = {email for email, in query(file, "SELECT email FROM accounts")}
     assert there == set().union(*writers.acknowledged.values())
     assert audited(rig, "success") == there
@@ -249,7 +251,8 @@ def test_housekeeper_uses_one_postgres_session(make_rig, server):
     """The count is taken after every job that needs the database has used it."""
     rig = make_rig(database=server, **CHEAP)
     rig.database.run("INSERT INTO pending_objects (object_key, since) VALUES ('none', 1)")
-    rig.database.run("INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ('x', 0, 1, 2)")
+    rig.database.run("INSERT INTO tokens (digest, uses, created_at, expires_at)"
+                     " VALUES ('x', 0, 1, 2)")
     rig.service.stop()
     rig.service.start()
     wait_until(lambda: rig.database.run("SELECT (SELECT count(*) FROM pending_objects)"

@@ -31,7 +31,8 @@ WITH_MACROS = {
         b'<!DOCTYPE Types SYSTEM "a.dtd">' + files.word_types()[38:])),
     "types in pieces": ("a.docx", files.word(**{"[Content_Types].xml/[0].piece": b"x"})),
     "a project": ("a.doc", files.compound_file(*MACROS)),
-    "a project in other letters": ("a.doc", files.compound_file(("MACROS", 1), ("_vba_project", 2))),
+    "a project in other letters": ("a.doc",
+                                   files.compound_file(("MACROS", 1), ("_vba_project", 2))),
     "the project of an embedded object": ("a.doc", files.compound_file(
         *[(f"part {number}", 2) for number in range(9)], ("_VBA_PROJECT_CUR", 1))),
 }

@@ -22,7 +22,8 @@ ROUNDS = 12
 
 def kontora(rig, *arguments):
     """Runs a command with the settings of the running service; returns its output."""
-    done = subprocess.run([rig.stack.binary, *arguments], capture_output=True, text=True, timeout=30,
+    done = subprocess.run([rig.stack.binary, *arguments], capture_output=True, text=True,
+                          timeout=30,
                           check=False, cwd=rig.stack.state_dir, env=rig.stack.env)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -242,7 +243,8 @@ def test_administrator_can_verify_address(rig, vera, how):
     number = invite(vera, person.email, "SALES").json()["id"]
     contract.refused(accept(person.client, number), 404, "NOT_FOUND")
     if how == "api":
-        assert rig.api.post("/accounts/confirm-email", json={"account_id": person.id}).status_code == 204
+        assert rig.api.post("/accounts/confirm-email",
+                            json={"account_id": person.id}).status_code == 204
         contract.refused(rig.api.post("/accounts/confirm-email", json={"account_id": 999999}), 404,
                          "NOT_FOUND")
     else:
@@ -273,7 +275,8 @@ def test_housekeeper_deletes_expired_invitations_and_links(rig, vera):
     rig.service.stop()
     rig.service.start()
     rows = "SELECT (SELECT count(*) FROM invitations), (SELECT count(*) FROM email_links)"
-    wait_until(lambda: rig.database.run(rows) == [("0", "0")], what="the housekeeper to purge the rows")
+    wait_until(lambda: rig.database.run(rows) == [("0", "0")],
+               what="the housekeeper to purge the rows")
 
 
 def test_no_log_contains_link_secret(rig):

@@ -49,7 +49,8 @@ def host(binary):
 
 def python_as(user, script, argument):
     """Runs a script as a system user, in all of the user's groups."""
-    command = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "/usr/bin/python3", "-c",
+    command = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "/usr/bin/python3",
+               "-c",
                script, str(argument)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
 

@@ -70,7 +70,8 @@ def test_correct_password_is_not_checked_while_throttled(throttled):
 def test_successful_login_after_delay_resets_failures(throttled):
     person = Accounts(throttled.nobody()).register()
     fail(throttled, person.email, FREE + 1)
-    wait_until(lambda: attempt(throttled, person.email, person.password).ok, what="the login")
+    wait_until(lambda: attempt(throttled, person.email, person.password).ok,
+               what="the login to succeed")
     fail(throttled, person.email, FREE + 1)
     assert held_back(attempt(throttled, person.email)) == 1
 
@@ -185,7 +186,8 @@ def test_names_and_sources_are_stored_as_keyed_digests(throttled, request):
     server = request.getfixturevalue("postgres") if on_postgres else None
     dump = Database(throttled.stack, server).dump()
     assert rows(throttled, "login_failures") == 2
-    assert rows(throttled, "login_sources") == 2, "one row for the administrator and one for the name"
+    assert rows(throttled, "login_sources") == 2, (
+        "one row for the administrator and one for the name")
     sources = str([throttled.database.run(f"SELECT * FROM {table}")
                    for table in ("login_failures", "login_sources")])
     administrator = throttled.stack.administrator[0]
@@ -360,7 +362,8 @@ def test_login_duration_does_not_reveal_accounts(make_sql_rig):
 @pytest.mark.parametrize("settings, status", [
     ({}, 200), ({"ANONYMOUS_ACCESS": "auto"}, 200), ({"ANONYMOUS_ACCESS": "accounts"}, 200),
     ({"ANONYMOUS_ACCESS": "accounts,files"}, 200), ({"ANONYMOUS_ACCESS": "files"}, 401),
-    ({"ANONYMOUS_ACCESS": "none"}, 401), ({"ENVIRONMENT": "production", "PUBLIC_URL": "https://kontora.example.com"}, 401),
+    ({"ANONYMOUS_ACCESS": "none"}, 401),
+    ({"ENVIRONMENT": "production", "PUBLIC_URL": "https://kontora.example.com"}, 401),
 ])
 def test_anonymous_access_setting_controls_files_surface(make_rig, settings, status):
     rig = make_rig(env=settings)

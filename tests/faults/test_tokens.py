@@ -162,7 +162,8 @@ def test_full_disk_refuses_only_token_writes(make_rig, small_disk):
     wait_until(lambda: issue().status_code == 200, what="a token to be issued")
     assert tokens.check(once) and not tokens.check(once)
     counted = metrics.values(tokens.client)
-    assert counted["kontora_tokens_issued_total",] == answers[200], "rolled back tokens were counted"
+    assert counted["kontora_tokens_issued_total",] == answers[200], (
+        "rolled back tokens were counted")
     assert counted["kontora_token_checks_total", "valid"] == 6
     wait_until(lambda: rows(file, "SELECT uses FROM tokens WHERE max_uses IS NULL"
                                   " ORDER BY id LIMIT 1") == [(5,)], what="the uses to be stored")
@@ -193,11 +194,13 @@ def test_expired_token_found_by_check_is_purged_first(make_rig, server):
     rig.database.run(f"WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
                      f" WHERE i < {MANY_SESSIONS}) INSERT INTO sessions (subject, id, username,"
                      " username_key, epoch, administrator, key_id, address, device, created_at,"
-                     f" last_seen_at, ended_at, expires_at) SELECT 'x', {octets}, 'u', 'u', 1, 0, 1,"
-                     " '', '', 1, 1, 1, i FROM numbers RETURNING 1")
+                     f" last_seen_at, ended_at, expires_at) SELECT 'x', {octets}, 'u', 'u', 1, 0,"
+                     " 1, '', '', 1, 1, 1, i FROM numbers RETURNING 1")
 
     def count(table):
-        return int(rig.database.run(f"SELECT count(*) FROM {table} WHERE expires_at < 1000000")[0][0])
+        [(expired,)] = rig.database.run(
+            f"SELECT count(*) FROM {table} WHERE expires_at < 1000000")
+        return int(expired)
 
     rig.service.start()
     wait_until(lambda: count("sessions") < MANY_SESSIONS, what="the purge round to begin")
@@ -216,9 +219,9 @@ def test_large_purge_does_not_delay_checks(make_rig):
     tokens = tokens_of(rig)
     token = tokens.issue()
     with contextlib.closing(sqlite3.connect(database_file(rig))) as database, database:
-        database.execute("WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
-                         f" WHERE i < {EXPIRED}) INSERT INTO tokens (digest, uses, created_at,"
-                         " expires_at) SELECT randomblob(16), 0, 1, 2 FROM numbers")
+        database.execute("WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL"
+                         f" SELECT i + 1 FROM numbers WHERE i < {EXPIRED})"
+                         " INSERT INTO tokens (digest, uses, created_at, expires_at) SELECT randomblob(16), 0, 1, 2 FROM numbers")
 
     def left():
         return rows(database_file(rig), "SELECT count(*) FROM tokens WHERE expires_at = 2")[0][0]

@@ -76,7 +76,8 @@ def test_stalled_upload_is_cut_off(make_rig):
     assert answer.status == 400
     assert set(answer.json()) == {"error", "code", "request_id"}
     assert answer.json()["code"] == "TOO_SLOW"
-    [line] = wait_until(lambda: rig.audit().of(answer.headers["X-Request-ID"]), what="the audit line")
+    [line] = wait_until(lambda: rig.audit().of(answer.headers["X-Request-ID"]),
+                        what="the audit line")
     assert (line["action"], line["status"]) == ("upload_file", "failure")
     wait_until(lambda: is_empty(rig), what="the upload to end")
     assert files.listed(rig.api) == []
@@ -118,9 +119,11 @@ def test_slow_upload_is_executed_and_audited_once(rig):
         time.sleep(1)  # longer than the spool waits before it asks a worker
         answer = files.finish(peer)
     assert answer.status == 201
-    [line] = wait_until(lambda: rig.audit().of(answer.headers["X-Request-ID"]), what="the audit line")
+    [line] = wait_until(lambda: rig.audit().of(answer.headers["X-Request-ID"]),
+                        what="the audit line")
     assert (line["action"], line["status"]) == ("upload_file", "success")
-    assert logs.service_line(rig.stack, answer.headers["X-Request-ID"])["status"] == 201, "one line in the service log"
+    assert logs.service_line(rig.stack, answer.headers["X-Request-ID"])["status"] == 201, (
+        "one line in the service log")
     assert len(files.listed(rig.api)) == 1
 
 
@@ -141,7 +144,8 @@ def stalled(rig, **arguments):
     again."""
     before = withdrawals(rig)
     with files.begin(rig.api, QUICK, HALF, **arguments) as peer:
-        wait_until(lambda: withdrawals(rig) > before, what="the request to be withdrawn from the worker")
+        wait_until(lambda: withdrawals(rig) > before,
+                   what="the request to be withdrawn from the worker")
         yield peer
 
 
@@ -154,9 +158,11 @@ def test_stalling_upload_is_executed_and_counted_once(make_rig):
     assert answer.status == 201
     [file] = files.listed(rig.api)
     files.check_facts(file, QUICK)
-    [line] = wait_until(lambda: rig.audit().of(answer.headers["X-Request-ID"]), what="the audit line")
+    [line] = wait_until(lambda: rig.audit().of(answer.headers["X-Request-ID"]),
+                        what="the audit line")
     assert (line["action"], line["status"]) == ("upload_file", "success")
-    assert logs.service_line(rig.stack, answer.headers["X-Request-ID"])["status"] == 201, "one line in the service log"
+    assert logs.service_line(rig.stack, answer.headers["X-Request-ID"])["status"] == 201, (
+        "one line in the service log")
     assert metrics.values(rig.nobody(""))[UPLOADED] == before + 1
     wait_until(lambda: is_empty(rig), what="the upload to end")
 

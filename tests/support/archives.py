@@ -212,7 +212,7 @@ def without_entry():
 
 
 def before_first_part():
-    """Prepends bytes to the first part; offsets in the directory do not count them."""
+    """Stores the project's part, without a directory entry, before the first listed part."""
     body, entries = lay_out([Part(PROJECT, b"x"), *document()])
     return body + b"".join(entries[1:]) + end(2, len(b"".join(entries[1:])), len(body))
 

@@ -66,16 +66,19 @@ def check_challenge(response):
     has a refresh token, the access token is ignored."""
     request, status = response.request, response.status_code
     if request.method == "HEAD" or status not in (401, 403):
-        assert status == 401 or "WWW-Authenticate" not in response.headers or request.method == "HEAD"
+        assert (status == 401 or request.method == "HEAD"
+                or "WWW-Authenticate" not in response.headers)
         return
     code = response.json()["code"]
     field = request.headers.get("Authorization", "")
     field = field.decode("latin-1") if isinstance(field, bytes) else field
-    sent = re.match(r"bearer +\S", field, re.IGNORECASE) and "refresh_token" not in str(request.body)
+    sent = (re.match(r"bearer +\S", field, re.IGNORECASE)
+            and "refresh_token" not in str(request.body))
     named = ("invalid_token" if code in ("INVALID_TOKEN", "TOKEN_EXPIRED")
              else "insufficient_scope" if code == "FORBIDDEN" else None)
     expected = f'Bearer error="{named}"' if sent and named else "Bearer" if status == 401 else None
-    assert response.headers.get("WWW-Authenticate") == expected, (request.method, response.url, code)
+    assert response.headers.get("WWW-Authenticate") == expected, (request.method, response.url,
+                                                                  code)
 
 
 def check_answer(response):

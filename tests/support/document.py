@@ -106,7 +106,8 @@ class Document:
         key = (template, method, status)
         if key not in self._answers:
             answers = self.paths[template][method]["responses"]
-            self._answers[key] = Answer(self.resolve(answers[status])) if status in answers else None
+            self._answers[key] = (Answer(self.resolve(answers[status])) if status in answers
+                                  else None)
         return self._answers[key]
 
 

@@ -104,7 +104,8 @@ def form(content, name, field="file"):
     """Returns the body and the type of a form that contains the file name unescaped."""
     boundary = "----------------boundary"
     name = name if isinstance(name, bytes) else name.encode()
-    body = (f"--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"".encode()
+    disposition = f"Content-Disposition: form-data; name=\"{field}\"; filename=\""
+    body = (f"--{boundary}\r\n{disposition}".encode()
             + name + b"\"\r\nContent-Type: application/octet-stream\r\n\r\n" + content
             + f"\r\n--{boundary}--\r\n".encode())
     return body, f"multipart/form-data; boundary={boundary}"
@@ -218,7 +219,7 @@ def fetch(url, ca_file=True, method="GET", **headers):
 
 
 class Spool:
-    """Bodies of uploads in progress; nginx stores them in unlinked files."""
+    """Bodies of uploads in progress, which the spool process stores in unlinked files."""
 
     def __init__(self, stack):
         self._stack = stack
@@ -230,7 +231,7 @@ class Spool:
                 for fd in self._files(pid)]
 
     def connections(self):
-        """Returns the number of nginx's connections to the uploads pool."""
+        """Returns the number of nginx's connections to uploads.sock."""
         path = str(self._stack.socket_dir / "uploads.sock")
         lines = Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()
         return sum(line.split()[-1] == path and line.split()[5] == "03" for line in lines)

@@ -118,9 +118,11 @@ class Generator:
                  "array": list, "object": dict}[kind]
         others = [each for each in WRONG_TYPES
                   if (each is not None or not is_nullable(schema))
-                  and (not isinstance(each, right) or (isinstance(each, bool) and kind != "boolean"))]
+                  and (not isinstance(each, right)
+                       or (isinstance(each, bool) and kind != "boolean"))]
         if kind == "string":
-            others += ["nul\0"] + (["x" * (schema["maxLength"] + 1)] if "maxLength" in schema else [])
+            others += ["nul\0"] + (["x" * (schema["maxLength"] + 1)] if "maxLength" in schema
+                                   else [])
             others += ["not in the enum"] if "enum" in schema else []
         if kind in ("integer", "number") and "minimum" in schema:
             others.append(schema["minimum"] - 1)

@@ -23,7 +23,8 @@ LONGEST_NAMES = ["x" * 64, "Ж" * 64, "😀" * 32, "ü" * 63 + ","]
 
 # Characters that match an entry only if its name contains them literally, although an LDAP filter
 # could interpret them.
-FILTER_CHARACTERS = ["*", "(cn=*", "\\2a", ")(|", "*)(cn=*", "(", ")", "\\", "\\5c", "**", "a*c", "&",
+FILTER_CHARACTERS = ["*", "(cn=*", "\\2a", ")(|", "*)(cn=*", "(", ")", "\\", "\\5c", "**", "a*c",
+                     "&",
                      "|", "!", "=*", "\"", "%", "_", "#", "😀", ",", "+"]
 # No entry has these names; as unescaped filters they would match some.
 FILTERS = ["*", "(cn=*)", "adm*", "*)(objectClass=*", "\\2a", "a\\00b", "Administrator)(cn=*",

@@ -34,5 +34,6 @@ def sessions(document):
 
 def session(document, beginning):
     """Returns the example session whose first comment starts with `beginning`."""
-    [found] = [body for comment, body in sessions(document).items() if comment.startswith(beginning)]
+    [found] = [body for comment, body in sessions(document).items()
+               if comment.startswith(beginning)]
     return found

@@ -64,7 +64,7 @@ class Rig:
         """Sends SIGHUP and waits until every new worker is ready."""
         before = self.count_log(READY)
         self.service.reload()
-        wait_until(lambda: self.count_log(READY) > before, 20, "the reload")
+        wait_until(lambda: self.count_log(READY) > before, 20, "the reload to finish")
 
     def restart(self, **env):
         """Stops the service and starts it with other settings in its environment."""
@@ -106,7 +106,8 @@ class Rig:
         return contract.check_readiness(self.nobody("").get("/health/ready"))["directory"]["state"]
 
     def wait_for_directory(self, state="up", patience_s=10):
-        wait_until(lambda: self.directory_state() == state, patience_s, f"the directory to be {state}")
+        wait_until(lambda: self.directory_state() == state, patience_s,
+                   f"the directory to be {state}")
 
     def nobody(self, prefix="/api/v1"):
         return Client(self.stack.https_url + prefix, self.stack.ca_file)
