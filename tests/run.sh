@@ -23,7 +23,7 @@ running= # running suites, each NAME:PID
 
 # The fault tests of the directory, of logins and of limits are one suite, all others another one.
 directory_faults=$(printf 'tests/faults/test_%s.py ' base_dn directory failover lockout logins \
-    outcome protected rate_limits sessions strangers_registration throttle)
+    outcome protected rate_limits security_registration sessions throttle)
 other_faults="tests/faults $(printf -- '--ignore=%s ' $directory_faults)"
 
 unset CMOCKA_MESSAGE_OUTPUT CMOCKA_TEST_FILTER CMOCKA_SKIP_FILTER

@@ -1,4 +1,4 @@
-"""The landing page, Swagger UI and ReDoc: headers that nginx sends, and behavior in a browser."""
+"""The landing page, Swagger UI and ReDoc: headers that nginx sends, and behaviour in a browser."""
 
 import json
 import os

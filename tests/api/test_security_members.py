@@ -1,7 +1,7 @@
 """Attacks through memberships: Mallory invites Vera to take over what she creates, on both engines.
 
 Development mode with open registration, where every address counts as verified.
-tests/faults/test_strangers_registration.py tests the other values of REGISTRATION.
+tests/faults/test_security_registration.py tests the other values of REGISTRATION.
 """
 
 import threading
