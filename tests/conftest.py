@@ -24,7 +24,7 @@ from support.database import Database
 from support.entries import CONTAINERS, GROUPS, KINDS, OUS, PLACES, Entries
 from support.logs import Audit
 from support.people import People, tag
-from support.truth import Truth
+from support.ldap_admin import LdapAdmin
 
 # Test files that run last in their folder.
 LAST = ("test_paging.py", "test_sweep.py")
@@ -59,11 +59,11 @@ def directory(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def truth(directory):
-    truth = Truth(directory.url, directory.ca_file, directory.base_dn,
-                  directory.administrator_dn, directory.administrator_password)
-    yield truth
-    truth.close()
+def ldap_admin(directory):
+    ldap_admin = LdapAdmin(directory.url, directory.ca_file, directory.base_dn,
+                           directory.administrator_dn, directory.administrator_password)
+    yield ldap_admin
+    ldap_admin.close()
 
 
 @pytest.fixture(scope="session")
@@ -145,20 +145,20 @@ def sql_database(request, sql_stack):
 
 
 @pytest.fixture(scope="session")
-def sql_nobody(sql_stack):
+def sql_anonymous(sql_stack):
     """Returns a client without a token for /api/v1, on each engine."""
     return Client(f"{sql_stack.https_url}/api/v1", sql_stack.ca_file)
 
 
 @pytest.fixture(scope="session")
-def sql_api(sql_stack, sql_nobody):
+def sql_api(sql_stack, sql_anonymous):
     """Returns a client of the local administrator for /api/v1, on each engine."""
-    return sql_nobody.bearing(sql_nobody.login(*sql_stack.administrator)["access_token"])
+    return sql_anonymous.bearing(sql_anonymous.login(*sql_stack.administrator)["access_token"])
 
 
 @pytest.fixture(scope="session")
-def accounts(sql_nobody):
-    return Accounts(sql_nobody)
+def accounts(sql_anonymous):
+    return Accounts(sql_anonymous)
 
 
 @pytest.fixture(scope="module")
@@ -192,9 +192,9 @@ def api(site):
 
 
 @pytest.fixture(scope="session")
-def nobody(api):
+def anonymous(api):
     """Returns a client without a token for /api/v1."""
-    return api.as_nobody()
+    return api.as_anonymous()
 
 
 @pytest.fixture(scope="session")
@@ -203,38 +203,38 @@ def audit(stack):
 
 
 @pytest.fixture(scope="module")
-def ou(truth):
+def ou(ldap_admin):
     """Creates an organizational unit for one module."""
-    return truth.add_ou(tag())
+    return ldap_admin.add_ou(tag())
 
 
 @pytest.fixture(scope="module")
-def people(api, truth, ou):
-    return People(api, truth, ou)
+def people(api, ldap_admin, ou):
+    return People(api, ldap_admin, ou)
 
 
 @pytest.fixture(scope="module")
-def groups(api, truth, ou):
-    return Entries(api, truth, GROUPS, ou)
+def groups(api, ldap_admin, ou):
+    return Entries(api, ldap_admin, GROUPS, ou)
 
 
 @pytest.fixture(scope="module")
-def units(api, truth, ou):
-    return Entries(api, truth, OUS, ou)
+def units(api, ldap_admin, ou):
+    return Entries(api, ldap_admin, OUS, ou)
 
 
 @pytest.fixture(scope="module")
-def containers(api, truth, ou):
-    return Entries(api, truth, CONTAINERS, ou)
+def containers(api, ldap_admin, ou):
+    return Entries(api, ldap_admin, CONTAINERS, ou)
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.resource)
-def entries(request, api, truth, ou):
+def entries(request, api, ldap_admin, ou):
     """Returns groups, units and containers in turn."""
-    return Entries(api, truth, request.param, ou)
+    return Entries(api, ldap_admin, request.param, ou)
 
 
 @pytest.fixture(scope="module", params=PLACES, ids=lambda kind: kind.resource)
-def places(request, api, truth, ou):
+def places(request, api, ldap_admin, ou):
     """Returns units and containers in turn."""
-    return Entries(api, truth, request.param, ou)
+    return Entries(api, ldap_admin, request.param, ou)

@@ -22,12 +22,12 @@ def spellings(name):
 
 
 def taken_fields(response):
-    return contract.refused(response, 409, "ALREADY_EXISTS")
+    return contract.check_error(response, 409, "ALREADY_EXISTS")
 
 
 # --- registration ---------------------------------------------------------------------------------
 
-def test_register_creates_account_and_organization_and_logs_in(accounts, sql_nobody):
+def test_register_creates_account_and_organization_and_logs_in(accounts, sql_anonymous):
     email, password = address(), vault.password()
     response = accounts.send(email=email, password=password, name="Анна",
                              organization_name="ООО «А»")
@@ -38,7 +38,7 @@ def test_register_creates_account_and_organization_and_logs_in(accounts, sql_nob
         email, email, "Анна")
     assert (made["organization"]["name"], made["organization"]["role"]) == ("ООО «А»", "OWNER")
     assert (made["token_type"], made["expires_in"]) == ("bearer", 24 * 3600)
-    me = contract.check_me(sql_nobody.bearing(made["access_token"]).get("/auth/me").json())
+    me = contract.check_me(sql_anonymous.bearing(made["access_token"]).get("/auth/me").json())
     assert me == {
         "id": f"account:{made['user']['id']}", "username": email, "email": email, "name": "Анна",
         "kind": "account", "account_id": made["user"]["id"],
@@ -46,7 +46,7 @@ def test_register_creates_account_and_organization_and_logs_in(accounts, sql_nob
         "default_organization_id": made["organization"]["id"], "email_verified": True,
         "permissions": ["organization:read", "organization:create", "organization:update",
                         "organization:delete", "organization:manage"]}
-    assert sql_nobody.login(email, password)
+    assert sql_anonymous.login(email, password)
 
 
 @pytest.mark.parametrize("fields, organization", [
@@ -71,7 +71,7 @@ def test_concurrent_registrations_create_one_account(accounts):
     """The other requests must not leave a partly created account."""
     email, statuses = address(), []
     threads = [threading.Thread(target=lambda: statuses.append(
-        Accounts(accounts.nobody.as_nobody()).send(email=email, password=vault.password())
+        Accounts(accounts.anonymous.as_anonymous()).send(email=email, password=vault.password())
         .status_code)) for _ in range(6)]
     for thread in threads:
         thread.start()
@@ -92,7 +92,7 @@ def test_refused_registration_stores_nothing(accounts, sql_database):
 @pytest.mark.parametrize("email", NOT_ADDRESSES)
 def test_register_rejects_invalid_email(accounts, email):
     response = accounts.send(email=email, password=vault.password())
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["email"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["email"]
 
 
 @pytest.mark.parametrize("body, fields", [
@@ -109,21 +109,22 @@ def test_register_rejects_invalid_email(accounts, email):
     ({"email": "a@b.c", "password": "1234567\0"}, ["password"]),
 ])
 def test_register_names_every_invalid_field(accounts, body, fields):
-    assert sorted(contract.refused(accounts.send(**body), 400,
-                                   "VALIDATION_ERROR")) == sorted(fields)
+    assert sorted(contract.check_error(accounts.send(**body), 400,
+                                       "VALIDATION_ERROR")) == sorted(fields)
 
 
 @pytest.mark.parametrize("password", [
     "q7xGhk2p", "Geheim" + "x" * (LONGEST - 6), "Geheimqx" + "п" * ((LONGEST - 8) // 2),
     "Geheimqx" + "😀" * ((LONGEST - 8) // 4), "Geheim-qx 'q\" \\ ", " q7xGhk2p ",
 ])
-def test_password_of_allowed_length_logs_in_exactly(accounts, sql_nobody, password):
+def test_password_of_allowed_length_logs_in_exactly(accounts, sql_anonymous, password):
     vault.remember(password)
     person = accounts.register(password=password)
-    assert sql_nobody.login(person.email, password)
+    assert sql_anonymous.login(person.email, password)
     for other in (password + "x", password[:-1], password.swapcase()):
-        response = sql_nobody.post("/auth/login", json={"email": person.email, "password": other})
-        contract.refused(response, 401, "INVALID_CREDENTIALS")
+        response = sql_anonymous.post("/auth/login",
+                                      json={"email": person.email, "password": other})
+        contract.check_error(response, 401, "INVALID_CREDENTIALS")
 
 
 @pytest.mark.parametrize("password", [
@@ -133,7 +134,7 @@ def test_password_of_allowed_length_logs_in_exactly(accounts, sql_nobody, passwo
 def test_too_short_or_too_long_password_is_rejected(accounts, password):
     """More than 72 bytes, of which bcrypt would ignore the rest, or fewer than 8 characters."""
     response = accounts.send(email=address(), password=password)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["password"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["password"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -146,41 +147,44 @@ def test_names_are_stored_unchanged(accounts, name):
 # --- login ----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("field", ["username", "email"])
-def test_login_ignores_case_of_email(accounts, sql_nobody, field):
+def test_login_ignores_case_of_email(accounts, sql_anonymous, field):
     person = accounts.register(email=f"Жуков.{address()}")
     for name in spellings(person.email):
-        response = sql_nobody.post("/auth/login", json={field: name, "password": person.password})
+        response = sql_anonymous.post("/auth/login",
+                                      json={field: name, "password": person.password})
         assert response.status_code == 200
-        me = sql_nobody.bearing(response.json()["access_token"]).get("/auth/me").json()
+        me = sql_anonymous.bearing(response.json()["access_token"]).get("/auth/me").json()
         assert (me["account_id"], me["email"]) == (person.id, person.email)
 
 
-def test_failed_logins_get_identical_responses(accounts, sql_nobody, sql_stack, sql_api):
+def test_failed_logins_get_identical_responses(accounts, sql_anonymous, sql_stack, sql_api):
     """Wrong password, unknown name, account without a password, and the local administrator."""
     person, silent = accounts.register(), tag()
     assert sql_api.post("/accounts", json={"username": silent,
                                            "email": address()}).status_code == 201
-    answers = [sql_nobody.post("/auth/login", json={"username": name, "password": "wrong"})
+    answers = [sql_anonymous.post("/auth/login", json={"username": name, "password": "wrong"})
                for name in (person.email, address(), silent, tag(), sql_stack.administrator[0])]
     bodies = [{**answer.json(), "request_id": None} for answer in answers]
     for answer in answers:
-        contract.refused(answer, 401, "INVALID_CREDENTIALS")
+        contract.check_error(answer, 401, "INVALID_CREDENTIALS")
     assert all(body == bodies[0] for body in bodies)
 
 
 @pytest.mark.parametrize("name", ["' OR '1'='1", "%", "%@%", "_", "*", "a@b' --"])
-def test_login_name_is_not_a_pattern(accounts, sql_nobody, name):
+def test_login_name_is_not_a_pattern(accounts, sql_anonymous, name):
     person = accounts.register()
-    response = sql_nobody.post("/auth/login", json={"username": name, "password": person.password})
-    contract.refused(response, 401, "INVALID_CREDENTIALS")
+    response = sql_anonymous.post("/auth/login",
+                                  json={"username": name, "password": person.password})
+    contract.check_error(response, 401, "INVALID_CREDENTIALS")
 
 
 def test_account_has_no_access_to_directory_or_accounts(accounts, sql_api):
     client = accounts.register().client
     for method, path in (("GET", "/users"), ("GET", "/groups"), ("POST", "/users"),
                          ("GET", "/accounts"), ("POST", "/accounts")):
-        contract.refused(client.request(method, path, json={} if method == "POST" else None), 403,
-                         "FORBIDDEN")
+        contract.check_error(client.request(method, path, json={} if method == "POST" else None),
+                             403,
+                             "FORBIDDEN")
 
 
 def test_me_describes_local_administrator(sql_api, sql_stack):
@@ -248,7 +252,7 @@ def test_skip_and_limit_select_part_of_account_list(view):
 ])
 def test_account_list_rejects_invalid_query(view, query, fields):
     client, path = view
-    assert contract.refused(client.get(f"{path}?{query}"), 400, "VALIDATION_ERROR") == fields
+    assert contract.check_error(client.get(f"{path}?{query}"), 400, "VALIDATION_ERROR") == fields
 
 
 @pytest.mark.parametrize("spell", [str, str.upper, str.title])
@@ -278,7 +282,8 @@ def test_username_is_stored_unchanged(sql_api, name):
 @pytest.mark.parametrize("name", ["", "a@b", "@", " a", "a ", " ", "a\0", "a\nb", "a\x7f",
                                   "x" * 151, 1, None, [], True])
 def test_create_rejects_invalid_username(view, name):
-    assert contract.refused(create(view, username=name), 400, "VALIDATION_ERROR") == ["username"]
+    assert contract.check_error(create(view, username=name), 400,
+                                "VALIDATION_ERROR") == ["username"]
 
 
 def test_longest_username_and_email_are_accepted(sql_api):
@@ -297,27 +302,28 @@ def test_longest_username_and_email_are_accepted(sql_api):
 def test_create_names_every_invalid_field(view, body, fields):
     client, path = view
     response = client.post(path, json=body)
-    assert sorted(contract.refused(response, 400, "VALIDATION_ERROR")) == sorted(fields)
+    assert sorted(contract.check_error(response, 400, "VALIDATION_ERROR")) == sorted(fields)
 
 
-def test_accounts_need_token_on_main_surface(sql_nobody):
+def test_accounts_need_token_on_main_surface(sql_anonymous):
     """Only the files surface (port 5000) is open, and only in development."""
-    contract.refused(sql_nobody.get("/accounts"), 401, "UNAUTHORIZED")
-    contract.refused(sql_nobody.post("/accounts", json={}), 401, "UNAUTHORIZED")
+    contract.check_error(sql_anonymous.get("/accounts"), 401, "UNAUTHORIZED")
+    contract.check_error(sql_anonymous.post("/accounts", json={}), 401, "UNAUTHORIZED")
 
 
 def test_files_surface_serves_no_other_paths(sql_stack):
     client = FilesClient(sql_stack.files_url, sql_stack.ca_file)
     for path in ("/organizations", "/auth/me", "/api/v1/accounts", "/users/1", "/accounts"):
-        contract.refused(client.get(path), 404, "NOT_FOUND")
+        contract.check_error(client.get(path), 404, "NOT_FOUND")
 
 
 def test_invalid_token_is_refused_on_open_path(sql_stack):
     client = FilesClient(sql_stack.files_url, sql_stack.ca_file, "a.b.c")
-    contract.refused(client.get("/users"), 401, "INVALID_TOKEN")
+    contract.check_error(client.get("/users"), 401, "INVALID_TOKEN")
 
 
-def test_client_header_cannot_change_surface(sql_nobody):
+def test_client_header_cannot_change_surface(sql_anonymous):
     """Only nginx sets the surface."""
     for name in ("KONTORA_SURFACE", "Kontora-Surface", "HTTP_KONTORA_SURFACE"):
-        contract.refused(sql_nobody.get("/accounts", headers={name: "files"}), 401, "UNAUTHORIZED")
+        contract.check_error(sql_anonymous.get("/accounts", headers={name: "files"}), 401,
+                             "UNAUTHORIZED")

@@ -13,36 +13,36 @@ def outcome(line):
     return line["action"], line["resource_type"], line["resource_id"], line["status"]
 
 
-def test_login_is_audited(nobody, stack, audit):
-    response = nobody.post("/auth/login", json={"username": stack.administrator[0],
-                                                "password": stack.administrator[1]})
+def test_login_is_audited(anonymous, stack, audit):
+    response = anonymous.post("/auth/login", json={"username": stack.administrator[0],
+                                                   "password": stack.administrator[1]})
     line = audit.one_of(response)
     assert outcome(line) == ("login", "session", stack.administrator[0], "success")
     assert line["actor"] == stack.administrator[0]
 
 
-def test_failed_login_is_audited(nobody, stack, audit):
+def test_failed_login_is_audited(anonymous, stack, audit):
     name = stack.administrator[0]
     body = {"username": name, "password": vault.password()}
-    line = audit.one_of(nobody.post("/auth/login", json=body))
+    line = audit.one_of(anonymous.post("/auth/login", json=body))
     assert outcome(line) == ("login", "session", name, "failure")
     assert line["details"]["code"] == "INVALID_CREDENTIALS"
 
 
 @pytest.mark.parametrize("name", ["nobody", "имя \"x\"\n{}"])
-def test_failed_login_with_unknown_name_is_audited_without_name(nobody, audit, name):
+def test_failed_login_with_unknown_name_is_audited_without_name(anonymous, audit, name):
     body = {"username": name, "password": vault.password()}
-    line = audit.one_of(nobody.post("/auth/login", json=body))
+    line = audit.one_of(anonymous.post("/auth/login", json=body))
     action, kind, subject, status = outcome(line)
     assert (action, kind, status) == ("login", "session", "failure")
     assert re.fullmatch(r"\(unknown name [0-9a-f]{8}\)", subject)
     assert name not in str(line)
 
 
-def test_malformed_login_request_is_audited(nobody, audit):
+def test_malformed_login_request_is_audited(anonymous, audit):
     for arguments in ({"data": "{", "headers": {"Content-Type": "application/json"}},
                       {"json": {"username": 1}}, {"data": "x"}):
-        line = audit.one_of(nobody.post("/auth/login", **arguments))
+        line = audit.one_of(anonymous.post("/auth/login", **arguments))
         assert (line["action"], line["status"]) == ("login", "failure")
 
 
@@ -83,7 +83,7 @@ MEMBERSHIP_PATHS = [lambda group, account: path_of("/groups", group, "members", 
 
 
 @pytest.mark.parametrize("path", MEMBERSHIP_PATHS, ids=["group", "user"])
-def test_membership_changes_are_audited_with_group_and_member(api, nobody, people, groups, audit,
+def test_membership_changes_are_audited_with_group_and_member(api, anonymous, people, groups, audit,
                                                               stack, path):
     """Both paths leave identical lines: the group is the resource, and the details name the
     member."""
@@ -94,8 +94,8 @@ def test_membership_changes_are_audited_with_group_and_member(api, nobody, peopl
                 (api, name, account, None), (api, name, account, None),
                 (api, name, "no such user", "NOT_FOUND"),
                 (api, "no such group", account, "NOT_FOUND"),
-                (nobody, name, account, "UNAUTHORIZED"),
-                (nobody.bearing("x"), name, account, "INVALID_TOKEN")):
+                (anonymous, name, account, "UNAUTHORIZED"),
+                (anonymous.bearing("x"), name, account, "INVALID_TOKEN")):
             line = audit.one_of(client.request(method, path(group, member)))
             assert outcome(line) == (action, "group", group, "failure" if code else "success")
             assert line["actor"] == (stack.administrator[0] if client is api else None)
@@ -153,15 +153,16 @@ def test_refused_change_is_audited_with_error_code(api, audit, action, method, p
     ({"ou": "OU=nowhere,{base}"}, "PARENT_NOT_FOUND"),
     ({"sAMAccountName": "Administrator"}, "ALREADY_EXISTS"),
 ])
-def test_user_change_refused_by_directory_is_audited(api, people, audit, truth, fields, code):
-    body = people.body(**{key: value.format(base=truth.base_dn) for key, value in fields.items()})
+def test_user_change_refused_by_directory_is_audited(api, people, audit, ldap_admin, fields, code):
+    body = people.body(**{key: value.format(base=ldap_admin.base_dn)
+                          for key, value in fields.items()})
     line = audit.one_of(api.post("/users", json=body))
     assert (line["resource_id"], line["status"]) == (body["sAMAccountName"], "failure")
     assert line["details"]["code"] == code
 
 
 def test_entry_change_refused_by_directory_is_audited(api, entries, people, audit):
-    kind, above = entries.kind, entries.truth.add_ou(tag(), entries.parent)
+    kind, above = entries.kind, entries.ldap_admin.add_ou(tag(), entries.parent)
     taken = entries.named(tag(), above)[kind.name]
     entries.named(taken)
     steps = [
@@ -185,18 +186,19 @@ def test_entry_change_refused_by_directory_is_audited(api, entries, people, audi
                                ("DELETE", f"{collection}/x", None))
 ])
 @pytest.mark.parametrize("token, code", [(None, "UNAUTHORIZED"), ("a.b.c", "INVALID_TOKEN")])
-def test_unauthenticated_change_is_audited_without_actor(nobody, audit, method, path, body, token,
+def test_unauthenticated_change_is_audited_without_actor(anonymous, audit, method, path, body,
+                                                         token,
                                                          code):
-    line = audit.one_of(nobody.bearing(token).request(method, path, json=body))
+    line = audit.one_of(anonymous.bearing(token).request(method, path, json=body))
     assert (line["actor"], line["status"]) == (None, "failure")
     assert line["details"]["code"] == code
 
 
-def test_reads_are_not_audited(api, nobody, audit):
+def test_reads_are_not_audited(api, anonymous, audit):
     responses = [api.get("/groups"), api.get("/ous/Staff"), api.get("/containers/nothing-at-all"),
                  api.get("/groups/sales"), api.get("/groups/sales/members/i.petrov"),
                  api.get("/users"), api.get("/users/Administrator"), api.get("/auth/me"),
-                 api.head("/users"), nobody.get("/users"), api.get("/users/nobody-at-all")]
+                 api.head("/users"), anonymous.get("/users"), api.get("/users/nobody-at-all")]
     # the reads' lines, if any, would have been written before this one
     audit.one_of(api.delete("/users/nobody-at-all"))
     for response in responses:
@@ -226,10 +228,10 @@ def test_long_resource_id_stays_in_one_audit_line(api, audit):
     assert line["resource_id"] == "ж" * 1000
 
 
-def test_audit_line_has_actor_id_and_dn_before_and_after(api, audit, truth):
+def test_audit_line_has_actor_id_and_dn_before_and_after(api, audit, ldap_admin):
     """Names can be reused and occur in several places; the actor's id and the DNs before and
     after the change are unambiguous."""
-    old, new, name = truth.add_ou(tag()), truth.add_ou(tag()), tag()
+    old, new, name = ldap_admin.add_ou(tag()), ldap_admin.add_ou(tag()), tag()
     created = api.post("/groups", json={"cn": name, "ou": old})
     moved = api.patch(f"/groups/{name}", json={"parent_dn": new})
     deleted = api.delete(f"/groups/{name}")

@@ -18,10 +18,10 @@ def owner(office):
 
 
 @pytest.fixture(scope="module")
-def account(site, nobody):
+def account(site, anonymous):
     """Returns a client of an account with its own organization, for the root of the main
     surface."""
-    return Accounts(nobody).register().client.at(site.base_url)
+    return Accounts(anonymous).register().client.at(site.base_url)
 
 
 # --- conditional requests -------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def test_read_evaluates_conditional_headers(owner, kind, if_match, if_none_match
         assert response.status_code == status
         assert response.headers.get("ETag") == (None if status == 412 else tag)
         if status == 412 and method == "GET":
-            contract.refused(response, 412, "PRECONDITION_FAILED")
+            contract.check_error(response, 412, "PRECONDITION_FAILED")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -83,7 +83,7 @@ def test_change_evaluates_conditional_headers(owner, kind, if_match, if_none_mat
             assert response.status_code in (200, 204), (method, path, response.text)
             tag = response.headers.get("ETag") or f'"{int(tag[1:-1]) + 1}"'
         else:
-            contract.refused(response, 412, "PRECONDITION_FAILED")
+            contract.check_error(response, 412, "PRECONDITION_FAILED")
             assert tag_of(owner, kind, made["id"]) == tag, (method, path)
 
 
@@ -105,8 +105,9 @@ def test_other_errors_precede_failed_conditions(owner, kind):
     """RFC 9110 13.2.1: conditions apply only to calls that would succeed without them."""
     fields = {"If-Match": '"0"', "If-None-Match": "*"}
     for method, path, body in changes_of(kind, 10 ** 15):
-        contract.refused(owner.request(method, path, body, headers=fields), 404, "NOT_FOUND")
-    contract.refused(owner.request("GET", f"/{kind}/{10 ** 15}", headers=fields), 404, "NOT_FOUND")
+        contract.check_error(owner.request(method, path, body, headers=fields), 404, "NOT_FOUND")
+    contract.check_error(owner.request("GET", f"/{kind}/{10 ** 15}", headers=fields), 404,
+                         "NOT_FOUND")
 
 
 def test_new_role_changes_organization_tag(accounts):
@@ -151,10 +152,10 @@ def test_every_response_has_caching_and_challenge_headers(site, account, method,
     """Sends each call with several tokens and without one; contract.check_answer() checks the
     headers."""
     statuses = {}
-    for name, client in (("nobody", site.as_nobody()), ("forged", site.bearing("a.b.c")),
+    for name, client in (("nobody", site.as_anonymous()), ("forged", site.bearing("a.b.c")),
                          ("account", account)):
         statuses[name] = client.request(method, path).status_code
-    other = site.as_nobody().request(method, path, headers={"Authorization": "Basic YTpi"})
+    other = site.as_anonymous().request(method, path, headers={"Authorization": "Basic YTpi"})
     assert (statuses["nobody"] == 401) <= (statuses["forged"] == 401), statuses
     assert (statuses["nobody"] == 401) <= (other.status_code == 401)
 

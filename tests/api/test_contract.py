@@ -52,10 +52,10 @@ tried, taken = set(), set()
 def callers(site, stack):
     """Returns clients by name: the owner of an organization, the local administrator, and a
     client without a token; and the organization."""
-    nobody = site.as_nobody()
+    anonymous = site.as_anonymous()
     office = Office(Accounts(Client(f"{stack.https_url}/api/v1", stack.ca_file)))
-    owner = nobody.bearing(office.owner.tokens["access_token"])
-    return {"owner": owner, "administrator": site, "nobody": nobody}, office
+    owner = anonymous.bearing(office.owner.tokens["access_token"])
+    return {"owner": owner, "administrator": site, "nobody": anonymous}, office
 
 
 @pytest.fixture(scope="module")

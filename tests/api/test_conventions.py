@@ -104,7 +104,7 @@ def test_member_skip_and_cursor_return_same_page(company):
     ({"skip": -1}, "skip")], ids=str)
 def test_invalid_member_sort_filter_or_cursor_is_rejected(company, query, field):
     response = company.client.get(f"{company.path}/members", params=query)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == [field]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == [field]
 
 
 # --- versions -------------------------------------------------------------------------------------
@@ -126,11 +126,11 @@ def test_organization_update_with_stale_version_is_refused(accounts):
     first = owner.client.patch(owner.path, json={"name": "first"}, headers={"If-Match": old})
     assert first.status_code == 200 and first.headers["ETag"] != old
     second = owner.client.patch(owner.path, json={"name": "second"}, headers={"If-Match": old})
-    contract.refused(second, 412, "PRECONDITION_FAILED")
+    contract.check_error(second, 412, "PRECONDITION_FAILED")
     assert owner.client.get(owner.path).json()["name"] == "first"
     weak = owner.client.patch(owner.path, json={"name": "third"},
                               headers={"If-Match": f"W/{first.headers['ETag']}"})
-    contract.refused(weak, 412, "PRECONDITION_FAILED")
+    contract.check_error(weak, 412, "PRECONDITION_FAILED")
 
 
 def test_one_of_concurrent_organization_updates_succeeds(accounts):
@@ -182,10 +182,10 @@ def test_repeated_request_gets_first_response(sql_api, person):
 
 def test_idempotency_key_is_reusable_after_refusal(sql_api, person):
     key = tag()
-    contract.refused(create(sql_api, {**person, "email": "x"}, key), 400, "VALIDATION_ERROR")
+    contract.check_error(create(sql_api, {**person, "email": "x"}, key), 400, "VALIDATION_ERROR")
     other = {**person, "email": f"{tag()}@example.com"}
     assert create(sql_api, other, tag()).status_code == 201
-    contract.refused(create(sql_api, person, key), 409, "ALREADY_EXISTS")
+    contract.check_error(create(sql_api, person, key), 409, "ALREADY_EXISTS")
     mended = {**person, "username": tag()}
     assert create(sql_api, mended, key).status_code == 201
 
@@ -194,7 +194,7 @@ def test_idempotency_key_with_other_request_is_refused(sql_api, person):
     key = tag()
     assert create(sql_api, person, key).status_code == 201
     other = {**person, "username": tag()}
-    contract.refused(create(sql_api, other, key), 409, "IDEMPOTENCY_KEY_REUSED")
+    contract.check_error(create(sql_api, other, key), 409, "IDEMPOTENCY_KEY_REUSED")
 
 
 def test_principals_may_use_same_idempotency_key(sql_api, accounts):
@@ -222,7 +222,7 @@ def test_concurrent_requests_with_one_key_execute_once(sql_api, sql_database, pe
 def test_invalid_idempotency_key_is_rejected(sql_api, person, key):
     response = sql_api.post("/accounts", json=person,
                             headers={"Idempotency-Key": key.encode()})
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["Idempotency-Key"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["Idempotency-Key"]
 
 
 def test_stored_request_digest_is_keyed(sql_api, sql_stack, sql_database,
@@ -246,14 +246,14 @@ def test_key_with_unkeyed_digest_is_refused(sql_api, sql_database, person):
     literal = sql_database.bytes_literal(old)
     sql_database.run(f"UPDATE idempotency_keys SET request_digest = {literal}"
                      f" WHERE idempotency_key = '{key}'")
-    contract.refused(create(sql_api, person, key), 409, "IDEMPOTENCY_KEY_REUSED")
+    contract.check_error(create(sql_api, person, key), 409, "IDEMPOTENCY_KEY_REUSED")
     name = person["username"]
     assert sql_database.run(f"SELECT count(*) FROM accounts WHERE username = '{name}'") == [("1",)]
 
 
-def test_repeated_directory_change_is_made_once(sql_api, truth):
+def test_repeated_directory_change_is_made_once(sql_api, ldap_admin):
     key, name = tag(), tag()
-    body = {"cn": name, "ou": truth.add_ou(tag())}
+    body = {"cn": name, "ou": ldap_admin.add_ou(tag())}
     first, again = (sql_api.post("/groups", json=body, headers={"Idempotency-Key": key})
                     for _ in range(2))
     assert first.status_code == 201, first.text

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from support.crm import ACTIVITY_TYPES, KINDS, Office, good, invalid
+from support.crm import ACTIVITY_TYPES, KINDS, Office, check_ok, invalid_fields
 
 COUNT = 26  # objects of each collection
 FAR = "9999"  # missing values sort last
@@ -40,23 +40,23 @@ NAMES = ["Борис", "анна", "АННА", "Anna", "anna", "ёж", "Ёж", "
 def filled(accounts):
     """Creates an organization with equal and missing values in every sortable column."""
     office = Office(accounts)
-    boss, seller = office["OWNER"], office["SALES"]
-    people = itertools.cycle([boss.id, seller.id, None])
-    contacts = [boss.contact(name=NAMES[i % len(NAMES)], owner_id=next(people))["id"]
+    owner, seller = office["OWNER"], office["SALES"]
+    people = itertools.cycle([owner.id, seller.id, None])
+    contacts = [owner.contact(name=NAMES[i % len(NAMES)], owner_id=next(people))["id"]
                 for i in range(COUNT)]
-    deals = [boss.deal(amount=(i % 4) * 1000.5, contact_id=contacts[i % 3], owner_id=next(people),
-                       expected_close_date=[None, "2027-01-31", "2026-12-01"][i % 3])["id"]
+    deals = [owner.deal(amount=(i % 4) * 1000.5, contact_id=contacts[i % 3], owner_id=next(people),
+                        expected_close_date=[None, "2027-01-31", "2026-12-01"][i % 3])["id"]
              for i in range(COUNT)]
     dues = list(OVERDUE)
     for i in range(COUNT):
-        boss.task(due_date=dues[i % len(dues)], contact_id=contacts[i % 2], deal_id=deals[i % 4],
-                  assignee_id=next(people))
-        (boss if i % 3 else seller).activity(
+        owner.task(due_date=dues[i % len(dues)], contact_id=contacts[i % 2], deal_id=deals[i % 4],
+                   assignee_id=next(people))
+        (owner if i % 3 else seller).activity(
             type=ACTIVITY_TYPES[i % 4], contact_id=contacts[i % 2], deal_id=deals[i % 4],
             occurred_at=f"20{20 + i % 3}-05-05T12:00:00.{i % 2}Z")
     for i in range(0, COUNT, 5):
-        good("deals", boss.move(deals[i], "IN_PROGRESS"))  # creates six automatic activities
-        good("tasks", boss.change("tasks", boss.ids("tasks")[i], status="IN_PROGRESS"))
+        check_ok("deals", owner.move(deals[i], "IN_PROGRESS"))  # creates six automatic activities
+        check_ok("tasks", owner.change("tasks", owner.ids("tasks")[i], status="IN_PROGRESS"))
     return office
 
 
@@ -122,14 +122,14 @@ def test_skip_visits_each_object_once(reader, everything, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_cursor_is_stable_under_creation_and_deletion(new_office, kind):
     """Neither new nor deleted objects shift the pages behind a cursor."""
-    boss = new_office["OWNER"]
-    numbers = [boss.create(kind)["id"] for _ in range(6)]
-    first = boss.page(kind, limit=2)
-    boss.hidden(kind, numbers[0])
-    boss.hidden(kind, numbers[1])  # the cursor is at this object
-    boss.hidden(kind, numbers[3])
-    added = boss.create(kind)["id"]
-    rest = boss.page(kind, limit=10, after=first["next"])
+    owner = new_office["OWNER"]
+    numbers = [owner.create(kind)["id"] for _ in range(6)]
+    first = owner.page(kind, limit=2)
+    owner.must_delete(kind, numbers[0])
+    owner.must_delete(kind, numbers[1])  # the cursor is at this object
+    owner.must_delete(kind, numbers[3])
+    added = owner.create(kind)["id"]
+    rest = owner.page(kind, limit=10, after=first["next"])
     assert [item["id"] for item in rest["items"]] == [numbers[2], numbers[4], numbers[5], added]
 
 
@@ -204,7 +204,7 @@ def test_filter_by_foreign_id_is_empty(filled, reader, office, kind):
     ({"limit": "x"}, "limit"), ({"limit": ""}, "limit"), ({"skip": -1}, "skip"),
     ({"skip": 2 ** 31}, "skip")], ids=str)
 def test_invalid_sort_or_page_is_rejected(reader, kind, query, field):
-    assert invalid(reader.list(kind, **query)) == [field]
+    assert invalid_fields(reader.list(kind, **query)) == [field]
 
 
 @pytest.mark.parametrize("kind, sort", [("contacts", "name"), ("contacts", "-name"),
@@ -219,7 +219,7 @@ def test_forged_cursor_is_rejected_or_answered(reader, kind, sort, value):
     """A forged cursor gets a page or a validation error, never a server error."""
     for number in ("i5", "i-5", "i99999999999999999999"):
         response = reader.list(kind, sort=sort, after=f"{sort}!{value}!{number}")
-        assert response.status_code == 200 or invalid(response) == ["after"], response.text
+        assert response.status_code == 200 or invalid_fields(response) == ["after"], response.text
 
 
 @pytest.mark.parametrize("kind, field", [
@@ -229,7 +229,7 @@ def test_forged_cursor_is_rejected_or_answered(reader, kind, sort, value):
     ("activities", "deal_id"), ("activities", "author_id")])
 def test_invalid_filter_value_is_rejected(reader, kind, field):
     for value in ("", "x", "1x", "new", "-", "1.5", "NEW ", "99999999999999999999", "' OR 1=1 --"):
-        assert invalid(reader.list(kind, **{field: value})) == [field], value
+        assert invalid_fields(reader.list(kind, **{field: value})) == [field], value
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -237,11 +237,11 @@ def test_invalid_filter_value_is_rejected(reader, kind, field):
     ({"nonsense": "x"}, "nonsense"), ({"organization_id": 1}, "organization_id"),
     ({"limit": [1, 2]}, "limit"), ({"sort": ["id", "-id"]}, "sort"), ({"name": "x"}, "name")])
 def test_unknown_or_repeated_parameter_is_rejected(reader, kind, query, field):
-    assert invalid(reader.list(kind, **query)) == [field]
+    assert invalid_fields(reader.list(kind, **query)) == [field]
 
 
 @pytest.mark.parametrize("kind, field", [("deals", "search"), ("tasks", "search"),
                                          ("activities", "search"), ("tasks", "owner_id"),
                                          ("activities", "status"), ("contacts", "status")])
 def test_parameter_of_other_collection_is_rejected(reader, kind, field):
-    assert invalid(reader.list(kind, **{field: 1})) == [field]
+    assert invalid_fields(reader.list(kind, **{field: 1})) == [field]

@@ -12,8 +12,8 @@ from decimal import Decimal
 
 import pytest
 
-from support.crm import (ACTIVITY_TYPES, CHANGEABLE, DEAL_STATUSES, KINDS, TASK_STATUSES,
-                         Number, Office)
+from support.crm import (ACTIVITY_TYPES, CHANGEABLE, DEAL_STATUSES, KINDS, TASK_STATUSES, Number,
+                         Office)
 from support.waiting import wait_until
 
 SEED = 20261120
@@ -25,7 +25,7 @@ SOON_MS = 2000
 
 # Allowed statuses of each operation, whatever the other threads do.
 ANSWERS = {"create": {201, 400, 409}, "change": {200, 400, 404, 409}, "move": {200, 400, 404, 409},
-           "hide": {204, 404, 409}, "restore": {200, 409}}
+           "delete": {204, 404, 409}, "restore": {200, 409}}
 
 
 class Storm:
@@ -65,7 +65,7 @@ class Storm:
             fields = self.fields(choose, kind)
             part = {field: fields[field] for field in choose.sample(sorted(fields), 2)}
             return name, view.change(kind, number, part, headers=self.headers(part))
-        return name, (view.hide if name == "hide" else view.restore)(kind, number)
+        return name, (view.delete if name == "delete" else view.restore)(kind, number)
 
     def move(self, choose, view):
         """Changes the status of a deal or a task, often along an allowed transition."""

@@ -7,40 +7,40 @@ from decimal import Decimal
 from support import contract, crm, vault
 from support.accounts import accept, address
 from support.contract import TIME
-from support.crm import Crm, Number, good
+from support.crm import Crm, Number, check_ok
 
 HOUR = "2026-11-20T{:02}:00:00.000Z"
 
 
-def hire(sql_nobody, owner, organization, role, name):
+def hire(sql_anonymous, owner, organization, role, name):
     """Registers a colleague, who is invited, accepts, and works in the company's organization."""
     email, password = address(), vault.password()
     body = {"email": email, "password": password, "name": name}
-    made = sql_nobody.post("/auth/register", json=body)
+    made = sql_anonymous.post("/auth/register", json=body)
     assert made.status_code == 201
     response = owner.client.post(f"/organizations/{organization}/members",
                                  json={"email": email, "role": role})
     assert response.status_code == 201
-    client = sql_nobody.bearing(sql_nobody.login(email, password)["access_token"])
+    client = sql_anonymous.bearing(sql_anonymous.login(email, password)["access_token"])
     assert accept(client, response.json()["id"]).status_code == 200
     me = client.get("/auth/me", headers={"X-Organization-ID": str(organization)}).json()
     assert (organization, role) in [(each["id"], each["role"]) for each in me["organizations"]]
     return Crm(client, organization), me["account_id"]
 
 
-def test_company_wins_and_closes_deal_with_five_roles(sql_nobody):
+def test_company_wins_and_closes_deal_with_five_roles(sql_anonymous):
     # Ольга registers, which creates the company; she is its owner.
-    made = sql_nobody.post("/auth/register", json={
+    made = sql_anonymous.post("/auth/register", json={
         "email": address(), "password": vault.password(), "name": "Ольга",
         "organization_name": "ООО «Рога и копыта»"})
     company = contract.check_registered(made.json())["organization"]["id"]
-    olga = Crm(sql_nobody.bearing(made.json()["access_token"]), company)
+    olga = Crm(sql_anonymous.bearing(made.json()["access_token"]), company)
 
     # She adds an administrator, a manager, a salesperson, and an accountant with read access.
-    anton, _ = hire(sql_nobody, olga, company, "ADMIN", "Антон")
-    maria, _ = hire(sql_nobody, anton, company, "MANAGER", "Мария")
-    sergey, sergey_id = hire(sql_nobody, anton, company, "SALES", "Сергей")
-    vera, _ = hire(sql_nobody, anton, company, "VIEWER", "Вера")
+    anton, _ = hire(sql_anonymous, olga, company, "ADMIN", "Антон")
+    maria, _ = hire(sql_anonymous, anton, company, "MANAGER", "Мария")
+    sergey, sergey_id = hire(sql_anonymous, anton, company, "SALES", "Сергей")
+    vera, _ = hire(sql_anonymous, anton, company, "VIEWER", "Вера")
 
     # Мария creates a customer. The search finds it by the telephone number.
     customer = maria.contact(name="Киса Воробьянинов", phone="+7 (812) 555-12-12",
@@ -49,8 +49,8 @@ def test_company_wins_and_closes_deal_with_five_roles(sql_nobody):
     assert vera.ids("contacts", search="812 555") == [customer["id"]]
 
     # Сергей enters the customer again and is refused with the existing contact.
-    [other] = crm.details(sergey.send("contacts", name="И. М. Воробьянинов",
-                                      email="KISA@example.com"), 409, "DUPLICATE")
+    [other] = crm.error_details(sergey.send("contacts", name="И. М. Воробьянинов",
+                                            email="KISA@example.com"), 409, "DUPLICATE")
     assert other["id"] == customer["id"]
 
     # Мария creates a deal and a task for Сергей, who starts working on them.
@@ -59,32 +59,33 @@ def test_company_wins_and_closes_deal_with_five_roles(sql_nobody):
     task = maria.task(title="Позвонить и договориться", assignee_id=sergey_id, deal_id=deal["id"],
                       contact_id=customer["id"], due_date=str(datetime.now(UTC).date()))
     assert sergey.ids("tasks", assignee_id=sergey_id, status="TODO") == [task["id"]]
-    good("tasks", sergey.change("tasks", task["id"], status="IN_PROGRESS"))
+    check_ok("tasks", sergey.change("tasks", task["id"], status="IN_PROGRESS"))
     sergey.activity(type="CALL", subject="Первый разговор", deal_id=deal["id"],
                     contact_id=customer["id"], occurred_at=HOUR.format(10))
-    good("deals", sergey.move(deal["id"], "IN_PROGRESS"))
-    good("tasks", sergey.change("tasks", task["id"], status="DONE"))
+    check_ok("deals", sergey.move(deal["id"], "IN_PROGRESS"))
+    check_ok("tasks", sergey.change("tasks", task["id"], status="DONE"))
 
     # Мария changes the deal from an outdated version and is refused.
     seen = maria.get("deals", deal["id"])
-    good("deals", sergey.change("deals", deal["id"], amount=Number("99999.90"),
-                                headers={"If-Match": seen.headers["ETag"]}))
+    check_ok("deals", sergey.change("deals", deal["id"], amount=Number("99999.90"),
+                                    headers={"If-Match": seen.headers["ETag"]}))
     late = maria.change("deals", deal["id"], amount=1, headers={"If-Match": seen.headers["ETag"]})
-    contract.refused(late, 412, "PRECONDITION_FAILED")
+    contract.check_error(late, 412, "PRECONDITION_FAILED")
 
     # Вера can read everything and change nothing.
     assert vera.read("deals", deal["id"])["amount"] == Decimal("99999.90")
-    contract.refused(vera.change("deals", deal["id"], amount=1), 403, "FORBIDDEN")
-    contract.refused(vera.send("tasks"), 403, "FORBIDDEN")
+    contract.check_error(vera.change("deals", deal["id"], amount=1), 403, "FORBIDDEN")
+    contract.check_error(vera.send("tasks"), 403, "FORBIDDEN")
 
     # Сергей may not delete, and a deal that is neither won nor lost cannot be closed.
-    contract.refused(sergey.hide("contacts", customer["id"]), 403, "FORBIDDEN")
-    assert sorted(crm.details(sergey.move(deal["id"], "CLOSED"), 409, "INVALID_TRANSITION")) == [
+    contract.check_error(sergey.delete("contacts", customer["id"]), 403, "FORBIDDEN")
+    assert sorted(crm.error_details(sergey.move(deal["id"], "CLOSED"), 409,
+                                    "INVALID_TRANSITION")) == [
         "LOST", "WON"]
 
     # The deal is won; Мария closes it after the payment.
-    good("deals", sergey.move(deal["id"], "WON"))
-    closed = good("deals", maria.move(deal["id"], "CLOSED"))
+    check_ok("deals", sergey.move(deal["id"], "WON"))
+    closed = check_ok("deals", maria.move(deal["id"], "CLOSED"))
     assert (closed["status"], closed["amount"]) == ("CLOSED", Decimal("99999.90"))
     assert TIME.fullmatch(closed["closed_at"])
 
@@ -96,15 +97,15 @@ def test_company_wins_and_closes_deal_with_five_roles(sql_nobody):
 
     # A second deal is lost, with a reason.
     second = sergey.deal(title="Тринадцатый стул", amount=Number("0.10"), contact_id=customer["id"])
-    good("deals", sergey.move(second["id"], "IN_PROGRESS"))
-    good("deals", sergey.move(second["id"], "LOST", lost_reason="Стула не нашли"))
+    check_ok("deals", sergey.move(second["id"], "IN_PROGRESS"))
+    check_ok("deals", sergey.move(second["id"], "LOST", lost_reason="Стула не нашли"))
 
     # A customer with deals cannot be deleted. Антон deletes the lost deal, and restores it because
     # the statistics need it.
-    contract.refused(anton.hide("contacts", customer["id"]), 409, "HAS_DEALS")
-    anton.hidden("deals", second["id"])
+    contract.check_error(anton.delete("contacts", customer["id"]), 409, "HAS_DEALS")
+    anton.must_delete("deals", second["id"])
     assert anton.analytics("deals")["total"] == 1
-    good("deals", anton.restore("deals", second["id"]))
+    check_ok("deals", anton.restore("deals", second["id"]))
 
     # Вера reads the analytics.
     assert vera.analytics("summary") == {
@@ -120,8 +121,8 @@ def test_company_wins_and_closes_deal_with_five_roles(sql_nobody):
     assert vera.analytics("activities", to="2026-11-20")["calls"] == 1
 
     # Other organizations see none of these objects.
-    stranger = sql_nobody.post("/auth/register",
-                               json={"email": address(), "password": vault.password()}).json()
-    outside = Crm(sql_nobody.bearing(stranger["access_token"]), "")
-    contract.refused(outside.get("deals", deal["id"]), 404, "NOT_FOUND")
+    stranger = sql_anonymous.post("/auth/register",
+                                  json={"email": address(), "password": vault.password()}).json()
+    outside = Crm(sql_anonymous.bearing(stranger["access_token"]), "")
+    contract.check_error(outside.get("deals", deal["id"]), 404, "NOT_FOUND")
     assert outside.analytics("deals")["total"] == 0

@@ -30,18 +30,18 @@ def storage(request):
 
 
 @pytest.fixture(scope="module")
-def nobody(storage):
+def anonymous(storage):
     return Client(f"{storage.stack.https_url}/api/v1", storage.stack.ca_file)
 
 
 @pytest.fixture(scope="module")
-def people(nobody):
-    return Accounts(nobody)
+def people(anonymous):
+    return Accounts(anonymous)
 
 
 @pytest.fixture(scope="module")
-def administrator(storage, nobody):
-    return nobody.bearing(nobody.login(*storage.stack.administrator)["access_token"])
+def administrator(storage, anonymous):
+    return anonymous.bearing(anonymous.login(*storage.stack.administrator)["access_token"])
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_upload_message_is_in_requested_language(owner):
 def test_file_of_disallowed_type_is_refused(storage, owner, name, content):
     before = storage.keys()
     answer = files.send_form(owner, content, name.replace("\0", "%00"))
-    contract.refused(answer, 400, "FILE_TYPE_NOT_ALLOWED")
+    contract.check_error(answer, 400, "FILE_TYPE_NOT_ALLOWED")
     assert answer.json()["error"] == "Недопустимый тип файла"
     assert answer.json()["allowed_extensions"] == files.EXTENSIONS
     assert storage.keys() - before == set() and files.listed(owner) == []
@@ -140,26 +140,28 @@ def test_upload_limit_is_16_mib(storage, owner):
     answer = fetch(owner, made["download_url"])
     assert hashlib.sha256(answer.content).hexdigest() == made["file_info"]["sha256"]
     answer = files.send(owner, largest + b"x")
-    contract.refused(answer, 400, "FILE_TOO_LARGE")
+    contract.check_error(answer, 400, "FILE_TOO_LARGE")
     assert (answer.json()["error"], answer.json()["max_size_mb"]) == ("Файл слишком большой", 16)
-    contract.refused(files.send(owner, largest + b"x" * files.MIB * 2), 413, "PAYLOAD_TOO_LARGE")
+    contract.check_error(files.send(owner, largest + b"x" * files.MIB * 2), 413,
+                         "PAYLOAD_TOO_LARGE")
     assert files.names(owner) == [made["filename"]]
     owner.delete(f"/files/{made['filename']}")
 
 
 def test_request_without_single_file_is_rejected(owner):
-    contract.refused(owner.post("/files/upload", json={}), 415, "UNSUPPORTED_MEDIA_TYPE")
-    contract.refused(owner.post("/files/upload"), 415, "UNSUPPORTED_MEDIA_TYPE")
+    contract.check_error(owner.post("/files/upload", json={}), 415, "UNSUPPORTED_MEDIA_TYPE")
+    contract.check_error(owner.post("/files/upload"), 415, "UNSUPPORTED_MEDIA_TYPE")
     form = {"Content-Type": "multipart/form-data"}
-    contract.refused(owner.post("/files/upload", data=b"x", headers=form), 400, "INVALID_MULTIPART")
-    contract.refused(owner.post("/files/upload", files={"other": ("a.txt", TEXT)}), 400,
-                     "FILE_MISSING")
-    contract.refused(owner.post("/files/upload", files={"file": (None, "a.txt")}), 400,
-                     "FILE_MISSING")
-    contract.refused(files.send_form(owner, TEXT, ""), 400, "FILE_MISSING")
+    contract.check_error(owner.post("/files/upload", data=b"x", headers=form), 400,
+                         "INVALID_MULTIPART")
+    contract.check_error(owner.post("/files/upload", files={"other": ("a.txt", TEXT)}), 400,
+                         "FILE_MISSING")
+    contract.check_error(owner.post("/files/upload", files={"file": (None, "a.txt")}), 400,
+                         "FILE_MISSING")
+    contract.check_error(files.send_form(owner, TEXT, ""), 400, "FILE_MISSING")
     twice = [("file", ("a.txt", TEXT)), ("file", ("b.txt", TEXT))]
-    assert contract.refused(owner.post("/files/upload", files=twice), 400,
-                            "VALIDATION_ERROR") == ["file"]
+    assert contract.check_error(owner.post("/files/upload", files=twice), 400,
+                                "VALIDATION_ERROR") == ["file"]
     assert files.listed(owner) == []
     both = {"comment": (None, "ignored"), "file": ("a.txt", TEXT), "more": (None, "x" * 100000)}
     files.check_uploaded(owner.post("/files/upload", files=both), TEXT)
@@ -227,8 +229,8 @@ def test_extended_file_name_parameter_is_preferred(owner):
 
 def test_invalid_file_name_is_rejected(owner):
     for name in ("Ж" * 252 + ".txt", b"\xff\xfe.txt"):
-        assert contract.refused(files.send_form(owner, TEXT, name), 400,
-                                "VALIDATION_ERROR") == ["file"]
+        assert contract.check_error(files.send_form(owner, TEXT, name), 400,
+                                    "VALIDATION_ERROR") == ["file"]
 
 
 # --- download URLs --------------------------------------------------------------------------------
@@ -372,8 +374,8 @@ def test_objects_are_not_reachable_without_signed_url(storage, owner):
 
 def test_download_url_uses_only_allowed_hosts(storage, owner):
     """The host of a request is used in its own response only, and must be an allowed name."""
-    contract.refused(files.send(owner, headers={"Host": "evil.example.com"}), 421,
-                     "MISDIRECTED_REQUEST")
+    contract.check_error(files.send(owner, headers={"Host": "evil.example.com"}), 421,
+                         "MISDIRECTED_REQUEST")
     made = files.send(owner, headers={"Host": "localhost:1"}).json()
     if storage.kind == "disk":
         assert made["download_url"].startswith("https://localhost:1/")
@@ -403,7 +405,8 @@ def test_file_list_supports_pages_and_prefix(owner):
     assert answer == {"files": [], "count": 0, "prefix": "images/", "next": None}
     for query, field in (("limit=0", "limit"), ("limit=1001", "limit"), ("limit=a", "limit"),
                          ("x=1", "x")):
-        assert contract.refused(owner.get(f"/files?{query}"), 400, "VALIDATION_ERROR") == [field]
+        assert contract.check_error(owner.get(f"/files?{query}"), 400,
+                                    "VALIDATION_ERROR") == [field]
 
 
 def test_search_finds_words_of_file_names(owner):
@@ -420,8 +423,8 @@ def test_search_finds_words_of_file_names(owner):
     rest = owner.get(f"/files?search=договор&limit=1&after={page['next']}").json()
     assert (page["count"], rest["count"], rest["next"]) == (1, 1, None)
     assert page["files"][0]["name"] != rest["files"][0]["name"]
-    assert contract.refused(owner.get("/files?search=договор&after=x"), 400,
-                            "VALIDATION_ERROR") == ["after"]
+    assert contract.check_error(owner.get("/files?search=договор&after=x"), 400,
+                                "VALIDATION_ERROR") == ["after"]
 
 
 def test_tags_can_be_set_filtered_and_cleared(owner):
@@ -441,12 +444,12 @@ def test_tags_can_be_set_filtered_and_cleared(owner):
     assert files.names(owner, "?tag=2026") == [other]
     for bad in ({"tags": ["a"]}, ["a", 1], [""], ["a" * 65], ["a\nb"], [["a"]], ["a"] * 33, {}, 1):
         answer = owner.put(f"/files/{other}/tags", json=bad)
-        assert contract.refused(answer, 400, "VALIDATION_ERROR") == ["tags"], bad
+        assert contract.check_error(answer, 400, "VALIDATION_ERROR") == ["tags"], bad
     for text in (b'["a"', b"", b'["a"],"tags":["b"]'):
         answer = owner.put(f"/files/{other}/tags", data=text,
                            headers={"Content-Type": "application/json"})
-        contract.refused(answer, 400, "INVALID_JSON")
-    contract.refused(owner.put("/files/a.txt/tags", json=["a"]), 404, "NOT_FOUND")
+        contract.check_error(answer, 400, "INVALID_JSON")
+    contract.check_error(owner.put("/files/a.txt/tags", json=["a"]), 404, "NOT_FOUND")
     assert files.names(owner, "?tag=2026") == [other]
 
 
@@ -462,9 +465,9 @@ def test_deleted_file_and_its_object_are_gone(storage, owner):
     assert storage.keys() == before and files.listed(owner) == []
     for path in (f"/files/{name}/info", f"/files/{name}/download"):
         answer = owner.get(path)
-        contract.refused(answer, 404, "NOT_FOUND")
+        contract.check_error(answer, 404, "NOT_FOUND")
         assert answer.json()["error"] == "Файл не найден"
-    contract.refused(owner.delete(f"/files/{name}"), 404, "NOT_FOUND")
+    contract.check_error(owner.delete(f"/files/{name}"), 404, "NOT_FOUND")
 
 
 def test_bulk_delete_reports_each_file(storage, owner, people):
@@ -488,8 +491,8 @@ def test_bulk_delete_reports_each_file(storage, owner, people):
     assert [(line["action"], line["resource_id"], line["status"]) for line in ours] == [
         ("delete_file", name, "success" if deleted else "failure")
         for name, deleted in zip(wanted, [True, False, False, True, False], strict=True)]
-    assert contract.refused(owner.post("/files/bulk-delete", json={"names": "a"}), 400,
-                            "VALIDATION_ERROR") == ["names"]
+    assert contract.check_error(owner.post("/files/bulk-delete", json={"names": "a"}), 400,
+                                "VALIDATION_ERROR") == ["names"]
     assert owner.post("/files/bulk-delete", json={"names": []}).json() == {"deleted": 0,
                                                                            "results": []}
 
@@ -515,7 +518,7 @@ def test_file_of_other_organization_is_not_found(owner, people, administrator):
                  lambda who: who.get(f"/files/{name}/download"),
                  lambda who: who.put(f"/files/{name}/tags", json=["a"]),
                  lambda who: who.delete(f"/files/{name}")):
-        contract.refused(call(stranger), 404, "NOT_FOUND")
+        contract.check_error(call(stranger), 404, "NOT_FOUND")
     assert files.names(stranger) == []
     assert files.check_info(administrator.get(f"/files/{name}/info").json(), TEXT)
     assert files.names(administrator, f"?prefix={name}") == [name]
@@ -543,25 +546,25 @@ def test_role_permits_file_operations(people):
         name = sent.json().get("filename", made)
         assert theirs.delete(f"/files/{name}", headers=organization).status_code == delete, role
         # the member's own organization does not contain it
-        contract.refused(theirs.get(f"/files/{made}/info"), 404, "NOT_FOUND")
+        contract.check_error(theirs.get(f"/files/{made}/info"), 404, "NOT_FOUND")
 
 
 def test_administrator_has_own_files(administrator, owner):
     name = files.upload(administrator)["filename"]
     assert name in files.names(administrator, f"?prefix={name}")
-    contract.refused(owner.get(f"/files/{name}/info"), 404, "NOT_FOUND")
+    contract.check_error(owner.get(f"/files/{name}/info"), 404, "NOT_FOUND")
     administrator.delete(f"/files/{name}")
 
 
-def test_anonymous_client_sees_only_unowned_files(anybody, owner, nobody):
+def test_anonymous_client_sees_only_unowned_files(anybody, owner, anonymous):
     """In development this surface needs no token, but files with an owner do not exist there."""
     private = files.upload(owner)["filename"]
     made = files.upload(anybody)["filename"]
-    contract.refused(anybody.get(f"/files/{private}/info"), 404, "NOT_FOUND")
+    contract.check_error(anybody.get(f"/files/{private}/info"), 404, "NOT_FOUND")
     assert private not in files.names(anybody, f"?prefix={private}")
     assert files.names(anybody, f"?prefix={made}") == [made]
-    contract.refused(owner.get(f"/files/{made}/info"), 404, "NOT_FOUND")
-    contract.refused(nobody.get(f"/files/{made}/info"), 401, "UNAUTHORIZED")
+    contract.check_error(owner.get(f"/files/{made}/info"), 404, "NOT_FOUND")
+    contract.check_error(anonymous.get(f"/files/{made}/info"), 401, "UNAUTHORIZED")
     assert anybody.delete(f"/files/{made}").status_code == 200
 
 
@@ -575,17 +578,19 @@ def test_repeated_upload_with_idempotency_key_is_stored_once(storage, owner):
     assert first.content == second.content
     assert first.headers["Location"] == second.headers["Location"]
     assert len(files.names(owner)) == 1 and len(storage.keys() - before) == 1
-    contract.refused(files.send(owner, b"other\n", headers=key), 409, "IDEMPOTENCY_KEY_REUSED")
-    contract.refused(files.send(owner, TEXT, "b.txt", headers=key), 409, "IDEMPOTENCY_KEY_REUSED")
+    contract.check_error(files.send(owner, b"other\n", headers=key), 409, "IDEMPOTENCY_KEY_REUSED")
+    contract.check_error(files.send(owner, TEXT, "b.txt", headers=key), 409,
+                         "IDEMPOTENCY_KEY_REUSED")
     bad = {"Idempotency-Key": "two"}
-    contract.refused(files.send(owner, TEXT, "a.exe", headers=bad), 400, "FILE_TYPE_NOT_ALLOWED")
+    contract.check_error(files.send(owner, TEXT, "a.exe", headers=bad), 400,
+                         "FILE_TYPE_NOT_ALLOWED")
     files.check_uploaded(files.send(owner, headers=bad), TEXT)
 
 
 # --- health ---------------------------------------------------------------------------------------
 
-def test_storage_health_is_reported(storage, anybody, nobody):
-    top = nobody.at(storage.stack.https_url)
+def test_storage_health_is_reported(storage, anybody, anonymous):
+    top = anonymous.at(storage.stack.https_url)
     for client in (anybody, top):
         answer = client.get("/health/storage")
         assert answer.status_code == 200
@@ -607,7 +612,7 @@ def time_of(storage, answer):
 def test_storage_time_is_logged_and_measured(storage, owner):
     """The time is in the log line of a request and in a histogram, for exactly the operations
     used."""
-    top = owner.as_nobody().at(storage.stack.https_url)
+    top = owner.as_anonymous().at(storage.stack.https_url)
     before = metrics.values(top)
     made = files.send(owner)
     name = made.json()["filename"]

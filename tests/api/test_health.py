@@ -19,11 +19,11 @@ def test_health_names_the_service(site):
 
 
 def test_health_needs_no_token(site):
-    assert site.as_nobody().get("/health").status_code == 200
+    assert site.as_anonymous().get("/health").status_code == 200
 
 
 def test_readiness_reports_directory_state(site):
-    response = site.as_nobody().get("/health/ready")
+    response = site.as_anonymous().get("/health/ready")
     directory = contract.check_readiness(response)["directory"]
     assert response.status_code == 200
     assert response.json()["service"] == "kontora"
@@ -46,7 +46,7 @@ def test_directory_is_checked_periodically(site):
 
 
 def test_root_greets(site):
-    assert site.as_nobody().get("/").json() == {"message": "Hello World!"}
+    assert site.as_anonymous().get("/").json() == {"message": "Hello World!"}
 
 
 @pytest.mark.parametrize("surface", ["https_url", "http_url", "files_url"])
@@ -80,7 +80,7 @@ def test_short_path_serves_same_resource(site, stack, surface, path):
 
 
 def test_login_works_on_short_path(site, stack):
-    tokens = site.as_nobody().login(*stack.administrator)
+    tokens = site.as_anonymous().login(*stack.administrator)
     assert site.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
 
 
@@ -89,7 +89,7 @@ def test_login_works_on_short_path(site, stack):
                                   "/api/v1/auth/login/x", "/.git/config", "/users/../auth/me/x",
                                   "/" + "/".join("abcdefghijklmnopqrstuvwxyz")])
 def test_unknown_path_is_not_found(site, path):
-    contract.refused(site.get(path), 404, "NOT_FOUND")
+    contract.check_error(site.get(path), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("method, path, allowed", [
@@ -118,14 +118,14 @@ def test_unsupported_method_is_refused_with_allow_header(site, method, path, all
                                   "application/json; charset=koi8-r"])
 def test_body_of_other_content_type_is_refused(api, path, kind):
     response = api.post(path, data='{"password":"x"}', headers={"Content-Type": kind})
-    contract.refused(response, 415, "UNSUPPORTED_MEDIA_TYPE")
+    contract.check_error(response, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8",
                                   "Application/JSON;charset=\"UTF-8\""])
 def test_json_content_type_may_have_case_and_charset(site, kind):
     response = site.post("/auth/login", data="{}", headers={"Content-Type": kind})
-    contract.refused(response, 400, "VALIDATION_ERROR")
+    contract.check_error(response, 400, "VALIDATION_ERROR")
 
 
 # --- X-Request-ID -------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def shown_in(site, field):
     ("en;q=0.3, ru;q=0.8", "ru"), ("fr", "ru"), ("en-GB;q=0.5,en;q=0.9", "en"), ("en;q=", "ru"),
     (";;q=,=", "ru"), ("en;q=0.5;", "ru"), ("en\tru", "ru")])
 def test_pages_and_openapi_document_are_in_preferred_language(site, field, language):
-    assert shown_in(site.as_nobody(), field) == {language}
+    assert shown_in(site.as_anonymous(), field) == {language}
     chosen = {language_of(speak(site, method, path, field)) for method, path, _ in ERRORS[1:]}
     assert chosen == {language}
 
@@ -84,7 +84,7 @@ def test_pages_and_openapi_document_are_in_preferred_language(site, field, langu
 def test_pages_do_not_support_ranges(site, path, origin):
     """The response is complete and has each header once."""
     sent = {"Range": "bytes=99999999-", "Accept-Language": "en", **origin}
-    answer = site.as_nobody().get(path, headers=sent)
+    answer = site.as_anonymous().get(path, headers=sent)
     assert (answer.status_code, "Accept-Ranges" in answer.headers) == (200, False)
     varies = answer.headers.get("Vary", "").split(", ")
     assert len(varies) == len(set(varies)) and set(origin) <= set(varies)
@@ -133,7 +133,7 @@ def test_error_details_are_in_requested_language(api):
                                           ("GET", "/api/v1/contacts"), ("POST", "/auth/login")])
 @pytest.mark.parametrize("origin", [{}, {"Origin": "http://localhost:3000"}])
 def test_error_varies_by_language_and_origin(site, method, path, origin):
-    response = site.as_nobody().request(method, path, headers=origin)
+    response = site.as_anonymous().request(method, path, headers=origin)
     assert response.status_code >= 400
     varies = response.headers["Vary"].split(", ")
     assert sorted(varies) == sorted(["Accept-Language", *origin])

@@ -39,7 +39,7 @@ def test_list_has_default_page(api, path):
     ("search=" + "x" * 257, ["search"]), ("search=a%00b", ["search"]),
 ])
 def test_invalid_list_query_is_rejected(api, path, query, fields):
-    found = contract.refused(api.get(f"{path}?{query}"), 400, "VALIDATION_ERROR")
+    found = contract.check_error(api.get(f"{path}?{query}"), 400, "VALIDATION_ERROR")
     assert sorted(found) == sorted(fields)
 
 
@@ -72,7 +72,8 @@ def test_empty_search_lists_everything(api, path):
 # --- content --------------------------------------------------------------------------------------
 
 def names_in_the_directory(entries):
-    found = entries.truth.search(f"(objectClass={entries.kind.object_class})", [entries.kind.name])
+    found = entries.ldap_admin.search(f"(objectClass={entries.kind.object_class})",
+                                      [entries.kind.name])
     return sorted(values[entries.kind.name][0].decode() for _, values in found)
 
 
@@ -106,8 +107,8 @@ def test_name_of_other_kind_is_not_found(api, people, groups, units, containers)
     for entries in (groups, units, containers):
         for other, name in made.items():
             if other is not entries:
-                contract.refused(api.get(entries.path(name)), 404, "NOT_FOUND")
-                contract.refused(api.delete(entries.path(name)), 404, "NOT_FOUND")
+                contract.check_error(api.get(entries.path(name)), 404, "NOT_FOUND")
+                contract.check_error(api.delete(entries.path(name)), 404, "NOT_FOUND")
 
 
 # --- searches -------------------------------------------------------------------------------------
@@ -119,7 +120,8 @@ def test_search_covers_exactly_documented_attributes(entries):
     expected = {entries.create(**{name: f"Über {word} end"})[name]}
     for attribute in entries.kind.searched[1:]:
         expected.add(entries.create(**{attribute: f"a{word}b"})[name])
-    entries.named("plain " + tag(), parent=entries.truth.add_ou(f"above {word}", entries.parent)
+    entries.named("plain " + tag(),
+                  parent=entries.ldap_admin.add_ou(f"above {word}", entries.parent)
                   if entries.kind is not OUS else entries.parent)
     assert entries.search(word) == sorted(expected)
     assert entries.search(word.upper()) == sorted(expected)
@@ -137,7 +139,7 @@ def test_search_ignores_case(entries, name, text):
 def test_search_matches_special_characters_literally(entries, text):
     word = tag()
     for name in (f"{word}{text}end", f"{word}abcend", f"{word}end"):
-        entries.plant(name)
+        entries.create_over_ldap(name)
     assert entries.search(f"{word}{text}end") == [f"{word}{text}end"]
     assert entries.search(f"{word}{text}") == [f"{word}{text}end"]
 
@@ -155,11 +157,11 @@ def crowd(entries):
     """Returns a word and the names of many entries that contain it."""
     word = tag()[:8]
     names = [f"{word} {number:04}" for number in range(MANY)]
-    parent = entries.truth.add_ou(f"all {tag()}", entries.parent)
+    parent = entries.ldap_admin.add_ou(f"all {tag()}", entries.parent)
     accounts = ({"sAMAccountName": name} if entries.kind is GROUPS else {} for name in names)
-    entries.truth.add_all((entries.dn(name, parent),
-                           {"objectClass": entries.kind.object_class, **account})
-                          for name, account in zip(names, accounts, strict=True))
+    entries.ldap_admin.add_all((entries.dn(name, parent),
+                                {"objectClass": entries.kind.object_class, **account})
+                               for name, account in zip(names, accounts, strict=True))
     return word, names
 
 
@@ -190,9 +192,9 @@ def test_first_and_last_pages_are_exact(api, entries, crowd, skip, limit, expect
 def test_order_ignores_case(entries):
     word = tag()
     names = [f"{word} {letter}" for letter in "bAcDaE"]
-    parents = [entries.truth.add_ou(tag(), entries.parent) for _ in names]
+    parents = [entries.ldap_admin.add_ou(tag(), entries.parent) for _ in names]
     for name, parent in zip(names, parents, strict=True):
-        entries.plant(name, parent)
+        entries.create_over_ldap(name, parent)
     response = entries.api.get(entries.kind.path, params={"search": word})
     found = [item[entries.kind.name].lower() for item in response.json()["items"]]
     assert found == sorted(name.lower() for name in names)

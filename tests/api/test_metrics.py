@@ -23,7 +23,7 @@ ERRORS = "kontora_directory_errors_total"
 
 @pytest.fixture
 def anybody(site):
-    return site.as_nobody()
+    return site.as_anonymous()
 
 
 def counted(client, operation):
@@ -118,16 +118,16 @@ def test_client_input_creates_no_series(site):
     for path in (f"/{name}", f"/users/{name}", f"/health?{name}=1", f"/groups/{name}"):
         site.get(path, headers={"User-Agent": name, "X-Request-ID": name, "Accept-Language": name})
     site.request(name.upper(), "/health")
-    response = site.as_nobody().get("/metrics")
+    response = site.as_anonymous().get("/metrics")
     assert name.casefold() not in response.text.casefold()
     assert len(response.content) < 400_000
 
 
-def test_errors_are_counted_by_code(nobody, site):
+def test_errors_are_counted_by_code(anonymous, site):
     with grows(site, (HTTP_ERRORS, "UNAUTHORIZED")):
-        contract.refused(nobody.get("/contacts"), 401, "UNAUTHORIZED")
+        contract.check_error(anonymous.get("/contacts"), 401, "UNAUTHORIZED")
     with grows(site, (HTTP_ERRORS, "INVALID_JSON")):
-        contract.refused(nobody.post("/auth/login", data=b"{", headers={
+        contract.check_error(anonymous.post("/auth/login", data=b"{", headers={
             "Content-Type": "application/json"}), 400, "INVALID_JSON")
 
 
@@ -169,9 +169,9 @@ def test_pools_are_measured(anybody):
     assert values[("kontora_pool_busy_seconds_total", "core")] > 0
 
 
-def test_queue_time_is_measured(anybody, nobody):
+def test_queue_time_is_measured(anybody, anonymous):
     counted_before = metrics.values(anybody)[("kontora_http_queue_duration_seconds_count", "auth")]
-    nobody.post("/auth/login", json={})
+    anonymous.post("/auth/login", json={})
     after = metrics.values(anybody)
     assert after[("kontora_http_queue_duration_seconds_count", "auth")] == counted_before + 1
 
@@ -211,7 +211,7 @@ def test_directory_operations_of_housekeeper_are_counted(anybody):
 def test_directory_errors_are_counted(api, anybody, people):
     before = metrics.values(anybody)[(ERRORS, "add", "result")]
     user = people.create()
-    contract.refused(api.post("/users", json=people.body(cn=user["cn"])), 409, "ALREADY_EXISTS")
+    contract.check_error(api.post("/users", json=people.body(cn=user["cn"])), 409, "ALREADY_EXISTS")
     assert metrics.values(anybody)[(ERRORS, "add", "result")] > before
 
 
@@ -227,10 +227,10 @@ def test_metrics_reveal_no_names_or_addresses(anybody, directory, api, people):
 def test_metrics_and_readiness_are_served_on_main_surface_only(site, stack):
     for path in ("/metrics", "/health/ready"):
         files = FilesClient(stack.files_url, stack.ca_file)
-        contract.refused(files.get(path), 404, "NOT_FOUND")
+        contract.check_error(files.get(path), 404, "NOT_FOUND")
         assert site.at(stack.http_url).get(path).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_metrics_are_read_only(anybody, method):
-    contract.refused(anybody.request(method, "/metrics"), 405, "METHOD_NOT_ALLOWED")
+    contract.check_error(anybody.request(method, "/metrics"), 405, "METHOD_NOT_ALLOWED")

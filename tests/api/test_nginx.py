@@ -35,7 +35,7 @@ def test_every_response_has_security_headers(site, method, path):
                                   "/metrics/", "/api", "/files/"])
 def test_nginx_does_not_redirect_to_slash(site, path):
     """nginx would redirect to a location that ends in a slash, on the host that the client sent."""
-    contract.refused(site.get(path), 404, "NOT_FOUND")
+    contract.check_error(site.get(path), 404, "NOT_FOUND")
 
 
 def test_nginx_logs_no_warnings(stack):
@@ -62,7 +62,7 @@ def test_other_origin_may_not_read_response(site, method, path, origin):
 
 
 def preflight(site, origin):
-    return site.as_nobody().request("OPTIONS", "/users", headers={
+    return site.as_anonymous().request("OPTIONS", "/users", headers={
         "Origin": origin, "Access-Control-Request-Method": "PATCH",
         "Access-Control-Request-Headers": "authorization,content-type"})
 

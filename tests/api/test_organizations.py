@@ -88,21 +88,22 @@ def test_role_permits_exactly_its_organization_calls(make_call, crew, owner, sql
     if role in allowed:
         assert response.status_code == SUCCESS[method], response.text
     else:
-        contract.refused(response, 403, "FORBIDDEN")
+        contract.check_error(response, 403, "FORBIDDEN")
         assert state_of(sql_database, owner) == before
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_organization_does_not_exist_for_non_members(make_call, accounts, owner, sql_api,
-                                                     sql_nobody,
+                                                     sql_anonymous,
                                         sql_database, directory, name):
     """Includes owners of other organizations and callers without an account."""
-    person = sql_nobody.login("m.sidorova", directory.sample_password)
+    person = sql_anonymous.login("m.sidorova", directory.sample_password)
     before = state_of(sql_database, owner)
-    for client in (accounts.register().client, sql_api, sql_nobody.bearing(person["access_token"])):
-        contract.refused(make_call(name, client), 404, "NOT_FOUND")
-    contract.refused(make_call(name, sql_nobody), 401, "UNAUTHORIZED")
-    contract.refused(make_call(name, sql_nobody.bearing("a.b.c")), 401, "INVALID_TOKEN")
+    for client in (accounts.register().client, sql_api,
+                   sql_anonymous.bearing(person["access_token"])):
+        contract.check_error(make_call(name, client), 404, "NOT_FOUND")
+    contract.check_error(make_call(name, sql_anonymous), 401, "UNAUTHORIZED")
+    contract.check_error(make_call(name, sql_anonymous.bearing("a.b.c")), 401, "INVALID_TOKEN")
     assert state_of(sql_database, owner) == before
 
 
@@ -115,7 +116,7 @@ def test_missing_and_foreign_organizations_get_identical_responses(make_call, ac
     bodies = [{**answer.json(), "request_id": None} for answer in answers]
     assert bodies[0] == bodies[1]
     for answer in answers:
-        contract.refused(answer, 404, "NOT_FOUND")
+        contract.check_error(answer, 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -123,15 +124,15 @@ def test_accounts_outside_organization_are_not_found_as_members(accounts, crew, 
     """Members who may manage get 404, others 403."""
     stranger = accounts.register()
     status, code = (404, "NOT_FOUND") if role in MANAGERS else (403, "FORBIDDEN")
-    contract.refused(change_role(crew[role].client, owner, stranger, "SALES"), status, code)
-    contract.refused(remove(crew[role].client, owner, stranger), status, code)
+    contract.check_error(change_role(crew[role].client, owner, stranger, "SALES"), status, code)
+    contract.check_error(remove(crew[role].client, owner, stranger), status, code)
 
 
 @pytest.mark.parametrize("number", NO_IDS)
 def test_invalid_member_id_is_not_found(owner, number):
     path = f"{owner.path}/members/{number}"
-    contract.refused(owner.client.patch(path, json={"role": "SALES"}), 404, "NOT_FOUND")
-    contract.refused(owner.client.delete(path), 404, "NOT_FOUND")
+    contract.check_error(owner.client.patch(path, json={"role": "SALES"}), 404, "NOT_FOUND")
+    contract.check_error(owner.client.delete(path), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -176,22 +177,22 @@ def test_administrator_cannot_invite_owner(accounts, fresh):
     admin, newcomer = accounts.member(fresh, "ADMIN"), accounts.register()
     response = admin.client.post(f"{fresh.path}/members",
                                  json={"email": newcomer.email, "role": "OWNER"})
-    contract.refused(response, 403, "FORBIDDEN")
+    contract.check_error(response, 403, "FORBIDDEN")
     assert newcomer.id not in roles_in(fresh)
 
 
 def test_administrator_cannot_promote_itself(accounts, fresh):
     admin = accounts.member(fresh, "ADMIN")
-    contract.refused(change_role(admin.client, fresh, admin, "OWNER"), 403, "FORBIDDEN")
+    contract.check_error(change_role(admin.client, fresh, admin, "OWNER"), 403, "FORBIDDEN")
     assert change_role(admin.client, fresh, admin, "VIEWER").status_code == 200
-    contract.refused(change_role(admin.client, fresh, admin, "ADMIN"), 403, "FORBIDDEN")
+    contract.check_error(change_role(admin.client, fresh, admin, "ADMIN"), 403, "FORBIDDEN")
 
 
 def test_last_owner_cannot_leave_or_be_demoted(accounts, fresh):
     accounts.member(fresh, "ADMIN")
     for role in ROLES[1:]:
-        contract.refused(change_role(fresh.client, fresh, fresh, role), 409, "LAST_OWNER")
-    contract.refused(remove(fresh.client, fresh, fresh), 409, "LAST_OWNER")
+        contract.check_error(change_role(fresh.client, fresh, fresh, role), 409, "LAST_OWNER")
+    contract.check_error(remove(fresh.client, fresh, fresh), 409, "LAST_OWNER")
     assert change_role(fresh.client, fresh, fresh, "OWNER").status_code == 200
     assert roles_in(fresh)[fresh.id] == "OWNER"
 
@@ -203,7 +204,7 @@ def test_one_of_two_owners_may_leave(accounts, fresh, role):
                 else remove(fresh.client, fresh, fresh))
     assert response.status_code == (200 if role else 204)
     assert roles_in_by(other, fresh) == {other.id: "OWNER", **({fresh.id: role} if role else {})}
-    contract.refused(remove(other.client, fresh, other), 409, "LAST_OWNER")
+    contract.check_error(remove(other.client, fresh, other), 409, "LAST_OWNER")
 
 
 def roles_in_by(reader, organization):
@@ -213,7 +214,7 @@ def roles_in_by(reader, organization):
 
 @pytest.mark.parametrize("role", ["VIEWER", None])
 @pytest.mark.parametrize("crossed", [False, True], ids=["themselves", "one another"])
-def test_concurrent_departures_leave_one_owner(accounts, sql_stack, sql_nobody, crossed, role):
+def test_concurrent_departures_leave_one_owner(accounts, sql_stack, sql_anonymous, crossed, role):
     """Exactly one request succeeds, whichever comes first."""
     for _ in range(8):
         one = accounts.register()
@@ -221,7 +222,7 @@ def test_concurrent_departures_leave_one_owner(accounts, sql_stack, sql_nobody, 
         barrier, answers = threading.Barrier(2), {}
 
         def act(actor, target, one=one, barrier=barrier, answers=answers):
-            client = Client(sql_nobody.base_url, sql_stack.ca_file, actor.client.token)
+            client = Client(sql_anonymous.base_url, sql_stack.ca_file, actor.client.token)
             client.get("/auth/me")  # opens the connection
             barrier.wait()
             answers[actor.id] = (change_role(client, one, target, role) if role
@@ -248,15 +249,15 @@ def test_concurrent_departures_leave_one_owner(accounts, sql_stack, sql_nobody, 
 def test_any_other_member_may_leave(accounts, fresh, role):
     person = accounts.member(fresh, role)
     assert remove(person.client, fresh, person).status_code == 204
-    contract.refused(person.client.get(fresh.path), 404, "NOT_FOUND")
-    contract.refused(remove(person.client, fresh, person), 404, "NOT_FOUND")
+    contract.check_error(person.client.get(fresh.path), 404, "NOT_FOUND")
+    contract.check_error(remove(person.client, fresh, person), 404, "NOT_FOUND")
     assert person.id not in roles_in(fresh)
 
 
 @pytest.mark.parametrize("role", ["MANAGER", "SALES", "VIEWER"])
 def test_other_roles_cannot_change_own_role(accounts, fresh, role):
     person = accounts.member(fresh, role)
-    contract.refused(change_role(person.client, fresh, person, "ADMIN"), 403, "FORBIDDEN")
+    contract.check_error(change_role(person.client, fresh, person, "ADMIN"), 403, "FORBIDDEN")
     assert roles_in(fresh)[person.id] == role
 
 
@@ -264,13 +265,13 @@ def test_role_change_takes_effect_at_once(accounts, fresh):
     """Tokens do not contain roles."""
     person = accounts.member(fresh, "VIEWER")
     update = {"name": tag()}
-    contract.refused(person.client.patch(fresh.path, json=update), 403, "FORBIDDEN")
+    contract.check_error(person.client.patch(fresh.path, json=update), 403, "FORBIDDEN")
     assert change_role(fresh.client, fresh, person, "ADMIN").status_code == 200
     assert person.client.patch(fresh.path, json=update).status_code == 200
     assert change_role(fresh.client, fresh, person, "SALES").status_code == 200
-    contract.refused(person.client.patch(fresh.path, json=update), 403, "FORBIDDEN")
+    contract.check_error(person.client.patch(fresh.path, json=update), 403, "FORBIDDEN")
     assert remove(fresh.client, fresh, person).status_code == 204
-    contract.refused(person.client.get(fresh.path), 404, "NOT_FOUND")
+    contract.check_error(person.client.get(fresh.path), 404, "NOT_FOUND")
     add_member(fresh, person, "ADMIN")
     assert person.client.patch(fresh.path, json=update).status_code == 200
 
@@ -303,7 +304,7 @@ def test_invited_person_becomes_member_after_accepting(accounts, fresh, spell):
     [member] = [each for each in members_of(fresh) if each["account_id"] == person.id]
     assert member == {"account_id": person.id, "username": person.email, "email": person.email,
                       "name": "Анна", "role": "MANAGER", "created_at": member["created_at"]}
-    contract.refused(invite(fresh, person.email, "VIEWER"), 409, "ALREADY_EXISTS")
+    contract.check_error(invite(fresh, person.email, "VIEWER"), 409, "ALREADY_EXISTS")
     assert roles_in(fresh)[person.id] == "MANAGER"
 
 
@@ -317,13 +318,13 @@ def test_invited_person_becomes_member_after_accepting(accounts, fresh, spell):
 ])
 def test_invalid_invitation_is_rejected(owner, body, fields):
     response = owner.client.post(f"{owner.path}/members", json=body)
-    assert sorted(contract.refused(response, 400, "VALIDATION_ERROR")) == sorted(fields)
+    assert sorted(contract.check_error(response, 400, "VALIDATION_ERROR")) == sorted(fields)
 
 
 @pytest.mark.parametrize("role", ["owner", "ROOT", "", None, 1, "ADMIN "])
 def test_unknown_role_is_rejected(crew, owner, role):
     response = change_role(owner.client, owner, crew["VIEWER"], role)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["role"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["role"]
 
 
 def test_member_list_supports_skip_and_limit(accounts, fresh):
@@ -337,7 +338,7 @@ def test_member_list_supports_skip_and_limit(accounts, fresh):
     assert seen == people
     for query in ("limit=0", "limit=1001", "skip=-1", "role=ROOT"):
         response = fresh.client.get(f"{fresh.path}/members?{query}")
-        contract.refused(response, 400, "VALIDATION_ERROR")
+        contract.check_error(response, 400, "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize("order", ["account_id", "-account_id", "role,-account_id", "-username"])
@@ -375,11 +376,11 @@ def test_organization_list_contains_own_memberships(accounts, fresh):
         assert fresh.client.get(f"/organizations/{each['id']}").json() == each
 
 
-def test_callers_without_account_have_no_organizations(sql_api, sql_nobody, directory):
-    tokens = sql_nobody.login("m.sidorova", directory.sample_password)
-    for client in (sql_api, sql_nobody.bearing(tokens["access_token"])):
+def test_callers_without_account_have_no_organizations(sql_api, sql_anonymous, directory):
+    tokens = sql_anonymous.login("m.sidorova", directory.sample_password)
+    for client in (sql_api, sql_anonymous.bearing(tokens["access_token"])):
         assert contract.check_list(client.get("/organizations").json()) == []
-    contract.refused(sql_nobody.get("/organizations"), 401, "UNAUTHORIZED")
+    contract.check_error(sql_anonymous.get("/organizations"), 401, "UNAUTHORIZED")
 
 
 @pytest.mark.parametrize("change", [{"name": "'; DROP TABLE organizations; --"},
@@ -405,7 +406,7 @@ def test_organization_update_changes_given_fields(fresh, change):
 ])
 def test_invalid_organization_update_is_rejected(owner, change, fields):
     response = owner.client.patch(owner.path, json=change)
-    assert sorted(contract.refused(response, 400, "VALIDATION_ERROR")) == sorted(fields)
+    assert sorted(contract.check_error(response, 400, "VALIDATION_ERROR")) == sorted(fields)
 
 
 # --- X-Organization-ID ----------------------------------------------------------------------------
@@ -427,33 +428,34 @@ def test_organization_in_path_overrides_header(accounts, fresh):
     person = accounts.member(fresh, "VIEWER")
     headers = {"X-Organization-ID": str(person.organization)}
     response = person.client.patch(fresh.path, json={"name": "x"}, headers=headers)
-    contract.refused(response, 403, "FORBIDDEN")
+    contract.check_error(response, 403, "FORBIDDEN")
 
 
 def test_organization_header_of_non_member_is_not_found(accounts, fresh, sql_api):
     stranger = accounts.register()
     for client in (stranger.client, sql_api):
-        contract.refused(asks_about(client, fresh.organization), 404, "NOT_FOUND")
+        contract.check_error(asks_about(client, fresh.organization), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "1x", "01", "1.0", "1,2", "1 2", "+1", "0x1",
                                     "99999999999999999999", "' OR 1=1", "\xff"])
 def test_invalid_organization_header_is_not_found(owner, number):
-    contract.refused(asks_about(owner.client, number), 404, "NOT_FOUND")
+    contract.check_error(asks_about(owner.client, number), 404, "NOT_FOUND")
 
 
 def test_empty_organization_header_is_ignored(owner):
     assert asks_about(owner.client, "").status_code == 200
 
 
-def test_concurrent_invitations_of_one_person_create_one_invitation(accounts, sql_stack, sql_nobody,
+def test_concurrent_invitations_of_one_person_create_one_invitation(accounts, sql_stack,
+                                                                    sql_anonymous,
                                                                     fresh):
     """All requests return the same invitation, and accepting it adds one member."""
     admins = [fresh, *(accounts.member(fresh, "ADMIN") for _ in range(3))]
     newcomer, answers = accounts.register(), []
 
     def send(person):
-        client = Client(sql_nobody.base_url, sql_stack.ca_file, person.client.token)
+        client = Client(sql_anonymous.base_url, sql_stack.ca_file, person.client.token)
         answers.append(client.post(f"{fresh.path}/members",
                                    json={"email": newcomer.email, "role": "SALES"}))
 

@@ -18,7 +18,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 @pytest.fixture(scope="module")
 def visitor(site):
-    return site.as_nobody()
+    return site.as_anonymous()
 
 
 @pytest.mark.parametrize("language, word",
@@ -71,7 +71,7 @@ def test_scripts_are_compressed_and_revalidated(visitor):
 @pytest.mark.parametrize("path", ["/docs", "/static/docs.js", "/openapi.json"])
 def test_failed_condition_is_error_and_range_is_ignored(visitor, path):
     refused = visitor.get(path, headers={"If-Match": '"other"'})
-    contract.refused(refused, 412, "PRECONDITION_FAILED")
+    contract.check_error(refused, 412, "PRECONDITION_FAILED")
     assert refused.headers["Content-Security-Policy"].startswith("default-src 'none'; frame-anc")
     assert refused.headers["Connection"] == "close"  # nginx closes the connection after this error
     whole = visitor.get(path, headers={"Range": "bytes=1-2"})

@@ -7,20 +7,20 @@ import pytest
 
 from support import contract
 from support.people import tag
-from support.truth import rdn
+from support.ldap_admin import rdn
 
 MANY = 2500
 
 
 @pytest.fixture(scope="module")
-def crowd(truth, ou):
+def crowd(ldap_admin, ou):
     """Creates 2,500 users; returns a word that their names contain, and their account names."""
     word = tag()[:8]
-    parent = truth.add_ou(word, ou)
+    parent = ldap_admin.add_ou(word, ou)
     names = [f"{word}{number:05}" for number in range(MANY)]
-    truth.add_all((f"{rdn(name)},{parent}",
-                   {"objectClass": "user", "sAMAccountName": name, "userAccountControl": "514",
-                    "mail": f"{name}@example.com"}) for name in names)
+    ldap_admin.add_all((f"{rdn(name)},{parent}",
+                        {"objectClass": "user", "sAMAccountName": name, "userAccountControl": "514",
+                         "mail": f"{name}@example.com"}) for name in names)
     return word, names
 
 
@@ -49,23 +49,23 @@ def test_pages_of_user_search_contain_every_user_once(api, crowd, limit):
     assert sorted(seen) == names
 
 
-def test_pages_of_user_list_contain_every_user_once(api, crowd, truth):
+def test_pages_of_user_list_contain_every_user_once(api, crowd, ldap_admin):
     seen = [user for body in pages(api, 1000) for user in body["items"]]
     names = [user["sAMAccountName"] for user in seen]
     assert len(names) == len(set(names))
     assert set(crowd[1]) <= set(names)
-    people = paged(truth, "(&(objectCategory=person)(objectClass=user))")
+    people = paged(ldap_admin, "(&(objectCategory=person)(objectClass=user))")
     assert sorted(names) == sorted(people)
 
 
-def paged(truth, text):
+def paged(ldap_admin, text):
     """Returns the account names listed by the directory, with RFC 2696 pages."""
     control = ldap.controls.SimplePagedResultsControl(True, size=500, cookie="")
     names = []
     while True:
-        identifier = truth.connection.search_ext(truth.base_dn, ldap.SCOPE_SUBTREE, text,
-                                                 ["sAMAccountName"], serverctrls=[control])
-        _, found, _, answered = truth.connection.result3(identifier)
+        identifier = ldap_admin.connection.search_ext(ldap_admin.base_dn, ldap.SCOPE_SUBTREE, text,
+                                                      ["sAMAccountName"], serverctrls=[control])
+        _, found, _, answered = ldap_admin.connection.result3(identifier)
         names += [values["sAMAccountName"][0].decode() for dn, values in found if dn]
         control.cookie = answered[0].cookie
         if not control.cookie:

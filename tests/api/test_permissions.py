@@ -56,62 +56,63 @@ OF_THE_DIRECTORY = [(method, path, body) for method, path, body, who in ROUTES
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
 def test_call_without_token_is_unauthorized(site, method, path, body, prefix):
     path = prefix + path.removeprefix("/api/v1")
-    contract.refused(site.as_nobody().request(method, path, json=body), 401, "UNAUTHORIZED")
+    contract.check_error(site.as_anonymous().request(method, path, json=body), 401, "UNAUTHORIZED")
 
 
 @pytest.mark.parametrize("method, path, body", CLOSED)
 def test_call_with_invalid_token_is_unauthorized(site, method, path, body):
-    contract.refused(site.bearing("a.b.c").request(method, path, json=body), 401, "INVALID_TOKEN")
+    contract.check_error(site.bearing("a.b.c").request(method, path, json=body), 401,
+                         "INVALID_TOKEN")
 
 
 @pytest.mark.parametrize("method, path, body", CLOSED)
 def test_authentication_is_checked_before_body(site, method, path, body):
     """A malformed body without a token returns 401, not 400."""
-    response = site.as_nobody().request(method, path, data="{broken",
-                                        headers={"Content-Type": "application/json"})
+    response = site.as_anonymous().request(method, path, data="{broken",
+                                           headers={"Content-Type": "application/json"})
     assert response.status_code == 401
 
 
 @pytest.mark.parametrize("method, path, body",
                          [route[:3] for route in ROUTES if route[3] == "open"])
 def test_open_call_needs_no_token(site, method, path, body):
-    response = site.as_nobody().request(method, path, json=body)
+    response = site.as_anonymous().request(method, path, json=body)
     assert response.status_code == 200 or response.json()["code"] in (
         "INVALID_CREDENTIALS", "INVALID_TOKEN", "VALIDATION_ERROR")
 
 
-def test_refused_calls_change_nothing(site, truth):
-    before = truth.tree(truth.base_dn)
-    for stranger in (site.as_nobody(), site.bearing("a.b.c")):
+def test_refused_calls_change_nothing(site, ldap_admin):
+    before = ldap_admin.tree(ldap_admin.base_dn)
+    for stranger in (site.as_anonymous(), site.bearing("a.b.c")):
         for method, path, body in CLOSED:
             stranger.request(method, path, json=body)
-    assert truth.tree(truth.base_dn) == before
+    assert ldap_admin.tree(ldap_admin.base_dn) == before
 
 
-def test_directory_users_may_only_read(nobody, site, people, truth):
+def test_directory_users_may_only_read(anonymous, site, people, ldap_admin):
     """They can read everything and change nothing; the permission is checked before the body."""
     user = people.create()
-    tokens = nobody.login(user["sAMAccountName"], user["password"])
+    tokens = anonymous.login(user["sAMAccountName"], user["password"])
     reader = site.bearing(tokens["access_token"])
-    before = truth.tree(truth.base_dn)
+    before = ldap_admin.tree(ldap_admin.base_dn)
     for method, path, body in OF_THE_DIRECTORY:
         response = reader.request(method, path, json=body)
         if method == "GET":
             assert response.status_code == 200, path
         else:
-            contract.refused(response, 403, "FORBIDDEN")
-            contract.refused(reader.request(method, path, json={"x": 1}), 403, "FORBIDDEN")
-    assert truth.tree(truth.base_dn) == before
+            contract.check_error(response, 403, "FORBIDDEN")
+            contract.check_error(reader.request(method, path, json={"x": 1}), 403, "FORBIDDEN")
+    assert ldap_admin.tree(ldap_admin.base_dn) == before
 
 
-def test_accounts_may_not_access_directory(accounts, truth):
+def test_accounts_may_not_access_directory(accounts, ldap_admin):
     """Accounts cannot even read the directory."""
     client = accounts.register().client
-    before = truth.tree(truth.base_dn)
+    before = ldap_admin.tree(ldap_admin.base_dn)
     for method, path, body in OF_THE_DIRECTORY:
         response = client.request(method, path.removeprefix("/api/v1"), json=body)
-        contract.refused(response, 403, "FORBIDDEN")
-    assert truth.tree(truth.base_dn) == before
+        contract.check_error(response, 403, "FORBIDDEN")
+    assert ldap_admin.tree(ldap_admin.base_dn) == before
 
 
 def test_local_administrator_may_read_and_write(api, people, entries):

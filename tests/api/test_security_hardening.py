@@ -39,19 +39,19 @@ def messages(response, field):
 
 
 @pytest.mark.parametrize("password", COMMON)
-def test_registration_rejects_common_password(accounts, sql_nobody, password):
+def test_registration_rejects_common_password(accounts, sql_anonymous, password):
     email = address()
     response = accounts.send(email=email, password=password)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["password"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["password"]
     assert accounts.send(email=email, password=vault.password()).status_code == 201
 
 
 @pytest.mark.parametrize("password", COMMON)
-def test_password_change_rejects_common_password(vera, sql_nobody, password):
+def test_password_change_rejects_common_password(vera, sql_anonymous, password):
     body = {"current_password": vera.password, "new_password": password}
     response = vera.client.post("/auth/change-password", json=body)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["new_password"]
-    assert sql_nobody.login(vera.email, vera.password)
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["new_password"]
+    assert sql_anonymous.login(vera.email, vera.password)
 
 
 @pytest.mark.parametrize("spell",
@@ -59,7 +59,7 @@ def test_password_change_rejects_common_password(vera, sql_nobody, password):
 def test_password_containing_account_name_is_rejected(accounts, spell):
     email = address()
     response = accounts.send(email=email, password=spell(email.partition("@")[0]) + "7Qz")
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["password"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["password"]
 
 
 @pytest.mark.parametrize("password", GOOD)
@@ -72,8 +72,8 @@ def test_passphrase_is_accepted(accounts, password):
 ])
 def test_password_refusal_is_explained_in_both_languages(accounts, password, ru, en):
     for language, text in (("ru", ru), ("en", en)):
-        response = accounts.nobody.post("/auth/register", headers={"Accept-Language": language},
-                                        json={"email": address(), "password": password})
+        response = accounts.anonymous.post("/auth/register", headers={"Accept-Language": language},
+                                           json={"email": address(), "password": password})
         assert text in " ".join(messages(response, "password"))
 
 
@@ -188,7 +188,7 @@ def test_audit_line_counts_unknown_fields_and_names_known_ones(vera, sql_stack):
     secret = vault.password()
     body = {secret: 1, f"{secret}2": 2, "name": 7}
     response = vera.client.post("/contacts", json=body)
-    named = contract.refused(response, 400, "VALIDATION_ERROR")
+    named = contract.check_error(response, 400, "VALIDATION_ERROR")
     # the client receives the names that it sent
     assert {secret, f"{secret}2", "name"} <= set(named)
     details = Audit(sql_stack.audit_log).one_of(response)["details"]
@@ -197,10 +197,10 @@ def test_audit_line_counts_unknown_fields_and_names_known_ones(vera, sql_stack):
         name for name in named if not name.startswith(secret)]
 
 
-def test_unknown_method_is_not_logged(sql_stack, sql_nobody):
+def test_unknown_method_is_not_logged(sql_stack, sql_anonymous):
     octets = wire.request("SECRETMETHOD", "/api/v1/contacts")
-    answer = wire.exchange(sql_nobody.base_url, sql_nobody.ca_file, octets)
+    answer = wire.exchange(sql_anonymous.base_url, sql_anonymous.ca_file, octets)
     assert answer.status in (405, 501)
-    last = sql_nobody.get("/auth/me").headers["X-Request-ID"]
+    last = sql_anonymous.get("/auth/me").headers["X-Request-ID"]
     logs.service_line(sql_stack, last)
     assert b"SECRETMETHOD" not in (sql_stack.logs_dir / "kontora.log").read_bytes()

@@ -4,9 +4,7 @@ and too many connections."""
 import os
 import re
 import signal
-import socket
 import subprocess
-from pathlib import Path
 
 import pytest
 from stack import TOP, addresses
@@ -16,7 +14,6 @@ from stack.nginx import speak_http2
 from support import vault, wire
 from support.logs import every_log_file, only_line
 from support.people import tag
-from support.waiting import wait_until
 
 EVIL = "evil.example"
 TOO_LARGE = 2 * 1024 * 1024

@@ -35,7 +35,7 @@ def default_of(client):
 
 def again(accounts, person):
     """Logs in again and returns a client of the new session."""
-    return accounts.nobody.bearing(accounts.log_in(person)["access_token"])
+    return accounts.anonymous.bearing(accounts.log_in(person)["access_token"])
 
 
 def decline(client, invitation):
@@ -51,7 +51,7 @@ def test_invitation_alone_does_not_add_member(accounts, mallory, vera, sql_datab
     memberships = f"SELECT organization_id FROM members WHERE account_id = {vera.id}"
     assert sql_database.run(memberships) == [(str(vera.organization),)]
     client = again(accounts, vera)
-    contract.refused(client.get(mallory.path), 404, "NOT_FOUND")
+    contract.check_error(client.get(mallory.path), 404, "NOT_FOUND")
     assert [each["id"] for each in client.get("/auth/me").json()["organizations"]] == [
         vera.organization]
 
@@ -65,18 +65,18 @@ def test_objects_are_created_in_own_default_organization(accounts, mallory, vera
     number = Crm(client, "").contact()["id"]
     assert Crm(vera.client, vera.organization, vera).read("contacts", number)
     theirs = Crm(mallory.client, mallory.organization, mallory)
-    contract.refused(theirs.get("contacts", number), 404, "NOT_FOUND")
+    contract.check_error(theirs.get("contacts", number), 404, "NOT_FOUND")
 
 
 def test_new_membership_does_not_change_organization_of_token(accounts, mallory, vera):
     tokens = accounts.log_in(vera)
     add_member(mallory, vera, "SALES")
     mallory.client.patch(f"{mallory.path}/members/{vera.id}", json={"role": "OWNER"})
-    renewed = accounts.nobody.post("/auth/refresh",
-                                   json={"refresh_token": tokens["refresh_token"]}).json()
+    renewed = accounts.anonymous.post("/auth/refresh",
+                                      json={"refresh_token": tokens["refresh_token"]}).json()
     by_access = vera.client.post("/auth/refresh").json()
     for access in (tokens["access_token"], renewed["access_token"], by_access["access_token"]):
-        number = Crm(accounts.nobody.bearing(access), "").contact()["id"]
+        number = Crm(accounts.anonymous.bearing(access), "").contact()["id"]
         assert Crm(vera.client, vera.organization, vera).read("contacts", number)
 
 
@@ -88,37 +88,37 @@ def test_invited_person_sees_inviter_and_may_decline(mallory, vera):
     response = decline(vera.client, number)
     assert (response.status_code, response.content) == (204, b"")
     assert invitations_of(vera.client) == []
-    contract.refused(accept(vera.client, number), 404, "NOT_FOUND")
+    contract.check_error(accept(vera.client, number), 404, "NOT_FOUND")
     assert roles_in(mallory) == {mallory.id: "OWNER"}
 
 
 def test_invitation_can_be_accepted_once(mallory, vera):
     number = invite(mallory, vera.email, "SALES").json()["id"]
     assert accept(vera.client, number).status_code == 200
-    contract.refused(accept(vera.client, number), 404, "NOT_FOUND")
+    contract.check_error(accept(vera.client, number), 404, "NOT_FOUND")
     assert vera.client.delete(f"{mallory.path}/members/{vera.id}").status_code == 204
-    contract.refused(accept(vera.client, number), 404, "NOT_FOUND")
+    contract.check_error(accept(vera.client, number), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("answer", [accept, decline])
-def test_invitation_of_other_person_is_not_found(accounts, mallory, vera, sql_api, sql_nobody,
+def test_invitation_of_other_person_is_not_found(accounts, mallory, vera, sql_api, sql_anonymous,
                                                    directory, answer):
     number = invite(vera, address(), "OWNER").json()["id"]
-    person = sql_nobody.login("m.sidorova", directory.sample_password)
+    person = sql_anonymous.login("m.sidorova", directory.sample_password)
     for client in (mallory.client, vera.client, accounts.register().client, sql_api,
-                   sql_nobody.bearing(person["access_token"])):
-        contract.refused(answer(client, number), 404, "NOT_FOUND")
+                   sql_anonymous.bearing(person["access_token"])):
+        contract.check_error(answer(client, number), 404, "NOT_FOUND")
         assert invitations_of(client) == []
-    contract.refused(answer(sql_nobody, number), 401, "UNAUTHORIZED")
-    contract.refused(answer(mallory.client, 10 ** 9), 404, "NOT_FOUND")
-    contract.refused(sql_nobody.get("/auth/invitations"), 401, "UNAUTHORIZED")
+    contract.check_error(answer(sql_anonymous, number), 401, "UNAUTHORIZED")
+    contract.check_error(answer(mallory.client, 10 ** 9), 404, "NOT_FOUND")
+    contract.check_error(sql_anonymous.get("/auth/invitations"), 401, "UNAUTHORIZED")
 
 
 def test_expired_invitation_is_not_found(mallory, vera, sql_database):
     number = invite(mallory, vera.email, "SALES").json()["id"]
     sql_database.run(f"UPDATE invitations SET expires_at = 1 WHERE id = {number}")
     assert invitations_of(vera.client) == []
-    contract.refused(accept(vera.client, number), 404, "NOT_FOUND")
+    contract.check_error(accept(vera.client, number), 404, "NOT_FOUND")
     assert mallory.client.get(f"{mallory.path}/invitations").json()["total"] == 0
 
 
@@ -155,16 +155,16 @@ def test_location_header_leads_to_invitation(mallory, vera):
     seen = contract.check_invitation(mallory.client.get(path).json())
     assert {name: seen[name] for name in response.json()} == response.json()
     assert mallory.client.delete(path).status_code == 204
-    contract.refused(mallory.client.get(path), 404, "NOT_FOUND")
-    contract.refused(mallory.client.delete(path), 404, "NOT_FOUND")
-    contract.refused(accept(vera.client, response.json()["id"]), 404, "NOT_FOUND")
+    contract.check_error(mallory.client.get(path), 404, "NOT_FOUND")
+    contract.check_error(mallory.client.delete(path), 404, "NOT_FOUND")
+    contract.check_error(accept(vera.client, response.json()["id"]), 404, "NOT_FOUND")
 
 
 def test_invitation_of_other_organization_is_not_found(mallory, vera):
     number = invite(vera, address(), "SALES").json()["id"]
     for path in (f"{mallory.path}/invitations/{number}", f"{vera.path}/invitations/{number}"):
-        contract.refused(mallory.client.get(path), 404, "NOT_FOUND")
-        contract.refused(mallory.client.delete(path), 404, "NOT_FOUND")
+        contract.check_error(mallory.client.get(path), 404, "NOT_FOUND")
+        contract.check_error(mallory.client.delete(path), 404, "NOT_FOUND")
     assert vera.client.get(f"{vera.path}/invitations/{number}").status_code == 200
 
 
@@ -175,7 +175,7 @@ def test_pending_invitations_are_limited(mallory, vera, sql_database):
         f" WHERE i < {PENDING_MAX - 1}) INSERT INTO invitations (organization_id, email, email_key,"
         f" role, invited_by, created_at, expires_at) SELECT {mallory.organization}, i ||"
         f" '@a.b', i || '@a.b', 'SALES', {mallory.id}, 1, 99999999999999 FROM numbers")
-    contract.refused(invite(mallory, address(), "SALES"), 409, "TOO_MANY_INVITATIONS")
+    contract.check_error(invite(mallory, address(), "SALES"), 409, "TOO_MANY_INVITATIONS")
     # replaces an existing invitation
     assert invite(mallory, vera.email, "VIEWER").status_code == 201
     body = mallory.client.get(f"{mallory.path}/invitations?limit=10&skip=990").json()
@@ -188,9 +188,10 @@ def test_admin_cannot_change_invitation_to_owner_role(accounts, vera):
     admin, newcomer = accounts.member(vera, "ADMIN"), accounts.register()
     number = invite(vera, newcomer.email, "OWNER").json()["id"]
     path = f"{vera.path}/members"
-    contract.refused(admin.client.post(path, json={"email": newcomer.email, "role": "VIEWER"}), 403,
-                     "FORBIDDEN")
-    contract.refused(admin.client.delete(f"{vera.path}/invitations/{number}"), 403, "FORBIDDEN")
+    contract.check_error(admin.client.post(path, json={"email": newcomer.email, "role": "VIEWER"}),
+                         403,
+                         "FORBIDDEN")
+    contract.check_error(admin.client.delete(f"{vera.path}/invitations/{number}"), 403, "FORBIDDEN")
     assert accept(newcomer.client, number).json()["role"] == "OWNER"
 
 
@@ -209,7 +210,7 @@ def test_invitation_ends_with_right_of_its_issuer(accounts, vera, role, invited,
     if stays:
         assert accept(second.client, number).status_code == 200
     else:
-        contract.refused(accept(second.client, number), 404, "NOT_FOUND")
+        contract.check_error(accept(second.client, number), 404, "NOT_FOUND")
         assert second.id not in roles_in(vera)
 
 
@@ -228,14 +229,14 @@ def test_account_can_choose_default_organization(accounts, mallory, vera):
 def test_default_organization_must_be_own_membership(mallory, vera, value):
     wanted = mallory.organization if value == "theirs" else value
     response = vera.client.patch("/auth/me", json={"default_organization_id": wanted})
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["default_organization_id"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["default_organization_id"]
     assert default_of(vera.client) == vera.organization
 
 
-def test_only_accounts_can_set_default_organization(vera, sql_api, sql_nobody):
+def test_only_accounts_can_set_default_organization(vera, sql_api, sql_anonymous):
     body = {"default_organization_id": vera.organization}
-    contract.refused(sql_api.patch("/auth/me", json=body), 403, "FORBIDDEN")
-    contract.refused(sql_nobody.patch("/auth/me", json=body), 401, "UNAUTHORIZED")
+    contract.check_error(sql_api.patch("/auth/me", json=body), 403, "FORBIDDEN")
+    contract.check_error(sql_anonymous.patch("/auth/me", json=body), 401, "UNAUTHORIZED")
     assert vera.client.patch("/auth/me", json={}).status_code == 200
 
 
@@ -245,7 +246,7 @@ def test_member_removed_from_default_organization_has_none(accounts, mallory, ve
     assert mallory.client.delete(f"{mallory.path}/members/{mallory.id}").status_code == 204
     client = again(accounts, mallory)
     assert default_of(client) is None
-    contract.refused(Crm(client, "").send("contacts"), 403, "FORBIDDEN")
+    contract.check_error(Crm(client, "").send("contacts"), 403, "FORBIDDEN")
     mine = accounts.register()
     number = invite(mine, mallory.email, "SALES").json()["id"]
     assert default_of(client) is None
@@ -266,25 +267,25 @@ def test_member_removed_elsewhere_keeps_default_organization(accounts, mallory, 
     ("GET", "/accounts/invitations/1"), ("DELETE", "/accounts/invitations/1"),
     ("POST", "/accounts/confirm-email"),
 ])
-def test_only_local_administrator_can_verify_addresses(mallory, sql_nobody, sql_stack, directory,
+def test_only_local_administrator_can_verify_addresses(mallory, sql_anonymous, sql_stack, directory,
                                                        method,
                                               path):
     """Owners, directory administrators and the surface without tokens may not."""
     body = {"email": address()} if path.endswith("/invitations") and method == "POST" else None
-    tokens = sql_nobody.login("m.sidorova", directory.sample_password)
-    for client in (mallory.client, sql_nobody.bearing(tokens["access_token"])):
-        contract.refused(client.request(method, path, json=body), 403, "FORBIDDEN")
-    contract.refused(sql_nobody.request(method, path, json=body), 401, "UNAUTHORIZED")
-    outside = sql_nobody.at(f"{sql_stack.files_url}")
+    tokens = sql_anonymous.login("m.sidorova", directory.sample_password)
+    for client in (mallory.client, sql_anonymous.bearing(tokens["access_token"])):
+        contract.check_error(client.request(method, path, json=body), 403, "FORBIDDEN")
+    contract.check_error(sql_anonymous.request(method, path, json=body), 401, "UNAUTHORIZED")
+    outside = sql_anonymous.at(f"{sql_stack.files_url}")
     response = outside.session.request(method, sql_stack.files_url
                                        + path.replace("/accounts", "/users"), json=body)
     assert response.status_code == 401, response.text
 
 
-def test_account_created_without_token_is_unverified(sql_api, sql_stack, sql_nobody,
+def test_account_created_without_token_is_unverified(sql_api, sql_stack, sql_anonymous,
                                                             sql_database):
     names = tag(), tag()
-    sent = sql_nobody.session.post(f"{sql_stack.files_url}/users", json={
+    sent = sql_anonymous.session.post(f"{sql_stack.files_url}/users", json={
         "username": names[0], "email": address()})
     assert sent.status_code == 201
     assert sql_api.post("/accounts", json={"username": names[1], "email": address()}).ok
@@ -308,7 +309,7 @@ def test_email_links_can_be_issued_listed_and_withdrawn(sql_api, sql_database):
     assert seen in listed
     assert sql_api.delete(path).status_code == 204
     for call in (sql_api.get, sql_api.delete):
-        contract.refused(call(path), 404, "NOT_FOUND")
+        contract.check_error(call(path), 404, "NOT_FOUND")
 
 
 # --- concurrent requests --------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from support.accounts import RENEWED_KEYS
 from support.client import Client, user_path
 from support.logs import Audit, lines
 from support.people import People, tag
-from support.truth import rdn
+from support.ldap_admin import rdn
 from support.waiting import wait_until
 
 FRESH_S = 2  # SESSION_FRESH_S
@@ -27,18 +27,18 @@ def vera(accounts):
 
 
 @pytest.fixture
-def ilja(sql_nobody, sql_stack):
+def ilja(sql_anonymous, sql_stack):
     """Logs the local administrator in."""
-    return sql_nobody.login(*sql_stack.administrator)
+    return sql_anonymous.login(*sql_stack.administrator)
 
 
 @pytest.fixture(scope="module")
-def sql_people(sql_api, truth):
-    return People(sql_api, truth, truth.add_ou(tag()))
+def sql_people(sql_api, ldap_admin):
+    return People(sql_api, ldap_admin, ldap_admin.add_ou(tag()))
 
 
-def refresh(nobody, token):
-    return nobody.post("/auth/refresh", json={"refresh_token": token})
+def refresh(anonymous, token):
+    return anonymous.post("/auth/refresh", json={"refresh_token": token})
 
 
 def session_of(tokens):
@@ -54,47 +54,47 @@ def rows_of(database, tokens):
     return ended == "1", int(live)
 
 
-def assert_dead(nobody, tokens):
+def assert_dead(anonymous, tokens):
     """Asserts that every token of the session is refused, on several routes and by several
     workers."""
-    client = nobody.bearing(tokens["access_token"])
+    client = anonymous.bearing(tokens["access_token"])
     for _ in range(4):
         for path in ("/auth/me", "/users?limit=1", "/files?limit=1", "/tokens?limit=1"):
-            contract.refused(client.get(path), 401, "INVALID_TOKEN")
-    contract.refused(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
+            contract.check_error(client.get(path), 401, "INVALID_TOKEN")
+    contract.check_error(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
     if "refresh_token" in tokens:
-        contract.refused(refresh(nobody, tokens["refresh_token"]), 401, "INVALID_TOKEN")
+        contract.check_error(refresh(anonymous, tokens["refresh_token"]), 401, "INVALID_TOKEN")
 
 
 # --- end of a session -----------------------------------------------------------------------------
 
-def test_administrator_logout_revokes_access_token_at_once(sql_nobody, sql_database, ilja):
+def test_administrator_logout_revokes_access_token_at_once(sql_anonymous, sql_database, ilja):
     """Mallory has copied the access token of the administrator, who then logs out."""
-    mallory = sql_nobody.bearing(ilja["access_token"])
+    mallory = sql_anonymous.bearing(ilja["access_token"])
     for _ in range(8):  # reaches every worker while the session is alive
         assert mallory.get("/auth/me").status_code == 200
         assert mallory.get("/users?limit=1").status_code == 200
-    assert sql_nobody.bearing(ilja["access_token"]).post("/auth/logout").status_code == 204
-    assert_dead(sql_nobody, ilja)
+    assert sql_anonymous.bearing(ilja["access_token"]).post("/auth/logout").status_code == 204
+    assert_dead(sql_anonymous, ilja)
     assert rows_of(sql_database, ilja)[0]
 
 
-def test_directory_user_logout_revokes_access_token_at_once(sql_nobody, sql_people):
+def test_directory_user_logout_revokes_access_token_at_once(sql_anonymous, sql_people):
     user = sql_people.create()
-    tokens = sql_nobody.login(user["sAMAccountName"], user["password"])
-    mallory = sql_nobody.bearing(tokens["access_token"])
+    tokens = sql_anonymous.login(user["sAMAccountName"], user["password"])
+    mallory = sql_anonymous.bearing(tokens["access_token"])
     for _ in range(8):
         assert mallory.get("/auth/me").status_code == 200
     assert mallory.post("/auth/logout").status_code == 204
-    assert_dead(sql_nobody, tokens)
+    assert_dead(sql_anonymous, tokens)
 
 
-def test_logout_during_requests_ends_session(sql_stack, sql_nobody, ilja):
+def test_logout_during_requests_ends_session(sql_stack, sql_anonymous, ilja):
     """A worker that read the session before its end must not keep it alive in its cache."""
     stop, late = threading.Event(), []
 
     def ask():
-        client = Client(sql_nobody.base_url, sql_stack.ca_file, ilja["access_token"])
+        client = Client(sql_anonymous.base_url, sql_stack.ca_file, ilja["access_token"])
         while not stop.is_set():
             over = ended.is_set()
             if client.get("/auth/me").status_code == 200 and over:
@@ -104,144 +104,147 @@ def test_logout_during_requests_ends_session(sql_stack, sql_nobody, ilja):
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
-    assert sql_nobody.bearing(ilja["access_token"]).post("/auth/logout").status_code == 204
+    assert sql_anonymous.bearing(ilja["access_token"]).post("/auth/logout").status_code == 204
     ended.set()
-    assert_dead(sql_nobody, ilja)
+    assert_dead(sql_anonymous, ilja)
     stop.set()
     for thread in threads:
         thread.join()
     assert not late
 
 
-def test_session_ended_by_other_host_is_refused_within_seconds(sql_nobody, sql_database, ilja):
+def test_session_ended_by_other_host_is_refused_within_seconds(sql_anonymous, sql_database, ilja):
     """Simulates a logout on another host, which cannot notify through shared memory."""
-    mallory = sql_nobody.bearing(ilja["access_token"])
+    mallory = sql_anonymous.bearing(ilja["access_token"])
     assert mallory.get("/auth/me").status_code == 200
     octets = sql_database.bytes_literal(bytes.fromhex(session_of(ilja)))
     sql_database.run(f"UPDATE sessions SET ended_at = 1 WHERE id = {octets}")
     wait_until(lambda: mallory.get("/auth/me").status_code == 401, 5 * FRESH_S,
                "the token to be refused")
-    assert_dead(sql_nobody, ilja)
+    assert_dead(sql_anonymous, ilja)
 
 
 # --- changes of a directory user ------------------------------------------------------------------
 
-def reset_by_kontora(people, truth, user):
+def reset_by_kontora(people, ldap_admin, user):
     people.change(user["sAMAccountName"], password=vault.password())
 
 
-def disable_by_kontora(people, truth, user):
+def disable_by_kontora(people, ldap_admin, user):
     people.change(user["sAMAccountName"], enabled=False)
 
 
-def delete_by_kontora(people, truth, user):
+def delete_by_kontora(people, ldap_admin, user):
     response = people.api.delete(user_path(user["sAMAccountName"]))
     assert response.status_code == 204
 
 
 @pytest.mark.parametrize("act", [reset_by_kontora, disable_by_kontora, delete_by_kontora])
-def test_user_change_by_kontora_ends_sessions_at_once(sql_nobody, sql_people, sql_database, truth,
+def test_user_change_by_kontora_ends_sessions_at_once(sql_anonymous, sql_people, sql_database,
+                                                      ldap_admin,
                                                        act):
     """Ilja resets Mallory's password, disables or deletes him; all of Mallory's tokens must be
     refused."""
     mallory = sql_people.create()
-    tokens = sql_nobody.login(mallory["sAMAccountName"], mallory["password"])
-    assert sql_nobody.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
-    act(sql_people, truth, mallory)
-    assert_dead(sql_nobody, tokens)
+    tokens = sql_anonymous.login(mallory["sAMAccountName"], mallory["password"])
+    assert sql_anonymous.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
+    act(sql_people, ldap_admin, mallory)
+    assert_dead(sql_anonymous, tokens)
     assert rows_of(sql_database, tokens)[0]
 
 
-def reset_elsewhere(truth, user):
+def reset_elsewhere(ldap_admin, user):
     password = f'"{vault.password()}"'.encode("utf-16-le")
-    truth.set(user["dn"], "unicodePwd", password)
+    ldap_admin.set(user["dn"], "unicodePwd", password)
 
 
-def disable_elsewhere(truth, user):
-    truth.set(user["dn"], "userAccountControl", "514")
+def disable_elsewhere(ldap_admin, user):
+    ldap_admin.set(user["dn"], "userAccountControl", "514")
 
 
-def delete_elsewhere(truth, user):
-    truth.delete(user["dn"])
+def delete_elsewhere(ldap_admin, user):
+    ldap_admin.delete(user["dn"])
 
 
-def expire_elsewhere(truth, user):
-    truth.set(user["dn"], "accountExpires", "132000000000000000")
+def expire_elsewhere(ldap_admin, user):
+    ldap_admin.set(user["dn"], "accountExpires", "132000000000000000")
 
 
 @pytest.mark.parametrize("act", [reset_elsewhere, disable_elsewhere, delete_elsewhere,
                                  expire_elsewhere])
-def test_user_change_by_other_tool_ends_sessions(sql_nobody, sql_people, sql_database, truth,
+def test_user_change_by_other_tool_ends_sessions(sql_anonymous, sql_people, sql_database,
+                                                 ldap_admin,
                                                      act):
     """Changes made without Kontora: routes that do not read the directory must refuse the tokens
     as well."""
     mallory = sql_people.create()
-    tokens = sql_nobody.login(mallory["sAMAccountName"], mallory["password"])
-    client = sql_nobody.bearing(tokens["access_token"])
+    tokens = sql_anonymous.login(mallory["sAMAccountName"], mallory["password"])
+    client = sql_anonymous.bearing(tokens["access_token"])
     assert client.get("/auth/me").status_code == 200
-    act(truth, mallory)
+    act(ldap_admin, mallory)
     # this route reads the directory
-    contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
+    contract.check_error(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
     wait_until(lambda: client.get("/auth/me").status_code == 401, 25,
                "the housekeeper to end the session")
     wait_until(lambda: rows_of(sql_database, tokens)[0], what="the session to end in the database")
-    assert_dead(sql_nobody, tokens)
+    assert_dead(sql_anonymous, tokens)
 
 
-def test_user_removed_from_admin_group_loses_session(sql_nobody, sql_people, truth):
-    group = f"{rdn(LOGIN_SETTINGS['LDAP_ADMIN_GROUP'])},OU=Groups,{truth.base_dn}"
+def test_user_removed_from_admin_group_loses_session(sql_anonymous, sql_people, ldap_admin):
+    group = f"{rdn(LOGIN_SETTINGS['LDAP_ADMIN_GROUP'])},OU=Groups,{ldap_admin.base_dn}"
     mallory = sql_people.create()
-    truth.add_member(group, mallory["dn"])
-    tokens = sql_nobody.login(mallory["sAMAccountName"], mallory["password"])
-    client = sql_nobody.bearing(tokens["access_token"])
+    ldap_admin.add_member(group, mallory["dn"])
+    tokens = sql_anonymous.login(mallory["sAMAccountName"], mallory["password"])
+    client = sql_anonymous.bearing(tokens["access_token"])
     assert "directory:write" in client.get("/auth/me").json()["permissions"]
-    truth.remove_member(group, mallory["dn"])
-    contract.refused(client.patch(user_path(mallory["sAMAccountName"]), json={"title": "x"}), 401,
-                     "INVALID_TOKEN")
+    ldap_admin.remove_member(group, mallory["dn"])
+    contract.check_error(client.patch(user_path(mallory["sAMAccountName"]), json={"title": "x"}),
+                         401,
+                         "INVALID_TOKEN")
     wait_until(lambda: client.get("/auth/me").status_code == 401, 25,
                "the housekeeper to end the session")
-    assert_dead(sql_nobody, tokens)
-    again = sql_nobody.login(mallory["sAMAccountName"], mallory["password"])
-    me = sql_nobody.bearing(again["access_token"]).get("/auth/me").json()
+    assert_dead(sql_anonymous, tokens)
+    again = sql_anonymous.login(mallory["sAMAccountName"], mallory["password"])
+    me = sql_anonymous.bearing(again["access_token"]).get("/auth/me").json()
     assert me["permissions"] == ["directory:read"]
 
 
 # --- a copied access token ------------------------------------------------------------------------
 
-def test_access_token_cannot_obtain_refresh_token(sql_nobody, sql_database, vera):
+def test_access_token_cannot_obtain_refresh_token(sql_anonymous, sql_database, vera):
     """Mallory can renew his copy, but it stays in Vera's session and ends with it."""
     mallory = vera.client
     for _ in range(3):
         response = mallory.post("/auth/refresh")
         assert response.status_code == 200 and set(response.json()) == RENEWED_KEYS
         assert session_of(response.json()) == session_of(vera.tokens)
-        mallory = sql_nobody.bearing(response.json()["access_token"])
+        mallory = sql_anonymous.bearing(response.json()["access_token"])
     assert rows_of(sql_database, vera.tokens) == (False, 1)
     assert vera.client.post("/auth/logout").status_code == 204
-    contract.refused(mallory.get("/auth/me"), 401, "INVALID_TOKEN")
-    contract.refused(mallory.post("/auth/refresh"), 401, "INVALID_TOKEN")
+    contract.check_error(mallory.get("/auth/me"), 401, "INVALID_TOKEN")
+    contract.check_error(mallory.post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def test_password_change_revokes_copied_token(sql_nobody, sql_database, vera):
+def test_password_change_revokes_copied_token(sql_anonymous, sql_database, vera):
     """Mallory's copy belongs to the session in which Vera changes her password."""
     mallory = vera.client.post("/auth/refresh").json()
     response = vera.client.post("/auth/change-password", json={
         "current_password": vera.password, "new_password": vault.password()})
     assert (response.status_code, response.content) == (204, b"")
     for tokens in (mallory, vera.tokens):
-        client = sql_nobody.bearing(tokens["access_token"])
+        client = sql_anonymous.bearing(tokens["access_token"])
         for path in ("/auth/me", "/contacts?limit=1", "/organizations?limit=1"):
-            contract.refused(client.get(path), 401, "INVALID_TOKEN")
-        contract.refused(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
-    contract.refused(refresh(sql_nobody, vera.tokens["refresh_token"]), 401, "INVALID_TOKEN")
+            contract.check_error(client.get(path), 401, "INVALID_TOKEN")
+        contract.check_error(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
+    contract.check_error(refresh(sql_anonymous, vera.tokens["refresh_token"]), 401, "INVALID_TOKEN")
     assert rows_of(sql_database, vera.tokens)[0]
 
 
 # --- a copied refresh token -----------------------------------------------------------------------
 
-def test_concurrent_refreshes_leave_one_live_token(sql_stack, sql_nobody, sql_database, vera):
+def test_concurrent_refreshes_leave_one_live_token(sql_stack, sql_anonymous, sql_database, vera):
     answers = []
-    clients = [Client(sql_nobody.base_url, sql_stack.ca_file) for _ in range(6)]
+    clients = [Client(sql_anonymous.base_url, sql_stack.ca_file) for _ in range(6)]
     threads = [threading.Thread(target=lambda client=client: answers.append(
         refresh(client, vera.tokens["refresh_token"]))) for client in clients]
     for thread in threads:
@@ -253,21 +256,21 @@ def test_concurrent_refreshes_leave_one_live_token(sql_stack, sql_nobody, sql_da
     assert rows_of(sql_database, vera.tokens) == (False, 1)
 
 
-def reuse_count(stack, nobody):
+def reuse_count(stack, anonymous):
     """Returns kontora_refresh_reuse_total."""
-    return metrics.values(nobody.at(stack.https_url))["kontora_refresh_reuse_total",]
+    return metrics.values(anonymous.at(stack.https_url))["kontora_refresh_reuse_total",]
 
 
-def test_refresh_token_reuse_is_audited_logged_and_counted(sql_stack, sql_nobody, vera):
+def test_refresh_token_reuse_is_audited_logged_and_counted(sql_stack, sql_anonymous, vera):
     """Mallory uses a copy of a token that Vera has replaced twice."""
-    before = reuse_count(sql_stack, sql_nobody)
-    second = refresh(sql_nobody, vera.tokens["refresh_token"])
-    third = refresh(sql_nobody, second.json()["refresh_token"])
+    before = reuse_count(sql_stack, sql_anonymous)
+    second = refresh(sql_anonymous, vera.tokens["refresh_token"])
+    third = refresh(sql_anonymous, second.json()["refresh_token"])
     audit = Audit(sql_stack.audit_log)
     line = audit.one_of(third)
     assert (line["action"], line["status"], line["actor"]) == ("refresh", "success", vera.email)
-    stolen = refresh(sql_nobody, vera.tokens["refresh_token"])
-    contract.refused(stolen, 401, "INVALID_TOKEN")
+    stolen = refresh(sql_anonymous, vera.tokens["refresh_token"])
+    contract.check_error(stolen, 401, "INVALID_TOKEN")
     line = audit.one_of(stolen)
     assert (line["action"], line["resource_type"], line["status"]) == (
         "refresh", "session", "failure")
@@ -277,21 +280,21 @@ def test_refresh_token_reuse_is_audited_logged_and_counted(sql_stack, sql_nobody
     warnings = [entry for entry in lines(sql_stack.logs_dir / "kontora.log")
                 if session in entry["message"] and "used again" in entry["message"]]
     assert [entry["level"] for entry in warnings] == ["warning"]
-    assert reuse_count(sql_stack, sql_nobody) == before + 1
-    assert_dead_account(sql_nobody, third.json())
+    assert reuse_count(sql_stack, sql_anonymous) == before + 1
+    assert_dead_account(sql_anonymous, third.json())
 
 
-def assert_dead_account(nobody, tokens):
-    client = nobody.bearing(tokens["access_token"])
-    contract.refused(client.get("/auth/me"), 401, "INVALID_TOKEN")
-    contract.refused(refresh(nobody, tokens["refresh_token"]), 401, "INVALID_TOKEN")
+def assert_dead_account(anonymous, tokens):
+    client = anonymous.bearing(tokens["access_token"])
+    contract.check_error(client.get("/auth/me"), 401, "INVALID_TOKEN")
+    contract.check_error(refresh(anonymous, tokens["refresh_token"]), 401, "INVALID_TOKEN")
 
 
-def test_unknown_refresh_token_is_audited_but_not_counted_as_reuse(sql_stack, sql_nobody):
-    before = reuse_count(sql_stack, sql_nobody)
-    response = refresh(sql_nobody, "0" * 64)
-    contract.refused(response, 401, "INVALID_TOKEN")
+def test_unknown_refresh_token_is_audited_but_not_counted_as_reuse(sql_stack, sql_anonymous):
+    before = reuse_count(sql_stack, sql_anonymous)
+    response = refresh(sql_anonymous, "0" * 64)
+    contract.check_error(response, 401, "INVALID_TOKEN")
     line = Audit(sql_stack.audit_log).one_of(response)
     assert (line["action"], line["actor"], line["status"]) == ("refresh", None, "failure")
     assert "0" * 64 not in str(line)
-    assert reuse_count(sql_stack, sql_nobody) == before
+    assert reuse_count(sql_stack, sql_anonymous) == before

@@ -105,9 +105,9 @@ def test_malformed_token_is_false_without_database_query(anybody, tokens, token)
     before = metrics.values(anybody)
     response = anybody.get(f"/app/valid/{token}")
     if token in ("%00", "%ff"):
-        contract.refused(response, 400, "BAD_REQUEST")
+        contract.check_error(response, 400, "BAD_REQUEST")
     elif token == "1/2":
-        contract.refused(response, 404, "NOT_FOUND")
+        contract.check_error(response, 404, "NOT_FOUND")
     else:
         assert not status(response)
         assert metrics.values(anybody)[(CHECKS, "malformed")] == before[(CHECKS, "malformed")] + 1
@@ -168,9 +168,9 @@ def test_invalid_check_body_is_rejected(anybody):
     assert refused_fields(anybody.post("/app/valid", json={})) == {"token"}
     for token in (1, None, ["x"]):
         assert refused_fields(anybody.post("/app/valid", json={"token": token})) == {"token"}
-    contract.refused(anybody.post("/app/valid", data="token=1"), 415, "UNSUPPORTED_MEDIA_TYPE")
-    contract.refused(anybody.get("/app/valid"), 405, "METHOD_NOT_ALLOWED")
-    contract.refused(anybody.get("/app/token"), 405, "METHOD_NOT_ALLOWED")
+    contract.check_error(anybody.post("/app/valid", data="token=1"), 415, "UNSUPPORTED_MEDIA_TYPE")
+    contract.check_error(anybody.get("/app/valid"), 405, "METHOD_NOT_ALLOWED")
+    contract.check_error(anybody.get("/app/token"), 405, "METHOD_NOT_ALLOWED")
 
 
 # --- expiry -------------------------------------------------------------------------------------
@@ -319,9 +319,9 @@ def test_form_body_is_validated_like_json(member):
     assert refused_fields(response) == {"token_type_hint"}
     for octets in (b"token=%ff", b"token=%00", b"token=%", b"token"):
         assert status(member.post("/tokens/revoke", data=octets, headers=form))
-    contract.refused(member.post("/tokens/revoke", data=b"token=1\0", headers=form), 400,
-                     "BAD_REQUEST")
-    contract.refused(member.post("/tokens/revoke", data=b"token=1", headers={
+    contract.check_error(member.post("/tokens/revoke", data=b"token=1\0", headers=form), 400,
+                         "BAD_REQUEST")
+    contract.check_error(member.post("/tokens/revoke", data=b"token=1", headers={
         "Content-Type": "application/x-www-form-urlencodedx"}), 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
@@ -342,7 +342,7 @@ def test_charset_of_form_is_ignored(tokens, member):
         octets = f"token={tokens.issue()}".encode()
         assert member.post("/tokens/introspect", data=octets, headers=form).json()["active"]
     for short in ("a", "application/x-www-form-urlencode", ""):
-        contract.refused(member.post("/tokens/revoke", data=b"token=1", headers={
+        contract.check_error(member.post("/tokens/revoke", data=b"token=1", headers={
             "Content-Type": short}), 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
@@ -384,7 +384,7 @@ def test_administrator_can_delete_token_by_id(tokens, sql_api, sql_stack):
         sql_stack.administrator[0], "delete_token", number)
     assert not tokens.check(token) and tokens.check(kept)
     for gone in (number, "0", "x", "999999999"):
-        contract.refused(sql_api.delete(f"/tokens/{gone}"), 404, "NOT_FOUND")
+        contract.check_error(sql_api.delete(f"/tokens/{gone}"), 404, "NOT_FOUND")
 
 
 def test_token_ids_are_never_reused(tokens, sql_api):
@@ -427,15 +427,15 @@ def test_token_list_supports_sort_and_cursor(tokens, sql_api, sort):
 @pytest.mark.parametrize("method, path, body", [
     ("GET", "/tokens", None), ("DELETE", "/tokens/1", None),
     ("POST", "/tokens/introspect", {"token": "x"}), ("POST", "/tokens/revoke", {"token": "x"})])
-def test_token_calls_require_permission(sql_nobody, member, sql_api, method, path, body):
-    contract.refused(sql_nobody.request(method, path, json=body), 401, "UNAUTHORIZED")
-    contract.refused(sql_nobody.bearing("a.b.c").request(method, path, json=body), 401,
-                     "INVALID_TOKEN")
+def test_token_calls_require_permission(sql_anonymous, member, sql_api, method, path, body):
+    contract.check_error(sql_anonymous.request(method, path, json=body), 401, "UNAUTHORIZED")
+    contract.check_error(sql_anonymous.bearing("a.b.c").request(method, path, json=body), 401,
+                         "INVALID_TOKEN")
     response = member.request(method, path, json=body)
     if body:
         assert response.status_code == 200
     else:
-        contract.refused(response, 403, "FORBIDDEN")
+        contract.check_error(response, 403, "FORBIDDEN")
     assert sql_api.request(method, path, json=body).status_code in (200, 204, 404)
 
 

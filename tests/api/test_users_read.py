@@ -6,11 +6,11 @@ from support import contract
 from support.client import user_path
 from support.names import FILTER_CHARACTERS
 from support.people import tag
-from support.truth import rdn, same_dn
+from support.ldap_admin import rdn, same_dn
 
 
 def test_unknown_user_is_not_found(api):
-    contract.refused(api.get("/users/nobody-is-called-so"), 404, "NOT_FOUND")
+    contract.check_error(api.get("/users/nobody-is-called-so"), 404, "NOT_FOUND")
 
 
 def test_user_names_ignore_case(people):
@@ -22,67 +22,70 @@ def test_user_names_ignore_case(people):
 def test_user_is_found_only_by_account_name(api, people):
     user = people.create(cn="Other " + tag(), mail=f"{tag()}@example.com")
     for name in (user["cn"], user["mail"], user["dn"], user["objectGUID"]):
-        contract.refused(api.get(user_path(name)), 404, "NOT_FOUND")
+        contract.check_error(api.get(user_path(name)), 404, "NOT_FOUND")
 
 
 # --- other kinds of entries -----------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
-def machines(truth, ou):
+def machines(ldap_admin, ou):
     """Creates a computer, a group and a contact; returns a word that only their names contain."""
     word = tag()[:8]
-    truth.add(f"{rdn(word + 'pc')},{ou}", objectClass="computer", sAMAccountName=f"{word}pc$",
-              userAccountControl="4096")
-    truth.add(f"{rdn(word + 'group')},{ou}", objectClass="group", sAMAccountName=f"{word}group")
-    truth.add(f"{rdn(word + 'contact')},{ou}", objectClass="contact", mail=f"{word}@example.com")
+    ldap_admin.add(f"{rdn(word + 'pc')},{ou}", objectClass="computer", sAMAccountName=f"{word}pc$",
+                   userAccountControl="4096")
+    ldap_admin.add(f"{rdn(word + 'group')},{ou}", objectClass="group",
+                   sAMAccountName=f"{word}group")
+    ldap_admin.add(f"{rdn(word + 'contact')},{ou}", objectClass="contact",
+                   mail=f"{word}@example.com")
     return word
 
 
 def test_computers_groups_and_contacts_are_not_users(api, people, machines):
     assert people.search(machines) == []
     for name in (f"{machines}pc$", f"{machines}pc", f"{machines}group", f"{machines}contact"):
-        contract.refused(api.get(user_path(name)), 404, "NOT_FOUND")
+        contract.check_error(api.get(user_path(name)), 404, "NOT_FOUND")
 
 
-def test_computers_and_groups_cannot_be_changed_as_users(api, truth, machines):
+def test_computers_and_groups_cannot_be_changed_as_users(api, ldap_admin, machines):
     for name in (f"{machines}pc$", f"{machines}group"):
-        before = truth.snapshot(name)
-        contract.refused(api.patch(user_path(name), json={"description": "x"}), 404, "NOT_FOUND")
-        contract.refused(api.delete(user_path(name)), 404, "NOT_FOUND")
-        assert truth.snapshot(name) == before
+        before = ldap_admin.snapshot(name)
+        contract.check_error(api.patch(user_path(name), json={"description": "x"}), 404,
+                             "NOT_FOUND")
+        contract.check_error(api.delete(user_path(name)), 404, "NOT_FOUND")
+        assert ldap_admin.snapshot(name) == before
 
 
-def test_domain_controller_is_not_a_user(api, truth):
-    [(_, controller)] = truth.search("(userAccountControl:1.2.840.113556.1.4.803:=8192)")[:1]
+def test_domain_controller_is_not_a_user(api, ldap_admin):
+    [(_, controller)] = ldap_admin.search("(userAccountControl:1.2.840.113556.1.4.803:=8192)")[:1]
     name = controller["sAMAccountName"][0].decode()
-    contract.refused(api.get(user_path(name)), 404, "NOT_FOUND")
+    contract.check_error(api.get(user_path(name)), 404, "NOT_FOUND")
 
 
 # --- groups -------------------------------------------------------------------------------------
 
-def test_member_of_includes_primary_group(people, truth):
+def test_member_of_includes_primary_group(people, ldap_admin):
     user = people.create()
     [group] = user["memberOf"]
-    assert same_dn(group, truth.find("Domain Users")[0])
+    assert same_dn(group, ldap_admin.find("Domain Users")[0])
 
 
-def test_member_of_includes_all_groups(people, truth, ou):
+def test_member_of_includes_all_groups(people, ldap_admin, ou):
     user = people.create()
-    groups = [truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
+    groups = [ldap_admin.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
               for name in (f"a, \"b\" {tag()[:6]}".replace(",", "ь").replace('"', "'"), tag())]
     for group in groups:
-        truth.add_member(group, user["dn"])
+        ldap_admin.add_member(group, user["dn"])
     found = people.get(user["sAMAccountName"])["memberOf"]
-    assert sorted(found) == sorted([*groups, truth.find("Domain Users")[0]])
+    assert sorted(found) == sorted([*groups, ldap_admin.find("Domain Users")[0]])
 
 
-def test_member_of_includes_changed_primary_group(people, truth, ou):
+def test_member_of_includes_changed_primary_group(people, ldap_admin, ou):
     user = people.create()
     name = tag()
-    group = truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
-    truth.make_primary(group, user["dn"])
+    group = ldap_admin.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
+    ldap_admin.make_primary(group, user["dn"])
     found = people.get(user["sAMAccountName"])["memberOf"]
-    assert sorted(found) == sorted([group, truth.find("Domain Users")[0]])
+    assert sorted(found) == sorted([group, ldap_admin.find("Domain Users")[0]])
 
 
 def test_listed_user_includes_groups(api, people):

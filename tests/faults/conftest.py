@@ -41,7 +41,7 @@ def rig(make_rig, directory):
 
 
 @pytest.fixture
-def harmed(directory, truth):
+def breakable_directory(directory, ldap_admin):
     """Returns the directory, which a test may stop or freeze; restores it at the end."""
     yield directory
     if directory.alive:
@@ -49,7 +49,7 @@ def harmed(directory, truth):
     else:
         directory.start()
     directory.wait_ready()
-    truth.close()
+    ldap_admin.close()
 
 
 @pytest.fixture

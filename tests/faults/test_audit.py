@@ -11,11 +11,11 @@ def test_full_disk_loses_no_audit_line(make_rig, small_disk):
     rig = make_rig(AUDIT_LOG_PATH=str(small_disk / "audit.jsonl"), LOGIN_FREE_FAILURES=0,
                    BCRYPT_COST=4)
     log = small_disk / "audit.jsonl"
-    nobody = rig.nobody()
+    anonymous = rig.anonymous()
     tried = []
 
     def guess():
-        answer = nobody.post("/auth/login", json={"username": "x" * 200, "password": "wrong"})
+        answer = anonymous.post("/auth/login", json={"username": "x" * 200, "password": "wrong"})
         assert answer.status_code == 401
         tried.append(answer.headers["X-Request-ID"])
         return rig.count_log("audit line not written") > 2

@@ -6,92 +6,94 @@ import pytest
 from support import contract
 from support.client import path_of
 from support.entries import CONTAINERS, GROUPS, PLACES, Entries, tag
-from support.truth import same_dn
+from support.ldap_admin import same_dn
 
 
 @pytest.fixture(params=PLACES, ids=lambda kind: kind.resource)
-def base(request, truth):
+def base(request, ldap_admin):
     """Creates the base entry; returns its kind, its name and its DN."""
     kind, name = request.param, f"Ж, base {tag()}"
-    return kind, name, Entries(None, truth, kind, truth.base_dn).plant(name)
+    return kind, name, Entries(None, ldap_admin, kind, ldap_admin.base_dn).create_over_ldap(name)
 
 
 @pytest.fixture
-def managed(make_rig, directory, truth, base):
+def managed(make_rig, directory, ldap_admin, base):
     """Returns the administrator's client of a stack that manages only the base entry's subtree."""
     return make_rig(directory, LDAP_BASE_DN=base[2]).api
 
 
-def test_base_entry_cannot_be_renamed_moved_or_deleted(managed, truth, base):
+def test_base_entry_cannot_be_renamed_moved_or_deleted(managed, ldap_admin, base):
     kind, name, dn = base
     path = path_of(kind.path, name)
     assert same_dn(kind.check(managed.get(path).json())["dn"], dn)
     [listed] = contract.check_list(managed.get(kind.path).json())
     assert same_dn(listed["dn"], dn)
-    inner = Entries(managed, truth, kind, dn).create()
-    before = truth.tree(dn)
-    for body in ({kind.name: tag()}, {"parent_dn": inner["dn"]}, {"parent_dn": truth.base_dn},
+    inner = Entries(managed, ldap_admin, kind, dn).create()
+    before = ldap_admin.tree(dn)
+    for body in ({kind.name: tag()}, {"parent_dn": inner["dn"]}, {"parent_dn": ldap_admin.base_dn},
                  {kind.name: tag(), "description": "x"}):
-        contract.refused(managed.patch(path, json=body), 400, "DIRECTORY_REFUSED")
-    contract.refused(managed.delete(path), 400, "DIRECTORY_REFUSED")
-    assert truth.tree(dn) == before
-    Entries(managed, truth, kind, dn).delete(inner[kind.name])
-    contract.refused(managed.delete(path), 400, "DIRECTORY_REFUSED")  # even when it has no children
+        contract.check_error(managed.patch(path, json=body), 400, "DIRECTORY_REFUSED")
+    contract.check_error(managed.delete(path), 400, "DIRECTORY_REFUSED")
+    assert ldap_admin.tree(dn) == before
+    Entries(managed, ldap_admin, kind, dn).delete(inner[kind.name])
+    contract.check_error(managed.delete(path), 400,
+                         "DIRECTORY_REFUSED")  # even when it has no children
     assert managed.patch(path, json={"description": "x"}).json()["description"] == "x"
 
 
-def test_entry_outside_base_dn_is_not_found(managed, truth, base):
+def test_entry_outside_base_dn_is_not_found(managed, ldap_admin, base):
     kind, _, dn = base
-    outside = Entries(None, truth, kind, truth.base_dn).plant(tag())
-    before = truth.tree(outside)
+    outside = Entries(None, ldap_admin, kind, ldap_admin.base_dn).create_over_ldap(tag())
+    before = ldap_admin.tree(outside)
     name = outside.split(",")[0].split("=")[1]
     for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None)):
-        contract.refused(managed.request(method, path_of(kind.path, name), json=body), 404,
-                         "NOT_FOUND")
-        for at in (truth.base_dn, "DC=test", outside):
+        contract.check_error(managed.request(method, path_of(kind.path, name), json=body), 404,
+                             "NOT_FOUND")
+        for at in (ldap_admin.base_dn, "DC=test", outside):
             response = managed.request(method, path_of(kind.path, name), json=body,
                                        params={"parent_dn": at})
-            assert contract.refused(response, 400, "VALIDATION_ERROR") == ["parent_dn"]
-    inside = Entries(managed, truth, kind, dn).create()
+            assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["parent_dn"]
+    inside = Entries(managed, ldap_admin, kind, dn).create()
     response = managed.patch(path_of(kind.path, inside[kind.name]), json={"parent_dn": outside})
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["parent_dn"]
-    assert truth.tree(outside) == before
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["parent_dn"]
+    assert ldap_admin.tree(outside) == before
     for account in ("Domain Users", "sales"):
-        contract.refused(managed.get(path_of("/groups", account)), 404, "NOT_FOUND")
+        contract.check_error(managed.get(path_of("/groups", account)), 404, "NOT_FOUND")
 
 
-def test_members_outside_base_dn_are_listed_but_not_changed(managed, truth, base):
+def test_members_outside_base_dn_are_listed_but_not_changed(managed, ldap_admin, base):
     """A group may contain entries from anywhere, but only managed accounts can be added or
     removed."""
-    groups = Entries(managed, truth, GROUPS, base[2])
-    group, person = groups.create(), truth.find("i.petrov")[0]
-    truth.add_member(group["dn"], person)
+    groups = Entries(managed, ldap_admin, GROUPS, base[2])
+    group, person = groups.create(), ldap_admin.find("i.petrov")[0]
+    ldap_admin.add_member(group["dn"], person)
     assert groups.get(group["cn"])["member"] == [person]
     for method in ("POST", "DELETE"):
-        contract.refused(managed.request(method, groups.path(group["cn"], "members", "i.petrov")),
-                         404, "NOT_FOUND")
-    assert truth.members(group["dn"]) == [person]
+        contract.check_error(managed.request(method,
+                                             groups.path(group["cn"], "members", "i.petrov")),
+                             404, "NOT_FOUND")
+    assert ldap_admin.members(group["dn"]) == [person]
 
 
 @pytest.fixture
-def mighty(truth, directory, make_rig):
+def mighty(ldap_admin, directory, make_rig):
     """Returns the administrator's client of a stack whose service account may change the whole
     forest."""
-    forest = truth.find("Enterprise Admins")[0]
-    truth.add_member(forest, directory.bind_dn)
-    truth.close()  # rights are evaluated when binding
+    forest = ldap_admin.find("Enterprise Admins")[0]
+    ldap_admin.add_member(forest, directory.bind_dn)
+    ldap_admin.close()  # rights are evaluated when binding
     yield make_rig(directory).api
-    truth.remove_member(forest, directory.bind_dn)
-    truth.close()
+    ldap_admin.remove_member(forest, directory.bind_dn)
+    ldap_admin.close()
 
 
 @pytest.mark.parametrize("parent", ["CN=Configuration", "CN=Services,CN=Configuration"])
-def test_other_naming_contexts_are_outside_base_dn(mighty, truth, parent):
+def test_other_naming_contexts_are_outside_base_dn(mighty, ldap_admin, parent):
     """Their DNs end in the domain's DN (MS-ADTS 3.1.1.1.5), but searches below the domain do not
     reach them, so an entry created there could not be found again."""
-    parent = f"{parent},{truth.base_dn}"
-    containers, name = Entries(mighty, truth, CONTAINERS, parent), tag()
+    parent = f"{parent},{ldap_admin.base_dn}"
+    containers, name = Entries(mighty, ldap_admin, CONTAINERS, parent), tag()
     response = mighty.post("/containers", json=containers.body(cn=name))
     with pytest.raises(ldap.NO_SUCH_OBJECT):
-        truth.delete(containers.dn(name))  # cleans up if the entry was created nevertheless
-    contract.refused(response, 400, "PARENT_NOT_FOUND")
+        ldap_admin.delete(containers.dn(name))  # cleans up if the entry was created nevertheless
+    contract.check_error(response, 400, "PARENT_NOT_FOUND")

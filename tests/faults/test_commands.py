@@ -44,7 +44,7 @@ def address():
 
 
 def log_in(rig, email, password):
-    return rig.nobody().post("/auth/login", json={"email": email, "password": password})
+    return rig.anonymous().post("/auth/login", json={"email": email, "password": password})
 
 
 def sql(rig, statement):
@@ -65,7 +65,7 @@ def test_account_created_on_command_line_can_log_in(rig):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("account ")
     tokens = log_in(rig, email, password).json()
-    me = rig.nobody().bearing(tokens["access_token"]).get("/auth/me").json()
+    me = rig.anonymous().bearing(tokens["access_token"]).get("/auth/me").json()
     assert (me["email"], me["name"]) == (email, "Анна")
     assert [(each["name"], each["role"]) for each in me["organizations"]] == [("Ромашка", "OWNER")]
     line = rig.audit().all()[0]
@@ -77,12 +77,12 @@ def test_admin_password_command_ends_all_sessions(rig):
     email, old, new = address(), vault.password(), vault.password()
     assert kontora(rig, "admin", "create", email, given=old + "\n").returncode == 0
     tokens = log_in(rig, email, old).json()
-    bearer = rig.nobody().bearing(tokens["access_token"])
+    bearer = rig.anonymous().bearing(tokens["access_token"])
     assert bearer.get("/auth/me").status_code == 200
     done = kontora(rig, "admin", "password", email.upper(), given=new)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert bearer.get("/auth/me").status_code == 401
-    renewed = rig.nobody().post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+    renewed = rig.anonymous().post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
     assert renewed.status_code == 401
     assert log_in(rig, email, old).status_code == 401
     assert log_in(rig, email, new).status_code == 200
@@ -126,8 +126,8 @@ def test_failed_command_exits_with_documented_status(rig):
     kontora(rig, "admin", "create", email, given=vault.password())
     again = kontora(rig, "admin", "create", email, given=vault.password())
     assert (again.returncode, again.stderr) == (os.EX_DATAERR, "email: is taken\n")
-    nobody = kontora(rig, "admin", "password", address(), given=vault.password())
-    assert nobody.returncode == os.EX_NOUSER and "no account" in nobody.stderr
+    anonymous = kontora(rig, "admin", "password", address(), given=vault.password())
+    assert anonymous.returncode == os.EX_NOUSER and "no account" in anonymous.stderr
     url = "postgresql:///none?host=/no/such/folder"
     for command in (["admin", "list"], ["purge"]):
         assert kontora(rig, *command, DATABASE_URL=url).returncode == os.EX_UNAVAILABLE

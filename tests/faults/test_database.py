@@ -68,7 +68,7 @@ def test_development_starts_on_unknown_schema(make_rig, postgres):
     rig.service.migrate("down")
     rig.service.start()
     wait_until(lambda: rig.count_log("the database: the database's schema"), what="the warning")
-    assert rig.nobody("").get("/health").ok
+    assert rig.anonymous("").get("/health").ok
 
 
 def test_service_starts_without_database(make_rig):
@@ -76,7 +76,7 @@ def test_service_starts_without_database(make_rig):
     rig.service.stop()
     rig.set(DATABASE_URL="postgresql:///none?host=/no/such/folder")
     rig.service.start()
-    assert rig.nobody("").get("/health").ok
+    assert rig.anonymous("").get("/health").ok
     assert rig.count_log("the database: PostgreSQL") == 1
 
 

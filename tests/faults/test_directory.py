@@ -23,8 +23,8 @@ CALLS = [("GET", "/users", None), ("GET", USER, None), ("PATCH", USER, {"title":
 
 
 @pytest.fixture
-def people(rig, truth):
-    return People(rig.api, truth, truth.add_ou(tag()))
+def people(rig, ldap_admin):
+    return People(rig.api, ldap_admin, ldap_admin.add_ou(tag()))
 
 
 def call(rig, method, path, body):
@@ -35,7 +35,7 @@ def call(rig, method, path, body):
 
 
 def assert_unavailable(response, seconds):
-    contract.refused(response, 503, "DIRECTORY_UNAVAILABLE")
+    contract.check_error(response, 503, "DIRECTORY_UNAVAILABLE")
     assert int(response.headers["Retry-After"]) > 0
     assert seconds < PROMPT_S
 
@@ -53,24 +53,24 @@ def wait_for_recovery(rig):
 # --- outage and recovery --------------------------------------------------------------------------
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_directory_outage_is_reported_and_ends(rig, people, harmed, end):
+def test_directory_outage_is_reported_and_ends(rig, people, breakable_directory, end):
     body, workers = people.body(), rig.service.workers()
-    getattr(harmed, end)()
+    getattr(breakable_directory, end)()
     for arguments in [*CALLS, ("POST", "/users", body)]:
         assert_unavailable(*call(rig, *arguments))
-    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.anonymous("").get("/health").status_code == 200
     assert rig.api.get("/auth/me").status_code == 200
-    harmed.start()
+    breakable_directory.start()
     wait_for_recovery(rig)
     assert rig.service.workers() == workers
     assert rig.api.post("/users", json=body).status_code == 201
 
 
-def test_directory_restart_between_calls_is_not_noticed(rig, people, harmed):
+def test_directory_restart_between_calls_is_not_noticed(rig, people, breakable_directory):
     """The worker's kept connection is closed, which the client must not notice."""
     user = people.create()
-    harmed.stop()
-    harmed.start()
+    breakable_directory.stop()
+    breakable_directory.start()
     rig.wait_for_directory()  # a probe may have failed in the meantime
     for _ in range(8):
         assert rig.api.get(user_path(user["sAMAccountName"])).status_code == 200
@@ -78,12 +78,12 @@ def test_directory_restart_between_calls_is_not_noticed(rig, people, harmed):
     assert response.json()["title"] == "after"
 
 
-def test_directory_outage_under_load_is_reported(rig, harmed):
+def test_directory_outage_under_load_is_reported(rig, breakable_directory):
     with Load(rig.stack.http_url, USER, kept=4, fresh=2, headers=rig.bearer()) as load:
         load.wait_for(50)
-        harmed.kill()
+        breakable_directory.kill()
         load.wait_for(50)
-        harmed.start()
+        breakable_directory.start()
         wait_for_recovery(rig)
         load.wait_for(50)
     assert set(load.statuses) <= {200, 503}, load.statuses
@@ -94,45 +94,46 @@ def test_directory_outage_under_load_is_reported(rig, harmed):
 # --- a directory that hangs -----------------------------------------------------------------------
 
 @pytest.mark.parametrize("method, path, body", [*CALLS[:2], ("PATCH", "/users/{}", {"title": "x"})])
-def test_hanging_directory_is_reported(rig, people, harmed, truth, method, path, body):
+def test_hanging_directory_is_reported(rig, people, breakable_directory, ldap_admin, method, path,
+                                       body):
     user = people.create()
-    harmed.freeze()
+    breakable_directory.freeze()
     assert_unavailable(*call(rig, method, path.format(user["sAMAccountName"]), body))
-    harmed.thaw()
+    breakable_directory.thaw()
     wait_for_recovery(rig)
     assert people.get(user["sAMAccountName"])["title"] in (None, "x")
 
 
-def test_hanging_creation_is_complete_or_absent(rig, people, harmed, truth):
+def test_hanging_creation_is_complete_or_absent(rig, people, breakable_directory, ldap_admin):
     body = people.body()
-    harmed.freeze()
+    breakable_directory.freeze()
     assert_unavailable(*call(rig, "POST", "/users", body))
-    harmed.thaw()
+    breakable_directory.thaw()
     wait_for_recovery(rig)
-    if truth.find(body["sAMAccountName"]):
-        assert truth.binds(truth.find(body["sAMAccountName"])[0], body["password"])
+    if ldap_admin.find(body["sAMAccountName"]):
+        assert ldap_admin.binds(ldap_admin.find(body["sAMAccountName"])[0], body["password"])
     else:
         assert rig.api.post("/users", json=body).status_code == 201
 
 
-def test_many_calls_to_hanging_directory_are_answered_in_time(rig, harmed):
+def test_many_calls_to_hanging_directory_are_answered_in_time(rig, breakable_directory):
     """More calls than workers: calls that queue for a worker must not also wait for the
     directory."""
-    harmed.freeze()
+    breakable_directory.freeze()
     with ThreadPoolExecutor(CROWD) as pool:
         answers = list(pool.map(lambda _: call(rig, "GET", "/users", None), range(CROWD)))
     for response, seconds in answers:
-        contract.refused(response, 503, "DIRECTORY_UNAVAILABLE")
+        contract.check_error(response, 503, "DIRECTORY_UNAVAILABLE")
         assert seconds < 2 * PROMPT_S
-    harmed.thaw()
+    breakable_directory.thaw()
     wait_for_recovery(rig)
 
 
-def test_hanging_directory_does_not_delay_other_calls(rig, harmed):
+def test_hanging_directory_does_not_delay_other_calls(rig, breakable_directory):
     rig.api.get("/users")
     with Load(rig.stack.http_url, "/health", kept=8, fresh=2) as load:
         load.wait_for(100)
-        harmed.freeze()
+        breakable_directory.freeze()
         with ThreadPoolExecutor(8) as pool:
             hung = [pool.submit(call, rig, "GET", "/users", None) for _ in range(8)]
             load.latencies.clear()
@@ -140,22 +141,23 @@ def test_hanging_directory_does_not_delay_other_calls(rig, harmed):
                 load.wait_for(50)
                 assert rig.api.get("/auth/me").status_code == 200
         assert max(load.latencies) < 1
-        harmed.thaw()
+        breakable_directory.thaw()
     assert set(load.statuses) == {200}
 
 
 # --- credentials of the service account -----------------------------------------------------------
 
-def test_wrong_service_password_is_reported_and_not_retried(make_rig, directory, truth, people):
+def test_wrong_service_password_is_reported_and_not_retried(make_rig, directory, ldap_admin,
+                                                            people):
     user = people.create()
     rig = make_rig(directory, LDAP_BIND_DN=user["dn"], LDAP_BIND_PASSWORD=vault.password())
     for _ in range(CROWD):
         response, seconds = call(rig, "GET", "/users", None)
-        contract.refused(response, 503, "DIRECTORY_CREDENTIALS")
+        contract.check_error(response, 503, "DIRECTORY_CREDENTIALS")
         assert seconds < PROMPT_S
     # Many calls must not cause many binds, which would lock the account.
-    assert truth.binds(user["dn"], user["password"])
-    assert rig.nobody("").get("/health").status_code == 200
+    assert ldap_admin.binds(user["dn"], user["password"])
+    assert rig.anonymous("").get("/health").status_code == 200
     rig.set(**directory.settings())
     rig.reload()
     assert works(rig)
@@ -164,21 +166,21 @@ def test_wrong_service_password_is_reported_and_not_retried(make_rig, directory,
 def test_log_states_reason_of_refused_bind(make_rig, directory, people):
     user = people.create(enabled=False)
     rig = make_rig(directory, LDAP_BIND_DN=user["dn"], LDAP_BIND_PASSWORD=user["password"])
-    contract.refused(rig.api.get("/users"), 503, "DIRECTORY_CREDENTIALS")
+    contract.check_error(rig.api.get("/users"), 503, "DIRECTORY_CREDENTIALS")
     assert rig.count_log("disabled")
 
 
-def test_read_only_service_account_cannot_change_entries(make_rig, directory, people, truth):
+def test_read_only_service_account_cannot_change_entries(make_rig, directory, people, ldap_admin):
     """The service account is an ordinary user, who may read but not write."""
     user, victim = people.create(), people.create()
     rig = make_rig(directory, LDAP_BIND_DN=user["dn"], LDAP_BIND_PASSWORD=user["password"])
-    before = truth.snapshot(victim["sAMAccountName"])
+    before = ldap_admin.snapshot(victim["sAMAccountName"])
     path = user_path(victim["sAMAccountName"])
     assert rig.api.get(path).status_code == 200
-    contract.refused(rig.api.patch(path, json={"title": "x"}), 403, "DIRECTORY_FORBIDDEN")
-    contract.refused(rig.api.delete(path), 403, "DIRECTORY_FORBIDDEN")
-    contract.refused(rig.api.post("/users", json=people.body()), 403, "DIRECTORY_FORBIDDEN")
-    assert truth.snapshot(victim["sAMAccountName"]) == before
+    contract.check_error(rig.api.patch(path, json={"title": "x"}), 403, "DIRECTORY_FORBIDDEN")
+    contract.check_error(rig.api.delete(path), 403, "DIRECTORY_FORBIDDEN")
+    contract.check_error(rig.api.post("/users", json=people.body()), 403, "DIRECTORY_FORBIDDEN")
+    assert ldap_admin.snapshot(victim["sAMAccountName"]) == before
 
 
 # --- certificates ---------------------------------------------------------------------------------
@@ -211,15 +213,15 @@ def test_directory_calls_fail_without_directory(make_rig):
     rig = make_rig()
     for arguments in CALLS:
         assert_unavailable(*call(rig, *arguments))
-    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.anonymous("").get("/health").status_code == 200
     assert rig.api.get("/auth/me").status_code == 200
 
 
-def test_password_requires_encrypted_connection(make_rig, directory, people, truth):
+def test_password_requires_encrypted_connection(make_rig, directory, people, ldap_admin):
     rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_PORT="389")
     body = people.body()
-    contract.refused(rig.api.post("/users", json=body), 400, "PASSWORD_NEEDS_TLS")
-    assert truth.find(body["sAMAccountName"]) is None
+    contract.check_error(rig.api.post("/users", json=body), 400, "PASSWORD_NEEDS_TLS")
+    assert ldap_admin.find(body["sAMAccountName"]) is None
 
 
 def test_controller_that_requires_encryption_is_reported(make_rig, directory):
@@ -228,12 +230,12 @@ def test_controller_that_requires_encryption_is_reported(make_rig, directory):
     assert rig.count_log("LDAP_START_TLS"), "the log must recommend LDAP_START_TLS"
 
 
-def test_start_tls_encrypts_connection(make_rig, directory, people, truth):
+def test_start_tls_encrypts_connection(make_rig, directory, people, ldap_admin):
     rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_START_TLS="true", LDAP_PORT="389")
     body = people.body()
     response = rig.api.post("/users", json=body)
     assert response.status_code == 201
-    assert truth.binds(response.json()["dn"], body["password"])
+    assert ldap_admin.binds(response.json()["dn"], body["password"])
 
 
 def test_start_tls_verifies_certificate(make_rig, directory, tmp_path):

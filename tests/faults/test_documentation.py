@@ -27,7 +27,7 @@ def title(response):
 
 def test_reload_rewrites_changed_document(make_rig):
     rig = make_rig(APP_TITLE="Контора № 1", APP_DESCRIPTION="Наша.")
-    visitor = rig.nobody("")
+    visitor = rig.anonymous("")
     first = visitor.get("/openapi.json")
     assert title(first) == "Контора № 1"
     assert json.loads(first.content)["info"]["description"].startswith("Наша.\n")
@@ -40,12 +40,12 @@ def test_reload_rewrites_changed_document(make_rig):
 
 def test_service_works_when_document_cannot_be_written(make_rig):
     rig = make_rig()
-    visitor, folder = rig.nobody(""), rig.stack.state_dir / "static"
+    visitor, folder = rig.anonymous(""), rig.stack.state_dir / "static"
     with full_disk(folder):
         rig.set(APP_TITLE="Контора № 2")
         rig.reload()
         refused = visitor.get("/openapi.json")
-        contract.refused(refused, 503, "SERVICE_UNAVAILABLE")
+        contract.check_error(refused, 503, "SERVICE_UNAVAILABLE")
         assert visitor.get("/health").status_code == 200
         assert rig.count_log("STATIC_DIR: cannot write") >= 2
         assert list(folder.iterdir()) == []  # no partly written file
@@ -60,10 +60,10 @@ def test_service_works_without_pages(make_rig, tmp_path):
     rig.nginx.stop()
     rig.nginx.site = dataclasses.replace(rig.nginx.site, pages=tmp_path)
     rig.nginx.start()
-    visitor = rig.nobody("")
+    visitor = rig.anonymous("")
     greeting = visitor.get("/", headers={"Accept": "text/html"})
     assert greeting.json() == {"message": "Hello World!"}
     assert "Content-Language" not in greeting.headers
     for path in ("/docs", "/redoc"):
-        contract.refused(visitor.get(path), 404, "NOT_FOUND")
+        contract.check_error(visitor.get(path), 404, "NOT_FOUND")
     assert title(visitor.get("/openapi.json")) == "Kontora"

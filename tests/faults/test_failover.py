@@ -96,7 +96,7 @@ def percentile(values, share):
 def assert_refused_at_once(rig, code="DIRECTORY_UNAVAILABLE"):
     answers = crowd(rig)
     for response, _ in answers:
-        contract.refused(response, 503, code)
+        contract.check_error(response, 503, code)
         assert int(response.headers["Retry-After"]) > 0
     assert percentile([seconds for _, seconds in answers], 0.95) < AT_ONCE_S
 
@@ -104,10 +104,10 @@ def assert_refused_at_once(rig, code="DIRECTORY_UNAVAILABLE"):
 # --- one of two controllers fails -----------------------------------------------------------------
 
 @pytest.mark.parametrize("start_tls", [False, True])
-def test_outage_of_first_controller_between_requests_is_not_noticed(make, proxies, truth):
+def test_outage_of_first_controller_between_requests_is_not_noticed(make, proxies, ldap_admin):
     first, second = proxies
     rig = make(first, second)
-    people = People(rig.api, truth, truth.add_ou(tag()))
+    people = People(rig.api, ldap_admin, ldap_admin.add_ou(tag()))
     user = people.create()
     assert_all_served(rig)
     first.stop()
@@ -145,7 +145,7 @@ def test_workers_avoid_controller_that_another_worker_found_hanging(make, proxie
     rig = make(first, second)
     assert_all_served(rig)
     first.freeze()
-    contract.refused(ask(rig)[0], 503, "DIRECTORY_UNAVAILABLE")
+    contract.check_error(ask(rig)[0], 503, "DIRECTORY_UNAVAILABLE")
     for response, seconds in crowd(rig):
         assert response.status_code == 200
         assert seconds < TIMEOUT_S / 2
@@ -256,7 +256,7 @@ def test_slow_controller_is_used(make, proxies):
 
 def test_readiness_reports_directory_off_without_directory(make_rig):
     rig = make_rig()
-    response = rig.nobody("").get("/health/ready")
+    response = rig.anonymous("").get("/health/ready")
     assert contract.check_readiness(response)["directory"] == {
         "name": "directory", "state": "off", "needed": False, "latency_ms": None,
         "checked_at": None}
@@ -266,18 +266,18 @@ def test_directory_outage_makes_service_unready(make, proxies):
     rig = make(proxies[0])
     proxies[0].stop()
     rig.wait_for_directory("down")
-    response = rig.nobody("").get("/health/ready")
+    response = rig.anonymous("").get("/health/ready")
     directory = contract.check_readiness(response)["directory"]
     assert response.status_code == 503
     assert directory["needed"] and directory["latency_ms"] is None and directory["checked_at"]
     assert "127.0.0.1" not in response.text
-    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.anonymous("").get("/health").status_code == 200
 
 
 def test_metrics_report_directory_outage(make, proxies):
     first, second = proxies
     rig = make(first, second)
-    site = rig.nobody("")
+    site = rig.anonymous("")
     wait_until(lambda: metrics.values(site)[(CONTROLLERS, "up")] == 2,
                what="both controllers to be up")
     first.stop()

@@ -215,7 +215,7 @@ def test_upload_finished_after_purge_is_refused(make_rig, postgres):
             wait_until(disk.keys, what="the object to be stored")
             age_leftovers(rig, disk)
             assert "pending_objects 1" in kontora(rig, "purge")[0]
-        contract.refused(answer.result(), 503, "STORAGE_UNAVAILABLE")
+        contract.check_error(answer.result(), 503, "STORAGE_UNAVAILABLE")
     assert nothing_is_left(rig, disk) and files.listed(rig.api) == []
 
 
@@ -316,7 +316,7 @@ def test_full_disk_refuses_uploads_until_space_is_freed(full):
     while (answer := files.send(rig.api, content)).status_code == 201:
         made.append(answer.json()["filename"])
         assert len(made) < DISK_KIB
-    contract.refused(answer, 503, "STORAGE_FULL")
+    contract.check_error(answer, 503, "STORAGE_FULL")
     assert made and nothing_is_left(rig, disk, disk.keys()) and len(disk.keys()) == len(made)
     assert files.names(rig.api) == sorted(made)
     for name in made[:2]:
@@ -326,21 +326,22 @@ def test_full_disk_refuses_uploads_until_space_is_freed(full):
 
 def test_unavailable_storage_is_reported_and_recovers(rig, disk):
     made = files.upload(rig.api)
-    storage = rig.nobody("").get("/health/storage")
+    storage = rig.anonymous("").get("/health/storage")
     assert storage.status_code == 200
     incoming = disk.root / "incoming"
     incoming.rmdir()
     incoming.write_bytes(b"")
-    contract.refused(files.send(rig.api), 503, "STORAGE_UNAVAILABLE")
-    storage = rig.nobody("").get("/health/storage")
+    contract.check_error(files.send(rig.api), 503, "STORAGE_UNAVAILABLE")
+    storage = rig.anonymous("").get("/health/storage")
     assert storage.status_code == 503
     assert storage.json()["message"] == "Object Storage недоступен"
-    wait_until(lambda: rig.nobody("").get("/health/ready").status_code == 503,
+    wait_until(lambda: rig.anonymous("").get("/health/ready").status_code == 503,
                what="the storage to be reported down")
     assert files.fetch(made["download_url"], rig.stack.ca_file).content == TEXT
     incoming.unlink()
     assert files.upload(rig.api)
-    wait_until(lambda: rig.nobody("").get("/health/ready").ok, what="the storage to be reported up")
+    wait_until(lambda: rig.anonymous("").get("/health/ready").ok,
+               what="the storage to be reported up")
 
 
 def test_objects_are_readable_by_nginx_and_service_only(make_rig):
@@ -372,16 +373,16 @@ def test_uploads_are_scanned_for_malware(make_rig, tmp_path):
     disk = Disk(rig.stack)
     made = files.upload(rig.api)
     kept = disk.keys()
-    contract.refused(files.send(rig.api, b"INFECTED\n"), 400, "FILE_INFECTED")
-    contract.refused(files.send(rig.api, b"BROKEN\n"), 503, "SCAN_UNAVAILABLE")
-    contract.refused(files.send(rig.api, b"SLOW\n"), 503, "SCAN_UNAVAILABLE")
+    contract.check_error(files.send(rig.api, b"INFECTED\n"), 400, "FILE_INFECTED")
+    contract.check_error(files.send(rig.api, b"BROKEN\n"), 503, "SCAN_UNAVAILABLE")
+    contract.check_error(files.send(rig.api, b"SLOW\n"), 503, "SCAN_UNAVAILABLE")
     assert files.names(rig.api) == [made["filename"]]
     assert nothing_is_left(rig, disk, kept)
     asleep = subprocess.run(["pgrep", "-f", f"{scanner} --flag"], capture_output=True, check=False)
     assert not asleep.stdout
     rig.set(UPLOAD_SCAN_COMMAND="/nowhere/scanner")
     rig.reload()
-    contract.refused(files.send(rig.api), 503, "SCAN_UNAVAILABLE")
+    contract.check_error(files.send(rig.api), 503, "SCAN_UNAVAILABLE")
 
 
 DEAF_TO_CHILDREN = """
@@ -402,8 +403,8 @@ def test_scan_works_when_service_inherits_ignored_sigchld(rig, tmp_path):
                           env={**os.environ, **rig.stack.env,
                                "UPLOAD_SCAN_COMMAND": str(scanner)}) as service:
         try:
-            wait_until(lambda: rig.nobody("").get("/health").ok, what="the service to start")
-            contract.refused(files.send(rig.api), 400, "FILE_INFECTED")
+            wait_until(lambda: rig.anonymous("").get("/health").ok, what="the service to start")
+            contract.check_error(files.send(rig.api), 400, "FILE_INFECTED")
         finally:
             service.terminate()
 
@@ -416,7 +417,7 @@ def bounded(make_sql_rig):
 
 def owner_in(rig):
     """Registers an account; returns its client."""
-    return Accounts(rig.nobody()).register().client
+    return Accounts(rig.anonymous()).register().client
 
 
 def test_organization_quota_is_enforced(bounded):
@@ -424,7 +425,7 @@ def test_organization_quota_is_enforced(bounded):
     disk = Disk(rig.stack)
     half = b"text" * (files.MIB // 8)
     one, two = files.upload(owner, half), files.upload(owner, half)
-    contract.refused(files.send(owner, b"x"), 409, "QUOTA_EXCEEDED")
+    contract.check_error(files.send(owner, b"x"), 409, "QUOTA_EXCEEDED")
     assert nothing_is_left(rig, disk, disk.keys()) and len(disk.keys()) == 2
     assert kontora(rig, "recount") == ("0 wrong\n", 0)
     owner.delete(f"/files/{one['filename']}")
@@ -437,7 +438,7 @@ def test_organization_quota_is_enforced(bounded):
         thread.join()
     assert sorted(answers) == [201, 409, 409, 409]
     assert files.upload(rig.api, half)  # another owner has a separate quota
-    contract.refused(files.send(rig.api, half * 3), 409, "QUOTA_EXCEEDED")
+    contract.check_error(files.send(rig.api, half * 3), 409, "QUOTA_EXCEEDED")
     assert two["filename"] in files.names(owner)
     assert kontora(rig, "recount") == ("0 wrong\n", 0)
 
@@ -447,7 +448,7 @@ def test_upload_above_quota_leaves_nothing(bounded):
     disk = Disk(rig.stack)
     files.upload(owner, b"text" * (files.MIB // 8))
     kept = disk.keys()
-    contract.refused(files.send(owner, b"a" * files.LARGEST), 409, "QUOTA_EXCEEDED")
+    contract.check_error(files.send(owner, b"a" * files.LARGEST), 409, "QUOTA_EXCEEDED")
     wait_until(lambda: nothing_is_left(rig, disk, kept), what="the upload to end")
 
 
@@ -456,15 +457,15 @@ def test_upload_that_filled_quota_can_be_repeated_with_key(bounded):
     key = {"Idempotency-Key": "full"}
     first, again = (files.send(owner, b"text" * (files.MIB // 4), headers=key) for _ in range(2))
     assert first.status_code == again.status_code == 201 and first.content == again.content
-    contract.refused(files.send(owner, b"x", headers={"Idempotency-Key": "x"}), 409,
-                     "QUOTA_EXCEEDED")
+    contract.check_error(files.send(owner, b"x", headers={"Idempotency-Key": "x"}), 409,
+                         "QUOTA_EXCEEDED")
 
 
 # --- concurrent deletions ------------------------------------------------------------------------
 
 def is_deleting(rig):
     """Returns the number of busy workers in the pool that deletes files."""
-    return metrics.values(rig.nobody(""))["kontora_pool_workers", "files", "busy"]
+    return metrics.values(rig.anonymous(""))["kontora_pool_workers", "files", "busy"]
 
 
 def deleted(response):
@@ -512,7 +513,7 @@ def single(owner, names, number):
     """Deletes one of the files; returns, for each name, True if this call deleted it."""
     response = owner.delete(f"/files/{names[number]}")
     if response.status_code != 200:
-        contract.refused(response, 404, "NOT_FOUND")
+        contract.check_error(response, 404, "NOT_FOUND")
     return [response.status_code == 200 and each == number for each in range(len(names))]
 
 
@@ -524,7 +525,7 @@ def test_uploads_waiting_for_worker_succeed(make_rig):
     rig = make_rig(UPLOADS_WORKERS=2)
     peers = [files.begin(rig.api, sent=10) for _ in range(12)]
     body, _ = files.form(b"a" * 100000, "a.txt")
-    assert rig.api.get("/files").ok and rig.nobody("").get("/health").ok
+    assert rig.api.get("/files").ok and rig.anonymous("").get("/health").ok
     for peer in peers:
         peer.sendall(body[10:])
     for peer in peers:
@@ -547,8 +548,8 @@ def signed(rig, name, expires):
 def test_url_signed_by_fast_clock_is_refused(make_rig):
     """After the clock is set back, the URL would be valid for longer than five minutes."""
     rig = make_rig()
-    name = files.upload(Accounts(rig.nobody()).register().client)["filename"]
-    now, site = int(time.time()), rig.nobody("")
+    name = files.upload(Accounts(rig.anonymous()).register().client)["filename"]
+    now, site = int(time.time()), rig.anonymous("")
     assert site.get(signed(rig, name, now + 290)).status_code == 200
     for ahead_s in (3600, 2 * 3600):
-        contract.refused(site.get(signed(rig, name, now + 300 + ahead_s)), 403, "LINK_INVALID")
+        contract.check_error(site.get(signed(rig, name, now + 300 + ahead_s)), 403, "LINK_INVALID")

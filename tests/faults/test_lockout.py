@@ -16,7 +16,7 @@ from support import contract, vault
 from support.accounts import Accounts, address
 from support.people import People, tag
 from support.sources import sent_from
-from support.truth import INTERVALS_PER_S, Truth, rdn
+from support.ldap_admin import INTERVALS_PER_S, LdapAdmin, rdn
 from support.waiting import wait_until
 
 HOME, MALLORY, MALLORY_TOO = "127.9.0.1", "127.66.0.1", "127.66.0.2"
@@ -30,7 +30,7 @@ def attempt(rig, source, name, password=WRONG):
 
 def fail(rig, source, name, times=1):
     for _ in range(times):
-        contract.refused(attempt(rig, source, name), 401, "INVALID_CREDENTIALS")
+        contract.check_error(attempt(rig, source, name), 401, "INVALID_CREDENTIALS")
 
 
 def reason(rig, response):
@@ -43,20 +43,20 @@ def domain(tmp_path_factory):
     with running_directory(tmp_path_factory.mktemp("lockout")) as controller:
         vault.remember(controller.bind_password, controller.administrator_password,
                        controller.sample_password)
-        truth = Truth(controller.url, controller.ca_file, controller.base_dn,
-                      controller.administrator_dn, controller.administrator_password)
-        yield controller, truth
-        truth.close()
+        ldap_admin = LdapAdmin(controller.url, controller.ca_file, controller.base_dn,
+                               controller.administrator_dn, controller.administrator_password)
+        yield controller, ldap_admin
+        ldap_admin.close()
 
 
 @pytest.fixture
 def make_domain_rig(domain, make_rig):
     def make(threshold=6, window_s=WINDOW_S, **settings):
-        controller, truth = domain
+        controller, ldap_admin = domain
         span = str(-window_s * INTERVALS_PER_S)
-        truth.set(truth.base_dn, "lockOutObservationWindow", span)
-        truth.set(truth.base_dn, "lockoutDuration", span)
-        truth.set(truth.base_dn, "lockoutThreshold", str(threshold))
+        ldap_admin.set(ldap_admin.base_dn, "lockOutObservationWindow", span)
+        ldap_admin.set(ldap_admin.base_dn, "lockoutDuration", span)
+        ldap_admin.set(ldap_admin.base_dn, "lockoutThreshold", str(threshold))
         rig = make_rig(controller, LOGIN_FREE_FAILURES=0, **{**LOGIN_SETTINGS, **settings})
         wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
         return rig
@@ -66,69 +66,69 @@ def make_domain_rig(domain, make_rig):
 @pytest.fixture
 def people(domain):
     """Returns a function that creates users, which every stack of the module sees."""
-    _, truth = domain
-    ou = truth.add_ou(tag())
-    return lambda rig, **fields: People(rig.api, truth, ou).create(**fields)
+    _, ldap_admin = domain
+    ou = ldap_admin.add_ou(tag())
+    return lambda rig, **fields: People(rig.api, ldap_admin, ou).create(**fields)
 
 
-def counted(truth, user):
-    return truth.failed_logins(user["sAMAccountName"])
+def counted(ldap_admin, user):
+    return ldap_admin.failed_logins(user["sAMAccountName"])
 
 
 # --- lockout of directory users -------------------------------------------------------------------
 
 def test_failed_logins_do_not_lock_directory_user(make_domain_rig, domain, people):
-    rig, (_, truth) = make_domain_rig(threshold=6), domain
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6), domain
     vera = people(rig)
     for number in range(12):
         fail(rig, (MALLORY, MALLORY_TOO)[number % 2], vera["sAMAccountName"])
-    assert counted(truth, vera) == (3, False)
+    assert counted(ldap_admin, vera) == (3, False)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 def test_known_source_can_log_in_after_failures_of_strangers(request, make_domain_rig, domain,
                                                                 people, engine):
     server = request.getfixturevalue("postgres") if engine == "postgres" else None
-    rig, (_, truth) = make_domain_rig(threshold=6, database=server), domain
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6, database=server), domain
     vera = people(rig)
     name, password = vera["sAMAccountName"], vera["password"]
     assert attempt(rig, HOME, name, password).status_code == 200
     fail(rig, MALLORY, name, 6)
     refused = attempt(rig, MALLORY, name, password)
-    contract.refused(refused, 401, "INVALID_CREDENTIALS")
+    contract.check_error(refused, 401, "INVALID_CREDENTIALS")
     assert "not tried" in reason(rig, refused)
     fail(rig, HOME, name)
-    assert counted(truth, vera) == (4, False)
+    assert counted(ldap_admin, vera) == (4, False)
     assert attempt(rig, HOME, name, password).status_code == 200
-    assert counted(truth, vera) == (0, False)
+    assert counted(ldap_admin, vera) == (0, False)
 
 
 def test_failed_logins_of_known_source_do_not_lock_user(make_domain_rig, domain, people):
-    rig, (_, truth) = make_domain_rig(threshold=6), domain
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6), domain
     vera = people(rig)
     assert attempt(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
     fail(rig, HOME, vera["sAMAccountName"], 9)
-    assert counted(truth, vera) == (5, False)
+    assert counted(ldap_admin, vera) == (5, False)
 
 
 @pytest.mark.parametrize("threshold, tried", [(2, 1), (3, 1), (4, 2), (5, 2)])
 def test_strangers_together_get_half_of_lockout_threshold(make_domain_rig, domain, people,
                                                           threshold,
                                                        tried):
-    rig, (_, truth) = make_domain_rig(threshold=threshold), domain
+    rig, (_, ldap_admin) = make_domain_rig(threshold=threshold), domain
     vera = people(rig)
     for source in (MALLORY, MALLORY_TOO, HOME) * 2:
         fail(rig, source, vera["sAMAccountName"])
-    assert counted(truth, vera) == (tried, False)
+    assert counted(ldap_admin, vera) == (tried, False)
 
 
 def test_threshold_of_one_allows_one_attempt(make_domain_rig, domain, people):
     """One attempt already reaches the threshold, but a correct password must be accepted."""
-    rig, (_, truth) = make_domain_rig(threshold=1), domain
+    rig, (_, ldap_admin) = make_domain_rig(threshold=1), domain
     vera, boris = people(rig), people(rig)
     assert attempt(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
     fail(rig, MALLORY, boris["sAMAccountName"], 3)
-    assert counted(truth, boris)[0] == 1
+    assert counted(ldap_admin, boris)[0] == 1
 
 
 def test_without_threshold_every_attempt_is_admitted(make_domain_rig, people):
@@ -140,58 +140,58 @@ def test_without_threshold_every_attempt_is_admitted(make_domain_rig, people):
 
 @pytest.mark.parametrize("by_group", [False, True])
 def test_fine_grained_lockout_policy_is_applied(make_domain_rig, domain, people, by_group):
-    rig, (_, truth) = make_domain_rig(threshold=0), domain
+    rig, (_, ldap_admin) = make_domain_rig(threshold=0), domain
     vera = people(rig)
     applies_to = vera["dn"]
     if by_group:
         name = tag()
-        applies_to = truth.add(f"{rdn(name)},{truth.base_dn}", objectClass="group",
-                               sAMAccountName=name, groupType="-2147483646")
-        truth.add_member(applies_to, vera["dn"])
-    truth.add_password_settings(tag(), applies_to, threshold=4, window_s=WINDOW_S)
+        applies_to = ldap_admin.add(f"{rdn(name)},{ldap_admin.base_dn}", objectClass="group",
+                                    sAMAccountName=name, groupType="-2147483646")
+        ldap_admin.add_member(applies_to, vera["dn"])
+    ldap_admin.add_password_settings(tag(), applies_to, threshold=4, window_s=WINDOW_S)
     fail(rig, MALLORY, vera["sAMAccountName"], 6)
-    assert counted(truth, vera) == (2, False)
+    assert counted(ldap_admin, vera) == (2, False)
 
 
 def test_failures_counted_by_directory_are_included(make_domain_rig, domain, people):
-    rig, (_, truth) = make_domain_rig(threshold=6), domain
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6), domain
     vera = people(rig)
     for _ in range(5):
-        assert truth.bind_failure(vera["dn"], WRONG) == "52e"
+        assert ldap_admin.bind_failure(vera["dn"], WRONG) == "52e"
     fail(rig, MALLORY, vera["sAMAccountName"], 2)
-    assert counted(truth, vera) == (5, False)
+    assert counted(ldap_admin, vera) == (5, False)
 
 
 def test_failures_before_observation_window_are_ignored(make_domain_rig, domain, people):
     """badPwdCount keeps old failures until the next login."""
-    rig, (_, truth) = make_domain_rig(threshold=6, window_s=1), domain
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6, window_s=1), domain
     vera = people(rig)
     for _ in range(4):
-        assert truth.bind_failure(vera["dn"], WRONG) == "52e"
-    assert counted(truth, vera) == (4, False)
+        assert ldap_admin.bind_failure(vera["dn"], WRONG) == "52e"
+    assert counted(ldap_admin, vera) == (4, False)
     wait_until(lambda: attempt(rig, MALLORY, vera["sAMAccountName"], vera["password"]).ok, 10,
                "the failures to be stale")
 
 
 def test_all_spellings_of_user_name_share_one_count(make_domain_rig, domain, people):
-    rig, (_, truth) = make_domain_rig(threshold=6), domain
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6), domain
     upn = f"{tag()}@kontora.test"
     vera = people(rig, userPrincipalName=upn)
     name = vera["sAMAccountName"]
     for spelling in (name, name.upper(), upn, f"KONTORA\\{name}", f"kontora.test\\{name}",
                      f"{name}@KONTORA.test", name, upn):
         fail(rig, MALLORY, spelling)
-    assert counted(truth, vera) == (3, False)
+    assert counted(ldap_admin, vera) == (3, False)
 
 
 def test_concurrent_logins_do_not_exceed_limit(make_domain_rig, domain, people):
-    rig, (_, truth) = make_domain_rig(threshold=6, AUTH_WORKERS=8), domain
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6, AUTH_WORKERS=8), domain
     vera = people(rig)
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         done = list(pool.map(lambda i: attempt(rig, f"127.66.1.{i}", vera["sAMAccountName"]),
                              range(1, 25)))
     assert {response.status_code for response in done} == {401}
-    assert counted(truth, vera) == (3, False)
+    assert counted(ldap_admin, vera) == (3, False)
 
 
 def test_admitted_attempts_expire_with_the_window(make_domain_rig, people):
@@ -210,7 +210,7 @@ def test_refusal_without_bind_is_indistinguishable(make_domain_rig, people):
     def measured(name):
         started = time.perf_counter()
         response = attempt(rig, MALLORY, name)
-        contract.refused(response, 401, "INVALID_CREDENTIALS")
+        contract.check_error(response, 401, "INVALID_CREDENTIALS")
         headers = {key: value for key, value in response.headers.items()
                    if key not in ("X-Request-ID", "Date", "Content-Length")}
         return time.perf_counter() - started, {**response.json(), "request_id": None}, headers
@@ -223,15 +223,15 @@ def test_refusal_without_bind_is_indistinguishable(make_domain_rig, people):
 
 
 def test_throttled_login_does_not_bind(make_domain_rig, domain, people):
-    rig, (_, truth) = make_domain_rig(threshold=20), domain
+    rig, (_, ldap_admin) = make_domain_rig(threshold=20), domain
     rig.set(LOGIN_FREE_FAILURES=2)
     rig.reload()
     vera = people(rig)
     fail(rig, MALLORY, vera["sAMAccountName"], 3)
     for _ in range(3):
-        contract.refused(attempt(rig, MALLORY, f"KONTORA\\{vera['sAMAccountName']}"), 429,
-                         "TOO_MANY_ATTEMPTS")
-    assert counted(truth, vera) == (3, False)
+        contract.check_error(attempt(rig, MALLORY, f"KONTORA\\{vera['sAMAccountName']}"), 429,
+                             "TOO_MANY_ATTEMPTS")
+    assert counted(ldap_admin, vera) == (3, False)
 
 
 # --- names that the directory resolves ------------------------------------------------------------
@@ -243,27 +243,27 @@ def test_user_can_log_in_with_every_form_of_name(make_domain_rig, people, spelli
     upn = f"{tag()}@elsewhere.example"
     vera = people(rig, userPrincipalName=upn)
     name = spelling.format(account=vera["sAMAccountName"], upn=upn)
-    tokens = rig.nobody().login(name, vera["password"])
-    me = rig.nobody().bearing(tokens["access_token"]).get("/auth/me").json()
+    tokens = rig.anonymous().login(name, vera["password"])
+    me = rig.anonymous().bearing(tokens["access_token"]).get("/auth/me").json()
     assert me["id"] == f"directory:{vera['objectGUID']}"
 
 
 def test_account_with_name_of_user_does_not_break_user_login(make_domain_rig, domain,
                                                                     people):
     """Mallory registered Vera's address while LDAP_LOGIN was off."""
-    rig, (_, truth) = make_domain_rig(LDAP_LOGIN="false"), domain
+    rig, (_, ldap_admin) = make_domain_rig(LDAP_LOGIN="false"), domain
     upn = f"{tag()}@kontora.test"
-    mallory = Accounts(rig.nobody()).register(email=upn)
+    mallory = Accounts(rig.anonymous()).register(email=upn)
     vera = people(rig, userPrincipalName=upn)
     rig.set(LDAP_LOGIN="true")
     rig.reload()
-    tokens = rig.nobody().login(upn, vera["password"])
-    me = rig.nobody().bearing(tokens["access_token"])
+    tokens = rig.anonymous().login(upn, vera["password"])
+    me = rig.anonymous().bearing(tokens["access_token"])
     # A kept connection may still lead to an old worker.
     wait_until(lambda: me.get("/auth/me").json().get("kind") == "directory",
                what="the new settings")
-    contract.refused(attempt(rig, MALLORY, upn, mallory.password), 401, "INVALID_CREDENTIALS")
-    assert counted(truth, vera)[0] == 1  # tried once, in the directory only
+    contract.check_error(attempt(rig, MALLORY, upn, mallory.password), 401, "INVALID_CREDENTIALS")
+    assert counted(ldap_admin, vera)[0] == 1  # tried once, in the directory only
 
 
 def test_name_of_directory_user_cannot_be_registered(make_domain_rig, people):
@@ -271,15 +271,16 @@ def test_name_of_directory_user_cannot_be_registered(make_domain_rig, people):
     upn = f"{tag()}@kontora.test"
     vera = people(rig, userPrincipalName=upn)
     for email in (upn, upn.upper(), f"{vera['sAMAccountName']}@kontora.test"):
-        response = rig.nobody().post("/auth/register",
-                                     json={"email": email, "password": vault.password()})
-        contract.refused(response, 409, "ALREADY_EXISTS")
-    taken = Accounts(rig.nobody()).register().email
-    known = rig.nobody().post("/auth/register", json={"email": taken, "password": vault.password()})
+        response = rig.anonymous().post("/auth/register",
+                                        json={"email": email, "password": vault.password()})
+        contract.check_error(response, 409, "ALREADY_EXISTS")
+    taken = Accounts(rig.anonymous()).register().email
+    known = rig.anonymous().post("/auth/register",
+                                 json={"email": taken, "password": vault.password()})
     assert {**known.json(), "request_id": None} == {**response.json(), "request_id": None}
     for body in ({"username": vera["sAMAccountName"], "email": address()},
                  {"username": tag(), "email": upn}):
-        contract.refused(rig.api.post("/accounts", json=body), 409, "ALREADY_EXISTS")
+        contract.check_error(rig.api.post("/accounts", json=body), 409, "ALREADY_EXISTS")
 
 
 def test_admin_create_rejects_name_of_directory_user(make_domain_rig, people):
@@ -299,24 +300,24 @@ def test_admin_create_rejects_name_of_directory_user(make_domain_rig, people):
 
 
 def test_directory_outage_allows_account_login_but_no_registration(make_domain_rig, domain):
-    rig, (controller, truth) = make_domain_rig(), domain
-    olga = Accounts(rig.nobody()).register()
+    rig, (controller, ldap_admin) = make_domain_rig(), domain
+    olga = Accounts(rig.anonymous()).register()
     controller.stop()
     try:
         assert attempt(rig, HOME, olga.email, olga.password).status_code == 200
-        contract.refused(attempt(rig, MALLORY, olga.email), 401, "INVALID_CREDENTIALS")
-        response = rig.nobody().post("/auth/register",
-                                     json={"email": address(), "password": vault.password()})
-        contract.refused(response, 503, "DIRECTORY_UNAVAILABLE")
+        contract.check_error(attempt(rig, MALLORY, olga.email), 401, "INVALID_CREDENTIALS")
+        response = rig.anonymous().post("/auth/register",
+                                        json={"email": address(), "password": vault.password()})
+        contract.check_error(response, 503, "DIRECTORY_UNAVAILABLE")
     finally:
         controller.start()
-        truth.close()
+        ldap_admin.close()
 
 
 def test_audit_log_contains_only_existing_login_names(make_domain_rig, people):
     """At its end, the rig searches all logs for passwords."""
     rig = make_domain_rig()
-    vera, olga = people(rig), Accounts(rig.nobody()).register()
+    vera, olga = people(rig), Accounts(rig.anonymous()).register()
     for name in (vera["sAMAccountName"], olga.email, rig.stack.administrator[0]):
         line = rig.audit().one_of(attempt(rig, HOME, name))
         assert line["resource_id"] == name

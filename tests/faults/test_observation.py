@@ -23,12 +23,12 @@ BEGUN = ("kontora_http_requests_total", "GET", PATH)
 @pytest.fixture
 def rig(make_rig):
     made = make_rig()
-    made.nobody("").get(PATH)
+    made.anonymous("").get(PATH)
     return made
 
 
 def count(rig, key=SERVED):
-    return metrics.values(rig.nobody(""))[key]
+    return metrics.values(rig.anonymous(""))[key]
 
 
 def during(rig, steps):
@@ -55,7 +55,7 @@ def settle(rig, key, expected):
 
 
 def test_counters_are_exact_after_workers_are_replaced(rig):
-    before = metrics.values(rig.nobody(""))
+    before = metrics.values(rig.anonymous(""))
     load = during(rig, [rig.service.reload, lambda: signal_core(rig, signal.SIGTERM)] * 2)
     assert load.statuses == {200: REQUESTS}
     settle(rig, SERVED, before[SERVED] + REQUESTS)
@@ -68,7 +68,7 @@ def test_counters_are_exact_after_workers_are_replaced(rig):
 
 
 def test_killed_worker_loses_at_most_one_count(rig):
-    before = metrics.values(rig.nobody(""))
+    before = metrics.values(rig.anonymous(""))
     kills, killed = iter(range(KILLS)), []
 
     def kill_one():
@@ -78,7 +78,7 @@ def test_killed_worker_loses_at_most_one_count(rig):
 
     load = during(rig, [kill_one] * KILLS)
     assert set(load.statuses) <= {200, 502}
-    after = metrics.values(rig.nobody(""))
+    after = metrics.values(rig.anonymous(""))
     served, begun = (after[key] - before[key] for key in (SERVED, BEGUN))
     assert abs(served - load.statuses[200]) <= KILLS  # each worker was handling at most one request
     assert 0 <= begun - served <= KILLS
@@ -91,9 +91,9 @@ def test_killed_workers_are_no_longer_counted_as_busy(rig):
     workers = "kontora_pool_workers"
 
     def pools():
-        if rig.nobody("").get("/health").status_code != 200:
+        if rig.anonymous("").get("/health").status_code != 200:
             return None  # answered by a worker that was killed afterwards
-        found = metrics.values(rig.nobody(""))
+        found = metrics.values(rig.anonymous(""))
         return [found[(workers, "core", state)] for state in ("busy", "idle")]
 
     wait_until(lambda: pools() == [1, 1], what="one busy and one idle worker")
@@ -127,11 +127,12 @@ def test_metrics_are_served_to_local_clients_only(rig, path):
     site = rig.stack.state_dir / "nginx/site.conf"
     site.write_text("set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;\n"
                     + site.read_text())
-    assert rig.nobody("").get(path, headers={"X-Forwarded-For": "203.0.113.7"}).status_code == 200
+    assert rig.anonymous("").get(path,
+                                 headers={"X-Forwarded-For": "203.0.113.7"}).status_code == 200
     rig.nginx.reload()
-    wait_until(lambda: rig.nobody("").get(path, headers={"X-Forwarded-For": "203.0.113.7"})
+    wait_until(lambda: rig.anonymous("").get(path, headers={"X-Forwarded-For": "203.0.113.7"})
                .status_code == 403, what="remote clients to be refused")
-    assert rig.nobody("").get(path).status_code == 200
+    assert rig.anonymous("").get(path).status_code == 200
 
 
 # --- log rotation ---------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ def counted_lines(path):
 
 def test_log_rotation_under_load_loses_no_line(make_rig):
     rig = make_rig(LOG_PATH="logs/service.log")
-    rig.nobody("").get(PATH)
+    rig.anonymous("").get(PATH)
     service, nginx = (rig.stack.logs_dir / name for name in ("service.log", "nginx-access.log"))
     numbers = iter(range(STEPS))
 

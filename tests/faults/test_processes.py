@@ -84,7 +84,7 @@ def test_service_survives_kill_of_all_workers(rig):
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: replaced(rig, before), what="the workers to be restarted")
-    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.anonymous("").get("/health").status_code == 200
     assert rig.api.get(USER).status_code == 200
     assert rig.api.get("/auth/me").status_code == 200
 
@@ -93,10 +93,10 @@ def test_workers_exit_with_killed_master(rig):
     workers = rig.service.workers()
     os.kill(rig.service.pid, signal.SIGKILL)
     wait_until(lambda: not any(alive(pid) for pid in workers), what="the workers to exit")
-    response = rig.nobody("").get("/health")
-    contract.refused(response, 502, "BAD_GATEWAY")
+    response = rig.anonymous("").get("/health")
+    contract.check_error(response, 502, "BAD_GATEWAY")
     rig.service.start()  # the old socket files exist, but nobody listens on them
-    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.anonymous("").get("/health").status_code == 200
 
 
 # --- reloads --------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def test_reload_applies_new_settings(rig):
     rig.set(APP_NAME="another name", CORE_WORKERS=3)
     rig.reload()
     wait_until(lambda: len(rig.service.workers("core")) == 3, what="the third worker")
-    assert rig.nobody("").get("/health").json()["service"] == "another name"
+    assert rig.anonymous("").get("/health").json()["service"] == "another name"
 
 
 def hold_reload(rig):
@@ -184,17 +184,17 @@ def test_worker_killed_during_reload_is_restarted_at_once(make_rig, directory):
     serving = [pid for pid in rig.service.workers("core") if pid not in held]
     for pid in serving:
         os.kill(pid, signal.SIGKILL)
-    assert rig.nobody("").get("/health").status_code == 200  # served by the restarted worker
+    assert rig.anonymous("").get("/health").status_code == 200  # served by the restarted worker
     for pid in held:
         send(pid, signal.SIGCONT)
     wait_until(lambda: not any(alive(pid) for pid in serving), what="the reload to finish")
-    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.anonymous("").get("/health").status_code == 200
 
 
 def test_tokens_stay_valid_after_reload(rig):
     token = rig.api.token
     rig.reload()
-    assert rig.nobody().bearing(token).get("/auth/me").status_code == 200
+    assert rig.anonymous().bearing(token).get("/auth/me").status_code == 200
 
 
 @pytest.mark.parametrize("name, value", [("CORE_WORKERS", "many"), ("LDAP_TLS_CA_FILE", "/no/file"),
@@ -206,7 +206,7 @@ def test_reload_with_invalid_setting_keeps_old_configuration(rig, name, value):
     rig.service.reload()
     wait_until(lambda: rig.count_log(name), what="the error to be logged")
     assert rig.service.workers() == workers
-    assert rig.nobody("").get("/health").json()["service"] == "kontora"
+    assert rig.anonymous("").get("/health").json()["service"] == "kontora"
     assert rig.api.get(USER).status_code == 200
 
 
@@ -228,23 +228,23 @@ def test_reload_whose_workers_cannot_start_is_reverted(rig):
 
 
 def assert_serves(rig):
-    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.anonymous("").get("/health").status_code == 200
     assert rig.api.get(USER).status_code == 200
-    assert rig.nobody().post("/auth/login", json={}).status_code == 400  # writes an audit line
+    assert rig.anonymous().post("/auth/login", json={}).status_code == 400  # writes an audit line
 
 
 # --- stops ----------------------------------------------------------------------------------------
 
-def test_stop_waits_for_slow_request(rig, harmed):
-    harmed.freeze()
+def test_stop_waits_for_slow_request(rig, breakable_directory):
+    breakable_directory.freeze()
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(rig.api.get, USER)
-        wait_until(lambda: unread_bytes(harmed.address, LDAPS_PORT),
+        wait_until(lambda: unread_bytes(breakable_directory.address, LDAPS_PORT),
                    what="the slow request to reach the directory")
         os.kill(rig.service.pid, signal.SIGTERM)
         wait_until(lambda: rig.count_log("stopping"), what="the stop to begin")
         assert rig.service.alive
-        harmed.thaw()
+        breakable_directory.thaw()
         assert slow.result().status_code == 200
     wait_until(lambda: not rig.service.alive, what="the service to stop")
     assert not list(rig.stack.socket_dir.glob("*.sock"))
@@ -286,7 +286,7 @@ def test_ctrl_c_drains_although_all_processes_get_it(rig):
 def test_all_processes_reopen_logs(make_rig):
     rig = make_rig(LOG_PATH="logs/service.log")
     logs_dir = rig.stack.logs_dir
-    rig.nobody().login(*rig.stack.administrator)
+    rig.anonymous().login(*rig.stack.administrator)
     rotated = {}
     for name in ("service.log", "audit.jsonl"):
         rotated[name] = logs_dir / f"{name}.1"
@@ -304,7 +304,7 @@ def reopened(rig, path, rotated):
     """Returns True if several calls write nothing to the rotated files."""
     sizes = [file.stat().st_size for file in rotated.values()]
     for _ in range(6):
-        rig.nobody().post(path, json={})
+        rig.anonymous().post(path, json={})
     return sizes == [file.stat().st_size for file in rotated.values()]
 
 
@@ -319,7 +319,7 @@ def test_second_service_on_same_sockets_does_not_start(rig, binary):
                           capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "in use" in done.stderr
-    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.anonymous("").get("/health").status_code == 200
     assert len(list(rig.stack.socket_dir.glob("*.sock"))) == len(POOLS)
 
 
@@ -364,7 +364,7 @@ def test_sockets_passed_by_systemd_are_used(rig, binary, tmp_path):
                      rig.stack.socket_dir,
                      SOCKET_DIR=str(tmp_path / "unused"))
     try:
-        site = rig.nobody("")
+        site = rig.anonymous("")
         wait_until(lambda: site.get("/health").status_code == 200, what="the service to start")
         assert rig.api.get(USER).status_code == 200
         assert not list(tmp_path.glob("unused/*"))
@@ -382,7 +382,7 @@ def test_sockets_passed_to_other_process_are_ignored(rig, binary):
                                env=environment(rig, LISTEN_PID="1", LISTEN_FDS="4",
                                                LISTEN_FDNAMES="core:auth:directory:files"))
     try:
-        site = rig.nobody("")
+        site = rig.anonymous("")
         wait_until(lambda: site.get("/health").status_code == 200, what="the service to start")
     finally:
         assert end(process) == 0

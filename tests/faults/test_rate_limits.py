@@ -48,26 +48,26 @@ def crowd(client, number, path="/health"):
 
 
 def test_requests_above_rate_of_address_are_refused(narrow):
-    answers = crowd(narrow.nobody(""), CROWD)
+    answers = crowd(narrow.anonymous(""), CROWD)
     served = [answer for answer in answers if answer.status_code == 200]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert len(served) + len(refused) == CROWD
     assert BURST <= len(served) <= BURST + 15
     for answer in refused:
-        contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+        contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
         assert int(answer.headers["Retry-After"]) == 1
-    site = narrow.nobody("")
+    site = narrow.anonymous("")
     time.sleep(1)
     assert site.get("/health").status_code == 200, "must be served after Retry-After"
 
 
 def test_many_users_behind_one_address_are_served(limited):
-    answers = crowd(limited.nobody(""), OFFICE)
+    answers = crowd(limited.anonymous(""), OFFICE)
     assert {answer.status_code for answer in answers} == {200}
 
 
 def test_requests_within_burst_are_not_delayed(narrow):
-    client = narrow.nobody("")
+    client = narrow.anonymous("")
     client.get("/health")
     began = time.monotonic()
     answers = [client.get("/health") for _ in range(BURST - 2)]
@@ -76,7 +76,7 @@ def test_requests_within_burst_are_not_delayed(narrow):
 
 
 def test_rate_limit_message_is_in_default_language(narrow):
-    answers = crowd(narrow.nobody(""), CROWD)
+    answers = crowd(narrow.anonymous(""), CROWD)
     russian = next(answer for answer in answers if answer.status_code == 429)
     assert contract.CYRILLIC.search(russian.json()["error"])
 
@@ -87,17 +87,17 @@ def login(client, path="/auth/login", **arguments):
 
 @pytest.mark.parametrize("path", ["/auth/login", "/api/v1/auth/login"])
 def test_logins_are_limited_by_address(limited, path):
-    client = limited.nobody("")
+    client = limited.anonymous("")
     for _ in range(LOGINS):
-        contract.refused(login(client, path), 401, "INVALID_CREDENTIALS")
+        contract.check_error(login(client, path), 401, "INVALID_CREDENTIALS")
     answer = login(client, path)
-    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
     assert int(answer.headers["Retry-After"]) == 12
     assert client.get("/health").status_code == 200, "other calls must not be limited"
 
 
 def test_login_limit_applies_to_every_spelling_of_path(limited):
-    client = limited.nobody("")
+    client = limited.anonymous("")
     answers = [login(client, path) for path in
                ("/auth/login", "/api/v1/auth/login", "/auth/%6cogin", "/%61uth/login") * 4]
     tried = [answer for answer in answers if answer.status_code == 401]
@@ -105,7 +105,7 @@ def test_login_limit_applies_to_every_spelling_of_path(limited):
 
 
 def test_login_refused_by_rate_is_not_tried(limited):
-    client = limited.nobody("")
+    client = limited.anonymous("")
     for _ in range(LOGINS):
         login(client)
     answer = client.post("/auth/login", json=dict(zip(("username", "password"),
@@ -116,13 +116,13 @@ def test_login_refused_by_rate_is_not_tried(limited):
 
 @pytest.mark.parametrize("path", ["register", "change-password", "%72egister"])
 def test_calls_that_hash_passwords_share_login_limit(limited, path):
-    client = limited.nobody("")
+    client = limited.anonymous("")
     for _ in range(LOGINS):
         assert client.post(f"/auth/{path}", json={}).status_code in (400, 401, 404)
     answer = client.post(f"/auth/{path}", json={})
-    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
     assert int(answer.headers["Retry-After"]) == 12
-    contract.refused(login(client), 429, "TOO_MANY_REQUESTS")
+    contract.check_error(login(client), 429, "TOO_MANY_REQUESTS")
 
 
 def test_other_auth_calls_are_not_limited_as_logins(limited):
@@ -143,8 +143,8 @@ def proxied(limited):
 
 def login_from(rig, address):
     """Sends a login with a new name from an address; returns the status."""
-    return rig.nobody("").post("/auth/login", json={"username": tag(), "password": "wrong"},
-                               headers={"X-Forwarded-For": address}).status_code
+    return rig.anonymous("").post("/auth/login", json={"username": tag(), "password": "wrong"},
+                                  headers={"X-Forwarded-For": address}).status_code
 
 
 @pytest.mark.parametrize("of_mallory, of_vera", [
@@ -190,29 +190,29 @@ def ask_often(client, number=TOKENS + 6, path="/auth/me", **arguments):
 
 def assert_refused_until(client, answer, path="/auth/me"):
     """Asserts that Retry-After is correct."""
-    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
     time.sleep(int(answer.headers["Retry-After"]))
     assert client.get(path).status_code == 200
 
 
 def test_user_above_rate_is_refused_without_affecting_others(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
     answers = ask_often(mallory.client)
     assert [answer.status_code for answer in answers[:TOKENS]] == [200] * TOKENS
     assert answers[-1].status_code == 429
     assert vera.client.get("/auth/me").status_code == 200
-    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.anonymous("").get("/health").status_code == 200
     assert int(answers[-1].headers["Retry-After"]) == 1
     assert_refused_until(mallory.client, answers[-1])
 
 
 def test_rate_of_user_spans_sessions_and_workers(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     mallory = accounts.register()
-    other = rig.nobody().bearing(accounts.log_in(mallory)["access_token"])
+    other = rig.anonymous().bearing(accounts.log_in(mallory)["access_token"])
     clients = [client.at(client.base_url) for client in (mallory.client, other) for _ in range(8)]
     paths = ["/auth/me", "/organizations", "/contacts?search=x", "/files"]
     with ThreadPoolExecutor(16) as pool:
@@ -223,10 +223,10 @@ def test_rate_of_user_spans_sessions_and_workers(make_counted):
 
 def test_forged_token_is_not_counted(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
-    vera = Accounts(rig.nobody()).register()
+    vera = Accounts(rig.anonymous()).register()
     claims = jwt.decode(vera.tokens["access_token"], options={"verify_signature": False})
     forged = jwt.encode(claims, "mallory-does-not-know-the-key-of-it", "HS256")
-    answers = ask_often(rig.nobody().bearing(forged), 4 * TOKENS)
+    answers = ask_often(rig.anonymous().bearing(forged), 4 * TOKENS)
     assert {answer.status_code for answer in answers} == {401}
     assert vera.client.get("/auth/me").status_code == 200
 
@@ -234,34 +234,34 @@ def test_forged_token_is_not_counted(make_counted):
 @pytest.mark.parametrize("access", ["authenticated", "open"])
 def test_token_calls_count_for_their_caller(make_counted, access):
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S, TOKENS_ACCESS=access)
-    accounts = Accounts(rig.nobody())
-    mallory, vera = (rig.nobody("").bearing(accounts.register().tokens["access_token"])
+    accounts = Accounts(rig.anonymous())
+    mallory, vera = (rig.anonymous("").bearing(accounts.register().tokens["access_token"])
                      for _ in range(2))
     answers = [mallory.post("/app/token") for _ in range(CROWD)]
     assert [answer.status_code for answer in answers[:TOKENS]] == [200] * TOKENS
     refused = [answer for answer in answers if answer.status_code == 429]
     assert len(refused) > CROWD // 2
-    contract.refused(refused[-1], 429, "TOO_MANY_REQUESTS")
+    contract.check_error(refused[-1], 429, "TOO_MANY_REQUESTS")
     issued = sum(answer.status_code == 200 for answer in answers)
     assert rig.database.run("SELECT count(*) FROM tokens") == [(str(issued),)]
     assert mallory.delete("/app/clear/all/tokens").status_code in (200, 429)
     assert vera.post("/app/token").status_code == 200
     if access == "open":
-        assert {rig.nobody("").post("/app/token").status_code for _ in range(CROWD)} == {200}
+        assert {rig.anonymous("").post("/app/token").status_code for _ in range(CROWD)} == {200}
 
 
 @pytest.mark.parametrize("by", ["refresh token", "access token"])
 def test_refreshes_count_for_their_caller(make_counted, by):
     """Also with an idempotency key, although responses with tokens are not stored."""
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
     body = {"json": {"refresh_token": mallory.tokens["refresh_token"]}} if by[0] == "r" else {}
-    client = rig.nobody() if body else mallory.client
+    client = rig.anonymous() if body else mallory.client
     answers = [client.post("/auth/refresh", headers={"Idempotency-Key": "k"}, **body)
                for _ in range(TOKENS + 6)]
     assert [answer.status_code for answer in answers[:TOKENS]] == [200] * TOKENS
-    contract.refused(answers[-1], 429, "TOO_MANY_REQUESTS")
+    contract.check_error(answers[-1], 429, "TOO_MANY_REQUESTS")
     assert mallory.client.get("/auth/me").status_code == 429, "all calls of a user share one count"
     assert vera.client.post("/auth/refresh").status_code == 200
     assert rig.database.run("SELECT count(*) FROM idempotency_keys") == [("0",)]
@@ -270,7 +270,7 @@ def test_refreshes_count_for_their_caller(make_counted, by):
 
 def test_organization_above_rate_is_refused_without_affecting_others(make_counted):
     rig = make_counted(RATE_ORGANIZATION_PER_S=PER_S)
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     mallory, helper, vera = (accounts.register() for _ in range(3))
     rig.database.run(f"INSERT INTO members (organization_id, account_id, role, created_at)"
                      f" VALUES ({mallory.organization}, {helper.id}, 'SALES', 1)")
@@ -280,7 +280,7 @@ def test_organization_above_rate_is_refused_without_affecting_others(make_counte
         answers += ask_often(mallory.client, 1, "/contacts")
         answers += ask_often(helper.client, 1, "/contacts", headers=theirs)
     assert [answer.status_code for answer in answers[:TOKENS]] == [200] * TOKENS
-    contract.refused(answers[-1], 429, "TOO_MANY_REQUESTS")
+    contract.check_error(answers[-1], 429, "TOO_MANY_REQUESTS")
     assert helper.client.get("/contacts").status_code == 200, (
         "must be served in another organization")
     assert vera.client.get("/contacts").status_code == 200
@@ -288,7 +288,7 @@ def test_organization_above_rate_is_refused_without_affecting_others(make_counte
 
 def test_request_for_foreign_organization_is_not_counted_for_it(make_counted):
     rig = make_counted(RATE_ORGANIZATION_PER_S=PER_S)
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
     hers = {"X-Organization-ID": str(vera.organization)}
     answers = ask_often(mallory.client, 3 * TOKENS, "/contacts", headers=hers)
@@ -298,7 +298,7 @@ def test_request_for_foreign_organization_is_not_counted_for_it(make_counted):
 
 def test_rate_counts_survive_killed_workers(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=1)
-    mallory = Accounts(rig.nobody()).register()
+    mallory = Accounts(rig.anonymous()).register()
     ask_often(mallory.client, 8)
     old = rig.service.workers("core")
     for pid in old:
@@ -318,10 +318,10 @@ def test_rate_limits_off_disables_limits_of_workers(make_rig):
 
 def test_refused_request_changes_nothing_and_is_audited(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=1)
-    mallory = Accounts(rig.nobody()).register()
+    mallory = Accounts(rig.anonymous()).register()
     ask_often(mallory.client, 8)
     answer = mallory.client.post("/contacts", json={"name": "Too often"})
-    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
     assert rig.database.run("SELECT count(*) FROM contacts") == [("0",)]
     assert rig.audit().one_of(answer)["status"] == "failure"
 
@@ -344,7 +344,7 @@ def test_uploads_are_limited_by_address(limited):
     client, content = limited.api, b"a"
     for _ in range(5):
         files.upload(client, content)
-    contract.refused(files.send(client, content), 429, "TOO_MANY_REQUESTS")
+    contract.check_error(files.send(client, content), 429, "TOO_MANY_REQUESTS")
     assert client.get("/files").status_code == 200, "other calls must not be limited"
 
 
@@ -355,7 +355,7 @@ def test_concurrent_uploads_are_limited_by_address(limited):
     client = limited.api
     slow = [files.begin(client) for _ in range(UNDER_WAY)]
     answer = files.send(client)
-    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
     assert int(answer.headers["Retry-After"]) >= 1
     assert client.get("/files").status_code == 200, "other calls must not be limited"
     for peer in slow:
@@ -365,12 +365,12 @@ def test_concurrent_uploads_are_limited_by_address(limited):
 
 def test_user_above_upload_rate_is_refused_without_affecting_others(make_counted):
     rig = make_counted(UPLOADS_SUBJECT_PER_MINUTE=3)
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
     for _ in range(3):
         files.upload(mallory.client)
     answer = files.send(mallory.client)
-    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
     assert 15 <= int(answer.headers["Retry-After"]) <= 20
     assert mallory.client.get("/files").status_code == 200
     files.upload(vera.client)
@@ -378,14 +378,14 @@ def test_user_above_upload_rate_is_refused_without_affecting_others(make_counted
 
 def test_organization_above_upload_rate_is_refused_without_affecting_others(make_counted):
     rig = make_counted(UPLOADS_ORGANIZATION_PER_MINUTE=3)
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     mallory, helper, vera = (accounts.register() for _ in range(3))
     rig.database.run(f"INSERT INTO members (organization_id, account_id, role, created_at)"
                      f" VALUES ({mallory.organization}, {helper.id}, 'SALES', 1)")
     theirs = {"X-Organization-ID": str(mallory.organization)}
     for _ in range(3):
         files.upload(mallory.client)
-    contract.refused(files.send(helper.client, headers=theirs), 429, "TOO_MANY_REQUESTS")
+    contract.check_error(files.send(helper.client, headers=theirs), 429, "TOO_MANY_REQUESTS")
     files.upload(helper.client)
     files.upload(vera.client)
 
@@ -428,11 +428,11 @@ def slow_uploads(tmp_path, client, count):
 
 def test_concurrent_uploads_are_limited_by_user(make_slow, tmp_path):
     rig = make_slow(UPLOADS_SUBJECT_AT_ONCE=AT_ONCE)
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
     with slow_uploads(tmp_path, mallory.client, AT_ONCE) as slow:
         answer = files.send(mallory.client)
-        contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+        contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
         assert int(answer.headers["Retry-After"]) >= 1
         files.upload(vera.client)
     assert [answer.result().status_code for answer in slow] == [201] * AT_ONCE
@@ -441,28 +441,28 @@ def test_concurrent_uploads_are_limited_by_user(make_slow, tmp_path):
 
 def test_concurrent_uploads_are_limited_by_organization(make_slow, tmp_path):
     rig = make_slow(UPLOADS_ORGANIZATION_AT_ONCE=AT_ONCE)
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
     with slow_uploads(tmp_path, mallory.client, AT_ONCE):
-        contract.refused(files.send(mallory.client), 429, "TOO_MANY_REQUESTS")
+        contract.check_error(files.send(mallory.client), 429, "TOO_MANY_REQUESTS")
         files.upload(vera.client)
 
 
 def test_failed_upload_is_no_longer_counted(make_counted):
     rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=1, UPLOADS_ORGANIZATION_AT_ONCE=1)
-    mallory = Accounts(rig.nobody()).register()
+    mallory = Accounts(rig.anonymous()).register()
     for _ in range(rig.settings["FILES_WORKERS"]):
-        contract.refused(files.send(mallory.client, b"\x7fELF", "a.exe"), 400,
-                         "FILE_TYPE_NOT_ALLOWED")
+        contract.check_error(files.send(mallory.client, b"\x7fELF", "a.exe"), 400,
+                             "FILE_TYPE_NOT_ALLOWED")
         assert mallory.client.post("/files/upload", json={}).status_code == 415
     files.upload(mallory.client)
 
 
 def test_upload_of_a_killed_worker_is_no_longer_counted(make_slow, tmp_path):
     rig = make_slow(UPLOADS_SUBJECT_AT_ONCE=AT_ONCE)
-    mallory = Accounts(rig.nobody()).register()
+    mallory = Accounts(rig.anonymous()).register()
     with slow_uploads(tmp_path, mallory.client, AT_ONCE):
-        contract.refused(files.send(mallory.client), 429, "TOO_MANY_REQUESTS")
+        contract.check_error(files.send(mallory.client), 429, "TOO_MANY_REQUESTS")
         for pid in rig.service.workers():
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: files.send(mallory.client).status_code == 201,
@@ -526,7 +526,7 @@ def test_login_beyond_queue_limit_is_refused_early(make_rig):
     assert {answer.status_code for answer in answers} == {401, 503}
     refused = [answer for answer in answers if answer.status_code == 503]
     for answer in refused:
-        contract.refused(answer, 503, "SERVICE_UNAVAILABLE")
+        contract.check_error(answer, 503, "SERVICE_UNAVAILABLE")
         assert int(answer.headers["Retry-After"]) == QUEUE_MS / 1000
     seconds = sorted(seconds_of_logins(rig, 503, len(refused)))
     # A few may wait longer, because the limit of the queue is an estimate.
@@ -534,16 +534,16 @@ def test_login_beyond_queue_limit_is_refused_early(make_rig):
     waited = [line["queue_us"] for line in rig.log()
               if line.get("route") == "/api/v1/auth/login" and line["status"] == 401]
     assert max(waited) <= QUEUE_MS * 1000, "a request was hashed after LOGIN_QUEUE_MS"
-    assert rig.nobody().post("/auth/login", json={"username": tag(), "password": "wrong"}
-                             ).status_code == 401
+    assert rig.anonymous().post("/auth/login", json={"username": tag(), "password": "wrong"}
+                                ).status_code == 401
 
 
 def test_login_storm_does_not_delay_authenticated_users(make_sql_rig):
     """Authenticated calls, and logins of names from a known network, are served promptly."""
     rig = make_sql_rig(**HASH)
-    vera = Accounts(rig.nobody()).register()
+    vera = Accounts(rig.anonymous()).register()
     assert log_in(vera.client, vera).status_code == 200
-    rig.nobody().login(*rig.stack.administrator)
+    rig.anonymous().login(*rig.stack.administrator)
     elsewhere = sent_from(rig, "127.2.0.1")
     with storm_of_logins(rig):
         for _ in range(ROUNDS):
@@ -552,7 +552,7 @@ def test_login_storm_does_not_delay_authenticated_users(make_sql_rig):
             assert vera.client.post("/auth/refresh").status_code == 200
             assert time.monotonic() - began < PROMPT_S
             assert log_in(vera.client, vera).status_code == 200
-            rig.nobody().login(*rig.stack.administrator)
+            rig.anonymous().login(*rig.stack.administrator)
         wait_until(lambda: log_in(elsewhere, vera).status_code == 503,
                    what="a login from an unknown network to be refused")
     assert log_in(elsewhere, vera).status_code == 200
@@ -561,11 +561,11 @@ def test_login_storm_does_not_delay_authenticated_users(make_sql_rig):
 def test_killed_workers_free_their_place_in_login_queue(make_rig):
     """A killed worker neither stays in the queue nor keeps its slot for known sources."""
     rig = make_rig(**HASH)
-    vera = Accounts(rig.nobody()).register()
+    vera = Accounts(rig.anonymous()).register()
     assert log_in(vera.client, vera).status_code == 200
     with storm_of_logins(rig):
         with ThreadPoolExecutor(ROUNDS) as pool:
-            logins = [pool.submit(log_in, vera.client.as_nobody(), vera) for _ in range(ROUNDS)]
+            logins = [pool.submit(log_in, vera.client.as_anonymous(), vera) for _ in range(ROUNDS)]
             for pid in rig.service.workers("auth") + rig.service.workers("directory"):
                 os.kill(pid, signal.SIGKILL)
             assert {login.result().status_code for login in logins} <= {200, 502, 503}
@@ -607,7 +607,7 @@ def test_incomplete_headers_do_not_block_other_clients(limited):
         peers = [stack.enter_context(peer) for peer in half_send(port, HALF_SENT)]
         last = time.monotonic()
         for _ in range(5):
-            site = limited.nobody("").at(limited.stack.http_url)
+            site = limited.anonymous("").at(limited.stack.http_url)
             assert site.get("/health").status_code == 200
         time.sleep(max(0, last + HEADER_TIMEOUT_S + 2 - time.monotonic()))
         assert all(is_closed(peer) for peer in peers[::100])
@@ -620,7 +620,7 @@ def test_connections_are_limited_by_address(limited):
     limited.service.freeze()
     try:
         with ThreadPoolExecutor(6) as pool:
-            answers = list(pool.map(lambda _: limited.nobody("").get("/health"), range(6)))
+            answers = list(pool.map(lambda _: limited.anonymous("").get("/health"), range(6)))
     finally:
         limited.service.thaw()
     statuses = sorted(answer.status_code for answer in answers)
@@ -630,7 +630,7 @@ def test_connections_are_limited_by_address(limited):
 def test_bodies_in_transfer_are_limited_by_address(limited):
     """Incomplete bodies are stored on disk. Requests without a body are not counted."""
     limited.edit_nginx("limits.conf", ("limit_conn sending 50;", "limit_conn sending 2;"))
-    site = limited.nobody("")
+    site = limited.anonymous("")
     head = wire.request("POST", "/api/v1/auth/login", [
         ("Host", "localhost"), ("Content-Type", "application/json"), ("Content-Length", "1000")])
     with contextlib.ExitStack() as stack:
@@ -639,13 +639,13 @@ def test_bodies_in_transfer_are_limited_by_address(limited):
             peer.sendall(head + b"{")
         wait_until(lambda: site.post("/app/token").status_code == 429,
                    what="a request to be refused")
-        contract.refused(site.post("/app/token"), 429, "TOO_MANY_REQUESTS")
+        contract.check_error(site.post("/app/token"), 429, "TOO_MANY_REQUESTS")
         assert site.get("/health").status_code == 200
 
 
 def test_rate_limits_off_disables_limits_of_nginx(make_rig):
     free = make_rig()
-    assert all(answer.status_code == 200 for answer in crowd(free.nobody(""), CROWD))
+    assert all(answer.status_code == 200 for answer in crowd(free.anonymous(""), CROWD))
 
 
 # --- logs -----------------------------------------------------------------------------------------
@@ -656,5 +656,5 @@ def test_rate_limits_off_disables_limits_of_nginx(make_rig):
 def test_unreachable_service_logs_no_secret(limited, path):
     """At its end, the rig searches all logs for the secret."""
     limited.service.kill()
-    answer = limited.nobody("").get(path.format(vault.password()))
-    contract.refused(answer, 502, "BAD_GATEWAY")
+    answer = limited.anonymous("").get(path.format(vault.password()))
+    contract.check_error(answer, 502, "BAD_GATEWAY")

@@ -436,7 +436,7 @@ def test_storage_outage_is_reported_and_ends(rig, gateway, bucket, stopped):
     assert (refused.status_code, refused.json()["code"]) == (503, "STORAGE_UNAVAILABLE")
     assert "Retry-After" in refused.headers
     assert surface.names() == []
-    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.anonymous("").get("/health").status_code == 200
     assert list((rig.folder / "incoming").iterdir()) == []
     gateway.start_gateway()
     wait_until(lambda: surface.get("/health/storage").status_code == 200,

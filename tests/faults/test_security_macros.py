@@ -131,7 +131,7 @@ def refusing(tmp_path_factory, binary):
 @pytest.mark.parametrize("name, content", WITH_MACROS.values(), ids=WITH_MACROS)
 def test_file_with_macros_is_refused(refusing, name, content):
     answer = files.send(refusing.api, content, name)
-    contract.refused(answer, 400, "FILE_MACROS")
+    contract.check_error(answer, 400, "FILE_MACROS")
     for language, word in (("ru", "макрос"), ("en", "macros")):
         answer = files.send(refusing.api, content, name, headers={"Accept-Language": language})
         assert word in answer.json()["error"]
@@ -144,7 +144,7 @@ def test_file_without_macros_is_accepted(refusing, name, content):
 
 @pytest.mark.parametrize("content", AMBIGUOUS.values(), ids=AMBIGUOUS)
 def test_ambiguous_archive_cannot_hide_macros(refusing, content):
-    contract.refused(files.send(refusing.api, content, "a.docx"), 400, "FILE_MACROS")
+    contract.check_error(files.send(refusing.api, content, "a.docx"), 400, "FILE_MACROS")
 
 
 def test_zipfile_finds_project_through_zip64_record():
@@ -173,7 +173,7 @@ def test_macros_are_accepted_by_default(make_rig):
 def test_refused_macro_upload_leaves_nothing(make_rig):
     rig = make_rig(UPLOAD_MACROS="refuse")
     name, content = WITH_MACROS["the usual part"]
-    contract.refused(files.send(rig.api, content, name), 400, "FILE_MACROS")
+    contract.check_error(files.send(rig.api, content, name), 400, "FILE_MACROS")
     assert files.names(rig.api) == []
     assert not list((rig.stack.state_dir / "objects").glob("??/*"))
     assert not list((rig.stack.state_dir / "objects/incoming").iterdir())

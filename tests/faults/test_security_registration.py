@@ -46,13 +46,13 @@ def issue_link(rig, email):
 def send(rig, email, token=None, password=None):
     body = {"email": email, "password": password or vault.password(),
             **({"invitation_token": token} if token else {})}
-    return rig.nobody().post("/auth/register", json=body)
+    return rig.anonymous().post("/auth/register", json=body)
 
 
 def register(rig, email, token):
     response = send(rig, email, token)
     assert response.status_code == 201, response.text
-    return rig.nobody().bearing(response.json()["access_token"])
+    return rig.anonymous().bearing(response.json()["access_token"])
 
 
 def me(client):
@@ -67,7 +67,7 @@ def rig(make_sql_rig):
 @pytest.fixture
 def vera(rig):
     """Registers the owner of an organization."""
-    return Accounts(rig.nobody()).register(name="Вера", organization_name="Vera")
+    return Accounts(rig.anonymous()).register(name="Вера", organization_name="Vera")
 
 
 # --- registration ---------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ def test_registration_without_link_gets_identical_refusals(rig, vera, mode):
              (vera.email, other), (address(), other), (vera.email.upper(), None)]
     answers = [send(rig, email, token) for email, token in tries]
     for answer in answers:
-        contract.refused(answer, 403, "REGISTRATION_CLOSED")
+        contract.check_error(answer, 403, "REGISTRATION_CLOSED")
     assert len({(answer.json()["error"], tuple(answer.json())) for answer in answers}) == 1
     assert rig.database.run("SELECT count(*) FROM accounts") == [("1",)]
 
@@ -91,25 +91,25 @@ def test_refused_registration_hashes_no_password(rig, vera):
     for email in (vera.email, address()):
         started = time.monotonic()
         for _ in range(ROUNDS):
-            contract.refused(send(rig, email), 403, "REGISTRATION_CLOSED")
+            contract.check_error(send(rig, email), 403, "REGISTRATION_CLOSED")
         assert (time.monotonic() - started) / ROUNDS < 0.1
 
 
 def test_open_registration_reports_existing_address(rig, vera):
-    assert contract.refused(send(rig, vera.email), 409, "ALREADY_EXISTS") == ["email"]
-    contract.refused(send(rig, address(), "0" * 64), 403, "LINK_INVALID")
+    assert contract.check_error(send(rig, vera.email), 409, "ALREADY_EXISTS") == ["email"]
+    contract.check_error(send(rig, address(), "0" * 64), 403, "LINK_INVALID")
 
 
 def test_link_registers_its_address_once(rig):
     set_registration(rig, "invite")
     email = address()
     token = issue_link(rig, email)
-    contract.refused(send(rig, address(), token), 403, "REGISTRATION_CLOSED")
+    contract.check_error(send(rig, address(), token), 403, "REGISTRATION_CLOSED")
     client = register(rig, email.upper(), token)
     assert me(client)["email_verified"]
-    contract.refused(send(rig, email, token), 403, "REGISTRATION_CLOSED")
+    contract.check_error(send(rig, email, token), 403, "REGISTRATION_CLOSED")
     again = issue_link(rig, email)
-    assert contract.refused(send(rig, email, again), 409, "ALREADY_EXISTS") == ["email"]
+    assert contract.check_error(send(rig, email, again), 409, "ALREADY_EXISTS") == ["email"]
 
 
 def test_concurrent_uses_of_link_register_one_account(rig):
@@ -130,18 +130,18 @@ def test_link_expires_and_is_replaced_by_new_link(rig):
     set_registration(rig, "invite")
     email = address()
     first, second = issue_link(rig, email), issue_link(rig, email)
-    contract.refused(send(rig, email, first), 403, "REGISTRATION_CLOSED")
+    contract.check_error(send(rig, email, first), 403, "REGISTRATION_CLOSED")
     [(lifetime,)] = rig.database.run("SELECT expires_at - created_at FROM email_links")
     assert int(lifetime) == 7 * 24 * 3600 * 1000
     rig.database.run("UPDATE email_links SET expires_at = 1")
-    contract.refused(send(rig, email, second), 403, "REGISTRATION_CLOSED")
+    contract.check_error(send(rig, email, second), 403, "REGISTRATION_CLOSED")
 
 
 def test_closed_registration_accepts_links_of_command_line_only(rig):
     set_registration(rig, "closed")
     email = address()
-    contract.refused(rig.api.post("/accounts/invitations", json={"email": email}), 403,
-                     "REGISTRATION_CLOSED")
+    contract.check_error(rig.api.post("/accounts/invitations", json={"email": email}), 403,
+                         "REGISTRATION_CLOSED")
     token = kontora(rig, "admin", "invite", email).split()[1]
     vault.remember(token)
     assert me(register(rig, email, token))["email_verified"]
@@ -154,18 +154,18 @@ def test_production_requires_link_by_default(make_sql_rig):
     rig = make_sql_rig(env={"ENVIRONMENT": "production",
                             "PUBLIC_URL": "https://kontora.example.com"})
     email = address()
-    contract.refused(send(rig, email), 403, "REGISTRATION_CLOSED")
+    contract.check_error(send(rig, email), 403, "REGISTRATION_CLOSED")
     assert me(register(rig, email, issue_link(rig, email)))["email_verified"]
 
 
 def test_open_registration_in_production_does_not_verify_address(make_sql_rig):
     rig = make_sql_rig(env={"ENVIRONMENT": "production", "REGISTRATION": "open",
                             "PUBLIC_URL": "https://kontora.example.com"})
-    vera, other = (Accounts(rig.nobody()).register() for _ in range(2))
+    vera, other = (Accounts(rig.anonymous()).register() for _ in range(2))
     number = invite(vera, other.email, "SALES").json()["id"]
     assert not me(other.client)["email_verified"]
     assert invitations_of(other.client) == []
-    contract.refused(accept(other.client, number), 404, "NOT_FOUND")
+    contract.check_error(accept(other.client, number), 404, "NOT_FOUND")
 
 
 # --- roles of invited addresses -------------------------------------------------------------------
@@ -178,7 +178,7 @@ def colleague():
 @pytest.fixture
 def mallory(rig, colleague):
     """Registers the colleague's address while registration is open."""
-    client = rig.nobody()
+    client = rig.anonymous()
     made = client.post("/auth/register", json={"email": colleague, "password": vault.password()})
     assert made.status_code == 201
     return client.bearing(made.json()["access_token"])
@@ -189,10 +189,10 @@ def test_unverified_address_gets_no_role(rig, vera, mallory, colleague):
     number = invite(vera, colleague, "ADMIN").json()["id"]
     assert not me(mallory)["email_verified"]
     assert invitations_of(mallory) == []
-    contract.refused(accept(mallory, number), 404, "NOT_FOUND")
-    contract.refused(mallory.post(f"/auth/invitations/{number}/decline"), 404, "NOT_FOUND")
-    contract.refused(mallory.post("/auth/verify-email", json={"token": "0" * 64}), 403,
-                     "LINK_INVALID")
+    contract.check_error(accept(mallory, number), 404, "NOT_FOUND")
+    contract.check_error(mallory.post(f"/auth/invitations/{number}/decline"), 404, "NOT_FOUND")
+    contract.check_error(mallory.post("/auth/verify-email", json={"token": "0" * 64}), 403,
+                         "LINK_INVALID")
     assert roles_in(vera) == {vera.id: "OWNER"}
 
 
@@ -202,7 +202,7 @@ def test_link_moves_address_and_role_to_its_holder(rig, vera, mallory, colleague
     before = me(mallory)
     number = invite(vera, colleague, "ADMIN").json()["id"]
     client = register(rig, colleague, issue_link(rig, colleague))
-    contract.refused(mallory.get("/auth/me"), 401, "INVALID_TOKEN")
+    contract.check_error(mallory.get("/auth/me"), 401, "INVALID_TOKEN")
     assert [each["id"] for each in invitations_of(client)] == [number]
     assert accept(client, number).json()["role"] == "ADMIN"
     mine = me(client)
@@ -225,28 +225,30 @@ def test_existing_account_keeps_roles_and_can_verify_address(rig, vera):
     assert not before["email_verified"]
     assert [each["role"] for each in before["organizations"]] == ["OWNER"]
     other, token = issue_link(rig, address()), issue_link(rig, vera.email)
-    contract.refused(vera.client.post("/auth/verify-email", json={"token": other}), 403,
-                     "LINK_INVALID")
+    contract.check_error(vera.client.post("/auth/verify-email", json={"token": other}), 403,
+                         "LINK_INVALID")
     assert vera.client.post("/auth/verify-email", json={"token": token}).status_code == 204
-    contract.refused(vera.client.post("/auth/verify-email", json={"token": token}), 403,
-                     "LINK_INVALID")
+    contract.check_error(vera.client.post("/auth/verify-email", json={"token": token}), 403,
+                         "LINK_INVALID")
     assert me(vera.client) == {**before, "email_verified": True}
-    contract.refused(rig.api.post("/auth/verify-email", json={"token": token}), 403, "FORBIDDEN")
+    contract.check_error(rig.api.post("/auth/verify-email", json={"token": token}), 403,
+                         "FORBIDDEN")
     again = issue_link(rig, vera.email)  # a verified address cannot be taken over
-    assert contract.refused(send(rig, vera.email, again), 409, "ALREADY_EXISTS") == ["email"]
+    assert contract.check_error(send(rig, vera.email, again), 409, "ALREADY_EXISTS") == ["email"]
 
 
 @pytest.mark.parametrize("how", ["api", "cli"])
 def test_administrator_can_verify_address(rig, vera, how):
-    person = Accounts(rig.nobody()).register()
+    person = Accounts(rig.anonymous()).register()
     set_registration(rig, "invite")
     number = invite(vera, person.email, "SALES").json()["id"]
-    contract.refused(accept(person.client, number), 404, "NOT_FOUND")
+    contract.check_error(accept(person.client, number), 404, "NOT_FOUND")
     if how == "api":
         assert rig.api.post("/accounts/confirm-email",
                             json={"account_id": person.id}).status_code == 204
-        contract.refused(rig.api.post("/accounts/confirm-email", json={"account_id": 999999}), 404,
-                         "NOT_FOUND")
+        contract.check_error(rig.api.post("/accounts/confirm-email", json={"account_id": 999999}),
+                             404,
+                             "NOT_FOUND")
     else:
         assert kontora(rig, "admin", "confirm", person.email) == ""
     assert accept(person.client, number).json()["role"] == "SALES"
@@ -259,7 +261,7 @@ def test_account_created_by_administrator_is_verified(rig, vera):
     subprocess.run([rig.stack.binary, "admin", "create", email], input=password, check=True,
                    capture_output=True, text=True, cwd=rig.stack.state_dir, env=rig.stack.env)
     set_registration(rig, "invite")
-    client = rig.nobody().bearing(rig.nobody().login(email, password)["access_token"])
+    client = rig.anonymous().bearing(rig.anonymous().login(email, password)["access_token"])
     mine = me(client)
     assert mine["email_verified"]
     assert mine["default_organization_id"] == mine["organizations"][0]["id"]
@@ -285,6 +287,6 @@ def test_no_log_contains_link_secret(rig):
     email = address()
     token = issue_link(rig, email)
     assert token not in rig.database.dump()
-    assert rig.nobody().post("/auth/register", json={
+    assert rig.anonymous().post("/auth/register", json={
         "email": email, "password": vault.password(), "invitation_token": token}).ok
     assert all(token not in str(line) for line in rig.audit().all())

@@ -65,7 +65,7 @@ def test_www_data_cannot_connect_to_a_pool(host, pool):
 
 
 def test_nginx_can_connect_and_send_files(host):
-    assert host.nobody("").get("/health").status_code == 200
+    assert host.anonymous("").get("/health").status_code == 200
     content = files.TEXT * 10_000  # larger than nginx's buffers
     made = files.upload(host.api, content)
     assert files.fetch(made["download_url"], host.stack.ca_file).content == content
@@ -73,7 +73,7 @@ def test_nginx_can_connect_and_send_files(host):
 
 def test_www_data_cannot_use_a_worker_of_nginx(host):
     [worker, *_] = host.nginx.workers
-    assert host.nobody("").get("/health").status_code == 200
+    assert host.anonymous("").get("/health").status_code == 200
     done = python_as("www-data", USE_PROCESS, worker)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -107,7 +107,7 @@ def begin_admitted(begin, client, count, **arguments):
 
 def test_account_with_many_addresses_cannot_fill_spool(make_counted, begin):
     rig = make_counted()
-    accounts, spool = Accounts(rig.nobody()), Spool(rig.stack)
+    accounts, spool = Accounts(rig.anonymous()), Spool(rig.stack)
     mallory, vera = accounts.register().client, accounts.register().client
     hers = begin_admitted(begin, vera, 1, addresses=["127.0.0.2"])
     began = time.monotonic()
@@ -122,7 +122,7 @@ def test_account_with_many_addresses_cannot_fill_spool(make_counted, begin):
 
 def test_newest_upload_above_limit_is_refused_and_audited(make_counted, begin):
     rig = make_counted()
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     older = begin_admitted(begin, mallory, AT_ONCE)
     [newest] = begin(mallory, 1, addresses=["127.0.0.2"])
     wait_for_refusals([newest], 1)
@@ -137,7 +137,7 @@ def test_newest_upload_above_limit_is_refused_and_audited(make_counted, begin):
 
 def test_finished_or_aborted_upload_is_no_longer_counted(make_counted, begin):
     rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=2)
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     first, second = begin_admitted(begin, mallory, 2)
     assert first.finish().status == 201
     begin_admitted(begin, mallory, 1)
@@ -150,7 +150,7 @@ def test_finished_or_aborted_upload_is_no_longer_counted(make_counted, begin):
 def test_refused_uploads_do_not_count_against_upload_rate(make_counted, begin):
     """The four finished uploads count once each, so one more is allowed."""
     rig = make_counted(UPLOADS_SUBJECT_PER_MINUTE=5)
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     left = wait_for_refusals(begin(mallory, 10), 10 - AT_ONCE)
     assert [slow.finish().status for slow in left] == [201] * AT_ONCE
     files.upload(mallory)
@@ -161,7 +161,7 @@ def test_refused_uploads_do_not_count_against_upload_rate(make_counted, begin):
 
 def test_members_share_upload_limit_of_organization(make_counted, begin):
     rig = make_counted(UPLOADS_ORGANIZATION_AT_ONCE=3)
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     mallory, helper, vera = (accounts.register() for _ in range(3))
     add_member(mallory, helper, "SALES")
     theirs = [("X-Organization-ID", str(mallory.organization))]
@@ -178,7 +178,7 @@ def test_members_share_upload_limit_of_organization(make_counted, begin):
 def test_anonymous_callers_share_half_of_spool(make_rig, begin):
     rig = make_rig(rate_limits=True, ANONYMOUS_ACCESS="files")
     anonymous = Client(f"{rig.stack.files_url}", None)
-    vera = Accounts(rig.nobody()).register().client
+    vera = Accounts(rig.anonymous()).register().client
     uploads = begin(anonymous, ANONYMOUS_AT_ONCE + 10)
     wait_for_refusals(uploads, 10)
     files.upload(vera)
@@ -191,7 +191,7 @@ def test_anonymous_callers_share_half_of_spool(make_rig, begin):
     {"rate_limits": True, "UPLOADS_SUBJECT_AT_ONCE": 0, "UPLOADS_ORGANIZATION_AT_ONCE": 0}])
 def test_limits_of_concurrent_uploads_can_be_disabled(make_rig, begin, settings):
     rig = make_rig(**settings)
-    begin_admitted(begin, Accounts(rig.nobody()).register().client, 12)
+    begin_admitted(begin, Accounts(rig.anonymous()).register().client, 12)
 
 
 # --- processes ------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def test_uploads_beyond_full_queue_are_checked_later(make_rig, begin):
     """While the workers are stopped, their queue fills up, so the spool cannot ask them about
     further uploads."""
     rig = raise_body_timeout(make_rig(rate_limits=True, UPLOADS_WORKERS=2))
-    mallory, spool = Accounts(rig.nobody()).register().client, Spool(rig.stack)
+    mallory, spool = Accounts(rig.anonymous()).register().client, Spool(rig.stack)
     workers = rig.service.workers("uploads")
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
@@ -215,7 +215,7 @@ def test_uploads_beyond_full_queue_are_checked_later(make_rig, begin):
 
 def test_killed_workers_do_not_reset_upload_counts(make_counted, begin):
     rig = make_counted()
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     older = begin_admitted(begin, mallory, AT_ONCE)
     for pid in rig.service.workers("uploads"):
         os.kill(pid, signal.SIGKILL)
@@ -229,7 +229,7 @@ def test_upload_of_killed_worker_frees_its_slot(make_counted, begin, tmp_path):
     scanner.chmod(0o755)
     rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=1, UPLOAD_SCAN_COMMAND=scanner,
                        UPLOAD_SCAN_TIMEOUT_S=60)
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     [slow] = begin_admitted(begin, mallory, 1)
     slow.peer.sendall(files.form(b"a" * 100000, "a.txt")[0][50000:])
     wait_until((tmp_path / "begun").exists, what="a worker that has the upload")
@@ -242,7 +242,7 @@ def test_upload_of_killed_worker_frees_its_slot(make_counted, begin, tmp_path):
 
 def test_killed_spool_frees_slots_of_its_uploads(make_counted, begin):
     rig = make_counted()
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     older = begin_admitted(begin, mallory, AT_ONCE)
     [pid] = rig.service.spools()
     os.kill(pid, signal.SIGKILL)
@@ -254,7 +254,7 @@ def test_killed_spool_frees_slots_of_its_uploads(make_counted, begin):
 def test_upload_limits_apply_after_reload(make_counted, begin):
     """Uploads of the old spool, which drains, finish normally."""
     rig = make_counted()
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     older = begin_admitted(begin, mallory, AT_ONCE)
     rig.set(UPLOADS_SUBJECT_AT_ONCE=2)
     rig.reload()

@@ -29,20 +29,20 @@ def key():
     return vault.password() * 3
 
 
-def refresh(nobody, tokens):
-    return nobody.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+def refresh(anonymous, tokens):
+    return anonymous.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
 
 
-def assert_dead(nobody, *all_tokens):
+def assert_dead(anonymous, *all_tokens):
     for tokens in all_tokens:
-        client = nobody.bearing(tokens["access_token"])
-        contract.refused(client.get("/auth/me"), 401, "INVALID_TOKEN")
-        contract.refused(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
-        contract.refused(refresh(nobody, tokens), 401, "INVALID_TOKEN")
+        client = anonymous.bearing(tokens["access_token"])
+        contract.check_error(client.get("/auth/me"), 401, "INVALID_TOKEN")
+        contract.check_error(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
+        contract.check_error(refresh(anonymous, tokens), 401, "INVALID_TOKEN")
 
 
-def works(nobody, tokens):
-    return nobody.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
+def works(anonymous, tokens):
+    return anonymous.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
 
 
 def session_of(tokens):
@@ -59,48 +59,49 @@ def kontora(rig, *arguments):
 def test_new_local_password_ends_administrator_sessions(make_sql_rig):
     """Mallory's tokens were issued for the old password; Vera's session continues."""
     rig = make_sql_rig()
-    vera = Accounts(rig.nobody()).register()
-    mallory = rig.nobody().login(*rig.stack.administrator)
+    vera = Accounts(rig.anonymous()).register()
+    mallory = rig.anonymous().login(*rig.stack.administrator)
     old = rig.stack.env["LOCAL_AUTH_PASSWORD"]
     rig.restart(LOCAL_AUTH_PASSWORD=vault.password())
-    assert_dead(rig.nobody(), mallory)
-    assert works(rig.nobody(), vera.tokens)
-    assert works(rig.nobody(), rig.nobody().login(*rig.stack.administrator))
+    assert_dead(rig.anonymous(), mallory)
+    assert works(rig.anonymous(), vera.tokens)
+    assert works(rig.anonymous(), rig.anonymous().login(*rig.stack.administrator))
     wait_until(lambda: rig.database.run("SELECT count(ended_at) FROM sessions") == [("1",)],
                what="the session to end in the database")
     rig.restart(LOCAL_AUTH_PASSWORD=old)  # must not make the old tokens valid again
-    assert_dead(rig.nobody(), mallory)
+    assert_dead(rig.anonymous(), mallory)
 
 
 def test_new_jwt_key_ends_all_sessions(make_sql_rig):
     rig = make_sql_rig()
-    vera = Accounts(rig.nobody()).register()
-    mallory = rig.nobody().login(*rig.stack.administrator)
+    vera = Accounts(rig.anonymous()).register()
+    mallory = rig.anonymous().login(*rig.stack.administrator)
     old = rig.stack.env["JWT_SECRET_KEY"]
     rig.restart(JWT_SECRET_KEY=key())
-    assert_dead(rig.nobody(), mallory, vera.tokens)
+    assert_dead(rig.anonymous(), mallory, vera.tokens)
     wait_until(lambda: rig.database.run("SELECT count(*) FROM sessions WHERE ended_at IS NULL")
                == [("0",)], what="the sessions to end in the database")
     rig.restart(JWT_SECRET_KEY=old)
-    assert_dead(rig.nobody(), mallory, vera.tokens)
+    assert_dead(rig.anonymous(), mallory, vera.tokens)
 
 
 def test_sessions_survive_key_change_with_previous_key(make_sql_rig):
     rig = make_sql_rig()
     old, new = rig.stack.env["JWT_SECRET_KEY"], key()
-    vera, late = (Accounts(rig.nobody()).register().tokens for _ in range(2))
-    ilja = rig.nobody().login(*rig.stack.administrator)
+    vera, late = (Accounts(rig.anonymous()).register().tokens for _ in range(2))
+    ilja = rig.anonymous().login(*rig.stack.administrator)
     rig.restart(JWT_SECRET_KEY=new, JWT_SECRET_KEY_PREVIOUS=old)
-    assert works(rig.nobody(), vera) and works(rig.nobody(), ilja) and works(rig.nobody(), late)
-    moved = refresh(rig.nobody(), vera).json()
-    renewed = rig.nobody().bearing(ilja["access_token"]).post("/auth/refresh").json()
-    assert refresh(rig.nobody(), vera).json()["refresh_token"] == moved["refresh_token"]
+    assert works(rig.anonymous(), vera) and works(rig.anonymous(), ilja) and works(rig.anonymous(),
+                                                                                   late)
+    moved = refresh(rig.anonymous(), vera).json()
+    renewed = rig.anonymous().bearing(ilja["access_token"]).post("/auth/refresh").json()
+    assert refresh(rig.anonymous(), vera).json()["refresh_token"] == moved["refresh_token"]
     for tokens in (moved, renewed):
         assert jwt.decode(tokens["access_token"], new, ["HS256"])
     rig.restart(JWT_SECRET_KEY_PREVIOUS="")
-    assert works(rig.nobody(), moved) and works(rig.nobody(), renewed)
-    assert refresh(rig.nobody(), moved).status_code == 200
-    assert_dead(rig.nobody(), late)
+    assert works(rig.anonymous(), moved) and works(rig.anonymous(), renewed)
+    assert refresh(rig.anonymous(), moved).status_code == 200
+    assert_dead(rig.anonymous(), late)
 
 
 def test_previous_key_must_be_strong_in_production(make_rig):
@@ -122,7 +123,7 @@ def test_refresh_lost_by_killed_worker_can_be_repeated(make_sql_rig):
     """A worker is killed between the commit of a refresh and its response; the client repeats
     the request and gets the same successor."""
     rig = make_sql_rig()
-    tokens = Accounts(rig.nobody()).register().tokens
+    tokens = Accounts(rig.anonymous()).register().tokens
     dice = random.Random(7)
     for _ in range(5):
         killer = threading.Timer(dice.uniform(0, 0.02), kill_workers, [rig])
@@ -152,7 +153,7 @@ def with_no_such_process(act, *arguments):
 
 def answered(rig, tokens):
     """Returns the response of the service, or None if nginx sent an error."""
-    response = refresh(rig.nobody(), tokens)
+    response = refresh(rig.anonymous(), tokens)
     return None if response.status_code in (500, 502, 503, 504) else response
 
 
@@ -161,15 +162,16 @@ def test_ended_sessions_stay_ended_after_workers_are_killed(make_sql_rig):
     the database."""
     rig = make_sql_rig()
     for _ in range(3):
-        mallory = rig.nobody().login(*rig.stack.administrator)
-        assert works(rig.nobody(), mallory)
-        assert rig.nobody().bearing(mallory["access_token"]).post("/auth/logout").status_code == 204
+        mallory = rig.anonymous().login(*rig.stack.administrator)
+        assert works(rig.anonymous(), mallory)
+        client = rig.anonymous().bearing(mallory["access_token"])
+        assert client.post("/auth/logout").status_code == 204
         before = set(rig.service.workers())
         for pid in before:
             with_no_such_process(os.kill, pid, signal.SIGKILL)
         wait_until(lambda: before.isdisjoint(rig.service.workers())
                    and len(rig.service.workers()) >= len(before), 20, "the workers to be restarted")
-        assert_dead(rig.nobody(), mallory)
+        assert_dead(rig.anonymous(), mallory)
 
 
 # --- database failures ----------------------------------------------------------------------------
@@ -189,23 +191,23 @@ def break_session_ends(rig, guid):
     return lambda: database.run("DROP TRIGGER broken ON sessions")
 
 
-def test_failed_check_of_one_user_does_not_stop_others(make_sql_rig, directory, truth):
+def test_failed_check_of_one_user_does_not_stop_others(make_sql_rig, directory, ldap_admin):
     """Mallory is checked after Vera; Mallory's sessions end although Vera's cannot be updated."""
     rig = make_sql_rig(directory, LDAP_LOGIN_CACHE_S=1, **LOGIN_SETTINGS)
     wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
-    people = People(rig.api, truth, truth.add_ou(tag()))
+    people = People(rig.api, ldap_admin, ldap_admin.add_ou(tag()))
     owners = {}
     for user in (people.create(), people.create()):
-        tokens = rig.nobody().login(user["sAMAccountName"], user["password"])
-        guid = rig.nobody().bearing(tokens["access_token"]).get("/auth/me").json()["id"]
+        tokens = rig.anonymous().login(user["sAMAccountName"], user["password"])
+        guid = rig.anonymous().bearing(tokens["access_token"]).get("/auth/me").json()["id"]
         owners[guid.removeprefix("directory:")] = user, tokens
     first, last = sorted(owners)
     mend = break_session_ends(rig, first)
     for user, _ in owners.values():
-        truth.set(user["dn"], "userAccountControl", "514")
+        ldap_admin.set(user["dn"], "userAccountControl", "514")
     ended = f"SELECT count(ended_at) FROM sessions WHERE subject = 'directory:{last}'"
     wait_until(lambda: rig.database.run(ended) == [("1",)], 25, "Mallory's session to end")
-    assert_dead(rig.nobody(), owners[last][1])
+    assert_dead(rig.anonymous(), owners[last][1])
     wait_until(lambda: f"cannot check directory:{first}" in str(rig.log()),
                what="a warning in the log")
     mend()
@@ -213,17 +215,17 @@ def test_failed_check_of_one_user_does_not_stop_others(make_sql_rig, directory, 
                "Vera's session to end")
 
 
-def test_known_session_works_during_database_outage(make_rig, directory, postgres, truth):
+def test_known_session_works_during_database_outage(make_rig, directory, postgres, ldap_admin):
     """A session that was alive on this host is accepted while the database is down, because only
     the database could record its end by another host."""
     rig = make_rig(directory, database=postgres, **LOGIN_SETTINGS)
     wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
-    user = People(rig.api, truth, truth.add_ou(tag())).create()
-    tokens = rig.nobody().login(user["sAMAccountName"], user["password"])
-    client = rig.nobody().bearing(tokens["access_token"])
+    user = People(rig.api, ldap_admin, ldap_admin.add_ou(tag())).create()
+    tokens = rig.anonymous().login(user["sAMAccountName"], user["password"])
+    client = rig.anonymous().bearing(tokens["access_token"])
     assert client.get("/users?limit=1").status_code == 200
-    ended = rig.nobody().login(*rig.stack.administrator)
-    assert rig.nobody().bearing(ended["access_token"]).post("/auth/logout").status_code == 204
+    ended = rig.anonymous().login(*rig.stack.administrator)
+    assert rig.anonymous().bearing(ended["access_token"]).post("/auth/logout").status_code == 204
     postgres.stop()
     try:
         end = rig.api.get("/auth/me").elapsed.total_seconds() + 2 * FRESH_S
@@ -233,11 +235,11 @@ def test_known_session_works_during_database_outage(make_rig, directory, postgre
                 assert response.status_code == 200, response.text
         wait_until(lambda: rig.api.get("/auth/me").elapsed.total_seconds() < 0.5,
                    what="responses without delay")
-        dead = rig.nobody().bearing(ended["access_token"]).get("/auth/me")
+        dead = rig.anonymous().bearing(ended["access_token"]).get("/auth/me")
         assert dead.status_code in (401, 503), "the session had ended before the outage"
     finally:
         postgres.start()
-    dead = rig.nobody().bearing(ended["access_token"])
+    dead = rig.anonymous().bearing(ended["access_token"])
     wait_until(lambda: {dead.get(path).status_code for path in ("/auth/me", "/users?limit=1") * 8}
                == {401}, what="the database to recover")
 
@@ -246,9 +248,9 @@ def test_known_session_works_during_database_outage(make_rig, directory, postgre
 
 def test_sessions_command_lists_and_ends_sessions(make_sql_rig):
     rig = make_sql_rig()
-    vera, other = (Accounts(rig.nobody()).register() for _ in range(2))
-    further = Accounts(rig.nobody()).log_in(vera)
-    ilja = rig.nobody().login(*rig.stack.administrator)
+    vera, other = (Accounts(rig.anonymous()).register() for _ in range(2))
+    further = Accounts(rig.anonymous()).log_in(vera)
+    ilja = rig.anonymous().login(*rig.stack.administrator)
     rows = [line.split("\t") for line in kontora(rig, "sessions", "list").stdout.splitlines()]
     assert [row[0] for row in rows] == [session_of(tokens) for tokens in (
         vera.tokens, other.tokens, further, ilja)]
@@ -261,14 +263,14 @@ def test_sessions_command_lists_and_ends_sessions(make_sql_rig):
                                                             session_of(further)]
     done = kontora(rig, "sessions", "end", session_of(further))
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 ended\n", "")
-    assert_dead(rig.nobody(), further)
+    assert_dead(rig.anonymous(), further)
     assert kontora(rig, "sessions", "end", session_of(further)).returncode == os.EX_NOUSER
     assert kontora(rig, "sessions", "end", "--subject", vera.email).stdout == "1 ended\n"
-    assert_dead(rig.nobody(), vera.tokens)
-    assert works(rig.nobody(), other.tokens) and works(rig.nobody(), ilja)
+    assert_dead(rig.anonymous(), vera.tokens)
+    assert works(rig.anonymous(), other.tokens) and works(rig.anonymous(), ilja)
     assert kontora(rig, "sessions", "end", "--all").stdout == "2 ended\n"
-    wait_until(lambda: not works(rig.nobody(), ilja), 5 * FRESH_S, "the session to end")
-    assert_dead(rig.nobody(), other.tokens, ilja)
+    wait_until(lambda: not works(rig.anonymous(), ilja), 5 * FRESH_S, "the session to end")
+    assert_dead(rig.anonymous(), other.tokens, ilja)
     assert kontora(rig, "sessions", "list").stdout == ""
     audited = [line for line in rig.audit().all() if line["action"] == "end_sessions"]
     assert [(line["resource_id"], line["status"]) for line in audited] == [
@@ -284,7 +286,7 @@ def test_invalid_sessions_command_ends_no_session(make_rig, arguments):
     rig = make_rig()
     done = kontora(rig, "sessions", *arguments)
     assert done.returncode == EXIT_USAGE and "usage: kontora sessions" in done.stderr
-    assert works(rig.nobody(), rig.nobody().login(*rig.stack.administrator))
+    assert works(rig.anonymous(), rig.anonymous().login(*rig.stack.administrator))
 
 
 # --- upgrade --------------------------------------------------------------------------------------
@@ -299,7 +301,7 @@ def stored(client):
 def test_upgrade_ends_old_sessions_and_keeps_data(make_sql_rig):
     """The database has an account with its role, a file, and a session in the old format."""
     rig = make_sql_rig()
-    vera = Accounts(rig.nobody()).register(email=address())
+    vera = Accounts(rig.anonymous()).register(email=address())
     upload = vera.client.post("/files/upload", files={"file": ("a.txt", b"kept")})
     assert upload.status_code == 201, upload.text
     before = stored(vera.client)
@@ -312,12 +314,12 @@ def test_upgrade_ends_old_sessions_and_keeps_data(make_sql_rig):
                      f"{rig.database.bytes_literal(b'd' * 32)}, 1, 9999999999999)")
     rig.service.migrate("up")
     rig.service.start()
-    assert_dead(rig.nobody(), vera.tokens)
-    tokens = rig.nobody().login(vera.email, vera.password)
-    client = rig.nobody().bearing(tokens["access_token"])
+    assert_dead(rig.anonymous(), vera.tokens)
+    tokens = rig.anonymous().login(vera.email, vera.password)
+    client = rig.anonymous().bearing(tokens["access_token"])
     me = contract.check_me(client.get("/auth/me").json())
     assert [(each["id"], each["role"]) for each in me["organizations"]] == [
         (vera.organization, "OWNER")]
     assert stored(client) == before
     rig.restart()
-    assert works(rig.nobody(), tokens)
+    assert works(rig.anonymous(), tokens)

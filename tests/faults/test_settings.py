@@ -27,17 +27,17 @@ def hashed(make_rig):
 
 
 def test_administrator_password_can_be_bcrypt_hash(hashed):
-    client = hashed.nobody()
+    client = hashed.anonymous()
     assert attempt(client, "admin", PASSWORD).status_code == 200
     for wrong in (PASSWORD + "x", PASSWORD[:-1], HASH, HASH[:7]):
-        contract.refused(attempt(client, "admin", wrong), 401, "INVALID_CREDENTIALS")
+        contract.check_error(attempt(client, "admin", wrong), 401, "INVALID_CREDENTIALS")
 
 
 def test_login_duration_does_not_reveal_administrator_name(hashed):
-    client = hashed.nobody()
+    client = hashed.anonymous()
 
     def ask(username):
-        contract.refused(attempt(client, username, PASSWORD + "x"), 401, "INVALID_CREDENTIALS")
+        contract.check_error(attempt(client, username, PASSWORD + "x"), 401, "INVALID_CREDENTIALS")
 
     took = timing.undisturbed_s(SAMPLES, nobody=lambda: ask("nobody"), admin=lambda: ask("admin"))
     assert 0.5 < took["nobody"] / took["admin"] < 2, took
@@ -46,8 +46,8 @@ def test_login_duration_does_not_reveal_administrator_name(hashed):
 def test_administrator_name_is_configurable(make_rig):
     rig = make_rig(env={"LOCAL_AUTH_USERNAME": "главный"})
     assert rig.api.get("/auth/me").json()["username"] == "главный"
-    contract.refused(attempt(rig.nobody(), "admin", rig.stack.administrator[1]), 401,
-                     "INVALID_CREDENTIALS")
+    contract.check_error(attempt(rig.anonymous(), "admin", rig.stack.administrator[1]), 401,
+                         "INVALID_CREDENTIALS")
 
 
 def test_token_of_former_administrator_is_refused(make_rig):
@@ -55,12 +55,12 @@ def test_token_of_former_administrator_is_refused(make_rig):
     rig = make_rig()
     claims = jwt.decode(rig.api.token, options={"verify_signature": False})
     token = jwt.encode({**claims, "sub": "local:former"}, rig.stack.env["JWT_SECRET_KEY"], "HS256")
-    contract.refused(rig.nobody().bearing(token).get("/auth/me"), 401, "INVALID_TOKEN")
+    contract.check_error(rig.anonymous().bearing(token).get("/auth/me"), 401, "INVALID_TOKEN")
 
 
 def test_token_lifetimes_are_configurable(make_rig):
     rig = make_rig(JWT_EXPIRATION_HOURS=2, REFRESH_EXPIRATION_HOURS=5, SESSION_MAX_HOURS=7)
-    tokens = rig.nobody().login(*rig.stack.administrator)
+    tokens = rig.anonymous().login(*rig.stack.administrator)
     assert tokens["expires_in"] == 2 * 3600
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
     assert claims["exp"] - claims["iat"] == 2 * 3600
@@ -72,7 +72,7 @@ def test_token_lifetimes_are_configurable(make_rig):
 
 @pytest.mark.parametrize("method, path", [("GET", "/nowhere"), ("TRACE", "/health")])
 def test_default_language_applies_without_preference(make_rig, method, path):
-    site = make_rig(env={"DEFAULT_LANGUAGE": "en"}).nobody("")
+    site = make_rig(env={"DEFAULT_LANGUAGE": "en"}).anonymous("")
     for language, russian in ((None, False), ("de", False), ("ru", True)):
         headers = {"Accept-Language": language} if language else {}
         error = site.request(method, path, headers=headers).json()["error"]
@@ -80,15 +80,15 @@ def test_default_language_applies_without_preference(make_rig, method, path):
 
 
 def test_body_limit_is_configurable(make_rig):
-    client = make_rig(MAX_JSON_KIB=1).nobody()
+    client = make_rig(MAX_JSON_KIB=1).anonymous()
     headers = {"Content-Type": "application/json"}
     fits, too_large = (json.dumps({"username": "x" * size}) for size in (900, 1024))
-    contract.refused(client.post("/auth/login", data=fits, headers=headers), 400,
-                     "VALIDATION_ERROR")
-    contract.refused(client.post("/auth/login", data=too_large, headers=headers), 413,
-                     "PAYLOAD_TOO_LARGE")
+    contract.check_error(client.post("/auth/login", data=fits, headers=headers), 400,
+                         "VALIDATION_ERROR")
+    contract.check_error(client.post("/auth/login", data=too_large, headers=headers), 413,
+                         "PAYLOAD_TOO_LARGE")
 
 
 def test_service_name_is_configurable(make_rig):
-    assert make_rig(APP_NAME="Контора № 1").nobody("").get("/health").json() == {
+    assert make_rig(APP_NAME="Контора № 1").anonymous("").get("/health").json() == {
         "status": "ok", "service": "Контора № 1"}

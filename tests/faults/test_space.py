@@ -26,7 +26,7 @@ WRITTEN_AFTER_MIB = 2
 
 
 def readiness(rig):
-    return contract.check_readiness(rig.nobody("").get("/health/ready"))
+    return contract.check_readiness(rig.anonymous("").get("/health/ready"))
 
 
 def wait_for_disk(rig, state):
@@ -74,7 +74,7 @@ def small(request, make_rig, small_disk):
 @pytest.fixture
 def people(small):
     """Registers Mallory and Vera."""
-    accounts = Accounts(small.nobody())
+    accounts = Accounts(small.anonymous())
     return accounts.register(), accounts.register()
 
 
@@ -92,10 +92,10 @@ def fill_by_uploads(client):
 def test_uploads_stop_at_disk_reserve_until_files_are_deleted(small, people):
     mallory, vera = people
     answer, made = fill_by_uploads(mallory.client)
-    contract.refused(answer, 503, "STORAGE_FULL")
+    contract.check_error(answer, 503, "STORAGE_FULL")
     assert int(answer.headers["Retry-After"]) > 0
     assert small.filler.free() > (RESERVE_MIB - WRITTEN_AFTER_MIB) * MIB, "the reserve was used up"
-    contract.refused(files.send(vera.client), 503, "STORAGE_FULL")
+    contract.check_error(files.send(vera.client), 503, "STORAGE_FULL")
     some = made[:len(made) // 2]
     assert mallory.client.post("/files/bulk-delete", json={"names": some}).json()["deleted"] == len(
         some)
@@ -109,11 +109,11 @@ def test_untrusted_writes_are_refused_within_reserve(small, people):
     contact = vera.client.post("/contacts", json={"name": "Ольга"}).json()
     small.filler.leave(RESERVE_MIB * MIB - 2 * MIB)
     wait_for_disk(small, "down")
-    nobody, own = small.nobody(), vera.client
+    anonymous, own = small.anonymous(), vera.client
     refused = [
-        nobody.post("/auth/register", json={"email": address(), "password": vault.password()}),
-        nobody.at(small.stack.https_url).post("/app/token"),
-        files.send(own), files.send(nobody.at(small.stack.files_url)),
+        anonymous.post("/auth/register", json={"email": address(), "password": vault.password()}),
+        anonymous.at(small.stack.https_url).post("/app/token"),
+        files.send(own), files.send(anonymous.at(small.stack.files_url)),
         own.post("/contacts", json={"name": "Пётр"}),
         own.post("/contacts", json={"name": "Пётр"}, headers={"Idempotency-Key": "1"}),
         own.patch(f"/contacts/{contact['id']}", json={"name": "Ольга Ильина"}),
@@ -122,29 +122,29 @@ def test_untrusted_writes_are_refused_within_reserve(small, people):
         own.post(f"{vera.path}/members", json={"email": address(), "role": "SALES"}),
     ]
     for answer in refused:
-        contract.refused(answer, 503, "STORAGE_FULL")
+        contract.check_error(answer, 503, "STORAGE_FULL")
         assert int(answer.headers["Retry-After"]) == 60
     assert own.get(f"/contacts/{contact['id']}").json()["name"] == "Ольга"
     small.filler.remove()
     wait_for_disk(small, "up")
     assert own.post("/contacts", json={"name": "Пётр"}).status_code == 201
-    assert nobody.post("/auth/register", json={"email": address(),
-                                               "password": vault.password()}).status_code == 201
+    assert anonymous.post("/auth/register", json={"email": address(),
+                                                  "password": vault.password()}).status_code == 201
 
 
 def test_logins_checks_and_deletions_work_within_reserve(small, people):
     _, vera = people
-    tokens = Tokens(small.nobody(""))
+    tokens = Tokens(small.anonymous(""))
     token, once = tokens.issue(), tokens.issue(max_uses=1)
     contact = vera.client.post("/contacts", json={"name": "Ольга"}).json()
     made = files.upload(vera.client)["filename"]
     small.filler.leave(RESERVE_MIB * MIB // 4)
     wait_for_disk(small, "down")
-    nobody = small.nobody()
-    session = nobody.login(vera.email, vera.password)
-    renewed = nobody.post("/auth/refresh", json={"refresh_token": session["refresh_token"]})
+    anonymous = small.anonymous()
+    session = anonymous.login(vera.email, vera.password)
+    renewed = anonymous.post("/auth/refresh", json={"refresh_token": session["refresh_token"]})
     assert renewed.status_code == 200
-    own = nobody.bearing(renewed.json()["access_token"])
+    own = anonymous.bearing(renewed.json()["access_token"])
     assert own.get("/auth/me").status_code == 200
     assert tokens.check(token) and tokens.check_body(token)
     assert tokens.check(once) and not tokens.check(once)
@@ -154,7 +154,7 @@ def test_logins_checks_and_deletions_work_within_reserve(small, people):
     assert own.delete(f"/contacts/{contact['id']}").status_code == 204
     tokens.clear()
     assert own.post("/auth/logout").status_code == 204
-    contract.refused(own.get("/auth/me"), 401, "INVALID_TOKEN")
+    contract.check_error(own.get("/auth/me"), 401, "INVALID_TOKEN")
 
 
 def test_idempotency_keys_are_not_stored_within_reserve(small, people):
@@ -213,22 +213,22 @@ def test_spool_keeps_half_of_reserve_free(small, small_disk, people):
         answer = wire.Answer(peer.recv(65536))
         assert answer.status == 503, answer.status_line
     assert small.filler.free() > RESERVE_MIB * MIB // 2 - MIB
-    assert small.nobody().login(vera.email, vera.password)
+    assert small.anonymous().login(vera.email, vera.password)
 
 
 def test_readiness_and_metrics_report_low_disk_space(small):
     assert readiness(small)["disk"]["state"] == "up"
     small.filler.leave(RESERVE_MIB * MIB // 4 * 3)
     wait_for_disk(small, "down")
-    answer = small.nobody("").get("/health/ready")
+    answer = small.anonymous("").get("/health/ready")
     assert answer.status_code == 503 and str(small.filler.folder) not in answer.text
     assert readiness(small)["disk"]["needed"]
-    seen = metrics.values(small.nobody(""))
+    seen = metrics.values(small.anonymous(""))
     assert seen["kontora_disk_reserve_bytes",] == RESERVE_MIB * MIB
     assert 0 < seen["kontora_disk_free_bytes",] < RESERVE_MIB * MIB
     small.filler.remove()
     wait_for_disk(small, "up")
-    seen = metrics.values(small.nobody(""))
+    seen = metrics.values(small.anonymous(""))
     assert seen["kontora_disk_free_bytes",] > RESERVE_MIB * MIB
     said = [line["message"] for line in small.log() if line["message"].startswith("disk: ")]
     assert len(said) == 2 and "refusing writes" in said[0] and "accepting" in said[1], said
@@ -238,11 +238,11 @@ def test_request_log_lines_are_dropped_below_half_of_reserve(small, people):
     _, vera = people
     small.filler.leave(RESERVE_MIB * MIB // 4)
     wait_for_disk(small, "down")
-    dropped = metrics.values(small.nobody(""))["kontora_log_lines_dropped_total",]
+    dropped = metrics.values(small.anonymous(""))["kontora_log_lines_dropped_total",]
     answers = [vera.client.get("/contacts") for _ in range(20)]
     out = vera.client.post("/auth/logout")
     assert out.status_code == 204
-    wait_until(lambda: metrics.values(small.nobody(""))["kontora_log_lines_dropped_total",]
+    wait_until(lambda: metrics.values(small.anonymous(""))["kontora_log_lines_dropped_total",]
                >= dropped + 21, what="the counter of dropped lines")
     ids = {answer.headers["X-Request-ID"] for answer in (*answers, out)}
     assert not any(line.get("request_id") in ids for line in small.log())
@@ -256,7 +256,7 @@ def test_no_writes_are_refused_without_reserve(small):
     small.filler.leave(4 * MIB)
     wait_for_disk(small, "off")
     assert not readiness(small)["disk"]["needed"]
-    assert Accounts(small.nobody()).register()
+    assert Accounts(small.anonymous()).register()
 
 
 # --- file quotas ----------------------------------------------------------------------------------
@@ -264,15 +264,15 @@ def test_no_writes_are_refused_without_reserve(small):
 def test_registrations_cannot_exceed_total_quota(make_sql_rig):
     """Each account brings an organization with its own quota; a total quota limits all of them."""
     rig = make_sql_rig(FILES_QUOTA_MIB=1, FILES_TOTAL_QUOTA_MIB=2)
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     content = b"text" * (MIB // 4)
     first, second, third = (accounts.register() for _ in range(3))
     one = files.upload(first.client, content)
     files.upload(second.client, content)
-    contract.refused(files.send(first.client, b"x"), 503, "STORAGE_FULL")
-    contract.refused(files.send(third.client, b"x"), 503, "STORAGE_FULL")
-    contract.refused(files.send(third.client, b"x", headers={"Idempotency-Key": "1"}), 503,
-                     "STORAGE_FULL")
+    contract.check_error(files.send(first.client, b"x"), 503, "STORAGE_FULL")
+    contract.check_error(files.send(third.client, b"x"), 503, "STORAGE_FULL")
+    contract.check_error(files.send(third.client, b"x", headers={"Idempotency-Key": "1"}), 503,
+                         "STORAGE_FULL")
     assert first.client.delete(f"/files/{one['filename']}").status_code == 200
     assert files.upload(third.client, content)
     assert usage(rig)["all"] == (2, 2 * MIB) and usage_is_true(rig)
@@ -280,27 +280,27 @@ def test_registrations_cannot_exceed_total_quota(make_sql_rig):
 
 def test_callers_without_organization_have_quota(make_sql_rig):
     rig = make_sql_rig(FILES_QUOTA_MIB=1)
-    anybody = rig.nobody().at(rig.stack.files_url)
+    anybody = rig.anonymous().at(rig.stack.files_url)
     for caller in (rig.api, anybody):
         assert files.upload(caller, b"text" * (MIB // 4))
-        contract.refused(files.send(caller, b"x"), 409, "QUOTA_EXCEEDED")
+        contract.check_error(files.send(caller, b"x"), 409, "QUOTA_EXCEEDED")
     assert usage_is_true(rig)
 
 
 def test_file_count_quota_is_enforced(make_sql_rig):
     rig = make_sql_rig(FILES_QUOTA_COUNT=3)
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     made = [files.upload(mallory, b"x")["filename"] for _ in range(3)]
-    contract.refused(files.send(mallory, b"x"), 409, "QUOTA_EXCEEDED")
+    contract.check_error(files.send(mallory, b"x"), 409, "QUOTA_EXCEEDED")
     answer = files.send(mallory, b"x", headers={"Idempotency-Key": "1"})
-    contract.refused(answer, 409, "QUOTA_EXCEEDED")
+    contract.check_error(answer, 409, "QUOTA_EXCEEDED")
     assert mallory.delete(f"/files/{made[0]}").status_code == 200
     assert files.upload(mallory, b"x") and usage_is_true(rig)
 
 
 def test_concurrent_uploads_do_not_exceed_total_quota(make_sql_rig):
     rig = make_sql_rig(FILES_TOTAL_QUOTA_MIB=4, FILES_QUOTA_MIB=3, FILES_WORKERS=12)
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     people = [accounts.register() for _ in range(4)]
     barrier = threading.Barrier(12)
 
@@ -322,7 +322,7 @@ def test_concurrent_uploads_do_not_exceed_total_quota(make_sql_rig):
 
 def test_recount_repairs_file_usage(make_sql_rig):
     rig = make_sql_rig()
-    mallory = Accounts(rig.nobody()).register()
+    mallory = Accounts(rig.anonymous()).register()
     files.upload(mallory.client)
     right = usage(rig)
     rig.database.run("UPDATE file_usage SET bytes = bytes + 7 RETURNING scope")
@@ -335,7 +335,7 @@ def test_recount_repairs_file_usage(make_sql_rig):
 
 def test_upgrade_counts_existing_files(make_sql_rig):
     rig = make_sql_rig()
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
     for caller in (mallory.client, vera.client, vera.client, rig.api):
         files.upload(caller)
@@ -380,12 +380,12 @@ def usage_is_true(rig):
 
 def test_anonymous_tokens_have_a_quota(make_sql_rig):
     rig = make_sql_rig(TOKENS_QUOTA=5)
-    anybody = rig.nobody("")
+    anybody = rig.anonymous("")
     tokens = Tokens(anybody)
     made = [tokens.issue() for _ in range(5)]
-    contract.refused(anybody.post("/app/token"), 503, "STORAGE_FULL")
+    contract.check_error(anybody.post("/app/token"), 503, "STORAGE_FULL")
     assert all(map(tokens.check, made)), "issued tokens must stay valid"
-    vera = Accounts(rig.nobody()).register()
+    vera = Accounts(rig.anonymous()).register()
     assert Tokens(anybody.bearing(vera.client.token)).issue()
 
 
@@ -401,11 +401,11 @@ def issue_until_refused(client, **fields):
 def test_tokens_are_limited_by_user(make_sql_rig):
     """Mallory cannot prevent other users or the administrator from issuing tokens."""
     rig = make_sql_rig(TOKENS_SUBJECT_QUOTA=5, TOKENS_ACCESS="authenticated")
-    accounts = Accounts(rig.nobody())
-    mallory, vera = (rig.nobody("").bearing(accounts.register().client.token) for _ in range(2))
+    accounts = Accounts(rig.anonymous())
+    mallory, vera = (rig.anonymous("").bearing(accounts.register().client.token) for _ in range(2))
     number, refusal = issue_until_refused(mallory, ttl_minutes=525600)
     assert number == 5
-    contract.refused(refusal, 429, "TOO_MANY_REQUESTS")
+    contract.check_error(refusal, 429, "TOO_MANY_REQUESTS")
     assert 365 * 86400 // 5 <= int(refusal.headers["Retry-After"]) <= 2 * 365 * 86400 // 5
     assert rig.database.run("SELECT count(*) FROM tokens") == [("5",)]
     assert issue_until_refused(mallory, ttl_minutes=60)[0] == 5, (
@@ -413,16 +413,17 @@ def test_tokens_are_limited_by_user(make_sql_rig):
     rig.reload()
     assert issue_until_refused(mallory, ttl_minutes=525600)[0] == 0
     assert issue_until_refused(vera, ttl_minutes=525600)[0] == 5
-    assert issue_until_refused(rig.nobody("").bearing(rig.api.token), ttl_minutes=525600)[0] == 20
+    assert issue_until_refused(rig.anonymous("").bearing(rig.api.token),
+                               ttl_minutes=525600)[0] == 20
 
 
 def test_token_quota_refills_over_token_lifetime(make_rig):
     rig = make_rig(TOKENS_SUBJECT_QUOTA=30)
-    mallory = rig.nobody("").bearing(Accounts(rig.nobody()).register().client.token)
+    mallory = rig.anonymous("").bearing(Accounts(rig.anonymous()).register().client.token)
     for _ in range(30):
         assert mallory.post("/app/token", json={"ttl_minutes": 1}).status_code == 200
     answer = mallory.post("/app/token", json={"ttl_minutes": 1})
-    contract.refused(answer, 429, "TOO_MANY_REQUESTS")
+    contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
     assert int(answer.headers["Retry-After"]) <= 2
     wait_until(lambda: mallory.post("/app/token", json={"ttl_minutes": 1}).status_code == 200,
                what="the quota to refill")
@@ -430,16 +431,16 @@ def test_token_quota_refills_over_token_lifetime(make_rig):
 
 def test_token_quota_of_zero_is_unlimited(make_rig):
     rig = make_rig(TOKENS_SUBJECT_QUOTA=0)
-    vera = rig.nobody("").bearing(Accounts(rig.nobody()).register().client.token)
+    vera = rig.anonymous("").bearing(Accounts(rig.anonymous()).register().client.token)
     assert issue_until_refused(vera, ttl_minutes=525600)[0] == 20
 
 
 def test_token_calls_can_require_authentication(make_sql_rig):
     rig = make_sql_rig(TOKENS_ACCESS="authenticated")
-    mallory, vera = rig.nobody(""), Accounts(rig.nobody()).register()
+    mallory, vera = rig.anonymous(""), Accounts(rig.anonymous()).register()
     for method, path in (("POST", "/app/token"), ("DELETE", "/app/clear/all/tokens")):
-        contract.refused(mallory.request(method, path), 401, "UNAUTHORIZED")
-        contract.refused(mallory.bearing("a.b.c").request(method, path), 401, "INVALID_TOKEN")
+        contract.check_error(mallory.request(method, path), 401, "UNAUTHORIZED")
+        contract.check_error(mallory.bearing("a.b.c").request(method, path), 401, "INVALID_TOKEN")
     assert rig.database.run("SELECT count(*) FROM tokens") == [("0",)]
     known = Tokens(mallory.bearing(vera.client.token))
     token = known.issue(ttl_minutes=525600, purpose="x" * 200)
@@ -455,7 +456,7 @@ def test_token_calls_can_require_authentication(make_sql_rig):
 
 def test_default_lifetime_of_anonymous_token_is_at_most_one_day(make_rig):
     rig = make_rig(TOKEN_TTL_MINUTES=10000)
-    facts = described(rig.api, Tokens(rig.nobody("")).issue())
+    facts = described(rig.api, Tokens(rig.anonymous("")).issue())
     assert facts["exp"] - facts["iat"] == 1440 * 60
-    facts = described(rig.api, Tokens(rig.nobody("").bearing(rig.api.token)).issue())
+    facts = described(rig.api, Tokens(rig.anonymous("").bearing(rig.api.token)).issue())
     assert facts["exp"] - facts["iat"] == 10000 * 60

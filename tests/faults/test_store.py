@@ -53,7 +53,7 @@ def query(file, statement):
 
 
 def database_state(rig):
-    return contract.check_readiness(rig.nobody("").get("/health/ready"))["database"]["state"]
+    return contract.check_readiness(rig.anonymous("").get("/health/ready"))["database"]["state"]
 
 
 def new_account():
@@ -157,10 +157,10 @@ def test_full_disk_refuses_only_writes(make_rig, small_disk):
     kept = new_account()
     assert rig.api.post("/accounts", json=kept).status_code == 201
     fill(small_disk)
-    contract.refused(write_until_refused(rig), 503, "DATABASE_UNAVAILABLE")
+    contract.check_error(write_until_refused(rig), 503, "DATABASE_UNAVAILABLE")
     for _ in range(5):
         response = rig.api.post("/accounts", json=new_account())
-        contract.refused(response, 503, "DATABASE_UNAVAILABLE")
+        contract.check_error(response, 503, "DATABASE_UNAVAILABLE")
         assert int(response.headers["Retry-After"]) > 0
         listed = rig.api.get("/accounts?limit=1")
         assert listed.status_code == 200 and listed.json()[0]["username"] == kept["username"]
@@ -193,29 +193,30 @@ def test_failed_group_commit_is_audited_as_failure(make_rig, small_disk):
     assert audited(rig, "failure") == writers.refused
 
 
-def test_directory_change_is_answered_on_full_disk(make_rig, harmed, truth, small_disk):
+def test_directory_change_is_answered_on_full_disk(make_rig, breakable_directory, ldap_admin,
+                                                   small_disk):
     """The response should be stored for the request's Idempotency-Key, but the disk is full by
     then."""
     name = tag()
-    unit = {"ou": name, "parent_dn": truth.base_dn}
-    rig = make_rig(harmed, env={"DATABASE_URL": f"sqlite:///{small_disk}/kontora.db"},
+    unit = {"ou": name, "parent_dn": ldap_admin.base_dn}
+    rig = make_rig(breakable_directory, env={"DATABASE_URL": f"sqlite:///{small_disk}/kontora.db"},
                    LDAP_TIMEOUT_MS="20000", **CHEAP)
     rig.wait_for_directory()
     key = {"Idempotency-Key": name}
-    harmed.freeze()
+    breakable_directory.freeze()
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(rig.api.post, "/ous", json=unit, headers=key)
         wait_until(lambda: query(small_disk / "kontora.db", "SELECT * FROM idempotency_keys"),
                    what="the request to be in progress")
         fill(small_disk)
         write_until_refused(rig)
-        harmed.thaw()
+        breakable_directory.thaw()
         response = answer.result()
     assert response.status_code == 201, response.text
     assert rig.audit().one_of(response)["status"] == "success"
     (small_disk / "filler").unlink()
     again = rig.api.post("/ous", json=unit, headers=key)
-    contract.refused(again, 409, "IDEMPOTENCY_KEY_PENDING")
+    contract.check_error(again, 409, "IDEMPOTENCY_KEY_PENDING")
 
 
 # --- PostgreSQL ---------------------------------------------------------------------------------
@@ -272,10 +273,10 @@ def test_hanging_postgres_times_out(make_rig, server):
             started = time.monotonic()
             response = call()
             assert time.monotonic() - started < ANSWER_S
-            contract.refused(response, 503, response.json()["code"])
+            contract.check_error(response, 503, response.json()["code"])
             assert response.json()["code"] in ("DATABASE_UNAVAILABLE", "OUTCOME_UNKNOWN")
         wait_until(lambda: database_state(rig) == "down", what="the database to be down")
-        assert rig.nobody("").get("/health").status_code == 200
+        assert rig.anonymous("").get("/health").status_code == 200
     finally:
         server.thaw()
     wait_until(lambda: rig.api.post("/accounts", json=new_account()).status_code == 201,
@@ -292,10 +293,10 @@ def test_directory_is_served_without_database(make_rig, directory, server):
     rig.service.start()
     wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
     assert rig.api.get("/auth/me").status_code == 200
-    contract.refused(rig.api.get("/accounts"), 503, "DATABASE_UNAVAILABLE")
-    wait_until(lambda: rig.nobody("").get("/health/ready").status_code == 503,
+    contract.check_error(rig.api.get("/accounts"), 503, "DATABASE_UNAVAILABLE")
+    wait_until(lambda: rig.anonymous("").get("/health/ready").status_code == 503,
                what="the service to be unready")
-    ready = rig.nobody("").get("/health/ready")
+    ready = rig.anonymous("").get("/health/ready")
     assert contract.check_readiness(ready)["directory"]["state"] == "up"
     server.start()
     wait_until(lambda: rig.api.get("/accounts").ok, what="the database to recover")

@@ -34,23 +34,23 @@ def throttled(make_sql_rig):
 
 
 def attempt(rig, name, password=WRONG, field="username"):
-    return rig.nobody().post("/auth/login", json={field: name, "password": password})
+    return rig.anonymous().post("/auth/login", json={field: name, "password": password})
 
 
 def fail(rig, name, times):
     for _ in range(times):
-        contract.refused(attempt(rig, name), 401, "INVALID_CREDENTIALS")
+        contract.check_error(attempt(rig, name), 401, "INVALID_CREDENTIALS")
 
 
 def held_back(response):
-    contract.refused(response, 429, "TOO_MANY_ATTEMPTS")
+    contract.check_error(response, 429, "TOO_MANY_ATTEMPTS")
     return int(response.headers["Retry-After"])
 
 
 # --- failures of a name ---------------------------------------------------------------------------
 
 def test_known_and_unknown_names_are_throttled_alike(throttled):
-    person = Accounts(throttled.nobody()).register()
+    person = Accounts(throttled.anonymous()).register()
     answers = []
     for name in (person.email, address(), throttled.stack.administrator[0], "nobody"):
         fail(throttled, name, FREE + 1)
@@ -61,14 +61,14 @@ def test_known_and_unknown_names_are_throttled_alike(throttled):
 
 
 def test_correct_password_is_not_checked_while_throttled(throttled):
-    person = Accounts(throttled.nobody()).register()
+    person = Accounts(throttled.anonymous()).register()
     fail(throttled, person.email, FREE + 1)
     held_back(attempt(throttled, person.email, person.password))
     held_back(attempt(throttled, person.email.upper(), person.password, field="email"))
 
 
 def test_successful_login_after_delay_resets_failures(throttled):
-    person = Accounts(throttled.nobody()).register()
+    person = Accounts(throttled.anonymous()).register()
     fail(throttled, person.email, FREE + 1)
     wait_until(lambda: attempt(throttled, person.email, person.password).ok,
                what="the login to succeed")
@@ -77,14 +77,14 @@ def test_successful_login_after_delay_resets_failures(throttled):
 
 
 def test_successful_login_resets_failures(throttled):
-    person = Accounts(throttled.nobody()).register()
+    person = Accounts(throttled.anonymous()).register()
     for _ in range(3):
         fail(throttled, person.email, FREE)
         assert attempt(throttled, person.email, person.password).status_code == 200
 
 
 def test_throttling_does_not_affect_other_names(throttled):
-    accounts = Accounts(throttled.nobody())
+    accounts = Accounts(throttled.anonymous())
     person, other = accounts.register(), accounts.register()
     fail(throttled, person.email, FREE + 1)
     held_back(attempt(throttled, person.email))
@@ -93,21 +93,21 @@ def test_throttling_does_not_affect_other_names(throttled):
 
 
 def test_throttling_does_not_affect_sessions(throttled):
-    person = Accounts(throttled.nobody()).register()
+    person = Accounts(throttled.anonymous()).register()
     fail(throttled, person.email, FREE + 1)
     held_back(attempt(throttled, person.email))
     assert person.client.get("/auth/me").status_code == 200
-    response = throttled.nobody().post("/auth/refresh", json={
+    response = throttled.anonymous().post("/auth/refresh", json={
         "refresh_token": person.tokens["refresh_token"]})
     assert response.status_code == 200
 
 
 def test_wrong_current_password_counts_as_failure(throttled):
-    person = Accounts(throttled.nobody()).register()
+    person = Accounts(throttled.anonymous()).register()
     body = {"current_password": WRONG, "new_password": vault.password()}
     for _ in range(FREE + 1):
         response = person.client.post("/auth/change-password", json=body)
-        contract.refused(response, 400, "VALIDATION_ERROR")
+        contract.check_error(response, 400, "VALIDATION_ERROR")
     held_back(person.client.post("/auth/change-password", json=body))
     held_back(attempt(throttled, person.email, person.password))
 
@@ -115,7 +115,7 @@ def test_wrong_current_password_counts_as_failure(throttled):
 def account_with_two_names(rig):
     """Creates an account with a user name and an email address; returns its client, both names
     and its password."""
-    person, name = Accounts(rig.nobody()).register(), tag()
+    person, name = Accounts(rig.anonymous()).register(), tag()
     rig.database.run(f"UPDATE accounts SET username = '{name}', username_key = '{name.lower()}'"
                      f" WHERE id = {person.id}")
     return person.client, name, person.email, person.password
@@ -136,7 +136,8 @@ def test_wrong_current_password_counts_for_email_login(throttled):
     client, _, email, password = account_with_two_names(throttled)
     body = {"current_password": WRONG, "new_password": vault.password()}
     for _ in range(FREE + 1):
-        contract.refused(client.post("/auth/change-password", json=body), 400, "VALIDATION_ERROR")
+        contract.check_error(client.post("/auth/change-password", json=body), 400,
+                             "VALIDATION_ERROR")
     held_back(attempt(throttled, email, password, field="email"))
 
 
@@ -157,20 +158,20 @@ def test_source_known_by_one_name_is_known_by_other_name(throttled):
 
 
 def test_name_equal_to_account_id_is_counted_separately(throttled):
-    person = Accounts(throttled.nobody()).register()
+    person = Accounts(throttled.anonymous()).register()
     fail(throttled, f"account:{person.id}", FREE + 1)
     assert attempt(throttled, person.email, person.password).status_code == 200
 
 
 def test_invalid_request_does_not_count_as_failure(throttled):
-    person = Accounts(throttled.nobody()).register()
+    person = Accounts(throttled.anonymous()).register()
     for _ in range(2 * FREE):
-        contract.refused(attempt(throttled, person.email, ""), 400, "VALIDATION_ERROR")
+        contract.check_error(attempt(throttled, person.email, ""), 400, "VALIDATION_ERROR")
     assert attempt(throttled, person.email, person.password).status_code == 200
 
 
 def test_failures_survive_reload(throttled):
-    person = Accounts(throttled.nobody()).register()
+    person = Accounts(throttled.anonymous()).register()
     fail(throttled, person.email, FREE)
     throttled.reload()
     fail(throttled, person.email, 1)
@@ -225,7 +226,7 @@ def test_one_stranger_does_not_block_administrator(throttled):
 
 def test_many_strangers_do_not_block_known_sources(throttled):
     name, password = throttled.stack.administrator
-    vera = Accounts(throttled.nobody()).register()
+    vera = Accounts(throttled.anonymous()).register()
     assert log_in_from(throttled, ADA, name, password).status_code == 200
     assert log_in_from(throttled, ADA, vera.email, vera.password).status_code == 200
     for who in (name, vera.email):
@@ -240,20 +241,20 @@ def test_failures_of_known_source_throttle_that_source(throttled):
     name, password = throttled.stack.administrator
     assert log_in_from(throttled, ADA, name, password).status_code == 200
     for _ in range(FREE + 1):
-        contract.refused(log_in_from(throttled, ADA, name, WRONG), 401, "INVALID_CREDENTIALS")
+        contract.check_error(log_in_from(throttled, ADA, name, WRONG), 401, "INVALID_CREDENTIALS")
     held_back(log_in_from(throttled, ADA, name, password))
 
 
 def test_administrator_can_log_in_from_configured_networks_only(make_sql_rig):
     rig = make_sql_rig(LOCAL_AUTH_NETWORKS="127.9.0.0/16, ::1")
     name, password = rig.stack.administrator
-    vera = Accounts(rig.nobody()).register()
+    vera = Accounts(rig.anonymous()).register()
     refused = log_in_from(rig, MALLORY, name, password)
     unknown = log_in_from(rig, MALLORY, "nobody", password)
     assert rig.audit().one_of(refused)["details"]["reason"]
     bodies = []
     for response in (refused, unknown):
-        contract.refused(response, 401, "INVALID_CREDENTIALS")
+        contract.check_error(response, 401, "INVALID_CREDENTIALS")
         bodies.append({**response.json(), "request_id": None})
     assert bodies[0] == bodies[1]
     for who in (name, "nobody"):
@@ -279,7 +280,7 @@ def test_login_duration_does_not_reveal_administrator_networks(make_sql_rig):
 
 
 def fail_with(rig, name, password):
-    contract.refused(log_in_from(rig, MALLORY, name, password), 401, "INVALID_CREDENTIALS")
+    contract.check_error(log_in_from(rig, MALLORY, name, password), 401, "INVALID_CREDENTIALS")
 
 
 # --- clock set back -------------------------------------------------------------------------------
@@ -287,7 +288,7 @@ def fail_with(rig, name, password):
 def test_login_delay_is_clamped_after_the_clock_is_stepped_back(throttled):
     """Moves rows two hours ahead, as if they were written before the clock was set back."""
     ahead = 2 * 3600 * 1000
-    person = Accounts(throttled.nobody()).register()
+    person = Accounts(throttled.anonymous()).register()
     fail(throttled, person.email, FREE + 1)
     throttled.database.run(f"UPDATE login_failures SET until = until + {ahead}")
     assert held_back(attempt(throttled, person.email, person.password)) <= 60
@@ -320,9 +321,9 @@ def test_rows_issued_in_future_get_usual_lifetime(throttled):
     back since. A second session, issued at the correct time, must keep its expiry."""
     ahead = 2 * 3600 * 1000
     run = throttled.database.run
-    accounts = Accounts(throttled.nobody())
+    accounts = Accounts(throttled.anonymous())
     vera = accounts.register()
-    assert throttled.nobody("").post("/app/token", json={"ttl_minutes": 1}).status_code == 200
+    assert throttled.anonymous("").post("/app/token", json={"ttl_minutes": 1}).status_code == 200
     assert throttled.api.post("/accounts/invitations", json={"email": address()}).status_code == 201
     assert invite(vera, address(), "VIEWER").status_code == 201
     lifetimes = {}
@@ -346,7 +347,7 @@ def test_rows_issued_in_future_get_usual_lifetime(throttled):
 
 def test_login_duration_does_not_reveal_accounts(make_sql_rig):
     rig = make_sql_rig(BCRYPT_COST=COST, LOGIN_FREE_FAILURES=1000)
-    known = Accounts(rig.nobody()).register().email
+    known = Accounts(rig.anonymous()).register().email
     silent = rig.api.post("/accounts", json={"username": "silent", "email": address()})
     assert silent.status_code == 201
     took = timing.undisturbed_s(
@@ -373,4 +374,4 @@ def test_anonymous_access_setting_controls_files_surface(make_rig, settings, sta
     made = files.post("/users", json={"username": "x", "email": address()})
     assert made.status_code == (201 if status == 200 else 401)
     assert files.bearing(rig.api.token).get("/users").status_code == 200
-    contract.refused(rig.nobody().get("/accounts"), 401, "UNAUTHORIZED")
+    contract.check_error(rig.anonymous().get("/accounts"), 401, "UNAUTHORIZED")

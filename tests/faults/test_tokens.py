@@ -154,8 +154,8 @@ def test_full_disk_refuses_only_token_writes(make_rig, small_disk):
         return response
 
     wait_until(lambda: issue().status_code == 503, what="the disk to be full")
-    contract.refused(issue(), 503, "DATABASE_UNAVAILABLE")
-    contract.refused(tokens.client.get(f"/app/valid/{once}"), 503, "DATABASE_UNAVAILABLE")
+    contract.check_error(issue(), 503, "DATABASE_UNAVAILABLE")
+    contract.check_error(tokens.client.get(f"/app/valid/{once}"), 503, "DATABASE_UNAVAILABLE")
     for _ in range(5):
         assert tokens.check(good) and not tokens.check(old)
     (small_disk / "filler").unlink()
@@ -176,8 +176,9 @@ def test_nginx_without_service_logs_no_token(make_rig):
     token = tokens.issue()
     rig.service.stop()
     for path in ("/app/valid/", "/app//valid/", "/app/vaild/", "/app/token/", "/valid/", "/"):
-        contract.refused(tokens.client.get(path + token), 502, "BAD_GATEWAY")
-    contract.refused(tokens.client.post("/app/valid", json={"token": token}), 502, "BAD_GATEWAY")
+        contract.check_error(tokens.client.get(path + token), 502, "BAD_GATEWAY")
+    contract.check_error(tokens.client.post("/app/valid", json={"token": token}), 502,
+                         "BAD_GATEWAY")
     errors = rig.stack.logs_dir / "nginx-error.log"
     assert token[7:].encode() not in errors.read_bytes()
     assert b"/valid" not in errors.read_bytes()
@@ -221,7 +222,8 @@ def test_large_purge_does_not_delay_checks(make_rig):
     with contextlib.closing(sqlite3.connect(database_file(rig))) as database, database:
         database.execute("WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL"
                          f" SELECT i + 1 FROM numbers WHERE i < {EXPIRED})"
-                         " INSERT INTO tokens (digest, uses, created_at, expires_at) SELECT randomblob(16), 0, 1, 2 FROM numbers")
+                         " INSERT INTO tokens (digest, uses, created_at, expires_at)"
+                         " SELECT randomblob(16), 0, 1, 2 FROM numbers")
 
     def left():
         return rows(database_file(rig), "SELECT count(*) FROM tokens WHERE expires_at = 2")[0][0]

@@ -44,7 +44,7 @@ def assert_prompt(rig, client):
     began = time.monotonic()
     kept = files.upload(client)["filename"]
     assert client.delete(f"/files/{kept}").status_code == 200
-    assert rig.nobody("").get("/health/storage").status_code == 200
+    assert rig.anonymous("").get("/health/storage").status_code == 200
     assert time.monotonic() - began < PROMPT_S
 
 
@@ -54,7 +54,7 @@ def test_slow_uploads_do_not_delay_others(make_rig):
     owner."""
     rig = make_rig(rate_limits=True, FILES_WORKERS=8, UPLOADS_WORKERS=8, UPLOADS_SUBJECT_AT_ONCE=0,
                    UPLOADS_ORGANIZATION_AT_ONCE=0)
-    accounts, spool = Accounts(rig.nobody()), Spool(rig.stack)
+    accounts, spool = Accounts(rig.anonymous()), Spool(rig.stack)
     mallory, vera = accounts.register().client, accounts.register().client
     with contextlib.ExitStack() as slow:
         for address in ADDRESSES:
@@ -108,7 +108,7 @@ def test_upload_at_minimum_rate_is_accepted(make_rig):
 # --- early refusals -------------------------------------------------------------------------------
 
 def test_invalid_token_is_refused_during_slow_body(rig, spool):
-    with files.begin(rig.nobody().bearing("nonsense")) as peer:
+    with files.begin(rig.anonymous().bearing("nonsense")) as peer:
         answer = wire.read_answer(peer)
     assert (answer.status, answer.json()["code"]) == (401, "INVALID_TOKEN")
     wait_until(lambda: is_empty(rig), what="the upload to end")
@@ -151,7 +151,7 @@ def stalled(rig, **arguments):
 
 def test_stalling_upload_is_executed_and_counted_once(make_rig):
     rig = make_rig(DEBUG="true")
-    before = metrics.values(rig.nobody("")).get(UPLOADED, 0)
+    before = metrics.values(rig.anonymous("")).get(UPLOADED, 0)
     with stalled(rig) as peer:
         wait_until(lambda: not Disk(rig.stack).staged(), what="the staged file to be removed")
         answer = files.finish(peer, QUICK, HALF)
@@ -163,7 +163,7 @@ def test_stalling_upload_is_executed_and_counted_once(make_rig):
     assert (line["action"], line["status"]) == ("upload_file", "success")
     assert logs.service_line(rig.stack, answer.headers["X-Request-ID"])["status"] == 201, (
         "one line in the service log")
-    assert metrics.values(rig.nobody(""))[UPLOADED] == before + 1
+    assert metrics.values(rig.anonymous(""))[UPLOADED] == before + 1
     wait_until(lambda: is_empty(rig), what="the upload to end")
 
 
@@ -211,7 +211,7 @@ def test_fast_upload_survives_killed_workers(rig, spool):
 
 
 def test_invalid_token_is_refused_during_fast_body(rig):
-    with files.begin(rig.nobody().bearing("nonsense"), QUICK, HALF) as peer:
+    with files.begin(rig.anonymous().bearing("nonsense"), QUICK, HALF) as peer:
         answer = wire.read_answer(peer)
     assert (answer.status, answer.json()["code"]) == (401, "INVALID_TOKEN")
     wait_until(lambda: is_empty(rig), what="the upload to end")
@@ -266,8 +266,8 @@ def test_full_spool_refuses_uploads(make_rig):
     with contextlib.ExitStack() as under_way:
         peers = [under_way.enter_context(files.begin(rig.api, large, len(large))) for _ in range(2)]
         wait_until(lambda: sum(spool.sizes()) == 2 * len(large), what="the bodies in the spool")
-        contract.refused(files.send(rig.api, b"a" * 100000), 503, "STORAGE_FULL")
-        contract.refused(files.send(rig.api, QUICK), 503, "STORAGE_FULL")
+        contract.check_error(files.send(rig.api, b"a" * 100000), 503, "STORAGE_FULL")
+        contract.check_error(files.send(rig.api, QUICK), 503, "STORAGE_FULL")
         assert [files.finish(peer, large, len(large)).status for peer in peers] == [201, 201]
     assert files.upload(rig.api, b"a" * 100000)
 
@@ -276,5 +276,5 @@ def test_full_spool_disk_refuses_uploads(make_rig, small_disk):
     rig = make_rig()
     (rig.stack.state_dir / "spool").rmdir()
     (rig.stack.state_dir / "spool").symlink_to(small_disk)
-    contract.refused(files.send(rig.api, b"a" * (2 * DISK_KIB * 1024)), 503, "STORAGE_FULL")
+    contract.check_error(files.send(rig.api, b"a" * (2 * DISK_KIB * 1024)), 503, "STORAGE_FULL")
     assert files.upload(rig.api)

@@ -35,11 +35,11 @@ def address():
 class Accounts:
     """Registers accounts on one stack."""
 
-    def __init__(self, nobody):
-        self.nobody = nobody
+    def __init__(self, anonymous):
+        self.anonymous = anonymous
 
     def send(self, **body):
-        return self.nobody.post("/auth/register", json=body)
+        return self.anonymous.post("/auth/register", json=body)
 
     def register(self, **fields):
         """Registers an account. `fields` override or extend the request body."""
@@ -50,11 +50,11 @@ class Accounts:
         tokens = {key: made[key] for key in TOKENS_KEYS}
         return Person(id=made["user"]["id"], email=body["email"], password=body["password"],
                       organization=made["organization"]["id"], tokens=tokens,
-                      client=self.nobody.bearing(made["access_token"]))
+                      client=self.anonymous.bearing(made["access_token"]))
 
     def log_in(self, person):
         """Opens one more session."""
-        return self.nobody.login(person.email, person.password)
+        return self.anonymous.login(person.email, person.password)
 
     def member(self, owner, role):
         """Registers an account and adds it to the organization of `owner`."""

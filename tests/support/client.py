@@ -128,7 +128,7 @@ class Client:
         self.session.trust_env = False
         self.session.verify = self.ca_file
 
-    def as_nobody(self):
+    def as_anonymous(self):
         return Client(self.base_url, self.ca_file)
 
     def bearing(self, token):
@@ -197,7 +197,7 @@ class Client:
 class FilesClient(Client):
     """Client of the files surface (port 5000), where /users are the accounts."""
 
-    def as_nobody(self):
+    def as_anonymous(self):
         return FilesClient(self.base_url, self.ca_file)
 
     def bearing(self, token):

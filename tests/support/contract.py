@@ -263,7 +263,7 @@ def check_page(body):
     return body["items"]
 
 
-def refused(response, status, code):
+def check_error(response, status, code):
     """Asserts an error response; returns the field names in its details."""
     assert response.status_code == status, (response.status_code, response.text)
     body = response.json()

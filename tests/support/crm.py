@@ -96,28 +96,28 @@ def check_section(name, section):
     return section
 
 
-def parsed(response):
+def parse_exact(response):
     """Parses a response body, with exact decimals."""
     return response.json(parse_float=Decimal)
 
 
-def good(kind, response, status=200):
+def check_ok(kind, response, status=200):
     """Asserts success and returns the object in the response."""
     assert response.status_code == status, (response.status_code, response.text)
-    record = check_object(kind, parsed(response))
+    record = check_object(kind, parse_exact(response))
     assert response.headers.get("ETag", f'"{record["version"]}"') == f'"{record["version"]}"'
     return record
 
 
-def details(response, status, code):
+def error_details(response, status, code):
     """Asserts an error and returns its details."""
-    contract.refused(response, status, code)
+    contract.check_error(response, status, code)
     return response.json()["details"]
 
 
-def invalid(response):
+def invalid_fields(response):
     """Asserts a validation error and returns the names of the invalid fields, sorted."""
-    return sorted(contract.refused(response, 400, "VALIDATION_ERROR"))
+    return sorted(contract.check_error(response, 400, "VALIDATION_ERROR"))
 
 
 # --- calls --------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ class Crm:
 
     def create(self, kind, headers=None, **fields):
         response = self.send(kind, headers=headers, **fields)
-        record = good(kind, response, 201)
+        record = check_ok(kind, response, 201)
         assert response.headers["Location"].endswith(f"/{kind}/{record['id']}")
         return record
 
@@ -170,14 +170,14 @@ class Crm:
         for step in {"NEW": (), "IN_PROGRESS": ("IN_PROGRESS",), "WON": ("IN_PROGRESS", "WON"),
                      "LOST": ("IN_PROGRESS", "LOST"), "CLOSED": ("IN_PROGRESS", "LOST", "CLOSED"),
                      "WON and CLOSED": ("IN_PROGRESS", "WON", "CLOSED")}[status]:
-            record = good("deals", self.move(record["id"], step))
+            record = check_ok("deals", self.move(record["id"], step))
         return record
 
     def task(self, status="TODO", **fields):
         """Creates a task and moves it to a status."""
         record = self.create("tasks", **fields)
         for step in TASK_STATUSES[1:TASK_STATUSES.index(status) + 1]:
-            record = good("tasks", self.change("tasks", record["id"], status=step))
+            record = check_ok("tasks", self.change("tasks", record["id"], status=step))
         return record
 
     def activity(self, **fields):
@@ -187,17 +187,17 @@ class Crm:
         return self.request("GET", f"/{kind}/{number}", headers=headers)
 
     def read(self, kind, number):
-        return good(kind, self.get(kind, number))
+        return check_ok(kind, self.get(kind, number))
 
     def change(self, kind, number, body=None, headers=None, **fields):
         return self.request("PATCH", f"/{kind}/{number}", {**(body or {}), **fields}, headers)
 
-    def hide(self, kind, number, headers=None):
+    def delete(self, kind, number, headers=None):
         return self.request("DELETE", f"/{kind}/{number}", headers=headers)
 
-    def hidden(self, kind, number):
+    def must_delete(self, kind, number):
         """Deletes an object (soft delete), which must succeed."""
-        response = self.hide(kind, number)
+        response = self.delete(kind, number)
         assert (response.status_code, response.content) == (204, b""), response.text
 
     def restore(self, kind, number, headers=None):
@@ -215,7 +215,7 @@ class Crm:
         """Reads a page, which must succeed, and checks its items."""
         response = self.list(kind, **query)
         assert response.status_code == 200, response.text
-        body = parsed(response)
+        body = parse_exact(response)
         for item in contract.check_page(body):
             check_object(kind, item)
         return body
@@ -238,7 +238,7 @@ class Crm:
         """Reads a section of the analytics, or the summary."""
         response = self.request("GET", f"/analytics/{name}", params=query)
         assert response.status_code == 200, response.text
-        body = parsed(response)
+        body = parse_exact(response)
         if name != "summary":
             return check_section(name, body)
         assert set(body) == set(SECTIONS), body

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from support import contract
 from support.client import path_of
-from support.truth import rdn
+from support.ldap_admin import rdn
 
 
 def tag():
@@ -45,8 +45,8 @@ PLACES = (OUS, CONTAINERS)
 class Entries:
     """Creates entries of one kind below one parent, each with a unique name."""
 
-    def __init__(self, api, truth, kind, parent):
-        self.api, self.truth, self.kind, self.parent = api, truth, kind, parent
+    def __init__(self, api, ldap_admin, kind, parent):
+        self.api, self.ldap_admin, self.kind, self.parent = api, ldap_admin, kind, parent
 
     def path(self, name, *more):
         return path_of(self.kind.path, name, *more)
@@ -78,10 +78,10 @@ class Entries:
         return self.create(**{self.kind.name: name, self.kind.parent: parent or self.parent,
                               **fields})
 
-    def plant(self, name, parent=None, **attributes):
+    def create_over_ldap(self, name, parent=None, **attributes):
         """Creates an entry over LDAP, not through the API; returns its DN."""
-        return self.truth.add(self.dn(name, parent), objectClass=self.kind.object_class,
-                              **attributes)
+        return self.ldap_admin.add(self.dn(name, parent), objectClass=self.kind.object_class,
+                                   **attributes)
 
     def get(self, name, at=None):
         """Reads an entry; `at` is the parent DN that selects one of several."""

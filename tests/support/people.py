@@ -11,8 +11,8 @@ USERS = Kind(path="/users", key="sAMAccountName", name="cn", parent="ou", rdn="C
 class People(Entries):
     """Creates users in one organizational unit, each with unique names."""
 
-    def __init__(self, api, truth, ou):
-        super().__init__(api, truth, USERS, ou)
+    def __init__(self, api, ldap_admin, ou):
+        super().__init__(api, ldap_admin, USERS, ou)
 
     @property
     def ou(self):

@@ -103,13 +103,14 @@ class Rig:
 
     def directory_state(self):
         """Returns the state of the directory in /health/ready."""
-        return contract.check_readiness(self.nobody("").get("/health/ready"))["directory"]["state"]
+        response = self.anonymous("").get("/health/ready")
+        return contract.check_readiness(response)["directory"]["state"]
 
     def wait_for_directory(self, state="up", patience_s=10):
         wait_until(lambda: self.directory_state() == state, patience_s,
                    f"the directory to be {state}")
 
-    def nobody(self, prefix="/api/v1"):
+    def anonymous(self, prefix="/api/v1"):
         return Client(self.stack.https_url + prefix, self.stack.ca_file)
 
     @property
@@ -117,8 +118,8 @@ class Rig:
         """Returns a client of the administrator for /api/v1. Logs in once, because tokens
         outlive workers."""
         if not self._administrator:
-            tokens = self.nobody().login(*self.stack.administrator)
-            self._administrator = self.nobody().bearing(tokens["access_token"])
+            tokens = self.anonymous().login(*self.stack.administrator)
+            self._administrator = self.anonymous().bearing(tokens["access_token"])
         return self._administrator
 
     def bearer(self):

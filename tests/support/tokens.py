@@ -85,7 +85,7 @@ def exists(database, number):
 
 def refused_fields(response):
     """Asserts a validation error; returns the set of invalid fields."""
-    return set(contract.refused(response, 400, "VALIDATION_ERROR"))
+    return set(contract.check_error(response, 400, "VALIDATION_ERROR"))
 
 
 class Issuers:

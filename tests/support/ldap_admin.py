@@ -43,7 +43,7 @@ def guid_text(octets):
     return str(uuid.UUID(bytes_le=octets))
 
 
-class Truth:
+class LdapAdmin:
     """A connection to the directory as domain administrator, and binds as other accounts."""
 
     def __init__(self, url, ca_file, base_dn, bind_dn, password):
