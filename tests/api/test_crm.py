@@ -173,7 +173,8 @@ def test_changes_and_refusals_are_audited(office, owner, sql_stack, kind, name):
     number = response.json()["id"] if name == "create" else made["id"]
     resource = {"contacts": "contact", "deals": "deal", "tasks": "task",
                 "activities": "activity"}[kind]
-    action = {"status": "change_deal_status", "change": f"update_{resource}"}.get(name, f"{name}_{resource}")
+    action = {"status": "change_deal_status",
+              "change": f"update_{resource}"}.get(name, f"{name}_{resource}")
     assert (line["action"], line["resource_type"], line["resource_id"], line["status"]) == (
         action, resource, str(number), "success")
     assert line["actor"] == owner.person.email
