@@ -199,32 +199,32 @@ def test_me_describes_local_administrator(sql_api, sql_stack):
 # --- list of accounts -----------------------------------------------------------------------------
 
 @pytest.fixture(params=["/api/v1", "surface 5000"])
-def view(request, sql_stack, sql_api):
+def endpoint(request, sql_stack, sql_api):
     """Returns a client and the path of the accounts, on the main and on the files surface."""
     if request.param == "/api/v1":
         return sql_api, "/accounts"
     return FilesClient(sql_stack.files_url, sql_stack.ca_file), "/users"
 
 
-def create(view, **fields):
-    client, path = view
+def create(endpoint, **fields):
+    client, path = endpoint
     return client.post(path, json={"username": tag(), "email": address(), **fields})
 
 
-def test_created_account_is_listed(view):
+def test_created_account_is_listed(endpoint):
     username, email = tag(), address()
-    response = create(view, username=username, email=email)
+    response = create(endpoint, username=username, email=email)
     assert response.status_code == 201
     made = contract.check_account(response.json())
     assert made == {"id": made["id"], "username": username, "email": email}
     assert response.headers["Location"].endswith(f"/accounts/{made['id']}")
-    client, path = view
+    client, path = endpoint
     assert made in client.get(path).json()
 
 
-def test_account_list_is_array_with_total_header(view):
-    client, path = view
-    made = [create(view).json() for _ in range(3)]
+def test_account_list_is_array_with_total_header(endpoint):
+    client, path = endpoint
+    made = [create(endpoint).json() for _ in range(3)]
     response = client.get(path)
     body = response.json()
     assert isinstance(body, list)
@@ -233,10 +233,10 @@ def test_account_list_is_array_with_total_header(view):
     assert [account["id"] for account in body] == sorted(account["id"] for account in body)
 
 
-def test_skip_and_limit_select_part_of_account_list(view):
-    client, path = view
+def test_skip_and_limit_select_part_of_account_list(endpoint):
+    client, path = endpoint
     for _ in range(3):
-        create(view)
+        create(endpoint)
     whole = client.get(path).json()
     for skip in (0, 1, len(whole) - 1, len(whole), len(whole) + 1):
         for limit in (1, 2, 1000):
@@ -250,24 +250,24 @@ def test_skip_and_limit_select_part_of_account_list(view):
     ("search=a", ["search"]), ("limit=1&limit=2", ["limit"]),
     ("skip=99999999999999999999", ["skip"]),
 ])
-def test_account_list_rejects_invalid_query(view, query, fields):
-    client, path = view
+def test_account_list_rejects_invalid_query(endpoint, query, fields):
+    client, path = endpoint
     assert contract.check_error(client.get(f"{path}?{query}"), 400, "VALIDATION_ERROR") == fields
 
 
 @pytest.mark.parametrize("spell", [str, str.upper, str.title])
-def test_create_rejects_existing_username_or_email_in_any_case(view, spell):
+def test_create_rejects_existing_username_or_email_in_any_case(endpoint, spell):
     username, email = f"жуков{tag()}", f"Жуков.{address()}"
-    assert create(view, username=username, email=email).status_code == 201
-    assert taken_fields(create(view, username=spell(username))) == ["username"]
-    assert taken_fields(create(view, email=spell(email))) == ["email"]
+    assert create(endpoint, username=username, email=email).status_code == 201
+    assert taken_fields(create(endpoint, username=spell(username))) == ["username"]
+    assert taken_fields(create(endpoint, email=spell(email))) == ["email"]
 
 
 def test_registered_and_created_accounts_share_emails(accounts, sql_api):
     person = accounts.register()
-    view = sql_api, "/accounts"
-    assert taken_fields(create(view, email=person.email.upper())) == ["email"]
-    made = create(view).json()
+    endpoint = sql_api, "/accounts"
+    assert taken_fields(create(endpoint, email=person.email.upper())) == ["email"]
+    made = create(endpoint).json()
     assert taken_fields(accounts.send(email=made["email"], password=vault.password())) == ["email"]
 
 
@@ -281,8 +281,8 @@ def test_username_is_stored_unchanged(sql_api, name):
 
 @pytest.mark.parametrize("name", ["", "a@b", "@", " a", "a ", " ", "a\0", "a\nb", "a\x7f",
                                   "x" * 151, 1, None, [], True])
-def test_create_rejects_invalid_username(view, name):
-    assert contract.check_error(create(view, username=name), 400,
+def test_create_rejects_invalid_username(endpoint, name):
+    assert contract.check_error(create(endpoint, username=name), 400,
                                 "VALIDATION_ERROR") == ["username"]
 
 
@@ -299,8 +299,8 @@ def test_longest_username_and_email_are_accepted(sql_api):
     ({"username": "x", "email": "a@b.c", "id": 7}, ["id"]),
     ({"username": "x", "email": "a"}, ["email"]),
 ])
-def test_create_names_every_invalid_field(view, body, fields):
-    client, path = view
+def test_create_names_every_invalid_field(endpoint, body, fields):
+    client, path = endpoint
     response = client.post(path, json=body)
     assert sorted(contract.check_error(response, 400, "VALIDATION_ERROR")) == sorted(fields)
 

@@ -24,7 +24,7 @@ def owner(office):
 
 
 @pytest.fixture
-def automatic(owner):
+def automatic_activity(owner):
     """Returns an activity that a deal's status change created."""
     deal = owner.deal(status="IN_PROGRESS")
     [activity] = owner.page("activities", deal_id=deal["id"])["items"]
@@ -87,20 +87,21 @@ def test_activity_cannot_be_changed(office, owner):
 
 
 @pytest.mark.parametrize("role", ["OWNER", "MANAGER"])
-def test_automatic_activity_cannot_be_deleted(office, owner, automatic, role):
-    response = office[role].delete("activities", automatic["id"])
+def test_automatic_activity_cannot_be_deleted(office, owner, automatic_activity, role):
+    response = office[role].delete("activities", automatic_activity["id"])
     contract.check_error(response, 409, "AUTOMATIC_ACTIVITY")
-    assert owner.read("activities", automatic["id"]) == automatic
-    owner.must_delete("deals", automatic["deal_id"])
-    response = office[role].delete("activities", automatic["id"])
+    assert owner.read("activities", automatic_activity["id"]) == automatic_activity
+    owner.must_delete("deals", automatic_activity["deal_id"])
+    response = office[role].delete("activities", automatic_activity["id"])
     contract.check_error(response, 409, "AUTOMATIC_ACTIVITY")
-    assert check_ok("activities", owner.restore("activities", automatic["id"])) == automatic
+    assert check_ok("activities",
+                    owner.restore("activities", automatic_activity["id"])) == automatic_activity
 
 
-def test_sales_cannot_delete_activities(office, automatic):
+def test_sales_cannot_delete_activities(office, automatic_activity):
     """Not even activities that they created."""
     seller = office["SALES"]
-    for number in (seller.activity()["id"], automatic["id"]):
+    for number in (seller.activity()["id"], automatic_activity["id"]):
         contract.check_error(seller.delete("activities", number), 403, "FORBIDDEN")
 
 

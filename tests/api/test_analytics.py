@@ -11,10 +11,10 @@ from support.accounts import ROLES, add_member
 from support.crm import ACTIVITY_TYPES, SECTIONS, Crm, Number, check_ok, invalid_fields
 
 NAMES = (*SECTIONS, "summary")
-MOST = Number("9999999999.99")
+LARGEST_AMOUNT = Number("9999999999.99")
 
 
-def deals(view, **query):
+def deal_figures(view, **query):
     """Returns the numbers of deals by status, the win rate and the pipeline amount."""
     found = view.analytics("deals", **query)
     counts = tuple(found[name] for name in ("total", "new", "in_progress", "won", "lost", "closed"))
@@ -40,7 +40,7 @@ def test_deal_analytics_count_closed_deals_also_as_won_or_lost(new_office):
     for number, status in enumerate(("NEW", "NEW", "IN_PROGRESS", "WON", "LOST", "CLOSED",
                                      "WON and CLOSED")):
         owner.deal(status=status, amount=Number(f"{10 ** number}.10"))
-    assert deals(owner) == ((7, 2, 1, 2, 2, 2), Decimal("0.5000"), Decimal("111.30"))
+    assert deal_figures(owner) == ((7, 2, 1, 2, 2, 2), Decimal("0.5000"), Decimal("111.30"))
 
 
 @pytest.mark.parametrize("won, lost, rate", [(0, 0, "0.0000"), (1, 0, "1.0000"), (0, 1, "0.0000"),
@@ -55,10 +55,10 @@ def test_win_rate_is_won_over_decided_deals(new_office, won, lost, rate):
 
 def test_large_pipeline_amount_is_exact(new_office):
     owner = new_office["OWNER"]
-    for amount in (MOST, MOST, MOST, Number("0.01")):
+    for amount in (LARGEST_AMOUNT, LARGEST_AMOUNT, LARGEST_AMOUNT, Number("0.01")):
         owner.deal(amount=amount)
-    assert deals(owner)[2] == Decimal("29999999999.98")
-    assert deals(owner, owner_id=owner.id)[2] == Decimal("29999999999.98")
+    assert deal_figures(owner)[2] == Decimal("29999999999.98")
+    assert deal_figures(owner, owner_id=owner.id)[2] == Decimal("29999999999.98")
 
 
 def test_pipeline_amount_follows_changes(new_office):
@@ -66,25 +66,25 @@ def test_pipeline_amount_follows_changes(new_office):
     number = owner.deal(amount=Number("10.50"))["id"]
     other = owner.deal(amount=1)["id"]
 
-    def is_now(total, mine):
-        assert deals(owner)[2] == Decimal(total)
-        assert deals(owner, owner_id=seller.id)[2] == Decimal(mine)
-    is_now("11.50", 0)
+    def assert_pipeline(total, mine):
+        assert deal_figures(owner)[2] == Decimal(total)
+        assert deal_figures(owner, owner_id=seller.id)[2] == Decimal(mine)
+    assert_pipeline("11.50", 0)
     check_ok("deals", owner.change("deals", number, owner_id=seller.id))
-    is_now("11.50", "10.50")
+    assert_pipeline("11.50", "10.50")
     check_ok("deals", owner.change("deals", number, amount=Number("0.29")))
-    is_now("1.29", "0.29")
+    assert_pipeline("1.29", "0.29")
     owner.must_delete("deals", other)
-    is_now("0.29", "0.29")
+    assert_pipeline("0.29", "0.29")
     check_ok("deals", owner.restore("deals", other))
     check_ok("deals", owner.move(number, "IN_PROGRESS"))
-    is_now("1.29", "0.29")
+    assert_pipeline("1.29", "0.29")
     check_ok("deals", owner.move(number, "WON"))
-    is_now("1.00", 0)
+    assert_pipeline("1.00", 0)
     owner.must_delete("deals", number)
-    assert deals(owner)[:2] == ((1, 1, 0, 0, 0, 0), 0)
+    assert deal_figures(owner)[:2] == ((1, 1, 0, 0, 0, 0), 0)
     check_ok("deals", owner.restore("deals", number))
-    assert deals(owner)[:2] == ((2, 1, 0, 1, 0, 0), 1)
+    assert deal_figures(owner)[:2] == ((2, 1, 0, 1, 0, 0), 1)
 
 
 def test_task_analytics_count_by_status(new_office):
@@ -151,8 +151,8 @@ def test_owner_filter_limits_analytics_to_one_person(new_office):
     owner.contact(owner_id=None)
     seller.activity(type="CALL")
     summary = owner.analytics("summary", owner_id=seller.id)
-    assert deals(owner, owner_id=seller.id) == ((1, 0, 0, 0, 1, 0), 0, 0)
-    assert deals(owner, owner_id=owner.id) == ((1, 0, 0, 1, 0, 0), 1, 0)
+    assert deal_figures(owner, owner_id=seller.id) == ((1, 0, 0, 0, 1, 0), 0, 0)
+    assert deal_figures(owner, owner_id=owner.id) == ((1, 0, 0, 1, 0, 0), 1, 0)
     assert summary["tasks"] == {"total": 1, "todo": 0, "in_progress": 0, "done": 1, "overdue": 0,
                                 "completion_rate": 1}
     assert summary["contacts"] == {"total_contacts": 1}
@@ -175,7 +175,7 @@ def test_unknown_owner_has_zero_analytics(new_office, office):
 # Times of creation, and periods: (from, to, indexes of the TIMES inside).
 TIMES = ["2020-01-31T23:59:59.999Z", "2020-02-01T00:00:00.000Z", "2020-02-01T12:00:00.500Z",
          "2020-02-01T23:59:59.999Z", "2020-02-02T00:00:00.000Z"]
-SPANS = [
+PERIODS = [
     (None, None, [0, 1, 2, 3, 4]), ("2020-02-01", None, [1, 2, 3, 4]),
     (None, "2020-02-01", [0, 1, 2, 3]), ("2020-02-01", "2020-02-01", [1, 2, 3]),
     ("2020-02-01T12:00:00.500Z", None, [2, 3, 4]), ("2020-02-01T12:00:00.501Z", None, [3, 4]),
@@ -186,7 +186,7 @@ SPANS = [
 
 
 @pytest.fixture(scope="module")
-def dated(accounts, sql_database):
+def dated_objects(accounts, sql_database):
     """Returns a client of an organization with one object of each collection at each of TIMES.
     The API sets the time of activities only, so other times are written to the database."""
     owner = Crm((person := accounts.register()).client, person.organization, person)
@@ -206,26 +206,26 @@ def milliseconds(moment):
 
 
 @pytest.mark.parametrize("owned", [False, True], ids=["of all", "of one"])
-@pytest.mark.parametrize("start, end, found", SPANS)
-def test_period_limits_analytics(dated, start, end, found, owned):
+@pytest.mark.parametrize("start, end, found", PERIODS)
+def test_period_limits_analytics(dated_objects, start, end, found, owned):
     query = {name: value for name, value in (("from", start), ("to", end)) if value}
     if owned:
-        query["owner_id"] = dated.id
-    assert dated.analytics("activities", **query)["total"] == len(found)
-    assert dated.analytics("contacts", **query) == {"total_contacts": len(found)}
-    assert deals(dated, **query) == ((len(found), len(found), 0, 0, 0, 0), 0,
-                                     sum(10 ** index for index in found))
+        query["owner_id"] = dated_objects.id
+    assert dated_objects.analytics("activities", **query)["total"] == len(found)
+    assert dated_objects.analytics("contacts", **query) == {"total_contacts": len(found)}
+    assert deal_figures(dated_objects, **query) == ((len(found), len(found), 0, 0, 0, 0), 0,
+                                                    sum(10 ** index for index in found))
     todo = 0 if owned else len(found)  # the tasks have no assignee
-    assert dated.analytics("tasks", **query)["todo"] == todo
+    assert dated_objects.analytics("tasks", **query)["todo"] == todo
 
 
 @pytest.mark.parametrize("query", [{}, {"from": "2020-02-01"}, {"owner_id": 1}, {"owner_id": "me"},
                                    {"from": "2020-01-01", "to": "2099-01-01", "owner_id": "me"}],
                          ids=str)
-def test_summary_equals_its_sections(dated, query):
-    query = {name: dated.id if value == "me" else value for name, value in query.items()}
-    summary = dated.analytics("summary", **query)
-    assert summary == {name: dated.analytics(name, **query) for name in SECTIONS}
+def test_summary_equals_its_sections(dated_objects, query):
+    query = {name: dated_objects.id if value == "me" else value for name, value in query.items()}
+    summary = dated_objects.analytics("summary", **query)
+    assert summary == {name: dated_objects.analytics(name, **query) for name in SECTIONS}
 
 
 # --- overdue tasks --------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def test_summary_equals_its_sections(dated, query):
 DAY_MS = 24 * 3600 * 1000
 
 
-def recount(stack, *arguments):
+def run_recount(stack, *arguments):
     """Runs `kontora recount`, which checks the counters of the analytics."""
     return subprocess.run([stack.binary, "recount", *arguments], capture_output=True, text=True,
                           timeout=60, check=False, cwd=stack.state_dir, env=stack.env)
@@ -250,11 +250,11 @@ def test_overdue_tasks_change_at_midnight(new_office, sql_stack, sql_database):
         number = owner.task(assignee_id=owner.id, due_date="2099-01-01")["id"]
         sql_database.run(f"UPDATE tasks SET overdue_from = {moment} WHERE id = {number} "
                          f"RETURNING id")
-    wrong = recount(sql_stack)
+    wrong = run_recount(sql_stack)
     assert wrong.returncode == 1
     assert f"organization {owner.organization}, tasks.due." in wrong.stdout
-    assert recount(sql_stack, "--repair").returncode == 0
-    assert (recount(sql_stack).returncode, recount(sql_stack).stdout) == (0, "0 wrong\n")
+    assert run_recount(sql_stack, "--repair").returncode == 0
+    assert (run_recount(sql_stack).returncode, run_recount(sql_stack).stdout) == (0, "0 wrong\n")
     late = sum(moment <= now for moment in moments)
     assert owner.analytics("tasks")["overdue"] == late
     assert owner.analytics("tasks", owner_id=owner.id)["overdue"] == late

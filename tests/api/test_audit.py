@@ -9,7 +9,7 @@ from support.client import path_of, user_path
 from support.people import tag
 
 
-def outcome(line):
+def outcome_of(line):
     return line["action"], line["resource_type"], line["resource_id"], line["status"]
 
 
@@ -17,7 +17,7 @@ def test_login_is_audited(anonymous, stack, audit):
     response = anonymous.post("/auth/login", json={"username": stack.administrator[0],
                                                    "password": stack.administrator[1]})
     line = audit.one_of(response)
-    assert outcome(line) == ("login", "session", stack.administrator[0], "success")
+    assert outcome_of(line) == ("login", "session", stack.administrator[0], "success")
     assert line["actor"] == stack.administrator[0]
 
 
@@ -25,7 +25,7 @@ def test_failed_login_is_audited(anonymous, stack, audit):
     name = stack.administrator[0]
     body = {"username": name, "password": vault.password()}
     line = audit.one_of(anonymous.post("/auth/login", json=body))
-    assert outcome(line) == ("login", "session", name, "failure")
+    assert outcome_of(line) == ("login", "session", name, "failure")
     assert line["details"]["code"] == "INVALID_CREDENTIALS"
 
 
@@ -33,7 +33,7 @@ def test_failed_login_is_audited(anonymous, stack, audit):
 def test_failed_login_with_unknown_name_is_audited_without_name(anonymous, audit, name):
     body = {"username": name, "password": vault.password()}
     line = audit.one_of(anonymous.post("/auth/login", json=body))
-    action, kind, subject, status = outcome(line)
+    action, kind, subject, status = outcome_of(line)
     assert (action, kind, status) == ("login", "session", "failure")
     assert re.fullmatch(r"\(unknown name [0-9a-f]{8}\)", subject)
     assert name not in str(line)
@@ -56,7 +56,7 @@ def test_creating_changing_and_deleting_user_is_audited(api, people, audit, stac
     ]
     for action, response in steps:
         line = audit.one_of(response)
-        assert outcome(line) == (action, "user", account, "success")
+        assert outcome_of(line) == (action, "user", account, "success")
         assert line["actor"] == stack.administrator[0]
         assert contract.TIME.fullmatch(line["timestamp"])
         assert line["address"].startswith("127.")
@@ -73,7 +73,7 @@ def test_creating_changing_and_deleting_entry_is_audited(api, entries, audit, st
     ]
     for verb, response in steps:
         line = audit.one_of(response)
-        assert outcome(line) == (f"{verb}_{kind.resource}", kind.resource, name, "success")
+        assert outcome_of(line) == (f"{verb}_{kind.resource}", kind.resource, name, "success")
         assert line["actor"] == stack.administrator[0]
         assert line["message"]
 
@@ -97,7 +97,7 @@ def test_membership_changes_are_audited_with_group_and_member(api, anonymous, pe
                 (anonymous, name, account, "UNAUTHORIZED"),
                 (anonymous.bearing("x"), name, account, "INVALID_TOKEN")):
             line = audit.one_of(client.request(method, path(group, member)))
-            assert outcome(line) == (action, "group", group, "failure" if code else "success")
+            assert outcome_of(line) == (action, "group", group, "failure" if code else "success")
             assert line["actor"] == (stack.administrator[0] if client is api else None)
             assert member in line["details"].values(), line
             assert line["details"].get("code") == code
@@ -107,10 +107,10 @@ def test_refused_membership_change_is_audited(api, people, audit):
     account = people.create()["sAMAccountName"]
     for path in MEMBERSHIP_PATHS:
         line = audit.one_of(api.delete(path("Domain Users", account)))
-        assert outcome(line) == ("remove_user_from_group", "group", "Domain Users", "failure")
+        assert outcome_of(line) == ("remove_user_from_group", "group", "Domain Users", "failure")
         assert line["details"]["code"] == "PRIMARY_GROUP"
         line = audit.one_of(api.post(path("Domain Users", account), params={"parent_dn": "x"}))
-        assert outcome(line) == ("add_user_to_group", "group", "Domain Users", "failure")
+        assert outcome_of(line) == ("add_user_to_group", "group", "Domain Users", "failure")
         assert line["details"]["code"] == "VALIDATION_ERROR"
 
 
@@ -176,7 +176,7 @@ def test_entry_change_refused_by_directory_is_audited(api, entries, people, audi
     ]
     for verb, code, response in steps:
         line = audit.one_of(response)
-        assert outcome(line) == (f"{verb}_{kind.resource}", kind.resource, taken, "failure")
+        assert outcome_of(line) == (f"{verb}_{kind.resource}", kind.resource, taken, "failure")
         assert line["details"]["code"] == code
 
 

@@ -118,7 +118,7 @@ def test_me_describes_caller(api, stack):
 
 # --- refresh ------------------------------------------------------------------------------------
 
-def assert_works(client, response, keys):
+def assert_refreshed(client, response, keys):
     assert response.status_code == 200, response.text
     body = response.json()
     assert set(body) == keys
@@ -127,19 +127,19 @@ def assert_works(client, response, keys):
 
 def test_refresh_token_returns_new_token_pair(anonymous, stack):
     token = anonymous.login(*stack.administrator)["refresh_token"]
-    assert_works(anonymous, anonymous.post("/auth/refresh", json={"refresh_token": token}),
-                 TOKENS_KEYS)
+    assert_refreshed(anonymous, anonymous.post("/auth/refresh", json={"refresh_token": token}),
+                     TOKENS_KEYS)
 
 
 def test_refresh_by_access_token_without_body(anonymous, tokens):
-    assert_works(anonymous, anonymous.bearing(tokens["access_token"]).post("/auth/refresh"),
-                 RENEWED_KEYS)
+    assert_refreshed(anonymous, anonymous.bearing(tokens["access_token"]).post("/auth/refresh"),
+                     RENEWED_KEYS)
 
 
 def test_refresh_by_access_token_with_empty_object(anonymous, tokens):
-    assert_works(anonymous,
-                 anonymous.bearing(tokens["access_token"]).post("/auth/refresh", json={}),
-                 RENEWED_KEYS)
+    assert_refreshed(anonymous,
+                     anonymous.bearing(tokens["access_token"]).post("/auth/refresh", json={}),
+                     RENEWED_KEYS)
 
 
 def test_refresh_without_token_is_unauthorized(anonymous):

@@ -15,7 +15,7 @@ SIZES = (1, 100, 7_700, 8_192, 8_193, 16_384, 65_536, 200_000, 262_144)
 RECORDS = bytes([1, 9, 0, 0, 0, 0, 0, 0])
 
 
-def ask(stack, method, path, **arguments):
+def send_request(stack, method, path, **arguments):
     return requests.request(method, stack.http_url + path, timeout=30, **arguments)
 
 
@@ -23,14 +23,14 @@ def send_bodies(stack, path, statuses):
     for number in range(ROUNDS):
         size = SIZES[number % len(SIZES)]
         body = RECORDS * (size // len(RECORDS)) + b"\1" * (size % len(RECORDS))
-        answer = ask(stack, "POST", path, data=body)
+        answer = send_request(stack, "POST", path, data=body)
         assert answer.status_code in statuses, (size, answer.text)
 
 
 def read_health(stack, number):
     for count in range(4 * ROUNDS):
         marker = f"reader-{number}-{count}"
-        answer = ask(stack, "GET", "/health", headers={"X-Request-ID": marker})
+        answer = send_request(stack, "GET", "/health", headers={"X-Request-ID": marker})
         assert answer.status_code == 200, answer.text
         assert answer.json()["status"] == "ok"
         assert answer.headers["X-Request-ID"] == marker

@@ -18,7 +18,7 @@ def owner(office):
 
 
 @pytest.fixture(scope="module")
-def account(site, anonymous):
+def account_client(site, anonymous):
     """Returns a client of an account with its own organization, for the root of the main
     surface."""
     return Accounts(anonymous).register().client.at(site.base_url)
@@ -37,20 +37,21 @@ CONDITIONS = [
 ]
 
 
-def fields_of(tag, if_match, if_none_match):
+def condition_headers(tag, if_match, if_none_match):
     fields = {"If-Match": if_match, "If-None-Match": if_none_match}
     return {name: value.format(tag) for name, value in fields.items() if value}
 
 
-def changes_of(kind, number):
+def change_calls(kind, number):
     """Returns each call that changes an object, with its body."""
-    calls = [("DELETE", f"/{kind}/{number}", None), ("POST", f"/{kind}/{number}/restore", None)]
+    documented_calls = [("DELETE", f"/{kind}/{number}", None),
+                        ("POST", f"/{kind}/{number}/restore", None)]
     if kind != "activities":
-        calls.insert(0, ("PATCH", f"/{kind}/{number}",
-                         {"notes" if kind == "contacts" else "description": "x"}))
+        documented_calls.insert(0, ("PATCH", f"/{kind}/{number}",
+                                    {"notes" if kind == "contacts" else "description": "x"}))
     if kind == "deals":
-        calls.insert(0, ("POST", f"/{kind}/{number}/status", {"status": "IN_PROGRESS"}))
-    return calls
+        documented_calls.insert(0, ("POST", f"/{kind}/{number}/status", {"status": "IN_PROGRESS"}))
+    return documented_calls
 
 
 def tag_of(owner, kind, number):
@@ -63,7 +64,8 @@ def test_read_evaluates_conditional_headers(owner, kind, if_match, if_none_match
     made = owner.create(kind)
     path, tag = f"/{kind}/{made['id']}", tag_of(owner, kind, made["id"])
     for method in ("GET", "HEAD"):
-        response = owner.request(method, path, headers=fields_of(tag, if_match, if_none_match))
+        response = owner.request(method, path,
+                                 headers=condition_headers(tag, if_match, if_none_match))
         assert response.status_code == status
         assert response.headers.get("ETag") == (None if status == 412 else tag)
         if status == 412 and method == "GET":
@@ -76,9 +78,9 @@ def test_change_evaluates_conditional_headers(owner, kind, if_match, if_none_mat
     """A failed condition returns 412 for every changing method, and nothing changes."""
     made = owner.create(kind)
     tag = tag_of(owner, kind, made["id"])
-    for method, path, body in changes_of(kind, made["id"]):
+    for method, path, body in change_calls(kind, made["id"]):
         response = owner.request(method, path, body,
-                                 headers=fields_of(tag, if_match, if_none_match))
+                                 headers=condition_headers(tag, if_match, if_none_match))
         if passes:
             assert response.status_code in (200, 204), (method, path, response.text)
             tag = response.headers.get("ETag") or f'"{int(tag[1:-1]) + 1}"'
@@ -92,7 +94,7 @@ def test_organization_evaluates_conditional_headers(accounts, if_match, if_none_
                                                     passes):
     person = accounts.register()
     tag = person.client.get(person.path).headers["ETag"]
-    fields = fields_of(tag, if_match, if_none_match)
+    fields = condition_headers(tag, if_match, if_none_match)
     assert person.client.get(person.path, headers=fields).status_code == status
     assert person.client.head(person.path, headers=fields).status_code == status
     response = person.client.patch(person.path, json={"name": "x"}, headers=fields)
@@ -104,7 +106,7 @@ def test_organization_evaluates_conditional_headers(accounts, if_match, if_none_
 def test_other_errors_precede_failed_conditions(owner, kind):
     """RFC 9110 13.2.1: conditions apply only to calls that would succeed without them."""
     fields = {"If-Match": '"0"', "If-None-Match": "*"}
-    for method, path, body in changes_of(kind, 10 ** 15):
+    for method, path, body in change_calls(kind, 10 ** 15):
         contract.check_error(owner.request(method, path, body, headers=fields), 404, "NOT_FOUND")
     contract.check_error(owner.request("GET", f"/{kind}/{10 ** 15}", headers=fields), 404,
                          "NOT_FOUND")
@@ -141,19 +143,19 @@ def test_response_with_tag_varies_by_authorization(owner):
 
 # --- every route ----------------------------------------------------------------------------------
 
-def calls():
+def documented_calls():
     """Returns every documented call, with path parameters that match no object."""
     return [(method.upper(), re.sub(r"\{\w+\}", "1", path))
             for method, path, _ in document.of_program().operations()]
 
 
-@pytest.mark.parametrize("method, path", calls(), ids=" ".join)
-def test_every_response_has_caching_and_challenge_headers(site, account, method, path):
+@pytest.mark.parametrize("method, path", documented_calls(), ids=" ".join)
+def test_every_response_has_caching_and_challenge_headers(site, account_client, method, path):
     """Sends each call with several tokens and without one; contract.check_answer() checks the
     headers."""
     statuses = {}
     for name, client in (("nobody", site.as_anonymous()), ("forged", site.bearing("a.b.c")),
-                         ("account", account)):
+                         ("account", account_client)):
         statuses[name] = client.request(method, path).status_code
     other = site.as_anonymous().request(method, path, headers={"Authorization": "Basic YTpi"})
     assert (statuses["nobody"] == 401) <= (statuses["forged"] == 401), statuses

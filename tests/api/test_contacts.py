@@ -10,7 +10,7 @@ from support.accounts import address
 from support.crm import Office, at_once, check_ok, crowd, invalid_fields
 from support.entries import tag
 
-ALLOWED = {"X-Allow-Duplicate": "true"}
+ALLOW_DUPLICATE = {"X-Allow-Duplicate": "true"}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_duplicate_email_is_accepted_with_allow_duplicate_header(owner):
     for value in ("false", "1", "yes", ""):
         refused = owner.send("contacts", email=email, headers={"X-Allow-Duplicate": value})
         assert_duplicate(refused, first["id"])
-    second = owner.contact(email=email.upper(), headers=ALLOWED)
+    second = owner.contact(email=email.upper(), headers=ALLOW_DUPLICATE)
     assert owner.ids("contacts", email=email) == [first["id"], second["id"]]
     [detail] = crm.error_details(owner.send("contacts", email=email), 409, "DUPLICATE")
     assert detail["id"] in (first["id"], second["id"])
@@ -98,21 +98,22 @@ def test_change_to_existing_email_is_rejected(owner):
     assert_duplicate(owner.change("contacts", second["id"], **change), first["id"])
     assert owner.read("contacts", second["id"]) == second
     changed = check_ok("contacts",
-                       owner.change("contacts", second["id"], **change, headers=ALLOWED))
+                       owner.change("contacts", second["id"], **change, headers=ALLOW_DUPLICATE))
     assert changed["email"] == change["email"]
 
 
 def test_change_that_keeps_email_is_not_duplicate(owner):
     """A change may keep the contact's own address, even one that was allowed as a duplicate."""
     first = owner.contact(email=address())
-    second = owner.contact(email=first["email"], headers=ALLOWED)
+    second = owner.contact(email=first["email"], headers=ALLOW_DUPLICATE)
     own = {"email": first["email"].upper()}
     alone = owner.contact(email=address())
     assert check_ok("contacts", owner.change("contacts", alone["id"], email=alone["email"].upper()))
     for number in (first["id"], second["id"]):
         check_ok("contacts", owner.change("contacts", number, phone="123"))
         check_ok("contacts", owner.change("contacts", number, email=first["email"], phone="124"))
-    assert check_ok("contacts", owner.change("contacts", second["id"], **own, headers=ALLOWED))
+    assert check_ok("contacts",
+                    owner.change("contacts", second["id"], **own, headers=ALLOW_DUPLICATE))
 
 
 def test_deleted_contact_is_duplicate_only_when_restored(owner):
@@ -121,7 +122,7 @@ def test_deleted_contact_is_duplicate_only_when_restored(owner):
     second = owner.contact(email=first["email"])
     assert_duplicate(owner.restore("contacts", first["id"]), second["id"])
     contract.check_error(owner.get("contacts", first["id"]), 404, "NOT_FOUND")
-    check_ok("contacts", owner.restore("contacts", first["id"], headers=ALLOWED))
+    check_ok("contacts", owner.restore("contacts", first["id"], headers=ALLOW_DUPLICATE))
     assert owner.ids("contacts", email=first["email"]) == [first["id"], second["id"]]
 
 
@@ -131,7 +132,7 @@ def test_second_contact_keeps_shared_email_taken(owner):
                   lambda number: check_ok("contacts",
                                           owner.change("contacts", number, email=None))):
         first = owner.contact(email=address())
-        second = owner.contact(email=first["email"], headers=ALLOWED)
+        second = owner.contact(email=first["email"], headers=ALLOW_DUPLICATE)
         leave(first["id"])
         assert_duplicate(owner.send("contacts", email=first["email"]), second["id"])
         other = owner.contact(email=address())
@@ -232,7 +233,7 @@ NOT_FOUND = ["лк", "ва", "ан", "иван сидоров", "ромашкаx
 
 
 @pytest.fixture(scope="module")
-def people(accounts):
+def searchable(accounts):
     """Returns a client and the ids of contacts in a separate organization, by a keyword."""
     owner = Office(accounts)["OWNER"]
     made = {"ivan": owner.contact(name="Иванов-Ёлкин Иван", email="petrov@Example.com",
@@ -244,8 +245,8 @@ def people(accounts):
 
 
 @pytest.mark.parametrize("who, text", [(who, text) for who in FOUND for text in FOUND[who]])
-def test_search_finds_contact(people, who, text):
-    owner, numbers = people
+def test_search_finds_contact(searchable, who, text):
+    owner, numbers = searchable
     body = owner.page("contacts", search=text)
     assert numbers[who] in [item["id"] for item in body["items"]]
     assert body["total"] == len(body["items"])
@@ -254,9 +255,9 @@ def test_search_finds_contact(people, who, text):
 
 
 @pytest.mark.parametrize("text", NOT_FOUND)
-def test_search_without_match_is_empty(people, text):
+def test_search_without_match_is_empty(searchable, text):
     """Words of one or two letters match only beginnings; no character is a wildcard."""
-    body = people[0].page("contacts", search=text)
+    body = searchable[0].page("contacts", search=text)
     assert (body["items"], body["total"]) == ([], 0)
 
 

@@ -24,17 +24,17 @@ INVITERS = 16  # organizations that invite the owner: accepting or declining con
 ADMINISTRATORS = {"users", "groups", "ous", "containers", "accounts", "email-links", "tokens"}
 
 # Calls that would end the callers' sessions; they have their own tests.
-LEFT_OUT = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
+SESSION_ENDING = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
 
 DOCUMENT = document.of_program()
 # Calls that a request made from the schema alone cannot satisfy: it needs a form, a signature, a
 # password, a token, or two names that exist together; or the contacts have deals, or the first
 # tokens are purged. These calls have their own tests.
-OUT_OF_REACH = {("post", "/api/v1/files/upload"), ("get", "/api/v1/files/{name}/content"),
-                ("post", "/api/v1/auth/login"), ("post", "/api/v1/auth/verify-email"),
-                ("post", "/api/v1/users/{username}/groups/{group}"),
-                ("delete", "/api/v1/groups/{name}/members/{username}"),
-                ("delete", "/api/v1/contacts/{id}"), ("delete", "/api/v1/tokens/{id}")}
+UNSATISFIABLE = {("post", "/api/v1/files/upload"), ("get", "/api/v1/files/{name}/content"),
+                 ("post", "/api/v1/auth/login"), ("post", "/api/v1/auth/verify-email"),
+                 ("post", "/api/v1/users/{username}/groups/{group}"),
+                 ("delete", "/api/v1/groups/{name}/members/{username}"),
+                 ("delete", "/api/v1/contacts/{id}"), ("delete", "/api/v1/tokens/{id}")}
 
 # Calls that accept any string as a token, valid or not; only other types are invalid.
 ANY_STRING = {("post", "/app/valid"), ("post", "/api/v1/tokens/introspect"),
@@ -42,10 +42,10 @@ ANY_STRING = {("post", "/app/valid"), ("post", "/api/v1/tokens/introspect"),
 
 # Deletions come last, so that the other calls find objects.
 CALLS = sorted(((method, path) for method, path, _ in DOCUMENT.operations()
-                if path not in LEFT_OUT), key=lambda call: call[0] == "delete")
+                if path not in SESSION_ENDING), key=lambda call: call[0] == "delete")
 
 # Calls that were made, and calls that succeeded at least once.
-tried, taken = set(), set()
+called, succeeded = set(), set()
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def callers(site, stack):
 
 
 @pytest.fixture(scope="module")
-def others(callers, stack):
+def other_owners(callers, stack):
     """Creates owners of other organizations who are also members of the owner's."""
     accounts = Accounts(Client(f"{stack.https_url}/api/v1", stack.ca_file))
     return [accounts.member(callers[1].owner, "SALES") for _ in range(3)]
@@ -85,7 +85,7 @@ def links(callers):
 
 
 @pytest.fixture(scope="module")
-def known(callers, others, invitations, links, ou):
+def known_values(callers, other_owners, invitations, links, ou):
     """Returns existing values for each tag of calls, by names of fields and parameters."""
     owner = callers[0]["owner"].at(callers[0]["owner"].base_url + "/api/v1")
     office = callers[1]
@@ -124,9 +124,10 @@ def known(callers, others, invitations, links, ou):
         "ous": {**of_all, "name": units, "ou": units},
         "containers": {**of_all, "cn": containers},
         "organizations": {**of_all, "email": [address() for _ in range(3)],
-                          "account_id": [each.id for each in others]},
+                          "account_id": [each.id for each in other_owners]},
         "invitations": {**of_all, "invitation_id": invitations},
-        "email-links": {**of_all, "link_id": links, "account_id": [each.id for each in others]},
+        "email-links": {**of_all, "link_id": links,
+                        "account_id": [each.id for each in other_owners]},
         "files": {**of_all, "name": stored[:4], "names": [stored[4:], ["none.txt"]]},
         "": of_all,
     }
@@ -138,16 +139,16 @@ def body_schema(operation):
 
 
 @pytest.mark.parametrize("method, path", CALLS)
-def test_generated_requests_get_documented_responses(method, path, callers, known):
+def test_generated_requests_get_documented_responses(method, path, callers, known_values):
     rng = random.Random(f"{SEED} {method} {path}")
     operation = DOCUMENT.paths[path][method]
     [tag_of_call] = operation["tags"]
-    generator = Generator(DOCUMENT, rng, known.get(tag_of_call, known[""]))
+    generator = Generator(DOCUMENT, rng, known_values.get(tag_of_call, known_values[""]))
     who_may = "administrator" if tag_of_call in ADMINISTRATORS else "owner"
     parameters = DOCUMENT.resolve(operation["parameters"])
     has_query = any(each["in"] == "query" for each in parameters)
     schema = body_schema(operation)
-    tried.add((method, path))
+    called.add((method, path))
     for spoil in [False] * ROUNDS + [True] * ROUNDS:
         who = rng.choice([who_may] * 4 + list(callers[0]))
         spoil_query = spoil and has_query and (not schema or rng.random() < 0.3)
@@ -167,7 +168,7 @@ def test_generated_requests_get_documented_responses(method, path, callers, know
         what = f"{who}: {method} {sent}?{query} {headers} {arguments}: {response.text}"
         assert response.status_code < 500, what
         if response.ok:
-            taken.add((method, path))
+            succeeded.add((method, path))
         if spoil and (schema or spoil_query):
             optional = not arguments.get("data") and not operation.get(
                 "requestBody", {}).get("required", True)
@@ -175,7 +176,7 @@ def test_generated_requests_get_documented_responses(method, path, callers, know
 
 
 def test_each_call_accepted_a_generated_request():
-    if tried != set(CALLS):
+    if called != set(CALLS):
         pytest.skip("not all calls were made")
-    never_right = tried - taken - OUT_OF_REACH
+    never_right = called - succeeded - UNSATISFIABLE
     assert never_right == set()

@@ -136,7 +136,7 @@ def test_organization_update_with_stale_version_is_refused(accounts):
 def test_one_of_concurrent_organization_updates_succeeds(accounts):
     owner = accounts.register()
     version = owner.client.get(owner.path).headers["ETag"]
-    answers = at_once(8, lambda number: owner.client.patch(
+    answers = run_concurrently(8, lambda number: owner.client.patch(
         owner.path, json={"name": f"name {number}"}, headers={"If-Match": version}))
     assert Counter(each.status_code for each in answers) == {200: 1, 412: 7}
 
@@ -144,7 +144,7 @@ def test_one_of_concurrent_organization_updates_succeeds(accounts):
 # --- idempotency keys -----------------------------------------------------------------------------
 
 
-def at_once(count, call):
+def run_concurrently(count, call):
     """Runs `count` threads at the same time; returns their responses."""
     barrier, answers = threading.Barrier(count), []
 
@@ -166,35 +166,36 @@ def person():
     return {"username": name, "email": f"{name}@example.com"}
 
 
-def create(api, body, key):
+def create_account(api, body, key):
     return api.post("/accounts", json=body, headers={"Idempotency-Key": key})
 
 
 def test_repeated_request_gets_first_response(sql_api, person):
     key = tag()
-    first = create(sql_api, person, key)
+    first = create_account(sql_api, person, key)
     assert first.status_code == 201, first.text
     for _ in range(2):
-        again = create(sql_api, person, key)
+        again = create_account(sql_api, person, key)
         assert (again.status_code, again.content) == (201, first.content)
         assert again.headers["Location"] == first.headers["Location"]
 
 
 def test_idempotency_key_is_reusable_after_refusal(sql_api, person):
     key = tag()
-    contract.check_error(create(sql_api, {**person, "email": "x"}, key), 400, "VALIDATION_ERROR")
+    contract.check_error(create_account(sql_api, {**person, "email": "x"}, key), 400,
+                         "VALIDATION_ERROR")
     other = {**person, "email": f"{tag()}@example.com"}
-    assert create(sql_api, other, tag()).status_code == 201
-    contract.check_error(create(sql_api, person, key), 409, "ALREADY_EXISTS")
+    assert create_account(sql_api, other, tag()).status_code == 201
+    contract.check_error(create_account(sql_api, person, key), 409, "ALREADY_EXISTS")
     mended = {**person, "username": tag()}
-    assert create(sql_api, mended, key).status_code == 201
+    assert create_account(sql_api, mended, key).status_code == 201
 
 
 def test_idempotency_key_with_other_request_is_refused(sql_api, person):
     key = tag()
-    assert create(sql_api, person, key).status_code == 201
+    assert create_account(sql_api, person, key).status_code == 201
     other = {**person, "username": tag()}
-    contract.check_error(create(sql_api, other, key), 409, "IDEMPOTENCY_KEY_REUSED")
+    contract.check_error(create_account(sql_api, other, key), 409, "IDEMPOTENCY_KEY_REUSED")
 
 
 def test_principals_may_use_same_idempotency_key(sql_api, accounts):
@@ -210,12 +211,12 @@ def test_principals_may_use_same_idempotency_key(sql_api, accounts):
 
 def test_concurrent_requests_with_one_key_execute_once(sql_api, sql_database, person):
     key = tag()
-    answers = at_once(12, lambda _: create(sql_api, person, key))
+    answers = run_concurrently(12, lambda _: create_account(sql_api, person, key))
     outcomes = Counter((each.status_code, each.json().get("code")) for each in answers)
     assert outcomes.keys() <= {(201, None),
                                (409, "IDEMPOTENCY_KEY_PENDING")} and outcomes[201, None]
     assert len({each.content for each in answers if each.status_code == 201}) == 1
-    assert create(sql_api, person, key).status_code == 201
+    assert create_account(sql_api, person, key).status_code == 201
 
 
 @pytest.mark.parametrize("key", ["a b", "я", "x" * 256], ids=["space", "Cyrillic", "long"])
@@ -230,7 +231,7 @@ def test_stored_request_digest_is_keyed(sql_api, sql_stack, sql_database,
     """An attacker who has read the database and knows the request except for the password must
     not be able to test passwords against the digest."""
     key = tag()
-    sent = create(sql_api, person, key).request
+    sent = create_account(sql_api, person, key).request
     text = f"POST {sent.path_url} 0\n".encode() + sent.body
     unkeyed = hashlib.sha256(text)
     keyed = hmac.new(sql_stack.env["SECRET_KEY"].encode(), text, hashlib.sha256)
@@ -241,12 +242,12 @@ def test_stored_request_digest_is_keyed(sql_api, sql_stack, sql_database,
 
 def test_key_with_unkeyed_digest_is_refused(sql_api, sql_database, person):
     key = tag()
-    sent = create(sql_api, person, key).request
+    sent = create_account(sql_api, person, key).request
     old = hashlib.sha256(f"POST {sent.path_url} 0\n".encode() + sent.body).digest()
     literal = sql_database.bytes_literal(old)
     sql_database.run(f"UPDATE idempotency_keys SET request_digest = {literal}"
                      f" WHERE idempotency_key = '{key}'")
-    contract.check_error(create(sql_api, person, key), 409, "IDEMPOTENCY_KEY_REUSED")
+    contract.check_error(create_account(sql_api, person, key), 409, "IDEMPOTENCY_KEY_REUSED")
     name = person["username"]
     assert sql_database.run(f"SELECT count(*) FROM accounts WHERE username = '{name}'") == [("1",)]
 

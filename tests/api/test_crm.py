@@ -27,8 +27,8 @@ CALLS = {
 }
 MATRIX = [(kind, name) for kind in KINDS for name in CALLS
           if (name != "status" or kind == "deals") and (name != "change" or kind in CHANGEABLE)]
-NO_IDS = ["0", "-1", "x", "1x", "01", "1.0", "999999999999999999", "99999999999999999999",
-          "9223372036854775808", "%20", "1%2F2"]
+INVALID_IDS = ["0", "-1", "x", "1x", "01", "1.0", "999999999999999999", "99999999999999999999",
+               "9223372036854775808", "%20", "1%2F2"]
 
 # (collection, field, type of the referenced object)
 REFERENCES = [
@@ -40,11 +40,11 @@ REFERENCES = [
 # A contact with deals cannot be deleted (HAS_DEALS), so deals.contact_id is left out.
 CHANGEABLE_REFERENCES = [each for each in REFERENCES
                          if each[0] in CHANGEABLE and each[:2] != ("deals", "contact_id")]
-TO_OBJECTS = [each for each in REFERENCES if each[2] != "member"]
+OBJECT_REFERENCES = [each for each in REFERENCES if each[2] != "member"]
 
 
 @pytest.fixture(scope="module")
-def others(accounts):
+def other_office(accounts):
     """Returns another organization."""
     return Office(accounts)
 
@@ -94,15 +94,16 @@ def test_permission_is_checked_before_object_and_body(office, kind, name):
 
 
 @pytest.mark.parametrize("kind, name", MATRIX)
-def test_callers_from_outside_cannot_reach_objects(office, owner, others, sql_anonymous, sql_api,
+def test_callers_from_outside_cannot_reach_objects(office, owner, other_office, sql_anonymous,
+                                                   sql_api,
                                                    sql_database, directory, kind, name):
     """For members of other organizations the object does not exist, whichever organization they
     select; callers without an organization are refused."""
     number = owner.create(kind)["id"]
     before = state_of(sql_database, kind, office.organization)
     if "{id}" in CALLS[name][1]:
-        contract.check_error(make_call(others["OWNER"], kind, name, number), 404, "NOT_FOUND")
-    stranger = Crm(others.owner.client, office.organization)
+        contract.check_error(make_call(other_office["OWNER"], kind, name, number), 404, "NOT_FOUND")
+    stranger = Crm(other_office.owner.client, office.organization)
     contract.check_error(make_call(stranger, kind, name, number), 404, "NOT_FOUND")
     person = sql_anonymous.bearing(sql_anonymous.login("m.sidorova", directory.sample_password)
                                    ["access_token"])
@@ -114,21 +115,21 @@ def test_callers_from_outside_cannot_reach_objects(office, owner, others, sql_an
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_list_contains_only_own_organization(owner, others, kind):
-    mine, theirs = owner.create(kind)["id"], others["OWNER"].create(kind)["id"]
-    assert mine in owner.ids(kind) and mine not in others["OWNER"].ids(kind)
-    assert theirs in others["OWNER"].ids(kind) and theirs not in owner.ids(kind)
+def test_list_contains_only_own_organization(owner, other_office, kind):
+    mine, theirs = owner.create(kind)["id"], other_office["OWNER"].create(kind)["id"]
+    assert mine in owner.ids(kind) and mine not in other_office["OWNER"].ids(kind)
+    assert theirs in other_office["OWNER"].ids(kind) and theirs not in owner.ids(kind)
 
 
-@pytest.mark.parametrize("number", NO_IDS)
+@pytest.mark.parametrize("number", INVALID_IDS)
 @pytest.mark.parametrize("kind, name", [each for each in MATRIX if "{id}" in CALLS[each[1]][1]])
 def test_invalid_id_is_not_found(owner, kind, name, number):
     contract.check_error(make_call(owner, kind, name, number), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("kind, name", [each for each in MATRIX if "{id}" in CALLS[each[1]][1]])
-def test_missing_and_foreign_objects_get_identical_responses(owner, others, kind, name):
-    theirs = others["OWNER"].create(kind)["id"]
+def test_missing_and_foreign_objects_get_identical_responses(owner, other_office, kind, name):
+    theirs = other_office["OWNER"].create(kind)["id"]
     answers = [make_call(owner, kind, name, number) for number in (theirs, 999_999_999)]
     bodies = [{**answer.json(), "request_id": None} for answer in answers]
     assert bodies[0] == bodies[1]
@@ -185,26 +186,27 @@ def test_changes_and_refusals_are_audited(office, owner, sql_stack, kind, name):
 # --- references -----------------------------------------------------------------------------------
 
 
-def leave(office, person):
+def remove_member(office, person):
     response = office.owner.client.delete(f"{office.owner.path}/members/{person.id}")
     assert response.status_code == 204
 
 
-def nothing_of(target, office, others, accounts):
+def unreachable_ids(target, office, other_office, accounts):
     """Returns ids that do not belong to the organization, or are deleted."""
     if target == "member":
         left = office.newcomer("SALES")
-        leave(office, left)
-        return [others["OWNER"].id, left.id, accounts.register().id, 999_999_999]
+        remove_member(office, left)
+        return [other_office["OWNER"].id, left.id, accounts.register().id, 999_999_999]
     deleted = office["OWNER"].create(target)["id"]
     office["OWNER"].must_delete(target, deleted)
-    return [others["OWNER"].create(target)["id"], deleted, 999_999_999]
+    return [other_office["OWNER"].create(target)["id"], deleted, 999_999_999]
 
 
 @pytest.mark.parametrize("kind, field, target", REFERENCES)
-def test_reference_to_missing_foreign_or_deleted_object_is_rejected(office, owner, others, accounts,
+def test_reference_to_missing_foreign_or_deleted_object_is_rejected(office, owner, other_office,
+                                                                    accounts,
                                                                     kind, field, target):
-    for number in [*nothing_of(target, office, others, accounts), 2 ** 63 - 1]:
+    for number in [*unreachable_ids(target, office, other_office, accounts), 2 ** 63 - 1]:
         assert invalid_fields(owner.send(kind, **{field: number})) == [field]
         if kind in CHANGEABLE:
             made = owner.create(kind)
@@ -248,7 +250,7 @@ def test_unchanged_reference_is_not_checked_again(office, owner, kind, field, ta
     number = person.id if target == "member" else owner.create(target)["id"]
     made = owner.create(kind, **{field: number})
     if target == "member":
-        leave(office, person)
+        remove_member(office, person)
     else:
         owner.must_delete(target, number)
     assert owner.read(kind, made["id"]) == made
@@ -261,11 +263,11 @@ def test_object_of_former_member_can_be_restored(office, owner, kind, field):
     person = office.newcomer("SALES")
     made = owner.create(kind, **{field: person.id})
     owner.must_delete(kind, made["id"])
-    leave(office, person)
+    remove_member(office, person)
     assert check_ok(kind, owner.restore(kind, made["id"]))[field] == person.id
 
 
-@pytest.mark.parametrize("kind, field, target", TO_OBJECTS)
+@pytest.mark.parametrize("kind, field, target", OBJECT_REFERENCES)
 def test_object_with_deleted_reference_cannot_be_restored(owner, kind, field, target):
     number = owner.create(target)["id"]
     made = owner.create(kind, **{field: number})

@@ -8,19 +8,19 @@ import pytest
 from support.crm import ACTIVITY_TYPES, KINDS, Office, check_ok, invalid_fields
 
 COUNT = 26  # objects of each collection
-FAR = "9999"  # missing values sort last
+SORTED_LAST = "9999"  # missing values sort last
 
 # The time from which a task is overdue; a date is overdue when that day is over.
 OVERDUE = {"2099-01-30": "2099-01-31T00:00:00.000Z", "2099-01-31": "2099-02-01T00:00:00.000Z",
            "2099-01-31T12:00:00.000Z": "2099-01-31T12:00:00.001Z",
-           "2099-02-01T00:00:00.000Z": "2099-02-01T00:00:00.001Z", None: FAR}
+           "2099-02-01T00:00:00.000Z": "2099-02-01T00:00:00.001Z", None: SORTED_LAST}
 
 # Sort keys of each collection, as functions of an item.
 SORTS = {
     "contacts": {"id": lambda item: item["id"], "name": lambda item: item["name"].casefold(),
                  "created_at": lambda item: item["created_at"]},
     "deals": {"id": lambda item: item["id"], "amount": lambda item: item["amount"],
-              "expected_close_date": lambda item: item["expected_close_date"] or FAR,
+              "expected_close_date": lambda item: item["expected_close_date"] or SORTED_LAST,
               "created_at": lambda item: item["created_at"]},
     "tasks": {"id": lambda item: item["id"], "due_date": lambda item: OVERDUE[item["due_date"]],
               "created_at": lambda item: item["created_at"]},
@@ -28,16 +28,18 @@ SORTS = {
 }
 ORDERS = [(kind, sign + name) for kind, names in SORTS.items() for name in names
           for sign in ("", "-")]
-MIXED = [("contacts", "name,-created_at"), ("contacts", "-name,id"), ("deals", "amount,-id"),
-         ("deals", "-expected_close_date,amount,-created_at"), ("deals", "-amount,-created_at"),
-         ("tasks", "due_date,-created_at"), ("tasks", "-due_date,id"),
-         ("activities", "-occurred_at,id")]
+COMBINED_ORDERS = [("contacts", "name,-created_at"), ("contacts", "-name,id"),
+                   ("deals", "amount,-id"),
+                   ("deals", "-expected_close_date,amount,-created_at"),
+                   ("deals", "-amount,-created_at"),
+                   ("tasks", "due_date,-created_at"), ("tasks", "-due_date,id"),
+                   ("activities", "-occurred_at,id")]
 NAMES = ["Борис", "анна", "АННА", "Anna", "anna", "ёж", "Ёж", "Яков", "б", "100%", "O'Neil", "!",
          "😀", "Борис", "z!i5", "a,b", "Żółw", "żółw", "анна"]
 
 
 @pytest.fixture(scope="module")
-def filled(accounts):
+def filled_office(accounts):
     """Creates an organization with equal and missing values in every sortable column."""
     office = Office(accounts)
     owner, seller = office["OWNER"], office["SALES"]
@@ -61,8 +63,8 @@ def filled(accounts):
 
 
 @pytest.fixture(scope="module")
-def reader(filled):
-    return filled["VIEWER"]
+def reader(filled_office):
+    return filled_office["VIEWER"]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def test_list_is_sorted_with_ties_by_id(reader, everything, kind, sort):
 
 
 @pytest.mark.parametrize("limit", [1, 7, COUNT, 1000])
-@pytest.mark.parametrize("kind, sort", [*((kind, "") for kind in KINDS), *ORDERS, *MIXED])
+@pytest.mark.parametrize("kind, sort", [*((kind, "") for kind in KINDS), *ORDERS, *COMBINED_ORDERS])
 def test_cursor_visits_each_object_once_in_order(reader, everything, kind, sort, limit):
     order = {"sort": sort} if sort else {}
     whole = reader.page(kind, limit=1000, **order)
@@ -101,7 +103,7 @@ def test_default_order_is_by_id(reader, everything, kind):
     assert ids == sorted(ids)
 
 
-@pytest.mark.parametrize("kind, sort", MIXED)
+@pytest.mark.parametrize("kind, sort", COMBINED_ORDERS)
 def test_skip_and_cursor_return_same_page(reader, kind, sort):
     first = reader.page(kind, sort=sort, limit=5)
     assert reader.page(kind, sort=sort, limit=5, skip=5)["items"] == reader.page(
@@ -136,9 +138,9 @@ def test_cursor_is_stable_under_creation_and_deletion(new_office, kind):
 # --- filters --------------------------------------------------------------------------------------
 
 
-def filters(filled, everything):
+def filters(filled_office, everything):
     """Returns every filter with each existing value, and one that no object has."""
-    people = [filled["OWNER"].id, filled["SALES"].id]
+    people = [filled_office["OWNER"].id, filled_office["SALES"].id]
     contacts = [item["id"] for item in everything["contacts"][:3]]
     deals = [item["id"] for item in everything["deals"][:4]]
     return {
@@ -153,8 +155,8 @@ def filters(filled, everything):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_filter_limits_items_and_total(filled, reader, everything, kind):
-    for name, values in filters(filled, everything)[kind].items():
+def test_filter_limits_items_and_total(filled_office, reader, everything, kind):
+    for name, values in filters(filled_office, everything)[kind].items():
         for value in [*values, *([999_999_999] if name.endswith("_id") else [])]:
             expected = [item for item in everything[kind] if item[name] == value]
             body = reader.page(kind, limit=2, **{name: value})
@@ -163,8 +165,8 @@ def test_filter_limits_items_and_total(filled, reader, everything, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_several_filters_are_combined(filled, reader, everything, kind):
-    names = filters(filled, everything)[kind]
+def test_several_filters_are_combined(filled_office, reader, everything, kind):
+    names = filters(filled_office, everything)[kind]
     for values in itertools.islice(itertools.product(*names.values()), 24):
         query = dict(zip(names, values, strict=True))
         expected = [item for item in everything[kind] if query.items() <= item.items()]
@@ -172,17 +174,17 @@ def test_several_filters_are_combined(filled, reader, everything, kind):
         assert (body["total"], body["items"]) == (len(expected), expected[::-1])
 
 
-@pytest.mark.parametrize("kind, sort", MIXED)
-def test_filter_sort_and_cursor_can_be_combined(filled, reader, kind, sort):
+@pytest.mark.parametrize("kind, sort", COMBINED_ORDERS)
+def test_filter_sort_and_cursor_can_be_combined(filled_office, reader, kind, sort):
     name = {"tasks": "assignee_id", "activities": "author_id"}.get(kind, "owner_id")
-    query = {name: filled["SALES"].id, "sort": sort}
+    query = {name: filled_office["SALES"].id, "sort": sort}
     whole = reader.page(kind, limit=1000, **query)
     assert whole["total"] == len(whole["items"]) > 5
     assert list(reader.walk(kind, limit=3, **query)) == whole["items"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_filter_by_foreign_id_is_empty(filled, reader, office, kind):
+def test_filter_by_foreign_id_is_empty(filled_office, reader, office, kind):
     """An id of another organization matches nothing, like an unknown id."""
     other = office["OWNER"]
     name = {"contacts": "owner_id", "deals": "contact_id"}.get(kind, "deal_id")

@@ -20,15 +20,17 @@ SEED = 20261120
 THREADS = 12
 OPERATIONS = 500  # operations of each thread
 ADDRESSES = 25  # few, so that they collide
-ONCE, TWICE = "n{}@example.com", "t{}@example.com"  # addresses with t may occur in several contacts
+UNIQUE_EMAIL = "n{}@example.com"
+SHARED_EMAIL = "t{}@example.com"  # may occur in several contacts
 SOON_MS = 2000
 
 # Allowed statuses of each operation, whatever the other threads do.
-ANSWERS = {"create": {201, 400, 409}, "change": {200, 400, 404, 409}, "move": {200, 400, 404, 409},
-           "delete": {204, 404, 409}, "restore": {200, 409}}
+ALLOWED_STATUSES = {"create": {201, 400, 409}, "change": {200, 400, 404, 409},
+                    "move": {200, 400, 404, 409},
+                    "delete": {204, 404, 409}, "restore": {200, 409}}
 
 
-class Storm:
+class RandomLoad:
     """State shared by all threads: the ids of all created objects."""
 
     def __init__(self, office):
@@ -45,13 +47,13 @@ class Storm:
         for _ in range(OPERATIONS):
             name, response = self.operation(choose, view)
             self.answers[name, response.status_code] += 1
-            if response.status_code not in ANSWERS[name]:
+            if response.status_code not in ALLOWED_STATUSES[name]:
                 self.wrong.append((name, response.request.url, response.request.body,
                                    response.status_code, response.text))
 
     def operation(self, choose, view):
         kind = choose.choices(KINDS, (3, 5, 4, 2))[0]
-        name = choose.choices(list(ANSWERS), (4, 3, 4, 2, 2))[0]
+        name = choose.choices(list(ALLOWED_STATUSES), (4, 3, 4, 2, 2))[0]
         number = self.known(choose, kind)
         if name == "create" or number is None or (name == "change" and kind not in CHANGEABLE):
             fields = self.fields(choose, kind)
@@ -87,7 +89,8 @@ class Storm:
     def fields(self, choose, kind):
         person = choose.choice(self.people)
         if kind == "contacts":
-            email = choose.choice([ONCE, ONCE, TWICE, ""]).format(choose.randrange(ADDRESSES))
+            email = choose.choice([UNIQUE_EMAIL, UNIQUE_EMAIL, SHARED_EMAIL,
+                                   ""]).format(choose.randrange(ADDRESSES))
             return {"name": f"Контакт {choose.random()}", "email": email or None,
                     "owner_id": person, "phone": str(choose.randrange(10 ** 9))}
         contact = choose.choice([None, self.known(choose, "contacts")])
@@ -107,18 +110,18 @@ class Storm:
 
 
 @pytest.fixture(scope="module")
-def after_the_storm(accounts):
+def finished_load(accounts):
     office = Office(accounts)
-    storm = Storm(office)
+    load = RandomLoad(office)
     for kind in KINDS:  # initial objects
-        storm.made[kind] += [office["OWNER"].create(kind)["id"] for _ in range(3)]
-    threads = [threading.Thread(target=storm.run, args=(number,)) for number in range(THREADS)]
+        load.made[kind] += [office["OWNER"].create(kind)["id"] for _ in range(3)]
+    threads = [threading.Thread(target=load.run, args=(number,)) for number in range(THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(storm.answers.values()) == THREADS * OPERATIONS, "a thread terminated early"
-    return office, storm
+    assert sum(load.answers.values()) == THREADS * OPERATIONS, "a thread terminated early"
+    return office, load
 
 
 # --- expected values, computed from the rows ------------------------------------------------------
@@ -131,11 +134,11 @@ COUNTS = {
     "contacts": ("1 = 1",),
     "activities": ("1 = 1", "type = 'CALL'", "type = 'EMAIL'", "type = 'MEETING'", "type = 'NOTE'"),
 }
-OF_A_PERSON = {"deals": "owner_id", "tasks": "assignee_id", "contacts": "owner_id",
-               "activities": "author_id"}
+PERSON_COLUMNS = {"deals": "owner_id", "tasks": "assignee_id", "contacts": "owner_id",
+                  "activities": "author_id"}
 
 
-def recount(database, kind, where):
+def count_rows(database, kind, where):
     """Returns the counts and sums of a section of the analytics, computed from the rows."""
     now = int(time.time() * 1000)
     sums = [f"coalesce(sum(CASE WHEN {each.format(now=now)} THEN 1 ELSE 0 END), 0)"
@@ -152,59 +155,59 @@ def rate(part, whole):
     return exact.quantize(Decimal("0.0001"), "ROUND_HALF_UP")
 
 
-def section(database, kind, where):
+def expected_section(database, kind, where):
     """Returns the values of a section of the analytics, computed from the rows."""
-    row = recount(database, kind, where)
+    row = count_rows(database, kind, where)
     if kind == "deals":
         *counts, pipeline = row
         return [*counts, rate(counts[3], counts[3] + counts[4]), Decimal(pipeline) / 100]
     return [*row, rate(row[3], row[0])] if kind == "tasks" else row
 
 
-def test_random_operations_get_only_expected_statuses(after_the_storm):
-    _, storm = after_the_storm
-    assert storm.wrong == []
-    done = {name for name, status in storm.answers if status < 300}
-    assert done == set(ANSWERS), storm.answers
+def test_random_operations_get_only_expected_statuses(finished_load):
+    _, load = finished_load
+    assert load.wrong == []
+    done = {name for name, status in load.answers if status < 300}
+    assert done == set(ALLOWED_STATUSES), load.answers
 
 
-def test_analytics_equal_counts_of_rows(after_the_storm, sql_database):
-    office, storm = after_the_storm
+def test_analytics_equal_counts_of_rows(finished_load, sql_database):
+    office, load = finished_load
     view, where = office["VIEWER"], f"organization_id = {office.organization}"
     until = int(time.time() * 1000) + 2 * SOON_MS
     wait_until(lambda: sql_database.run(
         f"SELECT count(*) FROM tasks WHERE {where} AND overdue_from BETWEEN "
         f"{int(time.time() * 1000)} AND {until}") == [("0",)], what="no task to become due soon")
     today = datetime.now(UTC).date()
-    for person in (None, *storm.people[:-1]):
+    for person in (None, *load.people[:-1]):
         query = {"owner_id": person} if person else {}
         for times in ({}, {"from": str(today - timedelta(days=1)), "to": str(today)}):
             summary = view.analytics("summary", **query, **times)
             for kind in KINDS:
-                whose = f"{where} AND {OF_A_PERSON[kind]} = {person}" if person else where
-                expected = section(sql_database, kind, whose)
+                whose = f"{where} AND {PERSON_COLUMNS[kind]} = {person}" if person else where
+                expected = expected_section(sql_database, kind, whose)
                 assert list(summary[kind].values()) == expected, (kind, query, times)
                 assert view.analytics(kind, **query, **times) == summary[kind]
 
 
-def test_list_totals_equal_counts_of_rows(after_the_storm, sql_database):
-    office, storm = after_the_storm
+def test_list_totals_equal_counts_of_rows(finished_load, sql_database):
+    office, load = finished_load
     view, where = office["VIEWER"], f"organization_id = {office.organization}"
-    filters = {"contacts": {"owner_id": storm.people[:-1]},
-               "deals": {"status": DEAL_STATUSES, "owner_id": storm.people[:-1]},
-               "tasks": {"status": TASK_STATUSES, "assignee_id": storm.people[:-1]},
-               "activities": {"type": ACTIVITY_TYPES, "author_id": storm.people[:-1]}}
+    filters = {"contacts": {"owner_id": load.people[:-1]},
+               "deals": {"status": DEAL_STATUSES, "owner_id": load.people[:-1]},
+               "tasks": {"status": TASK_STATUSES, "assignee_id": load.people[:-1]},
+               "activities": {"type": ACTIVITY_TYPES, "author_id": load.people[:-1]}}
     for kind in KINDS:
-        assert view.page(kind, limit=1)["total"] == recount(sql_database, kind, where)[0] > 50
-        assert len(list(view.walk(kind, limit=100))) == recount(sql_database, kind, where)[0]
+        assert view.page(kind, limit=1)["total"] == count_rows(sql_database, kind, where)[0] > 50
+        assert len(list(view.walk(kind, limit=100))) == count_rows(sql_database, kind, where)[0]
         for name, values in filters[kind].items():
             for value in values:
                 only = f"{where} AND {name} = '{value}'"
-                assert view.page(kind, limit=1, **{name: value})["total"] == recount(
+                assert view.page(kind, limit=1, **{name: value})["total"] == count_rows(
                     sql_database, kind, only)[0], (kind, name, value)
 
 
-def test_recount_finds_no_wrong_counter(after_the_storm, sql_stack):
+def test_recount_finds_no_wrong_counter(finished_load, sql_stack):
     done = subprocess.run([sql_stack.binary, "recount"], capture_output=True, text=True, timeout=60,
                           check=False, cwd=sql_stack.state_dir, env=sql_stack.env)
     assert (done.returncode, done.stdout) == (0, "0 wrong\n"), done.stdout + done.stderr
@@ -241,15 +244,15 @@ INVARIANTS = {
 
 
 @pytest.mark.parametrize("name", INVARIANTS)
-def test_invariant_holds_after_random_operations(after_the_storm, sql_database, name):
-    office, _ = after_the_storm
+def test_invariant_holds_after_random_operations(finished_load, sql_database, name):
+    office, _ = finished_load
     statement = INVARIANTS[name].format(here=f"organization_id = {office.organization}")
     assert sql_database.run(statement) == []
 
 
-def test_search_finds_every_contact_after_random_operations(after_the_storm):
+def test_search_finds_every_contact_after_random_operations(finished_load):
     """The search index must match the final state of the contacts."""
-    office, _ = after_the_storm
+    office, _ = finished_load
     view = office["VIEWER"]
     visible = list(view.walk("contacts", limit=500))
     for contact in visible[::7]:

@@ -13,23 +13,25 @@ from support.crm import DEAL_STATUSES, Number, at_once, check_ok, crowd, invalid
 # Allowed next statuses of each status.
 TRANSITIONS = {"NEW": ["IN_PROGRESS"], "IN_PROGRESS": ["LOST", "WON"], "WON": ["CLOSED"],
         "LOST": ["CLOSED"], "CLOSED": [], "WON and CLOSED": []}
-MOST = "9999999999.99"
+LARGEST_AMOUNT = "9999999999.99"
 
 # Amounts as written in JSON, and as stored in kopecks.
 AMOUNTS = {"0": 0, "0.0": 0, "0.00": 0, "-0": 0, "-0.00": 0, "0.01": 1, "0.1": 10, "0.10": 10,
            "0.30": 30, "1": 100, "1.1": 110, "1.10": 110, "19.99": 1999, "1234567.89": 123456789,
-           MOST: 999999999999, "9999999999": 999999999900,
+           LARGEST_AMOUNT: 999999999999, "9999999999": 999999999900,
            "4503599627.37": 450359962737, "2147483648.01": 214748364801}
-NO_AMOUNTS = ["-1", "-0.01", "0.001", "1.100", "0.000", "10000000000", "10000000000.00", "1e2",
-              "1E2", "1e-2", "1e0", "0.30000000000000004", '"1"', '"0.10"', '""',
-              "true", "false", "[]", "[1]", "{}", "null", "-1e308", "9223372036854775808.00"]
-BEYOND = ["1e999", "99999999999999999999", "9" * 400, "1" + "0" * 30 + ".01", "0." + "1" * 5000]
+INVALID_AMOUNTS = ["-1", "-0.01", "0.001", "1.100", "0.000", "10000000000", "10000000000.00", "1e2",
+                   "1E2", "1e-2", "1e0", "0.30000000000000004", '"1"', '"0.10"', '""',
+                   "true", "false", "[]", "[1]", "{}", "null", "-1e308", "9223372036854775808.00"]
+OUT_OF_RANGE = ["1e999", "99999999999999999999", "9" * 400, "1" + "0" * 30 + ".01",
+                "0." + "1" * 5000]
 
 DATES = ["2026-11-20", "2000-01-01", "2028-02-29", "9999-12-31", "1970-01-01", "1969-12-31"]
-NO_DATES = ["2026-02-29", "2100-02-29", "2026-13-01", "2026-00-10", "2026-11-31", "2026-11-00",
-            "2026-1-1", "20261120", "2026-11-20T00:00:00Z", "", "tomorrow", " 2026-11-20",
-            "2026-11-20 ", "2026-11-20\0", "+2026-11-20", "-026-11-20", "２０２６-11-20", "0000-01-01",
-            20261120, True, [], {}]
+INVALID_DATES = ["2026-02-29", "2100-02-29", "2026-13-01", "2026-00-10", "2026-11-31", "2026-11-00",
+                 "2026-1-1", "20261120", "2026-11-20T00:00:00Z", "", "tomorrow", " 2026-11-20",
+                 "2026-11-20 ", "2026-11-20\0", "+2026-11-20", "-026-11-20", "２０２６-11-20",
+                 "0000-01-01",
+                 20261120, True, [], {}]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def owner(office):
     return office["OWNER"]
 
 
-def stored(database, number, columns="amount"):
+def stored_columns(database, number, columns="amount"):
     [row] = database.run(f"SELECT {columns} FROM deals WHERE id = {number}")
     return row
 
@@ -66,13 +68,13 @@ def test_amount_is_stored_exactly_in_kopecks(owner, sql_database, text, kopecks)
     made = check_ok("deals", response, 201)
     written = f"{kopecks // 100}.{kopecks % 100:02}"
     assert f'"amount":{written},' in response.text
-    assert stored(sql_database, made["id"]) == (str(kopecks),)
+    assert stored_columns(sql_database, made["id"]) == (str(kopecks),)
     assert f'"amount":{written},' in owner.get("deals", made["id"]).text
     change = check_ok("deals", owner.change("deals", made["id"], amount=Number(text)))
     assert change["amount"] == made["amount"] == Decimal(written)
 
 
-@pytest.mark.parametrize("text", NO_AMOUNTS)
+@pytest.mark.parametrize("text", INVALID_AMOUNTS)
 def test_invalid_amount_is_rejected(owner, text):
     made = owner.deal(amount=Number("7.70"))
     for response in (owner.send("deals", amount=Number(text)),
@@ -81,7 +83,7 @@ def test_invalid_amount_is_rejected(owner, text):
     assert owner.read("deals", made["id"]) == made
 
 
-@pytest.mark.parametrize("text", BEYOND)
+@pytest.mark.parametrize("text", OUT_OF_RANGE)
 def test_amount_beyond_number_range_is_rejected(owner, text):
     response = owner.send("deals", amount=Number(text))
     assert response.status_code == 400
@@ -92,7 +94,7 @@ def test_changing_other_field_keeps_amount(owner, sql_database):
     made = owner.deal(amount=Number("0.29"))
     assert check_ok("deals",
                     owner.change("deals", made["id"], title="x"))["amount"] == Decimal("0.29")
-    assert stored(sql_database, made["id"]) == ("29",)
+    assert stored_columns(sql_database, made["id"]) == ("29",)
 
 
 @pytest.mark.parametrize("date", DATES)
@@ -102,7 +104,7 @@ def test_expected_close_date_is_stored_unchanged(owner, date):
     assert owner.read("deals", made["id"]) == made
 
 
-@pytest.mark.parametrize("date", NO_DATES)
+@pytest.mark.parametrize("date", INVALID_DATES)
 def test_invalid_expected_close_date_is_rejected(owner, date):
     assert invalid_fields(owner.send("deals", expected_close_date=date)) == ["expected_close_date"]
 
@@ -127,7 +129,7 @@ def test_deal_status_allows_only_defined_transitions(owner, sql_database, start,
     assert owner.page("activities", deal_id=before["id"])["total"] == steps
     outcome = {"WON": "WON", "LOST": "LOST"}.get(status if after is not before else start)
     if outcome:
-        assert stored(sql_database, before["id"], "outcome") == (outcome,)
+        assert stored_columns(sql_database, before["id"], "outcome") == (outcome,)
 
 
 @pytest.mark.parametrize("status", ["won", "", "DONE", " NEW", "NEW\0", None, 1, True, [], {}, ...])

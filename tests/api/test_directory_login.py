@@ -16,20 +16,20 @@ from support.ldap_admin import rdn
 GLOBAL_SECURITY_GROUP = "-2147483646"
 PAST = "132000000000000000"  # FILETIME of a day in 2019
 PRIMARY_GROUP_USERS = "513"
-STEP_S = 0.1  # granularity of the response times of failed logins
+GRANULARITY_S = 0.1  # granularity of the response times of failed logins
 
 
 def attempt(client, username, password):
     return client.post("/auth/login", json={"username": username, "password": password})
 
 
-def bearer(client, user, name=None):
+def log_in(client, user, name=None):
     """Logs in and returns the user's client."""
     tokens = client.login(name or user["sAMAccountName"], user["password"])
     return client.bearing(tokens["access_token"])
 
 
-def write(client, user):
+def change_title(client, user):
     return client.patch(user_path(user["sAMAccountName"]), json={"title": tag()})
 
 
@@ -60,7 +60,7 @@ def group(ldap_admin, ou):
 
 @pytest.mark.parametrize("spell", [str, str.upper, str.title])
 def test_login_by_account_name_ignores_case(anonymous, user, spell):
-    me = bearer(anonymous, user, spell(user["sAMAccountName"])).get("/auth/me").json()
+    me = log_in(anonymous, user, spell(user["sAMAccountName"])).get("/auth/me").json()
     assert me["username"] == user["sAMAccountName"]
 
 
@@ -81,7 +81,7 @@ def test_login_by_user_principal_name_ignores_case(anonymous, people, field):
 def test_name_with_special_characters_can_log_in(anonymous, people, cn, account):
     account = f"{account}-{tag()[:6]}"
     user = people.create(cn=f"{cn} {tag()}", sAMAccountName=account)
-    assert bearer(anonymous, user).get("/auth/me").json()["username"] == account
+    assert log_in(anonymous, user).get("/auth/me").json()["username"] == account
 
 
 @pytest.mark.parametrize("password", [
@@ -90,7 +90,7 @@ def test_name_with_special_characters_can_log_in(anonymous, people, cn, account)
 def test_password_with_special_characters_can_log_in(anonymous, people, password):
     vault.remember(password)
     user = people.create(password=password)
-    assert bearer(anonymous, user).get("/auth/me").status_code == 200
+    assert log_in(anonymous, user).get("/auth/me").status_code == 200
     contract.check_error(attempt(anonymous, user["sAMAccountName"], password + "x"), 401,
                          "INVALID_CREDENTIALS")
 
@@ -112,12 +112,12 @@ def test_empty_password_is_rejected(anonymous, user, name):
 
 def test_failed_login_does_not_break_service_connection(anonymous, user):
     """After a failed bind the connection is anonymous and may not search (RFC 4511 4.2.1)."""
-    bearer(anonymous, user)  # a successful login gives this source address more attempts
+    log_in(anonymous, user)  # a successful login gives this source address more attempts
     for _ in range(3):
         for _ in range(2):  # two attempts, to reach most workers
             contract.check_error(attempt(anonymous, user["sAMAccountName"], "wrong"), 401,
                                  "INVALID_CREDENTIALS")
-        assert bearer(anonymous, user).get("/users?limit=1").status_code == 200
+        assert log_in(anonymous, user).get("/users?limit=1").status_code == 200
 
 
 def test_computer_account_cannot_log_in(anonymous, ldap_admin, ou):
@@ -142,16 +142,16 @@ def expire(anonymous, people, ldap_admin, user):
     ldap_admin.set(user["dn"], "accountExpires", PAST)
 
 
-def demand_change(anonymous, people, ldap_admin, user):
+def require_password_change(anonymous, people, ldap_admin, user):
     people.change(user["sAMAccountName"], must_change_password=True)
 
 
-def leave(anonymous, people, ldap_admin, user):
+def delete_user(anonymous, people, ldap_admin, user):
     ldap_admin.delete(user["dn"])
 
 
 OBSTACLES = [(lock, "locked"), (disable, "disabled"), (expire, "expired"),
-             (demand_change, "must be changed"), (leave, "no such user")]
+             (require_password_change, "must be changed"), (delete_user, "no such user")]
 
 
 def test_all_failed_directory_logins_get_identical_responses(anonymous, people, ldap_admin, audit,
@@ -204,13 +204,13 @@ def test_duration_of_failed_login_does_not_reveal_users(anonymous, people, stack
         contract.check_error(attempt(anonymous, name, "wrong"), 401, "INVALID_CREDENTIALS")
         return time.perf_counter() - started
 
-    def least(*names):
+    def fastest(*names):
         return min(seconds(name) for name in names * 3)
 
-    known = least(*users)
-    assert known >= STEP_S
+    known = fastest(*users)
+    assert known >= GRANULARITY_S
     for names in ([tag(), tag(), tag()], [disabled] * 3, [stack.administrator[0]] * 3):
-        assert abs(known - least(*names)) < STEP_S / 3, names
+        assert abs(known - fastest(*names)) < GRANULARITY_S / 3, names
 
 
 # --- identity -------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def test_duration_of_failed_login_does_not_reveal_users(anonymous, people, stack
 def test_me_describes_directory_user(anonymous, people, ldap_admin):
     user = people.create(mail="who@example.com", givenName="Анна", sn="Петрова")
     ldap_admin.set(user["dn"], "displayName", "Анна Петрова")
-    assert bearer(anonymous, user).get("/auth/me").json() == {
+    assert log_in(anonymous, user).get("/auth/me").json() == {
         "id": f"directory:{user['objectGUID']}", "username": user["sAMAccountName"],
         "email": "who@example.com", "name": "Анна Петрова", "kind": "directory",
         "account_id": None, "organizations": [], "default_organization_id": None,
@@ -226,7 +226,7 @@ def test_me_describes_directory_user(anonymous, people, ldap_admin):
 
 
 def test_me_without_mail_and_display_name_uses_cn(anonymous, user):
-    me = bearer(anonymous, user).get("/auth/me").json()
+    me = log_in(anonymous, user).get("/auth/me").json()
     assert (me["email"], me["name"]) == (None, user["cn"])
 
 
@@ -238,18 +238,18 @@ def test_audit_names_directory_user_as_actor(anonymous, people, ldap_admin, user
                                                     user["sAMAccountName"].upper())
     assert (line["action"], line["status"]) == ("login", "success")
     client = anonymous.bearing(response.json()["access_token"])
-    line = audit.one_of(write(client, user))
+    line = audit.one_of(change_title(client, user))
     assert (line["actor"], line["status"]) == (user["sAMAccountName"], "failure")
     ldap_admin.add_member(admin_group, user["dn"])
-    assert audit.one_of(write(client, user))["status"] == "success"
+    assert audit.one_of(change_title(client, user))["status"] == "success"
 
 
 def test_renamed_user_keeps_session_and_rights(anonymous, people, ldap_admin, user, audit,
                                                admin_group):
-    client, name = bearer(anonymous, user), tag()
+    client, name = log_in(anonymous, user), tag()
     ldap_admin.add_member(admin_group, user["dn"])
     ldap_admin.set(user["dn"], "sAMAccountName", name)
-    response = write(client, {"sAMAccountName": name})
+    response = change_title(client, {"sAMAccountName": name})
     assert response.status_code == 200
     assert audit.one_of(response)["actor"] == name
 
@@ -265,25 +265,25 @@ def test_token_contains_no_password(anonymous, user):
 
 def assert_reads_only(client, user):
     assert client.get("/users?limit=1").status_code == 200
-    for response in (write(client, user), client.post("/users", json={}),
+    for response in (change_title(client, user), client.post("/users", json={}),
                      client.delete(user_path(user["sAMAccountName"]))):
         contract.check_error(response, 403, "FORBIDDEN")
     assert client.get("/auth/me").json()["permissions"] == ["directory:read"]
 
 
 def assert_writes(client, user):
-    assert write(client, user).status_code == 200
+    assert change_title(client, user).status_code == 200
 
 
 def test_ordinary_user_has_read_access_only(anonymous, people, user):
-    assert_reads_only(bearer(anonymous, user), user)
+    assert_reads_only(log_in(anonymous, user), user)
 
 
 def test_sample_users_have_documented_rights(anonymous, directory, people):
     user = people.create()
     for name, status in (("m.sidorova", 200), ("j.mueller", 403)):
-        client = bearer(anonymous, {"sAMAccountName": name, "password": directory.sample_password})
-        assert write(client, user).status_code == status
+        client = log_in(anonymous, {"sAMAccountName": name, "password": directory.sample_password})
+        assert change_title(client, user).status_code == status
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
@@ -293,7 +293,7 @@ def test_direct_and_nested_group_members_may_write(anonymous, ldap_admin, user, 
     for _ in range(depth):
         dn = group(dn)
     ldap_admin.add_member(admin_group, dn)
-    client = bearer(anonymous, user)
+    client = log_in(anonymous, user)
     assert client.get("/auth/me").json()["permissions"] == ["directory:read", "directory:write"]
     assert_writes(client, user)
 
@@ -311,20 +311,20 @@ def test_primary_group_grants_rights(anonymous, ldap_admin, user, group, admin_g
     ldap_admin.set(user["dn"], "primaryGroupID", primary_group_of(ldap_admin, dn))
     member_of = ldap_admin.find(user["sAMAccountName"])[1]["memberOf"]
     assert dn.encode() not in member_of  # memberOf excludes the primary group
-    assert_writes(bearer(anonymous, user), user)
+    assert_writes(log_in(anonymous, user), user)
     ldap_admin.set(user["dn"], "primaryGroupID", PRIMARY_GROUP_USERS)
 
 
 # --- revoked rights -------------------------------------------------------------------------------
 
 def test_group_membership_changes_rights_at_once(anonymous, ldap_admin, user, admin_group):
-    client = bearer(anonymous, user)
-    contract.check_error(write(client, user), 403, "FORBIDDEN")
+    client = log_in(anonymous, user)
+    contract.check_error(change_title(client, user), 403, "FORBIDDEN")
     ldap_admin.add_member(admin_group, user["dn"])
     assert_writes(client, user)
     ldap_admin.connection.modify_s(admin_group,
                                    [(ldap.MOD_DELETE, "member", [user["dn"].encode()])])
-    contract.check_error(write(client, user), 403, "FORBIDDEN")
+    contract.check_error(change_title(client, user), 403, "FORBIDDEN")
     assert client.get("/users?limit=1").status_code == 200
 
 
@@ -337,7 +337,7 @@ def test_blocked_account_loses_session_and_rights(anonymous, people, ldap_admin,
     assert client.get("/users?limit=1").status_code == 200
     obstacle(anonymous, people, ldap_admin, user)
     contract.check_error(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
-    response = write(client, user)
+    response = change_title(client, user)
     contract.check_error(response, 401, "INVALID_TOKEN")
     told = audit.one_of(response)["details"]["reason"]
     assert reason in told or told == "the session has ended"
@@ -348,17 +348,17 @@ def test_blocked_account_loses_session_and_rights(anonymous, people, ldap_admin,
 
 
 def test_reenabled_user_must_log_in_again(anonymous, people, user):
-    client = bearer(anonymous, user)
+    client = log_in(anonymous, user)
     people.change(user["sAMAccountName"], enabled=False)
     contract.check_error(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
     people.change(user["sAMAccountName"], enabled=True)
     contract.check_error(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
-    assert bearer(anonymous, user).get("/users?limit=1").status_code == 200
+    assert log_in(anonymous, user).get("/users?limit=1").status_code == 200
 
 
 def test_locked_user_is_refused_and_keeps_the_session(anonymous, people, ldap_admin, user):
     """Anybody can lock a user by failed logins, so a lock must not end the session."""
-    client = bearer(anonymous, user)
+    client = log_in(anonymous, user)
     lock(anonymous, people, ldap_admin, user)
     contract.check_error(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
     people.change(user["sAMAccountName"], unlock=True)
@@ -382,7 +382,7 @@ def test_administrator_claim_grants_no_rights(anonymous, user, stack):
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
     token = jwt.encode({**claims, "administrator": True}, stack.env["JWT_SECRET_KEY"], "HS256")
     vault.remember(token)
-    contract.check_error(write(anonymous.bearing(token), user), 403, "FORBIDDEN")
+    contract.check_error(change_title(anonymous.bearing(token), user), 403, "FORBIDDEN")
 
 
 # --- refresh --------------------------------------------------------------------------------------

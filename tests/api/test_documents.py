@@ -12,7 +12,7 @@ from support import contract, metrics, readmes
 from support.entries import tag
 from support.waiting import wait_until
 
-TAIL = 500_000  # bytes read from the end of a log, which is long at the end of a session
+TAIL_BYTES = 500_000  # bytes read from the end of a log, which is long at the end of a session
 SECRETS = {"JWT_SECRET_KEY", "SECRET_KEY", "LOCAL_AUTH_PASSWORD", "LDAP_BIND_PASSWORD",
            "DATABASE_URL"}
 
@@ -84,7 +84,7 @@ def line_fields(heading):
 
 def test_logs_table_lists_every_field_of_request_lines(site, stack):
     def found():
-        text = (stack.logs_dir / "kontora.log").read_bytes()[-TAIL:]
+        text = (stack.logs_dir / "kontora.log").read_bytes()[-TAIL_BYTES:]
         lines = [json.loads(line) for line in text.splitlines(keepends=True)[1:]
                  if line.endswith(b"\n")]
         return {name for line in lines if line["message"] == "request" for name in line}
@@ -223,7 +223,7 @@ def test_guide_files_session_works(stack, tmp_path):
     assert re.findall('"code":"([A-Z_]+)"', answers) == ["NOT_FOUND"], answers
 
 
-def catalogue(file="app/http/problem.c"):
+def source_messages(file="app/http/problem.c"):
     """Returns the error messages by code, read from the source of the program. If a code occurs
     several times, the first message is returned."""
     source = (TOP / file).read_text(encoding="utf-8")
@@ -239,7 +239,7 @@ def nginx_map(name):
 
 
 def test_nginx_and_service_share_error_messages():
-    messages = catalogue()
+    messages = source_messages()
     codes = nginx_map("error_code")
     shared = {status: code for status, code in codes.items() if code in messages}
     assert len(messages) > 20 and len(shared) >= 4
@@ -265,7 +265,7 @@ def test_every_nginx_error_has_message_in_both_languages():
 
 
 def test_openapi_document_contains_nginx_messages():
-    messages = catalogue("app/openapi/failures.c")
+    messages = source_messages("app/openapi/failures.c")
     statuses = {code: status for status, code in nginx_map("error_code").items()}
     assert len(messages) >= 6
     for language in ("ru", "en"):
@@ -274,13 +274,13 @@ def test_openapi_document_contains_nginx_messages():
             assert of_nginx[statuses[code]] == message[language], code
 
 
-def calls_of(name):
+def system_calls(name):
     """Returns the system calls of a systemd set, including nested sets."""
     done = subprocess.run(["systemd-analyze", "syscall-filter", name], check=True, text=True,
                           capture_output=True)
     lines = [line.strip() for line in done.stdout.splitlines()[1:]]
     calls = [line for line in lines if line and not line.startswith("#")]
-    return set().union(*(calls_of(call) if call.startswith("@") else {call} for call in calls))
+    return set().union(*(system_calls(call) if call.startswith("@") else {call} for call in calls))
 
 
 def test_sandbox_allows_needed_system_calls():
@@ -290,7 +290,7 @@ def test_sandbox_allows_needed_system_calls():
     allowed = set()
     for line in re.findall(r"^SystemCallFilter=(.*)$", unit, re.MULTILINE):
         for word in line.lstrip("~").split():
-            calls = calls_of(word) if word.startswith("@") else {word}
+            calls = system_calls(word) if word.startswith("@") else {word}
             allowed = allowed - calls if line.startswith("~") else allowed | calls
     assert {"chown", "fchown", "fchmod", "renameat2", "sync_file_range", "pidfd_open", "vfork",
             "clone3", "close_range", "setpriority"} <= allowed

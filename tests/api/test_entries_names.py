@@ -133,7 +133,7 @@ def test_entries_are_served_with_and_without_api_prefix(site, entries, prefix):
 # --- several entries with the same name -----------------------------------------------------------
 
 @pytest.fixture(params=["{}", "Ж, \"b\" + * {}"])
-def twins(request, entries, ldap_admin):
+def same_name_entries(request, entries, ldap_admin):
     """Returns a name, two entries with that name, and their parents."""
     name = unique(request.param)
     parents = [ldap_admin.add_ou(f"{word}, \"{tag()}\"", entries.parent)
@@ -141,8 +141,8 @@ def twins(request, entries, ldap_admin):
     return name, [entries.named(name, parent) for parent in parents], parents
 
 
-def test_ambiguous_name_is_refused_with_all_dns(api, entries, ldap_admin, twins):
-    name, made, _ = twins
+def test_ambiguous_name_is_refused_with_all_dns(api, entries, ldap_admin, same_name_entries):
+    name, made, _ = same_name_entries
     before = ldap_admin.tree(entries.parent)
     for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None),
                          ("PATCH", {"parent_dn": entries.parent}),
@@ -153,8 +153,8 @@ def test_ambiguous_name_is_refused_with_all_dns(api, entries, ldap_admin, twins)
     assert ldap_admin.tree(entries.parent) == before
 
 
-def test_parent_dn_parameter_selects_one_of_equal_names(entries, ldap_admin, twins):
-    name, made, parents = twins
+def test_parent_dn_parameter_selects_one_of_equal_names(entries, ldap_admin, same_name_entries):
+    name, made, parents = same_name_entries
     for each, parent in zip(made, parents, strict=True):
         assert entries.get(name, at=parent) == each
     untouched = ldap_admin.tree(parents[1])
@@ -170,9 +170,9 @@ def test_parent_dn_parameter_selects_one_of_equal_names(entries, ldap_admin, twi
     assert entries.get(name) == made[1]
 
 
-def test_parent_dn_parameter_selects_and_body_moves(entries, ldap_admin, twins):
+def test_parent_dn_parameter_selects_and_body_moves(entries, ldap_admin, same_name_entries):
     """?parent_dn= selects the entry; parent_dn in the body is its new parent."""
-    name, made, parents = twins
+    name, made, parents = same_name_entries
     target = ldap_admin.add_ou(tag(), entries.parent)
     moved = entries.change(name, at=parents[1], parent_dn=target)
     assert moved["objectGUID"] == made[1]["objectGUID"]
@@ -180,8 +180,8 @@ def test_parent_dn_parameter_selects_and_body_moves(entries, ldap_admin, twins):
     assert ldap_admin.entry(made[0]["dn"]) is not None
 
 
-def test_entry_cannot_move_to_parent_with_same_name(api, entries, ldap_admin, twins):
-    name, _, parents = twins
+def test_entry_cannot_move_to_parent_with_same_name(api, entries, ldap_admin, same_name_entries):
+    name, _, parents = same_name_entries
     before = ldap_admin.tree(entries.parent)
     response = api.patch(entries.path(name), params={"parent_dn": parents[0]},
                          json={"parent_dn": parents[1], "description": "x"})

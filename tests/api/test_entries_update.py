@@ -12,7 +12,7 @@ from support.ldap_admin import BOOKKEEPING, same_dn
 
 
 @pytest.fixture
-def one(entries):
+def described_entry(entries):
     """Returns an entry with a description, and its name."""
     made = entries.create(description="as it was")
     return made, made[entries.kind.name]
@@ -27,8 +27,8 @@ def test_description_can_be_set_replaced_and_cleared(entries, ldap_admin):
         assert seen == ([value.encode()] if value else None)
 
 
-def test_change_affects_only_given_attributes(entries, ldap_admin, one):
-    made, name = one
+def test_change_affects_only_given_attributes(entries, ldap_admin, described_entry):
+    made, name = described_entry
     [(dn, before)] = ldap_admin.tree(made["dn"], without=BOOKKEEPING)
     entries.change(name, description="changed")
     [(dn_after, after)] = ldap_admin.tree(made["dn"], without=BOOKKEEPING)
@@ -36,15 +36,15 @@ def test_change_affects_only_given_attributes(entries, ldap_admin, one):
     assert (dn_after, after) == (dn, before)
 
 
-def test_empty_change_is_no_op(entries, ldap_admin, one):
-    made, name = one
+def test_empty_change_is_no_op(entries, ldap_admin, described_entry):
+    made, name = described_entry
     before = ldap_admin.tree(made["dn"])
     assert entries.change(name) == made
     assert ldap_admin.tree(made["dn"]) == before
 
 
-def test_change_to_same_values_succeeds(entries, one):
-    made, name = one
+def test_change_to_same_values_succeeds(entries, described_entry):
+    made, name = described_entry
     again = entries.change(name, description="as it was", parent_dn=entries.parent,
                            **{entries.kind.name: name})
     assert (again["dn"], again["objectGUID"]) == (made["dn"], made["objectGUID"])
@@ -62,8 +62,8 @@ def test_unknown_entry_is_not_found(api, entries):
     ("sAMAccountName", "x"), ("scope", "universal"), ("security", False), ("name", "x"),
     ("isCriticalSystemObject", True), ("whenCreated", "x"),
 ])
-def test_read_only_field_is_rejected(api, entries, ldap_admin, one, field, value):
-    made, name = one
+def test_read_only_field_is_rejected(api, entries, ldap_admin, described_entry, field, value):
+    made, name = described_entry
     before = ldap_admin.tree(made["dn"])
     response = api.patch(entries.path(name), json={field: value, "description": "x"})
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == [field]
@@ -72,8 +72,8 @@ def test_read_only_field_is_rejected(api, entries, ldap_admin, one, field, value
 
 # --- renaming and moving --------------------------------------------------------------------------
 
-def test_rename_keeps_guid_and_description(api, entries, ldap_admin, one):
-    made, name = one
+def test_rename_keeps_guid_and_description(api, entries, ldap_admin, described_entry):
+    made, name = described_entry
     fresh = f"Neuer, \"Name\" {tag()}"
     renamed = entries.change(name, **{entries.kind.name: fresh})
     assert (renamed[entries.kind.name], renamed["description"]) == (fresh, "as it was")
@@ -92,8 +92,8 @@ def test_rename_may_change_only_case(entries, ldap_admin):
     assert ldap_admin.entry(made["dn"])[entries.kind.name] == [name.upper().encode()]
 
 
-def test_move_keeps_guid_and_description(entries, ldap_admin, one):
-    made, name = one
+def test_move_keeps_guid_and_description(entries, ldap_admin, described_entry):
+    made, name = described_entry
     other = ldap_admin.add_ou(f"Übrige, andere {tag()}", entries.parent)
     moved = entries.change(name, parent_dn=other)
     assert same_dn(moved["dn"], entries.dn(name, other))
@@ -101,8 +101,8 @@ def test_move_keeps_guid_and_description(entries, ldap_admin, one):
     assert ldap_admin.entry(made["dn"]) is None and ldap_admin.entry(moved["dn"])
 
 
-def test_rename_move_and_change_in_one_request(entries, ldap_admin, one):
-    made, name = one
+def test_rename_move_and_change_in_one_request(entries, ldap_admin, described_entry):
+    made, name = described_entry
     other, fresh = ldap_admin.add_ou(tag(), entries.parent), f"Ж, + {tag()}"
     changed = entries.change(name, at=entries.parent, parent_dn=other, description="new",
                              **{entries.kind.name: fresh})
@@ -116,8 +116,9 @@ def test_rename_move_and_change_in_one_request(entries, ldap_admin, one):
     ("", "VALIDATION_ERROR"), ("DC=example,DC=com", "VALIDATION_ERROR"),
     ("DC=test", "VALIDATION_ERROR"),
 ])
-def test_move_to_invalid_parent_is_rejected(api, entries, ldap_admin, one, parent, code):
-    made, name = one
+def test_move_to_invalid_parent_is_rejected(api, entries, ldap_admin, described_entry, parent,
+                                            code):
+    made, name = described_entry
     before = ldap_admin.tree(made["dn"])
     body = {"parent_dn": parent.format(parent=entries.parent), "description": "new",
             entries.kind.name: tag()}
@@ -126,8 +127,8 @@ def test_move_to_invalid_parent_is_rejected(api, entries, ldap_admin, one, paren
     assert ldap_admin.tree(made["dn"]) == before
 
 
-def test_rename_to_existing_name_is_rejected(api, entries, ldap_admin, one):
-    made, name = one
+def test_rename_to_existing_name_is_rejected(api, entries, ldap_admin, described_entry):
+    made, name = described_entry
     taken = entries.create()[entries.kind.name]
     before = ldap_admin.tree(entries.parent)
     for spelling in (taken, taken.upper()):
@@ -138,8 +139,8 @@ def test_rename_to_existing_name_is_rejected(api, entries, ldap_admin, one):
     assert entries.get(name) == made
 
 
-def test_move_to_parent_with_existing_name_is_rejected(api, entries, ldap_admin, one):
-    _, name = one
+def test_move_to_parent_with_existing_name_is_rejected(api, entries, ldap_admin, described_entry):
+    _, name = described_entry
     other = ldap_admin.add_ou(tag(), entries.parent)
     entries.named(name.upper(), other)
     before = ldap_admin.tree(entries.parent)
@@ -224,8 +225,8 @@ def test_entry_with_children_of_unserved_kind_cannot_be_deleted(api, places, lda
 
 # --- deletion -------------------------------------------------------------------------------------
 
-def test_deleted_entry_is_not_found_and_name_is_free(api, entries, ldap_admin, one):
-    made, name = one
+def test_deleted_entry_is_not_found_and_name_is_free(api, entries, ldap_admin, described_entry):
+    made, name = described_entry
     response = api.delete(entries.path(name))
     assert (response.status_code, response.content) == (204, b"")
     assert ldap_admin.ldapsearch(f"({entries.kind.name}={name})") == []
@@ -259,7 +260,7 @@ def test_built_in_entry_cannot_be_deleted(api, ldap_admin, path, name):
 ROUNDS = 15
 
 
-def outcome(response):
+def status_or_code(response):
     """Returns the status of a success, or the code of an error."""
     return response.json()["code"] if response.status_code >= 400 else response.status_code
 
@@ -268,7 +269,7 @@ def test_concurrent_rename_and_deletion_leave_one_outcome(entries, ldap_admin):
     """Each request succeeds or is refused, and the final state is one of the two outcomes. A
     renamed entry that is deleted before it is read back gets RESULT_UNREAD."""
     def call(method, path, body=None):
-        return outcome(entries.api.at(entries.api.base_url).request(method, path, json=body))
+        return status_or_code(entries.api.at(entries.api.base_url).request(method, path, json=body))
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for number in range(ROUNDS):
@@ -293,7 +294,7 @@ def test_concurrent_moves_leave_entry_in_one_place(entries, ldap_admin):
 
     def move(parent):
         client = entries.api.at(entries.api.base_url)
-        return outcome(client.patch(entries.path(name), json={"parent_dn": parent}))
+        return status_or_code(client.patch(entries.path(name), json={"parent_dn": parent}))
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         assert set(pool.map(move, parents * ROUNDS)) == {200}
@@ -306,11 +307,11 @@ def test_concurrent_creations_and_deletions_get_documented_responses(entries):
     body = entries.body()
     path = entries.path(body[entries.kind.name])
 
-    def turn(number):
+    def create_or_delete(number):
         client = entries.api.at(entries.api.base_url)
-        return outcome(client.delete(path) if number % 2 else
-                       client.post(entries.kind.path, json=body))
+        return status_or_code(client.delete(path) if number % 2 else
+                              client.post(entries.kind.path, json=body))
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        found = set(pool.map(turn, range(4 * ROUNDS)))
+        found = set(pool.map(create_or_delete, range(4 * ROUNDS)))
     assert {201, 204} <= found <= {201, 204, "NOT_FOUND", "ALREADY_EXISTS", "RESULT_UNREAD"}

@@ -45,7 +45,7 @@ def administrator(storage, anonymous):
 
 
 @pytest.fixture(scope="module")
-def anybody(storage):
+def anonymous_files(storage):
     """Returns a client without a token on the files surface."""
     return FilesClient(storage.stack.files_url, storage.stack.ca_file)
 
@@ -292,7 +292,7 @@ def altered(url, name, change):
     return url.replace(f"{name}={value}", f"{name}={change(value)}")
 
 
-def of_disk(url, one, other):
+def invalid_local_urls(url, one, other):
     """Returns invalid URLs that the service must refuse, made from a valid one."""
     return [
         altered(url, "signature", lambda value: value[:-1] + ("0" if value[-1] != "0" else "1")),
@@ -308,7 +308,7 @@ def of_disk(url, one, other):
     ]
 
 
-def of_s3(url, one, other):
+def invalid_s3_urls(url, one, other):
     """Returns invalid URLs that S3 must refuse, made from a valid one."""
     key = urlsplit(one["download_url"]).path
     return [
@@ -327,7 +327,7 @@ def of_s3(url, one, other):
 def test_altered_download_url_is_refused(storage, owner):
     one, other = files.upload(owner), files.upload(owner, b"other\n")
     url = one["download_url"]
-    bad = {"disk": of_disk, "s3": of_s3}[storage.kind](url, one, other)
+    bad = {"disk": invalid_local_urls, "s3": invalid_s3_urls}[storage.kind](url, one, other)
     assert url not in bad
     for each in bad:
         answer = fetch(owner, each)
@@ -556,16 +556,16 @@ def test_administrator_has_own_files(administrator, owner):
     administrator.delete(f"/files/{name}")
 
 
-def test_anonymous_client_sees_only_unowned_files(anybody, owner, anonymous):
+def test_anonymous_client_sees_only_unowned_files(anonymous_files, owner, anonymous):
     """In development this surface needs no token, but files with an owner do not exist there."""
     private = files.upload(owner)["filename"]
-    made = files.upload(anybody)["filename"]
-    contract.check_error(anybody.get(f"/files/{private}/info"), 404, "NOT_FOUND")
-    assert private not in files.names(anybody, f"?prefix={private}")
-    assert files.names(anybody, f"?prefix={made}") == [made]
+    made = files.upload(anonymous_files)["filename"]
+    contract.check_error(anonymous_files.get(f"/files/{private}/info"), 404, "NOT_FOUND")
+    assert private not in files.names(anonymous_files, f"?prefix={private}")
+    assert files.names(anonymous_files, f"?prefix={made}") == [made]
     contract.check_error(owner.get(f"/files/{made}/info"), 404, "NOT_FOUND")
     contract.check_error(anonymous.get(f"/files/{made}/info"), 401, "UNAUTHORIZED")
-    assert anybody.delete(f"/files/{made}").status_code == 200
+    assert anonymous_files.delete(f"/files/{made}").status_code == 200
 
 
 # --- idempotency keys -----------------------------------------------------------------------------
@@ -589,9 +589,9 @@ def test_repeated_upload_with_idempotency_key_is_stored_once(storage, owner):
 
 # --- health ---------------------------------------------------------------------------------------
 
-def test_storage_health_is_reported(storage, anybody, anonymous):
+def test_storage_health_is_reported(storage, anonymous_files, anonymous):
     top = anonymous.at(storage.stack.https_url)
-    for client in (anybody, top):
+    for client in (anonymous_files, top):
         answer = client.get("/health/storage")
         assert answer.status_code == 200
         assert answer.json()["message"] == "Object Storage доступен"
@@ -604,7 +604,7 @@ def test_storage_health_is_reported(storage, anybody, anonymous):
 STORAGE_TIME = "kontora_storage_operation_duration_seconds_count"
 
 
-def time_of(storage, answer):
+def request_line(storage, answer):
     """Returns the log line of a request, with durations in microseconds."""
     return service_line(storage.stack, answer.headers["X-Request-ID"])
 
@@ -616,7 +616,7 @@ def test_storage_time_is_logged_and_measured(storage, owner):
     before = metrics.values(top)
     made = files.send(owner)
     name = made.json()["filename"]
-    lines = [time_of(storage, answer) for answer in
+    lines = [request_line(storage, answer) for answer in
              (made, owner.delete(f"/files/{name}"), top.get("/health/storage"))]
     after = metrics.values(top)
     for line in lines:
@@ -626,7 +626,7 @@ def test_storage_time_is_logged_and_measured(storage, owner):
         assert after[(STORAGE_TIME, operation)] - before[(STORAGE_TIME, operation)] == 1
     assert after[(STORAGE_TIME, "check")] > before[(STORAGE_TIME, "check")], (
         "the housekeeper checks the storage as well")
-    assert "storage_us" not in time_of(storage, owner.get("/files"))
+    assert "storage_us" not in request_line(storage, owner.get("/files"))
 
 
 def test_slow_upload_does_not_occupy_worker(storage, owner):
@@ -641,14 +641,14 @@ def test_slow_upload_does_not_occupy_worker(storage, owner):
 
     answer = owner.post("/files/upload", data=slowly(), headers={"Content-Type": content_type})
     files.check_uploaded(answer, b"x" * 100_000)
-    line = time_of(storage, answer)
+    line = request_line(storage, answer)
     assert 0 < line["storage_us"] < line["handler_us"] < waited_s * 1e6, line
     assert line.get("queue_us", 0) < waited_s * 1e6, "the upload was queued before it was complete"
 
 
 # --- examples of the source document --------------------------------------------------------------
 
-def run(command, folder):
+def run_program(command, folder):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60,
                           check=False)
     assert done.returncode == 0, done.stderr
@@ -656,44 +656,46 @@ def run(command, folder):
 
 
 @pytest.fixture
-def shell(storage, tmp_path):
+def run_example(storage, tmp_path):
     """Returns a function that runs command lines of the document against this surface."""
     (tmp_path / "document.txt").write_bytes(TEXT)
     (tmp_path / "document.pdf").write_bytes(PDF)
 
     def call(line):
         line = line.replace("http://localhost:5000", storage.stack.files_url)
-        return json.loads(run(["sh", "-c", line.replace("curl ", "curl -sS ")], tmp_path))
+        return json.loads(run_program(["sh", "-c", line.replace("curl ", "curl -sS ")], tmp_path))
     return call
 
 
-def test_curl_examples_of_source_document_work(storage, shell):
-    assert shell("curl http://localhost:5000/") == {"message": "Hello World!"}
-    testuser = shell("""curl -X POST http://localhost:5000/users \\
+def test_curl_examples_of_source_document_work(storage, run_example):
+    assert run_example("curl http://localhost:5000/") == {"message": "Hello World!"}
+    testuser = run_example("""curl -X POST http://localhost:5000/users \\
   -H "Content-Type: application/json" \\
   -d '{"username":"testuser","email":"test@example.com"}'""")
     assert without_id(testuser) == {"username": "testuser", "email": "test@example.com"}
-    john = shell("""curl -X POST http://localhost:5000/users \\
+    john = run_example("""curl -X POST http://localhost:5000/users \\
   -H "Content-Type: application/json" \\
   -d '{"username":"john","email":"john@example.com"}'""")
     assert without_id(john) == {"username": "john", "email": "john@example.com"}
-    users = shell("curl http://localhost:5000/users")
+    users = run_example("curl http://localhost:5000/users")
     assert is_listed(storage, testuser, users) and is_listed(storage, john, users)
-    made = shell('curl -X POST http://localhost:5000/files/upload \\\n  -F "file=@document.txt"')
+    made = run_example(
+        'curl -X POST http://localhost:5000/files/upload \\\n  -F "file=@document.txt"')
     assert (made["message"], made["original_name"]) == ("Файл успешно загружен", "document.txt")
-    pdf = shell('curl -X POST http://localhost:5000/files/upload \\\n  -F "file=@document.pdf"')
+    pdf = run_example(
+        'curl -X POST http://localhost:5000/files/upload \\\n  -F "file=@document.pdf"')
     assert pdf["content_type"] == "application/pdf"
     name = made["filename"]
-    every = shell("curl http://localhost:5000/files")
+    every = run_example("curl http://localhost:5000/files")
     assert {name, pdf["filename"]} <= {item["name"] for item in every["files"]}
-    assert shell("curl http://localhost:5000/files?prefix=images/")["prefix"] == "images/"
-    assert shell("curl http://localhost:5000/files?limit=10")["count"] >= 2
-    info = shell(f"curl http://localhost:5000/files/{name}/info")
+    assert run_example("curl http://localhost:5000/files?prefix=images/")["prefix"] == "images/"
+    assert run_example("curl http://localhost:5000/files?limit=10")["count"] >= 2
+    info = run_example(f"curl http://localhost:5000/files/{name}/info")
     assert info["metadata"]["original_name"] == "document.txt"
-    assert shell("curl http://localhost:5000/health/storage")["status"] == "healthy"
+    assert run_example("curl http://localhost:5000/health/storage")["status"] == "healthy"
     for each in (name, pdf["filename"]):
-        assert shell(f"curl http://localhost:5000/files/{each}/download")["expires_in"] == 300
-        assert shell(f"curl -X DELETE http://localhost:5000/files/{each}") == {
+        assert run_example(f"curl http://localhost:5000/files/{each}/download")["expires_in"] == 300
+        assert run_example(f"curl -X DELETE http://localhost:5000/files/{each}") == {
             "message": "Файл успешно удален", "filename": each}
 
 
@@ -777,13 +779,13 @@ def without_id(user):
     (["/usr/bin/python3", "-c", PYTHON], "requests", "document.txt"),
     (["node", "-e", FETCH], "fetch", 'Документ "1".txt'),  # requires Node.js 18
 ], ids=["python", "fetch"])
-def test_program_examples_of_source_document_work(storage, anybody, tmp_path, program, name,
+def test_program_examples_of_source_document_work(storage, anonymous_files, tmp_path, program, name,
                                                   file_name):
     (tmp_path / "document.txt").write_bytes(TEXT)
     program = [part.replace("http://localhost:5000", storage.stack.files_url) for part in program]
-    user, users, made = json.loads(run(program, tmp_path))
+    user, users, made = json.loads(run_program(program, tmp_path))
     assert without_id(user) == {"username": name, "email": f"{name}@example.com"}
     assert is_listed(storage, user, users)
     assert made["original_name"] == file_name
-    assert fetch(anybody, made["download_url"]).content == TEXT
-    anybody.delete(f"/files/{made['filename']}")
+    assert fetch(anonymous_files, made["download_url"]).content == TEXT
+    anonymous_files.delete(f"/files/{made['filename']}")

@@ -10,9 +10,10 @@ from support.ldap_admin import same_dn
 
 SECURITY = -2147483648
 TYPES = {2: "global", 4: "domain_local", 8: "universal"}
-NO_TYPES = [2147483650, 2147483652, 2147483656, 0, 6, 10, 12, 14, 1, 3, 5, 16, 18, 34, 1073741826,
-            -1, -2, -8, SECURITY, -2147483643, -2147483642, -2147483638, -2147483630, 2 ** 31,
-            -2 ** 31 - 1, 2 ** 32 + 2, -2 ** 32 + 2, 2 ** 63 - 1, -2 ** 63]
+INVALID_TYPES = [2147483650, 2147483652, 2147483656, 0, 6, 10, 12, 14, 1, 3, 5, 16, 18, 34,
+                 1073741826,
+                 -1, -2, -8, SECURITY, -2147483643, -2147483642, -2147483638, -2147483630, 2 ** 31,
+                 -2 ** 31 - 1, 2 ** 32 + 2, -2 ** 32 + 2, 2 ** 63 - 1, -2 ** 63]
 
 
 @pytest.mark.parametrize("scope", TYPES)
@@ -32,7 +33,7 @@ def test_group_is_global_security_group_by_default(groups, ldap_admin):
     assert group["member"] == []
 
 
-@pytest.mark.parametrize("number", NO_TYPES)
+@pytest.mark.parametrize("number", INVALID_TYPES)
 def test_invalid_group_type_is_rejected(api, groups, ldap_admin, number):
     body = groups.body(groupType=number)
     response = api.post("/groups", json=body)

@@ -13,7 +13,7 @@ SURFACES = pytest.mark.parametrize("surface", ["https_url", "http_url"])
 
 
 @pytest.fixture(autouse=True, scope="module")
-def no_worker_is_lost(stack, site):
+def assert_workers_survive(stack, site):
     before = set(stack.service.workers())
     yield
     assert site.get("/health").status_code == 200

@@ -36,7 +36,7 @@ CHOICES = [
 ]
 
 
-def speak(site, method, path, language):
+def request_in(site, method, path, language):
     headers = {} if language is None else {"Accept-Language": language}
     return site.request(method, path, headers=headers)
 
@@ -51,12 +51,12 @@ def language_of(response):
 @pytest.mark.parametrize("method, path, code", ERRORS)
 @pytest.mark.parametrize("field, language", CHOICES)
 def test_error_message_is_in_preferred_language(site, method, path, code, field, language):
-    response = speak(site, method, path, field)
+    response = request_in(site, method, path, field)
     assert response.json()["code"] == code
     assert language_of(response) == language, response.text
 
 
-def shown_in(site, field):
+def page_languages(site, field):
     """Returns the languages of the page for browsers and of the OpenAPI document; text and
     header of each must agree."""
     headers = {} if field is None else {"Accept-Language": field}
@@ -74,8 +74,8 @@ def shown_in(site, field):
     ("en;q=0.3, ru;q=0.8", "ru"), ("fr", "ru"), ("en-GB;q=0.5,en;q=0.9", "en"), ("en;q=", "ru"),
     (";;q=,=", "ru"), ("en;q=0.5;", "ru"), ("en\tru", "ru")])
 def test_pages_and_openapi_document_are_in_preferred_language(site, field, language):
-    assert shown_in(site.as_anonymous(), field) == {language}
-    chosen = {language_of(speak(site, method, path, field)) for method, path, _ in ERRORS[1:]}
+    assert page_languages(site.as_anonymous(), field) == {language}
+    chosen = {language_of(request_in(site, method, path, field)) for method, path, _ in ERRORS[1:]}
     assert chosen == {language}
 
 
@@ -91,7 +91,7 @@ def test_pages_do_not_support_ranges(site, path, origin):
     assert all("," not in answer.headers[name] for name in ("X-Request-ID", "Cache-Control"))
 
 
-def any_field(chance):
+def random_header(chance):
     """Returns a random header as clients send it, sometimes malformed."""
     ranges = ["en", "ru", "*", "de", "en-GB", "ru-RU", "EN", "enx", "ru_RU"]
     weights = ["", "", "", ";q=1", ";q=0", ";q=1.0", ";q=0.", ";q=x", "; q=0.5", " ;Q=0.5", ";q=2"]
@@ -108,8 +108,9 @@ def any_field(chance):
 def test_nginx_and_service_choose_same_language(site):
     chance = random.Random(9110)
     for _ in range(400):
-        field = any_field(chance)
-        chosen = {language_of(speak(site, method, path, field)) for method, path, _ in ERRORS[1:]}
+        field = random_header(chance)
+        chosen = {language_of(request_in(site, method, path, field))
+                  for method, path, _ in ERRORS[1:]}
         assert len(chosen) == 1, field
 
 
@@ -117,7 +118,7 @@ def test_nginx_uses_first_weight_of_repeated_language(site):
     """The only difference between nginx and the service: nginx's configuration cannot compare
     weights of one language."""
     field = "en-GB;q=0.1, ru;q=0.5, en;q=0.9"
-    chosen = [language_of(speak(site, method, path, field)) for method, path, _ in ERRORS]
+    chosen = [language_of(request_in(site, method, path, field)) for method, path, _ in ERRORS]
     assert chosen == ["en", "en", "ru"]
 
 
@@ -154,7 +155,7 @@ def test_success_message_is_in_requested_language(site, language):
 
 def test_many_language_ranges_are_harmless(site):
     for method, path, _ in ERRORS:
-        response = speak(site, method, path, ",".join(["xx;q=0.1"] * 400))
+        response = request_in(site, method, path, ",".join(["xx;q=0.1"] * 400))
         assert response.status_code in (404, 405, 400)
 
 
@@ -171,4 +172,4 @@ def english_site(tmp_path_factory, binary):
     (None, "en"), ("", "en"), ("de", "en"), ("*", "en"), ("ru", "ru"), ("en;q=0", "en"),
     ("de;q=0.9, *;q=0.1", "en"), ("*, ru", "ru"), ("ru, en", "ru"), ("en;q=0.5,ru;q=0.6", "ru")])
 def test_default_language_is_configurable(english_site, method, path, field, language):
-    assert language_of(speak(english_site, method, path, field)) == language
+    assert language_of(request_in(english_site, method, path, field)) == language

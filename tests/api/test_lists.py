@@ -153,7 +153,7 @@ def test_search_is_not_ldap_filter(entries, text):
 # --- pages ----------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
-def crowd(entries):
+def many_entries(entries):
     """Returns a word and the names of many entries that contain it."""
     word = tag()[:8]
     names = [f"{word} {number:04}" for number in range(MANY)]
@@ -166,8 +166,8 @@ def crowd(entries):
 
 
 @pytest.mark.parametrize("limit", [1000, 100, 33])
-def test_pages_contain_every_entry_once_in_order(api, entries, crowd, limit):
-    word, names = crowd
+def test_pages_contain_every_entry_once_in_order(api, entries, many_entries, limit):
+    word, names = many_entries
     seen = []
     for skip in range(0, MANY, limit):
         body = api.get(entries.kind.path,
@@ -181,8 +181,8 @@ def test_pages_contain_every_entry_once_in_order(api, entries, crowd, limit):
     (0, 1, 1), (MANY - 1, 10, 1), (MANY - 10, 10, 10), (MANY - 5, 10, 5), (MANY, 10, 0),
     (MANY + 1, 1, 0), (99, 2, 2),
 ])
-def test_first_and_last_pages_are_exact(api, entries, crowd, skip, limit, expected):
-    word, names = crowd
+def test_first_and_last_pages_are_exact(api, entries, many_entries, skip, limit, expected):
+    word, names = many_entries
     body = api.get(entries.kind.path, params={"search": word, "skip": skip, "limit": limit}).json()
     found = [item[entries.kind.name] for item in contract.check_list(body)]
     assert found == names[skip:skip + limit]

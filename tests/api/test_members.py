@@ -42,7 +42,7 @@ both = pytest.mark.parametrize("side", SIDES, ids=lambda side: side.of)
 
 
 @pytest.fixture
-def pair(people, groups):
+def user_and_group(people, groups):
     return people.create(), groups.create()
 
 
@@ -58,8 +58,8 @@ def assert_member(people, groups, ldap_admin, user, group, is_member=True):
 # --- adding and removing --------------------------------------------------------------------------
 
 @both
-def test_member_is_added_and_removed(api, people, groups, ldap_admin, side, pair):
-    user, group = pair
+def test_member_is_added_and_removed(api, people, groups, ldap_admin, side, user_and_group):
+    user, group = user_and_group
     response = side.add(api, group["cn"], user["sAMAccountName"])
     assert response.status_code == 200, response.text
     answer = side.check(response.json())
@@ -76,8 +76,8 @@ def test_member_is_added_and_removed(api, people, groups, ldap_admin, side, pair
 
 
 @both
-def test_repeated_add_or_remove_is_no_op(api, ldap_admin, side, pair):
-    user, group = pair
+def test_repeated_add_or_remove_is_no_op(api, ldap_admin, side, user_and_group):
+    user, group = user_and_group
     account = user["sAMAccountName"]
     first = side.add(api, group["cn"], account)
     before = ldap_admin.tree(group["dn"]), ldap_admin.tree(user["dn"])
@@ -90,8 +90,9 @@ def test_repeated_add_or_remove_is_no_op(api, ldap_admin, side, pair):
     assert (ldap_admin.tree(group["dn"]), ldap_admin.tree(user["dn"])) == before
 
 
-def test_member_added_on_one_path_is_removed_on_other(api, people, groups, ldap_admin, pair):
-    user, group = pair
+def test_member_added_on_one_path_is_removed_on_other(api, people, groups, ldap_admin,
+                                                      user_and_group):
+    user, group = user_and_group
     for one, other in (SIDES, SIDES[::-1]):
         assert one.add(api, group["cn"], user["sAMAccountName"]).status_code == 200
         assert_member(people, groups, ldap_admin, user, group)
@@ -124,8 +125,8 @@ def test_group_and_account_names_ignore_case(api, people, groups, ldap_admin, si
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
 def test_members_are_served_with_and_without_api_prefix(site, people, groups, ldap_admin, side,
                                                         prefix,
-                                                        pair):
-    user, group = pair
+                                                        user_and_group):
+    user, group = user_and_group
     path = prefix + side.path(group["cn"], user["sAMAccountName"])
     assert site.post(path).status_code == 200
     assert_member(people, groups, ldap_admin, user, group)
@@ -164,8 +165,8 @@ def test_account_with_unusual_name_becomes_member(api, people, groups, ldap_admi
 
 @both
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-def test_unknown_group_or_account_is_not_found(api, ldap_admin, side, method, pair):
-    user, group = pair
+def test_unknown_group_or_account_is_not_found(api, ldap_admin, side, method, user_and_group):
+    user, group = user_and_group
     before = ldap_admin.tree(group["dn"]), ldap_admin.tree(user["dn"])
     for name, account in ((group["cn"], "nobody-at-all"),
                           ("nothing at all", user["sAMAccountName"]),
@@ -177,8 +178,8 @@ def test_unknown_group_or_account_is_not_found(api, ldap_admin, side, method, pa
 
 
 @both
-def test_other_kinds_of_entries_are_not_found(api, people, units, ldap_admin, side, pair):
-    user, group = pair
+def test_other_kinds_of_entries_are_not_found(api, people, units, ldap_admin, side, user_and_group):
+    user, group = user_and_group
     unit, account = units.create(), tag()[:8] + "$"
     ldap_admin.add(f"{rdn(account)},{units.parent}", objectClass="computer", sAMAccountName=account,
                    userAccountControl="4096")
@@ -191,8 +192,8 @@ def test_other_kinds_of_entries_are_not_found(api, people, units, ldap_admin, si
 
 
 @both
-def test_unsupported_method_or_parameter_is_refused(api, side, pair):
-    user, group = pair
+def test_unsupported_method_or_parameter_is_refused(api, side, user_and_group):
+    user, group = user_and_group
     path = side.path(group["cn"], user["sAMAccountName"])
     for method in ("GET", "PUT", "PATCH"):
         response = api.request(method, path)
@@ -206,15 +207,16 @@ def test_unsupported_method_or_parameter_is_refused(api, side, pair):
 # --- several groups with the same name ------------------------------------------------------------
 
 @pytest.fixture
-def twins(groups, ldap_admin):
+def same_name_groups(groups, ldap_admin):
     parents = [ldap_admin.add_ou(f"Ж, {tag()}", groups.parent) for _ in range(2)]
     name = f"a, \"b\" {tag()}"
     return name, [groups.named(name, parent) for parent in parents], parents
 
 
 @both
-def test_parent_dn_selects_one_of_equal_group_names(api, people, ldap_admin, side, twins):
-    name, made, parents = twins
+def test_parent_dn_selects_one_of_equal_group_names(api, people, ldap_admin, side,
+                                                    same_name_groups):
+    name, made, parents = same_name_groups
     user = people.create()
     account = user["sAMAccountName"]
     for call in (side.add, side.remove):
@@ -251,9 +253,10 @@ def test_user_cannot_leave_primary_group(api, people, ldap_admin, side):
 
 
 @both
-def test_user_can_leave_only_former_primary_group(api, people, groups, ldap_admin, side, pair):
+def test_user_can_leave_only_former_primary_group(api, people, groups, ldap_admin, side,
+                                                  user_and_group):
     """The new primary group cannot be left; the former one can."""
-    user, group = pair
+    user, group = user_and_group
     account = user["sAMAccountName"]
     former = groups.create()
     ldap_admin.make_primary(former["dn"], user["dn"])
@@ -301,8 +304,8 @@ def test_contacts_computers_and_groups_are_listed(groups, ldap_admin):
         assert any(same_dn(dn, each) for each in found)
 
 
-def test_group_can_be_member_of_group(api, groups, people, ldap_admin, pair):
-    user, inner = pair
+def test_group_can_be_member_of_group(api, groups, people, ldap_admin, user_and_group):
+    user, inner = user_and_group
     outer = groups.create(groupType=-2147483644)
     response = GROUPS_SIDE.add(api, outer["cn"], inner["sAMAccountName"])
     assert response.status_code == 200, response.text
@@ -345,8 +348,8 @@ def test_membership_of_group_in_itself_can_be_removed(api, groups, ldap_admin):
 
 # --- moved entries --------------------------------------------------------------------------------
 
-def test_moved_and_renamed_member_stays_member(api, people, groups, ldap_admin, pair):
-    user, group = pair
+def test_moved_and_renamed_member_stays_member(api, people, groups, ldap_admin, user_and_group):
+    user, group = user_and_group
     GROUPS_SIDE.add(api, group["cn"], user["sAMAccountName"])
     moved = people.change(user["sAMAccountName"], cn=f"Новый, {tag()}",
                           parent_dn=ldap_admin.add_ou(tag(), people.ou))
@@ -361,7 +364,7 @@ def test_moved_and_renamed_member_stays_member(api, people, groups, ldap_admin, 
 
 # --- concurrent changes and large groups ----------------------------------------------------------
 
-def many_users(people, ldap_admin, count):
+def create_many_users(people, ldap_admin, count):
     """Creates users over LDAP; returns their account names and DNs."""
     word, parent = tag()[:8], ldap_admin.add_ou(tag(), people.ou)
     names = [f"{word}{number:05}" for number in range(count)]
@@ -376,13 +379,13 @@ def test_concurrent_additions_lose_no_member(api, people, groups, ldap_admin):
     """Two clients add 200 members on both paths, while a third keeps adding and removing one
     more."""
     group, restless = groups.create(), people.create()
-    names, dns = many_users(people, ldap_admin, 200)
+    names, dns = create_many_users(people, ldap_admin, 200)
 
     def add(side, some):
         client = api.at(api.base_url)
         return [side.add(client, group["cn"], name).status_code for name in some]
 
-    def come_and_go(turns):
+    def add_and_remove(turns):
         client = api.at(api.base_url)
         return [call(client, group["cn"], restless["sAMAccountName"]).status_code
                 for _ in range(turns) for call in (GROUPS_SIDE.add, USERS_SIDE.remove)]
@@ -390,16 +393,16 @@ def test_concurrent_additions_lose_no_member(api, people, groups, ldap_admin):
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         work = [pool.submit(add, GROUPS_SIDE, names[:100]), pool.submit(add, USERS_SIDE,
                                                                         names[100:])]
-        third = pool.submit(come_and_go, 40)
+        third = pool.submit(add_and_remove, 40)
         assert {status for each in work for status in each.result()} == {200}
         assert set(third.result()) == {200, 204}
     assert sorted(ldap_admin.members(group["dn"])) == sorted(dns)
     assert sorted(groups.get(group["cn"])["member"]) == sorted(dns)
 
 
-def test_concurrent_add_and_remove_of_one_member_succeed(api, groups, ldap_admin, pair):
+def test_concurrent_add_and_remove_of_one_member_succeed(api, groups, ldap_admin, user_and_group):
     """No client gets an error because of the others."""
-    user, group = pair
+    user, group = user_and_group
 
     def call(number):
         client, side = api.at(api.base_url), SIDES[number % 2]
@@ -413,7 +416,7 @@ def test_concurrent_add_and_remove_of_one_member_succeed(api, groups, ldap_admin
 
 
 @pytest.fixture(scope="module")
-def large(groups, ldap_admin):
+def large_group(groups, ldap_admin):
     """Returns a group with more members than a server returns at once, and their DNs."""
     group, parent = groups.create(), ldap_admin.add_ou(tag(), groups.parent)
     dns = [f"CN={number:05},{parent}" for number in range(LARGE)]
@@ -422,8 +425,8 @@ def large(groups, ldap_admin):
     return group, dns
 
 
-def test_large_group_lists_all_members(api, people, groups, ldap_admin, large):
-    group, dns = large
+def test_large_group_lists_all_members(api, people, groups, ldap_admin, large_group):
+    group, dns = large_group
     assert sorted(groups.get(group["cn"])["member"]) == dns
     user = people.create()
     [listed] = api.get("/groups", params={"search": group["cn"]}).json()["items"]

@@ -22,29 +22,29 @@ ERRORS = "kontora_directory_errors_total"
 
 
 @pytest.fixture
-def anybody(site):
+def anonymous_site(site):
     return site.as_anonymous()
 
 
-def counted(client, operation):
+def operation_count(client, operation):
     return metrics.values(client)[(f"{DURATION}_count", operation)]
 
 
-def test_metrics_need_no_token(anybody):
-    assert metrics.families(anybody)
+def test_metrics_need_no_token(anonymous_site):
+    assert metrics.families(anonymous_site)
 
 
-def test_every_metric_has_help_and_type(anybody):
-    for family in metrics.families(anybody).values():
+def test_every_metric_has_help_and_type(anonymous_site):
+    for family in metrics.families(anonymous_site).values():
         assert family.name.startswith("kontora_")
         assert family.documentation.endswith(".")
         assert family.type in ("counter", "gauge", "histogram")
         assert family.samples
 
 
-def test_histograms_are_consistent(anybody):
+def test_histograms_are_consistent(anonymous_site):
     """Buckets are cumulative; sums and counts match them."""
-    for family in metrics.families(anybody).values():
+    for family in metrics.families(anonymous_site).values():
         if family.type != "histogram":
             continue
         buckets, counts = {}, {}
@@ -60,9 +60,9 @@ def test_histograms_are_consistent(anybody):
             assert series[-1] == (math.inf, counts[key])
 
 
-def test_metrics_pass_promtool(anybody):
+def test_metrics_pass_promtool(anonymous_site):
     """promtool checks names, types, help texts and the format."""
-    text = anybody.get("/metrics").content
+    text = anonymous_site.get("/metrics").content
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True,
                           check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
@@ -70,7 +70,7 @@ def test_metrics_pass_promtool(anybody):
 
 # --- requests -------------------------------------------------------------------------------------
 
-def grows(client, key, by=1):
+def assert_grows(client, key, by=1):
     """Returns a context manager that asserts that a series grows."""
     return Growth(client, key, by)
 
@@ -99,8 +99,9 @@ class Growth:
     ("PATCH", "/ous/none", "/api/v1/ous/{name}", 415)])
 def test_requests_are_counted_by_route(site, method, path, route, status):
     labels = ("GET" if method == "HEAD" else method, route)
-    with grows(site, (REQUESTS, *labels)), grows(site, (RESPONSES, *labels, str(status))), \
-            grows(site, (f"{RESPONSE_TIME}_count", *labels)):
+    with assert_grows(site, (REQUESTS, *labels)), assert_grows(site,
+                                                               (RESPONSES, *labels, str(status))), \
+            assert_grows(site, (f"{RESPONSE_TIME}_count", *labels)):
         assert site.request(method, path).status_code == status
 
 
@@ -108,7 +109,7 @@ def test_requests_are_counted_by_route(site, method, path, route, status):
     ("GET", "/nowhere", 404), ("GET", "/nowhere/{}", 404), ("POST", "/api/v1/nowhere/{}", 404),
     ("DELETE", "/health", 405), ("GET", "/users/%ff", 400)])
 def test_unknown_path_creates_no_series(site, method, path, status):
-    with grows(site, (RESPONSES, method, "none", str(status))):
+    with assert_grows(site, (RESPONSES, method, "none", str(status))):
         assert site.request(method, path.format(tag())).status_code == status
 
 
@@ -124,16 +125,16 @@ def test_client_input_creates_no_series(site):
 
 
 def test_errors_are_counted_by_code(anonymous, site):
-    with grows(site, (HTTP_ERRORS, "UNAUTHORIZED")):
+    with assert_grows(site, (HTTP_ERRORS, "UNAUTHORIZED")):
         contract.check_error(anonymous.get("/contacts"), 401, "UNAUTHORIZED")
-    with grows(site, (HTTP_ERRORS, "INVALID_JSON")):
+    with assert_grows(site, (HTTP_ERRORS, "INVALID_JSON")):
         contract.check_error(anonymous.post("/auth/login", data=b"{", headers={
             "Content-Type": "application/json"}), 400, "INVALID_JSON")
 
 
-def test_every_error_code_starts_at_zero(anybody):
+def test_every_error_code_starts_at_zero(anonymous_site):
     """Otherwise a rate could not show the first increase."""
-    codes = {key[1] for key in metrics.values(anybody) if key[0] == HTTP_ERRORS}
+    codes = {key[1] for key in metrics.values(anonymous_site) if key[0] == HTTP_ERRORS}
     assert {"INTERNAL_ERROR", "DATABASE_UNAVAILABLE", "DIRECTORY_UNAVAILABLE"} <= codes
 
 
@@ -155,8 +156,8 @@ def test_queries_and_transactions_are_timed(sql_stack, sql_api):
 
 # --- processes ------------------------------------------------------------------------------------
 
-def test_pools_are_measured(anybody):
-    values = metrics.values(anybody)
+def test_pools_are_measured(anonymous_site):
+    values = metrics.values(anonymous_site)
     for pool, size in {"core": 2, "auth": 2, "directory": 4, "files": 4}.items():
         assert values[("kontora_pool_size", pool)] == size
         assert sum(values[("kontora_pool_workers", pool, state)]
@@ -169,15 +170,16 @@ def test_pools_are_measured(anybody):
     assert values[("kontora_pool_busy_seconds_total", "core")] > 0
 
 
-def test_queue_time_is_measured(anybody, anonymous):
-    counted_before = metrics.values(anybody)[("kontora_http_queue_duration_seconds_count", "auth")]
+def test_queue_time_is_measured(anonymous_site, anonymous):
+    counted_before = metrics.values(anonymous_site)[("kontora_http_queue_duration_seconds_count",
+                                                     "auth")]
     anonymous.post("/auth/login", json={})
-    after = metrics.values(anybody)
+    after = metrics.values(anonymous_site)
     assert after[("kontora_http_queue_duration_seconds_count", "auth")] == counted_before + 1
 
 
-def test_build_version_and_start_time_are_reported(anybody, binary):
-    values = metrics.values(anybody)
+def test_build_version_and_start_time_are_reported(anonymous_site, binary):
+    values = metrics.values(anonymous_site)
     version = subprocess.run([binary, "version"], capture_output=True, text=True, check=True)
     assert values[("kontora_build_info", version.stdout.split()[1])] == 1
     assert 0 < time.time() - values[("kontora_start_time_seconds",)] < 3600
@@ -193,14 +195,14 @@ def test_build_version_and_start_time_are_reported(anybody, binary):
                                                  parent_dn=people.ou, cn=people.body()["cn"])),
     ("delete", lambda api, people: api.delete("/users/" + people.create()["sAMAccountName"])),
 ])
-def test_directory_operations_are_counted(api, anybody, people, operation, call):
-    before = counted(anybody, operation)
+def test_directory_operations_are_counted(api, anonymous_site, people, operation, call):
+    before = operation_count(anonymous_site, operation)
     call(api, people)
-    assert counted(anybody, operation) > before
+    assert operation_count(anonymous_site, operation) > before
 
 
-def test_directory_operations_of_housekeeper_are_counted(anybody):
-    values = metrics.values(anybody)
+def test_directory_operations_of_housekeeper_are_counted(anonymous_site):
+    values = metrics.values(anonymous_site)
     for operation in ("probe", "connect", "bind"):
         assert values[(f"{DURATION}_count", operation)] > 0
         assert values[(f"{DURATION}_sum", operation)] > 0
@@ -208,16 +210,16 @@ def test_directory_operations_of_housekeeper_are_counted(anybody):
     assert values[("kontora_directory_controllers", "up")] == 1
 
 
-def test_directory_errors_are_counted(api, anybody, people):
-    before = metrics.values(anybody)[(ERRORS, "add", "result")]
+def test_directory_errors_are_counted(api, anonymous_site, people):
+    before = metrics.values(anonymous_site)[(ERRORS, "add", "result")]
     user = people.create()
     contract.check_error(api.post("/users", json=people.body(cn=user["cn"])), 409, "ALREADY_EXISTS")
-    assert metrics.values(anybody)[(ERRORS, "add", "result")] > before
+    assert metrics.values(anonymous_site)[(ERRORS, "add", "result")] > before
 
 
-def test_metrics_reveal_no_names_or_addresses(anybody, directory, api, people):
+def test_metrics_reveal_no_names_or_addresses(anonymous_site, directory, api, people):
     user = people.create()
-    text = anybody.get("/metrics").text
+    text = anonymous_site.get("/metrics").text
     for secret in (directory.address, directory.bind_dn, directory.base_dn,
                    user["sAMAccountName"]):
         assert secret not in text
@@ -232,5 +234,5 @@ def test_metrics_and_readiness_are_served_on_main_surface_only(site, stack):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_metrics_are_read_only(anybody, method):
-    contract.check_error(anybody.request(method, "/metrics"), 405, "METHOD_NOT_ALLOWED")
+def test_metrics_are_read_only(anonymous_site, method):
+    contract.check_error(anonymous_site.request(method, "/metrics"), 405, "METHOD_NOT_ALLOWED")

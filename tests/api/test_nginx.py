@@ -14,15 +14,15 @@ from support.logs import only_line, service_line
 from support.people import tag
 
 # A response of a worker, an error of a worker, and an error of nginx.
-ANSWERS = pytest.mark.parametrize("method, path", [("GET", "/health"), ("GET", "/nowhere"),
-                                                   ("TRACE", "/health")])
+RESPONSES = pytest.mark.parametrize("method, path", [("GET", "/health"), ("GET", "/nowhere"),
+                                                     ("TRACE", "/health")])
 # Milliseconds like the service's log, with the time zone of the host.
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d")
-FRIEND = "http://localhost:3000"
-STRANGER = "https://evil.example"
+ALLOWED_ORIGIN = "http://localhost:3000"
+OTHER_ORIGIN = "https://evil.example"
 
 
-@ANSWERS
+@RESPONSES
 def test_every_response_has_security_headers(site, method, path):
     headers = site.request(method, path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -44,17 +44,17 @@ def test_nginx_logs_no_warnings(stack):
 
 # --- cross-origin requests ------------------------------------------------------------------------
 
-@ANSWERS
+@RESPONSES
 def test_allowed_origin_may_read_response(site, method, path):
-    headers = site.request(method, path, headers={"Origin": FRIEND}).headers
-    assert headers["Access-Control-Allow-Origin"] == FRIEND
+    headers = site.request(method, path, headers={"Origin": ALLOWED_ORIGIN}).headers
+    assert headers["Access-Control-Allow-Origin"] == ALLOWED_ORIGIN
     exposed = headers["Access-Control-Expose-Headers"].split(", ")
     assert {"X-Request-ID", "ETag", "Content-Range"} <= set(exposed)
     assert "Origin" in headers["Vary"].split(", ")
 
 
-@ANSWERS
-@pytest.mark.parametrize("origin", [STRANGER, "null", FRIEND + ".evil.example",
+@RESPONSES
+@pytest.mark.parametrize("origin", [OTHER_ORIGIN, "null", ALLOWED_ORIGIN + ".evil.example",
                                     "http://localhosts"])
 def test_other_origin_may_not_read_response(site, method, path, origin):
     headers = site.request(method, path, headers={"Origin": origin}).headers
@@ -68,14 +68,14 @@ def preflight(site, origin):
 
 
 def test_preflight_of_allowed_origin_lists_methods(site):
-    response = preflight(site, FRIEND)
+    response = preflight(site, ALLOWED_ORIGIN)
     assert response.status_code == 204
     assert "PATCH" in response.headers["Access-Control-Allow-Methods"]
     assert "Authorization" in response.headers["Access-Control-Allow-Headers"]
 
 
 def test_preflight_of_other_origin_is_refused(site):
-    assert "Access-Control-Allow-Methods" not in preflight(site, STRANGER).headers
+    assert "Access-Control-Allow-Methods" not in preflight(site, OTHER_ORIGIN).headers
 
 
 # --- access log -----------------------------------------------------------------------------------
@@ -84,18 +84,18 @@ def line_id(response):
     return response.headers["X-Request-ID"]
 
 
-def logged(stack, response):
+def access_log_line(stack, response):
     """Returns the access log line of a response."""
-    return line_of(stack, line_id(response))
+    return line_with_id(stack, line_id(response))
 
 
-def line_of(stack, identifier):
+def line_with_id(stack, identifier):
     os.kill(stack.nginx.pid, signal.SIGUSR1)  # flushes the buffered lines
     return only_line(stack.logs_dir / "nginx-access.log", identifier.encode())
 
 
 def test_access_log_line_describes_request(site, stack):
-    line = logged(stack, site.get("/users/nobody-is-called-so?x=y"))
+    line = access_log_line(stack, site.get("/users/nobody-is-called-so?x=y"))
     assert (line["method"], line["path"], line["status"]) == ("GET", "/users/nobody-is-called-so",
                                                               400)
     assert line["address"].startswith("127.")
@@ -110,7 +110,7 @@ def test_access_log_line_describes_request(site, stack):
     ("?sort=created_at,-id", "directory"), ("?sort=created_at%2Cid", "directory")])
 @pytest.mark.parametrize("path", ["contacts", "deals", "tasks", "activities", "analytics/summary"])
 def test_expensive_queries_use_directory_pool(site, stack, path, query, pool):
-    line = logged(stack, site.get(f"/api/v1/{path}{query}"))
+    line = access_log_line(stack, site.get(f"/api/v1/{path}{query}"))
     assert line["pool"] == pool
 
 
@@ -118,7 +118,7 @@ def test_expensive_queries_use_directory_pool(site, stack, path, query, pool):
     ("POST", "contacts"), ("GET", "deals/1"), ("PATCH", "tasks/1"), ("DELETE", "activities/1"),
     ("POST", "deals/1/status"), ("POST", "contacts/1/restore")])
 def test_quick_calls_use_core_pool(site, stack, method, path):
-    assert logged(stack, site.request(method, f"/api/v1/{path}"))["pool"] == "core"
+    assert access_log_line(stack, site.request(method, f"/api/v1/{path}"))["pool"] == "core"
 
 
 @pytest.mark.parametrize("method, path, pool, pattern", [
@@ -127,7 +127,7 @@ def test_quick_calls_use_core_pool(site, stack, method, path):
     ("DELETE", "/nowhere/at/all", "core", None)])
 def test_request_id_links_nginx_and_service_logs(site, stack, method, path, pool, pattern):
     response = site.request(method, path)
-    outside, inside = logged(stack, response), service_line(stack, line_id(response))
+    outside, inside = access_log_line(stack, response), service_line(stack, line_id(response))
     for name in ("method", "status", "address", "pool", "level", "message", "request_id"):
         assert outside[name] == inside[name], name
     assert (inside["pool"], inside["route"]) == (pool, pattern)
@@ -148,7 +148,7 @@ def test_log_line_has_time_of_directory_and_database(site, stack):
 
 
 def test_error_of_nginx_is_logged_with_original_request(site, stack):
-    line = logged(stack, site.request("TRACE", "/health"))
+    line = access_log_line(stack, site.request("TRACE", "/health"))
     assert (line["method"], line["path"], line["status"]) == ("TRACE", "/health", 405)
 
 
@@ -165,13 +165,13 @@ def test_secret_parts_of_path_are_not_logged(stack, path):
     wire.exchange(stack.https_url, stack.ca_file, (
         f"GET {path.format(secret)} HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: {identifier}\r\n"
         "Connection: close\r\n\r\n").encode())
-    assert secret not in str(line_of(stack, identifier))
+    assert secret not in str(line_with_id(stack, identifier))
     assert secret not in str(service_line(stack, identifier))
 
 
 @pytest.mark.parametrize("octets", ["/%ff%fe", "/a%0ab", "/%22%5c", "/\"}", "/ж"])
 def test_every_line_is_json(site, stack, octets):
-    assert logged(stack, site.get(octets))["status"] in (400, 404)
+    assert access_log_line(stack, site.get(octets))["status"] in (400, 404)
 
 
 @pytest.mark.parametrize("octets", [
@@ -183,13 +183,13 @@ def test_raw_bytes_do_not_break_log_lines(stack, octets):
     octets += b"X-Request-ID: " + identifier.encode() + b"\r\nConnection: close\r\n\r\n"
     answer = wire.exchange(stack.https_url, stack.ca_file, octets)
     assert answer.status in (200, 400, 404, 421)
-    assert line_of(stack, identifier)["status"] == answer.status
+    assert line_with_id(stack, identifier)["status"] == answer.status
 
 
 # --- configuration --------------------------------------------------------------------------------
 
 @pytest.fixture
-def shipped(tmp_path, stack):
+def shipped_configuration(tmp_path, stack):
     """Returns the shipped nginx files, with only the paths and names replaced that differ on
     this host."""
     certificate = stack.nginx.site.certificate
@@ -208,10 +208,11 @@ def shipped(tmp_path, stack):
     return tmp_path
 
 
-def test_shipped_configuration_has_no_warnings(shipped):
+def test_shipped_configuration_has_no_warnings(shipped_configuration):
     """Also no warnings about duplicate, deprecated or ineffective directives."""
-    conf = shipped / "nginx.conf"
-    done = subprocess.run(["nginx", "-p", shipped, "-c", conf, "-t"], capture_output=True,
+    conf = shipped_configuration / "nginx.conf"
+    done = subprocess.run(["nginx", "-p", shipped_configuration, "-c", conf, "-t"],
+                          capture_output=True,
                           text=True,
                           check=False)
     assert done.stderr.splitlines() == [
@@ -235,7 +236,7 @@ def test_http2_is_negotiated_only_over_tls(stack):
     assert http_version(stack, stack.http_url, "--http2-prior-knowledge") != "2"
 
 
-DIRECTIVE = """\
+HTTP2_DIRECTIVE = """\
 server {
     listen 80;
     listen 443 ssl default_server backlog=4096;
@@ -244,7 +245,7 @@ server {
     server_name _;
 }
 """
-PARAMETER = """\
+HTTP2_PARAMETER = """\
 server {
     listen 80;
     listen 443 ssl http2 default_server backlog=4096;
@@ -255,9 +256,10 @@ server {
 
 
 @pytest.mark.parametrize("version, expected", [
-    ("1.22.1", PARAMETER), ("1.25.0", PARAMETER), ("1.25.1", DIRECTIVE), ("1.26.3", DIRECTIVE),
-    ("1.100.0", DIRECTIVE)])
-@pytest.mark.parametrize("text", [DIRECTIVE, PARAMETER], ids=["directive", "parameter"])
+    ("1.22.1", HTTP2_PARAMETER), ("1.25.0", HTTP2_PARAMETER), ("1.25.1", HTTP2_DIRECTIVE),
+    ("1.26.3", HTTP2_DIRECTIVE),
+    ("1.100.0", HTTP2_DIRECTIVE)])
+@pytest.mark.parametrize("text", [HTTP2_DIRECTIVE, HTTP2_PARAMETER], ids=["directive", "parameter"])
 def test_http2_is_enabled_in_the_syntax_of_the_version(tmp_path, version, text, expected):
     nginx, site = tmp_path / "nginx", tmp_path / "site.conf"
     nginx.write_text(f"#!/bin/sh\necho 'nginx version: nginx/{version}' >&2\n")

@@ -19,7 +19,7 @@ CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
-def printed(binary, tmp_path_factory):
+def printed_texts(binary, tmp_path_factory):
     """Returns the output of `kontora openapi` in each language."""
     def print_in(language):
         done = subprocess.run([binary, "openapi", "--language", language], check=True,
@@ -35,16 +35,16 @@ def language(request):
 
 
 @pytest.fixture(scope="module")
-def printed_document(printed, language):
-    return Document(printed[language])
+def printed_document(printed_texts, language):
+    return Document(printed_texts[language])
 
 
 # --- content --------------------------------------------------------------------------------------
 
-def test_document_passes_validator(printed, tmp_path):
+def test_document_passes_validator(printed_texts, tmp_path):
     """Warnings count as failures."""
     files = []
-    for language, text in printed.items():
+    for language, text in printed_texts.items():
         files.append(tmp_path / f"openapi.{language}.json")
         files[-1].write_text(text)
     done = subprocess.run(
@@ -109,21 +109,22 @@ def test_sort_examples_name_sortable_fields(printed_document):
         assert example.removeprefix("-") in names, said
 
 
-def texts(node, key=""):
+def human_texts(node, key=""):
     """Yields all texts written for people."""
     if isinstance(node, dict):
         for name, value in node.items():
             if name not in ("example", "examples", "value"):
-                yield from texts(value, name)
+                yield from human_texts(value, name)
     elif isinstance(node, list):
         for each in node:
-            yield from texts(each, key)
+            yield from human_texts(each, key)
     elif key in ("summary", "description", "x-displayName"):
         yield node
 
 
-def test_descriptions_are_in_language_of_document(printed):
-    words = {language: list(texts(json.loads(text))) for language, text in printed.items()}
+def test_descriptions_are_in_language_of_document(printed_texts):
+    words = {language: list(human_texts(json.loads(text)))
+             for language, text in printed_texts.items()}
     examples = re.compile("например.*|such as.*")
     for text in words["en"]:
         assert not CYRILLIC.search(examples.sub("", text)), text
@@ -171,9 +172,9 @@ def test_document_is_served_in_requested_language(site, stack, accept, language)
     assert response.content == file.read_bytes()
 
 
-def test_served_document_equals_command_output(stack, printed):
+def test_served_document_equals_command_output(stack, printed_texts):
     served = json.loads((stack.state_dir / "static/openapi.en.json").read_text())
-    assert served == json.loads(printed["en"])
+    assert served == json.loads(printed_texts["en"])
 
 
 def test_cached_document_is_not_modified(site):
@@ -197,7 +198,7 @@ def test_document_files_are_not_reachable_by_path(site):
 
 # --- the response checker itself ------------------------------------------------------------------
 
-class Answer:
+class FakeResponse:
     """A made-up response for tests of document.check_answer()."""
 
     def __init__(self, method="GET", path="/health", status=200, body=None, sent=None, **headers):
@@ -214,26 +215,28 @@ VALID = {"status_code": 200, "status": True}
 
 
 def test_checker_accepts_documented_responses():
-    document.check_answer(Answer())
-    document.check_answer(Answer("POST", "/app/valid", body=VALID, sent={"token": "x"}))
-    document.check_answer(Answer("POST", "/health", status=405, sent=[1], Allow="GET, HEAD"))
-    document.check_answer(Answer(path="/users/x", status=404, body={
+    document.check_answer(FakeResponse())
+    document.check_answer(FakeResponse("POST", "/app/valid", body=VALID, sent={"token": "x"}))
+    document.check_answer(FakeResponse("POST", "/health", status=405, sent=[1], Allow="GET, HEAD"))
+    document.check_answer(FakeResponse(path="/users/x", status=404, body={
         "error": "x", "code": "NOT_FOUND", "request_id": "x"}))
 
 
 @pytest.mark.parametrize("answer", [
-    Answer(status=418), Answer(status=201),
-    Answer(body={"status": "ok"}), Answer(body={"status": "ok", "service": 1}),
-    Answer(body={"status": "ok", "service": "x", "more": 1}),
-    Answer(**{"X-Other": "1"}), Answer(**{"Content-Type": "text/plain"}),
-    Answer(path="/users/x", status=404, body={"error": "x", "code": "NONE", "request_id": "x"}),
-    Answer(path="/users/x", status=404, body={"error": "x", "code": "NOT_FOUND"}),
-    Answer(status=301, **{"Content-Type": "text/html"}),
-    Answer(path="/files/x/content", status=206), Answer(path="/files/x/content", status=403),
-    Answer("POST", "/app/valid", body=VALID, sent={"token": 1}),
-    Answer("POST", "/app/valid", body=VALID, sent={"other": "x"}),
-    Answer(method="PUT", status=200), Answer(path="/nowhere", status=200),
-    Answer(method="PUT", status=405, Allow="GET, HEAD, PUT")])
+    FakeResponse(status=418), FakeResponse(status=201),
+    FakeResponse(body={"status": "ok"}), FakeResponse(body={"status": "ok", "service": 1}),
+    FakeResponse(body={"status": "ok", "service": "x", "more": 1}),
+    FakeResponse(**{"X-Other": "1"}), FakeResponse(**{"Content-Type": "text/plain"}),
+    FakeResponse(path="/users/x", status=404,
+                 body={"error": "x", "code": "NONE", "request_id": "x"}),
+    FakeResponse(path="/users/x", status=404, body={"error": "x", "code": "NOT_FOUND"}),
+    FakeResponse(status=301, **{"Content-Type": "text/html"}),
+    FakeResponse(path="/files/x/content", status=206),
+    FakeResponse(path="/files/x/content", status=403),
+    FakeResponse("POST", "/app/valid", body=VALID, sent={"token": 1}),
+    FakeResponse("POST", "/app/valid", body=VALID, sent={"other": "x"}),
+    FakeResponse(method="PUT", status=200), FakeResponse(path="/nowhere", status=200),
+    FakeResponse(method="PUT", status=405, Allow="GET, HEAD, PUT")])
 def test_checker_rejects_undocumented_responses(answer):
     with pytest.raises(AssertionError):
         document.check_answer(answer)

@@ -13,7 +13,7 @@ MANY = 2500
 
 
 @pytest.fixture(scope="module")
-def crowd(ldap_admin, ou):
+def many_users(ldap_admin, ou):
     """Creates 2,500 users; returns a word that their names contain, and their account names."""
     word = tag()[:8]
     parent = ldap_admin.add_ou(word, ou)
@@ -38,8 +38,8 @@ def pages(api, limit, **parameters):
 
 
 @pytest.mark.parametrize("limit", [1000, 333, 100])
-def test_pages_of_user_search_contain_every_user_once(api, crowd, limit):
-    word, names = crowd
+def test_pages_of_user_search_contain_every_user_once(api, many_users, limit):
+    word, names = many_users
     seen = []
     for body in pages(api, limit, search=word):
         assert body["total"] == MANY
@@ -49,16 +49,16 @@ def test_pages_of_user_search_contain_every_user_once(api, crowd, limit):
     assert sorted(seen) == names
 
 
-def test_pages_of_user_list_contain_every_user_once(api, crowd, ldap_admin):
+def test_pages_of_user_list_contain_every_user_once(api, many_users, ldap_admin):
     seen = [user for body in pages(api, 1000) for user in body["items"]]
     names = [user["sAMAccountName"] for user in seen]
     assert len(names) == len(set(names))
-    assert set(crowd[1]) <= set(names)
-    people = paged(ldap_admin, "(&(objectCategory=person)(objectClass=user))")
+    assert set(many_users[1]) <= set(names)
+    people = directory_pages(ldap_admin, "(&(objectCategory=person)(objectClass=user))")
     assert sorted(names) == sorted(people)
 
 
-def paged(ldap_admin, text):
+def directory_pages(ldap_admin, text):
     """Returns the account names listed by the directory, with RFC 2696 pages."""
     control = ldap.controls.SimplePagedResultsControl(True, size=500, cookie="")
     names = []
@@ -72,8 +72,8 @@ def paged(ldap_admin, text):
             return names
 
 
-def test_user_list_is_sorted(api, crowd):
-    word, _ = crowd
+def test_user_list_is_sorted(api, many_users):
+    word, _ = many_users
     first = api.get("/users", params={"search": word, "limit": 50}).json()["items"]
     again = api.get("/users", params={"search": word, "limit": 50}).json()["items"]
     names = [user["sAMAccountName"] for user in first]
@@ -84,18 +84,18 @@ def test_user_list_is_sorted(api, crowd):
     (0, 1, 1), (2499, 10, 1), (2490, 10, 10), (2495, 10, 5), (2500, 10, 0), (2501, 1, 0),
     (1000, 1000, 1000), (999, 2, 2), (10 ** 9, 10, 0),
 ])
-def test_user_pages_at_boundaries_are_exact(api, crowd, skip, limit, expected):
-    word, names = crowd
+def test_user_pages_at_boundaries_are_exact(api, many_users, skip, limit, expected):
+    word, names = many_users
     body = api.get("/users", params={"search": word, "skip": skip, "limit": limit}).json()
     assert [user["sAMAccountName"] for user in contract.check_list(body)] == \
         names[skip:skip + limit]
     assert (len(body["items"]), body["total"]) == (expected, MANY)
 
 
-def test_deep_page_costs_about_as_much_as_first(api, crowd):
+def test_deep_page_costs_about_as_much_as_first(api, many_users):
     def cost(skip):
         started = time.perf_counter()
-        api.get("/users", params={"search": crowd[0], "skip": skip})
+        api.get("/users", params={"search": many_users[0], "skip": skip})
         return time.perf_counter() - started
     first = min(cost(0) for _ in range(5))
     deep = min(cost(2480) for _ in range(5))

@@ -13,9 +13,9 @@ from support.accounts import address
 from support.logs import Audit
 from support.waiting import wait_until
 
-COMMON = ["aaaaaaaa", "12345678", "password1", "Passw0rd", "qwerty123", "password1234",
-          "Welcome2026!"]
-GOOD = ["correct horse battery staple", "Kontora-2026"]
+COMMON_PASSWORDS = ["aaaaaaaa", "12345678", "password1", "Passw0rd", "qwerty123", "password1234",
+                    "Welcome2026!"]
+PASSPHRASES = ["correct horse battery staple", "Kontora-2026"]
 
 HOSTILE_HOSTS = ['evil.com"<script>', "evil.com/path", "evil.com'onload=x", "user@evil.com",
                  "evil.com:443:1", "evil.com:99999", "-evil.com", "[::1", "evil..com",
@@ -38,7 +38,7 @@ def messages(response, field):
     return [detail["message"] for detail in response.json()["details"] if detail["field"] == field]
 
 
-@pytest.mark.parametrize("password", COMMON)
+@pytest.mark.parametrize("password", COMMON_PASSWORDS)
 def test_registration_rejects_common_password(accounts, sql_anonymous, password):
     email = address()
     response = accounts.send(email=email, password=password)
@@ -46,7 +46,7 @@ def test_registration_rejects_common_password(accounts, sql_anonymous, password)
     assert accounts.send(email=email, password=vault.password()).status_code == 201
 
 
-@pytest.mark.parametrize("password", COMMON)
+@pytest.mark.parametrize("password", COMMON_PASSWORDS)
 def test_password_change_rejects_common_password(vera, sql_anonymous, password):
     body = {"current_password": vera.password, "new_password": password}
     response = vera.client.post("/auth/change-password", json=body)
@@ -62,7 +62,7 @@ def test_password_containing_account_name_is_rejected(accounts, spell):
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["password"]
 
 
-@pytest.mark.parametrize("password", GOOD)
+@pytest.mark.parametrize("password", PASSPHRASES)
 def test_passphrase_is_accepted(accounts, password):
     assert accounts.send(email=address(), password=password).status_code == 201
 
@@ -137,7 +137,7 @@ HEADERS = ["Idempotency-Key", "X-Organization-ID", "X-Allow-Duplicate", "If-Matc
            "Accept-Language", "Authorization", "Content-Type", "X-Unknown"]
 
 
-def typed_everywhere(client, organization, secret):
+def misplaced_secrets(client, organization, secret):
     """Yields requests with a secret in every place where a client could send an invalid value."""
     for path in BODIES:
         yield client.session.post, path, {"json": {secret: "x", f"{secret}.more": 1}}
@@ -170,7 +170,7 @@ def test_misplaced_secret_is_not_logged(sql_stack, sql_api, vera, administrator)
     client = sql_api if administrator else vera.client
     authorization = {"Authorization": f"Bearer {client.token}"}
     count = 0
-    for send, path, arguments in typed_everywhere(client, vera.organization, secret):
+    for send, path, arguments in misplaced_secrets(client, vera.organization, secret):
         headers = {**authorization, **arguments.pop("headers", {})}
         response = send(f"{client.base_url}{path}", headers=headers, timeout=30, **arguments)
         assert response.status_code < 500, (path, arguments, response.text)

@@ -15,11 +15,11 @@ from support import vault, wire
 from support.logs import every_log_file, only_line
 from support.people import tag
 
-EVIL = "evil.example"
+EVIL_HOST = "evil.example"
 TOO_LARGE = 2 * 1024 * 1024
 
 
-def ask(stack, method="GET", path="/health", headers=(), body=b"", url=None):
+def send_request(stack, method="GET", path="/health", headers=(), body=b"", url=None):
     """Sends a request; returns the response and the request id."""
     identifier = tag()
     octets = wire.request(method, path, [("X-Request-ID", identifier), *headers], body)
@@ -28,14 +28,14 @@ def ask(stack, method="GET", path="/health", headers=(), body=b"", url=None):
 
 # --- hosts ----------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("host", [EVIL, f"{EVIL}:443", "localhost.evil.example", "x",
+@pytest.mark.parametrize("host", [EVIL_HOST, f"{EVIL_HOST}:443", "localhost.evil.example", "x",
                                   'evil.com"<script>', "[::1]"])
 @pytest.mark.parametrize("path", ["/health", "/auth/login", "/files/a.txt/content", "/static/x.js"])
 def test_request_for_unknown_host_is_refused(stack, host, path):
     for url in (stack.https_url, stack.http_url, stack.files_url):
-        answer, identifier = ask(stack, path=path, headers=[("Host", host)], url=url)
+        answer, identifier = send_request(stack, path=path, headers=[("Host", host)], url=url)
         assert answer.status in (400, 421), answer.status_line
-        assert EVIL.encode() not in answer.octets and b"<script>" not in answer.octets
+        assert EVIL_HOST.encode() not in answer.octets and b"<script>" not in answer.octets
         if answer.status == 421:
             assert answer.json()["code"] == "MISDIRECTED_REQUEST"
             assert answer.json()["request_id"] == identifier
@@ -52,8 +52,8 @@ def test_request_without_host_is_refused(stack):
 def test_host_with_allowed_prefix_is_not_in_generated_urls(site, stack, host):
     """URLs of files start with the host of the request, unless PUBLIC_URL is set."""
     made = site.post("/files/upload", files={"file": ("a.txt", b"vera's")}).json()
-    answer, _ = ask(stack, path=f"/files/{made['filename']}/info",
-                    headers=[("Host", host), ("Authorization", f"Bearer {site.token}")])
+    answer, _ = send_request(stack, path=f"/files/{made['filename']}/info",
+                             headers=[("Host", host), ("Authorization", f"Bearer {site.token}")])
     assert answer.status in (200, 400)
     assert b"evil" not in answer.octets and b"<script>" not in answer.octets
 
@@ -95,7 +95,7 @@ class Shipped:
         for claim in self.claims:
             claim.release()
 
-    def ask(self, octets):
+    def send_request(self, octets):
         return wire.exchange(f"http://127.0.0.1:{self.http}", self.ca_file, octets)
 
 
@@ -106,7 +106,7 @@ def shipped(tmp_path_factory, stack):
     made.stop()
 
 
-OURS = ("Host", "kontora.example.com")
+CONFIGURED_HOST = ("Host", "kontora.example.com")
 
 
 @pytest.mark.parametrize("host", ["kontora.example.com", "localhost", "127.0.0.1"])
@@ -123,7 +123,8 @@ def test_secret_over_plain_http_is_refused_without_redirect(shipped, method, hea
     """A redirect would hide that the secret was sent unencrypted, and the client would never
     notice."""
     body = b'{"username":"vera","password":"Summer26!"}' if method[0] == "P" else b""
-    octets = wire.request(method, "/auth/login", [OURS, ("Accept-Language", "en"), *headers], body)
+    octets = wire.request(method, "/auth/login",
+                          [CONFIGURED_HOST, ("Accept-Language", "en"), *headers], body)
     answer = shipped.ask(octets.replace(b"Connection: close\r\n", b""))
     assert answer.status == 400
     assert "Location" not in answer.headers and answer.headers["Connection"] == "close"
@@ -134,14 +135,14 @@ def test_secret_over_plain_http_is_refused_without_redirect(shipped, method, hea
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_plain_http_for_other_host_is_not_redirected(shipped, method):
-    answer = shipped.ask(wire.request(method, "/docs", [("Host", EVIL)]))
+    answer = shipped.ask(wire.request(method, "/docs", [("Host", EVIL_HOST)]))
     assert answer.status == 421
-    assert "Location" not in answer.headers and EVIL.encode() not in answer.octets
+    assert "Location" not in answer.headers and EVIL_HOST.encode() not in answer.octets
 
 
 def test_tls_for_other_host_is_refused(shipped):
     answer = wire.exchange(f"https://127.0.0.1:{shipped.https}", shipped.ca_file,
-                           wire.request("GET", "/docs", [("Host", EVIL)]))
+                           wire.request("GET", "/docs", [("Host", EVIL_HOST)]))
     assert answer.status == 421
 
 
@@ -164,43 +165,44 @@ def assert_unlogged(stack, secret, identifier):
 def test_too_large_request_logs_no_secret(stack, path):
     secret = vault.password()
     for url in (stack.https_url, stack.files_url):
-        answer, identifier = ask(stack, "POST", path.format(secret), url=url,
-                                 headers=[("Content-Length", str(20 * TOO_LARGE))])
+        answer, identifier = send_request(stack, "POST", path.format(secret), url=url,
+                                          headers=[("Content-Length", str(20 * TOO_LARGE))])
         assert answer.status in (403, 404, 405, 413), answer.status_line
         assert_unlogged(stack, secret, identifier)
 
 
-LOOKS = {"token": "123456:{}", "JWT": "eyJhbGciOiJIUzI1NiJ9.{}", "API key": "kontora_{}",
-         "password": "{}", "encoded": "%{}"}
+SECRET_FORMS = {"token": "123456:{}", "JWT": "eyJhbGciOiJIUzI1NiJ9.{}", "API key": "kontora_{}",
+                "password": "{}", "encoded": "%{}"}
 
 
 @pytest.mark.parametrize("path", ["/app/vaild/{}", "/app/valid{}", "/app/{}", "/{}", "/auth/{}",
                                   "/auth/login/{}", "/auth/reset/{}", "/api/v1/auth/refresh/{}",
                                   "/api/v1/{}", "/users/vera/passwd/{}", "/files/a.txt/contents/{}",
                                   "/nowhere/{}/else"])
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", SECRET_FORMS)
 def test_mistyped_path_logs_no_secret(stack, path, look):
     word = vault.password()
-    secret = LOOKS[look].format(word)
+    secret = SECRET_FORMS[look].format(word)
     if look == "encoded":
         word = secret = "".join(f"%{ord(letter):02x}" for letter in word)
     for method in ("GET", "DELETE"):
-        answer, identifier = ask(stack, method, path.format(secret))
+        answer, identifier = send_request(stack, method, path.format(secret))
         assert answer.status in (401, 404, 405), answer.status_line
         assert_unlogged(stack, word, identifier)
 
 
-RANDOM = {"refresh token": "q3Zx9Lw2Tn7Vb5Kc8Rm4Yp6Hd1Gs0Jf", "digest": "0f" * 32,
-          "letters": "QwErTyUiOpAsDfGhJkLzXcVbNm", "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.x",
-          "encoded": "q3Zx9Lw2Tn7Vb5%4bc8Rm4Yp6Hd1Gs0Jf"}
+RANDOM_NAMES = {"refresh token": "q3Zx9Lw2Tn7Vb5Kc8Rm4Yp6Hd1Gs0Jf", "digest": "0f" * 32,
+                "letters": "QwErTyUiOpAsDfGhJkLzXcVbNm",
+                "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.x",
+                "encoded": "q3Zx9Lw2Tn7Vb5%4bc8Rm4Yp6Hd1Gs0Jf"}
 
 
 @pytest.mark.parametrize("path", ["/users/{}", "/groups/{}/members/vera", "/api/v1/contacts/{}",
                                   "/files/{}/info"])
-@pytest.mark.parametrize("look", RANDOM)
+@pytest.mark.parametrize("look", RANDOM_NAMES)
 def test_random_looking_name_is_masked_in_logged_path(stack, path, look):
-    _, identifier = ask(stack, path=path.format(RANDOM[look]))
-    assert_unlogged(stack, RANDOM[look], identifier)
+    _, identifier = send_request(stack, path=path.format(RANDOM_NAMES[look]))
+    assert_unlogged(stack, RANDOM_NAMES[look], identifier)
     line = only_line(stack.logs_dir / "nginx-access.log", identifier.encode())
     assert line["path"].endswith(path[:path.index("{}")] + "***")
 
@@ -210,13 +212,13 @@ def test_random_looking_name_is_masked_in_logged_path(stack, path, look):
     "/users/5f0c9c1e-6c1a-4f0e-8a7b-2d3c4e5f6071",
     "/files/20261129_120000_0123456789abcdef0123456789abcdef.docx/info"])
 def test_ordinary_name_is_logged_in_path(stack, path):
-    _, identifier = ask(stack, path=path)
+    _, identifier = send_request(stack, path=path)
     os.kill(stack.nginx.pid, signal.SIGUSR1)
     assert only_line(stack.logs_dir / "nginx-access.log", identifier.encode())["path"] == path
 
 
 def test_internal_log_header_is_not_sent_to_client(stack):
-    answer, _ = ask(stack, path="/nowhere/at/all")
+    answer, _ = send_request(stack, path="/nowhere/at/all")
     assert b"x-kontora-path" not in answer.octets.lower()
 
 

@@ -29,11 +29,11 @@ def vera(mallory, accounts):
     return accounts.register(name="Вера", organization_name="Vera")
 
 
-def default_of(client):
+def default_organization(client):
     return contract.check_me(client.get("/auth/me").json())["default_organization_id"]
 
 
-def again(accounts, person):
+def log_in_again(accounts, person):
     """Logs in again and returns a client of the new session."""
     return accounts.anonymous.bearing(accounts.log_in(person)["access_token"])
 
@@ -50,7 +50,7 @@ def test_invitation_alone_does_not_add_member(accounts, mallory, vera, sql_datab
     assert roles_in(mallory) == {mallory.id: "OWNER"}
     memberships = f"SELECT organization_id FROM members WHERE account_id = {vera.id}"
     assert sql_database.run(memberships) == [(str(vera.organization),)]
-    client = again(accounts, vera)
+    client = log_in_again(accounts, vera)
     contract.check_error(client.get(mallory.path), 404, "NOT_FOUND")
     assert [each["id"] for each in client.get("/auth/me").json()["organizations"]] == [
         vera.organization]
@@ -60,8 +60,8 @@ def test_objects_are_created_in_own_default_organization(accounts, mallory, vera
     """This holds even after she accepted an invitation of an organization that is older than
     hers."""
     add_member(mallory, vera, "OWNER")
-    client = again(accounts, vera)
-    assert default_of(client) == vera.organization
+    client = log_in_again(accounts, vera)
+    assert default_organization(client) == vera.organization
     number = Crm(client, "").contact()["id"]
     assert Crm(vera.client, vera.organization, vera).read("contacts", number)
     theirs = Crm(mallory.client, mallory.organization, mallory)
@@ -220,7 +220,7 @@ def test_account_can_choose_default_organization(accounts, mallory, vera):
     add_member(mallory, vera, "SALES")
     response = vera.client.patch("/auth/me", json={"default_organization_id": mallory.organization})
     assert contract.check_me(response.json())["default_organization_id"] == mallory.organization
-    client = again(accounts, vera)
+    client = log_in_again(accounts, vera)
     number = Crm(client, "").contact()["id"]
     assert Crm(mallory.client, mallory.organization, mallory).read("contacts", number)
 
@@ -230,7 +230,7 @@ def test_default_organization_must_be_own_membership(mallory, vera, value):
     wanted = mallory.organization if value == "theirs" else value
     response = vera.client.patch("/auth/me", json={"default_organization_id": wanted})
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["default_organization_id"]
-    assert default_of(vera.client) == vera.organization
+    assert default_organization(vera.client) == vera.organization
 
 
 def test_only_accounts_can_set_default_organization(vera, sql_api, sql_anonymous):
@@ -244,20 +244,20 @@ def test_member_removed_from_default_organization_has_none(accounts, mallory, ve
     """New objects go to no other organization until the account chooses a default."""
     add_member(mallory, vera, "OWNER")
     assert mallory.client.delete(f"{mallory.path}/members/{mallory.id}").status_code == 204
-    client = again(accounts, mallory)
-    assert default_of(client) is None
+    client = log_in_again(accounts, mallory)
+    assert default_organization(client) is None
     contract.check_error(Crm(client, "").send("contacts"), 403, "FORBIDDEN")
     mine = accounts.register()
     number = invite(mine, mallory.email, "SALES").json()["id"]
-    assert default_of(client) is None
+    assert default_organization(client) is None
     assert accept(client, number).status_code == 200
-    assert default_of(client) == mine.organization
+    assert default_organization(client) == mine.organization
 
 
 def test_member_removed_elsewhere_keeps_default_organization(accounts, mallory, vera):
     add_member(mallory, vera, "SALES")
     assert mallory.client.delete(f"{mallory.path}/members/{vera.id}").status_code == 204
-    assert default_of(again(accounts, vera)) == vera.organization
+    assert default_organization(log_in_again(accounts, vera)) == vera.organization
 
 
 # --- verified addresses ---------------------------------------------------------------------------

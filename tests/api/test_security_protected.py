@@ -40,7 +40,7 @@ def make_group(ldap_admin, ou):
 
 
 @pytest.fixture
-def join(ldap_admin):
+def add_to_group(ldap_admin):
     """Returns a function that adds members to groups over LDAP and removes them at the end of
     the test."""
     joined = []
@@ -61,7 +61,7 @@ def user(people):
     return people.create()
 
 
-def known(ldap_admin, dn):
+def visible_attributes(ldap_admin, dn):
     """Returns the attributes that ldapsearch shows of a subtree, without those that logins
     change."""
     unstable = ("badPwdCount", "badPasswordTime", "lastLogon", "lastLogonTimestamp", "logonCount")
@@ -72,10 +72,10 @@ def known(ldap_admin, dn):
 
 def assert_protected(ldap_admin, dn, call, audit, reason):
     """Asserts that a call is refused with a reason, is audited, and changes nothing."""
-    before = known(ldap_admin, dn)
+    before = visible_attributes(ldap_admin, dn)
     response = call()
     contract.check_error(response, 403, "PROTECTED_OBJECT")
-    assert known(ldap_admin, dn) == before
+    assert visible_attributes(ldap_admin, dn) == before
     assert any(reason in detail for detail in response.json()["details"]), response.text
     line = audit.one_of(response)
     assert (line["status"], line["details"]["code"]) == ("failure", "PROTECTED_OBJECT")
@@ -90,7 +90,7 @@ CHANGES = [{"title": "x"}, {"password": ...}, {"enabled": True}, {"enabled": Fal
 BUILT_IN_ACCOUNTS = ["Administrator", "krbtgt", "Guest"]
 
 
-def filled(change, ou):
+def complete_change(change, ou):
     values = {"password": vault.password(), "parent_dn": ou}
     return {name: values[name] if value is ... else value for name, value in change.items()}
 
@@ -100,7 +100,7 @@ def filled(change, ou):
 def test_built_in_account_cannot_be_changed(mallory, ldap_admin, audit, ou, account, change):
     dn = ldap_admin.find(account)[0]
     assert_protected(ldap_admin, dn,
-                     lambda: mallory.patch(user_path(account), json=filled(change, ou)),
+                     lambda: mallory.patch(user_path(account), json=complete_change(change, ou)),
                      audit, "adminCount=1" if account != "Guest" else "isCriticalSystemObject=TRUE")
 
 
@@ -123,10 +123,11 @@ PRIVILEGED = {
 
 
 @pytest.mark.parametrize("group", PRIVILEGED)
-def test_member_of_privileged_group_cannot_be_changed(mallory, ldap_admin, audit, user, join,
+def test_member_of_privileged_group_cannot_be_changed(mallory, ldap_admin, audit, user,
+                                                      add_to_group,
                                                       group):
     """Samba does not set adminCount for members, so their tokenGroups must decide."""
-    join(f"{group},{ldap_admin.base_dn}", user["dn"])
+    add_to_group(f"{group},{ldap_admin.base_dn}", user["dn"])
     assert "adminCount" not in ldap_admin.entry(user["dn"])
     path = user_path(user["sAMAccountName"])
     reason = "tokenGroups=S-1-5-"
@@ -136,12 +137,13 @@ def test_member_of_privileged_group_cannot_be_changed(mallory, ldap_admin, audit
     assert_protected(ldap_admin, user["dn"], lambda: mallory.delete(path), audit, reason)
 
 
-def test_nested_member_of_privileged_group_cannot_be_changed(mallory, ldap_admin, audit, user, join,
+def test_nested_member_of_privileged_group_cannot_be_changed(mallory, ldap_admin, audit, user,
+                                                             add_to_group,
                                                              make_group):
     _, inner = make_group(user["dn"])
     _, middle = make_group(inner)
     _, outer = make_group(middle, kind=DOMAIN_LOCAL_SECURITY_GROUP)
-    join(f"CN=Backup Operators,CN=Builtin,{ldap_admin.base_dn}", outer)
+    add_to_group(f"CN=Backup Operators,CN=Builtin,{ldap_admin.base_dn}", outer)
     path = user_path(user["sAMAccountName"])
     assert_protected(ldap_admin, user["dn"],
                      lambda: mallory.patch(path, json={"password": vault.password()}), audit,
@@ -149,9 +151,9 @@ def test_nested_member_of_privileged_group_cannot_be_changed(mallory, ldap_admin
 
 
 def test_user_with_privileged_primary_group_cannot_be_changed(mallory, ldap_admin, audit, user,
-                                                                      join):
+                                                                      add_to_group):
     admins = f"CN=Domain Admins,CN=Users,{ldap_admin.base_dn}"
-    join(admins, user["dn"])
+    add_to_group(admins, user["dn"])
     ldap_admin.set(user["dn"], "primaryGroupID", "512")
     assert admins.encode() not in ldap_admin.entry(user["dn"])["memberOf"]
     try:
@@ -190,9 +192,10 @@ def test_privileged_group_accepts_no_members(mallory, ldap_admin, audit, user, g
     assert "memberOf" not in ldap_admin.entry(user["dn"])
 
 
-def test_member_of_privileged_group_cannot_be_removed(mallory, ldap_admin, audit, user, join):
+def test_member_of_privileged_group_cannot_be_removed(mallory, ldap_admin, audit, user,
+                                                      add_to_group):
     dn = f"CN=Domain Admins,CN=Users,{ldap_admin.base_dn}"
-    join(dn, user["dn"])
+    add_to_group(dn, user["dn"])
     for path in (path_of("/groups", "Domain Admins", "members", user["sAMAccountName"]),
                  path_of("/users", user["sAMAccountName"], "groups", "Domain Admins")):
         assert_protected(ldap_admin, dn, lambda at=path: mallory.delete(at), audit, "=")
@@ -206,12 +209,13 @@ def test_group_cannot_be_added_to_privileged_group(mallory, ldap_admin, audit, m
 
 
 @pytest.mark.parametrize("kind", [GLOBAL_SECURITY_GROUP, GLOBAL_DISTRIBUTION_GROUP])
-def test_group_nested_in_privileged_group_is_protected(mallory, ldap_admin, audit, user, join,
+def test_group_nested_in_privileged_group_is_protected(mallory, ldap_admin, audit, user,
+                                                       add_to_group,
                                                        make_group, kind):
     """Samba provides no tokenGroups for groups, so the chain of memberOf must decide."""
     inner_name, inner = make_group(kind=kind)
     middle_name, middle = make_group(inner)
-    join(f"CN=Domain Admins,CN=Users,{ldap_admin.base_dn}", middle)
+    add_to_group(f"CN=Domain Admins,CN=Users,{ldap_admin.base_dn}", middle)
     for name, dn in ((inner_name, inner), (middle_name, middle)):
         path = path_of("/groups", name, "members", user["sAMAccountName"])
         reason = f"memberOf=CN=Domain Admins,CN=Users,{ldap_admin.base_dn}"
@@ -269,7 +273,7 @@ def test_built_in_group_or_container_cannot_be_changed(mallory, ldap_admin, audi
 
 
 @pytest.fixture(params=["member", "nested", "primary", "marked", "nested group"])
-def guarded_place(request, ldap_admin, people, ou, join, make_group):
+def protected_unit(request, ldap_admin, people, ou, add_to_group, make_group):
     """Returns the name and DN of an organizational unit with a nested unit that contains a
     protected object."""
     name = tag()
@@ -278,12 +282,12 @@ def guarded_place(request, ldap_admin, people, ou, join, make_group):
     admins = f"CN=Domain Admins,CN=Users,{ldap_admin.base_dn}"
     person = people.create(ou=inner)["dn"]
     if request.param == "member":
-        join(f"CN=Print Operators,CN=Builtin,{ldap_admin.base_dn}", person)
+        add_to_group(f"CN=Print Operators,CN=Builtin,{ldap_admin.base_dn}", person)
     elif request.param == "nested":
         _, group = make_group(person)
-        join(admins, group)
+        add_to_group(admins, group)
     elif request.param == "primary":
-        join(admins, person)
+        add_to_group(admins, person)
         ldap_admin.set(person, "primaryGroupID", "512")
         request.addfinalizer(lambda: ldap_admin.set(person, "primaryGroupID", "513"))
     elif request.param == "marked":
@@ -291,12 +295,12 @@ def guarded_place(request, ldap_admin, people, ou, join, make_group):
     else:
         group = ldap_admin.add(f"{rdn(tag())},{inner}", objectClass="group", sAMAccountName=tag(),
                                groupType=GLOBAL_SECURITY_GROUP)
-        join(admins, group)
+        add_to_group(admins, group)
     return name, place
 
 
-def test_unit_with_protected_object_cannot_be_moved(mallory, ldap_admin, audit, guarded_place):
-    name, dn = guarded_place
+def test_unit_with_protected_object_cannot_be_moved(mallory, ldap_admin, audit, protected_unit):
+    name, dn = protected_unit
     path = path_of("/ous", name)
     for body in ({"parent_dn": ldap_admin.base_dn}, {"ou": tag()}):
         assert_protected(ldap_admin, dn, lambda change=body: mallory.patch(path, json=change),

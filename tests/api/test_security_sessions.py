@@ -45,7 +45,7 @@ def session_of(tokens):
     return jwt.decode(tokens["access_token"], options={"verify_signature": False})["sid"]
 
 
-def rows_of(database, tokens):
+def session_state(database, tokens):
     """Returns (True if the session has ended, number of live refresh tokens) from the database."""
     octets = database.bytes_literal(bytes.fromhex(session_of(tokens)))
     [(ended,)] = database.run(f"SELECT count(ended_at) FROM sessions WHERE id = {octets}")
@@ -54,7 +54,7 @@ def rows_of(database, tokens):
     return ended == "1", int(live)
 
 
-def assert_dead(anonymous, tokens):
+def assert_session_ended(anonymous, tokens):
     """Asserts that every token of the session is refused, on several routes and by several
     workers."""
     client = anonymous.bearing(tokens["access_token"])
@@ -75,8 +75,8 @@ def test_administrator_logout_revokes_access_token_at_once(sql_anonymous, sql_da
         assert mallory.get("/auth/me").status_code == 200
         assert mallory.get("/users?limit=1").status_code == 200
     assert sql_anonymous.bearing(ilja["access_token"]).post("/auth/logout").status_code == 204
-    assert_dead(sql_anonymous, ilja)
-    assert rows_of(sql_database, ilja)[0]
+    assert_session_ended(sql_anonymous, ilja)
+    assert session_state(sql_database, ilja)[0]
 
 
 def test_directory_user_logout_revokes_access_token_at_once(sql_anonymous, sql_people):
@@ -86,7 +86,7 @@ def test_directory_user_logout_revokes_access_token_at_once(sql_anonymous, sql_p
     for _ in range(8):
         assert mallory.get("/auth/me").status_code == 200
     assert mallory.post("/auth/logout").status_code == 204
-    assert_dead(sql_anonymous, tokens)
+    assert_session_ended(sql_anonymous, tokens)
 
 
 def test_logout_during_requests_ends_session(sql_stack, sql_anonymous, ilja):
@@ -106,7 +106,7 @@ def test_logout_during_requests_ends_session(sql_stack, sql_anonymous, ilja):
         thread.start()
     assert sql_anonymous.bearing(ilja["access_token"]).post("/auth/logout").status_code == 204
     ended.set()
-    assert_dead(sql_anonymous, ilja)
+    assert_session_ended(sql_anonymous, ilja)
     stop.set()
     for thread in threads:
         thread.join()
@@ -121,7 +121,7 @@ def test_session_ended_by_other_host_is_refused_within_seconds(sql_anonymous, sq
     sql_database.run(f"UPDATE sessions SET ended_at = 1 WHERE id = {octets}")
     wait_until(lambda: mallory.get("/auth/me").status_code == 401, 5 * FRESH_S,
                "the token to be refused")
-    assert_dead(sql_anonymous, ilja)
+    assert_session_ended(sql_anonymous, ilja)
 
 
 # --- changes of a directory user ------------------------------------------------------------------
@@ -149,8 +149,8 @@ def test_user_change_by_kontora_ends_sessions_at_once(sql_anonymous, sql_people,
     tokens = sql_anonymous.login(mallory["sAMAccountName"], mallory["password"])
     assert sql_anonymous.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
     act(sql_people, ldap_admin, mallory)
-    assert_dead(sql_anonymous, tokens)
-    assert rows_of(sql_database, tokens)[0]
+    assert_session_ended(sql_anonymous, tokens)
+    assert session_state(sql_database, tokens)[0]
 
 
 def reset_elsewhere(ldap_admin, user):
@@ -186,8 +186,9 @@ def test_user_change_by_other_tool_ends_sessions(sql_anonymous, sql_people, sql_
     contract.check_error(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
     wait_until(lambda: client.get("/auth/me").status_code == 401, 25,
                "the housekeeper to end the session")
-    wait_until(lambda: rows_of(sql_database, tokens)[0], what="the session to end in the database")
-    assert_dead(sql_anonymous, tokens)
+    wait_until(lambda: session_state(sql_database, tokens)[0],
+               what="the session to end in the database")
+    assert_session_ended(sql_anonymous, tokens)
 
 
 def test_user_removed_from_admin_group_loses_session(sql_anonymous, sql_people, ldap_admin):
@@ -203,7 +204,7 @@ def test_user_removed_from_admin_group_loses_session(sql_anonymous, sql_people, 
                          "INVALID_TOKEN")
     wait_until(lambda: client.get("/auth/me").status_code == 401, 25,
                "the housekeeper to end the session")
-    assert_dead(sql_anonymous, tokens)
+    assert_session_ended(sql_anonymous, tokens)
     again = sql_anonymous.login(mallory["sAMAccountName"], mallory["password"])
     me = sql_anonymous.bearing(again["access_token"]).get("/auth/me").json()
     assert me["permissions"] == ["directory:read"]
@@ -219,7 +220,7 @@ def test_access_token_cannot_obtain_refresh_token(sql_anonymous, sql_database, v
         assert response.status_code == 200 and set(response.json()) == RENEWED_KEYS
         assert session_of(response.json()) == session_of(vera.tokens)
         mallory = sql_anonymous.bearing(response.json()["access_token"])
-    assert rows_of(sql_database, vera.tokens) == (False, 1)
+    assert session_state(sql_database, vera.tokens) == (False, 1)
     assert vera.client.post("/auth/logout").status_code == 204
     contract.check_error(mallory.get("/auth/me"), 401, "INVALID_TOKEN")
     contract.check_error(mallory.post("/auth/refresh"), 401, "INVALID_TOKEN")
@@ -237,7 +238,7 @@ def test_password_change_revokes_copied_token(sql_anonymous, sql_database, vera)
             contract.check_error(client.get(path), 401, "INVALID_TOKEN")
         contract.check_error(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
     contract.check_error(refresh(sql_anonymous, vera.tokens["refresh_token"]), 401, "INVALID_TOKEN")
-    assert rows_of(sql_database, vera.tokens)[0]
+    assert session_state(sql_database, vera.tokens)[0]
 
 
 # --- a copied refresh token -----------------------------------------------------------------------
@@ -253,7 +254,7 @@ def test_concurrent_refreshes_leave_one_live_token(sql_stack, sql_anonymous, sql
         thread.join()
     assert [answer.status_code for answer in answers] == 6 * [200]
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
-    assert rows_of(sql_database, vera.tokens) == (False, 1)
+    assert session_state(sql_database, vera.tokens) == (False, 1)
 
 
 def reuse_count(stack, anonymous):
@@ -281,10 +282,10 @@ def test_refresh_token_reuse_is_audited_logged_and_counted(sql_stack, sql_anonym
                 if session in entry["message"] and "used again" in entry["message"]]
     assert [entry["level"] for entry in warnings] == ["warning"]
     assert reuse_count(sql_stack, sql_anonymous) == before + 1
-    assert_dead_account(sql_anonymous, third.json())
+    assert_tokens_refused(sql_anonymous, third.json())
 
 
-def assert_dead_account(anonymous, tokens):
+def assert_tokens_refused(anonymous, tokens):
     client = anonymous.bearing(tokens["access_token"])
     contract.check_error(client.get("/auth/me"), 401, "INVALID_TOKEN")
     contract.check_error(refresh(anonymous, tokens["refresh_token"]), 401, "INVALID_TOKEN")

@@ -32,7 +32,7 @@ def must_refresh(anonymous, token):
     return response.json()
 
 
-def assert_dead(anonymous, *all_tokens):
+def assert_tokens_refused(anonymous, *all_tokens):
     """Asserts that every token is refused."""
     for tokens in all_tokens:
         contract.check_error(refresh(anonymous, tokens["refresh_token"]), 401, "INVALID_TOKEN")
@@ -41,7 +41,7 @@ def assert_dead(anonymous, *all_tokens):
         contract.check_error(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def assert_alive(anonymous, tokens):
+def assert_tokens_work(anonymous, tokens):
     assert anonymous.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
     return must_refresh(anonymous, tokens["refresh_token"])
 
@@ -51,17 +51,18 @@ def digest_of(stack, token):
 
 
 @pytest.fixture
-def where(sql_stack, sql_database):
+def token_condition(sql_stack, sql_database):
     """Returns a function that returns the SQL condition of a refresh token."""
     return lambda token: f"digest = {sql_database.bytes_literal(digest_of(sql_stack, token))}"
 
 
 @pytest.fixture
-def age(sql_database, where):
+def backdate(sql_database, token_condition):
     """Returns a function that moves the replacement of a refresh token into the past."""
     def act(token, milliseconds):
         rows = sql_database.run("UPDATE refresh_tokens SET replaced_at = replaced_at - "
-                                f"{milliseconds} WHERE {where(token)} RETURNING replaced_at")
+                                f"{milliseconds} WHERE {token_condition(token)} "
+                                "RETURNING replaced_at")
         assert len(rows) == 1 and rows[0][0].isdigit(), rows
     return act
 
@@ -97,16 +98,16 @@ def test_refreshed_tokens_belong_to_same_session(sql_anonymous, person):
                                           person.password)) != session_of(person.tokens)
 
 
-def test_repeated_refresh_returns_same_successor(sql_anonymous, sql_database, person, age):
+def test_repeated_refresh_returns_same_successor(sql_anonymous, sql_database, person, backdate):
     """Two tabs of a browser may send the same token, or the client may repeat it after a lost
     response."""
     first = person.tokens["refresh_token"]
     second = must_refresh(sql_anonymous, first)
-    age(first, WITHIN_GRACE_MS)
+    backdate(first, WITHIN_GRACE_MS)
     third = must_refresh(sql_anonymous, first)
     assert second["refresh_token"] == third["refresh_token"]
     assert len(live_tokens(sql_database, session_of(second))) == 1
-    assert_alive(sql_anonymous, third)
+    assert_tokens_work(sql_anonymous, third)
 
 
 def test_reuse_of_older_refresh_token_ends_session(sql_anonymous, person):
@@ -114,26 +115,26 @@ def test_reuse_of_older_refresh_token_ends_session(sql_anonymous, person):
     second = must_refresh(sql_anonymous, first)
     third = must_refresh(sql_anonymous, second["refresh_token"])
     contract.check_error(refresh(sql_anonymous, first), 401, "INVALID_TOKEN")
-    assert_dead(sql_anonymous, person.tokens, second, third)
+    assert_tokens_refused(sql_anonymous, person.tokens, second, third)
 
 
-def test_reuse_after_grace_period_ends_session(accounts, sql_anonymous, person, age):
+def test_reuse_after_grace_period_ends_session(accounts, sql_anonymous, person, backdate):
     other = accounts.log_in(person)
     first = person.tokens["refresh_token"]
     second = must_refresh(sql_anonymous, first)
     third = must_refresh(sql_anonymous, second["refresh_token"])
-    age(first, AFTER_GRACE_MS)
+    backdate(first, AFTER_GRACE_MS)
     contract.check_error(refresh(sql_anonymous, first), 401, "INVALID_TOKEN")
-    assert_dead(sql_anonymous, person.tokens, second, third)
-    assert_alive(sql_anonymous, other)
+    assert_tokens_refused(sql_anonymous, person.tokens, second, third)
+    assert_tokens_work(sql_anonymous, other)
 
 
-def test_repeated_refresh_does_not_extend_grace_period(sql_anonymous, person, age):
+def test_repeated_refresh_does_not_extend_grace_period(sql_anonymous, person, backdate):
     first = person.tokens["refresh_token"]
     must_refresh(sql_anonymous, first)
-    age(first, WITHIN_GRACE_MS)
+    backdate(first, WITHIN_GRACE_MS)
     must_refresh(sql_anonymous, first)
-    age(first, AFTER_GRACE_MS - WITHIN_GRACE_MS)
+    backdate(first, AFTER_GRACE_MS - WITHIN_GRACE_MS)
     contract.check_error(refresh(sql_anonymous, first), 401, "INVALID_TOKEN")
 
 
@@ -152,19 +153,19 @@ def test_simultaneous_refreshes_get_one_successor(sql_stack, sql_anonymous, sql_
     for answer in answers:
         client = sql_anonymous.bearing(answer.json()["access_token"])
         assert client.get("/auth/me").status_code == 200
-    assert_alive(sql_anonymous, answers[0].json())
+    assert_tokens_work(sql_anonymous, answers[0].json())
 
 
-def test_expired_refresh_token_is_refused(sql_anonymous, sql_database, person, where):
+def test_expired_refresh_token_is_refused(sql_anonymous, sql_database, person, token_condition):
     token = person.tokens["refresh_token"]
-    sql_database.run(f"UPDATE refresh_tokens SET expires_at = 1 WHERE {where(token)}")
+    sql_database.run(f"UPDATE refresh_tokens SET expires_at = 1 WHERE {token_condition(token)}")
     contract.check_error(refresh(sql_anonymous, token), 401, "TOKEN_EXPIRED")
 
 
-def test_refresh_token_lifetime_is_configured(sql_database, person, where):
+def test_refresh_token_lifetime_is_configured(sql_database, person, token_condition):
     token = person.tokens["refresh_token"]
     [(lifetime,)] = sql_database.run(
-        f"SELECT expires_at - issued_at FROM refresh_tokens WHERE {where(token)}")
+        f"SELECT expires_at - issued_at FROM refresh_tokens WHERE {token_condition(token)}")
     assert int(lifetime) == 720 * 3600 * 1000  # REFRESH_EXPIRATION_HOURS
 
 
@@ -177,29 +178,29 @@ def test_access_token_can_be_renewed_without_refresh_token(sql_anonymous, sql_da
     renewed = sql_anonymous.bearing(response.json()["access_token"])
     assert renewed.get("/auth/me").status_code == 200
     assert len(live_tokens(sql_database, session_of(person.tokens))) == 1
-    assert_alive(sql_anonymous, person.tokens)
+    assert_tokens_work(sql_anonymous, person.tokens)
 
 
-def set_end(database, tokens, milliseconds_from_now):
+def set_session_end(database, tokens, milliseconds_from_now):
     """Sets the absolute expiry of a session."""
     octets = database.bytes_literal(bytes.fromhex(session_of(tokens)))
     end = int(time.time() * 1000) + milliseconds_from_now
     database.run(f"UPDATE sessions SET expires_at = {end} WHERE id = {octets}")
 
 
-def test_tokens_expire_with_session(sql_anonymous, sql_database, person, where):
-    set_end(sql_database, person.tokens, 60_000)
+def test_tokens_expire_with_session(sql_anonymous, sql_database, person, token_condition):
+    set_session_end(sql_database, person.tokens, 60_000)
     renewed = person.client.post("/auth/refresh").json()
     assert 0 < renewed["expires_in"] <= 60
     refreshed = must_refresh(sql_anonymous, person.tokens["refresh_token"])
     assert 0 < refreshed["expires_in"] <= 60
     [(lifetime,)] = sql_database.run("SELECT expires_at - issued_at FROM refresh_tokens "
-                                     f"WHERE {where(refreshed['refresh_token'])}")
+                                     f"WHERE {token_condition(refreshed['refresh_token'])}")
     assert 0 < int(lifetime) <= 60_000
 
 
 def test_session_expires_at_absolute_end(sql_anonymous, sql_database, person):
-    set_end(sql_database, person.tokens, -1)
+    set_session_end(sql_database, person.tokens, -1)
     contract.check_error(refresh(sql_anonymous, person.tokens["refresh_token"]), 401,
                          "TOKEN_EXPIRED")
     contract.check_error(person.client.get("/auth/me"), 401, "INVALID_TOKEN")
@@ -211,13 +212,13 @@ def test_local_administrator_can_refresh_and_log_out(sql_anonymous, sql_stack):
     second = must_refresh(sql_anonymous, tokens["refresh_token"])
     client = sql_anonymous.bearing(second["access_token"])
     assert client.post("/auth/logout").status_code == 204
-    assert_dead(sql_anonymous, tokens, second)
+    assert_tokens_refused(sql_anonymous, tokens, second)
 
 
 def test_tokens_of_deleted_account_are_refused(sql_anonymous, sql_database, person):
     sql_database.run(f"DELETE FROM members WHERE account_id = {person.id}")
     sql_database.run(f"DELETE FROM accounts WHERE id = {person.id}")
-    assert_dead(sql_anonymous, person.tokens)
+    assert_tokens_refused(sql_anonymous, person.tokens)
 
 
 @pytest.mark.parametrize("sid", [None, "", "0" * 32, "x" * 32, "0" * 31, 7])
@@ -247,8 +248,8 @@ def test_logout_ends_only_this_session(accounts, sql_anonymous, person):
     second = must_refresh(sql_anonymous, person.tokens["refresh_token"])
     response = sql_anonymous.bearing(second["access_token"]).post("/auth/logout")
     assert (response.status_code, response.content) == (204, b"")
-    assert_dead(sql_anonymous, person.tokens, second)
-    assert_alive(sql_anonymous, other)
+    assert_tokens_refused(sql_anonymous, person.tokens, second)
+    assert_tokens_work(sql_anonymous, other)
 
 
 def test_second_logout_is_refused(person):
@@ -262,7 +263,7 @@ def test_logout_without_token_is_unauthorized(sql_anonymous):
 
 # --- change of password ---------------------------------------------------------------------------
 
-def change(client, current, new):
+def change_password(client, current, new):
     return client.post("/auth/change-password",
                        json={"current_password": current, "new_password": new})
 
@@ -270,10 +271,10 @@ def change(client, current, new):
 def test_change_password_ends_all_sessions(accounts, sql_anonymous, person):
     bystander = accounts.register()
     others, new = [accounts.log_in(person) for _ in range(2)], vault.password()
-    response = change(person.client, person.password, new)
+    response = change_password(person.client, person.password, new)
     assert (response.status_code, response.content) == (204, b"")
-    assert_dead(sql_anonymous, person.tokens, *others)
-    assert_alive(sql_anonymous, bystander.tokens)
+    assert_tokens_refused(sql_anonymous, person.tokens, *others)
+    assert_tokens_work(sql_anonymous, bystander.tokens)
     body = {"email": person.email, "password": person.password}
     contract.check_error(sql_anonymous.post("/auth/login", json=body), 401, "INVALID_CREDENTIALS")
     assert sql_anonymous.login(person.email, new)
@@ -281,9 +282,9 @@ def test_change_password_ends_all_sessions(accounts, sql_anonymous, person):
 
 def test_wrong_current_password_is_rejected(accounts, sql_anonymous, person):
     other = accounts.log_in(person)
-    response = change(person.client, vault.password(), vault.password())
+    response = change_password(person.client, vault.password(), vault.password())
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["current_password"]
-    assert_alive(sql_anonymous, other)
+    assert_tokens_work(sql_anonymous, other)
     assert sql_anonymous.login(person.email, person.password)
 
 
@@ -304,7 +305,7 @@ def test_only_accounts_can_change_password(sql_api, sql_stack, sql_anonymous, di
     person = sql_anonymous.bearing(tokens["access_token"])
     for client, password in ((sql_api, sql_stack.administrator[1]),
                              (person, directory.sample_password)):
-        contract.check_error(change(client, password, vault.password()), 403, "FORBIDDEN")
+        contract.check_error(change_password(client, password, vault.password()), 403, "FORBIDDEN")
 
 
 # --- storage --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from support.waiting import wait_until
 TRANSITIONS = {"TODO": ["IN_PROGRESS"], "IN_PROGRESS": ["DONE", "TODO"], "DONE": []}
 
 # Due dates as sent, and as returned.
-DUE = {
+DUE_DATES = {
     "2099-11-20": "2099-11-20", "2096-02-29": "2096-02-29", "9999-12-31": "9999-12-31",
     "2099-11-20T12:34:56Z": "2099-11-20T12:34:56.000Z",
     "2099-11-20T12:34:56.7Z": "2099-11-20T12:34:56.700Z",
@@ -23,12 +23,15 @@ DUE = {
     "2099-12-31T23:30:00-05:30": "2100-01-01T05:00:00.000Z",
     "2099-11-20T00:00:00+00:00": "2099-11-20T00:00:00.000Z",
 }
-NOT_DUE = ["2099-02-29", "2099-13-01", "2099-11-31", "2099-1-1", "", "tomorrow", "2099-11-20T",
-           "2099-11-20T12:34:56", "2099-11-20T12:34Z", "2099-11-20T24:00:00Z",
-           "2099-11-20T12:60:00Z", "2099-11-20T12:34:56+24:00", "2099-11-20T12:34:56+0300",
-           "2099-11-20T12:34:56.Z",
-           "2099-11-20T12:34:56ZZ", " 2099-11-20", "2099-11-20 ", "2099-11-20\0", "20991120",
-           4098211200, True, [], {}]
+INVALID_DUE_DATES = ["2099-02-29", "2099-13-01", "2099-11-31", "2099-1-1", "", "tomorrow",
+                     "2099-11-20T",
+                     "2099-11-20T12:34:56", "2099-11-20T12:34Z", "2099-11-20T24:00:00Z",
+                     "2099-11-20T12:60:00Z", "2099-11-20T12:34:56+24:00",
+                     "2099-11-20T12:34:56+0300",
+                     "2099-11-20T12:34:56.Z",
+                     "2099-11-20T12:34:56ZZ", " 2099-11-20", "2099-11-20 ", "2099-11-20\0",
+                     "20991120",
+                     4098211200, True, [], {}]
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +39,17 @@ def owner(office):
     return office["OWNER"]
 
 
-def written(moment):
+def format_time(moment):
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
 
 
-def soon():
+def soon_time():
     """Returns a time in the near future."""
-    return written(datetime.now(UTC) + timedelta(seconds=1))
+    return format_time(datetime.now(UTC) + timedelta(seconds=1))
 
 
-def passed(moment):
-    return lambda: written(datetime.now(UTC)) > moment
+def has_passed(moment):
+    return lambda: format_time(datetime.now(UTC)) > moment
 
 
 def test_created_task_returns_every_field(office, owner):
@@ -61,7 +64,7 @@ def test_created_task_returns_every_field(office, owner):
 # --- due dates ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("given, answered", DUE.items())
+@pytest.mark.parametrize("given, answered", DUE_DATES.items())
 def test_due_date_is_a_date_or_utc_milliseconds(owner, given, answered):
     made = owner.task(due_date=given)
     assert made["due_date"] == answered == owner.read("tasks", made["id"])["due_date"]
@@ -70,7 +73,7 @@ def test_due_date_is_a_date_or_utc_milliseconds(owner, given, answered):
                     owner.change("tasks", other["id"], due_date=given))["due_date"] == answered
 
 
-@pytest.mark.parametrize("given", NOT_DUE)
+@pytest.mark.parametrize("given", INVALID_DUE_DATES)
 def test_invalid_due_date_is_rejected(owner, given):
     made = owner.task(due_date="2099-01-01")
     assert invalid_fields(owner.send("tasks", due_date=given)) == ["due_date"]
@@ -90,7 +93,7 @@ def test_latest_due_date_is_rejected_or_accepted_again(owner):
 def test_due_date_cannot_be_in_the_past(owner):
     made, now = owner.task(due_date="2099-01-01"), datetime.now(UTC)
     for past in (str((now - timedelta(days=1)).date()), "2000-01-01", "0001-01-01",
-                 written(now - timedelta(seconds=1)), "1969-12-31T23:59:59Z",
+                 format_time(now - timedelta(seconds=1)), "1969-12-31T23:59:59Z",
                  f"{(now + timedelta(hours=2)):%Y-%m-%dT%H:%M:%S}+05:00"):
         assert invalid_fields(owner.send("tasks", due_date=past)) == ["due_date"], past
         assert invalid_fields(owner.change("tasks", made["id"],
@@ -108,9 +111,9 @@ def test_task_due_today_is_overdue_from_midnight_utc(owner, sql_database):
 
 
 def test_overdue_task_can_still_be_changed(owner):
-    moment = soon()
+    moment = soon_time()
     made = owner.task(due_date=moment)
-    wait_until(passed(moment), what="the due date")
+    wait_until(has_passed(moment), what="the due date")
     same = check_ok("tasks", owner.change("tasks", made["id"], title="x", due_date=moment))
     assert (same["title"], same["due_date"]) == ("x", moment)
     check_ok("tasks", owner.change("tasks", made["id"], status="IN_PROGRESS"))
@@ -122,13 +125,13 @@ def test_overdue_task_can_still_be_changed(owner):
 
 def test_task_becomes_overdue_at_due_date(new_office):
     """From its due time, until it is done, deleted, or due later."""
-    owner, moment = new_office["OWNER"], soon()
+    owner, moment = new_office["OWNER"], soon_time()
     task = owner.task(due_date=moment)["id"]
     owner.task(due_date=str(datetime.now(UTC).date()))
     owner.task()
-    assert owner.analytics("tasks")["overdue"] == 0 or passed(moment)()
+    assert owner.analytics("tasks")["overdue"] == 0 or has_passed(moment)()
     wait_until(lambda: owner.analytics("tasks")["overdue"] == 1, what="the due date")
-    assert passed(moment)()
+    assert has_passed(moment)()
 
     def overdue():
         return tuple(owner.analytics("tasks", **query)["overdue"]
@@ -144,7 +147,7 @@ def test_task_becomes_overdue_at_due_date(new_office):
 
 
 def test_done_task_is_not_overdue(new_office):
-    owner, moment = new_office["OWNER"], soon()
+    owner, moment = new_office["OWNER"], soon_time()
     task = owner.task(due_date=moment, status="IN_PROGRESS")["id"]
     wait_until(lambda: owner.analytics("tasks")["overdue"] == 1, what="the due date")
     check_ok("tasks", owner.change("tasks", task, status="DONE"))
@@ -206,12 +209,12 @@ def test_one_of_concurrent_task_starts_succeeds(owner):
 # --- permission by assignment ---------------------------------------------------------------------
 
 # (creator, assignee, True if SALES may change the task)
-OWN = [("me", None, True), ("me", "me", True), ("owner", "me", True), ("owner", None, False),
-       ("me", "owner", False), ("owner", "owner", False), ("peer", None, False),
-       ("peer", "peer", False)]
+OWNERSHIP = [("me", None, True), ("me", "me", True), ("owner", "me", True), ("owner", None, False),
+             ("me", "owner", False), ("owner", "owner", False), ("peer", None, False),
+             ("peer", "peer", False)]
 
 
-@pytest.mark.parametrize("creator, assignee, own", OWN)
+@pytest.mark.parametrize("creator, assignee, own", OWNERSHIP)
 def test_sales_change_their_own_tasks(office, owner, creator, assignee, own):
     people = {"me": office["SALES"], "owner": owner, "peer": office.newcomer("SALES")}
     made = people[creator].task(assignee_id=people[assignee].id if assignee else None)

@@ -49,14 +49,14 @@ print(api_response.status_code)
 
 
 @pytest.fixture(scope="module")
-def anybody(sql_stack):
+def anonymous(sql_stack):
     """Returns a client without a token, on the surface without TLS."""
     return Client(sql_stack.http_url, sql_stack.ca_file)
 
 
 @pytest.fixture(scope="module")
-def tokens(anybody):
-    return Tokens(anybody)
+def tokens(anonymous):
+    return Tokens(anonymous)
 
 
 @pytest.fixture(scope="module")
@@ -101,16 +101,16 @@ def test_tokens_are_unique_and_random(tokens):
     "x", "754321:xyz9AbC2DeF3GhI4JkL", "123456:" + "a" * 21, "123456:" + "a" * 23, "a" * 500,
     "12345a:" + "a" * 22, "1234567" + "a" * 22, "123456:" + "a" * 21 + "_", "%00", "%ff", "1/2",
     "123456:" + "ж" * 11, "123456:" + "a" * 22 + "%20", "'; DROP TABLE tokens; --"])
-def test_malformed_token_is_false_without_database_query(anybody, tokens, token):
-    before = metrics.values(anybody)
-    response = anybody.get(f"/app/valid/{token}")
+def test_malformed_token_is_false_without_database_query(anonymous, tokens, token):
+    before = metrics.values(anonymous)
+    response = anonymous.get(f"/app/valid/{token}")
     if token in ("%00", "%ff"):
         contract.check_error(response, 400, "BAD_REQUEST")
     elif token == "1/2":
         contract.check_error(response, 404, "NOT_FOUND")
     else:
         assert not status(response)
-        assert metrics.values(anybody)[(CHECKS, "malformed")] == before[(CHECKS, "malformed")] + 1
+        assert metrics.values(anonymous)[(CHECKS, "malformed")] == before[(CHECKS, "malformed")] + 1
     if "%" not in token:
         assert not tokens.check_body(token)
 
@@ -130,11 +130,11 @@ def test_token_lifetime_is_as_requested(tokens, sql_api, sql_stack):
     assert "TOKEN_TTL_MINUTES" not in sql_stack.env
 
 
-def test_authenticated_caller_may_issue_token_for_one_year(anybody, member, sql_api):
-    token = Tokens(anybody.bearing(member.token)).issue(ttl_minutes=525600)
+def test_authenticated_caller_may_issue_token_for_one_year(anonymous, member, sql_api):
+    token = Tokens(anonymous.bearing(member.token)).issue(ttl_minutes=525600)
     facts = described(sql_api, token)
     assert facts["exp"] - facts["iat"] == 525600 * 60
-    for caller in (anybody, anybody.bearing("a.b.c"), anybody.bearing(token)):
+    for caller in (anonymous, anonymous.bearing("a.b.c"), anonymous.bearing(token)):
         response = caller.post("/app/token", json={"ttl_minutes": 1441})
         assert refused_fields(response) == {"ttl_minutes"}
 
@@ -149,28 +149,29 @@ def test_purpose_may_have_200_characters(tokens, sql_api):
     ({"ttl_minutes": "1"}, {"ttl_minutes"}), ({"max_uses": 0}, {"max_uses"}),
     ({"max_uses": 1.5, "purpose": ""}, {"max_uses", "purpose"}), ({"purpose": "a\nb"}, {"purpose"}),
     ({"purpose": "x" * 201, "token": "1"}, {"purpose", "token"})])
-def test_invalid_token_request_is_rejected(anybody, fields, wrong):
-    assert refused_fields(anybody.post("/app/token", json=fields)) == wrong
+def test_invalid_token_request_is_rejected(anonymous, fields, wrong):
+    assert refused_fields(anonymous.post("/app/token", json=fields)) == wrong
 
 
 @pytest.mark.parametrize("token", ["", "x" * 100000, "123456:" + "a" * 22 + "\0", "\0", "ж\n"])
-def test_any_string_is_accepted_as_token(anybody, tokens, member, token):
+def test_any_string_is_accepted_as_token(anonymous, tokens, member, token):
     """An unknown string is not valid, not active, and counts as revoked."""
-    before = metrics.values(anybody)[CHECKS, "malformed"]
+    before = metrics.values(anonymous)[CHECKS, "malformed"]
     assert not tokens.check_body(token)
-    assert metrics.values(anybody)[CHECKS, "malformed"] == before + 1
+    assert metrics.values(anonymous)[CHECKS, "malformed"] == before + 1
     for form in ({"data": {"token": token}}, {"json": {"token": token}}):
         assert member.post("/tokens/introspect", **form).json() == {"active": False}
         assert status(member.post("/tokens/revoke", **form))
 
 
-def test_invalid_check_body_is_rejected(anybody):
-    assert refused_fields(anybody.post("/app/valid", json={})) == {"token"}
+def test_invalid_check_body_is_rejected(anonymous):
+    assert refused_fields(anonymous.post("/app/valid", json={})) == {"token"}
     for token in (1, None, ["x"]):
-        assert refused_fields(anybody.post("/app/valid", json={"token": token})) == {"token"}
-    contract.check_error(anybody.post("/app/valid", data="token=1"), 415, "UNSUPPORTED_MEDIA_TYPE")
-    contract.check_error(anybody.get("/app/valid"), 405, "METHOD_NOT_ALLOWED")
-    contract.check_error(anybody.get("/app/token"), 405, "METHOD_NOT_ALLOWED")
+        assert refused_fields(anonymous.post("/app/valid", json={"token": token})) == {"token"}
+    contract.check_error(anonymous.post("/app/valid", data="token=1"), 415,
+                         "UNSUPPORTED_MEDIA_TYPE")
+    contract.check_error(anonymous.get("/app/valid"), 405, "METHOD_NOT_ALLOWED")
+    contract.check_error(anonymous.get("/app/token"), 405, "METHOD_NOT_ALLOWED")
 
 
 # --- expiry -------------------------------------------------------------------------------------
@@ -194,7 +195,7 @@ def test_clearing_deletes_only_expired_tokens(tokens, sql_api, sql_database):
     assert tokens.check(good) and not tokens.check(old)
 
 
-def test_clearing_many_tokens_is_completed_in_background(tokens, anybody, sql_database):
+def test_clearing_many_tokens_is_completed_in_background(tokens, anonymous, sql_database):
     def numbers(first, last):
         return (f"WITH RECURSIVE numbers(i) AS (SELECT {first} UNION ALL"
                 f" SELECT i + 1 FROM numbers WHERE i < {last})")
@@ -203,11 +204,11 @@ def test_clearing_many_tokens_is_completed_in_background(tokens, anybody, sql_da
         b"").startswith("'") else "CAST(printf('%016d', i) AS BLOB)"
     sql_database.run(numbers(1, 1700) + "INSERT INTO tokens (digest, uses, created_at, expires_at)"
                      f" SELECT {octets}, 0, 1, 2 FROM numbers RETURNING id")
-    before = metrics.values(anybody)[("kontora_purged_rows_total", "tokens")]
+    before = metrics.values(anonymous)[("kontora_purged_rows_total", "tokens")]
     tokens.clear()
     wait_until(lambda: sql_database.run("SELECT count(*) FROM tokens WHERE expires_at = 2") == [
         ("0",)], what="the purge")
-    assert metrics.values(anybody)[("kontora_purged_rows_total", "tokens")] >= before + 1700
+    assert metrics.values(anonymous)[("kontora_purged_rows_total", "tokens")] >= before + 1700
 
 
 # --- uses ---------------------------------------------------------------------------------------
@@ -222,11 +223,11 @@ def test_token_is_valid_for_max_uses(tokens, sql_api, uses):
     assert described(sql_api, token) == {"active": False}
 
 
-def test_head_does_not_consume_token(tokens, anybody, sql_api):
+def test_head_does_not_consume_token(tokens, anonymous, sql_api):
     """Link scanners in mail systems request links with HEAD first."""
     token = tokens.issue(max_uses=1)
     for _ in range(2):
-        response = anybody.request("HEAD", f"/app/valid/{token}")
+        response = anonymous.request("HEAD", f"/app/valid/{token}")
         assert response.status_code == 200 and not response.content
     assert described(sql_api, token)["uses"] == 0
     assert tokens.check(token) and not tokens.check(token)
@@ -261,10 +262,10 @@ def test_database_contains_no_token(tokens, sql_database):
         assert secret.lower() not in dump
 
 
-def test_logs_contain_no_token(tokens, anybody, sql_stack):
+def test_logs_contain_no_token(tokens, anonymous, sql_stack):
     """Includes tokens that a client sends to a wrong path."""
     token = tokens.issue()
-    responses = [anybody.get(path + token) for path in (
+    responses = [anonymous.get(path + token) for path in (
         "/app/valid/", "/app//valid/", "/app/valid/x/", "/nowhere/", "/app/token?token=")]
     last = responses[-1].headers["X-Request-ID"]
     access = sql_stack.logs_dir / "nginx-access.log"
@@ -274,10 +275,10 @@ def test_logs_contain_no_token(tokens, anybody, sql_stack):
         assert token[7:].encode() not in path.read_bytes(), path
 
 
-def test_idempotency_key_is_ignored_for_new_tokens(tokens, anybody):
+def test_idempotency_key_is_ignored_for_new_tokens(tokens, anonymous):
     """A stored response for an Idempotency-Key would contain the token."""
     key = {"Idempotency-Key": "same"}
-    first, second = (anybody.post("/app/token", headers=key).json()["token"] for _ in range(2))
+    first, second = (anonymous.post("/app/token", headers=key).json()["token"] for _ in range(2))
     assert first != second and tokens.check(first) and tokens.check(second)
 
 
@@ -360,15 +361,15 @@ def test_revocation_is_audited_without_token(tokens, member, sql_stack):
         assert token[7:] not in str(line)
 
 
-def test_clearing_is_audited_for_administrator_only(tokens, anybody, member, sql_api,
+def test_clearing_is_audited_for_administrator_only(tokens, anonymous, member, sql_api,
                                                           sql_stack):
     audit = logs.Audit(sql_stack.audit_log)
-    response = anybody.bearing(sql_api.token).delete("/app/clear/all/tokens")
+    response = anonymous.bearing(sql_api.token).delete("/app/clear/all/tokens")
     line = audit.one_of(response)
     assert (line["actor"], line["action"], line["resource_type"], line["resource_id"]) == (
         sql_stack.administrator[0], "clear_tokens", "token", None)
-    for other in (anybody, anybody.bearing(member.token), anybody.bearing("a.b.c"),
-                  anybody.bearing(tokens.issue())):
+    for other in (anonymous, anonymous.bearing(member.token), anonymous.bearing("a.b.c"),
+                  anonymous.bearing(tokens.issue())):
         response = other.delete("/app/clear/all/tokens")
         assert status(response)
         audit.none_of(response)
@@ -441,14 +442,14 @@ def test_token_calls_require_permission(sql_anonymous, member, sql_api, method, 
 
 # --- counters -----------------------------------------------------------------------------------
 
-def test_token_metrics_count_every_outcome(tokens, anybody, sql_api, sql_database):
-    before = metrics.values(anybody)
+def test_token_metrics_count_every_outcome(tokens, anonymous, sql_api, sql_database):
+    before = metrics.values(anonymous)
     good, once, revoked, old = (tokens.issue(**fields) for fields in ({}, {"max_uses": 1}, {}, {}))
     expire(sql_database, described(sql_api, old)["jti"])
     for token in (good, once, once, "x", "123456:" + "a" * 22, old):
         tokens.check(token)
     assert status(sql_api.post("/tokens/revoke", data={"token": revoked}))
-    after = metrics.values(anybody)
+    after = metrics.values(anonymous)
     grown = {key: after[key] - before[key] for key in after
              if key[0].startswith("kontora_token")}
     assert grown == {("kontora_tokens_issued_total",): 4, ("kontora_tokens_revoked_total",): 1,
@@ -462,8 +463,8 @@ def test_token_metrics_count_every_outcome(tokens, anybody, sql_api, sql_databas
     ("POST", "/app/token", "core"), ("GET", "/app/valid/x", "core"), ("POST", "/app/valid", "core"),
     ("DELETE", "/app/clear/all/tokens", "core"), ("POST", "/api/v1/tokens/introspect", "core"),
     ("GET", "/api/v1/tokens?limit=1", "directory")])
-def test_token_calls_are_served_by_expected_pool(anybody, sql_stack, method, path, pool):
-    identifier = anybody.request(method, path).headers["X-Request-ID"]
+def test_token_calls_are_served_by_expected_pool(anonymous, sql_stack, method, path, pool):
+    identifier = anonymous.request(method, path).headers["X-Request-ID"]
     access = sql_stack.logs_dir / "nginx-access.log"
     [line] = wait_until(lambda: [line for line in logs.lines(access)
                                  if line["request_id"] == identifier], what="the access log")

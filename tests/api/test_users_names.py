@@ -77,14 +77,14 @@ def test_rename_of_user_to_invalid_name_is_rejected(api, people, ldap_admin, nam
 
 # --- account names ------------------------------------------------------------------------------
 
-def short():
+def short_word():
     return tag()[:9]
 
 
 @pytest.mark.parametrize("pattern", ACCOUNT_NAMES)
 @pytest.mark.parametrize("prefix", ["/users", "/api/v1/users"])
 def test_account_name_works_in_every_operation(site, people, ldap_admin, prefix, pattern):
-    account = pattern.format(short())
+    account = pattern.format(short_word())
     user = people.create(sAMAccountName=account)
     assert ldap_admin.text(account, "sAMAccountName") == account
     read = site.get(user_path(account, prefix))

@@ -28,7 +28,7 @@ def test_user_is_found_only_by_account_name(api, people):
 # --- other kinds of entries -----------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
-def machines(ldap_admin, ou):
+def other_entries(ldap_admin, ou):
     """Creates a computer, a group and a contact; returns a word that only their names contain."""
     word = tag()[:8]
     ldap_admin.add(f"{rdn(word + 'pc')},{ou}", objectClass="computer", sAMAccountName=f"{word}pc$",
@@ -40,14 +40,15 @@ def machines(ldap_admin, ou):
     return word
 
 
-def test_computers_groups_and_contacts_are_not_users(api, people, machines):
-    assert people.search(machines) == []
-    for name in (f"{machines}pc$", f"{machines}pc", f"{machines}group", f"{machines}contact"):
+def test_computers_groups_and_contacts_are_not_users(api, people, other_entries):
+    assert people.search(other_entries) == []
+    for name in (f"{other_entries}pc$", f"{other_entries}pc", f"{other_entries}group",
+                 f"{other_entries}contact"):
         contract.check_error(api.get(user_path(name)), 404, "NOT_FOUND")
 
 
-def test_computers_and_groups_cannot_be_changed_as_users(api, ldap_admin, machines):
-    for name in (f"{machines}pc$", f"{machines}group"):
+def test_computers_and_groups_cannot_be_changed_as_users(api, ldap_admin, other_entries):
+    for name in (f"{other_entries}pc$", f"{other_entries}group"):
         before = ldap_admin.snapshot(name)
         contract.check_error(api.patch(user_path(name), json={"description": "x"}), 404,
                              "NOT_FOUND")

@@ -228,7 +228,7 @@ def test_move_of_user_to_parent_with_existing_name_is_rejected(api, people, ldap
 
 # --- changes of all attributes --------------------------------------------------------------------
 
-def everything(account, **fields):
+def full_change(account, **fields):
     """Returns a body that changes every attribute."""
     return {**{key: value.format(account) for key, value in ATTRIBUTES.items()},
             "cn": f"Everything {tag()}", "sAMAccountName": tag(), "password": vault.password(),
@@ -238,7 +238,7 @@ def everything(account, **fields):
 def test_all_attributes_can_change_in_one_request(people, ldap_admin):
     user = people.create(title="old")
     other = ldap_admin.add_ou(tag(), people.ou)
-    body = everything(user["sAMAccountName"], parent_dn=other)
+    body = full_change(user["sAMAccountName"], parent_dn=other)
     changed = people.change(user["sAMAccountName"], **body)
     for name in (*ATTRIBUTES, "cn", "sAMAccountName"):
         assert changed[name] == body[name], name
@@ -256,16 +256,16 @@ def assert_untouched(people, ldap_admin, user, before):
 
 
 @pytest.fixture
-def settled(people, ldap_admin):
+def complete_user(people, ldap_admin):
     """Returns a user with a value in every attribute, and its snapshot."""
     user = people.create(**{key: value.format(tag()) for key, value in ATTRIBUTES.items()})
     return user, ldap_admin.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
 
 
-def test_missing_parent_rejects_whole_change(api, people, ldap_admin, settled):
-    user, before = settled
+def test_missing_parent_rejects_whole_change(api, people, ldap_admin, complete_user):
+    user, before = complete_user
     written = ldap_admin.find(user["sAMAccountName"])[1]["uSNChanged"]
-    body = everything(user["sAMAccountName"], parent_dn=f"OU=nowhere-{tag()},{people.ou}")
+    body = full_change(user["sAMAccountName"], parent_dn=f"OU=nowhere-{tag()},{people.ou}")
     response = api.patch(user_path(user["sAMAccountName"]), json=body)
     contract.check_error(response, 400, "PARENT_NOT_FOUND")
     assert ldap_admin.find(user["sAMAccountName"])[1]["uSNChanged"] == written
@@ -274,30 +274,30 @@ def test_missing_parent_rejects_whole_change(api, people, ldap_admin, settled):
     assert not ldap_admin.binds(user["dn"], body["password"])
 
 
-def test_weak_password_rejects_whole_change(api, people, ldap_admin, settled):
-    user, before = settled
+def test_weak_password_rejects_whole_change(api, people, ldap_admin, complete_user):
+    user, before = complete_user
     other = ldap_admin.add_ou(tag(), people.ou)
-    body = everything(user["sAMAccountName"], parent_dn=other, password="weak")
+    body = full_change(user["sAMAccountName"], parent_dn=other, password="weak")
     contract.check_error(api.patch(user_path(user["sAMAccountName"]), json=body), 400,
                          "PASSWORD_POLICY")
     assert_untouched(people, ldap_admin, user, before)
     assert ldap_admin.search("(cn=*)", base=other) == []
 
 
-def test_existing_name_rejects_whole_change(api, people, ldap_admin, settled):
-    user, before = settled
+def test_existing_name_rejects_whole_change(api, people, ldap_admin, complete_user):
+    user, before = complete_user
     other = ldap_admin.add_ou(tag(), people.ou)
     taken = people.create()["sAMAccountName"]
-    body = everything(user["sAMAccountName"], parent_dn=other, sAMAccountName=taken)
+    body = full_change(user["sAMAccountName"], parent_dn=other, sAMAccountName=taken)
     contract.check_error(api.patch(user_path(user["sAMAccountName"]), json=body), 409,
                          "ALREADY_EXISTS")
     assert_untouched(people, ldap_admin, user, before)
     assert not ldap_admin.binds(user["dn"], body["password"])
 
 
-def test_invalid_field_rejects_whole_change(api, people, ldap_admin, settled):
-    user, before = settled
-    body = everything(user["sAMAccountName"], mail="x" * 257)
+def test_invalid_field_rejects_whole_change(api, people, ldap_admin, complete_user):
+    user, before = complete_user
+    body = full_change(user["sAMAccountName"], mail="x" * 257)
     response = api.patch(user_path(user["sAMAccountName"]), json=body)
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["mail"]
     assert_untouched(people, ldap_admin, user, before)

@@ -34,31 +34,31 @@ BODIES = {
 
 
 @pytest.fixture(scope="module")
-def victim(people):
+def unchanged_user(people):
     return people.create(title="as it was")
 
 
 @pytest.fixture(scope="module")
-def makers(people, groups, units, containers):
+def creators(people, groups, units, containers):
     """Returns the creators of the bodies that create something."""
     return {"create": people, "create a group": groups, "create a unit": units,
             "create a container": containers}
 
 
 @pytest.fixture(scope="module")
-def names(victim, makers):
+def names(unchanged_user, creators):
     """Returns the values of the parameters in the paths of BODIES."""
-    made = {maker.kind.resource: maker.create()[maker.kind.key] for maker in makers.values()}
-    return {**made, "user": victim["sAMAccountName"]}
+    made = {maker.kind.resource: maker.create()[maker.kind.key] for maker in creators.values()}
+    return {**made, "user": unchanged_user["sAMAccountName"]}
 
 
 @pytest.fixture(scope="module")
-def send(api, people, makers, names, ldap_admin):
+def send(api, people, creators, names, ldap_admin):
     """Returns a function that sends a body of BODIES with some fields replaced and asserts that
     nothing changes."""
     def call(kind, **fields):
         method, path, *_ = BODIES[kind]
-        body = makers[kind].body(**fields) if kind in makers else fields
+        body = creators[kind].body(**fields) if kind in creators else fields
         if kind == "login":
             body = {"username": "admin", "password": "x", **fields}
         before = ldap_admin.tree(people.ou)
@@ -163,7 +163,7 @@ def test_malformed_json_is_rejected(api, people, ldap_admin, names, name):
     assert ldap_admin.tree(people.ou) == before
 
 
-HUGE = {
+HUGE_NUMBERS = {
     "digits": b'{"title":' + b"9" * 100_000 + b"}", "an exponent": b'{"title":1e999999999}',
     "a small one": b'{"title":-1e-999999999}', "as a switch": b'{"enabled":' + b"9" * 400 + b"}",
     "beyond 64 bits": b'{"title":18446744073709551616}',
@@ -171,9 +171,10 @@ HUGE = {
 }
 
 
-@pytest.mark.parametrize("name", HUGE)
-def test_huge_numbers_are_rejected(api, victim, name):
-    response = api.patch(user_path(victim["sAMAccountName"]), data=HUGE[name], headers=JSON_TYPE)
+@pytest.mark.parametrize("name", HUGE_NUMBERS)
+def test_huge_numbers_are_rejected(api, unchanged_user, name):
+    response = api.patch(user_path(unchanged_user["sAMAccountName"]), data=HUGE_NUMBERS[name],
+                         headers=JSON_TYPE)
     assert response.status_code == 400
     assert response.json()["code"] in ("INVALID_JSON", "VALIDATION_ERROR")
 
@@ -181,11 +182,11 @@ def test_huge_numbers_are_rejected(api, victim, name):
 @pytest.mark.parametrize("body", [b'{"title\\u0000":"x"}', b'{"title\\u0000x":"x"}',
                                   b'{"\\u0000title":"x"}', b'{"\\u0000":"x"}',
                                   b'{"title":"x","title\\u0000a":"y"}'])
-def test_nul_in_member_name_does_not_truncate_it(api, people, ldap_admin, victim, body):
-    before = ldap_admin.snapshot(victim["sAMAccountName"])
-    response = api.patch(user_path(victim["sAMAccountName"]), data=body, headers=JSON_TYPE)
+def test_nul_in_member_name_does_not_truncate_it(api, people, ldap_admin, unchanged_user, body):
+    before = ldap_admin.snapshot(unchanged_user["sAMAccountName"])
+    response = api.patch(user_path(unchanged_user["sAMAccountName"]), data=body, headers=JSON_TYPE)
     assert response.status_code == 400, response.text
-    assert ldap_admin.snapshot(victim["sAMAccountName"]) == before
+    assert ldap_admin.snapshot(unchanged_user["sAMAccountName"]) == before
 
 
 @pytest.mark.parametrize("kind", [kind for kind in BODIES if kind != "refresh"])

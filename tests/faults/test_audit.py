@@ -14,19 +14,19 @@ def test_full_disk_loses_no_audit_line(make_rig, small_disk):
     anonymous = rig.anonymous()
     tried = []
 
-    def guess():
+    def fail_login():
         answer = anonymous.post("/auth/login", json={"username": "x" * 200, "password": "wrong"})
         assert answer.status_code == 401
         tried.append(answer.headers["X-Request-ID"])
         return rig.count_log("audit line not written") > 2
 
-    wait_until(guess, 30, "the disk to be full")
+    wait_until(fail_login, 30, "the disk to be full")
     kept = [json.loads(line)["request_id"] for line in log.read_text("utf-8").splitlines()]
     told = [json.loads(line["line"])["request_id"] for line in rig.log()
             if line["message"] == "audit line not written"]
     assert sorted(kept + told) == sorted(tried)
 
     log.write_text("", encoding="utf-8")  # frees the disk
-    guess()
+    fail_login()
     (line,) = log.read_text("utf-8").splitlines()
     assert json.loads(line)["request_id"] == tried[-1]

@@ -47,7 +47,7 @@ def log_in(rig, email, password):
     return rig.anonymous().post("/auth/login", json={"email": email, "password": password})
 
 
-def sql(rig, statement):
+def run_sql(rig, statement):
     """Executes a statement; returns its rows as text, with columns separated by |."""
     if rig.server:
         return rig.server.sql(statement, rig.stack.env["DATABASE_URL"])
@@ -118,7 +118,7 @@ def test_invalid_value_is_named_on_command_line(rig, email, password, named):
     done = kontora(rig, "admin", "create", email, given=password)
     assert (done.returncode, done.stdout) == (os.EX_DATAERR, "")
     assert named in done.stderr
-    assert sql(rig, "SELECT count(*) FROM accounts") == ["0"]
+    assert run_sql(rig, "SELECT count(*) FROM accounts") == ["0"]
 
 
 def test_failed_command_exits_with_documented_status(rig):
@@ -136,7 +136,7 @@ def test_failed_command_exits_with_documented_status(rig):
         assert done.returncode == EXIT_USAGE and "usage" in done.stderr
 
 
-def read_soon(terminal):
+def read_terminal(terminal):
     assert select.select([terminal], [], [], PATIENCE_S)[0], (
         "timed out waiting for output on the terminal")
     return terminal.read(1024)
@@ -153,7 +153,7 @@ def test_password_is_not_echoed_on_terminal(make_rig):
         shown = b""
         # the terminal is closed when the command exits
         with open(ours, "r+b", buffering=0) as terminal, contextlib.suppress(OSError):
-            while octets := read_soon(terminal):
+            while octets := read_terminal(terminal):
                 shown += octets
                 if octets.rstrip().endswith(b":"):
                     terminal.write(password.encode() + b"\n")
@@ -173,36 +173,37 @@ def add_rows(rig, count):
     columns = ("sessions (subject, id, username, username_key, epoch, administrator, key_id,"
                " address, device, created_at, last_seen_at, ended_at, expires_at)")
     rest = "'u', 'u', 1, 0, 1, '', '', 1, 1, 1"
-    sql(rig, f"WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
+    run_sql(rig, f"WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
              f" WHERE i < {count}) INSERT INTO {columns}"
              f" SELECT 'x', {octets('i')}, {rest}, i FROM numbers")
-    sql(rig, f"INSERT INTO {columns} VALUES ('y', {octets(0)}, {rest}, {now + DAY_MS})")
+    run_sql(rig, f"INSERT INTO {columns} VALUES ('y', {octets(0)}, {rest}, {now + DAY_MS})")
     tokens = "refresh_tokens (digest, session_id, issued_at, expires_at, replaced_at)"
-    sql(rig, f"INSERT INTO {tokens} VALUES"
+    run_sql(rig, f"INSERT INTO {tokens} VALUES"
              f" ({octets(1)}, {octets(0)}, 1, {now - 1}, 1),"
              f" ({octets(2)}, {octets(0)}, 1, {now + DAY_MS}, NULL),"
              f" ({octets(3)}, {octets(1)}, 1, {now + DAY_MS}, NULL)")  # deleted with its session
-    sql(rig, "INSERT INTO login_failures (name_key, failures, until) VALUES"
+    run_sql(rig, "INSERT INTO login_failures (name_key, failures, until) VALUES"
              f" ({octets(1)}, 1, {now - 16 * MINUTE_MS}), ({octets(2)}, 1, {now - MINUTE_MS})")
-    sql(rig, "INSERT INTO idempotency_keys (principal, idempotency_key, request_digest, created_at)"
+    run_sql(rig,
+            "INSERT INTO idempotency_keys (principal, idempotency_key, request_digest, created_at)"
              f" VALUES ('x', '1', {octets(1)}, {now - DAY_MS - MINUTE_MS}),"
              f" ('x', '2', {octets(1)}, {now - DAY_MS + MINUTE_MS})")
-    sql(rig, "INSERT INTO tokens (digest, uses, created_at, expires_at)"
+    run_sql(rig, "INSERT INTO tokens (digest, uses, created_at, expires_at)"
              f" VALUES ({octets(1)}, 0, 1, {now - 1}), ({octets(2)}, 0, 1, {now + MINUTE_MS})")
-    sql(rig, "INSERT INTO accounts (id, username, username_key, name, created_at, updated_at)"
+    run_sql(rig, "INSERT INTO accounts (id, username, username_key, name, created_at, updated_at)"
              " VALUES (900, 'x', 'x', 'x', 1, 1)")
-    sql(rig, "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
+    run_sql(rig, "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
              " VALUES (900, 'x', 'RUB', 1, 1)")
-    sql(rig, "INSERT INTO invitations (organization_id, email, email_key, role, invited_by,"
+    run_sql(rig, "INSERT INTO invitations (organization_id, email, email_key, role, invited_by,"
              f" created_at, expires_at) VALUES (900, 'a', 'a', 'SALES', 900, 1, {now - 1}),"
              f" (900, 'b', 'b', 'SALES', 900, 1, {now + MINUTE_MS})")
-    sql(rig, "INSERT INTO email_links (email, email_key, digest, created_at, expires_at)"
+    run_sql(rig, "INSERT INTO email_links (email, email_key, digest, created_at, expires_at)"
              f" VALUES ('a', 'a', {octets(1)}, 1, {now - 1}),"
              f" ('b', 'b', {octets(2)}, 1, {now + MINUTE_MS})")
 
 
-def left(rig):
-    rows = sql(rig, "SELECT (SELECT count(*) FROM sessions WHERE subject IN ('x', 'y')),"
+def remaining_rows(rig):
+    rows = run_sql(rig, "SELECT (SELECT count(*) FROM sessions WHERE subject IN ('x', 'y')),"
                     " (SELECT count(*) FROM refresh_tokens WHERE issued_at = 1),"
                     " (SELECT count(*) FROM login_failures),"
                     " (SELECT count(*) FROM idempotency_keys),"
@@ -221,7 +222,7 @@ def test_purge_command_prints_deleted_rows(rig):
                                         "login_sources 0", "idempotency_keys 1", "tokens 1",
                                         "invitations 1",
                                         "email_links 1", "pending_objects 0", "staged_files 0"]
-    assert left(rig) == (1, 1, 1, 1, 1, 1, 1)
+    assert remaining_rows(rig) == (1, 1, 1, 1, 1, 1, 1)
     assert kontora(rig, "purge").stdout.splitlines()[0] == "sessions 0"
 
 
@@ -229,6 +230,6 @@ def test_housekeeper_purges_expired_rows(rig):
     rig.service.stop()
     add_rows(rig, EXPIRED)
     rig.service.start()
-    wait_until(lambda: left(rig) == (1, 1, 1, 1, 1, 1, 1),
+    wait_until(lambda: remaining_rows(rig) == (1, 1, 1, 1, 1, 1, 1),
                what="the housekeeper to purge all expired rows")
     assert rig.count_log(f"purged: {EXPIRED} of sessions") == 1

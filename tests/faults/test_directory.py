@@ -27,7 +27,7 @@ def people(rig, ldap_admin):
     return People(rig.api, ldap_admin, ldap_admin.add_ou(tag()))
 
 
-def call(rig, method, path, body):
+def timed_call(rig, method, path, body):
     """Makes one call; returns the response and its duration in seconds."""
     started = time.monotonic()
     response = rig.api.at(rig.api.base_url).request(method, path, json=body)
@@ -40,14 +40,14 @@ def assert_unavailable(response, seconds):
     assert seconds < PROMPT_S
 
 
-def works(rig):
+def can_read_user(rig):
     return rig.api.get(USER).status_code == 200
 
 
 def wait_for_recovery(rig):
-    wait_until(lambda: works(rig), 15, "the directory to recover")
+    wait_until(lambda: can_read_user(rig), 15, "the directory to recover")
     for _ in range(CROWD):  # reaches every worker of the pool
-        wait_until(lambda: works(rig), 15, "every worker to recover")
+        wait_until(lambda: can_read_user(rig), 15, "every worker to recover")
 
 
 # --- outage and recovery --------------------------------------------------------------------------
@@ -57,7 +57,7 @@ def test_directory_outage_is_reported_and_ends(rig, people, breakable_directory,
     body, workers = people.body(), rig.service.workers()
     getattr(breakable_directory, end)()
     for arguments in [*CALLS, ("POST", "/users", body)]:
-        assert_unavailable(*call(rig, *arguments))
+        assert_unavailable(*timed_call(rig, *arguments))
     assert rig.anonymous("").get("/health").status_code == 200
     assert rig.api.get("/auth/me").status_code == 200
     breakable_directory.start()
@@ -98,7 +98,7 @@ def test_hanging_directory_is_reported(rig, people, breakable_directory, ldap_ad
                                        body):
     user = people.create()
     breakable_directory.freeze()
-    assert_unavailable(*call(rig, method, path.format(user["sAMAccountName"]), body))
+    assert_unavailable(*timed_call(rig, method, path.format(user["sAMAccountName"]), body))
     breakable_directory.thaw()
     wait_for_recovery(rig)
     assert people.get(user["sAMAccountName"])["title"] in (None, "x")
@@ -107,7 +107,7 @@ def test_hanging_directory_is_reported(rig, people, breakable_directory, ldap_ad
 def test_hanging_creation_is_complete_or_absent(rig, people, breakable_directory, ldap_admin):
     body = people.body()
     breakable_directory.freeze()
-    assert_unavailable(*call(rig, "POST", "/users", body))
+    assert_unavailable(*timed_call(rig, "POST", "/users", body))
     breakable_directory.thaw()
     wait_for_recovery(rig)
     if ldap_admin.find(body["sAMAccountName"]):
@@ -121,7 +121,7 @@ def test_many_calls_to_hanging_directory_are_answered_in_time(rig, breakable_dir
     directory."""
     breakable_directory.freeze()
     with ThreadPoolExecutor(CROWD) as pool:
-        answers = list(pool.map(lambda _: call(rig, "GET", "/users", None), range(CROWD)))
+        answers = list(pool.map(lambda _: timed_call(rig, "GET", "/users", None), range(CROWD)))
     for response, seconds in answers:
         contract.check_error(response, 503, "DIRECTORY_UNAVAILABLE")
         assert seconds < 2 * PROMPT_S
@@ -135,7 +135,7 @@ def test_hanging_directory_does_not_delay_other_calls(rig, breakable_directory):
         load.wait_for(100)
         breakable_directory.freeze()
         with ThreadPoolExecutor(8) as pool:
-            hung = [pool.submit(call, rig, "GET", "/users", None) for _ in range(8)]
+            hung = [pool.submit(timed_call, rig, "GET", "/users", None) for _ in range(8)]
             load.latencies.clear()
             while not all(future.done() for future in hung):
                 load.wait_for(50)
@@ -152,7 +152,7 @@ def test_wrong_service_password_is_reported_and_not_retried(make_rig, directory,
     user = people.create()
     rig = make_rig(directory, LDAP_BIND_DN=user["dn"], LDAP_BIND_PASSWORD=vault.password())
     for _ in range(CROWD):
-        response, seconds = call(rig, "GET", "/users", None)
+        response, seconds = timed_call(rig, "GET", "/users", None)
         contract.check_error(response, 503, "DIRECTORY_CREDENTIALS")
         assert seconds < PROMPT_S
     # Many calls must not cause many binds, which would lock the account.
@@ -160,7 +160,7 @@ def test_wrong_service_password_is_reported_and_not_retried(make_rig, directory,
     assert rig.anonymous("").get("/health").status_code == 200
     rig.set(**directory.settings())
     rig.reload()
-    assert works(rig)
+    assert can_read_user(rig)
 
 
 def test_log_states_reason_of_refused_bind(make_rig, directory, people):
@@ -188,15 +188,15 @@ def test_read_only_service_account_cannot_change_entries(make_rig, directory, pe
 def test_untrusted_certificate_is_refused(make_rig, directory, tmp_path):
     other = Authority(tmp_path / "other")
     rig = make_rig(directory, LDAP_TLS_CA_FILE=other.file)
-    assert_unavailable(*call(rig, "GET", "/users", None))
+    assert_unavailable(*timed_call(rig, "GET", "/users", None))
     rig.set(LDAP_TLS_CA_FILE=directory.ca_file)
     rig.reload()
-    assert works(rig)
+    assert can_read_user(rig)
 
 
 def test_without_ca_file_only_system_cas_are_trusted(make_rig, directory):
     rig = make_rig(directory, LDAP_TLS_CA_FILE="")
-    assert_unavailable(*call(rig, "GET", "/users", None))
+    assert_unavailable(*timed_call(rig, "GET", "/users", None))
 
 
 def test_certificate_of_other_name_is_refused(make_rig, directory):
@@ -204,7 +204,7 @@ def test_certificate_of_other_name_is_refused(make_rig, directory):
     contain."""
     spelling = str(int(ipaddress.ip_address(directory.address)))
     rig = make_rig(directory, LDAP_SERVER=spelling)
-    assert_unavailable(*call(rig, "GET", "/users", None))
+    assert_unavailable(*timed_call(rig, "GET", "/users", None))
 
 
 # --- other connections ----------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def test_certificate_of_other_name_is_refused(make_rig, directory):
 def test_directory_calls_fail_without_directory(make_rig):
     rig = make_rig()
     for arguments in CALLS:
-        assert_unavailable(*call(rig, *arguments))
+        assert_unavailable(*timed_call(rig, *arguments))
     assert rig.anonymous("").get("/health").status_code == 200
     assert rig.api.get("/auth/me").status_code == 200
 
@@ -226,7 +226,7 @@ def test_password_requires_encrypted_connection(make_rig, directory, people, lda
 
 def test_controller_that_requires_encryption_is_reported(make_rig, directory):
     rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_PORT="389")
-    assert_unavailable(*call(rig, "GET", "/users", None))
+    assert_unavailable(*timed_call(rig, "GET", "/users", None))
     assert rig.count_log("LDAP_START_TLS"), "the log must recommend LDAP_START_TLS"
 
 
@@ -241,13 +241,13 @@ def test_start_tls_encrypts_connection(make_rig, directory, people, ldap_admin):
 def test_start_tls_verifies_certificate(make_rig, directory, tmp_path):
     rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_START_TLS="true", LDAP_PORT="389",
                    LDAP_TLS_CA_FILE=Authority(tmp_path / "other").file)
-    assert_unavailable(*call(rig, "GET", "/users", None))
+    assert_unavailable(*timed_call(rig, "GET", "/users", None))
 
 
 @pytest.mark.parametrize("servers", ["127.0.0.250 {}", "{},127.0.0.250", "127.0.0.250:1, {}:636"])
 def test_next_controller_serves_when_first_is_unavailable(make_rig, directory, servers):
     rig = make_rig(directory, LDAP_SERVER=servers.format(directory.address))
     for _ in range(8):
-        response, seconds = call(rig, "GET", "/users", None)
+        response, seconds = timed_call(rig, "GET", "/users", None)
         assert response.status_code == 200
         assert seconds < PROMPT_S

@@ -32,7 +32,7 @@ PROBES = 2  # probes that may happen during the observation
 CONTROLLERS, CIRCUIT_OPEN = "kontora_directory_controllers", "kontora_directory_circuit_open"
 ERRORS, RESTARTS = "kontora_directory_errors_total", "kontora_worker_restarts_total"
 
-HARMS = {"stop": "start", "freeze": "thaw"}
+FAILURES = {"stop": "start", "freeze": "thaw"}
 
 START_TLS = {"LDAP_USE_SSL": "false", "LDAP_START_TLS": "true"}
 
@@ -60,7 +60,7 @@ def servers(*proxies):
 
 
 @pytest.fixture
-def make(make_rig, directory, authority, start_tls):
+def make_failover_rig(make_rig, directory, authority, start_tls):
     """Returns a function that starts a stack on some proxies and waits until its directory is
     up."""
     def made(*proxies, wait="up", **settings):
@@ -72,21 +72,21 @@ def make(make_rig, directory, authority, start_tls):
     return made
 
 
-def ask(rig, path=USER):
+def timed_get(rig, path=USER):
     """Makes one call on a new connection; returns the response and its duration in seconds."""
     started = time.monotonic()
     response = rig.api.at(rig.api.base_url).get(path)
     return response, time.monotonic() - started
 
 
-def crowd(rig, count=CROWD):
+def get_concurrently(rig, count=CROWD):
     """Makes many calls at the same time, so that every worker gets some."""
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(lambda _: ask(rig), range(count)))
+        return list(pool.map(lambda _: timed_get(rig), range(count)))
 
 
 def assert_all_served(rig):
-    assert {response.status_code for response, _ in crowd(rig)} == {200}
+    assert {response.status_code for response, _ in get_concurrently(rig)} == {200}
 
 
 def percentile(values, share):
@@ -94,7 +94,7 @@ def percentile(values, share):
 
 
 def assert_refused_at_once(rig, code="DIRECTORY_UNAVAILABLE"):
-    answers = crowd(rig)
+    answers = get_concurrently(rig)
     for response, _ in answers:
         contract.check_error(response, 503, code)
         assert int(response.headers["Retry-After"]) > 0
@@ -104,9 +104,10 @@ def assert_refused_at_once(rig, code="DIRECTORY_UNAVAILABLE"):
 # --- one of two controllers fails -----------------------------------------------------------------
 
 @pytest.mark.parametrize("start_tls", [False, True])
-def test_outage_of_first_controller_between_requests_is_not_noticed(make, proxies, ldap_admin):
+def test_outage_of_first_controller_between_requests_is_not_noticed(make_failover_rig, proxies,
+                                                                    ldap_admin):
     first, second = proxies
-    rig = make(first, second)
+    rig = make_failover_rig(first, second)
     people = People(rig.api, ldap_admin, ldap_admin.add_ou(tag()))
     user = people.create()
     assert_all_served(rig)
@@ -122,9 +123,9 @@ def test_outage_of_first_controller_between_requests_is_not_noticed(make, proxie
 
 
 @pytest.mark.parametrize("start_tls", [False, True])
-def test_hanging_controller_costs_each_worker_one_request(make, proxies):
+def test_hanging_controller_costs_each_worker_one_request(make_failover_rig, proxies):
     first, second = proxies
-    rig = make(first, second)
+    rig = make_failover_rig(first, second)
     assert_all_served(rig)
     with Load(rig.stack.http_url, USER, kept=8, fresh=2, headers=rig.bearer()) as load:
         load.wait_for(100)
@@ -138,33 +139,33 @@ def test_hanging_controller_costs_each_worker_one_request(make, proxies):
     assert rig.directory_state() == "up"
 
 
-def test_workers_avoid_controller_that_another_worker_found_hanging(make, proxies):
+def test_workers_avoid_controller_that_another_worker_found_hanging(make_failover_rig, proxies):
     """Only the worker that found it waits for a timeout, although all workers have connections
     to it."""
     first, second = proxies
-    rig = make(first, second)
+    rig = make_failover_rig(first, second)
     assert_all_served(rig)
     first.freeze()
-    contract.check_error(ask(rig)[0], 503, "DIRECTORY_UNAVAILABLE")
-    for response, seconds in crowd(rig):
+    contract.check_error(timed_get(rig)[0], 503, "DIRECTORY_UNAVAILABLE")
+    for response, seconds in get_concurrently(rig):
         assert response.status_code == 200
         assert seconds < TIMEOUT_S / 2
 
 
-def test_probe_spares_clients_the_timeout(make, proxies):
+def test_probe_spares_clients_the_timeout(make_failover_rig, proxies):
     first, second = proxies
-    rig = make(first, second)
+    rig = make_failover_rig(first, second)
     assert_all_served(rig)
     first.freeze()
     wait_until(lambda: rig.count_log("no answer"), 12, "the probe to report the controller")
-    for response, seconds in crowd(rig):
+    for response, seconds in get_concurrently(rig):
         assert response.status_code == 200
         assert seconds < TIMEOUT_S / 2
 
 
-def test_workers_return_to_first_controller_without_delay(make, proxies):
+def test_workers_return_to_first_controller_without_delay(make_failover_rig, proxies):
     first, second = proxies
-    rig = make(first, second)
+    rig = make_failover_rig(first, second)
     first.stop()
     assert_all_served(rig)
     with Load(rig.stack.http_url, USER, kept=2, fresh=1, headers=rig.bearer()) as load:
@@ -183,9 +184,9 @@ def test_workers_return_to_first_controller_without_delay(make, proxies):
 # --- all controllers fail -------------------------------------------------------------------------
 
 @pytest.mark.parametrize("start_tls", [False, True])
-@pytest.mark.parametrize("harm", HARMS)
-def test_outage_of_all_controllers_is_answered_at_once(make, proxies, harm):
-    rig = make(*proxies)
+@pytest.mark.parametrize("harm", FAILURES)
+def test_outage_of_all_controllers_is_answered_at_once(make_failover_rig, proxies, harm):
+    rig = make_failover_rig(*proxies)
     assert_all_served(rig)
     for proxy in proxies:
         getattr(proxy, harm)()
@@ -198,14 +199,14 @@ def test_outage_of_all_controllers_is_answered_at_once(make, proxies, harm):
     assert sum(proxy.connections for proxy in proxies) - asked <= probes, (
         "workers connected although the circuit is open")
     for proxy in proxies:
-        getattr(proxy, HARMS[harm])()
+        getattr(proxy, FAILURES[harm])()
     rig.wait_for_directory()  # found by the probe, without a client request
     assert_all_served(rig)
 
 
-def test_one_recovered_controller_is_enough(make, proxies):
+def test_one_recovered_controller_is_enough(make_failover_rig, proxies):
     first, second = proxies
-    rig = make(first, second)
+    rig = make_failover_rig(first, second)
     first.freeze()
     second.stop()
     rig.wait_for_directory("down", 20)
@@ -214,19 +215,20 @@ def test_one_recovered_controller_is_enough(make, proxies):
     assert_all_served(rig)
 
 
-def test_queued_requests_do_not_repeat_the_timeout(make, proxies):
+def test_queued_requests_do_not_repeat_the_timeout(make_failover_rig, proxies):
     """More clients than workers are waiting when the directory stops answering."""
-    rig = make(proxies[0])
+    rig = make_failover_rig(proxies[0])
     assert_all_served(rig)
     proxies[0].freeze()
-    seconds = [seconds for _, seconds in crowd(rig)]
+    seconds = [seconds for _, seconds in get_concurrently(rig)]
     assert max(seconds) < TIMEOUT_S + 2
     assert_refused_at_once(rig)
 
 
-def test_impostor_with_other_certificate_gets_no_password(make, proxies, tmp_path, authority):
+def test_impostor_with_other_certificate_gets_no_password(make_failover_rig, proxies, tmp_path,
+                                                          authority):
     proxy = proxies[0]
-    rig = make(proxy)
+    rig = make_failover_rig(proxy)
     assert_all_served(rig)
     proxy.stop()
     binds = proxy.requests[BIND]
@@ -241,13 +243,13 @@ def test_impostor_with_other_certificate_gets_no_password(make, proxies, tmp_pat
     assert_all_served(rig)
 
 
-def test_slow_controller_is_used(make, proxies):
+def test_slow_controller_is_used(make_failover_rig, proxies):
     proxy = proxies[0]
-    rig = make(proxy)
+    rig = make_failover_rig(proxy)
     assert_all_served(rig)
     proxy.delay_s = 2
     with ThreadPoolExecutor(WORKERS) as pool:
-        answers = list(pool.map(lambda _: ask(rig), range(2 * WORKERS)))
+        answers = list(pool.map(lambda _: timed_get(rig), range(2 * WORKERS)))
     assert {response.status_code for response, _ in answers} == {200}
     assert rig.directory_state() == "up"
 
@@ -262,8 +264,8 @@ def test_readiness_reports_directory_off_without_directory(make_rig):
         "checked_at": None}
 
 
-def test_directory_outage_makes_service_unready(make, proxies):
-    rig = make(proxies[0])
+def test_directory_outage_makes_service_unready(make_failover_rig, proxies):
+    rig = make_failover_rig(proxies[0])
     proxies[0].stop()
     rig.wait_for_directory("down")
     response = rig.anonymous("").get("/health/ready")
@@ -274,9 +276,9 @@ def test_directory_outage_makes_service_unready(make, proxies):
     assert rig.anonymous("").get("/health").status_code == 200
 
 
-def test_metrics_report_directory_outage(make, proxies):
+def test_metrics_report_directory_outage(make_failover_rig, proxies):
     first, second = proxies
-    rig = make(first, second)
+    rig = make_failover_rig(first, second)
     site = rig.anonymous("")
     wait_until(lambda: metrics.values(site)[(CONTROLLERS, "up")] == 2,
                what="both controllers to be up")
@@ -299,8 +301,9 @@ def test_metrics_report_directory_outage(make, proxies):
 # --- service account ------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("start_tls", [False, True])
-def test_workers_together_try_wrong_service_password_once(make, proxies, directory):
-    rig = make(*proxies, wait="down", LDAP_BIND_PASSWORD=vault.password(), DIRECTORY_WORKERS="8")
+def test_workers_together_try_wrong_service_password_once(make_failover_rig, proxies, directory):
+    rig = make_failover_rig(*proxies, wait="down", LDAP_BIND_PASSWORD=vault.password(),
+                            DIRECTORY_WORKERS="8")
     began = time.monotonic()
     for _ in range(3):
         assert_refused_at_once(rig, "DIRECTORY_CREDENTIALS")
@@ -320,7 +323,7 @@ def test_concurrent_first_requests_cause_one_bind(make_rig, directory, authority
     rig = make_rig(directory, LDAP_SERVER=servers(proxies[0]), DIRECTORY_WORKERS="8",
                    LDAP_TLS_CA_FILE=str(authority.file), LDAP_BIND_PASSWORD=vault.password())
     with ThreadPoolExecutor(CROWD) as pool:
-        answers = [pool.submit(ask, rig) for _ in range(CROWD)]
+        answers = [pool.submit(timed_get, rig) for _ in range(CROWD)]
         wait_until(lambda: proxies[0].connections > 1, what="workers to connect")
         proxies[0].thaw()
         assert {answer.result()[0].status_code for answer in answers} == {503}
@@ -330,8 +333,8 @@ def test_concurrent_first_requests_cause_one_bind(make_rig, directory, authority
 
 # --- housekeeper ----------------------------------------------------------------------------------
 
-def test_killed_housekeeper_is_restarted(make, proxies):
-    rig = make(proxies[0])
+def test_killed_housekeeper_is_restarted(make_failover_rig, proxies):
+    rig = make_failover_rig(proxies[0])
     house, = rig.service.housekeepers()
     os.kill(house, signal.SIGKILL)
     wait_until(lambda: rig.service.housekeepers() not in ([], [house]), what="a new housekeeper")
@@ -341,16 +344,16 @@ def test_killed_housekeeper_is_restarted(make, proxies):
     rig.wait_for_directory()
 
 
-def test_reload_replaces_housekeeper(make, proxies):
-    rig = make(proxies[0])
+def test_reload_replaces_housekeeper(make_failover_rig, proxies):
+    rig = make_failover_rig(proxies[0])
     house, = rig.service.housekeepers()
     rig.reload()
     wait_until(lambda: house not in rig.service.housekeepers(), what="the old housekeeper to exit")
     assert len(rig.service.housekeepers()) == 1
 
 
-def test_stop_is_not_delayed_by_hanging_directory(make, proxies):
-    rig = make(proxies[0])
+def test_stop_is_not_delayed_by_hanging_directory(make_failover_rig, proxies):
+    rig = make_failover_rig(proxies[0])
     before = proxies[0].connections
     proxies[0].freeze()
     wait_until(lambda: proxies[0].connections > before, what="a hanging probe")
@@ -359,8 +362,8 @@ def test_stop_is_not_delayed_by_hanging_directory(make, proxies):
     assert time.monotonic() - began < PROBE_TIMEOUT_S + 1
 
 
-def test_killed_processes_do_not_block_others(make, proxies):
-    rig = make(*proxies)
+def test_killed_processes_do_not_block_others(make_failover_rig, proxies):
+    rig = make_failover_rig(*proxies)
     with Load(rig.stack.http_url, USER, kept=8, fresh=2, headers=rig.bearer()) as load:
         for _ in range(ROUNDS):
             for pid in rig.service.workers("directory") + rig.service.housekeepers():

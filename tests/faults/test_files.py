@@ -58,7 +58,7 @@ def kontora(rig, *arguments):
     return done.stdout, done.returncode
 
 
-def check(rig, *options):
+def files_check(rig, *options):
     return kontora(rig, "files", "check", *options)
 
 
@@ -69,7 +69,7 @@ def age_leftovers(rig, disk):
         os.utime(path, (0, 0))
 
 
-def nothing_is_left(rig, disk, keys=()):
+def is_clean(rig, disk, keys=()):
     return disk.staged() == [] and disk.keys() == set(keys) and rig.database.run(
         "SELECT * FROM pending_objects") == []
 
@@ -83,7 +83,7 @@ def test_aborted_upload_leaves_nothing(sql_rig):
             if sent >= 50000:
                 wait_until(spool.sizes, what="the body in the spool")
             peer.shutdown(socket.SHUT_RDWR)
-        wait_until(lambda: not spool.connections() and nothing_is_left(rig, disk),
+        wait_until(lambda: not spool.connections() and is_clean(rig, disk),
                    what="the upload to end")
         assert spool.sizes() == []
     assert files.listed(rig.api) == []
@@ -96,7 +96,7 @@ def test_stalled_upload_is_ended(rig, disk):
         wait_until(spool.sizes, what="the body in the spool")
         with contextlib.suppress(ConnectionResetError):
             assert peer.recv(1) == b""
-    wait_until(lambda: not spool.sizes() and nothing_is_left(rig, disk), what="the upload to end")
+    wait_until(lambda: not spool.sizes() and is_clean(rig, disk), what="the upload to end")
     assert files.upload(rig.api)
 
 
@@ -169,9 +169,9 @@ def test_killed_workers_lose_no_acknowledged_file(make_sql_rig):
     assert len(visible) - len(made) <= len(failed)
     age_leftovers(rig, disk)
     assert kontora(rig, "purge")[1] == 0
-    assert nothing_is_left(rig, disk, disk.keys())
+    assert is_clean(rig, disk, disk.keys())
     assert len(disk.keys()) == len(visible)
-    assert check(rig) == ("0 wrong\n", 0)
+    assert files_check(rig) == ("0 wrong\n", 0)
 
 
 def test_housekeeper_deletes_orphaned_objects(rig, disk):
@@ -194,7 +194,7 @@ def test_housekeeper_deletes_orphaned_objects(rig, disk):
 
 
 @contextlib.contextmanager
-def nobody_writes(table, url):
+def lock_table(table, url):
     """Locks a table on PostgreSQL, so that writers wait."""
     with subprocess.Popen(["psql", "-XAtq", url], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True) as session:
@@ -210,13 +210,13 @@ def test_upload_finished_after_purge_is_refused(make_rig, postgres):
     rig = make_rig(database=postgres)
     disk = Disk(rig.stack)
     with ThreadPoolExecutor() as pool:
-        with nobody_writes("files", rig.stack.env["DATABASE_URL"]):
+        with lock_table("files", rig.stack.env["DATABASE_URL"]):
             answer = pool.submit(files.send, rig.api)
             wait_until(disk.keys, what="the object to be stored")
             age_leftovers(rig, disk)
             assert "pending_objects 1" in kontora(rig, "purge")[0]
         contract.check_error(answer.result(), 503, "STORAGE_UNAVAILABLE")
-    assert nothing_is_left(rig, disk) and files.listed(rig.api) == []
+    assert is_clean(rig, disk) and files.listed(rig.api) == []
 
 
 def test_undeletable_object_is_deleted_later(rig, disk):
@@ -231,18 +231,18 @@ def test_undeletable_object_is_deleted_later(rig, disk):
     assert rig.database.run("SELECT object_key FROM pending_objects") == [(key,)]
     folder.unlink()
     aside.rename(folder)
-    assert check(rig) == ("0 wrong\n", 0)  # deletion in progress
+    assert files_check(rig) == ("0 wrong\n", 0)  # deletion in progress
     age_leftovers(rig, disk)
-    assert check(rig) == (f"stray {key}\n1 wrong\n", 1)
+    assert files_check(rig) == (f"stray {key}\n1 wrong\n", 1)
     assert "pending_objects 1" in kontora(rig, "purge")[0]
-    assert nothing_is_left(rig, disk)
+    assert is_clean(rig, disk)
 
 
 # --- kontora files check --------------------------------------------------------------------------
 
 def test_files_check_finds_and_repairs_differences(rig, disk):
     made = [files.upload(rig.api, f"{number}\n".encode())["filename"] for number in range(4)]
-    assert check(rig) == ("0 wrong\n", 0)
+    assert files_check(rig) == ("0 wrong\n", 0)
     key_of = dict(rig.database.run("SELECT name, object_key FROM files"))
     disk.remove(key_of[made[0]])
     disk.put(key_of[made[1]], b"much longer\n")
@@ -253,15 +253,15 @@ def test_files_check_finds_and_repairs_differences(rig, disk):
     rig.database.run(f"INSERT INTO pending_objects VALUES ('{under_way}', {now})")
     report = sorted([f"lost {made[0]}", f"damaged {made[1]}: 12 bytes instead of 2",
                      f"stray {stray}"])
-    said, status = check(rig)
+    said, status = files_check(rig)
     assert (sorted(said.splitlines()[:-1]), said.splitlines()[-1], status) == (report, "3 wrong", 1)
-    said, status = check(rig, "--repair")
+    said, status = files_check(rig, "--repair")
     assert (sorted(said.splitlines()[:-1]), status) == (report, 1)
     assert said.splitlines()[-1] == "3 wrong, 2 repaired"
     assert files.names(rig.api) == sorted(made[1:])
     assert disk.keys() == {key_of[name] for name in made[1:]} | {under_way}
     rig.api.delete(f"/files/{made[1]}")
-    assert check(rig) == ("0 wrong\n", 0)
+    assert files_check(rig) == ("0 wrong\n", 0)
 
 
 def test_repair_keeps_uploads_in_progress(rig, disk):
@@ -283,13 +283,13 @@ def test_repair_keeps_uploads_in_progress(rig, disk):
     for thread in threads:
         thread.join()
     assert kept and files.names(rig.api, "?limit=1000") == sorted(kept)
-    assert check(rig) == ("0 wrong\n", 0) and nothing_is_left(rig, disk, disk.keys())
+    assert files_check(rig) == ("0 wrong\n", 0) and is_clean(rig, disk, disk.keys())
 
 
 def test_repair_refuses_empty_storage(rig, disk):
     made = files.upload(rig.api)["filename"]
     disk.remove(*disk.keys())
-    said, status = check(rig, "--repair")
+    said, status = files_check(rig, "--repair")
     assert (said, status) == (f"lost {made}\n", 69)
     assert files.names(rig.api) == [made]
 
@@ -301,7 +301,7 @@ def test_invalid_files_command_exits_with_usage_status(rig):
 # --- full or missing storage ----------------------------------------------------------------------
 
 @pytest.fixture
-def full(make_sql_rig, small_disk):
+def small_disk_rig(make_sql_rig, small_disk):
     """Starts a stack whose storage is on a small disk."""
     rig = make_sql_rig(STORAGE_URL=f"file:///{small_disk}/objects")
     disk = Disk(rig.stack)
@@ -309,15 +309,15 @@ def full(make_sql_rig, small_disk):
     return rig, disk
 
 
-def test_full_disk_refuses_uploads_until_space_is_freed(full):
-    rig, disk = full
+def test_full_disk_refuses_uploads_until_space_is_freed(small_disk_rig):
+    rig, disk = small_disk_rig
     content = b"text" * 250000
     made = []
     while (answer := files.send(rig.api, content)).status_code == 201:
         made.append(answer.json()["filename"])
         assert len(made) < DISK_KIB
     contract.check_error(answer, 503, "STORAGE_FULL")
-    assert made and nothing_is_left(rig, disk, disk.keys()) and len(disk.keys()) == len(made)
+    assert made and is_clean(rig, disk, disk.keys()) and len(disk.keys()) == len(made)
     assert files.names(rig.api) == sorted(made)
     for name in made[:2]:
         assert rig.api.delete(f"/files/{name}").status_code == 200
@@ -377,7 +377,7 @@ def test_uploads_are_scanned_for_malware(make_rig, tmp_path):
     contract.check_error(files.send(rig.api, b"BROKEN\n"), 503, "SCAN_UNAVAILABLE")
     contract.check_error(files.send(rig.api, b"SLOW\n"), 503, "SCAN_UNAVAILABLE")
     assert files.names(rig.api) == [made["filename"]]
-    assert nothing_is_left(rig, disk, kept)
+    assert is_clean(rig, disk, kept)
     asleep = subprocess.run(["pgrep", "-f", f"{scanner} --flag"], capture_output=True, check=False)
     assert not asleep.stdout
     rig.set(UPLOAD_SCAN_COMMAND="/nowhere/scanner")
@@ -410,23 +410,23 @@ def test_scan_works_when_service_inherits_ignored_sigchld(rig, tmp_path):
 
 
 @pytest.fixture
-def bounded(make_sql_rig):
+def quota_rig(make_sql_rig):
     """Starts a stack where an organization may store one MiB."""
     return make_sql_rig(FILES_QUOTA_MIB=1)
 
 
-def owner_in(rig):
+def register_client(rig):
     """Registers an account; returns its client."""
     return Accounts(rig.anonymous()).register().client
 
 
-def test_organization_quota_is_enforced(bounded):
-    rig, owner = bounded, owner_in(bounded)
+def test_organization_quota_is_enforced(quota_rig):
+    rig, owner = quota_rig, register_client(quota_rig)
     disk = Disk(rig.stack)
     half = b"text" * (files.MIB // 8)
     one, two = files.upload(owner, half), files.upload(owner, half)
     contract.check_error(files.send(owner, b"x"), 409, "QUOTA_EXCEEDED")
-    assert nothing_is_left(rig, disk, disk.keys()) and len(disk.keys()) == 2
+    assert is_clean(rig, disk, disk.keys()) and len(disk.keys()) == 2
     assert kontora(rig, "recount") == ("0 wrong\n", 0)
     owner.delete(f"/files/{one['filename']}")
     answers = []
@@ -443,17 +443,17 @@ def test_organization_quota_is_enforced(bounded):
     assert kontora(rig, "recount") == ("0 wrong\n", 0)
 
 
-def test_upload_above_quota_leaves_nothing(bounded):
-    rig, owner = bounded, owner_in(bounded)
+def test_upload_above_quota_leaves_nothing(quota_rig):
+    rig, owner = quota_rig, register_client(quota_rig)
     disk = Disk(rig.stack)
     files.upload(owner, b"text" * (files.MIB // 8))
     kept = disk.keys()
     contract.check_error(files.send(owner, b"a" * files.LARGEST), 409, "QUOTA_EXCEEDED")
-    wait_until(lambda: nothing_is_left(rig, disk, kept), what="the upload to end")
+    wait_until(lambda: is_clean(rig, disk, kept), what="the upload to end")
 
 
-def test_upload_that_filled_quota_can_be_repeated_with_key(bounded):
-    owner = owner_in(bounded)
+def test_upload_that_filled_quota_can_be_repeated_with_key(quota_rig):
+    owner = register_client(quota_rig)
     key = {"Idempotency-Key": "full"}
     first, again = (files.send(owner, b"text" * (files.MIB // 4), headers=key) for _ in range(2))
     assert first.status_code == again.status_code == 201 and first.content == again.content
@@ -468,7 +468,7 @@ def is_deleting(rig):
     return metrics.values(rig.anonymous(""))["kontora_pool_workers", "files", "busy"]
 
 
-def deleted(response):
+def deleted_flags(response):
     """Returns, for each name, True if the bulk delete reports it as deleted."""
     assert response.status_code == 200, response.text
     results = response.json()["results"]
@@ -481,7 +481,7 @@ def deleted(response):
 @pytest.mark.parametrize("at", range(3), ids=["first", "middle", "last"])
 def test_bulk_delete_during_a_delete_reports_each_name(sql_rig, at):
     """Another transaction deletes one of the files during the bulk delete."""
-    owner = owner_in(sql_rig)
+    owner = register_client(sql_rig)
     names = [files.upload(owner)["filename"] for _ in range(3)]
     with (sql_rig.database.holding(f"DELETE FROM files WHERE name = '{names[at]}'") as commit,
           ThreadPoolExecutor() as pool):
@@ -490,26 +490,26 @@ def test_bulk_delete_during_a_delete_reports_each_name(sql_rig, at):
                    what="the bulk delete to wait")
         commit()
         response = answer.result()
-    assert deleted(response) == [number != at for number in range(3)]
+    assert deleted_flags(response) == [number != at for number in range(3)]
     assert files.names(owner) == []
 
 
 def test_concurrent_bulk_deletes_delete_each_file_once(sql_rig):
     """Runs bulk deletes in opposite orders together with deletes of single files."""
-    owner, rounds = owner_in(sql_rig), 6
+    owner, rounds = register_client(sql_rig), 6
     for _ in range(rounds):
         names = [files.upload(owner)["filename"] for _ in range(4)]
-        calls = [lambda: deleted(owner.post("/files/bulk-delete", json={"names": names})),
-                 lambda: deleted(owner.post("/files/bulk-delete",
-                                            json={"names": names[::-1]}))[::-1],
-                 *(lambda number=number: single(owner, names, number) for number in range(2))]
+        calls = [lambda: deleted_flags(owner.post("/files/bulk-delete", json={"names": names})),
+                 lambda: deleted_flags(owner.post("/files/bulk-delete",
+                                                  json={"names": names[::-1]}))[::-1],
+                 *(lambda number=number: delete_one(owner, names, number) for number in range(2))]
         with ThreadPoolExecutor(len(calls)) as pool:
             outcomes = [each.result() for each in [pool.submit(call) for call in calls]]
         assert [sum(each) for each in zip(*outcomes, strict=True)] == [1] * len(names), outcomes
         assert files.names(owner) == []
 
 
-def single(owner, names, number):
+def delete_one(owner, names, number):
     """Deletes one of the files; returns, for each name, True if this call deleted it."""
     response = owner.delete(f"/files/{names[number]}")
     if response.status_code != 200:
@@ -537,7 +537,7 @@ def test_uploads_waiting_for_worker_succeed(make_rig):
 
 # --- clock set back -------------------------------------------------------------------------------
 
-def signed(rig, name, expires):
+def signed_path(rig, name, expires):
     """Returns the path of a signed URL as the service would create it."""
     key = hmac.digest(rig.stack.env["SECRET_KEY"].encode(), b"kontora: addresses of files",
                       "sha256")
@@ -550,6 +550,7 @@ def test_url_signed_by_fast_clock_is_refused(make_rig):
     rig = make_rig()
     name = files.upload(Accounts(rig.anonymous()).register().client)["filename"]
     now, site = int(time.time()), rig.anonymous("")
-    assert site.get(signed(rig, name, now + 290)).status_code == 200
+    assert site.get(signed_path(rig, name, now + 290)).status_code == 200
     for ahead_s in (3600, 2 * 3600):
-        contract.check_error(site.get(signed(rig, name, now + 300 + ahead_s)), 403, "LINK_INVALID")
+        contract.check_error(site.get(signed_path(rig, name, now + 300 + ahead_s)), 403,
+                             "LINK_INVALID")

@@ -18,17 +18,17 @@ PARTS = {"nothing": b"", "half a header": BEGIN[:4], "no parameters": BEGIN,
          "a part of them": BEGIN + PARAMS + b"x" * 50}
 
 
-def status_of(response, expected):
+def assert_status(response, expected):
     """Asserts the status and that the pool has answered, not nginx."""
     assert response.status_code == expected, response.text
 
 
 # For each pool, a call that it must answer.
 CALLS = {
-    "core": lambda rig: status_of(rig.anonymous("").get("/health"), 200),
+    "core": lambda rig: assert_status(rig.anonymous("").get("/health"), 200),
     "auth": lambda rig: rig.anonymous().login(*rig.stack.administrator),
-    "directory": lambda rig: status_of(rig.anonymous().get("/users"), 401),
-    "files": lambda rig: status_of(rig.anonymous("").get("/health/storage"), 200),
+    "directory": lambda rig: assert_status(rig.anonymous().get("/users"), 401),
+    "files": lambda rig: assert_status(rig.anonymous("").get("/health/storage"), 200),
     "uploads": lambda rig: files.upload(rig.api),
 }
 
@@ -66,7 +66,7 @@ def test_idle_connections_do_not_block_pools(rig, part):
 
 
 @contextlib.contextmanager
-def trickling(peer):
+def send_slowly(peer):
     """Sends a byte at intervals, until the peer closes."""
     over = threading.Event()
 
@@ -88,7 +88,7 @@ def test_slow_parameters_are_cut_off_at_deadline(rig):
     """Further bytes do not extend the deadline."""
     assert rig.api
     for pool, call in CALLS.items():
-        with connect(rig, pool, BEGIN + PARAMS) as peer, trickling(peer):
+        with connect(rig, pool, BEGIN + PARAMS) as peer, send_slowly(peer):
             call(rig)
             assert is_closed(peer), pool
 
@@ -101,19 +101,20 @@ def test_invalid_fastcgi_record_closes_connection(rig):
 
 # --- bodies -------------------------------------------------------------------------------------
 
-def pair(name, value):
+def encode_pair(name, value):
     return bytes([len(name), len(value)]) + name.encode() + value.encode()
 
 
-def record(kind, content):
+def encode_record(kind, content):
     return bytes([1, kind, 0, 1]) + len(content).to_bytes(2, "big") + bytes(2) + content
 
 
-def post(path):
+def begin_post(path):
     """Returns a request whose body has begun; nginx would send a complete body at once."""
-    params = (pair("REQUEST_METHOD", "POST") + pair("REQUEST_URI", path)
-              + pair("CONTENT_TYPE", "application/json") + pair("CONTENT_LENGTH", "60000"))
-    return BEGIN + record(4, params) + record(4, b"") + bytes([1, 5, 0, 1]) + (
+    params = (encode_pair("REQUEST_METHOD", "POST") + encode_pair("REQUEST_URI", path)
+              + encode_pair("CONTENT_TYPE", "application/json")
+              + encode_pair("CONTENT_LENGTH", "60000"))
+    return BEGIN + encode_record(4, params) + encode_record(4, b"") + bytes([1, 5, 0, 1]) + (
         60000).to_bytes(2, "big") + bytes(2)
 
 
@@ -133,9 +134,9 @@ def test_slow_bodies_without_nginx_are_cut_off(rig, pool, path):
     there are workers."""
     began = time.monotonic()
     with contextlib.ExitStack() as slow:
-        peers = [slow.enter_context(connect(rig, pool, post(path))) for _ in range(4)]
+        peers = [slow.enter_context(connect(rig, pool, begin_post(path))) for _ in range(4)]
         for peer in peers:
-            slow.enter_context(trickling(peer))
+            slow.enter_context(send_slowly(peer))
         CALLS[pool](rig)
         for peer in peers:
             wait_until_closed(peer)

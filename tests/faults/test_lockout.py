@@ -24,16 +24,16 @@ WRONG = "not-the-password"
 WINDOW_S = 1800
 
 
-def attempt(rig, source, name, password=WRONG):
+def try_login(rig, source, name, password=WRONG):
     return sent_from(rig, source).post("/auth/login", json={"username": name, "password": password})
 
 
-def fail(rig, source, name, times=1):
+def fail_logins(rig, source, name, times=1):
     for _ in range(times):
-        contract.check_error(attempt(rig, source, name), 401, "INVALID_CREDENTIALS")
+        contract.check_error(try_login(rig, source, name), 401, "INVALID_CREDENTIALS")
 
 
-def reason(rig, response):
+def audited_reason(rig, response):
     return rig.audit().one_of(response)["details"].get("reason")
 
 
@@ -81,7 +81,7 @@ def test_failed_logins_do_not_lock_directory_user(make_domain_rig, domain, peopl
     rig, (_, ldap_admin) = make_domain_rig(threshold=6), domain
     vera = people(rig)
     for number in range(12):
-        fail(rig, (MALLORY, MALLORY_TOO)[number % 2], vera["sAMAccountName"])
+        fail_logins(rig, (MALLORY, MALLORY_TOO)[number % 2], vera["sAMAccountName"])
     assert counted(ldap_admin, vera) == (3, False)
 
 
@@ -92,22 +92,22 @@ def test_known_source_can_log_in_after_failures_of_strangers(request, make_domai
     rig, (_, ldap_admin) = make_domain_rig(threshold=6, database=server), domain
     vera = people(rig)
     name, password = vera["sAMAccountName"], vera["password"]
-    assert attempt(rig, HOME, name, password).status_code == 200
-    fail(rig, MALLORY, name, 6)
-    refused = attempt(rig, MALLORY, name, password)
+    assert try_login(rig, HOME, name, password).status_code == 200
+    fail_logins(rig, MALLORY, name, 6)
+    refused = try_login(rig, MALLORY, name, password)
     contract.check_error(refused, 401, "INVALID_CREDENTIALS")
-    assert "not tried" in reason(rig, refused)
-    fail(rig, HOME, name)
+    assert "not tried" in audited_reason(rig, refused)
+    fail_logins(rig, HOME, name)
     assert counted(ldap_admin, vera) == (4, False)
-    assert attempt(rig, HOME, name, password).status_code == 200
+    assert try_login(rig, HOME, name, password).status_code == 200
     assert counted(ldap_admin, vera) == (0, False)
 
 
 def test_failed_logins_of_known_source_do_not_lock_user(make_domain_rig, domain, people):
     rig, (_, ldap_admin) = make_domain_rig(threshold=6), domain
     vera = people(rig)
-    assert attempt(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
-    fail(rig, HOME, vera["sAMAccountName"], 9)
+    assert try_login(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
+    fail_logins(rig, HOME, vera["sAMAccountName"], 9)
     assert counted(ldap_admin, vera) == (5, False)
 
 
@@ -118,7 +118,7 @@ def test_strangers_together_get_half_of_lockout_threshold(make_domain_rig, domai
     rig, (_, ldap_admin) = make_domain_rig(threshold=threshold), domain
     vera = people(rig)
     for source in (MALLORY, MALLORY_TOO, HOME) * 2:
-        fail(rig, source, vera["sAMAccountName"])
+        fail_logins(rig, source, vera["sAMAccountName"])
     assert counted(ldap_admin, vera) == (tried, False)
 
 
@@ -126,16 +126,16 @@ def test_threshold_of_one_allows_one_attempt(make_domain_rig, domain, people):
     """One attempt already reaches the threshold, but a correct password must be accepted."""
     rig, (_, ldap_admin) = make_domain_rig(threshold=1), domain
     vera, boris = people(rig), people(rig)
-    assert attempt(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
-    fail(rig, MALLORY, boris["sAMAccountName"], 3)
+    assert try_login(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
+    fail_logins(rig, MALLORY, boris["sAMAccountName"], 3)
     assert counted(ldap_admin, boris)[0] == 1
 
 
 def test_without_threshold_every_attempt_is_admitted(make_domain_rig, people):
     rig = make_domain_rig(threshold=0)
     vera = people(rig)
-    fail(rig, MALLORY, vera["sAMAccountName"], 7)
-    assert attempt(rig, MALLORY, vera["sAMAccountName"], vera["password"]).status_code == 200
+    fail_logins(rig, MALLORY, vera["sAMAccountName"], 7)
+    assert try_login(rig, MALLORY, vera["sAMAccountName"], vera["password"]).status_code == 200
 
 
 @pytest.mark.parametrize("by_group", [False, True])
@@ -149,7 +149,7 @@ def test_fine_grained_lockout_policy_is_applied(make_domain_rig, domain, people,
                                     sAMAccountName=name, groupType="-2147483646")
         ldap_admin.add_member(applies_to, vera["dn"])
     ldap_admin.add_password_settings(tag(), applies_to, threshold=4, window_s=WINDOW_S)
-    fail(rig, MALLORY, vera["sAMAccountName"], 6)
+    fail_logins(rig, MALLORY, vera["sAMAccountName"], 6)
     assert counted(ldap_admin, vera) == (2, False)
 
 
@@ -158,7 +158,7 @@ def test_failures_counted_by_directory_are_included(make_domain_rig, domain, peo
     vera = people(rig)
     for _ in range(5):
         assert ldap_admin.bind_failure(vera["dn"], WRONG) == "52e"
-    fail(rig, MALLORY, vera["sAMAccountName"], 2)
+    fail_logins(rig, MALLORY, vera["sAMAccountName"], 2)
     assert counted(ldap_admin, vera) == (5, False)
 
 
@@ -169,7 +169,7 @@ def test_failures_before_observation_window_are_ignored(make_domain_rig, domain,
     for _ in range(4):
         assert ldap_admin.bind_failure(vera["dn"], WRONG) == "52e"
     assert counted(ldap_admin, vera) == (4, False)
-    wait_until(lambda: attempt(rig, MALLORY, vera["sAMAccountName"], vera["password"]).ok, 10,
+    wait_until(lambda: try_login(rig, MALLORY, vera["sAMAccountName"], vera["password"]).ok, 10,
                "the failures to be stale")
 
 
@@ -180,7 +180,7 @@ def test_all_spellings_of_user_name_share_one_count(make_domain_rig, domain, peo
     name = vera["sAMAccountName"]
     for spelling in (name, name.upper(), upn, f"KONTORA\\{name}", f"kontora.test\\{name}",
                      f"{name}@KONTORA.test", name, upn):
-        fail(rig, MALLORY, spelling)
+        fail_logins(rig, MALLORY, spelling)
     assert counted(ldap_admin, vera) == (3, False)
 
 
@@ -188,7 +188,7 @@ def test_concurrent_logins_do_not_exceed_limit(make_domain_rig, domain, people):
     rig, (_, ldap_admin) = make_domain_rig(threshold=6, AUTH_WORKERS=8), domain
     vera = people(rig)
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        done = list(pool.map(lambda i: attempt(rig, f"127.66.1.{i}", vera["sAMAccountName"]),
+        done = list(pool.map(lambda i: try_login(rig, f"127.66.1.{i}", vera["sAMAccountName"]),
                              range(1, 25)))
     assert {response.status_code for response in done} == {401}
     assert counted(ldap_admin, vera) == (3, False)
@@ -197,19 +197,19 @@ def test_concurrent_logins_do_not_exceed_limit(make_domain_rig, domain, people):
 def test_admitted_attempts_expire_with_the_window(make_domain_rig, people):
     rig = make_domain_rig(threshold=6, window_s=2)
     vera = people(rig)
-    fail(rig, MALLORY, vera["sAMAccountName"], 6)
-    wait_until(lambda: attempt(rig, MALLORY, vera["sAMAccountName"], vera["password"]).ok, 15,
+    fail_logins(rig, MALLORY, vera["sAMAccountName"], 6)
+    wait_until(lambda: try_login(rig, MALLORY, vera["sAMAccountName"], vera["password"]).ok, 15,
                "the attempts to come back")
 
 
 def test_refusal_without_bind_is_indistinguishable(make_domain_rig, people):
     rig = make_domain_rig(threshold=2)
     vera = people(rig)
-    fail(rig, MALLORY, vera["sAMAccountName"], 2)
+    fail_logins(rig, MALLORY, vera["sAMAccountName"], 2)
 
     def measured(name):
         started = time.perf_counter()
-        response = attempt(rig, MALLORY, name)
+        response = try_login(rig, MALLORY, name)
         contract.check_error(response, 401, "INVALID_CREDENTIALS")
         headers = {key: value for key, value in response.headers.items()
                    if key not in ("X-Request-ID", "Date", "Content-Length")}
@@ -227,9 +227,9 @@ def test_throttled_login_does_not_bind(make_domain_rig, domain, people):
     rig.set(LOGIN_FREE_FAILURES=2)
     rig.reload()
     vera = people(rig)
-    fail(rig, MALLORY, vera["sAMAccountName"], 3)
+    fail_logins(rig, MALLORY, vera["sAMAccountName"], 3)
     for _ in range(3):
-        contract.check_error(attempt(rig, MALLORY, f"KONTORA\\{vera['sAMAccountName']}"), 429,
+        contract.check_error(try_login(rig, MALLORY, f"KONTORA\\{vera['sAMAccountName']}"), 429,
                              "TOO_MANY_ATTEMPTS")
     assert counted(ldap_admin, vera) == (3, False)
 
@@ -262,7 +262,7 @@ def test_account_with_name_of_user_does_not_break_user_login(make_domain_rig, do
     # A kept connection may still lead to an old worker.
     wait_until(lambda: me.get("/auth/me").json().get("kind") == "directory",
                what="the new settings")
-    contract.check_error(attempt(rig, MALLORY, upn, mallory.password), 401, "INVALID_CREDENTIALS")
+    contract.check_error(try_login(rig, MALLORY, upn, mallory.password), 401, "INVALID_CREDENTIALS")
     assert counted(ldap_admin, vera)[0] == 1  # tried once, in the directory only
 
 
@@ -304,8 +304,8 @@ def test_directory_outage_allows_account_login_but_no_registration(make_domain_r
     olga = Accounts(rig.anonymous()).register()
     controller.stop()
     try:
-        assert attempt(rig, HOME, olga.email, olga.password).status_code == 200
-        contract.check_error(attempt(rig, MALLORY, olga.email), 401, "INVALID_CREDENTIALS")
+        assert try_login(rig, HOME, olga.email, olga.password).status_code == 200
+        contract.check_error(try_login(rig, MALLORY, olga.email), 401, "INVALID_CREDENTIALS")
         response = rig.anonymous().post("/auth/register",
                                         json={"email": address(), "password": vault.password()})
         contract.check_error(response, 503, "DIRECTORY_UNAVAILABLE")
@@ -319,10 +319,10 @@ def test_audit_log_contains_only_existing_login_names(make_domain_rig, people):
     rig = make_domain_rig()
     vera, olga = people(rig), Accounts(rig.anonymous()).register()
     for name in (vera["sAMAccountName"], olga.email, rig.stack.administrator[0]):
-        line = rig.audit().one_of(attempt(rig, HOME, name))
+        line = rig.audit().one_of(try_login(rig, HOME, name))
         assert line["resource_id"] == name
     password = vault.password()
-    marks = [rig.audit().one_of(attempt(rig, HOME, password))["resource_id"] for _ in range(2)]
-    other = rig.audit().one_of(attempt(rig, HOME, vault.password()))["resource_id"]
+    marks = [rig.audit().one_of(try_login(rig, HOME, password))["resource_id"] for _ in range(2)]
+    other = rig.audit().one_of(try_login(rig, HOME, vault.password()))["resource_id"]
     assert marks[0] == marks[1] != other
     assert marks[0].startswith("(unknown name ")

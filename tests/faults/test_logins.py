@@ -33,7 +33,7 @@ def people_of(rig, ldap_admin):
     return People(rig.api, ldap_admin, ldap_admin.add_ou(tag()))
 
 
-def attempt(rig, username, password):
+def timed_login(rig, username, password):
     """Makes one login; returns the response and its duration in seconds."""
     started = time.monotonic()
     response = rig.anonymous().post("/auth/login",
@@ -41,12 +41,12 @@ def attempt(rig, username, password):
     return response, time.monotonic() - started
 
 
-def bearer(rig, user):
+def log_in(rig, user):
     tokens = rig.anonymous().login(user["sAMAccountName"], user["password"])
     return rig.anonymous().bearing(tokens["access_token"])
 
 
-def write(client, user):
+def change_title(client, user):
     return client.patch(user_path(user["sAMAccountName"]), json={"title": tag()})
 
 
@@ -65,9 +65,9 @@ def test_disabled_ldap_login_does_not_bind(make_rig, directory, ldap_admin):
     wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
     user = people_of(rig, ldap_admin).create()
     for _ in range(LOCKOUT_THRESHOLD + 1):
-        response, _ = attempt(rig, user["sAMAccountName"], "wrong")
+        response, _ = timed_login(rig, user["sAMAccountName"], "wrong")
         contract.check_error(response, 401, "INVALID_CREDENTIALS")
-    contract.check_error(attempt(rig, user["sAMAccountName"], user["password"])[0], 401,
+    contract.check_error(timed_login(rig, user["sAMAccountName"], user["password"])[0], 401,
                          "INVALID_CREDENTIALS")
     assert ldap_admin.text(user["sAMAccountName"], "badPwdCount") in (None, "0")
     assert not rig.api.get(user_path(user["sAMAccountName"])).json()["locked"]
@@ -97,19 +97,19 @@ def test_login_without_directory_is_unavailable(make_login_rig, ldap_admin, brea
                                                 harm):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=0)
     user = people_of(rig, ldap_admin).create()
-    client = bearer(rig, user)
+    client = log_in(rig, user)
     getattr(breakable_directory, harm)()
     for name in (user["sAMAccountName"], tag()):
-        response, seconds = attempt(rig, name, user["password"])
+        response, seconds = timed_login(rig, name, user["password"])
         contract.check_error(response, 503, "DIRECTORY_UNAVAILABLE")
         assert seconds < PROMPT_S
         assert rig.audit().one_of(response)["details"]["code"] == "DIRECTORY_UNAVAILABLE"
     contract.check_error(client.post("/auth/refresh"), 503, "DIRECTORY_UNAVAILABLE")
     contract.check_error(client.get("/users"), 503, "DIRECTORY_UNAVAILABLE")
     assert client.get("/auth/me").status_code == 200
-    response, seconds = attempt(rig, *rig.stack.administrator)
+    response, seconds = timed_login(rig, *rig.stack.administrator)
     assert (response.status_code, seconds < FAST_S) == (200, True)
-    contract.check_error(attempt(rig, rig.stack.administrator[0], "wrong")[0], 401,
+    contract.check_error(timed_login(rig, rig.stack.administrator[0], "wrong")[0], 401,
                          "INVALID_CREDENTIALS")
 
 
@@ -117,10 +117,10 @@ def test_login_recovers_with_directory(make_login_rig, ldap_admin, breakable_dir
     rig = make_login_rig()
     user = people_of(rig, ldap_admin).create()
     breakable_directory.kill()
-    contract.check_error(attempt(rig, user["sAMAccountName"], user["password"])[0], 503,
+    contract.check_error(timed_login(rig, user["sAMAccountName"], user["password"])[0], 503,
                          "DIRECTORY_UNAVAILABLE")
     breakable_directory.start()
-    wait_until(lambda: attempt(rig, user["sAMAccountName"], user["password"])[0].ok, 15,
+    wait_until(lambda: timed_login(rig, user["sAMAccountName"], user["password"])[0].ok, 15,
                "the login to succeed")
 
 
@@ -136,15 +136,15 @@ def test_login_works_with_second_controller_and_start_tls(make_login_rig, ldap_a
                             for name, value in settings.items()})
     user = people_of(rig, ldap_admin).create()
     for _ in range(4):  # repeats, to reach most workers of the pool
-        assert attempt(rig, user["sAMAccountName"], user["password"])[0].status_code == 200
-        contract.check_error(attempt(rig, user["sAMAccountName"], "wrong")[0], 401,
+        assert timed_login(rig, user["sAMAccountName"], user["password"])[0].status_code == 200
+        contract.check_error(timed_login(rig, user["sAMAccountName"], "wrong")[0], 401,
                              "INVALID_CREDENTIALS")
 
 
 def test_no_password_is_sent_to_untrusted_controller(make_rig, directory, tmp_path):
     rig = make_rig(directory, **LOGIN_SETTINGS,
                    LDAP_TLS_CA_FILE=Authority(tmp_path / "other").file)
-    response, _ = attempt(rig, "m.sidorova", directory.sample_password)
+    response, _ = timed_login(rig, "m.sidorova", directory.sample_password)
     contract.check_error(response, 503, "DIRECTORY_UNAVAILABLE")
 
 
@@ -154,11 +154,11 @@ def test_rights_are_cached_for_configured_time(make_login_rig, ldap_admin):
     """A worker uses cached rights for LDAP_LOGIN_CACHE_S; a refresh always reads the directory."""
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=LONG_S, DIRECTORY_WORKERS=1)
     user = people_of(rig, ldap_admin).create()
-    client = bearer(rig, user)
-    contract.check_error(write(client, user), 403, "FORBIDDEN")
+    client = log_in(rig, user)
+    contract.check_error(change_title(client, user), 403, "FORBIDDEN")
     ldap_admin.add_member(f"CN={LOGIN_SETTINGS['LDAP_ADMIN_GROUP']},OU=Groups,{ldap_admin.base_dn}",
                           user["dn"])
-    contract.check_error(write(client, user), 403, "FORBIDDEN")
+    contract.check_error(change_title(client, user), 403, "FORBIDDEN")
     # over LDAP, because a change through Kontora would end the session
     ldap_admin.set(user["dn"], "userAccountControl", DISABLED)
     assert client.get("/users?limit=1").status_code == 200
@@ -168,7 +168,7 @@ def test_rights_are_cached_for_configured_time(make_login_rig, ldap_admin):
 def test_cached_rights_expire(make_login_rig, ldap_admin):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=1, DIRECTORY_WORKERS=1)
     user = people_of(rig, ldap_admin).create()
-    client = bearer(rig, user)
+    client = log_in(rig, user)
     assert client.get("/users?limit=1").status_code == 200
     ldap_admin.set(user["dn"], "userAccountControl", DISABLED)
     wait_until(lambda: client.get("/users?limit=1").status_code == 401,
@@ -178,7 +178,7 @@ def test_cached_rights_expire(make_login_rig, ldap_admin):
 def test_more_users_than_cache_entries_work(make_login_rig, ldap_admin):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=LONG_S, DIRECTORY_WORKERS=1)
     people = people_of(rig, ldap_admin)
-    clients = [bearer(rig, people.create()) for _ in range(70)]
+    clients = [log_in(rig, people.create()) for _ in range(70)]
     for client in (*clients, *clients):
         assert client.get("/users?limit=1").status_code == 200
 
@@ -192,8 +192,8 @@ def test_admin_group_can_be_given_by_dn(make_login_rig, ldap_admin):
     member, other = people.create(), people.create()
     add_group(ldap_admin, ou, name, member["dn"])
     add_group(ldap_admin, ldap_admin.add_ou(tag()), name, other["dn"])
-    assert write(bearer(rig, member), member).status_code == 200
-    contract.check_error(write(bearer(rig, other), other), 403, "FORBIDDEN")
+    assert change_title(log_in(rig, member), member).status_code == 200
+    contract.check_error(change_title(log_in(rig, other), other), 403, "FORBIDDEN")
 
 
 def test_ambiguous_admin_group_grants_no_rights(make_login_rig, ldap_admin):
@@ -201,13 +201,13 @@ def test_ambiguous_admin_group_grants_no_rights(make_login_rig, ldap_admin):
     rig = make_login_rig(LDAP_ADMIN_GROUP=name, LDAP_LOGIN_CACHE_S=0)
     user = people_of(rig, ldap_admin).create()
     add_group(ldap_admin, ldap_admin.add_ou(tag()), name, user["dn"])
-    client = bearer(rig, user)
-    assert write(client, user).status_code == 200
+    client = log_in(rig, user)
+    assert change_title(client, user).status_code == 200
     add_group(ldap_admin, ldap_admin.add_ou(tag()), name, user["dn"])
     # the session was opened with rights that no longer exist
-    contract.check_error(write(client, user), 401, "INVALID_TOKEN")
-    client = bearer(rig, user)
-    contract.check_error(write(client, user), 403, "FORBIDDEN")
+    contract.check_error(change_title(client, user), 401, "INVALID_TOKEN")
+    client = log_in(rig, user)
+    contract.check_error(change_title(client, user), 403, "FORBIDDEN")
     assert client.get("/users?limit=1").status_code == 200
     assert rig.count_log("several groups are called")
 
@@ -217,9 +217,9 @@ def test_missing_admin_group_grants_no_rights(make_login_rig, ldap_admin, direct
     rig = make_login_rig(LDAP_ADMIN_GROUP=group)
     user = people_of(rig, ldap_admin).create()
     sample = {"sAMAccountName": "m.sidorova", "password": directory.sample_password}
-    client = bearer(rig, sample)
+    client = log_in(rig, sample)
     assert client.get("/auth/me").json()["permissions"] == ["directory:read"]
-    contract.check_error(write(client, user), 403, "FORBIDDEN")
+    contract.check_error(change_title(client, user), 403, "FORBIDDEN")
 
 
 def test_no_log_contains_login_passwords(make_login_rig, directory, ldap_admin):
@@ -229,4 +229,4 @@ def test_no_log_contains_login_passwords(make_login_rig, directory, ldap_admin):
     for name, password in ((user["sAMAccountName"], user["password"]),
                            (user["sAMAccountName"], vault.password()), (tag(), vault.password()),
                            (rig.stack.administrator[0], vault.password())):
-        assert attempt(rig, name, password)[0].status_code in (200, 401)
+        assert timed_login(rig, name, password)[0].status_code in (200, 401)

@@ -220,14 +220,14 @@ def test_migration_killed_before_any_postgres_object_can_be_repeated(on_postgres
     on_postgres.run(url, "up")
     names = relations(url, engine.server)
     for name in names[::len(names) // PLACES]:
-        before = next(number for number, schema in enumerate(on_postgres.steps[1:])
-                      if any(name in row.split("|") for row in schema))
+        migrate_before = next(number for number, schema in enumerate(on_postgres.steps[1:])
+                              if any(name in row.split("|") for row in schema))
         url = engine.create()
         with postgres_holding(url, f"CREATE TABLE {name} (id integer)"):
             process = on_postgres.start(url, "up")
             wait_until(lambda: engine.is_waited(url), PATIENCE_S, "the migration to wait")
             assert kill(process)
-        assert on_postgres.recover(url) == before, name
+        assert on_postgres.recover(url) == migrate_before, name
 
 
 # --- existing rows --------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ MEMBERSHIPS = {
 DEFAULTS = {1: 1, 2: 2, 3: 2, 4: 3, 5: None}
 
 
-def before(migrations, url, name):
+def migrate_before(migrations, url, name):
     """Migrates the database to the state before the migration of that name; returns its number."""
     lines = [line.split() for line in migrations.run(url, "status")]
     number = next(int(line[0]) for line in lines if line[1] == name)
@@ -252,7 +252,7 @@ def before(migrations, url, name):
     return number
 
 
-def rows(migrations, url, statement):
+def run_sql(migrations, url, statement):
     if isinstance(migrations.engine, Postgres):
         return [tuple(line.split("|")) for line in migrations.engine.server.sql(statement, url)]
     with migrations.engine.connect(url) as database:
@@ -263,28 +263,29 @@ def rows(migrations, url, statement):
 def test_upgrade_keeps_roles_and_sets_own_default_organization(migrations):
     """Their addresses become unverified. Reverting the migration removes only what it added."""
     url = migrations.engine.create()
-    number = before(migrations, url, "invitations")
+    number = migrate_before(migrations, url, "invitations")
     for organization in (1, 2, 3):
-        rows(migrations, url,
-             "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
+        run_sql(migrations, url,
+                "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
                               f" VALUES ({organization}, 'o', 'RUB', 1, 1)")
     for account, memberships in MEMBERSHIPS.items():
-        rows(migrations, url, "INSERT INTO accounts (id, username, username_key, email, email_key,"
+        run_sql(migrations, url,
+                "INSERT INTO accounts (id, username, username_key, email, email_key,"
                               f" name, created_at, updated_at) VALUES ({account}, 'a{account}',"
                               f" 'a{account}', '{account}@a.b', '{account}@a.b', 'a', 1, 1)")
         for organization, role, created_at in memberships:
-            rows(migrations, url,
-                 "INSERT INTO members (organization_id, account_id, role, created_at)"
+            run_sql(migrations, url,
+                    "INSERT INTO members (organization_id, account_id, role, created_at)"
                                   f" VALUES ({organization}, {account}, '{role}', {created_at})")
     members = "SELECT account_id, organization_id, role FROM members ORDER BY 1, 2"
-    was = rows(migrations, url, members)
+    was = run_sql(migrations, url, members)
     migrations.run(url, "up")
-    assert rows(migrations, url, members) == was
-    found = rows(migrations, url, "SELECT id, default_organization_id, email_verified_at"
+    assert run_sql(migrations, url, members) == was
+    found = run_sql(migrations, url, "SELECT id, default_organization_id, email_verified_at"
                                   " FROM accounts ORDER BY id")
     assert found == [(str(account), "" if default is None else str(default), "")
                      for account, default in DEFAULTS.items()]
     migrations.run(url, "down", str(number - 1))
-    assert rows(migrations, url, members) == was
+    assert run_sql(migrations, url, members) == was
     migrations.run(url, "up")
-    assert rows(migrations, url, "SELECT count(*) FROM accounts") == [(str(len(DEFAULTS)),)]
+    assert run_sql(migrations, url, "SELECT count(*) FROM accounts") == [(str(len(DEFAULTS)),)]

@@ -17,7 +17,7 @@ STEPS = 6
 KILLS = 4
 
 SERVED = ("kontora_http_responses_total", "GET", PATH, "200")
-BEGUN = ("kontora_http_requests_total", "GET", PATH)
+STARTED = ("kontora_http_requests_total", "GET", PATH)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def count(rig, key=SERVED):
     return metrics.values(rig.anonymous(""))[key]
 
 
-def during(rig, steps):
+def run_load(rig, steps):
     """Runs the load; calls each of `steps` when a further part of it is done."""
     begun = count(rig)
     with Counted(rig.stack.http_url, PATH, REQUESTS) as load:
@@ -48,7 +48,7 @@ def signal_core(rig, number):
         os.kill(pid, number)
 
 
-def settle(rig, key, expected):
+def wait_for_count(rig, key, expected):
     """Waits until a counter has a value, because a response is counted after it was handed to
     nginx."""
     wait_until(lambda: count(rig, key) == expected, 3, f"{key} to be {expected}")
@@ -56,12 +56,12 @@ def settle(rig, key, expected):
 
 def test_counters_are_exact_after_workers_are_replaced(rig):
     before = metrics.values(rig.anonymous(""))
-    load = during(rig, [rig.service.reload, lambda: signal_core(rig, signal.SIGTERM)] * 2)
+    load = run_load(rig, [rig.service.reload, lambda: signal_core(rig, signal.SIGTERM)] * 2)
     assert load.statuses == {200: REQUESTS}
-    settle(rig, SERVED, before[SERVED] + REQUESTS)
-    settle(rig, BEGUN, before[BEGUN] + REQUESTS)
+    wait_for_count(rig, SERVED, before[SERVED] + REQUESTS)
+    wait_for_count(rig, STARTED, before[STARTED] + REQUESTS)
     duration = "kontora_http_response_duration_seconds_count"
-    settle(rig, (duration, "GET", PATH), before[(duration, "GET", PATH)] + REQUESTS)
+    wait_for_count(rig, (duration, "GET", PATH), before[(duration, "GET", PATH)] + REQUESTS)
     filler = count(rig, ("kontora_http_responses_total", "GET", "/", "200"))
     # responses cut off at the end of the load are not counted
     assert 0 <= REQUESTS + filler - load.answers <= load.connections
@@ -76,14 +76,14 @@ def test_killed_worker_loses_at_most_one_count(rig):
         killed.append(rig.service.workers("core")[0])
         os.kill(killed[-1], signal.SIGKILL)
 
-    load = during(rig, [kill_one] * KILLS)
+    load = run_load(rig, [kill_one] * KILLS)
     assert set(load.statuses) <= {200, 502}
     after = metrics.values(rig.anonymous(""))
-    served, begun = (after[key] - before[key] for key in (SERVED, BEGUN))
+    served, begun = (after[key] - before[key] for key in (SERVED, STARTED))
     assert abs(served - load.statuses[200]) <= KILLS  # each worker was handling at most one request
     assert 0 <= begun - served <= KILLS
     restarts = ("kontora_worker_restarts_total", "core")
-    settle(rig, restarts, before[restarts] + KILLS)
+    wait_for_count(rig, restarts, before[restarts] + KILLS)
 
 
 def test_killed_workers_are_no_longer_counted_as_busy(rig):
@@ -104,21 +104,21 @@ def test_pool_size_and_reloads_are_measured(rig):
                       for result in ("taken", "refused"))
     rig.set(AUTH_WORKERS=3)
     rig.reload()
-    settle(rig, ("kontora_pool_size", "auth"), 3)
-    settle(rig, ("kontora_pool_workers", "auth", "idle"), 3)
-    settle(rig, taken, 1)
+    wait_for_count(rig, ("kontora_pool_size", "auth"), 3)
+    wait_for_count(rig, ("kontora_pool_workers", "auth", "idle"), 3)
+    wait_for_count(rig, taken, 1)
     rig.set(AUTH_WORKERS="many")
     rig.service.reload()
-    settle(rig, refused, 1)
+    wait_for_count(rig, refused, 1)
     assert count(rig, taken) == 1
 
 
 def test_database_outage_is_measured(rig):
-    settle(rig, ("kontora_database_up",), 1)
+    wait_for_count(rig, ("kontora_database_up",), 1)
     assert count(rig, ("kontora_database_wal_bytes",)) >= 0
     rig.set(DATABASE_URL="sqlite:////proc/self/no/such.db")
     rig.reload()
-    settle(rig, ("kontora_database_up",), 0)
+    wait_for_count(rig, ("kontora_database_up",), 0)
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/%6detrics", "/metrics?x=1"])
@@ -165,7 +165,7 @@ def test_log_rotation_under_load_loses_no_line(make_rig):
         if number % 2:
             rig.service.reload()
 
-    load = during(rig, [rotate_all] * STEPS)
+    load = run_load(rig, [rotate_all] * STEPS)
     assert load.statuses == {200: REQUESTS}
     os.kill(rig.nginx.pid, signal.SIGUSR1)  # flushes the buffered lines
     for path in (service, nginx):

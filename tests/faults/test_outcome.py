@@ -45,11 +45,11 @@ def user(rig, ldap_admin):
     return People(rig.api, ldap_admin, ldap_admin.add_ou(tag())).create(title="before")
 
 
-def change(rig, user, **fields):
+def change_user(rig, user, **fields):
     return rig.api.patch(user_path(user["sAMAccountName"]), json=fields)
 
 
-def refused(rig, response, code):
+def check_unavailable(rig, response, code):
     contract.check_error(response, 503, code)
     assert int(response.headers["Retry-After"]) > 0
     return rig.audit().one_of(response)
@@ -57,7 +57,7 @@ def refused(rig, response, code):
 
 def test_hang_during_modification_is_unknown_outcome(rig, proxy, user, ldap_admin):
     proxy.cut(MODIFY)
-    line = refused(rig, change(rig, user, title="after"), "OUTCOME_UNKNOWN")
+    line = check_unavailable(rig, change_user(rig, user, title="after"), "OUTCOME_UNKNOWN")
     assert line["status"] == "failure" and line["details"]["code"] == "OUTCOME_UNKNOWN"
     assert ldap_admin.text(user["sAMAccountName"],
                            "title") == "after"  # the service could not know that
@@ -65,7 +65,7 @@ def test_hang_during_modification_is_unknown_outcome(rig, proxy, user, ldap_admi
 
 def test_hang_while_reading_result_is_reported_as_made(rig, proxy, user, ldap_admin):
     proxy.cut(MODIFY, SEARCH)
-    line = refused(rig, change(rig, user, title="after"), "RESULT_UNREAD")
+    line = check_unavailable(rig, change_user(rig, user, title="after"), "RESULT_UNREAD")
     assert line["status"] == "success"
     assert ldap_admin.text(user["sAMAccountName"], "title") == "after"
 
@@ -73,7 +73,8 @@ def test_hang_while_reading_result_is_reported_as_made(rig, proxy, user, ldap_ad
 def test_hang_during_move_is_unknown_outcome(rig, proxy, user, ldap_admin):
     proxy.cut(RENAME)
     other = ldap_admin.add_ou(tag())
-    line = refused(rig, change(rig, user, parent_dn=other, title="after"), "OUTCOME_UNKNOWN")
+    line = check_unavailable(rig, change_user(rig, user, parent_dn=other, title="after"),
+                             "OUTCOME_UNKNOWN")
     assert line["status"] == "failure"
     assert ldap_admin.text(user["sAMAccountName"], "title") == "before"
 
@@ -83,8 +84,8 @@ def test_hang_after_move_reports_new_dn(rig, proxy, user, ldap_admin):
     new DN."""
     proxy.cut(MODIFY)
     other = ldap_admin.add_ou(tag())
-    response = change(rig, user, parent_dn=other, title="after")
-    refused(rig, response, "OUTCOME_UNKNOWN")
+    response = change_user(rig, user, parent_dn=other, title="after")
+    check_unavailable(rig, response, "OUTCOME_UNKNOWN")
     (dn,) = response.json()["details"]
     assert same_dn(dn, f"CN={user['cn']},{other}")
     assert ldap_admin.text(user["sAMAccountName"], "distinguishedName") == dn
@@ -92,7 +93,7 @@ def test_hang_after_move_reports_new_dn(rig, proxy, user, ldap_admin):
 
 def test_hang_during_deletion_is_unknown_outcome(rig, proxy, user, ldap_admin):
     proxy.cut(DELETE)
-    refused(rig, rig.api.delete(user_path(user["sAMAccountName"])), "OUTCOME_UNKNOWN")
+    check_unavailable(rig, rig.api.delete(user_path(user["sAMAccountName"])), "OUTCOME_UNKNOWN")
     assert ldap_admin.find(user["sAMAccountName"]) is None
 
 
@@ -101,7 +102,7 @@ def test_change_survives_closed_connection(rig, proxy, user, ldap_admin, kinds):
     assert rig.api.get(user_path(user["sAMAccountName"])).status_code == 200
     proxy.cut(*kinds, hang_up=True)
     other = ldap_admin.add_ou(tag())
-    response = change(rig, user, parent_dn=other, title="after")
+    response = change_user(rig, user, parent_dn=other, title="after")
     assert response.status_code == 200, response.text
     assert proxy.cuts == 1
     assert response.json()["title"] == ldap_admin.text(user["sAMAccountName"], "title") == "after"
@@ -157,15 +158,15 @@ def test_membership_change_survives_closed_connection(rig, proxy, ldap_admin, me
 def test_hang_during_membership_change_is_reported(rig, proxy, ldap_admin, membership):
     path, group, user = membership
     proxy.cut(MODIFY)
-    assert refused(rig, rig.api.post(path), "OUTCOME_UNKNOWN")["status"] == "failure"
+    assert check_unavailable(rig, rig.api.post(path), "OUTCOME_UNKNOWN")["status"] == "failure"
     assert ldap_admin.members(group) == [user]
     rig.wait_for_directory()
     proxy.cut(MODIFY)
-    assert refused(rig, rig.api.delete(path), "OUTCOME_UNKNOWN")["status"] == "failure"
+    assert check_unavailable(rig, rig.api.delete(path), "OUTCOME_UNKNOWN")["status"] == "failure"
     assert ldap_admin.members(group) == []
     rig.wait_for_directory()
     proxy.cut(MODIFY, SEARCH)
-    assert refused(rig, rig.api.post(path), "RESULT_UNREAD")["status"] == "success"
+    assert check_unavailable(rig, rig.api.post(path), "RESULT_UNREAD")["status"] == "success"
     assert ldap_admin.members(group) == [user]
 
 
@@ -180,7 +181,7 @@ def assert_same_answer(again, first):
     assert again.headers["Retry-After"] == first.headers["Retry-After"]
 
 
-class Once:
+class KeyedRequest:
     """A request with an idempotency key that creates a group, and checks of what reached the
     directory."""
 
@@ -215,7 +216,7 @@ class Once:
 @pytest.fixture
 def once(rig, proxy, ldap_admin):
     rig.wait_for_directory()
-    return Once(rig, proxy, ldap_admin)
+    return KeyedRequest(rig, proxy, ldap_admin)
 
 
 @pytest.mark.parametrize(("kinds", "code"), [((ADD,), "OUTCOME_UNKNOWN"),
@@ -224,7 +225,7 @@ def once(rig, proxy, ldap_admin):
 def test_idempotency_key_keeps_unknown_outcome(rig, proxy, once, kinds, code):
     proxy.cut(*kinds)
     first = once.send()
-    refused(rig, first, code)
+    check_unavailable(rig, first, code)
     once.assert_not_repeated(first)
 
 
@@ -233,7 +234,7 @@ def test_idempotency_key_of_membership_keeps_unknown_outcome(rig, proxy, ldap_ad
     key = {"Idempotency-Key": tag()}
     proxy.cut(MODIFY)
     first = rig.api.post(path, headers=key)
-    refused(rig, first, "OUTCOME_UNKNOWN")
+    check_unavailable(rig, first, "OUTCOME_UNKNOWN")
     assert ldap_admin.members(group) == [user]
     rig.wait_for_directory()
     ldap_admin.remove_member(group, user)
@@ -246,7 +247,7 @@ def test_existing_name_after_lost_add_is_unknown_outcome(rig, proxy, once):
     proxy.cut(ADD, hang_up=True, then=(ADD, SEARCH))
     first = once.send()
     assert proxy.cuts == 2
-    refused(rig, first, "OUTCOME_UNKNOWN")
+    check_unavailable(rig, first, "OUTCOME_UNKNOWN")
     once.assert_not_repeated(first)
 
 
@@ -266,7 +267,7 @@ def test_request_of_killed_worker_is_not_repeated(make_rig, directory, authority
                    LDAP_TLS_CA_FILE=str(authority.file), DIRECTORY_WORKERS="1",
                    LDAP_TIMEOUT_MS=str(FROZEN_MS))
     rig.wait_for_directory()
-    once = Once(rig, proxy, ldap_admin)
+    once = KeyedRequest(rig, proxy, ldap_admin)
     proxy.cut(ADD)
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(once.send)
@@ -279,5 +280,5 @@ def test_request_of_killed_worker_is_not_repeated(make_rig, directory, authority
     rig.database.run("UPDATE idempotency_keys SET created_at = created_at - 600000")
     ldap_admin.delete(once.dn)
     for _ in range(2):
-        refused(rig, once.send(), "OUTCOME_UNKNOWN")
+        check_unavailable(rig, once.send(), "OUTCOME_UNKNOWN")
     assert once.found() == 0 and proxy.requests[ADD] == 1

@@ -39,7 +39,7 @@ def assert_all_served(*several):
         assert set(load.statuses) == {200}, (load.statuses, load.bodies)
 
 
-def replaced(rig, before, pool=""):
+def are_replaced(rig, before, pool=""):
     """Returns True if all old workers have been replaced by as many new ones."""
     now = rig.service.workers(pool)
     return len(now) == len(before) and not set(now) & set(before)
@@ -67,7 +67,7 @@ def test_killed_workers_are_restarted(rig, pool, path, well):
         for pid in before:
             os.kill(pid, signal.SIGKILL)
             load.wait_for(20)
-        wait_until(lambda: replaced(rig, before, pool), what="the workers to be restarted")
+        wait_until(lambda: are_replaced(rig, before, pool), what="the workers to be restarted")
         load.wait_for(100)
         lost = load.total() - load.statuses[well]
         load.wait_for(300)
@@ -83,7 +83,7 @@ def test_service_survives_kill_of_all_workers(rig):
     before = rig.service.workers()
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: replaced(rig, before), what="the workers to be restarted")
+    wait_until(lambda: are_replaced(rig, before), what="the workers to be restarted")
     assert rig.anonymous("").get("/health").status_code == 200
     assert rig.api.get(USER).status_code == 200
     assert rig.api.get("/auth/me").status_code == 200
@@ -349,7 +349,7 @@ def launch(rig, binary, names, folder, **more):
         env=environment(rig, **more), cwd=rig.folder, start_new_session=True)
 
 
-def end(process):
+def stop_process(process):
     process.terminate()
     try:
         return process.wait(15)
@@ -369,7 +369,7 @@ def test_sockets_passed_by_systemd_are_used(rig, binary, tmp_path):
         assert rig.api.get(USER).status_code == 200
         assert not list(tmp_path.glob("unused/*"))
     finally:
-        status = end(process)
+        status = stop_process(process)
     assert status == 0
     assert len(list(rig.stack.socket_dir.glob("*.sock"))) == len(POOLS), (
         "sockets of systemd must not be removed")
@@ -385,7 +385,7 @@ def test_sockets_passed_to_other_process_are_ignored(rig, binary):
         site = rig.anonymous("")
         wait_until(lambda: site.get("/health").status_code == 200, what="the service to start")
     finally:
-        assert end(process) == 0
+        assert stop_process(process) == 0
 
 
 def test_systemd_is_notified_of_state(rig, binary, tmp_path):
@@ -401,7 +401,7 @@ def test_systemd_is_notified_of_state(rig, binary, tmp_path):
             assert b"RELOADING=1" in told.recv(4096)
             assert b"READY=1" in told.recv(4096)
         finally:
-            assert end(process) == 0
+            assert stop_process(process) == 0
         assert b"STOPPING=1" in told.recv(4096)
 
 
@@ -416,14 +416,14 @@ def test_workers_that_cannot_start_are_restarted_with_backoff(rig, binary, tmp_p
             stderr=output, start_new_session=True,
             env=environment(rig, STATE_DIR=str(tmp_path), SOCKET_DIR=str(tmp_path / "run")))
     try:
-        wait_until(lambda: deaths(log) >= 12, what="the first workers to exit")
+        wait_until(lambda: count_exits(log) >= 12, what="the first workers to exit")
         time.sleep(3)  # the test measures a rate, so it waits for a fixed time
-        assert deaths(log) < 100
+        assert count_exits(log) < 100
     finally:
-        assert end(process) == 0
+        assert stop_process(process) == 0
 
 
-def deaths(log):
+def count_exits(log):
     return log.read_text(encoding="utf-8").count(f"ended by status {os.EX_CONFIG}")
 
 

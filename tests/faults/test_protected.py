@@ -77,7 +77,7 @@ def strict_domain(ldap_admin):
     ldap_admin.set(group, "member", *members)
 
 
-def answered(response, status=200):
+def check_response(response, status=200):
     assert response.status_code == status, response.text
     return response.json() if response.content else None
 
@@ -95,13 +95,13 @@ def test_delegated_account_manages_users(make_rig, directory, ldap_admin, delega
                    {"userPrincipalName": f"{tag()}@kontora.test"}, {"enabled": False},
                    {"enabled": True, "unlock": True}, {"must_change_password": True},
                    {"must_change_password": False}, {"cn": tag()}, {"parent_dn": other}):
-        answered(rig.api.patch(path, json=change))
+        check_response(rig.api.patch(path, json=change))
     secret = vault.password()
-    moved = answered(rig.api.patch(path, json={"password": secret}))
+    moved = check_response(rig.api.patch(path, json={"password": secret}))
     assert moved["title"] == "after" and ldap_admin.binds(moved["dn"], secret)
     renamed = tag()
-    answered(rig.api.patch(path, json={"sAMAccountName": renamed}))
-    answered(rig.api.delete(user_path(renamed)), 204)
+    check_response(rig.api.patch(path, json={"sAMAccountName": renamed}))
+    check_response(rig.api.delete(user_path(renamed)), 204)
     assert ldap_admin.find(renamed) is None
 
 
@@ -114,9 +114,9 @@ def test_delegated_account_manages_groups_units_and_containers(make_rig, directo
         name = entries.create(description="before")[kind.name]
         if kind is GROUPS:
             member = path_of("/groups", name, "members", user["sAMAccountName"])
-            answered(rig.api.post(member))
+            check_response(rig.api.post(member))
             assert ldap_admin.members(entries.dn(name)) == [user["dn"]]
-            answered(rig.api.delete(member), 204)
+            check_response(rig.api.delete(member), 204)
         renamed = tag()
         place = ldap_admin.add_ou(tag(), delegated.unit)
         made = entries.change(name, **{kind.name: renamed, "parent_dn": place,
@@ -155,7 +155,7 @@ def test_delegated_account_recognizes_protected_objects(make_rig, directory, lda
     response = rig.api.patch(user_path(user["sAMAccountName"]), json={"title": "x"})
     contract.check_error(response, 403, "PROTECTED_OBJECT")
     ldap_admin.remove_member(group, user["dn"])
-    answered(rig.api.patch(user_path(user["sAMAccountName"]), json={"title": "x"}))
+    check_response(rig.api.patch(user_path(user["sAMAccountName"]), json={"title": "x"}))
 
 
 # --- logins ---------------------------------------------------------------------------------------
@@ -170,8 +170,8 @@ def make_group(ldap_admin, unit, *member_dns):
 
 
 def log_in(rig, name, password):
-    tokens = answered(rig.anonymous().post("/auth/login",
-                                           json={"username": name, "password": password}))
+    tokens = check_response(rig.anonymous().post("/auth/login",
+                                                 json={"username": name, "password": password}))
     return rig.anonymous().bearing(tokens["access_token"])
 
 
@@ -187,10 +187,10 @@ def test_users_can_log_in_through_delegated_account(
     name, path = vera["sAMAccountName"], user_path(vera["sAMAccountName"])
     for spelling in (name, f"{DOMAIN}\\{name}", f"kontora.test\\{name}", f"{name}@kontora.test"):
         own = log_in(rig, spelling, vera["password"])
-        assert answered(own.get("/auth/me"))["id"] == f"directory:{vera['objectGUID']}"
+        assert check_response(own.get("/auth/me"))["id"] == f"directory:{vera['objectGUID']}"
     contract.check_error(own.patch(path, json={"title": "x"}), 403, "FORBIDDEN")
     by_admin = log_in(rig, admin["sAMAccountName"], admin["password"])
-    assert answered(by_admin.patch(path, json={"title": "x"}))["title"] == "x"
+    assert check_response(by_admin.patch(path, json={"title": "x"}))["title"] == "x"
 
     while not ldap_admin.failed_logins(name)[1]:
         ldap_admin.bind_failure(vera["dn"], WRONG)
@@ -198,11 +198,11 @@ def test_users_can_log_in_through_delegated_account(
                                    json={"username": name, "password": vera["password"]})
     contract.check_error(refused, 401, "INVALID_CREDENTIALS")
     assert rig.audit().one_of(refused)["details"]["reason"] == "the account is locked"
-    answered(by_admin.patch(path, json={"unlock": True}))
+    check_response(by_admin.patch(path, json={"unlock": True}))
     assert ldap_admin.failed_logins(name) == (0, False)
     own = log_in(rig, name, vera["password"])
 
-    answered(by_admin.patch(path, json={"password": vault.password()}))
+    check_response(by_admin.patch(path, json={"password": vault.password()}))
     contract.check_error(own.get("/auth/me"), 401, "INVALID_TOKEN")  # pwdLastSet has changed
 
 
@@ -252,7 +252,7 @@ def test_service_account_with_domain_admin_rights_is_warned_of_once(make_rig, di
     rig = make_rig(directory, **account.settings)
     wait_until(lambda: rig.count_log(WARNING), what="the warning")
     for _ in range(8):  # reaches other workers
-        answered(rig.api.get("/users/Administrator"))
+        check_response(rig.api.get("/users/Administrator"))
     [line] = [line for line in rig.log() if WARNING in line["message"]]
     assert line["level"] == "warning"
 
@@ -265,13 +265,13 @@ def test_protected_objects_can_change_if_allowed(make_rig, directory, ldap_admin
     people = People(rig.api, ldap_admin, unit)
     user = people.create()
     member = path_of("/groups", "Print Operators", "members", user["sAMAccountName"])
-    answered(rig.api.post(member))
-    answered(rig.api.patch(user_path(user["sAMAccountName"]), json={"title": "x"}))
-    answered(rig.api.patch(path_of("/ous", unit.split(",")[0][3:]), json={"ou": tag()}))
-    answered(rig.api.delete(member), 204)
-    answered(rig.api.patch(user_path("Guest"), json={"title": "x"}))
-    answered(rig.api.patch(user_path("Guest"), json={"title": None}))
-    answered(rig.api.delete(user_path(user["sAMAccountName"])), 204)
+    check_response(rig.api.post(member))
+    check_response(rig.api.patch(user_path(user["sAMAccountName"]), json={"title": "x"}))
+    check_response(rig.api.patch(path_of("/ous", unit.split(",")[0][3:]), json={"ou": tag()}))
+    check_response(rig.api.delete(member), 204)
+    check_response(rig.api.patch(user_path("Guest"), json={"title": "x"}))
+    check_response(rig.api.patch(user_path("Guest"), json={"title": None}))
+    check_response(rig.api.delete(user_path(user["sAMAccountName"])), 204)
 
 
 @pytest.mark.parametrize("policy, status, code", [("refuse", 403, "PROTECTED_OBJECT"),
@@ -308,7 +308,7 @@ def test_protection_check_costs_one_search(make_rig, directory, ldap_admin):
     user, group = people.create(), Entries(rig.api, ldap_admin, GROUPS, people.ou).create()
     path = user_path(user["sAMAccountName"])
     # caches the protection data of the service account
-    answered(rig.api.patch(path, json={"title": "warm"}))
+    check_response(rig.api.patch(path, json={"title": "warm"}))
 
     def searches(call):
         def count():

@@ -29,26 +29,26 @@ LOGINS = 6
 
 
 @pytest.fixture
-def limited(make_rig):
+def limited_rig(make_rig):
     return make_rig(rate_limits=True)
 
 
 @pytest.fixture
-def narrow(limited):
+def low_limit_rig(limited_rig):
     """Lowers the request limit so far that a test can exceed it."""
-    limited.edit_nginx("limits.conf", ("rate=100r/s", f"rate={RATE}r/s"),
-                       ("burst=200", f"burst={BURST}"))
-    return limited
+    limited_rig.edit_nginx("limits.conf", ("rate=100r/s", f"rate={RATE}r/s"),
+                           ("burst=200", f"burst={BURST}"))
+    return limited_rig
 
 
-def crowd(client, number, path="/health"):
+def send_concurrently(client, number, path="/health"):
     """Sends that many requests at the same time; returns the responses."""
     with ThreadPoolExecutor(number) as pool:
         return list(pool.map(lambda _: client.at(client.base_url).get(path), range(number)))
 
 
-def test_requests_above_rate_of_address_are_refused(narrow):
-    answers = crowd(narrow.anonymous(""), CROWD)
+def test_requests_above_rate_of_address_are_refused(low_limit_rig):
+    answers = send_concurrently(low_limit_rig.anonymous(""), CROWD)
     served = [answer for answer in answers if answer.status_code == 200]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert len(served) + len(refused) == CROWD
@@ -56,18 +56,18 @@ def test_requests_above_rate_of_address_are_refused(narrow):
     for answer in refused:
         contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
         assert int(answer.headers["Retry-After"]) == 1
-    site = narrow.anonymous("")
+    site = low_limit_rig.anonymous("")
     time.sleep(1)
     assert site.get("/health").status_code == 200, "must be served after Retry-After"
 
 
-def test_many_users_behind_one_address_are_served(limited):
-    answers = crowd(limited.anonymous(""), OFFICE)
+def test_many_users_behind_one_address_are_served(limited_rig):
+    answers = send_concurrently(limited_rig.anonymous(""), OFFICE)
     assert {answer.status_code for answer in answers} == {200}
 
 
-def test_requests_within_burst_are_not_delayed(narrow):
-    client = narrow.anonymous("")
+def test_requests_within_burst_are_not_delayed(low_limit_rig):
+    client = low_limit_rig.anonymous("")
     client.get("/health")
     began = time.monotonic()
     answers = [client.get("/health") for _ in range(BURST - 2)]
@@ -75,8 +75,8 @@ def test_requests_within_burst_are_not_delayed(narrow):
     assert time.monotonic() - began < (BURST - 2) / RATE - 0.3
 
 
-def test_rate_limit_message_is_in_default_language(narrow):
-    answers = crowd(narrow.anonymous(""), CROWD)
+def test_rate_limit_message_is_in_default_language(low_limit_rig):
+    answers = send_concurrently(low_limit_rig.anonymous(""), CROWD)
     russian = next(answer for answer in answers if answer.status_code == 429)
     assert contract.CYRILLIC.search(russian.json()["error"])
 
@@ -86,8 +86,8 @@ def login(client, path="/auth/login", **arguments):
 
 
 @pytest.mark.parametrize("path", ["/auth/login", "/api/v1/auth/login"])
-def test_logins_are_limited_by_address(limited, path):
-    client = limited.anonymous("")
+def test_logins_are_limited_by_address(limited_rig, path):
+    client = limited_rig.anonymous("")
     for _ in range(LOGINS):
         contract.check_error(login(client, path), 401, "INVALID_CREDENTIALS")
     answer = login(client, path)
@@ -96,27 +96,27 @@ def test_logins_are_limited_by_address(limited, path):
     assert client.get("/health").status_code == 200, "other calls must not be limited"
 
 
-def test_login_limit_applies_to_every_spelling_of_path(limited):
-    client = limited.anonymous("")
+def test_login_limit_applies_to_every_spelling_of_path(limited_rig):
+    client = limited_rig.anonymous("")
     answers = [login(client, path) for path in
                ("/auth/login", "/api/v1/auth/login", "/auth/%6cogin", "/%61uth/login") * 4]
     tried = [answer for answer in answers if answer.status_code == 401]
     assert len(tried) <= LOGINS, [answer.status_code for answer in answers]
 
 
-def test_login_refused_by_rate_is_not_tried(limited):
-    client = limited.anonymous("")
+def test_login_refused_by_rate_is_not_tried(limited_rig):
+    client = limited_rig.anonymous("")
     for _ in range(LOGINS):
         login(client)
     answer = client.post("/auth/login", json=dict(zip(("username", "password"),
-                                                      limited.stack.administrator)))
+                                                      limited_rig.stack.administrator)))
     assert answer.status_code == 429
-    limited.audit().none_of(answer)
+    limited_rig.audit().none_of(answer)
 
 
 @pytest.mark.parametrize("path", ["register", "change-password", "%72egister"])
-def test_calls_that_hash_passwords_share_login_limit(limited, path):
-    client = limited.anonymous("")
+def test_calls_that_hash_passwords_share_login_limit(limited_rig, path):
+    client = limited_rig.anonymous("")
     for _ in range(LOGINS):
         assert client.post(f"/auth/{path}", json={}).status_code in (400, 401, 404)
     answer = client.post(f"/auth/{path}", json={})
@@ -125,8 +125,8 @@ def test_calls_that_hash_passwords_share_login_limit(limited, path):
     contract.check_error(login(client), 429, "TOO_MANY_REQUESTS")
 
 
-def test_other_auth_calls_are_not_limited_as_logins(limited):
-    client = limited.api.at(limited.stack.https_url)
+def test_other_auth_calls_are_not_limited_as_logins(limited_rig):
+    client = limited_rig.api.at(limited_rig.stack.https_url)
     for _ in range(4 * LOGINS):
         assert client.get("/auth/me").status_code == 200
 
@@ -134,11 +134,11 @@ def test_other_auth_calls_are_not_limited_as_logins(limited):
 # --- IPv6 networks --------------------------------------------------------------------------------
 
 @pytest.fixture
-def proxied(limited):
+def proxied_rig(limited_rig):
     """Configures a trusted proxy header, so that a test can use any client address."""
-    limited.edit_nginx("site.conf", ("access_log ", "set_real_ip_from 127.0.0.1;\n"
-                                     "real_ip_header X-Forwarded-For;\naccess_log "))
-    return limited
+    limited_rig.edit_nginx("site.conf", ("access_log ", "set_real_ip_from 127.0.0.1;\n"
+                                         "real_ip_header X-Forwarded-For;\naccess_log "))
+    return limited_rig
 
 
 def login_from(rig, address):
@@ -152,18 +152,18 @@ def login_from(rig, address):
     ("2001:DB8:0bad:0001:0:0:{:x}:1", "2001:db8:bad::1"),
     ("::{:x}", "0:0:0:1::1"),
     ("fe80::{:x}", "fe80:0:0:1::1")])
-def test_ipv6_addresses_are_counted_by_64_bit_network(proxied, of_mallory, of_vera):
-    tried = [login_from(proxied, of_mallory.format(number)) for number in range(1, LOGINS + 4)]
+def test_ipv6_addresses_are_counted_by_64_bit_network(proxied_rig, of_mallory, of_vera):
+    tried = [login_from(proxied_rig, of_mallory.format(number)) for number in range(1, LOGINS + 4)]
     assert tried == [401] * LOGINS + [429] * 3
-    assert login_from(proxied, of_vera) == 401
+    assert login_from(proxied_rig, of_vera) == 401
 
 
-def test_ipv4_addresses_are_counted_singly_in_every_spelling(proxied):
+def test_ipv4_addresses_are_counted_singly_in_every_spelling(proxied_rig):
     spellings = ["192.0.2.7", "::ffff:192.0.2.7", "::ffff:c000:207"]
-    tried = [login_from(proxied, spellings[number % 3]) for number in range(LOGINS + 3)]
+    tried = [login_from(proxied_rig, spellings[number % 3]) for number in range(LOGINS + 3)]
     assert tried == [401] * LOGINS + [429] * 3
-    assert login_from(proxied, "192.0.2.8") == 401
-    assert login_from(proxied, "::ffff:192.0.2.9") == 401
+    assert login_from(proxied_rig, "192.0.2.8") == 401
+    assert login_from(proxied_rig, "::ffff:192.0.2.9") == 401
 
 
 # --- users and organizations ----------------------------------------------------------------------
@@ -184,7 +184,7 @@ def make_counted(make_sql_rig):
     return make
 
 
-def ask_often(client, number=TOKENS + 6, path="/auth/me", **arguments):
+def send_many(client, number=TOKENS + 6, path="/auth/me", **arguments):
     return [client.get(path, **arguments) for _ in range(number)]
 
 
@@ -199,7 +199,7 @@ def test_user_above_rate_is_refused_without_affecting_others(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
     accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
-    answers = ask_often(mallory.client)
+    answers = send_many(mallory.client)
     assert [answer.status_code for answer in answers[:TOKENS]] == [200] * TOKENS
     assert answers[-1].status_code == 429
     assert vera.client.get("/auth/me").status_code == 200
@@ -226,7 +226,7 @@ def test_forged_token_is_not_counted(make_counted):
     vera = Accounts(rig.anonymous()).register()
     claims = jwt.decode(vera.tokens["access_token"], options={"verify_signature": False})
     forged = jwt.encode(claims, "mallory-does-not-know-the-key-of-it", "HS256")
-    answers = ask_often(rig.anonymous().bearing(forged), 4 * TOKENS)
+    answers = send_many(rig.anonymous().bearing(forged), 4 * TOKENS)
     assert {answer.status_code for answer in answers} == {401}
     assert vera.client.get("/auth/me").status_code == 200
 
@@ -277,8 +277,8 @@ def test_organization_above_rate_is_refused_without_affecting_others(make_counte
     theirs = {"X-Organization-ID": str(mallory.organization)}
     answers = []
     for _ in range(TOKENS):
-        answers += ask_often(mallory.client, 1, "/contacts")
-        answers += ask_often(helper.client, 1, "/contacts", headers=theirs)
+        answers += send_many(mallory.client, 1, "/contacts")
+        answers += send_many(helper.client, 1, "/contacts", headers=theirs)
     assert [answer.status_code for answer in answers[:TOKENS]] == [200] * TOKENS
     contract.check_error(answers[-1], 429, "TOO_MANY_REQUESTS")
     assert helper.client.get("/contacts").status_code == 200, (
@@ -291,7 +291,7 @@ def test_request_for_foreign_organization_is_not_counted_for_it(make_counted):
     accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
     hers = {"X-Organization-ID": str(vera.organization)}
-    answers = ask_often(mallory.client, 3 * TOKENS, "/contacts", headers=hers)
+    answers = send_many(mallory.client, 3 * TOKENS, "/contacts", headers=hers)
     assert {answer.status_code for answer in answers} == {404}
     assert vera.client.get("/contacts").status_code == 200
 
@@ -299,19 +299,19 @@ def test_request_for_foreign_organization_is_not_counted_for_it(make_counted):
 def test_rate_counts_survive_killed_workers(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=1)
     mallory = Accounts(rig.anonymous()).register()
-    ask_often(mallory.client, 8)
+    send_many(mallory.client, 8)
     old = rig.service.workers("core")
     for pid in old:
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: len(set(rig.service.workers("core")) - set(old)) == len(old),
                what="the workers to be restarted")
-    answers = ask_often(mallory.client, 6)
+    answers = send_many(mallory.client, 6)
     assert 429 in {answer.status_code for answer in answers}
 
 
 def test_rate_limits_off_disables_limits_of_workers(make_rig):
     rig = make_rig(RATE_SUBJECT_PER_S=1, UPLOADS_SUBJECT_PER_MINUTE=1)
-    assert {answer.status_code for answer in ask_often(rig.api, 20)} == {200}
+    assert {answer.status_code for answer in send_many(rig.api, 20)} == {200}
     for _ in range(3):
         files.upload(rig.api)
 
@@ -319,7 +319,7 @@ def test_rate_limits_off_disables_limits_of_workers(make_rig):
 def test_refused_request_changes_nothing_and_is_audited(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=1)
     mallory = Accounts(rig.anonymous()).register()
-    ask_often(mallory.client, 8)
+    send_many(mallory.client, 8)
     answer = mallory.client.post("/contacts", json={"name": "Too often"})
     contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
     assert rig.database.run("SELECT count(*) FROM contacts") == [("0",)]
@@ -328,32 +328,32 @@ def test_refused_request_changes_nothing_and_is_audited(make_counted):
 
 # --- uploads --------------------------------------------------------------------------------------
 
-UNDER_WAY = 2
+UPLOADS_AT_ONCE = 2
 AT_ONCE = 2
 
 
-def test_burst_of_uploads_from_one_address_is_accepted(limited):
+def test_burst_of_uploads_from_one_address_is_accepted(limited_rig):
     """Allows a burst of thirty from one address, and then one per second."""
-    answers = [files.send(limited.api, b"a") for _ in range(25)]
+    answers = [files.send(limited_rig.api, b"a") for _ in range(25)]
     assert {answer.status_code for answer in answers} == {201}
 
 
-def test_uploads_are_limited_by_address(limited):
-    limited.edit_nginx("files.conf", ("zone=uploads burst=29", "zone=uploads burst=4"))
-    limited.edit_nginx("limits.conf", ("rate=60r/m", "rate=5r/m"))
-    client, content = limited.api, b"a"
+def test_uploads_are_limited_by_address(limited_rig):
+    limited_rig.edit_nginx("files.conf", ("zone=uploads burst=29", "zone=uploads burst=4"))
+    limited_rig.edit_nginx("limits.conf", ("rate=60r/m", "rate=5r/m"))
+    client, content = limited_rig.api, b"a"
     for _ in range(5):
         files.upload(client, content)
     contract.check_error(files.send(client, content), 429, "TOO_MANY_REQUESTS")
     assert client.get("/files").status_code == 200, "other calls must not be limited"
 
 
-def test_concurrent_uploads_are_limited_by_address(limited):
+def test_concurrent_uploads_are_limited_by_address(limited_rig):
     """One address cannot fill the spool with slow uploads, even of different users."""
-    limited.edit_nginx("files.conf",
-                       ("limit_conn uploading 10;", f"limit_conn uploading {UNDER_WAY};"))
-    client = limited.api
-    slow = [files.begin(client) for _ in range(UNDER_WAY)]
+    limited_rig.edit_nginx("files.conf",
+                           ("limit_conn uploading 10;", f"limit_conn uploading {UPLOADS_AT_ONCE};"))
+    client = limited_rig.api
+    slow = [files.begin(client) for _ in range(UPLOADS_AT_ONCE)]
     answer = files.send(client)
     contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
     assert int(answer.headers["Retry-After"]) >= 1
@@ -399,7 +399,7 @@ while ! [ -e {folder}/go ]; do sleep 0.1; done
 
 
 @pytest.fixture
-def make_slow(make_counted, tmp_path):
+def make_scanner_rig(make_counted, tmp_path):
     """Returns a function that starts a stack in which an upload of SLOW occupies a worker until
     the test ends."""
     scanner = tmp_path / "scanner"
@@ -426,8 +426,8 @@ def slow_uploads(tmp_path, client, count):
             (tmp_path / "go").touch()
 
 
-def test_concurrent_uploads_are_limited_by_user(make_slow, tmp_path):
-    rig = make_slow(UPLOADS_SUBJECT_AT_ONCE=AT_ONCE)
+def test_concurrent_uploads_are_limited_by_user(make_scanner_rig, tmp_path):
+    rig = make_scanner_rig(UPLOADS_SUBJECT_AT_ONCE=AT_ONCE)
     accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
     with slow_uploads(tmp_path, mallory.client, AT_ONCE) as slow:
@@ -439,8 +439,8 @@ def test_concurrent_uploads_are_limited_by_user(make_slow, tmp_path):
     files.upload(mallory.client)
 
 
-def test_concurrent_uploads_are_limited_by_organization(make_slow, tmp_path):
-    rig = make_slow(UPLOADS_ORGANIZATION_AT_ONCE=AT_ONCE)
+def test_concurrent_uploads_are_limited_by_organization(make_scanner_rig, tmp_path):
+    rig = make_scanner_rig(UPLOADS_ORGANIZATION_AT_ONCE=AT_ONCE)
     accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
     with slow_uploads(tmp_path, mallory.client, AT_ONCE):
@@ -458,8 +458,8 @@ def test_failed_upload_is_no_longer_counted(make_counted):
     files.upload(mallory.client)
 
 
-def test_upload_of_a_killed_worker_is_no_longer_counted(make_slow, tmp_path):
-    rig = make_slow(UPLOADS_SUBJECT_AT_ONCE=AT_ONCE)
+def test_upload_of_a_killed_worker_is_no_longer_counted(make_scanner_rig, tmp_path):
+    rig = make_scanner_rig(UPLOADS_SUBJECT_AT_ONCE=AT_ONCE)
     mallory = Accounts(rig.anonymous()).register()
     with slow_uploads(tmp_path, mallory.client, AT_ONCE):
         contract.check_error(files.send(mallory.client), 429, "TOO_MANY_REQUESTS")
@@ -476,7 +476,8 @@ ROUNDS = 3
 QUEUE_MS = 2000
 EARLY_S = QUEUE_MS / 1000 / 2
 PROMPT_S = 5  # generous, because the clients of the storm use the same processors
-HASH = {"BCRYPT_COST": 12, "AUTH_WORKERS": 1, "LOGIN_QUEUE_MS": QUEUE_MS}  # a hash takes 0.25 s
+SLOW_HASH = {"BCRYPT_COST": 12, "AUTH_WORKERS": 1,
+             "LOGIN_QUEUE_MS": QUEUE_MS}  # a hash takes 0.25 s
 
 
 @contextlib.contextmanager
@@ -519,7 +520,7 @@ def seconds_of_logins(rig, status, number):
 
 
 def test_login_beyond_queue_limit_is_refused_early(make_rig):
-    rig = make_rig(**HASH)
+    rig = make_rig(**SLOW_HASH)
     with storm_of_logins(rig) as answers:
         wait_until(lambda: sum(each.status_code == 503 for each in answers) > 5 * STORM, 20,
                    "logins to be refused")
@@ -540,7 +541,7 @@ def test_login_beyond_queue_limit_is_refused_early(make_rig):
 
 def test_login_storm_does_not_delay_authenticated_users(make_sql_rig):
     """Authenticated calls, and logins of names from a known network, are served promptly."""
-    rig = make_sql_rig(**HASH)
+    rig = make_sql_rig(**SLOW_HASH)
     vera = Accounts(rig.anonymous()).register()
     assert log_in(vera.client, vera).status_code == 200
     rig.anonymous().login(*rig.stack.administrator)
@@ -560,7 +561,7 @@ def test_login_storm_does_not_delay_authenticated_users(make_sql_rig):
 
 def test_killed_workers_free_their_place_in_login_queue(make_rig):
     """A killed worker neither stays in the queue nor keeps its slot for known sources."""
-    rig = make_rig(**HASH)
+    rig = make_rig(**SLOW_HASH)
     vera = Accounts(rig.anonymous()).register()
     assert log_in(vera.client, vera).status_code == 200
     with storm_of_logins(rig):
@@ -578,7 +579,7 @@ HALF_SENT = 10100
 HEADER_TIMEOUT_S = 5
 
 
-def half_send(port, number):
+def send_half_headers(port, number):
     """Opens connections that each sent half a header, from several addresses, because the ports
     of one do not suffice."""
     peers = []
@@ -601,36 +602,37 @@ def is_closed(peer):
         return True
 
 
-def test_incomplete_headers_do_not_block_other_clients(limited):
-    port = limited.stack.ports.http
+def test_incomplete_headers_do_not_block_other_clients(limited_rig):
+    port = limited_rig.stack.ports.http
     with contextlib.ExitStack() as stack:
-        peers = [stack.enter_context(peer) for peer in half_send(port, HALF_SENT)]
+        peers = [stack.enter_context(peer) for peer in send_half_headers(port, HALF_SENT)]
         last = time.monotonic()
         for _ in range(5):
-            site = limited.anonymous("").at(limited.stack.http_url)
+            site = limited_rig.anonymous("").at(limited_rig.stack.http_url)
             assert site.get("/health").status_code == 200
         time.sleep(max(0, last + HEADER_TIMEOUT_S + 2 - time.monotonic()))
         assert all(is_closed(peer) for peer in peers[::100])
 
 
-def test_connections_are_limited_by_address(limited):
-    limited.edit_nginx("limits.conf", ("limit_conn connections 500;", "limit_conn connections 3;"))
-    limited.edit_nginx("fastcgi.conf",
-                       ("fastcgi_read_timeout    30s;", "fastcgi_read_timeout    5s;"))
-    limited.service.freeze()
+def test_connections_are_limited_by_address(limited_rig):
+    limited_rig.edit_nginx("limits.conf",
+                           ("limit_conn connections 500;", "limit_conn connections 3;"))
+    limited_rig.edit_nginx("fastcgi.conf",
+                           ("fastcgi_read_timeout    30s;", "fastcgi_read_timeout    5s;"))
+    limited_rig.service.freeze()
     try:
         with ThreadPoolExecutor(6) as pool:
-            answers = list(pool.map(lambda _: limited.anonymous("").get("/health"), range(6)))
+            answers = list(pool.map(lambda _: limited_rig.anonymous("").get("/health"), range(6)))
     finally:
-        limited.service.thaw()
+        limited_rig.service.thaw()
     statuses = sorted(answer.status_code for answer in answers)
     assert statuses[:3] == [429] * 3, statuses
 
 
-def test_bodies_in_transfer_are_limited_by_address(limited):
+def test_bodies_in_transfer_are_limited_by_address(limited_rig):
     """Incomplete bodies are stored on disk. Requests without a body are not counted."""
-    limited.edit_nginx("limits.conf", ("limit_conn sending 50;", "limit_conn sending 2;"))
-    site = limited.anonymous("")
+    limited_rig.edit_nginx("limits.conf", ("limit_conn sending 50;", "limit_conn sending 2;"))
+    site = limited_rig.anonymous("")
     head = wire.request("POST", "/api/v1/auth/login", [
         ("Host", "localhost"), ("Content-Type", "application/json"), ("Content-Length", "1000")])
     with contextlib.ExitStack() as stack:
@@ -645,7 +647,7 @@ def test_bodies_in_transfer_are_limited_by_address(limited):
 
 def test_rate_limits_off_disables_limits_of_nginx(make_rig):
     free = make_rig()
-    assert all(answer.status_code == 200 for answer in crowd(free.anonymous(""), CROWD))
+    assert all(answer.status_code == 200 for answer in send_concurrently(free.anonymous(""), CROWD))
 
 
 # --- logs -----------------------------------------------------------------------------------------
@@ -653,8 +655,8 @@ def test_rate_limits_off_disables_limits_of_nginx(make_rig):
 @pytest.mark.parametrize("path", ["/app/valid/123456:{}", "/users/{}", "/auth/login?password={}",
                                   "/{}", "/files/a.txt/content?signature={}",
                                   "/contacts?ticket={}"])
-def test_unreachable_service_logs_no_secret(limited, path):
+def test_unreachable_service_logs_no_secret(limited_rig, path):
     """At its end, the rig searches all logs for the secret."""
-    limited.service.kill()
-    answer = limited.anonymous("").get(path.format(vault.password()))
+    limited_rig.service.kill()
+    answer = limited_rig.anonymous("").get(path.format(vault.password()))
     contract.check_error(answer, 502, "BAD_GATEWAY")

@@ -61,7 +61,7 @@ def proxy(gateway):
 
 
 @pytest.fixture
-def stopped(gateway):
+def stopped_gateway(gateway):
     gateway.stop_gateway()
     yield
     if not gateway.alive:
@@ -263,7 +263,7 @@ def test_missing_bucket_is_an_error(tmp_path, gateway):
 # --- a storage that fails -------------------------------------------------------------------------
 
 
-def test_stopped_storage_is_unavailable_and_recovers(objects, gateway, stopped):
+def test_stopped_storage_is_unavailable_and_recovers(objects, gateway, stopped_gateway):
     key = new_key()
     assert_unavailable(objects.do("put", key, objects.file(b"octets")), within_s=REFUSAL_S)
     assert len(objects.repetitions()) == 2
@@ -426,7 +426,7 @@ def test_files_are_stored_only_in_bucket(rig, gateway, bucket):
     assert gateway.curl("GET", f"/{bucket}").count("<Key>") == 0
 
 
-def test_storage_outage_is_reported_and_ends(rig, gateway, bucket, stopped):
+def test_storage_outage_is_reported_and_ends(rig, gateway, bucket, stopped_gateway):
     surface = FilesSurface(rig.stack)
     wait_until(lambda: surface.get("/health/storage").status_code == 503,
                what="the outage to be reported")

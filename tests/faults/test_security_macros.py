@@ -123,28 +123,28 @@ WITHOUT_MACROS = {
 
 
 @pytest.fixture(scope="module")
-def refusing(tmp_path_factory, binary):
+def refusing_rig(tmp_path_factory, binary):
     with Rig(tmp_path_factory.mktemp("macros"), binary, UPLOAD_MACROS="refuse") as rig:
         yield rig
 
 
 @pytest.mark.parametrize("name, content", WITH_MACROS.values(), ids=WITH_MACROS)
-def test_file_with_macros_is_refused(refusing, name, content):
-    answer = files.send(refusing.api, content, name)
+def test_file_with_macros_is_refused(refusing_rig, name, content):
+    answer = files.send(refusing_rig.api, content, name)
     contract.check_error(answer, 400, "FILE_MACROS")
     for language, word in (("ru", "макрос"), ("en", "macros")):
-        answer = files.send(refusing.api, content, name, headers={"Accept-Language": language})
+        answer = files.send(refusing_rig.api, content, name, headers={"Accept-Language": language})
         assert word in answer.json()["error"]
 
 
 @pytest.mark.parametrize("name, content", WITHOUT_MACROS.values(), ids=WITHOUT_MACROS)
-def test_file_without_macros_is_accepted(refusing, name, content):
-    assert files.send(refusing.api, content, name).status_code == 201
+def test_file_without_macros_is_accepted(refusing_rig, name, content):
+    assert files.send(refusing_rig.api, content, name).status_code == 201
 
 
 @pytest.mark.parametrize("content", AMBIGUOUS.values(), ids=AMBIGUOUS)
-def test_ambiguous_archive_cannot_hide_macros(refusing, content):
-    contract.check_error(files.send(refusing.api, content, "a.docx"), 400, "FILE_MACROS")
+def test_ambiguous_archive_cannot_hide_macros(refusing_rig, content):
+    contract.check_error(files.send(refusing_rig.api, content, "a.docx"), 400, "FILE_MACROS")
 
 
 def test_zipfile_finds_project_through_zip64_record():
@@ -153,9 +153,9 @@ def test_zipfile_finds_project_through_zip64_record():
 
 
 @pytest.mark.parametrize("content", UNAMBIGUOUS.values(), ids=UNAMBIGUOUS)
-def test_archive_layouts_of_common_programs_are_accepted(refusing, content):
+def test_archive_layouts_of_common_programs_are_accepted(refusing_rig, content):
     assert zipfile.ZipFile(io.BytesIO(content)).testzip() is None
-    assert files.send(refusing.api, content, "a.docx").status_code == 201
+    assert files.send(refusing_rig.api, content, "a.docx").status_code == 201
 
 
 def test_ambiguous_archives_are_accepted_by_default(make_rig):

@@ -43,19 +43,19 @@ def issue_link(rig, email):
     return response.json()["token"]
 
 
-def send(rig, email, token=None, password=None):
+def try_register(rig, email, token=None, password=None):
     body = {"email": email, "password": password or vault.password(),
             **({"invitation_token": token} if token else {})}
     return rig.anonymous().post("/auth/register", json=body)
 
 
 def register(rig, email, token):
-    response = send(rig, email, token)
+    response = try_register(rig, email, token)
     assert response.status_code == 201, response.text
     return rig.anonymous().bearing(response.json()["access_token"])
 
 
-def me(client):
+def get_me(client):
     return contract.check_me(client.get("/auth/me").json())
 
 
@@ -78,7 +78,7 @@ def test_registration_without_link_gets_identical_refusals(rig, vera, mode):
     other = issue_link(rig, address()) if mode == "invite" else None
     tries = [(vera.email, None), (address(), None), (vera.email, "0" * 64), (address(), "0" * 64),
              (vera.email, other), (address(), other), (vera.email.upper(), None)]
-    answers = [send(rig, email, token) for email, token in tries]
+    answers = [try_register(rig, email, token) for email, token in tries]
     for answer in answers:
         contract.check_error(answer, 403, "REGISTRATION_CLOSED")
     assert len({(answer.json()["error"], tuple(answer.json())) for answer in answers}) == 1
@@ -91,32 +91,32 @@ def test_refused_registration_hashes_no_password(rig, vera):
     for email in (vera.email, address()):
         started = time.monotonic()
         for _ in range(ROUNDS):
-            contract.check_error(send(rig, email), 403, "REGISTRATION_CLOSED")
+            contract.check_error(try_register(rig, email), 403, "REGISTRATION_CLOSED")
         assert (time.monotonic() - started) / ROUNDS < 0.1
 
 
 def test_open_registration_reports_existing_address(rig, vera):
-    assert contract.check_error(send(rig, vera.email), 409, "ALREADY_EXISTS") == ["email"]
-    contract.check_error(send(rig, address(), "0" * 64), 403, "LINK_INVALID")
+    assert contract.check_error(try_register(rig, vera.email), 409, "ALREADY_EXISTS") == ["email"]
+    contract.check_error(try_register(rig, address(), "0" * 64), 403, "LINK_INVALID")
 
 
 def test_link_registers_its_address_once(rig):
     set_registration(rig, "invite")
     email = address()
     token = issue_link(rig, email)
-    contract.check_error(send(rig, address(), token), 403, "REGISTRATION_CLOSED")
+    contract.check_error(try_register(rig, address(), token), 403, "REGISTRATION_CLOSED")
     client = register(rig, email.upper(), token)
-    assert me(client)["email_verified"]
-    contract.check_error(send(rig, email, token), 403, "REGISTRATION_CLOSED")
+    assert get_me(client)["email_verified"]
+    contract.check_error(try_register(rig, email, token), 403, "REGISTRATION_CLOSED")
     again = issue_link(rig, email)
-    assert contract.check_error(send(rig, email, again), 409, "ALREADY_EXISTS") == ["email"]
+    assert contract.check_error(try_register(rig, email, again), 409, "ALREADY_EXISTS") == ["email"]
 
 
 def test_concurrent_uses_of_link_register_one_account(rig):
     set_registration(rig, "invite")
     email = address()
     token, answers = issue_link(rig, email), []
-    threads = [threading.Thread(target=lambda: answers.append(send(rig, email, token)))
+    threads = [threading.Thread(target=lambda: answers.append(try_register(rig, email, token)))
                for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -130,11 +130,11 @@ def test_link_expires_and_is_replaced_by_new_link(rig):
     set_registration(rig, "invite")
     email = address()
     first, second = issue_link(rig, email), issue_link(rig, email)
-    contract.check_error(send(rig, email, first), 403, "REGISTRATION_CLOSED")
+    contract.check_error(try_register(rig, email, first), 403, "REGISTRATION_CLOSED")
     [(lifetime,)] = rig.database.run("SELECT expires_at - created_at FROM email_links")
     assert int(lifetime) == 7 * 24 * 3600 * 1000
     rig.database.run("UPDATE email_links SET expires_at = 1")
-    contract.check_error(send(rig, email, second), 403, "REGISTRATION_CLOSED")
+    contract.check_error(try_register(rig, email, second), 403, "REGISTRATION_CLOSED")
 
 
 def test_closed_registration_accepts_links_of_command_line_only(rig):
@@ -144,7 +144,7 @@ def test_closed_registration_accepts_links_of_command_line_only(rig):
                          "REGISTRATION_CLOSED")
     token = kontora(rig, "admin", "invite", email).split()[1]
     vault.remember(token)
-    assert me(register(rig, email, token))["email_verified"]
+    assert get_me(register(rig, email, token))["email_verified"]
     lines = [line for line in rig.audit().all() if line["action"] == "issue_email_link"]
     assert [(line["actor"], line["status"]) for line in lines] == [
         (rig.stack.administrator[0], "failure"), ("cli", "success")]
@@ -154,8 +154,8 @@ def test_production_requires_link_by_default(make_sql_rig):
     rig = make_sql_rig(env={"ENVIRONMENT": "production",
                             "PUBLIC_URL": "https://kontora.example.com"})
     email = address()
-    contract.check_error(send(rig, email), 403, "REGISTRATION_CLOSED")
-    assert me(register(rig, email, issue_link(rig, email)))["email_verified"]
+    contract.check_error(try_register(rig, email), 403, "REGISTRATION_CLOSED")
+    assert get_me(register(rig, email, issue_link(rig, email)))["email_verified"]
 
 
 def test_open_registration_in_production_does_not_verify_address(make_sql_rig):
@@ -163,7 +163,7 @@ def test_open_registration_in_production_does_not_verify_address(make_sql_rig):
                             "PUBLIC_URL": "https://kontora.example.com"})
     vera, other = (Accounts(rig.anonymous()).register() for _ in range(2))
     number = invite(vera, other.email, "SALES").json()["id"]
-    assert not me(other.client)["email_verified"]
+    assert not get_me(other.client)["email_verified"]
     assert invitations_of(other.client) == []
     contract.check_error(accept(other.client, number), 404, "NOT_FOUND")
 
@@ -187,7 +187,7 @@ def mallory(rig, colleague):
 def test_unverified_address_gets_no_role(rig, vera, mallory, colleague):
     set_registration(rig, "invite")
     number = invite(vera, colleague, "ADMIN").json()["id"]
-    assert not me(mallory)["email_verified"]
+    assert not get_me(mallory)["email_verified"]
     assert invitations_of(mallory) == []
     contract.check_error(accept(mallory, number), 404, "NOT_FOUND")
     contract.check_error(mallory.post(f"/auth/invitations/{number}/decline"), 404, "NOT_FOUND")
@@ -199,13 +199,13 @@ def test_unverified_address_gets_no_role(rig, vera, mallory, colleague):
 def test_link_moves_address_and_role_to_its_holder(rig, vera, mallory, colleague):
     """Mallory's account keeps its data but loses the address, and its sessions end."""
     set_registration(rig, "invite")
-    before = me(mallory)
+    before = get_me(mallory)
     number = invite(vera, colleague, "ADMIN").json()["id"]
     client = register(rig, colleague, issue_link(rig, colleague))
     contract.check_error(mallory.get("/auth/me"), 401, "INVALID_TOKEN")
     assert [each["id"] for each in invitations_of(client)] == [number]
     assert accept(client, number).json()["role"] == "ADMIN"
-    mine = me(client)
+    mine = get_me(client)
     assert (mine["email"], mine["account_id"] != before["account_id"]) == (colleague, True)
     [(name, email, role)] = rig.database.run(
         "SELECT a.username, coalesce(a.email, 'none'), m.role FROM accounts a"
@@ -221,7 +221,7 @@ def test_link_moves_address_and_role_to_its_holder(rig, vera, mallory, colleague
 def test_existing_account_keeps_roles_and_can_verify_address(rig, vera):
     """The state after an upgrade: the address is unverified, and the account works as before."""
     set_registration(rig, "invite")
-    before = me(vera.client)
+    before = get_me(vera.client)
     assert not before["email_verified"]
     assert [each["role"] for each in before["organizations"]] == ["OWNER"]
     other, token = issue_link(rig, address()), issue_link(rig, vera.email)
@@ -230,11 +230,12 @@ def test_existing_account_keeps_roles_and_can_verify_address(rig, vera):
     assert vera.client.post("/auth/verify-email", json={"token": token}).status_code == 204
     contract.check_error(vera.client.post("/auth/verify-email", json={"token": token}), 403,
                          "LINK_INVALID")
-    assert me(vera.client) == {**before, "email_verified": True}
+    assert get_me(vera.client) == {**before, "email_verified": True}
     contract.check_error(rig.api.post("/auth/verify-email", json={"token": token}), 403,
                          "FORBIDDEN")
     again = issue_link(rig, vera.email)  # a verified address cannot be taken over
-    assert contract.check_error(send(rig, vera.email, again), 409, "ALREADY_EXISTS") == ["email"]
+    assert contract.check_error(try_register(rig, vera.email, again), 409,
+                                "ALREADY_EXISTS") == ["email"]
 
 
 @pytest.mark.parametrize("how", ["api", "cli"])
@@ -262,7 +263,7 @@ def test_account_created_by_administrator_is_verified(rig, vera):
                    capture_output=True, text=True, cwd=rig.stack.state_dir, env=rig.stack.env)
     set_registration(rig, "invite")
     client = rig.anonymous().bearing(rig.anonymous().login(email, password)["access_token"])
-    mine = me(client)
+    mine = get_me(client)
     assert mine["email_verified"]
     assert mine["default_organization_id"] == mine["organizations"][0]["id"]
     number = invite(vera, email, "SALES").json()["id"]

@@ -35,7 +35,7 @@ def raise_body_timeout(rig):
     return rig
 
 
-class Slow:
+class SlowUpload:
     """An upload whose body is incomplete."""
 
     def __init__(self, client, source="", headers=()):
@@ -58,7 +58,7 @@ def begin():
         def make(client, count, addresses=ADDRESSES, headers=()):
             made = []
             for number in range(count):
-                slow = Slow(client, addresses[number // PER_ADDRESS], headers)
+                slow = SlowUpload(client, addresses[number // PER_ADDRESS], headers)
                 under_way.enter_context(slow.peer)
                 made.append(slow)
             return made
@@ -91,7 +91,7 @@ def assert_refused(answer):
     assert "x-kontora-owner" not in headers
 
 
-def assert_under_way(uploads):
+def assert_in_progress(uploads):
     assert [slow.answer() for slow in uploads] == [None] * len(uploads)
 
 
@@ -99,7 +99,7 @@ def begin_admitted(begin, client, count, **arguments):
     """Starts uploads that a worker has admitted and that count against their owners."""
     uploads = begin(client, count, **arguments)
     time.sleep(ADMISSION_S)
-    assert_under_way(uploads)
+    assert_in_progress(uploads)
     return uploads
 
 
@@ -116,7 +116,7 @@ def test_account_with_many_addresses_cannot_fill_spool(make_counted, begin):
     wait_until(lambda: spool.connections() == AT_ONCE + 1, what="the refused uploads to end")
     files.upload(vera)
     assert hers[0].finish().status == 201
-    assert_under_way(left)
+    assert_in_progress(left)
     assert [slow.finish().status for slow in left] == [201] * AT_ONCE
 
 
@@ -130,7 +130,7 @@ def test_newest_upload_above_limit_is_refused_and_audited(make_counted, begin):
     [line] = wait_until(lambda: rig.audit().of(identity), what="the audit line")
     assert (line["action"], line["status"]) == ("upload_file", "failure")
     assert line["details"]["code"] == "TOO_MANY_REQUESTS"
-    assert_under_way(older)
+    assert_in_progress(older)
     assert [slow.finish().status for slow in older] == [201] * AT_ONCE
     assert len(files.listed(mallory)) == AT_ONCE
 
@@ -168,7 +168,7 @@ def test_members_share_upload_limit_of_organization(make_counted, begin):
     left = begin_admitted(begin, mallory.client, 2)
     left += wait_for_refusals(begin(helper.client, 3, headers=theirs), 2)
     own = begin_admitted(begin, helper.client, 2, addresses=["127.0.0.2"])
-    assert_under_way(left)
+    assert_in_progress(left)
     files.upload(vera.client)
     assert [slow.finish().status for slow in left + own] == [201] * 5
 
@@ -207,7 +207,7 @@ def test_uploads_beyond_full_queue_are_checked_later(make_rig, begin):
     uploads = begin(mallory, 400)
     wait_until(lambda: len(spool.sizes()) == 400, PATIENCE_S, "all of Mallory's bodies")
     time.sleep(ADMISSION_S)
-    assert_under_way(uploads)
+    assert_in_progress(uploads)
     for pid in workers:
         os.kill(pid, signal.SIGCONT)
     wait_for_refusals(uploads, 400 - AT_ONCE)

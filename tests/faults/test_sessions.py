@@ -24,7 +24,7 @@ FRESH_S = 2  # SESSION_FRESH_S
 COMMANDS = {"action": "end_sessions", "actor": "cli", "resource_type": "session"}
 
 
-def key():
+def new_key():
     """Returns a new secret key."""
     return vault.password() * 3
 
@@ -41,7 +41,7 @@ def assert_dead(anonymous, *all_tokens):
         contract.check_error(refresh(anonymous, tokens), 401, "INVALID_TOKEN")
 
 
-def works(anonymous, tokens):
+def token_works(anonymous, tokens):
     return anonymous.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
 
 
@@ -64,8 +64,8 @@ def test_new_local_password_ends_administrator_sessions(make_sql_rig):
     old = rig.stack.env["LOCAL_AUTH_PASSWORD"]
     rig.restart(LOCAL_AUTH_PASSWORD=vault.password())
     assert_dead(rig.anonymous(), mallory)
-    assert works(rig.anonymous(), vera.tokens)
-    assert works(rig.anonymous(), rig.anonymous().login(*rig.stack.administrator))
+    assert token_works(rig.anonymous(), vera.tokens)
+    assert token_works(rig.anonymous(), rig.anonymous().login(*rig.stack.administrator))
     wait_until(lambda: rig.database.run("SELECT count(ended_at) FROM sessions") == [("1",)],
                what="the session to end in the database")
     rig.restart(LOCAL_AUTH_PASSWORD=old)  # must not make the old tokens valid again
@@ -77,7 +77,7 @@ def test_new_jwt_key_ends_all_sessions(make_sql_rig):
     vera = Accounts(rig.anonymous()).register()
     mallory = rig.anonymous().login(*rig.stack.administrator)
     old = rig.stack.env["JWT_SECRET_KEY"]
-    rig.restart(JWT_SECRET_KEY=key())
+    rig.restart(JWT_SECRET_KEY=new_key())
     assert_dead(rig.anonymous(), mallory, vera.tokens)
     wait_until(lambda: rig.database.run("SELECT count(*) FROM sessions WHERE ended_at IS NULL")
                == [("0",)], what="the sessions to end in the database")
@@ -87,19 +87,19 @@ def test_new_jwt_key_ends_all_sessions(make_sql_rig):
 
 def test_sessions_survive_key_change_with_previous_key(make_sql_rig):
     rig = make_sql_rig()
-    old, new = rig.stack.env["JWT_SECRET_KEY"], key()
+    old, new = rig.stack.env["JWT_SECRET_KEY"], new_key()
     vera, late = (Accounts(rig.anonymous()).register().tokens for _ in range(2))
     ilja = rig.anonymous().login(*rig.stack.administrator)
     rig.restart(JWT_SECRET_KEY=new, JWT_SECRET_KEY_PREVIOUS=old)
-    assert works(rig.anonymous(), vera) and works(rig.anonymous(), ilja) and works(rig.anonymous(),
-                                                                                   late)
+    for tokens in (vera, ilja, late):
+        assert token_works(rig.anonymous(), tokens)
     moved = refresh(rig.anonymous(), vera).json()
     renewed = rig.anonymous().bearing(ilja["access_token"]).post("/auth/refresh").json()
     assert refresh(rig.anonymous(), vera).json()["refresh_token"] == moved["refresh_token"]
     for tokens in (moved, renewed):
         assert jwt.decode(tokens["access_token"], new, ["HS256"])
     rig.restart(JWT_SECRET_KEY_PREVIOUS="")
-    assert works(rig.anonymous(), moved) and works(rig.anonymous(), renewed)
+    assert token_works(rig.anonymous(), moved) and token_works(rig.anonymous(), renewed)
     assert refresh(rig.anonymous(), moved).status_code == 200
     assert_dead(rig.anonymous(), late)
 
@@ -128,10 +128,10 @@ def test_refresh_lost_by_killed_worker_can_be_repeated(make_sql_rig):
     for _ in range(5):
         killer = threading.Timer(dice.uniform(0, 0.02), kill_workers, [rig])
         killer.start()
-        answer = wait_until(lambda: answered(rig, tokens), 30, "a response of the service")
+        answer = wait_until(lambda: refresh_answered(rig, tokens), 30, "a response of the service")
         killer.join()
         assert answer.status_code == 200, answer.text
-        again = wait_until(lambda: answered(rig, tokens), 30, "a response of the service")
+        again = wait_until(lambda: refresh_answered(rig, tokens), 30, "a response of the service")
         assert again.json()["refresh_token"] == answer.json()["refresh_token"]
         tokens = again.json()
     octets = rig.database.bytes_literal(bytes.fromhex(session_of(tokens)))
@@ -141,17 +141,17 @@ def test_refresh_lost_by_killed_worker_can_be_repeated(make_sql_rig):
 
 def kill_workers(rig):
     for pid in rig.service.workers("auth"):
-        with_no_such_process(os.kill, pid, signal.SIGKILL)
+        ignore_missing_process(os.kill, pid, signal.SIGKILL)
 
 
-def with_no_such_process(act, *arguments):
+def ignore_missing_process(act, *arguments):
     try:
         act(*arguments)
     except ProcessLookupError:
         pass
 
 
-def answered(rig, tokens):
+def refresh_answered(rig, tokens):
     """Returns the response of the service, or None if nginx sent an error."""
     response = refresh(rig.anonymous(), tokens)
     return None if response.status_code in (500, 502, 503, 504) else response
@@ -163,12 +163,12 @@ def test_ended_sessions_stay_ended_after_workers_are_killed(make_sql_rig):
     rig = make_sql_rig()
     for _ in range(3):
         mallory = rig.anonymous().login(*rig.stack.administrator)
-        assert works(rig.anonymous(), mallory)
+        assert token_works(rig.anonymous(), mallory)
         client = rig.anonymous().bearing(mallory["access_token"])
         assert client.post("/auth/logout").status_code == 204
         before = set(rig.service.workers())
         for pid in before:
-            with_no_such_process(os.kill, pid, signal.SIGKILL)
+            ignore_missing_process(os.kill, pid, signal.SIGKILL)
         wait_until(lambda: before.isdisjoint(rig.service.workers())
                    and len(rig.service.workers()) >= len(before), 20, "the workers to be restarted")
         assert_dead(rig.anonymous(), mallory)
@@ -267,9 +267,9 @@ def test_sessions_command_lists_and_ends_sessions(make_sql_rig):
     assert kontora(rig, "sessions", "end", session_of(further)).returncode == os.EX_NOUSER
     assert kontora(rig, "sessions", "end", "--subject", vera.email).stdout == "1 ended\n"
     assert_dead(rig.anonymous(), vera.tokens)
-    assert works(rig.anonymous(), other.tokens) and works(rig.anonymous(), ilja)
+    assert token_works(rig.anonymous(), other.tokens) and token_works(rig.anonymous(), ilja)
     assert kontora(rig, "sessions", "end", "--all").stdout == "2 ended\n"
-    wait_until(lambda: not works(rig.anonymous(), ilja), 5 * FRESH_S, "the session to end")
+    wait_until(lambda: not token_works(rig.anonymous(), ilja), 5 * FRESH_S, "the session to end")
     assert_dead(rig.anonymous(), other.tokens, ilja)
     assert kontora(rig, "sessions", "list").stdout == ""
     audited = [line for line in rig.audit().all() if line["action"] == "end_sessions"]
@@ -286,15 +286,15 @@ def test_invalid_sessions_command_ends_no_session(make_rig, arguments):
     rig = make_rig()
     done = kontora(rig, "sessions", *arguments)
     assert done.returncode == EXIT_USAGE and "usage: kontora sessions" in done.stderr
-    assert works(rig.anonymous(), rig.anonymous().login(*rig.stack.administrator))
+    assert token_works(rig.anonymous(), rig.anonymous().login(*rig.stack.administrator))
 
 
 # --- upgrade --------------------------------------------------------------------------------------
 
-BEFORE = "7"  # the last migration before sessions had their own rows
+OLD_MIGRATION = "7"  # the last migration before sessions had their own rows
 
 
-def stored(client):
+def stored_files(client):
     return [(file["name"], file["size"], file["etag"]) for file in listed(client)]
 
 
@@ -304,10 +304,10 @@ def test_upgrade_ends_old_sessions_and_keeps_data(make_sql_rig):
     vera = Accounts(rig.anonymous()).register(email=address())
     upload = vera.client.post("/files/upload", files={"file": ("a.txt", b"kept")})
     assert upload.status_code == 201, upload.text
-    before = stored(vera.client)
+    before = stored_files(vera.client)
     assert len(before) == 1
     rig.service.stop()
-    rig.service.migrate("down", BEFORE)
+    rig.service.migrate("down", OLD_MIGRATION)
     rig.database.run("INSERT INTO sessions (account_id, subject, family, digest, issued_at, "
                      f"expires_at) VALUES ({vera.id}, 'account:{vera.id}', "
                      f"{rig.database.bytes_literal(bytes.fromhex(session_of(vera.tokens)))}, "
@@ -320,6 +320,6 @@ def test_upgrade_ends_old_sessions_and_keeps_data(make_sql_rig):
     me = contract.check_me(client.get("/auth/me").json())
     assert [(each["id"], each["role"]) for each in me["organizations"]] == [
         (vera.organization, "OWNER")]
-    assert stored(client) == before
+    assert stored_files(client) == before
     rig.restart()
-    assert works(rig.anonymous(), tokens)
+    assert token_works(rig.anonymous(), tokens)

@@ -20,21 +20,21 @@ def attempt(client, username, password):
 
 
 @pytest.fixture
-def hashed(make_rig):
+def hashed_rig(make_rig):
     """Starts a stack whose administrator password is stored as a bcrypt hash."""
     vault.remember(PASSWORD, HASH)
     return make_rig(env={"LOCAL_AUTH_PASSWORD": HASH}, LOGIN_FREE_FAILURES=0)
 
 
-def test_administrator_password_can_be_bcrypt_hash(hashed):
-    client = hashed.anonymous()
+def test_administrator_password_can_be_bcrypt_hash(hashed_rig):
+    client = hashed_rig.anonymous()
     assert attempt(client, "admin", PASSWORD).status_code == 200
     for wrong in (PASSWORD + "x", PASSWORD[:-1], HASH, HASH[:7]):
         contract.check_error(attempt(client, "admin", wrong), 401, "INVALID_CREDENTIALS")
 
 
-def test_login_duration_does_not_reveal_administrator_name(hashed):
-    client = hashed.anonymous()
+def test_login_duration_does_not_reveal_administrator_name(hashed_rig):
+    client = hashed_rig.anonymous()
 
     def ask(username):
         contract.check_error(attempt(client, username, PASSWORD + "x"), 401, "INVALID_CREDENTIALS")

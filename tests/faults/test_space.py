@@ -57,7 +57,7 @@ class Filler:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def small(request, make_rig, small_disk):
+def small_disk_rig(request, make_rig, small_disk):
     """Starts a stack that writes its objects and its audit log to a small disk, on SQLite its
     database as well."""
     settings = {"DISK_RESERVE_MIB": RESERVE_MIB, "STORAGE_URL": f"file:///{small_disk}/objects",
@@ -72,9 +72,9 @@ def small(request, make_rig, small_disk):
 
 
 @pytest.fixture
-def people(small):
+def people(small_disk_rig):
     """Registers Mallory and Vera."""
-    accounts = Accounts(small.anonymous())
+    accounts = Accounts(small_disk_rig.anonymous())
     return accounts.register(), accounts.register()
 
 
@@ -89,31 +89,32 @@ def fill_by_uploads(client):
 
 # --- disk reserve ---------------------------------------------------------------------------------
 
-def test_uploads_stop_at_disk_reserve_until_files_are_deleted(small, people):
+def test_uploads_stop_at_disk_reserve_until_files_are_deleted(small_disk_rig, people):
     mallory, vera = people
     answer, made = fill_by_uploads(mallory.client)
     contract.check_error(answer, 503, "STORAGE_FULL")
     assert int(answer.headers["Retry-After"]) > 0
-    assert small.filler.free() > (RESERVE_MIB - WRITTEN_AFTER_MIB) * MIB, "the reserve was used up"
+    assert small_disk_rig.filler.free() > (RESERVE_MIB - WRITTEN_AFTER_MIB) * MIB, (
+        "the reserve was used up")
     contract.check_error(files.send(vera.client), 503, "STORAGE_FULL")
     some = made[:len(made) // 2]
     assert mallory.client.post("/files/bulk-delete", json={"names": some}).json()["deleted"] == len(
         some)
     assert mallory.client.delete(f"/files/{made[-1]}").status_code == 200
     wait_until(lambda: files.send(vera.client).status_code == 201, what="space to be freed")
-    wait_for_disk(small, "up")
+    wait_for_disk(small_disk_rig, "up")
 
 
-def test_untrusted_writes_are_refused_within_reserve(small, people):
+def test_untrusted_writes_are_refused_within_reserve(small_disk_rig, people):
     _, vera = people
     contact = vera.client.post("/contacts", json={"name": "Ольга"}).json()
-    small.filler.leave(RESERVE_MIB * MIB - 2 * MIB)
-    wait_for_disk(small, "down")
-    anonymous, own = small.anonymous(), vera.client
+    small_disk_rig.filler.leave(RESERVE_MIB * MIB - 2 * MIB)
+    wait_for_disk(small_disk_rig, "down")
+    anonymous, own = small_disk_rig.anonymous(), vera.client
     refused = [
         anonymous.post("/auth/register", json={"email": address(), "password": vault.password()}),
-        anonymous.at(small.stack.https_url).post("/app/token"),
-        files.send(own), files.send(anonymous.at(small.stack.files_url)),
+        anonymous.at(small_disk_rig.stack.https_url).post("/app/token"),
+        files.send(own), files.send(anonymous.at(small_disk_rig.stack.files_url)),
         own.post("/contacts", json={"name": "Пётр"}),
         own.post("/contacts", json={"name": "Пётр"}, headers={"Idempotency-Key": "1"}),
         own.patch(f"/contacts/{contact['id']}", json={"name": "Ольга Ильина"}),
@@ -125,22 +126,22 @@ def test_untrusted_writes_are_refused_within_reserve(small, people):
         contract.check_error(answer, 503, "STORAGE_FULL")
         assert int(answer.headers["Retry-After"]) == 60
     assert own.get(f"/contacts/{contact['id']}").json()["name"] == "Ольга"
-    small.filler.remove()
-    wait_for_disk(small, "up")
+    small_disk_rig.filler.remove()
+    wait_for_disk(small_disk_rig, "up")
     assert own.post("/contacts", json={"name": "Пётр"}).status_code == 201
     assert anonymous.post("/auth/register", json={"email": address(),
                                                   "password": vault.password()}).status_code == 201
 
 
-def test_logins_checks_and_deletions_work_within_reserve(small, people):
+def test_logins_checks_and_deletions_work_within_reserve(small_disk_rig, people):
     _, vera = people
-    tokens = Tokens(small.anonymous(""))
+    tokens = Tokens(small_disk_rig.anonymous(""))
     token, once = tokens.issue(), tokens.issue(max_uses=1)
     contact = vera.client.post("/contacts", json={"name": "Ольга"}).json()
     made = files.upload(vera.client)["filename"]
-    small.filler.leave(RESERVE_MIB * MIB // 4)
-    wait_for_disk(small, "down")
-    anonymous = small.anonymous()
+    small_disk_rig.filler.leave(RESERVE_MIB * MIB // 4)
+    wait_for_disk(small_disk_rig, "down")
+    anonymous = small_disk_rig.anonymous()
     session = anonymous.login(vera.email, vera.password)
     renewed = anonymous.post("/auth/refresh", json={"refresh_token": session["refresh_token"]})
     assert renewed.status_code == 200
@@ -157,16 +158,16 @@ def test_logins_checks_and_deletions_work_within_reserve(small, people):
     contract.check_error(own.get("/auth/me"), 401, "INVALID_TOKEN")
 
 
-def test_idempotency_keys_are_not_stored_within_reserve(small, people):
+def test_idempotency_keys_are_not_stored_within_reserve(small_disk_rig, people):
     _, vera = people
-    small.filler.leave(RESERVE_MIB * MIB // 2)
-    wait_for_disk(small, "down")
-    before = small_database(small).run("SELECT count(*) FROM idempotency_keys")
+    small_disk_rig.filler.leave(RESERVE_MIB * MIB // 2)
+    wait_for_disk(small_disk_rig, "down")
+    before = small_database(small_disk_rig).run("SELECT count(*) FROM idempotency_keys")
     for _ in range(2):
         answer = vera.client.post("/files/bulk-delete", json={"names": ["a.txt"]},
                                   headers={"Idempotency-Key": "k" * 200})
         assert answer.status_code == 200
-    assert small_database(small).run("SELECT count(*) FROM idempotency_keys") == before
+    assert small_database(small_disk_rig).run("SELECT count(*) FROM idempotency_keys") == before
 
 
 def small_database(rig):
@@ -187,23 +188,24 @@ class SqliteFile:
         return [tuple(line.split("|")) for line in done.stdout.splitlines()]
 
 
-def test_administrator_may_use_reserve(small, people):
-    small.filler.leave(RESERVE_MIB * MIB // 2)
-    wait_for_disk(small, "down")
-    made = files.upload(small.api)
+def test_administrator_may_use_reserve(small_disk_rig, people):
+    small_disk_rig.filler.leave(RESERVE_MIB * MIB // 2)
+    wait_for_disk(small_disk_rig, "down")
+    made = files.upload(small_disk_rig.api)
     email = f"{tag()}@example.com"
-    assert small.api.post("/accounts", json={"username": tag(), "email": email}).status_code == 201
-    assert small.api.delete(f"/files/{made['filename']}").status_code == 200
+    assert small_disk_rig.api.post("/accounts",
+                                   json={"username": tag(), "email": email}).status_code == 201
+    assert small_disk_rig.api.delete(f"/files/{made['filename']}").status_code == 200
 
 
-def test_spool_keeps_half_of_reserve_free(small, small_disk, people):
+def test_spool_keeps_half_of_reserve_free(small_disk_rig, small_disk, people):
     """Request bodies that a worker has admitted must not use up the space that logins need."""
     mallory, vera = people
-    spool = small.stack.state_dir / "spool"
+    spool = small_disk_rig.stack.state_dir / "spool"
     spool.rmdir()
     spool.symlink_to(small_disk)
-    small.filler.leave((RESERVE_MIB + 1) * MIB)
-    wait_for_disk(small, "up")
+    small_disk_rig.filler.leave((RESERVE_MIB + 1) * MIB)
+    wait_for_disk(small_disk_rig, "up")
     large = b"a" * (files.LARGEST - 1000)
     body, _ = files.form(large, "a.txt")
     with files.begin(mallory.client, large, 1000) as peer:
@@ -212,51 +214,53 @@ def test_spool_keeps_half_of_reserve_free(small, small_disk, people):
         peer.settimeout(15)
         answer = wire.Answer(peer.recv(65536))
         assert answer.status == 503, answer.status_line
-    assert small.filler.free() > RESERVE_MIB * MIB // 2 - MIB
-    assert small.anonymous().login(vera.email, vera.password)
+    assert small_disk_rig.filler.free() > RESERVE_MIB * MIB // 2 - MIB
+    assert small_disk_rig.anonymous().login(vera.email, vera.password)
 
 
-def test_readiness_and_metrics_report_low_disk_space(small):
-    assert readiness(small)["disk"]["state"] == "up"
-    small.filler.leave(RESERVE_MIB * MIB // 4 * 3)
-    wait_for_disk(small, "down")
-    answer = small.anonymous("").get("/health/ready")
-    assert answer.status_code == 503 and str(small.filler.folder) not in answer.text
-    assert readiness(small)["disk"]["needed"]
-    seen = metrics.values(small.anonymous(""))
+def test_readiness_and_metrics_report_low_disk_space(small_disk_rig):
+    assert readiness(small_disk_rig)["disk"]["state"] == "up"
+    small_disk_rig.filler.leave(RESERVE_MIB * MIB // 4 * 3)
+    wait_for_disk(small_disk_rig, "down")
+    answer = small_disk_rig.anonymous("").get("/health/ready")
+    assert answer.status_code == 503 and str(small_disk_rig.filler.folder) not in answer.text
+    assert readiness(small_disk_rig)["disk"]["needed"]
+    seen = metrics.values(small_disk_rig.anonymous(""))
     assert seen["kontora_disk_reserve_bytes",] == RESERVE_MIB * MIB
     assert 0 < seen["kontora_disk_free_bytes",] < RESERVE_MIB * MIB
-    small.filler.remove()
-    wait_for_disk(small, "up")
-    seen = metrics.values(small.anonymous(""))
+    small_disk_rig.filler.remove()
+    wait_for_disk(small_disk_rig, "up")
+    seen = metrics.values(small_disk_rig.anonymous(""))
     assert seen["kontora_disk_free_bytes",] > RESERVE_MIB * MIB
-    said = [line["message"] for line in small.log() if line["message"].startswith("disk: ")]
+    said = [line["message"] for line in small_disk_rig.log()
+            if line["message"].startswith("disk: ")]
     assert len(said) == 2 and "refusing writes" in said[0] and "accepting" in said[1], said
 
 
-def test_request_log_lines_are_dropped_below_half_of_reserve(small, people):
+def test_request_log_lines_are_dropped_below_half_of_reserve(small_disk_rig, people):
     _, vera = people
-    small.filler.leave(RESERVE_MIB * MIB // 4)
-    wait_for_disk(small, "down")
-    dropped = metrics.values(small.anonymous(""))["kontora_log_lines_dropped_total",]
+    small_disk_rig.filler.leave(RESERVE_MIB * MIB // 4)
+    wait_for_disk(small_disk_rig, "down")
+    site, counter = small_disk_rig.anonymous(""), "kontora_log_lines_dropped_total"
+    dropped = metrics.values(site)[counter,]
     answers = [vera.client.get("/contacts") for _ in range(20)]
     out = vera.client.post("/auth/logout")
     assert out.status_code == 204
-    wait_until(lambda: metrics.values(small.anonymous(""))["kontora_log_lines_dropped_total",]
-               >= dropped + 21, what="the counter of dropped lines")
+    wait_until(lambda: metrics.values(site)[counter,] >= dropped + 21,
+               what="the counter of dropped lines")
     ids = {answer.headers["X-Request-ID"] for answer in (*answers, out)}
-    assert not any(line.get("request_id") in ids for line in small.log())
-    audited = (small.filler.folder / "audit.jsonl").read_text("utf-8")
+    assert not any(line.get("request_id") in ids for line in small_disk_rig.log())
+    audited = (small_disk_rig.filler.folder / "audit.jsonl").read_text("utf-8")
     assert out.headers["X-Request-ID"] in audited, "the audit log must contain every change"
 
 
-def test_no_writes_are_refused_without_reserve(small):
-    small.set(DISK_RESERVE_MIB=0)
-    small.reload()
-    small.filler.leave(4 * MIB)
-    wait_for_disk(small, "off")
-    assert not readiness(small)["disk"]["needed"]
-    assert Accounts(small.anonymous()).register()
+def test_no_writes_are_refused_without_reserve(small_disk_rig):
+    small_disk_rig.set(DISK_RESERVE_MIB=0)
+    small_disk_rig.reload()
+    small_disk_rig.filler.leave(4 * MIB)
+    wait_for_disk(small_disk_rig, "off")
+    assert not readiness(small_disk_rig)["disk"]["needed"]
+    assert Accounts(small_disk_rig.anonymous()).register()
 
 
 # --- file quotas ----------------------------------------------------------------------------------

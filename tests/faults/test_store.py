@@ -63,7 +63,7 @@ def new_account():
 
 # --- killed workers -------------------------------------------------------------------------------
 
-def assert_exactly(there, writers):
+def assert_only_known_accounts(there, writers):
     """Asserts that all acknowledged accounts exist, and otherwise only accounts with an unknown
     outcome."""
     acknowledged = set().union(*writers.acknowledged.values())
@@ -73,7 +73,7 @@ def assert_exactly(there, writers):
         assert emails, path
 
 
-def assert_no_halves(file):
+def assert_no_partial_registrations(file):
     """Asserts that each registration is complete (account, session, organization and its owner)
     or absent. Accounts created by the administrator have none of these."""
     half = ("SELECT email FROM accounts a WHERE (password_hash IS NOT NULL) <>"
@@ -85,7 +85,7 @@ def assert_no_halves(file):
                        " (SELECT count(*) FROM members m WHERE m.organization_id = o.id)") == []
 
 
-def audited(rig, status):
+def audited_emails(rig, status):
     """Returns the email addresses of the writers' accounts in audit lines with a status; lines
     that contain a user name instead have the same text before the @."""
     found = [line["resource_id"].partition("@")[0] + DOMAIN for line in rig.audit().all()
@@ -127,16 +127,16 @@ def test_killed_workers_lose_no_acknowledged_write(make_rig):
     file = database_file(rig)
     assert query(file, "PRAGMA integrity_check") == [("ok",)]
     there = {email for email, in query(file, "SELECT email FROM accounts")}
-    assert_exactly(there, writers)
-    assert_no_halves(file)
+    assert_only_known_accounts(there, writers)
+    assert_no_partial_registrations(file)
     acknowledged = set().union(*writers.acknowledged.values())
-    assert acknowledged <= audited(rig, "success") <= there, (
+    assert acknowledged <= audited_emails(rig, "success") <= there, (
         "an audit line was written before its commit")
 
 
 # --- full disk ------------------------------------------------------------------------------------
 
-def fill(folder):
+def fill_disk(folder):
     with open(folder / "filler", "wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(512))
@@ -156,7 +156,7 @@ def test_full_disk_refuses_only_writes(make_rig, small_disk):
     rig = make_rig(env={"DATABASE_URL": f"sqlite:///{file}"}, **CHEAP)
     kept = new_account()
     assert rig.api.post("/accounts", json=kept).status_code == 201
-    fill(small_disk)
+    fill_disk(small_disk)
     contract.check_error(write_until_refused(rig), 503, "DATABASE_UNAVAILABLE")
     for _ in range(5):
         response = rig.api.post("/accounts", json=new_account())
@@ -180,7 +180,7 @@ def test_failed_group_commit_is_audited_as_failure(make_rig, small_disk):
     rig = make_rig(env={"DATABASE_URL": f"sqlite:///{file}"}, CORE_WORKERS="1", **CHEAP)
     with Writers(rig.stack.http_url, rig.api.token, accounts=16, registrations=2) as writers:
         writers.wait_for(50)
-        fill(small_disk)
+        fill_disk(small_disk)
         wait_until(lambda: len(writers.refused) > 200, what="writes to be refused")
         (small_disk / "filler").unlink()
         writers.wait_for(50)
@@ -189,8 +189,8 @@ def test_failed_group_commit_is_audited_as_failure(make_rig, small_disk):
         "before the commit")
     there = {email for email, in query(file, "SELECT email FROM accounts")}
     assert there == set().union(*writers.acknowledged.values())
-    assert audited(rig, "success") == there
-    assert audited(rig, "failure") == writers.refused
+    assert audited_emails(rig, "success") == there
+    assert audited_emails(rig, "failure") == writers.refused
 
 
 def test_directory_change_is_answered_on_full_disk(make_rig, breakable_directory, ldap_admin,
@@ -208,7 +208,7 @@ def test_directory_change_is_answered_on_full_disk(make_rig, breakable_directory
         answer = pool.submit(rig.api.post, "/ous", json=unit, headers=key)
         wait_until(lambda: query(small_disk / "kontora.db", "SELECT * FROM idempotency_keys"),
                    what="the request to be in progress")
-        fill(small_disk)
+        fill_disk(small_disk)
         write_until_refused(rig)
         breakable_directory.thaw()
         response = answer.result()
@@ -239,7 +239,7 @@ def test_postgres_restart_under_load_loses_no_acknowledged_write(make_rig, serve
     wait_until(lambda: database_state(rig) == "up", what="the database to be up")
     assert rig.service.workers() == workers, "a worker was restarted"
     there = set(server.sql("SELECT email FROM accounts", rig.stack.env["DATABASE_URL"]))
-    assert_exactly(there, writers)
+    assert_only_known_accounts(there, writers)
     wait_until(lambda: rig.api.get("/accounts?limit=1").ok, what="the workers to reconnect")
 
 
@@ -304,7 +304,7 @@ def test_directory_is_served_without_database(make_rig, directory, server):
 
 # --- group commit ---------------------------------------------------------------------------------
 
-def commits(file):
+def count_commits(file):
     """Returns the number of transactions in SQLite's WAL file, which must not have been
     checkpointed."""
     octets = file.with_name(file.name + "-wal").read_bytes()
@@ -327,10 +327,10 @@ def test_concurrent_writes_share_one_commit(make_rig):
         reader.execute("BEGIN")
         # an open read transaction prevents a restart of the WAL
         reader.execute("SELECT count(*) FROM accounts").fetchall()
-        before = commits(file)
+        before = count_commits(file)
         with Writers(rig.stack.http_url, rig.api.token, accounts=CLIENTS) as writers:
             writers.wait_for(1000)
-        made = commits(file) - before
+        made = count_commits(file) - before
     assert set(writers.statuses) == {201}, (writers.statuses, writers.refusals[:3])
     print(f"{writers.total()} accounts, {made} commits")
     assert made < writers.total() / 3

@@ -37,12 +37,12 @@ def attempt(rig, name, password=WRONG, field="username"):
     return rig.anonymous().post("/auth/login", json={field: name, "password": password})
 
 
-def fail(rig, name, times):
+def fail_logins(rig, name, times):
     for _ in range(times):
         contract.check_error(attempt(rig, name), 401, "INVALID_CREDENTIALS")
 
 
-def held_back(response):
+def check_throttled(response):
     contract.check_error(response, 429, "TOO_MANY_ATTEMPTS")
     return int(response.headers["Retry-After"])
 
@@ -53,49 +53,49 @@ def test_known_and_unknown_names_are_throttled_alike(throttled):
     person = Accounts(throttled.anonymous()).register()
     answers = []
     for name in (person.email, address(), throttled.stack.administrator[0], "nobody"):
-        fail(throttled, name, FREE + 1)
+        fail_logins(throttled, name, FREE + 1)
         answers.append(attempt(throttled, name))
-        assert held_back(answers[-1]) == 1
+        assert check_throttled(answers[-1]) == 1
     bodies = [{**answer.json(), "request_id": None} for answer in answers]
     assert all(body == bodies[0] for body in bodies)
 
 
 def test_correct_password_is_not_checked_while_throttled(throttled):
     person = Accounts(throttled.anonymous()).register()
-    fail(throttled, person.email, FREE + 1)
-    held_back(attempt(throttled, person.email, person.password))
-    held_back(attempt(throttled, person.email.upper(), person.password, field="email"))
+    fail_logins(throttled, person.email, FREE + 1)
+    check_throttled(attempt(throttled, person.email, person.password))
+    check_throttled(attempt(throttled, person.email.upper(), person.password, field="email"))
 
 
 def test_successful_login_after_delay_resets_failures(throttled):
     person = Accounts(throttled.anonymous()).register()
-    fail(throttled, person.email, FREE + 1)
+    fail_logins(throttled, person.email, FREE + 1)
     wait_until(lambda: attempt(throttled, person.email, person.password).ok,
                what="the login to succeed")
-    fail(throttled, person.email, FREE + 1)
-    assert held_back(attempt(throttled, person.email)) == 1
+    fail_logins(throttled, person.email, FREE + 1)
+    assert check_throttled(attempt(throttled, person.email)) == 1
 
 
 def test_successful_login_resets_failures(throttled):
     person = Accounts(throttled.anonymous()).register()
     for _ in range(3):
-        fail(throttled, person.email, FREE)
+        fail_logins(throttled, person.email, FREE)
         assert attempt(throttled, person.email, person.password).status_code == 200
 
 
 def test_throttling_does_not_affect_other_names(throttled):
     accounts = Accounts(throttled.anonymous())
     person, other = accounts.register(), accounts.register()
-    fail(throttled, person.email, FREE + 1)
-    held_back(attempt(throttled, person.email))
+    fail_logins(throttled, person.email, FREE + 1)
+    check_throttled(attempt(throttled, person.email))
     assert attempt(throttled, other.email, other.password).status_code == 200
     assert attempt(throttled, *throttled.stack.administrator).status_code == 200
 
 
 def test_throttling_does_not_affect_sessions(throttled):
     person = Accounts(throttled.anonymous()).register()
-    fail(throttled, person.email, FREE + 1)
-    held_back(attempt(throttled, person.email))
+    fail_logins(throttled, person.email, FREE + 1)
+    check_throttled(attempt(throttled, person.email))
     assert person.client.get("/auth/me").status_code == 200
     response = throttled.anonymous().post("/auth/refresh", json={
         "refresh_token": person.tokens["refresh_token"]})
@@ -108,8 +108,8 @@ def test_wrong_current_password_counts_as_failure(throttled):
     for _ in range(FREE + 1):
         response = person.client.post("/auth/change-password", json=body)
         contract.check_error(response, 400, "VALIDATION_ERROR")
-    held_back(person.client.post("/auth/change-password", json=body))
-    held_back(attempt(throttled, person.email, person.password))
+    check_throttled(person.client.post("/auth/change-password", json=body))
+    check_throttled(attempt(throttled, person.email, person.password))
 
 
 def account_with_two_names(rig):
@@ -123,13 +123,13 @@ def account_with_two_names(rig):
 
 def test_failures_of_all_names_of_account_are_summed(throttled):
     client, name, email, password = account_with_two_names(throttled)
-    fail(throttled, name, FREE // 2)
-    fail(throttled, email, 1)
-    fail(throttled, name.upper(), FREE - FREE // 2)
-    held_back(attempt(throttled, email, password, field="email"))
-    held_back(attempt(throttled, name, password))
+    fail_logins(throttled, name, FREE // 2)
+    fail_logins(throttled, email, 1)
+    fail_logins(throttled, name.upper(), FREE - FREE // 2)
+    check_throttled(attempt(throttled, email, password, field="email"))
+    check_throttled(attempt(throttled, name, password))
     body = {"current_password": WRONG, "new_password": vault.password()}
-    held_back(client.post("/auth/change-password", json=body))
+    check_throttled(client.post("/auth/change-password", json=body))
 
 
 def test_wrong_current_password_counts_for_email_login(throttled):
@@ -138,28 +138,28 @@ def test_wrong_current_password_counts_for_email_login(throttled):
     for _ in range(FREE + 1):
         contract.check_error(client.post("/auth/change-password", json=body), 400,
                              "VALIDATION_ERROR")
-    held_back(attempt(throttled, email, password, field="email"))
+    check_throttled(attempt(throttled, email, password, field="email"))
 
 
 def test_strangers_share_budget_for_all_names_of_account(throttled):
     _, name, email, _ = account_with_two_names(throttled)
-    strangers(throttled, name, BUDGET // 2)
-    strangers(throttled, email, BUDGET // 2)
+    fail_from_strangers(throttled, name, BUDGET // 2)
+    fail_from_strangers(throttled, email, BUDGET // 2)
     for each in (name, email):
-        held_back(log_in_from(throttled, MALLORY, each, WRONG))
+        check_throttled(log_in_from(throttled, MALLORY, each, WRONG))
 
 
 def test_source_known_by_one_name_is_known_by_other_name(throttled):
     _, name, email, password = account_with_two_names(throttled)
     assert log_in_from(throttled, ADA, name, password).status_code == 200
-    strangers(throttled, email)
-    held_back(log_in_from(throttled, MALLORY, email, password))
+    fail_from_strangers(throttled, email)
+    check_throttled(log_in_from(throttled, MALLORY, email, password))
     assert log_in_from(throttled, ADA, email, password).status_code == 200
 
 
 def test_name_equal_to_account_id_is_counted_separately(throttled):
     person = Accounts(throttled.anonymous()).register()
-    fail(throttled, f"account:{person.id}", FREE + 1)
+    fail_logins(throttled, f"account:{person.id}", FREE + 1)
     assert attempt(throttled, person.email, person.password).status_code == 200
 
 
@@ -172,22 +172,22 @@ def test_invalid_request_does_not_count_as_failure(throttled):
 
 def test_failures_survive_reload(throttled):
     person = Accounts(throttled.anonymous()).register()
-    fail(throttled, person.email, FREE)
+    fail_logins(throttled, person.email, FREE)
     throttled.reload()
-    fail(throttled, person.email, 1)
-    held_back(attempt(throttled, person.email))
+    fail_logins(throttled, person.email, 1)
+    check_throttled(attempt(throttled, person.email))
 
 
 def test_names_and_sources_are_stored_as_keyed_digests(throttled, request):
     """A password is sometimes typed in place of a name. (The address of a session is stored,
     because the session list shows it to the user.)"""
     name, on_postgres = address(), "DATABASE_URL" in throttled.stack.env
-    fail(throttled, name, 1)
+    fail_logins(throttled, name, 1)
     assert attempt(throttled, *throttled.stack.administrator).status_code == 200
     server = request.getfixturevalue("postgres") if on_postgres else None
     dump = Database(throttled.stack, server).dump()
-    assert rows(throttled, "login_failures") == 2
-    assert rows(throttled, "login_sources") == 2, (
+    assert count_rows(throttled, "login_failures") == 2
+    assert count_rows(throttled, "login_sources") == 2, (
         "one row for the administrator and one for the name")
     sources = str([throttled.database.run(f"SELECT * FROM {table}")
                    for table in ("login_failures", "login_sources")])
@@ -199,11 +199,11 @@ def test_names_and_sources_are_stored_as_keyed_digests(throttled, request):
 
 # --- strangers ------------------------------------------------------------------------------------
 
-def rows(rig, table):
+def count_rows(rig, table):
     return int(rig.database.run(f"SELECT count(*) FROM {table}")[0][0])
 
 
-def strangers(rig, name, count=BUDGET):
+def fail_from_strangers(rig, name, count=BUDGET):
     """Fails to log in from `count` addresses."""
     for number in range(count):
         response = sent_from(rig, f"127.66.{number // 250}.{number % 250 + 1}").post(
@@ -220,7 +220,7 @@ def test_one_stranger_does_not_block_administrator(throttled):
     name, password = throttled.stack.administrator
     for _ in range(3 * FREE):
         assert log_in_from(throttled, MALLORY, name, WRONG).status_code in (401, 429)
-    held_back(log_in_from(throttled, MALLORY, name, password))
+    check_throttled(log_in_from(throttled, MALLORY, name, password))
     assert log_in_from(throttled, ADA, name, password).status_code == 200
 
 
@@ -230,9 +230,9 @@ def test_many_strangers_do_not_block_known_sources(throttled):
     assert log_in_from(throttled, ADA, name, password).status_code == 200
     assert log_in_from(throttled, ADA, vera.email, vera.password).status_code == 200
     for who in (name, vera.email):
-        strangers(throttled, who)
-    assert 0 < held_back(log_in_from(throttled, MALLORY, name, password)) <= INTERVAL_S
-    held_back(log_in_from(throttled, "127.9.0.2", vera.email, vera.password))
+        fail_from_strangers(throttled, who)
+    assert 0 < check_throttled(log_in_from(throttled, MALLORY, name, password)) <= INTERVAL_S
+    check_throttled(log_in_from(throttled, "127.9.0.2", vera.email, vera.password))
     assert log_in_from(throttled, ADA, name, password).status_code == 200
     assert log_in_from(throttled, ADA, vera.email, vera.password).status_code == 200
 
@@ -242,7 +242,7 @@ def test_failures_of_known_source_throttle_that_source(throttled):
     assert log_in_from(throttled, ADA, name, password).status_code == 200
     for _ in range(FREE + 1):
         contract.check_error(log_in_from(throttled, ADA, name, WRONG), 401, "INVALID_CREDENTIALS")
-    held_back(log_in_from(throttled, ADA, name, password))
+    check_throttled(log_in_from(throttled, ADA, name, password))
 
 
 def test_administrator_can_log_in_from_configured_networks_only(make_sql_rig):
@@ -260,10 +260,10 @@ def test_administrator_can_log_in_from_configured_networks_only(make_sql_rig):
     for who in (name, "nobody"):
         for _ in range(FREE):
             assert log_in_from(rig, MALLORY, who, WRONG).status_code == 401
-        held_back(log_in_from(rig, MALLORY, who, WRONG))
+        check_throttled(log_in_from(rig, MALLORY, who, WRONG))
     for who in (name, name.upper()):
-        strangers(rig, who)
-        held_back(log_in_from(rig, "127.66.99.2", who, password))
+        fail_from_strangers(rig, who)
+        check_throttled(log_in_from(rig, "127.66.99.2", who, password))
     # from an address never seen before
     assert log_in_from(rig, ADA, name, password).status_code == 200
     assert log_in_from(rig, MALLORY, vera.email, vera.password).status_code == 200
@@ -274,12 +274,12 @@ def test_login_duration_does_not_reveal_administrator_networks(make_sql_rig):
                        LOGIN_FREE_FAILURES=1000)
     name, password = rig.stack.administrator
     took = timing.undisturbed_s(
-        SAMPLES, administrator=lambda: fail_with(rig, name, password),
-        unknown=lambda: fail_with(rig, address(), password))
+        SAMPLES, administrator=lambda: fail_login_with(rig, name, password),
+        unknown=lambda: fail_login_with(rig, address(), password))
     assert abs(took["administrator"] - took["unknown"]) < 0.3 * took["unknown"], took
 
 
-def fail_with(rig, name, password):
+def fail_login_with(rig, name, password):
     contract.check_error(log_in_from(rig, MALLORY, name, password), 401, "INVALID_CREDENTIALS")
 
 
@@ -289,9 +289,9 @@ def test_login_delay_is_clamped_after_the_clock_is_stepped_back(throttled):
     """Moves rows two hours ahead, as if they were written before the clock was set back."""
     ahead = 2 * 3600 * 1000
     person = Accounts(throttled.anonymous()).register()
-    fail(throttled, person.email, FREE + 1)
+    fail_logins(throttled, person.email, FREE + 1)
     throttled.database.run(f"UPDATE login_failures SET until = until + {ahead}")
-    assert held_back(attempt(throttled, person.email, person.password)) <= 60
+    assert check_throttled(attempt(throttled, person.email, person.password)) <= 60
     now = int(time.time() * 1000)
     latest = int(throttled.database.run("SELECT max(until) FROM login_failures")[0][0])
     assert latest <= now + BUDGET * INTERVAL_S * 1000
@@ -351,9 +351,10 @@ def test_login_duration_does_not_reveal_accounts(make_sql_rig):
     silent = rig.api.post("/accounts", json={"username": "silent", "email": address()})
     assert silent.status_code == 201
     took = timing.undisturbed_s(
-        SAMPLES, known=lambda: fail(rig, known, 1), unknown=lambda: fail(rig, address(), 1),
-        without_a_password=lambda: fail(rig, "silent", 1),
-        no_address=lambda: fail(rig, f"nobody-{tag()}", 1))
+        SAMPLES, known=lambda: fail_logins(rig, known, 1),
+        unknown=lambda: fail_logins(rig, address(), 1),
+        without_a_password=lambda: fail_logins(rig, "silent", 1),
+        no_address=lambda: fail_logins(rig, f"nobody-{tag()}", 1))
     for who, seconds in took.items():
         assert abs(seconds - took["known"]) < 0.3 * took["known"], (who, took)
 

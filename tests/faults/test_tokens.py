@@ -39,19 +39,19 @@ def tokens_of(rig):
     return Tokens(Client(rig.stack.http_url, rig.stack.ca_file))
 
 
-def rows(file, statement):
+def query(file, statement):
     with contextlib.closing(sqlite3.connect(file)) as database:
         return database.execute(statement).fetchall()
 
 
-def assert_among(rig, there, issued):
+def assert_stored(rig, there, issued):
     missing = [token for token in issued if digest(rig.stack, token) not in there]
     assert not missing, f"{len(missing)} of {len(issued)}"
 
 
 def assert_all_there(rig, file, issued):
-    assert rows(file, "PRAGMA integrity_check") == [("ok",)]
-    assert_among(rig, {octets for octets, in rows(file, "SELECT digest FROM tokens")}, issued)
+    assert query(file, "PRAGMA integrity_check") == [("ok",)]
+    assert_stored(rig, {octets for octets, in query(file, "SELECT digest FROM tokens")}, issued)
 
 
 def database_file(rig):
@@ -80,7 +80,7 @@ def test_killed_workers_lose_no_issued_token(make_rig, server):
     assert issuers.statuses[502] > 5, "no request was interrupted"
     if server:
         found = Database(rig.stack, server).run("SELECT encode(digest, 'hex') FROM tokens")
-        assert_among(rig, {bytes.fromhex(octets) for octets, in found}, issuers.issued)
+        assert_stored(rig, {bytes.fromhex(octets) for octets, in found}, issuers.issued)
     else:
         assert_all_there(rig, database_file(rig), issuers.issued)
 
@@ -131,7 +131,7 @@ def test_token_uses_are_stored_when_service_stops(make_rig):
         load.wait_for(500)
     rig.service.stop()
     assert set(load.statuses) == {200}
-    assert rows(database_file(rig), "SELECT uses FROM tokens") == [(load.total(),)]
+    assert query(database_file(rig), "SELECT uses FROM tokens") == [(load.total(),)]
 
 
 def test_full_disk_refuses_only_token_writes(make_rig, small_disk):
@@ -165,7 +165,7 @@ def test_full_disk_refuses_only_token_writes(make_rig, small_disk):
     assert counted["kontora_tokens_issued_total",] == answers[200], (
         "rolled back tokens were counted")
     assert counted["kontora_token_checks_total", "valid"] == 6
-    wait_until(lambda: rows(file, "SELECT uses FROM tokens WHERE max_uses IS NULL"
+    wait_until(lambda: query(file, "SELECT uses FROM tokens WHERE max_uses IS NULL"
                                   " ORDER BY id LIMIT 1") == [(5,)], what="the uses to be stored")
 
 
@@ -226,7 +226,7 @@ def test_large_purge_does_not_delay_checks(make_rig):
                          " SELECT randomblob(16), 0, 1, 2 FROM numbers")
 
     def left():
-        return rows(database_file(rig), "SELECT count(*) FROM tokens WHERE expires_at = 2")[0][0]
+        return query(database_file(rig), "SELECT count(*) FROM tokens WHERE expires_at = 2")[0][0]
 
     with Load(rig.stack.http_url, f"/app/valid/{token}") as load:
         tokens.clear()

@@ -134,17 +134,17 @@ HALF = len(QUICK) // 2
 UPLOADED = ("kontora_http_requests_total", "POST", "/api/v1/files/upload")
 
 
-def withdrawals(rig):
+def count_withdrawals(rig):
     return rig.count_log("withdrawing its request")
 
 
 @contextlib.contextmanager
-def stalled(rig, **arguments):
+def stalled_upload(rig, **arguments):
     """Starts an upload that stalls after a fast first half; yields when its worker is free
     again."""
-    before = withdrawals(rig)
+    before = count_withdrawals(rig)
     with files.begin(rig.api, QUICK, HALF, **arguments) as peer:
-        wait_until(lambda: withdrawals(rig) > before,
+        wait_until(lambda: count_withdrawals(rig) > before,
                    what="the request to be withdrawn from the worker")
         yield peer
 
@@ -152,7 +152,7 @@ def stalled(rig, **arguments):
 def test_stalling_upload_is_executed_and_counted_once(make_rig):
     rig = make_rig(DEBUG="true")
     before = metrics.values(rig.anonymous("")).get(UPLOADED, 0)
-    with stalled(rig) as peer:
+    with stalled_upload(rig) as peer:
         wait_until(lambda: not Disk(rig.stack).staged(), what="the staged file to be removed")
         answer = files.finish(peer, QUICK, HALF)
     assert answer.status == 201
@@ -177,7 +177,8 @@ def test_upload_stalling_after_its_form_is_executed_once(make_rig):
                             ("Content-Type", content_type)], body + b" " * 1000)
     with wire.connect(rig.api.base_url, rig.api.ca_file) as peer:
         peer.sendall(request[:-500])
-        wait_until(lambda: withdrawals(rig), what="the request to be withdrawn from the worker")
+        wait_until(lambda: count_withdrawals(rig),
+                   what="the request to be withdrawn from the worker")
         wait_until(lambda: not Disk(rig.stack).staged(), what="the staged file to be removed")
         assert files.listed(rig.api) == []
         peer.sendall(request[-500:])
@@ -189,7 +190,7 @@ def test_stalling_uploads_do_not_occupy_workers(make_rig):
     rig = make_rig(DEBUG="true", UPLOADS_WORKERS=2)
     with contextlib.ExitStack() as under_way:
         for _ in range(3):
-            under_way.enter_context(stalled(rig))
+            under_way.enter_context(stalled_upload(rig))
         assert files.upload(rig.api)
     wait_until(lambda: is_empty(rig), what="all uploads to end")
 
