@@ -68,14 +68,14 @@ def ldap_admin(directory):
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory):
-    """Starts a PostgreSQL server; each user creates databases on it."""
+    """Starts a PostgreSQL server; tests create their own databases on it."""
     with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory):
-    """Starts an S3 server; each user creates buckets on it."""
+    """Starts an S3 server; tests create their own buckets on it."""
     with running_storage(tmp_path_factory.mktemp("storage")) as storage:
         vault.remember(storage.keys.secret)
         yield storage

@@ -170,7 +170,7 @@ def test_secret_parts_of_path_are_not_logged(stack, path):
 
 
 @pytest.mark.parametrize("octets", ["/%ff%fe", "/a%0ab", "/%22%5c", "/\"}", "/ж"])
-def test_every_line_is_json(site, stack, octets):
+def test_access_log_line_is_json_for_unusual_paths(site, stack, octets):
     assert access_log_line(stack, site.get(octets))["status"] in (400, 404)
 
 
@@ -260,7 +260,7 @@ server {
     ("1.26.3", HTTP2_DIRECTIVE),
     ("1.100.0", HTTP2_DIRECTIVE)])
 @pytest.mark.parametrize("text", [HTTP2_DIRECTIVE, HTTP2_PARAMETER], ids=["directive", "parameter"])
-def test_http2_is_enabled_in_the_syntax_of_the_version(tmp_path, version, text, expected):
+def test_http2_setting_matches_nginx_version(tmp_path, version, text, expected):
     nginx, site = tmp_path / "nginx", tmp_path / "site.conf"
     nginx.write_text(f"#!/bin/sh\necho 'nginx version: nginx/{version}' >&2\n")
     nginx.chmod(0o755)

@@ -38,7 +38,7 @@ def test_root_returns_json_to_programs(anonymous_site, accept):
     assert "Accept" in greeting.headers["Vary"]
 
 
-def test_only_pages_are_negotiated(anonymous_site):
+def test_accept_header_affects_only_pages(anonymous_site):
     response = anonymous_site.get("/health", headers={"Accept": BROWSER})
     assert response.json()["status"] == "ok"
     assert anonymous_site.post("/", headers={"Accept": BROWSER}).status_code == 405

@@ -346,7 +346,7 @@ def test_removed_owner_leaves_no_concurrent_invitation(accounts, mallory, vera):
         threads = [threading.Thread(target=invite_again_and_again) for _ in range(6)]
         for thread in threads:
             thread.start()
-        wait_until(lambda: invitations_of(eve.client), what="an invitation by mallory")
+        wait_until(lambda: invitations_of(eve.client), what="an invitation by Mallory")
         response = vera.client.delete(f"{vera.path}/members/{mallory.id}")
         removed.set()
         for thread in threads:

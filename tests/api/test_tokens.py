@@ -207,7 +207,7 @@ def test_clearing_many_tokens_is_completed_in_background(tokens, anonymous, sql_
     before = metrics.values(anonymous)[("kontora_purged_rows_total", "tokens")]
     tokens.clear()
     wait_until(lambda: sql_database.run("SELECT count(*) FROM tokens WHERE expires_at = 2") == [
-        ("0",)], what="the purge")
+        ("0",)], what="all expired tokens to be purged")
     assert metrics.values(anonymous)[("kontora_purged_rows_total", "tokens")] >= before + 1700
 
 
@@ -467,5 +467,6 @@ def test_token_calls_are_served_by_expected_pool(anonymous, sql_stack, method, p
     identifier = anonymous.request(method, path).headers["X-Request-ID"]
     access = sql_stack.logs_dir / "nginx-access.log"
     [line] = wait_until(lambda: [line for line in logs.lines(access)
-                                 if line["request_id"] == identifier], what="the access log")
+                                 if line["request_id"] == identifier],
+                        what="the request in the access log")
     assert line["pool"] == pool

@@ -71,7 +71,7 @@ def people(domain):
     return lambda rig, **fields: People(rig.api, ldap_admin, ou).create(**fields)
 
 
-def counted(ldap_admin, user):
+def count_failures(ldap_admin, user):
     return ldap_admin.failed_logins(user["sAMAccountName"])
 
 
@@ -82,7 +82,7 @@ def test_failed_logins_do_not_lock_directory_user(make_domain_rig, domain, peopl
     vera = people(rig)
     for number in range(12):
         fail_logins(rig, (MALLORY, MALLORY_TOO)[number % 2], vera["sAMAccountName"])
-    assert counted(ldap_admin, vera) == (3, False)
+    assert count_failures(ldap_admin, vera) == (3, False)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
@@ -98,9 +98,9 @@ def test_known_source_can_log_in_after_failures_of_strangers(request, make_domai
     contract.check_error(refused, 401, "INVALID_CREDENTIALS")
     assert "not tried" in audited_reason(rig, refused)
     fail_logins(rig, HOME, name)
-    assert counted(ldap_admin, vera) == (4, False)
+    assert count_failures(ldap_admin, vera) == (4, False)
     assert try_login(rig, HOME, name, password).status_code == 200
-    assert counted(ldap_admin, vera) == (0, False)
+    assert count_failures(ldap_admin, vera) == (0, False)
 
 
 def test_failed_logins_of_known_source_do_not_lock_user(make_domain_rig, domain, people):
@@ -108,7 +108,7 @@ def test_failed_logins_of_known_source_do_not_lock_user(make_domain_rig, domain,
     vera = people(rig)
     assert try_login(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
     fail_logins(rig, HOME, vera["sAMAccountName"], 9)
-    assert counted(ldap_admin, vera) == (5, False)
+    assert count_failures(ldap_admin, vera) == (5, False)
 
 
 @pytest.mark.parametrize("threshold, tried", [(2, 1), (3, 1), (4, 2), (5, 2)])
@@ -119,7 +119,7 @@ def test_strangers_together_get_half_of_lockout_threshold(make_domain_rig, domai
     vera = people(rig)
     for source in (MALLORY, MALLORY_TOO, HOME) * 2:
         fail_logins(rig, source, vera["sAMAccountName"])
-    assert counted(ldap_admin, vera) == (tried, False)
+    assert count_failures(ldap_admin, vera) == (tried, False)
 
 
 def test_threshold_of_one_allows_one_attempt(make_domain_rig, domain, people):
@@ -128,7 +128,7 @@ def test_threshold_of_one_allows_one_attempt(make_domain_rig, domain, people):
     vera, boris = people(rig), people(rig)
     assert try_login(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
     fail_logins(rig, MALLORY, boris["sAMAccountName"], 3)
-    assert counted(ldap_admin, boris)[0] == 1
+    assert count_failures(ldap_admin, boris)[0] == 1
 
 
 def test_without_threshold_every_attempt_is_admitted(make_domain_rig, people):
@@ -150,7 +150,7 @@ def test_fine_grained_lockout_policy_is_applied(make_domain_rig, domain, people,
         ldap_admin.add_member(applies_to, vera["dn"])
     ldap_admin.add_password_settings(tag(), applies_to, threshold=4, window_s=WINDOW_S)
     fail_logins(rig, MALLORY, vera["sAMAccountName"], 6)
-    assert counted(ldap_admin, vera) == (2, False)
+    assert count_failures(ldap_admin, vera) == (2, False)
 
 
 def test_failures_counted_by_directory_are_included(make_domain_rig, domain, people):
@@ -159,7 +159,7 @@ def test_failures_counted_by_directory_are_included(make_domain_rig, domain, peo
     for _ in range(5):
         assert ldap_admin.bind_failure(vera["dn"], WRONG) == "52e"
     fail_logins(rig, MALLORY, vera["sAMAccountName"], 2)
-    assert counted(ldap_admin, vera) == (5, False)
+    assert count_failures(ldap_admin, vera) == (5, False)
 
 
 def test_failures_before_observation_window_are_ignored(make_domain_rig, domain, people):
@@ -168,7 +168,7 @@ def test_failures_before_observation_window_are_ignored(make_domain_rig, domain,
     vera = people(rig)
     for _ in range(4):
         assert ldap_admin.bind_failure(vera["dn"], WRONG) == "52e"
-    assert counted(ldap_admin, vera) == (4, False)
+    assert count_failures(ldap_admin, vera) == (4, False)
     wait_until(lambda: try_login(rig, MALLORY, vera["sAMAccountName"], vera["password"]).ok, 10,
                "the failures to be stale")
 
@@ -181,7 +181,7 @@ def test_all_spellings_of_user_name_share_one_count(make_domain_rig, domain, peo
     for spelling in (name, name.upper(), upn, f"KONTORA\\{name}", f"kontora.test\\{name}",
                      f"{name}@KONTORA.test", name, upn):
         fail_logins(rig, MALLORY, spelling)
-    assert counted(ldap_admin, vera) == (3, False)
+    assert count_failures(ldap_admin, vera) == (3, False)
 
 
 def test_concurrent_logins_do_not_exceed_limit(make_domain_rig, domain, people):
@@ -191,10 +191,10 @@ def test_concurrent_logins_do_not_exceed_limit(make_domain_rig, domain, people):
         done = list(pool.map(lambda i: try_login(rig, f"127.66.1.{i}", vera["sAMAccountName"]),
                              range(1, 25)))
     assert {response.status_code for response in done} == {401}
-    assert counted(ldap_admin, vera) == (3, False)
+    assert count_failures(ldap_admin, vera) == (3, False)
 
 
-def test_admitted_attempts_expire_with_the_window(make_domain_rig, people):
+def test_admitted_attempts_expire_after_window(make_domain_rig, people):
     rig = make_domain_rig(threshold=6, window_s=2)
     vera = people(rig)
     fail_logins(rig, MALLORY, vera["sAMAccountName"], 6)
@@ -231,7 +231,7 @@ def test_throttled_login_does_not_bind(make_domain_rig, domain, people):
     for _ in range(3):
         contract.check_error(try_login(rig, MALLORY, f"KONTORA\\{vera['sAMAccountName']}"), 429,
                              "TOO_MANY_ATTEMPTS")
-    assert counted(ldap_admin, vera) == (3, False)
+    assert count_failures(ldap_admin, vera) == (3, False)
 
 
 # --- names that the directory resolves ------------------------------------------------------------
@@ -261,9 +261,9 @@ def test_account_with_name_of_user_does_not_break_user_login(make_domain_rig, do
     me = rig.anonymous().bearing(tokens["access_token"])
     # A kept connection may still lead to an old worker.
     wait_until(lambda: me.get("/auth/me").json().get("kind") == "directory",
-               what="the new settings")
+               what="the new settings to take effect")
     contract.check_error(try_login(rig, MALLORY, upn, mallory.password), 401, "INVALID_CREDENTIALS")
-    assert counted(ldap_admin, vera)[0] == 1  # tried once, in the directory only
+    assert count_failures(ldap_admin, vera)[0] == 1  # tried once, in the directory only
 
 
 def test_name_of_directory_user_cannot_be_registered(make_domain_rig, people):

@@ -164,16 +164,16 @@ def hold_reload(rig):
     while not held:
         for pid in set(rig.service.workers()) - old - held:
             held.add(pid)
-            send(pid, signal.SIGSTOP)
+            signal_process(pid, signal.SIGSTOP)
     time.sleep(0.2)  # gives the reload time to finish if too few workers were stopped
     if rig.count_log("ready") == ready:
         return held
     for pid in held:
-        send(pid, signal.SIGCONT)
+        signal_process(pid, signal.SIGCONT)
     return None
 
 
-def send(pid, number):
+def signal_process(pid, number):
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
 
@@ -186,7 +186,7 @@ def test_worker_killed_during_reload_is_restarted_at_once(make_rig, directory):
         os.kill(pid, signal.SIGKILL)
     assert rig.anonymous("").get("/health").status_code == 200  # served by the restarted worker
     for pid in held:
-        send(pid, signal.SIGCONT)
+        signal_process(pid, signal.SIGCONT)
     wait_until(lambda: not any(alive(pid) for pid in serving), what="the reload to finish")
     assert rig.anonymous("").get("/health").status_code == 200
 

@@ -232,7 +232,7 @@ def test_forged_token_is_not_counted(make_counted):
 
 
 @pytest.mark.parametrize("access", ["authenticated", "open"])
-def test_token_calls_count_for_their_caller(make_counted, access):
+def test_token_calls_count_against_rate_limit_of_caller(make_counted, access):
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S, TOKENS_ACCESS=access)
     accounts = Accounts(rig.anonymous())
     mallory, vera = (rig.anonymous("").bearing(accounts.register().tokens["access_token"])
@@ -251,7 +251,7 @@ def test_token_calls_count_for_their_caller(make_counted, access):
 
 
 @pytest.mark.parametrize("by", ["refresh token", "access token"])
-def test_refreshes_count_for_their_caller(make_counted, by):
+def test_refreshes_count_against_rate_limit_of_caller(make_counted, by):
     """Also with an idempotency key, although responses with tokens are not stored."""
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
     accounts = Accounts(rig.anonymous())

@@ -296,7 +296,7 @@ def test_silent_storage_times_out(open_objects):
 
 
 def test_stalled_transfer_times_out(open_objects):
-    """The timeout is much shorter than the second per MiB allowed for a steady transfer."""
+    """A steady transfer may take one second per MiB; one without progress is aborted sooner."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         objects = open_objects(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}")
         answer = objects.do("put", new_key(), objects.file(bytes(LARGE)))

@@ -14,10 +14,10 @@ MACRO_DOCUMENT = "application/vnd.ms-word.document.macroEnabled.main+xml"
 
 WITH_MACROS = {
     "the usual part": ("a.docx", files.word(**{"word/vbaProject.bin": b"x"})),
-    "a part in other letters": ("a.docx", files.word(**{"WORD/VBAPROJECT.BIN": b"x"})),
+    "a part name in other case": ("a.docx", files.word(**{"WORD/VBAPROJECT.BIN": b"x"})),
     "a part by another name": ("a.docx", files.word(
         files.word_types("word/image.bin", files.MACROS_TYPE), **{"word/image.bin": b"x"})),
-    "a type in other letters": ("a.docx", files.word(
+    "a type in other case": ("a.docx", files.word(
         files.word_types("word/image.bin", files.MACROS_TYPE.upper()))),
     "a macro-enabled document": ("a.docx", files.word(
         files.word_types("word/document.xml", MACRO_DOCUMENT))),
@@ -31,7 +31,7 @@ WITH_MACROS = {
         b'<!DOCTYPE Types SYSTEM "a.dtd">' + files.word_types()[38:])),
     "types in pieces": ("a.docx", files.word(**{"[Content_Types].xml/[0].piece": b"x"})),
     "a project": ("a.doc", files.compound_file(*MACROS)),
-    "a project in other letters": ("a.doc",
+    "a project name in other case": ("a.doc",
                                    files.compound_file(("MACROS", 1), ("_vba_project", 2))),
     "the project of an embedded object": ("a.doc", files.compound_file(
         *[(f"part {number}", 2) for number in range(9)], ("_VBA_PROJECT_CUR", 1))),
@@ -75,7 +75,7 @@ AMBIGUOUS = {
         archives.Part(IMAGE, b"x", extra=archives.field(1, bytes(24))))),
     "two parts of one name": archives.write(archives.document(
         archives.Part(IMAGE, b"x"), archives.Part(IMAGE, b"y"))),
-    "two parts of one name in other letters": archives.write(archives.document(
+    "two part names that differ in case only": archives.write(archives.document(
         archives.Part(IMAGE, b"x"), archives.Part(IMAGE.upper(), b"y"))),
     "a name with a NUL": archives.write(archives.document(archives.Part(IMAGE + "\0.png", b"x"))),
     "a name with backslashes": archives.write(archives.document(

@@ -205,7 +205,8 @@ def test_uploads_beyond_full_queue_are_checked_later(make_rig, begin):
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
     uploads = begin(mallory, 400)
-    wait_until(lambda: len(spool.sizes()) == 400, PATIENCE_S, "all of Mallory's bodies")
+    wait_until(lambda: len(spool.sizes()) == 400, PATIENCE_S,
+               "all of Mallory's uploads to reach the spool")
     time.sleep(ADMISSION_S)
     assert_in_progress(uploads)
     for pid in workers:

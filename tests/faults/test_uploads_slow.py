@@ -62,7 +62,8 @@ def test_slow_uploads_do_not_delay_others(make_rig):
                 slow.enter_context(files.begin(mallory, source=address))
         assert_prompt(rig, vera)
         count = len(ADDRESSES) * UPLOADS_EACH
-        wait_until(lambda: len(spool.sizes()) == count, what="all of Mallory's bodies")
+        wait_until(lambda: len(spool.sizes()) == count,
+                   what="all of Mallory's uploads to reach the spool")
         assert_prompt(rig, vera)
         assert len(spool.sizes()) == count, "Mallory's uploads ended too early"
     wait_until(lambda: is_empty(rig), what="Mallory's uploads to end")
