@@ -53,7 +53,8 @@ def test_register_creates_account_and_organization_and_logs_in(accounts, sql_ano
     ({}, None), ({"name": "Анна"}, "Анна"), ({"organization_name": "Рога"}, "Рога"),
     ({"name": "Анна", "organization_name": "Рога"}, "Рога"),
 ])
-def test_missing_names_default_to_email_and_account_name(accounts, fields, organization):
+def test_name_defaults_to_email_and_organization_name_to_account_name(accounts, fields,
+                                                                      organization):
     email = address()
     made = accounts.send(email=email, password=vault.password(), **fields).json()
     assert made["user"]["name"] == fields.get("name", email)

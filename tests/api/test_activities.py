@@ -55,7 +55,7 @@ def test_occurred_at_is_converted_to_utc_milliseconds(owner, given, answered):
 
 
 @pytest.mark.parametrize("given", EDGES)
-def test_extreme_occurred_at_is_rejected_or_accepted_again(owner, given):
+def test_extreme_occurred_at_is_rejected_or_can_be_sent_back(owner, given):
     """An accepted time is returned in a form that is accepted again."""
     response = owner.send("activities", occurred_at=given)
     if response.status_code == 201:

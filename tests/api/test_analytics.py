@@ -207,7 +207,7 @@ def milliseconds(moment):
 
 @pytest.mark.parametrize("owned", [False, True], ids=["of all", "of one"])
 @pytest.mark.parametrize("start, end, found", PERIODS)
-def test_period_limits_analytics(dated_objects, start, end, found, owned):
+def test_analytics_cover_only_given_period(dated_objects, start, end, found, owned):
     query = {name: value for name, value in (("from", start), ("to", end)) if value}
     if owned:
         query["owner_id"] = dated_objects.id
@@ -222,7 +222,7 @@ def test_period_limits_analytics(dated_objects, start, end, found, owned):
 @pytest.mark.parametrize("query", [{}, {"from": "2020-02-01"}, {"owner_id": 1}, {"owner_id": "me"},
                                    {"from": "2020-01-01", "to": "2099-01-01", "owner_id": "me"}],
                          ids=str)
-def test_summary_equals_its_sections(dated_objects, query):
+def test_analytics_summary_equals_its_sections(dated_objects, query):
     query = {name: dated_objects.id if value == "me" else value for name, value in query.items()}
     summary = dated_objects.analytics("summary", **query)
     assert summary == {name: dated_objects.analytics(name, **query) for name in SECTIONS}

@@ -126,7 +126,7 @@ def test_deleted_contact_is_duplicate_only_when_restored(owner):
     assert owner.ids("contacts", email=first["email"]) == [first["id"], second["id"]]
 
 
-def test_second_contact_keeps_shared_email_taken(owner):
+def test_shared_email_stays_taken_by_second_contact(owner):
     """The address stays taken when the first contact is deleted or gets another address."""
     for leave in (lambda number: owner.must_delete("contacts", number),
                   lambda number: check_ok("contacts",

@@ -240,7 +240,7 @@ def test_stored_request_digest_is_keyed(sql_api, sql_stack, sql_database,
     assert unkeyed.hexdigest() not in dump
 
 
-def test_key_with_unkeyed_digest_is_refused(sql_api, sql_database, person):
+def test_idempotency_key_with_unkeyed_digest_is_refused(sql_api, sql_database, person):
     key = tag()
     sent = create_account(sql_api, person, key).request
     old = hashlib.sha256(f"POST {sent.path_url} 0\n".encode() + sent.body).digest()

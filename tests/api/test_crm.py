@@ -94,7 +94,7 @@ def test_permission_is_checked_before_object_and_body(office, kind, name):
 
 
 @pytest.mark.parametrize("kind, name", MATRIX)
-def test_callers_from_outside_cannot_reach_objects(office, owner, other_office, sql_anonymous,
+def test_non_members_cannot_reach_objects(office, owner, other_office, sql_anonymous,
                                                    sql_api,
                                                    sql_database, directory, kind, name):
     """For members of other organizations the object does not exist, whichever organization they
@@ -369,7 +369,7 @@ def refusals(owner, language):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_refusals_are_in_requested_language(owner, language):
+def test_refusal_messages_are_in_requested_language(owner, language):
     for response in refusals(owner, language):
         assert response.status_code in (400, 409), response.text
         body = response.json()

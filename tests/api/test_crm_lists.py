@@ -97,7 +97,7 @@ def test_cursor_visits_each_object_once_in_order(reader, everything, kind, sort,
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_default_order_is_by_id(reader, everything, kind):
+def test_default_list_order_is_by_id(reader, everything, kind):
     assert reader.page(kind, limit=1000)["items"] == everything[kind]
     ids = [item["id"] for item in everything[kind]]
     assert ids == sorted(ids)

@@ -95,18 +95,18 @@ def test_logs_table_lists_every_field_of_request_lines(site, stack):
     assert found() <= line_fields("## Logs")
 
 
-def run_session(session, folder, **replacements):
-    """Executes a session with the addresses and folders of the tests; returns its output."""
+def run_commands(commands, folder, **replacements):
+    """Executes shell commands with the addresses and folders of the tests; returns its output."""
     for old, new in replacements.items():
-        assert old in session, old
-        session = session.replace(old, str(new))
-    done = subprocess.run(["bash", "-eu", "-c", session], capture_output=True, text=True,
+        assert old in commands, old
+        commands = commands.replace(old, str(new))
+    done = subprocess.run(["bash", "-eu", "-c", commands], capture_output=True, text=True,
                           cwd=folder, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-# The first comments of all sessions, by document; a test below executes each session.
+# The first comments of all command blocks, by document; a test below executes each block.
 EXECUTED = {
     readmes.START: ("Log in, look around",),
     readmes.GUIDE: ("Log in;", "The sample people", "Vera registers", "Anna registers",
@@ -114,28 +114,30 @@ EXECUTED = {
 }
 
 
-def guide_session(beginning):
-    return readmes.session(readmes.GUIDE, beginning)
+def guide_commands(beginning):
+    return readmes.command_block(readmes.GUIDE, beginning)
 
 
 def shell_names():
-    """Returns the part of the guide's first session that sets shell variables for the others."""
-    return guide_session("Log in;").split("TOKEN=")[0]
+    """Returns the start of the guide's first block, which sets variables for the other blocks."""
+    return guide_commands("Log in;").split("TOKEN=")[0]
 
 
-def test_every_documented_session_is_executed_by_a_test():
-    assert set(EXECUTED) == set(readmes.WITH_SESSIONS)
+def test_every_documented_command_block_is_executed_by_a_test():
+    assert set(EXECUTED) == set(readmes.WITH_COMMAND_BLOCKS)
     for document, beginnings in EXECUTED.items():
-        comments = list(readmes.sessions(document))
+        comments = list(readmes.command_blocks(document))
         blocks = re.findall(r"^```sh$", readmes.text(document), re.MULTILINE)
-        assert len(comments) == len(blocks), f"{document}: a session does not begin with a comment"
+        assert len(comments) == len(blocks), (
+            f"{document}: a command block does not begin with a comment")
         missing = [comment for comment in comments if not comment.startswith(beginnings)]
         assert not missing and len(comments) == len(beginnings), (document, missing)
 
 
-def test_readme_session_works(stack, tmp_path):
+def test_commands_of_readme_work(stack, tmp_path):
     name, password = stack.administrator
-    answers = run_session(readmes.session(readmes.START, "Log in, look around"), tmp_path, **{
+    answers = run_commands(readmes.command_block(readmes.START, "Log in, look around"), tmp_path,
+                           **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         '"admin123"': f'"{password}"', '"admin"': f'"{name}"',
         "maria@example.com": f"{tag()}@example.com",
@@ -147,9 +149,9 @@ def test_readme_session_works(stack, tmp_path):
     assert json.loads(audit)["action"] == "create_contact"
 
 
-def test_guide_directory_session_works(stack, tmp_path):
+def test_directory_commands_of_guide_work(stack, tmp_path):
     name, password = stack.administrator
-    answers = run_session(guide_session("Log in;"), tmp_path, **{
+    answers = run_commands(guide_commands("Log in;"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         '"admin123"': f'"{password}"', '"admin"': f'"{name}"',
         "var/logs/audit.jsonl": stack.audit_log})
@@ -163,8 +165,8 @@ def test_guide_directory_session_works(stack, tmp_path):
     assert answers.rstrip().splitlines()[-1].count('"action":"delete_user"') == 1
 
 
-def test_guide_logins_work(stack, directory, tmp_path):
-    answers = run_session(shell_names() + guide_session("The sample people"), tmp_path, **{
+def test_login_commands_of_guide_work(stack, directory, tmp_path):
+    answers = run_commands(shell_names() + guide_commands("The sample people"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "var/directory/credentials.json": directory.credentials_file})
     people = re.findall(r'"username":"([^"]*)".*?"permissions":(\[.*?\])', answers)
@@ -173,10 +175,10 @@ def test_guide_logins_work(stack, directory, tmp_path):
     assert re.findall(r"^\d{3}$|\}(\d{3})$", answers, re.MULTILINE) == ["200", "403"]
 
 
-def test_guide_accounts_session_works(stack, tmp_path):
+def test_account_commands_of_guide_work(stack, tmp_path):
     name, password = stack.administrator
     nina = tag()
-    answers = run_session(shell_names() + guide_session("Vera registers"), tmp_path, **{
+    answers = run_commands(shell_names() + guide_commands("Vera registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         '"admin123"': f'"{password}"', '"admin"': f'"{name}"', '"nina"': f'"{nina}"',
         "vera@example.com": f"{tag()}@example.com", "oleg@example.com": f"{tag()}@example.com",
@@ -193,8 +195,8 @@ def test_guide_accounts_session_works(stack, tmp_path):
         "SALES", "MANAGER", "MANAGER", "MANAGER"]
 
 
-def test_guide_customers_session_works(stack, tmp_path):
-    answers = run_session(shell_names() + guide_session("Anna registers"), tmp_path, **{
+def test_customer_commands_of_guide_work(stack, tmp_path):
+    answers = run_commands(shell_names() + guide_commands("Anna registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "anna@example.com": f"{tag()}@example.com"})
     assert '"code"' not in answers, answers
@@ -203,9 +205,9 @@ def test_guide_customers_session_works(stack, tmp_path):
     assert answers.count('"won":1,') == 2 and '"win_rate":1.0000' in answers
 
 
-def test_guide_tokens_session_works(stack, tmp_path):
+def test_token_commands_of_guide_work(stack, tmp_path):
     name, password = stack.administrator
-    answers = run_session(guide_session("A token for an hour"), tmp_path, **{
+    answers = run_commands(guide_commands("A token for an hour"), tmp_path, **{
         "http://localhost:8000": stack.http_url, '"admin123"': f'"{password}"',
         '"admin"': f'"{name}"'})
     assert '"code"' not in answers, answers
@@ -214,8 +216,8 @@ def test_guide_tokens_session_works(stack, tmp_path):
     assert '{"active":true,' in answers and '"purpose":"password-reset","max_uses":1' in answers
 
 
-def test_guide_files_session_works(stack, tmp_path):
-    answers = run_session(shell_names() + guide_session("Boris registers"), tmp_path, **{
+def test_file_commands_of_guide_work(stack, tmp_path):
+    answers = run_commands(shell_names() + guide_commands("Boris registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "boris@example.com": f"{tag()}@example.com"})
     assert answers.count('"original_name":"договор.txt"') == 4, answers

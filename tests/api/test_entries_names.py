@@ -170,7 +170,8 @@ def test_parent_dn_parameter_selects_one_of_equal_names(entries, ldap_admin, sam
     assert entries.get(name) == made[1]
 
 
-def test_parent_dn_parameter_selects_and_body_moves(entries, ldap_admin, same_name_entries):
+def test_parent_dn_in_query_selects_entry_and_in_body_moves_it(entries, ldap_admin,
+                                                               same_name_entries):
     """?parent_dn= selects the entry; parent_dn in the body is its new parent."""
     name, made, parents = same_name_entries
     target = ldap_admin.add_ou(tag(), entries.parent)

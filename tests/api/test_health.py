@@ -45,7 +45,7 @@ def test_directory_is_checked_periodically(site):
     wait_until(lambda: checked_at() > before, what="the next check")
 
 
-def test_root_greets(site):
+def test_root_returns_greeting(site):
     assert site.as_anonymous().get("/").json() == {"message": "Hello World!"}
 
 

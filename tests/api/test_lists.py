@@ -189,7 +189,7 @@ def test_first_and_last_pages_are_exact(api, entries, many_entries, skip, limit,
     assert (len(found), body["total"]) == (expected, MANY)
 
 
-def test_order_ignores_case(entries):
+def test_list_order_ignores_case(entries):
     word = tag()
     names = [f"{word} {letter}" for letter in "bAcDaE"]
     parents = [entries.ldap_admin.add_ou(tag(), entries.parent) for _ in names]

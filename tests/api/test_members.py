@@ -178,7 +178,8 @@ def test_unknown_group_or_account_is_not_found(api, ldap_admin, side, method, us
 
 
 @both
-def test_other_kinds_of_entries_are_not_found(api, people, units, ldap_admin, side, user_and_group):
+def test_other_kinds_of_entries_are_not_found_as_members(api, people, units, ldap_admin, side,
+                                                         user_and_group):
     user, group = user_and_group
     unit, account = units.create(), tag()[:8] + "$"
     ldap_admin.add(f"{rdn(account)},{units.parent}", objectClass="computer", sAMAccountName=account,

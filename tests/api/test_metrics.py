@@ -140,7 +140,7 @@ def test_every_error_code_starts_at_zero(anonymous_site):
 
 # --- database -------------------------------------------------------------------------------------
 
-def test_queries_and_transactions_are_timed(sql_stack, sql_api):
+def test_metrics_count_queries_and_transactions(sql_stack, sql_api):
     site = sql_api.at(sql_stack.https_url)
     before = metrics.values(site)
     name = tag()
@@ -156,7 +156,7 @@ def test_queries_and_transactions_are_timed(sql_stack, sql_api):
 
 # --- processes ------------------------------------------------------------------------------------
 
-def test_pools_are_measured(anonymous_site):
+def test_metrics_describe_worker_pools(anonymous_site):
     values = metrics.values(anonymous_site)
     for pool, size in {"core": 2, "auth": 2, "directory": 4, "files": 4}.items():
         assert values[("kontora_pool_size", pool)] == size
@@ -170,7 +170,7 @@ def test_pools_are_measured(anonymous_site):
     assert values[("kontora_pool_busy_seconds_total", "core")] > 0
 
 
-def test_queue_time_is_measured(anonymous_site, anonymous):
+def test_metrics_count_queued_requests(anonymous_site, anonymous):
     counted_before = metrics.values(anonymous_site)[("kontora_http_queue_duration_seconds_count",
                                                      "auth")]
     anonymous.post("/auth/login", json={})

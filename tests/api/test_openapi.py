@@ -41,7 +41,7 @@ def printed_document(printed_texts, language):
 
 # --- content --------------------------------------------------------------------------------------
 
-def test_document_passes_validator(printed_texts, tmp_path):
+def test_openapi_document_passes_validator(printed_texts, tmp_path):
     """Warnings count as failures."""
     files = []
     for language, text in printed_texts.items():
@@ -122,7 +122,7 @@ def human_texts(node, key=""):
         yield node
 
 
-def test_descriptions_are_in_language_of_document(printed_texts):
+def test_descriptions_are_in_language_of_openapi_document(printed_texts):
     words = {language: list(human_texts(json.loads(text)))
              for language, text in printed_texts.items()}
     examples = re.compile("например.*|such as.*")
@@ -163,7 +163,7 @@ def test_openapi_command_fails_on_write_error(binary, tmp_path):
 
 @pytest.mark.parametrize("accept, language", [("ru", "ru"), ("en", "en"), ("en-US,en;q=0.9", "en"),
                                               ("", "ru")])
-def test_document_is_served_in_requested_language(site, stack, accept, language):
+def test_openapi_document_is_in_requested_language(site, stack, accept, language):
     response = site.as_anonymous().get("/openapi.json", headers={"Accept-Language": accept})
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "application/json; charset=utf-8"
@@ -172,12 +172,12 @@ def test_document_is_served_in_requested_language(site, stack, accept, language)
     assert response.content == file.read_bytes()
 
 
-def test_served_document_equals_command_output(stack, printed_texts):
+def test_served_openapi_document_equals_command_output(stack, printed_texts):
     served = json.loads((stack.state_dir / "static/openapi.en.json").read_text())
     assert served == json.loads(printed_texts["en"])
 
 
-def test_cached_document_is_not_modified(site):
+def test_cached_openapi_document_is_not_modified(site):
     first = site.get("/openapi.json")
     assert first.headers["Cache-Control"] == "no-cache"
     again = site.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
@@ -185,13 +185,13 @@ def test_cached_document_is_not_modified(site):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-def test_document_is_read_only(site, method):
+def test_openapi_document_is_read_only(site, method):
     response = site.request(method, "/openapi.json")
     contract.check_error(response, 405, "METHOD_NOT_ALLOWED")
     assert response.headers["Allow"] == "GET, HEAD"
 
 
-def test_document_files_are_not_reachable_by_path(site):
+def test_openapi_document_files_are_not_reachable_by_path(site):
     for path in ("/openapi.ru.json", "/static/../openapi.ru.json", "/static/%2e%2e/kontora"):
         assert site.get(path).status_code in (400, 404), path
 

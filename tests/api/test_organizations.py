@@ -251,7 +251,7 @@ def test_concurrent_departures_leave_one_owner(accounts, sql_stack, sql_anonymou
 # --- joining and leaving --------------------------------------------------------------------------
 
 @pytest.mark.parametrize("role", ROLES)
-def test_any_other_member_may_leave(accounts, new_owner, role):
+def test_member_who_is_not_last_owner_may_leave(accounts, new_owner, role):
     person = accounts.member(new_owner, role)
     assert remove(person.client, new_owner, person).status_code == 204
     contract.check_error(person.client.get(new_owner.path), 404, "NOT_FOUND")

@@ -205,7 +205,7 @@ def test_deeply_nested_body_is_refused(vera):
     assert response.status_code == 400, response.text
 
 
-def test_bulk_call_is_limited(vera):
+def test_bulk_delete_rejects_more_than_1000_names(vera):
     response = vera.client.post("/files/bulk-delete", json={"names": ["a.txt"] * 1001})
     contract.check_error(response, 400, "VALIDATION_ERROR")
 

@@ -80,7 +80,7 @@ def test_invalid_due_date_is_rejected(owner, given):
     assert invalid_fields(owner.change("tasks", made["id"], due_date=given)) == ["due_date"]
 
 
-def test_latest_due_date_is_rejected_or_accepted_again(owner):
+def test_latest_due_date_is_rejected_or_can_be_sent_back(owner):
     """An accepted time is returned in a form that is accepted again."""
     response = owner.send("tasks", due_date="9999-12-31T23:59:59-23:59")
     if response.status_code == 201:
@@ -215,7 +215,7 @@ OWNERSHIP = [("me", None, True), ("me", "me", True), ("owner", "me", True), ("ow
 
 
 @pytest.mark.parametrize("creator, assignee, own", OWNERSHIP)
-def test_sales_change_their_own_tasks(office, owner, creator, assignee, own):
+def test_sales_may_change_only_own_tasks(office, owner, creator, assignee, own):
     people = {"me": office["SALES"], "owner": owner, "peer": office.newcomer("SALES")}
     made = people[creator].task(assignee_id=people[assignee].id if assignee else None)
     me = people["me"]

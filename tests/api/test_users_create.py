@@ -44,7 +44,7 @@ def test_created_user_is_read_as_returned(api, people):
     assert people.get(response.json()["sAMAccountName"]) == response.json()
 
 
-def test_user_guid_is_the_one_of_directory(people, ldap_admin):
+def test_user_guid_equals_guid_in_directory(people, ldap_admin):
     user = people.create()
     [seen] = ldap_admin.ldapsearch(f"(sAMAccountName={user['sAMAccountName']})", "objectGUID")
     assert user["objectGUID"] == guid_text(seen["objectGUID"][0])

@@ -65,7 +65,7 @@ def test_env_file_can_be_chosen(kontora, tmp_path):
     assert kontora("config", "--check", "--env-file", "missing").returncode == os.EX_CONFIG
 
 
-def test_relative_path_is_below_state_dir(kontora):
+def test_relative_path_in_setting_is_below_state_dir(kontora):
     shown = values(kontora("config", STATE_DIR="/srv/state", AUDIT_LOG_PATH="a/b"))
     assert shown["AUDIT_LOG_PATH"] == "/srv/state/a/b"
 

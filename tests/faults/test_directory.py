@@ -104,7 +104,7 @@ def test_hanging_directory_is_reported(rig, people, breakable_directory, ldap_ad
     assert people.get(user["sAMAccountName"])["title"] in (None, "x")
 
 
-def test_hanging_creation_is_complete_or_absent(rig, people, breakable_directory, ldap_admin):
+def test_directory_hang_leaves_complete_user_or_none(rig, people, breakable_directory, ldap_admin):
     body = people.body()
     breakable_directory.freeze()
     assert_unavailable(*timed_call(rig, "POST", "/users", body))

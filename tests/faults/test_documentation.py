@@ -25,7 +25,7 @@ def title(response):
     return json.loads(response.content)["info"]["title"]
 
 
-def test_reload_rewrites_changed_document(make_rig):
+def test_reload_rewrites_changed_openapi_document(make_rig):
     rig = make_rig(APP_TITLE="Контора № 1", APP_DESCRIPTION="Наша.")
     visitor = rig.anonymous("")
     first = visitor.get("/openapi.json")
@@ -38,7 +38,7 @@ def test_reload_rewrites_changed_document(make_rig):
     assert title(visitor.get("/openapi.json")) == "Контора № 2"
 
 
-def test_service_works_when_document_cannot_be_written(make_rig):
+def test_service_works_when_openapi_document_cannot_be_written(make_rig):
     rig = make_rig()
     visitor, folder = rig.anonymous(""), rig.stack.state_dir / "static"
     with full_disk(folder):

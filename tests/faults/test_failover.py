@@ -152,7 +152,7 @@ def test_workers_avoid_controller_that_another_worker_found_hanging(make_failove
         assert seconds < TIMEOUT_S / 2
 
 
-def test_probe_spares_clients_the_timeout(make_failover_rig, proxies):
+def test_controller_found_hanging_by_probe_delays_no_client(make_failover_rig, proxies):
     first, second = proxies
     rig = make_failover_rig(first, second)
     assert_all_served(rig)
@@ -215,7 +215,7 @@ def test_one_recovered_controller_is_enough(make_failover_rig, proxies):
     assert_all_served(rig)
 
 
-def test_queued_requests_do_not_repeat_the_timeout(make_failover_rig, proxies):
+def test_queued_requests_do_not_wait_for_further_timeouts(make_failover_rig, proxies):
     """More clients than workers are waiting when the directory stops answering."""
     rig = make_failover_rig(proxies[0])
     assert_all_served(rig)

@@ -89,7 +89,7 @@ def test_aborted_upload_leaves_nothing(sql_rig):
     assert files.listed(rig.api) == []
 
 
-def test_stalled_upload_is_ended(rig, disk):
+def test_stalled_upload_is_ended_by_nginx(rig, disk):
     rig.edit_nginx("files.conf", ("client_body_timeout 15s", "client_body_timeout 1s"))
     spool = Spool(rig.stack)
     with files.begin(rig.api) as peer:
@@ -264,7 +264,7 @@ def test_files_check_finds_and_repairs_differences(rig, disk):
     assert files_check(rig) == ("0 wrong\n", 0)
 
 
-def test_repair_keeps_uploads_in_progress(rig, disk):
+def test_files_repair_keeps_uploads_in_progress(rig, disk):
     kept, over = [], threading.Event()
 
     def write():
@@ -286,7 +286,7 @@ def test_repair_keeps_uploads_in_progress(rig, disk):
     assert files_check(rig) == ("0 wrong\n", 0) and is_clean(rig, disk, disk.keys())
 
 
-def test_repair_refuses_empty_storage(rig, disk):
+def test_files_repair_refuses_empty_storage(rig, disk):
     made = files.upload(rig.api)["filename"]
     disk.remove(*disk.keys())
     said, status = files_check(rig, "--repair")

@@ -122,7 +122,7 @@ def test_strangers_together_get_half_of_lockout_threshold(make_domain_rig, domai
     assert count_failures(ldap_admin, vera) == (tried, False)
 
 
-def test_threshold_of_one_allows_one_attempt(make_domain_rig, domain, people):
+def test_lockout_threshold_of_one_allows_one_attempt(make_domain_rig, domain, people):
     """One attempt already reaches the threshold, but a correct password must be accepted."""
     rig, (_, ldap_admin) = make_domain_rig(threshold=1), domain
     vera, boris = people(rig), people(rig)
@@ -131,7 +131,7 @@ def test_threshold_of_one_allows_one_attempt(make_domain_rig, domain, people):
     assert count_failures(ldap_admin, boris)[0] == 1
 
 
-def test_without_threshold_every_attempt_is_admitted(make_domain_rig, people):
+def test_every_attempt_is_admitted_without_lockout_threshold(make_domain_rig, people):
     rig = make_domain_rig(threshold=0)
     vera = people(rig)
     fail_logins(rig, MALLORY, vera["sAMAccountName"], 7)

@@ -99,7 +99,7 @@ def test_killed_workers_are_no_longer_counted_as_busy(rig):
     wait_until(lambda: pools() == [1, 1], what="one busy and one idle worker")
 
 
-def test_pool_size_and_reloads_are_measured(rig):
+def test_metrics_report_pool_size_and_reloads(rig):
     taken, refused = (("kontora_configuration_reloads_total", result)
                       for result in ("taken", "refused"))
     rig.set(AUTH_WORKERS=3)
@@ -113,7 +113,7 @@ def test_pool_size_and_reloads_are_measured(rig):
     assert count(rig, taken) == 1
 
 
-def test_database_outage_is_measured(rig):
+def test_metrics_report_database_outage(rig):
     wait_for_count(rig, ("kontora_database_up",), 1)
     assert count(rig, ("kontora_database_wal_bytes",)) >= 0
     rig.set(DATABASE_URL="sqlite:////proc/self/no/such.db")

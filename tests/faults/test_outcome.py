@@ -55,7 +55,7 @@ def check_unavailable(rig, response, code):
     return rig.audit().one_of(response)
 
 
-def test_hang_during_modification_is_unknown_outcome(rig, proxy, user, ldap_admin):
+def test_directory_hang_during_modification_is_unknown_outcome(rig, proxy, user, ldap_admin):
     proxy.cut(MODIFY)
     line = check_unavailable(rig, change_user(rig, user, title="after"), "OUTCOME_UNKNOWN")
     assert line["status"] == "failure" and line["details"]["code"] == "OUTCOME_UNKNOWN"
@@ -63,14 +63,14 @@ def test_hang_during_modification_is_unknown_outcome(rig, proxy, user, ldap_admi
                            "title") == "after"  # the service could not know that
 
 
-def test_hang_while_reading_result_is_reported_as_made(rig, proxy, user, ldap_admin):
+def test_directory_hang_after_change_is_reported_as_change_made(rig, proxy, user, ldap_admin):
     proxy.cut(MODIFY, SEARCH)
     line = check_unavailable(rig, change_user(rig, user, title="after"), "RESULT_UNREAD")
     assert line["status"] == "success"
     assert ldap_admin.text(user["sAMAccountName"], "title") == "after"
 
 
-def test_hang_during_move_is_unknown_outcome(rig, proxy, user, ldap_admin):
+def test_directory_hang_during_move_is_unknown_outcome(rig, proxy, user, ldap_admin):
     proxy.cut(RENAME)
     other = ldap_admin.add_ou(tag())
     line = check_unavailable(rig, change_user(rig, user, parent_dn=other, title="after"),
@@ -79,7 +79,7 @@ def test_hang_during_move_is_unknown_outcome(rig, proxy, user, ldap_admin):
     assert ldap_admin.text(user["sAMAccountName"], "title") == "before"
 
 
-def test_hang_after_move_reports_new_dn(rig, proxy, user, ldap_admin):
+def test_directory_hang_after_move_reports_new_dn(rig, proxy, user, ldap_admin):
     """The modification may have been made, so the move is kept, and the response contains the
     new DN."""
     proxy.cut(MODIFY)
@@ -91,7 +91,7 @@ def test_hang_after_move_reports_new_dn(rig, proxy, user, ldap_admin):
     assert ldap_admin.text(user["sAMAccountName"], "distinguishedName") == dn
 
 
-def test_hang_during_deletion_is_unknown_outcome(rig, proxy, user, ldap_admin):
+def test_directory_hang_during_deletion_is_unknown_outcome(rig, proxy, user, ldap_admin):
     proxy.cut(DELETE)
     check_unavailable(rig, rig.api.delete(user_path(user["sAMAccountName"])), "OUTCOME_UNKNOWN")
     assert ldap_admin.find(user["sAMAccountName"]) is None
@@ -155,7 +155,7 @@ def test_membership_change_survives_closed_connection(rig, proxy, ldap_admin, me
         assert rig.audit().one_of(response)["status"] == "success"
 
 
-def test_hang_during_membership_change_is_reported(rig, proxy, ldap_admin, membership):
+def test_directory_hang_during_membership_change_is_reported(rig, proxy, ldap_admin, membership):
     path, group, user = membership
     proxy.cut(MODIFY)
     assert check_unavailable(rig, rig.api.post(path), "OUTCOME_UNKNOWN")["status"] == "failure"

@@ -159,7 +159,7 @@ def test_bucket_can_be_part_of_host_name(open_objects, gateway, bucket):
     assert objects.list() == [key]
 
 
-def test_connection_is_reused(open_objects, proxy):
+def test_storage_connection_is_reused(open_objects, proxy):
     objects = open_objects(endpoint=proxy.endpoint)
     key = objects.put(b"octets")
     for _ in range(5):
@@ -168,7 +168,7 @@ def test_connection_is_reused(open_objects, proxy):
     assert proxy.connections == 1
 
 
-def test_tls_endpoint_is_verified(open_objects, gateway, tmp_path):
+def test_storage_certificate_is_verified(open_objects, gateway, tmp_path):
     objects = open_objects(endpoint=gateway.tls_endpoint)
     key = objects.put(b"octets")
     assert objects.must("find", key)[0] == "6"

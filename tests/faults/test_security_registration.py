@@ -150,7 +150,7 @@ def test_closed_registration_accepts_links_of_command_line_only(rig):
         (rig.stack.administrator[0], "failure"), ("cli", "success")]
 
 
-def test_production_requires_link_by_default(make_sql_rig):
+def test_registration_in_production_requires_link_by_default(make_sql_rig):
     rig = make_sql_rig(env={"ENVIRONMENT": "production",
                             "PUBLIC_URL": "https://kontora.example.com"})
     email = address()

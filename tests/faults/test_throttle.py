@@ -316,7 +316,7 @@ def test_timestamps_in_future_are_corrected(throttled):
         wait_until(set_back, 90, f"{table} to be set back")
 
 
-def test_rows_issued_in_future_get_usual_lifetime(throttled):
+def test_rows_issued_in_future_expire_after_usual_lifetime(throttled):
     """Moves a session, token, link and invitation two hours ahead, as if the clock had been set
     back since. A second session, issued at the correct time, must keep its expiry."""
     ahead = 2 * 3600 * 1000

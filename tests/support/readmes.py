@@ -8,10 +8,10 @@ START = TOP / "README.md"
 GUIDE = TOP / "app/resources/README.md"  # the guide to the API
 OPERATE = TOP / "systemd/README.md"
 
-# The documents whose example sessions are executed.
-WITH_SESSIONS = (START, GUIDE)
+# The documents whose command blocks are executed by tests.
+WITH_COMMAND_BLOCKS = (START, GUIDE)
 
-SESSION = re.compile(r"^```sh\n(# ([^\n]*)\n.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND_BLOCK = re.compile(r"^```sh\n(# ([^\n]*)\n.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def text(document):
@@ -27,13 +27,13 @@ def chapter(document, heading):
     return found[1]
 
 
-def sessions(document):
-    """Returns the example sessions of a document by their first comment."""
-    return {comment: session for session, comment in SESSION.findall(text(document))}
+def command_blocks(document):
+    """Returns the blocks of shell commands of a document by their first comment."""
+    return {comment: block for block, comment in COMMAND_BLOCK.findall(text(document))}
 
 
-def session(document, beginning):
-    """Returns the example session whose first comment starts with `beginning`."""
-    [found] = [body for comment, body in sessions(document).items()
+def command_block(document, beginning):
+    """Returns the command block whose first comment starts with `beginning`."""
+    [found] = [block for comment, block in command_blocks(document).items()
                if comment.startswith(beginning)]
     return found
