@@ -177,7 +177,8 @@ def test_analytics_equal_counts_of_rows(finished_load, sql_database):
     until = int(time.time() * 1000) + 2 * SOON_MS
     wait_until(lambda: sql_database.run(
         f"SELECT count(*) FROM tasks WHERE {where} AND overdue_from BETWEEN "
-        f"{int(time.time() * 1000)} AND {until}") == [("0",)], what="no task to become due soon")
+        f"{int(time.time() * 1000)} AND {until}") == [("0",)],
+               what="all tasks that are due soon to become overdue")
     today = datetime.now(UTC).date()
     for person in (None, *load.people[:-1]):
         query = {"owner_id": person} if person else {}

@@ -91,7 +91,7 @@ def test_logs_table_lists_every_field_of_request_lines(site, stack):
 
     site.get("/users/nobody-is-called-so")
     wait_until(lambda: {"route", "directory_us", "code", "actor"} <= found(),
-               what="the request line")
+               what="the request line to be logged")
     assert found() <= line_fields("## Logs")
 
 
@@ -200,7 +200,7 @@ def test_customer_commands_of_guide_work(stack, tmp_path):
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "anna@example.com": f"{tag()}@example.com"})
     assert '"code"' not in answers, answers
-    assert answers.count('"total":1,') == 5, answers  # found, listed, and three figures
+    assert answers.count('"total":1,') == 5, answers  # two lists, three sections of analytics
     assert '"subject":"IN_PROGRESS → WON"' in answers
     assert answers.count('"won":1,') == 2 and '"win_rate":1.0000' in answers
 

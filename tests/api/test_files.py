@@ -635,7 +635,7 @@ def test_slow_upload_does_not_occupy_worker(storage, owner):
 
     def slowly():
         yield body[:50_000]
-        wait_until(files.Spool(storage.stack).sizes, what="the first half in the spool")
+        wait_until(files.Spool(storage.stack).sizes, what="the first half to reach the spool")
         time.sleep(waited_s)  # the duration under test
         yield body[50_000:]
 

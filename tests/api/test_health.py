@@ -42,7 +42,7 @@ def test_directory_is_checked_periodically(site):
     def checked_at():
         return contract.check_readiness(site.get("/health/ready"))["directory"]["checked_at"]
     before = checked_at()
-    wait_until(lambda: checked_at() > before, what="the next check")
+    wait_until(lambda: checked_at() > before, what="the next check of the directory")
 
 
 def test_root_returns_greeting(site):

@@ -9,7 +9,7 @@ from support.waiting import wait_until
 def test_no_log_contains_a_secret(sql_stack):
     last = Client(sql_stack.https_url, sql_stack.ca_file).get("/health").headers["X-Request-ID"]
     access = sql_stack.logs_dir / "nginx-access.log"
-    wait_until(lambda: last.encode() in access.read_bytes(), what="the line in the access log")
+    wait_until(lambda: last.encode() in access.read_bytes(), what="the last request to be logged")
     assert len(logs.every_log_file(sql_stack.state_dir)) >= 4
     logs.assert_no_secret(sql_stack.state_dir)
 

@@ -113,7 +113,7 @@ def test_task_due_today_is_overdue_from_midnight_utc(owner, sql_database):
 def test_overdue_task_can_still_be_changed(owner):
     moment = soon_time()
     made = owner.task(due_date=moment)
-    wait_until(has_passed(moment), what="the due date")
+    wait_until(has_passed(moment), what="the due date to pass")
     same = check_ok("tasks", owner.change("tasks", made["id"], title="x", due_date=moment))
     assert (same["title"], same["due_date"]) == ("x", moment)
     check_ok("tasks", owner.change("tasks", made["id"], status="IN_PROGRESS"))
@@ -130,7 +130,7 @@ def test_task_becomes_overdue_at_due_date(new_office):
     owner.task(due_date=str(datetime.now(UTC).date()))
     owner.task()
     assert owner.analytics("tasks")["overdue"] == 0 or has_passed(moment)()
-    wait_until(lambda: owner.analytics("tasks")["overdue"] == 1, what="the due date")
+    wait_until(lambda: owner.analytics("tasks")["overdue"] == 1, what="the due date to pass")
     assert has_passed(moment)()
 
     def overdue():
@@ -149,7 +149,7 @@ def test_task_becomes_overdue_at_due_date(new_office):
 def test_done_task_is_not_overdue(new_office):
     owner, moment = new_office["OWNER"], soon_time()
     task = owner.task(due_date=moment, status="IN_PROGRESS")["id"]
-    wait_until(lambda: owner.analytics("tasks")["overdue"] == 1, what="the due date")
+    wait_until(lambda: owner.analytics("tasks")["overdue"] == 1, what="the due date to pass")
     check_ok("tasks", owner.change("tasks", task, status="DONE"))
     assert owner.analytics("tasks")["overdue"] == 0
 

@@ -36,7 +36,8 @@ def make_sql_rig(request, make_rig):
 def rig(make_rig, directory):
     """Starts a stack with a working directory."""
     made = make_rig(directory)
-    wait_until(lambda: made.api.get("/users/Administrator").ok, what="the directory")
+    wait_until(lambda: made.api.get("/users/Administrator").ok,
+               what="the directory to be reachable")
     return made
 
 

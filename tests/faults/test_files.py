@@ -81,7 +81,7 @@ def test_aborted_upload_leaves_nothing(sql_rig):
     for sent in (10, 200, 50000, 100100):
         with files.begin(rig.api, sent=sent) as peer:
             if sent >= 50000:
-                wait_until(spool.sizes, what="the body in the spool")
+                wait_until(spool.sizes, what="the body to reach the spool")
             peer.shutdown(socket.SHUT_RDWR)
         wait_until(lambda: not spool.connections() and is_clean(rig, disk),
                    what="the upload to end")
@@ -93,7 +93,7 @@ def test_stalled_upload_is_ended_by_nginx(rig, disk):
     rig.edit_nginx("files.conf", ("client_body_timeout 15s", "client_body_timeout 1s"))
     spool = Spool(rig.stack)
     with files.begin(rig.api) as peer:
-        wait_until(spool.sizes, what="the body in the spool")
+        wait_until(spool.sizes, what="the body to reach the spool")
         with contextlib.suppress(ConnectionResetError):
             assert peer.recv(1) == b""
     wait_until(lambda: not spool.sizes() and is_clean(rig, disk), what="the upload to end")
@@ -486,7 +486,7 @@ def test_bulk_delete_during_a_delete_reports_each_name(sql_rig, at):
     with (sql_rig.database.holding(f"DELETE FROM files WHERE name = '{names[at]}'") as commit,
           ThreadPoolExecutor() as pool):
         answer = pool.submit(owner.post, "/files/bulk-delete", json={"names": names})
-        wait_until(lambda: is_deleting(sql_rig) and sql_rig.database.is_waited(),
+        wait_until(lambda: is_deleting(sql_rig) and sql_rig.database.has_lock_waiters(),
                    what="the bulk delete to wait")
         commit()
         response = answer.result()

@@ -58,7 +58,8 @@ def make_domain_rig(domain, make_rig):
         ldap_admin.set(ldap_admin.base_dn, "lockoutDuration", span)
         ldap_admin.set(ldap_admin.base_dn, "lockoutThreshold", str(threshold))
         rig = make_rig(controller, LOGIN_FREE_FAILURES=0, **{**LOGIN_SETTINGS, **settings})
-        wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
+        wait_until(lambda: rig.api.get("/users/Administrator").ok,
+                   what="the directory to be reachable")
         return rig
     return make
 

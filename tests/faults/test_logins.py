@@ -24,7 +24,8 @@ def make_login_rig(make_rig, directory):
     """Returns a function that starts a stack where directory users can log in."""
     def make(**settings):
         rig = make_rig(directory, **{**LOGIN_SETTINGS, **settings})
-        wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
+        wait_until(lambda: rig.api.get("/users/Administrator").ok,
+                   what="the directory to be reachable")
         return rig
     return make
 
@@ -62,7 +63,7 @@ def add_group(ldap_admin, parent, name, *members):
 
 def test_disabled_ldap_login_does_not_bind(make_rig, directory, ldap_admin):
     rig = make_rig(directory, LOGIN_FREE_FAILURES=0)
-    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
+    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory to be reachable")
     user = people_of(rig, ldap_admin).create()
     for _ in range(LOCKOUT_THRESHOLD + 1):
         response, _ = timed_login(rig, user["sAMAccountName"], "wrong")

@@ -82,7 +82,7 @@ class Postgres:
         wait_until(lambda: self.server.sql(others, url) == ["0"], PATIENCE_S,
                    "the sessions of the killed process to end")
 
-    def is_waited(self, url):
+    def has_lock_waiters(self, url):
         """Returns rows if a session waits for a lock."""
         waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND " \
                   "datname = current_database()"
@@ -225,7 +225,7 @@ def test_migration_killed_before_any_postgres_object_can_be_repeated(on_postgres
         url = engine.create()
         with postgres_holding(url, f"CREATE TABLE {name} (id integer)"):
             process = on_postgres.start(url, "up")
-            wait_until(lambda: engine.is_waited(url), PATIENCE_S, "the migration to wait")
+            wait_until(lambda: engine.has_lock_waiters(url), PATIENCE_S, "the migration to wait")
             assert kill(process)
         assert on_postgres.recover(url) == migrate_before, name
 

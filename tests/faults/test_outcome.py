@@ -271,7 +271,7 @@ def test_request_of_killed_worker_is_not_repeated(make_rig, directory, authority
     proxy.cut(ADD)
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(once.send)
-        wait_until(lambda: proxy.cuts == 1, what="the add request")
+        wait_until(lambda: proxy.cuts == 1, what="the add request to be sent")
         (worker,) = rig.service.workers("directory")
         os.kill(worker, signal.SIGKILL)
         assert answer.result().status_code in (502, 503)

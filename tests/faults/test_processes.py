@@ -151,7 +151,7 @@ def test_old_workers_exit_after_new_workers_are_ready(rig):
 def test_reload_applies_new_settings(rig):
     rig.set(APP_NAME="another name", CORE_WORKERS=3)
     rig.reload()
-    wait_until(lambda: len(rig.service.workers("core")) == 3, what="the third worker")
+    wait_until(lambda: len(rig.service.workers("core")) == 3, what="the third worker to start")
     assert rig.anonymous("").get("/health").json()["service"] == "another name"
 
 

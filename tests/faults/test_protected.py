@@ -250,7 +250,7 @@ def test_service_account_with_domain_admin_rights_is_warned_of_once(make_rig, di
                                                                                  account):
     ldap_admin.add_member(f"CN=Domain Admins,CN=Users,{ldap_admin.base_dn}", account.dn)
     rig = make_rig(directory, **account.settings)
-    wait_until(lambda: rig.count_log(WARNING), what="the warning")
+    wait_until(lambda: rig.count_log(WARNING), what="the warning to be logged")
     for _ in range(8):  # reaches other workers
         check_response(rig.api.get("/users/Administrator"))
     [line] = [line for line in rig.log() if WARNING in line["message"]]

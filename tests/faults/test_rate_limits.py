@@ -22,7 +22,7 @@ from support.people import tag
 from support.sources import sent_from
 from support.waiting import wait_until
 
-RATE, BURST = 10, 20  # of the lowered limit
+RATE, BURST = 10, 20  # requests per second and burst of low_limit_rig
 CROWD = 60
 OFFICE = 150
 LOGINS = 6

@@ -127,7 +127,7 @@ def test_newest_upload_above_limit_is_refused_and_audited(make_counted, begin):
     [newest] = begin(mallory, 1, addresses=["127.0.0.2"])
     wait_for_refusals([newest], 1)
     identity = newest.answer().json()["request_id"]
-    [line] = wait_until(lambda: rig.audit().of(identity), what="the audit line")
+    [line] = wait_until(lambda: rig.audit().of(identity), what="the audit line to be written")
     assert (line["action"], line["status"]) == ("upload_file", "failure")
     assert line["details"]["code"] == "TOO_MANY_REQUESTS"
     assert_in_progress(older)
@@ -233,7 +233,7 @@ def test_upload_of_killed_worker_frees_its_slot(make_counted, begin, tmp_path):
     mallory = Accounts(rig.anonymous()).register().client
     [slow] = begin_admitted(begin, mallory, 1)
     slow.peer.sendall(files.form(b"a" * 100000, "a.txt")[0][50000:])
-    wait_until((tmp_path / "begun").exists, what="a worker that has the upload")
+    wait_until((tmp_path / "begun").exists, what="a worker to receive the upload")
     wait_for_refusals(begin(mallory, 1), 1)
     for pid in rig.service.workers("uploads"):
         os.kill(pid, signal.SIGKILL)

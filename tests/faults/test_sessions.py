@@ -194,7 +194,7 @@ def break_session_ends(rig, guid):
 def test_failed_check_of_one_user_does_not_stop_others(make_sql_rig, directory, ldap_admin):
     """Mallory is checked after Vera; Mallory's sessions end although Vera's cannot be updated."""
     rig = make_sql_rig(directory, LDAP_LOGIN_CACHE_S=1, **LOGIN_SETTINGS)
-    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
+    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory to be reachable")
     people = People(rig.api, ldap_admin, ldap_admin.add_ou(tag()))
     owners = {}
     for user in (people.create(), people.create()):
@@ -219,7 +219,7 @@ def test_known_session_works_during_database_outage(make_rig, directory, postgre
     """A session that was alive on this host is accepted while the database is down, because only
     the database could record its end by another host."""
     rig = make_rig(directory, database=postgres, **LOGIN_SETTINGS)
-    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
+    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory to be reachable")
     user = People(rig.api, ldap_admin, ldap_admin.add_ou(tag())).create()
     tokens = rig.anonymous().login(user["sAMAccountName"], user["password"])
     client = rig.anonymous().bearing(tokens["access_token"])

@@ -247,7 +247,7 @@ def test_request_log_lines_are_dropped_below_half_of_reserve(small_disk_rig, peo
     out = vera.client.post("/auth/logout")
     assert out.status_code == 204
     wait_until(lambda: metrics.values(site)[counter,] >= dropped + 21,
-               what="the counter of dropped lines")
+               what="the counter of dropped lines to grow")
     ids = {answer.headers["X-Request-ID"] for answer in (*answers, out)}
     assert not any(line.get("request_id") in ids for line in small_disk_rig.log())
     audited = (small_disk_rig.filler.folder / "audit.jsonl").read_text("utf-8")

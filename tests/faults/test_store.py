@@ -23,14 +23,14 @@ CHEAP = {"BCRYPT_COST": "4", "WORKER_MAX_GROWTH_MIB": "0"}
 
 KILLING_S = 60
 KILL_INTERVAL_S = 0.1
-# So many workers that most have run long enough, when killed, to be restarted without backoff:
-# there are always workers to kill.
+# With so many workers, a killed worker has usually run long enough to be restarted without backoff,
+# so there are always workers to kill.
 MANY_WORKERS = {"CORE_WORKERS": "96", "AUTH_WORKERS": "32"}
 
 DISK_KIB = 2048
 
 TIMEOUT_MS = 1000
-ANSWER_S = 2 * TIMEOUT_MS / 1000 + 1  # a statement, and the work before it
+ANSWER_S = 2 * TIMEOUT_MS / 1000 + 1  # bound for a response: two timeouts and the work before
 
 WAL_HEADER, FRAME_HEADER = 32, 24  # bytes; format of SQLite's WAL file: sqlite.org/fileformat2.html
 CLIENTS = 64
@@ -291,7 +291,7 @@ def test_directory_is_served_without_database(make_rig, directory, server):
     rig.service.stop()
     server.stop()
     rig.service.start()
-    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
+    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory to be reachable")
     assert rig.api.get("/auth/me").status_code == 200
     contract.check_error(rig.api.get("/accounts"), 503, "DATABASE_UNAVAILABLE")
     wait_until(lambda: rig.anonymous("").get("/health/ready").status_code == 503,

@@ -15,9 +15,9 @@ from support.sources import sent_from
 from support.waiting import wait_until
 
 FREE = 5  # the default of LOGIN_FREE_FAILURES
-BUDGET, INTERVAL_S = 8 * FREE, 15  # shared by all unknown sources
+BUDGET, INTERVAL_S = 8 * FREE, 15  # shared by all unknown sources; refills by one per interval
 WRONG = "not-the-password"
-ADA, MALLORY = "127.9.0.1", "127.66.99.1"  # the administrator, and a stranger
+ADA, MALLORY = "127.9.0.1", "127.66.99.1"  # addresses of the administrator and of a stranger
 
 # Tables with expiring rows, and the column with the time of issue.
 ISSUED = {"sessions": "created_at", "refresh_tokens": "issued_at", "tokens": "created_at",

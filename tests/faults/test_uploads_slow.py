@@ -78,7 +78,7 @@ def test_stalled_upload_is_cut_off(make_rig):
     assert set(answer.json()) == {"error", "code", "request_id"}
     assert answer.json()["code"] == "TOO_SLOW"
     [line] = wait_until(lambda: rig.audit().of(answer.headers["X-Request-ID"]),
-                        what="the audit line")
+                        what="the audit line to be written")
     assert (line["action"], line["status"]) == ("upload_file", "failure")
     wait_until(lambda: is_empty(rig), what="the upload to end")
     assert files.listed(rig.api) == []
@@ -121,7 +121,7 @@ def test_slow_upload_is_executed_and_audited_once(rig):
         answer = files.finish(peer)
     assert answer.status == 201
     [line] = wait_until(lambda: rig.audit().of(answer.headers["X-Request-ID"]),
-                        what="the audit line")
+                        what="the audit line to be written")
     assert (line["action"], line["status"]) == ("upload_file", "success")
     assert logs.service_line(rig.stack, answer.headers["X-Request-ID"])["status"] == 201, (
         "one line in the service log")
@@ -160,7 +160,7 @@ def test_stalling_upload_is_executed_and_counted_once(make_rig):
     [file] = files.listed(rig.api)
     files.check_facts(file, QUICK)
     [line] = wait_until(lambda: rig.audit().of(answer.headers["X-Request-ID"]),
-                        what="the audit line")
+                        what="the audit line to be written")
     assert (line["action"], line["status"]) == ("upload_file", "success")
     assert logs.service_line(rig.stack, answer.headers["X-Request-ID"])["status"] == 201, (
         "one line in the service log")
@@ -206,7 +206,7 @@ def test_disconnected_client_leaves_no_file(rig):
 
 def test_fast_upload_survives_killed_workers(rig, spool):
     with files.begin(rig.api, QUICK, HALF) as peer:
-        wait_until(spool.sizes, what="the body in the spool")
+        wait_until(spool.sizes, what="the body to reach the spool")
         for pid in rig.service.workers("uploads"):
             os.kill(pid, signal.SIGKILL)
         assert files.finish(peer, QUICK, HALF).status == 201
@@ -223,7 +223,7 @@ def test_invalid_token_is_refused_during_fast_body(rig):
 
 def test_spooled_upload_survives_killed_workers(rig, spool):
     with files.begin(rig.api) as peer:
-        wait_until(spool.sizes, what="the body in the spool")
+        wait_until(spool.sizes, what="the body to reach the spool")
         for pid in rig.service.workers("uploads"):
             os.kill(pid, signal.SIGKILL)
         assert files.finish(peer).status == 201
@@ -231,7 +231,7 @@ def test_spooled_upload_survives_killed_workers(rig, spool):
 
 def test_killed_spool_ends_its_uploads_and_leaves_nothing(rig, spool):
     with files.begin(rig.api) as peer:
-        wait_until(spool.sizes, what="the body in the spool")
+        wait_until(spool.sizes, what="the body to reach the spool")
         [pid] = rig.service.spools()
         os.kill(pid, signal.SIGKILL)
         answer = wire.read_answer(peer)
@@ -242,7 +242,7 @@ def test_killed_spool_ends_its_uploads_and_leaves_nothing(rig, spool):
 
 def test_reload_loses_no_upload(rig, spool):
     with files.begin(rig.api) as peer:
-        wait_until(spool.sizes, what="the body in the spool")
+        wait_until(spool.sizes, what="the body to reach the spool")
         old = rig.service.spools()
         rig.reload()
         assert files.upload(rig.api), "the new workers must serve uploads"
@@ -252,7 +252,7 @@ def test_reload_loses_no_upload(rig, spool):
 
 def test_stop_waits_for_upload(rig, spool):
     with ThreadPoolExecutor() as pool, files.begin(rig.api) as peer:
-        wait_until(spool.sizes, what="the body in the spool")
+        wait_until(spool.sizes, what="the body to reach the spool")
         stopped = pool.submit(rig.service.stop)
         wait_until(lambda: rig.count_log("stopping"), what="the stop to begin")
         assert files.finish(peer).status == 201
@@ -267,7 +267,8 @@ def test_full_spool_refuses_uploads(make_rig):
     spool, large = Spool(rig.stack), b"a" * (files.LARGEST - 1000)
     with contextlib.ExitStack() as under_way:
         peers = [under_way.enter_context(files.begin(rig.api, large, len(large))) for _ in range(2)]
-        wait_until(lambda: sum(spool.sizes()) == 2 * len(large), what="the bodies in the spool")
+        wait_until(lambda: sum(spool.sizes()) == 2 * len(large),
+                   what="the bodies to reach the spool")
         contract.check_error(files.send(rig.api, b"a" * 100000), 503, "STORAGE_FULL")
         contract.check_error(files.send(rig.api, QUICK), 503, "STORAGE_FULL")
         assert [files.finish(peer, large, len(large)).status for peer in peers] == [201, 201]

@@ -51,7 +51,7 @@ class Database:
             connection.execute(statement)
             yield connection.commit
 
-    def is_waited(self):
+    def has_lock_waiters(self):
         """Returns False if no session of PostgreSQL waits for a lock. Always True on SQLite,
         which does not report that."""
         return not self._postgres or self.run(

@@ -185,7 +185,7 @@ def check_unknown(document, what, template, response):
         assert allowed == {name.upper() for name in document.paths[template]}, what
 
 
-def taken_faults(document, template, key, request):
+def request_faults(document, template, key, request):
     """Returns how the body of a successful request deviates from the document."""
     validators = document.body(template, key)
     if not validators or not isinstance(request.body, (bytes, str)):
@@ -221,5 +221,5 @@ def check_answer(response, path_of=main_path):
     if method != "HEAD":
         faults += answer.body_faults(response)
     if response.ok:
-        faults += taken_faults(document, template, key, response.request)
+        faults += request_faults(document, template, key, response.request)
     assert not faults, f"{what}: {faults}"

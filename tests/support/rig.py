@@ -87,7 +87,7 @@ class Rig:
         before = set(self.nginx.workers)
         self.nginx.reload()
         wait_until(lambda: self.nginx.workers and not before & set(self.nginx.workers),
-                   what="the new workers of nginx")
+                   what="the new workers of nginx to start")
 
     # --- state ------------------------------------------------------------------------------------
 

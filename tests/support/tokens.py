@@ -114,7 +114,8 @@ class Issuers:
 
     def wait_for(self, more):
         goal = len(self.issued) + more
-        wait_until(lambda: len(self.issued) >= goal, timeout_s=TIMEOUT_S, what="tokens")
+        wait_until(lambda: len(self.issued) >= goal, timeout_s=TIMEOUT_S,
+                   what="tokens to be issued")
 
     async def _run(self):
         await asyncio.gather(*(self._issue() for _ in range(self._clients)))
