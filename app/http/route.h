@@ -9,9 +9,8 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/field.h"
+#include "http/permission.h"
 
-struct entries; /* what handlers serve that several resources share: rest/entries.h */
-struct records; /* the same: rest/records.h */
 struct reply;
 struct request;
 
@@ -52,10 +51,10 @@ struct route {
     const char *pattern;      /* "/api/v1/users/{username}"; NULL ends a table */
     const struct field *path; /* the names in the pattern, and perhaps others */
     route_handler *handler;
-    unsigned permission; /* of enum permission in auth/, checked by the router; 0: open to all */
-    enum pool_id pool;   /* where nginx sends it */
-    const struct entries *entries; /* of a shared handler; NULL: it serves something else */
-    const struct records *records; /* the same */
+    enum permission permission; /* checked by the router; PERMIT_ALL: open to all */
+    enum pool_id pool;          /* where nginx sends it */
+    const void *description;    /* of the resource, for a handler that several resources share */
+    bool adds_faults; /* the handler reports the faults of the body with those that it finds */
     struct text summary, about;  /* a line, and what else there is to say; `about` may be missing */
     const struct field *query;   /* NULL: parameters are ignored */
     const struct field *headers; /* that this call heeds, beside those of all calls; NULL: none */
@@ -73,7 +72,9 @@ struct route {
     const char *media_type, *example; /* of what is no JSON */
     const enum error_id *errors;      /* beside what the row itself implies; ERR_COUNT ends */
     const char *action;               /* of the audit line; NULL: not audited */
-    unsigned audited_for; /* of a call open to all: whose permission makes it audited; 0: all are */
+    enum permission
+        audited_for;        /* of a call open to all: audited if the caller has this permission;
+                                  * PERMIT_ALL: always audited */
     bool access_by_setting; /* open to all by its row; a setting may require a principal */
     bool essential; /* served while free space is short: it frees space, or needs next to none */
     const char *resource_type;

@@ -179,7 +179,7 @@ static struct error *begin_limits(const struct router_guard *guard, struct reque
 
 static struct error *ask_guard(const struct router_guard *guard, struct request *request)
 {
-    unsigned permission = request->route->permission;
+    enum permission permission = request->route->permission;
     struct error *error = guard->authenticate(request);
     if (!error) {
         error = begin_limits(guard, request);
@@ -420,10 +420,10 @@ static struct error *handle_permitted(const struct router *router, struct reques
         }
     }
     if ((error = read_body(router, request))) {
-        if (error->id != ERR_VALIDATION || !request->route->records) {
+        if (error->id != ERR_VALIDATION || !request->route->adds_faults) {
             return error;
         }
-        request->faults = error; /* records report them together with those that they find */
+        request->faults = error;
     }
     return handle_once(request, reply);
 }

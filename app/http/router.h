@@ -21,9 +21,9 @@ struct router_guard {
     struct error *(*authenticate)(struct request *request);
     /* Brings the request's principal, NULL for nobody, up to date as far as the permission depends
      * on it. An error if that cannot be done, or if the principal is nobody any more. */
-    struct error *(*confirm)(struct request *request, unsigned permission);
+    struct error *(*confirm)(struct request *request, enum permission permission);
     /* Whether the request's principal, NULL for nobody, has the permission. */
-    bool (*permits)(const struct request *request, unsigned permission);
+    bool (*permits)(const struct request *request, enum permission permission);
     /* Rate limits; NULL: none. check_queue() is called first; begin() when the principal is
      * known. If begin() returns NULL, end() follows the handler. */
     struct error *(*check_queue)(const struct request *request);

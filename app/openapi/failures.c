@@ -128,8 +128,7 @@ static void add_implied(const struct document *document, struct failures *failur
     static const enum error_id of_ranks[] = {ERR_FORBIDDEN, ERR_COUNT};
     static const enum error_id of_versions[] = {ERR_PRECONDITION_FAILED, ERR_COUNT};
     static const enum error_id of_changes[] = {ERR_OUTCOME_UNKNOWN, ERR_COUNT};
-    bool ranked =
-        route->permission && route->permission != document->settings->permissions.principal;
+    bool ranked = route->permission != PERMIT_ALL && route->permission != PERMIT_PRINCIPAL;
     add_errors(document, failures, of_all);
     add_errors(document, failures,
                route->permission || route->access_by_setting ? of_bearers : NULL);

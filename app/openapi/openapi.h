@@ -11,21 +11,11 @@
 #include "base/field.h"
 #include "http/route.h"
 
-#include <stdbool.h>
-
-/* Meaning of the permission numbers in route rows, which auth/ defines and service/ passes in. */
-struct openapi_permissions {
-    const struct text *about; /* by number: who has it */
-    unsigned principal;       /* what everybody has who is somebody */
-    bool (*of_organization)(unsigned permission);
-};
-
 struct openapi_settings {
     const char *title;
     const char *description; /* of the service; empty: ours */
     const char *version;
     enum config_language language;
-    struct openapi_permissions permissions;
 };
 
 /* Appends the document, one JSON object, and a line break. */

@@ -201,8 +201,8 @@ static bool has_version(const struct route *route)
 
 static void write_route_parameters(struct document *document, const struct route *route)
 {
-    const struct openapi_permissions *permissions = &document->settings->permissions;
-    bool organization = permissions->of_organization(route->permission) &&
+    bool organization = (permission_is_of_organization(route->permission) ||
+                         permission_is_of_files(route->permission)) &&
                         !strstr(route->pattern, "{organization_id}");
     bool file = route->shape == REPLY_FILE;
     jsonw_open_array(&document->json, "parameters");
@@ -436,8 +436,7 @@ static void write_description(struct document *document, const struct route *rou
     if (route->about.ru) {
         buffer_format(&text, "%s\n\n", document_text(document, &route->about));
     }
-    buffer_add_string(
-        &text, document_text(document, &document->settings->permissions.about[route->permission]));
+    buffer_add_string(&text, document_text(document, &permission_about[route->permission]));
     jsonw_bytes(&document->json, "description", text.bytes, text.length);
 }
 

@@ -10,6 +10,7 @@
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
+#include "rest/authorization.h"
 #include "rest/limits.h"
 #include "rest/login.h"
 #include "rest/rows.h"
@@ -538,7 +539,7 @@ static struct error *get_me(struct request *request, struct reply *reply)
     struct value **organizations = NULL;
     size_t count = 0, organizations_count = 0;
     for (size_t i = 0; i < PERMIT_COUNT; i++) {
-        if (permission_names[i] && principal_permits(principal, (enum permission)i)) {
+        if (permission_names[i] && authorization_permits(principal, (enum permission)i)) {
             permissions[count++] = permission_names[i];
         }
     }

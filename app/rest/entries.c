@@ -56,7 +56,7 @@ const enum error_id entries_member_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTEC
 
 static const struct entries *collection_of(const struct request *request)
 {
-    return request->route->entries;
+    return request->route->description;
 }
 
 /* The entry that the path ends with; its name is then in the directory's spelling, which finds

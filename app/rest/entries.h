@@ -121,11 +121,11 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
  */
 
 #define ENTRIES_READ_ROW(entries_)                                                                 \
-    .entries = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_READ,              \
+    .description = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_READ,          \
     .pool = POOL_DIRECTORY
 
 #define ENTRIES_WRITE_ROW(entries_, errors_, verb_, type_)                                         \
-    .entries = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_WRITE,             \
+    .description = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_WRITE,         \
     .pool = POOL_DIRECTORY, .errors = (errors_), .action = verb_ "_" type_, .resource_type = type_
 
 #define ENTRIES_ROUTES(entries_, path_, parameter_, type_, schema_, create_, update_,              \

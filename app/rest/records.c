@@ -21,6 +21,11 @@ const struct field records_path[] = {
 
 /* --- values ---------------------------------------------------------------------------------- */
 
+const struct records *records_of(const struct route *route)
+{
+    return route->adds_faults ? route->description : NULL;
+}
+
 static struct value *get(const struct records *records, struct value *values, const char *name)
 {
     return fields_get(records->schema->fields, values, name);
@@ -132,7 +137,7 @@ enum fault_id record_check_moment(const char *text, size_t length)
 static struct error *find(struct store *store, struct request *request, bool hidden_too,
                           struct value **values_r)
 {
-    const struct records *records = request->route->records;
+    const struct records *records = records_of(request->route);
     struct store_query *query = store_query(store, request->arena, records->get);
     store_bind_integer(query, request->principal->organization_id);
     store_bind_integer(query, request_path_id(request, "id"));
@@ -146,13 +151,14 @@ static struct error *find(struct store *store, struct request *request, bool hid
 
 static void reply_with(struct request *request, struct reply *reply, struct value *values)
 {
-    reply_version(request, reply, values, integer_of(request->route->records, values, "version"));
+    reply_version(request, reply, values,
+                  integer_of(records_of(request->route), values, "version"));
 }
 
 struct error *records_list(struct request *request, struct reply *reply)
 {
     const int64_t scope[] = {request->principal->organization_id};
-    return list_reply(request, reply, request->route->records->list, scope, 1);
+    return list_reply(request, reply, records_of(request->route)->list, scope, 1);
 }
 
 struct error *records_get(struct request *request, struct reply *reply)
@@ -161,7 +167,7 @@ struct error *records_get(struct request *request, struct reply *reply)
     struct error *error = find(request->app->store, request, false, &values);
     return error ? error
                  : reply_selected(request, reply, values,
-                                  integer_of(request->route->records, values, "version"));
+                                  integer_of(records_of(request->route), values, "version"));
 }
 
 /* --- references ------------------------------------------------------------------------------ */
@@ -396,7 +402,7 @@ static struct error *create(struct store *store, void *context)
 
 struct error *records_create(struct request *request, struct reply *reply)
 {
-    const struct records *records = request->route->records;
+    const struct records *records = records_of(request->route);
     struct call call = {.change = {.request = request, .records = records}};
     struct error *error = write_twice(request, create, &call);
     if (error) {
@@ -430,7 +436,7 @@ static struct error *apply_change(struct store *store, void *context)
 static struct error *change_and_reply(struct request *request, struct reply *reply,
                                       struct error *(*apply)(struct record_change *change))
 {
-    struct call call = {.change = {.request = request, .records = request->route->records},
+    struct call call = {.change = {.request = request, .records = records_of(request->route)},
                         .apply = apply};
     struct error *error = write_twice(request, apply_change, &call);
     if (!error) {
@@ -473,7 +479,7 @@ static struct error *hide(struct store *store, void *context)
 
 struct error *records_delete(struct request *request, struct reply *reply)
 {
-    struct call call = {.change = {.request = request, .records = request->route->records}};
+    struct call call = {.change = {.request = request, .records = records_of(request->route)}};
     struct error *error = store_write(request->app->store, request->arena, hide, &call);
     if (!error) {
         reply_nothing(reply);
@@ -503,7 +509,7 @@ static struct error *restore(struct store *store, void *context)
 
 struct error *records_restore(struct request *request, struct reply *reply)
 {
-    struct call call = {.change = {.request = request, .records = request->route->records},
+    struct call call = {.change = {.request = request, .records = records_of(request->route)},
                         .hidden_too = true};
     struct error *error = write_twice(request, restore, &call);
     if (!error) {

@@ -95,6 +95,9 @@ struct error *records_apply(struct request *request, struct reply *reply,
 
 /* --- handlers -------------------------------------------------------------------------------- */
 
+/* Returns the description of a record's route, NULL for other routes. */
+const struct records *records_of(const struct route *route);
+
 route_handler records_list, records_get, records_create, records_update, records_delete,
     records_restore;
 
@@ -180,7 +183,7 @@ extern const struct field records_path[]; /* id */
 
 #define RECORDS_ROW(records_, method_, pattern_, handler_, permission_)                            \
     .method = (method_), .pattern = "" pattern_, .path = records_path, .handler = (handler_),      \
-    .records = (records_), .permission = (permission_), .pool = POOL_CORE
+    .description = (records_), .adds_faults = true, .permission = (permission_), .pool = POOL_CORE
 
 #define RECORDS_ROUTES(records_, path_, type_, schema_, query_, create_, create_errors_,           \
                        hide_errors_, restore_errors_, headers_, many_ru_, many_en_, one_ru_,       \

@@ -8,6 +8,7 @@
 #include "directory/directory.h"
 #include "http/request.h"
 #include "rest/app.h"
+#include "rest/authorization.h"
 #include "rest/limits.h"
 
 #include <string.h>
@@ -46,11 +47,11 @@ static struct error *authenticate_caller(struct request *request)
 
 /* Rechecks a directory user for calls that need the directory anyway: a token lives for hours,
  * and the directory decides about its users' rights. At most once in LDAP_LOGIN_CACHE_S. */
-static struct error *recheck_directory_user(struct request *request, unsigned permission)
+static struct error *recheck_directory_user(struct request *request, enum permission permission)
 {
     const char *guid = request->principal ? principal_guid(request->principal->id) : NULL;
     struct directory_identity identity;
-    if (!guid || !permission_of_directory((enum permission)permission)) {
+    if (!guid || !permission_is_of_directory(permission)) {
         return NULL;
     }
     struct error *error =
@@ -76,26 +77,25 @@ static struct error *recheck_directory_user(struct request *request, unsigned pe
 
 /* True if the settings open this call to anonymous callers. nginx names the surface on which the
  * request arrived. */
-static bool is_surface_open(const struct request *request, unsigned permission)
+static bool is_surface_open(const struct request *request, enum permission permission)
 {
     const struct config *config = request->app->config;
     if (strcmp(request->headers.surface, "files") != 0) {
         return false;
     }
     return (permission == PERMIT_ACCOUNTS && config_anonymous(config, SURFACE_ACCOUNTS)) ||
-           (permission_of_files((enum permission)permission) &&
-            config_anonymous(config, SURFACE_FILES));
+           (permission_is_of_files(permission) && config_anonymous(config, SURFACE_FILES));
 }
 
-static bool permits_call(const struct request *request, unsigned permission)
+static bool permits_call(const struct request *request, enum permission permission)
 {
     const struct principal *principal = request->principal;
     if (permission == PERMIT_MANAGE_OR_SELF) {
-        return principal_permits(principal, PERMIT_MANAGE) ||
-               (principal_permits(principal, PERMIT_READ) &&
+        return authorization_permits(principal, PERMIT_MANAGE) ||
+               (authorization_permits(principal, PERMIT_READ) &&
                 request_path_id(request, "account_id") == principal->account_id);
     }
-    return principal_permits(principal, (enum permission)permission) ||
+    return authorization_permits(principal, permission) ||
            (!principal && is_surface_open(request, permission));
 }
 
@@ -111,8 +111,7 @@ static bool may_write(const struct request *request)
 {
     const struct principal *principal = request->principal;
     bool low = request->route->form ? space_is_low_now() : space_is_low();
-    return !low ||
-           (principal && (principal->kind == PRINCIPAL_LOCAL || principal->administrator));
+    return !low || (principal && (principal->kind == PRINCIPAL_LOCAL || principal->administrator));
 }
 
 const struct router_guard guard = {
