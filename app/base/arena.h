@@ -16,7 +16,8 @@ struct arena;
 /* Creates an arena. The caller frees it with arena_free(). */
 struct arena *arena_new(void);
 
-/* Calls the clean-up functions, frees all memory and sets *arena to NULL. No-op if *arena is NULL. */
+/* Calls the clean-up functions, frees all memory and sets *arena to NULL. No-op if *arena is
+ * NULL. */
 void arena_free(struct arena **arena);
 
 /* Calls the clean-up functions and releases all allocations. Keeps one chunk, so that a typical

@@ -27,8 +27,8 @@ enum {
 
 enum { CLOCK_TEXT_SIZE = 32 };
 
-/* Returns the wall-clock time in milliseconds since the Unix epoch. An administrator or NTP can step
- * this clock. Used for stored and displayed times. */
+/* Returns the wall-clock time in milliseconds since the Unix epoch. An administrator or NTP can
+ * step this clock. Used for stored and displayed times. */
 int64_t clock_wall_ms(void);
 
 /* Returns the monotonic clock in microseconds. Used for durations and deadlines. */
@@ -56,8 +56,8 @@ struct clock_span {
  * Parse a date, such as 2026-11-20, or a time, such as 2026-11-20T12:34:56.789Z (RFC 3339, section
  * 5.6), and return the interval that it names: a day in UTC, or one millisecond. The fraction of a
  * second is optional and cut after milliseconds; the offset may also be of the form +03:00. The
- * year must be 1 to 9999, also after conversion to UTC, so that clock_format() can write the result.
- * Return false on malformed input. span_r may be NULL.
+ * year must be 1 to 9999, also after conversion to UTC, so that clock_format() can write the
+ * result. Return false on malformed input. span_r may be NULL.
  */
 bool clock_parse_date(const char *text, struct clock_span *span_r);
 bool clock_parse_time(const char *text, struct clock_span *span_r);

@@ -197,7 +197,7 @@ static void report_fault(struct buffer *lines, const char *name, const char *wha
     buffer_format(lines, "%s: %s\n", name, what);
 }
 
-/* --- parsing of values ------------------------------------------------------------------------ */
+/* --- parsing of values ----------------------------------------------------------------------- */
 
 static void parse_string_option(const struct option *option, const char *text, const char **value,
                                 struct buffer *faults)
@@ -277,7 +277,7 @@ static void parse_option(struct config *config, const struct option *option, con
     }
 }
 
-/* --- checks across settings ------------------------------------------------------------------- */
+/* --- checks across settings ------------------------------------------------------------------ */
 
 static const char *get_option_string(const struct config *config, const struct option *option)
 {
@@ -486,7 +486,8 @@ static void check_files(const struct config *config, struct buffer *faults)
     }
 }
 
-/* Resolves relative paths against STATE_DIR, so that no file is created in the working directory. */
+/* Resolves relative paths against STATE_DIR, so that no file is created in the working
+ * directory. */
 static void resolve_paths(struct config *config)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
@@ -509,7 +510,7 @@ static void check_socket_dir(const struct config *config, struct buffer *faults)
     }
 }
 
-/* --- environment file ------------------------------------------------------------------------- */
+/* --- environment file ------------------------------------------------------------------------ */
 
 static char *trim_spaces(char *text)
 {
@@ -524,7 +525,8 @@ static char *trim_spaces(char *text)
 }
 
 /* Strips spaces, quotes and a trailing comment, which begins with " #", from the text behind the
- * equals sign. Returns false if the end quote is missing or text other than a comment follows it. */
+ * equals sign. Returns false if the end quote is missing or text other than a comment follows
+ * it. */
 static bool unquote_value(char **value)
 {
     char *raw = *value;
@@ -580,7 +582,8 @@ static void parse_environment_line(struct config *config, char *line, int number
             return;
         }
     }
-    /* Text that does not look like a name may be part of a multi-line secret, so it is not shown. */
+    /* Text that does not look like a name may be part of a multi-line secret, so it is not
+     * shown. */
     if (*name && !name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")]) {
         report_fault(warnings, name, "unknown setting in the environment file");
     } else {
@@ -611,7 +614,7 @@ static void read_environment_file(struct config *config, const char *path,
     fclose(file);
 }
 
-/* --- public functions ------------------------------------------------------------------------- */
+/* --- public functions ------------------------------------------------------------------------ */
 
 bool config_load(struct config *config, const char *env_file, struct buffer *faults,
                  struct buffer *warnings)

@@ -81,8 +81,7 @@ enum error_id {
     ERR_COUNT
 };
 
-/* Reasons why a field is invalid. http/problem.c has a message for each. The argument is that of
- * struct error_detail. */
+/* Reasons why a field is invalid. http/problem.c has a message for each. */
 enum fault_id {
     FAULT_NONE,
     FAULT_REQUIRED,
@@ -185,8 +184,8 @@ struct error *error_detail(struct error *error, const char *field, enum fault_id
 struct error *error_member_strings(struct error *error, const char *name, const char *const *items);
 struct error *error_member_integer(struct error *error, const char *name, int64_t integer);
 
-/* Creates an error with one detail, which refers to the object `other`. The detail's argument is the
- * id of that object in decimal. */
+/* Creates an error with one detail, which refers to the object `other`. The detail's argument is
+ * the id of that object in decimal. */
 struct error *error_about(struct arena *arena, enum error_id id, const char *field,
                           enum fault_id fault, int64_t other);
 

@@ -14,7 +14,7 @@ enum {
 /* Offsets in the header of a record. */
 enum { AT_VERSION, AT_TYPE, AT_ID, AT_LENGTH = 4, AT_PADDING = 6 };
 
-/* --- parsing ---------------------------------------------------------------------------------- */
+/* --- parsing --------------------------------------------------------------------------------- */
 
 static unsigned read_two_bytes(const unsigned char *bytes)
 {
@@ -110,7 +110,7 @@ enum fastcgi_event fastcgi_look_at_request(const char *bytes, size_t length)
     return reader.params_end && event != FASTCGI_END ? FASTCGI_PARAMS_END : event;
 }
 
-/* --- writing ---------------------------------------------------------------------------------- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 void fastcgi_add_header(struct buffer *out, enum fastcgi_type type, uint16_t id, size_t length)
 {

@@ -1,7 +1,8 @@
 /*
  * FastCGI: an incremental parser of requests and a writer of records (FastCGI specification 1.0,
- * sections 3 and 5), for processes that inspect or forward requests. libfcgi, which serves requests,
- * blocks until a record is complete; this parser accepts any number of bytes and never blocks.
+ * sections 3 and 5), for processes that inspect or forward requests. libfcgi, which serves
+ * requests, blocks until a record is complete; this parser accepts any number of bytes and never
+ * blocks.
  *
  * It accepts requests in the form that nginx sends: BEGIN_REQUEST, PARAMS up to an empty record,
  * STDIN up to an empty record, all with one request id. Any other sequence is malformed.
@@ -62,7 +63,8 @@ void fastcgi_add_header(struct buffer *out, enum fastcgi_type type, uint16_t id,
 /* Appends a name-value pair to the content of PARAMS. Both must be shorter than 128 bytes. */
 void fastcgi_add_param(struct buffer *params, const char *name, const char *value);
 
-/* Appends BEGIN_REQUEST and all PARAMS records; the caller appends the STDIN records of the body. */
+/* Appends BEGIN_REQUEST and all PARAMS records; the caller appends the STDIN records of the
+ * body. */
 void fastcgi_add_request(struct buffer *out, uint16_t id, const struct buffer *params);
 
 #endif

@@ -64,8 +64,8 @@ struct field {
     const char *name; /* in JSON; NULL marks the end of a map */
     enum field_type type;
     unsigned flags; /* of enum field_flag */
-    /* Bounds of an integer's value, or of the length in UTF-16 units of a string or of each string of
-     * an array. Both 0: no bounds. */
+    /* Bounds of an integer's value, or of the length in UTF-16 units of a string or of each string
+     * of an array. Both 0: no bounds. */
     int64_t min, max;
     int64_t items_max; /* maximum number of items of an array in a body */
     int scale;         /* decimal places of FIELD_DECIMAL */

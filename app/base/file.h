@@ -16,8 +16,8 @@ void file_make_parents(const char *path, mode_t mode);
  * mode 0750. Returns the descriptor, or -1 with errno set. */
 int file_open_append(const char *path) MUST_CHECK;
 
-/* Writes all bytes, with one write(2) unless it writes only a part. Returns the number of bytes that
- * were written; if it is less than `length`, errno is set. */
+/* Writes all bytes, with one write(2) unless it writes only a part. Returns the number of bytes
+ * that were written; if it is less than `length`, errno is set. */
 size_t file_write(int fd, const char *bytes, size_t length);
 
 /* Replaces the content of the file atomically: readers see either the old or the new content. Does

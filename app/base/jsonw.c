@@ -121,14 +121,14 @@ static void begin_value(struct jsonw *json, const char *key)
     }
 }
 
-static void open_bracket(struct jsonw *json, const char *key, char bracket)
+static void write_open(struct jsonw *json, const char *key, char bracket)
 {
     begin_value(json, key);
     buffer_add_char(json->out, bracket);
     json->comma = false;
 }
 
-static void close_bracket(struct jsonw *json, char bracket)
+static void write_close(struct jsonw *json, char bracket)
 {
     buffer_add_char(json->out, bracket);
     json->comma = true;
@@ -136,22 +136,22 @@ static void close_bracket(struct jsonw *json, char bracket)
 
 void jsonw_open_object(struct jsonw *json, const char *key)
 {
-    open_bracket(json, key, '{');
+    write_open(json, key, '{');
 }
 
 void jsonw_close_object(struct jsonw *json)
 {
-    close_bracket(json, '}');
+    write_close(json, '}');
 }
 
 void jsonw_open_array(struct jsonw *json, const char *key)
 {
-    open_bracket(json, key, '[');
+    write_open(json, key, '[');
 }
 
 void jsonw_close_array(struct jsonw *json)
 {
-    close_bracket(json, ']');
+    write_close(json, ']');
 }
 
 void jsonw_bytes(struct jsonw *json, const char *key, const char *bytes, size_t length)

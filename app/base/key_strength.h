@@ -10,8 +10,8 @@ enum { KEY_BYTES_MIN = 32 };
 
 /*
  * Returns NULL if the key looks random; otherwise a message for the administrator that follows the
- * name of the setting ("must have …"). Accepts random bytes, hexadecimal digits and base64; rejects a
- * repeated letter or word and sequences such as "abcdef…". Cannot prove that a key is random.
+ * name of the setting ("must have …"). Accepts random bytes, hexadecimal digits and base64; rejects
+ * a repeated letter or word and sequences such as "abcdef…". Cannot prove that a key is random.
  */
 const char *key_weakness(const char *key);
 

@@ -24,8 +24,8 @@ enum log_level {
 };
 
 /* Sets the minimum level and opens `path` for appending; an empty path means standard error. Before
- * this call, lines of level info and above go to standard error, without pid and pool. Returns false
- * with errno set if the file cannot be opened; lines then go where they went before. */
+ * this call, lines of level info and above go to standard error, without pid and pool. Returns
+ * false with errno set if the file cannot be opened; lines then go where they went before. */
 bool log_open(enum log_level level, const char *path) MUST_CHECK;
 
 /* Called in a child after fork(): sets the pid and the pool of all further lines. `pool` must live

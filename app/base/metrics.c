@@ -18,7 +18,7 @@ enum {
     US_DIGITS = 6, /* decimal places of a second in microseconds */
 };
 
-/* --- table of metrics ------------------------------------------------------------------------- */
+/* --- table of metrics ------------------------------------------------------------------------ */
 
 enum kind {
     COUNTER,
@@ -127,7 +127,8 @@ static const struct row rows[METRIC_COUNT] = {
                                  "(connection failed or broke), credentials (service account "
                                  "rejected), result (error result).",
                                  COUNTER,
-                                 {{"operation", directory_operations}, {"reason", directory_failures}}},
+                                 {{"operation", directory_operations},
+                                  {"reason", directory_failures}}},
     [METRIC_DIRECTORY_OPEN] = {"kontora_directory_circuit_open",
                                "1 while all domain controllers are down, so that only the "
                                "housekeeper contacts them.",
@@ -210,7 +211,7 @@ enum {
     HISTOGRAM_CELLS,
 };
 
-/* --- cells ------------------------------------------------------------------------------------ */
+/* --- cells ----------------------------------------------------------------------------------- */
 
 /* Position of the cells of a metric within a stripe. */
 struct metric_layout {
@@ -389,7 +390,7 @@ int64_t metrics_value(enum metric metric, size_t series)
     return sum;
 }
 
-/* --- exposition format ------------------------------------------------------------------------ */
+/* --- exposition format ----------------------------------------------------------------------- */
 
 /* Writes name="value". Splits a value that contains two labels at its space. */
 static void write_label(struct buffer *out, const struct label *label, const char *value)

@@ -3,8 +3,8 @@
  *
  * Each metric is one row of a table (metrics.c): name, help text, kind, and at most two labels. All
  * label values are known before the first fork, so that the number of series is fixed and clients
- * cannot add series. An update is an atomic operation without locks: the counts stay consistent even
- * if a process is killed during an update, and survive the process.
+ * cannot add series. An update is an atomic operation without locks: the counts stay consistent
+ * even if a process is killed during an update, and survive the process.
  *
  * After metrics_share(), the cells are in shared memory, in several copies (stripes). Each process
  * adds to one stripe, so that concurrent processes do not contend for the same cache lines. Readers
