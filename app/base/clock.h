@@ -34,9 +34,9 @@ int64_t clock_wall_ms(void);
 /* Returns the monotonic clock in microseconds. Used for durations and deadlines. */
 int64_t clock_steady_us(void);
 
-/* Detects steps of the wall clock. Zero-initialized. */
+/* State of clock_stepped_back(). Must be zero-initialized. */
 struct clock_watch {
-    int64_t lead_ms; /* wall clock minus steady clock at the last call */
+    int64_t lead_ms; /* wall clock minus monotonic clock at the last call */
     bool begun;
 };
 

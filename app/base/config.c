@@ -41,8 +41,8 @@ struct option {
     enum option_type type;
     size_t offset;              /* in struct config */
     const char *standard;       /* default */
-    int64_t min, max;           /* characters of a string; value of an integer */
-    const char *const *choices; /* of OPTION_CHOICE; the stored value is an index into it */
+    int64_t min, max;           /* bounds of the length of a string or of an integer */
+    const char *const *choices; /* values of OPTION_CHOICE, which is stored as an index */
     unsigned flags;
 };
 

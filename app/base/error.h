@@ -69,8 +69,8 @@ enum error_id {
     ERR_SCAN_UNAVAILABLE,
     ERR_QUOTA_EXCEEDED,
     ERR_LINK_INVALID,         /* signed URL or one-use link: altered, used or expired */
-    ERR_REGISTRATION_CLOSED,  /* identical for known and unknown email addresses */
-    ERR_TOO_MANY_INVITATIONS, /* maximum of pending invitations of an organization */
+    ERR_REGISTRATION_CLOSED,  /* same reply for known and unknown email addresses */
+    ERR_TOO_MANY_INVITATIONS, /* the organization has too many pending invitations */
     /* A constraint was violated; `cause` is its name, see store_violated(). Callers translate these
      * two into an error that clients understand. */
     ERR_CONSTRAINT_UNIQUE,

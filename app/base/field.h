@@ -61,9 +61,9 @@ enum codec {
 };
 
 struct field {
-    const char *name; /* in JSON; NULL marks the end of a map */
+    const char *name; /* name in JSON; NULL marks the end of a map */
     enum field_type type;
-    unsigned flags; /* of enum field_flag */
+    unsigned flags; /* bits of enum field_flag */
     /* Bounds of an integer's value, or of the length in UTF-16 units of a string or of each string
      * of an array. Both 0: no bounds. */
     int64_t min, max;
@@ -78,7 +78,7 @@ struct field {
     const struct field *fields; /* of FIELD_RECORDS and FIELD_RECORD */
     const char *attribute;      /* LDAP attribute or column that the field is bound to */
     enum codec codec;
-    int64_t mask;        /* of CODEC_BITS_* */
+    int64_t mask;        /* of CODEC_BITS_SET and CODEC_BITS_CLEAR */
     struct text about;   /* description for the documentation */
     const char *example; /* JSON, for the documentation */
 };

@@ -17,8 +17,8 @@
 
 enum {
     MESSAGE_SIZE = 2048, /* longer messages are truncated */
-    PROCESS_SIZE = 64,   /* of the text with pid and pool */
-    STREAM_SIZE = 48,    /* of the text DEVICE:INODE */
+    PROCESS_SIZE = 64,   /* size of the text with pid and pool */
+    STREAM_SIZE = 48,    /* size of the text DEVICE:INODE */
 };
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
@@ -36,7 +36,7 @@ static struct {
     char process[PROCESS_SIZE]; /* JSON members that all lines of this process share */
     struct buffer lines;        /* the waiting lines, then the line that is being formatted */
     size_t start;               /* offset in `lines` of the line that is being formatted */
-    enum log_level line_level;  /* of that line */
+    enum log_level line_level;  /* level of the line that is being formatted */
     bool holding;
     bool torn; /* the last write stopped in the middle of a line */
     struct jsonw json;

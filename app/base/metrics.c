@@ -12,10 +12,10 @@
 enum {
     LABELS = 2,
     VALUES_MAX = 256,  /* label values that metrics_set_values() accepts */
-    CELLS_MAX = 16384, /* per stripe */
+    CELLS_MAX = 16384, /* cells per stripe */
     STRIPES = 16,
     PAGE = 4096,
-    US_DIGITS = 6, /* decimal places of a second in microseconds */
+    US_DIGITS = 6, /* decimal places of seconds that are stored in microseconds */
 };
 
 /* --- table of metrics ------------------------------------------------------------------------ */

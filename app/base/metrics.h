@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* All metrics; comments name their labels and units. */
 enum metric {
     METRIC_REQUESTS,      /* by method and route */
     METRIC_RESPONSES,     /* by method, route and status */

@@ -21,7 +21,7 @@
 
 enum {
     SETS = 16384, /* 2 MiB of address space; unused pages occupy no memory */
-    CELLS = 8,    /* per set */
+    CELLS = 8,    /* cells per set */
     CACHE_LINE = 64,
     WORD = 8,
     BITS_A_BYTE = 8,

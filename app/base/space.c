@@ -62,13 +62,6 @@ static bool read_file_system(const char *path, struct statvfs *facts_r)
     return true;
 }
 
-/* Returns the bytes available to unprivileged processes. */
-static int64_t get_free_bytes(const struct statvfs *facts)
-{
-    bool inodes_are_short = facts->f_files && facts->f_favail < INODES_MIN;
-    return inodes_are_short ? 0 : (int64_t)(facts->f_bavail * facts->f_frsize);
-}
-
 /* Processes may measure concurrently; the result of each is valid. Skips file systems for which
  * statvfs(2) fails: code that writes there reports the cause. */
 static void measure_space(void)
@@ -77,7 +70,8 @@ static void measure_space(void)
     struct statvfs facts;
     for (const char *const *path = watched.paths; *path; path++) {
         if (read_file_system(*path, &facts)) {
-            int64_t free_bytes = get_free_bytes(&facts);
+            bool lacks_inodes = facts.f_files && facts.f_favail < INODES_MIN;
+            int64_t free_bytes = lacks_inodes ? 0 : (int64_t)(facts.f_bavail * facts.f_frsize);
             least = free_bytes < least ? free_bytes : least;
         }
     }
