@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
-static bool names_organization(unsigned permission)
+static bool depends_on_organization(unsigned permission)
 {
     return permission_of_organization((enum permission)permission) ||
            permission_of_files((enum permission)permission);
@@ -26,7 +26,7 @@ struct buffer api_document_write(const struct config *config, enum config_langua
         .description = config->app_description,
         .version = KONTORA_VERSION,
         .language = language,
-        .permissions = {permission_about, PERMIT_PRINCIPAL, names_organization},
+        .permissions = {permission_about, PERMIT_PRINCIPAL, depends_on_organization},
     };
     struct buffer document = {0};
     openapi_write(&document, resources, &settings);
