@@ -24,12 +24,11 @@
 
 /* Times of one request, on the steady clock. */
 struct access {
-    int64_t queue_us;     /* -1: unknown */
-    int64_t started_us;   /* when the worker accepted the request */
-    int64_t handled_us;   /* when the handler returned */
-    int64_t committed_us; /* end of the group commit; 0: did not wait for one */
-    struct spent_times
-        spent; /* initial totals of the process; after the handler: the request's own */
+    int64_t queue_us;         /* -1: unknown */
+    int64_t started_us;       /* when the worker accepted the request */
+    int64_t handled_us;       /* when the handler returned */
+    int64_t committed_us;     /* end of the group commit; 0: did not wait for one */
+    struct spent_times spent; /* until access_handled(): totals of the process at the start */
 };
 
 /* Registers the calls and error codes as label values of the metrics. Called once in the master,

@@ -20,7 +20,7 @@ struct preference {
     int position;
 };
 
-/* True if a range such as "en-GB" is_range_of the language `tag`, or a variant of it. */
+/* True if a range such as "en-GB" names the language `tag` or a variant of it. */
 static bool is_range_of(const char *range, size_t length, const char *tag)
 {
     size_t tag_length = strlen(tag);
@@ -64,7 +64,7 @@ static int parse_weight_parameter(const char *at)
     return *at && *at != ',' ? MALFORMED : weight;
 }
 
-/* Returns the preference for a language, from a range that is_range_of it, or else from "*". */
+/* Returns the preference for a language, taken from a range that names it, or else from "*". */
 static struct preference find_preference(const char *field, const char *tag)
 {
     struct preference named = {MALFORMED, INT_MAX}, any = {0, INT_MAX};

@@ -313,7 +313,7 @@ static void write_error_detail(struct jsonw *json, const struct error *error,
 void problem_write_details(struct jsonw *json, const struct error *error,
                            enum config_language language)
 {
-    /* The details of an invalid status list the allowed ones; an empty list is information too. */
+    /* For an invalid change of status, even an empty list of allowed statuses is written. */
     if (!error->details && error->id != ERR_INVALID_TRANSITION) {
         return;
     }

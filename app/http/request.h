@@ -21,7 +21,7 @@ enum {
 };
 
 struct app;       /* what handlers work with: rest/app.h */
-struct principal; /* who asks: auth/ */
+struct principal; /* the authenticated caller: auth/ */
 struct router_repeats;
 
 /* The request headers in use, unparsed; "" if a header is absent, never NULL. */
@@ -88,8 +88,7 @@ struct request {
     const char *moved_dn;    /* new DN of a moved entry, for audit; may be NULL */
     int64_t queue_us;        /* time spent waiting for a worker; -1: unknown */
     int64_t auth_us;         /* time spent on authentication and authorization */
-    const char
-        *reason; /* cause of a failure, for audit only, never sent to the client; may be NULL */
+    const char *reason;      /* cause of a failure, for audit only; may be NULL */
     struct request_count count; /* set by request_count() */
 };
 

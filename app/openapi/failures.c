@@ -112,7 +112,8 @@ static void add_router_errors(const struct document *document, struct failures *
 {
     static const enum error_id of_all[] = {ERR_BAD_REQUEST, ERR_PAYLOAD_TOO_LARGE, ERR_INTERNAL,
                                            ERR_COUNT};
-    /* ERR_NOT_FOUND: X-Organization-ID may name an organization that does not exist. */
+    /* ERR_NOT_FOUND: X-Organization-ID may name an organization that does not exist.
+     * ERR_DATABASE_UNAVAILABLE: the account is read from the database. */
     static const enum error_id of_bearers[] = {
         ERR_UNAUTHORIZED,      ERR_INVALID_TOKEN,        ERR_TOKEN_EXPIRED, ERR_NOT_FOUND,
         ERR_TOO_MANY_REQUESTS, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};

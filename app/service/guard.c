@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-/* Finds the organization of a request: from the path, else from the header; 0: from the token. */
+/* Selects the organization of a request: from the path, else from X-Organization-ID.
+ * *organization_r is 0 if neither names one; the organization of the token then applies. */
 static struct error *select_organization(struct request *request, int64_t *organization_r)
 {
     const char *in_path = request_path_value_if(request, "organization_id");
