@@ -274,15 +274,6 @@ static struct error *read_part_header(struct multipart *form, struct multipart_p
 
 /* --- parts ----------------------------------------------------------------------------------- */
 
-/* Skips the epilogue, so that the whole body has been read before the reply is sent. */
-static void skip_epilogue(struct multipart *form)
-{
-    while (!form->input_ended) {
-        form->begin = form->end;
-        fill_buffer(form);
-    }
-}
-
 /* Reads the delimiter at the current position, and the rest of its line. */
 static struct error *read_delimiter(struct multipart *form)
 {
@@ -294,7 +285,10 @@ static struct error *read_delimiter(struct multipart *form)
     form->begin += form->delimiter_length;
     if (!memcmp(form->buffer + form->begin, "--", 2)) {
         form->state = AT_END;
-        skip_epilogue(form);
+        while (!form->input_ended) { /* reads the whole body before the reply is sent */
+            form->begin = form->end;
+            fill_buffer(form);
+        }
         return NULL;
     }
     error = read_header_line(form, &line);

@@ -319,20 +319,14 @@ enum {
     STATUS_UNAVAILABLE = 503,
 };
 
-/* True if the request has a bearer token that this call uses. */
-static bool has_bearer(const struct request *request)
-{
-    static const char scheme[] = "Bearer ";
-    return !request->bearer_ignored &&
-           !strncasecmp(request->headers.authorization, scheme, sizeof scheme - 1);
-}
-
 /* Returns the value of WWW-Authenticate (RFC 6750 3); NULL if the reply has none. It names an error
  * only if a token was sent (3.1). */
 static const char *choose_challenge(const struct request *request, const struct error *error,
                                     int status)
 {
-    bool bearer = has_bearer(request);
+    static const char scheme[] = "Bearer ";
+    bool bearer = !request->bearer_ignored &&
+                  !strncasecmp(request->headers.authorization, scheme, sizeof scheme - 1);
     if (bearer && (error->id == ERR_INVALID_TOKEN || error->id == ERR_TOKEN_EXPIRED)) {
         return "Bearer error=\"invalid_token\"";
     }
