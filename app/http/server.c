@@ -441,7 +441,8 @@ static void detect_withdrawal(struct server_connection *connection)
 }
 
 /* Sends the reply to the request, logs it, and ends the request. */
-static enum server_progress send_reply(struct server *server, struct server_connection *connection)
+static enum server_progress complete_request(struct server *server,
+                                             struct server_connection *connection)
 {
     struct request *request = &connection->request;
     detect_withdrawal(connection);
@@ -487,7 +488,7 @@ enum server_progress server_serve(struct server *server, struct server_connectio
     connection->error = router_handle(server->router, request, &connection->reply);
     access_handled(&connection->access);
     connection->transaction = server->turn->waits(server->app);
-    return connection->transaction ? SERVER_HELD : send_reply(server, connection);
+    return connection->transaction ? SERVER_HELD : complete_request(server, connection);
 }
 
 void server_commit(struct server *server)
@@ -505,5 +506,5 @@ enum server_progress server_finish(struct server *server, struct server_connecti
         connection->reply = (struct reply){0};
         connection->error = server->commit_error;
     }
-    return send_reply(server, connection);
+    return complete_request(server, connection);
 }

@@ -44,14 +44,14 @@ static uint64_t pending_transaction(struct app *app)
     return store_hold(app->store);
 }
 
-static struct error *commit_transaction(struct app *app, struct arena *arena, uint64_t *lost_r)
+static struct error *end_group_commit(struct app *app, struct arena *arena, uint64_t *lost_r)
 {
     struct error *error = store_group_end(app->store, arena, lost_r);
     auth_committed();
     return error;
 }
 
-static const struct server_turn group_commit = {pending_transaction, commit_transaction};
+static const struct server_turn group_commit = {pending_transaction, end_group_commit};
 
 /* --- start of a process ---------------------------------------------------------------------- */
 
