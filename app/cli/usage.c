@@ -10,7 +10,7 @@ enum { HELP_COLUMN = 25 };
 const struct command_option usage_env_file = {
     "env-file", "FILE",
     "read settings from FILE (default: .env, if it exists);\n"
-    "the environment overrides the file; for all commands but version and help"};
+    "the environment overrides the file; not accepted by version and help"};
 
 /* Prints a heading and its help text in two columns. */
 static void print_entry(FILE *out, const char *heading, const char *help)

@@ -11,7 +11,7 @@ struct problem {
     struct text message;
 };
 
-/* Both languages stand side by side. */
+/* Keeps both languages of a message side by side. */
 /* clang-format off */
 static const struct problem problems[ERR_COUNT] = {
     [ERR_INTERNAL] = {500, "INTERNAL_ERROR",

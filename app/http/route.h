@@ -70,8 +70,8 @@ struct route {
     bool versioned; /* the reply has an ETag; If-Match and If-None-Match are evaluated */
     bool ready;     /* status 503 has the same body: a dependency is unavailable */
     const char *media_type, *example; /* type and example of a body that is not JSON */
-    const enum error_id *errors;      /* beside those that the row implies; ends with ERR_COUNT */
-    const char *action;               /* `action` of the audit line; NULL: not audited */
+    const enum error_id *errors; /* additional to those that the row implies; ends with ERR_COUNT */
+    const char *action;          /* `action` of the audit line; NULL: not audited */
     /* Of a call open to all: audited only for principals with this permission; 0: for all. */
     unsigned audited_for;
     bool access_by_setting; /* open to all by its row; a setting may require a principal */

@@ -28,7 +28,7 @@
 
 enum {
     NO_LISTENING_SOCKET = -1,
-    ARENAS_KEPT = 32,     /* one per request that waits for the group commit, seldom more */
+    ARENAS_KEPT = 32,     /* seldom more requests wait for a group commit */
     BODY_TIMEOUT_S = 2,   /* nginx buffers the whole body before sending it */
     FORM_TIMEOUT_S = 100, /* longer, because the handler stores the file between two reads */
     LINGER_TIMEOUT_S = 2, /* time for nginx or the spool to read the reply and close */
