@@ -666,7 +666,7 @@ static void errors_speak_the_clients_language(void **state)
     answer(exchange);
     assert_non_null(strstr(text_of(exchange), "Ресурс не найден"));
     assert_int_equal(ask(exchange, "", "GET", "/nowhere", NULL), 404);
-    assert_non_null(strstr(text_of(exchange), "There is no such resource"));
+    assert_non_null(strstr(text_of(exchange), "The resource was not found"));
 }
 
 /* --- audit ----------------------------------------------------------------------------------- */
