@@ -5,8 +5,8 @@
     comments    At most 100 columns. No comment opens with a word of RIDDLES, which begins a
                 question or points at something that the reader has not seen.
     sizes       Headers of at most 200 lines, macros of at most 6 parameters.
-    commits     Subjects of at most 72 characters in the imperative, for commits after those that
-                were made before the rule.
+    commits     Subjects of at most 72 characters in the imperative, of the form "area: do this", for
+                commits made since the rule was introduced.
 
 Prints every violation and exits 1 if there is any. With --figures, prints the length of functions.
 Arguments limit the report to paths that begin with one of them.
@@ -26,6 +26,12 @@ HEADER_LINES_MAX = 200
 MACRO_PARAMETERS_MAX = 6
 COLUMNS_MAX = 100
 RIDDLES = ("What", "Whether", "Who", "Whose", "Whom", "Those", "The same", "One that", "Another one")
+
+SUBJECT_LENGTH_MAX = 72
+SUBJECTS_SINCE = "2026-11-29T23:30:00Z"
+# Verbs that end like a past tense, a gerund or a third person.
+IMPERATIVES = {"need", "embed", "feed", "exceed", "proceed", "seed", "shed", "bring", "ping", "focus",
+               "bias", "alias"}
 
 COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 # clang-format puts the brace of a function, and no other, at the beginning of a line.
@@ -120,6 +126,28 @@ def check_comments(name: str) -> list[str]:
     return faults
 
 
+def is_imperative(subject: str) -> bool:
+    """True if a subject of the form "area: verb …" seems to begin with an imperative."""
+    match = re.match(r"[\w./, -]+: ([a-z-]+)\b", subject)
+    if not match:
+        return False
+    verb = match[1]
+    return verb in IMPERATIVES or verb.endswith("ss") or not verb.endswith(("ed", "ing", "s"))
+
+
+def check_commits() -> list[str]:
+    command = ["git", "log", "--no-merges", f"--since={SUBJECTS_SINCE}", "--format=%h %s"]
+    log = subprocess.run(command, cwd=TOP, check=True, capture_output=True, text=True).stdout
+    faults = []
+    for line in log.splitlines():
+        commit, subject = line.split(" ", 1)
+        if len(subject) > SUBJECT_LENGTH_MAX:
+            faults.append(f"commit {commit}: the subject has more than {SUBJECT_LENGTH_MAX} characters")
+        if not is_imperative(subject):
+            faults.append(f"commit {commit}: not \"area: do this\": {subject}")
+    return faults
+
+
 def tracked() -> list[str]:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, cwd=TOP, check=True, capture_output=True, text=True)
@@ -139,7 +167,7 @@ def main() -> int:
     if "--figures" in sys.argv:
         print_figures(functions)
         return 0
-    faults = check_static_names(functions)
+    faults = check_commits() + check_static_names(functions)
     faults += check_prefixes([name for name in sources if name.endswith(".h")], functions)
     for name in sources:
         faults += check_sizes(name)
