@@ -138,11 +138,22 @@ static const struct records activities = {
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
+#define PATH "/api/v1/activities"
+
 static const enum error_id hide_errors[] = {RECORD_ERRORS, ERR_AUTOMATIC_ACTIVITY, ERR_COUNT};
 
 const struct route activities_routes[] = {
-    RECORDS_ROUTES(&activities, "/api/v1/activities", "activity", &activity_schema, list_query,
-                   &create_schema, records_errors, hide_errors, records_restore_errors, NULL,
-                   "активностей", "activities", "активность", "an activity"),
+    {RECORDS_LIST_ROW(&activities, PATH, &activity_schema),
+     .summary = {"Получить список активностей", "List the activities"}, .query = list_query},
+    {RECORDS_GET_ROW(&activities, PATH, &activity_schema),
+     .summary = {"Получить активность", "Get an activity"}},
+    {RECORDS_CREATE_ROW(&activities, PATH, "activity", &activity_schema),
+     .summary = {"Создать активность", "Create an activity"}, .body = &create_schema,
+     .errors = records_errors},
+    {RECORDS_DELETE_ROW(&activities, PATH, "activity"),
+     .summary = {"Удалить активность", "Delete an activity"}, .errors = hide_errors},
+    {RECORDS_RESTORE_ROW(&activities, PATH, "activity", &activity_schema),
+     .summary = {"Восстановить активность", "Restore an activity"},
+     .errors = records_restore_errors},
     {.pattern = NULL},
 };

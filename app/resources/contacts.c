@@ -212,10 +212,20 @@ static const struct field write_headers[] = {
 };
 
 const struct route contacts_routes[] = {
-    RECORDS_ROUTES(&contacts, PATH, "contact", &contact_schema, list_query, &create_schema,
-                   write_errors, hide_errors, write_errors, write_headers, "контактов", "contacts",
-                   "контакт", "a contact"),
-    RECORDS_UPDATE_ROUTE(&contacts, PATH, "contact", &contact_schema, &update_schema, write_errors,
-                         write_headers, "контакт", "a contact"),
+    {RECORDS_LIST_ROW(&contacts, PATH, &contact_schema),
+     .summary = {"Получить список контактов", "List the contacts"}, .query = list_query},
+    {RECORDS_GET_ROW(&contacts, PATH, &contact_schema),
+     .summary = {"Получить контакт", "Get a contact"}},
+    {RECORDS_CREATE_ROW(&contacts, PATH, "contact", &contact_schema),
+     .summary = {"Создать контакт", "Create a contact"}, .headers = write_headers,
+     .body = &create_schema, .errors = write_errors},
+    {RECORDS_UPDATE_ROW(&contacts, PATH, "contact", &contact_schema),
+     .summary = {"Изменить контакт", "Change a contact"}, .headers = write_headers,
+     .body = &update_schema, .errors = write_errors},
+    {RECORDS_DELETE_ROW(&contacts, PATH, "contact"),
+     .summary = {"Удалить контакт", "Delete a contact"}, .errors = hide_errors},
+    {RECORDS_RESTORE_ROW(&contacts, PATH, "contact", &contact_schema),
+     .summary = {"Восстановить контакт", "Restore a contact"}, .headers = write_headers,
+     .errors = write_errors},
     {.pattern = NULL},
 };

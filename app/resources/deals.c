@@ -232,11 +232,19 @@ static struct error *change_status(struct request *request, struct reply *reply)
 static const enum error_id status_errors[] = {RECORD_ERRORS, ERR_INVALID_TRANSITION, ERR_COUNT};
 
 const struct route deals_routes[] = {
-    RECORDS_ROUTES(&deals, PATH, "deal", &deal_schema, list_query, &create_schema, records_errors,
-                   records_errors, records_restore_errors, NULL, "сделок", "deals", "сделку",
-                   "a deal"),
-    RECORDS_UPDATE_ROUTE(&deals, PATH, "deal", &deal_schema, &update_schema, records_errors, NULL,
-                         "сделку", "a deal"),
+    {RECORDS_LIST_ROW(&deals, PATH, &deal_schema),
+     .summary = {"Получить список сделок", "List the deals"}, .query = list_query},
+    {RECORDS_GET_ROW(&deals, PATH, &deal_schema), .summary = {"Получить сделку", "Get a deal"}},
+    {RECORDS_CREATE_ROW(&deals, PATH, "deal", &deal_schema),
+     .summary = {"Создать сделку", "Create a deal"}, .body = &create_schema,
+     .errors = records_errors},
+    {RECORDS_UPDATE_ROW(&deals, PATH, "deal", &deal_schema),
+     .summary = {"Изменить сделку", "Change a deal"}, .body = &update_schema,
+     .errors = records_errors},
+    {RECORDS_DELETE_ROW(&deals, PATH, "deal"), .summary = {"Удалить сделку", "Delete a deal"},
+     .errors = records_errors},
+    {RECORDS_RESTORE_ROW(&deals, PATH, "deal", &deal_schema),
+     .summary = {"Восстановить сделку", "Restore a deal"}, .errors = records_restore_errors},
     {RECORDS_ROW(&deals, METHOD_POST, PATH "/{id}/status", change_status, PERMIT_UPDATE),
      .summary = {"Сменить статус сделки", "Change the status of a deal"},
      .about =

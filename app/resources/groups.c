@@ -185,16 +185,27 @@ static struct error *remove_member(struct request *request, struct reply *reply)
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
+#define PATH "/api/v1/groups"
+
 const struct route groups_routes[] = {
-    ENTRIES_ROUTES(&groups, "/api/v1/groups", "name", "group", &group_schema, &create_schema,
-                   &update_schema, entries_create_errors, entries_update_errors, "групп", "groups",
-                   "группу", "a group"),
-    {ENTRIES_MEMBER_ROW(METHOD_POST, "/api/v1/groups/{name}/members/{username}", "name", add_member,
+    {ENTRIES_LIST_ROW(&groups, PATH, &group_schema),
+     .summary = {"Получить список групп", "List the groups"}},
+    {ENTRIES_GET_ROW(&groups, PATH "/{name}", &group_schema),
+     .summary = {"Получить группу", "Get a group"}},
+    {ENTRIES_CREATE_ROW(&groups, PATH, "group", &group_schema),
+     .summary = {"Создать группу", "Create a group"}, .body = &create_schema,
+     .errors = entries_create_errors},
+    {ENTRIES_UPDATE_ROW(&groups, PATH "/{name}", "group", &group_schema),
+     .summary = {"Изменить или переместить группу", "Change or move a group"},
+     .body = &update_schema, .errors = entries_update_errors},
+    {ENTRIES_DELETE_ROW(&groups, PATH "/{name}", "group"),
+     .summary = {"Удалить группу", "Delete a group"}},
+    {ENTRIES_MEMBER_ROW(METHOD_POST, PATH "/{name}/members/{username}", "name", add_member,
                         "add_user_to_group"),
      .summary = {"Добавить участника в группу", "Add a member to a group"}, .shape = REPLY_RECORD,
      .reply = &group_schema},
-    {ENTRIES_MEMBER_ROW(METHOD_DELETE, "/api/v1/groups/{name}/members/{username}", "name",
-                        remove_member, "remove_user_from_group"),
+    {ENTRIES_MEMBER_ROW(METHOD_DELETE, PATH "/{name}/members/{username}", "name", remove_member,
+                        "remove_user_from_group"),
      .summary = {"Удалить участника из группы", "Remove a member from a group"},
      .shape = REPLY_NOTHING},
     {.pattern = NULL},

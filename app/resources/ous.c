@@ -53,9 +53,20 @@ static const struct entries ous = {
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
+#define PATH "/api/v1/ous"
+
 const struct route ous_routes[] = {
-    ENTRIES_ROUTES(&ous, "/api/v1/ous", "name", "ou", &ou_schema, &create_schema, &update_schema,
-                   entries_create_errors, entries_update_errors, "подразделений",
-                   "organizational units", "подразделение", "an organizational unit"),
+    {ENTRIES_LIST_ROW(&ous, PATH, &ou_schema),
+     .summary = {"Получить список подразделений", "List the organizational units"}},
+    {ENTRIES_GET_ROW(&ous, PATH "/{name}", &ou_schema),
+     .summary = {"Получить подразделение", "Get an organizational unit"}},
+    {ENTRIES_CREATE_ROW(&ous, PATH, "ou", &ou_schema),
+     .summary = {"Создать подразделение", "Create an organizational unit"}, .body = &create_schema,
+     .errors = entries_create_errors},
+    {ENTRIES_UPDATE_ROW(&ous, PATH "/{name}", "ou", &ou_schema),
+     .summary = {"Изменить или переместить подразделение", "Change or move an organizational unit"},
+     .body = &update_schema, .errors = entries_update_errors},
+    {ENTRIES_DELETE_ROW(&ous, PATH "/{name}", "ou"),
+     .summary = {"Удалить подразделение", "Delete an organizational unit"}},
     {.pattern = NULL},
 };

@@ -217,10 +217,18 @@ static const struct records tasks = {
 static const enum error_id update_errors[] = {RECORD_ERRORS, ERR_INVALID_TRANSITION, ERR_COUNT};
 
 const struct route tasks_routes[] = {
-    RECORDS_ROUTES(&tasks, PATH, "task", &task_schema, list_query, &create_schema, records_errors,
-                   records_errors, records_restore_errors, NULL, "задач", "tasks", "задачу",
-                   "a task"),
-    RECORDS_UPDATE_ROUTE(&tasks, PATH, "task", &task_schema, &update_schema, update_errors, NULL,
-                         "задачу", "a task"),
+    {RECORDS_LIST_ROW(&tasks, PATH, &task_schema),
+     .summary = {"Получить список задач", "List the tasks"}, .query = list_query},
+    {RECORDS_GET_ROW(&tasks, PATH, &task_schema), .summary = {"Получить задачу", "Get a task"}},
+    {RECORDS_CREATE_ROW(&tasks, PATH, "task", &task_schema),
+     .summary = {"Создать задачу", "Create a task"}, .body = &create_schema,
+     .errors = records_errors},
+    {RECORDS_UPDATE_ROW(&tasks, PATH, "task", &task_schema),
+     .summary = {"Изменить задачу", "Change a task"}, .body = &update_schema,
+     .errors = update_errors},
+    {RECORDS_DELETE_ROW(&tasks, PATH, "task"), .summary = {"Удалить задачу", "Delete a task"},
+     .errors = records_errors},
+    {RECORDS_RESTORE_ROW(&tasks, PATH, "task", &task_schema),
+     .summary = {"Восстановить задачу", "Restore a task"}, .errors = records_restore_errors},
     {.pattern = NULL},
 };

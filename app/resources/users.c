@@ -248,6 +248,8 @@ static struct error *remove_from_group(struct request *request, struct reply *re
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
+#define PATH "/api/v1/users"
+
 static const enum error_id create_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PASSWORD_POLICY,
                                               ERR_PASSWORD_NEEDS_TLS, ERR_COUNT};
 static const enum error_id update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
@@ -255,14 +257,23 @@ static const enum error_id update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECT
                                               ERR_PARTIALLY_APPLIED, ERR_COUNT};
 
 const struct route users_routes[] = {
-    ENTRIES_ROUTES(&users, "/api/v1/users", "username", "user", &user_schema, &create_schema,
-                   &update_schema, create_errors, update_errors, "пользователей", "users",
-                   "пользователя", "a user"),
-    {ENTRIES_MEMBER_ROW(METHOD_POST, "/api/v1/users/{username}/groups/{group}", "group",
-                        add_to_group, "add_user_to_group"),
+    {ENTRIES_LIST_ROW(&users, PATH, &user_schema),
+     .summary = {"Получить список пользователей", "List the users"}},
+    {ENTRIES_GET_ROW(&users, PATH "/{username}", &user_schema),
+     .summary = {"Получить пользователя", "Get a user"}},
+    {ENTRIES_CREATE_ROW(&users, PATH, "user", &user_schema),
+     .summary = {"Создать пользователя", "Create a user"}, .body = &create_schema,
+     .errors = create_errors},
+    {ENTRIES_UPDATE_ROW(&users, PATH "/{username}", "user", &user_schema),
+     .summary = {"Изменить или переместить пользователя", "Change or move a user"},
+     .body = &update_schema, .errors = update_errors},
+    {ENTRIES_DELETE_ROW(&users, PATH "/{username}", "user"),
+     .summary = {"Удалить пользователя", "Delete a user"}},
+    {ENTRIES_MEMBER_ROW(METHOD_POST, PATH "/{username}/groups/{group}", "group", add_to_group,
+                        "add_user_to_group"),
      .summary = {"Добавить пользователя в группу", "Add a user to a group"}, .shape = REPLY_RECORD,
      .reply = &user_schema},
-    {ENTRIES_MEMBER_ROW(METHOD_DELETE, "/api/v1/users/{username}/groups/{group}", "group",
+    {ENTRIES_MEMBER_ROW(METHOD_DELETE, PATH "/{username}/groups/{group}", "group",
                         remove_from_group, "remove_user_from_group"),
      .summary = {"Удалить пользователя из группы", "Remove a user from a group"},
      .shape = REPLY_NOTHING},
