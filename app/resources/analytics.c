@@ -1,9 +1,9 @@
 /*
- * Analytics: how an organization is doing, in numbers.
+ * Analytics: totals and rates of an organization's deals, tasks, contacts and activities.
  *
- * Without a filter they come from counters that every change keeps up (rest/counters.h), and cost
- * the same however many rows there are. With one, the rows are counted, in an index that has all that
- * is looked at.
+ * Without a filter the figures are read from counters that every change updates (rest/counters.h),
+ * at a cost that does not depend on the number of rows. With a filter the rows are counted in a
+ * covering index.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -30,42 +30,44 @@ enum { RATE_PLACES = 4, RATE_WHOLE = 10000, MINOR_PLACES = 2, FIGURES_MAX = 8 };
     }
 
 static const struct field deal_fields[] = {
-    COUNT("total", "Всего сделок", "All deals"),
-    COUNT("new", "Новые", "New ones"),
-    COUNT("in_progress", "В работе", "Those in progress"),
-    COUNT("won", "Выигранные, также закрытые", "Those won, closed ones too"),
-    COUNT("lost", "Проигранные, также закрытые", "Those lost, closed ones too"),
-    COUNT("closed", "Закрытые", "Closed ones"),
-    RATE("win_rate", "Доля выигранных среди решённых", "Those won among those decided"),
+    COUNT("total", "Всего сделок", "Number of deals"),
+    COUNT("new", "Новые сделки", "New deals"),
+    COUNT("in_progress", "Сделки в работе", "Deals in progress"),
+    COUNT("won", "Выигранные сделки, включая закрытые", "Won deals, including closed ones"),
+    COUNT("lost", "Проигранные сделки, включая закрытые", "Lost deals, including closed ones"),
+    COUNT("closed", "Закрытые сделки", "Closed deals"),
+    RATE("win_rate", "Доля выигранных среди выигранных и проигранных",
+         "Won deals as a share of won and lost deals"),
     {.name = "pipeline_amount",
      .type = FIELD_DECIMAL,
      .scale = MINOR_PLACES,
-     .about = {"Сумма новых и тех, что в работе", "The amounts of new ones and those in progress"},
+     .about = {"Сумма новых сделок и сделок в работе",
+               "Sum of the amounts of new deals and deals in progress"},
      .example = "450000.00"},
     {.name = NULL},
 };
 
 static const struct field task_fields[] = {
-    COUNT("total", "Всего задач", "All tasks"),
-    COUNT("todo", "К выполнению", "Those to do"),
-    COUNT("in_progress", "В работе", "Those in progress"),
-    COUNT("done", "Выполненные", "Those done"),
-    COUNT("overdue", "Просроченные", "Those overdue"),
-    RATE("completion_rate", "Доля выполненных", "Those done among all"),
+    COUNT("total", "Всего задач", "Number of tasks"),
+    COUNT("todo", "Задачи к выполнению", "Tasks to do"),
+    COUNT("in_progress", "Задачи в работе", "Tasks in progress"),
+    COUNT("done", "Выполненные задачи", "Tasks done"),
+    COUNT("overdue", "Просроченные задачи", "Overdue tasks"),
+    RATE("completion_rate", "Доля выполненных задач", "Tasks done as a share of all tasks"),
     {.name = NULL},
 };
 
 static const struct field contact_fields[] = {
-    COUNT("total_contacts", "Всего контактов", "All contacts"),
+    COUNT("total_contacts", "Всего контактов", "Number of contacts"),
     {.name = NULL},
 };
 
 static const struct field activity_fields[] = {
-    COUNT("total", "Всего активностей", "All activities"),
+    COUNT("total", "Всего активностей", "Number of activities"),
     COUNT("calls", "Звонки", "Calls"),
     COUNT("emails", "Письма", "Emails"),
     COUNT("meetings", "Встречи", "Meetings"),
-    COUNT("notes", "Заметки, также автоматические", "Notes, automatic ones too"),
+    COUNT("notes", "Заметки, включая автоматические", "Notes, including automatic ones"),
     {.name = NULL},
 };
 
@@ -84,9 +86,12 @@ static const struct field summary_fields[] = {
 };
 
 static const struct field query_fields[] = {
-    RECORD_MOMENT("from", 0, "Не раньше этого дня или времени", "Not before this day or time"),
-    RECORD_MOMENT("to", 0, "Не позже этого дня или времени", "Not after this day or time"),
-    RECORD_REFERENCE("owner_id", 0, "Чьи: учётная запись", "Whose: an account"),
+    RECORD_MOMENT("from", 0, "Начало периода: дата или время",
+                  "Start of the period: a date or a time"),
+    RECORD_MOMENT("to", 0, "Конец периода включительно: дата или время",
+                  "End of the period, inclusive: a date or a time"),
+    RECORD_REFERENCE("owner_id", 0, "Ответственный, исполнитель или автор: учётная запись",
+                     "Owner, assignee or author: an account"),
     {.name = NULL},
 };
 
@@ -96,18 +101,19 @@ static const struct schema contacts_schema = {"ContactAnalytics", contact_fields
 static const struct schema activities_schema = {"ActivityAnalytics", activity_fields};
 static const struct schema summary_schema = {"AnalyticsSummary", summary_fields};
 
-/* --- what is asked --------------------------------------------------------------------------- */
+/* --- parameters of a request ----------------------------------------------------------------- */
 
+/* The parameters of a request for figures. */
 struct question {
     struct request *request;
     int64_t now;
     bool filtered;
     int64_t from_ms, until_ms;
-    int64_t owner_id; /* 0: anybody */
+    int64_t owner_id; /* 0: no filter */
 };
 
-/* The texts have passed record_check_moment(). */
-static struct clock_span read_moment(const struct request *request, const char *name)
+/* Returns the span of a query parameter, which record_check_moment() has validated. */
+static struct clock_span read_query_moment(const struct request *request, const char *name)
 {
     struct clock_span span = {INT64_MIN, INT64_MAX};
     const char *text = request_query_string(request, name);
@@ -117,30 +123,31 @@ static struct clock_span read_moment(const struct request *request, const char *
     return span;
 }
 
-static void read_question(struct request *request, struct question *question_r)
+static void read_figures_query(struct request *request, struct question *question_r)
 {
     const struct value *owner = fields_get(query_fields, request->query, "owner_id");
     *question_r = (struct question){
         .request = request,
         .now = clock_wall_ms(),
-        .from_ms = read_moment(request, "from").from_ms,
-        .until_ms = read_moment(request, "to").until_ms,
+        .from_ms = read_query_moment(request, "from").from_ms,
+        .until_ms = read_query_moment(request, "to").until_ms,
         .owner_id = owner->state == VALUE_SET ? owner->integer : 0,
     };
     question_r->filtered = question_r->owner_id || question_r->from_ms != INT64_MIN ||
                            question_r->until_ms != INT64_MAX;
 }
 
-/* --- the parts ------------------------------------------------------------------------------- */
+/* --- figures of each kind of rows ------------------------------------------------------------ */
 
-/* One kind of rows. */
+/* The figures about one kind of rows. */
 struct part {
     const struct field *fields;
-    const char *const *counters; /* NULL ends: one for each column of the statements */
-    /* $1 the organization, $2 and $3 the span of time; then, where they are asked for, now and whose. */
+    const char *const *counters; /* one for each column of the statements; NULL ends the list */
+    /* Parameters: $1 the organization, $2 and $3 the span of time, then the current time if
+     * needs_now, then the owner in figures_of_owner. */
     enum sql_statement figures, figures_of_owner;
     bool needs_now;
-    /* Makes what is answered of the figures. */
+    /* Computes the fields of the reply; NULL: the fields are the figures. */
     struct error *(*fill)(const struct question *question, const int64_t *figures,
                           struct value *values);
 };
@@ -156,14 +163,14 @@ static const char *const activity_counters[] = {"activities",       "activities.
                                                 "activities.EMAIL", "activities.MEETING",
                                                 "activities.NOTE",  NULL};
 
-/* Four places, rounded half up; of nothing, none. */
-static int64_t rate(int64_t some, int64_t all)
+/* Returns some/all with four decimal places, rounded half up; 0 if `all` is 0. */
+static int64_t compute_rate(int64_t some, int64_t all)
 {
     return all ? (2 * some * RATE_WHOLE + all) / (2 * all) : 0;
 }
 
-static struct error *fill_deals(const struct question *question, const int64_t *figures,
-                                struct value *values)
+static struct error *fill_deal_figures(const struct question *question, const int64_t *figures,
+                                       struct value *values)
 {
     enum { COUNTS = SQL_DEALS_FIGURES_PIPELINE, WIN_RATE = COUNTS, PIPELINE_AMOUNT };
     int64_t won = figures[SQL_DEALS_FIGURES_WON], lost = figures[SQL_DEALS_FIGURES_LOST];
@@ -171,12 +178,12 @@ static struct error *fill_deals(const struct question *question, const int64_t *
     for (size_t i = 0; i < COUNTS; i++) {
         value_set_integer(&values[i], figures[i]);
     }
-    value_set_integer(&values[WIN_RATE], rate(won, won + lost));
+    value_set_integer(&values[WIN_RATE], compute_rate(won, won + lost));
     value_set_integer(&values[PIPELINE_AMOUNT], figures[SQL_DEALS_FIGURES_PIPELINE]);
     return NULL;
 }
 
-static struct error *count_overdue(const struct question *question, int64_t *overdue_r)
+static struct error *count_overdue_tasks(const struct question *question, int64_t *overdue_r)
 {
     const struct request *request = question->request;
     struct store_query *query = store_query(request->app->store, request->arena, SQL_TASKS_OVERDUE);
@@ -187,25 +194,27 @@ static struct error *count_overdue(const struct question *question, int64_t *ove
     return rows_number(query, overdue_r);
 }
 
-static struct error *fill_tasks(const struct question *question, const int64_t *figures,
-                                struct value *values)
+static struct error *fill_task_figures(const struct question *question, const int64_t *figures,
+                                       struct value *values)
 {
     enum { OVERDUE = SQL_TASKS_FIGURES_OVERDUE, COMPLETION_RATE };
     int64_t overdue = figures[OVERDUE];
-    struct error *error = question->filtered ? NULL : count_overdue(question, &overdue);
+    struct error *error = question->filtered ? NULL : count_overdue_tasks(question, &overdue);
     for (size_t i = 0; i < OVERDUE; i++) {
         value_set_integer(&values[i], figures[i]);
     }
     value_set_integer(&values[OVERDUE], overdue);
-    value_set_integer(&values[COMPLETION_RATE],
-                      rate(figures[SQL_TASKS_FIGURES_DONE], figures[SQL_TASKS_FIGURES_TOTAL]));
+    value_set_integer(&values[COMPLETION_RATE], compute_rate(figures[SQL_TASKS_FIGURES_DONE],
+                                                             figures[SQL_TASKS_FIGURES_TOTAL]));
     return error;
 }
 
 static const struct part deal_part = {
-    deal_fields, deal_counters, SQL_DEALS_FIGURES, SQL_DEALS_FIGURES_OF_OWNER, false, fill_deals};
+    deal_fields, deal_counters,    SQL_DEALS_FIGURES, SQL_DEALS_FIGURES_OF_OWNER,
+    false,       fill_deal_figures};
 static const struct part task_part = {
-    task_fields, task_counters, SQL_TASKS_FIGURES, SQL_TASKS_FIGURES_OF_ASSIGNEE, true, fill_tasks};
+    task_fields, task_counters,    SQL_TASKS_FIGURES, SQL_TASKS_FIGURES_OF_ASSIGNEE,
+    true,        fill_task_figures};
 static const struct part contact_part = {contact_fields,
                                          contact_counters,
                                          SQL_CONTACTS_FIGURES,
@@ -219,9 +228,9 @@ static const struct part activity_part = {activity_fields,
                                           false,
                                           NULL};
 
-/* Counts the rows that the question is about. */
-static struct error *count(const struct question *question, const struct part *part,
-                           int64_t *figures_r)
+/* Counts the rows that pass the filter. */
+static struct error *count_filtered_rows(const struct question *question, const struct part *part,
+                                         int64_t *figures_r)
 {
     const struct request *request = question->request;
     struct store_query *query =
@@ -244,14 +253,14 @@ static struct error *count(const struct question *question, const struct part *p
     return error ? error : store_next(query, &row);
 }
 
-static struct error *answer_part(const struct question *question, const struct part *part,
-                                 struct value **values_r)
+static struct error *read_figures(const struct question *question, const struct part *part,
+                                  struct value **values_r)
 {
     const struct request *request = question->request;
     int64_t figures[FIGURES_MAX] = {0};
     size_t fields = fields_count(part->fields);
     struct value *values = arena_array(request->arena, fields, sizeof *values);
-    struct error *error = question->filtered ? count(question, part, figures)
+    struct error *error = question->filtered ? count_filtered_rows(question, part, figures)
                                              : counters_values(request->app->store, request->arena,
                                                                request->principal->organization_id,
                                                                part->counters, figures);
@@ -267,40 +276,41 @@ static struct error *answer_part(const struct question *question, const struct p
 
 /* --- handlers -------------------------------------------------------------------------------- */
 
-static struct error *answer(struct request *request, struct reply *reply, const struct part *part)
+static struct error *reply_part(struct request *request, struct reply *reply,
+                                const struct part *part)
 {
     struct question question;
     struct value *values;
-    read_question(request, &question);
-    struct error *error = answer_part(&question, part, &values);
+    read_figures_query(request, &question);
+    struct error *error = read_figures(&question, part, &values);
     if (!error) {
         reply_record(reply, values);
     }
     return error;
 }
 
-static struct error *get_deals(struct request *request, struct reply *reply)
+static struct error *get_deal_figures(struct request *request, struct reply *reply)
 {
-    return answer(request, reply, &deal_part);
+    return reply_part(request, reply, &deal_part);
 }
 
-static struct error *get_tasks(struct request *request, struct reply *reply)
+static struct error *get_task_figures(struct request *request, struct reply *reply)
 {
-    return answer(request, reply, &task_part);
+    return reply_part(request, reply, &task_part);
 }
 
-static struct error *get_contacts(struct request *request, struct reply *reply)
+static struct error *get_contact_figures(struct request *request, struct reply *reply)
 {
-    return answer(request, reply, &contact_part);
+    return reply_part(request, reply, &contact_part);
 }
 
-static struct error *get_activities(struct request *request, struct reply *reply)
+static struct error *get_activity_figures(struct request *request, struct reply *reply)
 {
-    return answer(request, reply, &activity_part);
+    return reply_part(request, reply, &activity_part);
 }
 
-/* All of them, in the order of summary_fields. */
-static struct error *get_summary(struct request *request, struct reply *reply)
+/* Returns the figures of all kinds, in the order of summary_fields. */
+static struct error *get_all_figures(struct request *request, struct reply *reply)
 {
     static const struct part *const parts[] = {&deal_part, &task_part, &contact_part,
                                                &activity_part};
@@ -308,10 +318,10 @@ static struct error *get_summary(struct request *request, struct reply *reply)
     struct question question;
     struct error *error = NULL;
     struct value *values = arena_array(request->arena, PARTS, sizeof *values);
-    read_question(request, &question);
+    read_figures_query(request, &question);
     for (size_t i = 0; i < PARTS && !error; i++) {
         struct value *part;
-        error = answer_part(&question, parts[i], &part);
+        error = read_figures(&question, parts[i], &part);
         value_set_record(&values[i], part);
     }
     if (!error) {
@@ -322,22 +332,26 @@ static struct error *get_summary(struct request *request, struct reply *reply)
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
-static const enum error_id errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id analytics_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
 #define ROUTE(name_, handler_, schema_, ru_, en_)                                                  \
     {                                                                                              \
         .method = METHOD_GET, .pattern = "/api/v1/analytics/" name_, .handler = (handler_),        \
         .permission = PERMIT_READ, .pool = POOL_CORE, .summary = {ru_, en_},                       \
-        .query = query_fields, .shape = REPLY_RECORD, .reply = (schema_), .errors = errors         \
+        .query = query_fields, .shape = REPLY_RECORD, .reply = (schema_),                          \
+        .errors = analytics_errors                                                                 \
     }
 
 const struct route analytics_routes[] = {
-    ROUTE("deals", get_deals, &deals_schema, "Показатели сделок", "Figures about deals"),
-    ROUTE("tasks", get_tasks, &tasks_schema, "Показатели задач", "Figures about tasks"),
-    ROUTE("contacts", get_contacts, &contacts_schema, "Показатели контактов",
-          "Figures about contacts"),
-    ROUTE("activities", get_activities, &activities_schema, "Показатели активностей",
-          "Figures about activities"),
-    ROUTE("summary", get_summary, &summary_schema, "Все показатели", "All figures"),
+    ROUTE("deals", get_deal_figures, &deals_schema, "Получить показатели сделок",
+          "Get the figures of deals"),
+    ROUTE("tasks", get_task_figures, &tasks_schema, "Получить показатели задач",
+          "Get the figures of tasks"),
+    ROUTE("contacts", get_contact_figures, &contacts_schema, "Получить показатели контактов",
+          "Get the figures of contacts"),
+    ROUTE("activities", get_activity_figures, &activities_schema, "Получить показатели активностей",
+          "Get the figures of activities"),
+    ROUTE("summary", get_all_figures, &summary_schema, "Получить все показатели",
+          "Get all figures"),
     {.pattern = NULL},
 };

@@ -1,11 +1,12 @@
-/* Containers: places of the directory that, unlike organizational units, carry no policies. */
+/* Containers: directory entries that hold other entries and, unlike organizational units, cannot
+ * have group policies. */
 #include "resources/resources.h"
 #include "rest/entries.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
 #define CONTAINER_NAME(flags_)                                                                     \
-    ENTRY_NAME("cn", flags_, "Название; им назван объект", "The name; the entry is named by it",   \
+    ENTRY_NAME("cn", flags_, "Название (RDN объекта)", "The name (the RDN of the entry)",          \
                "\"Archive\"")
 
 static const struct field container_fields[] = {

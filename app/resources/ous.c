@@ -1,11 +1,11 @@
-/* OUs: the organizational units, in which the directory keeps people and groups. */
+/* OUs: organizational units, the entries of the directory that hold users and groups. */
 #include "resources/resources.h"
 #include "rest/entries.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
 #define OU_NAME(flags_)                                                                            \
-    ENTRY_NAME("ou", flags_, "Название; им назван объект", "The name; the entry is named by it",   \
+    ENTRY_NAME("ou", flags_, "Название (RDN объекта)", "The name (the RDN of the entry)",          \
                "\"Sales\"")
 
 static const struct field ou_fields[] = {
