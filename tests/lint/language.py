@@ -33,6 +33,7 @@ FUNCTION = re.compile(r"^([a-z_][^;{}#]*?\b(\w+)\([^;{}]*?\))\n\{\n(.*?)^\}", re
 PROTOTYPE = re.compile(r"^(?!typedef\b|static\b)[a-z_][\w \t*]*?\b(\w+)\([^;{}]*?\)[^;{}()]*(?:\([^;{}]*\)+)?;",
                        re.MULTILINE)
 VARIABLE = re.compile(r"^extern\s[^;()]*?\b(\w+)(?:\[[^\]]*\])*;", re.MULTILINE)
+DEFINITION = re.compile(r"^(?!static\b|extern\b|typedef\b)[a-z_][\w \t*]*?\b(\w+)(?:\[[^\]]*\])* =", re.MULTILINE)
 MACRO = re.compile(r"^#\s*define\s+(\w+)\(([^)]*)\)", re.MULTILINE)
 COMMENTS = {
     ".c": re.compile(r"/\*[\s*]*(\S[^\n]*)"), ".h": re.compile(r"/\*[\s*]*(\S[^\n]*)"),
@@ -82,10 +83,12 @@ def prefixes(file: str) -> set[str]:
     return {stem.removesuffix("s") for stem in (path.stem, path.parent.name)}
 
 
-def check_prefixes(headers: list[str], functions: list[Function]) -> list[str]:
+def check_prefixes(headers: list[str], sources: list[str], functions: list[Function]) -> list[str]:
     """A symbol may begin with the name of the header that declares it or of the file that defines
     it."""
     defined = {function.name: function.file for function in functions if function.public}
+    for name in sources:
+        defined.update(dict.fromkeys(DEFINITION.findall(blank(read(name))), name))
     faults = []
     for name in headers:
         text = blank(read(name))
@@ -140,7 +143,8 @@ def main() -> int:
         print_figures(functions)
         return 0
     faults = check_static_names(functions)
-    faults += check_prefixes([name for name in sources if name.endswith(".h")], functions)
+    faults += check_prefixes([name for name in sources if name.endswith(".h")],
+                             [name for name in sources if name.endswith(".c")], functions)
     for name in sources:
         faults += check_sizes(name)
     for name in names:
