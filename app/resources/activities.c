@@ -144,7 +144,7 @@ static const struct records activities = {
 
 #define PATH "/api/v1/activities"
 
-static const enum error_id hide_errors[] = {RECORD_ERRORS, ERR_AUTOMATIC_ACTIVITY, ERR_COUNT};
+static const enum error_id delete_errors[] = {RECORD_ERRORS, ERR_AUTOMATIC_ACTIVITY, ERR_COUNT};
 
 const struct route activities_routes[] = {
     {RECORDS_LIST_ROW(&activities, PATH, &activity_schema),
@@ -155,7 +155,7 @@ const struct route activities_routes[] = {
      .summary = {"Создать активность", "Create an activity"}, .body = &create_schema,
      .errors = records_errors},
     {RECORDS_DELETE_ROW(&activities, PATH, "activity"),
-     .summary = {"Удалить активность", "Delete an activity"}, .errors = hide_errors},
+     .summary = {"Удалить активность", "Delete an activity"}, .errors = delete_errors},
     {RECORDS_RESTORE_ROW(&activities, PATH, "activity", &activity_schema),
      .summary = {"Восстановить активность", "Restore an activity"},
      .errors = records_restore_errors},

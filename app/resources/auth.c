@@ -168,7 +168,8 @@ static const struct field me_fields[] = {
      .example = "\"admin\""},
     {.name = "kind",
      .type = FIELD_STRING,
-     .about = {"Вид: local, account или directory", "The kind: local, account or directory"},
+     .about = {"Вид пользователя: local, account или directory",
+               "The kind of user: local, account or directory"},
      .example = "\"local\""},
     {.name = "account_id",
      .type = FIELD_INTEGER,
@@ -192,7 +193,7 @@ static const struct field me_fields[] = {
      .example = "true"},
     {.name = "permissions",
      .type = FIELD_STRINGS,
-     .about = {"Разрешения", "The permissions"},
+     .about = {"Разрешения вызывающего", "The permissions of the caller"},
      .example = "[\"directory:read\"]"},
     {.name = NULL},
 };

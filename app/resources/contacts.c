@@ -201,7 +201,7 @@ static const struct records contacts = {
 #define PATH "/api/v1/contacts"
 
 static const enum error_id write_errors[] = {RECORD_ERRORS, ERR_DUPLICATE, ERR_COUNT};
-static const enum error_id hide_errors[] = {RECORD_ERRORS, ERR_HAS_DEALS, ERR_COUNT};
+static const enum error_id delete_errors[] = {RECORD_ERRORS, ERR_HAS_DEALS, ERR_COUNT};
 
 static const struct field write_headers[] = {
     {.name = "X-Allow-Duplicate",
@@ -224,7 +224,7 @@ const struct route contacts_routes[] = {
      .summary = {"Изменить контакт", "Change a contact"}, .headers = write_headers,
      .body = &update_schema, .errors = write_errors},
     {RECORDS_DELETE_ROW(&contacts, PATH, "contact"),
-     .summary = {"Удалить контакт", "Delete a contact"}, .errors = hide_errors},
+     .summary = {"Удалить контакт", "Delete a contact"}, .errors = delete_errors},
     {RECORDS_RESTORE_ROW(&contacts, PATH, "contact", &contact_schema),
      .summary = {"Восстановить контакт", "Restore a contact"}, .headers = write_headers,
      .errors = write_errors},

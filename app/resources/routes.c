@@ -24,7 +24,7 @@ const struct resource resources[] = {
       "Accounts of people who are not in the directory; the service stores their passwords."},
      accounts_routes},
     {"email-links",
-     {"Подтверждение адресов", "Verified addresses"},
+     {"Подтверждение адресов", "Address verification"},
      {"Одноразовые ссылки и подтверждения администратора, которыми подтверждаются адреса учётных "
       "записей.",
       "One-use links and confirmations by the administrator, which verify the addresses of "
@@ -66,7 +66,8 @@ const struct resource resources[] = {
      activities_routes},
     {"analytics",
      {"Аналитика", "Analytics"},
-     {"Показатели организации.", "Figures of an organization."},
+     {"Количество и доли сделок, задач, контактов и активностей организации.",
+      "Totals and rates of the deals, tasks, contacts and activities of an organization."},
      analytics_routes},
     {"tokens",
      {"Токены", "Tokens"},
