@@ -163,7 +163,8 @@ static const char *const activity_counters[] = {"activities",       "activities.
                                                 "activities.EMAIL", "activities.MEETING",
                                                 "activities.NOTE",  NULL};
 
-/* Returns some/all with four decimal places, rounded half up; 0 if `all` is 0. */
+/* Returns the ratio of `some` to `all` with four decimal places, rounded half up; 0 if `all` is
+ * 0. */
 static int64_t compute_rate(int64_t some, int64_t all)
 {
     return all ? (2 * some * RATE_WHOLE + all) / (2 * all) : 0;

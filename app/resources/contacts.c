@@ -141,7 +141,7 @@ static void bind_contact_keys(const struct record_change *change, struct store_q
     search_add_digits(&text, record_string(change, "company"));
     store_bind_text(query, utf8_fold_text(arena, record_string(change, "name")));
     store_bind_text(query, fold_contact_email(change));
-    /* Fields of blanks alone have no words. */
+    /* The column is never null, even if all fields are blank and have no words. */
     store_bind_text(query, text.bytes ? text.bytes : "");
 }
 

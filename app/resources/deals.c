@@ -1,4 +1,4 @@
-/* Deals: sales of an organization, from the first contact to won or lost, and closed. */
+/* Deals: the sales of an organization, with a status from NEW to CLOSED. */
 #include "base/arena.h"
 #include "resources/resources.h"
 #include "rest/activities.h"

@@ -39,7 +39,7 @@ static const struct field info_fields[] = {
     FILE_TAGS,         {.name = NULL},
 };
 
-/* The information in the reply to an upload, which has the URL beside it. */
+/* The file's information in the reply to an upload. It has no URL: that is a field of the reply. */
 static const struct field uploaded_info_fields[] = {
     FILE_NAME("name"), FILE_SIZE_OF("size"), FILE_MODIFIED, FILE_TYPE_OF,
     FILE_ETAG,         FILE_METADATA,        FILE_SHA256,   {.name = NULL},
@@ -194,7 +194,7 @@ static const char *generate_file_name(struct arena *arena, int64_t wall_ms, cons
     char text[TIME_SIZE];
     time_t seconds = (time_t)(wall_ms / MS_PER_S);
     if (!gmtime_r(&seconds, &parts) || !strftime(text, sizeof text, "%Y%m%d_%H%M%S", &parts)) {
-        abort(); /* the year does not fit */
+        abort(); /* the clock is set to a year that gmtime_r() cannot represent */
     }
     return arena_format(arena, "%s_%s.%s", text, random_hex(arena, NAME_RANDOM_BYTES), extension);
 }
@@ -256,7 +256,8 @@ static struct error *store_file(struct request *request, struct reply *reply, st
         reply_header(reply, "Location",
                      arena_format(request->arena, "/api/v1/files/%s/info", file.name));
         reply_record(reply, record);
-    } else if (error->id != ERR_OUTCOME_UNKNOWN) { /* or the row may have been committed */
+    } else if (error->id != ERR_OUTCOME_UNKNOWN) {
+        /* With an unknown outcome the row may be committed, and its object is kept. */
         catalog_dispose(app->store, app->objects, request->arena, &file.object_key, 1);
     }
     return error;
@@ -286,7 +287,7 @@ static struct error *upload_file(struct request *request, struct reply *reply)
     }
     error = upload_receive(request, remaining, &upload);
     if (!error) {
-        /* The multipart boundary may differ in a repetition: compare content and name. */
+        /* A repetition has the same content and file name; its boundary may differ. */
         struct buffer text = {.arena = request->arena};
         buffer_add(&text, (const char *)upload.sha256, sizeof upload.sha256);
         buffer_add(&text, upload.original_name, upload.original_length);

@@ -117,7 +117,7 @@ static const struct directory_class group_class = {
 /* --- handlers -------------------------------------------------------------------------------- */
 
 /* Derives a missing sAMAccountName from `cn`, because the server would generate a random one.
- * Replaces characters that are valid in `cn` alone by '_'. */
+ * Replaces characters that account names must not contain by '_'. */
 static void derive_group_account_name(struct request *request, struct directory_changes *changes)
 {
     if (!request_body_string(request, "sAMAccountName")) {

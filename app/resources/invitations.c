@@ -60,7 +60,7 @@ struct invitation {
     struct request *request;
     int64_t id, organization_id;
     const char *role;
-    struct value *organization; /* the reply to the new member */
+    struct value *organization; /* the reply: the organization of the new member */
 };
 
 static struct error *list_organization_invitations(struct request *request, struct reply *reply)

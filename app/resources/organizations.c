@@ -118,7 +118,7 @@ struct change {
 };
 
 /* Returns the field's new value from the body, or its current value if the body has none. */
-static const char *get_changed_text(const struct change *change, const char *name)
+static const char *choose_organization_text(const struct change *change, const char *name)
 {
     const char *text = request_body_string(change->request, name);
     return text ? text : fields_string(organization_fields, change->values, name);
@@ -140,8 +140,8 @@ static struct error *write_organization(struct store *store, void *context)
     }
     struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_UPDATE);
     store_bind_integer(query, request->principal->organization_id);
-    store_bind_text(query, get_changed_text(change, "name"));
-    store_bind_text(query, get_changed_text(change, "currency"));
+    store_bind_text(query, choose_organization_text(change, "name"));
+    store_bind_text(query, choose_organization_text(change, "currency"));
     store_bind_integer(query, clock_wall_ms());
     error = store_execute(query);
     return error ? error : read_organization(store, request, &change->values);
@@ -265,8 +265,8 @@ static struct error *withdraw_member_invitations(struct store *store, const stru
     return store_execute(query);
 }
 
-/* Invalidates the entity tags of the organization: a member's representation contains the
- * member's role. */
+/* Invalidates the ETags of the organization: the organization that a member reads contains the role
+ * of that member. */
 static struct error *renew_organization_version(struct store *store, const struct request *request)
 {
     struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_NEW_VERSION);
@@ -328,7 +328,7 @@ static struct error *remove_organization_member(struct store *store, void *conte
     if (!error) {
         error = withdraw_member_invitations(store, request);
     }
-    if (!error) { /* a member who rejoins may have another role */
+    if (!error) { /* the member may rejoin with another role */
         error = renew_organization_version(store, request);
     }
     return error ? error

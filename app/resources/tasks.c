@@ -135,8 +135,8 @@ static struct error *check_task_permission(struct record_change *change)
                : NULL;
 }
 
-/* Keeps a date as it is: the task becomes overdue when that day ends. Stores a time in the format
- * of all times. */
+/* Sets the moment at which the task becomes overdue: the end of the day for a date, or the time.
+ * Stores a time in the format that replies use. */
 static struct error *set_task_due_date(struct record_change *change)
 {
     struct arena *arena = change->request->arena;

@@ -136,8 +136,8 @@ static const struct directory_class user_class = {
 
 /* --- handlers -------------------------------------------------------------------------------- */
 
-/* Applies the fields of the body that are no attributes of their own: the password, and the flags
- * of the account. */
+/* Applies the fields of the body that do not correspond to an attribute: the password, and the
+ * flags of the account. */
 static void apply_account_fields(struct request *request, struct directory_changes *changes)
 {
     const char *password = request_body_string(request, "password");
