@@ -2,8 +2,9 @@
 
     names       No two files have a static function of the same name, and none has a name of one
                 word. Each public function and variable begins with the name of its file or folder.
-    comments    At most 100 columns. No comment opens with a word of RIDDLES, which begins a
-                question or points at something that the reader has not seen.
+    comments    Lines of at most 100 columns, except for directives of nginx, whose strings cannot be
+                broken. No comment opens with a word of RIDDLES, which begins a question or points at
+                something that the reader has not seen.
     sizes       Headers of at most 200 lines, macros of at most 6 parameters.
     commits     Subjects of at most 72 characters in the imperative, of the form "area: do this", for
                 commits made since the rule was introduced.
@@ -39,6 +40,7 @@ FUNCTION = re.compile(r"^([a-z_][^;{}#]*?\b(\w+)\([^;{}]*?\))\n\{\n(.*?)^\}", re
 PROTOTYPE = re.compile(r"^(?!typedef\b|static\b)[a-z_][\w \t*]*?\b(\w+)\([^;{}]*?\)[^;{}()]*(?:\([^;{}]*\)+)?;",
                        re.MULTILINE)
 VARIABLE = re.compile(r"^extern\s[^;()]*?\b(\w+)(?:\[[^\]]*\])*;", re.MULTILINE)
+DEFINITION = re.compile(r"^(?!static\b|extern\b|typedef\b)[a-z_][\w \t*]*?\b(\w+)(?:\[[^\]]*\])* =", re.MULTILINE)
 MACRO = re.compile(r"^#\s*define\s+(\w+)\(([^)]*)\)", re.MULTILINE)
 COMMENTS = {
     ".c": re.compile(r"/\*[\s*]*(\S[^\n]*)"), ".h": re.compile(r"/\*[\s*]*(\S[^\n]*)"),
@@ -88,10 +90,12 @@ def prefixes(file: str) -> set[str]:
     return {stem.removesuffix("s") for stem in (path.stem, path.parent.name)}
 
 
-def check_prefixes(headers: list[str], functions: list[Function]) -> list[str]:
+def check_prefixes(headers: list[str], sources: list[str], functions: list[Function]) -> list[str]:
     """A symbol may begin with the name of the header that declares it or of the file that defines
     it."""
     defined = {function.name: function.file for function in functions if function.public}
+    for name in sources:
+        defined.update(dict.fromkeys(DEFINITION.findall(blank(read(name))), name))
     faults = []
     for name in headers:
         text = blank(read(name))
@@ -117,7 +121,8 @@ def check_comments(name: str) -> list[str]:
     text = read(name)
     faults = [f"{name}:{number}: {len(line)} columns, more than {COLUMNS_MAX}"
               for number, line in enumerate(text.splitlines(), 1)
-              if len(line) > COLUMNS_MAX and not re.search(r"\S{90,}", line)]
+              if len(line) > COLUMNS_MAX and not re.search(r"\S{90,}", line)
+              and (not name.endswith(".conf") or line.lstrip().startswith("#"))]
     for match in COMMENTS[Path(name).suffix].finditer(text):
         opening = next(group for group in match.groups() if group)
         if re.match(rf"(?:{'|'.join(RIDDLES)})\b", opening):
@@ -168,7 +173,8 @@ def main() -> int:
         print_figures(functions)
         return 0
     faults = check_commits() + check_static_names(functions)
-    faults += check_prefixes([name for name in sources if name.endswith(".h")], functions)
+    faults += check_prefixes([name for name in sources if name.endswith(".h")],
+                             [name for name in sources if name.endswith(".c")], functions)
     for name in sources:
         faults += check_sizes(name)
     for name in names:

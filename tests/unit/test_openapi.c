@@ -100,7 +100,7 @@ static void it_is_in_the_language_that_is_asked_for(void **state)
 {
     static const char *const get[] = {"paths", "/health", "get", "summary", NULL};
     assert_string_equal(json_object_get_string(at(document(*state, resources, LANGUAGE_EN), get)),
-                        "Check that the service is there");
+                        "Check that the service is running");
     assert_string_equal(json_object_get_string(at(document(*state, resources, LANGUAGE_RU), get)),
                         "Проверить, что сервис работает");
 }
