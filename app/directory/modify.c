@@ -67,8 +67,8 @@ static int send_delete(LDAP *ldap, const void *request, int *message_id_r)
     return ldap_delete_ext(ldap, write->dn, NULL, NULL, message_id_r);
 }
 
-/* Active Directory takes passwords over encrypted connections only; asking would send it in clear.
- */
+/* Active Directory takes passwords over encrypted connections only; asking would send it in
+ * clear. */
 static struct error *check_password(const struct directory *directory, struct arena *arena,
                                     const struct directory_changes *changes)
 {
