@@ -82,7 +82,7 @@ enum circuit_state circuit_state(const struct circuit *circuit);
 /* --- the service account --------------------------------------------------------------------- */
 
 enum circuit_bind {
-    BIND_ALLOWED, /* bind, then call circuit_bind_accepted(), _refused() or _unanswered() */
+    BIND_ALLOWED, /* bind, then record the result with one of the next three functions */
     BIND_WAIT,    /* another process is binding: ask again */
     BIND_REFUSED, /* it was refused, and its backoff has not ended */
 };

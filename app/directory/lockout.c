@@ -82,7 +82,7 @@ struct slot {
 };
 
 /* The attempts of an account. `failed` and `forgiven` count failures since the slot was taken,
- * modulo 1 << COUNTER_BITS; the difference are the failures that still count. */
+ * modulo 1 << COUNTER_BITS; the difference is the number that still counts. */
 struct attempts {
     uint64_t pending; /* attempts whose outcome is not yet known */
     uint64_t failed, forgiven;
@@ -216,7 +216,7 @@ bool lockout_reserve(const char *guid, int64_t failures, int64_t limit, int64_t 
         if (counted >= limit || failures >= limit) {
             return false;
         }
-        if (failures > counted) { /* failures that other hosts have caused */
+        if (failures > counted) { /* failures that this host did not cause */
             attempts.failed += (uint64_t)(failures - counted);
         }
         attempts.pending++;
