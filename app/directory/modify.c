@@ -81,12 +81,12 @@ static struct error *check_password_encryption(const struct directory *directory
 }
 
 /* Reads the object to change, which must not be protected. The base DN is never renamed, moved or
- * deleted (`relocates`), whatever DIRECTORY_PROTECTED is. */
+ * deleted (`moves_or_deletes`), whatever DIRECTORY_PROTECTED is. */
 static struct error *read_unprotected(struct directory *directory, struct arena *arena,
                                       const struct directory_entry *entry, bool moves,
-                                      bool relocates, struct target *target_r)
+                                      bool moves_or_deletes, struct target *target_r)
 {
-    if (relocates && names_equal(entry->dn, connection_config(directory)->ldap_base_dn)) {
+    if (moves_or_deletes && names_equal(entry->dn, connection_config(directory)->ldap_base_dn)) {
         return error_detail(error_new(arena, ERR_DIRECTORY_REFUSED, NULL), NULL, FAULT_NONE,
                             "LDAP_BASE_DN");
     }

@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import secrets
 import shutil
-import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
