@@ -220,10 +220,10 @@ static struct error *decode_field(struct directory *directory, struct arena *are
     return NULL;
 }
 
-static struct error *decode_entry(struct directory *directory, struct arena *arena,
-                                  const struct directory_class *class, enum entry_extent extent,
-                                  struct raw_entry *raw, const struct primary_members *members,
-                                  struct directory_entry **entry_r)
+static struct error *decode_raw_entry(struct directory *directory, struct arena *arena,
+                                      const struct directory_class *class, enum entry_extent extent,
+                                      struct raw_entry *raw, const struct primary_members *members,
+                                      struct directory_entry **entry_r)
 {
     struct directory_entry *entry = arena_alloc(arena, sizeof *entry);
     const struct attribute *guid = attribute_get(raw, "objectGUID");
@@ -261,7 +261,8 @@ struct error *entry_decode_all(struct directory *directory, struct arena *arena,
         error = primary_find_members(directory, arena, raws, count, &members);
     }
     for (size_t i = 0; !error && i < count; i++) {
-        error = decode_entry(directory, arena, class, ENTRY_WHOLE, &raws[i], &members, &entries[i]);
+        error =
+            decode_raw_entry(directory, arena, class, ENTRY_WHOLE, &raws[i], &members, &entries[i]);
     }
     return error;
 }
@@ -272,5 +273,5 @@ struct error *entry_decode(struct directory *directory, struct arena *arena,
 {
     return extent == ENTRY_WHOLE
                ? entry_decode_all(directory, arena, class, raw, 1, entry_r)
-               : decode_entry(directory, arena, class, extent, raw, NULL, entry_r);
+               : decode_raw_entry(directory, arena, class, extent, raw, NULL, entry_r);
 }

@@ -127,9 +127,9 @@ static struct error *check_added_by_us(struct directory *directory, struct arena
     return NULL;
 }
 
-static struct error *add_object(struct directory *directory, struct arena *arena,
-                                const struct directory_class *class, const struct write *write,
-                                const struct directory_changes *changes)
+static struct error *create_entry(struct directory *directory, struct arena *arena,
+                                  const struct directory_class *class, const struct write *write,
+                                  const struct directory_changes *changes)
 {
     const struct operation operation = {"add", send_add, write, .writes = true};
     struct answer answer;
@@ -174,7 +174,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
         return error_new(arena, ERR_DIRECTORY_INVALID, "cannot encode the name as a DN");
     }
     write.dn = arena_format(arena, "%s,%s", rdn, parent);
-    error = add_object(directory, arena, class, &write, changes);
+    error = create_entry(directory, arena, class, &write, changes);
     return error ? error : find_result(directory, arena, class, write.dn, entry_r);
 }
 

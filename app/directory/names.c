@@ -1,8 +1,8 @@
 /*
  * Names: parses and formats distinguished names (RFC 4514) and escapes filter values (RFC 4515).
  *
- * DNs are parsed and escaped by libldap and never edited as text. A DN of a client is formatted
- * again from its parsed form, so that the DN that was checked is the one that is sent.
+ * libldap parses and formats the DNs. A DN of a client is formatted again from its parsed form, so
+ * that the DN that was checked is the one that is sent.
  */
 #include "directory/names.h"
 

@@ -34,7 +34,7 @@ static const char answer[] = "Status: 200 OK\r\n"
                              "\r\n"
                              "{\"status_code\":200,\"status\":true}";
 
-static void *start_worker(const struct config *config, enum pool_id pool)
+static void *init_fastcgi(const struct config *config, enum pool_id pool)
 {
     static char state;
     (void)config;
@@ -42,12 +42,13 @@ static void *start_worker(const struct config *config, enum pool_id pool)
     return FCGX_Init() ? NULL : &state;
 }
 
-static void *open_connection(void *state, int fd, int body_fd)
+static void *open_request(void *state, int fd, int body_fd)
 {
     (void)state;
     (void)body_fd; /* -1 outside the pool uploads */
     FCGX_Request *request = must_alloc(sizeof *request);
-    if (FCGX_InitRequest(request, -1, 0) != 0) { /* -1: it never accepts; see http/server.c */
+    if (FCGX_InitRequest(request, -1, 0) !=
+        0) { /* -1: no listening socket, because the loop accepts; see http/server.c */
         abort();
     }
     request->ipcFd = fd;
@@ -55,7 +56,7 @@ static void *open_connection(void *state, int fd, int body_fd)
     return request;
 }
 
-static void close_connection(void *state, void *connection)
+static void close_request(void *state, void *connection)
 {
     FCGX_Request *request = connection;
     (void)state;
@@ -75,7 +76,7 @@ static enum served serve_constant(void *state, void *connection, bool complete)
     FCGX_Request *request = connection;
     (void)complete; /* the body is not read */
     if (FCGX_Accept_r(request) != 0) {
-        close_connection(state, request);
+        close_request(state, request);
         return SERVED_CLOSED;
     }
     FCGX_PutStr(answer, sizeof answer - 1, request->out);
@@ -83,24 +84,24 @@ static enum served serve_constant(void *state, void *connection, bool complete)
     return SERVED;
 }
 
-static void do_nothing(void *state)
+static void ignore_event(void *state)
 {
     (void)state;
 }
 
 static const struct service service = {
-    .start = start_worker,
-    .open = open_connection,
+    .start = init_fastcgi,
+    .open = open_request,
     .look = check_arrival,
     .serve = serve_constant,
-    .commit = do_nothing,
-    .rest = do_nothing,
-    .close = close_connection,
-    .reopen = do_nothing,
-    .stop = do_nothing,
+    .commit = ignore_event,
+    .rest = ignore_event,
+    .close = close_request,
+    .reopen = ignore_event,
+    .stop = ignore_event,
 };
 
-static int listen_at(const char *path)
+static int listen_on_path(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -121,7 +122,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: empty SOCKET WORKERS\n");
         return 2;
     }
-    int fd = listen_at(argv[1]);
+    int fd = listen_on_path(argv[1]);
     if (fd < 0 || pipe(status_pipe) < 0) {
         fprintf(stderr, "%s: %s\n", argv[1], strerror(errno));
         return EXIT_FAILURE;

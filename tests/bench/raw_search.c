@@ -74,7 +74,7 @@ static double now_s(void)
 /* --- what to do ------------------------------------------------------------------------------ */
 
 /* Returns the next line without its newline, NULL at the end of the input. The caller frees it. */
-static char *read_line(void)
+static char *read_stdin_line(void)
 {
     char *line = NULL;
     size_t size = 0;
@@ -86,11 +86,11 @@ static char *read_line(void)
     return line;
 }
 
-static void read_input(struct work *work)
+static void read_work(struct work *work)
 {
     size_t size = 0;
-    work->password = read_line();
-    for (char *line = read_line(); line; line = read_line()) {
+    work->password = read_stdin_line();
+    for (char *line = read_stdin_line(); line; line = read_stdin_line()) {
         if (work->filter_count == size) {
             size = size ? 2 * size : 1024;
             work->filters = realloc(work->filters, size * sizeof *work->filters);
@@ -105,7 +105,7 @@ static void read_input(struct work *work)
     }
 }
 
-static void free_input(struct work *work)
+static void free_work(struct work *work)
 {
     for (size_t i = 0; i < work->filter_count; i++) {
         free(work->filters[i]);
@@ -281,13 +281,13 @@ int main(int count, char **arguments)
     if (work.connections < 1 || work.connections > CONNECTIONS_MAX || work.seconds <= 0) {
         exit_with_error("usage", "1 to 64 connections, more than 0 seconds");
     }
-    read_input(&work);
+    read_work(&work);
     struct shared *shared = create_shared(&work);
     run_processes(&work, shared);
     for (long i = 0; i < work.connections; i++) {
         searches += shared->searches[i];
     }
-    free_input(&work);
+    free_work(&work);
     printf("%.1f\n", (double)searches / work.seconds);
     return EXIT_SUCCESS;
 }

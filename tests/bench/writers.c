@@ -37,7 +37,7 @@ struct bench {
     struct arena *arena;
 };
 
-static struct error *create_table(struct store *store, void *context)
+static struct error *create_bench_table(struct store *store, void *context)
 {
     struct bench *bench = context;
     return store_script(store, bench->arena,
@@ -125,7 +125,7 @@ int main(int argc, char **argv)
         .arena = arena_new(),
     };
     struct store *store = store_new(&bench.config, NULL);
-    write_one(store, &bench, create_table);
+    write_one(store, &bench, create_bench_table);
     store_free(&store);
     bench.end = clock_steady_us() + seconds * SECOND_US;
     for (long i = 0; i < processes; i++) {
