@@ -200,18 +200,6 @@ enum controller_result connection_try(struct directory *directory, struct arena 
     return result;
 }
 
-static enum controller_result connect_server(struct directory *directory, struct arena *arena,
-                                             size_t index, const char **cause_r)
-{
-    enum controller_result result = connection_try(directory, arena, index, cause_r);
-    if (result == CONTROLLER_CONNECTED) {
-        log_info("directory: connected to %s", directory->servers[index].uri);
-    } else {
-        log_error("directory: %s", *cause_r);
-    }
-    return result;
-}
-
 /* True if another server is to be tried: not if connected, and not if the service account is
  * refused, because other servers would refuse it too. */
 static bool should_try_next(const struct directory *directory, enum controller_result result)
@@ -227,9 +215,15 @@ static enum controller_result connect_first_of(struct directory *directory, stru
 {
     enum controller_result result = CONTROLLER_FAILED;
     for (size_t i = 0; i < directory->server_count && should_try_next(directory, result); i++) {
-        if (directory->servers[i].avoided == avoided &&
-            clock_steady_us() < directory->deadline.call) {
-            result = connect_server(directory, arena, i, cause_r);
+        if (directory->servers[i].avoided != avoided ||
+            clock_steady_us() >= directory->deadline.call) {
+            continue;
+        }
+        result = connection_try(directory, arena, i, cause_r);
+        if (result == CONTROLLER_CONNECTED) {
+            log_info("directory: connected to %s", directory->servers[i].uri);
+        } else {
+            log_error("directory: %s", *cause_r);
         }
     }
     return result;
@@ -321,19 +315,14 @@ static bool is_connection_open(const struct directory *directory)
     return ready == 0;
 }
 
-/* True if the connection is to be replaced: its server was marked as silent after its last answer
- * here, or a server that precedes it in LDAP_SERVER serves again. */
-static bool should_leave_server(const struct directory *directory)
+struct error *connection_get(struct directory *directory, struct arena *arena, LDAP **ldap_r)
 {
     const struct circuit *circuit = directory->circuit;
     int64_t now = clock_steady_us();
-    return circuit_silent_since(circuit, directory->server, directory->answered_at) ||
-           (now > directory->return_at && circuit_serves_before(circuit, directory->server, now));
-}
-
-struct error *connection_get(struct directory *directory, struct arena *arena, LDAP **ldap_r)
-{
-    if (directory->ldap && (should_leave_server(directory) || !is_connection_open(directory))) {
+    bool silent = circuit_silent_since(circuit, directory->server, directory->answered_at);
+    bool returns = /* to a server that precedes this one in LDAP_SERVER */
+        now > directory->return_at && circuit_serves_before(circuit, directory->server, now);
+    if (directory->ldap && (silent || returns || !is_connection_open(directory))) {
         connection_drop(directory);
     }
     if (!directory->ldap) {

@@ -69,17 +69,6 @@ char **entry_attributes(struct arena *arena, const struct field *fields, enum en
 
 /* --- long attributes ------------------------------------------------------------------------- */
 
-static void append_values(struct arena *arena, struct attribute *attribute,
-                          const struct attribute *more)
-{
-    size_t count = attribute->count + more->count;
-    struct berval *values = arena_array(arena, count, sizeof *values);
-    memcpy(values, attribute->values, attribute->count * sizeof *values);
-    memcpy(values + attribute->count, more->values, more->count * sizeof *values);
-    attribute->values = values;
-    attribute->count = count;
-}
-
 /* Requests "name;range=N-*" until the server has sent the last value. */
 static struct error *complete_attribute(struct directory *directory, struct arena *arena,
                                         const char *dn, struct attribute *attribute)
@@ -96,20 +85,12 @@ static struct error *complete_attribute(struct directory *directory, struct aren
         const struct attribute *more = attribute_get(&rest, attribute->name);
         attribute->next = more && more->next > attribute->next ? more->next : 0;
         if (more) {
-            append_values(arena, attribute, more);
-        }
-    }
-    return NULL;
-}
-
-static struct error *complete_entry(struct directory *directory, struct arena *arena,
-                                    struct raw_entry *raw, const char *guid)
-{
-    const char *dn = query_guid_dn(arena, guid);
-    for (size_t i = 0; i < raw->count; i++) {
-        struct error *error = complete_attribute(directory, arena, dn, &raw->attributes[i]);
-        if (error) {
-            return error;
+            size_t count = attribute->count + more->count;
+            struct berval *values = arena_array(arena, count, sizeof *values);
+            memcpy(values, attribute->values, attribute->count * sizeof *values);
+            memcpy(values + attribute->count, more->values, more->count * sizeof *values);
+            attribute->values = values;
+            attribute->count = count;
         }
     }
     return NULL;
@@ -230,7 +211,11 @@ static struct error *decode_raw_entry(struct directory *directory, struct arena 
     if (!guid || !codec_guid(arena, guid->values, &entry->guid)) {
         return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);
     }
-    struct error *error = complete_entry(directory, arena, raw, entry->guid);
+    const char *guid_dn = query_guid_dn(arena, entry->guid);
+    struct error *error = NULL;
+    for (size_t i = 0; !error && i < raw->count; i++) {
+        error = complete_attribute(directory, arena, guid_dn, &raw->attributes[i]);
+    }
     entry->dn = raw->dn;
     entry->values = arena_array(arena, fields_count(class->fields), sizeof *entry->values);
     for (size_t i = 0; !error && class->fields[i].name; i++) {

@@ -367,19 +367,6 @@ static struct error *get_lockout_policy(struct directory *directory, struct aren
 
 /* --- logins ---------------------------------------------------------------------------------- */
 
-static struct lockout_count read_failure_count(const struct raw_entry *account)
-{
-    struct lockout_count count = {0};
-    const struct attribute *time = attribute_get(account, "badPasswordTime");
-    if (!attribute_integer(account, "badPwdCount", &count.failures)) {
-        count.failures = 0;
-    }
-    if (!time || !codec_time(time->values, &count.failed_ms)) {
-        count.failed_ms = 0;
-    }
-    return count;
-}
-
 struct error *lockout_admit(struct directory *directory, struct arena *arena,
                             const struct directory_candidate *candidate, bool known_source,
                             struct lockout_attempt *attempt_r, const char **refusal_r)
@@ -401,7 +388,14 @@ struct error *lockout_admit(struct directory *directory, struct arena *arena,
         *refusal_r = "the account is locked";
         return NULL;
     }
-    struct lockout_count count = read_failure_count(candidate->raw);
+    struct lockout_count count = {0};
+    const struct attribute *time = attribute_get(candidate->raw, "badPasswordTime");
+    if (!attribute_integer(candidate->raw, "badPwdCount", &count.failures)) {
+        count.failures = 0;
+    }
+    if (!time || !codec_time(time->values, &count.failed_ms)) {
+        count.failed_ms = 0;
+    }
     int64_t now_us = clock_steady_us();
     int64_t failures =
         lockout_failures(&count, policy.window_ms, now_us / US_PER_MS + domain->lead_ms);

@@ -275,15 +275,6 @@ static struct error *verify_candidate(struct directory *directory, struct arena 
     return refusal ? refuse_login(arena, refusal) : NULL;
 }
 
-/* Sleeps until the time since `began` is a multiple of REFUSAL_STEP_US. */
-static void wait_for_refusal_step(int64_t began)
-{
-    int64_t rest = REFUSAL_STEP_US - (clock_steady_us() - began) % REFUSAL_STEP_US;
-    struct timespec time = {.tv_sec = rest / US_PER_S, .tv_nsec = rest % US_PER_S * NS_PER_US};
-    while (nanosleep(&time, &time) < 0 && errno == EINTR) {
-    }
-}
-
 struct error *directory_login(struct directory *directory, struct arena *arena,
                               const struct directory_candidate *candidate, const char *password,
                               bool known_source, struct directory_identity *identity_r)
@@ -293,7 +284,11 @@ struct error *directory_login(struct directory *directory, struct arena *arena,
                                                        known_source, identity_r)
                                     : refuse_login(arena, "the password is empty");
     if (error && error->id == ERR_INVALID_CREDENTIALS) {
-        wait_for_refusal_step(began);
+        /* Sleeps until the time since `began` is a multiple of REFUSAL_STEP_US. */
+        int64_t rest = REFUSAL_STEP_US - (clock_steady_us() - began) % REFUSAL_STEP_US;
+        struct timespec time = {.tv_sec = rest / US_PER_S, .tv_nsec = rest % US_PER_S * NS_PER_US};
+        while (nanosleep(&time, &time) < 0 && errno == EINTR) {
+        }
     }
     return error;
 }

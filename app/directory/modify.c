@@ -272,18 +272,6 @@ static struct error *plan_move(struct directory *directory, struct arena *arena,
     return NULL;
 }
 
-static struct error *apply_move(struct directory *directory, struct arena *arena,
-                                const struct directory_class *class, struct move *move)
-{
-    if (has_place(arena, move->old_dn, move->rdn, move->parent)) {
-        return NULL;
-    }
-    struct error *error =
-        rename_object(directory, arena, class, move->guid_dn, move->rdn, move->parent);
-    move->done = !error;
-    return error;
-}
-
 /* Rolls the move back after `error`, and returns that error. If the rollback fails, returns
  * ERR_PARTIALLY_APPLIED with the new DN. */
 static struct error *undo_move(struct directory *directory, struct arena *arena,
@@ -399,8 +387,9 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     if (!error && moves) {
         error = plan_move(directory, arena, class, changes, &move);
     }
-    if (!error && moves) {
-        error = apply_move(directory, arena, class, &move);
+    if (!error && moves && !has_place(arena, move.old_dn, move.rdn, move.parent)) {
+        error = rename_object(directory, arena, class, move.guid_dn, move.rdn, move.parent);
+        move.done = !error;
     }
     if (error) {
         return error;

@@ -155,20 +155,6 @@ static void mark_lost(struct directory *directory, struct answer *answer)
     connection_drop(directory);
 }
 
-/* Handles a timeout: drops the connection and returns the error. */
-static struct error *report_timeout(struct directory *directory, struct arena *arena,
-                                    const struct operation *operation, int64_t began)
-{
-    enum error_id id = operation->writes ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
-    struct error *error =
-        error_new(arena, id, "%s: no answer from %s within %" PRId64 " ms", operation->name,
-                  connection_server_uri(directory, connection_server(directory)),
-                  (clock_steady_us() - began) / 1000);
-    log_warning("directory: %s", error->cause);
-    connection_unanswered(directory, began);
-    return error;
-}
-
 static struct error *receive_answer(struct directory *directory, struct arena *arena,
                                     const struct operation *operation, int message_id,
                                     int64_t timeout_us, struct answer *answer)
@@ -179,7 +165,14 @@ static struct error *receive_answer(struct directory *directory, struct arena *a
     struct timeval time = {.tv_sec = timeout_us / US_PER_S, .tv_usec = timeout_us % US_PER_S};
     int type = ldap_result(ldap, message_id, LDAP_MSG_ALL, &time, &chain);
     if (type == 0 || (type < 0 && deadline_io_passed(connection_deadline(directory)))) {
-        return report_timeout(directory, arena, operation, began);
+        enum error_id id = operation->writes ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
+        struct error *error =
+            error_new(arena, id, "%s: no answer from %s within %" PRId64 " ms", operation->name,
+                      connection_server_uri(directory, connection_server(directory)),
+                      (clock_steady_us() - began) / US_PER_MS);
+        log_warning("directory: %s", error->cause);
+        connection_unanswered(directory, began);
+        return error;
     }
     bool copied = type > 0 && copy_answer(arena, ldap, chain, answer);
     ldap_msgfree(chain);
@@ -198,15 +191,6 @@ static bool is_server_unavailable(const struct answer *answer)
     bool unbound = answer->code == LDAP_OPERATIONS_ERROR && strstr(answer->diagnostic, "bind must");
     return answer->code == LDAP_UNAVAILABLE || answer->code == LDAP_BUSY || unbound ||
            answer->code == LDAP_STRONG_AUTH_REQUIRED;
-}
-
-/* Returns the name of a failure for the metrics; NULL for a success or "no such object". */
-static const char *classify_failure(const struct answer *answer)
-{
-    if (answer->lost) {
-        return "lost";
-    }
-    return answer->code == LDAP_SUCCESS || answer->code == LDAP_NO_SUCH_OBJECT ? NULL : "result";
 }
 
 /* Runs the operation on this connection. */
@@ -243,7 +227,9 @@ struct error *operation_run(struct directory *directory, struct arena *arena,
     }
     int64_t began = clock_steady_us();
     error = run_on_connection(directory, arena, operation, ldap, answer_r);
-    measure_operation(operation->name, began, error ? "silent" : classify_failure(answer_r));
+    bool expected = answer_r->code == LDAP_SUCCESS || answer_r->code == LDAP_NO_SUCH_OBJECT;
+    const char *failure = error ? "silent" : answer_r->lost ? "lost" : expected ? NULL : "result";
+    measure_operation(operation->name, began, failure);
     return error;
 }
 

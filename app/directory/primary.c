@@ -152,8 +152,15 @@ static struct primary_set *find_primary_set(const struct primary_members *member
                : NULL;
 }
 
-static void add_primary_dn(struct primary_set *set, const char *dn)
+/* Adds the account to the set of its primary group. */
+static void visit_account(void *context, const struct raw_entry *account)
 {
+    int64_t rid;
+    struct primary_set *set =
+        attribute_integer(account, "primaryGroupID", &rid) ? find_primary_set(context, rid) : NULL;
+    if (!set) {
+        return;
+    }
     if (set->count == set->size) {
         size_t size = set->size ? 2 * set->size : FIRST_DNS;
         const char **dns = arena_array(set->arena, size, sizeof *dns);
@@ -163,19 +170,7 @@ static void add_primary_dn(struct primary_set *set, const char *dn)
         set->dns = dns;
         set->size = size;
     }
-    set->dns[set->count++] = dn;
-}
-
-static void visit_account(void *context, const struct raw_entry *account)
-{
-    const struct attribute *id = attribute_get(account, "primaryGroupID");
-    int64_t rid;
-    if (id && codec_integer(id->values, &rid)) {
-        struct primary_set *set = find_primary_set(context, rid);
-        if (set) {
-            add_primary_dn(set, account->dn);
-        }
-    }
+    set->dns[set->count++] = account->dn;
 }
 
 /* Creates an empty set for each group that can be a primary group. Returns the filter that finds

@@ -71,18 +71,6 @@ static bool probe_read(struct directory *directory, struct arena *arena, const c
     return false;
 }
 
-/* Logs changes of the state, not every probe. */
-static void log_probe_change(struct probed_server *server, const char *uri, bool serves,
-                             const char *cause)
-{
-    if (!serves && !server->failure_logged) {
-        log_error("directory: %s", cause);
-    } else if (serves && server->failure_logged) {
-        log_info("directory: %s serves again", uri);
-    }
-    server->failure_logged = !serves;
-}
-
 static void probe_server(struct directory *directory, struct probed_server *server, size_t index)
 {
     struct arena *arena = arena_new();
@@ -94,7 +82,12 @@ static void probe_server(struct directory *directory, struct probed_server *serv
     int64_t took = clock_steady_us() - began;
     measure_operation("probe", began, serves ? NULL : "lost");
     circuit_probed(connection_circuit(directory), index, serves ? took : -1, clock_wall_ms());
-    log_probe_change(server, connection_server_uri(directory, index), serves, cause);
+    if (!serves && !server->failure_logged) { /* logs changes of the state, not every probe */
+        log_error("directory: %s", cause);
+    } else if (serves && server->failure_logged) {
+        log_info("directory: %s serves again", connection_server_uri(directory, index));
+    }
+    server->failure_logged = !serves;
     arena_free(&arena);
 }
 

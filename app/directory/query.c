@@ -209,23 +209,17 @@ struct error *query_parent(struct directory *directory, struct arena *arena, con
 
 /* --- searches by name ------------------------------------------------------------------------ */
 
-static struct error *report_ambiguous(struct arena *arena, const struct answer *answer,
-                                      const char *name)
-{
-    struct error *error =
-        error_new(arena, ERR_AMBIGUOUS, "%zu objects are called \"%s\"", answer->count, name);
-    for (size_t i = 0; i < answer->count; i++) {
-        error_detail(error, NULL, FAULT_NONE, answer->entries[i].dn);
-    }
-    return error;
-}
-
 struct error *query_only_entry(struct arena *arena, const struct answer *answer,
                                const struct field *fields, const char *name,
                                struct raw_entry **raw_r)
 {
     if (answer->count > 1) {
-        return report_ambiguous(arena, answer, name);
+        struct error *error =
+            error_new(arena, ERR_AMBIGUOUS, "%zu objects are called \"%s\"", answer->count, name);
+        for (size_t i = 0; i < answer->count; i++) {
+            error_detail(error, NULL, FAULT_NONE, answer->entries[i].dn);
+        }
+        return error;
     }
     if (answer->code != LDAP_SUCCESS) {
         return result_error(arena, answer, fields, "search");
