@@ -353,11 +353,11 @@ END {
     }
     print "    SQL_COUNT\n};\n\n/* Positions of the columns. */\nenum {" > header
     print column_lists "};\n\n#endif" > header
-    print "};\n\nconst struct migration migrations[] = {" > source
+    print "};\n\nconst struct migration store_migrations[] = {" > source
     for (i = 1; i <= migrations; i++) {
         printf "    {%d, \"%s\",\n     %s,\n     {{%s,\n     %s},\n     {%s,\n     %s}}},\n", i,
             migration_name[i], literal(migration_source[i]), migration(i, "up", 1),
             migration(i, "down", 1), migration(i, "up", 2), migration(i, "down", 2) > source
     }
-    print "};\n\nconst size_t migrations_count = sizeof migrations / sizeof *migrations;" > source
+    print "};\n\nconst size_t store_migration_count =\n    sizeof store_migrations / sizeof *store_migrations;" > source
 }
