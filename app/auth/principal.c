@@ -24,36 +24,34 @@ const char *const permission_names[PERMIT_COUNT] = {
 };
 
 const struct text permission_about[PERMIT_COUNT] = {
-    [PERMIT_ALL] = {"Доступно всем.", "Open to all."},
-    [PERMIT_PRINCIPAL] = {"Доступно всем, кто вошёл.", "For everybody who has logged in."},
+    [PERMIT_ALL] = {"Вход не требуется.", "No authentication required."},
+    [PERMIT_PRINCIPAL] = {"Доступно любому вошедшему пользователю.", "Any authenticated user."},
     [PERMIT_DIRECTORY_READ] =
         {"Разрешение `directory:read`: локальный администратор и пользователи каталога.",
-         "Permission `directory:read`: the local administrator, and people of "
-         "the directory."},
+         "Permission `directory:read`: the local administrator and directory users."},
     [PERMIT_DIRECTORY_WRITE] =
         {"Разрешение `directory:write`: локальный администратор и администраторы каталога.",
-         "Permission `directory:write`: the local administrator, and the "
-         "directory's administrators."},
+         "Permission `directory:write`: the local administrator and directory administrators."},
     [PERMIT_ACCOUNTS] = {"Разрешение `accounts`: локальный администратор.",
                          "Permission `accounts`: the local administrator."},
     [PERMIT_TOKENS] = {"Разрешение `tokens`: локальный администратор.",
                        "Permission `tokens`: the local administrator."},
     [PERMIT_ADDRESSES] = {"Локальный администратор.", "The local administrator."},
     [PERMIT_FILES_READ] =
-        {"В организации: все её участники; без организации: каждый о своих файлах.",
-         "In an organization, all of its members; without one, everybody about their own files."},
+        {"Файлы организации: все её участники. Личные файлы: их владелец.",
+         "Files of an organization: all of its members. Personal files: their owner."},
     [PERMIT_FILES_CREATE] =
-        {"В организации: `OWNER`, `ADMIN`, `MANAGER`, `SALES`; без организации: каждый.",
-         "In an organization, `OWNER`, `ADMIN`, `MANAGER`, `SALES`; without one, everybody."},
+        {"Файлы организации: `OWNER`, `ADMIN`, `MANAGER`, `SALES`. Личные файлы: любой "
+         "пользователь.",
+         "Files of an organization: `OWNER`, `ADMIN`, `MANAGER`, `SALES`. Personal files: any "
+         "user."},
     [PERMIT_FILES_UPDATE] =
-        {"В организации: `OWNER`, `ADMIN`, `MANAGER`, `SALES`; без организации: каждый о своих "
-         "файлах.",
-         "In an organization, `OWNER`, `ADMIN`, `MANAGER`, `SALES`; without one, everybody about "
-         "their own files."},
+        {"Файлы организации: `OWNER`, `ADMIN`, `MANAGER`, `SALES`. Личные файлы: их владелец.",
+         "Files of an organization: `OWNER`, `ADMIN`, `MANAGER`, `SALES`. Personal files: their "
+         "owner."},
     [PERMIT_FILES_DELETE] =
-        {"В организации: `OWNER`, `ADMIN`, `MANAGER`; без организации: каждый о своих файлах.",
-         "In an organization, `OWNER`, `ADMIN`, `MANAGER`; without one, everybody about their own "
-         "files."},
+        {"Файлы организации: `OWNER`, `ADMIN`, `MANAGER`. Личные файлы: их владелец.",
+         "Files of an organization: `OWNER`, `ADMIN`, `MANAGER`. Personal files: their owner."},
     [PERMIT_READ] = {"Разрешение `organization:read`: все участники организации.",
                      "Permission `organization:read`: all members of the organization."},
     [PERMIT_CREATE] = {"Разрешение `organization:create`: `OWNER`, `ADMIN`, `MANAGER`, `SALES`.",
@@ -65,9 +63,9 @@ const struct text permission_about[PERMIT_COUNT] = {
     [PERMIT_MANAGE] = {"Разрешение `organization:manage`: `OWNER`, `ADMIN`.",
                        "Permission `organization:manage`: `OWNER`, `ADMIN`."},
     [PERMIT_MANAGE_OR_SELF] =
-        {"Разрешение `organization:manage`: `OWNER`, `ADMIN`; о себе самом: все участники.",
-         "Permission `organization:manage`: `OWNER`, `ADMIN`; about oneself, all "
-         "members."},
+        {"Разрешение `organization:manage`: `OWNER`, `ADMIN`. Для собственной учётной записи: "
+         "любой участник.",
+         "Permission `organization:manage`: `OWNER`, `ADMIN`. For their own account: any member."},
 };
 
 const char *const principal_kind_names[PRINCIPAL_KIND_COUNT] = {
@@ -81,7 +79,7 @@ const char *const role_names[ROLE_COUNT + 1] = {
     [ROLE_SALES] = "SALES", [ROLE_VIEWER] = "VIEWER",
 };
 
-/* --- who may do what ------------------------------------------------------------------------- */
+/* --- permissions ----------------------------------------------------------------------------- */
 
 #define BIT(permission) (1U << (permission))
 #define READ BIT(PERMIT_READ)
@@ -92,18 +90,18 @@ const char *const role_names[ROLE_COUNT + 1] = {
 #define DIRECTORY_READ BIT(PERMIT_DIRECTORY_READ)
 #define DIRECTORY_WRITE BIT(PERMIT_DIRECTORY_WRITE)
 
-/* What each kind may do, */
-static const unsigned permissions[PRINCIPAL_KIND_COUNT] = {
+/* Permissions of each kind of principal, as bit sets. */
+static const unsigned kind_permissions[PRINCIPAL_KIND_COUNT] = {
     [PRINCIPAL_LOCAL] = BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ | DIRECTORY_WRITE |
                         BIT(PERMIT_ACCOUNTS) | BIT(PERMIT_TOKENS) | BIT(PERMIT_ADDRESSES),
     [PRINCIPAL_ACCOUNT] = BIT(PERMIT_PRINCIPAL),
     [PRINCIPAL_DIRECTORY] = BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ,
 };
 
-/* what the directory's administrators may do besides, */
-static const unsigned of_administrators = DIRECTORY_WRITE;
+/* Additional permissions of directory administrators. */
+static const unsigned administrator_permissions = DIRECTORY_WRITE;
 
-/* and what each role may do in its organization. */
+/* Permissions of each role in its organization. */
 static const unsigned role_permissions[ROLE_COUNT] = {
     [ROLE_OWNER] = READ | CREATE | UPDATE | DELETE | MANAGE,
     [ROLE_ADMIN] = READ | CREATE | UPDATE | DELETE | MANAGE,
@@ -118,12 +116,13 @@ bool principal_permits(const struct principal *principal, enum permission permis
         return permission == PERMIT_ALL;
     }
     if (permission_of_files(permission)) {
-        unsigned of_role = (unsigned)permission - PERMIT_FILES_READ + PERMIT_READ;
-        return !principal->organization_id || (role_permissions[principal->role] & BIT(of_role));
+        /* PERMIT_FILES_READ … and PERMIT_READ … have the same order. */
+        unsigned needed = (unsigned)permission - PERMIT_FILES_READ + PERMIT_READ;
+        return !principal->organization_id || (role_permissions[principal->role] & BIT(needed));
     }
-    unsigned all = permissions[principal->kind] | role_permissions[principal->role];
+    unsigned all = kind_permissions[principal->kind] | role_permissions[principal->role];
     if (principal->administrator) {
-        all |= of_administrators;
+        all |= administrator_permissions;
     }
     return all & BIT(permission);
 }
@@ -143,7 +142,7 @@ bool permission_of_organization(enum permission permission)
     return permission >= PERMIT_READ && permission <= PERMIT_MANAGE_OR_SELF;
 }
 
-/* --- names ----------------------------------------------------------------------------------- */
+/* --- names and ids --------------------------------------------------------------------------- */
 
 enum role role_of_name(const char *name)
 {
