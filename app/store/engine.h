@@ -75,7 +75,7 @@ struct composed {
 /* State of the group commit: the requests whose replies are held until store_group_end(). */
 struct held_group {
     bool waits;       /* some of them have uncommitted writes */
-    bool failed;      /* their writes were rolled back, which they have not been told yet */
+    bool failed;      /* their writes were rolled back; the error replies are not sent yet */
     enum error_id id; /* error of that commit */
     char cause[256];
 };
@@ -99,7 +99,7 @@ struct store {
     struct arena *write_arena; /* of the running store_write() */
     struct error *failure;     /* error of the first query that failed in it */
 
-    uint64_t transactions; /* number of transactions begun; the last one's number */
+    uint64_t transactions; /* number of transactions begun, which identifies the last one */
     struct held_group group;
 
     bool down_logged, checkpoint_logged; /* watch.c: this failure has been logged */

@@ -6,9 +6,9 @@
 #include "base/clock.h"
 #include "store/compiled.h"
 #include "store/engine.h"
+#include "store/group.h"
 #include "store/query.h"
 #include "store/store.h"
-#include "store/turn.h"
 #include "store/write.h"
 
 #include <inttypes.h>

@@ -82,7 +82,7 @@ struct result_rows {
     struct cell *cells;
 };
 
-static struct postgres *engine_of(struct store *store)
+static struct postgres *as_postgres(struct store *store)
 {
     return (struct postgres *)(void *)store; /* `store` is the first member */
 }
@@ -139,7 +139,7 @@ static void close_session(struct postgres *postgres)
 
 static void close_postgres(struct store *store)
 {
-    close_session(engine_of(store));
+    close_session(as_postgres(store));
     free(store);
 }
 
@@ -449,7 +449,7 @@ static struct error *check_columns(const PGresult *result, struct arena *arena, 
 
 static struct error *check_postgres_statement(struct store *store, struct arena *arena, size_t slot)
 {
-    struct postgres *postgres = engine_of(store);
+    struct postgres *postgres = as_postgres(store);
     PGresult *result = NULL;
     struct error *error = ensure_session(postgres, arena);
     if (!error && postgres->prepared[slot] != PREPARED) {
@@ -468,7 +468,7 @@ static struct error *check_postgres_statement(struct store *store, struct arena 
 
 static void mark_slot_outdated(struct store *store, size_t slot)
 {
-    enum preparation *prepared = &engine_of(store)->prepared[slot];
+    enum preparation *prepared = &as_postgres(store)->prepared[slot];
     if (*prepared == PREPARED) {
         *prepared = OUTDATED;
     }
@@ -520,7 +520,7 @@ static struct error *execute_prepared(struct postgres *postgres, struct store_qu
 
 static struct error *begin_postgres_query(struct store_query *query)
 {
-    struct postgres *postgres = engine_of(query->store);
+    struct postgres *postgres = as_postgres(query->store);
     PGresult *result = NULL;
     struct error *error = execute_prepared(postgres, query, &result);
     /* Repeat a read on a new connection. run_transaction() repeats a transaction as a whole. */
@@ -692,7 +692,7 @@ static struct error *run_transaction(struct postgres *postgres, struct arena *ar
 static struct error *write_in_transaction(struct store *store, struct arena *arena,
                                           store_work *work, void *context, enum write_kind kind)
 {
-    struct postgres *postgres = engine_of(store);
+    struct postgres *postgres = as_postgres(store);
     if (kind == WRITE_ORDINARY) {
         return run_transaction(postgres, arena, work, context,
                                "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE");
@@ -716,7 +716,7 @@ static struct error *write_in_transaction(struct store *store, struct arena *are
 
 static struct error *run_postgres_script(struct store *store, struct arena *arena, const char *text)
 {
-    struct postgres *postgres = engine_of(store);
+    struct postgres *postgres = as_postgres(store);
     struct error *error = ensure_session(postgres, arena);
     return error ? error : execute_command(postgres, arena, text);
 }

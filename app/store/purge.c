@@ -220,11 +220,10 @@ struct purge {
     const struct purge_plan *plan;
     int kind_count;
     struct purge_progress round;
-    struct purge_progress
-        requested; /* the requested purge, which has priority; NO_KIND if there is none */
+    struct purge_progress requested; /* has priority over the round; kind may be NO_KIND */
     struct clock_watch clock;
     bool shortens;    /* call purge_shorten(): the clock was set back */
-    int64_t round_us; /* when the next round begins, steady clock */
+    int64_t round_us; /* when the round begins or, after an error, continues; steady clock */
     int64_t pause_us; /* earliest time of the next batch, even if one is requested */
 };
 
@@ -244,6 +243,7 @@ void purge_free(struct purge **purge)
     *purge = NULL;
 }
 
+/* Takes one requested kind, if no requested purge is in progress. */
 static void accept_request(struct purge *purge)
 {
     uint64_t count;
@@ -302,7 +302,7 @@ static void end_kind(struct purge *purge, struct purge_progress *progress,
         log_warning("purge: cannot purge %s: %s", table, error->cause);
     }
     if (progress->deleted) {
-        log_info("purged: %" PRId64 " of %s", progress->deleted, table);
+        log_info("purge: deleted %" PRId64 " expired rows of %s", progress->deleted, table);
     }
     progress->deleted = 0;
     if (progress == &purge->requested) {

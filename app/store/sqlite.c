@@ -114,7 +114,7 @@ struct run {
     size_t row_count, row_size, row_next;
 };
 
-static enum role role_of(enum control which)
+static enum role control_role(enum control which)
 {
     return which >= CONTROL_SNAPSHOT_BEGIN ? READER : WRITER;
 }
@@ -203,7 +203,7 @@ static void close_sqlite_connection(struct sqlite *sqlite, enum role role)
         connection->prepared[i] = (struct prepared){0};
     }
     for (enum control i = 0; i < CONTROL_COUNT; i++) {
-        if (role_of(i) == role) {
+        if (control_role(i) == role) {
             sqlite3_finalize(sqlite->controls[i]);
             sqlite->controls[i] = NULL;
         }
@@ -328,8 +328,8 @@ static int step_control(struct sqlite *sqlite, enum control which)
     sqlite3_stmt **statement = &sqlite->controls[which];
     int code = SQLITE_OK;
     if (!*statement) {
-        code = sqlite3_prepare_v3(sqlite->connections[role_of(which)].db, control_texts[which], -1,
-                                  SQLITE_PREPARE_PERSISTENT, statement, NULL);
+        code = sqlite3_prepare_v3(sqlite->connections[control_role(which)].db, control_texts[which],
+                                  -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
     }
     if (code == SQLITE_OK) {
         code = sqlite3_step(*statement);
@@ -340,9 +340,10 @@ static int step_control(struct sqlite *sqlite, enum control which)
 static struct error *execute_control(struct sqlite *sqlite, struct arena *arena, enum control which)
 {
     int code = step_control(sqlite, which);
-    struct error *error = code == SQLITE_DONE
-                              ? NULL
-                              : translate_code(arena, &sqlite->connections[role_of(which)], code);
+    struct error *error =
+        code == SQLITE_DONE
+            ? NULL
+            : translate_code(arena, &sqlite->connections[control_role(which)], code);
     sqlite3_reset(sqlite->controls[which]);
     return error;
 }

@@ -24,8 +24,8 @@
 #include "base/buffer.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "store/group.h"
 #include "store/sql.h" /* generated from sql/ by the Makefile: enum sql_statement */
-#include "store/turn.h"
 #include "store/watch.h"
 
 #include <stdbool.h>

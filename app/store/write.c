@@ -6,9 +6,9 @@
 #include "base/spent.h"
 #include "store/compiled.h"
 #include "store/engine.h"
+#include "store/group.h"
 #include "store/query.h"
 #include "store/store.h"
-#include "store/turn.h"
 #include "store/watch.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /*
- * Group commit and read snapshots: the writes of one iteration of the worker loop are committed
- * together, and its reads share one snapshot.
+ * Group: group commit and read snapshots. The writes of one iteration of the worker loop are
+ * committed together, and its reads share one snapshot.
  */
-#ifndef STORE_TURN_H
-#define STORE_TURN_H
+#ifndef STORE_GROUP_H
+#define STORE_GROUP_H
 
 #include "base/error.h"
 
