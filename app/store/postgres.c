@@ -38,7 +38,7 @@
 enum {
     GRACE_US = 500 * US_PER_MS,  /* from the server's statement timeout to ours */
     CONNECT_PAUSE_US = US_PER_S, /* how long no attempt is made after a failure to connect */
-    MIGRATION_TIMEOUT_US = (int64_t)S_PER_HOUR * US_PER_S, /* it may rewrite large tables */
+    MIGRATION_TIMEOUT_US = (int64_t)S_PER_HOUR * US_PER_S, /* migrations may rewrite large tables */
     CONFLICTS_MAX = 8,                 /* a write fails after so many conflicts */
     CONFLICT_PAUSE_US = 2 * US_PER_MS, /* average pause after the first conflict; doubles */
     MIGRATION_LOCK = 0x6b6f6e74,       /* key of pg_advisory_xact_lock(), "kont" in ASCII */
@@ -639,7 +639,7 @@ static struct error *commit_transaction(struct postgres *postgres, struct arena 
 
 static void roll_back(struct postgres *postgres, struct arena *arena)
 {
-    enum mishap mishap = postgres->mishap; /* of the failure that is the reason for this */
+    enum mishap mishap = postgres->mishap; /* of the error that causes the rollback */
     if (postgres->connection && execute_command(postgres, arena, "ROLLBACK")) {
         close_session(postgres);
     }

@@ -1,10 +1,10 @@
 /*
  * Queue of the SQLite writers of all processes of a host, in memory that they share by fork.
  *
- * SQLite allows one writer at a time; its busy handler makes the others sleep for a fixed time and
- * try again. This queue wakes the next writer at once. It consists of two mutexes: a writer locks
- * `next`, then `writing`, and then unlocks `next`. So one writer waits for `writing` and all others
- * for `next`: a process that has just written cannot overtake a waiting one.
+ * SQLite allows one writer at a time; its busy handler makes the others sleep and poll. This queue
+ * wakes the next writer at once. It consists of two mutexes: a writer locks `next`, then `writing`,
+ * and then unlocks `next`. So one writer waits for `writing` and all others for `next`: a process
+ * that has just written cannot overtake a waiting one.
  *
  * Both mutexes are robust: if their owner crashes, the next process gets them. No state needs
  * repair then, because SQLite rolls back the transaction of the crashed process.

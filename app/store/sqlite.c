@@ -310,7 +310,7 @@ static struct error *ensure_connection(struct sqlite *sqlite, struct arena *aren
 
 /* --- statements ------------------------------------------------------------------------------ */
 
-/* Compiles a statement. Converts its parameters from $1 to ?1, which SQLite numbers correctly. */
+/* Compiles a statement. Converts its parameters from $1 to ?1: SQLite reads $1 as a name. */
 static int compile_statement(struct arena *arena, sqlite3 *db, const char *text, unsigned flags,
                              sqlite3_stmt **statement_r)
 {

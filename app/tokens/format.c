@@ -11,7 +11,7 @@
 
 enum {
     NUMBER_DIGITS = 6,
-    SECRET_DIGITS = 22, /* base-62 digits: RFC 6749 10.10 recommends at least 128 bits */
+    SECRET_DIGITS = 22, /* base-62 digits: RFC 6749 10.10 requires at least 128 bits */
     TOKEN_LENGTH = NUMBER_DIGITS + 1 + SECRET_DIGITS,
     NUMBER_END = 1000 * 1000,
     BASE62 = 62,
