@@ -15,13 +15,13 @@ struct arena;
 enum principal_kind {
     PRINCIPAL_LOCAL,     /* the local administrator of the configuration */
     PRINCIPAL_ACCOUNT,   /* one of the accounts */
-    PRINCIPAL_DIRECTORY, /* a person of the directory */
+    PRINCIPAL_DIRECTORY, /* a directory user */
     PRINCIPAL_KIND_COUNT
 };
 
-/* What a member is to an organization. */
+/* The role of an account in an organization. */
 enum role {
-    ROLE_NONE, /* no member */
+    ROLE_NONE, /* not a member */
     ROLE_OWNER,
     ROLE_ADMIN,
     ROLE_MANAGER,
@@ -31,9 +31,10 @@ enum role {
 };
 
 extern const char *const principal_kind_names[PRINCIPAL_KIND_COUNT];
-extern const char *const role_names[ROLE_COUNT + 1]; /* NULL ends, for the choices of field maps */
+extern const char *const role_names[ROLE_COUNT + 1]; /* ends with NULL; choices of field maps */
 
-/* The role of that name; ROLE_NONE if there is none. NULL is no name. */
+
+/* Returns the role with that name; ROLE_NONE if there is none or `name` is NULL. */
 enum role role_of_name(const char *name);
 
 struct principal {
@@ -42,26 +43,26 @@ struct principal {
     const char *username;
     const char *email; /* NULL: none */
     const char *name;
-    bool administrator;  /* of the directory, by its group; of its people alone */
-    const char *session; /* the session of the token */
-    int64_t epoch;       /* of the credentials that the principal, or the session, goes by */
-    bool opened_as_administrator; /* of the directory, as the session says */
+    bool administrator;           /* a directory user in the administrators' group */
+    const char *session;          /* id of the token's session */
+    int64_t epoch;                /* of the credentials, see session.h */
+    bool opened_as_administrator; /* `administrator` when the session was opened */
     int64_t account_id;           /* 0: not an account */
-    int64_t organization_id;      /* the one that the request is about; 0: none */
-    enum role role;               /* in it */
+    int64_t organization_id;      /* the organization that the request concerns; 0: none */
+    enum role role;               /* in that organization */
 };
 
-/* A person of the directory by objectGUID, or an account by its id: kind and id are set, who it is
- * is not. */
+/* Create a principal for the objectGUID of a directory user, or for an account id. Only kind and
+ * ids are set. */
 struct principal *principal_of_directory(struct arena *arena, const char *guid)
     __attribute__((returns_nonnull));
 struct principal *principal_of_account(struct arena *arena, int64_t account_id)
     __attribute__((returns_nonnull));
 
-/* The objectGUID in the id of a principal of the directory; NULL in the ids of others. */
+/* Returns the objectGUID from the principal id of a directory user; NULL for other ids. */
 const char *principal_guid(const char *id);
 
-/* The id of the account in the id of a principal; 0 in the ids of others. */
+/* Returns the account id from the principal id of an account; 0 for other ids. */
 int64_t principal_account_id(const char *id);
 
 #endif

@@ -14,36 +14,34 @@ const char *const permission_names[PERMIT_COUNT] = {
 };
 
 const struct text permission_about[PERMIT_COUNT] = {
-    [PERMIT_ALL] = {"Доступно всем.", "Open to all."},
-    [PERMIT_PRINCIPAL] = {"Доступно всем, кто вошёл.", "Any authenticated caller."},
+    [PERMIT_ALL] = {"Вход не требуется.", "No authentication required."},
+    [PERMIT_PRINCIPAL] = {"Доступно любому вошедшему пользователю.", "Any authenticated user."},
     [PERMIT_DIRECTORY_READ] =
         {"Разрешение `directory:read`: локальный администратор и пользователи каталога.",
-         "Permission `directory:read`: the local administrator and the users of "
-         "the directory."},
+         "Permission `directory:read`: the local administrator and directory users."},
     [PERMIT_DIRECTORY_WRITE] =
         {"Разрешение `directory:write`: локальный администратор и администраторы каталога.",
-         "Permission `directory:write`: the local administrator and the "
-         "administrators of the directory."},
+         "Permission `directory:write`: the local administrator and directory administrators."},
     [PERMIT_ACCOUNTS] = {"Разрешение `accounts`: локальный администратор.",
                          "Permission `accounts`: the local administrator."},
     [PERMIT_TOKENS] = {"Разрешение `tokens`: локальный администратор.",
                        "Permission `tokens`: the local administrator."},
     [PERMIT_ADDRESSES] = {"Локальный администратор.", "The local administrator."},
     [PERMIT_FILES_READ] =
-        {"В организации: все её участники; без организации: каждый о своих файлах.",
-         "In an organization, all of its members; without one, everybody about their own files."},
+        {"Файлы организации: все её участники. Личные файлы: их владелец.",
+         "Files of an organization: all of its members. Personal files: their owner."},
     [PERMIT_FILES_CREATE] =
-        {"В организации: `OWNER`, `ADMIN`, `MANAGER`, `SALES`; без организации: каждый.",
-         "In an organization, `OWNER`, `ADMIN`, `MANAGER`, `SALES`; without one, everybody."},
+        {"Файлы организации: `OWNER`, `ADMIN`, `MANAGER`, `SALES`. Личные файлы: любой "
+         "пользователь.",
+         "Files of an organization: `OWNER`, `ADMIN`, `MANAGER`, `SALES`. Personal files: any "
+         "user."},
     [PERMIT_FILES_UPDATE] =
-        {"В организации: `OWNER`, `ADMIN`, `MANAGER`, `SALES`; без организации: каждый о своих "
-         "файлах.",
-         "In an organization, `OWNER`, `ADMIN`, `MANAGER`, `SALES`; without one, everybody about "
-         "their own files."},
+        {"Файлы организации: `OWNER`, `ADMIN`, `MANAGER`, `SALES`. Личные файлы: их владелец.",
+         "Files of an organization: `OWNER`, `ADMIN`, `MANAGER`, `SALES`. Personal files: their "
+         "owner."},
     [PERMIT_FILES_DELETE] =
-        {"В организации: `OWNER`, `ADMIN`, `MANAGER`; без организации: каждый о своих файлах.",
-         "In an organization, `OWNER`, `ADMIN`, `MANAGER`; without one, everybody about their own "
-         "files."},
+        {"Файлы организации: `OWNER`, `ADMIN`, `MANAGER`. Личные файлы: их владелец.",
+         "Files of an organization: `OWNER`, `ADMIN`, `MANAGER`. Personal files: their owner."},
     [PERMIT_READ] = {"Разрешение `organization:read`: все участники организации.",
                      "Permission `organization:read`: all members of the organization."},
     [PERMIT_CREATE] = {"Разрешение `organization:create`: `OWNER`, `ADMIN`, `MANAGER`, `SALES`.",
@@ -55,9 +53,9 @@ const struct text permission_about[PERMIT_COUNT] = {
     [PERMIT_MANAGE] = {"Разрешение `organization:manage`: `OWNER`, `ADMIN`.",
                        "Permission `organization:manage`: `OWNER`, `ADMIN`."},
     [PERMIT_MANAGE_OR_SELF] =
-        {"Разрешение `organization:manage`: `OWNER`, `ADMIN`; о себе самом: все участники.",
-         "Permission `organization:manage`: `OWNER`, `ADMIN`; about oneself, all "
-         "members."},
+        {"Разрешение `organization:manage`: `OWNER`, `ADMIN`. Для собственной учётной записи: "
+         "любой участник.",
+         "Permission `organization:manage`: `OWNER`, `ADMIN`. For their own account: any member."},
 };
 
 bool permission_is_of_directory(enum permission permission)

@@ -10,23 +10,25 @@
 #include <stdbool.h>
 
 enum permission {
-    PERMIT_ALL,       /* open to all, without authentication */
-    PERMIT_PRINCIPAL, /* any authenticated caller */
+    PERMIT_ALL,       /* no authentication is required */
+    PERMIT_PRINCIPAL, /* any authenticated user */
     PERMIT_DIRECTORY_READ,
     PERMIT_DIRECTORY_WRITE,
     PERMIT_ACCOUNTS,
-    PERMIT_TOKENS,     /* list and delete the tokens of all issuers */
-    PERMIT_ADDRESSES,  /* confirm email addresses; never granted by an anonymous surface */
-    PERMIT_FILES_READ, /* in an organization by role, otherwise for the caller's own files */
+    PERMIT_TOKENS,    /* list and delete all tokens */
+    PERMIT_ADDRESSES, /* verify email addresses; never granted without a token */
+    /* Files: in an organization, by the role; without one, the user's own files. */
+    PERMIT_FILES_READ,
     PERMIT_FILES_CREATE,
     PERMIT_FILES_UPDATE,
     PERMIT_FILES_DELETE,
-    PERMIT_READ, /* this and the following: on the data of the organization */
+    /* Records of an organization, by the role. */
+    PERMIT_READ,
     PERMIT_CREATE,
     PERMIT_UPDATE,
     PERMIT_DELETE,
-    PERMIT_MANAGE,         /* change the organization and its members */
-    PERMIT_MANAGE_OR_SELF, /* PERMIT_MANAGE, or the caller's own account in the path */
+    PERMIT_MANAGE,         /* change the organization itself and its members */
+    PERMIT_MANAGE_OR_SELF, /* PERMIT_MANAGE, or the path names the user's own account */
     PERMIT_COUNT
 };
 

@@ -36,6 +36,7 @@ bool authorization_permits(const struct principal *principal, enum permission pe
         return permission == PERMIT_ALL;
     }
     if (permission_is_of_files(permission)) {
+        /* PERMIT_FILES_READ … and PERMIT_READ … have the same order. */
         unsigned role_permission = (unsigned)permission - PERMIT_FILES_READ + PERMIT_READ;
         return !principal->organization_id ||
                (role_permissions[principal->role] & BIT(role_permission));

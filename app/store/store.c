@@ -1,4 +1,5 @@
-/* Store: chooses the engine by DATABASE_URL. Queries are in query.c, writes in write.c. */
+/* Store: creates a store with the engine that DATABASE_URL names. Queries are in query.c, writes in
+ * write.c. */
 #include "store/store.h"
 
 #include "base/config.h"

@@ -1,20 +1,21 @@
-/* Write: transactions, what is deferred to their ends, and group commits, on either engine. */
+/* Write: transactions, deferred statements and the group commit; the code that both engines share.
+ */
 #include "store/write.h"
 
 #include "base/clock.h"
 #include "base/spent.h"
 #include "store/compiled.h"
 #include "store/engine.h"
+#include "store/group.h"
 #include "store/query.h"
 #include "store/store.h"
-#include "store/turn.h"
 #include "store/watch.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Adds the duration of a transaction or a commit since `began` to the metrics. */
-static void count_since(const char *operation, int64_t began)
+static void count_duration_since(const char *operation, int64_t began)
 {
     int64_t us = clock_steady_us() - began;
     spent_add(SPENT_DATABASE, us);
@@ -45,11 +46,11 @@ static struct error *group_error(const struct store *store, struct arena *arena)
     return error_new(arena, store->group.id, "%s", store->group.cause);
 }
 
-static struct error *write_kind(struct store *store, struct arena *arena, store_work *work,
-                                void *context, enum write_kind kind)
+static struct error *run_write(struct store *store, struct arena *arena, store_work *work,
+                               void *context, enum write_kind kind)
 {
     if (store->writing) {
-        store_slip("store_write() inside of store_write()");
+        store_slip("store_write() called inside store_write()");
     }
     if (store->group.failed) {
         return group_error(store, arena);
@@ -58,25 +59,25 @@ static struct error *write_kind(struct store *store, struct arena *arena, store_
     store->wrote = true;
     int64_t began = clock_steady_us();
     struct error *error = store->engine->write(store, arena, work, context, kind);
-    count_since("write", began);
+    count_duration_since("write", began);
     return error;
 }
 
 struct error *store_write(struct store *store, struct arena *arena, store_work *work, void *context)
 {
-    return write_kind(store, arena, work, context, WRITE_ORDINARY);
+    return run_write(store, arena, work, context, WRITE_ORDINARY);
 }
 
 struct error *store_write_unserialized(struct store *store, struct arena *arena, store_work *work,
                                        void *context)
 {
-    return write_kind(store, arena, work, context, WRITE_UNSERIALIZED);
+    return run_write(store, arena, work, context, WRITE_UNSERIALIZED);
 }
 
 struct error *store_write_schema(struct store *store, struct arena *arena, store_work *work,
                                  void *context)
 {
-    return write_kind(store, arena, work, context, WRITE_SCHEMA);
+    return run_write(store, arena, work, context, WRITE_SCHEMA);
 }
 
 struct error *store_script(struct store *store, struct arena *arena, const char *text)
@@ -95,8 +96,8 @@ void store_defer(struct store *store, enum sql_statement statement)
             return;
         }
     }
-    if (store->deferred_count == DEFERRED_MAX || !store->engine->turn_end) {
-        store_slip("%s cannot be deferred", sql_statements[statement].name);
+    if (store->deferred_count == DEFERRED_MAX || !store->engine->group_commit) {
+        store_slip("cannot defer %s", sql_statements[statement].name);
     }
     store->deferred[store->deferred_count++] = statement;
 }
@@ -119,19 +120,19 @@ struct error *store_run_deferred(struct store *store, struct arena *arena)
 
 void store_read_by_turns(struct store *store)
 {
-    store->reads_by_turns = true;
+    store->shares_snapshots = true;
 }
 
 void store_rest(struct store *store)
 {
-    if (store->engine->rest) {
-        store->engine->rest(store);
+    if (store->engine->snapshot_end) {
+        store->engine->snapshot_end(store);
     }
 }
 
 bool store_turn_open(const struct store *store)
 {
-    return store->engine->turn_open && store->engine->turn_open(store);
+    return store->engine->group_open && store->engine->group_open(store);
 }
 
 /* --- group commit ---------------------------------------------------------------------------- */
@@ -144,7 +145,7 @@ uint64_t store_hold(struct store *store)
     return waits ? store->transactions : 0;
 }
 
-/* Records the result of a commit for the requests of the group. */
+/* Records the result of a commit for the requests whose replies are held. */
 static void settle_group(struct store *store, const struct error *error)
 {
     struct held_group *group = &store->group;
@@ -158,14 +159,14 @@ static void settle_group(struct store *store, const struct error *error)
 
 struct error *store_turn_end(struct store *store, struct arena *arena)
 {
-    if (!store->engine->turn_end) {
+    if (!store->engine->group_commit) {
         return NULL;
     }
     bool open = store_turn_open(store);
     int64_t began = open ? clock_steady_us() : 0;
-    struct error *error = store->engine->turn_end(store, arena);
+    struct error *error = store->engine->group_commit(store, arena);
     if (open) {
-        count_since("commit", began);
+        count_duration_since("commit", began);
         settle_group(store, error);
     }
     return !error && store->group.failed ? group_error(store, arena) : error;

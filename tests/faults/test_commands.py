@@ -224,4 +224,4 @@ def test_the_housekeeper_purges(rig):
     add_rows(rig, EXPIRED)
     rig.service.start()
     wait_until(lambda: left(rig) == (1, 1, 1, 1, 1, 1, 1), what="the purge")
-    assert rig.count_log(f"purged: {EXPIRED} of sessions") == 1
+    assert rig.count_log(f"purge: deleted {EXPIRED} expired rows of sessions") == 1

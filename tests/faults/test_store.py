@@ -182,7 +182,7 @@ def test_a_commit_that_fails_is_a_failure_in_the_audit_log(make_rig, small_disk)
         (small_disk / "filler").unlink()
         writers.wait_for(50)
     assert set(writers.statuses) == {201, 503} and writers.codes() == {"DATABASE_UNAVAILABLE"}
-    assert rig.count_log("disk is full") and not rig.count_log("a turn is lost"), "before the commit"
+    assert rig.count_log("disk is full") and not rig.count_log("group commit failed"), "before the commit"
     there = {email for email, in query(file, "SELECT email FROM accounts")}
     assert there == set().union(*writers.acknowledged.values())
     assert audited(rig, "success") == there

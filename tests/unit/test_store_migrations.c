@@ -145,9 +145,9 @@ static void one_of_a_newer_program_is_refused(void **state)
     struct test *test = *state;
     must_succeed(up(test, MIGRATION_LATEST));
     assert_refused(migrations_up(test->store, test->arena, list, 2, MIGRATION_LATEST, &report),
-                   "migration 3 three was applied by another program");
+                   "migration 3 three is unknown");
     assert_refused(migrations_down(test->store, test->arena, list, 2, 0, &report),
-                   "migration 3 three was applied by another program");
+                   "migration 3 three is unknown");
     must_script(test->store, test->arena,
                 "UPDATE schema_migrations SET version = 9999 WHERE version = 3");
     assert_error(store_schema_check(test->store, test->arena), ERR_INTERNAL);
