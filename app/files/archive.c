@@ -36,7 +36,8 @@ enum {
     DESCRIPTOR_MAX = 24,
 };
 
-/* The greatest values of 16-bit and 32-bit fields mean that the zip64 record has the number. */
+/* A 16-bit or 32-bit field with its greatest value refers to the zip64 record, which has the
+ * number. */
 static const int64_t u16_max = 0xFFFF, u32_max = 0xFFFFFFFF;
 
 static const char locator_signature[] = "PK\006\007", zip64_end_signature[] = "PK\006\006",
@@ -50,7 +51,7 @@ struct reader {
     char *scratch;       /* holds a local header, its name and its extra field */
 };
 
-/* The bytes of a record that have not been parsed yet. */
+/* The unparsed rest of a record. */
 struct rest {
     const char *bytes;
     size_t left;
@@ -114,7 +115,8 @@ static bool find_end_record(const char *tail, size_t length, size_t *at_r)
     return marks && last_ends && ending == 1;
 }
 
-/* True if a number of the end record equals that of the zip64 end record, or refers to it. */
+/* True if a number of the end record equals that of the zip64 end record or refers to it, which it
+ * does if all its bits are ones. */
 static bool matches_zip64(int64_t number, int64_t all_ones, int64_t wide)
 {
     return number == wide || number == all_ones;
@@ -192,8 +194,7 @@ static bool find_zip64(const char *extra, size_t length, struct rest *zip64_r)
     return true;
 }
 
-/* Replaces a number of the directory by the next number of the zip64 field, if it refers to
- * that. */
+/* If a number of the directory refers to the zip64 field, replaces it by the next number there. */
 static bool read_zip64_number(int64_t *number, struct rest *zip64)
 {
     if (*number != u32_max) {

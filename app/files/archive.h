@@ -19,7 +19,7 @@ struct arena;
 enum archive_method { ARCHIVE_STORED = 0, ARCHIVE_DEFLATED = 8 };
 enum archive_flag { ARCHIVE_ENCRYPTED = 1, ARCHIVE_STREAMED = 8 };
 
-/* An entry of the archive; parts is the term of Office documents (ECMA-376). */
+/* An entry of the archive. Office documents call it a part (ECMA-376). */
 struct archive_part {
     const char *name;
     size_t name_length;

@@ -131,7 +131,8 @@ static struct error *delete_lost_file(struct store *store, void *context)
     return catalog_remove(store, deletion->arena, deletion->file);
 }
 
-/* Deletes a lost file like a request does: its row becomes a pending row, which is then deleted. */
+/* Deletes a lost file in the same way as a request: its row becomes a pending row, which is then
+ * deleted. */
 static struct error *repair_lost_file(const struct check *check, struct arena *arena,
                                       const struct catalog_file *file)
 {

@@ -111,7 +111,8 @@ struct error *scan_file(const struct config *config, struct arena *arena, const 
     }
     int failed = spawn_program(words, &pid);
     if (failed) {
-        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: %s", words[0], strerror(failed));
+        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: cannot run: %s", words[0],
+                         strerror(failed));
     }
     failed = wait_for_exit(pid, config->upload_scan_timeout_s * MS_PER_S);
     if (failed) {
@@ -121,7 +122,8 @@ struct error *scan_file(const struct config *config, struct arena *arena, const 
     while ((ended = waitpid(pid, &status, 0)) < 0 && errno == EINTR) {
     }
     if (ended != pid) { /* SIGCHLD is ignored, so the status is lost */
-        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: %s", words[0], strerror(errno));
+        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: cannot read its exit status: %s",
+                         words[0], strerror(errno));
     }
     if (failed == ETIMEDOUT) {
         return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: timed out", words[0]);

@@ -1,6 +1,6 @@
 /*
  * Scan: checks an uploaded file with an external program, such as a virus scanner, before anybody
- * can download it. UPLOAD_SCAN_COMMAND is split at blanks, not interpreted by a shell; the path of
+ * can download it. UPLOAD_SCAN_COMMAND is split at spaces, not interpreted by a shell; the path of
  * the file becomes the last argument. Exit status 0 means clean and 1 infected, as of clamdscan.
  */
 #ifndef FILES_SCAN_H

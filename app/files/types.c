@@ -46,7 +46,7 @@ const struct file_type *file_type_of(const char *name, size_t length)
     return NULL;
 }
 
-/* Libmagic returns the content type; these checks are not needed for the types above. */
+/* Makes libmagic return content types, and skip checks for types other than those above. */
 static const int magic_flags = MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_TAR |
                                MAGIC_NO_CHECK_CSV | MAGIC_NO_CHECK_JSON | MAGIC_NO_CHECK_ELF;
 

@@ -100,10 +100,11 @@ static struct error *stage_file(struct request *request, struct multipart *form,
     }
     struct digests *digests = digests_new(upload->staged.fd);
     error = copy_bytes(request->arena, form, digests, upload->is_text ? &text : NULL, upload);
-    bool whole = digests_finish(&digests, upload->md5, upload->sha256);
-    return error || whole ? error
-                          : error_new(request->arena, ERR_STORAGE_UNAVAILABLE, "%s: %s",
-                                      upload->staged.path, strerror(errno));
+    bool digested = digests_finish(&digests, upload->md5, upload->sha256);
+    return error || digested
+               ? error
+               : error_new(request->arena, ERR_STORAGE_UNAVAILABLE,
+                           "staged file: cannot read %s: %s", upload->staged.path, strerror(errno));
 }
 
 /* --- the form --------------------------------------------------------------------------------- */

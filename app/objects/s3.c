@@ -44,8 +44,8 @@ enum {
     CHECK_MS = 2000,           /* timeout of a health check */
     CONNECT_MAX_MS = 2500,     /* timeout of connecting */
     RESPONSE_MAX = 2 * MIB,    /* a page of PAGE_MAX objects has about 400 KiB */
-    PAGES_MAX = 1000,          /* of one listing; pages may hold foreign objects only */
-    PAGE_MAX = 1000,           /* objects; the limit of S3 */
+    PAGES_MAX = 1000, /* of one listing; the bucket may have many objects of other programs */
+    PAGE_MAX = 1000,  /* objects; the limit of S3 */
     UPLOAD_BUFFER = 256 * KIB,
     MD5_SIZE = 16,
     MD5_TEXT_SIZE = 25, /* in base64 */
@@ -503,9 +503,8 @@ static struct error *s3_list(void *engine, struct arena *arena, const char *afte
     snprintf(page.last, sizeof page.last, "%s", after);
     do {
         if (pages++ == PAGES_MAX) {
-            error =
-                error_new(arena, ERR_STORAGE_UNAVAILABLE,
-                          "S3: GET: list of objects does not end: more than %d pages", PAGES_MAX);
+            error = error_new(arena, ERR_STORAGE_UNAVAILABLE,
+                              "S3: GET: more than %d pages in a list of objects", PAGES_MAX);
             break;
         }
         page.max = max - page.count < PAGE_MAX ? max : page.count + PAGE_MAX;

@@ -127,11 +127,6 @@ static bool descends_at(const struct page *page, size_t place)
     return page->order_count && page->orders[place < last ? place : last].descending;
 }
 
-static size_t column_index_at(const struct page *page, size_t place)
-{
-    return place < page->order_count ? page->orders[place].key->index : page->list->id_index;
-}
-
 /* --- the cursor ------------------------------------------------------------------------------- */
 
 /* A cursor is the order, the values of its keys, and the id, separated by "!", which occurs in none
@@ -418,7 +413,8 @@ static const char *select_after_by_union(struct page *page, size_t first, int64_
                       descends_at(page, last) ? '<' : '>', first + last);
     }
     for (size_t i = 0; i <= page->order_count; i++) {
-        buffer_format(&text, "%s%zu%s", i ? ", " : " ORDER BY ", column_index_at(page, i) + 1,
+        size_t index = i < page->order_count ? page->orders[i].key->index : page->list->id_index;
+        buffer_format(&text, "%s%zu%s", i ? ", " : " ORDER BY ", index + 1,
                       descends_at(page, i) ? " DESC" : "");
     }
     buffer_format(&text, " LIMIT $%zu",

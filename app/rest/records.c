@@ -90,8 +90,8 @@ static struct value *copy_record(const struct record_change *change, const struc
     return own;
 }
 
-/* Replaces the values of the fields that the body contains. */
-static void apply_body(struct record_change *change)
+/* Replaces the values of the fields that the body contains. Never fails. */
+static struct error *apply_body(struct record_change *change)
 {
     const struct field *fields = change->request->route->body->fields;
     for (size_t i = 0; fields[i].name; i++) {
@@ -100,6 +100,7 @@ static void apply_body(struct record_change *change)
             *record_value(change, fields[i].name) = *value;
         }
     }
+    return NULL;
 }
 
 struct error *record_check_step(const struct record_change *change, const struct record_step *steps,
@@ -392,7 +393,7 @@ static struct error *create_record(struct store *store, void *context)
     change->store = store;
     change->now = clock_wall_ms();
     change->after = copy_record(change, NULL);
-    apply_body(change);
+    (void)apply_body(change);
     return check_and_write(change, change->request->faults);
 }
 
@@ -447,15 +448,9 @@ struct error *records_apply(struct request *request, struct reply *reply,
     return request->faults ? request->faults : change_and_reply(request, reply, apply);
 }
 
-static struct error *take_body(struct record_change *change)
-{
-    apply_body(change);
-    return NULL;
-}
-
 struct error *records_update(struct request *request, struct reply *reply)
 {
-    return change_and_reply(request, reply, take_body);
+    return change_and_reply(request, reply, apply_body);
 }
 
 static struct error *delete_record(struct store *store, void *context)

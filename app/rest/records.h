@@ -53,7 +53,7 @@ struct records {
     const struct record_reference *references; /* a row without a field ends the table; or NULL */
 
     /* Rules of the resource; NULL: none. Those that return an error may reject the change. */
-    struct error *(*may_change)(struct record_change *change);     /* checks the right to change */
+    struct error *(*may_change)(struct record_change *change); /* before any change of the record */
     struct error *(*before_write)(struct record_change *change);   /* sets derived values */
     struct error *(*before_hide)(struct record_change *change);    /* before a deletion */
     struct error *(*before_restore)(struct record_change *change); /* like before_write */

@@ -2,7 +2,7 @@
  * Search: finds parts of words, ignoring case.
  *
  * The searchable text of a row is one column, search_text: the case-folded words of all fields,
- * each with two blanks before it. An index of all sequences of three characters (trigrams) finds
+ * each with two spaces before it. An index of all sequences of three characters (trigrams) finds
  * any part of at least three characters, and shorter beginnings of words. A text with digits is
  * added a second time as its digits only, so that a telephone number is found regardless of its
  * punctuation.
