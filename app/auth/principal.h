@@ -1,6 +1,6 @@
 /*
- * Principal: who asks, and what they may do. Permissions are checked in the router, by the row of
- * the route, and in no handler.
+ * Principal: the authenticated caller of a request, and its role in an organization. Its
+ * permissions are in rest/authorization.h.
  */
 #ifndef AUTH_PRINCIPAL_H
 #define AUTH_PRINCIPAL_H
@@ -11,27 +11,6 @@
 #include <stdint.h>
 
 struct arena;
-
-enum permission {
-    PERMIT_ALL, /* nobody is asked who they are */
-    PERMIT_PRINCIPAL,
-    PERMIT_DIRECTORY_READ,
-    PERMIT_DIRECTORY_WRITE,
-    PERMIT_ACCOUNTS,
-    PERMIT_TOKENS,     /* to see and delete everybody's */
-    PERMIT_ADDRESSES,  /* to vouch for email addresses; on no surface without a token */
-    PERMIT_FILES_READ, /* of the organization, where there is one, by the role; else of one's own */
-    PERMIT_FILES_CREATE,
-    PERMIT_FILES_UPDATE,
-    PERMIT_FILES_DELETE,
-    PERMIT_READ, /* this and what follows: of what belongs to the organization */
-    PERMIT_CREATE,
-    PERMIT_UPDATE,
-    PERMIT_DELETE,
-    PERMIT_MANAGE,         /* the organization itself, and who belongs to it */
-    PERMIT_MANAGE_OR_SELF, /* the same, or oneself: the account that the path names */
-    PERMIT_COUNT
-};
 
 enum principal_kind {
     PRINCIPAL_LOCAL,     /* the local administrator of the configuration */
@@ -51,10 +30,6 @@ enum role {
     ROLE_COUNT
 };
 
-/* As the contract names them; PERMIT_ALL, PERMIT_PRINCIPAL, PERMIT_ADDRESSES, those of files,
- * PERMIT_MANAGE_OR_SELF and ROLE_NONE have no name. */
-extern const char *const permission_names[PERMIT_COUNT];
-extern const struct text permission_about[PERMIT_COUNT]; /* who has it, for the documentation */
 extern const char *const principal_kind_names[PRINCIPAL_KIND_COUNT];
 extern const char *const role_names[ROLE_COUNT + 1]; /* NULL ends, for the choices of field maps */
 
@@ -88,17 +63,5 @@ const char *principal_guid(const char *id);
 
 /* The id of the account in the id of a principal; 0 in the ids of others. */
 int64_t principal_account_id(const char *id);
-
-/* Whether the principal has the permission; NULL is nobody. */
-bool principal_permits(const struct principal *principal, enum permission permission);
-
-/* Whether the permission is one over the directory, where people of the directory lose it as soon
- * as the directory takes it from them. */
-bool permission_of_directory(enum permission permission);
-
-bool permission_of_files(enum permission permission);
-
-/* Whether the permission is one of a role in an organization. */
-bool permission_of_organization(enum permission permission);
 
 #endif

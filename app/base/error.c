@@ -31,7 +31,7 @@ struct error *error_detail(struct error *error, const char *field, enum fault_id
     return error;
 }
 
-static struct error *add_member(struct error *error, struct error_member content)
+static struct error *link_member(struct error *error, struct error_member content)
 {
     struct error_member *member = arena_alloc(error->arena, sizeof *member);
     *member = content;
@@ -42,12 +42,12 @@ static struct error *add_member(struct error *error, struct error_member content
 
 struct error *error_member_strings(struct error *error, const char *name, const char *const *items)
 {
-    return add_member(error, (struct error_member){.name = name, .items = items});
+    return link_member(error, (struct error_member){.name = name, .items = items});
 }
 
 struct error *error_member_integer(struct error *error, const char *name, int64_t integer)
 {
-    return add_member(error, (struct error_member){.name = name, .integer = integer});
+    return link_member(error, (struct error_member){.name = name, .integer = integer});
 }
 
 struct error *error_about(struct arena *arena, enum error_id id, const char *field,

@@ -22,7 +22,7 @@ struct value *fields_get(const struct field *fields, struct value *values, const
             return &values[i];
         }
     }
-    log_error("the field map has no \"%s\"", name);
+    log_error("field map: no field \"%s\"", name);
     abort();
 }
 

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-/* Writes the same line as for a change that arrives over HTTP. */
+/* Writes the audit line in the format of a change that arrives over HTTP. */
 static void write_audit_line(const struct command_call *call, const struct change *change,
                              const struct error *error)
 {

@@ -28,7 +28,7 @@ static int run_files_check(struct command_call *call)
 }
 
 static const struct command_option options[] = {
-    {"repair", NULL, "delete files without an object, and objects without a file"},
+    {"repair", NULL, "delete files without an object and objects without a file"},
     {.name = NULL},
 };
 

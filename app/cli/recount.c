@@ -1,4 +1,4 @@
-/* kontora recount: compares the counters behind totals and analytics with the rows they count. */
+/* kontora recount: compares the counters of totals and analytics with the rows that they count. */
 #include "base/buffer.h"
 #include "cli/commands.h"
 #include "files/usage.h"
@@ -31,15 +31,15 @@ static int run_recount(struct command_call *call)
 }
 
 static const struct command_option options[] = {
-    {"repair", NULL, "correct them"},
+    {"repair", NULL, "correct the wrong counters"},
     {.name = NULL},
 };
 
 static const struct command_action actions[] = {
     {
         .options = options,
-        .help = "recount the counters of totals and analytics, and print those that are\n"
-                "wrong",
+        .help = "compare the counters of totals and analytics with the rows, and print the\n"
+                "wrong ones",
         .run = run_recount,
     },
     {.run = NULL},

@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Prints one line, columns separated by tabs: id, subject, user name, login, last login or refresh,
- * absolute end, address, device. */
+/* Prints one line with columns separated by tabs: id, subject, user name, time of login, time of
+ * the last login or refresh, time of expiry, address, device. */
 static void print_session(struct arena *arena, const struct store_query *query)
 {
     static const size_t times[] = {SQL_SESSIONS_LIST_CREATED_AT, SQL_SESSIONS_LIST_LAST_SEEN_AT,
@@ -91,7 +91,7 @@ static int run_sessions_end(struct command_call *call)
     const struct change change = {"end_sessions", "session", all ? "*" : name};
     struct error *error = store_write(call->store, call->arena, end_selected, &selection);
     if (!error && !selection.ended && !all) {
-        error = error_new(call->arena, ERR_NOT_FOUND, "no live session: %s", name);
+        error = error_new(call->arena, ERR_NOT_FOUND, "no live session of %s", name);
     }
     int status = change_finish(call, &change, error);
     if (status == EXIT_SUCCESS) {
@@ -101,7 +101,7 @@ static int run_sessions_end(struct command_call *call)
 }
 
 static const struct command_option end_options[] = {
-    {"subject", "NAME", "end the sessions of a user or subject"},
+    {"subject", "NAME", "end all sessions of a user or subject"},
     {"all", NULL, "end all sessions"},
     {.name = NULL},
 };
@@ -111,7 +111,7 @@ static const struct command_action actions[] = {
         .name = "list",
         .arguments = "[NAME]",
         .arguments_max = 1,
-        .help = "print the live sessions, all or those of one user or subject",
+        .help = "print live sessions: all, or those of one user or subject",
         .run = run_sessions_list,
     },
     {
@@ -119,7 +119,7 @@ static const struct command_action actions[] = {
         .arguments = "[ID]",
         .arguments_max = 1,
         .options = end_options,
-        .help = "end one session, or those that the option selects",
+        .help = "end one session, or the sessions that an option selects",
         .audited = true,
         .run = run_sessions_end,
     },

@@ -1,4 +1,4 @@
-/* Cache: the data that the files of this folder remember about a directory. */
+/* Cache: holds the cached data of a directory as a list with one item for each kind. */
 #include "directory/cache.h"
 
 #include "base/arena.h"

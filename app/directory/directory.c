@@ -1,4 +1,4 @@
-/* Directory: prepares the memory that all processes share, before the master forks. */
+/* Directory: allocates the shared memory of this folder before the master forks. */
 #include "directory/directory.h"
 
 #include "directory/circuit.h"

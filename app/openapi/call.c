@@ -1,4 +1,4 @@
-/* Call: properties that follow from the row of a route. */
+/* See call.h. */
 #include "openapi/call.h"
 
 #include "http/route.h"

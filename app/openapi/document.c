@@ -1,4 +1,4 @@
-/* Document: texts in the language of the document, references and names of components. */
+/* See document.h. */
 #include "openapi/document.h"
 
 #include "base/arena.h"

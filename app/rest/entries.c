@@ -56,7 +56,7 @@ const enum error_id entries_member_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTEC
 
 static const struct entries *route_entries(const struct request *request)
 {
-    return request->route->entries;
+    return request->route->description;
 }
 
 /* Finds the entry that the last segment of the path names. The directory ignores case and outer

@@ -113,65 +113,52 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
         ENTRY_TIME("whenChanged", "Время последнего изменения", "The time of the last change")
 
 /* --- rows of routes ----------------------------------------------------------------------------
- * The five calls that every such resource has. Paths, the parameter, the type for the audit log and
- * the words for the summaries are literals: many_ru_ in the genitive and one_ru_ in the accusative.
+ * Each macro begins the row of one call; the resource adds the rest with designated initializers:
+ *
+ *   {ENTRIES_CREATE_ROW(&ous, "/api/v1/ous", "ou", &ou_schema),
+ *    .summary = {"Создать подразделение", "Create an organizational unit"}, .body = &create_schema,
+ *    .errors = entries_create_errors},
+ *
+ * Paths, patterns and types are string literals; a pattern is the path with the parameter that
+ * names the entry, and the audit log names the type. The rows of create and update need `.body` and
+ * `.errors`.
  */
 
 #define ENTRIES_READ_ROW(entries_)                                                                 \
-    .entries = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_READ,              \
+    .description = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_READ,          \
     .pool = POOL_DIRECTORY
 
-#define ENTRIES_WRITE_ROW(entries_, errors_, verb_, type_)                                         \
-    .entries = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_WRITE,             \
-    .pool = POOL_DIRECTORY, .errors = (errors_), .action = verb_ "_" type_, .resource_type = type_
+#define ENTRIES_WRITE_ROW(entries_, verb_, type_)                                                  \
+    .description = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_WRITE,         \
+    .pool = POOL_DIRECTORY, .action = verb_ "_" type_, .resource_type = type_
 
-#define ENTRIES_ROUTES(entries_, path_, parameter_, type_, schema_, create_, update_,              \
-                       create_errors_, update_errors_, many_ru_, many_en_, one_ru_, one_en_)       \
-    {.method = METHOD_GET,                                                                         \
-     .pattern = "" path_,                                                                          \
-     .handler = entries_list,                                                                      \
-     ENTRIES_READ_ROW(entries_),                                                                   \
-     .summary = {"Получить список " many_ru_, "List the " many_en_},                               \
-     .query = entries_list_query,                                                                  \
-     .shape = REPLY_LIST,                                                                          \
-     .reply = (schema_),                                                                           \
-     .errors = entries_list_errors},                                                               \
-        {.method = METHOD_GET,                                                                     \
-         .pattern = path_ "/{" parameter_ "}",                                                     \
-         .handler = entries_get,                                                                   \
-         ENTRIES_READ_ROW(entries_),                                                               \
-         .summary = {"Получить " one_ru_, "Get " one_en_},                                         \
-         .query = entries_place_query,                                                             \
-         .shape = REPLY_RECORD,                                                                    \
-         .reply = (schema_),                                                                       \
-         .errors = entries_read_errors},                                                           \
-        {.method = METHOD_POST,                                                                    \
-         .pattern = "" path_,                                                                      \
-         .handler = entries_create,                                                                \
-         ENTRIES_WRITE_ROW(entries_, create_errors_, "create", type_),                             \
-         .summary = {"Создать " one_ru_, "Create " one_en_},                                       \
-         .body = (create_),                                                                        \
-         .shape = REPLY_RECORD,                                                                    \
-         .reply = (schema_),                                                                       \
-         .creates = true},                                                                         \
-        {.method = METHOD_PATCH,                                                                   \
-         .pattern = path_ "/{" parameter_ "}",                                                     \
-         .handler = entries_update,                                                                \
-         ENTRIES_WRITE_ROW(entries_, update_errors_, "update", type_),                             \
-         .summary = {"Изменить или переместить " one_ru_, "Change or move " one_en_},              \
-         .query = entries_place_query,                                                             \
-         .body = (update_),                                                                        \
-         .shape = REPLY_RECORD,                                                                    \
-         .reply = (schema_)},                                                                      \
-    {                                                                                              \
-        .method = METHOD_DELETE, .pattern = path_ "/{" parameter_ "}", .handler = entries_delete,  \
-        ENTRIES_WRITE_ROW(entries_, entries_delete_errors, "delete", type_),                       \
-        .summary = {"Удалить " one_ru_, "Delete " one_en_}, .query = entries_place_query,          \
-        .shape = REPLY_NOTHING                                                                     \
-    }
+#define ENTRIES_LIST_ROW(entries_, path_, schema_)                                                 \
+    .method = METHOD_GET, .pattern = (path_), .handler = entries_list, ENTRIES_READ_ROW(entries_), \
+    .query = entries_list_query, .shape = REPLY_LIST, .reply = (schema_),                          \
+    .errors = entries_list_errors
 
-/* The same for a call that changes who is in a group; `handler_` is the resource's own, `group_`
- * the group's name in the pattern. */
+#define ENTRIES_GET_ROW(entries_, pattern_, schema_)                                               \
+    .method = METHOD_GET, .pattern = (pattern_), .handler = entries_get,                           \
+    ENTRIES_READ_ROW(entries_), .query = entries_place_query, .shape = REPLY_RECORD,               \
+    .reply = (schema_), .errors = entries_read_errors
+
+#define ENTRIES_CREATE_ROW(entries_, path_, type_, schema_)                                        \
+    .method = METHOD_POST, .pattern = (path_), .handler = entries_create,                          \
+    ENTRIES_WRITE_ROW(entries_, "create", type_), .shape = REPLY_RECORD, .reply = (schema_),       \
+    .creates = true
+
+#define ENTRIES_UPDATE_ROW(entries_, pattern_, type_, schema_)                                     \
+    .method = METHOD_PATCH, .pattern = (pattern_), .handler = entries_update,                      \
+    ENTRIES_WRITE_ROW(entries_, "update", type_), .query = entries_place_query,                    \
+    .shape = REPLY_RECORD, .reply = (schema_)
+
+#define ENTRIES_DELETE_ROW(entries_, pattern_, type_)                                              \
+    .method = METHOD_DELETE, .pattern = (pattern_), .handler = entries_delete,                     \
+    ENTRIES_WRITE_ROW(entries_, "delete", type_), .query = entries_place_query,                    \
+    .shape = REPLY_NOTHING, .errors = entries_delete_errors
+
+/* Begins the row of a call that adds or removes a member of a group; `group_` is the parameter of
+ * the pattern that names the group. */
 #define ENTRIES_MEMBER_ROW(method_, pattern_, group_, handler_, action_)                           \
     .method = (method_), .pattern = (pattern_), .path = entries_path, .handler = (handler_),       \
     .permission = PERMIT_DIRECTORY_WRITE, .pool = POOL_DIRECTORY, .query = entries_place_query,    \

@@ -21,6 +21,11 @@ const struct field records_path[] = {
 
 /* --- values ----------------------------------------------------------------------------------- */
 
+const struct records *records_of(const struct route *route)
+{
+    return route->adds_faults ? route->description : NULL;
+}
+
 static struct value *get_field(const struct records *records, struct value *values,
                                const char *name)
 {
@@ -137,7 +142,7 @@ enum fault_id record_check_moment(const char *text, size_t length)
 static struct error *find_record(struct store *store, struct request *request, bool include_deleted,
                                  struct value **values_r)
 {
-    const struct records *records = request->route->records;
+    const struct records *records = records_of(request->route);
     struct store_query *query = store_query(store, request->arena, records->get);
     store_bind_integer(query, request->principal->organization_id);
     store_bind_integer(query, request_path_id(request, "id"));
@@ -152,13 +157,13 @@ static struct error *find_record(struct store *store, struct request *request, b
 static void reply_with_record(struct request *request, struct reply *reply, struct value *values)
 {
     reply_version(request, reply, values,
-                  get_integer_field(request->route->records, values, "version"));
+                  get_integer_field(records_of(request->route), values, "version"));
 }
 
 struct error *records_list(struct request *request, struct reply *reply)
 {
     const int64_t scope[] = {request->principal->organization_id};
-    return list_reply(request, reply, request->route->records->list, scope, 1);
+    return list_reply(request, reply, records_of(request->route)->list, scope, 1);
 }
 
 struct error *records_get(struct request *request, struct reply *reply)
@@ -167,7 +172,7 @@ struct error *records_get(struct request *request, struct reply *reply)
     struct error *error = find_record(request->app->store, request, false, &values);
     return error ? error
                  : reply_selected(request, reply, values,
-                                  get_integer_field(request->route->records, values, "version"));
+                                  get_integer_field(records_of(request->route), values, "version"));
 }
 
 /* --- references ------------------------------------------------------------------------------- */
@@ -399,7 +404,7 @@ static struct error *create_record(struct store *store, void *context)
 
 struct error *records_create(struct request *request, struct reply *reply)
 {
-    const struct records *records = request->route->records;
+    const struct records *records = records_of(request->route);
     struct record_call call = {.change = {.request = request, .records = records}};
     struct error *error = write_with_retry(request, create_record, &call);
     if (error) {
@@ -433,8 +438,8 @@ static struct error *change_record(struct store *store, void *context)
 static struct error *change_and_reply(struct request *request, struct reply *reply,
                                       struct error *(*apply)(struct record_change *change))
 {
-    struct record_call call = {.change = {.request = request, .records = request->route->records},
-                               .apply = apply};
+    struct record_call call = {
+        .change = {.request = request, .records = records_of(request->route)}, .apply = apply};
     struct error *error = write_with_retry(request, change_record, &call);
     if (!error) {
         reply_with_record(request, reply, call.change.after);
@@ -470,7 +475,8 @@ static struct error *delete_record(struct store *store, void *context)
 
 struct error *records_delete(struct request *request, struct reply *reply)
 {
-    struct record_call call = {.change = {.request = request, .records = request->route->records}};
+    struct record_call call = {
+        .change = {.request = request, .records = records_of(request->route)}};
     struct error *error = store_write(request->app->store, request->arena, delete_record, &call);
     if (!error) {
         reply_nothing(reply);
@@ -500,8 +506,9 @@ static struct error *restore_record(struct store *store, void *context)
 
 struct error *records_restore(struct request *request, struct reply *reply)
 {
-    struct record_call call = {.change = {.request = request, .records = request->route->records},
-                               .include_deleted = true};
+    struct record_call call = {
+        .change = {.request = request, .records = records_of(request->route)},
+        .include_deleted = true};
     struct error *error = write_with_retry(request, restore_record, &call);
     if (!error) {
         reply_with_record(request, reply, call.change.after);

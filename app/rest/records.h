@@ -95,17 +95,27 @@ struct error *records_apply(struct request *request, struct reply *reply,
 
 /* --- handlers --------------------------------------------------------------------------------- */
 
+/* Returns the description of a record's route, NULL for other routes. */
+const struct records *records_of(const struct route *route);
+
 route_handler records_list, records_get, records_create, records_update, records_delete,
     records_restore;
 
 /* --- rows of routes ----------------------------------------------------------------------------
- * The calls that every such resource has; those who cannot be changed have no RECORDS_UPDATE_ROUTE.
- * Paths and the type for the audit log are literals; many_ru_ in the genitive, one_ru_ in the
- * accusative.
+ * Each macro begins the row of one call; the resource adds the rest with designated initializers:
+ *
+ *   {RECORDS_CREATE_ROW(&contacts, "/api/v1/contacts", "contact", &contact_schema),
+ *    .summary = {"Создать контакт", "Create a contact"}, .body = &create_schema,
+ *    .errors = records_errors},
+ *
+ * Paths and types are string literals; the audit log names the type. A list row needs `.query`; the
+ * rows of create, update, delete and restore need `.errors`. A resource whose objects cannot be
+ * changed has no update row.
  */
 
-/* What every such call may answer beside what its row implies; and the restoring of what refers to
- * other objects. Those of a resource's own rules are in lists of its own. */
+/* Errors that the calls may return in addition to those that the row implies. Restoring also checks
+ * the references of the object. A resource with rules of its own adds their errors to RECORD_ERRORS
+ * in its own list. */
 #define RECORD_ERRORS ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE
 extern const enum error_id records_errors[], records_restore_errors[];
 
@@ -113,58 +123,35 @@ extern const struct field records_path[]; /* id */
 
 #define RECORDS_ROW(records_, method_, pattern_, handler_, permission_)                            \
     .method = (method_), .pattern = "" pattern_, .path = records_path, .handler = (handler_),      \
-    .records = (records_), .permission = (permission_), .pool = POOL_CORE
+    .description = (records_), .adds_faults = true, .permission = (permission_), .pool = POOL_CORE
 
-#define RECORDS_ROUTES(records_, path_, type_, schema_, query_, create_, create_errors_,           \
-                       hide_errors_, restore_errors_, headers_, many_ru_, many_en_, one_ru_,       \
-                       one_en_)                                                                    \
-    {RECORDS_ROW(records_, METHOD_GET, path_, records_list, PERMIT_READ),                          \
-     .summary = {"Получить список " many_ru_, "List the " many_en_},                               \
-     .query = (query_),                                                                            \
-     .shape = REPLY_PAGE,                                                                          \
-     .reply = (schema_),                                                                           \
-     .errors = records_errors},                                                                    \
-        {RECORDS_ROW(records_, METHOD_GET, path_ "/{id}", records_get, PERMIT_READ),               \
-         .summary = {"Получить " one_ru_, "Get " one_en_},                                         \
-         .shape = REPLY_RECORD,                                                                    \
-         .reply = (schema_),                                                                       \
-         .versioned = true,                                                                        \
-         .errors = records_errors},                                                                \
-        {RECORDS_ROW(records_, METHOD_POST, path_, records_create, PERMIT_CREATE),                 \
-         .summary = {"Создать " one_ru_, "Create " one_en_},                                       \
-         .headers = (headers_),                                                                    \
-         .body = (create_),                                                                        \
-         .shape = REPLY_RECORD,                                                                    \
-         .reply = (schema_),                                                                       \
-         .creates = true,                                                                          \
-         .versioned = true,                                                                        \
-         .errors = (create_errors_),                                                               \
-         .action = "create_" type_,                                                                \
-         .resource_type = "" type_},                                                               \
-        {RECORDS_ROW(records_, METHOD_DELETE, path_ "/{id}", records_delete, PERMIT_DELETE),       \
-         .summary = {"Удалить " one_ru_, "Delete " one_en_},                                       \
-         .about = {"Удалённое скрыто, и его можно восстановить.",                                  \
-                   "What is deleted is hidden, and can be restored."},                             \
-         .shape = REPLY_NOTHING,                                                                   \
-         .versioned = true,                                                                        \
-         .errors = (hide_errors_),                                                                 \
-         .action = "delete_" type_,                                                                \
-         .resource_type = "" type_},                                                               \
-    {                                                                                              \
-        RECORDS_ROW(records_, METHOD_POST, path_ "/{id}/restore", records_restore, PERMIT_DELETE), \
-            .summary = {"Восстановить " one_ru_, "Restore " one_en_}, .headers = (headers_),       \
-            .shape = REPLY_RECORD, .reply = (schema_), .versioned = true,                          \
-            .errors = (restore_errors_), .action = "restore_" type_, .resource_type = "" type_,    \
-            .resource = "id"                                                                       \
-    }
+#define RECORDS_LIST_ROW(records_, path_, schema_)                                                 \
+    RECORDS_ROW(records_, METHOD_GET, path_, records_list, PERMIT_READ),                           \
+        .shape = REPLY_PAGE, .reply = (schema_), .errors = records_errors
 
-#define RECORDS_UPDATE_ROUTE(records_, path_, type_, schema_, update_, errors_, headers_, one_ru_, \
-                             one_en_)                                                              \
-    {                                                                                              \
-        RECORDS_ROW(records_, METHOD_PATCH, path_ "/{id}", records_update, PERMIT_UPDATE),         \
-            .summary = {"Изменить " one_ru_, "Change " one_en_}, .headers = (headers_),            \
-            .body = (update_), .shape = REPLY_RECORD, .reply = (schema_), .versioned = true,       \
-            .errors = (errors_), .action = "update_" type_, .resource_type = "" type_              \
-    }
+#define RECORDS_GET_ROW(records_, path_, schema_)                                                  \
+    RECORDS_ROW(records_, METHOD_GET, path_ "/{id}", records_get, PERMIT_READ),                    \
+        .shape = REPLY_RECORD, .reply = (schema_), .versioned = true, .errors = records_errors
+
+#define RECORDS_CREATE_ROW(records_, path_, type_, schema_)                                        \
+    RECORDS_ROW(records_, METHOD_POST, path_, records_create, PERMIT_CREATE),                      \
+        .shape = REPLY_RECORD, .reply = (schema_), .creates = true, .versioned = true,             \
+        .action = "create_" type_, .resource_type = "" type_
+
+#define RECORDS_UPDATE_ROW(records_, path_, type_, schema_)                                        \
+    RECORDS_ROW(records_, METHOD_PATCH, path_ "/{id}", records_update, PERMIT_UPDATE),             \
+        .shape = REPLY_RECORD, .reply = (schema_), .versioned = true, .action = "update_" type_,   \
+        .resource_type = "" type_
+
+#define RECORDS_DELETE_ROW(records_, path_, type_)                                                 \
+    RECORDS_ROW(records_, METHOD_DELETE, path_ "/{id}", records_delete, PERMIT_DELETE),            \
+        .about = {"Удалённый объект можно восстановить.", "A deleted object can be restored."},    \
+        .shape = REPLY_NOTHING, .versioned = true, .action = "delete_" type_,                      \
+        .resource_type = "" type_
+
+#define RECORDS_RESTORE_ROW(records_, path_, type_, schema_)                                       \
+    RECORDS_ROW(records_, METHOD_POST, path_ "/{id}/restore", records_restore, PERMIT_DELETE),     \
+        .shape = REPLY_RECORD, .reply = (schema_), .versioned = true, .action = "restore_" type_,  \
+        .resource_type = "" type_, .resource = "id"
 
 #endif

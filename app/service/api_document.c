@@ -1,7 +1,6 @@
 /* See api_document.h. */
 #include "service/api_document.h"
 
-#include "auth/principal.h"
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -13,12 +12,6 @@
 #include <errno.h>
 #include <string.h>
 
-static bool names_organization(unsigned permission)
-{
-    return permission_of_organization((enum permission)permission) ||
-           permission_of_files((enum permission)permission);
-}
-
 struct buffer api_document_write(const struct config *config, enum config_language language)
 {
     const struct openapi_settings settings = {
@@ -26,7 +19,6 @@ struct buffer api_document_write(const struct config *config, enum config_langua
         .description = config->app_description,
         .version = KONTORA_VERSION,
         .language = language,
-        .permissions = {permission_about, PERMIT_PRINCIPAL, names_organization},
     };
     struct buffer document = {0};
     openapi_write(&document, resources, &settings);

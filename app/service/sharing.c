@@ -18,7 +18,7 @@
 #include "tokens/quota.h"
 #include "tokens/usage.h"
 
-/* Queue of SQLite's writers, and the health of the database. */
+/* The queue of SQLite's writers, and the health of the database. */
 static struct store_shared *database;
 
 static void share_counters(void)

@@ -111,7 +111,7 @@ def test_no_page_asks_anybody_else(visit):
 def test_the_landing_page_shows_the_state(visit):
     russian, english = visit["pages"]["/ ru-RU"], visit["pages"]["/ en-US"]
     assert (russian["language"], russian["state"]) == ("ru", "Сервис работает")
-    assert (english["language"], english["state"]) == ("en", "The service works")
+    assert (english["language"], english["state"]) == ("en", "The service is running")
     assert russian["links"] == english["links"] == ["/docs", "/redoc", "/openapi.json"]
 
 

@@ -66,7 +66,7 @@ def test_development_starts_on_any(make_rig, postgres):
     rig.service.stop()
     rig.service.migrate("down")
     rig.service.start()
-    wait_until(lambda: rig.count_log("the database: the database's schema"), what="the warning")
+    wait_until(lambda: rig.count_log("database: the database's schema"), what="the warning")
     assert rig.nobody("").get("/health").ok
 
 
@@ -76,7 +76,7 @@ def test_a_database_that_is_not_there_is_no_reason_not_to_start(make_rig):
     rig.set(DATABASE_URL="postgresql:///none?host=/no/such/folder")
     rig.service.start()
     assert rig.nobody("").get("/health").ok
-    assert rig.count_log("the database: PostgreSQL") == 1
+    assert rig.count_log("database: PostgreSQL") == 1
 
 
 def test_a_password_in_the_url_is_not_shown(kontora):

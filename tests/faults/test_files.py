@@ -271,15 +271,18 @@ def test_a_repair_spares_what_is_under_way(rig, disk):
             gone = files.upload(client)["filename"]
             assert client.delete(f"/files/{gone}").status_code == 200
 
-    threads = [threading.Thread(target=write) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for _ in range(10):
-        kontora(rig, "files", "check", "--repair")
-    over.set()
-    for thread in threads:
-        thread.join()
-    assert kept and files.names(rig.api, "?limit=1000") == sorted(kept)
+    with ThreadPoolExecutor(3) as pool:
+        writers = [pool.submit(write) for _ in range(3)]
+        try:
+            for _ in range(10):
+                count = len(kept)
+                kontora(rig, "files", "check", "--repair")
+                wait_until(lambda count=count: len(kept) > count, what="an upload")
+        finally:
+            over.set()
+        for writer in writers:
+            writer.result()
+    assert files.names(rig.api, "?limit=1000") == sorted(kept)
     assert check(rig) == ("0 wrong\n", 0) and nothing_is_left(rig, disk, disk.keys())
 
 

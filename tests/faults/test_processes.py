@@ -210,7 +210,7 @@ def test_a_reload_whose_workers_cannot_start_is_taken_back(rig):
     workers = rig.service.workers()
     rig.set(AUDIT_LOG_PATH=MASTERS_ALONE.format(rig.service.pid))
     rig.service.reload()
-    wait_until(lambda: rig.count_log("do not come up"), what="the complaint")
+    wait_until(lambda: rig.count_log("new workers did not start"), what="the complaint")
     assert set(workers) <= set(rig.service.workers())
     assert_serves(rig)
     os.kill(workers[0], signal.SIGKILL)  # its successor is of the old configuration

@@ -7,7 +7,6 @@
  * next ones find.
  */
 #include "auth/auth.h"
-#include "auth/principal.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "directory/directory.h"
@@ -15,6 +14,7 @@
 #include "http/audit.h"
 #include "http/router.h"
 #include "resources/resources.h"
+#include "rest/authorization.h"
 #include "rfc8259.h"
 #include "store/migrations.h"
 
@@ -34,16 +34,16 @@ static struct error *authenticate(struct request *request)
                        &request->principal);
 }
 
-static struct error *confirm(struct request *request, unsigned permission)
+static struct error *confirm(struct request *request, enum permission permission)
 {
     FUZZ_CHECK(permission != PERMIT_ALL);
     (void)request;
     return NULL;
 }
 
-static bool permits(const struct request *request, unsigned permission)
+static bool permits(const struct request *request, enum permission permission)
 {
-    return principal_permits(request->principal, (enum permission)permission);
+    return authorization_permits(request->principal, permission);
 }
 
 static bool is_open(const struct request *request)

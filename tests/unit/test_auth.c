@@ -6,6 +6,7 @@
 #include "auth/password.h"
 #include "auth/session.h"
 #include "auth/token.h"
+#include "rest/authorization.h"
 
 #include <crypt.h>
 
@@ -595,7 +596,7 @@ static void permissions_are_those_of_the_table(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         assert_int_equal(strlen(rows[i].marks), COLUMNS);
         for (int j = 0; j < COLUMNS; j++) {
-            bool permitted = principal_permits(&rows[i].principal, (enum permission)j);
+            bool permitted = authorization_permits(&rows[i].principal, (enum permission)j);
             if (permitted != (rows[i].marks[j] == 'x')) {
                 FAIL("row %zu, permission %d", i, j);
             }
@@ -608,15 +609,15 @@ static void permissions_have_their_names(void **state)
     (void)state;
     for (int i = 0; i < PERMIT_COUNT; i++) {
         enum permission permission = (enum permission)i;
-        assert_int_equal(principal_permits(NULL, permission), permission == PERMIT_ALL);
+        assert_int_equal(authorization_permits(NULL, permission), permission == PERMIT_ALL);
         bool silent = permission == PERMIT_ALL || permission == PERMIT_PRINCIPAL ||
                       permission == PERMIT_ADDRESSES || permission == PERMIT_MANAGE_OR_SELF ||
-                      permission_of_files(permission);
+                      permission_is_of_files(permission);
         assert_int_equal(permission_names[i] != NULL, !silent);
-        assert_int_equal(permission_of_directory(permission),
+        assert_int_equal(permission_is_of_directory(permission),
                          permission == PERMIT_DIRECTORY_READ ||
                              permission == PERMIT_DIRECTORY_WRITE);
-        assert_int_equal(permission_of_organization(permission), permission >= PERMIT_READ);
+        assert_int_equal(permission_is_of_organization(permission), permission >= PERMIT_READ);
     }
     for (int i = 0; i < PRINCIPAL_KIND_COUNT; i++) {
         assert_non_null(principal_kind_names[i]);

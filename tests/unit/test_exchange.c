@@ -80,7 +80,7 @@ static bool has(const struct come *come, const char *text)
 static int try_begin(struct world *world, enum exchange_kind kind, const char *fate, int64_t size)
 {
     const struct exchange_request request = {
-        .id = ID, .params = &world->params, .fate = fate, .body_fd = -1, .size = size};
+        .id = ID, .params = &world->params, .body_state = fate, .body_fd = -1, .size = size};
     return exchange_begin(&world->exchange, kind, &request, world->handoff.send_fd);
 }
 

@@ -288,7 +288,7 @@ static void for_each_list(struct lists_test *test,
     size_t lists = 0;
     for (const struct resource *resource = resources; resource->routes; resource++) {
         for (const struct route *route = resource->routes; route->pattern; route++) {
-            if (route->records && route->shape == REPLY_PAGE) {
+            if (records_of(route) && route->shape == REPLY_PAGE) {
                 work(test, route);
                 lists++;
             }
@@ -315,7 +315,7 @@ static void check_order(struct lists_test *test, const struct route *route, cons
 static void check_orders(struct lists_test *test, const struct route *route)
 {
     check_order(test, route, "limit=100");
-    for (const struct list_key *key = route->records->list->keys; key->name; key++) {
+    for (const struct list_key *key = records_of(route)->list->keys; key->name; key++) {
         if (key->uses & LIST_SORT) {
             check_order(test, route, arena_format(test->arena, "limit=100&sort=%s", key->name));
             check_order(test, route, arena_format(test->arena, "limit=100&sort=-%s", key->name));
@@ -344,7 +344,7 @@ static const char *filter_of(const struct lists_test *test, const struct route *
 
 static void check_filters(struct lists_test *test, const struct route *route)
 {
-    for (const struct list_key *key = route->records->list->keys; key->name; key++) {
+    for (const struct list_key *key = records_of(route)->list->keys; key->name; key++) {
         if (key->uses & LIST_FILTER) {
             const char *query = arena_format(test->arena, "limit=5&%s=%s", key->name,
                                              filter_of(test, route, key->name));
@@ -431,7 +431,7 @@ static void common_words_go_by_the_order(void **state)
     } else {
         check_common(test, arena_format(test->arena, "%s&limit=4", common), LIST_FOUND_COUNTED);
     }
-    for (const struct list_key *key = contacts_routes->records->list->keys; key->name; key++) {
+    for (const struct list_key *key = records_of(contacts_routes)->list->keys; key->name; key++) {
         if (key->uses & LIST_SORT) {
             const char *query =
                 arena_format(test->arena, "%s&limit=200&sort=%s", common, key->name);

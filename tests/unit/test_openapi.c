@@ -2,17 +2,11 @@
  * of what is answered is seen by the API tests. */
 #include "unit.h"
 
-#include "auth/principal.h"
 #include "openapi/openapi.h"
 #include "resources/resources.h"
+#include "rest/authorization.h"
 
 #include <ctype.h>
-
-static bool of_organization(unsigned permission)
-{
-    return permission_of_organization((enum permission)permission) ||
-           permission_of_files((enum permission)permission);
-}
 
 static void release(void *json)
 {
@@ -27,7 +21,6 @@ static struct json_object *document(struct arena *arena, const struct resource *
         .description = "",
         .version = "1.2.3",
         .language = language,
-        .permissions = {permission_about, PERMIT_PRINCIPAL, of_organization},
     };
     struct buffer text = {.arena = arena};
     openapi_write(&text, tables, &settings);
@@ -107,7 +100,7 @@ static void it_is_in_the_language_that_is_asked_for(void **state)
 {
     static const char *const get[] = {"paths", "/health", "get", "summary", NULL};
     assert_string_equal(json_object_get_string(at(document(*state, resources, LANGUAGE_EN), get)),
-                        "Check that the service is there");
+                        "Check that the service is running");
     assert_string_equal(json_object_get_string(at(document(*state, resources, LANGUAGE_RU), get)),
                         "Проверить, что сервис работает");
 }
@@ -131,7 +124,7 @@ static void permissions_are_told_as_they_are(void **state)
                 .kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = role};
             const char *english = strstr(permission_about[permission].en, role_names[role]);
             const char *russian = strstr(permission_about[permission].ru, role_names[role]);
-            assert_int_equal(principal_permits(&principal, permission), english != NULL);
+            assert_int_equal(authorization_permits(&principal, permission), english != NULL);
             assert_int_equal(!russian, !english);
         }
     }

@@ -221,7 +221,7 @@ static void details_about_another_object_have_its_id(void **state)
     struct json_object *first = json_object_array_get_idx(details, 0);
     assert_member(json, "code", "DUPLICATE");
     assert_member(first, "field", "email");
-    assert_member(first, "message", "is that of contact 9223372036854775807");
+    assert_member(first, "message", "is already used by contact 9223372036854775807");
     assert_true(json_object_get_int64(must_get(first, "id")) == INT64_MAX);
     assert_false(json_object_object_get_ex(json_object_array_get_idx(details, 1), "id", NULL));
     json_object_put(json);

@@ -81,8 +81,6 @@ static struct error *be_unavailable(struct request *request, struct reply *reply
         .shape = REPLY_RECORD, .reply = &name_schema, __VA_ARGS__                                  \
     }
 
-enum { PERMIT_READ = 1, PERMIT_WRITE = 2 };
-
 /* Placeholders first: the order of the rows must not matter. */
 static const struct route first_table[] = {
     RECORD(GET, "/things/{thing}"),
@@ -90,7 +88,7 @@ static const struct route first_table[] = {
     RECORD(GET, "/things/{thing}/parts/{part}"),
     RECORD(GET, "/things/me"),
     RECORD(GET, "/things/me/secrets"),
-    RECORD(PATCH, "/things/{thing}", .permission = PERMIT_WRITE, .body = &name_schema),
+    RECORD(PATCH, "/things/{thing}", .permission = PERMIT_UPDATE, .body = &name_schema),
     RECORD(POST, "/open", .body = &optional_schema, .body_optional = true),
     RECORD(POST, "/by-setting", .access_by_setting = true),
     RECORD(POST, "/essential", .essential = true),
@@ -106,7 +104,7 @@ static const struct route second_table[] = {
     {.method = METHOD_POST,
      .pattern = "/things",
      .handler = create,
-     .permission = PERMIT_WRITE,
+     .permission = PERMIT_UPDATE,
      .summary = {"Создать", "Create a thing"},
      .body = &name_schema,
      .shape = REPLY_RECORD,
@@ -123,7 +121,7 @@ static const struct route second_table[] = {
     {.method = METHOD_DELETE,
      .pattern = "/things/{thing}",
      .handler = nothing,
-     .permission = PERMIT_WRITE,
+     .permission = PERMIT_UPDATE,
      .summary = {"Удалить", "Delete a thing"},
      .shape = REPLY_NOTHING,
      .action = "delete_thing",
@@ -143,9 +141,9 @@ struct principal {
 };
 
 static const struct principal reader = {1U << PERMIT_READ};
-static const struct principal writer = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
+static const struct principal writer = {1U << PERMIT_READ | 1U << PERMIT_UPDATE};
 
-static const struct principal ghost = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
+static const struct principal ghost = {1U << PERMIT_READ | 1U << PERMIT_UPDATE};
 
 /* Authenticates the tokens "reader" and "writer", with or without the scheme; rejects all
  * others. */
@@ -167,13 +165,13 @@ static struct error *authenticate(struct request *request)
 }
 
 /* "ghost" was somebody when the token was issued. */
-static struct error *confirm(struct request *request, unsigned permission)
+static struct error *confirm(struct request *request, enum permission permission)
 {
     bool gone = request->principal == &ghost && permission;
     return gone ? error_new(request->arena, ERR_INVALID_TOKEN, NULL) : NULL;
 }
 
-static bool permits(const struct request *request, unsigned permission)
+static bool permits(const struct request *request, enum permission permission)
 {
     return request->principal && (request->principal->permissions & 1U << permission);
 }
@@ -668,7 +666,7 @@ static void errors_speak_the_clients_language(void **state)
     answer(exchange);
     assert_non_null(strstr(text_of(exchange), "Ресурс не найден"));
     assert_int_equal(ask(exchange, "", "GET", "/nowhere", NULL), 404);
-    assert_non_null(strstr(text_of(exchange), "There is no such resource"));
+    assert_non_null(strstr(text_of(exchange), "The resource was not found"));
 }
 
 /* --- audit ----------------------------------------------------------------------------------- */

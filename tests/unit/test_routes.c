@@ -279,7 +279,7 @@ static void what_is_said_of_answers_fits(void **state)
         MUST(route, is_no_json(route) == (route->media_type && route->example));
         MUST(route, !route->creates || route->method == METHOD_POST);
         MUST(route, !route->versioned || route->permission);
-        MUST(route, !route->records || route->shape == REPLY_PAGE || route->versioned);
+        MUST(route, !records_of(route) || route->shape == REPLY_PAGE || route->versioned);
     }
 }
 
@@ -289,14 +289,14 @@ static void orders_are_told(void **state)
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
         const struct route *route = routes[i];
-        if (!route->records || route->shape != REPLY_PAGE) {
+        if (!records_of(route) || route->shape != REPLY_PAGE) {
             continue;
         }
         const struct field *sort = route->query;
         while (sort->name && strcmp(sort->name, "sort") != 0) {
             sort++;
         }
-        for (const struct list_key *key = route->records->list->keys; key->name; key++) {
+        for (const struct list_key *key = records_of(route)->list->keys; key->name; key++) {
             char quoted[64];
             snprintf(quoted, sizeof quoted, "`%s`", key->name);
             MUST(route, sort->name && !(key->uses & LIST_SORT) == !strstr(sort->about.en, quoted));

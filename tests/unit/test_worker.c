@@ -179,7 +179,7 @@ static void assert_news(const struct worker *worker, enum worker_news news)
     assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
     assert_int_equal(read(worker->news_fd, &message, sizeof message), sizeof message);
     assert_int_equal(message.pid, worker->pid);
-    assert_int_equal(message.news, news);
+    assert_int_equal(message.status, news);
 }
 
 static struct worker begin(enum pool_id pool, int64_t max_requests)
