@@ -10,13 +10,13 @@
 
 static int run_recount(struct command_call *call)
 {
-    struct buffer counters = {.arena = call->arena}, usage = {.arena = call->arena};
+    struct buffer report = {.arena = call->arena};
     bool repair = command_option(call, "repair");
     size_t wrong_counters = 0, wrong_usage = 0;
     struct error *error =
-        counters_recount(call->store, call->arena, repair, &counters, &wrong_counters);
+        counters_recount(call->store, call->arena, repair, &report, &wrong_counters);
     if (!error) {
-        error = file_usage_recount(call->store, call->arena, repair, &usage, &wrong_usage);
+        error = file_usage_recount(call->store, call->arena, repair, &report, &wrong_usage);
     }
     if (!error) {
         error = store_turn_end(call->store, call->arena);
@@ -25,8 +25,8 @@ static int run_recount(struct command_call *call)
         return command_report(call, error);
     }
     size_t wrong = wrong_counters + wrong_usage;
-    printf("%s%s%zu wrong%s\n", counters.length ? counters.bytes : "",
-           usage.length ? usage.bytes : "", wrong, wrong && repair ? ", repaired" : "");
+    printf("%s%zu wrong%s\n", report.length ? report.bytes : "", wrong,
+           wrong && repair ? ", repaired" : "");
     return wrong && !repair ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -13,7 +13,7 @@ void activity_add_deltas(struct arena *arena, const char *type, const struct val
     counter_deltas_add_id(deltas, arena, ACTIVITIES_BY_AUTHOR, author_id);
 }
 
-static void bind_id(struct store_query *query, const struct value *value)
+static void bind_optional_id(struct store_query *query, const struct value *value)
 {
     if (value->state == VALUE_SET) {
         store_bind_integer(query, value->integer);
@@ -35,8 +35,8 @@ struct error *activity_insert_status_change(struct record_change *deal, const ch
     store_bind_text(query, automatic_type);
     store_bind_text(query, arena_format(arena, "%s → %s", old_status, new_status));
     store_bind_null(query); /* description */
-    bind_id(query, record_value(deal, "contact_id"));
-    bind_id(query, record_value(deal, "id"));
+    bind_optional_id(query, record_value(deal, "contact_id"));
+    bind_optional_id(query, record_value(deal, "id"));
     store_bind_integer(query, principal->account_id);
     store_bind_integer(query, deal->now);
     store_bind_integer(query, true);

@@ -1,4 +1,4 @@
-/* The dependencies of handlers. Each worker has one set, which service/ fills in. */
+/* The dependencies of handlers. Each worker has one instance, which service/ initializes. */
 #ifndef REST_APP_H
 #define REST_APP_H
 
@@ -13,7 +13,7 @@ struct app {
     struct directory *directory;
     struct store *store;
     struct objects *objects;
-    enum pool_id pool; /* pool of the worker */
+    enum pool_id pool; /* of the worker */
 };
 
 #endif

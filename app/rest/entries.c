@@ -8,7 +8,7 @@
 
 enum { SEARCH_MAX = 256 };
 
-/* --- maps ------------------------------------------------------------------------------------ */
+/* --- maps ------------------------------------------------------------------------------------- */
 
 const struct field entries_list_query[] = {
     {.name = "search",
@@ -52,18 +52,18 @@ const enum error_id entries_delete_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTEC
 const enum error_id entries_member_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
                                                ERR_PRIMARY_GROUP, ERR_COUNT};
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
-static const struct entries *collection_of(const struct request *request)
+static const struct entries *route_entries(const struct request *request)
 {
     return request->route->description;
 }
 
-/* The entry that the path ends with; its name is then in the directory's spelling, which finds
- * names whatever their case and outer spaces. */
-static struct error *find(struct request *request, struct directory_entry **entry_r)
+/* Finds the entry that the last segment of the path names. The directory ignores case and outer
+ * spaces in names, so the request's subject becomes the name as the directory spells it. */
+static struct error *find_entry(struct request *request, struct directory_entry **entry_r)
 {
-    const struct directory_class *class = collection_of(request)->class;
+    const struct directory_class *class = route_entries(request)->class;
     bool reads = request->method == METHOD_GET;
     struct error *error = (reads ? directory_find : directory_find_target)(
         request->app->directory, request->arena, class,
@@ -82,7 +82,7 @@ struct error *entries_list(struct request *request, struct reply *reply)
     int64_t limit = request_query_integer(request, "limit");
     struct directory_page page;
     struct error *error =
-        directory_list(request->app->directory, request->arena, collection_of(request)->class,
+        directory_list(request->app->directory, request->arena, route_entries(request)->class,
                        request_query_string(request, "search"), skip, limit, &page);
     if (error) {
         return error;
@@ -98,16 +98,17 @@ struct error *entries_list(struct request *request, struct reply *reply)
 struct error *entries_get(struct request *request, struct reply *reply)
 {
     struct directory_entry *entry;
-    struct error *error = find(request, &entry);
+    struct error *error = find_entry(request, &entry);
     if (!error) {
         reply_record(reply, entry->values);
     }
     return error;
 }
 
-/* --- changing -------------------------------------------------------------------------------- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
-static struct directory_changes *body_changes(struct request *request, entries_change *more)
+/* Returns the changes that the request body requires. `more` adds those of the resource. */
+static struct directory_changes *new_body_changes(struct request *request, entries_change *more)
 {
     struct directory_changes *changes = directory_changes_new(request->arena);
     directory_change_fields(changes, request->route->body->fields, request->body);
@@ -119,9 +120,9 @@ static struct directory_changes *body_changes(struct request *request, entries_c
 
 struct error *entries_create(struct request *request, struct reply *reply)
 {
-    const struct entries *entries = collection_of(request);
+    const struct entries *entries = route_entries(request);
     const struct directory_class *class = entries->class;
-    struct directory_changes *changes = body_changes(request, entries->create);
+    struct directory_changes *changes = new_body_changes(request, entries->create);
     struct directory_entry *entry;
     request->subject = request_body_string(request, class->name_attribute);
     struct error *error =
@@ -138,14 +139,14 @@ struct error *entries_create(struct request *request, struct reply *reply)
 
 struct error *entries_update(struct request *request, struct reply *reply)
 {
-    const struct entries *entries = collection_of(request);
+    const struct entries *entries = route_entries(request);
     struct directory_entry *entry;
-    struct error *error = find(request, &entry);
+    struct error *error = find_entry(request, &entry);
     if (error) {
         return error;
     }
     const struct directory_entry *before = entry;
-    struct directory_changes *changes = body_changes(request, entries->update);
+    struct directory_changes *changes = new_body_changes(request, entries->update);
     directory_change_place(changes, request_body_string(request, entries->rdn_field),
                            request_body_string(request, "parent_dn"));
     error = directory_update(request->app->directory, request->arena, entries->class, entry,
@@ -164,9 +165,9 @@ struct error *entries_update(struct request *request, struct reply *reply)
 
 struct error *entries_delete(struct request *request, struct reply *reply)
 {
-    const struct entries *entries = collection_of(request);
+    const struct entries *entries = route_entries(request);
     struct directory_entry *entry;
-    struct error *error = find(request, &entry);
+    struct error *error = find_entry(request, &entry);
     if (!error) {
         error = directory_delete(request->app->directory, request->arena, entry);
         if (entries->deleted && (!error || error_may_follow_change(error))) {

@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-enum { FIRST_ROWS = 16 };
+enum { ROWS_FIRST = 16 }; /* initial capacity of rows_all() */
 
-static void read_column(struct store_query *query, struct arena *arena, size_t column,
-                        const struct field *field, struct value *value)
+static void read_column_value(struct store_query *query, struct arena *arena, size_t column,
+                              const struct field *field, struct value *value)
 {
     size_t length;
     if (store_is_null(query, column)) {
@@ -32,7 +32,7 @@ static void read_column(struct store_query *query, struct arena *arena, size_t c
         break;
     case FIELD_STRINGS:
     case FIELD_RECORDS:
-    case FIELD_RECORD: /* are no column */
+    case FIELD_RECORD: /* these have no column */
         value->state = VALUE_NULL;
         break;
     }
@@ -42,7 +42,7 @@ struct value *rows_read(struct store_query *query, struct arena *arena, const st
 {
     struct value *values = arena_array(arena, fields_count(fields), sizeof *values);
     for (size_t i = 0; fields[i].name; i++) {
-        read_column(query, arena, i, &fields[i], &values[i]);
+        read_column_value(query, arena, i, &fields[i], &values[i]);
     }
     return values;
 }
@@ -69,7 +69,7 @@ struct error *rows_all(struct store_query *query, struct arena *arena, const str
     bool row;
     while (!(error = store_next(query, &row)) && row) {
         if (count == size) {
-            size = size ? 2 * size : FIRST_ROWS;
+            size = size ? 2 * size : ROWS_FIRST;
             struct value **more = arena_array(arena, size, sizeof(*more));
             if (count) {
                 memcpy(more, values, count * sizeof(*more));

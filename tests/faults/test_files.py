@@ -230,7 +230,7 @@ def test_an_object_that_cannot_be_deleted_now(rig, disk):
     aside.rename(folder)
     assert check(rig) == ("0 wrong\n", 0)  # under way
     age_leftovers(rig, disk)
-    assert check(rig) == (f"stray {key}\n1 wrong\n", 1)
+    assert check(rig) == (f"orphan {key}\n1 wrong\n", 1)
     assert "pending_objects 1" in kontora(rig, "purge")[0]
     assert nothing_is_left(rig, disk)
 
@@ -249,7 +249,7 @@ def test_both_sides_are_held_against_each_other(rig, disk):
     now = int(time.time() * 1000)
     rig.database.run(f"INSERT INTO pending_objects VALUES ('{under_way}', {now})")
     report = sorted([f"lost {made[0]}", f"damaged {made[1]}: 12 bytes instead of 2",
-                     f"stray {stray}"])
+                     f"orphan {stray}"])
     said, status = check(rig)
     assert (sorted(said.splitlines()[:-1]), said.splitlines()[-1], status) == (report, "3 wrong", 1)
     said, status = check(rig, "--repair")

@@ -42,7 +42,7 @@ static void a_program_that_takes_too_long_is_killed(void **state)
 {
     const struct error *error = scan(*state, "sleep");
     assert_int_equal(error->id, ERR_SCAN_UNAVAILABLE);
-    assert_string_equal(error->cause, "sleep took too long");
+    assert_string_equal(error->cause, "sleep: timed out");
 }
 
 static void a_failed_wait_is_no_timeout(void **state)
