@@ -14,7 +14,7 @@ static struct email_link issue(struct test *test, const char *email)
 {
     struct email_link link = {.email = email};
     must_succeed(email_link_issue(test->store, test->arena, now, &link));
-    commit(test);
+    commit_writes(test);
     return link;
 }
 
@@ -53,7 +53,7 @@ static struct error *release(struct store *store, void *context)
 static struct error *write_work(struct test *test, store_work *function, struct work *work)
 {
     struct error *error = store_write(test->store, test->arena, function, work);
-    commit(test);
+    commit_writes(test);
     return error;
 }
 

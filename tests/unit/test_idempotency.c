@@ -135,14 +135,14 @@ static void an_answer_is_committed_with_its_change_or_at_once(void **state)
     struct reply before;
     struct request request = new_request(test, "with", POOL_FILES);
     must_succeed(recall(&request, &before));
-    must_succeed(insert(test->store, test->arena, 1));
+    must_succeed(insert_item_row(test->store, test->arena, 1));
     bool joins = store_turn_open(test->store); /* always false on PostgreSQL */
     idempotency.keep(&request, &reply, NULL);
     assert_int_equal(store_turn_open(test->store), joins);
     must_succeed(store_turn_end(test->store, test->arena));
     request = new_request(test, "after", POOL_FILES);
     must_succeed(recall(&request, &before));
-    must_succeed(insert_now(test->store, test->arena, 2));
+    must_succeed(insert_and_commit(test->store, test->arena, 2));
     idempotency.keep(&request, &reply, NULL);
     assert_false(store_turn_open(test->store));
     must_succeed(recall(&request, &before));

@@ -634,13 +634,13 @@ int main(void)
         return EXIT_FAILURE;
     }
     struct arena *arena = arena_new();
-    config = settings_of("sqlite:///lists.db");
+    config = config_of_url("sqlite:///lists.db");
     int failed = !fill();
     failed += run_on("lists on SQLite");
     analyze();
     failed += run_on("lists on SQLite, after ANALYZE");
     config =
-        settings_of(arena_format(arena, "postgresql:///lists?host=%s/pg&user=postgres", folder));
+        config_of_url(arena_format(arena, "postgresql:///lists?host=%s/pg&user=postgres", folder));
     if (postgres_create(&server, folder) && create_database() && fill() && vacuum_database()) {
         failed += run_on("lists on PostgreSQL");
     } else {

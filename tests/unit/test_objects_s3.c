@@ -91,7 +91,7 @@ static void a_query_is_encoded_and_in_order(void **state)
 
 /* --- settings -------------------------------------------------------------------------------- */
 
-static struct config settings_of(const char *url)
+static struct config config_of_url(const char *url)
 {
     return (struct config){
         .environment = ENVIRONMENT_PRODUCTION,
@@ -136,7 +136,7 @@ static void places_are_those_of_the_url(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct s3_settings settings = {0};
-        struct config config = settings_of(cases[i].url);
+        struct config config = config_of_url(cases[i].url);
         const struct error *error = s3_read_settings(&config, *state, &settings);
         assert_string_equal(error ? error->cause : "", "");
         const struct s3_place *got[] = {&settings.place, &settings.public_place};
@@ -201,7 +201,7 @@ static void what_is_wrong_with_the_url_is_said(void **state)
          "public_endpoint must be https://"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct config config = settings_of(cases[i].url);
+        struct config config = config_of_url(cases[i].url);
         const char *faults = faults_of(*state, &config);
         if (!strstr(faults, cases[i].fault)) {
             FAIL("%s: %s", cases[i].url, faults);
@@ -211,7 +211,7 @@ static void what_is_wrong_with_the_url_is_said(void **state)
 
 static void all_faults_are_said_at_once(void **state)
 {
-    struct config config = settings_of("s3://X?a=b&region=%20");
+    struct config config = config_of_url("s3://X?a=b&region=%20");
     config.aws_secret_access_key = "";
     const char *faults = faults_of(*state, &config);
     assert_non_null(strstr(faults, "a: no such parameter"));
@@ -230,7 +230,7 @@ static void keys_are_needed_and_fit_into_headers(void **state)
     } cases[] = {{"", SECRET},     {"id", ""},      {"i d", SECRET},    {"i/d", SECRET},
                  {"i\nd", SECRET}, {"i,d", SECRET}, {"id", "hid\nden"}, {"id", "\xd1\x84"}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct config config = settings_of("s3://files");
+        struct config config = config_of_url("s3://files");
         config.aws_access_key_id = cases[i].id;
         config.aws_secret_access_key = cases[i].secret;
         assert_non_null(strstr(faults_of(*state, &config), "AWS_"));
@@ -240,7 +240,7 @@ static void keys_are_needed_and_fit_into_headers(void **state)
 static void development_needs_no_encryption(void **state)
 {
     struct s3_settings settings = {0};
-    struct config config = settings_of("s3://files?endpoint=http://storage.example.com");
+    struct config config = config_of_url("s3://files?endpoint=http://storage.example.com");
     config.environment = ENVIRONMENT_DEVELOPMENT;
     assert_null(s3_read_settings(&config, *state, &settings));
 }

@@ -35,7 +35,7 @@ static struct session log_in(struct test *test, int64_t at)
         .session = {.subject = "local:admin", .username = "admin"},
     };
     must_succeed(store_write(test->store, test->arena, open_session, &opening));
-    commit(test);
+    commit_writes(test);
     return opening.session;
 }
 
@@ -99,7 +99,7 @@ static void links_are_shortened_in_batches(void **state)
         links[i] = (struct email_link){.email = arena_format(test->arena, "%zu@example.com", i)};
         must_succeed(email_link_issue(test->store, test->arena, now + HOUR, &links[i]));
     }
-    commit(test);
+    commit_writes(test);
     for (;;) {
         must_succeed(purge_shorten(&purge_plan, test->store, test->arena, now, &more));
         if (!more) {

@@ -181,7 +181,7 @@ static void too_many_header_fields_end_the_process(void **state)
 {
     (void)state;
     int count = REPLY_HEADERS_MAX;
-    int status = ending_of(add_headers, &count);
+    int status = exit_status_of(add_headers, &count);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     count++;
     assert_aborts(add_headers, &count);

@@ -727,7 +727,7 @@ static void two_rows_for_one_call_end_the_process(void **state)
 {
     (void)state;
     bool twice = false;
-    int status = ending_of(build, &twice);
+    int status = exit_status_of(build, &twice);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     twice = true;
     assert_aborts(build, &twice);

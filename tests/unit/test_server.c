@@ -79,14 +79,14 @@ static uint64_t waits(struct app *app)
     return turn_waits;
 }
 
-static struct error *commit(struct app *app, struct arena *arena, uint64_t *lost_r)
+static struct error *commit_writes(struct app *app, struct arena *arena, uint64_t *lost_r)
 {
     (void)app;
     *lost_r = turn_fails;
     return turn_fails ? error_new(arena, ERR_DIRECTORY_UNAVAILABLE, NULL) : NULL;
 }
 
-static const struct server_turn turn = {waits, commit};
+static const struct server_turn turn = {waits, commit_writes};
 
 static bool may_write(const struct request *request)
 {

@@ -82,7 +82,7 @@ static struct session begin_for(struct test *test, struct session session)
 {
     struct act act = {test->arena, &session, start};
     must_succeed(store_write(test->store, test->arena, begin_session, &act));
-    commit(test);
+    commit_writes(test);
     return session;
 }
 
@@ -95,7 +95,7 @@ static void end(struct test *test, struct session *session)
 {
     struct act act = {test->arena, session, start};
     must_succeed(store_write(test->store, test->arena, end_session, &act));
-    commit(test);
+    commit_writes(test);
 }
 
 /* Uses a token by these terms: what comes of it, committed whatever it is. */
@@ -105,7 +105,7 @@ static const struct error *use(struct test *test, const struct session_terms *te
     struct session_outcome outcome;
     const struct error *error =
         session_refresh(test->store, test->arena, terms, &client, token, session, &outcome);
-    commit(test);
+    commit_writes(test);
     *reused_r = outcome.reused;
     return error;
 }
@@ -250,7 +250,7 @@ static const struct error *renew_session(struct test *test, const char *id, stru
     const struct error *error = session_renew(test->store, test->arena, &terms, &client, &session);
     assert_null(session.refresh_token);
     assert_true(error || session.expires_ms == start + MAXIMUM);
-    commit(test);
+    commit_writes(test);
     return error;
 }
 
@@ -368,7 +368,7 @@ static struct error *end_unconfigured(struct store *store, void *context)
 static void apply(struct test *test, struct configuring *work)
 {
     must_succeed(store_write(test->store, test->arena, end_unconfigured, work));
-    commit(test);
+    commit_writes(test);
 }
 
 static void a_changed_configuration_ends_sessions(void **state)
@@ -572,7 +572,7 @@ static void miss_from(struct test *test, const char *name, const char *source, i
 {
     struct throttle throttle = looked(test, name, source, now);
     must_succeed(throttle_failed(test->store, test->arena, &throttle, now));
-    commit(test);
+    commit_writes(test);
 }
 
 static void miss(struct test *test, const char *name, int64_t now)
@@ -585,7 +585,7 @@ static int wait_from(struct test *test, const char *name, const char *source, in
 {
     struct throttle throttle = looked(test, name, source, now);
     const struct error *error = throttle_check(test->store, test->arena, &throttle, now);
-    commit(test);
+    commit_writes(test);
     if (error) {
         assert_error(error, ERR_TOO_MANY_ATTEMPTS);
         assert_true(error->retry_after_s > 0);
@@ -659,7 +659,7 @@ static void log_in(struct test *test, const char *name, const char *source, int6
 {
     struct passing passing = {test->arena, looked(test, name, source, now), now};
     must_succeed(store_write(test->store, test->arena, pass, &passing));
-    commit(test);
+    commit_writes(test);
 }
 
 static void a_success_forgets(void **state)
@@ -760,7 +760,7 @@ static void log_in_by(struct test *test, const char *subject, const char *name, 
     passing.throttle.name = name;
     must_succeed(throttle_look(test->store, test->arena, &passing.throttle, now));
     must_succeed(store_write(test->store, test->arena, pass, &passing));
-    commit(test);
+    commit_writes(test);
 }
 
 static void a_name_is_known_in_networks_where_it_has_logged_in(void **state)
@@ -805,7 +805,7 @@ static void without_free_failures_all_are(void **state)
         struct throttle throttle = of("fedor", "here");
         throttle.free_failures = 0;
         must_succeed(throttle_failed(test->store, test->arena, &throttle, start));
-        commit(test);
+        commit_writes(test);
         must_succeed(throttle_check(test->store, test->arena, &throttle, start));
     }
 }

@@ -136,7 +136,7 @@ static void take_from_systemd(void *pid)
 static void systemds_are_taken_by_name(void **state)
 {
     (void)state;
-    int status = ending_of(take_from_systemd, NULL);
+    int status = exit_status_of(take_from_systemd, NULL);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
 }
@@ -145,7 +145,7 @@ static void those_of_another_process_are_left(void **state)
 {
     (void)state;
     int other = 1;
-    int status = ending_of(take_from_systemd, &other);
+    int status = exit_status_of(take_from_systemd, &other);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
 }

@@ -276,7 +276,7 @@ static void a_number_with_a_fraction_is_no_integer(void **state)
 {
     struct test *test = *state;
     int64_t integer = 0;
-    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
     must_succeed(change(test, "UPDATE items SET amount = 1.5 WHERE id = $1", 1, NULL));
     assert_error(read_integer(test->store, test->arena, "SELECT amount FROM items", &integer),
                  ERR_INTERNAL);
@@ -311,7 +311,7 @@ static void changes_are_counted(void **state)
 static void insert_many(const struct test *test, int64_t count)
 {
     for (int64_t id = 1; id <= count; id++) {
-        must_succeed(insert(test->store, test->arena, id));
+        must_succeed(insert_item_row(test->store, test->arena, id));
     }
     must_succeed(store_turn_end(test->store, test->arena));
 }
@@ -401,7 +401,7 @@ static void violations_name_the_constraint(void **state)
     };
     must_succeed(change(
         test, "INSERT INTO items (id, name, pair_a, pair_b) VALUES ($1, $2, 'p', 1)", 1, "a"));
-    must_succeed(insert_now(test->store, test->arena, 10));
+    must_succeed(insert_and_commit(test->store, test->arena, 10));
     must_succeed(change(test, "INSERT INTO children (id, item_id) VALUES ($1, 1)", 5, NULL));
     must_succeed(change(test, "INSERT INTO children (id, other_id) VALUES ($1, 10)", 6, NULL));
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -424,10 +424,10 @@ static void a_failed_write_is_rolled_back_alone(void **state)
                              .text = insert_item,
                              .integer = 2,
                              .then = error_new(test->arena, ERR_CONFLICT, NULL)};
-    must_succeed(insert(test->store, test->arena, 1));
+    must_succeed(insert_item_row(test->store, test->arena, 1));
     assert_error(store_write(test->store, test->arena, run_change, &failing), ERR_CONFLICT);
-    assert_error(insert(test->store, test->arena, 1), ERR_CONSTRAINT_UNIQUE);
-    must_succeed(insert(test->store, test->arena, 3));
+    assert_error(insert_item_row(test->store, test->arena, 1), ERR_CONSTRAINT_UNIQUE);
+    must_succeed(insert_item_row(test->store, test->arena, 3));
     must_succeed(store_turn_end(test->store, test->arena));
     int64_t sum = 0;
     must_succeed(
@@ -505,7 +505,7 @@ static void a_held_request_gets_the_outcome_of_its_transaction(void **state)
     must_script(test->store, test->arena,
                 "CREATE TABLE late (item BIGINT REFERENCES items (id) "
                 "DEFERRABLE INITIALLY DEFERRED)");
-    must_succeed(insert(test->store, test->arena, 1));
+    must_succeed(insert_item_row(test->store, test->arena, 1));
     uint64_t waits = store_hold(test->store);
     struct error *refusal = change(test, "INSERT INTO late VALUES ($1)", 99, NULL);
     struct error *ending = store_turn_end(test->store, test->arena);
@@ -515,7 +515,7 @@ static void a_held_request_gets_the_outcome_of_its_transaction(void **state)
     const struct error *error = store_group_end(test->store, test->arena, &lost);
     bool told_failure = error && waits == lost;
     assert_int_equal(count_items(test->store, test->arena), told_failure ? 0 : 1);
-    must_succeed(insert_now(test->store, test->arena, 2));
+    must_succeed(insert_and_commit(test->store, test->arena, 2));
     must_script(test->store, test->arena, "DROP TABLE late");
 }
 
@@ -595,7 +595,7 @@ static void slip(void *which)
 
 static struct error *write_again(struct store *store, void *context)
 {
-    return insert(store, context, 1);
+    return insert_item_row(store, context, 1);
 }
 
 static void slip_into_write(void *nothing)

@@ -82,7 +82,7 @@ static void end_sessions(const struct test *test)
 static void a_silent_server_holds_nobody_up(void **state)
 {
     struct test *test = *state;
-    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
     postgres_signal(&server, SIGSTOP);
     assert_true(fail_to_read(test->store, test->arena) < BOUND_US);
     assert_true(fail_to_read(test->store, test->arena) < US_PER_S / 4); /* it is remembered */
@@ -97,13 +97,13 @@ static void a_silent_server_holds_nobody_up(void **state)
 static void a_server_that_is_gone_is_missed_at_once_and_found_again(void **state)
 {
     struct test *test = *state;
-    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
     postgres_kill(&server);
     assert_true(fail_to_read(test->store, test->arena) < US_PER_S);
-    assert_error(insert_now(test->store, test->arena, 2), ERR_DATABASE_UNAVAILABLE);
+    assert_error(insert_and_commit(test->store, test->arena, 2), ERR_DATABASE_UNAVAILABLE);
     assert_true(postgres_start(&server));
     wait_recovered(test->store, test->arena);
-    must_succeed(insert_now(test->store, test->arena, 2));
+    must_succeed(insert_and_commit(test->store, test->arena, 2));
     assert_int_equal(count_items(test->store, test->arena), 2);
 }
 
@@ -113,7 +113,7 @@ static void a_restart_is_not_noticed_by_who_reads(void **state)
     postgres_kill(&server);
     assert_true(postgres_start(&server));
     assert_int_equal(count_items(test->store, test->arena), 0);
-    must_succeed(insert_now(test->other, test->arena, 1));
+    must_succeed(insert_and_commit(test->other, test->arena, 1));
 }
 
 static void a_session_that_is_ended_is_not_noticed_by_who_reads(void **state)
@@ -122,7 +122,7 @@ static void a_session_that_is_ended_is_not_noticed_by_who_reads(void **state)
     end_sessions(test);
     assert_int_equal(count_items(test->store, test->arena), 0);
     end_sessions(test);
-    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
 }
 
 static void a_statement_that_takes_too_long_is_ended(void **state)
@@ -144,7 +144,7 @@ static void what_the_server_has_forgotten_is_prepared_again(void **state)
     struct test *test = *state;
     static const char all[] = "SELECT * FROM items WHERE id = 1";
     int64_t integer = 0;
-    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
     must_succeed(read_integer(test->store, test->arena, all, &integer));
     must_script(test->other, test->arena, "ALTER TABLE items ALTER COLUMN n TYPE INTEGER");
     must_succeed(read_integer(test->store, test->arena, all, &integer));
@@ -305,7 +305,7 @@ static void who_collides_for_ever_gives_up(void **state)
     must_script(test->store, test->arena, "INSERT INTO items VALUES (1, 0)");
     assert_error(store_write(test->store, test->arena, collide, test), ERR_DATABASE_UNAVAILABLE);
     assert_true(runs > 3);
-    must_succeed(insert_now(test->store, test->arena, 2));
+    must_succeed(insert_and_commit(test->store, test->arena, 2));
 }
 
 /* The other store changes the row first; this one has looked before, and changes it as it is by then. */
@@ -336,7 +336,7 @@ static void what_is_not_serialized_does_not_collide(void **state)
 static void a_wrong_address_is_unavailable(void **state)
 {
     struct test *test = *state;
-    struct config wrong = settings_of("postgresql:///d?host=/no/such/folder");
+    struct config wrong = config_of_url("postgresql:///d?host=/no/such/folder");
     struct store *store = store_new(&wrong, NULL);
     assert_true(fail_to_read(store, test->arena) < US_PER_S);
     store_free(&store);
@@ -366,7 +366,7 @@ int main(void)
     struct arena *arena = arena_new();
     int failed = 1;
     if (postgres_create(&server, folder)) {
-        store_config = settings_of(postgres_url(arena, &server));
+        store_config = config_of_url(postgres_url(arena, &server));
         failed = cmocka_run_group_tests_name("store on PostgreSQL", tests, NULL, NULL);
     } else {
         fprintf(stderr, "PostgreSQL does not start\n");

@@ -65,9 +65,9 @@ static void a_turn_is_committed_as_one(void **state)
     struct test *test = *state;
     assert_false(store_turn_open(test->store));
     must_succeed(store_turn_end(test->store, test->arena));
-    must_succeed(insert(test->store, test->arena, 1));
+    must_succeed(insert_item_row(test->store, test->arena, 1));
     assert_true(store_turn_open(test->store));
-    must_succeed(insert(test->store, test->arena, 2));
+    must_succeed(insert_item_row(test->store, test->arena, 2));
     assert_int_equal(count_items(test->store, test->arena), 0);
     assert_int_equal(count_items(test->other, test->arena), 0);
     must_succeed(store_turn_end(test->store, test->arena));
@@ -82,11 +82,11 @@ static void a_query_sees_the_state_of_its_beginning(void **state)
     int64_t seen = 0;
     bool row = false;
     for (int64_t id = 1; id <= 3; id++) {
-        must_succeed(insert_now(test->store, test->arena, id));
+        must_succeed(insert_and_commit(test->store, test->arena, id));
     }
     struct store_query *query = store_compose(test->other, test->arena, "SELECT id FROM items");
     must_succeed(store_next(query, &row));
-    must_succeed(insert_now(test->store, test->arena, 4));
+    must_succeed(insert_and_commit(test->store, test->arena, 4));
     for (; row; seen++) {
         must_succeed(store_next(query, &row));
     }
@@ -98,14 +98,14 @@ static void who_has_only_read_need_not_wait(void **state)
 {
     struct test *test = *state;
     assert_int_equal(store_hold(test->store), 0);
-    must_succeed(insert(test->store, test->arena, 1));
+    must_succeed(insert_item_row(test->store, test->arena, 1));
     assert_int_not_equal(store_hold(test->store), 0);
     assert_int_equal(count_items(test->store, test->arena), 0);
     assert_int_equal(store_hold(test->store), 0);
-    must_succeed(insert(test->store, test->arena, 2));
+    must_succeed(insert_item_row(test->store, test->arena, 2));
     assert_int_not_equal(store_hold(test->store), 0);
     must_succeed(store_turn_end(test->store, test->arena));
-    must_succeed(insert_now(test->store, test->arena, 3));
+    must_succeed(insert_and_commit(test->store, test->arena, 3));
     assert_int_equal(store_hold(test->store), 0);
 }
 
@@ -114,13 +114,13 @@ static void queries_of_a_turn_see_the_state_of_its_beginning(void **state)
 {
     struct test *test = *state;
     store_read_by_turns(test->other);
-    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
     assert_int_equal(count_items(test->other, test->arena), 1);
-    must_succeed(insert_now(test->store, test->arena, 2));
+    must_succeed(insert_and_commit(test->store, test->arena, 2));
     assert_int_equal(count_items(test->other, test->arena), 1);
     store_rest(test->other);
     assert_int_equal(count_items(test->other, test->arena), 2);
-    must_succeed(insert_now(test->store, test->arena, 3));
+    must_succeed(insert_and_commit(test->store, test->arena, 3));
     must_succeed(store_turn_end(test->other, test->arena));
     assert_int_equal(count_items(test->other, test->arena), 3);
     store_rest(test->other);
@@ -135,9 +135,9 @@ static void a_turn_that_has_looked_can_write(void **state)
     struct test *test = *state;
     store_read_by_turns(test->store);
     assert_int_equal(count_items(test->store, test->arena), 0);
-    must_succeed(insert_now(test->other, test->arena, 1));
+    must_succeed(insert_and_commit(test->other, test->arena, 1));
     assert_int_equal(count_items(test->store, test->arena), 0);
-    must_succeed(insert(test->store, test->arena, 2));
+    must_succeed(insert_item_row(test->store, test->arena, 2));
     assert_int_equal(count_items(test->store, test->arena), 1);
     must_succeed(store_turn_end(test->store, test->arena));
     assert_int_equal(count_items(test->store, test->arena), 2);
@@ -151,12 +151,12 @@ static void a_turn_may_end_under_an_open_query(void **state)
     bool row = false;
     store_read_by_turns(test->other);
     for (int64_t id = 1; id <= 3; id++) {
-        must_succeed(insert_now(test->store, test->arena, id));
+        must_succeed(insert_and_commit(test->store, test->arena, id));
     }
     struct store_query *query = store_compose(test->other, test->arena, "SELECT id FROM items");
     must_succeed(store_next(query, &row));
     store_rest(test->other);
-    must_succeed(insert_now(test->store, test->arena, 4));
+    must_succeed(insert_and_commit(test->store, test->arena, 4));
     must_succeed(store_next(query, &row));
     must_succeed(store_next(query, &row));
     assert_int_equal(store_integer(query, 0), 3);
@@ -168,9 +168,9 @@ static void a_turn_may_end_under_an_open_query(void **state)
 static void a_store_that_goes_takes_its_turn_back(void **state)
 {
     struct test *test = *state;
-    must_succeed(insert(test->store, test->arena, 1));
+    must_succeed(insert_item_row(test->store, test->arena, 1));
     store_free(&test->store);
-    must_succeed(insert_now(test->other, test->arena, 2));
+    must_succeed(insert_and_commit(test->other, test->arena, 2));
     assert_int_equal(count_items(test->other, test->arena), 1);
 }
 
@@ -178,7 +178,7 @@ static void a_store_that_goes_takes_its_turn_back(void **state)
 
 static int die_in_a_turn(struct store *store, struct arena *arena)
 {
-    must_succeed(insert(store, arena, 1));
+    must_succeed(insert_item_row(store, arena, 1));
     return raise(SIGKILL);
 }
 
@@ -189,7 +189,7 @@ static void who_dies_in_a_turn_is_in_nobodys_way(void **state)
         int status = wait_end(start(die_in_a_turn, store_queue));
         assert_true(WIFSIGNALED(status));
         int64_t began = clock_steady_us();
-        must_succeed(insert_now(test->store, test->arena, 100 + round));
+        must_succeed(insert_and_commit(test->store, test->arena, 100 + round));
         assert_true(clock_steady_us() - began < US_PER_S);
     }
     assert_int_equal(count_items(test->other, test->arena), 3);
@@ -198,7 +198,7 @@ static void who_dies_in_a_turn_is_in_nobodys_way(void **state)
 static int write_in_vain(struct store *store, struct arena *arena)
 {
     int64_t began = clock_steady_us();
-    const struct error *error = insert_now(store, arena, 7);
+    const struct error *error = insert_and_commit(store, arena, 7);
     int64_t took = clock_steady_us() - began;
     return error && error->id == ERR_DATABASE_UNAVAILABLE && took > SHORT_US && took < LONG_US ? 0
                                                                                                : 1;
@@ -208,12 +208,12 @@ static int write_in_vain(struct store *store, struct arena *arena)
 static void nobody_waits_for_ever(void **state)
 {
     struct test *test = *state;
-    must_succeed(insert(test->store, test->arena, 1));
+    must_succeed(insert_item_row(test->store, test->arena, 1));
     pid_t sharing = start(write_in_vain, store_queue), strange = start(write_in_vain, NULL);
     assert_int_equal(wait_end(sharing), 0);
     assert_int_equal(wait_end(strange), 0);
     must_succeed(store_turn_end(test->store, test->arena));
-    must_succeed(insert_now(test->other, test->arena, 2));
+    must_succeed(insert_and_commit(test->other, test->arena, 2));
 }
 
 enum { PROCESSES = 6, ROUNDS = 50 };
@@ -285,7 +285,7 @@ static mode_t mode_of(const char *path)
 static void nobody_else_can_read_it(void **state)
 {
     struct test *test = *state;
-    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
     assert_int_equal(mode_of("state"), S_IRWXU);
     assert_int_equal(mode_of("state/test.db"), S_IRUSR | S_IWUSR);
     assert_int_equal(mode_of("state/test.db-wal"), S_IRUSR | S_IWUSR);
@@ -357,7 +357,7 @@ static void a_checkpoint_waits_for_nobody(void **state)
     write_much(test, 20);
     struct store_query *query = store_compose(test->store, test->arena, "SELECT id FROM items");
     must_succeed(store_next(query, &row));
-    must_succeed(insert(test->store, test->arena, -1));
+    must_succeed(insert_item_row(test->store, test->arena, -1));
     int64_t began = clock_steady_us();
     must_succeed(store_checkpoint(test->other, test->arena));
     assert_true(clock_steady_us() - began < US_PER_S);
@@ -373,7 +373,7 @@ static int look_and_write(struct store *store, struct arena *arena)
 {
     store_read_by_turns(store);
     bool told = count_items(store, arena) && write(looked[1], "", 1) == 1;
-    return told && !insert_now(store, arena, -2) ? 0 : 1;
+    return told && !insert_and_commit(store, arena, -2) ? 0 : 1;
 }
 
 /* Who waits to write keeps nothing of what it has read: under load somebody always waits. */
@@ -428,7 +428,7 @@ static void assert_turn_lost(struct store *store, struct arena *arena)
 {
     assert_false(store_turn_open(store));
     assert_int_equal(count_items(store, arena), 1);
-    must_succeed(insert_now(store, arena, 50));
+    must_succeed(insert_and_commit(store, arena, 50));
     assert_int_equal(count_items(store, arena), 2);
     struct change change = {
         .arena = arena, .text = "DELETE FROM items WHERE id = $1", .integer = 50};
@@ -463,7 +463,7 @@ static void use_full_disk(void *nothing)
     must_succeed(insert_text(store, arena, 4, SMALL));
     assert_error(insert_text(store, arena, 5, LARGER_THAN_CACHE), ERR_DATABASE_UNAVAILABLE);
     assert_int_equal(unlink("disk/ballast"), 0);
-    assert_error(insert(store, arena, 6), ERR_DATABASE_UNAVAILABLE);
+    assert_error(insert_item_row(store, arena, 6), ERR_DATABASE_UNAVAILABLE);
     assert_error(store_turn_end(store, arena), ERR_DATABASE_UNAVAILABLE);
     assert_turn_lost(store, arena);
     store_free(&store);
@@ -504,12 +504,12 @@ static void a_commit_that_is_refused_is_taken_back(void **state)
 {
     struct test *test = *state;
     must_script(test->store, test->arena, late_table);
-    must_succeed(insert(test->store, test->arena, 5));
+    must_succeed(insert_item_row(test->store, test->arena, 5));
     violate_deferred_constraint(test);
     assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(count_items(test->store, test->arena), 0);
-    must_succeed(insert_now(test->other, test->arena, 6));
-    must_succeed(insert_now(test->store, test->arena, 7));
+    must_succeed(insert_and_commit(test->other, test->arena, 6));
+    must_succeed(insert_and_commit(test->store, test->arena, 7));
     must_script(test->store, test->arena, "DROP TABLE late");
 }
 
@@ -521,19 +521,19 @@ static void a_failed_group_stays_failed_until_its_requests_are_answered(void **s
     struct test *test = *state;
     uint64_t lost = 0;
     must_script(test->store, test->arena, late_table);
-    must_succeed(insert(test->store, test->arena, 1));
+    must_succeed(insert_item_row(test->store, test->arena, 1));
     uint64_t a = store_hold(test->store);
     assert_int_not_equal(a, 0);
     violate_deferred_constraint(test);
     assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(store_hold(test->store), 0);
-    assert_error(insert(test->store, test->arena, 2), ERR_CONSTRAINT_REFERENCE);
+    assert_error(insert_item_row(test->store, test->arena, 2), ERR_CONSTRAINT_REFERENCE);
     assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(store_hold(test->store), 0);
     assert_error(store_group_end(test->store, test->arena, &lost), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(lost, a);
     assert_int_equal(count_items(test->store, test->arena), 0);
-    must_succeed(insert_now(test->store, test->arena, 3));
+    must_succeed(insert_and_commit(test->store, test->arena, 3));
     must_succeed(store_group_end(test->store, test->arena, &lost));
     assert_int_equal(count_items(test->other, test->arena), 1);
     must_script(test->store, test->arena, "DROP TABLE late");
@@ -545,9 +545,9 @@ static void writes_committed_early_survive_a_failed_group_commit(void **state)
     struct test *test = *state;
     uint64_t lost = 0;
     must_script(test->store, test->arena, late_table);
-    must_succeed(insert(test->store, test->arena, 1));
+    must_succeed(insert_item_row(test->store, test->arena, 1));
     uint64_t a = store_hold(test->store);
-    must_succeed(insert_now(test->store, test->arena, 2));
+    must_succeed(insert_and_commit(test->store, test->arena, 2));
     assert_int_equal(store_hold(test->store), 0);
     violate_deferred_constraint(test);
     uint64_t c = store_hold(test->store);
@@ -565,7 +565,7 @@ static void a_failed_commit_without_held_requests_keeps_the_store_usable(void **
     must_script(test->store, test->arena, late_table);
     violate_deferred_constraint(test);
     assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
-    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
     assert_int_equal(count_items(test->other, test->arena), 1);
     must_script(test->store, test->arena, "DROP TABLE late");
 }
@@ -581,13 +581,13 @@ static void a_file_that_is_no_database_is_unavailable(void **state)
     struct store *store = store_new(&broken, NULL);
     assert_error(read_integer(store, test->arena, "SELECT count(*) FROM sqlite_schema", &integer),
                  ERR_DATABASE_UNAVAILABLE);
-    assert_error(insert(store, test->arena, 1), ERR_DATABASE_UNAVAILABLE);
+    assert_error(insert_item_row(store, test->arena, 1), ERR_DATABASE_UNAVAILABLE);
     assert_int_equal(unlink("state/broken.db"), 0);
     must_succeed(read_integer(store, test->arena, "SELECT count(*) FROM sqlite_schema", &integer));
     store_free(&store);
     broken.database_url = "sqlite:///test.db/below";
     store = store_new(&broken, NULL);
-    assert_error(insert(store, test->arena, 1), ERR_DATABASE_UNAVAILABLE);
+    assert_error(insert_item_row(store, test->arena, 1), ERR_DATABASE_UNAVAILABLE);
     store_free(&store);
 }
 
@@ -612,13 +612,13 @@ static void wrong_urls_are_refused(void **state)
                                         "postgresql://h/d?bogus=secret"};
     struct buffer faults = {.arena = *state};
     for (size_t i = 0; i < COUNT_OF(good); i++) {
-        struct config settings = settings_of(good[i]);
+        struct config settings = config_of_url(good[i]);
         if (!store_check(&settings, &faults)) {
             FAIL("%s is refused", good[i]);
         }
     }
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        struct config settings = settings_of(wrong[i]);
+        struct config settings = config_of_url(wrong[i]);
         buffer_clear(&faults);
         if (store_check(&settings, &faults)) {
             FAIL("%s is accepted", wrong[i]);
@@ -659,7 +659,7 @@ int main(void)
     if (!log_open(LOG_LEVEL_ERROR, "/dev/null") || !enter_temporary(folder)) {
         return EXIT_FAILURE;
     }
-    store_config = settings_of("sqlite:///test.db");
+    store_config = config_of_url("sqlite:///test.db");
     store_queue = store_shared_new();
     return leave_temporary(folder,
                            cmocka_run_group_tests_name("store on SQLite", tests, NULL, NULL));

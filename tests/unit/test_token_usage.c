@@ -149,7 +149,7 @@ static void nothing_is_lost_between_processes(void **state)
 static void what_cannot_be_written_stays(void **state)
 {
     struct test *test = *state;
-    struct config nowhere = settings_of("sqlite:////dev/null/nowhere.db");
+    struct config nowhere = config_of_url("sqlite:////dev/null/nowhere.db");
     struct store *broken = store_new(&nowhere, NULL);
     bool more;
     add_token(test, 1);
