@@ -1,4 +1,5 @@
-/* Exchange: what the worker receives of a request, and what the spool accepts as a reply. */
+/* Exchange: the data that the spool sends to a worker for a request, and the replies that it
+ * accepts. */
 #include "proc/exchange.h"
 
 #include "base/fastcgi.h"
@@ -14,7 +15,7 @@ struct world {
     struct handoff handoff;
     struct exchange exchange;
     struct buffer params;
-    struct fastcgi_reader reader; /* of the bytes that the worker receives */
+    struct fastcgi_reader reader; /* parses the bytes that the worker receives */
     int fd, worker_fd;
 };
 
@@ -41,16 +42,16 @@ static int teardown(void **state)
     return 0;
 }
 
-/* What the worker has received since the last call. */
-struct come {
+/* Data that the worker has received since the last call. */
+struct worker_input {
     char params[1000];
     size_t params_length, body;
     bool ended;
 };
 
-static struct come come(struct world *world)
+static struct worker_input worker_input(struct world *world)
 {
-    struct come come = {.body = 0};
+    struct worker_input worker_input = {.body = 0};
     char bytes[4096];
     ssize_t got = recv(world->worker_fd, bytes, sizeof bytes, MSG_DONTWAIT);
     const char *at = bytes, *piece;
@@ -60,93 +61,95 @@ static struct come come(struct world *world)
            FASTCGI_MORE) {
         assert_int_not_equal(event, FASTCGI_MALFORMED);
         if (event == FASTCGI_PARAMS_BYTES) {
-            memcpy(come.params + come.params_length, piece, piece_length);
-            come.params_length += piece_length;
+            memcpy(worker_input.params + worker_input.params_length, piece, piece_length);
+            worker_input.params_length += piece_length;
         } else if (event == FASTCGI_BODY_BYTES) {
-            come.body += piece_length;
+            worker_input.body += piece_length;
         } else if (event == FASTCGI_END) {
-            come.ended = true;
+            worker_input.ended = true;
             break;
         }
     }
-    return come;
+    return worker_input;
 }
 
-static bool has(const struct come *come, const char *text)
+static bool has_param(const struct worker_input *worker_input, const char *text)
 {
-    return memmem(come->params, come->params_length, text, strlen(text));
+    return memmem(worker_input->params, worker_input->params_length, text, strlen(text));
 }
 
-static int try_begin(struct world *world, enum exchange_kind kind, const char *fate, int64_t size)
+static int try_begin_exchange(struct world *world, enum exchange_kind kind, const char *fate,
+                              int64_t size)
 {
     const struct exchange_request request = {
         .id = ID, .params = &world->params, .fate = fate, .body_fd = -1, .size = size};
     return exchange_begin(&world->exchange, kind, &request, world->handoff.send_fd);
 }
 
-static void begin(struct world *world, enum exchange_kind kind, const char *fate, int64_t size)
+static void begin_exchange(struct world *world, enum exchange_kind kind, const char *fate,
+                           int64_t size)
 {
     int file_fd;
-    world->fd = try_begin(world, kind, fate, size);
+    world->fd = try_begin_exchange(world, kind, fate, size);
     assert_true(world->fd >= 0);
     world->worker_fd = handoff_receive(world->handoff.receive_fd, &file_fd);
     assert_true(world->worker_fd >= 0);
     assert_int_equal(file_fd, -1);
 }
 
-static void a_complete_request_is_sent_at_once(void **state)
+static void complete_request_is_sent_at_once(void **state)
 {
     struct world *world = *state;
     size_t length = world->params.length;
-    begin(world, COMPLETE, NULL, 1000);
-    struct come seen = come(world);
-    assert_true(has(&seen, "REQUEST_METHODPOST"));
-    assert_true(has(&seen, "KONTORA_SENT"));
-    assert_false(has(&seen, "KONTORA_SPOOL"));
+    begin_exchange(world, COMPLETE, NULL, 1000);
+    struct worker_input seen = worker_input(world);
+    assert_true(has_param(&seen, "REQUEST_METHODPOST"));
+    assert_true(has_param(&seen, "KONTORA_SENT"));
+    assert_false(has_param(&seen, "KONTORA_SPOOL"));
     assert_true(seen.ended && !seen.body);
     assert_int_equal(world->params.length, length);
 }
 
-static void the_state_of_the_body_is_a_parameter(void **state)
+static void state_of_the_body_is_sent_as_a_parameter(void **state)
 {
     struct world *world = *state;
-    begin(world, COMPLETE, "slow", 0);
-    struct come seen = come(world);
-    assert_true(has(&seen, "KONTORA_SPOOLslow"));
+    begin_exchange(world, COMPLETE, "slow", 0);
+    struct worker_input seen = worker_input(world);
+    assert_true(has_param(&seen, "KONTORA_SPOOLslow"));
     assert_true(seen.ended);
 }
 
-static void a_worker_is_notified_of_growth_until_the_body_is_complete(void **state)
+static void worker_is_notified_of_growth_until_body_is_complete(void **state)
 {
     struct world *world = *state;
-    begin(world, EARLY, "early", (int64_t)300 * KIB);
-    struct come seen = come(world);
-    assert_true(has(&seen, "KONTORA_SPOOLearly"));
+    begin_exchange(world, EARLY, "early", (int64_t)300 * KIB);
+    struct worker_input seen = worker_input(world);
+    assert_true(has_param(&seen, "KONTORA_SPOOLearly"));
     assert_false(seen.ended || seen.body);
     exchange_send(&world->exchange, world->fd, (int64_t)301 * KIB);
-    assert_int_equal(come(world).body, 0); /* growth below the interval of notifications */
+    assert_int_equal(worker_input(world).body, 0); /* growth below the notification interval */
     exchange_send(&world->exchange, world->fd, (int64_t)400 * KIB);
-    assert_true(come(world).body > 0);
+    assert_true(worker_input(world).body > 0);
     world->exchange.kind = COMPLETE;
     exchange_send(&world->exchange, world->fd, (int64_t)401 * KIB);
-    assert_true(come(world).ended);
+    assert_true(worker_input(world).ended);
 }
 
-static void a_withdrawn_request_has_no_end_of_stdin(void **state)
+static void withdrawn_request_sends_no_end_of_stdin(void **state)
 {
     struct world *world = *state;
-    begin(world, EARLY, "early", (int64_t)300 * KIB);
-    come(world);
+    begin_exchange(world, EARLY, "early", (int64_t)300 * KIB);
+    worker_input(world);
     world->exchange.kind = WITHDRAWN;
     exchange_send(&world->exchange, world->fd, (int64_t)900 * KIB);
-    struct come seen = come(world);
+    struct worker_input seen = worker_input(world);
     assert_false(seen.ended || seen.body);
 }
 
-static void a_reply_comes_in_pieces_and_ends_with_the_connection(void **state)
+static void reply_arrives_in_pieces_until_the_connection_ends(void **state)
 {
     struct world *world = *state;
-    begin(world, ASKING, "asks", 0);
+    begin_exchange(world, ASKING, "asks", 0);
     assert_int_equal(exchange_receive(&world->exchange, world->fd), EXCHANGE_PENDING);
     assert_int_equal(write(world->worker_fd, "\1\6\0\1\0\0\0\0Status: 1", 17), 17);
     assert_int_equal(exchange_receive(&world->exchange, world->fd), EXCHANGE_PENDING);
@@ -157,12 +160,12 @@ static void a_reply_comes_in_pieces_and_ends_with_the_connection(void **state)
     assert_true(exchange_says_continue(&world->exchange));
 }
 
-static void a_reply_without_an_end_is_too_long(void **state)
+static void endless_reply_is_rejected_as_too_long(void **state)
 {
     struct world *world = *state;
     static const char piece[16 * KIB];
     enum exchange_event event = EXCHANGE_PENDING;
-    begin(world, COMPLETE, NULL, 0);
+    begin_exchange(world, COMPLETE, NULL, 0);
     for (int i = 0; i < 20 && event == EXCHANGE_PENDING; i++) {
         assert_int_equal(write(world->worker_fd, piece, sizeof piece), sizeof piece);
         event = exchange_receive(&world->exchange, world->fd);
@@ -170,11 +173,11 @@ static void a_reply_without_an_end_is_too_long(void **state)
     assert_int_equal(event, EXCHANGE_TOO_LONG);
 }
 
-static void a_full_queue_refuses(void **state)
+static void full_queue_rejects_further_requests(void **state)
 {
     struct world *world = *state;
     int fds[1000], count = 0;
-    while (count < 1000 && (fds[count] = try_begin(world, EARLY, "early", 0)) >= 0) {
+    while (count < 1000 && (fds[count] = try_begin_exchange(world, EARLY, "early", 0)) >= 0) {
         count++;
     }
     assert_true(count > 0 && count < 1000);
@@ -186,15 +189,15 @@ static void a_full_queue_refuses(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(a_complete_request_is_sent_at_once),
-        TEST(the_state_of_the_body_is_a_parameter),
-        TEST(a_worker_is_notified_of_growth_until_the_body_is_complete),
-        TEST(a_withdrawn_request_has_no_end_of_stdin),
-        TEST(a_reply_comes_in_pieces_and_ends_with_the_connection),
-        TEST(a_reply_without_an_end_is_too_long),
-        TEST(a_full_queue_refuses),
+        TEST(complete_request_is_sent_at_once),
+        TEST(state_of_the_body_is_sent_as_a_parameter),
+        TEST(worker_is_notified_of_growth_until_body_is_complete),
+        TEST(withdrawn_request_sends_no_end_of_stdin),
+        TEST(reply_arrives_in_pieces_until_the_connection_ends),
+        TEST(endless_reply_is_rejected_as_too_long),
+        TEST(full_queue_rejects_further_requests),
     };
 #undef TEST
     return cmocka_run_group_tests_name("exchange", tests, NULL, NULL);
