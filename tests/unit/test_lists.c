@@ -94,8 +94,9 @@ static size_t statement_count;
 static bool is_recording;
 
 static const struct engine *real_engine;
-static struct engine
-    recording_engine; /* the real engine with a begin function that records statements */
+
+/* The real engine with a begin function that records statements. */
+static struct engine recording_engine;
 
 static struct error *record_statement(struct store_query *query)
 {

@@ -1,4 +1,4 @@
-/* Purge: correction of rows that were issued while the clock was ahead. */
+/* Purge after a clock step: corrects rows that were issued while the clock was ahead. */
 #include "unit.h"
 
 #include "accounts.h"
@@ -64,7 +64,7 @@ static void sessions_issued_in_the_future_get_the_usual_lifetime(void **state)
     assert_false(is_alive(test, &before, now + MAXIMUM - HOUR));
 }
 
-static void refresh_tokens_are_shortened_too(void **state)
+static void refresh_tokens_issued_in_the_future_are_shortened(void **state)
 {
     struct test *test = *state;
     static const struct session_client client = {"192.0.2.1", "tests"};
@@ -78,8 +78,8 @@ static void refresh_tokens_are_shortened_too(void **state)
                  ERR_TOKEN_EXPIRED);
 }
 
-/* Hosts that share a database have clocks that differ a little, and none was set back. */
-static void a_session_of_a_clock_that_is_a_little_ahead_is_left_alone(void **state)
+/* The clocks of hosts that share a database differ slightly without any step back. */
+static void session_of_a_slightly_fast_clock_is_unchanged(void **state)
 {
     enum { AHEAD = 500 };
     struct test *test = *state;
@@ -88,7 +88,7 @@ static void a_session_of_a_clock_that_is_a_little_ahead_is_left_alone(void **sta
     assert_true(is_alive(test, &other, now + AHEAD + MAXIMUM - 1));
 }
 
-static void links_are_shortened_in_batches(void **state)
+static void email_links_issued_in_the_future_are_shortened_in_batches(void **state)
 {
     struct test *test = *state;
     enum { LINKS = 2 * PURGE_BATCH + 1 };
@@ -121,9 +121,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ACCOUNTS_TEST(sessions_issued_in_the_future_get_the_usual_lifetime),
-        ACCOUNTS_TEST(refresh_tokens_are_shortened_too),
-        ACCOUNTS_TEST(a_session_of_a_clock_that_is_a_little_ahead_is_left_alone),
-        ACCOUNTS_TEST(links_are_shortened_in_batches),
+        ACCOUNTS_TEST(refresh_tokens_issued_in_the_future_are_shortened),
+        ACCOUNTS_TEST(session_of_a_slightly_fast_clock_is_unchanged),
+        ACCOUNTS_TEST(email_links_issued_in_the_future_are_shortened_in_batches),
     };
     char folder[PATH_MAX];
     return enter_accounts(folder)

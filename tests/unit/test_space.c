@@ -1,4 +1,4 @@
-/* Space: the reserve against what the file systems of this host have free. */
+/* Space: compares the free space of this host's file systems with the reserve. */
 #include "base/size.h"
 #include "unit.h"
 
@@ -9,12 +9,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* More than any disk has, and less than any test machine is left with. */
+/* More than any disk has, and less than any test machine has free. */
 static const int64_t huge = INT64_MAX, tiny = 1;
 
 static const char *const here[] = {".", NULL};
-static const char *const to_be_made[] = {"/tmp/not/there/yet/kontora.db", "not/there/audit.jsonl",
-                                         NULL};
+static const char *const missing_paths[] = {"/tmp/not/there/yet/kontora.db",
+                                            "not/there/audit.jsonl", NULL};
 
 static void state_is_unknown_before_the_first_measurement(void **state)
 {
@@ -27,7 +27,7 @@ static void state_is_unknown_before_the_first_measurement(void **state)
     assert_false(space_is_critical());
 }
 
-static void without_a_reserve_nothing_is_refused(void **state)
+static void space_is_never_low_without_a_reserve(void **state)
 {
     (void)state;
     struct space_health health;
@@ -39,7 +39,7 @@ static void without_a_reserve_nothing_is_refused(void **state)
     assert_int_equal(health.checked_ms, 0);
 }
 
-static void a_decision_measures_what_nobody_has(void **state)
+static void first_check_measures_the_free_space(void **state)
 {
     (void)state;
     struct space_health health;
@@ -51,7 +51,7 @@ static void a_decision_measures_what_nobody_has(void **state)
     assert_true(health.checked_ms > 0 && health.latency_us >= 0);
 }
 
-static void an_upload_is_decided_by_a_new_measurement(void **state)
+static void check_for_an_upload_measures_anew(void **state)
 {
     (void)state;
     struct space_health health;
@@ -70,7 +70,7 @@ static void an_upload_is_decided_by_a_new_measurement(void **state)
     assert_true(low);
 }
 
-static void the_free_space_is_that_of_the_file_system(void **state)
+static void free_space_matches_the_file_system(void **state)
 {
     (void)state;
     struct space_health health;
@@ -85,7 +85,7 @@ static void the_free_space_is_that_of_the_file_system(void **state)
     assert_false(space_is_low());
 }
 
-static void half_of_the_reserve_is_critical(void **state)
+static void space_below_half_of_the_reserve_is_critical(void **state)
 {
     (void)state;
     struct space_health health;
@@ -98,11 +98,11 @@ static void half_of_the_reserve_is_critical(void **state)
     assert_true(space_is_critical());
 }
 
-static void what_is_not_there_yet_is_measured_where_it_will_be(void **state)
+static void missing_paths_are_measured_at_an_existing_parent(void **state)
 {
     (void)state;
     struct space_health health;
-    space_enter(tiny, to_be_made);
+    space_enter(tiny, missing_paths);
     space_watch();
     space_health(&health);
     assert_int_equal(health.state, SPACE_ENOUGH);
@@ -113,12 +113,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(state_is_unknown_before_the_first_measurement),
-        cmocka_unit_test(without_a_reserve_nothing_is_refused),
-        cmocka_unit_test(a_decision_measures_what_nobody_has),
-        cmocka_unit_test(an_upload_is_decided_by_a_new_measurement),
-        cmocka_unit_test(the_free_space_is_that_of_the_file_system),
-        cmocka_unit_test(half_of_the_reserve_is_critical),
-        cmocka_unit_test(what_is_not_there_yet_is_measured_where_it_will_be),
+        cmocka_unit_test(space_is_never_low_without_a_reserve),
+        cmocka_unit_test(first_check_measures_the_free_space),
+        cmocka_unit_test(check_for_an_upload_measures_anew),
+        cmocka_unit_test(free_space_matches_the_file_system),
+        cmocka_unit_test(space_below_half_of_the_reserve_is_critical),
+        cmocka_unit_test(missing_paths_are_measured_at_an_existing_parent),
     };
     space_share();
     return cmocka_run_group_tests_name("space", tests, NULL, NULL);
