@@ -14,7 +14,7 @@ static bool all_bytes_equal(const unsigned char *bytes, size_t size, unsigned ch
     return true;
 }
 
-static void memory_is_zeroed_and_aligned(void **state)
+static void arena_memory_is_zeroed_and_aligned(void **state)
 {
     struct arena *arena = *state;
     for (int round = 0; round < 3; round++) {
@@ -53,7 +53,7 @@ static void large_allocations_get_their_own_chunk(void **state)
     }
 }
 
-static void reset_keeps_one_chunk(void **state)
+static void arena_reset_keeps_one_chunk(void **state)
 {
     struct arena *arena = *state;
     const void *first = arena_alloc(arena, 8);
@@ -62,7 +62,7 @@ static void reset_keeps_one_chunk(void **state)
     assert_ptr_equal(arena_alloc(arena, 8), first);
 }
 
-static void copies_are_nul_terminated(void **state)
+static void arena_copies_are_nul_terminated(void **state)
 {
     struct arena *arena = *state;
     char *copy = arena_copy(arena, BYTES("a\0b"));
@@ -75,7 +75,7 @@ static void copies_are_nul_terminated(void **state)
     assert_ptr_not_equal(string, text);
 }
 
-static void format_returns_text_of_any_length(void **state)
+static void arena_format_returns_text_of_any_length(void **state)
 {
     struct arena *arena = *state;
     assert_string_equal(arena_format(arena, "%s-%d", "a", 7), "a-7");
@@ -85,7 +85,7 @@ static void format_returns_text_of_any_length(void **state)
     assert_string_equal(wide + 39999, "1|");
 }
 
-static void array_is_zeroed_and_holds_all_elements(void **state)
+static void arena_array_is_zeroed_and_holds_all_elements(void **state)
 {
     struct arena *arena = *state;
     int64_t *numbers = arena_array(arena, 1000, sizeof *numbers);
@@ -122,7 +122,7 @@ static void cleanups_run_once_in_reverse_order(void **state)
     assert_string_equal(released, "bac");
 }
 
-static void free_runs_cleanups_and_clears_pointer(void **state)
+static void arena_free_runs_cleanups_and_clears_pointer(void **state)
 {
     (void)state;
     static char a[] = "a";
@@ -198,15 +198,15 @@ static void memory_outside_arenas_is_zeroed_and_kept_when_resized(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(memory_is_zeroed_and_aligned),
+        ARENA_TEST(arena_memory_is_zeroed_and_aligned),
         ARENA_TEST(allocations_do_not_overlap),
         ARENA_TEST(large_allocations_get_their_own_chunk),
-        ARENA_TEST(reset_keeps_one_chunk),
-        ARENA_TEST(copies_are_nul_terminated),
-        ARENA_TEST(format_returns_text_of_any_length),
-        ARENA_TEST(array_is_zeroed_and_holds_all_elements),
+        ARENA_TEST(arena_reset_keeps_one_chunk),
+        ARENA_TEST(arena_copies_are_nul_terminated),
+        ARENA_TEST(arena_format_returns_text_of_any_length),
+        ARENA_TEST(arena_array_is_zeroed_and_holds_all_elements),
         ARENA_TEST(cleanups_run_once_in_reverse_order),
-        cmocka_unit_test(free_runs_cleanups_and_clears_pointer),
+        cmocka_unit_test(arena_free_runs_cleanups_and_clears_pointer),
         ARENA_TEST(cleanups_may_defer_further_cleanups),
         cmocka_unit_test(failed_allocation_ends_the_process),
         cmocka_unit_test(memory_outside_arenas_is_zeroed_and_kept_when_resized),

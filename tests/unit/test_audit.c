@@ -59,7 +59,7 @@ static struct json_object *write_and_read_line(struct arena *arena, const struct
     return must_parse(text, length);
 }
 
-static void line_contains_actor_action_resource_time_and_address(void **state)
+static void audit_line_contains_actor_action_resource_time_and_address(void **state)
 {
     struct request *request = request_for(*state, &change);
     struct json_object *line = write_and_read_line(*state, request, NULL);
@@ -77,7 +77,7 @@ static void line_contains_actor_action_resource_time_and_address(void **state)
     json_object_put(line);
 }
 
-static void line_names_changed_fields_without_their_values(void **state)
+static void audit_line_names_changed_fields_without_their_values(void **state)
 {
     struct request *request = request_for(*state, &change);
     struct value *values = arena_array(*state, fields_count(map), sizeof *values);
@@ -91,7 +91,7 @@ static void line_names_changed_fields_without_their_values(void **state)
     json_object_put(line);
 }
 
-static void failed_change_records_error_code_and_fields(void **state)
+static void audit_line_of_a_failed_change_names_error_code_and_fields(void **state)
 {
     struct request *request = request_for(*state, &change);
     struct error *error = error_field(*state, "password", FAULT_TOO_SHORT, "8");
@@ -126,7 +126,7 @@ static void unknown_fields_are_counted_and_client_text_is_omitted(void **state)
 }
 
 /* The client is not told why a login is rejected; the audit log is. */
-static void internal_reason_of_failure_is_recorded(void **state)
+static void audit_line_contains_the_internal_reason_of_a_failure(void **state)
 {
     struct request *request = request_for(*state, &change);
     request->reason = "the account is locked";
@@ -136,7 +136,7 @@ static void internal_reason_of_failure_is_recorded(void **state)
     json_object_put(line);
 }
 
-static void resource_id_is_set_by_handler_or_null(void **state)
+static void resource_id_in_the_audit_line_is_set_by_the_handler_or_null(void **state)
 {
     struct request *request = request_for(*state, &create);
     request->subject = "new";
@@ -149,7 +149,7 @@ static void resource_id_is_set_by_handler_or_null(void **state)
     json_object_put(line);
 }
 
-static void unknown_actor_is_null(void **state)
+static void unknown_actor_is_null_in_the_audit_line(void **state)
 {
     struct request *request = request_for(*state, &change);
     request->actor = NULL;
@@ -159,7 +159,7 @@ static void unknown_actor_is_null(void **state)
     json_object_put(line);
 }
 
-static void lines_are_appended_before_and_after_rotation(void **state)
+static void audit_lines_are_appended_before_and_after_rotation(void **state)
 {
     struct request *request = request_for(*state, &change);
     json_object_put(write_and_read_line(*state, request, NULL));
@@ -189,14 +189,14 @@ int main(void)
         return leave_temporary(folder, EXIT_FAILURE);
     }
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(line_contains_actor_action_resource_time_and_address),
-        ARENA_TEST(line_names_changed_fields_without_their_values),
-        ARENA_TEST(failed_change_records_error_code_and_fields),
+        ARENA_TEST(audit_line_contains_actor_action_resource_time_and_address),
+        ARENA_TEST(audit_line_names_changed_fields_without_their_values),
+        ARENA_TEST(audit_line_of_a_failed_change_names_error_code_and_fields),
         ARENA_TEST(unknown_fields_are_counted_and_client_text_is_omitted),
-        ARENA_TEST(internal_reason_of_failure_is_recorded),
-        ARENA_TEST(resource_id_is_set_by_handler_or_null),
-        ARENA_TEST(unknown_actor_is_null),
-        ARENA_TEST(lines_are_appended_before_and_after_rotation),
+        ARENA_TEST(audit_line_contains_the_internal_reason_of_a_failure),
+        ARENA_TEST(resource_id_in_the_audit_line_is_set_by_the_handler_or_null),
+        ARENA_TEST(unknown_actor_is_null_in_the_audit_line),
+        ARENA_TEST(audit_lines_are_appended_before_and_after_rotation),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("audit", tests, NULL, NULL));
 }

@@ -606,7 +606,7 @@ static void roles_have_permissions_of_the_contract_table(void **state)
     }
 }
 
-static void permissions_roles_and_kinds_have_names(void **state)
+static void every_permission_role_and_principal_kind_has_a_name(void **state)
 {
     (void)state;
     for (int i = 0; i < PERMIT_COUNT; i++) {
@@ -674,7 +674,7 @@ int main(void)
         cmocka_unit_test(email_addresses_are_validated),
         ACCOUNTS_TEST(directory_principal_is_restored_from_its_access_token),
         cmocka_unit_test(roles_have_permissions_of_the_contract_table),
-        cmocka_unit_test(permissions_roles_and_kinds_have_names),
+        cmocka_unit_test(every_permission_role_and_principal_kind_has_a_name),
         ACCOUNTS_TEST(principal_id_yields_its_account_id),
     };
     char folder[PATH_MAX];

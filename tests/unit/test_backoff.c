@@ -10,7 +10,7 @@ static uint32_t draw(uint32_t bound)
     return drawn < bound ? drawn : bound - 1;
 }
 
-static void delay_doubles_up_to_the_maximum(void **state)
+static void backoff_delay_doubles_up_to_the_maximum(void **state)
 {
     static const struct backoff backoff = {.first = 5, .max = 60};
     static const int64_t expected[] = {0, 5, 10, 20, 40, 60, 60};
@@ -22,14 +22,14 @@ static void delay_doubles_up_to_the_maximum(void **state)
     assert_int_equal(backoff_delay(&backoff, -1), 0);
 }
 
-static void delay_does_not_overflow(void **state)
+static void backoff_delay_does_not_overflow(void **state)
 {
     static const struct backoff backoff = {.first = 3, .max = INT64_MAX};
     (void)state;
     assert_int_equal(backoff_delay(&backoff, INT64_MAX), INT64_MAX);
 }
 
-static void delay_with_equal_bounds_is_constant(void **state)
+static void backoff_delay_with_equal_bounds_is_constant(void **state)
 {
     static const struct backoff backoff = {.first = 7, .max = 7};
     (void)state;
@@ -64,9 +64,9 @@ static void no_random_number_is_drawn_without_a_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(delay_doubles_up_to_the_maximum),
-        cmocka_unit_test(delay_does_not_overflow),
-        cmocka_unit_test(delay_with_equal_bounds_is_constant),
+        cmocka_unit_test(backoff_delay_doubles_up_to_the_maximum),
+        cmocka_unit_test(backoff_delay_does_not_overflow),
+        cmocka_unit_test(backoff_delay_with_equal_bounds_is_constant),
         cmocka_unit_test(jitter_spreads_delay_over_50_to_150_percent),
         cmocka_unit_test(no_random_number_is_drawn_without_a_failure),
     };

@@ -43,7 +43,7 @@ static void buffer_grows_in_an_arena(void **state)
     fill_and_compare(&buffer);
 }
 
-static void adding_nothing_yields_an_empty_string(void **state)
+static void adding_nothing_to_a_buffer_yields_an_empty_string(void **state)
 {
     struct buffer buffer = {.arena = *state};
     buffer_add(&buffer, NULL, 0);
@@ -54,7 +54,7 @@ static void adding_nothing_yields_an_empty_string(void **state)
     assert_string_equal(buffer.bytes, "");
 }
 
-static void clear_keeps_allocated_memory(void **state)
+static void buffer_clear_keeps_allocated_memory(void **state)
 {
     struct buffer buffer = {.arena = *state};
     buffer_clear(&buffer); /* also allowed on an empty buffer */
@@ -69,7 +69,7 @@ static void clear_keeps_allocated_memory(void **state)
 }
 
 /* Tests lengths at and around the sizes that a buffer grows to: the NUL must always fit. */
-static void every_length_is_nul_terminated(void **state)
+static void buffer_is_nul_terminated_at_every_length(void **state)
 {
     char text[1100];
     memset(text, 'x', sizeof text);
@@ -84,7 +84,7 @@ static void every_length_is_nul_terminated(void **state)
     (void)state;
 }
 
-static void reserve_provides_requested_space(void **state)
+static void buffer_reserve_provides_requested_space(void **state)
 {
     struct buffer buffer = {.arena = *state};
     buffer_add_string(&buffer, "ab");
@@ -111,10 +111,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffer_grows_on_the_heap),
         ARENA_TEST(buffer_grows_in_an_arena),
-        ARENA_TEST(adding_nothing_yields_an_empty_string),
-        ARENA_TEST(clear_keeps_allocated_memory),
-        cmocka_unit_test(every_length_is_nul_terminated),
-        ARENA_TEST(reserve_provides_requested_space),
+        ARENA_TEST(adding_nothing_to_a_buffer_yields_an_empty_string),
+        ARENA_TEST(buffer_clear_keeps_allocated_memory),
+        cmocka_unit_test(buffer_is_nul_terminated_at_every_length),
+        ARENA_TEST(buffer_reserve_provides_requested_space),
         ARENA_TEST(format_grows_buffer_for_long_text),
     };
     return cmocka_run_group_tests_name("buffer", tests, NULL, NULL);

@@ -143,7 +143,7 @@ static void slow_request_does_not_fail_a_controller_that_answers_others(void **s
     assert_true(circuit_silent_since(circuit, 0, START + 3 * SECOND));
 }
 
-static void failback_only_to_a_controller_known_to_work(void **state)
+static void connection_returns_only_to_a_controller_known_to_work(void **state)
 {
     (void)state;
     struct circuit *circuit = new_circuit(3);
@@ -294,7 +294,7 @@ int main(void)
         cmocka_unit_test(busy_controller_is_avoided_but_not_down),
         cmocka_unit_test(timeouts_are_distinguished_from_other_failures),
         cmocka_unit_test(slow_request_does_not_fail_a_controller_that_answers_others),
-        cmocka_unit_test(failback_only_to_a_controller_known_to_work),
+        cmocka_unit_test(connection_returns_only_to_a_controller_known_to_work),
         cmocka_unit_test(one_process_tests_the_bind_while_others_wait),
         cmocka_unit_test(crashed_bind_attempt_blocks_others_only_for_the_timeout),
         cmocka_unit_test(rejected_binds_back_off_exponentially),

@@ -119,7 +119,7 @@ static void defaults_suffice_for_development(void **state)
     }
 }
 
-static void environment_overrides_the_file(void **state)
+static void environment_variables_override_the_env_file(void **state)
 {
     setenv("APP_NAME", "from-environment", 1);
     setenv("LOG_PATH", "", 1); /* an empty value counts as set */
@@ -142,7 +142,7 @@ static void env_file_of_working_directory_is_read_if_present(void **state)
     assert_string_equal(loaded->config.app_name, "from-dotenv");
 }
 
-static void unreadable_file_is_reported(void **state)
+static void unreadable_env_file_is_reported(void **state)
 {
     struct loaded *loaded = load_path(*state, "no-such-file");
     assert_true(has_line_about(&loaded->faults, "no-such-file"));
@@ -152,7 +152,7 @@ static void unreadable_file_is_reported(void **state)
 
 /* --- lines of the file ------------------------------------------------------------------------ */
 
-static void values_are_unquoted_as_in_a_shell(void **state)
+static void setting_values_are_unquoted_as_in_a_shell(void **state)
 {
     static const struct {
         const char *text, *app_name;
@@ -185,7 +185,7 @@ static void values_are_unquoted_as_in_a_shell(void **state)
     }
 }
 
-static void values_may_be_empty(void **state)
+static void setting_values_may_be_empty(void **state)
 {
     static const char *const lines[] = {"LOG_PATH=",          "LOG_PATH=\n",
                                         "LOG_PATH=\"\"\n",    "LOG_PATH='' # none\n",
@@ -292,7 +292,7 @@ static void invalid_values_are_rejected_naming_the_setting(void **state)
     }
 }
 
-static void all_faults_are_reported_together(void **state)
+static void all_faults_of_the_settings_are_reported_together(void **state)
 {
     static const char *const bad[] = {"APP_NAME",     "DEBUG",     "LOG_LEVEL",
                                       "CORE_WORKERS", "HTTP_PORT", "JWT_ALGORITHM"};
@@ -308,7 +308,7 @@ static void all_faults_are_reported_together(void **state)
     assert_int_equal(count_lines(&loaded->faults), COUNT_OF(bad) + 1);
 }
 
-static void valid_values_are_accepted(void **state)
+static void valid_setting_values_are_accepted(void **state)
 {
     static const struct {
         const char *text;
@@ -328,7 +328,7 @@ static void valid_values_are_accepted(void **state)
                      LOG_LEVEL_DEBUG);
 }
 
-static void lengths_are_counted_in_characters(void **state)
+static void setting_lengths_are_counted_in_characters(void **state)
 {
     static const char *const characters[] = {"x", "я"};
     for (size_t i = 0; i < COUNT_OF(characters); i++) {
@@ -640,18 +640,18 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         ARENA_TEST(defaults_suffice_for_development),
-        ARENA_TEST(environment_overrides_the_file),
+        ARENA_TEST(environment_variables_override_the_env_file),
         ARENA_TEST(env_file_of_working_directory_is_read_if_present),
-        ARENA_TEST(unreadable_file_is_reported),
-        ARENA_TEST(values_are_unquoted_as_in_a_shell),
-        ARENA_TEST(values_may_be_empty),
+        ARENA_TEST(unreadable_env_file_is_reported),
+        ARENA_TEST(setting_values_are_unquoted_as_in_a_shell),
+        ARENA_TEST(setting_values_may_be_empty),
         ARENA_TEST(malformed_lines_are_rejected_with_line_number),
         ARENA_TEST(unknown_settings_cause_warnings),
         ARENA_TEST(binary_content_and_overlong_lines_are_handled),
         ARENA_TEST(invalid_values_are_rejected_naming_the_setting),
-        ARENA_TEST(all_faults_are_reported_together),
-        ARENA_TEST(valid_values_are_accepted),
-        ARENA_TEST(lengths_are_counted_in_characters),
+        ARENA_TEST(all_faults_of_the_settings_are_reported_together),
+        ARENA_TEST(valid_setting_values_are_accepted),
+        ARENA_TEST(setting_lengths_are_counted_in_characters),
         ARENA_TEST(production_rejects_default_secrets),
         ARENA_TEST(production_rejects_weak_keys),
         ARENA_TEST(random_keys_are_accepted_as_strong),

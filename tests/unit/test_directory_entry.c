@@ -157,7 +157,7 @@ static void undecodable_attributes_are_null(void **state)
     assert_int_equal(values[GROUPS].strings.count, 0);
 }
 
-static void text_may_contain_nul(void **state)
+static void text_values_may_contain_nul(void **state)
 {
     struct arena *arena = *state;
     struct attribute attributes[] = {
@@ -230,7 +230,7 @@ int main(void)
         ARENA_TEST(every_codec_decodes_its_attribute),
         ARENA_TEST(absent_attributes_are_null_and_absent_lists_empty),
         ARENA_TEST(undecodable_attributes_are_null),
-        ARENA_TEST(text_may_contain_nul),
+        ARENA_TEST(text_values_may_contain_nul),
         ARENA_TEST(primary_group_is_appended_to_the_groups),
         ARENA_TEST(entry_without_links_contains_all_other_fields),
         ARENA_TEST(object_without_guid_is_an_internal_error),

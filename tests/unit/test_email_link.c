@@ -57,7 +57,7 @@ static struct error *write_work(struct test *test, store_work *function, struct 
     return error;
 }
 
-static void token_verifies_its_address_until_it_expires(void **state)
+static void email_link_verifies_its_address_until_it_expires(void **state)
 {
     struct test *test = *state;
     struct email_link link = issue_link(test, "Anna@example.com");
@@ -70,7 +70,7 @@ static void token_verifies_its_address_until_it_expires(void **state)
     assert_false(verifies_email(test, "", "anna@example.com", now));
 }
 
-static void new_link_invalidates_the_previous_one(void **state)
+static void new_email_link_invalidates_the_previous_one(void **state)
 {
     struct test *test = *state;
     struct email_link first = issue_link(test, "boris@example.com");
@@ -80,7 +80,7 @@ static void new_link_invalidates_the_previous_one(void **state)
     assert_true(verifies_email(test, second.token, "boris@example.com", now));
 }
 
-static void link_works_only_once(void **state)
+static void email_link_works_only_once(void **state)
 {
     struct test *test = *state;
     struct email_link link = issue_link(test, "vera@example.com");
@@ -146,9 +146,9 @@ static void verified_address_is_not_released(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ACCOUNTS_TEST(token_verifies_its_address_until_it_expires),
-        ACCOUNTS_TEST(new_link_invalidates_the_previous_one),
-        ACCOUNTS_TEST(link_works_only_once),
+        ACCOUNTS_TEST(email_link_verifies_its_address_until_it_expires),
+        ACCOUNTS_TEST(new_email_link_invalidates_the_previous_one),
+        ACCOUNTS_TEST(email_link_works_only_once),
         ACCOUNTS_TEST(unverified_address_is_released_for_others),
         ACCOUNTS_TEST(released_account_keeps_a_username_unlike_its_address),
         ACCOUNTS_TEST(verified_address_is_not_released),

@@ -12,14 +12,14 @@ static void error_carries_its_formatted_cause(void **state)
     assert_ptr_equal(error->arena, *state);
 }
 
-static void cause_may_be_missing(void **state)
+static void error_may_have_no_cause(void **state)
 {
     struct error *error = error_new(*state, ERR_NOT_FOUND, NULL);
     assert_int_equal(error->id, ERR_NOT_FOUND);
     assert_null(error->cause);
 }
 
-static void details_keep_the_order_of_insertion(void **state)
+static void error_details_keep_the_order_of_insertion(void **state)
 {
     static const char *const names[] = {"a", "b", "c", "d"};
     struct error *error = error_new(*state, ERR_VALIDATION, NULL);
@@ -51,8 +51,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ARENA_TEST(error_carries_its_formatted_cause),
-        ARENA_TEST(cause_may_be_missing),
-        ARENA_TEST(details_keep_the_order_of_insertion),
+        ARENA_TEST(error_may_have_no_cause),
+        ARENA_TEST(error_details_keep_the_order_of_insertion),
         ARENA_TEST(error_about_one_field_has_one_detail),
     };
     return cmocka_run_group_tests_name("error", tests, NULL, NULL);

@@ -97,7 +97,7 @@ static void begin_exchange(struct world *world, enum exchange_kind kind, const c
     assert_int_equal(file_fd, -1);
 }
 
-static void complete_request_is_sent_at_once(void **state)
+static void complete_request_is_sent_to_a_worker_at_once(void **state)
 {
     struct world *world = *state;
     size_t length = world->params.length;
@@ -191,7 +191,7 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(complete_request_is_sent_at_once),
+        TEST(complete_request_is_sent_to_a_worker_at_once),
         TEST(state_of_the_body_is_sent_as_a_parameter),
         TEST(worker_is_notified_of_growth_until_body_is_complete),
         TEST(withdrawn_request_sends_no_end_of_stdin),

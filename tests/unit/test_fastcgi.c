@@ -57,7 +57,7 @@ static void request_is_parsed_in_pieces_of_any_size(void **state)
     }
 }
 
-static void head_is_complete_at_the_end_of_its_parameters(void **state)
+static void request_head_is_complete_at_the_end_of_its_parameters(void **state)
 {
     (void)state;
     for (size_t length = 0; length < sizeof request - 1; length++) {
@@ -68,7 +68,7 @@ static void head_is_complete_at_the_end_of_its_parameters(void **state)
 }
 
 /* The record after the parameters does not belong to a body. */
-static void head_is_complete_whatever_record_follows(void **state)
+static void request_head_is_complete_whatever_record_follows(void **state)
 {
     struct buffer bytes = {.arena = *state};
     buffer_add(&bytes, request, head_length);
@@ -124,8 +124,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ARENA_TEST(request_is_parsed_in_pieces_of_any_size),
-        cmocka_unit_test(head_is_complete_at_the_end_of_its_parameters),
-        ARENA_TEST(head_is_complete_whatever_record_follows),
+        cmocka_unit_test(request_head_is_complete_at_the_end_of_its_parameters),
+        ARENA_TEST(request_head_is_complete_whatever_record_follows),
         cmocka_unit_test(records_that_do_not_begin_a_request_are_malformed),
         ARENA_TEST(written_request_can_be_parsed),
     };

@@ -21,7 +21,7 @@ static void fields_of_a_map_are_counted(void **state)
     assert_int_equal(fields_count(empty_map), 0);
 }
 
-static void values_are_found_by_name(void **state)
+static void field_values_are_found_by_name(void **state)
 {
     (void)state;
     struct value values[COUNT] = {0};
@@ -45,7 +45,7 @@ static void unknown_field_name_aborts_the_process(void **state)
     assert_aborts(get_by_name, other);
 }
 
-static void string_is_null_unless_set(void **state)
+static void string_field_is_null_unless_set(void **state)
 {
     (void)state;
     struct value values[COUNT] = {0};
@@ -56,7 +56,7 @@ static void string_is_null_unless_set(void **state)
     assert_string_equal(fields_string(map, values, "a"), "text");
 }
 
-static void setters_store_value_and_state(void **state)
+static void field_value_setters_store_value_and_state(void **state)
 {
     (void)state;
     static const char *const items[] = {"one", "two"};
@@ -88,10 +88,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_of_a_map_are_counted),
-        cmocka_unit_test(values_are_found_by_name),
+        cmocka_unit_test(field_values_are_found_by_name),
         cmocka_unit_test(unknown_field_name_aborts_the_process),
-        cmocka_unit_test(string_is_null_unless_set),
-        cmocka_unit_test(setters_store_value_and_state),
+        cmocka_unit_test(string_field_is_null_unless_set),
+        cmocka_unit_test(field_value_setters_store_value_and_state),
     };
     return cmocka_run_group_tests_name("field", tests, NULL, NULL);
 }

@@ -336,7 +336,7 @@ static void repeated_member_names_are_rejected(void **state)
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         assert_invalid_json(*state, texts[i], strlen(texts[i]));
     }
-    /* The same name in different objects, and colons inside strings, are allowed. */
+    /* Equal names in different objects, and colons inside strings, are allowed. */
     assert_fault(*state, "{\"other\":[{\"a\":1},{\"a\":2},{\"b\":{\"a\":\":\"}}]}", "other",
                  FAULT_UNKNOWN, NULL);
     assert_string_equal(must_read(*state, "{\"note\":\":\\\":\\\\\"}")[NOTE].string.bytes,
@@ -554,7 +554,7 @@ static size_t count_details(const struct error *error)
     return count;
 }
 
-static void all_faults_are_reported_together(void **state)
+static void all_faults_of_a_body_are_reported_together(void **state)
 {
     static const char text[] = "{\"name\":\"\",\"note\":1,\"count\":11,\"free\":1.5,\"flag\":0,"
                                "\"checked\":\" \",\"when\":1,\"amount\":0.001,\"tags\":[],"
@@ -746,7 +746,7 @@ static void valid_values_are_stored_unchanged(void **state)
     assert_false(must_read(*state, "{\"flag\":false}")[FLAG].boolean);
 }
 
-static void an_empty_object_sets_nothing(void **state)
+static void empty_object_sets_no_values(void **state)
 {
     const struct value *values = must_read(*state, "{}");
     for (size_t i = 0; i < FIELDS; i++) {
@@ -821,7 +821,7 @@ int main(void)
         ARENA_TEST(integers_beyond_64_bits_are_rejected),
         ARENA_TEST(nul_and_forbidden_control_characters_are_rejected),
         ARENA_TEST(custom_check_of_a_field_is_applied),
-        ARENA_TEST(all_faults_are_reported_together),
+        ARENA_TEST(all_faults_of_a_body_are_reported_together),
         ARENA_TEST(missing_required_fields_are_rejected),
         ARENA_TEST(absent_integers_take_their_default),
         ARENA_TEST(times_are_parsed_to_milliseconds),
@@ -832,7 +832,7 @@ int main(void)
         ARENA_TEST(bounds_in_errors_are_formatted_as_decimals),
         ARENA_TEST(decimals_beyond_64_bits_are_out_of_bounds),
         ARENA_TEST(valid_values_are_stored_unchanged),
-        ARENA_TEST(an_empty_object_sets_nothing),
+        ARENA_TEST(empty_object_sets_no_values),
         ARENA_TEST(truncated_escape_does_not_affect_the_next_body),
         ARENA_TEST(rejected_body_does_not_affect_the_next_one),
         ARENA_TEST(large_bodies_are_accepted),

@@ -134,7 +134,7 @@ static void boolean_parameters_are_parsed(void **state)
     assert_fault(*state, "flag=", "flag", FAULT_NOT_BOOLEAN);
 }
 
-static void values_out_of_bounds_are_rejected(void **state)
+static void query_values_out_of_bounds_are_rejected(void **state)
 {
     assert_fault(*state, "limit=0", "limit", FAULT_TOO_SMALL);
     assert_fault(*state, "limit=-1", "limit", FAULT_TOO_SMALL);
@@ -157,7 +157,7 @@ static void unknown_and_repeated_parameters_are_rejected(void **state)
     assert_fault(*state, "skip=1;limit=2", "skip", FAULT_NOT_INTEGER);
 }
 
-static void invalid_encoding_is_rejected(void **state)
+static void invalid_url_encoding_is_rejected(void **state)
 {
     static const char *const queries[] = {"search=%",      "search=%4",    "search=%zz",
                                           "search=%00",    "search=a%00b", "search=%FF",
@@ -174,7 +174,7 @@ static void invalid_encoding_is_rejected(void **state)
     }
 }
 
-static void all_faults_are_reported_together(void **state)
+static void all_faults_of_a_query_are_reported_together(void **state)
 {
     static const struct field demanding[] = {
         {.name = "needed", .type = FIELD_STRING, .flags = FIELD_REQUIRED},
@@ -272,10 +272,10 @@ int main(void)
         ARENA_TEST(integer_parameters_are_parsed),
         ARENA_TEST(invalid_integers_are_rejected),
         ARENA_TEST(boolean_parameters_are_parsed),
-        ARENA_TEST(values_out_of_bounds_are_rejected),
+        ARENA_TEST(query_values_out_of_bounds_are_rejected),
         ARENA_TEST(unknown_and_repeated_parameters_are_rejected),
-        ARENA_TEST(invalid_encoding_is_rejected),
-        ARENA_TEST(all_faults_are_reported_together),
+        ARENA_TEST(invalid_url_encoding_is_rejected),
+        ARENA_TEST(all_faults_of_a_query_are_reported_together),
         ARENA_TEST(thousands_of_parameters_are_rejected_as_unknown),
         ARENA_TEST(records_are_written_without_secret_fields),
         ARENA_TEST(empty_lists_are_written_as_arrays),

@@ -81,7 +81,7 @@ static bool leaves_outcome_unknown(enum error_id id)
     return false;
 }
 
-static void key_is_reusable_only_if_nothing_was_changed(void **state)
+static void idempotency_key_is_reusable_only_if_nothing_was_changed(void **state)
 {
     struct test *test = *state;
     for (enum error_id id = 0; id < ERR_COUNT; id++) {
@@ -151,7 +151,7 @@ static void response_is_committed_with_its_change_or_at_once(void **state)
 static int run_group(const char *name)
 {
     const struct CMUnitTest tests[] = {
-        KEY_TEST(key_is_reusable_only_if_nothing_was_changed),
+        KEY_TEST(idempotency_key_is_reusable_only_if_nothing_was_changed),
         KEY_TEST(abandoned_request_reports_an_unknown_outcome),
         KEY_TEST(response_is_committed_with_its_change_or_at_once),
     };

@@ -95,7 +95,7 @@ static void only_four_characters_count_as_white_space(void **state)
     }
 }
 
-static void text_contains_exactly_one_value(void **state)
+static void json_text_contains_exactly_one_value(void **state)
 {
     ASSERT_TEXTS(assert_accepted, "null", "true", "false", "0", "-1.5e3", "\"\"", "[]", "{}");
     ASSERT_TEXTS(assert_rejected, "", " ", "\n", "1 2", "[][]", "{}{}", "[],", "[],[]", "{} x",
@@ -190,7 +190,7 @@ static void member_names_with_nul_are_rejected(void **state)
 
 /* --- section 6: numbers ----------------------------------------------------------------------- */
 
-static void numbers_follow_the_grammar(void **state)
+static void numbers_must_follow_the_json_grammar(void **state)
 {
     ASSERT_VALUES(*state, assert_accepted, "0", "-0", "1", "-1", "9", "10", "123456789", "0.0",
                   "-0.0", "0.5", "-0.5", "10.01", "0.000", "1e0", "1E0", "1e+0", "1e-0", "1e00",
@@ -388,14 +388,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARENA_TEST(misplaced_structural_characters_are_rejected),
         ARENA_TEST(only_four_characters_count_as_white_space),
-        ARENA_TEST(text_contains_exactly_one_value),
+        ARENA_TEST(json_text_contains_exactly_one_value),
         ARENA_TEST(nul_bytes_are_rejected),
         ARENA_TEST(json_c_extensions_are_rejected),
         ARENA_TEST(only_true_false_and_null_are_literals),
         ARENA_TEST(members_of_all_objects_are_counted),
         ARENA_TEST(member_names_must_be_strings),
         ARENA_TEST(member_names_with_nul_are_rejected),
-        ARENA_TEST(numbers_follow_the_grammar),
+        ARENA_TEST(numbers_must_follow_the_json_grammar),
         ARENA_TEST(whole_numbers_beyond_64_bits_are_rejected),
         ARENA_TEST(only_escapes_of_the_grammar_are_accepted),
         ARENA_TEST(only_quote_backslash_and_controls_need_an_escape),

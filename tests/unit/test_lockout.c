@@ -14,7 +14,7 @@ enum {
 
 static const int64_t start_us = INT64_C(1000) * US_PER_S;
 
-static void limits_stay_below_the_threshold(void **state)
+static void attempt_limits_stay_below_the_lockout_threshold(void **state)
 {
     static const struct {
         int64_t threshold, unknown, known;
@@ -36,7 +36,7 @@ static void limits_stay_below_the_threshold(void **state)
     }
 }
 
-static void failures_older_than_the_window_are_ignored(void **state)
+static void failed_logins_older_than_the_window_are_ignored(void **state)
 {
     static const int64_t now = INT64_C(1800000000000);
     static const struct {
@@ -77,7 +77,7 @@ static void fail_attempt(const char *guid, int64_t limit)
     lockout_failed(&attempt);
 }
 
-static void attempts_are_admitted_up_to_the_limit(void **state)
+static void login_attempts_are_admitted_up_to_the_limit(void **state)
 {
     (void)state;
     assert_true(reserve_attempt("a", 0, 2, start_us));
@@ -98,7 +98,7 @@ static void failures_counted_by_the_controller_reduce_the_limit(void **state)
     assert_false(reserve_attempt("c", 2, 4, start_us));
 }
 
-static void attempts_expire_with_the_window(void **state)
+static void login_attempts_expire_with_the_window(void **state)
 {
     (void)state;
     assert_true(reserve_attempt("d", 0, 1, start_us));
@@ -106,7 +106,7 @@ static void attempts_expire_with_the_window(void **state)
     assert_true(reserve_attempt("d", 0, 1, start_us + WINDOW_US + (int64_t)2 * US_PER_S));
 }
 
-static void success_clears_earlier_failures(void **state)
+static void successful_login_clears_earlier_failures(void **state)
 {
     (void)state;
     fail_attempt("e", 3);
@@ -120,7 +120,7 @@ static void success_clears_earlier_failures(void **state)
     assert_false(reserve_attempt("e", 0, 3, start_us));
 }
 
-static void success_clears_failures_counted_on_other_hosts(void **state)
+static void successful_login_clears_failures_on_other_hosts(void **state)
 {
     struct lockout_attempt attempt;
     (void)state;
@@ -131,7 +131,7 @@ static void success_clears_failures_counted_on_other_hosts(void **state)
 }
 
 /* These attempts were admitted before the success and may fail after it. */
-static void success_keeps_attempts_in_progress(void **state)
+static void successful_login_keeps_attempts_in_progress(void **state)
 {
     (void)state;
     struct lockout_attempt first = begin_attempt("flight", 2), second = begin_attempt("flight", 2);
@@ -145,7 +145,7 @@ static void success_keeps_attempts_in_progress(void **state)
 }
 
 /* The order in which the controller saw the two attempts is unknown. */
-static void success_keeps_failures_that_ended_during_its_attempt(void **state)
+static void successful_login_keeps_failures_that_ended_meanwhile(void **state)
 {
     (void)state;
     struct lockout_attempt first = begin_attempt("late", 2), owner = begin_attempt("late", 4);
@@ -155,7 +155,7 @@ static void success_keeps_failures_that_ended_during_its_attempt(void **state)
     assert_false(reserve_attempt("late", 0, 2, start_us));
 }
 
-static void concurrent_successes_do_not_clear_a_failure_twice(void **state)
+static void concurrent_successful_logins_do_not_clear_a_failure_twice(void **state)
 {
     (void)state;
     fail_attempt("twice", 9);
@@ -171,7 +171,7 @@ static void concurrent_successes_do_not_clear_a_failure_twice(void **state)
     assert_true(reserve_attempt("twice", 0, 3, start_us));
 }
 
-static void late_success_does_not_undo_a_newer_one(void **state)
+static void late_success_does_not_undo_a_newer_successful_login(void **state)
 {
     (void)state;
     struct lockout_attempt older = begin_attempt("order", 9);
@@ -194,7 +194,7 @@ static void expired_attempt_does_not_clear_later_failures(void **state)
     assert_false(reserve_attempt("old", 0, 1, later_us));
 }
 
-static void counting_works_after_thousands_of_successes(void **state)
+static void failures_are_counted_after_thousands_of_successes(void **state)
 {
     (void)state;
     for (int i = 0; i < 5000; i++) {
@@ -206,7 +206,7 @@ static void counting_works_after_thousands_of_successes(void **state)
     }
 }
 
-static void highest_threshold_can_be_counted(void **state)
+static void failures_are_counted_up_to_the_highest_threshold(void **state)
 {
     enum { LIMIT = 998 };
     (void)state;
@@ -235,7 +235,7 @@ static void attempts_are_not_counted_without_a_threshold(void **state)
     assert_true(reserve_attempt("f", 0, 1, start_us));
 }
 
-static void more_accounts_than_slots_are_still_counted(void **state)
+static void attempts_are_counted_for_more_accounts_than_slots(void **state)
 {
     for (int i = 0; i < 20000; i++) {
         const char *guid = arena_format(*state, "guid %d", i);
@@ -246,7 +246,7 @@ static void more_accounts_than_slots_are_still_counted(void **state)
 }
 
 /* Several processes reserve at the same time; each exits with the number of attempts it got. */
-static void concurrent_processes_share_the_limit(void **state)
+static void concurrent_processes_share_the_login_attempt_limit(void **state)
 {
     enum { PROCESSES = 8, TRIES = 200, LIMIT = 97 };
     int admitted = 0, status;
@@ -271,24 +271,24 @@ static void concurrent_processes_share_the_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(limits_stay_below_the_threshold),
-        cmocka_unit_test(failures_older_than_the_window_are_ignored),
-        cmocka_unit_test(attempts_are_admitted_up_to_the_limit),
+        cmocka_unit_test(attempt_limits_stay_below_the_lockout_threshold),
+        cmocka_unit_test(failed_logins_older_than_the_window_are_ignored),
+        cmocka_unit_test(login_attempts_are_admitted_up_to_the_limit),
         cmocka_unit_test(failures_counted_by_the_controller_reduce_the_limit),
-        cmocka_unit_test(attempts_expire_with_the_window),
-        cmocka_unit_test(success_clears_earlier_failures),
-        cmocka_unit_test(success_clears_failures_counted_on_other_hosts),
-        cmocka_unit_test(success_keeps_attempts_in_progress),
-        cmocka_unit_test(success_keeps_failures_that_ended_during_its_attempt),
-        cmocka_unit_test(concurrent_successes_do_not_clear_a_failure_twice),
-        cmocka_unit_test(late_success_does_not_undo_a_newer_one),
+        cmocka_unit_test(login_attempts_expire_with_the_window),
+        cmocka_unit_test(successful_login_clears_earlier_failures),
+        cmocka_unit_test(successful_login_clears_failures_on_other_hosts),
+        cmocka_unit_test(successful_login_keeps_attempts_in_progress),
+        cmocka_unit_test(successful_login_keeps_failures_that_ended_meanwhile),
+        cmocka_unit_test(concurrent_successful_logins_do_not_clear_a_failure_twice),
+        cmocka_unit_test(late_success_does_not_undo_a_newer_successful_login),
         cmocka_unit_test(expired_attempt_does_not_clear_later_failures),
-        cmocka_unit_test(counting_works_after_thousands_of_successes),
-        cmocka_unit_test(highest_threshold_can_be_counted),
+        cmocka_unit_test(failures_are_counted_after_thousands_of_successes),
+        cmocka_unit_test(failures_are_counted_up_to_the_highest_threshold),
         cmocka_unit_test(ending_an_unreserved_attempt_has_no_effect),
         cmocka_unit_test(attempts_are_not_counted_without_a_threshold),
-        ARENA_TEST(more_accounts_than_slots_are_still_counted),
-        cmocka_unit_test(concurrent_processes_share_the_limit),
+        ARENA_TEST(attempts_are_counted_for_more_accounts_than_slots),
+        cmocka_unit_test(concurrent_processes_share_the_login_attempt_limit),
     };
     return cmocka_run_group_tests_name("lockout", tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static struct json_object *parse_only_line(struct arena *arena, const char *path
     return must_parse(text, length);
 }
 
-static void line_has_time_level_message_and_pid(void **state)
+static void log_line_has_time_level_message_and_pid(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "line.log"));
     log_warning("%s\n\"%s\"", "two lines", "quoted \xFF");
@@ -39,7 +39,7 @@ static void line_has_time_level_message_and_pid(void **state)
 }
 
 /* The log of the master, and that of a worker. */
-static void line_names_its_pool_and_process(void **state)
+static void log_line_names_its_pool_and_process(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "master.log"));
     log_info("as the master");
@@ -133,7 +133,7 @@ static void log_file_gets_no_priorities(void **state)
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-static void lines_of_a_request_contain_its_id(void **state)
+static void log_lines_of_a_request_contain_its_id(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "request.log"));
     log_set_request("abc");
@@ -145,7 +145,7 @@ static void lines_of_a_request_contain_its_id(void **state)
     json_object_put(line);
 }
 
-static void messages_below_the_level_are_omitted(void **state)
+static void messages_below_the_log_level_are_omitted(void **state)
 {
     assert_true(log_open(LOG_LEVEL_WARNING, "level.log"));
     assert_false(log_enabled(LOG_LEVEL_INFO));
@@ -158,7 +158,7 @@ static void messages_below_the_level_are_omitted(void **state)
     json_object_put(line);
 }
 
-static void long_messages_are_truncated(void **state)
+static void long_log_messages_are_truncated(void **state)
 {
     struct arena *arena = *state;
     struct buffer text = {.arena = arena};
@@ -173,7 +173,7 @@ static void long_messages_are_truncated(void **state)
     json_object_put(line);
 }
 
-static void line_may_have_additional_members(void **state)
+static void log_line_may_have_additional_members(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "members.log"));
     struct jsonw *json = log_begin(LOG_LEVEL_INFO, "request");
@@ -186,7 +186,7 @@ static void line_may_have_additional_members(void **state)
     json_object_put(line);
 }
 
-static void opening_creates_folders_and_appends_to_the_file(void **state)
+static void opening_the_log_creates_folders_and_appends_to_the_file(void **state)
 {
     struct stat facts;
     for (int i = 0; i < 2; i++) {
@@ -201,7 +201,7 @@ static void opening_creates_folders_and_appends_to_the_file(void **state)
     assert_int_equal(facts.st_mode & MODE_BITS & ~0640U, 0);
 }
 
-static void opening_an_impossible_path_fails(void **state)
+static void opening_the_log_at_an_invalid_path_fails(void **state)
 {
     (void)state;
     write_file("plain", "", 0);
@@ -224,7 +224,7 @@ static void failed_opening_keeps_the_current_log_file(void **state)
     json_object_put(line);
 }
 
-static void reopening_after_rotation_creates_a_new_file(void **state)
+static void reopening_after_rotation_creates_a_new_log_file(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "rotate.log"));
     log_info("old");
@@ -239,7 +239,7 @@ static void reopening_after_rotation_creates_a_new_file(void **state)
 }
 
 /* Lines that are still held when the file is reopened are written once and entirely. */
-static void held_lines_are_written_after_a_rotation(void **state)
+static void held_log_lines_are_written_after_a_rotation(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "held.log"));
     log_hold();
@@ -253,7 +253,7 @@ static void held_lines_are_written_after_a_rotation(void **state)
     assert_string_equal(read_file(*state, "held.log.1"), "");
 }
 
-static void failed_write_is_reported(void **state)
+static void failed_log_write_is_reported(void **state)
 {
     (void)state;
     int fd = open("readonly", O_CREAT | O_RDONLY | O_CLOEXEC, 0600);
@@ -263,7 +263,7 @@ static void failed_write_is_reported(void **state)
 }
 
 /* Simulates a full disk: with SIGXFSZ ignored, a write stops at the file size limit. */
-static void partial_line_is_terminated_before_the_next_one(void **state)
+static void partial_log_line_is_terminated_before_the_next_one(void **state)
 {
     struct rlimit whole, small = {0};
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &whole), 0);
@@ -290,22 +290,22 @@ int main(void)
         return EXIT_FAILURE;
     }
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(line_has_time_level_message_and_pid),
-        ARENA_TEST(line_names_its_pool_and_process),
+        ARENA_TEST(log_line_has_time_level_message_and_pid),
+        ARENA_TEST(log_line_names_its_pool_and_process),
         ARENA_TEST(journal_lines_begin_with_a_priority),
         ARENA_TEST(redirected_stderr_gets_no_priorities),
         ARENA_TEST(log_file_gets_no_priorities),
-        ARENA_TEST(lines_of_a_request_contain_its_id),
-        ARENA_TEST(messages_below_the_level_are_omitted),
-        ARENA_TEST(long_messages_are_truncated),
-        ARENA_TEST(line_may_have_additional_members),
-        ARENA_TEST(opening_creates_folders_and_appends_to_the_file),
-        ARENA_TEST(opening_an_impossible_path_fails),
+        ARENA_TEST(log_lines_of_a_request_contain_its_id),
+        ARENA_TEST(messages_below_the_log_level_are_omitted),
+        ARENA_TEST(long_log_messages_are_truncated),
+        ARENA_TEST(log_line_may_have_additional_members),
+        ARENA_TEST(opening_the_log_creates_folders_and_appends_to_the_file),
+        ARENA_TEST(opening_the_log_at_an_invalid_path_fails),
         ARENA_TEST(failed_opening_keeps_the_current_log_file),
-        ARENA_TEST(reopening_after_rotation_creates_a_new_file),
-        ARENA_TEST(held_lines_are_written_after_a_rotation),
-        ARENA_TEST(failed_write_is_reported),
-        ARENA_TEST(partial_line_is_terminated_before_the_next_one),
+        ARENA_TEST(reopening_after_rotation_creates_a_new_log_file),
+        ARENA_TEST(held_log_lines_are_written_after_a_rotation),
+        ARENA_TEST(failed_log_write_is_reported),
+        ARENA_TEST(partial_log_line_is_terminated_before_the_next_one),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("log", tests, NULL, NULL));
 }

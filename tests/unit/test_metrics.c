@@ -11,7 +11,7 @@ static int64_t read_value(enum metric metric, const char *first, const char *sec
     return metrics_value(metric, metrics_series(metric, first, second));
 }
 
-static void series_are_counted_separately(void **state)
+static void metric_series_are_counted_separately(void **state)
 {
     (void)state;
     metrics_add(METRIC_DIRECTORY_ERRORS, metrics_series(METRIC_DIRECTORY_ERRORS, "add", "lost"), 2);
@@ -34,7 +34,7 @@ static void unknown_label_values_count_as_other(void **state)
                          metrics_series(METRIC_DIRECTORY_TIME, "other", NULL));
 }
 
-static void every_pool_has_a_series(void **state)
+static void every_pool_has_a_metric_series(void **state)
 {
     (void)state;
     for (size_t i = 0; i < POOL_COUNT; i++) {
@@ -66,7 +66,7 @@ static void assert_line(const char *text, const char *line)
     }
 }
 
-static void durations_fall_into_buckets(void **state)
+static void durations_are_counted_in_histogram_buckets(void **state)
 {
     size_t series = metrics_series(METRIC_DIRECTORY_TIME, "rename", NULL);
     static const int64_t durations[] = {0, 500, 501, 3000000, 60000000};
@@ -221,11 +221,11 @@ static void killed_process_leaves_consistent_histograms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(series_are_counted_separately),
+        cmocka_unit_test(metric_series_are_counted_separately),
         cmocka_unit_test(unknown_label_values_count_as_other),
-        cmocka_unit_test(every_pool_has_a_series),
+        cmocka_unit_test(every_pool_has_a_metric_series),
         cmocka_unit_test(gauge_keeps_the_last_value),
-        ARENA_TEST(durations_fall_into_buckets),
+        ARENA_TEST(durations_are_counted_in_histogram_buckets),
         ARENA_TEST(series_without_events_are_written_as_zero),
         ARENA_TEST(routes_are_written_as_method_and_route_labels),
         ARENA_TEST(routes_without_requests_are_omitted),

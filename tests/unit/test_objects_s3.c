@@ -209,7 +209,7 @@ static void error_names_the_fault_of_the_storage_url(void **state)
     }
 }
 
-static void all_faults_are_reported_together(void **state)
+static void all_faults_of_the_s3_settings_are_reported_together(void **state)
 {
     struct config config = make_config("s3://X?a=b&region=%20");
     config.aws_secret_access_key = "";
@@ -458,7 +458,7 @@ int main(void)
         ARENA_TEST(query_is_encoded_and_sorted),
         ARENA_TEST(storage_url_yields_hosts_prefix_and_region),
         ARENA_TEST(error_names_the_fault_of_the_storage_url),
-        ARENA_TEST(all_faults_are_reported_together),
+        ARENA_TEST(all_faults_of_the_s3_settings_are_reported_together),
         ARENA_TEST(missing_or_malformed_aws_keys_are_rejected),
         ARENA_TEST(development_accepts_an_unencrypted_endpoint),
         ARENA_TEST(object_list_is_parsed),

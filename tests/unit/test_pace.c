@@ -11,7 +11,7 @@ static bool is_too_slow(int64_t elapsed_s, int64_t bytes)
     return pace_is_too_slow(elapsed_s * US_PER_S, bytes, START_S);
 }
 
-static void required_rate_doubles_every_two_minutes(void **state)
+static void required_upload_rate_doubles_every_two_minutes(void **state)
 {
     static const struct {
         int64_t elapsed_s, rate; /* the rate in KiB/s from that time on */
@@ -25,7 +25,7 @@ static void required_rate_doubles_every_two_minutes(void **state)
     }
 }
 
-static void no_rate_is_required_in_the_first_minute(void **state)
+static void no_upload_rate_is_required_in_the_first_minute(void **state)
 {
     (void)state;
     assert_false(is_too_slow(0, 0));
@@ -46,7 +46,7 @@ static int64_t simulate_upload(int64_t rate, int64_t size, bool *cut_r)
 }
 
 /* Rates documented in the guide to the API, app/resources/README.md. */
-static void documented_rates_suffice_for_their_sizes(void **state)
+static void documented_upload_rates_suffice_for_their_sizes(void **state)
 {
     static const struct {
         int64_t rate, size; /* KiB/s and KiB */
@@ -71,7 +71,7 @@ static void largest_upload_is_too_slow_after_nine_minutes(void **state)
     }
 }
 
-static void extreme_durations_are_too_slow(void **state)
+static void upload_of_extreme_duration_is_too_slow(void **state)
 {
     (void)state;
     assert_true(is_too_slow(INT64_MAX / US_PER_S, INT64_MAX / 2));
@@ -80,11 +80,11 @@ static void extreme_durations_are_too_slow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(required_rate_doubles_every_two_minutes),
-        cmocka_unit_test(no_rate_is_required_in_the_first_minute),
-        cmocka_unit_test(documented_rates_suffice_for_their_sizes),
+        cmocka_unit_test(required_upload_rate_doubles_every_two_minutes),
+        cmocka_unit_test(no_upload_rate_is_required_in_the_first_minute),
+        cmocka_unit_test(documented_upload_rates_suffice_for_their_sizes),
         cmocka_unit_test(largest_upload_is_too_slow_after_nine_minutes),
-        cmocka_unit_test(extreme_durations_are_too_slow),
+        cmocka_unit_test(upload_of_extreme_duration_is_too_slow),
     };
     return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
 }

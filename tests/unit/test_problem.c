@@ -40,7 +40,7 @@ static const struct {
     {ERR_AUTOMATIC_ACTIVITY, 409, "AUTOMATIC_ACTIVITY"},
 };
 
-static void published_codes_do_not_change(void **state)
+static void published_error_codes_do_not_change(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(published); i++) {
@@ -272,7 +272,7 @@ static void repeated_response_gets_the_new_request_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(published_codes_do_not_change),
+        cmocka_unit_test(published_error_codes_do_not_change),
         cmocka_unit_test(every_error_has_status_code_and_messages),
         cmocka_unit_test(error_codes_are_unique),
         ARENA_TEST(every_fault_has_messages_in_both_languages),

@@ -132,7 +132,7 @@ static void rename_links(struct test *test, const char *text)
     must_succeed(store_turn_end(test->store, test->arena));
 }
 
-static void purge_continues_while_times_cannot_be_corrected(void **state)
+static void purge_continues_if_correcting_future_times_fails(void **state)
 {
     struct test *test = *state;
     struct purge *purge = purge_new(test->store);
@@ -154,7 +154,7 @@ static int run_group(const char *name)
     const struct CMUnitTest tests[] = {
         PURGE_TEST(requested_purge_precedes_the_periodic_round),
         PURGE_TEST(frequent_purge_requests_do_not_shorten_the_pause),
-        PURGE_TEST(purge_continues_while_times_cannot_be_corrected),
+        PURGE_TEST(purge_continues_if_correcting_future_times_fails),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }

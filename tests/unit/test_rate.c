@@ -22,7 +22,7 @@ static void take_all(uint64_t key, int64_t now)
     }
 }
 
-static void rejected_request_must_wait_for_the_next_token(void **state)
+static void rejected_request_must_wait_for_the_next_rate_limit_token(void **state)
 {
     (void)state;
     rate_share();
@@ -37,7 +37,7 @@ static void rejected_request_must_wait_for_the_next_token(void **state)
     assert_true(rate_take(key, &two_a_second, START + 100 * S) > 0);
 }
 
-static void each_name_and_kind_has_its_own_bucket(void **state)
+static void each_name_and_kind_has_its_own_rate_limit_bucket(void **state)
 {
     (void)state;
     rate_share();
@@ -47,7 +47,7 @@ static void each_name_and_kind_has_its_own_bucket(void **state)
     take_all(rate_key(OTHER_KIND, "mallory"), START);
 }
 
-static void returned_token_can_be_taken_again(void **state)
+static void returned_rate_limit_token_can_be_taken_again(void **state)
 {
     (void)state;
     rate_share();
@@ -59,7 +59,7 @@ static void returned_token_can_be_taken_again(void **state)
     rate_return(rate_key(KIND, "nobody"), &two_a_second);
 }
 
-static void wait_follows_the_changed_limit(void **state)
+static void wait_follows_the_changed_rate_limit(void **state)
 {
     static const struct rate_limit hours = {3600LL * S, 24};
     (void)state;
@@ -71,7 +71,7 @@ static void wait_follows_the_changed_limit(void **state)
     assert_int_equal(rate_take(key, &two_a_second, START), S / 2);
 }
 
-static void bucket_keys_change_at_each_start(void **state)
+static void rate_limit_bucket_keys_change_at_each_start(void **state)
 {
     (void)state;
     rate_share();
@@ -150,11 +150,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_not_limited_without_shared_memory),
-        cmocka_unit_test(rejected_request_must_wait_for_the_next_token),
-        cmocka_unit_test(each_name_and_kind_has_its_own_bucket),
-        cmocka_unit_test(returned_token_can_be_taken_again),
-        cmocka_unit_test(wait_follows_the_changed_limit),
-        cmocka_unit_test(bucket_keys_change_at_each_start),
+        cmocka_unit_test(rejected_request_must_wait_for_the_next_rate_limit_token),
+        cmocka_unit_test(each_name_and_kind_has_its_own_rate_limit_bucket),
+        cmocka_unit_test(returned_rate_limit_token_can_be_taken_again),
+        cmocka_unit_test(wait_follows_the_changed_rate_limit),
+        cmocka_unit_test(rate_limit_bucket_keys_change_at_each_start),
         cmocka_unit_test(flood_of_names_causes_no_rejections),
         cmocka_unit_test(empty_bucket_survives_a_flood_of_names),
         cmocka_unit_test(killed_processes_leave_shared_buckets_intact),

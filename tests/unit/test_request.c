@@ -36,7 +36,7 @@ static struct request *must_parse_uri(struct arena *arena, const char *uri)
 
 /* --- methods ---------------------------------------------------------------------------------- */
 
-static void methods_are_recognized_by_name(void **state)
+static void http_methods_are_recognized_by_name(void **state)
 {
     static const struct {
         const char *name;
@@ -333,7 +333,7 @@ static void truncated_body_is_rejected(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(methods_are_recognized_by_name),
+        ARENA_TEST(http_methods_are_recognized_by_name),
         ARENA_TEST(paths_are_split_and_then_decoded),
         ARENA_TEST(malformed_paths_are_rejected),
         ARENA_TEST(paths_with_too_many_segments_are_not_found),

@@ -76,7 +76,7 @@ static void routes_have_method_pool_handler_and_permission(void **state)
     assert_true(routes_count >= 10);
 }
 
-static void summaries_are_in_both_languages(void **state)
+static void route_summaries_are_in_both_languages(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
@@ -94,7 +94,7 @@ static bool is_placeholder(const char *c)
     return c[-1] == '/' && name > 0 && c[1 + name] == '}' && (!c[2 + name] || c[2 + name] == '/');
 }
 
-static void patterns_are_well_formed(void **state)
+static void route_patterns_are_well_formed(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
@@ -470,8 +470,8 @@ int main(void)
     collect_routes();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routes_have_method_pool_handler_and_permission),
-        cmocka_unit_test(summaries_are_in_both_languages),
-        cmocka_unit_test(patterns_are_well_formed),
+        cmocka_unit_test(route_summaries_are_in_both_languages),
+        cmocka_unit_test(route_patterns_are_well_formed),
         cmocka_unit_test(router_accepts_all_routes),
         cmocka_unit_test(reply_shapes_match_methods_bodies_and_schemas),
         cmocka_unit_test(only_changing_routes_are_audited),

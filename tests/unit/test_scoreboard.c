@@ -14,7 +14,7 @@ static void assert_count(unsigned group, int64_t processes, int64_t busy, int64_
 }
 
 /* Unit programs and commands run without a scoreboard. */
-static void nothing_is_counted_without_shared_memory(void **state)
+static void processes_are_not_counted_without_a_scoreboard(void **state)
 {
     (void)state;
     assert_int_equal(scoreboard_give(CORE), 0);
@@ -24,7 +24,7 @@ static void nothing_is_counted_without_shared_memory(void **state)
     assert_count(CORE, 0, 0, 0);
 }
 
-static void groups_are_counted_separately(void **state)
+static void process_groups_are_counted_separately(void **state)
 {
     (void)state;
     scoreboard_share();
@@ -42,7 +42,7 @@ static void groups_are_counted_separately(void **state)
 }
 
 /* The state of a killed worker must not be attributed to its successor. */
-static void reused_slot_starts_empty(void **state)
+static void reused_scoreboard_slot_starts_empty(void **state)
 {
     (void)state;
     scoreboard_share();
@@ -114,7 +114,7 @@ static void hash_is_not_counted_after_its_process_ended(void **state)
     assert_int_equal(scoreboard_count_hashing(CORE), 0);
 }
 
-static void processes_beyond_the_slots_are_not_counted(void **state)
+static void processes_beyond_the_scoreboard_slots_are_not_counted(void **state)
 {
     (void)state;
     /* Two configurations with the maximum number of workers. */
@@ -134,12 +134,12 @@ static void processes_beyond_the_slots_are_not_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_is_counted_without_shared_memory),
-        cmocka_unit_test(groups_are_counted_separately),
-        cmocka_unit_test(reused_slot_starts_empty),
+        cmocka_unit_test(processes_are_not_counted_without_a_scoreboard),
+        cmocka_unit_test(process_groups_are_counted_separately),
+        cmocka_unit_test(reused_scoreboard_slot_starts_empty),
         cmocka_unit_test(upload_is_not_counted_after_its_process_ended),
         cmocka_unit_test(hash_is_not_counted_after_its_process_ended),
-        cmocka_unit_test(processes_beyond_the_slots_are_not_counted),
+        cmocka_unit_test(processes_beyond_the_scoreboard_slots_are_not_counted),
     };
     return cmocka_run_group_tests_name("scoreboard", tests, NULL, NULL);
 }

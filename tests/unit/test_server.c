@@ -259,7 +259,7 @@ static void assert_has(const char *text, const char *part)
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-static void request_is_answered(void **state)
+static void request_gets_a_complete_response(void **state)
 {
     const char *text = exchange_request(*state, "GET", "/hello", "", 1);
     assert_has(text, "Status: 200 ");
@@ -680,7 +680,7 @@ int main(void)
         return leave_temporary(folder, EXIT_FAILURE);
     }
     const struct CMUnitTest tests[] = {
-        SERVER_TEST(request_is_answered),
+        SERVER_TEST(request_gets_a_complete_response),
         SERVER_TEST(connection_is_kept_for_many_requests),
         SERVER_TEST(connection_is_closed_without_the_keep_flag),
         SERVER_TEST(body_may_arrive_in_many_records),

@@ -165,7 +165,7 @@ static void each_refresh_issues_a_new_token_of_the_same_session(void **state)
     assert_string_equal(last.id, first.id);
 }
 
-static void reuse_within_grace_period_returns_the_same_successor(void **state)
+static void refresh_token_reused_within_grace_period_yields_same_successor(void **state)
 {
     struct test *test = *state;
     const char *first = begin_administrator_session(test).refresh_token;
@@ -185,7 +185,7 @@ static void repeated_refresh_does_not_extend_the_grace_period(void **state)
     must_be_alive(test, &session, start, false);
 }
 
-static void reuse_after_grace_period_ends_the_session(void **state)
+static void refresh_token_reused_after_grace_period_ends_the_session(void **state)
 {
     struct test *test = *state;
     struct session other = begin_administrator_session(test),
@@ -201,7 +201,7 @@ static void reuse_after_grace_period_ends_the_session(void **state)
 }
 
 /* The successor was used already, so somebody else has a copy of the older token. */
-static void reuse_of_an_older_token_ends_the_session_at_once(void **state)
+static void use_of_an_older_refresh_token_ends_the_session_at_once(void **state)
 {
     struct test *test = *state;
     const char *first = begin_administrator_session(test).refresh_token;
@@ -821,10 +821,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ACCOUNTS_TEST(each_refresh_issues_a_new_token_of_the_same_session),
-        ACCOUNTS_TEST(reuse_within_grace_period_returns_the_same_successor),
+        ACCOUNTS_TEST(refresh_token_reused_within_grace_period_yields_same_successor),
         ACCOUNTS_TEST(repeated_refresh_does_not_extend_the_grace_period),
-        ACCOUNTS_TEST(reuse_after_grace_period_ends_the_session),
-        ACCOUNTS_TEST(reuse_of_an_older_token_ends_the_session_at_once),
+        ACCOUNTS_TEST(refresh_token_reused_after_grace_period_ends_the_session),
+        ACCOUNTS_TEST(use_of_an_older_refresh_token_ends_the_session_at_once),
         ACCOUNTS_TEST(clock_set_back_does_not_extend_the_grace_period),
         ACCOUNTS_TEST(refresh_tokens_expire),
         ACCOUNTS_TEST(refreshing_does_not_extend_the_maximum_lifetime),

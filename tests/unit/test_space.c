@@ -16,7 +16,7 @@ static const char *const here[] = {".", NULL};
 static const char *const missing_paths[] = {"/tmp/not/there/yet/kontora.db",
                                             "not/there/audit.jsonl", NULL};
 
-static void state_is_unknown_before_the_first_measurement(void **state)
+static void space_state_is_unknown_before_the_first_measurement(void **state)
 {
     (void)state;
     struct space_health health;
@@ -39,7 +39,7 @@ static void space_is_never_low_without_a_reserve(void **state)
     assert_int_equal(health.checked_ms, 0);
 }
 
-static void first_check_measures_the_free_space(void **state)
+static void first_space_check_measures_the_free_space(void **state)
 {
     (void)state;
     struct space_health health;
@@ -51,7 +51,7 @@ static void first_check_measures_the_free_space(void **state)
     assert_true(health.checked_ms > 0 && health.latency_us >= 0);
 }
 
-static void check_for_an_upload_measures_anew(void **state)
+static void space_check_for_an_upload_measures_again(void **state)
 {
     (void)state;
     struct space_health health;
@@ -98,7 +98,7 @@ static void space_below_half_of_the_reserve_is_critical(void **state)
     assert_true(space_is_critical());
 }
 
-static void missing_paths_are_measured_at_an_existing_parent(void **state)
+static void free_space_of_missing_paths_is_that_of_a_parent_folder(void **state)
 {
     (void)state;
     struct space_health health;
@@ -112,13 +112,13 @@ static void missing_paths_are_measured_at_an_existing_parent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(state_is_unknown_before_the_first_measurement),
+        cmocka_unit_test(space_state_is_unknown_before_the_first_measurement),
         cmocka_unit_test(space_is_never_low_without_a_reserve),
-        cmocka_unit_test(first_check_measures_the_free_space),
-        cmocka_unit_test(check_for_an_upload_measures_anew),
+        cmocka_unit_test(first_space_check_measures_the_free_space),
+        cmocka_unit_test(space_check_for_an_upload_measures_again),
         cmocka_unit_test(free_space_matches_the_file_system),
         cmocka_unit_test(space_below_half_of_the_reserve_is_critical),
-        cmocka_unit_test(missing_paths_are_measured_at_an_existing_parent),
+        cmocka_unit_test(free_space_of_missing_paths_is_that_of_a_parent_folder),
     };
     space_share();
     return cmocka_run_group_tests_name("space", tests, NULL, NULL);

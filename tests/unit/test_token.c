@@ -70,7 +70,7 @@ static void token_signed_by_the_tests_is_accepted(void **state)
     assert_int_equal(verify_token(*state, token), ERR_COUNT);
 }
 
-static void subjects_keep_every_character(void **state)
+static void token_subject_keeps_every_character(void **state)
 {
     static const char *const subjects[] = {"", "Иванов", "\"\\\n", "local:a.b", "😀"};
     for (size_t i = 0; i < COUNT_OF(subjects); i++) {
@@ -362,7 +362,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARENA_TEST(issued_tokens_are_accepted),
         ARENA_TEST(token_signed_by_the_tests_is_accepted),
-        ARENA_TEST(subjects_keep_every_character),
+        ARENA_TEST(token_subject_keeps_every_character),
         ARENA_TEST(session_and_organization_are_kept_in_the_token),
         ARENA_TEST(profile_is_kept_in_the_token),
         ARENA_TEST(claims_of_wrong_type_are_ignored),

@@ -59,7 +59,7 @@ static int setup_schema(void **state)
 
 #define USES_TEST(function) cmocka_unit_test_setup_teardown(function, setup_schema, test_teardown)
 
-static void uses_are_written_exactly_once(void **state)
+static void token_uses_are_written_exactly_once(void **state)
 {
     struct test *test = *state;
     bool more;
@@ -119,7 +119,7 @@ static void usage_counters_never_share_a_slot(void **state)
 }
 
 /* Processes that count uses while another one flushes them lose none. */
-static void concurrent_processes_lose_no_uses(void **state)
+static void concurrent_processes_lose_no_token_uses(void **state)
 {
     enum { PROCESSES = 4, EACH = 20000 };
     struct test *test = *state;
@@ -147,7 +147,7 @@ static void concurrent_processes_lose_no_uses(void **state)
     assert_int_equal(uses_of(test, 7), PROCESSES * EACH);
 }
 
-static void uses_are_kept_if_the_flush_fails(void **state)
+static void token_uses_are_kept_if_the_flush_fails(void **state)
 {
     struct test *test = *state;
     struct config nowhere = config_of_url("sqlite:////dev/null/nowhere.db");
@@ -169,11 +169,11 @@ static void uses_are_kept_if_the_flush_fails(void **state)
 static int run_group(const char *name)
 {
     const struct CMUnitTest tests[] = {
-        USES_TEST(uses_are_written_exactly_once),
+        USES_TEST(token_uses_are_written_exactly_once),
         USES_TEST(many_usage_counters_are_flushed_in_batches),
         USES_TEST(usage_counters_never_share_a_slot),
-        USES_TEST(concurrent_processes_lose_no_uses),
-        USES_TEST(uses_are_kept_if_the_flush_fails),
+        USES_TEST(concurrent_processes_lose_no_token_uses),
+        USES_TEST(token_uses_are_kept_if_the_flush_fails),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
