@@ -1,6 +1,6 @@
 /*
- * Shared by the tests of accounts and sessions: an SQLite database with the full schema, next to
- * the per-test state of stores.h.
+ * Shared by the tests of accounts and sessions: creates an SQLite database with the full schema,
+ * and uses the test state of stores.h.
  */
 #ifndef TESTS_ACCOUNTS_H
 #define TESTS_ACCOUNTS_H

@@ -31,8 +31,8 @@ static inline struct config config_of_url(const char *url)
 static struct config store_config;
 static struct store_shared *store_queue;
 
-/* The arena of a test, its store, and a second store that stands for another process. Rows
- * persist from test to test. */
+/* State of a test: its arena, its store, and a second store that stands for another process.
+ * Rows persist from test to test. */
 struct test {
     struct arena *arena;
     struct store *store, *other;

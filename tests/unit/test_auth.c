@@ -396,7 +396,7 @@ static void login_rehashes_password_if_bcrypt_cost_changed(void **state)
         bool same = !strcmp(before->password_hash, after->password_hash);
         assert_int_equal(same, password_cost(before->password_hash) == costs[i]);
         assert_int_equal(after->credentials_version, before->credentials_version);
-        authenticate_bearer(test, &changed, token); /* a session that is older than the new hash */
+        authenticate_bearer(test, &changed, token); /* this session is older than the new hash */
     }
 }
 

@@ -10,7 +10,7 @@
 enum {
     SECOND = 1000 * 1000,
     START = 1000 * SECOND,
-    PATIENCE = 3 * SECOND,
+    BIND_TIMEOUT = 3 * SECOND,
 };
 
 static int number; /* gives each test its own settings */
@@ -168,26 +168,26 @@ static void one_process_tests_the_bind_while_others_wait(void **state)
 {
     (void)state;
     struct circuit *circuit = new_circuit(1);
-    assert_int_equal(circuit_bind(circuit, 0, START, PATIENCE), BIND_ALLOWED);
-    assert_int_equal(circuit_bind(circuit, 0, START + 1, PATIENCE), BIND_WAIT);
+    assert_int_equal(circuit_bind(circuit, 0, START, BIND_TIMEOUT), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, START + 1, BIND_TIMEOUT), BIND_WAIT);
     circuit_bind_accepted(circuit, 0, START + 2);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(circuit_bind(circuit, 0, START + 3, PATIENCE), BIND_ALLOWED);
+        assert_int_equal(circuit_bind(circuit, 0, START + 3, BIND_TIMEOUT), BIND_ALLOWED);
     }
     int64_t late = START + 20 * SECOND; /* the password may have been changed since */
-    assert_int_equal(circuit_bind(circuit, 0, late, PATIENCE), BIND_ALLOWED);
-    assert_int_equal(circuit_bind(circuit, 0, late, PATIENCE), BIND_WAIT);
+    assert_int_equal(circuit_bind(circuit, 0, late, BIND_TIMEOUT), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, late, BIND_TIMEOUT), BIND_WAIT);
     circuit_bind_unanswered(circuit);
-    assert_int_equal(circuit_bind(circuit, 0, late, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, late, BIND_TIMEOUT), BIND_ALLOWED);
 }
 
 static void crashed_bind_attempt_blocks_others_only_for_the_timeout(void **state)
 {
     (void)state;
     struct circuit *circuit = new_circuit(1);
-    assert_int_equal(circuit_bind(circuit, 0, START, PATIENCE), BIND_ALLOWED);
-    assert_int_equal(circuit_bind(circuit, 0, START + PATIENCE - 1, PATIENCE), BIND_WAIT);
-    assert_int_equal(circuit_bind(circuit, 0, START + PATIENCE, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, START, BIND_TIMEOUT), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, START + BIND_TIMEOUT - 1, BIND_TIMEOUT), BIND_WAIT);
+    assert_int_equal(circuit_bind(circuit, 0, START + BIND_TIMEOUT, BIND_TIMEOUT), BIND_ALLOWED);
 }
 
 static void rejected_binds_back_off_exponentially(void **state)
@@ -198,23 +198,23 @@ static void rejected_binds_back_off_exponentially(void **state)
     int64_t now = START;
     circuit_connected(circuit, 0, now);
     for (size_t i = 0; i < COUNT_OF(pauses); i++) {
-        assert_int_equal(circuit_bind(circuit, 0, now, PATIENCE), BIND_ALLOWED);
-        assert_int_not_equal(circuit_bind(circuit, 0, now, PATIENCE), BIND_ALLOWED);
+        assert_int_equal(circuit_bind(circuit, 0, now, BIND_TIMEOUT), BIND_ALLOWED);
+        assert_int_not_equal(circuit_bind(circuit, 0, now, BIND_TIMEOUT), BIND_ALLOWED);
         circuit_bind_refused(circuit, 0, now);
         now += pauses[i] * SECOND;
         assert_int_equal(circuit_gate(circuit, now - 1), CIRCUIT_REFUSED);
-        assert_int_equal(circuit_bind(circuit, 0, now - 1, PATIENCE), BIND_REFUSED);
+        assert_int_equal(circuit_bind(circuit, 0, now - 1, BIND_TIMEOUT), BIND_REFUSED);
         assert_int_equal(circuit_gate(circuit, now), CIRCUIT_CLOSED);
         assert_int_equal(circuit_state(circuit), CIRCUIT_DOWN);
     }
-    assert_int_equal(circuit_bind(circuit, 0, now, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, now, BIND_TIMEOUT), BIND_ALLOWED);
     circuit_bind_accepted(circuit, 0, now);
     assert_int_equal(circuit_gate(circuit, now), CIRCUIT_CLOSED);
     assert_int_equal(circuit_state(circuit), CIRCUIT_UP);
-    assert_int_equal(circuit_bind(circuit, 0, now, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, now, BIND_TIMEOUT), BIND_ALLOWED);
     circuit_bind_refused(circuit, 0, now);
     assert_int_equal(circuit_gate(circuit, now + pauses[0] * SECOND),
-                     CIRCUIT_CLOSED); /* starts at five seconds again */
+                     CIRCUIT_CLOSED); /* the pause starts at five seconds again */
 }
 
 /* A controller whose replica of the directory is behind must not disable the controllers that
@@ -225,13 +225,13 @@ static void single_controller_that_rejects_binds_is_avoided(void **state)
     struct circuit *circuit = new_circuit(2);
     circuit_connected(circuit, 0, START);
     circuit_bind_accepted(circuit, 0, START);
-    assert_int_equal(circuit_bind(circuit, 1, START + 1, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 1, START + 1, BIND_TIMEOUT), BIND_ALLOWED);
     circuit_bind_refused(circuit, 1, START + 2);
     assert_int_equal(circuit_gate(circuit, START + 3), CIRCUIT_CLOSED);
     assert_int_equal(circuit_state(circuit), CIRCUIT_UP);
     assert_true(circuit_avoids(circuit, 1, START + 3));
-    assert_int_equal(circuit_bind(circuit, 1, START + 3, PATIENCE), BIND_REFUSED);
-    assert_int_equal(circuit_bind(circuit, 0, START + 3, PATIENCE), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 1, START + 3, BIND_TIMEOUT), BIND_REFUSED);
+    assert_int_equal(circuit_bind(circuit, 0, START + 3, BIND_TIMEOUT), BIND_ALLOWED);
     /* The controller that accepted the bind now rejects it too: the password is wrong. */
     circuit_bind_refused(circuit, 0, START + 4);
     assert_int_equal(circuit_gate(circuit, START + 5), CIRCUIT_REFUSED);
@@ -250,7 +250,7 @@ static void only_one_of_many_processes_tries_a_rejected_bind(void **state)
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
-            enum circuit_bind turn = circuit_bind(circuit, 0, START, PATIENCE);
+            enum circuit_bind turn = circuit_bind(circuit, 0, START, BIND_TIMEOUT);
             if (turn == BIND_ALLOWED) {
                 circuit_bind_refused(circuit, 0, START);
             }

@@ -342,10 +342,12 @@ static void clock_step_back_is_reported_once(void **state)
     assert_false(clock_stepped_back(&watch, wall + hour, steady + hour * 1000));
     wall += hour;
     steady += hour * 1000;
-    assert_false(clock_stepped_back(&watch, wall + 2 * hour, steady)); /* a step forward */
+    /* A step forward is not reported. */
+    assert_false(clock_stepped_back(&watch, wall + 2 * hour, steady));
     assert_true(clock_stepped_back(&watch, wall, steady));
     assert_false(clock_stepped_back(&watch, wall, steady));
-    assert_false(clock_stepped_back(&watch, wall - second, steady)); /* a usual adjustment */
+    /* A small adjustment is not reported. */
+    assert_false(clock_stepped_back(&watch, wall - second, steady));
 }
 
 int main(void)

@@ -178,7 +178,7 @@ static void setting_values_are_unquoted_as_in_a_shell(void **state)
         {"# APP_NAME=comment\n\n   \n\t# more\nAPP_NAME=below\n", "below"},
         {"APP_NAME=first\nAPP_NAME=last\n", "last"},
         {"APP_NAME=Контора", "Контора"},
-        {"APP_NAME=$HOME\n", "$HOME"}, /* nothing is expanded */
+        {"APP_NAME=$HOME\n", "$HOME"}, /* "$" is not expanded */
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         assert_string_equal(must_load(*state, rows[i].text)->config.app_name, rows[i].app_name);
@@ -393,14 +393,14 @@ static void production_rejects_weak_keys(void **state)
         "change-me-change-me-change-me-change-it",   /* a repeated word with a small change */
         "kontora-production-aaaaaaaaaaaaaaaaaaaaaa", /* words padded with one letter */
     };
-    must_load(*state, "JWT_SECRET_KEY=short\n"); /* accepted in development */
+    must_load(*state, "JWT_SECRET_KEY=short\n"); /* development accepts short keys */
     for (size_t i = 0; i < COUNT_OF(weak); i++) {
         assert_refused(*state, arena_format(*state, PRODUCTION "JWT_SECRET_KEY=%s\n", weak[i]),
                        "JWT_SECRET_KEY");
         assert_refused(*state, arena_format(*state, PRODUCTION "SECRET_KEY=%s\n", weak[i]),
                        "SECRET_KEY");
     }
-    /* same as JWT_SECRET_KEY */
+    /* equal to JWT_SECRET_KEY */
     assert_refused(*state, PRODUCTION "SECRET_KEY=" LONG_SECRET "\n", "SECRET_KEY");
 }
 
@@ -419,7 +419,7 @@ static void random_keys_are_accepted_as_strong(void **state)
             FAIL("%s %s", hex.bytes, key_weakness(hex.bytes));
         }
     }
-    assert_null(key_weakness("q5zP0tXbGvJm1rYk8wLcSdHnUeAfTiRo7V9hE2Bx")); /* base64 */
+    assert_null(key_weakness("q5zP0tXbGvJm1rYk8wLcSdHnUeAfTiRo7V9hE2Bx")); /* a key in base64 */
     assert_null(key_weakness("correct horse battery staple 1837"));
 }
 

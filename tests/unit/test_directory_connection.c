@@ -75,7 +75,7 @@ static const struct error *find_entry(struct directory *directory, struct arena 
     return directory_find(directory, arena, &class, "x", NULL, &entry);
 }
 
-/* Asserts that a search fails before its timeouts, with an error whose cause contains `cause`. */
+/* Asserts that a search fails within its timeouts, with an error whose cause contains `cause`. */
 static void assert_fails(struct directory *directory, struct arena *arena, enum error_id id,
                          const char *cause)
 {
@@ -170,7 +170,8 @@ static void probe_results_are_reported_as_health(void **state)
     assert_int_equal(health.state, DIRECTORY_UNKNOWN);
     assert_int_equal(health.unknown, 2);
     assert_true(health.checked_ms == 0 && health.latency_us < 0);
-    assert_true(directory_probe(directory) <= clock_steady_us()); /* the other server is due next */
+    /* The other server is due for a probe. */
+    assert_true(directory_probe(directory) <= clock_steady_us());
     directory_health(directory, &health);
     assert_int_equal(health.state, DIRECTORY_UNKNOWN);
     assert_int_equal(health.down, 1);
@@ -180,7 +181,7 @@ static void probe_results_are_reported_as_health(void **state)
     assert_int_equal(health.state, DIRECTORY_DOWN);
     assert_true(health.down == 2 && health.open);
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "a moment ago");
-    assert_true(directory_probe(directory) > clock_steady_us()); /* no server is due */
+    assert_true(directory_probe(directory) > clock_steady_us()); /* no server is due for a probe */
     directory_free(&directory);
     close(fd);
 }
@@ -249,7 +250,7 @@ static void known_failure_is_reported_at_once_by_all_connections(void **state)
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "a moment ago");
     assert_true(clock_steady_us() - began < (int64_t)CONNECT_MS * MS_US);
     directory_free(&directory);
-    config.ldap_timeout_ms++; /* health is not shared with different settings */
+    config.ldap_timeout_ms++; /* different settings do not share the health */
     directory = directory_new(&config);
     close(fd);
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, server);
@@ -287,7 +288,7 @@ static void reject_binds(int listener)
     }
 }
 
-/* Runs refuse_binds() in a child process; one byte per rejected bind can be read from *binds_r. */
+/* Runs reject_binds() in a child process; one byte per rejected bind can be read from *binds_r. */
 static pid_t start_rejecting_server(int listener, int *binds_r)
 {
     int ends[2];

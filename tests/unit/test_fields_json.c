@@ -261,7 +261,7 @@ static void invalid_utf8_is_rejected(void **state)
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         assert_invalid_json(*state, texts[i], strlen(texts[i]));
     }
-    assert_invalid_json(*state, BYTES("{\0\"\0a\0\"\0:\0001\0}\0")); /* UTF-16 */
+    assert_invalid_json(*state, BYTES("{\0\"\0a\0\"\0:\0001\0}\0")); /* an object in UTF-16 */
 }
 
 static void unescaped_control_characters_are_rejected(void **state)
@@ -327,7 +327,7 @@ static void repeated_member_names_are_rejected(void **state)
         "{\"a\\/b\":1,\"a/b\":2}",
         "{\"\\ud83d\\ude00\":1,\"😀\":2}",
         "{\"\":1,\"\":2}",
-        "{\"rows\":[{\"a\":1,\"a\":2}]}", /* nested */
+        "{\"rows\":[{\"a\":1,\"a\":2}]}", /* repeated in a nested object */
         "{\"other\":{\"b\":{\"a\":1,\"\\u0061\":2}}}",
         "{\"other\":[[[{\"a:\":1,\"a:\":2}]]]}",
         "{\":\":1,\":\":2}",

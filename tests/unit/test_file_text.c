@@ -29,7 +29,7 @@ static void texts_in_all_supported_encodings_are_recognized(void **state)
     assert_text(true, BYTES("\a\b\t\n\v\f\r\033[1m ~"));
     assert_text(true, BYTES("\xd0\x96 \xe2\x82\xac \xf0\x9f\x98\x80"));
     assert_text(true, BYTES("\xef\xbb\xbfUTF-8 with its mark"));
-    assert_text(true, BYTES("\xcf\xf0\xe8\xe2\xe5\xf2")); /* windows-1251 */
+    assert_text(true, BYTES("\xcf\xf0\xe8\xe2\xe5\xf2")); /* text in windows-1251 */
     assert_text(true, BYTES("\xff"));
     assert_text(true, BYTES("\xff\xfe"));
     assert_text(true, BYTES("\xff\xfe\x16\x04\x3d\xd8\x00\xde"));
@@ -52,7 +52,7 @@ static void binary_content_is_not_a_text(void **state)
     /* First half of a surrogate pair twice. */
     assert_text(false, BYTES("\xfe\xff\xd8\x3d\xd8\x3d\xde\0"));
     assert_text(false, BYTES("\xff\xfe\x01\x00"));
-    assert_text(false, BYTES("\xff\xfe\0\0a\0\0\0")); /* UTF-32 */
+    assert_text(false, BYTES("\xff\xfe\0\0a\0\0\0")); /* text in UTF-32 */
 }
 
 static void forbidden_bytes_are_detected_at_every_position(void **state)

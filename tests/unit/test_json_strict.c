@@ -282,7 +282,7 @@ static void byte_order_marks_and_other_encodings_are_rejected(void **state)
     assert_rejected(BYTES("\xFF\xFE{\0}\0"));
     assert_rejected(BYTES("{\0}\0"));
     assert_rejected(BYTES("\0{\0}"));
-    assert_rejected(BYTES("[\"\xE9\"]")); /* Latin-1 */
+    assert_rejected(BYTES("[\"\xE9\"]")); /* text in Latin-1 */
 }
 
 /* UTF-8 cannot encode half of a surrogate pair. */

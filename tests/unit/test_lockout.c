@@ -46,9 +46,9 @@ static void failed_logins_older_than_the_window_are_ignored(void **state)
         {4, WINDOW_MS, 4},
         {4, WINDOW_MS + 2 * SECOND_MS, 4}, /* the controller's clock is known only to the second */
         {4, WINDOW_MS + 2 * SECOND_MS + 1, 0},
-        {4, -WINDOW_MS, 4}, /* in the future */
+        {4, -WINDOW_MS, 4}, /* failed in the future */
         {0, 0, 0},
-        {4, now, 4}, /* no time was read */
+        {4, now, 4}, /* the time of the failures could not be read */
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -83,7 +83,7 @@ static void login_attempts_are_admitted_up_to_the_limit(void **state)
     assert_true(reserve_attempt("a", 0, 2, start_us));
     assert_true(reserve_attempt("a", 0, 2, start_us));
     assert_false(reserve_attempt("a", 0, 2, start_us));
-    assert_true(reserve_attempt("a", 0, 3, start_us)); /* a known source */
+    assert_true(reserve_attempt("a", 0, 3, start_us)); /* known sources have a higher limit */
     assert_false(reserve_attempt("a", 0, 3, start_us));
     assert_true(reserve_attempt("b", 0, 2, start_us));
 }

@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-enum { LIFETIME_S = 300, PATIENCE_MS = 10000 };
+enum { LIFETIME_S = 300, CLOCK_TOLERANCE_MS = 10000 };
 
 static const struct config standard = {
     .storage_url = "file:///objects",
@@ -63,7 +63,8 @@ static void placed_object_is_found_until_deleted(void **state)
     assert_true(found);
     assert_string_equal(info.key, key);
     assert_int_equal(info.size, 5);
-    assert_in_range(info.modified_ms, clock_wall_ms() - PATIENCE_MS, clock_wall_ms() + PATIENCE_MS);
+    assert_in_range(info.modified_ms, clock_wall_ms() - CLOCK_TOLERANCE_MS,
+                    clock_wall_ms() + CLOCK_TOLERANCE_MS);
     assert_string_equal(read_file(*state, object_path(*state, key)), "hello");
     /* Files are readable by nginx's group, which may enter the folders but not list them. */
     assert_int_equal(stat(object_path(*state, key), &facts), 0);

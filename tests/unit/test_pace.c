@@ -49,7 +49,7 @@ static int64_t simulate_upload(int64_t rate, int64_t size, bool *cut_r)
 static void documented_upload_rates_suffice_for_their_sizes(void **state)
 {
     static const struct {
-        int64_t rate, size; /* KiB/s and KiB */
+        int64_t rate, size; /* in KiB/s and KiB */
     } rows[] = {{2, 360}, {4, 1126}, {8, 3276}, {16, 8600}, {31, 16 * KIB + 300}};
     bool cut;
     (void)state;

@@ -60,7 +60,7 @@ static const struct route table[] = {
     {.pattern = NULL},
 };
 
-struct world {
+struct fixture {
     struct arena *arena;
     struct router *router;
     struct server *server;
@@ -99,33 +99,33 @@ static int setup_server(void **state)
     static const struct resource tables[] = {{.routes = table}, {.routes = NULL}};
     const struct router_settings settings = {
         .guard = {.may_write = may_write}, .standard_language = LANGUAGE_EN, .body_max = 100000};
-    struct world *world = must_alloc(sizeof *world);
+    struct fixture *fixture = must_alloc(sizeof *fixture);
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    world->arena = arena_new();
-    world->router = router_new(tables, &settings);
-    world->server = server_new(world->router, NULL, &fake_turn, true);
+    fixture->arena = arena_new();
+    fixture->router = router_new(tables, &settings);
+    fixture->server = server_new(fixture->router, NULL, &fake_turn, true);
     written_transaction = failing_transaction = 0;
-    world->connection = server_open(world->server, ends[0], -1);
-    world->served_fd = ends[0];
-    world->peer = ends[1];
-    *state = world;
+    fixture->connection = server_open(fixture->server, ends[0], -1);
+    fixture->served_fd = ends[0];
+    fixture->peer = ends[1];
+    *state = fixture;
     return 0;
 }
 
 /* A test sets `connection` to NULL when the server has closed it. */
 static int teardown_server(void **state)
 {
-    struct world *world = *state;
-    if (world->connection) {
-        server_close(world->connection);
+    struct fixture *fixture = *state;
+    if (fixture->connection) {
+        server_close(fixture->connection);
     }
-    close(world->peer);
-    server_free(&world->server);
-    server_free(&world->server); /* a pointer to NULL is accepted */
-    router_free(&world->router);
-    arena_free(&world->arena);
-    free(world);
+    close(fixture->peer);
+    server_free(&fixture->server);
+    server_free(&fixture->server); /* a pointer to NULL is accepted */
+    router_free(&fixture->router);
+    arena_free(&fixture->arena);
+    free(fixture);
     return 0;
 }
 
@@ -180,49 +180,49 @@ static void add_request(struct buffer *out, bool keep, const char *method, const
     add_record(out, STDIN, "", 0);
 }
 
-static void send_all(struct world *world, const struct buffer *bytes)
+static void send_all(struct fixture *fixture, const struct buffer *bytes)
 {
     size_t sent = 0;
     while (sent < bytes->length) {
-        ssize_t now = send(world->peer, bytes->bytes + sent, bytes->length - sent, MSG_NOSIGNAL);
+        ssize_t now = send(fixture->peer, bytes->bytes + sent, bytes->length - sent, MSG_NOSIGNAL);
         assert_true(now > 0);
         sent += (size_t)now;
     }
 }
 
 /* Serves one request. Clears `connection` if the server closed it. */
-static bool serve_request(struct world *world)
+static bool serve_request(struct fixture *fixture)
 {
-    enum server_progress progress = server_serve(world->server, world->connection, false);
+    enum server_progress progress = server_serve(fixture->server, fixture->connection, false);
     assert_int_not_equal(progress, SERVER_HELD);
     if (progress == SERVER_CLOSED) {
-        world->connection = NULL;
+        fixture->connection = NULL;
     }
     return progress == SERVER_ANSWERED;
 }
 
-static void read_exactly(struct world *world, char *bytes, size_t length)
+static void read_exactly(struct fixture *fixture, char *bytes, size_t length)
 {
     for (size_t got = 0; got < length;) {
-        struct pollfd waiting = {.fd = world->peer, .events = POLLIN};
+        struct pollfd waiting = {.fd = fixture->peer, .events = POLLIN};
         assert_int_equal(poll(&waiting, 1, 5000), 1);
-        ssize_t now = read(world->peer, bytes + got, length - got);
+        ssize_t now = read(fixture->peer, bytes + got, length - got);
         assert_true(now > 0);
         got += (size_t)now;
     }
 }
 
 /* Returns the standard output of one request, up to its END_REQUEST record. */
-static const char *read_answer(struct world *world)
+static const char *read_answer(struct fixture *fixture)
 {
-    struct buffer out = {.arena = world->arena};
+    struct buffer out = {.arena = fixture->arena};
     buffer_add(&out, "", 0);
     for (;;) {
         unsigned char head[8];
-        read_exactly(world, (char *)head, sizeof head);
+        read_exactly(fixture, (char *)head, sizeof head);
         size_t length = (size_t)head[4] << 8 | head[5];
-        char *bytes = arena_alloc(world->arena, length + head[6] + 1);
-        read_exactly(world, bytes, length + head[6]);
+        char *bytes = arena_alloc(fixture->arena, length + head[6] + 1);
+        read_exactly(fixture, bytes, length + head[6]);
         assert_int_equal(head[0], 1);
         assert_int_equal(head[3], 1);
         if (head[1] == STDOUT) {
@@ -233,21 +233,21 @@ static const char *read_answer(struct world *world)
     }
 }
 
-static bool is_closed(const struct world *world)
+static bool is_closed(const struct fixture *fixture)
 {
-    struct pollfd waiting = {.fd = world->peer, .events = POLLIN};
+    struct pollfd waiting = {.fd = fixture->peer, .events = POLLIN};
     char byte;
-    return poll(&waiting, 1, 5000) == 1 && read(world->peer, &byte, 1) <= 0;
+    return poll(&waiting, 1, 5000) == 1 && read(fixture->peer, &byte, 1) <= 0;
 }
 
-static const char *exchange_request(struct world *world, const char *method, const char *uri,
+static const char *exchange_request(struct fixture *fixture, const char *method, const char *uri,
                                     const char *body, size_t piece)
 {
-    struct buffer bytes = {.arena = world->arena};
+    struct buffer bytes = {.arena = fixture->arena};
     add_request(&bytes, true, method, uri, body, piece);
-    send_all(world, &bytes);
-    assert_true(serve_request(world));
-    return read_answer(world);
+    send_all(fixture, &bytes);
+    assert_true(serve_request(fixture));
+    return read_answer(fixture);
 }
 
 static void assert_has(const char *text, const char *part)
@@ -282,19 +282,19 @@ static void connection_is_kept_for_many_requests(void **state)
 
 static void connection_is_closed_without_the_keep_flag(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
     add_request(&bytes, false, "GET", "/hello", "", 1);
-    send_all(world, &bytes);
-    assert_false(serve_request(world));
-    assert_has(read_answer(world), "Status: 200 ");
-    assert_true(is_closed(world));
+    send_all(fixture, &bytes);
+    assert_false(serve_request(fixture));
+    assert_has(read_answer(fixture), "Status: 200 ");
+    assert_true(is_closed(fixture));
 }
 
 static void body_may_arrive_in_many_records(void **state)
 {
-    struct world *world = *state;
-    struct buffer body = {.arena = world->arena};
+    struct fixture *fixture = *state;
+    struct buffer body = {.arena = fixture->arena};
     buffer_add_string(&body, "{\"name\":\"");
     for (int i = 0; i < 2000; i++) {
         buffer_add_char(&body, (char)('a' + i % 26));
@@ -302,7 +302,7 @@ static void body_may_arrive_in_many_records(void **state)
     buffer_add_string(&body, "\"}");
     static const size_t pieces[] = {7, 1000, 60000};
     for (size_t i = 0; i < COUNT_OF(pieces); i++) {
-        const char *text = exchange_request(world, "POST", "/things", body.bytes, pieces[i]);
+        const char *text = exchange_request(fixture, "POST", "/things", body.bytes, pieces[i]);
         assert_has(text, "Status: 201 ");
         assert_has(text, "Location: /things/new\r\n");
         assert_has(text, body.bytes);
@@ -310,17 +310,17 @@ static void body_may_arrive_in_many_records(void **state)
 }
 
 /* Replaces the connection by one with a file that holds the beginning of the body. */
-static int open_with_file(struct world *world, const char *content)
+static int open_with_file(struct fixture *fixture, const char *content)
 {
     char path[] = "body-XXXXXX";
     int ends[2], fd = mkstemp(path), body_fd = dup(fd);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(write(fd, content, strlen(content)), strlen(content));
-    server_close(world->connection);
-    close(world->peer);
+    server_close(fixture->connection);
+    close(fixture->peer);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    world->connection = server_open(world->server, ends[0], body_fd);
-    world->peer = ends[1];
+    fixture->connection = server_open(fixture->server, ends[0], body_fd);
+    fixture->peer = ends[1];
     return fd;
 }
 
@@ -340,150 +340,150 @@ static void add_head(struct buffer *out, const char *length, const char *spool)
 
 static void body_is_read_from_the_file_passed_along(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
-    int fd = open_with_file(world, "{\"name\":\"file\"}");
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
+    int fd = open_with_file(fixture, "{\"name\":\"file\"}");
     add_head(&bytes, "15", "");
     add_record(&bytes, STDIN, "", 0);
-    send_all(world, &bytes);
-    assert_true(serve_request(world));
-    assert_has(read_answer(world), "\r\n\r\n{\"name\":\"file\"}");
+    send_all(fixture, &bytes);
+    assert_true(serve_request(fixture));
+    assert_has(read_answer(fixture), "\r\n\r\n{\"name\":\"file\"}");
     close(fd);
 }
 
 static void growing_body_file_is_read_to_its_end(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
-    int fd = open_with_file(world, "{\"name\":");
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
+    int fd = open_with_file(fixture, "{\"name\":");
     add_head(&bytes, "15", "early");
-    send_all(world, &bytes);
+    send_all(fixture, &bytes);
     assert_int_equal(write(fd, "\"file\"}", 7), 7);
     buffer_clear(&bytes);
     add_record(&bytes, STDIN, "grown---", 8);
     add_record(&bytes, STDIN, "", 0);
-    send_all(world, &bytes);
-    assert_true(serve_request(world));
-    assert_has(read_answer(world), "\r\n\r\n{\"name\":\"file\"}");
+    send_all(fixture, &bytes);
+    assert_true(serve_request(fixture));
+    assert_has(read_answer(fixture), "\r\n\r\n{\"name\":\"file\"}");
     close(fd);
 }
 
 /* The spool sends the request again when its body is complete; it is audited then. */
 static void withdrawn_request_is_not_audited(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
-    int fd = open_with_file(world, "{\"name\":");
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
+    int fd = open_with_file(fixture, "{\"name\":");
     unlink("audit.jsonl");
     audit_reopen();
     add_head(&bytes, "15", "early");
-    send_all(world, &bytes);
-    shutdown(world->peer, SHUT_WR);
-    serve_request(world);
-    assert_has(read_answer(world), "Status: 400 ");
-    assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
+    send_all(fixture, &bytes);
+    shutdown(fixture->peer, SHUT_WR);
+    serve_request(fixture);
+    assert_has(read_answer(fixture), "Status: 400 ");
+    assert_string_equal(read_file(fixture->arena, "audit.jsonl"), "");
     close(fd);
 }
 
-static void assert_audited(struct world *world, const char *status)
+static void assert_audited(struct fixture *fixture, const char *status)
 {
-    assert_has(read_file(world->arena, "audit.jsonl"),
-               arena_format(world->arena, "\"status\":\"%s\"", status));
+    assert_has(read_file(fixture->arena, "audit.jsonl"),
+               arena_format(fixture->arena, "\"status\":\"%s\"", status));
 }
 
 /* The request is rejected before the available part of its body was read. */
 static void request_withdrawn_before_its_rejection_is_not_audited(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
-    int fd = open_with_file(world, arena_format(world->arena, "%0200000d", 0));
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
+    int fd = open_with_file(fixture, arena_format(fixture->arena, "%0200000d", 0));
     unlink("audit.jsonl");
     audit_reopen();
     add_head(&bytes, "300000", "early");
     add_record(&bytes, STDIN, "grown---", 8);
-    send_all(world, &bytes);
-    shutdown(world->peer, SHUT_WR);
-    serve_request(world);
-    assert_has(read_answer(world), "Status: 413 ");
-    assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
+    send_all(fixture, &bytes);
+    shutdown(fixture->peer, SHUT_WR);
+    serve_request(fixture);
+    assert_has(read_answer(fixture), "Status: 413 ");
+    assert_string_equal(read_file(fixture->arena, "audit.jsonl"), "");
     close(fd);
 }
 
 /* The body of the request is complete, so the spool does not send it again. */
 static void rejected_request_is_audited_after_its_client_closed(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
-    int fd = open_with_file(world, arena_format(world->arena, "%0200000d", 0));
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
+    int fd = open_with_file(fixture, arena_format(fixture->arena, "%0200000d", 0));
     unlink("audit.jsonl");
     audit_reopen();
     add_head(&bytes, "200000", "early");
     add_record(&bytes, STDIN, "grown---", 8);
     add_record(&bytes, STDIN, "", 0);
-    send_all(world, &bytes);
-    shutdown(world->peer, SHUT_RDWR);
-    serve_request(world);
-    assert_audited(world, "failure");
+    send_all(fixture, &bytes);
+    shutdown(fixture->peer, SHUT_RDWR);
+    serve_request(fixture);
+    assert_audited(fixture, "failure");
     close(fd);
 }
 
 /* Sends a request that writes; the store makes the server hold it, unanswered and not audited. */
-static void hold_request(struct world *world)
+static void hold_request(struct fixture *fixture)
 {
     unlink("audit.jsonl");
     audit_reopen();
-    struct buffer bytes = {.arena = world->arena};
-    struct pollfd waiting = {.fd = world->peer, .events = POLLIN};
+    struct buffer bytes = {.arena = fixture->arena};
+    struct pollfd waiting = {.fd = fixture->peer, .events = POLLIN};
     written_transaction = 1;
     add_request(&bytes, true, "POST", "/things", "{\"name\":\"x\"}", 1000);
-    send_all(world, &bytes);
-    assert_int_equal(server_serve(world->server, world->connection, false), SERVER_HELD);
+    send_all(fixture, &bytes);
+    assert_int_equal(server_serve(fixture->server, fixture->connection, false), SERVER_HELD);
     assert_int_equal(poll(&waiting, 1, 0), 0);
-    assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
+    assert_string_equal(read_file(fixture->arena, "audit.jsonl"), "");
 }
 
 static void held_request_is_answered_after_the_commit(void **state)
 {
-    struct world *world = *state;
-    hold_request(world);
-    server_commit(world->server);
-    assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
-    assert_has(read_answer(world), "Status: 201 ");
-    assert_audited(world, "success");
+    struct fixture *fixture = *state;
+    hold_request(fixture);
+    server_commit(fixture->server);
+    assert_int_equal(server_finish(fixture->server, fixture->connection), SERVER_ANSWERED);
+    assert_has(read_answer(fixture), "Status: 201 ");
+    assert_audited(fixture, "success");
     written_transaction = 0;
-    assert_has(exchange_request(world, "GET", "/hello", "", 1), "Status: 200 ");
+    assert_has(exchange_request(fixture, "GET", "/hello", "", 1), "Status: 200 ");
 }
 
 static void failed_commit_is_reported_to_the_client(void **state)
 {
-    struct world *world = *state;
-    hold_request(world);
+    struct fixture *fixture = *state;
+    hold_request(fixture);
     failing_transaction = 1;
-    server_commit(world->server);
-    assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
-    const char *text = read_answer(world);
+    server_commit(fixture->server);
+    assert_int_equal(server_finish(fixture->server, fixture->connection), SERVER_ANSWERED);
+    const char *text = read_answer(fixture);
     assert_has(text, "Status: 503 ");
     assert_has(text, "Retry-After: ");
     assert_null(strstr(text, "Location"));
-    assert_audited(world, "failure");
+    assert_audited(fixture, "failure");
     failing_transaction = 0; /* the next group commit succeeds */
-    hold_request(world);
-    server_commit(world->server);
-    assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
-    assert_has(read_answer(world), "Status: 201 ");
-    assert_audited(world, "success");
+    hold_request(fixture);
+    server_commit(fixture->server);
+    assert_int_equal(server_finish(fixture->server, fixture->connection), SERVER_ANSWERED);
+    assert_has(read_answer(fixture), "Status: 201 ");
+    assert_audited(fixture, "success");
 }
 
 /* Another request committed the writes of this one before the commit that fails. */
 static void failed_commit_does_not_affect_durable_writes(void **state)
 {
-    struct world *world = *state;
-    hold_request(world);
+    struct fixture *fixture = *state;
+    hold_request(fixture);
     failing_transaction = 2;
-    server_commit(world->server);
-    assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
-    assert_has(read_answer(world), "Status: 201 ");
-    assert_audited(world, "success");
+    server_commit(fixture->server);
+    assert_int_equal(server_finish(fixture->server, fixture->connection), SERVER_ANSWERED);
+    assert_has(read_answer(fixture), "Status: 201 ");
+    assert_audited(fixture, "success");
 }
 
 static void unread_body_does_not_affect_the_next_request(void **state)
@@ -499,15 +499,15 @@ static void unread_body_does_not_affect_the_next_request(void **state)
  * as the next request, whatever they contain. */
 static void long_unread_body_is_not_parsed_as_a_request(void **state)
 {
-    struct world *world = *state;
+    struct fixture *fixture = *state;
     static const size_t sizes[] = {7000, 8000, 8192, 9000, 20000, 60000};
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-        struct buffer body = {.arena = world->arena};
+        struct buffer body = {.arena = fixture->arena};
         while (body.length < sizes[i]) {
             buffer_add(&body, "\1\t\1\1\1\1\1\1", 8); /* resembles the header of a record */
         }
-        assert_has(exchange_request(world, "POST", "/hello", body.bytes, 60000), "Status: 405 ");
-        assert_has(exchange_request(world, "GET", "/hello", "", 1), "Status: 200 ");
+        assert_has(exchange_request(fixture, "POST", "/hello", body.bytes, 60000), "Status: 405 ");
+        assert_has(exchange_request(fixture, "GET", "/hello", "", 1), "Status: 200 ");
     }
 }
 
@@ -529,66 +529,66 @@ static void reply_204_has_no_content_headers(void **state)
 /* A request without any parameter is still answered. */
 static void request_without_parameters_is_answered_with_400(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
     add_begin(&bytes, true);
     add_record(&bytes, PARAMS, "", 0);
     add_record(&bytes, STDIN, "", 0);
-    send_all(world, &bytes);
-    assert_true(serve_request(world));
-    assert_has(read_answer(world), "Status: 400 ");
+    send_all(fixture, &bytes);
+    assert_true(serve_request(fixture));
+    assert_has(read_answer(fixture), "Status: 400 ");
 }
 
 static void long_parameters_are_received_completely(void **state)
 {
-    struct world *world = *state;
-    char *uri = arena_alloc(world->arena, 20001);
+    struct fixture *fixture = *state;
+    char *uri = arena_alloc(fixture->arena, 20001);
     memset(uri, 'a', 20000);
     uri[0] = '/';
-    assert_has(exchange_request(world, "GET", uri, "", 1), "Status: 404 ");
+    assert_has(exchange_request(fixture, "GET", uri, "", 1), "Status: 404 ");
 }
 
 /* The peer closes the connection at every third byte of a request: only this connection ends. */
 static void truncated_requests_end_only_their_connection(void **state)
 {
-    struct arena *arena = ((struct world *)*state)->arena;
+    struct arena *arena = ((struct fixture *)*state)->arena;
     struct buffer whole = {.arena = arena};
     add_request(&whole, true, "POST", "/things", "{\"name\":\"cut\"}", 5);
     for (size_t cut = 1; cut < whole.length; cut += 3) {
         void *inner = NULL;
         assert_int_equal(setup_server(&inner), 0);
-        struct world *world = inner;
+        struct fixture *fixture = inner;
         struct buffer part = {.arena = arena};
         buffer_add(&part, whole.bytes, cut);
-        send_all(world, &part);
-        shutdown(world->peer, SHUT_WR);
-        serve_request(world);
+        send_all(fixture, &part);
+        shutdown(fixture->peer, SHUT_WR);
+        serve_request(fixture);
         teardown_server(&inner);
     }
 }
 
 static void garbage_closes_the_connection(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
     buffer_add_string(&bytes, "GET / HTTP/1.1\r\nHost: kontora\r\n\r\n");
-    send_all(world, &bytes);
-    shutdown(world->peer, SHUT_WR);
-    assert_false(serve_request(world));
-    assert_true(is_closed(world));
+    send_all(fixture, &bytes);
+    shutdown(fixture->peer, SHUT_WR);
+    assert_false(serve_request(fixture));
+    assert_true(is_closed(fixture));
 }
 
 static void invalid_parameter_lengths_close_the_connection(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
     add_begin(&bytes, true);
     add_record(&bytes, PARAMS, BYTES("\xFF\xFF\xFF\xFF\x7F\xFF")); /* lengths beyond the record */
     add_record(&bytes, PARAMS, "", 0);
     add_record(&bytes, STDIN, "", 0);
-    send_all(world, &bytes);
-    shutdown(world->peer, SHUT_WR);
-    assert_false(serve_request(world));
+    send_all(fixture, &bytes);
+    shutdown(fixture->peer, SHUT_WR);
+    assert_false(serve_request(fixture));
 }
 
 /* --- endless bodies --------------------------------------------------------------------------- */
@@ -596,15 +596,15 @@ static void invalid_parameter_lengths_close_the_connection(void **state)
 enum { TRICKLE_S = 20, TRICKLE_INTERVAL_US = 50 * 1000, ENDED_S = 10 };
 
 /* Forks a child that sends the piece repeatedly, for TRICKLE_S or until an error. */
-static pid_t start_trickling(const struct world *world, const char *piece, size_t length)
+static pid_t start_trickling(const struct fixture *fixture, const char *piece, size_t length)
 {
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        close(world->served_fd);
+        close(fixture->served_fd);
         for (int i = 0; i < TRICKLE_S * 1000 * 1000 / TRICKLE_INTERVAL_US; i++) {
-            if (send(world->peer, piece, length, MSG_NOSIGNAL) < 0) {
+            if (send(fixture->peer, piece, length, MSG_NOSIGNAL) < 0) {
                 _exit(EXIT_SUCCESS);
             }
             usleep(TRICKLE_INTERVAL_US);
@@ -615,21 +615,21 @@ static pid_t start_trickling(const struct world *world, const char *piece, size_
 }
 
 /* Begins a request whose body is longer than the bytes that follow. */
-static void begin_body(struct world *world, const char *uri, const char *piece, size_t length)
+static void begin_body(struct fixture *fixture, const char *uri, const char *piece, size_t length)
 {
-    struct buffer bytes = {.arena = world->arena};
+    struct buffer bytes = {.arena = fixture->arena};
     add_request(&bytes, true, "POST", uri, "{", 1);
     bytes.length -= 8; /* omits the record that ends STDIN */
     buffer_add(&bytes, piece, length);
-    send_all(world, &bytes);
+    send_all(fixture, &bytes);
 }
 
-static void assert_ended(struct world *world, const char *piece, size_t length)
+static void assert_ended(struct fixture *fixture, const char *piece, size_t length)
 {
     int status = 0;
     int64_t began = clock_steady_us();
-    pid_t child = start_trickling(world, piece, length);
-    assert_false(serve_request(world));
+    pid_t child = start_trickling(fixture, piece, length);
+    assert_false(serve_request(fixture));
     assert_true(clock_steady_us() - began < (int64_t)ENDED_S * 1000 * 1000);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, EXIT_SUCCESS); /* send() failed: the connection is closed */

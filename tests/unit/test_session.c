@@ -302,7 +302,7 @@ static void changed_credentials_or_rights_end_the_session(void **state)
     } rows[] = {
         {{.epoch = 5}, {.epoch = 5}, true},
         {{.epoch = 5}, {.epoch = 6}, false},
-        {{.epoch = 5}, {.epoch = 4}, true}, /* a controller that has not replicated yet */
+        {{.epoch = 5}, {.epoch = 4}, true}, /* this controller has not replicated the change yet */
         {{.epoch = 5}, {.epoch = 5, .administrator = true}, true},
         {{.epoch = 5, .administrator = true}, {.epoch = 5}, false},
     };
@@ -644,7 +644,7 @@ static void failed_logins_are_forgotten_after_a_quarter_of_an_hour(void **state)
     }
     int64_t later = start + SECOND + QUARTER;
     fail_login(test, "gleb", later);
-    assert_int_equal(wait_for(test, "gleb", later), 2); /* not yet forgotten */
+    assert_int_equal(wait_for(test, "gleb", later), 2); /* the failures are not forgotten yet */
     later += 2 * SECOND + QUARTER + 1;
     fail_login(test, "gleb", later);
     assert_int_equal(wait_for(test, "gleb", later), 0);

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-enum { ROUNDS = 200, PATIENCE_MS = 10000, BACKLOG = 16 };
+enum { ROUNDS = 200, TIMEOUT_MS = 10000, BACKLOG = 16 };
 
 struct spool_process {
     struct sockaddr_un address;
@@ -84,7 +84,7 @@ static void parameters_have_arrived_when_a_worker_takes_a_connection(void **stat
         char bytes[BUFSIZ];
         struct pollfd queue = {.fd = spool.handoff.receive_fd, .events = POLLIN};
         int client = send_request(&spool);
-        assert_int_equal(poll(&queue, 1, PATIENCE_MS), 1);
+        assert_int_equal(poll(&queue, 1, TIMEOUT_MS), 1);
         int body_fd, fd = handoff_receive(spool.handoff.receive_fd, &body_fd);
         assert_true(fd >= 0 && body_fd >= 0);
         ssize_t got = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
@@ -106,12 +106,12 @@ static void body_of_a_disconnected_client_is_truncated(void **state)
     start_spool(&spool);
     struct pollfd queue = {.fd = spool.handoff.receive_fd, .events = POLLIN};
     int client = send_request(&spool);
-    assert_int_equal(poll(&queue, 1, PATIENCE_MS), 1);
+    assert_int_equal(poll(&queue, 1, TIMEOUT_MS), 1);
     int body_fd, fd = handoff_receive(spool.handoff.receive_fd, &body_fd);
     assert_int_equal(fstat(body_fd, &before), 0);
     close(client);
     struct pollfd end = {.fd = fd, .events = POLLRDHUP};
-    assert_int_equal(poll(&end, 1, PATIENCE_MS), 1);
+    assert_int_equal(poll(&end, 1, TIMEOUT_MS), 1);
     stop_spool(&spool);
     assert_int_equal(fstat(body_fd, &after), 0);
     assert_true(before.st_size > 0);

@@ -256,7 +256,7 @@ static int increment_repeatedly(struct arena *arena)
 {
     struct store *store = store_new(&store_config, NULL);
     int done = 0;
-    while (done < ROUNDS) { /* retries writes that the store gives up */
+    while (done < ROUNDS) { /* repeats writes that the store gave up */
         const struct error *error = store_write(store, arena, increment, arena);
         if (error && error->id != ERR_DATABASE_UNAVAILABLE) {
             return 1;

@@ -211,9 +211,9 @@ static void waiting_for_the_write_lock_times_out(void **state)
     struct test *test = *state;
     must_succeed(insert_item_row(test->store, test->arena, 1));
     pid_t sharing = start_process(time_out_writing, store_queue),
-          strange = start_process(time_out_writing, NULL);
+          separate = start_process(time_out_writing, NULL);
     assert_int_equal(wait_end(sharing), 0);
-    assert_int_equal(wait_end(strange), 0);
+    assert_int_equal(wait_end(separate), 0);
     must_succeed(store_turn_end(test->store, test->arena));
     must_succeed(insert_and_commit(test->other, test->arena, 2));
 }
@@ -306,7 +306,7 @@ static struct error *check_write_connection(struct store *store, void *context)
 {
     struct test *test = context;
     bool row = false;
-    assert_int_equal(read_pragma(test, "synchronous"), 2); /* FULL */
+    assert_int_equal(read_pragma(test, "synchronous"), 2); /* 2 is FULL */
     assert_int_equal(read_pragma(test, "foreign_keys"), 1);
     struct store_query *query = store_compose(store, test->arena, "PRAGMA journal_mode");
     must_succeed(store_next(query, &row));
@@ -369,7 +369,7 @@ static void checkpoint_does_not_wait_for_readers_or_writers(void **state)
     assert_int_equal(log_size(), 0);
 }
 
-static int snapshot_pipe[2]; /* a pipe */
+static int snapshot_pipe[2];
 
 static int read_then_write(struct store *store, struct arena *arena)
 {
@@ -383,7 +383,7 @@ static void waiting_writer_does_not_block_a_checkpoint(void **state)
 {
     struct test *test = *state;
     write_much(test, 20);
-    struct store *strange = store_new(&store_config, NULL);
+    struct store *separate = store_new(&store_config, NULL);
     int64_t deadline = clock_steady_us() + SHORT_US;
     assert_int_equal(pipe(snapshot_pipe), 0);
     assert_true(queue_enter(store_queue, deadline));
@@ -391,12 +391,12 @@ static void waiting_writer_does_not_block_a_checkpoint(void **state)
     char byte;
     assert_int_equal(read(snapshot_pipe[0], &byte, 1), 1);
     do {
-        must_succeed(store_checkpoint(strange, test->arena));
+        must_succeed(store_checkpoint(separate, test->arena));
     } while (log_size() && clock_steady_us() < deadline);
     assert_int_equal(log_size(), 0);
     queue_leave(store_queue);
     assert_int_equal(wait_end(child), 0);
-    store_free(&strange);
+    store_free(&separate);
     close(snapshot_pipe[0]);
     close(snapshot_pipe[1]);
 }

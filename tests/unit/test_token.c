@@ -201,9 +201,10 @@ static void tokens_of_other_algorithms_are_rejected(void **state)
     static const char *const none[] = {"none", "None", "NONE", "nOnE", "", "HS256", "XX256"};
     for (size_t i = 0; i < COUNT_OF(none); i++) {
         const char *header = arena_format(*state, "{\"alg\":\"%s\",\"typ\":\"JWT\"}", none[i]);
-        char *token = forge_with_claims(*state, NULL, key, header, claims); /* header.claims. */
+        /* Unsigned: "header.claims.". */
+        char *token = forge_with_claims(*state, NULL, key, header, claims);
         assert_int_equal(verify_token(*state, token), ERR_INVALID_TOKEN);
-        *strrchr(token, '.') = '\0'; /* header.claims */
+        *strrchr(token, '.') = '\0'; /* unsigned: "header.claims" */
         assert_int_equal(verify_token(*state, token), ERR_INVALID_TOKEN);
         /* Also with a valid signature. */
         if (strcmp(none[i], "HS256") != 0) {

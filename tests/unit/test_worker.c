@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-enum { PATIENCE_MS = 10000, PARTS = 4, QUEUE = 350 };
+enum { TIMEOUT_MS = 10000, PARTS = 4, QUEUE = 350 };
 
 /* --- echo service: one byte per request ------------------------------------------------------- */
 
@@ -177,7 +177,7 @@ static void assert_event(const struct worker *worker, enum worker_news news)
 {
     struct pollfd waiting = {.fd = worker->status_fd, .events = POLLIN};
     struct worker_message message = {0};
-    assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
+    assert_int_equal(poll(&waiting, 1, TIMEOUT_MS), 1);
     assert_int_equal(read(worker->status_fd, &message, sizeof message), sizeof message);
     assert_int_equal(message.pid, worker->pid);
     assert_int_equal(message.news, news);
@@ -199,7 +199,7 @@ static void assert_exits(struct worker *worker)
     int status = 0;
     struct pollfd waiting = {.fd = worker->status_fd, .events = 0};
     /* The worker closes its end of the status pipe. */
-    assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
+    assert_int_equal(poll(&waiting, 1, TIMEOUT_MS), 1);
     assert_int_equal(waitpid(worker->pid, &status, 0), worker->pid);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
@@ -224,15 +224,15 @@ static void request_echo(int fd, char byte)
     struct pollfd waiting = {.fd = fd, .events = POLLIN};
     char answer = 0;
     assert_int_equal(send(fd, &byte, 1, MSG_NOSIGNAL), 1);
-    assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
+    assert_int_equal(poll(&waiting, 1, TIMEOUT_MS), 1);
     assert_int_equal(read(fd, &answer, 1), 1);
     assert_int_equal(answer, byte);
 }
 
-static bool is_readable_within(int fd, int patience_ms)
+static bool is_readable_within(int fd, int timeout_ms)
 {
     struct pollfd waiting = {.fd = fd, .events = POLLIN};
-    return poll(&waiting, 1, patience_ms) == 1;
+    return poll(&waiting, 1, timeout_ms) == 1;
 }
 
 /* Returns the processor time that the worker has used, in microseconds. */
@@ -247,7 +247,7 @@ static int64_t processor_time(const struct worker *worker)
 
 static void wait_for_file(const char *path)
 {
-    for (int i = 0; i < PATIENCE_MS / 10 && access(path, F_OK) < 0; i++) {
+    for (int i = 0; i < TIMEOUT_MS / 10 && access(path, F_OK) < 0; i++) {
         poll(NULL, 0, 10);
     }
     assert_int_equal(access(path, F_OK), 0);
@@ -256,7 +256,7 @@ static void wait_for_file(const char *path)
 static void wait_for_bytes(const char *path)
 {
     struct stat facts = {.st_size = 0};
-    for (int i = 0; i < PATIENCE_MS / 10 && !facts.st_size; i++) {
+    for (int i = 0; i < TIMEOUT_MS / 10 && !facts.st_size; i++) {
         poll(NULL, 0, 10);
         assert_int_equal(stat(path, &facts), 0);
     }
@@ -281,7 +281,7 @@ static void core_worker_keeps_many_connections(void **state)
         }
     }
     request_echo(fds[0], 'x'); /* the service closes this connection */
-    assert_true(is_readable_within(fds[0], PATIENCE_MS));
+    assert_true(is_readable_within(fds[0], TIMEOUT_MS));
     for (size_t i = 0; i < CONNECTIONS; i++) {
         close(fds[i]);
     }
@@ -298,7 +298,7 @@ static void send_write(int fd)
 static char read_commit_count(int fd)
 {
     char answer = 0;
-    assert_true(is_readable_within(fd, PATIENCE_MS));
+    assert_true(is_readable_within(fd, TIMEOUT_MS));
     assert_int_equal(read(fd, &answer, 1), 1);
     return answer;
 }
@@ -456,7 +456,7 @@ static void assert_closed_after(int fd, const char *bytes)
     if (*bytes) {
         assert_int_equal(send(fd, bytes, strlen(bytes), MSG_NOSIGNAL), strlen(bytes));
     }
-    assert_true(is_readable_within(fd, PATIENCE_MS));
+    assert_true(is_readable_within(fd, TIMEOUT_MS));
     assert_true(read(fd, &byte, 1) <= 0);
     close(fd);
 }
@@ -474,7 +474,7 @@ static void check_incomplete_requests(enum pool_id pool)
     close(quick);
     assert_closed_after(connect_to(&worker), "!");
     assert_int_equal(send(rest, "--", 2, MSG_NOSIGNAL), 2); /* now the request is complete */
-    assert_true(is_readable_within(rest, PATIENCE_MS));
+    assert_true(is_readable_within(rest, TIMEOUT_MS));
     assert_closed_after(part, "");
     assert_closed_after(idle, "");
     assert_true(processor_time(&worker) - before < 200000); /* the worker sleeps meanwhile */
