@@ -69,7 +69,8 @@ static void assert_invalid_json(struct arena *arena, const char *text, size_t le
     struct value *values = NULL;
     struct error *error = read_bytes(arena, text, length, &values);
     if (!error || error->id != ERR_INVALID_JSON) {
-        FAIL("%s as JSON: %.*s", error ? "wrong error" : "accepted", (int)length, text);
+        FAIL("%s: %.*s", error ? "rejected, but not as invalid JSON" : "accepted as JSON",
+             (int)length, text);
     }
     assert_null(error->details);
 }
