@@ -13,7 +13,7 @@ enum {
     BIND_TIMEOUT = 3 * SECOND,
 };
 
-static int number; /* gives each test its own settings */
+static int settings_count; /* gives each test its own settings */
 
 static struct config next_settings(void)
 {
@@ -23,7 +23,7 @@ static struct config next_settings(void)
         .ldap_bind_dn = "",
         .ldap_bind_password = "",
         .ldap_base_dn = "",
-        .ldap_port = ++number,
+        .ldap_port = ++settings_count,
     };
 }
 

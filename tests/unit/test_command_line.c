@@ -7,7 +7,7 @@
 
 enum { WORDS_MAX = 8, LINE_MAX_COLUMNS = 100 };
 
-static const struct command *const all[] = {
+static const struct command *const all_commands[] = {
     &admin_command,   &config_command,   &files_command,   &help_command,
     &migrate_command, &openapi_command,  &purge_command,   &recount_command,
     &serve_command,   &sessions_command, &version_command, NULL,
@@ -148,7 +148,7 @@ static void help_texts_are_aligned_in_one_column(void **state)
     size_t length = 0;
     (void)state;
     FILE *out = open_memstream(&printed, &length);
-    usage_print(out, all);
+    usage_print(out, all_commands);
     fclose(out);
     for (char *line = strtok_r(printed, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         assert_true(strlen(line) <= LINE_MAX_COLUMNS);

@@ -83,7 +83,7 @@ static bool has_line_about(const struct buffer *lines, const char *name)
 }
 
 /* Asserts that exactly one fault is reported and names the setting. */
-static void assert_refused(struct arena *arena, const char *text, const char *name)
+static void assert_rejected(struct arena *arena, const char *text, const char *name)
 {
     struct loaded *loaded = load_text(arena, text);
     if (!has_line_about(&loaded->faults, name) || count_lines(&loaded->faults) != 1) {
@@ -224,7 +224,7 @@ static void binary_content_and_overlong_lines_are_handled(void **state)
     char *line = arena_alloc(*state, 200001);
     memset(line, 'x', 200000);
     assert_false(load_text(*state, line)->valid);
-    assert_refused(*state, arena_format(*state, "LDAP_BASE_DN=%s", line), "LDAP_BASE_DN");
+    assert_rejected(*state, arena_format(*state, "LDAP_BASE_DN=%s", line), "LDAP_BASE_DN");
 }
 
 /* --- types ------------------------------------------------------------------------------------ */
@@ -285,9 +285,9 @@ static void invalid_values_are_rejected_naming_the_setting(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const char *line = arena_format(*state, "%s=%s\n", rows[i].name, rows[i].value);
-        assert_refused(*state, line, rows[i].name);
+        assert_rejected(*state, line, rows[i].name);
         setenv(rows[i].name, rows[i].value, 1); /* the same value from the environment */
-        assert_refused(*state, "", rows[i].name);
+        assert_rejected(*state, "", rows[i].name);
         unsetenv(rows[i].name);
     }
 }
@@ -339,7 +339,7 @@ static void setting_lengths_are_counted_in_characters(void **state)
         }
         must_load(*state, line.bytes);
         buffer_add_string(&line, characters[i]);
-        assert_refused(*state, line.bytes, "APP_NAME");
+        assert_rejected(*state, line.bytes, "APP_NAME");
     }
 }
 
@@ -355,9 +355,9 @@ static void production_rejects_default_secrets(void **state)
     assert_true(has_line_about(&loaded->faults, "PUBLIC_URL"));
     assert_int_equal(count_lines(&loaded->faults), 4);
     /* A default value that is set explicitly is rejected as well. */
-    assert_refused(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=admin123\n", "LOCAL_AUTH_PASSWORD");
-    assert_refused(*state, PRODUCTION "JWT_SECRET_KEY=your-secret-key-change-this-in-production\n",
-                   "JWT_SECRET_KEY");
+    assert_rejected(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=admin123\n", "LOCAL_AUTH_PASSWORD");
+    assert_rejected(*state, PRODUCTION "JWT_SECRET_KEY=your-secret-key-change-this-in-production\n",
+                    "JWT_SECRET_KEY");
 }
 
 static void token_access_is_open_by_default_in_development_only(void **state)
@@ -377,9 +377,9 @@ static void token_access_is_open_by_default_in_development_only(void **state)
         const struct loaded *loaded = must_load(*state, rows[i].text);
         assert_int_equal(config_tokens_open(&loaded->config), rows[i].open);
     }
-    assert_refused(*state, "TOKENS_ACCESS=closed\n", "TOKENS_ACCESS");
-    assert_refused(*state, "DISK_RESERVE_MIB=-1\n", "DISK_RESERVE_MIB");
-    assert_refused(*state, "FILES_TOTAL_QUOTA_MIB=much\n", "FILES_TOTAL_QUOTA_MIB");
+    assert_rejected(*state, "TOKENS_ACCESS=closed\n", "TOKENS_ACCESS");
+    assert_rejected(*state, "DISK_RESERVE_MIB=-1\n", "DISK_RESERVE_MIB");
+    assert_rejected(*state, "FILES_TOTAL_QUOTA_MIB=much\n", "FILES_TOTAL_QUOTA_MIB");
 }
 
 static void production_rejects_weak_keys(void **state)
@@ -395,13 +395,13 @@ static void production_rejects_weak_keys(void **state)
     };
     must_load(*state, "JWT_SECRET_KEY=short\n"); /* development accepts short keys */
     for (size_t i = 0; i < COUNT_OF(weak); i++) {
-        assert_refused(*state, arena_format(*state, PRODUCTION "JWT_SECRET_KEY=%s\n", weak[i]),
-                       "JWT_SECRET_KEY");
-        assert_refused(*state, arena_format(*state, PRODUCTION "SECRET_KEY=%s\n", weak[i]),
-                       "SECRET_KEY");
+        assert_rejected(*state, arena_format(*state, PRODUCTION "JWT_SECRET_KEY=%s\n", weak[i]),
+                        "JWT_SECRET_KEY");
+        assert_rejected(*state, arena_format(*state, PRODUCTION "SECRET_KEY=%s\n", weak[i]),
+                        "SECRET_KEY");
     }
     /* equal to JWT_SECRET_KEY */
-    assert_refused(*state, PRODUCTION "SECRET_KEY=" LONG_SECRET "\n", "SECRET_KEY");
+    assert_rejected(*state, PRODUCTION "SECRET_KEY=" LONG_SECRET "\n", "SECRET_KEY");
 }
 
 /* Tests random keys in hexadecimal, as `openssl rand -hex 32` prints them. */
@@ -426,8 +426,8 @@ static void random_keys_are_accepted_as_strong(void **state)
 static void production_rejects_weak_administrator_passwords(void **state)
 {
     must_load(*state, "LOCAL_AUTH_PASSWORD=a\n");
-    assert_refused(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=a\n", "LOCAL_AUTH_PASSWORD");
-    assert_refused(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=elevenchar1\n", "LOCAL_AUTH_PASSWORD");
+    assert_rejected(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=a\n", "LOCAL_AUTH_PASSWORD");
+    assert_rejected(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=elevenchar1\n", "LOCAL_AUTH_PASSWORD");
     must_load(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=двенадцать-1\n");
     /* checked later by auth_check() */
     must_load(*state, PRODUCTION "LOCAL_AUTH_PASSWORD='$2b$10$x'\n");
@@ -436,9 +436,9 @@ static void production_rejects_weak_administrator_passwords(void **state)
 static void production_requires_an_https_public_url(void **state)
 {
     must_load(*state, "PUBLIC_URL=http://localhost:8000\n");
-    assert_refused(*state, PRODUCTION "PUBLIC_URL=\n", "PUBLIC_URL");
-    assert_refused(*state, PRODUCTION "PUBLIC_URL=http://kontora.example.com\n", "PUBLIC_URL");
-    assert_refused(*state, PRODUCTION "PUBLIC_URL='https://evil.com\"<script>'\n", "PUBLIC_URL");
+    assert_rejected(*state, PRODUCTION "PUBLIC_URL=\n", "PUBLIC_URL");
+    assert_rejected(*state, PRODUCTION "PUBLIC_URL=http://kontora.example.com\n", "PUBLIC_URL");
+    assert_rejected(*state, PRODUCTION "PUBLIC_URL='https://evil.com\"<script>'\n", "PUBLIC_URL");
 }
 
 static void registration_default_depends_on_environment(void **state)
@@ -463,14 +463,14 @@ static void registration_default_depends_on_environment(void **state)
         assert_int_equal(config_registration(config), rows[i].registration);
         assert_int_equal(config_trusts_addresses(config), rows[i].trusts);
     }
-    assert_refused(*state, "REGISTRATION=anybody\n", "REGISTRATION");
-    assert_refused(*state, "REGISTRATION=\n", "REGISTRATION");
+    assert_rejected(*state, "REGISTRATION=anybody\n", "REGISTRATION");
+    assert_rejected(*state, "REGISTRATION=\n", "REGISTRATION");
 }
 
 static void production_requires_an_encrypted_directory_connection(void **state)
 {
     must_load(*state, DIRECTORY);
-    assert_refused(*state, PRODUCTION DIRECTORY, "LDAP_USE_SSL");
+    assert_rejected(*state, PRODUCTION DIRECTORY, "LDAP_USE_SSL");
     must_load(*state, PRODUCTION DIRECTORY "LDAP_USE_SSL=true\n");
     must_load(*state, PRODUCTION DIRECTORY "LDAP_START_TLS=true\n");
 }
@@ -481,8 +481,8 @@ static void ldap_server_requires_the_other_directory_settings(void **state)
     assert_true(has_line_about(&loaded->faults, "LDAP_BASE_DN"));
     assert_true(has_line_about(&loaded->faults, "LDAP_BIND_DN"));
     assert_true(has_line_about(&loaded->faults, "LDAP_BIND_PASSWORD"));
-    assert_refused(*state, DIRECTORY "LDAP_BIND_PASSWORD=\n", "LDAP_BIND_PASSWORD");
-    assert_refused(*state, DIRECTORY "LDAP_TLS_CA_FILE=/no/such/file\n", "LDAP_TLS_CA_FILE");
+    assert_rejected(*state, DIRECTORY "LDAP_BIND_PASSWORD=\n", "LDAP_BIND_PASSWORD");
+    assert_rejected(*state, DIRECTORY "LDAP_TLS_CA_FILE=/no/such/file\n", "LDAP_TLS_CA_FILE");
     write_file("ca.pem", "", 0);
     must_load(*state, DIRECTORY "STATE_DIR=.\nLDAP_TLS_CA_FILE=ca.pem\n");
 }
@@ -493,7 +493,7 @@ static void ldap_port_default_depends_on_tls(void **state)
     assert_int_equal(must_load(*state, DIRECTORY "LDAP_USE_SSL=1\n")->config.ldap_port, 636);
     assert_int_equal(must_load(*state, DIRECTORY "LDAP_START_TLS=1\n")->config.ldap_port, 389);
     assert_int_equal(must_load(*state, DIRECTORY "LDAP_PORT=3269\n")->config.ldap_port, 3269);
-    assert_refused(*state, DIRECTORY "LDAP_USE_SSL=1\nLDAP_START_TLS=1\n", "LDAP_START_TLS");
+    assert_rejected(*state, DIRECTORY "LDAP_USE_SSL=1\nLDAP_START_TLS=1\n", "LDAP_START_TLS");
 }
 
 static void relative_paths_are_resolved_below_the_state_directory(void **state)
@@ -518,7 +518,7 @@ static void overlong_socket_paths_are_rejected(void **state)
     must_load(*state, arena_format(*state, "SOCKET_DIR=%s\n", folder));
     folder[longest] = 'x';
     folder[longest + 1] = '\0';
-    assert_refused(*state, arena_format(*state, "SOCKET_DIR=%s\n", folder), "SOCKET_DIR");
+    assert_rejected(*state, arena_format(*state, "SOCKET_DIR=%s\n", folder), "SOCKET_DIR");
 }
 
 /* --- printing --------------------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 /* Returns a descriptor from which `byte` can be read. */
-static int pipe_with(char byte)
+static int make_pipe_with(char byte)
 {
     int fds[2];
     assert_int_equal(pipe(fds), 0);
@@ -21,7 +21,7 @@ static void descriptors_are_received_in_order(void **state)
     (void)state;
     assert_true(handoff_open(&handoff));
     for (int number = 0; number < 3; number++) {
-        int fd = pipe_with((char)('a' + number));
+        int fd = make_pipe_with((char)('a' + number));
         assert_true(handoff_send(handoff.send_fd, fd, -1));
         close(fd);
     }
@@ -47,7 +47,7 @@ static void file_is_received_with_its_connection(void **state)
 {
     struct handoff handoff;
     char bytes[2];
-    int file_fd, fd = pipe_with('c'), file = pipe_with('f');
+    int file_fd, fd = make_pipe_with('c'), file = make_pipe_with('f');
     (void)state;
     assert_true(handoff_open(&handoff));
     assert_true(handoff_send(handoff.send_fd, fd, file));
@@ -70,7 +70,7 @@ static void receive_fails_without_a_free_descriptor_for_the_file(void **state)
 {
     struct handoff handoff;
     struct rlimit before, low;
-    int file_fd, fd = pipe_with('c'), file = pipe_with('f');
+    int file_fd, fd = make_pipe_with('c'), file = make_pipe_with('f');
     (void)state;
     assert_true(handoff_open(&handoff));
     assert_true(handoff_send(handoff.send_fd, fd, file));
@@ -93,7 +93,7 @@ static void receive_fails_without_a_free_descriptor_for_the_file(void **state)
 static void full_queue_rejects_further_descriptors(void **state)
 {
     struct handoff handoff;
-    int fd = pipe_with('x');
+    int fd = make_pipe_with('x');
     size_t sent = 0;
     (void)state;
     assert_true(handoff_open(&handoff));

@@ -549,7 +549,7 @@ static void missing_dates_sort_after_all_others(void **state)
 
 static const char *const some_counters[] = {"some", "some.NEW", "some.WON", "some.pipeline", NULL};
 
-static struct error *count_some(struct store *store, void *context)
+static struct error *change_counters(struct store *store, void *context)
 {
     struct counter_deltas before = {.count = 0}, after = {.count = 0};
     for (size_t i = 0; some_counters[i]; i++) {
@@ -564,7 +564,7 @@ static void counters_are_read_by_name(void **state)
     struct lists_test *test = *state;
     int64_t before[COUNT_OF(some_counters)], values[COUNT_OF(some_counters)];
     must_succeed(counters_values(test->store, test->arena, ORGANIZATION, some_counters, before));
-    must_succeed(store_write(test->store, test->arena, count_some, test->arena));
+    must_succeed(store_write(test->store, test->arena, change_counters, test->arena));
     must_succeed(store_turn_end(test->store, test->arena));
     must_succeed(counters_values(test->store, test->arena, ORGANIZATION, some_counters, values));
     for (int64_t i = 0; some_counters[i]; i++) {

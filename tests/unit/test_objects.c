@@ -19,7 +19,7 @@ static const struct config standard = {
     .secret_key = "a key",
 };
 
-static struct objects *open_with(struct arena *arena, const struct config *config)
+static struct objects *open_objects(struct arena *arena, const struct config *config)
 {
     struct objects *objects = NULL;
     struct error *error = objects_open(config, arena, &objects);
@@ -54,7 +54,7 @@ static const char *object_path(struct arena *arena, const char *key)
 
 static void placed_object_is_found_until_deleted(void **state)
 {
-    struct objects *objects = open_with(*state, &standard);
+    struct objects *objects = open_objects(*state, &standard);
     struct object_info info;
     struct stat facts;
     bool found;
@@ -82,7 +82,7 @@ static void placed_object_is_found_until_deleted(void **state)
 
 static void discarded_staged_file_is_removed(void **state)
 {
-    struct objects *objects = open_with(*state, &standard);
+    struct objects *objects = open_objects(*state, &standard);
     struct staged staged = stage_text(objects, *state, "x");
     assert_int_equal(access(staged.path, F_OK), 0);
     objects_discard(objects, &staged);
@@ -102,7 +102,7 @@ static void objects_are_listed_in_pages(void **state)
     enum { COUNT = 40, PAGE = 7 };
     struct config own = standard;
     own.storage_url = "file:///listed";
-    struct objects *objects = open_with(*state, &own);
+    struct objects *objects = open_objects(*state, &own);
     const char *keys[COUNT], *after = "";
     struct object_info infos[PAGE];
     size_t count = PAGE, at = 0;
@@ -128,7 +128,7 @@ static void old_staged_files_are_removed(void **state)
 {
     struct config own = standard;
     own.storage_url = "file:///swept";
-    struct objects *objects = open_with(*state, &own);
+    struct objects *objects = open_objects(*state, &own);
     size_t removed;
     assert_null(objects_sweep(objects, *state, 0, &removed));
     struct staged old = stage_text(objects, *state, "old"),
@@ -179,7 +179,7 @@ static bool url_is_accepted(struct objects *objects, struct arena *arena, const 
 
 static void signed_urls_are_valid_until_they_expire(void **state)
 {
-    struct objects *objects = open_with(*state, &standard);
+    struct objects *objects = open_objects(*state, &standard);
     int64_t now = clock_wall_ms() / MS_PER_S;
     const char *url = make_url(objects, *state, "a.txt", now + LIFETIME_S);
     static const char beginning[] = "https://example.com/files/a.txt/content?expires=";
@@ -193,7 +193,7 @@ static void signed_urls_are_valid_until_they_expire(void **state)
     /* The signature depends on the secret key. */
     struct config other = standard;
     other.secret_key = "another key";
-    struct objects *strangers = open_with(*state, &other);
+    struct objects *strangers = open_objects(*state, &other);
     assert_false(url_is_accepted(strangers, *state, "a.txt", url));
     objects_close(&strangers);
     objects_close(&objects);
@@ -203,7 +203,7 @@ static void signed_urls_are_valid_until_they_expire(void **state)
 
 static void full_disk_is_reported_as_storage_full(void **state)
 {
-    struct objects *objects = open_with(*state, &standard);
+    struct objects *objects = open_objects(*state, &standard);
     struct staged staged = stage_text(objects, *state, "x");
     struct rlimit before, small = {1, 1};
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -223,12 +223,12 @@ static void missing_storage_is_reported_as_unavailable(void **state)
     struct config own = standard;
     own.storage_url = "file:///state-is-a-file/objects";
     write_file("state/state-is-a-file", "x", 1);
-    struct objects *objects = open_with(*state, &own);
+    struct objects *objects = open_objects(*state, &own);
     struct error *error = objects_check(objects, *state);
     assert_non_null(error);
     assert_int_equal(error->id, ERR_STORAGE_UNAVAILABLE);
     objects_close(&objects);
-    objects = open_with(*state, &standard);
+    objects = open_objects(*state, &standard);
     assert_null(objects_check(objects, *state));
     objects_close(&objects);
 }
@@ -251,7 +251,7 @@ static void invalid_storage_urls_are_rejected(void **state)
     char folder[PATH_MAX];
     assert_non_null(getcwd(folder, sizeof folder));
     absolute.storage_url = arena_format(*state, "file:///%s/absolute", folder);
-    struct objects *objects = open_with(*state, &absolute);
+    struct objects *objects = open_objects(*state, &absolute);
     const char *key = place_object(objects, *state, "x");
     assert_int_equal(access(arena_format(*state, "absolute/%.2s/%s", key, key), F_OK), 0);
     objects_close(&objects);

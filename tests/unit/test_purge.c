@@ -11,7 +11,7 @@
 enum { MANY = 3 * PURGE_BATCH };
 
 /* Creates an empty database with the schema. */
-static int setup(void **state)
+static int setup_schema(void **state)
 {
     test_setup(state);
     struct test *test = *state;
@@ -21,7 +21,7 @@ static int setup(void **state)
     return 0;
 }
 
-#define PURGE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
+#define PURGE_TEST(function) cmocka_unit_test_setup_teardown(function, setup_schema, test_teardown)
 
 static bool is_woken(int wait_ms)
 {

@@ -14,7 +14,7 @@ static const int64_t now = 1700000000000, link_lifetime = HOUR * 24 * 7;
 
 static const char key[] = "0123456789abcdef0123456789abcdef";
 
-struct opening {
+struct session_opening {
     struct arena *arena;
     struct session_terms terms;
     struct session session;
@@ -23,20 +23,21 @@ struct opening {
 static struct error *open_session(struct store *store, void *context)
 {
     static const struct session_client client = {"192.0.2.1", "tests"};
-    struct opening *opening = context;
-    return session_begin(store, opening->arena, &opening->terms, &client, &opening->session);
+    struct session_opening *session_opening = context;
+    return session_begin(store, session_opening->arena, &session_opening->terms, &client,
+                         &session_opening->session);
 }
 
 static struct session log_in(struct test *test, int64_t at)
 {
-    struct opening opening = {
+    struct session_opening session_opening = {
         .arena = test->arena,
         .terms = {.key = key, .refresh_ms = LIFETIME, .lifetime_ms = MAXIMUM, .now_ms = at},
         .session = {.subject = "local:admin", .username = "admin"},
     };
-    must_succeed(store_write(test->store, test->arena, open_session, &opening));
+    must_succeed(store_write(test->store, test->arena, open_session, &session_opening));
     commit_writes(test);
-    return opening.session;
+    return session_opening.session;
 }
 
 static bool is_alive(struct test *test, const struct session *session, int64_t at)

@@ -5,20 +5,20 @@
 
 enum { S = 1000 * 1000, KIND = 1, OTHER_KIND = 2, START = 5 * S };
 
-static const struct rate_limit two_a_second = {S / 2, 3};
+static const struct rate_limit two_per_second = {S / 2, 3};
 
 static void requests_are_not_limited_without_shared_memory(void **state)
 {
     (void)state;
     for (int i = 0; i < 10; i++) {
-        assert_int_equal(rate_take(rate_key(KIND, "vera"), &two_a_second, START), 0);
+        assert_int_equal(rate_take(rate_key(KIND, "vera"), &two_per_second, START), 0);
     }
 }
 
 static void take_all(uint64_t key, int64_t now)
 {
-    for (int i = 0; i < two_a_second.burst; i++) {
-        assert_int_equal(rate_take(key, &two_a_second, now), 0);
+    for (int i = 0; i < two_per_second.burst; i++) {
+        assert_int_equal(rate_take(key, &two_per_second, now), 0);
     }
 }
 
@@ -28,13 +28,13 @@ static void rejected_request_must_wait_for_the_next_rate_limit_token(void **stat
     rate_share();
     uint64_t key = rate_key(KIND, "vera");
     take_all(key, START);
-    int64_t wait = rate_take(key, &two_a_second, START);
+    int64_t wait = rate_take(key, &two_per_second, START);
     assert_int_equal(wait, S / 2);
-    assert_int_equal(rate_take(key, &two_a_second, START + wait - 1), 1);
-    assert_int_equal(rate_take(key, &two_a_second, START + wait), 0);
-    assert_int_equal(rate_take(key, &two_a_second, START + wait), S / 2);
+    assert_int_equal(rate_take(key, &two_per_second, START + wait - 1), 1);
+    assert_int_equal(rate_take(key, &two_per_second, START + wait), 0);
+    assert_int_equal(rate_take(key, &two_per_second, START + wait), S / 2);
     take_all(key, START + 100 * S); /* an idle bucket does not exceed its capacity */
-    assert_true(rate_take(key, &two_a_second, START + 100 * S) > 0);
+    assert_true(rate_take(key, &two_per_second, START + 100 * S) > 0);
 }
 
 static void each_name_and_kind_has_its_own_rate_limit_bucket(void **state)
@@ -42,7 +42,7 @@ static void each_name_and_kind_has_its_own_rate_limit_bucket(void **state)
     (void)state;
     rate_share();
     take_all(rate_key(KIND, "mallory"), START);
-    assert_true(rate_take(rate_key(KIND, "mallory"), &two_a_second, START) > 0);
+    assert_true(rate_take(rate_key(KIND, "mallory"), &two_per_second, START) > 0);
     take_all(rate_key(KIND, "vera"), START);
     take_all(rate_key(OTHER_KIND, "mallory"), START);
 }
@@ -53,10 +53,10 @@ static void returned_rate_limit_token_can_be_taken_again(void **state)
     rate_share();
     uint64_t key = rate_key(KIND, "vera");
     take_all(key, START);
-    rate_return(key, &two_a_second);
-    assert_int_equal(rate_take(key, &two_a_second, START), 0);
-    assert_true(rate_take(key, &two_a_second, START) > 0);
-    rate_return(rate_key(KIND, "nobody"), &two_a_second);
+    rate_return(key, &two_per_second);
+    assert_int_equal(rate_take(key, &two_per_second, START), 0);
+    assert_true(rate_take(key, &two_per_second, START) > 0);
+    rate_return(rate_key(KIND, "nobody"), &two_per_second);
 }
 
 static void wait_follows_the_changed_rate_limit(void **state)
@@ -68,7 +68,7 @@ static void wait_follows_the_changed_rate_limit(void **state)
     for (int i = 0; i < hours.burst; i++) {
         assert_int_equal(rate_take(key, &hours, START), 0);
     }
-    assert_int_equal(rate_take(key, &two_a_second, START), S / 2);
+    assert_int_equal(rate_take(key, &two_per_second, START), S / 2);
 }
 
 static void rate_limit_bucket_keys_change_at_each_start(void **state)
@@ -90,7 +90,7 @@ static void flood_of_names_causes_no_rejections(void **state)
     for (int i = 0; i < 500000; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "crowd-%d", i);
-        assert_int_equal(rate_take(rate_key(KIND, name), &two_a_second, START), 0);
+        assert_int_equal(rate_take(rate_key(KIND, name), &two_per_second, START), 0);
     }
     (void)state;
     take_all(rate_key(KIND, "vera"), START);
@@ -106,9 +106,9 @@ static void empty_bucket_survives_a_flood_of_names(void **state)
     for (int i = 0; i < 200000; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "crowd-%d", i);
-        (void)rate_take(rate_key(KIND, name), &two_a_second, START);
+        (void)rate_take(rate_key(KIND, name), &two_per_second, START);
     }
-    assert_true(rate_take(mallory, &two_a_second, START) > 0);
+    assert_true(rate_take(mallory, &two_per_second, START) > 0);
 }
 
 /* Four processes take tokens concurrently and kill themselves. */

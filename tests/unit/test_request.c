@@ -248,7 +248,7 @@ struct client {
     size_t size, sent, piece;
 };
 
-static size_t send_some(void *source, char *bytes, size_t size)
+static size_t send_piece(void *source, char *bytes, size_t size)
 {
     struct client *client = source;
     size_t count = client->size - client->sent;
@@ -266,7 +266,7 @@ static enum error_id read_body(struct arena *arena, struct client *client, const
 {
     struct request *request = make_blank_request(arena);
     request->headers.content_length = length;
-    request->input = (struct request_body){send_some, client};
+    request->input = (struct request_body){send_piece, client};
     struct error *error = request_read_body(request, limit, body);
     return error ? error->id : ERR_COUNT;
 }

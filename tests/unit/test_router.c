@@ -30,7 +30,7 @@ static const struct schema optional_schema = {"Optional", optional_map};
 static int calls; /* number of calls of handlers */
 
 /* Replies with the pattern of the route, so that a test sees which route was selected. */
-static struct error *tell_pattern(struct request *request, struct reply *reply)
+static struct error *reply_with_pattern(struct request *request, struct reply *reply)
 {
     calls++;
     struct value *record = arena_array(request->arena, fields_count(name_map), sizeof *record);
@@ -78,7 +78,7 @@ static struct error *fail_as_unavailable(struct request *request, struct reply *
 
 #define RECORD(method_, pattern_, ...)                                                             \
     {                                                                                              \
-        .method = METHOD_##method_, .pattern = pattern_, .handler = tell_pattern,                  \
+        .method = METHOD_##method_, .pattern = pattern_, .handler = reply_with_pattern,            \
         .shape = REPLY_RECORD, .reply = &name_schema, __VA_ARGS__                                  \
     }
 
@@ -196,7 +196,7 @@ static bool may_write(const struct request *request)
 
 /* State of the rate limits: the number of requests counted now; true if callers exceed their
  * limit. */
-static int counted;
+static int requests_counted;
 static bool too_often;
 
 static struct error *begin_limits(const struct request *request)
@@ -204,14 +204,14 @@ static struct error *begin_limits(const struct request *request)
     if (too_often && request->principal) {
         return error_new(request->arena, ERR_TOO_MANY_REQUESTS, NULL);
     }
-    counted++;
+    requests_counted++;
     return NULL;
 }
 
 static void end_limits(const struct request *request)
 {
     (void)request;
-    counted--;
+    requests_counted--;
 }
 
 static const struct router_guard guard = {
@@ -356,11 +356,11 @@ static void rate_limits_apply_to_known_callers_only(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         assert_int_equal(send_request(*state, rows[i].who, rows[i].method, rows[i].uri, NULL),
                          rows[i].status);
-        assert_int_equal(counted, 0);
+        assert_int_equal(requests_counted, 0);
     }
     too_often = false;
     assert_int_equal(send_request(*state, "reader", "POST", "/by-setting", NULL), 200);
-    assert_int_equal(counted, 0);
+    assert_int_equal(requests_counted, 0);
     open_by_setting = false;
 }
 
@@ -713,7 +713,7 @@ static void successful_and_rejected_changes_are_audited(void **state)
 
 /* --- route tables ----------------------------------------------------------------------------- */
 
-static const struct route doubled[] = {
+static const struct route duplicate_table[] = {
     RECORD(GET, "/things/{name}"), /* the same route with another placeholder name */
     {.pattern = NULL},
 };
@@ -721,7 +721,7 @@ static const struct route doubled[] = {
 static void build_router(void *twice)
 {
     const struct resource built[] = {{.routes = first_table},
-                                     {.routes = *(const bool *)twice ? doubled : NULL},
+                                     {.routes = *(const bool *)twice ? duplicate_table : NULL},
                                      {.routes = NULL}};
     const struct router_settings settings = {.guard = guard};
     struct router *router = router_new(built, &settings);

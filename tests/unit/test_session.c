@@ -57,7 +57,7 @@ static struct session make_person(int64_t epoch, bool is_administrator)
 }
 
 /* Context of a function that runs inside store_write(). */
-struct act {
+struct session_write {
     struct arena *arena;
     struct session *session;
     int64_t now;
@@ -65,24 +65,25 @@ struct act {
 
 static struct error *begin_session(struct store *store, void *context)
 {
-    const struct act *act = context;
-    const struct session_terms terms = terms_at(act->now);
-    return session_begin(store, act->arena, &terms, &client, act->session);
+    const struct session_write *session_write = context;
+    const struct session_terms terms = terms_at(session_write->now);
+    return session_begin(store, session_write->arena, &terms, &client, session_write->session);
 }
 
 static struct error *end_session(struct store *store, void *context)
 {
-    const struct act *act = context;
+    const struct session_write *session_write = context;
     int64_t count = 0;
-    struct error *error = session_end(store, act->arena, act->session->id, act->now, &count);
+    struct error *error = session_end(store, session_write->arena, session_write->session->id,
+                                      session_write->now, &count);
     assert_true(error || count == 1);
     return error;
 }
 
 static struct session begin_session_of(struct test *test, struct session session)
 {
-    struct act act = {test->arena, &session, start};
-    must_succeed(store_write(test->store, test->arena, begin_session, &act));
+    struct session_write session_write = {test->arena, &session, start};
+    must_succeed(store_write(test->store, test->arena, begin_session, &session_write));
     commit_writes(test);
     return session;
 }
@@ -94,8 +95,8 @@ static struct session begin_administrator_session(struct test *test)
 
 static void end_and_commit(struct test *test, struct session *session)
 {
-    struct act act = {test->arena, session, start};
-    must_succeed(store_write(test->store, test->arena, end_session, &act));
+    struct session_write session_write = {test->arena, session, start};
+    must_succeed(store_write(test->store, test->arena, end_session, &session_write));
     commit_writes(test);
 }
 
@@ -132,7 +133,7 @@ static void must_reject(struct test *test, const char *token, int64_t now, enum 
     assert_false(reused);
 }
 
-static void must_be_reuse(struct test *test, const char *token, int64_t now)
+static void must_detect_reuse(struct test *test, const char *token, int64_t now)
 {
     const struct session_terms terms = terms_at(now);
     struct session session = make_administrator(1);
@@ -181,7 +182,7 @@ static void repeated_refresh_does_not_extend_the_grace_period(void **state)
     struct session session = begin_administrator_session(test);
     must_renew(test, session.refresh_token, start);
     must_renew(test, session.refresh_token, start + GRACE);
-    must_be_reuse(test, session.refresh_token, start + GRACE + 1);
+    must_detect_reuse(test, session.refresh_token, start + GRACE + 1);
     must_be_alive(test, &session, start, false);
 }
 
@@ -192,7 +193,7 @@ static void refresh_token_reused_after_grace_period_ends_the_session(void **stat
                    session = begin_administrator_session(test);
     const char *first = session.refresh_token;
     const char *second = must_renew(test, first, start);
-    must_be_reuse(test, first, start + GRACE + 1);
+    must_detect_reuse(test, first, start + GRACE + 1);
     must_reject(test, first, start + GRACE + 1, ERR_INVALID_TOKEN);
     must_reject(test, second, start, ERR_INVALID_TOKEN);
     must_be_alive(test, &session, start, false);
@@ -206,7 +207,7 @@ static void use_of_an_older_refresh_token_ends_the_session_at_once(void **state)
     struct test *test = *state;
     const char *first = begin_administrator_session(test).refresh_token;
     const char *third = must_renew(test, must_renew(test, first, start), start);
-    must_be_reuse(test, first, start);
+    must_detect_reuse(test, first, start);
     must_reject(test, third, start, ERR_INVALID_TOKEN);
 }
 
@@ -219,7 +220,7 @@ static void clock_set_back_does_not_extend_the_grace_period(void **state)
     /* The clocks of two hosts differ slightly. */
     assert_string_equal(must_renew(test, first, start - GRACE), second);
     must_renew(test, other, start);
-    must_be_reuse(test, other, start - GRACE - 1);
+    must_detect_reuse(test, other, start - GRACE - 1);
     must_reject(test, other, start - DAY, ERR_INVALID_TOKEN);
 }
 
@@ -356,7 +357,7 @@ static void grace_period_continues_after_a_key_change(void **state)
     assert_string_equal(session.refresh_token, successor);
 }
 
-struct configuring {
+struct configuration_change {
     struct arena *arena;
     struct session_terms terms;
     int64_t epoch, count;
@@ -364,12 +365,12 @@ struct configuring {
 
 static struct error *end_unconfigured(struct store *store, void *context)
 {
-    struct configuring *work = context;
+    struct configuration_change *work = context;
     return session_end_unconfigured(store, work->arena, &work->terms, "local:admin", work->epoch,
                                     &work->count);
 }
 
-static void apply_configuration(struct test *test, struct configuring *work)
+static void apply_configuration(struct test *test, struct configuration_change *work)
 {
     must_succeed(store_write(test->store, test->arena, end_unconfigured, work));
     commit_writes(test);
@@ -380,7 +381,7 @@ static void changed_password_or_removed_key_ends_sessions(void **state)
     struct test *test = *state;
     struct session local = begin_session_of(test, make_administrator(7)),
                    other = begin_session_of(test, make_person(7, 0));
-    struct configuring work = {.arena = test->arena, .terms = terms_at(start), .epoch = 7};
+    struct configuration_change work = {.arena = test->arena, .terms = terms_at(start), .epoch = 7};
     apply_configuration(test, &work);
     must_be_alive(test, &local, start, true);
     work.epoch = 8;
@@ -650,7 +651,7 @@ static void failed_logins_are_forgotten_after_a_quarter_of_an_hour(void **state)
     assert_int_equal(wait_for(test, "gleb", later), 0);
 }
 
-struct passing {
+struct passed_login {
     struct arena *arena;
     struct throttle throttle;
     int64_t now;
@@ -658,14 +659,15 @@ struct passing {
 
 static struct error *pass_throttle(struct store *store, void *context)
 {
-    const struct passing *passing = context;
-    return throttle_passed(store, passing->arena, &passing->throttle, passing->now);
+    const struct passed_login *passed_login = context;
+    return throttle_passed(store, passed_login->arena, &passed_login->throttle, passed_login->now);
 }
 
 static void log_in(struct test *test, const char *name, const char *source, int64_t now)
 {
-    struct passing passing = {test->arena, look_up_throttle(test, name, source, now), now};
-    must_succeed(store_write(test->store, test->arena, pass_throttle, &passing));
+    struct passed_login passed_login = {test->arena, look_up_throttle(test, name, source, now),
+                                        now};
+    must_succeed(store_write(test->store, test->arena, pass_throttle, &passed_login));
     commit_writes(test);
 }
 
@@ -763,10 +765,10 @@ static bool knows_name(struct test *test, const char *name, const char *source, 
 
 static void log_in_by(struct test *test, const char *subject, const char *name, int64_t now)
 {
-    struct passing passing = {test->arena, make_throttle(subject, "home"), now};
-    passing.throttle.name = name;
-    must_succeed(throttle_look(test->store, test->arena, &passing.throttle, now));
-    must_succeed(store_write(test->store, test->arena, pass_throttle, &passing));
+    struct passed_login passed_login = {test->arena, make_throttle(subject, "home"), now};
+    passed_login.throttle.name = name;
+    must_succeed(throttle_look(test->store, test->arena, &passed_login.throttle, now));
+    must_succeed(store_write(test->store, test->arena, pass_throttle, &passed_login));
     commit_writes(test);
 }
 

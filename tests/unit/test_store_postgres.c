@@ -53,7 +53,7 @@ static int64_t fail_to_read(struct store *store, struct arena *arena)
 }
 
 /* Repeats a read until it succeeds. */
-static void wait_recovered(struct store *store, struct arena *arena)
+static void wait_until_recovered(struct store *store, struct arena *arena)
 {
     int64_t integer = 0;
     int64_t deadline = clock_steady_us() + BOUND_US + US_PER_S;
@@ -90,8 +90,8 @@ static void silent_server_fails_reads_within_the_timeout(void **state)
     /* Also without an earlier connection. */
     assert_true(fail_to_read(fresh, test->arena) < BOUND_US);
     postgres_signal(&server, SIGCONT);
-    wait_recovered(test->store, test->arena);
-    wait_recovered(fresh, test->arena);
+    wait_until_recovered(test->store, test->arena);
+    wait_until_recovered(fresh, test->arena);
     store_free(&fresh);
 }
 
@@ -103,7 +103,7 @@ static void stopped_server_fails_at_once_and_is_reconnected(void **state)
     assert_true(fail_to_read(test->store, test->arena) < US_PER_S);
     assert_error(insert_and_commit(test->store, test->arena, 2), ERR_DATABASE_UNAVAILABLE);
     assert_true(postgres_start(&server));
-    wait_recovered(test->store, test->arena);
+    wait_until_recovered(test->store, test->arena);
     must_succeed(insert_and_commit(test->store, test->arena, 2));
     assert_int_equal(count_items(test->store, test->arena), 2);
 }
@@ -214,7 +214,7 @@ static void silent_server_fails_a_write(void **state)
                  ERR_DATABASE_UNAVAILABLE);
     assert_true(clock_steady_us() - began < BOUND_US);
     postgres_signal(&server, SIGCONT);
-    wait_recovered(test->store, test->arena);
+    wait_until_recovered(test->store, test->arena);
     assert_int_equal(count_items(test->store, test->arena), 0);
 }
 

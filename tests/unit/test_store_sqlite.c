@@ -330,7 +330,7 @@ static off_t log_size(void)
     return stat("state/test.db-wal", &facts) < 0 ? -1 : facts.st_size;
 }
 
-static void write_much(const struct test *test, int64_t mib)
+static void write_mebibytes(const struct test *test, int64_t mib)
 {
     static const char text[] = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
                                "WHERE i < 256) INSERT INTO items (text) "
@@ -345,7 +345,7 @@ static void write_much(const struct test *test, int64_t mib)
 static void checkpoint_truncates_the_write_ahead_log(void **state)
 {
     struct test *test = *state;
-    write_much(test, 24);
+    write_mebibytes(test, 24);
     assert_true(log_size() > LONG_LOG);
     must_succeed(store_checkpoint(test->other, test->arena));
     assert_int_equal(log_size(), 0);
@@ -356,7 +356,7 @@ static void checkpoint_does_not_wait_for_readers_or_writers(void **state)
 {
     struct test *test = *state;
     bool row = false;
-    write_much(test, 20);
+    write_mebibytes(test, 20);
     struct store_query *query = store_compose(test->store, test->arena, "SELECT id FROM items");
     must_succeed(store_next(query, &row));
     must_succeed(insert_item_row(test->store, test->arena, -1));
@@ -382,7 +382,7 @@ static int read_then_write(struct store *store, struct arena *arena)
 static void waiting_writer_does_not_block_a_checkpoint(void **state)
 {
     struct test *test = *state;
-    write_much(test, 20);
+    write_mebibytes(test, 20);
     struct store *separate = store_new(&store_config, NULL);
     int64_t deadline = clock_steady_us() + SHORT_US;
     assert_int_equal(pipe(snapshot_pipe), 0);
