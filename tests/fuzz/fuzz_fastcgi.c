@@ -1,12 +1,12 @@
 /*
- * Fuzzes the reader of FastCGI records: the first byte says in what pieces the rest comes. Whatever
- * it is, pieces make no difference, pieces of content lie within the bytes, and nothing follows an
- * end.
+ * Fuzzes the parser of FastCGI records: the first byte determines the size of the pieces in which
+ * the rest arrives. The size makes no difference, pieces of content lie within the bytes, and
+ * nothing is returned after an end.
  */
 #include "base/fastcgi.h"
 #include "fuzz.h"
 
-/* Everything that is read, and how it ended. */
+/* Returns everything that was parsed, and the last event. */
 static struct buffer read_records(struct arena *arena, const char *bytes, size_t length,
                                   size_t size)
 {

@@ -1,10 +1,10 @@
 /*
- * Fuzzes the whole way of a request through the routes of all resources, as nobody and with tokens
- * of any kind. The input is lines: method, request target, Content-Type, Authorization,
- * Accept-Language; what follows is the body. Whatever comes, the answer is one of the contract.
+ * Fuzzes the complete handling of a request by the routes of all resources, unauthenticated and
+ * with arbitrary tokens. The input is lines: method, request target, Content-Type, Authorization,
+ * Accept-Language; the rest is the body. Every reply must conform to the contract.
  *
- * The database is an SQLite file that lives as long as the process: what one input has written, the
- * next ones find.
+ * The database is an SQLite file that lives as long as the process, so each input finds the writes
+ * of earlier ones.
  */
 #include "auth/auth.h"
 #include "base/config.h"
@@ -58,7 +58,7 @@ static bool may_write(const struct request *request)
     return true;
 }
 
-static void finish(void)
+static void remove_folder(void)
 {
     static const char *const files[] = {"kontora.db", "kontora.db-wal", "kontora.db-shm"};
     store_free(&app.store);
@@ -80,8 +80,8 @@ static struct store *open_store(const struct config *config)
     return store;
 }
 
-/* Once a process. No directory is configured: nothing is asked over a network. */
-static void start(void)
+/* Runs once per process. No directory is configured, so nothing is sent over a network. */
+static void start_service(void)
 {
     static struct config config;
     struct buffer faults = {0}, warnings = {0};
@@ -92,7 +92,7 @@ static void start(void)
                                                        .may_write = may_write},
                                              .standard_language = LANGUAGE_RU,
                                              .body_max = BODY_MAX};
-    FUZZ_CHECK(mkdtemp(folder) && !atexit(finish));
+    FUZZ_CHECK(mkdtemp(folder) && !atexit(remove_folder));
     FUZZ_CHECK(!clearenv() && !setenv("LDAP_SERVER", "", 1) && !setenv("STATE_DIR", folder, 1));
     FUZZ_CHECK(!setenv("DATABASE_SYNCHRONOUS", "normal", 1) && !setenv("BCRYPT_COST", "4", 1));
     FUZZ_CHECK(config_load(&config, "/dev/null", &faults, &warnings));
@@ -133,14 +133,14 @@ static void check_reply(const struct request *request, const struct reply *reply
         FUZZ_CHECK(!strpbrk(reply->headers[i].name, "\r\n: "));
         FUZZ_CHECK(!strpbrk(reply->headers[i].value, "\r\n"));
     }
-    /* nobody gets where somebody must be */
+    /* Protected routes never succeed without a principal. */
     FUZZ_CHECK(reply->status >= 400 || !request->route->permission || request->principal);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!router) {
-        start();
+        start_service();
     }
     char *text = fuzz_string(data, size), *rest = text;
     struct request request = {.arena = arena_new(), .app = &app};

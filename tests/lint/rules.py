@@ -1,4 +1,4 @@
-"""Checks structure: layers, the top level, documents, and tests that hide others.
+"""Checks the structure: layers, the top level, documents, and tests with duplicate names.
 
 Prints every violation as file:line: text and exits 1 if there is any.
 """
@@ -11,13 +11,13 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 
-# What stands at the top level, beside dotfiles. build/ and var/ are ignored by git.
+# Allowed at the top level, besides dotfiles. Git ignores build/ and var/.
 TOP_LEVEL = {"app", "nginx", "systemd", "sql", "tests", "Makefile", "README.md", "LICENSE"}
 
-# May include everything.
+# Files that may include everything.
 MAIN = {"app/main.c"}
 
-# A layer may include itself and these.
+# The layers that each layer may include, besides itself.
 LAYERS = {
     "base": set(),
     "proc": {"base"},
@@ -36,7 +36,7 @@ LAYERS = {
 LAYERS["service"] = set(LAYERS)
 LAYERS["cli"] = set(LAYERS)
 
-# A foreign header belongs to one place: a folder, or files of one.
+# Third-party headers, and the only folders or files that may include them.
 FOREIGN = {
     "fcgiapp.h": "app/http/server.c",
     "json-c/": "app/http/fields.c",
@@ -65,7 +65,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 
 
 def tracked() -> list[str]:
-    """Files that git tracks or would: what is ignored is build output or state."""
+    """Returns all files except those that git ignores (build output and state)."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, cwd=TOP, check=True, capture_output=True, text=True)
     return [name for name in listing.stdout.splitlines() if (TOP / name).exists()]
@@ -78,7 +78,7 @@ def check_top_level(names: list[str]) -> list[str]:
 
 
 def check_include(name: str, quote: str, header: str) -> str | None:
-    """What is wrong with one include, or None."""
+    """Returns the violation of one include, or None."""
     if quote == "<":
         for foreign, places in FOREIGN.items():
             if header.startswith(foreign) and not name.startswith(tuple(places.split())):
@@ -113,7 +113,7 @@ def check_file(name: str) -> list[str]:
 
 
 def check_tests(name: str) -> list[str]:
-    """A test by the name of an earlier one hides it: that one never runs."""
+    """Finds duplicate names: a test hides an earlier test of the same name, which never runs."""
     faults, seen = [], set()
     for node in ast.parse((TOP / name).read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):

@@ -1,4 +1,4 @@
-/* Field maps: finding a value by its name, and setting one of every type. */
+/* Field maps: access to values by name, and setters for every type. */
 #include "unit.h"
 
 #include "base/field.h"
@@ -14,14 +14,14 @@ static const struct field map[] = {
 
 static const struct field empty_map[] = {{.name = NULL}};
 
-static void a_map_is_counted(void **state)
+static void fields_of_a_map_are_counted(void **state)
 {
     (void)state;
     assert_int_equal(fields_count(map), COUNT);
     assert_int_equal(fields_count(empty_map), 0);
 }
 
-static void values_are_found_by_name(void **state)
+static void field_values_are_found_by_name(void **state)
 {
     (void)state;
     struct value values[COUNT] = {0};
@@ -30,22 +30,22 @@ static void values_are_found_by_name(void **state)
     assert_ptr_equal(fields_get(map, values, "ab"), &values[C]);
 }
 
-static void find(void *name)
+static void get_by_name(void *name)
 {
     struct value values[COUNT] = {0};
     (void)fields_get(map, values, name);
 }
 
-static void a_name_that_is_not_in_the_map_ends_the_process(void **state)
+static void unknown_field_name_aborts_the_process(void **state)
 {
     (void)state;
     static char prefix[] = "aba", empty[] = "", other[] = "A";
-    assert_aborts(find, prefix);
-    assert_aborts(find, empty);
-    assert_aborts(find, other);
+    assert_aborts(get_by_name, prefix);
+    assert_aborts(get_by_name, empty);
+    assert_aborts(get_by_name, other);
 }
 
-static void a_string_is_null_unless_it_is_set(void **state)
+static void string_field_is_null_unless_set(void **state)
 {
     (void)state;
     struct value values[COUNT] = {0};
@@ -56,7 +56,7 @@ static void a_string_is_null_unless_it_is_set(void **state)
     assert_string_equal(fields_string(map, values, "a"), "text");
 }
 
-static void values_are_set(void **state)
+static void field_value_setters_store_value_and_state(void **state)
 {
     (void)state;
     static const char *const items[] = {"one", "two"};
@@ -87,11 +87,11 @@ static void values_are_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_map_is_counted),
-        cmocka_unit_test(values_are_found_by_name),
-        cmocka_unit_test(a_name_that_is_not_in_the_map_ends_the_process),
-        cmocka_unit_test(a_string_is_null_unless_it_is_set),
-        cmocka_unit_test(values_are_set),
+        cmocka_unit_test(fields_of_a_map_are_counted),
+        cmocka_unit_test(field_values_are_found_by_name),
+        cmocka_unit_test(unknown_field_name_aborts_the_process),
+        cmocka_unit_test(string_field_is_null_unless_set),
+        cmocka_unit_test(field_value_setters_store_value_and_state),
     };
     return cmocka_run_group_tests_name("field", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Reply: statuses, header fields and the body that a route's row describes. */
+/* Reply: status, headers and the body that the route describes. */
 #include "unit.h"
 
 #include "http/reply.h"
@@ -19,7 +19,7 @@ static const char *serialize(struct arena *arena, const struct route *route, str
     return reply->body.bytes ? reply->body.bytes : "";
 }
 
-static void a_record_is_200(void **state)
+static void record_reply_has_status_200(void **state)
 {
     struct value record = {0};
     struct reply reply = {0};
@@ -29,7 +29,7 @@ static void a_record_is_200(void **state)
     assert_string_equal(serialize(*state, &record_route, &reply), "{\"id\":7}");
 }
 
-static void what_was_created_is_201_and_says_where(void **state)
+static void created_reply_has_status_201_and_location(void **state)
 {
     struct request request = {.arena = *state};
     struct value record = {0};
@@ -43,7 +43,7 @@ static void what_was_created_is_201_and_says_where(void **state)
     assert_string_equal(reply.headers[0].value, "/things/a%20b%0D%0AX%3A%20%D0%AF%2F..");
 }
 
-static void nothing_is_204(void **state)
+static void reply_without_content_has_status_204(void **state)
 {
     struct reply reply = {0};
     reply_nothing(&reply);
@@ -52,7 +52,7 @@ static void nothing_is_204(void **state)
     assert_int_equal(reply.body.length, 0);
 }
 
-static void a_text_is_left_as_it_is(void **state)
+static void text_reply_is_sent_unchanged(void **state)
 {
     static const struct route text_route = {.shape = REPLY_TEXT};
     struct buffer text = {.arena = *state};
@@ -64,8 +64,8 @@ static void a_text_is_left_as_it_is(void **state)
     assert_string_equal(serialize(*state, &text_route, &reply), "a 1\n");
 }
 
-/* One that says that the service is not ready. */
-static void a_record_keeps_the_status_that_was_set(void **state)
+/* For example, a record that reports that the service is not ready. */
+static void record_reply_keeps_a_status_set_before(void **state)
 {
     (void)state;
     struct value record[2] = {{0}};
@@ -74,7 +74,7 @@ static void a_record_keeps_the_status_that_was_set(void **state)
     assert_int_equal(reply.status, 503);
 }
 
-static void lists_count_their_pages(void **state)
+static void list_reply_contains_the_number_of_pages(void **state)
 {
     static const struct {
         int64_t total, limit, pages;
@@ -96,12 +96,12 @@ static void lists_count_their_pages(void **state)
     }
 }
 
-/* --- conditions ------------------------------------------------------------------------------ */
+/* --- conditional requests --------------------------------------------------------------------- */
 
-/* Returns the status of a request with these fields for a resource of version 7: 200, 304 or
+/* Returns the status of a request with these headers for a resource of version 7: 200, 304 or
  * 412. */
-static int status_of(struct arena *arena, enum method method, const char *if_match,
-                     const char *if_none_match)
+static int evaluate_conditions(struct arena *arena, enum method method, const char *if_match,
+                               const char *if_none_match)
 {
     struct request request = {
         .arena = arena,
@@ -126,7 +126,7 @@ static int status_of(struct arena *arena, enum method method, const char *if_mat
     return reply.status;
 }
 
-static void conditions_are_those_of_rfc_9110(void **state)
+static void conditional_requests_follow_rfc_9110(void **state)
 {
     static const struct {
         const char *if_match, *if_none_match;
@@ -139,7 +139,7 @@ static void conditions_are_those_of_rfc_9110(void **state)
         {"\"6,7\",\"a\\\"", "", 412, 412},
         {"*", "", 200, 200},
         {" * ", "", 200, 200},
-        {"\"6\", *", "", 412, 412}, /* "*" is not an item of a list */
+        {"\"6\", *", "", 412, 412}, /* "*" is not a list item */
         {"*, \"6\"", "", 412, 412},
         {"7", "", 412, 412},
         {"\"7", "", 412, 412},
@@ -162,9 +162,11 @@ static void conditions_are_those_of_rfc_9110(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const char *match = rows[i].if_match, *none_match = rows[i].if_none_match;
         print_message("If-Match: %s  If-None-Match: %s\n", match, none_match);
-        assert_int_equal(status_of(*state, METHOD_GET, match, none_match), rows[i].of_get);
+        assert_int_equal(evaluate_conditions(*state, METHOD_GET, match, none_match),
+                         rows[i].of_get);
         for (size_t j = 0; j < COUNT_OF(changes); j++) {
-            assert_int_equal(status_of(*state, changes[j], match, none_match), rows[i].of_change);
+            assert_int_equal(evaluate_conditions(*state, changes[j], match, none_match),
+                             rows[i].of_change);
         }
     }
 }
@@ -177,11 +179,11 @@ static void add_headers(void *count)
     }
 }
 
-static void too_many_header_fields_end_the_process(void **state)
+static void too_many_reply_headers_abort_the_process(void **state)
 {
     (void)state;
     int count = REPLY_HEADERS_MAX;
-    int status = ending_of(add_headers, &count);
+    int status = exit_status_of(add_headers, &count);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     count++;
     assert_aborts(add_headers, &count);
@@ -190,14 +192,14 @@ static void too_many_header_fields_end_the_process(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(a_record_is_200),
-        ARENA_TEST(what_was_created_is_201_and_says_where),
-        ARENA_TEST(nothing_is_204),
-        ARENA_TEST(a_text_is_left_as_it_is),
-        cmocka_unit_test(a_record_keeps_the_status_that_was_set),
-        ARENA_TEST(lists_count_their_pages),
-        ARENA_TEST(conditions_are_those_of_rfc_9110),
-        cmocka_unit_test(too_many_header_fields_end_the_process),
+        ARENA_TEST(record_reply_has_status_200),
+        ARENA_TEST(created_reply_has_status_201_and_location),
+        ARENA_TEST(reply_without_content_has_status_204),
+        ARENA_TEST(text_reply_is_sent_unchanged),
+        cmocka_unit_test(record_reply_keeps_a_status_set_before),
+        ARENA_TEST(list_reply_contains_the_number_of_pages),
+        ARENA_TEST(conditional_requests_follow_rfc_9110),
+        cmocka_unit_test(too_many_reply_headers_abort_the_process),
     };
     return cmocka_run_group_tests_name("reply", tests, NULL, NULL);
 }

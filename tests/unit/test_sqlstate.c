@@ -1,10 +1,9 @@
-/* What PostgreSQL's error codes mean: whether a client is told that the database is not there, and
- * whether something is tried again. */
+/* SQLSTATE: which error a PostgreSQL code yields for a client, and whether the store retries. */
 #include "unit.h"
 
 #include "store/sqlstate.h"
 
-static void codes_have_their_meaning(void **state)
+static void sqlstates_map_to_errors_and_retries(void **state)
 {
     (void)state;
     static const struct {
@@ -23,10 +22,10 @@ static void codes_have_their_meaning(void **state)
         {"57P01", ERR_DATABASE_UNAVAILABLE, MISHAP_LOST}, /* the server shuts down */
         {"08006", ERR_DATABASE_UNAVAILABLE, MISHAP_LOST},
         {"25P03", ERR_DATABASE_UNAVAILABLE, MISHAP_LOST},
-        {"26000", ERR_INTERNAL, MISHAP_LOST}, /* a prepared statement is gone, twice in a row */
+        {"26000", ERR_INTERNAL, MISHAP_LOST}, /* a prepared statement was lost twice in a row */
         {"0A000", ERR_DATABASE_UNAVAILABLE, MISHAP_LOST},
-        {"57014", ERR_DATABASE_UNAVAILABLE, MISHAP_NONE}, /* it took too long */
-        {"53100", ERR_DATABASE_UNAVAILABLE, MISHAP_NONE}, /* its disk is full */
+        {"57014", ERR_DATABASE_UNAVAILABLE, MISHAP_NONE}, /* statement timeout */
+        {"53100", ERR_DATABASE_UNAVAILABLE, MISHAP_NONE}, /* the server's disk is full */
         {"53200", ERR_DATABASE_UNAVAILABLE, MISHAP_COLLISION},
         {"53300", ERR_DATABASE_UNAVAILABLE, MISHAP_NONE},
         {"58030", ERR_DATABASE_UNAVAILABLE, MISHAP_NONE},
@@ -41,7 +40,7 @@ static void codes_have_their_meaning(void **state)
     }
 }
 
-static void messages_that_quote_values_are_known(void **state)
+static void sqlstates_whose_messages_quote_values_are_recognized(void **state)
 {
     (void)state;
     assert_true(sqlstate_shows_values("22P02"));
@@ -52,8 +51,8 @@ static void messages_that_quote_values_are_known(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(codes_have_their_meaning),
-        cmocka_unit_test(messages_that_quote_values_are_known),
+        cmocka_unit_test(sqlstates_map_to_errors_and_retries),
+        cmocka_unit_test(sqlstates_whose_messages_quote_values_are_recognized),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
