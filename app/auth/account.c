@@ -112,8 +112,8 @@ struct error *account_rehash(struct store *store, struct arena *arena,
 static struct error *convert_account_violation(struct arena *arena, struct error *error,
                                                const struct account *account)
 {
-    bool by_username = store_violated(error, "accounts_username_key");
-    if (!by_username && !store_violated(error, "accounts_email_key")) {
+    bool by_username = store_is_violation(error, "accounts_username_key");
+    if (!by_username && !store_is_violation(error, "accounts_email_key")) {
         return error;
     }
     const char *field =
@@ -155,9 +155,9 @@ struct error *account_insert(struct store *store, struct arena *arena, struct ac
 
 /* --- organizations --------------------------------------------------------------------------- */
 
-struct error *organization_insert(struct store *store, struct arena *arena,
-                                  struct organization *organization, int64_t owner_id,
-                                  int64_t now_ms)
+struct error *account_insert_organization(struct store *store, struct arena *arena,
+                                          struct organization *organization, int64_t owner_id,
+                                          int64_t now_ms)
 {
     struct store_query *query = store_query(store, arena, SQL_ORGANIZATIONS_INSERT);
     store_bind_text(query, organization->name);
@@ -170,7 +170,7 @@ struct error *organization_insert(struct store *store, struct arena *arena,
     query = store_query(store, arena, SQL_MEMBERS_INSERT);
     store_bind_integer(query, organization->id);
     store_bind_integer(query, owner_id);
-    store_bind_text(query, role_names[ROLE_OWNER]);
+    store_bind_text(query, principal_role_names[ROLE_OWNER]);
     store_bind_integer(query, now_ms);
     return store_execute(query);
 }

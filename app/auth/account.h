@@ -60,9 +60,9 @@ struct organization {
 };
 
 /* Inside store_write(): inserts an organization with its owner, and sets its id. */
-struct error *organization_insert(struct store *store, struct arena *arena,
-                                  struct organization *organization, int64_t owner_id,
-                                  int64_t now_ms) MUST_CHECK;
+struct error *account_insert_organization(struct store *store, struct arena *arena,
+                                          struct organization *organization, int64_t owner_id,
+                                          int64_t now_ms) MUST_CHECK;
 
 /* --- addresses ------------------------------------------------------------------------------- */
 

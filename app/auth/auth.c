@@ -31,7 +31,7 @@ static bool check_local_password(const struct config *config, struct buffer *fau
     struct arena *arena = arena_new();
     const struct new_password password = {.text = config->local_auth_password,
                                           .username = config->local_auth_username};
-    bool strong = *password.text == '$' || password_weakness(arena, &password) == FAULT_NONE;
+    bool strong = *password.text == '$' || password_strength_check(arena, &password) == FAULT_NONE;
     if (!strong) {
         buffer_add_string(faults, "LOCAL_AUTH_PASSWORD: too easy to guess: it is common, too "
                                   "simple, or contains LOCAL_AUTH_USERNAME\n");
@@ -42,11 +42,11 @@ static bool check_local_password(const struct config *config, struct buffer *fau
 
 static bool check_dictionary(struct buffer *faults)
 {
-    if (password_dictionary_readable()) {
+    if (password_strength_dictionary_readable()) {
         return true;
     }
     buffer_format(faults, "cracklib: cannot read the dictionary %s: %s; install cracklib-runtime\n",
-                  password_dictionary_path(), strerror(errno));
+                  password_strength_dictionary_path(), strerror(errno));
     return false;
 }
 
@@ -91,10 +91,10 @@ int64_t auth_local_epoch(const struct config *config, struct arena *arena)
     }
     for (size_t i = 0; i < TEXTS; i++) {
         free(known[i]);
-        known[i] = must_string(texts[i]);
+        known[i] = base_strdup(texts[i]);
     }
     const char *text = arena_format(arena, "%s\n%s", texts[1], texts[2]);
-    memcpy(&epoch, digest_keyed(arena, config->secret_key, text, strlen(text)), sizeof epoch);
+    memcpy(&epoch, digest_hmac(arena, config->secret_key, text, strlen(text)), sizeof epoch);
     epoch &= INT64_MAX;
     return epoch;
 }
@@ -118,12 +118,12 @@ static struct principal *local_administrator(const struct config *config, struct
     return principal;
 }
 
-bool auth_is_local(const struct config *config, const char *username)
+bool auth_is_local_username(const struct config *config, const char *username)
 {
-    return secret_equal(config->local_auth_username, username);
+    return password_secrets_equal(config->local_auth_username, username);
 }
 
-bool auth_local_from(const struct config *config, const char *address)
+bool auth_local_is_allowed_from(const struct config *config, const char *address)
 {
     return !*config->local_auth_networks ||
            network_list_contains(config->local_auth_networks, address);
@@ -134,7 +134,7 @@ struct error *auth_login_local(const struct config *config, struct arena *arena,
                                const struct principal **principal_r)
 {
     /* Always check both, so that the response time does not reveal whether the name is right. */
-    bool name_fits = auth_is_local(config, username);
+    bool name_fits = auth_is_local_username(config, username);
     bool password_fits = password_verify(config->local_auth_password, password);
     if (!name_fits || !password_fits) {
         return error_new(arena, ERR_INVALID_CREDENTIALS, "wrong user name or password");
@@ -194,8 +194,9 @@ static struct error *replace_hash(struct store *store, void *context)
     return account_rehash(store, rehash->arena, rehash->account, rehash->hash);
 }
 
-struct error *auth_rehash(const struct config *config, struct store *store, struct arena *arena,
-                          const struct account *account, const char *password)
+struct error *auth_rehash_password(const struct config *config, struct store *store,
+                                   struct arena *arena, const struct account *account,
+                                   const char *password)
 {
     struct rehash rehash = {.arena = arena, .account = account};
     if (password_cost(account->password_hash) == config->bcrypt_cost) {
@@ -206,14 +207,14 @@ struct error *auth_rehash(const struct config *config, struct store *store, stru
                        : error_new(arena, ERR_INTERNAL, "bcrypt: cannot hash the password");
 }
 
-struct error *auth_hash(const struct config *config, struct arena *arena,
-                        const struct new_password *password, const char **hash_r)
+struct error *auth_hash_password(const struct config *config, struct arena *arena,
+                                 const struct new_password *password, const char **hash_r)
 {
-    if (config->environment == ENVIRONMENT_PRODUCTION && !password_dictionary_readable()) {
+    if (config->environment == ENVIRONMENT_PRODUCTION && !password_strength_dictionary_readable()) {
         return error_new(arena, ERR_INTERNAL, "cracklib: cannot read the dictionary %s",
-                         password_dictionary_path());
+                         password_strength_dictionary_path());
     }
-    enum fault_id weakness = password_weakness(arena, password);
+    enum fault_id weakness = password_strength_check(arena, password);
     if (weakness != FAULT_NONE) {
         return error_field(arena, password->field, weakness, NULL);
     }
@@ -223,9 +224,9 @@ struct error *auth_hash(const struct config *config, struct arena *arena,
 
 /* --- tokens ---------------------------------------------------------------------------------- */
 
-struct session_terms auth_session_terms(const struct config *config)
+struct session_settings auth_session_settings(const struct config *config)
 {
-    return (struct session_terms){
+    return (struct session_settings){
         .key = config->jwt_secret_key,
         .previous_key = config->jwt_secret_key_previous,
         .now_ms = clock_wall_ms(),
@@ -283,22 +284,22 @@ static void cache_session(const struct session *session, uint64_t generation)
         .administrator = session->administrator,
     };
     if (!session->account_id && session_id_bytes(session->id, id)) {
-        session_cache_keep(id, session->subject, generation, &facts);
+        session_cache_store(id, session->subject, generation, &facts);
     }
 }
 
 /* Called after a write that may have ended sessions: invalidates their cached copies if the write
- * is committed. On SQLite, auth_committed() does that after the group commit. */
+ * is committed. On SQLite, auth_after_commit() does that after the group commit. */
 static void invalidate_if_committed(struct store *store)
 {
-    if (!store_turn_open(store)) {
-        session_cache_committed();
+    if (!store_group_open(store)) {
+        session_cache_after_commit();
     }
 }
 
-void auth_committed(void)
+void auth_after_commit(void)
 {
-    session_cache_committed();
+    session_cache_after_commit();
 }
 
 /* The context of the transactions that begin a session or add an account. */
@@ -314,16 +315,17 @@ struct opening {
 static struct error *begin_session(struct store *store, void *context)
 {
     struct opening *work = context;
-    const struct session_terms terms = auth_session_terms(work->config);
-    struct error *error = work->throttle
-                              ? throttle_passed(store, work->arena, work->throttle, clock_wall_ms())
-                              : NULL;
+    const struct session_settings terms = auth_session_settings(work->config);
+    struct error *error =
+        work->throttle ? throttle_count_success(store, work->arena, work->throttle, clock_wall_ms())
+                       : NULL;
     return error ? error : session_begin(store, work->arena, &terms, work->client, &work->session);
 }
 
-struct error *auth_open(const struct config *config, struct store *store, struct arena *arena,
-                        const struct principal *principal, const struct throttle *throttle,
-                        const struct session_client *client, struct auth_tokens *tokens_r)
+struct error *auth_begin_session(const struct config *config, struct store *store,
+                                 struct arena *arena, const struct principal *principal,
+                                 const struct throttle *throttle,
+                                 const struct session_client *client, struct auth_tokens *tokens_r)
 {
     struct opening work = {
         .config = config,
@@ -363,7 +365,7 @@ static struct error *verify_registered_address(struct store *store, const struct
     }
     struct error *error = email_link_use(store, work->arena, registration->link, email, now);
     registration->account.verified_ms = now;
-    if (!error && !config_trusts_addresses(work->config)) {
+    if (!error && !config_trusts_email_addresses(work->config)) {
         error = account_release_email(store, work->arena, email, now, &registration->released_id);
     }
     return error;
@@ -379,8 +381,8 @@ static struct error *add_account(struct store *store, void *context)
         error = account_insert(store, work->arena, &registration->account, now);
     }
     if (!error) {
-        error = organization_insert(store, work->arena, &registration->organization,
-                                    registration->account.id, now);
+        error = account_insert_organization(store, work->arena, &registration->organization,
+                                            registration->account.id, now);
     }
     return error ? error
                  : account_set_default_organization(store, work->arena, registration->account.id,
@@ -448,7 +450,7 @@ struct error *auth_refresh_subject(const struct config *config, struct store *st
                                    struct arena *arena, const char *token,
                                    const struct principal **principal_r)
 {
-    const struct session_terms terms = auth_session_terms(config);
+    const struct session_settings terms = auth_session_settings(config);
     struct session session;
     struct account *account = NULL;
     struct error *error = session_find(store, arena, &terms, token, &session);
@@ -478,7 +480,7 @@ static struct error *continue_session(const struct config *config, struct store 
                                       const struct session_client *client, const char *token,
                                       struct session *session)
 {
-    const struct session_terms terms = auth_session_terms(config);
+    const struct session_settings terms = auth_session_settings(config);
     struct session_outcome outcome = {.reused = false};
     struct error *error;
     if (token) {
@@ -572,7 +574,7 @@ struct error *auth_change_password(const struct config *config, struct store *st
                                    const struct new_password *password)
 {
     struct ending work = {.arena = arena, .principal = principal};
-    struct error *error = auth_hash(config, arena, password, &work.password_hash);
+    struct error *error = auth_hash_password(config, arena, password, &work.password_hash);
     return error ? error : store_write(store, arena, set_password, &work);
 }
 
@@ -608,7 +610,7 @@ static struct error *read_account_principal(struct store *store, struct arena *a
             ? NULL
             : arena_string(arena, store_text(query, SQL_ACCOUNTS_PRINCIPAL_EMAIL, NULL));
     principal->name = arena_string(arena, store_text(query, SQL_ACCOUNTS_PRINCIPAL_NAME, NULL));
-    principal->role = role_of_name(store_text(query, SQL_ACCOUNTS_PRINCIPAL_ROLE, NULL));
+    principal->role = principal_role_by_name(store_text(query, SQL_ACCOUNTS_PRINCIPAL_ROLE, NULL));
     principal->epoch = store_integer(query, SQL_ACCOUNTS_PRINCIPAL_CREDENTIALS_VERSION);
     return store_next(query, &row);
 }
@@ -621,7 +623,7 @@ static struct error *read_session(struct store *store, struct arena *arena,
                                   struct session_facts *facts_r)
 {
     uint64_t generation = session_cache_generation(id); /* before the database is read */
-    enum session_known known = session_cache_find(id, principal->id, facts_r);
+    enum session_cache_state known = session_cache_find(id, principal->id, facts_r);
     struct store_health health;
     struct session session;
     if (known == SESSION_FRESH) {
@@ -640,7 +642,7 @@ static struct error *read_session(struct store *store, struct arena *arena,
     if (error && (known == SESSION_UNKNOWN || error->id != ERR_DATABASE_UNAVAILABLE)) {
         return error;
     }
-    session_cache_keep(id, principal->id, generation, facts_r);
+    session_cache_store(id, principal->id, generation, facts_r);
     return NULL;
 }
 
@@ -704,9 +706,10 @@ static struct error *verify_access_token(const struct config *config, struct are
     return may_be_older ? token_verify(arena, previous, token, claims_r) : error;
 }
 
-struct error *auth_bearer(const struct config *config, struct store *store, struct arena *arena,
-                          const char *authorization, int64_t organization_id,
-                          const struct principal **principal_r)
+struct error *auth_authenticate_bearer(const struct config *config, struct store *store,
+                                       struct arena *arena, const char *authorization,
+                                       int64_t organization_id,
+                                       const struct principal **principal_r)
 {
     static const char scheme[] = "Bearer ";
     struct token_claims claims;
@@ -723,7 +726,8 @@ struct error *auth_bearer(const struct config *config, struct store *store, stru
                  : find_principal(config, store, arena, &claims, organization_id, principal_r);
 }
 
-const char *auth_outdated(const struct principal *principal, int64_t epoch, bool administrator)
+const char *auth_outdated_reason(const struct principal *principal, int64_t epoch,
+                                 bool administrator)
 {
     if (epoch > principal->epoch) {
         return "the password was changed after the login";

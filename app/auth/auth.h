@@ -42,10 +42,10 @@ void auth_warn(const struct config *config, struct buffer *warnings);
 /* --- credentials ----------------------------------------------------------------------------- */
 
 /* True if this is the user name of the local administrator. */
-bool auth_is_local(const struct config *config, const char *username);
+bool auth_is_local_username(const struct config *config, const char *username);
 
 /* True if the local administrator may log in from that address (LOCAL_AUTH_NETWORKS). */
-bool auth_local_from(const struct config *config, const char *address);
+bool auth_local_is_allowed_from(const struct config *config, const char *address);
 
 /* Authenticates the local administrator. ERR_INVALID_CREDENTIALS, in the same time for every name.
  */
@@ -63,8 +63,9 @@ struct error *auth_login_account(const struct config *config, struct store *stor
 /* Hashes a password that was just verified again if the cost of its hash differs from
  * BCRYPT_COST, and stores the new hash. Sessions stay valid. A no-op if the password was changed
  * meanwhile. */
-struct error *auth_rehash(const struct config *config, struct store *store, struct arena *arena,
-                          const struct account *account, const char *password) MUST_CHECK;
+struct error *auth_rehash_password(const struct config *config, struct store *store,
+                                   struct arena *arena, const struct account *account,
+                                   const char *password) MUST_CHECK;
 
 /* Returns the subject of the local administrator's tokens. */
 const char *auth_local_subject(const struct config *config, struct arena *arena)
@@ -76,20 +77,22 @@ int64_t auth_local_epoch(const struct config *config, struct arena *arena);
 
 /* Returns the bcrypt hash of a new password, with the configured cost. ERR_VALIDATION with the
  * password's field if it is too easy to guess. Every stored password is hashed here. */
-struct error *auth_hash(const struct config *config, struct arena *arena,
-                        const struct new_password *password, const char **hash_r) MUST_CHECK;
+struct error *auth_hash_password(const struct config *config, struct arena *arena,
+                                 const struct new_password *password,
+                                 const char **hash_r) MUST_CHECK;
 
 /* --- sessions -------------------------------------------------------------------------------- */
 
 /* Returns the configured settings of sessions, and the current time. */
-struct session_terms auth_session_terms(const struct config *config);
+struct session_settings auth_session_settings(const struct config *config);
 
 /* Begins a session after a successful login. The same transaction resets the failure count of the
- * login (throttle_passed()). */
-struct error *auth_open(const struct config *config, struct store *store, struct arena *arena,
-                        const struct principal *principal, const struct throttle *throttle,
-                        const struct session_client *client,
-                        struct auth_tokens *tokens_r) MUST_CHECK;
+ * login (throttle_count_success()). */
+struct error *auth_begin_session(const struct config *config, struct store *store,
+                                 struct arena *arena, const struct principal *principal,
+                                 const struct throttle *throttle,
+                                 const struct session_client *client,
+                                 struct auth_tokens *tokens_r) MUST_CHECK;
 
 /* The registration of an account with an organization of its own. */
 struct auth_registration {
@@ -141,7 +144,7 @@ struct error *auth_change_password(const struct config *config, struct store *st
 
 /* Called after each group commit: invalidates the cached copies, on this host, of the sessions that
  * the group has ended. */
-void auth_committed(void);
+void auth_after_commit(void);
 
 /* --- bearer tokens --------------------------------------------------------------------------- */
 
@@ -153,12 +156,14 @@ void auth_committed(void);
  * `organization_id` is the organization that the request names, 0 for the token's. ERR_NOT_FOUND if
  * the account is not a member of it.
  */
-struct error *auth_bearer(const struct config *config, struct store *store, struct arena *arena,
-                          const char *authorization, int64_t organization_id,
-                          const struct principal **principal_r) MUST_CHECK;
+struct error *auth_authenticate_bearer(const struct config *config, struct store *store,
+                                       struct arena *arena, const char *authorization,
+                                       int64_t organization_id,
+                                       const struct principal **principal_r) MUST_CHECK;
 
 /* Returns the reason why the session of a directory user is outdated, given the epoch and rights
  * that the directory reports now; NULL if it is not outdated. */
-const char *auth_outdated(const struct principal *principal, int64_t epoch, bool administrator);
+const char *auth_outdated_reason(const struct principal *principal, int64_t epoch,
+                                 bool administrator);
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const unsigned char *digest_of(struct arena *arena, const void *bytes, size_t length)
+const unsigned char *digest_sha256(struct arena *arena, const void *bytes, size_t length)
 {
     _Static_assert((int)DIGEST_SIZE == SHA256_DIGEST_LENGTH, "size of a SHA-256 digest");
     unsigned char *digest = arena_alloc(arena, DIGEST_SIZE);
@@ -43,7 +43,7 @@ static void set_hmac_key(const char *key)
         OSSL_PARAM_construct_end(),
     };
     free(keyed.key);
-    keyed.key = must_string(key);
+    keyed.key = base_strdup(key);
     EVP_MAC_CTX_free(keyed.context);
     EVP_MAC *hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
     keyed.context = EVP_MAC_CTX_new(hmac);
@@ -54,8 +54,8 @@ static void set_hmac_key(const char *key)
     }
 }
 
-const unsigned char *digest_keyed(struct arena *arena, const char *key, const void *bytes,
-                                  size_t length)
+const unsigned char *digest_hmac(struct arena *arena, const char *key, const void *bytes,
+                                 size_t length)
 {
     unsigned char *digest = arena_alloc(arena, DIGEST_SIZE);
     size_t size;

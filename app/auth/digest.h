@@ -9,12 +9,12 @@ struct arena;
 enum { DIGEST_SIZE = 32 }; /* bytes */
 
 /* Returns the SHA-256 digest. */
-const unsigned char *digest_of(struct arena *arena, const void *bytes, size_t length)
+const unsigned char *digest_sha256(struct arena *arena, const void *bytes, size_t length)
     __attribute__((returns_nonnull));
 
 /* Returns the HMAC-SHA256 under a key: for values that an attacker who has read the database could
  * otherwise find by trying. */
-const unsigned char *digest_keyed(struct arena *arena, const char *key, const void *bytes,
-                                  size_t length) __attribute__((returns_nonnull));
+const unsigned char *digest_hmac(struct arena *arena, const char *key, const void *bytes,
+                                 size_t length) __attribute__((returns_nonnull));
 
 #endif

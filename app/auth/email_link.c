@@ -28,7 +28,7 @@ static struct error *insert_link(struct store *store, void *context)
     bool row;
     store_bind_text(query, link->email);
     store_bind_text(query, utf8_fold_text(arena, link->email));
-    store_bind_bytes(query, digest_of(arena, link->token, strlen(link->token)), DIGEST_SIZE);
+    store_bind_bytes(query, digest_sha256(arena, link->token, strlen(link->token)), DIGEST_SIZE);
     store_bind_integer(query, issue->now_ms);
     store_bind_integer(query, link->expires_ms);
     struct error *error = store_next(query, &row);
@@ -54,7 +54,7 @@ static struct store_query *bind_link_query(struct store *store, struct arena *ar
                                            const char *email, int64_t now_ms)
 {
     struct store_query *query = store_query(store, arena, statement);
-    store_bind_bytes(query, digest_of(arena, token, strlen(token)), DIGEST_SIZE);
+    store_bind_bytes(query, digest_sha256(arena, token, strlen(token)), DIGEST_SIZE);
     store_bind_text(query, utf8_fold_text(arena, email));
     store_bind_integer(query, now_ms);
     return query;

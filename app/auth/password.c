@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool secret_equal(const char *one, const char *other)
+bool password_secrets_equal(const char *one, const char *other)
 {
     /* Compare digests, so that the time does not depend on the length of the secret either. */
     unsigned char digest[SHA256_DIGEST_LENGTH], other_digest[SHA256_DIGEST_LENGTH];
@@ -45,7 +45,7 @@ static void update_average(const char *stored, int64_t us)
     average_us = average_us ? average_us + (us - average_us) / divisor : us;
 }
 
-int64_t password_hash_us(int64_t cost)
+int64_t password_hash_time_us(int64_t cost)
 {
     return scale_time(average_us, UNIT_COST, cost);
 }
@@ -54,7 +54,7 @@ int64_t password_hash_us(int64_t cost)
  * frees *data_r with wipe_crypt_data(). */
 static const char *hash_like(const char *stored, const char *password, struct crypt_data **data_r)
 {
-    *data_r = must_alloc(sizeof **data_r); /* 32 KiB: too much for a stack frame */
+    *data_r = base_alloc(sizeof **data_r); /* 32 KiB: too much for a stack frame */
     int64_t began = clock_steady_us();
     background_begin();
     const char *hash = crypt_r(password, stored, *data_r);
@@ -72,11 +72,11 @@ static void wipe_crypt_data(struct crypt_data *data)
 bool password_verify(const char *stored, const char *password)
 {
     if (*stored != '$') {
-        return secret_equal(stored, password);
+        return password_secrets_equal(stored, password);
     }
     struct crypt_data *data;
     const char *hash = hash_like(stored, password, &data);
-    bool same = hash && secret_equal(stored, hash);
+    bool same = hash && password_secrets_equal(stored, hash);
     wipe_crypt_data(data);
     return same;
 }
@@ -116,7 +116,7 @@ int64_t password_cost(const char *stored)
     return cost <= COST_MAX ? cost : 0;
 }
 
-const char *password_nobodys(int64_t cost)
+const char *password_dummy_hash(int64_t cost)
 {
     /* 22 characters of salt, and 31 of a hash that no password produces. */
     static char hash[] = "$2b$00$......................"
@@ -131,7 +131,7 @@ void password_estimate(int64_t cost)
     enum { CHEAP = 6 }; /* a cost that takes a few milliseconds */
     int64_t cheap = cost < CHEAP ? cost : CHEAP;
     average_us = 0;
-    (void)password_verify(password_nobodys(cheap), "");
+    (void)password_verify(password_dummy_hash(cheap), "");
 }
 
 /* Each increment of the cost doubles the work. So the verified hash of cost `done`, together with
@@ -139,9 +139,9 @@ void password_estimate(int64_t cost)
 void password_complete_work(const char *password, int64_t done, int64_t cost)
 {
     if (!done) {
-        (void)password_verify(password_nobodys(cost), password);
+        (void)password_verify(password_dummy_hash(cost), password);
     }
     for (; done && done < cost; done++) {
-        (void)password_verify(password_nobodys(done), password);
+        (void)password_verify(password_dummy_hash(done), password);
     }
 }

@@ -11,7 +11,7 @@ struct arena;
 enum { PASSWORD_BYTES_MAX = 72 };
 
 /* True if the texts are equal. The time does not depend on their content. */
-bool secret_equal(const char *one, const char *other);
+bool password_secrets_equal(const char *one, const char *other);
 
 /* True if `password` matches the stored one, which is a hash of crypt(5) if it starts with '$'
  * ("$2b$…" is bcrypt), and plain text otherwise. */
@@ -26,14 +26,14 @@ const char *password_hash(struct arena *arena, const char *password, int64_t cos
 
 /* Returns a hash that no password matches, and that takes as long to verify as any hash of this
  * cost: for user names that do not exist. */
-const char *password_nobodys(int64_t cost);
+const char *password_dummy_hash(int64_t cost);
 
 /* Estimates the time of a hash of this cost by measuring a cheaper one. Later hashes refine it. */
 void password_estimate(int64_t cost);
 
 /* Returns the average time of a hash of this cost in this process, in microseconds; 0 before the
  * first hash or estimate. */
-int64_t password_hash_us(int64_t cost);
+int64_t password_hash_time_us(int64_t cost);
 
 /* Returns the cost of a bcrypt hash, at most 31; 0 if the text is not a bcrypt hash. */
 int64_t password_cost(const char *stored);

@@ -13,18 +13,18 @@
 /* NAME_MIN: shorter names occur in many good passwords by chance. */
 enum { NAME_MIN = 4, ASCII_MAX = 127 };
 
-const char *password_dictionary_path(void)
+const char *password_strength_dictionary_path(void)
 {
     return GetDefaultCracklibDict();
 }
 
-bool password_dictionary_readable(void)
+bool password_strength_dictionary_readable(void)
 {
     static const char *const suffixes[] = {".pwd", ".pwi", ".hwm"};
     enum { PATH_SIZE = 4096 };
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         char path[PATH_SIZE];
-        snprintf(path, sizeof path, "%s%s", password_dictionary_path(), suffixes[i]);
+        snprintf(path, sizeof path, "%s%s", password_strength_dictionary_path(), suffixes[i]);
         if (access(path, R_OK) < 0) {
             return false;
         }
@@ -99,7 +99,7 @@ static enum fault_id check_with_cracklib(struct arena *arena, const struct new_p
 {
     const char *owner = password->username ? password->username : password->email;
     const char *name = owner ? local_part(arena, owner) : "";
-    const char *path = password_dictionary_path();
+    const char *path = password_strength_dictionary_path();
     const char *reason = FascistCheckUser(password->text, path, name, NULL);
     if (reason && strstr(reason, "username")) {
         return FAULT_PASSWORD_OF_NAME;
@@ -117,11 +117,12 @@ static enum fault_id check_with_cracklib(struct arena *arena, const struct new_p
     return FAULT_NONE;
 }
 
-enum fault_id password_weakness(struct arena *arena, const struct new_password *password)
+enum fault_id password_strength_check(struct arena *arena, const struct new_password *password)
 {
     if (contains_name(arena, password->text, password->username) ||
         contains_name(arena, password->text, password->email)) {
         return FAULT_PASSWORD_OF_NAME;
     }
-    return password_dictionary_readable() ? check_with_cracklib(arena, password) : FAULT_NONE;
+    return password_strength_dictionary_readable() ? check_with_cracklib(arena, password)
+                                                   : FAULT_NONE;
 }

@@ -22,13 +22,13 @@ struct new_password {
 
 /* True if cracklib's dictionary can be read. Otherwise sets `errno`; cracklib must not be called
  * then, because it would end the process. */
-bool password_dictionary_readable(void);
+bool password_strength_dictionary_readable(void);
 
 /* Returns the path of the dictionary's files, without their suffixes. */
-const char *password_dictionary_path(void);
+const char *password_strength_dictionary_path(void);
 
 /* Returns the reason why the password is too easy to guess; FAULT_NONE if it is not. Without the
  * dictionary, checks only for the owner's names. */
-enum fault_id password_weakness(struct arena *arena, const struct new_password *password);
+enum fault_id password_strength_check(struct arena *arena, const struct new_password *password);
 
 #endif

@@ -17,17 +17,17 @@ const char *const principal_kind_names[PRINCIPAL_KIND_COUNT] = {
     [PRINCIPAL_DIRECTORY] = "directory",
 };
 
-const char *const role_names[ROLE_COUNT + 1] = {
+const char *const principal_role_names[ROLE_COUNT + 1] = {
     [ROLE_OWNER] = "OWNER", [ROLE_ADMIN] = "ADMIN",   [ROLE_MANAGER] = "MANAGER",
     [ROLE_SALES] = "SALES", [ROLE_VIEWER] = "VIEWER",
 };
 
 /* --- names ----------------------------------------------------------------------------------- */
 
-enum role role_of_name(const char *name)
+enum role principal_role_by_name(const char *name)
 {
     for (size_t i = ROLE_OWNER; name && i < ROLE_COUNT; i++) {
-        if (!strcmp(role_names[i], name)) {
+        if (!strcmp(principal_role_names[i], name)) {
             return (enum role)i;
         }
     }

@@ -31,11 +31,11 @@ enum role {
 };
 
 extern const char *const principal_kind_names[PRINCIPAL_KIND_COUNT];
-extern const char *const role_names[ROLE_COUNT + 1]; /* ends with NULL; choices of field maps */
-
+extern const char
+    *const principal_role_names[ROLE_COUNT + 1]; /* ends with NULL; choices of field maps */
 
 /* Returns the role with that name; ROLE_NONE if there is none or `name` is NULL. */
-enum role role_of_name(const char *name);
+enum role principal_role_by_name(const char *name);
 
 struct principal {
     enum principal_kind kind;

@@ -64,7 +64,7 @@ static int64_t key_id(struct arena *arena, const char *key)
     if (!key || !*key) {
         return 0;
     }
-    memcpy(&id, digest_keyed(arena, key, purpose, sizeof purpose - 1), sizeof id);
+    memcpy(&id, digest_hmac(arena, key, purpose, sizeof purpose - 1), sizeof id);
     return id & INT64_MAX;
 }
 
@@ -72,7 +72,7 @@ static int64_t key_id(struct arena *arena, const char *key)
 
 static const unsigned char *token_digest(struct arena *arena, const char *key, const char *token)
 {
-    return digest_keyed(arena, key, token, strlen(token));
+    return digest_hmac(arena, key, token, strlen(token));
 }
 
 /* Returns the successor of a refresh token. The prefix of the HMAC's input makes it differ from the
@@ -81,13 +81,13 @@ static const char *successor_of(struct arena *arena, const char *key, const char
 {
     const char *text = arena_format(arena, "successor of %s", token);
     char *successor = arena_alloc(arena, 2 * TOKEN_BYTES + 1);
-    random_format(digest_keyed(arena, key, text, strlen(text)), TOKEN_BYTES, successor);
+    random_format_hex(digest_hmac(arena, key, text, strlen(text)), TOKEN_BYTES, successor);
     return successor;
 }
 
 /* Inserts the live refresh token of a session. */
 static struct error *insert_refresh_token(struct store *store, struct arena *arena,
-                                          const struct session_terms *terms,
+                                          const struct session_settings *terms,
                                           const struct session *session)
 {
     int64_t expires_ms = terms->now_ms + terms->refresh_ms;
@@ -100,8 +100,8 @@ static struct error *insert_refresh_token(struct store *store, struct arena *are
 }
 
 struct error *session_begin(struct store *store, struct arena *arena,
-                            const struct session_terms *terms, const struct session_client *client,
-                            struct session *session)
+                            const struct session_settings *terms,
+                            const struct session_client *client, struct session *session)
 {
     random_id(session->id);
     session->refresh_token = random_hex(arena, TOKEN_BYTES);
@@ -147,7 +147,7 @@ static struct error *read_by_digest(struct store *store, struct arena *arena,
     }
     size_t length;
     const unsigned char *id = store_bytes(query, SQL_REFRESH_TOKENS_BY_DIGEST_SESSION_ID, &length);
-    random_format(id, length, row->session.id);
+    random_format_hex(id, length, row->session.id);
     row->expires_ms = store_integer(query, SQL_REFRESH_TOKENS_BY_DIGEST_EXPIRES_AT);
     row->replaced_ms = store_integer(query, SQL_REFRESH_TOKENS_BY_DIGEST_REPLACED_AT);
     row->session.subject =
@@ -163,7 +163,7 @@ static struct error *read_by_digest(struct store *store, struct arena *arena,
 
 /* Finds a refresh token by its digest under the current key, or else under the previous one. */
 static struct error *find_refresh_token(struct store *store, struct arena *arena,
-                                        const struct session_terms *terms, const char *token,
+                                        const struct session_settings *terms, const char *token,
                                         enum sql_statement statement, struct token_row *row_r,
                                         bool *found_r)
 {
@@ -177,7 +177,7 @@ static struct error *find_refresh_token(struct store *store, struct arena *arena
 }
 
 struct error *session_find(struct store *store, struct arena *arena,
-                           const struct session_terms *terms, const char *token,
+                           const struct session_settings *terms, const char *token,
                            struct session *session_r)
 {
     struct token_row row;
@@ -196,7 +196,7 @@ struct error *session_find(struct store *store, struct arena *arena,
 /* The context of the transaction of a refresh or renewal. */
 struct refreshing {
     struct arena *arena;
-    const struct session_terms *terms;
+    const struct session_settings *terms;
     const struct session_client *client;
     const char *token;
     struct session *session;
@@ -345,7 +345,7 @@ static struct error *rejection_error(const struct refreshing *work)
 }
 
 struct error *session_refresh(struct store *store, struct arena *arena,
-                              const struct session_terms *terms,
+                              const struct session_settings *terms,
                               const struct session_client *client, const char *token,
                               struct session *session, struct session_outcome *outcome_r)
 {
@@ -401,8 +401,8 @@ static struct error *renew_session(struct store *store, void *context)
 }
 
 struct error *session_renew(struct store *store, struct arena *arena,
-                            const struct session_terms *terms, const struct session_client *client,
-                            struct session *session)
+                            const struct session_settings *terms,
+                            const struct session_client *client, struct session *session)
 {
     struct refreshing work = {.arena = arena, .terms = terms, .client = client, .session = session};
     struct error *error = store_write(store, arena, renew_session, &work);
@@ -436,7 +436,7 @@ struct error *session_end(struct store *store, struct arena *arena, const char *
     if (!bytes) {
         return NULL;
     }
-    session_cache_end(bytes);
+    session_cache_invalidate(bytes);
     struct store_query *query = store_query(store, arena, SQL_SESSIONS_END);
     store_bind_integer(query, now_ms);
     store_bind_bytes(query, bytes, RANDOM_ID_BYTES);
@@ -456,26 +456,26 @@ struct error *session_end_account(struct store *store, struct arena *arena, int6
 struct error *session_end_subject(struct store *store, struct arena *arena, const char *subject,
                                   int64_t now_ms, int64_t *count)
 {
-    session_cache_end_all();
+    session_cache_invalidate_all();
     struct store_query *query = store_query(store, arena, SQL_SESSIONS_END_OF_SUBJECT);
     store_bind_integer(query, now_ms);
     store_bind_text(query, subject);
     return execute_end(query, count);
 }
 
-struct error *session_end_everybody(struct store *store, struct arena *arena, int64_t now_ms,
-                                    int64_t *count)
+struct error *session_end_all(struct store *store, struct arena *arena, int64_t now_ms,
+                              int64_t *count)
 {
-    session_cache_end_all();
+    session_cache_invalidate_all();
     struct store_query *query = store_query(store, arena, SQL_SESSIONS_END_ALL);
     store_bind_integer(query, now_ms);
     return execute_end(query, count);
 }
 
-struct error *session_end_named(struct store *store, struct arena *arena, const char *name,
-                                int64_t now_ms, int64_t *count)
+struct error *session_end_by_name(struct store *store, struct arena *arena, const char *name,
+                                  int64_t now_ms, int64_t *count)
 {
-    session_cache_end_all();
+    session_cache_invalidate_all();
     struct store_query *query = store_query(store, arena, SQL_SESSIONS_END_NAMED);
     store_bind_integer(query, now_ms);
     store_bind_text(query, name);
@@ -487,7 +487,7 @@ struct error *session_end_outdated(struct store *store, struct arena *arena, con
                                    int64_t epoch, bool administrator, int64_t now_ms,
                                    int64_t *count)
 {
-    session_cache_end_all();
+    session_cache_invalidate_all();
     struct store_query *query = store_query(store, arena, SQL_SESSIONS_END_OUTDATED);
     store_bind_integer(query, now_ms);
     store_bind_text(query, subject);
@@ -497,10 +497,10 @@ struct error *session_end_outdated(struct store *store, struct arena *arena, con
 }
 
 struct error *session_end_unconfigured(struct store *store, struct arena *arena,
-                                       const struct session_terms *terms, const char *subject,
+                                       const struct session_settings *terms, const char *subject,
                                        int64_t epoch, int64_t *count)
 {
-    session_cache_end_all();
+    session_cache_invalidate_all();
     struct store_query *query = store_query(store, arena, SQL_SESSIONS_END_OF_OTHER_ADMINISTRATORS);
     store_bind_integer(query, terms->now_ms);
     store_bind_text(query, subject);

@@ -29,7 +29,7 @@
 struct arena;
 
 /* The settings and the time that an operation uses. */
-struct session_terms {
+struct session_settings {
     const char *key, *previous_key; /* JWT_SECRET_KEY; the previous one may be empty */
     int64_t now_ms;
     int64_t refresh_ms;  /* lifetime of a refresh token */
@@ -55,13 +55,14 @@ struct session {
 /* Inside store_write(): begins a session, whose subject, account, username, epoch and rights are
  * set. Sets the other members. */
 struct error *session_begin(struct store *store, struct arena *arena,
-                            const struct session_terms *terms, const struct session_client *client,
+                            const struct session_settings *terms,
+                            const struct session_client *client,
                             struct session *session) MUST_CHECK;
 
 /* Reads the stored session of a refresh token, without consuming the token. ERR_INVALID_TOKEN if
  * the token is unknown. */
 struct error *session_find(struct store *store, struct arena *arena,
-                           const struct session_terms *terms, const char *token,
+                           const struct session_settings *terms, const char *token,
                            struct session *session_r) MUST_CHECK;
 
 /* The outcome of a refresh that the caller reports. */
@@ -76,7 +77,7 @@ struct session_outcome {
  * has changed, which ends it.
  */
 struct error *session_refresh(struct store *store, struct arena *arena,
-                              const struct session_terms *terms,
+                              const struct session_settings *terms,
                               const struct session_client *client, const char *token,
                               struct session *session,
                               struct session_outcome *outcome_r) MUST_CHECK;
@@ -84,7 +85,8 @@ struct error *session_refresh(struct store *store, struct arena *arena,
 /* Continues a session whose id, subject, username, epoch and rights are set, without a refresh
  * token. ERR_INVALID_TOKEN as for session_refresh(). */
 struct error *session_renew(struct store *store, struct arena *arena,
-                            const struct session_terms *terms, const struct session_client *client,
+                            const struct session_settings *terms,
+                            const struct session_client *client,
                             struct session *session) MUST_CHECK;
 
 /* Reads a live session by id and subject: its epoch, rights and end. ERR_INVALID_TOKEN if it is
@@ -101,12 +103,12 @@ struct error *session_end_account(struct store *store, struct arena *arena, int6
                                   int64_t now_ms, int64_t *count) MUST_CHECK;
 struct error *session_end_subject(struct store *store, struct arena *arena, const char *subject,
                                   int64_t now_ms, int64_t *count) MUST_CHECK;
-struct error *session_end_everybody(struct store *store, struct arena *arena, int64_t now_ms,
-                                    int64_t *count) MUST_CHECK;
+struct error *session_end_all(struct store *store, struct arena *arena, int64_t now_ms,
+                              int64_t *count) MUST_CHECK;
 
 /* Ends the sessions with that subject or user name; letter case of the name is ignored. */
-struct error *session_end_named(struct store *store, struct arena *arena, const char *name,
-                                int64_t now_ms, int64_t *count) MUST_CHECK;
+struct error *session_end_by_name(struct store *store, struct arena *arena, const char *name,
+                                  int64_t now_ms, int64_t *count) MUST_CHECK;
 
 /* Ends the sessions of a directory user that are older than the password (`epoch`), or were
  * opened with administrator rights that the user no longer has. */
@@ -117,7 +119,7 @@ struct error *session_end_outdated(struct store *store, struct arena *arena, con
 /* Ends the local administrator's sessions that have another subject or epoch, and all sessions
  * whose last tokens were issued under neither the current nor the previous key. */
 struct error *session_end_unconfigured(struct store *store, struct arena *arena,
-                                       const struct session_terms *terms, const char *subject,
+                                       const struct session_settings *terms, const char *subject,
                                        int64_t epoch, int64_t *count) MUST_CHECK;
 
 /* Converts a session id to its stored form of RANDOM_ID_BYTES bytes, for queries. Returns false if

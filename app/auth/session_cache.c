@@ -120,8 +120,8 @@ uint64_t session_cache_generation(const unsigned char id[RANDOM_ID_BYTES])
     return atomic_load(&table->generation) + atomic_load(&table->generations[select_set(id)]);
 }
 
-enum session_known session_cache_find(const unsigned char id[RANDOM_ID_BYTES], const char *subject,
-                                      struct session_facts *facts_r)
+enum session_cache_state session_cache_find(const unsigned char id[RANDOM_ID_BYTES],
+                                            const char *subject, struct session_facts *facts_r)
 {
     uint64_t generation = session_cache_generation(id), hash = hash_subject(subject);
     uint64_t wanted[2], words[WORDS];
@@ -165,8 +165,8 @@ static struct slot *choose_slot(struct slot *set, const uint64_t *wanted)
     return chosen;
 }
 
-void session_cache_keep(const unsigned char id[RANDOM_ID_BYTES], const char *subject,
-                        uint64_t generation, const struct session_facts *facts)
+void session_cache_store(const unsigned char id[RANDOM_ID_BYTES], const char *subject,
+                         uint64_t generation, const struct session_facts *facts)
 {
     uint64_t words[WORDS] = {
         [SUBJECT] = hash_subject(subject),
@@ -185,7 +185,7 @@ void session_cache_keep(const unsigned char id[RANDOM_ID_BYTES], const char *sub
 
 /* --- ended sessions -------------------------------------------------------------------------- */
 
-void session_cache_end(const unsigned char id[RANDOM_ID_BYTES])
+void session_cache_invalidate(const unsigned char id[RANDOM_ID_BYTES])
 {
     size_t set = select_set(id);
     atomic_fetch_add(&table->generations[set], 1);
@@ -196,13 +196,13 @@ void session_cache_end(const unsigned char id[RANDOM_ID_BYTES])
     }
 }
 
-void session_cache_end_all(void)
+void session_cache_invalidate_all(void)
 {
     atomic_fetch_add(&table->generation, 1);
     ended.all = true;
 }
 
-void session_cache_committed(void)
+void session_cache_after_commit(void)
 {
     for (size_t i = 0; i < ended.count; i++) {
         atomic_fetch_add(&table->generations[ended.sets[i]], 1);

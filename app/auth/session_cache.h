@@ -4,7 +4,7 @@
  *
  * An entry is fresh for SESSION_FRESH_S after the database was read; then it must be read again, so
  * that a session that ends on another host, or by `kontora sessions end`, is rejected within that
- * time. A session that ends on this host is rejected at once: session_cache_end() invalidates its
+ * time. A session that ends on this host is rejected at once: session_cache_invalidate() invalidates its
  * entry, and also any entry that another process stores later but has read before (see
  * session_cache_generation()).
  *
@@ -32,7 +32,7 @@ struct session_facts {
     bool administrator;
 };
 
-enum session_known {
+enum session_cache_state {
     SESSION_UNKNOWN,
     SESSION_STALE, /* read from the database longer ago than SESSION_FRESH_S */
     SESSION_FRESH,
@@ -43,24 +43,24 @@ enum session_known {
 void session_cache_share(const char *path);
 
 /* Finds the session with this id and subject. An expired session is unknown. */
-enum session_known session_cache_find(const unsigned char id[RANDOM_ID_BYTES], const char *subject,
-                                      struct session_facts *facts_r);
+enum session_cache_state session_cache_find(const unsigned char id[RANDOM_ID_BYTES],
+                                            const char *subject, struct session_facts *facts_r);
 
-/* Returns the generation that session_cache_keep() needs. Must be called before the session is read
+/* Returns the generation that session_cache_store() needs. Must be called before the session is read
  * from the database: if the session ends in between, the stored entry is invalid. */
 uint64_t session_cache_generation(const unsigned char id[RANDOM_ID_BYTES]);
 
 /* Stores a session that was alive when the database was read. */
-void session_cache_keep(const unsigned char id[RANDOM_ID_BYTES], const char *subject,
-                        uint64_t generation, const struct session_facts *facts);
+void session_cache_store(const unsigned char id[RANDOM_ID_BYTES], const char *subject,
+                         uint64_t generation, const struct session_facts *facts);
 
-/* Invalidate the entry of one session, or all entries, at once. session_cache_committed() does so
+/* Invalidate the entry of one session, or all entries, at once. session_cache_after_commit() does so
  * again after the commit. */
-void session_cache_end(const unsigned char id[RANDOM_ID_BYTES]);
-void session_cache_end_all(void);
+void session_cache_invalidate(const unsigned char id[RANDOM_ID_BYTES]);
+void session_cache_invalidate_all(void);
 
 /* Called after the commit that ended the sessions: invalidates their entries once more, because
  * another process may have read the sessions before the commit. */
-void session_cache_committed(void);
+void session_cache_after_commit(void);
 
 #endif

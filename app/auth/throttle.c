@@ -28,7 +28,7 @@ static const unsigned char *digest_row_key(struct arena *arena, const struct thr
         buffer_add_string(&text, parts[i]);
         buffer_add_char(&text, '\0');
     }
-    return digest_keyed(arena, throttle->key, text.bytes, text.length);
+    return digest_hmac(arena, throttle->key, text.bytes, text.length);
 }
 
 /* Returns a row key for the subject. */
@@ -181,8 +181,8 @@ static struct error *count_failure(struct store *store, void *context)
     return error || failure->throttle->known ? error : spend_budget(store, failure);
 }
 
-struct error *throttle_failed(struct store *store, struct arena *arena,
-                              const struct throttle *throttle, int64_t now_ms)
+struct error *throttle_count_failure(struct store *store, struct arena *arena,
+                                     const struct throttle *throttle, int64_t now_ms)
 {
     struct failure failure = {arena, throttle, now_ms};
     return throttle->free_failures ? store_write(store, arena, count_failure, &failure) : NULL;
@@ -212,8 +212,8 @@ static bool is_recent_login(int64_t seen_ms, int64_t now_ms)
     return seen_ms > now_ms - SOURCE_RENEWED_MS && seen_ms <= now_ms;
 }
 
-struct error *throttle_look(struct store *store, struct arena *arena, struct throttle *throttle,
-                            int64_t now_ms)
+struct error *throttle_find_source(struct store *store, struct arena *arena,
+                                   struct throttle *throttle, int64_t now_ms)
 {
     int64_t seen, name_seen = now_ms;
     struct error *error = read_seen(store, arena, source_key(arena, throttle), &seen);
@@ -226,8 +226,9 @@ struct error *throttle_look(struct store *store, struct arena *arena, struct thr
     return error;
 }
 
-struct error *throttle_look_at_name(struct store *store, struct arena *arena,
-                                    const struct throttle *throttle, int64_t now_ms, bool *known_r)
+struct error *throttle_find_name_source(struct store *store, struct arena *arena,
+                                        const struct throttle *throttle, int64_t now_ms,
+                                        bool *known_r)
 {
     int64_t seen;
     struct error *error = read_seen(store, arena, name_key(arena, throttle), &seen);
@@ -254,8 +255,8 @@ static struct error *put_source(struct store *store, struct arena *arena,
     return store_execute(query);
 }
 
-struct error *throttle_passed(struct store *store, struct arena *arena,
-                              const struct throttle *throttle, int64_t now_ms)
+struct error *throttle_count_success(struct store *store, struct arena *arena,
+                                     const struct throttle *throttle, int64_t now_ms)
 {
     struct store_query *query = store_query(store, arena, SQL_LOGIN_FAILURES_CLEAR);
     store_bind_bytes(query, failures_key(arena, throttle), DIGEST_SIZE);

@@ -42,22 +42,22 @@ enum {
 struct throttle {
     const char *key;       /* SECRET_KEY */
     const char *subject;   /* the id of a principal, or a name that does not exist; without case */
-    const char *source;    /* network_of_client() */
+    const char *source;    /* network_client_key() */
     const char *realm;     /* group of sources with a budget of its own; "" if there is one group */
     const char *name;      /* as typed, compared without case; NULL if none was sent */
     int64_t free_failures; /* LOGIN_FREE_FAILURES; 0: logins are never delayed */
-    bool known;            /* the source is known; set by throttle_look() */
+    bool known;            /* the source is known; set by throttle_find_source() */
     bool recent;           /* known, and recorded within the last day: need not be recorded again */
 };
 
 /* Reads whether the source is known for the subject. Sets `known` and `recent`. */
-struct error *throttle_look(struct store *store, struct arena *arena, struct throttle *throttle,
-                            int64_t now_ms) MUST_CHECK;
+struct error *throttle_find_source(struct store *store, struct arena *arena,
+                                   struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 
 /* Reads whether any user has logged in with that name from that source. Does not use `subject`. */
-struct error *throttle_look_at_name(struct store *store, struct arena *arena,
-                                    const struct throttle *throttle, int64_t now_ms,
-                                    bool *known_r) MUST_CHECK;
+struct error *throttle_find_name_source(struct store *store, struct arena *arena,
+                                        const struct throttle *throttle, int64_t now_ms,
+                                        bool *known_r) MUST_CHECK;
 
 /* ERR_TOO_MANY_ATTEMPTS, with the seconds to wait, if the login must be rejected without checking
  * the password. */
@@ -65,12 +65,12 @@ struct error *throttle_check(struct store *store, struct arena *arena,
                              const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 
 /* Counts a failed login. */
-struct error *throttle_failed(struct store *store, struct arena *arena,
-                              const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
+struct error *throttle_count_failure(struct store *store, struct arena *arena,
+                                     const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 
 /* Inside store_write(), after a successful login: resets the failures of the subject from the
  * source, and records the source as known for the subject and for the name. */
-struct error *throttle_passed(struct store *store, struct arena *arena,
-                              const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
+struct error *throttle_count_success(struct store *store, struct arena *arena,
+                                     const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 
 #endif

@@ -149,7 +149,7 @@ static void cache_token(const char *key, const char *token, const struct token_c
     *cached = (struct cached_token){.claims = *claims};
     size_t size = strlen(token) + 1 + strlen(key) + 1;
     change_claim_texts(&cached->claims, add_text_size, &size);
-    cached->token = must_alloc(size);
+    cached->token = base_alloc(size);
     char *end = stpcpy(cached->token, token) + 1;
     cached->key = append_text(&end, key);
     change_claim_texts(&cached->claims, append_text, &end);

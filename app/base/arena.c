@@ -39,7 +39,7 @@ static _Noreturn void exit_out_of_memory(void)
     _exit(EX_SOFTWARE);
 }
 
-void *must_alloc(size_t size)
+void *base_alloc(size_t size)
 {
     void *memory = calloc(1, size);
     if (!memory) {
@@ -48,7 +48,7 @@ void *must_alloc(size_t size)
     return memory;
 }
 
-void *must_realloc(void *memory, size_t size)
+void *base_realloc(void *memory, size_t size)
 {
     void *moved = realloc(memory, size);
     if (!moved) {
@@ -57,22 +57,22 @@ void *must_realloc(void *memory, size_t size)
     return moved;
 }
 
-char *must_string(const char *text)
+char *base_strdup(const char *text)
 {
     size_t size = strlen(text) + 1;
-    return memcpy(must_alloc(size), text, size);
+    return memcpy(base_alloc(size), text, size);
 }
 
 static struct chunk *new_chunk(struct chunk *previous, size_t size)
 {
-    struct chunk *chunk = must_realloc(NULL, sizeof *chunk + size);
+    struct chunk *chunk = base_realloc(NULL, sizeof *chunk + size);
     *chunk = (struct chunk){.previous = previous, .size = size};
     return chunk;
 }
 
 struct arena *arena_new(void)
 {
-    struct arena *arena = must_alloc(sizeof *arena);
+    struct arena *arena = base_alloc(sizeof *arena);
     arena->chunk = new_chunk(NULL, CHUNK_SIZE);
     return arena;
 }

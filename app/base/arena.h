@@ -51,8 +51,8 @@ void arena_defer(struct arena *arena, void (*release)(void *handle), void *handl
 
 /* Like calloc(), realloc() and strdup(), but exit the process instead of returning NULL. Meant for
  * memory that outlives a request. The caller frees it with free(). */
-void *must_alloc(size_t size) __attribute__((malloc, returns_nonnull));
-void *must_realloc(void *memory, size_t size) __attribute__((returns_nonnull));
-char *must_string(const char *text) __attribute__((malloc, returns_nonnull));
+void *base_alloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *base_realloc(void *memory, size_t size) __attribute__((returns_nonnull));
+char *base_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 
 #endif

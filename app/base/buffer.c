@@ -27,7 +27,7 @@ void buffer_grow(struct buffer *buffer, size_t more)
         }
         buffer->bytes = moved;
     } else {
-        buffer->bytes = must_realloc(buffer->bytes, size);
+        buffer->bytes = base_realloc(buffer->bytes, size);
     }
     buffer->size = size;
 }

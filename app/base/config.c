@@ -20,8 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const pool_names[POOL_COUNT] = {"core", "auth", "directory", "files", "uploads"};
-const char *const language_names[LANGUAGE_COUNT + 1] = {"ru", "en", NULL};
+const char *const config_pool_names[POOL_COUNT] = {"core", "auth", "directory", "files", "uploads"};
+const char *const config_language_names[LANGUAGE_COUNT + 1] = {"ru", "en", NULL};
 
 enum option_type {
     OPTION_STRING,
@@ -85,7 +85,7 @@ static const struct option options[] = {
     {"APP_DESCRIPTION", OPTION_STRING, AT(app_description), "", 0, 2000},
     {"ENVIRONMENT", OPTION_CHOICE, AT(environment), "development", 0, 0, environments},
     {"DEBUG", OPTION_BOOLEAN, AT(debug), "false", 0, 0},
-    {"DEFAULT_LANGUAGE", OPTION_CHOICE, AT(default_language), "ru", 0, 0, language_names},
+    {"DEFAULT_LANGUAGE", OPTION_CHOICE, AT(default_language), "ru", 0, 0, config_language_names},
     {"STATE_DIR", OPTION_STRING, AT(state_dir), "var", 1, 4096},
     {"DISK_RESERVE_MIB", OPTION_INTEGER, AT(disk_reserve_mib), "1024", 0, INT32_MAX},
     {"STATIC_DIR", OPTION_PATH, AT(static_dir), "static", 1, 4096},
@@ -315,7 +315,7 @@ static void check_production_keys(const struct config *config, struct buffer *fa
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const char *key =
             options[i].flags & OPTION_KEY ? get_option_string(config, &options[i]) : "";
-        const char *weakness = *key ? key_weakness(key) : NULL;
+        const char *weakness = *key ? key_strength_find_weakness(key) : NULL;
         const char *other = *key ? find_equal_key(config, i) : NULL;
         if (*key && contains_default_key(key)) {
             report_fault(faults, options[i].name,
@@ -361,7 +361,7 @@ static void check_production(const struct config *config, struct buffer *faults)
     }
 }
 
-bool config_anonymous(const struct config *config, enum config_surface_part part)
+bool config_allows_anonymous(const struct config *config, enum config_surface_part part)
 {
     switch (config->anonymous_access) {
     case ANONYMOUS_AUTO:
@@ -386,13 +386,13 @@ enum config_registration config_registration(const struct config *config)
     return (enum config_registration)config->registration;
 }
 
-bool config_trusts_addresses(const struct config *config)
+bool config_trusts_email_addresses(const struct config *config)
 {
     return config->environment == ENVIRONMENT_DEVELOPMENT &&
            config_registration(config) == REGISTRATION_OPEN;
 }
 
-bool config_tokens_open(const struct config *config)
+bool config_allows_anonymous_tokens(const struct config *config)
 {
     return config->tokens_access == TOKENS_OPEN ||
            (config->tokens_access == TOKENS_AUTO && config->environment == ENVIRONMENT_DEVELOPMENT);
@@ -452,7 +452,7 @@ static void check_addresses(const struct config *config, struct buffer *faults)
  * directory. An existing file must be writable itself. */
 static void check_writable(const char *path, const char *name, struct buffer *faults)
 {
-    char *ancestor = must_string(path);
+    char *ancestor = base_strdup(path);
     char *slash;
     errno = 0;
     while (access(ancestor, W_OK) < 0 && errno == ENOENT &&
@@ -501,7 +501,7 @@ static void resolve_paths(struct config *config)
 static void check_socket_dir(const struct config *config, struct buffer *faults)
 {
     for (size_t i = 0; i < POOL_COUNT; i++) {
-        if (strlen(config->socket_dir) + strlen("/.sock") + strlen(pool_names[i]) >
+        if (strlen(config->socket_dir) + strlen("/.sock") + strlen(config_pool_names[i]) >
             SOCKET_PATH_MAX) {
             report_fault(faults, "SOCKET_DIR",
                          "is too long: a Unix socket path has at most 107 bytes");

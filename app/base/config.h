@@ -59,9 +59,9 @@ struct config {
     int64_t bcrypt_cost;
     int64_t login_free_failures;
     int64_t login_queue_ms;
-    int64_t anonymous_access; /* see config_anonymous() */
+    int64_t anonymous_access; /* see config_allows_anonymous() */
     int64_t registration;     /* see config_registration() */
-    int64_t tokens_access;    /* see config_tokens_open() */
+    int64_t tokens_access;    /* see config_allows_anonymous_tokens() */
     int64_t tokens_quota; /* maximum of unexpired tokens of all anonymous callers; 0: unlimited */
     /* Tokens that a user may issue within the lifetime of a token; 0: unlimited. */
     int64_t tokens_subject_quota;
@@ -120,7 +120,7 @@ enum config_macros { UPLOAD_MACROS_ALLOW, UPLOAD_MACROS_REFUSE };
 
 enum config_language { LANGUAGE_RU, LANGUAGE_EN, LANGUAGE_COUNT };
 extern const char
-    *const language_names[LANGUAGE_COUNT + 1]; /* language tags of HTTP; NULL-terminated */
+    *const config_language_names[LANGUAGE_COUNT + 1]; /* language tags of HTTP; NULL-terminated */
 
 /* DIRECTORY_PROTECTED: refuse or allow changes of protected objects. */
 enum config_protected { PROTECTED_REFUSE, PROTECTED_ALLOW };
@@ -136,7 +136,7 @@ enum config_anonymous_access {
 enum config_surface_part { SURFACE_ACCOUNTS, SURFACE_FILES };
 
 /* True if callers without a token may use these resources. */
-bool config_anonymous(const struct config *config, enum config_surface_part part);
+bool config_allows_anonymous(const struct config *config, enum config_surface_part part);
 
 /* REGISTRATION: the callers that may register. */
 enum config_registration {
@@ -150,7 +150,7 @@ enum config_registration {
 enum config_registration config_registration(const struct config *config);
 
 /* True if email addresses need no verification: in development with open registration. */
-bool config_trusts_addresses(const struct config *config);
+bool config_trusts_email_addresses(const struct config *config);
 
 /* TOKENS_ACCESS: the callers that may issue and purge tokens. */
 enum config_tokens_access {
@@ -160,10 +160,10 @@ enum config_tokens_access {
 };
 
 /* True if TOKENS_ACCESS lets anonymous callers issue and purge tokens. */
-bool config_tokens_open(const struct config *config);
+bool config_allows_anonymous_tokens(const struct config *config);
 
 /* Names of the pools, as used in socket names, systemd units and log lines. */
-extern const char *const pool_names[POOL_COUNT];
+extern const char *const config_pool_names[POOL_COUNT];
 
 /*
  * Reads and checks all settings. `env_file` is a path; NULL means the file `.env` in the working

@@ -71,7 +71,7 @@ enum error_id {
     ERR_LINK_INVALID,         /* signed URL or one-use link: altered, used or expired */
     ERR_REGISTRATION_CLOSED,  /* same reply for known and unknown email addresses */
     ERR_TOO_MANY_INVITATIONS, /* the organization has too many pending invitations */
-    /* A constraint was violated; `cause` is its name, see store_violated(). Callers translate these
+    /* A constraint was violated; `cause` is its name, see store_is_violation(). Callers translate these
      * two into an error that clients understand. */
     ERR_CONSTRAINT_UNIQUE,
     ERR_CONSTRAINT_REFERENCE, /* foreign key */
@@ -186,8 +186,8 @@ struct error *error_member_integer(struct error *error, const char *name, int64_
 
 /* Creates an error with one detail, which refers to the object `other`. The detail's argument is
  * the id of that object in decimal. */
-struct error *error_about(struct arena *arena, enum error_id id, const char *field,
-                          enum fault_id fault, int64_t other);
+struct error *error_about_object(struct arena *arena, enum error_id id, const char *field,
+                                 enum fault_id fault, int64_t other);
 
 /* Creates an ERR_VALIDATION with one detail. */
 struct error *error_field(struct arena *arena, const char *field, enum fault_id fault,
@@ -195,6 +195,6 @@ struct error *error_field(struct arena *arena, const char *field, enum fault_id 
 
 /* Combines two errors. If both are ERR_VALIDATION, returns a new error with the details of both.
  * Otherwise returns `one`, or `other` if `one` is NULL. Does not modify its arguments. */
-struct error *error_join(struct error *one, struct error *other);
+struct error *error_merge(struct error *one, struct error *other);
 
 #endif

@@ -98,7 +98,7 @@ enum fastcgi_event fastcgi_next(struct fastcgi_reader *reader, const char **byte
     return reader->finished && *length ? FASTCGI_MALFORMED : FASTCGI_MORE;
 }
 
-enum fastcgi_event fastcgi_look_at_request(const char *bytes, size_t length)
+enum fastcgi_event fastcgi_inspect_request(const char *bytes, size_t length)
 {
     struct fastcgi_reader reader = {0};
     enum fastcgi_event event;

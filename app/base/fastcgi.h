@@ -55,7 +55,7 @@ enum fastcgi_event fastcgi_next(struct fastcgi_reader *reader, const char **byte
 /* Determines how much of a request has arrived, from its first bytes. Returns FASTCGI_END if the
  * request is complete; FASTCGI_PARAMS_END if its parameters are complete, so that libfcgi can read
  * them without blocking; otherwise FASTCGI_MORE or FASTCGI_MALFORMED. */
-enum fastcgi_event fastcgi_look_at_request(const char *bytes, size_t length) MUST_CHECK;
+enum fastcgi_event fastcgi_inspect_request(const char *bytes, size_t length) MUST_CHECK;
 
 /* Appends the header of a record without padding. `length` is at most 65,535. */
 void fastcgi_add_header(struct buffer *out, enum fastcgi_type type, uint16_t id, size_t length);

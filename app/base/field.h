@@ -122,11 +122,11 @@ const char *fields_string(const struct field *fields, struct value *values, cons
 
 /* Set a value. Strings and arrays are not copied and must outlive the value. A NULL string becomes
  * null. */
-void value_set_string(struct value *value, const char *text);
-void value_set_integer(struct value *value, int64_t integer);
-void value_set_boolean(struct value *value, bool boolean);
-void value_set_strings(struct value *value, const char *const *items, size_t count);
-void value_set_record(struct value *value, struct value *record);
-void value_set_records(struct value *value, struct value *const *items, size_t count);
+void field_set_string(struct value *value, const char *text);
+void field_set_integer(struct value *value, int64_t integer);
+void field_set_boolean(struct value *value, bool boolean);
+void field_set_strings(struct value *value, const char *const *items, size_t count);
+void field_set_record(struct value *value, struct value *record);
+void field_set_records(struct value *value, struct value *const *items, size_t count);
 
 #endif

@@ -18,7 +18,7 @@ enum {
 
 void file_make_parents(const char *path, mode_t mode)
 {
-    char *directory = must_string(path);
+    char *directory = base_strdup(path);
     for (char *slash = strchr(directory + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         (void)mkdir(directory, mode);
@@ -53,7 +53,7 @@ static bool has_content(const char *path, const char *bytes, size_t length)
     struct stat facts;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     bool same = fd >= 0 && fstat(fd, &facts) == 0 && facts.st_size == (off_t)length;
-    char *found = must_alloc(length + 1);
+    char *found = base_alloc(length + 1);
     size_t got = 0;
     while (same && got < length) {
         ssize_t piece = read(fd, found + got, length - got);
@@ -77,7 +77,7 @@ bool file_replace(const char *path, const char *bytes, size_t length, mode_t mod
     /* Users who may read the file get search permission on the new directories. */
     file_make_parents(path, mode | (mode & 0444) >> 2 | 0300);
     size_t size = strlen(path) + SUFFIX_SIZE;
-    char *temporary = must_alloc(size);
+    char *temporary = base_alloc(size);
     (void)snprintf(temporary, size, "%s.XXXXXX", path);
     int fd = mkostemp(temporary, O_CLOEXEC);
     /* fchmod() sets the mode independently of the umask. */

@@ -48,7 +48,7 @@ static bool repeats_itself(const char *key, size_t length)
     return 2 * repeated > pairs;
 }
 
-const char *key_weakness(const char *key)
+const char *key_strength_find_weakness(const char *key)
 {
     size_t length = strlen(key), different = 0, frequent = 0;
     size_t counts[UCHAR_MAX + 1] = {0};

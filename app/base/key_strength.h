@@ -13,6 +13,6 @@ enum { KEY_BYTES_MIN = 32 };
  * name of the setting ("must have …"). Accepts random bytes, hexadecimal digits and base64; rejects
  * a repeated letter or word and sequences such as "abcdef…". Cannot prove that a key is random.
  */
-const char *key_weakness(const char *key);
+const char *key_strength_find_weakness(const char *key);
 
 #endif

@@ -56,14 +56,14 @@ static bool is_journal(int fd)
     return !strcmp(stream, text);
 }
 
-const char *log_priority(enum log_level level)
+const char *log_journal_priority(enum log_level level)
 {
     return is_journal(STDERR_FILENO) ? priorities[level] : "";
 }
 
 bool log_open(enum log_level level, const char *path)
 {
-    log_forked(sink.pool);
+    log_set_process(sink.pool);
     sink.level = level;
     int fd = *path ? file_open_append(path) : STDERR_FILENO;
     if (fd < 0) {
@@ -73,14 +73,14 @@ bool log_open(enum log_level level, const char *path)
         close(sink.fd);
     }
     free(sink.path);
-    sink.path = *path ? must_string(path) : NULL;
+    sink.path = *path ? base_strdup(path) : NULL;
     sink.fd = fd;
     sink.torn = false;
     sink.journal = is_journal(fd);
     return true;
 }
 
-void log_forked(const char *pool)
+void log_set_process(const char *pool)
 {
     sink.pool = pool;
     snprintf(sink.process, sizeof sink.process, ",\"pid\":%d,\"pool\":\"%s\"", (int)getpid(), pool);
@@ -129,7 +129,7 @@ static void write_held_lines(size_t length)
     memmove(sink.lines.bytes, sink.lines.bytes + length, sink.lines.length);
 }
 
-bool log_waits(void)
+bool log_has_held_lines(void)
 {
     return sink.lines.length;
 }

@@ -30,11 +30,11 @@ bool log_open(enum log_level level, const char *path) MUST_CHECK;
 
 /* Called in a child after fork(): sets the pid and the pool of all further lines. `pool` must live
  * as long as the process. The initial pool is "master". */
-void log_forked(const char *pool);
+void log_set_process(const char *pool);
 
 /* Returns the priority that precedes a line of this level if standard error is connected to the
  * journal, else "". Meant for lines that are printed to standard error without this log. */
-const char *log_priority(enum log_level level);
+const char *log_journal_priority(enum log_level level);
 
 /* Reopens the log file, after log rotation has renamed it. Keeps the old file open on failure. */
 void log_reopen(void);
@@ -49,7 +49,7 @@ void log_hold(void);
 void log_flush(void);
 
 /* True if lines wait in memory. */
-bool log_waits(void);
+bool log_has_held_lines(void);
 
 /* True if lines of this level are written. */
 bool log_enabled(enum log_level level);

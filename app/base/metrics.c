@@ -294,10 +294,10 @@ void metrics_share(void)
     compute_layout();
     cells = shared_alloc(STRIPES * stripe_size() * sizeof *cells);
     stripes = STRIPES;
-    metrics_forked(0);
+    metrics_select_stripe(0);
 }
 
-void metrics_forked(size_t number)
+void metrics_select_stripe(size_t number)
 {
     own_stripe = &cells[stripes > 1 ? number % stripes * stripe_size() : 0];
 }

@@ -76,7 +76,7 @@ void metrics_share(void);
 
 /* Called in a child after fork(): selects its stripe. `number` should differ from that of every
  * other running process. */
-void metrics_forked(size_t number);
+void metrics_select_stripe(size_t number);
 
 /* Returns the series of a metric with these label values; NULL for a label that the metric does not
  * have. An unknown value is counted as "other"; aborts if the label has no value "other". */

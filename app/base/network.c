@@ -112,7 +112,7 @@ bool network_list_contains(const char *list, const char *address)
     return false;
 }
 
-const char *network_of_client(struct arena *arena, const char *address)
+const char *network_client_key(struct arena *arena, const char *address)
 {
     unsigned char bytes[ADDRESS_BYTES];
     char text[INET6_ADDRSTRLEN];

@@ -17,7 +17,7 @@ bool network_list_contains(const char *list, const char *address);
 
 /* Returns the key by which requests of one client are counted: an IPv4 address, or the /64 network
  * of an IPv6 address. Returns text that is not an IP address unchanged. */
-const char *network_of_client(struct arena *arena, const char *address)
+const char *network_client_key(struct arena *arena, const char *address)
     __attribute__((returns_nonnull));
 
 #endif

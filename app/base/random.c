@@ -21,7 +21,7 @@ void random_bytes(unsigned char *bytes, size_t count)
     }
 }
 
-void random_format(const unsigned char *bytes, size_t count, char *text)
+void random_format_hex(const unsigned char *bytes, size_t count, char *text)
 {
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < count; i++) {
@@ -58,7 +58,7 @@ char *random_id(char id[RANDOM_ID_SIZE])
 {
     unsigned char bytes[RANDOM_ID_BYTES];
     random_bytes(bytes, sizeof bytes);
-    random_format(bytes, sizeof bytes, id);
+    random_format_hex(bytes, sizeof bytes, id);
     return id;
 }
 
@@ -67,6 +67,6 @@ char *random_hex(struct arena *arena, size_t count)
     unsigned char *bytes = arena_alloc(arena, count);
     char *text = arena_alloc(arena, 2 * count + 1);
     random_bytes(bytes, count);
-    random_format(bytes, count, text);
+    random_format_hex(bytes, count, text);
     return text;
 }

@@ -32,6 +32,6 @@ struct random_source {
 void random_digits(struct random_source *source, char *text, size_t count, unsigned base);
 
 /* Writes `count` bytes as 2 × `count` hexadecimal digits and a NUL. */
-void random_format(const unsigned char *bytes, size_t count, char *text);
+void random_format_hex(const unsigned char *bytes, size_t count, char *text);
 
 #endif

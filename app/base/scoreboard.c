@@ -49,7 +49,7 @@ static void store_upload(struct slot *slot, struct scoreboard_upload upload)
     atomic_store(&slot->upload_organization, upload.organization);
 }
 
-size_t scoreboard_give(unsigned group)
+size_t scoreboard_assign_slot(unsigned group)
 {
     for (size_t i = 0; board && i < SLOTS; i++) {
         struct slot *slot = &board->slots[i];
@@ -69,14 +69,14 @@ size_t scoreboard_give(unsigned group)
     return 0;
 }
 
-void scoreboard_take_back(size_t slot)
+void scoreboard_release_slot(size_t slot)
 {
     if (board && slot) {
         store_relaxed(&board->slots[slot - 1].owner, 0);
     }
 }
 
-void scoreboard_enter(size_t slot)
+void scoreboard_set_slot(size_t slot)
 {
     own_slot = board && slot ? &board->slots[slot - 1] : &unshared_slot;
 }

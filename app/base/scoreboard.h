@@ -22,13 +22,13 @@ void scoreboard_share(void);
 
 /* Called by the master: assigns a slot to a process of the group that it is about to fork. Returns
  * its number, from 1; 0 if all slots are assigned: the process is then not counted. */
-size_t scoreboard_give(unsigned group);
+size_t scoreboard_assign_slot(unsigned group);
 
 /* Called by the master after the process has ended: releases its slot. */
-void scoreboard_take_back(size_t slot);
+void scoreboard_release_slot(size_t slot);
 
 /* Called in a child after fork(): sets its slot. */
-void scoreboard_enter(size_t slot);
+void scoreboard_set_slot(size_t slot);
 
 /* Set the state of this process. */
 void scoreboard_set_busy(bool busy);

@@ -37,7 +37,7 @@ void space_share(void)
     shared = shared_alloc(sizeof *shared);
 }
 
-void space_enter(int64_t reserve_bytes, const char *const *paths)
+void space_configure(int64_t reserve_bytes, const char *const *paths)
 {
     watched.reserve_bytes = reserve_bytes;
     watched.paths = paths;

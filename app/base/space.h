@@ -33,7 +33,7 @@ void space_share(void);
 
 /* Called in each process: sets the reserve and a NULL-terminated array of paths on the file systems
  * to watch. The paths need not exist yet; the array must live as long as the process. */
-void space_enter(int64_t reserve_bytes, const char *const *paths);
+void space_configure(int64_t reserve_bytes, const char *const *paths);
 
 /* True if less than the reserve is free. Measures if the last measurement is older than 100 ms. */
 bool space_is_low(void);

@@ -70,7 +70,7 @@ static bool is_two_byte_sequence(const char *bytes)
            (bytes[1] & 0xC0) == 0x80;
 }
 
-size_t utf8_pass_beyond_ascii(const char *text, size_t length, size_t at)
+size_t utf8_skip_non_ascii(const char *text, size_t length, size_t at)
 {
     while (at < length && (text[at] & 0x80)) {
         size_t next = at;
@@ -93,7 +93,7 @@ bool utf8_valid(const char *text, size_t length)
         } else if (!(text[at] & 0x80)) {
             at++;
         } else {
-            at = utf8_pass_beyond_ascii(text, length, at);
+            at = utf8_skip_non_ascii(text, length, at);
         }
         if (at == start) {
             return false;

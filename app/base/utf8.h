@@ -15,7 +15,7 @@ int32_t utf8_next(const char *text, size_t length, size_t *at);
 
 /* Returns the offset behind the valid non-ASCII characters that start at offset `at`; returns `at`
  * if there are none. */
-size_t utf8_pass_beyond_ascii(const char *text, size_t length, size_t at);
+size_t utf8_skip_non_ascii(const char *text, size_t length, size_t at);
 
 /* True if the text is valid UTF-8. */
 bool utf8_valid(const char *text, size_t length);

@@ -77,7 +77,8 @@ static struct error *insert_account(const struct command_call *call, const char 
         directory_free(&directory);
     }
     if (!error) {
-        error = auth_hash(&call->config, call->arena, &new, &registration->account.password_hash);
+        error = auth_hash_password(&call->config, call->arena, &new,
+                                   &registration->account.password_hash);
     }
     return error ? error : auth_add_account(call->store, call->arena, registration);
 }
@@ -101,7 +102,7 @@ static int run_admin_create(struct command_call *call)
                          .currency = ORGANIZATION_CURRENCY},
     };
     const struct change change = {"create_account", "account", email};
-    int status = change_finish(call, &change, insert_account(call, password, &registration));
+    int status = change_commit(call, &change, insert_account(call, password, &registration));
     if (status == EXIT_SUCCESS) {
         printf("account %" PRId64 ", organization %" PRId64 "\n", registration.account.id,
                registration.organization.id);
@@ -142,7 +143,7 @@ static int run_admin_password(struct command_call *call)
         error = auth_change_password(&call->config, call->store, call->arena,
                                      principal_of_account(call->arena, account->id), &new);
     }
-    return change_finish(call, &change, error);
+    return change_commit(call, &change, error);
 }
 
 /* Issues a one-use link and prints its token. The token is never logged. */
@@ -160,7 +161,7 @@ static int run_admin_invite(struct command_call *call)
     if (!error) {
         error = email_link_issue(call->store, call->arena, clock_wall_ms(), &link);
     }
-    int status = change_finish(call, &change, error);
+    int status = change_commit(call, &change, error);
     if (status == EXIT_SUCCESS) {
         printf("token %s\nexpires %s\n", link.token, clock_format(link.expires_ms, time));
         if (account) {
@@ -195,7 +196,7 @@ static int run_admin_confirm(struct command_call *call)
         confirmation.id = account->id;
         error = store_write(call->store, call->arena, write_confirmation, &confirmation);
     }
-    return change_finish(call, &change, error);
+    return change_commit(call, &change, error);
 }
 
 /* --- list ------------------------------------------------------------------------------------ */
@@ -232,7 +233,7 @@ static int run_admin_list(struct command_call *call)
         arena_free(&arena);
         error = store_next(query, &row);
     }
-    return error ? command_report(call, error) : EXIT_SUCCESS;
+    return error ? command_report_error(call, error) : EXIT_SUCCESS;
 }
 
 /* --- table ----------------------------------------------------------------------------------- */

@@ -136,7 +136,7 @@ bool arguments_parse(struct command_call *call, int argc, char **argv)
         valid = !options.values[i] || set_option(call, options.known[i]->name, options.values[i]);
     }
     if (!valid) {
-        (void)usage_reject(call->command);
+        (void)usage_print_command(call->command);
     }
     return valid;
 }

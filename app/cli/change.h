@@ -13,7 +13,7 @@ struct change {
 
 /* Commits the changes of the command and writes the audit line. Prints `error`, or the error of the
  * commit, and returns the exit status. The action must have `audited` set. */
-int change_finish(const struct command_call *call, const struct change *change,
+int change_commit(const struct command_call *call, const struct change *change,
                   struct error *error);
 
 #endif

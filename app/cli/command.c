@@ -22,7 +22,7 @@
 static void print_with_priority(enum log_level level, const struct buffer *lines)
 {
     const char *text = lines->length ? lines->bytes : "";
-    const char *priority = log_priority(level);
+    const char *priority = log_journal_priority(level);
     for (; *text; text += *text == '\n') {
         size_t length = strcspn(text, "\n");
         fprintf(stderr, "%s%.*s\n", priority, (int)length, text);
@@ -113,12 +113,12 @@ static int choose_exit_status(const struct error *error)
     }
 }
 
-int command_report(const struct command_call *call, const struct error *error)
+int command_report_error(const struct command_call *call, const struct error *error)
 {
     struct buffer text = {.arena = call->arena};
     for (const struct error_detail *detail = error->details; detail; detail = detail->next) {
         buffer_format(&text, "%s: ", detail->field);
-        problem_fault(detail, LANGUAGE_EN, &text);
+        problem_format_fault(detail, LANGUAGE_EN, &text);
         buffer_add_char(&text, '\n');
     }
     if (!text.length) {

@@ -83,6 +83,6 @@ int command_run(struct command_call *call);
 const char *command_option(const struct command_call *call, const char *name);
 
 /* Prints an error to standard error and returns the exit status for it. */
-int command_report(const struct command_call *call, const struct error *error);
+int command_report_error(const struct command_call *call, const struct error *error);
 
 #endif

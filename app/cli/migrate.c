@@ -41,7 +41,7 @@ static int run_migrate_up(struct command_call *call)
     struct buffer report = {.arena = call->arena};
     int64_t target;
     if (!parse_version(call, &target)) {
-        return usage_reject(call->command);
+        return usage_print_command(call->command);
     }
     const struct error *error = store_migrate_up(call->store, call->arena, target, &report);
     return print_report(&report, error);
@@ -52,7 +52,7 @@ static int run_migrate_down(struct command_call *call)
     struct buffer report = {.arena = call->arena};
     int64_t target;
     if (!parse_version(call, &target)) {
-        return usage_reject(call->command);
+        return usage_print_command(call->command);
     }
     const struct error *error = store_migrate_down(call->store, call->arena, target, &report);
     return print_report(&report, error);

@@ -15,7 +15,7 @@ static bool find_language(const struct config *config, const char *name,
 {
     *language_r = (enum config_language)config->default_language;
     for (int i = 0; name && i < LANGUAGE_COUNT; i++) {
-        if (!strcmp(name, language_names[i])) {
+        if (!strcmp(name, config_language_names[i])) {
             *language_r = (enum config_language)i;
             return true;
         }

@@ -47,13 +47,13 @@ static int run_purge(struct command_call *call)
         const struct error *error = purge_expired(call, *kind, &total);
         printf("%s %" PRId64 "\n", (*kind)->table, total);
         if (error) {
-            return command_report(call, error);
+            return command_report_error(call, error);
         }
     }
     struct catalog_orphans orphans;
     const struct error *error = purge_orphans(call, &orphans);
     printf("pending_objects %zu\nstaged_files %zu\n", orphans.objects, orphans.staged);
-    return error ? command_report(call, error) : EXIT_SUCCESS;
+    return error ? command_report_error(call, error) : EXIT_SUCCESS;
 }
 
 static const struct command_action actions[] = {

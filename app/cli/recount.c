@@ -19,10 +19,10 @@ static int run_recount(struct command_call *call)
         error = file_usage_recount(call->store, call->arena, repair, &report, &wrong_usage);
     }
     if (!error) {
-        error = store_turn_end(call->store, call->arena);
+        error = store_group_commit(call->store, call->arena);
     }
     if (error) {
-        return command_report(call, error);
+        return command_report_error(call, error);
     }
     size_t wrong = wrong_counters + wrong_usage;
     printf("%s%zu wrong%s\n", report.length ? report.bytes : "", wrong,

@@ -37,7 +37,7 @@ static int run_serve(struct command_call *call)
 {
     struct config *config = &call->config;
     if (!log_open((enum log_level)config->log_level, config->log_path)) {
-        fprintf(stderr, "%sLOG_PATH: cannot open %s: %s\n", log_priority(LOG_LEVEL_ERROR),
+        fprintf(stderr, "%sLOG_PATH: cannot open %s: %s\n", log_journal_priority(LOG_LEVEL_ERROR),
                 config->log_path, strerror(errno));
         return EX_CONFIG;
     }

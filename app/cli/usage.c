@@ -77,7 +77,7 @@ static void format_option(struct buffer *out, const struct command_option *optio
                   option->argument ? option->argument : "");
 }
 
-int usage_reject(const struct command *command)
+int usage_print_command(const struct command *command)
 {
     struct buffer text = {0};
     for (const struct command_action *action = command->actions; action->run; action++) {

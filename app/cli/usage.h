@@ -14,6 +14,6 @@ extern const struct command_option usage_env_file;
 void usage_print(FILE *out, const struct command *const *commands);
 
 /* Prints the usage of the command to standard error. Returns COMMAND_EXIT_USAGE. */
-int usage_reject(const struct command *command);
+int usage_print_command(const struct command *command);
 
 #endif

@@ -27,7 +27,7 @@ void *cache_get(struct cache *cache, const struct cache_kind *kind)
     __attribute__((returns_nonnull));
 
 /* Clears all data of kinds with `of_connection`. */
-void cache_end_connection(struct cache *cache);
+void cache_clear_connection(struct cache *cache);
 
 void cache_free(struct cache *cache);
 

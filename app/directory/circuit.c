@@ -111,7 +111,7 @@ struct circuit *circuit_get(const struct config *config, size_t count)
 
 /* --- controllers ----------------------------------------------------------------------------- */
 
-void circuit_connected(struct circuit *circuit, size_t index, int64_t now)
+void circuit_record_connection(struct circuit *circuit, size_t index, int64_t now)
 {
     struct controller_facts *facts = &circuit->controllers[index];
     facts->good = now;
@@ -119,12 +119,12 @@ void circuit_connected(struct circuit *circuit, size_t index, int64_t now)
     facts->avoid_until = 0;
 }
 
-void circuit_answered(struct circuit *circuit, size_t index, int64_t now)
+void circuit_record_answer(struct circuit *circuit, size_t index, int64_t now)
 {
     atomic_store_explicit(&circuit->controllers[index].answered, now, memory_order_relaxed);
 }
 
-void circuit_failed(struct circuit *circuit, size_t index, int64_t now, bool silent)
+void circuit_record_failure(struct circuit *circuit, size_t index, int64_t now, bool silent)
 {
     struct controller_facts *facts = &circuit->controllers[index];
     facts->failed = now;
@@ -134,35 +134,35 @@ void circuit_failed(struct circuit *circuit, size_t index, int64_t now, bool sil
     }
 }
 
-bool circuit_unanswered(struct circuit *circuit, size_t index, int64_t asked, int64_t now)
+bool circuit_record_timeout(struct circuit *circuit, size_t index, int64_t asked, int64_t now)
 {
     if (circuit->controllers[index].answered > asked) {
         return false;
     }
-    circuit_failed(circuit, index, now, true);
+    circuit_record_failure(circuit, index, now, true);
     return true;
 }
 
-void circuit_busy(struct circuit *circuit, size_t index, int64_t now)
+void circuit_record_busy(struct circuit *circuit, size_t index, int64_t now)
 {
     circuit->controllers[index].avoid_until = now + AVOID_US;
 }
 
-bool circuit_avoids(const struct circuit *circuit, size_t index, int64_t now)
+bool circuit_is_avoided(const struct circuit *circuit, size_t index, int64_t now)
 {
     return circuit->controllers[index].avoid_until > now;
 }
 
-bool circuit_silent_since(const struct circuit *circuit, size_t index, int64_t since)
+bool circuit_was_silent_since(const struct circuit *circuit, size_t index, int64_t since)
 {
     return circuit->controllers[index].silent > since;
 }
 
-bool circuit_serves_before(const struct circuit *circuit, size_t index, int64_t now)
+bool circuit_has_better_controller(const struct circuit *circuit, size_t index, int64_t now)
 {
     for (size_t i = 0; i < index; i++) {
         if (circuit_controller_state(circuit, i) == CIRCUIT_UP &&
-            circuit->controllers[i].good > now - FRESH_US && !circuit_avoids(circuit, i, now)) {
+            circuit->controllers[i].good > now - FRESH_US && !circuit_is_avoided(circuit, i, now)) {
             return true;
         }
     }
@@ -224,26 +224,27 @@ enum circuit_bind circuit_bind(struct circuit *circuit, size_t index, int64_t no
                                int64_t timeout_us)
 {
     if (circuit->controllers[index].refused_until > now) {
-        return BIND_REFUSED;
+        return CIRCUIT_BIND_REFUSED;
     }
     if (circuit->refusals) {
-        return reserve_bind(&circuit->refused_until, now, timeout_us) ? BIND_ALLOWED : BIND_REFUSED;
+        return reserve_bind(&circuit->refused_until, now, timeout_us) ? CIRCUIT_BIND_ALLOWED
+                                                                      : CIRCUIT_BIND_REFUSED;
     }
     int64_t accepted = circuit->accepted;
     if (accepted && accepted > now - FRESH_US) {
-        return BIND_ALLOWED;
+        return CIRCUIT_BIND_ALLOWED;
     }
     if (!reserve_bind(&circuit->try_until, now, timeout_us)) {
-        return BIND_WAIT;
+        return CIRCUIT_BIND_WAIT;
     }
     if (circuit->refusals) { /* another process was refused in the meantime */
         circuit->try_until = 0;
-        return BIND_REFUSED;
+        return CIRCUIT_BIND_REFUSED;
     }
-    return BIND_ALLOWED;
+    return CIRCUIT_BIND_ALLOWED;
 }
 
-void circuit_bind_accepted(struct circuit *circuit, size_t index, int64_t now)
+void circuit_record_bind_success(struct circuit *circuit, size_t index, int64_t now)
 {
     circuit->controllers[index].accepted = now;
     circuit->controllers[index].refused_until = 0;
@@ -265,7 +266,7 @@ static bool others_accept_bind(const struct circuit *circuit, size_t index, int6
     return false;
 }
 
-void circuit_bind_refused(struct circuit *circuit, size_t index, int64_t now)
+void circuit_record_bind_refusal(struct circuit *circuit, size_t index, int64_t now)
 {
     struct controller_facts *facts = &circuit->controllers[index];
     facts->refused = now;
@@ -283,14 +284,15 @@ void circuit_bind_refused(struct circuit *circuit, size_t index, int64_t now)
     circuit->try_until = 0;
 }
 
-void circuit_bind_unanswered(struct circuit *circuit)
+void circuit_record_bind_unknown(struct circuit *circuit)
 {
     circuit->try_until = 0;
 }
 
 /* --- probes ---------------------------------------------------------------------------------- */
 
-void circuit_probed(struct circuit *circuit, size_t index, int64_t latency_us, int64_t wall_ms)
+void circuit_record_probe(struct circuit *circuit, size_t index, int64_t latency_us,
+                          int64_t wall_ms)
 {
     circuit->controllers[index].latency = latency_us;
     circuit->checked = wall_ms;
@@ -307,7 +309,7 @@ int64_t circuit_latency(const struct circuit *circuit)
     return -1;
 }
 
-int64_t circuit_checked(const struct circuit *circuit)
+int64_t circuit_last_probe_ms(const struct circuit *circuit)
 {
     return circuit->checked;
 }

@@ -35,29 +35,29 @@ struct circuit *circuit_get(const struct config *config, size_t count);
 /* --- controllers ----------------------------------------------------------------------------- */
 
 /* Records a successful connection and bind. */
-void circuit_connected(struct circuit *circuit, size_t index, int64_t now);
+void circuit_record_connection(struct circuit *circuit, size_t index, int64_t now);
 
 /* Records an answer to any request. */
-void circuit_answered(struct circuit *circuit, size_t index, int64_t now);
+void circuit_record_answer(struct circuit *circuit, size_t index, int64_t now);
 
 /* Records a failure to connect; `silent` is true for a timeout. */
-void circuit_failed(struct circuit *circuit, size_t index, int64_t now, bool silent);
+void circuit_record_failure(struct circuit *circuit, size_t index, int64_t now, bool silent);
 
 /* Call it if a request sent at `asked` timed out. Marks the controller as silent and returns true,
  * unless it has answered another request since: then only this request was slow. */
-bool circuit_unanswered(struct circuit *circuit, size_t index, int64_t asked, int64_t now);
+bool circuit_record_timeout(struct circuit *circuit, size_t index, int64_t asked, int64_t now);
 
 /* Records that the controller answers that it cannot serve: it is avoided for some seconds. */
-void circuit_busy(struct circuit *circuit, size_t index, int64_t now);
+void circuit_record_busy(struct circuit *circuit, size_t index, int64_t now);
 
 /* True if other controllers are to be tried before this one. */
-bool circuit_avoids(const struct circuit *circuit, size_t index, int64_t now);
+bool circuit_is_avoided(const struct circuit *circuit, size_t index, int64_t now);
 
 /* True if the controller was marked as silent after `since`. */
-bool circuit_silent_since(const struct circuit *circuit, size_t index, int64_t since);
+bool circuit_was_silent_since(const struct circuit *circuit, size_t index, int64_t since);
 
 /* True if a controller that precedes this one in LDAP_SERVER served recently. */
-bool circuit_serves_before(const struct circuit *circuit, size_t index, int64_t now);
+bool circuit_has_better_controller(const struct circuit *circuit, size_t index, int64_t now);
 
 /* --- the circuit ----------------------------------------------------------------------------- */
 
@@ -82,9 +82,9 @@ enum circuit_state circuit_state(const struct circuit *circuit);
 /* --- the service account --------------------------------------------------------------------- */
 
 enum circuit_bind {
-    BIND_ALLOWED, /* bind, then record the result with one of the next three functions */
-    BIND_WAIT,    /* another process is binding: ask again */
-    BIND_REFUSED, /* it was refused, and its backoff has not ended */
+    CIRCUIT_BIND_ALLOWED, /* bind, then record the result with one of the next three functions */
+    CIRCUIT_BIND_WAIT,    /* another process is binding: ask again */
+    CIRCUIT_BIND_REFUSED, /* it was refused, and its backoff has not ended */
 };
 
 /* Asks for permission to bind as the service account. While a bind succeeded recently, all
@@ -94,26 +94,27 @@ enum circuit_bind circuit_bind(struct circuit *circuit, size_t index, int64_t no
                                int64_t timeout_us);
 
 /* Records a successful bind. */
-void circuit_bind_accepted(struct circuit *circuit, size_t index, int64_t now);
+void circuit_record_bind_success(struct circuit *circuit, size_t index, int64_t now);
 
 /* Records a refused bind. If another controller accepted the account recently, only this controller
  * is at fault (its replica is outdated or broken) and is avoided for a minute; otherwise the
  * password is wrong, and binds to all controllers back off. */
-void circuit_bind_refused(struct circuit *circuit, size_t index, int64_t now);
+void circuit_record_bind_refusal(struct circuit *circuit, size_t index, int64_t now);
 
 /* Records that the outcome of a bind is unknown. */
-void circuit_bind_unanswered(struct circuit *circuit);
+void circuit_record_bind_unknown(struct circuit *circuit);
 
 /* --- probes ---------------------------------------------------------------------------------- */
 
 /* Records the result of a probe: its duration (-1 if it failed) and its time (wall clock, ms). */
-void circuit_probed(struct circuit *circuit, size_t index, int64_t latency_us, int64_t wall_ms);
+void circuit_record_probe(struct circuit *circuit, size_t index, int64_t latency_us,
+                          int64_t wall_ms);
 
 /* Returns the duration of the last probe of the first controller that is up; -1 if there is
  * none. */
 int64_t circuit_latency(const struct circuit *circuit);
 
 /* Returns the time of the last probe of any controller (wall clock, ms); 0: never. */
-int64_t circuit_checked(const struct circuit *circuit);
+int64_t circuit_last_probe_ms(const struct circuit *circuit);
 
 #endif

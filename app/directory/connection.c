@@ -27,7 +27,7 @@
 /* One domain controller of LDAP_SERVER. */
 struct server {
     char *uri;    /* malloc */
-    bool avoided; /* circuit_avoids() when the current attempt to connect began */
+    bool avoided; /* circuit_is_avoided() when the current attempt to connect began */
 };
 
 struct directory {
@@ -54,7 +54,7 @@ static void parse_servers(struct directory *directory)
 {
     const char *at = directory->config->ldap_server, *name;
     size_t length;
-    directory->servers = must_alloc(CIRCUIT_CONTROLLERS * sizeof *directory->servers);
+    directory->servers = base_alloc(CIRCUIT_CONTROLLERS * sizeof *directory->servers);
     while (directory->server_count < CIRCUIT_CONTROLLERS &&
            settings_next_server(&at, &name, &length)) {
         char *uri = controller_uri(directory->config, name, length);
@@ -68,11 +68,11 @@ static void parse_servers(struct directory *directory)
 
 struct directory *directory_new(const struct config *config)
 {
-    struct directory *directory = must_alloc(sizeof *directory);
+    struct directory *directory = base_alloc(sizeof *directory);
     directory->config = config;
     directory->deadline.connect_us = config->ldap_connect_timeout_ms * US_PER_MS;
     directory->deadline.answer_us = config->ldap_timeout_ms * US_PER_MS;
-    controller_listen();
+    controller_capture_tls_errors();
     parse_servers(directory);
     directory->circuit = circuit_get(config, directory->server_count);
     return directory;
@@ -115,7 +115,7 @@ const char *connection_server_uri(const struct directory *directory, size_t inde
     return directory->servers[index].uri;
 }
 
-size_t connection_server(const struct directory *directory)
+size_t connection_server_index(const struct directory *directory)
 {
     return directory->server;
 }
@@ -150,16 +150,16 @@ struct controller_attempt connection_attempt(struct directory *directory, struct
 
 /* --- deadline -------------------------------------------------------------------------------- */
 
-void connection_begin(struct directory *directory)
+void connection_begin_call(struct directory *directory)
 {
     deadline_begin(&directory->deadline);
 }
 
-void connection_alive(struct directory *directory)
+void connection_record_answer(struct directory *directory)
 {
     int64_t now = clock_steady_us();
     directory->answered_at = now;
-    circuit_answered(directory->circuit, directory->server, now);
+    circuit_record_answer(directory->circuit, directory->server, now);
     deadline_extend(&directory->deadline, now);
 }
 
@@ -170,8 +170,8 @@ struct deadline *connection_deadline(struct directory *directory)
 
 /* --- connecting ------------------------------------------------------------------------------ */
 
-enum controller_result connection_try(struct directory *directory, struct arena *arena,
-                                      size_t index, const char **cause_r)
+enum controller_result connection_connect(struct directory *directory, struct arena *arena,
+                                          size_t index, const char **cause_r)
 {
     int64_t began = clock_steady_us();
     const struct controller_attempt attempt = connection_attempt(directory, arena, index);
@@ -183,15 +183,15 @@ enum controller_result connection_try(struct directory *directory, struct arena 
         directory->generation++;
         directory->answered_at = now;
         directory->return_at = now + RETURN_US;
-        circuit_connected(directory->circuit, index, now);
+        circuit_record_connection(directory->circuit, index, now);
         break;
     case CONTROLLER_SILENT: /* inconclusive if little time was left for the attempt */
         if (now - began >= directory->deadline.connect_us / 2) {
-            circuit_failed(directory->circuit, index, now, true);
+            circuit_record_failure(directory->circuit, index, now, true);
         }
         break;
     case CONTROLLER_FAILED:
-        circuit_failed(directory->circuit, index, now, false);
+        circuit_record_failure(directory->circuit, index, now, false);
         break;
     case CONTROLLER_NOT_TRIED:
     case CONTROLLER_REFUSES_CREDENTIALS:
@@ -219,7 +219,7 @@ static enum controller_result connect_first_of(struct directory *directory, stru
             clock_steady_us() >= directory->deadline.call) {
             continue;
         }
-        result = connection_try(directory, arena, i, cause_r);
+        result = connection_connect(directory, arena, i, cause_r);
         if (result == CONTROLLER_CONNECTED) {
             log_info("directory: connected to %s", directory->servers[i].uri);
         } else {
@@ -234,7 +234,7 @@ static enum controller_result connect_in_order(struct directory *directory, stru
                                                int64_t now, const char **cause_r)
 {
     for (size_t i = 0; i < directory->server_count; i++) {
-        directory->servers[i].avoided = circuit_avoids(directory->circuit, i, now);
+        directory->servers[i].avoided = circuit_is_avoided(directory->circuit, i, now);
     }
     enum controller_result result = connect_first_of(directory, arena, false, cause_r);
     return should_try_next(directory, result) ? connect_first_of(directory, arena, true, cause_r)
@@ -277,22 +277,22 @@ static struct error *connect_any(struct directory *directory, struct arena *aren
 
 void connection_drop(struct directory *directory)
 {
-    cache_end_connection(&directory->cache);
+    cache_clear_connection(&directory->cache);
     if (directory->ldap) {
         ldap_unbind_ext(directory->ldap, NULL, NULL);
         directory->ldap = NULL;
     }
 }
 
-void connection_avoid(struct directory *directory)
+void connection_avoid_server(struct directory *directory)
 {
-    circuit_busy(directory->circuit, directory->server, clock_steady_us());
+    circuit_record_busy(directory->circuit, directory->server, clock_steady_us());
     connection_drop(directory);
 }
 
-void connection_unanswered(struct directory *directory, int64_t asked)
+void connection_record_timeout(struct directory *directory, int64_t asked)
 {
-    if (!circuit_unanswered(directory->circuit, directory->server, asked, clock_steady_us())) {
+    if (!circuit_record_timeout(directory->circuit, directory->server, asked, clock_steady_us())) {
         log_info("directory: %s answered another request meanwhile: keeping it in use",
                  directory->servers[directory->server].uri);
     }
@@ -319,9 +319,10 @@ struct error *connection_get(struct directory *directory, struct arena *arena, L
 {
     const struct circuit *circuit = directory->circuit;
     int64_t now = clock_steady_us();
-    bool silent = circuit_silent_since(circuit, directory->server, directory->answered_at);
+    bool silent = circuit_was_silent_since(circuit, directory->server, directory->answered_at);
     bool returns = /* to a server that precedes this one in LDAP_SERVER */
-        now > directory->return_at && circuit_serves_before(circuit, directory->server, now);
+        now > directory->return_at &&
+        circuit_has_better_controller(circuit, directory->server, now);
     if (directory->ldap && (silent || returns || !is_connection_open(directory))) {
         connection_drop(directory);
     }

@@ -21,7 +21,7 @@ struct directory;
 
 /* Starts the deadline of a call. Every public function of the folder calls it first; all requests
  * of the call together may take LDAP_CONNECT_TIMEOUT_MS + LDAP_TIMEOUT_MS. */
-void connection_begin(struct directory *directory);
+void connection_begin_call(struct directory *directory);
 
 /* Returns the open connection if it is still usable, else connects. */
 struct error *connection_get(struct directory *directory, struct arena *arena,
@@ -32,20 +32,20 @@ void connection_drop(struct directory *directory);
 
 /* Call it if the controller answers that it cannot serve: drops the connection, and tries other
  * servers first for some seconds. */
-void connection_avoid(struct directory *directory);
+void connection_avoid_server(struct directory *directory);
 
 /* Call it if a request sent at `asked` (steady clock) timed out: drops the connection, and marks
  * the controller as silent for all processes unless it answered another request in the meantime. */
-void connection_unanswered(struct directory *directory, int64_t asked);
+void connection_record_timeout(struct directory *directory, int64_t asked);
 
 /* Connects to one server and records the result in the circuit. *cause_r is the cause of a failure,
  * for the log. */
-enum controller_result connection_try(struct directory *directory, struct arena *arena,
-                                      size_t index, const char **cause_r) MUST_CHECK;
+enum controller_result connection_connect(struct directory *directory, struct arena *arena,
+                                          size_t index, const char **cause_r) MUST_CHECK;
 
 /* Call it for each answer: records that the controller serves, and extends the deadline of the
  * call. */
-void connection_alive(struct directory *directory);
+void connection_record_answer(struct directory *directory);
 
 /* --- state ----------------------------------------------------------------------------------- */
 
@@ -58,7 +58,7 @@ size_t connection_server_count(const struct directory *directory);
 const char *connection_server_uri(const struct directory *directory, size_t index);
 
 /* Returns the index of the server that is connected, or was last. */
-size_t connection_server(const struct directory *directory);
+size_t connection_server_index(const struct directory *directory);
 
 /* Returns the open connection, or NULL. */
 LDAP *connection_ldap(const struct directory *directory);

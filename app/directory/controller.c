@@ -51,7 +51,7 @@ static void capture_tls_message(const char *line)
     }
 }
 
-void controller_listen(void)
+void controller_capture_tls_errors(void)
 {
     int level = DEBUG_NOTHING;
     if (ber_set_option(NULL, LBER_OPT_LOG_PRINT_FN, (void *)capture_tls_message) !=
@@ -274,7 +274,7 @@ LDAP *controller_open(const struct controller_attempt *attempt, const char **cau
 
 /* --- binding --------------------------------------------------------------------------------- */
 
-bool controller_refuses(int code)
+bool controller_is_refusal(int code)
 {
     return code == LDAP_INVALID_CREDENTIALS || code == LDAP_INAPPROPRIATE_AUTH ||
            code == LDAP_INVALID_DN_SYNTAX || code == LDAP_NO_SUCH_OBJECT;
@@ -316,7 +316,7 @@ static const char *describe_bind_failure(struct arena *arena, int code, const ch
     }
 }
 
-/* Waits while another process binds as the service account. BIND_WAIT means a timeout. */
+/* Waits while another process binds as the service account. CIRCUIT_BIND_WAIT means a timeout. */
 static enum circuit_bind wait_for_bind_permission(const struct controller_attempt *attempt)
 {
     int64_t began = clock_steady_us();
@@ -324,8 +324,8 @@ static enum circuit_bind wait_for_bind_permission(const struct controller_attemp
     for (;;) {
         int64_t now = clock_steady_us();
         enum circuit_bind result = circuit_bind(attempt->circuit, attempt->index, now, timeout_us);
-        if (result != BIND_WAIT || now >= attempt->deadline->call ||
-            circuit_silent_since(attempt->circuit, attempt->index, began)) {
+        if (result != CIRCUIT_BIND_WAIT || now >= attempt->deadline->call ||
+            circuit_was_silent_since(attempt->circuit, attempt->index, began)) {
             return result;
         }
         nanosleep(&(struct timespec){.tv_nsec = BIND_POLL_NS}, NULL);
@@ -338,13 +338,13 @@ static enum controller_result bind_service_account(const struct controller_attem
 {
     const char *diagnostic = "";
     switch (wait_for_bind_permission(attempt)) {
-    case BIND_REFUSED:
+    case CIRCUIT_BIND_REFUSED:
         *cause_r = "the bind as LDAP_BIND_DN was refused a moment ago: not tried again yet";
         return CONTROLLER_REFUSES_CREDENTIALS;
-    case BIND_WAIT:
+    case CIRCUIT_BIND_WAIT:
         *cause_r = "no time was left to bind";
         return CONTROLLER_NOT_TRIED;
-    case BIND_ALLOWED:
+    case CIRCUIT_BIND_ALLOWED:
         break;
     }
     int64_t began = clock_steady_us();
@@ -352,16 +352,16 @@ static enum controller_result bind_service_account(const struct controller_attem
                                attempt->config->ldap_bind_password, &diagnostic);
     if (code == LDAP_SUCCESS) {
         measure_operation("bind", began, NULL);
-        circuit_bind_accepted(attempt->circuit, attempt->index, clock_steady_us());
+        circuit_record_bind_success(attempt->circuit, attempt->index, clock_steady_us());
         return CONTROLLER_CONNECTED;
     }
     *cause_r = describe_bind_failure(attempt->arena, code, diagnostic);
-    if (controller_refuses(code)) {
+    if (controller_is_refusal(code)) {
         measure_operation("bind", began, "credentials");
-        circuit_bind_refused(attempt->circuit, attempt->index, clock_steady_us());
+        circuit_record_bind_refusal(attempt->circuit, attempt->index, clock_steady_us());
         return CONTROLLER_REFUSES_CREDENTIALS;
     }
-    circuit_bind_unanswered(attempt->circuit);
+    circuit_record_bind_unknown(attempt->circuit);
     bool silent = is_timeout(attempt, code);
     measure_operation("bind", began, silent ? "silent" : "lost");
     return silent ? CONTROLLER_SILENT : CONTROLLER_FAILED;

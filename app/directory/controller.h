@@ -34,7 +34,7 @@ struct controller_attempt {
 };
 
 /* Installs a libldap log hook that captures why TLS fails. Call it once for each process. */
-void controller_listen(void);
+void controller_capture_tls_errors(void);
 
 /* Converts "host", "host:port", "[v6]", "[v6]:port" or a bare IPv6 address to a URI that the caller
  * frees. Returns NULL for any other text, including a URI: LDAP_USE_SSL selects the scheme. */
@@ -58,7 +58,7 @@ int controller_bind(const struct controller_attempt *attempt, LDAP *ldap, const 
                     const char *password, const char **diagnostic_r) MUST_CHECK;
 
 /* True if a bind failed because of the account or its password, not because of the server. */
-bool controller_refuses(int code);
+bool controller_is_refusal(int code);
 
 /* Reads the rootDSE (RFC 4512 5.1), which every server has. Returns the LDAP result code, or
  * LDAP_TIMEOUT or LDAP_SERVER_DOWN if no answer arrives. */

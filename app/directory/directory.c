@@ -10,7 +10,7 @@ void directory_share(void)
     lockout_share();
 }
 
-void directory_prepare(const struct config *config)
+void directory_prepare_circuit(const struct config *config)
 {
     struct directory *directory = directory_new(config);
     directory_free(&directory);

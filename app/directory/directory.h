@@ -34,8 +34,8 @@ struct config;
 struct directory;
 
 /* Filters (RFC 4515) that select users and groups. */
-#define DIRECTORY_PEOPLE "(sAMAccountType=805306368)" /* SAM_USER_OBJECT: MS-SAMR 2.2.1.9 */
-#define DIRECTORY_GROUPS "(objectClass=group)"
+#define DIRECTORY_USER_FILTER "(sAMAccountType=805306368)" /* SAM_USER_OBJECT: MS-SAMR 2.2.1.9 */
+#define DIRECTORY_GROUP_FILTER "(objectClass=group)"
 
 /* Bits of groupType (MS-ADTS 2.2.12), a signed 32-bit integer: the scope of the group, and
  * GROUP_SECURITY if it can be granted permissions. */
@@ -48,7 +48,7 @@ enum {
 
 /* Characters that an account name must not contain, besides control characters (MS-SAMR
  * 3.1.1.6). */
-#define DIRECTORY_NOT_IN_ACCOUNT_NAMES "\"/\\[]:;|=,+*?<>@"
+#define DIRECTORY_ACCOUNT_NAME_INVALID "\"/\\[]:;|=,+*?<>@"
 
 /* A class of objects. Defined as static tables in resources/. */
 struct directory_class {
@@ -88,7 +88,7 @@ void directory_share(void);
 
 /* Allocates the shared controller states for these settings, or keeps them if the settings are
  * unchanged. The master calls it before it forks workers with these settings. */
-void directory_prepare(const struct config *config);
+void directory_prepare_circuit(const struct config *config);
 
 /* Does not connect: the first request does. `config` must outlive the result. */
 struct directory *directory_new(const struct config *config);

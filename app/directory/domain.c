@@ -57,8 +57,8 @@ static struct error *read_domain_names(struct directory *directory, struct arena
     if (!error && answer.code == LDAP_SUCCESS && answer.count == 1) {
         const char *netbios = get_first_text(answer.entries, "nETBIOSName");
         const char *dns = get_first_text(answer.entries, "dnsRoot");
-        domain->netbios = netbios ? must_string(netbios) : NULL;
-        domain->dns = dns ? must_string(dns) : NULL;
+        domain->netbios = netbios ? base_strdup(netbios) : NULL;
+        domain->dns = dns ? base_strdup(dns) : NULL;
     }
     return error;
 }
@@ -87,7 +87,7 @@ static struct error *read_domain(struct directory *directory, struct arena *aren
         (void)codec_time(time->values, &controller_ms);
     }
     domain->lead_ms = controller_ms - clock_steady_us() / US_PER_MS;
-    domain->dn = must_string(dn);
+    domain->dn = base_strdup(dn);
     domain->generation = connection_generation(directory);
     domain->until = clock_steady_us() + CACHE_US;
     return NULL;

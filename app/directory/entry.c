@@ -113,7 +113,7 @@ static void decode_strings(struct arena *arena, const struct attribute *attribut
     for (size_t i = 0; i < more_count; i++) {
         items[count++] = more[i];
     }
-    value_set_strings(value, items, count);
+    field_set_strings(value, items, count);
 }
 
 static const char *name_group_scope(int64_t group_type)
@@ -131,13 +131,13 @@ static void decode_number(const struct field *field, const struct berval *text, 
         return;
     }
     if (field->codec == CODEC_INTEGER) {
-        value_set_integer(value, number);
+        field_set_integer(value, number);
     } else if (field->codec == CODEC_SCOPE) {
-        value_set_string(value, name_group_scope(number));
+        field_set_string(value, name_group_scope(number));
     } else if (field->codec == CODEC_BITS_SET) {
-        value_set_boolean(value, (number & field->mask) == field->mask);
+        field_set_boolean(value, (number & field->mask) == field->mask);
     } else {
-        value_set_boolean(value, (number & field->mask) == 0);
+        field_set_boolean(value, (number & field->mask) == 0);
     }
 }
 
@@ -154,12 +154,12 @@ static void decode_single_value(struct arena *arena, const struct field *field,
         break;
     case CODEC_GUID:
         if (codec_guid(arena, text, &guid)) {
-            value_set_string(value, guid);
+            field_set_string(value, guid);
         }
         break;
     case CODEC_TIME:
         if (codec_time(text, &wall_ms)) {
-            value_set_integer(value, wall_ms);
+            field_set_integer(value, wall_ms);
         }
         break;
     case CODEC_INTEGER:
@@ -184,14 +184,14 @@ static struct error *decode_field(struct directory *directory, struct arena *are
         field->attribute ? attribute_get(raw, field->attribute) : NULL;
     value->state = VALUE_NULL;
     if (field->codec == CODEC_DN) {
-        value_set_string(value, raw->dn);
+        field_set_string(value, raw->dn);
     } else if (field->codec == CODEC_MEMBERSHIPS) {
         const char *group = NULL;
         struct error *error = primary_group_dn(directory, arena, raw, &group);
         decode_strings(arena, attribute, &group, group ? 1 : 0, value);
         return error;
     } else if (field->codec == CODEC_MEMBERS) {
-        const struct primary_set *set = primary_members_of(members, arena, raw);
+        const struct primary_set *set = primary_get_members(members, arena, raw);
         decode_strings(arena, attribute, set ? set->dns : NULL, set ? set->count : 0, value);
     } else if (field->type == FIELD_STRINGS) {
         decode_strings(arena, attribute, NULL, 0, value);

@@ -23,7 +23,7 @@ static struct error *find_named_entry(struct directory *directory, struct arena 
         .attributes = entry_attributes(arena, class->fields, extent),
     };
     struct raw_entry *raw = NULL;
-    connection_begin(directory);
+    connection_begin_call(directory);
     struct error *error = query_name(directory, arena, &wanted, &raw);
     return error ? error : entry_decode(directory, arena, class, extent, raw, entry_r);
 }
@@ -76,6 +76,6 @@ struct error *directory_read(struct directory *directory, struct arena *arena,
                              const struct directory_class *class,
                              const struct directory_entry *entry, struct directory_entry **entry_r)
 {
-    connection_begin(directory);
+    connection_begin_call(directory);
     return find_result(directory, arena, class, query_guid_dn(arena, entry->guid), entry_r);
 }

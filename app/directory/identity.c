@@ -69,7 +69,7 @@ static int64_t compute_expiry(const struct directory *directory)
 
 static char *duplicate_or_null(const char *text)
 {
-    return text ? must_string(text) : NULL;
+    return text ? base_strdup(text) : NULL;
 }
 
 static void clear_cached_user(struct cached_user *user)
@@ -118,10 +118,10 @@ static void cache_user(struct directory *directory, const struct directory_ident
     }
     clear_cached_user(user);
     *user = (struct cached_user){
-        .guid = must_string(identity->guid),
-        .username = must_string(identity->username),
+        .guid = base_strdup(identity->guid),
+        .username = base_strdup(identity->username),
         .email = duplicate_or_null(identity->email),
-        .name = must_string(identity->name),
+        .name = base_strdup(identity->name),
         .administrator = identity->administrator,
         .password_set = identity->password_set,
         .until = compute_expiry(directory),
@@ -149,14 +149,14 @@ static struct error *search_admin_group(struct directory *directory, struct aren
 {
     const char *name = connection_config(directory)->ldap_admin_group;
     char *attributes[] = {"objectSid", NULL};
-    LDAPControl *controls[] = {&query_one_domain, NULL};
+    LDAPControl *controls[] = {&query_one_domain_control, NULL};
     struct query search = {.base = name, .scope = LDAP_SCOPE_BASE, .attributes = attributes};
     bool is_dn = strchr(name, '=') && directory_check_dn(name, strlen(name)) == FAULT_NONE;
     if (!is_dn) {
         search = (struct query){
             .base = connection_config(directory)->ldap_base_dn,
             .scope = LDAP_SCOPE_SUBTREE,
-            .filter = arena_format(arena, "(&(cn=%s)" DIRECTORY_GROUPS ")",
+            .filter = arena_format(arena, "(&(cn=%s)" DIRECTORY_GROUP_FILTER ")",
                                    names_filter_value(arena, name)),
             .attributes = attributes,
             .size_limit = 2, /* enough to detect that the name is ambiguous */
@@ -300,7 +300,7 @@ static struct error *read_user_entry(struct directory *directory, struct arena *
     const struct query search = {
         .base = arena_format(arena, "<GUID=%s>", guid),
         .scope = LDAP_SCOPE_BASE,
-        .filter = DIRECTORY_PEOPLE,
+        .filter = DIRECTORY_USER_FILTER,
         .attributes = attributes,
     };
     struct answer answer;
@@ -312,7 +312,7 @@ static struct error *read_user_entry(struct directory *directory, struct arena *
         return result_error(arena, &answer, NULL, "read");
     }
     if (!answer.count ||
-        !names_within(answer.entries->dn, connection_config(directory)->ldap_base_dn)) {
+        !names_is_within(answer.entries->dn, connection_config(directory)->ldap_base_dn)) {
         return error_new(arena, ERR_NOT_FOUND, NULL);
     }
     *raw_r = *answer.entries;
@@ -354,12 +354,12 @@ struct error *identity_read(struct directory *directory, struct arena *arena, co
     return NULL;
 }
 
-struct error *directory_examine(struct directory *directory, struct arena *arena, const char *guid,
-                                struct directory_identity *identity_r,
-                                enum directory_standing *standing_r)
+struct error *directory_read_identity(struct directory *directory, struct arena *arena,
+                                      const char *guid, struct directory_identity *identity_r,
+                                      enum directory_account_state *standing_r)
 {
     const char *refusal;
-    connection_begin(directory);
+    connection_begin_call(directory);
     struct error *error = identity_read(directory, arena, guid, identity_r, &refusal);
     *standing_r = !refusal                   ? DIRECTORY_ACTIVE
                   : refusal == reason_locked ? DIRECTORY_LOCKED
@@ -376,7 +376,7 @@ struct error *directory_identify(struct directory *directory, struct arena *aren
         copy_cached_user(arena, known, identity_r);
         return NULL;
     }
-    connection_begin(directory);
+    connection_begin_call(directory);
     struct error *error = identity_read(directory, arena, guid, identity_r, &refusal);
     if (error) {
         return error;

@@ -103,9 +103,9 @@ static void cache_view(struct view_cache *views, const char *key, int64_t usn,
     }
     clear_cached_view(known);
     if (usn && view->context && view->context->bv_len) {
-        char *context = must_alloc(view->context->bv_len);
+        char *context = base_alloc(view->context->bv_len);
         memcpy(context, view->context->bv_val, view->context->bv_len);
-        *known = (struct cached_view){must_string(key), context, view->context->bv_len, usn};
+        *known = (struct cached_view){base_strdup(key), context, view->context->bv_len, usn};
     }
 }
 
@@ -199,8 +199,8 @@ static struct error *search_view_page(struct directory *directory, struct arena 
         return error;
     }
     LDAPControl *controls[] = {create_sort_control(arena, ldap, page->class->sort_attribute),
-                               create_view_control(arena, ldap, page, known), &query_one_domain,
-                               NULL};
+                               create_view_control(arena, ldap, page, known),
+                               &query_one_domain_control, NULL};
     if (!controls[0] || !controls[1]) {
         return error_new(arena, ERR_INTERNAL, "list: cannot encode the controls");
     }
@@ -270,13 +270,13 @@ struct error *directory_list(struct directory *directory, struct arena *arena,
     struct answer answer;
     struct view view = {0};
     *page_r = (struct directory_page){0};
-    connection_begin(directory);
+    connection_begin_call(directory);
     struct error *error = search_page_cached(directory, arena, &page, &answer, &view);
     if (error) {
         return error;
     }
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
-        return query_no_base(arena, &answer);
+        return query_missing_base_error(arena, &answer);
     }
     if (answer.code != LDAP_SUCCESS) {
         return result_error(arena, &answer, class->fields, "list");

@@ -251,12 +251,12 @@ static void end_attempt(const struct lockout_attempt *attempt, bool success)
     } while (!atomic_compare_exchange_weak(&slot->state, &state, pack_attempts(&attempts)));
 }
 
-void lockout_failed(const struct lockout_attempt *attempt)
+void lockout_record_failure(const struct lockout_attempt *attempt)
 {
     end_attempt(attempt, false);
 }
 
-void lockout_succeeded(const struct lockout_attempt *attempt)
+void lockout_record_success(const struct lockout_attempt *attempt)
 {
     end_attempt(attempt, true);
 }
@@ -310,7 +310,7 @@ static struct cached_policy *find_or_add_policy(struct directory *directory, con
     struct cached_policy *known = &all->policies[all->next];
     all->next = (all->next + 1) % CACHED_POLICIES;
     free(known->dn);
-    *known = (struct cached_policy){.dn = must_string(dn)};
+    *known = (struct cached_policy){.dn = base_strdup(dn)};
     return known;
 }
 

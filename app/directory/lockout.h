@@ -42,11 +42,11 @@ bool lockout_reserve(const char *guid, int64_t failures, int64_t limit, int64_t 
                      int64_t now_us, struct lockout_attempt *attempt_r) MUST_CHECK;
 
 /* Ends an attempt that failed or whose outcome is unknown. */
-void lockout_failed(const struct lockout_attempt *attempt);
+void lockout_record_failure(const struct lockout_attempt *attempt);
 
 /* Ends an attempt whose bind succeeded, which resets badPwdCount: forgives the failures counted
  * before the attempt was reserved, and keeps other pending attempts. */
-void lockout_succeeded(const struct lockout_attempt *attempt);
+void lockout_record_success(const struct lockout_attempt *attempt);
 
 /* Reserves an attempt for a login. Sets *refusal_r to NULL, or to the reason for refusing it. */
 struct error *lockout_admit(struct directory *directory, struct arena *arena,

@@ -50,7 +50,7 @@ static struct error *find_account(struct directory *directory, struct arena *are
     const struct query_by_name wanted = {
         .attribute = attribute,
         .name = name,
-        .filter = DIRECTORY_PEOPLE,
+        .filter = DIRECTORY_USER_FILTER,
         .attributes = attributes,
     };
     return query_name(directory, arena, &wanted, raw_r);
@@ -113,7 +113,7 @@ static struct error *fill_candidate(struct directory *directory, struct arena *a
     if (!value || !codec_guid(arena, value->values, &guid)) {
         return NULL;
     }
-    struct error *error = service_is(directory, arena, guid, &is_service);
+    struct error *error = service_is_account(directory, arena, guid, &is_service);
     if (error) {
         return error;
     }
@@ -138,7 +138,7 @@ struct error *directory_resolve(struct directory *directory, struct arena *arena
     struct raw_entry *raw = NULL;
     int64_t began = clock_steady_us();
     *candidate_r = make_unknown_candidate(directory, arena, "no such user");
-    connection_begin(directory);
+    connection_begin_call(directory);
     struct error *error = find_by_login_name(directory, arena, name ? name : no_name, &raw);
     if (!error && raw) {
         error = fill_candidate(directory, arena, raw, candidate_r);
@@ -156,9 +156,9 @@ struct error *directory_resolve(struct directory *directory, struct arena *arena
 static void leave_failed_server(struct directory *directory, bool silent, int64_t asked)
 {
     if (silent) {
-        connection_unanswered(directory, asked);
+        connection_record_timeout(directory, asked);
     } else {
-        connection_avoid(directory);
+        connection_avoid_server(directory);
     }
 }
 
@@ -177,7 +177,7 @@ static struct error *open_login_connection(struct directory *directory, struct a
         bool silent = false;
         int64_t asked = clock_steady_us();
         const struct controller_attempt attempt =
-            connection_attempt(directory, arena, connection_server(directory));
+            connection_attempt(directory, arena, connection_server_index(directory));
         *ldap_r = controller_open(&attempt, &cause, &silent);
         if (*ldap_r) {
             return NULL;
@@ -207,16 +207,16 @@ static struct error *bind_candidate(struct directory *directory, struct arena *a
     }
     int64_t asked = clock_steady_us();
     const struct controller_attempt attempt =
-        connection_attempt(directory, arena, connection_server(directory));
+        connection_attempt(directory, arena, connection_server_index(directory));
     int code = controller_bind(&attempt, ldap, candidate->dn, password, &diagnostic);
     ldap_unbind_ext(ldap, NULL, NULL);
     if (code == LDAP_SUCCESS && candidate->guid) {
         return NULL;
     }
-    if (!candidate->guid && (code == LDAP_SUCCESS || controller_refuses(code))) {
+    if (!candidate->guid && (code == LDAP_SUCCESS || controller_is_refusal(code))) {
         return refuse_login(arena, candidate->reason);
     }
-    if (controller_refuses(code)) {
+    if (controller_is_refusal(code)) {
         return refuse_login(arena, result_bind_reason(diagnostic));
     }
     if (code == LDAP_TIMEOUT || code == LDAP_SERVER_DOWN) {
@@ -256,12 +256,12 @@ static struct error *verify_candidate(struct directory *directory, struct arena 
     struct directory_candidate admitted;
     struct lockout_attempt attempt;
     const char *refusal;
-    connection_begin(directory);
+    connection_begin_call(directory);
     struct error *error =
         admit_candidate(directory, arena, candidate, known_source, &admitted, &attempt);
     if (!error) {
         error = bind_candidate(directory, arena, &admitted, password);
-        (error ? lockout_failed : lockout_succeeded)(&attempt);
+        (error ? lockout_record_failure : lockout_record_success)(&attempt);
     }
     if (!error) {
         error = identity_read(directory, arena, admitted.guid, identity_r, &refusal);
@@ -293,7 +293,7 @@ struct error *directory_login(struct directory *directory, struct arena *arena,
     return error;
 }
 
-void directory_wait(struct directory *directory, struct arena *arena, int64_t spent_us)
+void directory_simulate_login(struct directory *directory, struct arena *arena, int64_t spent_us)
 {
     struct directory_candidate candidate = make_unknown_candidate(directory, arena, "no such user");
     struct directory_identity identity;

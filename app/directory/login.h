@@ -56,7 +56,7 @@ struct error *directory_login(struct directory *directory, struct arena *arena,
 
 /* Takes as long as directory_login() for an unknown user whose search took `spent_us`. Call it
  * before a refusal that was decided without the directory, so that its duration reveals nothing. */
-void directory_wait(struct directory *directory, struct arena *arena, int64_t spent_us);
+void directory_simulate_login(struct directory *directory, struct arena *arena, int64_t spent_us);
 
 /* Returns the identity of the user with this objectGUID: read now if `fresh`, else possibly cached
  * for up to LDAP_LOGIN_CACHE_S. ERR_INVALID_TOKEN if the user does not exist, or the account is
@@ -64,15 +64,15 @@ void directory_wait(struct directory *directory, struct arena *arena, int64_t sp
 struct error *directory_identify(struct directory *directory, struct arena *arena, const char *guid,
                                  bool fresh, struct directory_identity *identity_r) MUST_CHECK;
 
-enum directory_standing {
+enum directory_account_state {
     DIRECTORY_ACTIVE,
     DIRECTORY_LOCKED,  /* temporarily, after failed logins */
     DIRECTORY_REFUSED, /* deleted, disabled or expired, or the password must be changed */
 };
 
 /* Reads the user with this objectGUID now. With DIRECTORY_REFUSED the identity stays unset. */
-struct error *directory_examine(struct directory *directory, struct arena *arena, const char *guid,
-                                struct directory_identity *identity_r,
-                                enum directory_standing *standing_r) MUST_CHECK;
+struct error *directory_read_identity(struct directory *directory, struct arena *arena,
+                                      const char *guid, struct directory_identity *identity_r,
+                                      enum directory_account_state *standing_r) MUST_CHECK;
 
 #endif

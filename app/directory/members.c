@@ -53,7 +53,7 @@ static bool reports_no_change(const struct answer *answer)
 /* Searches for the member among the values of the group. */
 static struct error *read_belonging(struct directory *directory, struct arena *arena,
                                     const char *group_dn, const char *member_guid_dn,
-                                    enum directory_belonging *belonging_r)
+                                    enum directory_member_state *belonging_r)
 {
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
     struct raw_entry member = {0}; /* for its current DN: it may have been moved */
@@ -82,11 +82,11 @@ static struct error *read_belonging(struct directory *directory, struct arena *a
  * or before it. If it is false without an error, another client has just changed the membership. */
 static struct error *try_member_change(struct directory *directory, struct arena *arena,
                                        const struct member_change *change, const char *member_dn,
-                                       enum directory_belonging wanted, bool *settled_r)
+                                       enum directory_member_state wanted, bool *settled_r)
 {
     const struct operation operation = {"modify", send_member_change, change, .writes = true};
     struct answer answer;
-    enum directory_belonging belonging;
+    enum directory_member_state belonging;
     struct error *error = operation_repeat(directory, arena, &operation, &answer);
     *settled_r = !error && answer.code == LDAP_SUCCESS;
     if (error || *settled_r) {
@@ -98,7 +98,7 @@ static struct error *try_member_change(struct directory *directory, struct arena
     }
     error = read_belonging(directory, arena, change->group_dn, member_dn, &belonging);
     if (error) {
-        return answer.repeated ? result_lost(arena, &operation, error->cause) : error;
+        return answer.repeated ? result_connection_lost(arena, &operation, error->cause) : error;
     }
     *settled_r = belonging == wanted;
     return *settled_r || contended ? NULL : result_error(arena, &answer, NULL, operation.name);
@@ -108,7 +108,7 @@ static struct error *try_member_change(struct directory *directory, struct arena
 static struct error *change_member_value(struct directory *directory, struct arena *arena,
                                          const struct directory_entry *group,
                                          const struct directory_entry *member,
-                                         enum directory_belonging wanted)
+                                         enum directory_member_state wanted)
 {
     const char *member_dn = query_guid_dn(arena, member->guid);
     struct berval value = {strlen(member_dn), arena_string(arena, member_dn)};
@@ -170,7 +170,7 @@ static struct error *find_parties(struct directory *directory, struct arena *are
     const struct query_by_name group_search = {
         .attribute = "cn",
         .name = membership->group,
-        .filter = DIRECTORY_GROUPS,
+        .filter = DIRECTORY_GROUP_FILTER,
         .parent_dn = membership->group_parent_dn,
         .attributes = attributes,
     };
@@ -191,7 +191,7 @@ struct error *directory_change_member(struct directory *directory, struct arena 
 {
     struct party group, member;
     struct target target;
-    connection_begin(directory);
+    connection_begin_call(directory);
     struct error *error = find_parties(directory, arena, membership, &group, &member);
     if (error) {
         return error;

@@ -8,18 +8,18 @@ struct arena;
 struct directory;
 struct directory_entry;
 
-enum directory_belonging {
+enum directory_member_state {
     DIRECTORY_MEMBER,
     DIRECTORY_NO_MEMBER,
 };
 
 /* A change of the membership of an account in a group. */
 struct directory_membership {
-    const char *group;                  /* cn of the group */
-    const char *group_parent_dn;        /* parent of the group; NULL: anywhere below the base DN */
-    const char *member;                 /* sAMAccountName of the account */
-    const char *member_filter;          /* filter that the account must match */
-    enum directory_belonging belonging; /* membership after the change */
+    const char *group;           /* cn of the group */
+    const char *group_parent_dn; /* parent of the group; NULL: anywhere below the base DN */
+    const char *member;          /* sAMAccountName of the account */
+    const char *member_filter;   /* filter that the account must match */
+    enum directory_member_state belonging; /* membership after the change */
 };
 
 /*

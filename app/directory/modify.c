@@ -143,7 +143,7 @@ static struct error *create_entry(struct directory *directory, struct arena *are
         error = check_added_by_us(directory, arena, write->dn, changes, began, &ours);
     }
     if (error) {
-        return result_lost(arena, &operation, error->cause);
+        return result_connection_lost(arena, &operation, error->cause);
     }
     if (!ours && answer.code == LDAP_NO_SUCH_OBJECT) {
         return error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic);
@@ -158,7 +158,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
 {
     struct write write = {0};
     const char *parent = NULL;
-    connection_begin(directory);
+    connection_begin_call(directory);
     struct error *error = check_password_encryption(directory, arena, changes);
     if (!error) {
         error = changes_to_entry(changes, arena, class, &write.mods);
@@ -210,7 +210,7 @@ static struct error *read_dn_and_control(struct directory *directory, struct are
 /* True if the DN consists of this RDN and this parent. */
 static bool has_place(struct arena *arena, const char *dn, const char *rdn, const char *parent)
 {
-    const char *first = names_first(arena, dn);
+    const char *first = names_first_rdn(arena, dn);
     const char *rest = names_parent(arena, dn);
     return first && rest && !strcmp(first, rdn) && names_equal(rest, parent);
 }
@@ -230,7 +230,7 @@ static struct error *rename_object(struct directory *directory, struct arena *ar
         int64_t control;
         error = read_dn_and_control(directory, arena, guid_dn, &dn, &control);
         if (error) {
-            return result_lost(arena, &operation, error->cause);
+            return result_connection_lost(arena, &operation, error->cause);
         }
         if (has_place(arena, dn, rdn, parent)) {
             return NULL;
@@ -241,7 +241,7 @@ static struct error *rename_object(struct directory *directory, struct arena *ar
         return error;
     }
     if (answer.lost) {
-        return result_lost(arena, &operation, NULL);
+        return result_connection_lost(arena, &operation, NULL);
     }
     return answer.code == LDAP_SUCCESS ? NULL
                                        : result_error(arena, &answer, class->fields, "rename");
@@ -259,7 +259,7 @@ static struct error *plan_move(struct directory *directory, struct arena *arena,
     if (error) {
         return error;
     }
-    move->old_rdn = names_first(arena, move->old_dn);
+    move->old_rdn = names_first_rdn(arena, move->old_dn);
     move->old_parent = names_parent(arena, move->old_dn);
     move->rdn =
         changes->name ? names_rdn(arena, class->rdn_attribute, changes->name) : move->old_rdn;
@@ -363,7 +363,8 @@ static struct error *apply_changes(struct directory *directory, struct arena *ar
         back_off(tries);
         error = read_changed_entry(directory, arena, class, guid_dn, changes, &entry, &control);
         if (error) {
-            return answer.repeated ? result_lost(arena, &operation, error->cause) : error;
+            return answer.repeated ? result_connection_lost(arena, &operation, error->cause)
+                                   : error;
         }
     }
     return result_error(arena, &answer, class->fields, "modify");
@@ -378,7 +379,7 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     struct move move = {.guid_dn = query_guid_dn(arena, entry->guid)};
     bool moves = changes->name || changes->parent_dn;
     struct target target = {0};
-    connection_begin(directory);
+    connection_begin_call(directory);
     struct error *error = check_password_encryption(directory, arena, changes);
     if (!error) {
         error = read_unprotected(directory, arena, entry, moves, moves, &target);
@@ -411,7 +412,7 @@ struct error *directory_delete(struct directory *directory, struct arena *arena,
     const struct operation operation = {"delete", send_delete, &write, .writes = true};
     struct answer answer;
     struct target target;
-    connection_begin(directory);
+    connection_begin_call(directory);
     struct error *error = read_unprotected(directory, arena, entry, false, true, &target);
     if (!error) {
         error = operation_repeat(directory, arena, &operation, &answer);

@@ -74,7 +74,7 @@ static LDAPDN parse_dn(const char *dn)
     return code == LDAP_SUCCESS ? parsed : NULL;
 }
 
-const char *names_normal(struct arena *arena, const char *dn)
+const char *names_normalize(struct arena *arena, const char *dn)
 {
     LDAPDN parsed = parse_dn(dn);
     struct berval text = {0};
@@ -99,7 +99,7 @@ const char *names_parent(struct arena *arena, const char *dn)
     return move_to_arena(arena, code, &text);
 }
 
-const char *names_first(struct arena *arena, const char *dn)
+const char *names_first_rdn(struct arena *arena, const char *dn)
 {
     LDAPDN parsed = parse_dn(dn);
     struct berval text = {0};
@@ -179,7 +179,7 @@ bool names_equal(const char *a, const char *b)
     return compare_dns(a, b, false);
 }
 
-bool names_within(const char *dn, const char *base)
+bool names_is_within(const char *dn, const char *base)
 {
     return compare_dns(dn, base, true);
 }
@@ -220,7 +220,7 @@ enum fault_id directory_check_account_name(const char *text, size_t length)
     for (size_t i = 0; i < length; i++) {
         unsigned char byte = (unsigned char)text[i];
         if (byte < FIRST_PRINTABLE || byte == ACCOUNT_NAME_DELETE ||
-            strchr(DIRECTORY_NOT_IN_ACCOUNT_NAMES, text[i])) {
+            strchr(DIRECTORY_ACCOUNT_NAME_INVALID, text[i])) {
             return FAULT_ACCOUNT_NAME;
         }
     }

@@ -168,10 +168,10 @@ static struct error *receive_answer(struct directory *directory, struct arena *a
         enum error_id id = operation->writes ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
         struct error *error =
             error_new(arena, id, "%s: no answer from %s within %" PRId64 " ms", operation->name,
-                      connection_server_uri(directory, connection_server(directory)),
+                      connection_server_uri(directory, connection_server_index(directory)),
                       (clock_steady_us() - began) / US_PER_MS);
         log_warning("directory: %s", error->cause);
-        connection_unanswered(directory, began);
+        connection_record_timeout(directory, began);
         return error;
     }
     bool copied = type > 0 && copy_answer(arena, ldap, chain, answer);
@@ -180,7 +180,7 @@ static struct error *receive_answer(struct directory *directory, struct arena *a
         mark_lost(directory, answer);
         return NULL;
     }
-    connection_alive(directory);
+    connection_record_answer(directory);
     return NULL;
 }
 
@@ -211,7 +211,7 @@ static struct error *run_on_connection(struct directory *directory, struct arena
     struct error *error =
         receive_answer(directory, arena, operation, message_id, timeout_us, answer_r);
     if (!error && is_server_unavailable(answer_r)) {
-        connection_avoid(directory);
+        connection_avoid_server(directory);
     }
     return error;
 }
@@ -243,10 +243,11 @@ struct error *operation_repeat(struct directory *directory, struct arena *arena,
     error = operation_run(directory, arena, operation, answer_r);
     answer_r->repeated = true;
     if (error) {
-        return operation->writes ? result_lost(arena, operation, error->cause) : error;
+        return operation->writes ? result_connection_lost(arena, operation, error->cause) : error;
     }
     /* The first attempt may have been carried out even if the second one fails. */
     bool unknown = answer_r->lost || (operation->writes && is_server_unavailable(answer_r));
-    return unknown ? result_lost(arena, operation, answer_r->lost ? NULL : answer_r->diagnostic)
+    return unknown ? result_connection_lost(arena, operation,
+                                            answer_r->lost ? NULL : answer_r->diagnostic)
                    : NULL;
 }

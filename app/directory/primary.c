@@ -73,7 +73,7 @@ static const char *find_cached_dn(struct directory *directory, const char *sid)
     return NULL;
 }
 
-void primary_remember(struct directory *directory, const char *sid, const char *dn)
+void primary_cache_group(struct directory *directory, const char *sid, const char *dn)
 {
     struct primary_cache *all = connection_cache(directory, &primary_cache_kind);
     struct cached_primary *group = NULL;
@@ -90,7 +90,7 @@ void primary_remember(struct directory *directory, const char *sid, const char *
     free(group->sid);
     free(group->dn);
     *group = (struct cached_primary){
-        .sid = must_string(sid), .dn = must_string(dn), .until = clock_steady_us() + CACHE_US};
+        .sid = base_strdup(sid), .dn = base_strdup(dn), .until = clock_steady_us() + CACHE_US};
 }
 
 struct error *primary_group_dn(struct directory *directory, struct arena *arena,
@@ -117,7 +117,7 @@ struct error *primary_group_dn(struct directory *directory, struct arena *arena,
     if (error) {
         return error->id == ERR_NOT_FOUND ? NULL : error;
     }
-    primary_remember(directory, text, group.dn);
+    primary_cache_group(directory, text, group.dn);
     *dn_r = group.dn;
     return NULL;
 }
@@ -210,8 +210,8 @@ struct error *primary_find_members(struct directory *directory, struct arena *ar
     return members_r->count ? query_all(directory, arena, &search, visit_account, members_r) : NULL;
 }
 
-const struct primary_set *primary_members_of(const struct primary_members *members,
-                                             struct arena *arena, const struct raw_entry *group)
+const struct primary_set *primary_get_members(const struct primary_members *members,
+                                              struct arena *arena, const struct raw_entry *group)
 {
     return find_primary_set(members, get_primary_rid(arena, group));
 }

@@ -16,7 +16,7 @@ struct error *primary_group_dn(struct directory *directory, struct arena *arena,
                                const struct raw_entry *raw, const char **dn_r) MUST_CHECK;
 
 /* Caches the DN of a primary group for ten seconds. */
-void primary_remember(struct directory *directory, const char *sid, const char *dn);
+void primary_cache_group(struct directory *directory, const char *sid, const char *dn);
 
 /* The accounts whose primary group is the group with this RID. */
 struct primary_set {
@@ -37,7 +37,7 @@ struct error *primary_find_members(struct directory *directory, struct arena *ar
                                    struct primary_members *members_r) MUST_CHECK;
 
 /* Returns the primary members of one of the groups; NULL if it cannot be a primary group. */
-const struct primary_set *primary_members_of(const struct primary_members *members,
-                                             struct arena *arena, const struct raw_entry *group);
+const struct primary_set *primary_get_members(const struct primary_members *members,
+                                              struct arena *arena, const struct raw_entry *group);
 
 #endif

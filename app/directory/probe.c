@@ -48,11 +48,12 @@ static bool probe_read(struct directory *directory, struct arena *arena, const c
 {
     int64_t asked = clock_steady_us();
     const struct controller_attempt attempt =
-        connection_attempt(directory, arena, connection_server(directory));
+        connection_attempt(directory, arena, connection_server_index(directory));
     int code = controller_read_root(&attempt, connection_ldap(directory));
     if (code == LDAP_SUCCESS) {
-        connection_alive(directory);
-        struct error *error = service_warn(directory, arena); /* repeated until it succeeds */
+        connection_record_answer(directory);
+        struct error *error =
+            service_warn_if_administrator(directory, arena); /* repeated until it succeeds */
         if (error) {
             log_debug("directory: cannot look up LDAP_BIND_DN: %s",
                       error->cause ? error->cause : "");
@@ -63,9 +64,9 @@ static bool probe_read(struct directory *directory, struct arena *arena, const c
     *cause_r =
         arena_format(arena, "%s: cannot read the rootDSE: %s", attempt.uri, ldap_err2string(code));
     if (code == LDAP_TIMEOUT) {
-        connection_unanswered(directory, asked);
+        connection_record_timeout(directory, asked);
     } else {
-        circuit_failed(attempt.circuit, attempt.index, clock_steady_us(), false);
+        circuit_record_failure(attempt.circuit, attempt.index, clock_steady_us(), false);
         connection_drop(directory);
     }
     return false;
@@ -76,12 +77,12 @@ static void probe_server(struct directory *directory, struct probed_server *serv
     struct arena *arena = arena_new();
     const char *cause = "";
     int64_t began = clock_steady_us();
-    connection_begin(directory);
-    bool serves = connection_try(directory, arena, index, &cause) == CONTROLLER_CONNECTED &&
+    connection_begin_call(directory);
+    bool serves = connection_connect(directory, arena, index, &cause) == CONTROLLER_CONNECTED &&
                   probe_read(directory, arena, &cause);
     int64_t took = clock_steady_us() - began;
     measure_operation("probe", began, serves ? NULL : "lost");
-    circuit_probed(connection_circuit(directory), index, serves ? took : -1, clock_wall_ms());
+    circuit_record_probe(connection_circuit(directory), index, serves ? took : -1, clock_wall_ms());
     if (!serves && !server->failure_logged) { /* logs changes of the state, not every probe */
         log_error("directory: %s", cause);
     } else if (serves && server->failure_logged) {
@@ -128,7 +129,7 @@ void directory_health(const struct directory *directory, struct directory_health
     health_r->state = states[circuit_state(circuit)];
     health_r->open = circuit_gate(circuit, clock_steady_us()) != CIRCUIT_CLOSED;
     health_r->latency_us = circuit_latency(circuit);
-    health_r->checked_ms = circuit_checked(circuit);
+    health_r->checked_ms = circuit_last_probe_ms(circuit);
     for (size_t i = 0; i < connection_server_count(directory); i++) {
         enum circuit_state state = circuit_controller_state(circuit, i);
         health_r->up += state == CIRCUIT_UP;

@@ -218,9 +218,9 @@ static struct error *check_service_account(struct directory *directory, struct a
 {
     bool allowed = connection_config(directory)->directory_protected == PROTECTED_ALLOW;
     bool is_service, is_above = false;
-    struct error *error = service_is(directory, arena, guid, &is_service);
+    struct error *error = service_is_account(directory, arena, guid, &is_service);
     if (!error && !is_service && moves) {
-        error = service_within(directory, arena, dn, &is_above);
+        error = service_is_within(directory, arena, dn, &is_above);
     }
     if (error || !(is_service || is_above)) {
         return error;

@@ -20,7 +20,7 @@ enum {
 
 /* --- searching ------------------------------------------------------------------------------- */
 
-LDAPControl query_one_domain = {.ldctl_oid = LDAP_CONTROL_X_DOMAIN_SCOPE};
+LDAPControl query_one_domain_control = {.ldctl_oid = LDAP_CONTROL_X_DOMAIN_SCOPE};
 
 static void release_query_control(void *control)
 {
@@ -71,7 +71,7 @@ const char *query_guid_dn(struct arena *arena, const char *guid)
     return arena_format(arena, "<GUID=%s>", guid);
 }
 
-struct error *query_no_base(struct arena *arena, const struct answer *answer)
+struct error *query_missing_base_error(struct arena *arena, const struct answer *answer)
 {
     return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN cannot be read: %s",
                      *answer->diagnostic ? answer->diagnostic : ldap_err2string(answer->code));
@@ -111,7 +111,7 @@ static struct error *search_page(struct directory *directory, struct arena *aren
     if (error) {
         return error;
     }
-    LDAPControl *controls[] = {NULL, &query_one_domain, NULL};
+    LDAPControl *controls[] = {NULL, &query_one_domain_control, NULL};
     struct query page = *search;
     page.controls = controls;
     if (ldap_create_page_control(ldap, PAGE_SIZE, cookie, 1, &controls[0]) != LDAP_SUCCESS) {
@@ -160,11 +160,11 @@ struct error *query_all(struct directory *directory, struct arena *arena,
 static struct error *normalize_managed_dn(const struct directory *directory, struct arena *arena,
                                           const char *dn, const char *field, const char **normal_r)
 {
-    *normal_r = names_normal(arena, dn);
+    *normal_r = names_normalize(arena, dn);
     if (!*normal_r || !**normal_r) {
         return error_field(arena, field, FAULT_NOT_DN, NULL);
     }
-    if (!names_within(*normal_r, connection_config(directory)->ldap_base_dn)) {
+    if (!names_is_within(*normal_r, connection_config(directory)->ldap_base_dn)) {
         return error_field(arena, field, FAULT_OUTSIDE_BASE_DN, NULL);
     }
     return NULL;
@@ -181,7 +181,7 @@ struct error *query_parent(struct directory *directory, struct arena *arena, con
     /* Searches instead of reading, because a DN below the base DN can belong to another naming
      * context (CN=Configuration), which searches do not cover. */
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
-    LDAPControl *controls[] = {&query_one_domain, NULL};
+    LDAPControl *controls[] = {&query_one_domain_control, NULL};
     const struct query search = {
         .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
@@ -195,7 +195,7 @@ struct error *query_parent(struct directory *directory, struct arena *arena, con
         return error;
     }
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
-        return query_no_base(arena, &answer);
+        return query_missing_base_error(arena, &answer);
     }
     if (answer.code != LDAP_SUCCESS) {
         return result_error(arena, &answer, NULL, "search for the parent");
@@ -235,7 +235,7 @@ struct error *query_name(struct directory *directory, struct arena *arena,
                          const struct query_by_name *wanted, struct raw_entry **raw_r)
 {
     struct answer answer;
-    LDAPControl *controls[] = {&query_one_domain, NULL};
+    LDAPControl *controls[] = {&query_one_domain_control, NULL};
     struct query search = {
         .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
@@ -260,7 +260,7 @@ struct error *query_name(struct directory *directory, struct arena *arena,
     }
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
         return wanted->parent_dn ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic)
-                                 : query_no_base(arena, &answer);
+                                 : query_missing_base_error(arena, &answer);
     }
     return query_only_entry(arena, &answer, NULL, wanted->name, raw_r);
 }

@@ -64,7 +64,7 @@ const char *query_guid_dn(struct arena *arena, const char *guid);
 
 /* Returns the error for a base DN that does not exist: the configuration is wrong, not the
  * request. */
-struct error *query_no_base(struct arena *arena, const struct answer *answer)
+struct error *query_missing_base_error(struct arena *arena, const struct answer *answer)
     __attribute__((returns_nonnull));
 
 /* Frees the control with the arena. */
@@ -72,6 +72,6 @@ void query_defer_control(struct arena *arena, LDAPControl *control);
 
 /* Control for subtree searches: the server sends no references to other naming contexts
  * (MS-ADTS 3.1.1.3.4.1.4), which would be ignored anyway. */
-extern LDAPControl query_one_domain;
+extern LDAPControl query_one_domain_control;
 
 #endif

@@ -169,7 +169,8 @@ struct error *result_error(struct arena *arena, const struct answer *answer,
     return error;
 }
 
-struct error *result_lost(struct arena *arena, const struct operation *operation, const char *cause)
+struct error *result_connection_lost(struct arena *arena, const struct operation *operation,
+                                     const char *cause)
 {
     enum error_id id = operation->writes ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
     return error_new(arena, id, "%s: the connection was lost%s%s", operation->name,

@@ -17,8 +17,8 @@ struct error *result_error(struct arena *arena, const struct answer *answer,
 
 /* Returns the error for a connection that was lost before the answer arrived: ERR_OUTCOME_UNKNOWN
  * for a write, otherwise ERR_DIRECTORY_UNAVAILABLE. `cause` is a failure that followed, or NULL. */
-struct error *result_lost(struct arena *arena, const struct operation *operation, const char *cause)
-    __attribute__((returns_nonnull));
+struct error *result_connection_lost(struct arena *arena, const struct operation *operation,
+                                     const char *cause) __attribute__((returns_nonnull));
 
 /* Returns why a bind was refused, from the "data 52e" in the diagnostic message; "unknown reason"
  * if that is missing or unknown. */

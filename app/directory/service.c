@@ -23,7 +23,7 @@
 
 struct service_cache {
     char *guid;  /* malloc; objectGUID of the service account; NULL: not read yet */
-    bool warned; /* service_warn() has succeeded */
+    bool warned; /* service_warn_if_administrator() has succeeded */
 };
 
 static void clear_service_cache(void *data)
@@ -53,14 +53,14 @@ static struct error *find_service_account(struct directory *directory, struct ar
     const struct query_by_name wanted = {
         .attribute = strchr(name, '@') ? "userPrincipalName" : "sAMAccountName",
         .name = slash ? slash + 1 : name,
-        .filter = DIRECTORY_PEOPLE,
+        .filter = DIRECTORY_USER_FILTER,
         .attributes = attributes,
     };
     return query_name(directory, arena, &wanted, raw_r);
 }
 
-struct error *service_is(struct directory *directory, struct arena *arena, const char *guid,
-                         bool *is_r)
+struct error *service_is_account(struct directory *directory, struct arena *arena, const char *guid,
+                                 bool *is_r)
 {
     struct service_cache *known = connection_cache(directory, &service_cache_kind);
     *is_r = false;
@@ -75,14 +75,14 @@ struct error *service_is(struct directory *directory, struct arena *arena, const
         if (!value || !codec_guid(arena, value->values, &text)) {
             return NULL;
         }
-        known->guid = must_string(text);
+        known->guid = base_strdup(text);
     }
     *is_r = !strcmp(known->guid, guid);
     return NULL;
 }
 
-struct error *service_within(struct directory *directory, struct arena *arena, const char *dn,
-                             bool *within_r)
+struct error *service_is_within(struct directory *directory, struct arena *arena, const char *dn,
+                                bool *within_r)
 {
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
     struct raw_entry raw = {0};
@@ -93,7 +93,7 @@ struct error *service_within(struct directory *directory, struct arena *arena, c
     }
     struct error *error =
         query_object(directory, arena, query_guid_dn(arena, known->guid), attributes, &raw);
-    *within_r = !error && names_within(raw.dn, dn);
+    *within_r = !error && names_is_within(raw.dn, dn);
     return error && error->id == ERR_NOT_FOUND ? NULL : error;
 }
 
@@ -110,7 +110,7 @@ static const char *find_administrator_sid(struct arena *arena, const struct raw_
     return NULL;
 }
 
-struct error *service_warn(struct directory *directory, struct arena *arena)
+struct error *service_warn_if_administrator(struct directory *directory, struct arena *arena)
 {
     struct service_cache *known = connection_cache(directory, &service_cache_kind);
     char *attributes[] = {"tokenGroups", NULL};
@@ -119,7 +119,7 @@ struct error *service_warn(struct directory *directory, struct arena *arena)
     if (known->warned) {
         return NULL;
     }
-    struct error *error = service_is(directory, arena, "", &is_service);
+    struct error *error = service_is_account(directory, arena, "", &is_service);
     if (!error && known->guid) {
         error = query_object(directory, arena, query_guid_dn(arena, known->guid), attributes, &raw);
     }

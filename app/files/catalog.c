@@ -108,7 +108,7 @@ static struct error *commit_alone(struct store *store, struct arena *arena, stor
                                   void *context)
 {
     struct error *error = store_write(store, arena, work, context);
-    struct error *ending = store_turn_end(store, arena);
+    struct error *ending = store_group_commit(store, arena);
     return error ? error : ending;
 }
 
@@ -130,8 +130,8 @@ static struct error *delete_pending_objects(struct store *store, struct objects 
     return error ? error : dropping;
 }
 
-void catalog_dispose(struct store *store, struct objects *objects, struct arena *arena,
-                     const char *const *keys, size_t count)
+void catalog_delete_pending(struct store *store, struct objects *objects, struct arena *arena,
+                            const char *const *keys, size_t count)
 {
     size_t deleted;
     const struct error *error =
@@ -144,8 +144,8 @@ void catalog_dispose(struct store *store, struct objects *objects, struct arena 
 
 /* --- insertion -------------------------------------------------------------------------------- */
 
-struct error *catalog_place(struct store *store, struct objects *objects, struct arena *arena,
-                            struct staged *staged, const struct catalog_file *file)
+struct error *catalog_put_object(struct store *store, struct objects *objects, struct arena *arena,
+                                 struct staged *staged, const struct catalog_file *file)
 {
     struct pending pending = {arena, file->object_key};
     const struct object_properties properties = {
@@ -158,9 +158,9 @@ struct error *catalog_place(struct store *store, struct objects *objects, struct
     if (error) {
         return error;
     }
-    error = objects_place(objects, arena, staged, file->object_key, &properties);
+    error = objects_put(objects, arena, staged, file->object_key, &properties);
     if (error) {
-        catalog_dispose(store, objects, arena, &file->object_key, 1);
+        catalog_delete_pending(store, objects, arena, &file->object_key, 1);
     }
     return error;
 }
@@ -217,8 +217,8 @@ static struct error *replace_pending_by_file(struct store *store, void *context)
                : file_usage_add(store, insertion->arena, file->scope, file->size, insertion->quota);
 }
 
-struct error *catalog_record(struct store *store, struct arena *arena,
-                             const struct catalog_file *file, const struct file_quota *quota)
+struct error *catalog_insert_file(struct store *store, struct arena *arena,
+                                  const struct catalog_file *file, const struct file_quota *quota)
 {
     struct insertion insertion = {arena, file, quota};
     return store_write_unserialized(store, arena, replace_pending_by_file, &insertion);
@@ -226,8 +226,8 @@ struct error *catalog_record(struct store *store, struct arena *arena,
 
 /* --- deletion --------------------------------------------------------------------------------- */
 
-struct error *catalog_remove(struct store *store, struct arena *arena,
-                             const struct catalog_file *file)
+struct error *catalog_delete_file(struct store *store, struct arena *arena,
+                                  const struct catalog_file *file)
 {
     struct pending pending = {arena, file->object_key};
     struct store_query *query = store_query(store, arena, SQL_FILES_DELETE);
@@ -272,7 +272,8 @@ struct error *catalog_purge(struct store *store, struct objects *objects, struct
         error = delete_pending_objects(store, objects, arena, keys, count, &orphans_r->objects);
     }
     *more_r = !error && count == PURGE_BATCH_OBJECTS;
-    return error ? error : objects_sweep(objects, arena, CATALOG_PENDING_S, &orphans_r->staged);
+    return error ? error
+                 : objects_purge_staged(objects, arena, CATALOG_PENDING_S, &orphans_r->staged);
 }
 
 struct catalog_job {
@@ -282,7 +283,7 @@ struct catalog_job {
 
 struct catalog_job *catalog_job_new(struct store *store, struct objects *objects)
 {
-    struct catalog_job *job = must_alloc(sizeof *job);
+    struct catalog_job *job = base_alloc(sizeof *job);
     *job = (struct catalog_job){store, objects};
     return job;
 }

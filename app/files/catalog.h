@@ -50,25 +50,25 @@ struct error *catalog_find(struct store *store, struct arena *arena, const char 
 /* --- insertion -------------------------------------------------------------------------------- */
 
 /* Adds a pending row, then stores the staged bytes as the object file->object_key. */
-struct error *catalog_place(struct store *store, struct objects *objects, struct arena *arena,
-                            struct staged *staged, const struct catalog_file *file) MUST_CHECK;
+struct error *catalog_put_object(struct store *store, struct objects *objects, struct arena *arena,
+                                 struct staged *staged, const struct catalog_file *file) MUST_CHECK;
 
 /* Replaces the pending row by the file's row; the group commit makes it durable. ERR_QUOTA_EXCEEDED
  * or ERR_STORAGE_FULL if the new usage exceeds the quota of the scope or of all files. */
-struct error *catalog_record(struct store *store, struct arena *arena,
-                             const struct catalog_file *file,
-                             const struct file_quota *quota) MUST_CHECK;
+struct error *catalog_insert_file(struct store *store, struct arena *arena,
+                                  const struct catalog_file *file,
+                                  const struct file_quota *quota) MUST_CHECK;
 
 /* Deletes pending objects and their rows. If that fails, the housekeeper deletes them later. */
-void catalog_dispose(struct store *store, struct objects *objects, struct arena *arena,
-                     const char *const *keys, size_t count);
+void catalog_delete_pending(struct store *store, struct objects *objects, struct arena *arena,
+                            const char *const *keys, size_t count);
 
 /* --- deletion --------------------------------------------------------------------------------- */
 
 /* Replaces the file's row by a pending row, inside of a transaction. ERR_FILE_NOT_FOUND if another
  * request has deleted the file meanwhile. */
-struct error *catalog_remove(struct store *store, struct arena *arena,
-                             const struct catalog_file *file) MUST_CHECK;
+struct error *catalog_delete_file(struct store *store, struct arena *arena,
+                                  const struct catalog_file *file) MUST_CHECK;
 
 /* --- orphans ---------------------------------------------------------------------------------- */
 

@@ -128,7 +128,7 @@ struct deletion {
 static struct error *delete_lost_file(struct store *store, void *context)
 {
     const struct deletion *deletion = context;
-    return catalog_remove(store, deletion->arena, deletion->file);
+    return catalog_delete_file(store, deletion->arena, deletion->file);
 }
 
 /* Deletes a lost file in the same way as a request: its row becomes a pending row, which is then
@@ -138,9 +138,9 @@ static struct error *repair_lost_file(const struct check *check, struct arena *a
 {
     struct deletion deletion = {arena, file};
     struct error *error = store_write(check->store, arena, delete_lost_file, &deletion);
-    struct error *ending = store_turn_end(check->store, arena);
+    struct error *ending = store_group_commit(check->store, arena);
     if (!error && !ending) {
-        catalog_dispose(check->store, check->objects, arena, &file->object_key, 1);
+        catalog_delete_pending(check->store, check->objects, arena, &file->object_key, 1);
     }
     return error ? error : ending;
 }
@@ -180,7 +180,7 @@ static struct error *check_missing_file(const struct check *check, struct arena 
     check->faults->orphans++;
     buffer_format(check->report, "orphan %s\n", key);
     if (check->repair) {
-        catalog_dispose(check->store, check->objects, arena, &key, 1);
+        catalog_delete_pending(check->store, check->objects, arena, &key, 1);
     }
     return NULL;
 }

@@ -117,7 +117,7 @@ static void start_hash_thread(struct digests *digests)
 
 struct digests *digests_new(int fd)
 {
-    struct digests *digests = must_alloc(sizeof *digests);
+    struct digests *digests = base_alloc(sizeof *digests);
     *digests = (struct digests){
         .fd = fd,
         .md5 = begin_digest(EVP_md5()),

@@ -39,7 +39,7 @@ void file_fields_set(const struct field *map, struct value *record, const char *
 static struct value string_value(const char *text)
 {
     struct value value;
-    value_set_string(&value, text);
+    field_set_string(&value, text);
     return value;
 }
 
@@ -51,14 +51,14 @@ static struct value bytes_value(const char *bytes, size_t length)
 static struct value integer_value(int64_t integer)
 {
     struct value value;
-    value_set_integer(&value, integer);
+    field_set_integer(&value, integer);
     return value;
 }
 
 static struct value hex_string_value(struct arena *arena, const unsigned char *bytes, size_t count)
 {
     char *text = arena_alloc(arena, 2 * count + 1);
-    random_format(bytes, count, text);
+    random_format_hex(bytes, count, text);
     return string_value(text);
 }
 
@@ -73,7 +73,7 @@ static struct value tags_value(struct arena *arena, const char *lines)
             tags[count++] = tag;
         }
     }
-    value_set_strings(&value, tags, count);
+    field_set_strings(&value, tags, count);
     return value;
 }
 
@@ -109,7 +109,7 @@ struct value *file_fields_describe(struct arena *arena, const struct field *map,
     file_fields_set(map, record, "etag", hex_string_value(arena, file->md5, MD5_SIZE));
     file_fields_set(map, record, "sha256", hex_string_value(arena, file->sha256, SHA256_SIZE));
     struct value metadata;
-    value_set_record(&metadata, new_metadata(arena, file));
+    field_set_record(&metadata, new_metadata(arena, file));
     file_fields_set(map, record, "metadata", metadata);
     file_fields_set(map, record, "tags", tags_value(arena, file->tags));
     return record;
@@ -130,14 +130,14 @@ struct error *file_fields_set_url(const struct request *request, const struct fi
     const struct object_download download = {
         .key = file->object_key,
         .name = file->name,
-        .disposition =
-            parameters_attachment(request->arena, file->original_name, file->original_length),
+        .disposition = parameters_format_attachment(request->arena, file->original_name,
+                                                    file->original_length),
         .content_type = file->content_type,
         .base = download_base(request),
         .expires = clock_wall_ms() / MS_PER_S + FILE_URL_LIFETIME_S,
     };
     const char *url = NULL;
-    struct error *error = objects_url(request->app->objects, request->arena, &download, &url);
+    struct error *error = objects_sign_url(request->app->objects, request->arena, &download, &url);
     file_fields_set(map, record, "download_url", string_value(url));
     return error;
 }

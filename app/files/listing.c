@@ -235,10 +235,10 @@ struct error *file_listing_reply(struct request *request, struct reply *reply)
         return error;
     }
     struct value *record = arena_array(request->arena, fields_count(list_fields), sizeof *record);
-    value_set_records(fields_get(list_fields, record, "files"), items, count);
-    value_set_integer(fields_get(list_fields, record, "count"), (int64_t)count);
-    value_set_string(fields_get(list_fields, record, "prefix"), prefix ? prefix : "");
-    value_set_string(fields_get(list_fields, record, "next"), next);
+    field_set_records(fields_get(list_fields, record, "files"), items, count);
+    field_set_integer(fields_get(list_fields, record, "count"), (int64_t)count);
+    field_set_string(fields_get(list_fields, record, "prefix"), prefix ? prefix : "");
+    field_set_string(fields_get(list_fields, record, "next"), next);
     reply_record(reply, record);
     return NULL;
 }

@@ -57,7 +57,7 @@ static void register_calls(struct arena *arena, const struct resource *resources
     for (; resources[tables_count].routes; tables_count++) {
         calls_count += table_length(resources[tables_count].routes);
     }
-    labels.tables = must_alloc(tables_count * sizeof *labels.tables);
+    labels.tables = base_alloc(tables_count * sizeof *labels.tables);
     labels.tables_count = tables_count;
     labels.first_none = calls_count;
     const char **calls = arena_array(
@@ -68,7 +68,8 @@ static void register_calls(struct arena *arena, const struct resource *resources
         const struct route *routes = resources[i].routes;
         labels.tables[i] = (struct table){routes, table_length(routes), (size_t)(call - calls)};
         for (; routes->pattern; routes++) {
-            *call++ = arena_format(arena, "%s %s", method_names[routes->method], routes->pattern);
+            *call++ =
+                arena_format(arena, "%s %s", route_method_names[routes->method], routes->pattern);
         }
     }
     memcpy(call, calls_without_route, sizeof calls_without_route);
@@ -105,7 +106,7 @@ static void index_statuses(void)
     }
 }
 
-void access_prepare(const struct resource *resources)
+void access_register_labels(const struct resource *resources)
 {
     static struct arena *names; /* used until the process exits */
     if (names) {
@@ -118,7 +119,7 @@ void access_prepare(const struct resource *resources)
     index_statuses();
 }
 
-void access_enter(enum pool_id pool)
+void access_set_pool(enum pool_id pool)
 {
     labels.pool = pool;
 }
@@ -144,7 +145,7 @@ void access_begin(struct access *access)
 }
 
 /* nginx sends the time in seconds with three decimals. */
-void access_queued(struct access *access, const struct request *request)
+void access_record_queue(struct access *access, const struct request *request)
 {
     char *end;
     const char *sent = request->headers.sent;
@@ -161,7 +162,7 @@ void access_queued(struct access *access, const struct request *request)
                     access->queue_us);
 }
 
-void access_routed(const struct request *request)
+void access_count_request(const struct request *request)
 {
     if (labels.tables && !request->asks && !request->early) {
         metrics_add(METRIC_REQUESTS, metrics_series_at(METRIC_REQUESTS, index_of_call(request), 0),
@@ -169,7 +170,7 @@ void access_routed(const struct request *request)
     }
 }
 
-void access_handled(struct access *access)
+void access_record_result(struct access *access)
 {
     access->handled_us = clock_steady_us();
     for (size_t i = 0; i < SPENT_COUNT; i++) {
@@ -177,7 +178,7 @@ void access_handled(struct access *access)
     }
 }
 
-void access_committed(struct access *access)
+void access_record_commit(struct access *access)
 {
     access->committed_us = clock_steady_us();
 }
@@ -393,7 +394,7 @@ static void count_reply(const struct request *request, const struct reply *reply
                         const struct error *error, int64_t duration_us)
 {
     size_t call = index_of_call(request);
-    /* access_routed() has not counted it, because the complete request may follow. */
+    /* access_count_request() has not counted it, because the complete request may follow. */
     if (request->asks || request->early) {
         metrics_add(METRIC_REQUESTS, metrics_series_at(METRIC_REQUESTS, call, 0), 1);
     }

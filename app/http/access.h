@@ -28,30 +28,30 @@ struct access {
     int64_t started_us;       /* when the worker accepted the request */
     int64_t handled_us;       /* when the handler returned */
     int64_t committed_us;     /* end of the group commit; 0: did not wait for one */
-    struct spent_times spent; /* until access_handled(): totals of the process at the start */
+    struct spent_times spent; /* until access_record_result(): totals of the process at the start */
 };
 
 /* Registers the calls and error codes as label values of the metrics. Called once in the master,
  * before metrics_share(). Without it nothing is counted. */
-void access_prepare(const struct resource *resources);
+void access_register_labels(const struct resource *resources);
 
 /* Sets the pool of this worker, a label of the queue metric. */
-void access_enter(enum pool_id pool);
+void access_set_pool(enum pool_id pool);
 
 /* Starts the measurement when a request has been accepted. */
 void access_begin(struct access *access);
 
 /* Records the queue time, when the headers have been read. */
-void access_queued(struct access *access, const struct request *request);
+void access_record_queue(struct access *access, const struct request *request);
 
 /* Counts the request when its route (NULL: not found) is known, before it is handled. */
-void access_routed(const struct request *request);
+void access_count_request(const struct request *request);
 
 /* Records the time of the handler's result, before any group commit. */
-void access_handled(struct access *access);
+void access_record_result(struct access *access);
 
 /* Records the end of the group commit that the request waited for. */
-void access_committed(struct access *access);
+void access_record_commit(struct access *access);
 
 /* Counts the reply and writes the access log line, when the reply has been sent. `error` is the
  * error that it reports; NULL: none. */

@@ -37,7 +37,7 @@ bool audit_open(const char *path)
         close(audit.fd);
     }
     free(audit.path);
-    audit.path = must_string(path);
+    audit.path = base_strdup(path);
     audit.fd = fd;
     return true;
 }
@@ -132,7 +132,7 @@ static void write_details(struct jsonw *json, const struct request *request,
     if (error) {
         jsonw_string(json, "code", problem_code(error->id));
         write_optional_string(json, "reason", request->reason);
-        problem_write_known_details(json, error);
+        problem_write_audit_details(json, error);
     }
     jsonw_close_object(json);
 }

@@ -151,7 +151,7 @@ static void validate_integer(struct faults *faults, const struct field *field, i
             add_fault(faults, field->name, fault, NULL);
             return;
         }
-        value_set_integer(value, integer);
+        field_set_integer(value, integer);
     }
 }
 
@@ -203,7 +203,7 @@ static void parse_time_value(struct faults *faults, const struct field *field, c
 {
     struct clock_span span;
     if (strlen(text) == length && clock_parse_time(text, &span)) {
-        value_set_integer(value, span.from_ms);
+        field_set_integer(value, span.from_ms);
     } else {
         add_fault(faults, field->name, FAULT_NOT_TIME, NULL);
     }
@@ -237,7 +237,7 @@ static void parse_strings(struct faults *faults, const struct field *field,
         }
         items[i] = string.string.bytes;
     }
-    value_set_strings(value, items, count);
+    field_set_strings(value, items, count);
 }
 
 static void parse_json_value(struct faults *faults, const struct field *field,
@@ -280,7 +280,7 @@ static void parse_json_value(struct faults *faults, const struct field *field,
         break;
     case FIELD_BOOLEAN:
         if (json_object_is_type(json, json_type_boolean)) {
-            value_set_boolean(value, json_object_get_boolean(json));
+            field_set_boolean(value, json_object_get_boolean(json));
         } else {
             add_fault(faults, field->name, FAULT_NOT_BOOLEAN, NULL);
         }
@@ -320,7 +320,7 @@ static void check_missing_fields(struct faults *faults, const struct field *fiel
             add_fault(faults, fields[i].name, FAULT_REQUIRED, NULL);
         }
         if (!seen[i] && (fields[i].flags & FIELD_DEFAULT)) {
-            value_set_integer(&values[i], fields[i].standard);
+            field_set_integer(&values[i], fields[i].standard);
         }
     }
 }
@@ -460,7 +460,7 @@ static void parse_query_value(struct faults *faults, const struct field *field, 
         break;
     case FIELD_BOOLEAN:
         if (!strcmp(text, "true") || !strcmp(text, "false")) {
-            value_set_boolean(value, *text == 't');
+            field_set_boolean(value, *text == 't');
         } else {
             add_fault(faults, field->name, FAULT_NOT_BOOLEAN, NULL);
         }

@@ -180,7 +180,7 @@ static void skip_string(struct scan *scan, bool *nul)
         } else if ((unsigned char)c < ' ') {
             set_fault(scan, "control character in a string");
         } else {
-            size_t end = utf8_pass_beyond_ascii(scan->text, scan->length, scan->at);
+            size_t end = utf8_skip_non_ascii(scan->text, scan->length, scan->at);
             if (end == scan->at) {
                 scan->fault = "invalid UTF-8";
             }

@@ -220,7 +220,7 @@ static struct parameter decode_form_name(struct arena *arena, const struct param
     char *text = arena_copy(arena, name->bytes, name->length);
     size_t length = 0;
     for (const char *at = text; at < text + name->length; at++) {
-        int byte = *at == '%' ? parameters_hex(at + 1) : -1;
+        int byte = *at == '%' ? parameters_parse_hex(at + 1) : -1;
         bool escaped = byte == '"' || byte == 0x7F || (byte >= 0 && byte < ' ');
         text[length++] = (char)(escaped ? byte : *at);
         at += escaped ? 2 : 0;

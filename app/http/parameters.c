@@ -77,7 +77,7 @@ static int hex_digit_value(char c)
     return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-int parameters_hex(const char *digits)
+int parameters_parse_hex(const char *digits)
 {
     int high = hex_digit_value(digits[0]);
     int low = high < 0 ? -1 : hex_digit_value(digits[1]);
@@ -88,7 +88,7 @@ int parameters_hex(const char *digits)
 static bool decode_extended_value(struct buffer *out, const char *text)
 {
     for (; *text; text++) {
-        int byte = *text == '%' ? parameters_hex(text + 1) : *text;
+        int byte = *text == '%' ? parameters_parse_hex(text + 1) : *text;
         if (*text == '%' && byte < 0) {
             return false;
         }
@@ -148,7 +148,7 @@ static void add_extended_name(struct buffer *out, const char *name, size_t lengt
     }
 }
 
-const char *parameters_attachment(struct arena *arena, const char *name, size_t length)
+const char *parameters_format_attachment(struct arena *arena, const char *name, size_t length)
 {
     struct buffer out = {.arena = arena};
     buffer_add_string(&out, "attachment; filename=\"");

@@ -18,7 +18,7 @@ struct parameter {
 };
 
 /* Returns the byte that the two hexadecimal digits encode; -1 if they are not such digits. */
-int parameters_hex(const char *digits);
+int parameters_parse_hex(const char *digits);
 
 /* Finds a parameter by name, ignoring case; false if there is none. In quotes, a backslash escapes
  * only a quote or a backslash; before any other character it stands for itself, as in browsers. */
@@ -32,7 +32,7 @@ bool parameters_find_extended(struct arena *arena, const char *field, const char
 
 /* Returns the value of Content-Disposition (RFC 6266) for a file name in UTF-8: the name in the
  * extended form, and an ASCII form of it for clients that do not support the extended form. */
-const char *parameters_attachment(struct arena *arena, const char *name, size_t length)
+const char *parameters_format_attachment(struct arena *arena, const char *name, size_t length)
     __attribute__((returns_nonnull));
 
 #endif

@@ -278,8 +278,8 @@ const char *problem_message(enum error_id id, enum config_language language)
     return select_language(&problems[id].message, language);
 }
 
-void problem_fault(const struct error_detail *detail, enum config_language language,
-                   struct buffer *out)
+void problem_format_fault(const struct error_detail *detail, enum config_language language,
+                          struct buffer *out)
 {
     const char *message = select_language(&faults[detail->fault], language);
     const char *place = strstr(message, "{}");
@@ -300,7 +300,7 @@ static void write_error_detail(struct jsonw *json, const struct error *error,
         jsonw_string(json, NULL, detail->argument);
         return;
     }
-    problem_fault(detail, language, &message);
+    problem_format_fault(detail, language, &message);
     jsonw_open_object(json, NULL);
     jsonw_string(json, "field", detail->field);
     jsonw_bytes(json, "message", message.bytes, message.length);
@@ -324,7 +324,7 @@ void problem_write_details(struct jsonw *json, const struct error *error,
     jsonw_close_array(json);
 }
 
-void problem_write_known_details(struct jsonw *json, const struct error *error)
+void problem_write_audit_details(struct jsonw *json, const struct error *error)
 {
     int64_t unknown = 0;
     if (!error->details) {
@@ -371,11 +371,12 @@ void problem_write(struct buffer *out, const struct error *error, enum config_la
     jsonw_string(&json, "code", problem_code(error->id));
     problem_write_details(&json, error, language);
     write_error_members(&json, error);
-    jsonw_string(&json, "request_id", request_id); /* must be last: see problem_readdress() */
+    jsonw_string(&json, "request_id",
+                 request_id); /* must be last: see problem_replace_request_id() */
     jsonw_close_object(&json);
 }
 
-void problem_readdress(struct buffer *body, const char *request_id)
+void problem_replace_request_id(struct buffer *body, const char *request_id)
 {
     /* Matches only the member itself, because quotation marks inside a JSON string follow a
      * backslash. */

@@ -15,8 +15,8 @@ const char *problem_code(enum error_id id);
 const char *problem_message(enum error_id id, enum config_language language);
 
 /* Appends the message for one invalid field to `out`, with its argument filled in. */
-void problem_fault(const struct error_detail *detail, enum config_language language,
-                   struct buffer *out);
+void problem_format_fault(const struct error_detail *detail, enum config_language language,
+                          struct buffer *out);
 
 /* Writes the member "details" of an error; nothing if the error has no details. */
 void problem_write_details(struct jsonw *json, const struct error *error,
@@ -24,7 +24,7 @@ void problem_write_details(struct jsonw *json, const struct error *error,
 
 /* Writes the details in English for the audit log, without text that the client sent: unknown
  * fields are counted in "unknown_fields" instead of named. */
-void problem_write_known_details(struct jsonw *json, const struct error *error);
+void problem_write_audit_details(struct jsonw *json, const struct error *error);
 
 /* Writes the whole body: {"error","code","details"?, the members of the error, "request_id"}. */
 void problem_write(struct buffer *out, const struct error *error, enum config_language language,
@@ -32,6 +32,6 @@ void problem_write(struct buffer *out, const struct error *error, enum config_la
 
 /* Replaces the request id in a stored error reply, because a repeated request has an id of its
  * own. */
-void problem_readdress(struct buffer *body, const char *request_id);
+void problem_replace_request_id(struct buffer *body, const char *request_id);
 
 #endif

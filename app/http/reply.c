@@ -138,20 +138,20 @@ struct error *reply_check_conditions(const struct request *request, int64_t vers
     return condition_error(request, evaluate_conditions(request, version));
 }
 
-void reply_version(struct request *request, struct reply *reply, struct value *record,
-                   int64_t version)
+void reply_versioned(struct request *request, struct reply *reply, struct value *record,
+                     int64_t version)
 {
     reply_header(reply, "ETag", format_version_tag(request->arena, version));
     reply_header(reply, "Vary", "Authorization");
     reply_record(reply, record);
 }
 
-struct error *reply_selected(struct request *request, struct reply *reply, struct value *record,
-                             int64_t version)
+struct error *reply_conditional(struct request *request, struct reply *reply, struct value *record,
+                                int64_t version)
 {
     enum conditions conditions = evaluate_conditions(request, version);
     if (conditions != CONDITIONS_FAILED) {
-        reply_version(request, reply, record, version);
+        reply_versioned(request, reply, record, version);
     }
     if (conditions == CONDITIONS_NOT_MODIFIED) {
         reply->status = STATUS_NOT_MODIFIED;
@@ -159,7 +159,7 @@ struct error *reply_selected(struct request *request, struct reply *reply, struc
     return condition_error(request, conditions);
 }
 
-void reply_language(const struct request *request, struct reply *reply)
+void reply_set_language(const struct request *request, struct reply *reply)
 {
     reply_header(reply, "Content-Language", language_tags[request->language]);
     reply_header(reply, "Vary", "Accept-Language");
@@ -172,7 +172,7 @@ void reply_continue(struct request *request, struct reply *reply)
     request->body_abandoned = false; /* the body has not been sent */
 }
 
-void reply_nothing(struct reply *reply)
+void reply_no_content(struct reply *reply)
 {
     reply->status = STATUS_NO_CONTENT;
 }

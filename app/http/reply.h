@@ -67,21 +67,21 @@ struct error *reply_check_conditions(const struct request *request, int64_t vers
 
 /* Sets one record and its ETag after a write. Vary: Authorization prevents a browser from reusing
  * the reply for another user. */
-void reply_version(struct request *request, struct reply *reply, struct value *record,
-                   int64_t version);
+void reply_versioned(struct request *request, struct reply *reply, struct value *record,
+                     int64_t version);
 
 /* Sets one record and its ETag as the reply to a read; status 304 if If-None-Match shows that the
  * client already has this version. Fails with ERR_PRECONDITION_FAILED. */
-struct error *reply_selected(struct request *request, struct reply *reply, struct value *record,
-                             int64_t version) MUST_CHECK;
+struct error *reply_conditional(struct request *request, struct reply *reply, struct value *record,
+                                int64_t version) MUST_CHECK;
 
 /* Declares that the body contains text in the language that the request prefers: Content-Language
  * and Vary (RFC 9110 8.5, 12.5.5). Required for every reply with a message. Errors do this
  * themselves. */
-void reply_language(const struct request *request, struct reply *reply);
+void reply_set_language(const struct request *request, struct reply *reply);
 
 /* Sets status 204. */
-void reply_nothing(struct reply *reply);
+void reply_no_content(struct reply *reply);
 
 /* Sets status 100, the reply to a preliminary request (`asks`) that is accepted so far. */
 void reply_continue(struct request *request, struct reply *reply);

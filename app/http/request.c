@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const method_names[METHOD_COUNT] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+const char *const route_method_names[METHOD_COUNT] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 
 bool request_decode(char *text, bool plus_is_space)
 {
@@ -23,7 +23,7 @@ bool request_decode(char *text, bool plus_is_space)
     char *out = text;
     for (const char *in = text; *in; in++) {
         if (*in == '%') {
-            int byte = parameters_hex(in + 1);
+            int byte = parameters_parse_hex(in + 1);
             if (byte <= 0) {
                 return false;
             }
@@ -62,7 +62,7 @@ static void parse_method(struct request *request)
     request->head = !strcmp(name, "HEAD");
     request->method = METHOD_GET;
     while (!request->head && request->method < METHOD_COUNT &&
-           strcmp(name, method_names[request->method]) != 0) {
+           strcmp(name, route_method_names[request->method]) != 0) {
         request->method++;
     }
 }
@@ -135,7 +135,7 @@ struct error *request_parse(struct request *request, enum config_language standa
     return parse_path(request);
 }
 
-const char *request_path_value_if(const struct request *request, const char *name)
+const char *request_optional_path_value(const struct request *request, const char *name)
 {
     const char *pattern = request->route->pattern;
     size_t length = strlen(name);
@@ -150,7 +150,7 @@ const char *request_path_value_if(const struct request *request, const char *nam
 
 const char *request_path_value(const struct request *request, const char *name)
 {
-    const char *value = request_path_value_if(request, name);
+    const char *value = request_optional_path_value(request, name);
     if (!value) {
         log_error("route %s: no placeholder {%s}", request->route->pattern, name);
         abort();

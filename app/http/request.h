@@ -22,7 +22,7 @@ enum {
 
 struct app;       /* what handlers work with: rest/app.h */
 struct principal; /* the authenticated caller: auth/ */
-struct router_repeats;
+struct router_idempotency;
 
 /* The request headers in use, unparsed; "" if a header is absent, never NULL. */
 struct request_headers {
@@ -68,9 +68,9 @@ struct request {
     /* early request: the spool passes it on while its body is arriving, and may withdraw it; then
      * the complete request follows, and this one must have no effect */
     bool early;
-    bool withdrawn;                       /* the spool has withdrawn the early request */
-    bool body_abandoned;                  /* the body stays unread and is not drained */
-    const struct router_repeats *repeats; /* idempotency functions of the router; NULL: none */
+    bool withdrawn;                           /* the spool has withdrawn the early request */
+    bool body_abandoned;                      /* the body stays unread and is not drained */
+    const struct router_idempotency *repeats; /* idempotency functions of the router; NULL: none */
     enum config_language language;
     const char *id;
     bool limited; /* guard->begin() has counted the request: guard->end() must follow */
@@ -104,7 +104,7 @@ const char *request_path_value(const struct request *request, const char *name)
 
 /* Returns the value of {name} in the route's pattern; NULL if the pattern has no such
  * placeholder. */
-const char *request_path_value_if(const struct request *request, const char *name);
+const char *request_optional_path_value(const struct request *request, const char *name);
 
 /* Returns the value of {name} as an id; 0 if it is not a positive integer. */
 int64_t request_path_id(const struct request *request, const char *name);

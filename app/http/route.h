@@ -23,7 +23,7 @@ enum method {
     METHOD_COUNT
 };
 
-extern const char *const method_names[METHOD_COUNT];
+extern const char *const route_method_names[METHOD_COUNT];
 
 /* Handles the call: fills the reply, or returns an error. The router writes the output. */
 typedef struct error *route_handler(struct request *request, struct reply *reply);

@@ -60,7 +60,8 @@ static void add_route(struct router *router, const struct route *route)
         segment += length + (segment[length] == '/');
     }
     if (node->routes[route->method]) {
-        log_error("router: two routes for %s %s", method_names[route->method], route->pattern);
+        log_error("router: two routes for %s %s", route_method_names[route->method],
+                  route->pattern);
         abort();
     }
     node->routes[route->method] = route;
@@ -68,7 +69,7 @@ static void add_route(struct router *router, const struct route *route)
 
 struct router *router_new(const struct resource *resources, const struct router_settings *settings)
 {
-    struct router *router = must_alloc(sizeof *router);
+    struct router *router = base_alloc(sizeof *router);
     router->arena = arena_new();
     router->settings = *settings;
     for (; resources->routes; resources++) {
@@ -142,7 +143,7 @@ static const char *list_allowed_methods(struct arena *arena, const struct node *
     struct buffer list = {.arena = arena};
     for (size_t i = 0; i < METHOD_COUNT; i++) {
         if (node->routes[i]) {
-            buffer_format(&list, "%s%s%s", list.length ? ", " : "", method_names[i],
+            buffer_format(&list, "%s%s%s", list.length ? ", " : "", route_method_names[i],
                           i == METHOD_GET ? ", HEAD" : "");
         }
     }
@@ -355,7 +356,7 @@ static void serialize_error(const struct request *request, struct reply *reply,
     } else if (error->cause) {
         log_debug("%s: %s", problem_code(error->id), error->cause);
     }
-    reply_language(request, reply);
+    reply_set_language(request, reply);
     reply->body = (struct buffer){.arena = request->arena};
     problem_write(&reply->body, error, request->language, request->id);
 }
@@ -435,7 +436,7 @@ struct error *router_handle(const struct router *router, struct request *request
     if (!error) {
         error = find_route(router, request, reply);
     }
-    access_routed(request);
+    access_count_request(request);
     if (!error) {
         request->body_abandoned = request->route->form; /* a form may be too long to drain */
         error = guard->check_queue ? guard->check_queue(request) : NULL;

@@ -42,7 +42,7 @@ struct router_guard {
 
 /* Idempotency of POST: a repeated request gets the stored reply of the first. rest/idempotency.c
  * implements these functions, service/ sets them. */
-struct router_repeats {
+struct router_idempotency {
     /* Called before the handler, with the body as received. Fills `reply` with the stored reply of
      * an earlier identical request; leaves reply->status 0 if there is none. Returns an error if
      * the request must not be handled. */
@@ -55,7 +55,7 @@ struct router_repeats {
 
 struct router_settings {
     struct router_guard guard;
-    const struct router_repeats *repeats; /* NULL: every POST is executed */
+    const struct router_idempotency *repeats; /* NULL: every POST is executed */
     enum config_language standard_language;
     size_t body_max; /* bytes of a JSON body */
 };

@@ -39,7 +39,7 @@ enum {
 struct server {
     const struct router *router;
     struct app *app;
-    const struct server_turn *turn;
+    const struct server_group_commit *turn;
     bool keeps;                        /* nginx keeps connections to this worker open */
     struct arena *arenas[ARENAS_KEPT]; /* unused arenas */
     size_t arenas_count;
@@ -88,9 +88,9 @@ bool server_init(void)
 }
 
 struct server *server_new(const struct router *router, struct app *app,
-                          const struct server_turn *turn, bool keeps)
+                          const struct server_group_commit *turn, bool keeps)
 {
-    struct server *server = must_alloc(sizeof *server);
+    struct server *server = base_alloc(sizeof *server);
     *server = (struct server){
         .router = router,
         .app = app,
@@ -117,7 +117,7 @@ void server_free(struct server **server)
 struct server_connection *server_open(struct server *server, int fd, int body_fd)
 {
     (void)server;
-    struct server_connection *connection = must_alloc(sizeof *connection);
+    struct server_connection *connection = base_alloc(sizeof *connection);
     connection->body_fd = body_fd;
     connection->body_read = 0;
     if (FCGX_InitRequest(&connection->fcgi, NO_LISTENING_SOCKET, 0) != 0) {
@@ -483,10 +483,10 @@ enum server_progress server_serve(struct server *server, struct server_connectio
     read_params(request->arena, fcgi->envp, &request->headers);
     request->asks = !strcmp(request->headers.spool, "asks");
     request->early = !strcmp(request->headers.spool, "early");
-    access_queued(&connection->access, request);
+    access_record_queue(&connection->access, request);
     request->queue_us = connection->access.queue_us;
     connection->error = router_handle(server->router, request, &connection->reply);
-    access_handled(&connection->access);
+    access_record_result(&connection->access);
     connection->transaction = server->turn->waits(server->app);
     return connection->transaction ? SERVER_HELD : complete_request(server, connection);
 }
@@ -501,7 +501,7 @@ void server_commit(struct server *server)
 enum server_progress server_finish(struct server *server, struct server_connection *connection)
 {
     log_set_request(connection->request.id);
-    access_committed(&connection->access);
+    access_record_commit(&connection->access);
     if (server->commit_error && connection->transaction == server->lost_transaction) {
         connection->reply = (struct reply){0};
         connection->error = server->commit_error;

@@ -16,7 +16,7 @@ struct server_connection;
 /* Group commit: the writes of all requests of one loop iteration become durable with one commit,
  * and requests that wrote are answered after it. service/ provides these functions, because http/
  * must not include store/. */
-struct server_turn {
+struct server_group_commit {
     /* Returns the number of the transaction in which the request just handled has written; its
      * reply must wait for the commit of this transaction. 0 if the reply need not wait. */
     uint64_t (*waits)(struct app *app);
@@ -31,7 +31,7 @@ bool server_init(void) MUST_CHECK;
 /* Creates the server of a worker. The arguments must outlive it. `keeps` is true if nginx keeps
  * connections to this worker open; otherwise a connection serves a single request. */
 struct server *server_new(const struct router *router, struct app *app,
-                          const struct server_turn *turn, bool keeps);
+                          const struct server_group_commit *turn, bool keeps);
 void server_free(struct server **server);
 
 /* Takes ownership of an accepted socket, and of the file that holds the body of its only request

@@ -254,7 +254,7 @@ static void sign_download(const struct local *local, const char *name, const cha
         abort(); /* out of memory */
     }
     buffer_free(&text);
-    random_format(bytes, sizeof bytes, signature_r);
+    random_format_hex(bytes, sizeof bytes, signature_r);
 }
 
 /* Returns {base}/files/{name}/content?expires=…&signature=… */
@@ -344,11 +344,11 @@ struct error *local_open(struct objects *objects, struct arena *arena)
     if (!root) {
         return error_new(arena, ERR_STORAGE_UNAVAILABLE, "must be file:///path");
     }
-    struct local *local = must_alloc(sizeof *local);
+    struct local *local = base_alloc(sizeof *local);
     *local = (struct local){
         .objects = objects,
-        .root = must_string(root),
-        .staging = must_string(arena_format(arena, "%s/incoming", root)),
+        .root = base_strdup(root),
+        .staging = base_strdup(arena_format(arena, "%s/incoming", root)),
         .group = group ? group->gr_gid : (gid_t)-1,
     };
     if (!HMAC(EVP_sha256(), config->secret_key, (int)strlen(config->secret_key),

@@ -36,7 +36,7 @@ struct error *objects_open(const struct config *config, struct arena *arena,
     const char *url = config->storage_url;
     for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
         if (!strncmp(url, engines[i].scheme, strlen(engines[i].scheme))) {
-            struct objects *objects = must_alloc(sizeof *objects);
+            struct objects *objects = base_alloc(sizeof *objects);
             *objects = (struct objects){.config = config};
             struct error *error = engines[i].open(objects, arena);
             if (error) {
@@ -60,7 +60,7 @@ void objects_close(struct objects **objects)
     }
 }
 
-const char *objects_key(struct arena *arena)
+const char *objects_generate_key(struct arena *arena)
 {
     return random_hex(arena, OBJECT_KEY_LENGTH / 2);
 }
@@ -138,8 +138,8 @@ void objects_discard(struct objects *objects, struct staged *staged)
     }
 }
 
-struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_t age_s,
-                            size_t *removed_r)
+struct error *objects_purge_staged(struct objects *objects, struct arena *arena, int64_t age_s,
+                                   size_t *removed_r)
 {
     time_t now = (time_t)(clock_wall_ms() / MS_PER_S), before = now - age_s;
     *removed_r = 0;
@@ -166,8 +166,8 @@ struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_
 
 /* --- objects ---------------------------------------------------------------------------------- */
 
-struct error *objects_place(struct objects *objects, struct arena *arena, struct staged *staged,
-                            const char *key, const struct object_properties *properties)
+struct error *objects_put(struct objects *objects, struct arena *arena, struct staged *staged,
+                          const char *key, const struct object_properties *properties)
 {
     int64_t began = clock_steady_us();
     struct error *error = objects->engine->put(objects->state, arena, staged, key, properties);
@@ -195,14 +195,14 @@ struct error *objects_delete(struct objects *objects, struct arena *arena, const
     return error;
 }
 
-struct error *objects_url(struct objects *objects, struct arena *arena,
-                          const struct object_download *download, const char **url_r)
+struct error *objects_sign_url(struct objects *objects, struct arena *arena,
+                               const struct object_download *download, const char **url_r)
 {
     return objects->engine->sign_url(objects->state, arena, download, url_r);
 }
 
-bool objects_verify(const struct objects *objects, const char *name, const char *expires,
-                    const char *signature)
+bool objects_verify_url(const struct objects *objects, const char *name, const char *expires,
+                        const char *signature)
 {
     return objects->engine->verify_url &&
            objects->engine->verify_url(objects->state, name, expires, signature);

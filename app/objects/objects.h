@@ -2,10 +2,10 @@
  * Objects: immutable bytes under opaque keys, on local disk or in S3-compatible storage.
  *
  * Incoming bytes are first written to a staged file on this host, which clients cannot see. There
- * they are measured, checked and scanned. objects_place() then turns the staged file into an object
+ * they are measured, checked and scanned. objects_put() then turns the staged file into an object
  * in one durable step: a rename on local disk, a PUT in S3.
  *
- * Callers generate keys with objects_key(). A key consists of lower-case hexadecimal digits and
+ * Callers generate keys with objects_generate_key(). A key consists of lower-case hexadecimal digits and
  * reveals nothing about the client's file name. The database records which objects should exist;
  * this folder does not use it.
  *
@@ -37,7 +37,7 @@ struct staged {
     int fd;                  /* open for reading and writing; -1: deleted */
     char *path;              /* in the arena */
     int64_t length, flushed; /* bytes written, and those of them sent to the disk early */
-    int64_t spent_us;        /* time of file operations, without objects_place() */
+    int64_t spent_us;        /* time of file operations, without objects_put() */
 };
 
 /* Properties that are stored with an object. */
@@ -75,10 +75,10 @@ void objects_close(struct objects **objects);
 const char *objects_folder(const struct config *config, struct arena *arena);
 
 /* Generates a key: 128 random bits. */
-const char *objects_key(struct arena *arena) __attribute__((returns_nonnull));
+const char *objects_generate_key(struct arena *arena) __attribute__((returns_nonnull));
 
 /* Creates an empty staged file. objects_discard() closes and deletes it; it must be called after
- * objects_place() as well. A second call is a no-op. */
+ * objects_put() as well. A second call is a no-op. */
 struct error *objects_stage(struct objects *objects, struct arena *arena,
                             struct staged *staged_r) MUST_CHECK;
 void objects_discard(struct objects *objects, struct staged *staged);
@@ -88,8 +88,8 @@ struct error *objects_write(struct arena *arena, struct staged *staged, const ch
                             size_t length) MUST_CHECK;
 
 /* Stores the staged bytes as the object `key`. The object is durable when this returns. */
-struct error *objects_place(struct objects *objects, struct arena *arena, struct staged *staged,
-                            const char *key, const struct object_properties *properties) MUST_CHECK;
+struct error *objects_put(struct objects *objects, struct arena *arena, struct staged *staged,
+                          const char *key, const struct object_properties *properties) MUST_CHECK;
 
 /* Sets *found_r to true, and *info_r, if the object exists. */
 struct error *objects_find(struct objects *objects, struct arena *arena, const char *key,
@@ -106,15 +106,16 @@ struct error *objects_delete(struct objects *objects, struct arena *arena,
 
 /* Returns a signed URL from which a client downloads the object without a token until it
  * expires. */
-struct error *objects_url(struct objects *objects, struct arena *arena,
-                          const struct object_download *download, const char **url_r) MUST_CHECK;
+struct error *objects_sign_url(struct objects *objects, struct arena *arena,
+                               const struct object_download *download,
+                               const char **url_r) MUST_CHECK;
 
-/* True if objects_url() has made a URL with this name, expiry and signature, and it has not
+/* True if objects_sign_url() has made a URL with this name, expiry and signature, and it has not
  * expired. Always false for S3, which verifies its URLs itself. */
-bool objects_verify(const struct objects *objects, const char *name, const char *expires,
-                    const char *signature);
+bool objects_verify_url(const struct objects *objects, const char *name, const char *expires,
+                        const char *signature);
 
-/* Returns the path of nginx's internal location for an object, after objects_verify() has accepted
+/* Returns the path of nginx's internal location for an object, after objects_verify_url() has accepted
  * the URL. */
 const char *objects_internal_path(struct arena *arena, const char *key)
     __attribute__((returns_nonnull));
@@ -124,8 +125,8 @@ struct error *objects_check(struct objects *objects, struct arena *arena) MUST_C
 
 /* Deletes staged files older than `age_s` seconds, which workers left behind when they were
  * killed. */
-struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_t age_s,
-                            size_t *removed_r) MUST_CHECK;
+struct error *objects_purge_staged(struct objects *objects, struct arena *arena, int64_t age_s,
+                                   size_t *removed_r) MUST_CHECK;
 
 /* --- health, shared by all processes ---------------------------------------------------------- */
 

@@ -200,7 +200,7 @@ static struct curl_slist *new_request_headers(const struct call *call)
     memcpy(sha256, empty, sizeof sha256);
     if (properties) {
         char md5[MD5_TEXT_SIZE];
-        random_format(properties->sha256, SHA256_DIGEST_LENGTH, sha256);
+        random_format_hex(properties->sha256, SHA256_DIGEST_LENGTH, sha256);
         EVP_EncodeBlock((unsigned char *)md5, properties->md5, MD5_SIZE);
         add_header(&headers, arena_format(call->arena, "Content-MD5: %s", md5));
         add_header(&headers,
@@ -287,7 +287,7 @@ static CURLcode transfer_request(struct s3 *s3)
 static void send_s3_request(struct s3 *s3, struct call *call, int64_t left_ms)
 {
     CURL *handle = s3->handle;
-    const struct s3_place *place = &s3->settings.place;
+    const struct s3_address *place = &s3->settings.place;
     curl_easy_reset(handle);
     set_connection_options(s3, left_ms);
     set_stall_limit(s3, call);
@@ -578,7 +578,7 @@ static struct error *s3_sign_url(void *engine, struct arena *arena,
                                  const struct object_download *download, const char **url_r)
 {
     const struct s3 *s3 = engine;
-    const struct s3_place *place = &s3->settings.public_place;
+    const struct s3_address *place = &s3->settings.public_place;
     const struct sigv4_key key = {s3->config->aws_access_key_id, s3->config->aws_secret_access_key,
                                   s3->settings.region};
     const struct sigv4_parameter parameters[] = {
@@ -641,12 +641,12 @@ struct error *s3_open(struct objects *objects, struct arena *arena)
         return error;
     }
     check_curl(curl_global_init(CURL_GLOBAL_DEFAULT));
-    struct s3 *s3 = must_alloc(sizeof *s3);
+    struct s3 *s3 = base_alloc(sizeof *s3);
     *s3 = (struct s3){
         .config = objects->config,
         .settings = settings,
         .arena = own,
-        .staging = must_string(arena_format(own, "%s/incoming", objects->config->state_dir)),
+        .staging = base_strdup(arena_format(own, "%s/incoming", objects->config->state_dir)),
         .handle = curl_easy_init(),
         .connections = curl_multi_init(),
     };

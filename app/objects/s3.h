@@ -11,7 +11,7 @@ struct config;
 /* --- settings --------------------------------------------------------------------------------- */
 
 /* The address of a bucket. */
-struct s3_place {
+struct s3_address {
     const char *scheme; /* "http" or "https" */
     const char *host;   /* of the bucket; with the port unless it is the scheme's default */
     const char *path;   /* of the bucket: "" or "/bucket" */
@@ -20,8 +20,8 @@ struct s3_place {
 struct s3_settings {
     const char *prefix; /* of the service's keys in the bucket: "" or "path/" */
     const char *region;
-    struct s3_place place;        /* for requests of the service */
-    struct s3_place public_place; /* for clients' downloads */
+    struct s3_address place;        /* for requests of the service */
+    struct s3_address public_place; /* for clients' downloads */
 };
 
 /* Parses STORAGE_URL, which begins with s3:, into the arena. The cause of an error names all faults

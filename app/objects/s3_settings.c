@@ -260,11 +260,11 @@ static void check_access_keys(struct settings_reader *reader)
 
 /* --- bucket addresses ------------------------------------------------------------------------- */
 
-static struct s3_place address_bucket(struct settings_reader *reader,
-                                      const struct endpoint *endpoint, const char *bucket,
-                                      bool path_style)
+static struct s3_address address_bucket(struct settings_reader *reader,
+                                        const struct endpoint *endpoint, const char *bucket,
+                                        bool path_style)
 {
-    return (struct s3_place){
+    return (struct s3_address){
         .scheme = endpoint->scheme,
         .host = path_style ? endpoint->host
                            : arena_format(reader->arena, "%s.%s", bucket, endpoint->host),

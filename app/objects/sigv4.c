@@ -78,7 +78,7 @@ static bool sign_text(struct arena *arena, const struct sigv4_key *key, const ch
         succeeded = compute_hmac(digest, sizeof digest, scope[i], next);
         memcpy(digest, next, sizeof digest);
     }
-    random_format(digest, sizeof digest, signature);
+    random_format_hex(digest, sizeof digest, signature);
     return succeeded;
 }
 
@@ -120,7 +120,7 @@ struct error *sigv4_presign(struct arena *arena, const struct sigv4_key *key,
     const char *canonical = arena_format(arena, "GET\n%s\n%s\nhost:%s\n\nhost\nUNSIGNED-PAYLOAD",
                                          request->path, query, request->host);
     SHA256((const unsigned char *)canonical, strlen(canonical), digest);
-    random_format(digest, sizeof digest, hash);
+    random_format_hex(digest, sizeof digest, hash);
     const char *text = arena_format(arena, "%s\n%s\n%s\n%s", algorithm, moment, scope, hash);
     if (!sign_text(arena, key, date, text, signature)) {
         return error_new(arena, ERR_INTERNAL, "SigV4: HMAC failed");

@@ -60,7 +60,7 @@ void storage_discard(struct staged *staged)
         return;
     }
     if (unlink(staged->path) < 0 && errno != ENOENT) {
-        /* objects_sweep() will delete it. */
+        /* objects_purge_staged() will delete it. */
         log_warning("staged file: cannot delete %s: %s", staged->path, strerror(errno));
     }
     close(staged->fd);

@@ -10,6 +10,6 @@ struct route;
 bool call_evaluates_conditions(const struct route *route);
 
 /* True if the call supports Idempotency-Key. */
-bool call_takes_key(const struct route *route);
+bool call_supports_idempotency(const struct route *route);
 
 #endif

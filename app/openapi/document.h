@@ -25,8 +25,8 @@ struct document {
 const char *document_text(const struct document *document, const struct text *text);
 
 /* Writes a reference to a component: {"$ref": "#/components/KIND/NAME"}. */
-void document_reference(struct document *document, const char *key, const char *kind,
-                        const char *name);
+void document_write_reference(struct document *document, const char *key, const char *kind,
+                              const char *name);
 
 /* Names of components that have been written. */
 struct document_names {
@@ -36,7 +36,7 @@ struct document_names {
 
 /* Adds `name`, which must outlive the document, to the names. Returns false if it is there
  * already. */
-bool document_is_new(struct document *document, struct document_names *names, const char *name);
+bool document_add_name(struct document *document, struct document_names *names, const char *name);
 
 /* Name of the component that describes an optional WWW-Authenticate header. */
 #define OPENAPI_OPTIONAL_CHALLENGE "WWW-Authenticate-Optional"

@@ -135,13 +135,13 @@ static void add_router_errors(const struct document *document, struct failures *
     add_errors(document, failures, route_needs_space(route) ? of_writes : NULL);
     add_errors(document, failures, route->query ? of_queries : NULL);
     add_errors(document, failures, route->body ? of_bodies : NULL);
-    add_errors(document, failures, call_takes_key(route) ? of_keys : NULL);
+    add_errors(document, failures, call_supports_idempotency(route) ? of_keys : NULL);
     add_errors(document, failures, call_evaluates_conditions(route) ? of_versions : NULL);
     add_errors(document, failures, route->action ? of_changes : NULL);
 }
 
-void failures_find(const struct document *document, const struct route *route,
-                   struct failures *failures)
+void failures_collect(const struct document *document, const struct route *route,
+                      struct failures *failures)
 {
     failures->count = 0;
     add_router_errors(document, failures, route);
@@ -234,7 +234,7 @@ static void write_failures_description(struct document *document, const struct f
 
 static void write_header_reference(struct document *document, const char *name)
 {
-    document_reference(document, name, "headers", name);
+    document_write_reference(document, name, "headers", name);
 }
 
 static void write_failure_headers(struct document *document, int status)
@@ -254,7 +254,8 @@ static void write_failure_headers(struct document *document, int status)
         write_header_reference(document, "WWW-Authenticate");
     }
     if (status == FORBIDDEN) {
-        document_reference(document, "WWW-Authenticate", "headers", OPENAPI_OPTIONAL_CHALLENGE);
+        document_write_reference(document, "WWW-Authenticate", "headers",
+                                 OPENAPI_OPTIONAL_CHALLENGE);
     }
     if (status == NO_RANGE) { /* nginx keeps the headers of the file */
         write_header_reference(document, "ETag");
@@ -274,7 +275,7 @@ static void write_codes_schema(struct document *document, const char *key,
     struct jsonw *json = &document->json;
     jsonw_open_object(json, key);
     jsonw_open_array(json, "allOf");
-    document_reference(document, NULL, "schemas", "Error");
+    document_write_reference(document, NULL, "schemas", "Error");
     jsonw_open_object(json, NULL);
     jsonw_string(json, "type", "object");
     jsonw_open_object(json, "properties");
@@ -301,7 +302,7 @@ static void write_failure_schema(struct document *document, const struct failure
     }
     jsonw_open_object(json, "schema");
     jsonw_open_array(json, "anyOf");
-    document_reference(document, NULL, "schemas", ready->name);
+    document_write_reference(document, NULL, "schemas", ready->name);
     write_codes_schema(document, NULL, failures, at, end);
     jsonw_close_array(json);
     jsonw_close_object(json);
@@ -351,8 +352,8 @@ size_t failures_write_status(struct document *document, const struct route *rout
     if (may_mean_not_ready(route, &failures->list[at])) {
         write_failure_response(document, status, failures, at, end, route->reply);
     } else {
-        document_reference(document, status, "responses",
-                           component_name(document, failures, at, end));
+        document_write_reference(document, status, "responses",
+                                 component_name(document, failures, at, end));
     }
     return end;
 }
@@ -361,12 +362,12 @@ static void write_route_failures(struct document *document, const struct route *
                                  struct document_names *names)
 {
     struct failures failures;
-    failures_find(document, route, &failures);
+    failures_collect(document, route, &failures);
     for (size_t at = 0, end; at < failures.count; at = end) {
         end = end_of_status(&failures, at);
         const char *name = component_name(document, &failures, at, end);
         if (!may_mean_not_ready(route, &failures.list[at]) &&
-            document_is_new(document, names, name)) {
+            document_add_name(document, names, name)) {
             write_failure_response(document, name, &failures, at, end, NULL);
         }
     }

@@ -25,8 +25,8 @@ struct failures {
 
 /* Collects the failures of a call: declared by its route, implied by the router, or sent by
  * nginx. */
-void failures_find(const struct document *document, const struct route *route,
-                   struct failures *failures);
+void failures_collect(const struct document *document, const struct route *route,
+                      struct failures *failures);
 
 /* Writes the response for the status of the failure at index `at`, with all failures of this
  * status. Returns the index of the first failure with another status. */

@@ -114,7 +114,7 @@ static void write_paths(struct document *document)
     jsonw_open_object(&document->json, "paths");
     for (const struct resource *resource = document->resources; resource->routes; resource++) {
         for (const struct route *route = resource->routes; route->pattern; route++) {
-            if (document_is_new(document, &names, route->pattern)) {
+            if (document_add_name(document, &names, route->pattern)) {
                 write_path_item(document, resource, route->pattern);
             }
         }

@@ -182,7 +182,7 @@ void operations_write_headers(struct document *document)
 static void write_header_parameter_if(struct document *document, bool used, const char *name)
 {
     if (used) {
-        document_reference(document, NULL, "parameters", name);
+        document_write_reference(document, NULL, "parameters", name);
     }
 }
 
@@ -219,7 +219,7 @@ static void write_route_parameters(struct document *document, const struct route
         write_parameter(document, NULL, "header", field);
     }
     write_header_parameter_if(document, organization, "X-Organization-ID");
-    write_header_parameter_if(document, call_takes_key(route), "Idempotency-Key");
+    write_header_parameter_if(document, call_supports_idempotency(route), "Idempotency-Key");
     write_header_parameter_if(document, call_evaluates_conditions(route), "If-Match");
     write_header_parameter_if(document, call_evaluates_conditions(route), "If-None-Match");
     write_header_parameter_if(document, file, "Range");
@@ -256,7 +256,7 @@ static void write_media_type(struct document *document, const char *type, const 
 {
     struct jsonw *json = &document->json;
     jsonw_open_object(json, type);
-    document_reference(document, "schema", "schemas", body->name);
+    document_write_reference(document, "schema", "schemas", body->name);
     if (body->bare) {
         jsonw_raw(json, "example", body->fields->example);
     } else {
@@ -295,11 +295,11 @@ static void write_reply_schema(struct document *document, const struct route *ro
         jsonw_open_object(json, "schema");
         jsonw_string(json, "type", name ? "array" : "string");
         if (name) {
-            document_reference(document, "items", "schemas", name);
+            document_write_reference(document, "items", "schemas", name);
         }
         jsonw_close_object(json);
     } else {
-        document_reference(document, "schema", "schemas", name);
+        document_write_reference(document, "schema", "schemas", name);
     }
 }
 
@@ -320,7 +320,7 @@ static void write_reply_content(struct document *document, const struct route *r
 static void write_reply_header_if(struct document *document, bool sent, const char *name)
 {
     if (sent) {
-        document_reference(document, name, "headers", name);
+        document_write_reference(document, name, "headers", name);
     }
 }
 
@@ -391,7 +391,7 @@ static void write_not_modified_response(struct document *document, const struct 
 static void write_responses(struct document *document, const struct route *route)
 {
     struct failures failures;
-    failures_find(document, route, &failures);
+    failures_collect(document, route, &failures);
     jsonw_open_object(&document->json, "responses");
     write_success_response(document, route);
     if (route->shape == REPLY_FILE) {
@@ -411,7 +411,7 @@ static void write_responses(struct document *document, const struct route *route
 /* Returns the method in lower case: "get", "post" … */
 static const char *method_key(struct document *document, const struct route *route)
 {
-    char *key = arena_string(document->arena, method_names[route->method]);
+    char *key = arena_string(document->arena, route_method_names[route->method]);
     for (char *c = key; *c; c++) {
         *c = (char)tolower((unsigned char)*c);
     }
@@ -445,7 +445,8 @@ static void write_operation_description(struct document *document, const struct 
     if (route->about.ru) {
         buffer_format(&text, "%s\n\n", document_text(document, &route->about));
     }
-    buffer_add_string(&text, document_text(document, &permission_about[route->permission]));
+    buffer_add_string(
+        &text, document_text(document, &principal_permission_descriptions[route->permission]));
     jsonw_bytes(&document->json, "description", text.bytes, text.length);
 }
 

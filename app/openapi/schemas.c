@@ -372,7 +372,7 @@ static void write_list_schema(struct document *document, const char *name,
     jsonw_open_object(json, "properties");
     jsonw_open_object(json, "items");
     jsonw_string(json, "type", "array");
-    document_reference(document, "items", "schemas", route->reply->name);
+    document_write_reference(document, "items", "schemas", route->reply->name);
     jsonw_close_object(json);
     for (const struct field *field = list_fields; field->name; field++) {
         schemas_write_field(document, field->name, field, USE_REPLY);
@@ -504,7 +504,7 @@ static void write_error_schema(struct document *document)
     jsonw_string(json, "description", document_text(document, &details_about));
     jsonw_open_object(json, "items");
     jsonw_open_array(json, "anyOf");
-    document_reference(document, NULL, "schemas", "ErrorDetail");
+    document_write_reference(document, NULL, "schemas", "ErrorDetail");
     jsonw_open_object(json, NULL);
     jsonw_string(json, "type", "string");
     jsonw_close_object(json);
@@ -520,18 +520,18 @@ static void write_route_schemas(struct document *document, const struct route *r
                                 struct document_names *names)
 {
     const struct schema *body = route->body;
-    if (body && document_is_new(document, names, body->name)) {
+    if (body && document_add_name(document, names, body->name)) {
         if (body->bare) { /* a single value, not an object */
             schemas_write_field(document, body->name, body->fields, USE_BODY);
         } else {
             schemas_write_object(document, body->name, body->fields, USE_BODY);
         }
     }
-    if (route->reply && document_is_new(document, names, route->reply->name)) {
+    if (route->reply && document_add_name(document, names, route->reply->name)) {
         schemas_write_object(document, route->reply->name, route->reply->fields, USE_REPLY);
     }
     const char *listed = is_list_reply(route) ? schemas_reply_name(document, route) : NULL;
-    if (listed && document_is_new(document, names, listed)) {
+    if (listed && document_add_name(document, names, listed)) {
         write_list_schema(document, listed, route);
     }
 }

@@ -18,7 +18,7 @@ static const struct backoff restart_backoff = {.first = INT64_C(50) * US_PER_MS,
 const char *children_group_name(unsigned group)
 {
     static const char *const others[] = {"house", "spool"};
-    return group < POOL_COUNT ? pool_names[group] : others[group - POOL_COUNT];
+    return group < POOL_COUNT ? config_pool_names[group] : others[group - POOL_COUNT];
 }
 
 int64_t children_group_size(const struct config *config, unsigned group)
@@ -43,7 +43,7 @@ struct child *children_add(struct children *children)
 {
     if (children->count == children->size) {
         children->size = children->size ? 2 * children->size : INITIAL_CAPACITY;
-        children->list = must_realloc(children->list, children->size * sizeof *children->list);
+        children->list = base_realloc(children->list, children->size * sizeof *children->list);
     }
     return &children->list[children->count++];
 }

@@ -40,8 +40,8 @@ static void start_jobs(struct housekeeper *house, const struct config *config)
         house->count++;
     }
     house->shared = house->service->begin_jobs(config);
-    house->tasks = must_alloc(house->count * sizeof *house->tasks);
-    house->watched = must_alloc((house->count + 1) * sizeof *house->watched);
+    house->tasks = base_alloc(house->count * sizeof *house->tasks);
+    house->watched = base_alloc((house->count + 1) * sizeof *house->watched);
     house->watched[house->count] = (struct pollfd){.fd = house->signal_fd, .events = POLLIN};
     for (size_t i = 0; i < house->count; i++) {
         const struct job *job = &house->service->jobs[i];
@@ -96,7 +96,7 @@ static void wait_for_work(struct housekeeper *house)
 }
 
 _Noreturn void housekeeper_run(const struct config *config, const struct service *service,
-                               int news_fd)
+                               int status_fd)
 {
     struct housekeeper house = {.service = service, .signal_fd = signals_open()};
     if (house.signal_fd < 0) {
@@ -105,7 +105,7 @@ _Noreturn void housekeeper_run(const struct config *config, const struct service
     }
     start_jobs(&house, config);
     struct worker_message message = {.pid = getpid(), .status = WORKER_READY};
-    if (write(news_fd, &message, sizeof message) != (ssize_t)sizeof message) {
+    if (write(status_fd, &message, sizeof message) != (ssize_t)sizeof message) {
         log_warning("housekeeper: cannot notify the master: %s", strerror(errno));
     }
     while (!house.draining) {

@@ -9,8 +9,8 @@
 #include "base/config.h"
 #include "proc/service.h"
 
-/* Runs jobs until SIGTERM, then exits the process. `news_fd` is the status pipe to the master. */
+/* Runs jobs until SIGTERM, then exits the process. `status_fd` is the status pipe to the master. */
 _Noreturn void housekeeper_run(const struct config *config, const struct service *service,
-                               int news_fd);
+                               int status_fd);
 
 #endif

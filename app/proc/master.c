@@ -99,9 +99,9 @@ static _Noreturn void become_child(struct master *master, const struct config *c
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent) {
         _exit(EXIT_FAILURE);
     }
-    log_forked(children_group_name(group));
-    scoreboard_enter(slot);
-    metrics_forked(slot);
+    log_set_process(children_group_name(group));
+    scoreboard_set_slot(slot);
+    metrics_select_stripe(slot);
     if (master->service->enter) {
         master->service->enter(config);
     }
@@ -135,14 +135,14 @@ static struct cohort previous_cohort(struct master *master)
 static void start_child(struct master *master, const struct cohort *cohort, unsigned group)
 {
     pid_t parent = getpid();
-    size_t slot = scoreboard_give(group);
+    size_t slot = scoreboard_assign_slot(group);
     pid_t pid = fork();
     if (pid == 0) {
         become_child(master, cohort->config, group, slot, parent);
     }
     if (pid < 0) {
         log_error("master: cannot fork: %s", strerror(errno));
-        scoreboard_take_back(slot);
+        scoreboard_release_slot(slot);
         cohort->groups[group].not_before_us = clock_steady_us() + US_PER_S;
         return;
     }
@@ -408,7 +408,7 @@ static void reap_children(struct master *master)
         struct child *child = children_find(&master->children, pid);
         if (child) {
             record_exit(master, child, status);
-            scoreboard_take_back(child->slot);
+            scoreboard_release_slot(child->slot);
             children_remove(&master->children, child);
         }
     }

@@ -125,7 +125,7 @@ static bool open_pool_socket(const struct config *config, const char *pool,
     if (fd < 0) {
         return false;
     }
-    *socket = (struct pool_socket){.fd = fd, .path = must_string(path)};
+    *socket = (struct pool_socket){.fd = fd, .path = base_strdup(path)};
     return true;
 }
 
@@ -135,7 +135,7 @@ bool sockets_open(const struct config *config, struct pool_socket sockets[POOL_C
         sockets[i] = (struct pool_socket){.fd = -1};
     }
     for (size_t i = 0; i < POOL_COUNT; i++) {
-        if (!open_pool_socket(config, pool_names[i], &sockets[i])) {
+        if (!open_pool_socket(config, config_pool_names[i], &sockets[i])) {
             sockets_close(sockets);
             return false;
         }

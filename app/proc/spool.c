@@ -98,7 +98,7 @@ struct spool {
     const struct config *config;
     const struct service *service;
     char *directory; /* of the files with the bodies; ends with a slash */
-    int epoll_fd, listen_fd, signal_fd, handoff_fd, news_fd;
+    int epoll_fd, listen_fd, signal_fd, handoff_fd, status_fd;
     struct upload *first, *last; /* list of uploads, oldest first */
     struct upload *dead;         /* list of ended uploads, to be freed */
     size_t count;                /* uploads in the list */
@@ -437,7 +437,7 @@ static int open_unlinked(const char *directory)
     if (fd >= 0 || errno == ENOENT || errno == ENOSPC) {
         return fd;
     }
-    char *path = must_alloc(strlen(directory) + sizeof "XXXXXX");
+    char *path = base_alloc(strlen(directory) + sizeof "XXXXXX");
     sprintf(path, "%sXXXXXX", directory);
     fd = mkostemp(path, O_CLOEXEC);
     if (fd >= 0) {
@@ -535,7 +535,7 @@ static void accept_upload(struct spool *spool, int fd)
         close(fd);
         return;
     }
-    struct upload *upload = must_alloc(sizeof *upload);
+    struct upload *upload = base_alloc(sizeof *upload);
     int64_t now = clock_steady_us();
     *upload = (struct upload){
         .previous = spool->last,
@@ -636,10 +636,10 @@ static void hand_over_waiting(struct spool *spool)
 
 /* --- event loop ------------------------------------------------------------------------------ */
 
-static void send_spool_status(const struct spool *spool, enum worker_news status)
+static void send_spool_status(const struct spool *spool, enum worker_status status)
 {
     struct worker_message message = {.pid = getpid(), .status = status};
-    if (write(spool->news_fd, &message, sizeof message) != (ssize_t)sizeof message) {
+    if (write(spool->status_fd, &message, sizeof message) != (ssize_t)sizeof message) {
         log_warning("spool: cannot notify the master: %s", strerror(errno));
     }
 }
@@ -651,7 +651,7 @@ static void read_spool_signals(struct spool *spool)
         if (info.ssi_signo == SIGTERM && !spool->draining) {
             spool->draining = true;
             epoll_ctl(spool->epoll_fd, EPOLL_CTL_DEL, spool->listen_fd, NULL);
-            send_spool_status(spool, WORKER_LEAVING);
+            send_spool_status(spool, WORKER_DRAINING);
         } else if (info.ssi_signo == SIGUSR1) {
             spool->service->reopen(NULL);
         }
@@ -710,14 +710,14 @@ static void run_spool_iteration(struct spool *spool, int64_t *checked_us)
 static char *create_spool_directory(const struct config *config)
 {
     static const char name[] = "/spool/";
-    char *path = must_alloc(strlen(config->state_dir) + sizeof name);
+    char *path = base_alloc(strlen(config->state_dir) + sizeof name);
     sprintf(path, "%s%s", config->state_dir, name);
     file_make_parents(path, DIRECTORY_MODE);
     return path;
 }
 
 _Noreturn void spool_run(const struct config *config, const struct service *service, int listen_fd,
-                         int handoff_fd, int news_fd)
+                         int handoff_fd, int status_fd)
 {
     struct spool spool = {
         .config = config,
@@ -727,7 +727,7 @@ _Noreturn void spool_run(const struct config *config, const struct service *serv
         .listen_fd = listen_fd,
         .signal_fd = signals_open(),
         .handoff_fd = handoff_fd,
-        .news_fd = news_fd,
+        .status_fd = status_fd,
     };
     int64_t checked_us = 0;
     if (spool.epoll_fd < 0 || spool.signal_fd < 0) {

@@ -45,7 +45,7 @@ struct worker {
     const struct service *service;
     void *state;
     enum pool_id pool;
-    int epoll_fd, listen_fd, signal_fd, news_fd;
+    int epoll_fd, listen_fd, signal_fd, status_fd;
     bool multiplexing;
     bool handed_over; /* listen_fd is the queue of the spool, not a listening socket */
     bool draining;
@@ -72,10 +72,10 @@ static void watch_fd(struct worker *worker, int fd, uint32_t events, void *tag)
     }
 }
 
-static void send_worker_status(const struct worker *worker, enum worker_news status)
+static void send_worker_status(const struct worker *worker, enum worker_status status)
 {
     struct worker_message message = {.pid = getpid(), .status = status};
-    if (write(worker->news_fd, &message, sizeof message) != (ssize_t)sizeof message) {
+    if (write(worker->status_fd, &message, sizeof message) != (ssize_t)sizeof message) {
         log_warning("worker: cannot notify the master: %s", strerror(errno));
     }
 }
@@ -88,7 +88,7 @@ static void begin_worker_drain(struct worker *worker, const char *why)
     worker->draining = true;
     log_debug("worker: draining: %s", why);
     epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, worker->listen_fd, NULL);
-    send_worker_status(worker, WORKER_LEAVING);
+    send_worker_status(worker, WORKER_DRAINING);
 }
 
 static void read_worker_signals(struct worker *worker)
@@ -354,7 +354,7 @@ static bool accept_connection(struct worker *worker)
         return false;
     }
     set_socket_timeouts(worker, fd);
-    struct connection *connection = must_alloc(sizeof *connection);
+    struct connection *connection = base_alloc(sizeof *connection);
     *connection = (struct connection){
         .fd = fd,
         .handle = worker->service->open(worker->state, fd, body_fd),
@@ -379,7 +379,7 @@ static bool accept_connection(struct worker *worker)
 static void flush_held_log(struct worker *worker, int64_t now)
 {
     const int64_t delay_us = worker->multiplexing ? (int64_t)LOG_DELAY_MS * US_PER_MS : 0;
-    if (!log_waits()) {
+    if (!log_has_held_lines()) {
         worker->log_held_since_us = 0;
         return;
     }
@@ -468,7 +468,7 @@ static int64_t spread_max_requests(int64_t max_requests)
 }
 
 _Noreturn void worker_run(const struct config *config, const struct service *service,
-                          enum pool_id pool, int listen_fd, int news_fd)
+                          enum pool_id pool, int listen_fd, int status_fd)
 {
     struct worker worker = {
         .config = config,
@@ -476,7 +476,7 @@ _Noreturn void worker_run(const struct config *config, const struct service *ser
         .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
         .listen_fd = listen_fd,
         .signal_fd = signals_open(),
-        .news_fd = news_fd,
+        .status_fd = status_fd,
         .pool = pool,
         .multiplexing = pool == POOL_CORE,
         .handed_over = pool == POOL_UPLOADS,

@@ -23,19 +23,19 @@
 
 /* Status messages of a child process to the master, through the status pipe. Writes of this size
  * are atomic. */
-enum worker_news {
-    WORKER_READY,   /* serves requests */
-    WORKER_LEAVING, /* drains; a replacement may be started */
+enum worker_status {
+    WORKER_READY,    /* serves requests */
+    WORKER_DRAINING, /* drains; a replacement may be started */
 };
 
 struct worker_message {
     pid_t pid;
-    enum worker_news status;
+    enum worker_status status;
 };
 
 /* Serves requests until a drain is complete, then exits the process. `listen_fd` is the listening
- * socket, or the queue of the spool (handoff.h); `news_fd` is the status pipe to the master. */
+ * socket, or the queue of the spool (handoff.h); `status_fd` is the status pipe to the master. */
 _Noreturn void worker_run(const struct config *config, const struct service *service,
-                          enum pool_id pool, int listen_fd, int news_fd);
+                          enum pool_id pool, int listen_fd, int status_fd);
 
 #endif

@@ -55,9 +55,9 @@ static struct error *list_accounts(struct request *request, struct reply *reply)
     struct store_query *query = store_query(store, request->arena, SQL_ACCOUNTS_PAGE);
     store_bind_integer(query, request_query_integer(request, "limit"));
     store_bind_integer(query, request_query_integer(request, "skip"));
-    struct error *error = rows_all(query, request->arena, account_fields, &items, &count);
+    struct error *error = rows_read_all(query, request->arena, account_fields, &items, &count);
     if (!error) {
-        error = rows_number(store_query(store, request->arena, SQL_ACCOUNTS_COUNT), &total);
+        error = rows_read_number(store_query(store, request->arena, SQL_ACCOUNTS_COUNT), &total);
     }
     if (!error) {
         reply_array(request, reply, items, count, total);
@@ -110,9 +110,9 @@ static struct error *create_account(struct request *request, struct reply *reply
     }
     struct value *record =
         arena_array(request->arena, fields_count(account_fields), sizeof *record);
-    value_set_integer(fields_get(account_fields, record, "id"), creation.account.id);
-    value_set_string(fields_get(account_fields, record, "username"), username);
-    value_set_string(fields_get(account_fields, record, "email"), creation.account.email);
+    field_set_integer(fields_get(account_fields, record, "id"), creation.account.id);
+    field_set_string(fields_get(account_fields, record, "username"), username);
+    field_set_string(fields_get(account_fields, record, "email"), creation.account.email);
     reply_created(request, reply, request->route->pattern,
                   arena_format(request->arena, "%" PRId64, creation.account.id));
     reply_record(reply, record);

@@ -100,9 +100,9 @@ static struct error *set_activity_defaults(struct record_change *change)
 {
     struct value *occurred_at = record_value(change, "occurred_at");
     record_default_owner(change, "author_id");
-    value_set_boolean(record_value(change, "automatic"), false);
+    field_set_boolean(record_value(change, "automatic"), false);
     if (occurred_at->state != VALUE_SET) {
-        value_set_integer(occurred_at, change->now);
+        field_set_integer(occurred_at, change->now);
     }
     return NULL;
 }
@@ -117,8 +117,8 @@ static struct error *refuse_automatic_activity(struct record_change *change)
 static void add_activity_deltas(struct arena *arena, struct value *values,
                                 struct counter_deltas *deltas)
 {
-    activity_add_deltas(arena, fields_string(activity_fields, values, "type"),
-                        fields_get(activity_fields, values, "author_id"), deltas);
+    activities_add_deltas(arena, fields_string(activity_fields, values, "type"),
+                          fields_get(activity_fields, values, "author_id"), deltas);
 }
 
 static const struct record_reference activity_references[] = {

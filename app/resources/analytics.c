@@ -177,10 +177,10 @@ static struct error *fill_deal_figures(const struct figures_filter *filter, cons
     int64_t won = figures[SQL_DEALS_FIGURES_WON], lost = figures[SQL_DEALS_FIGURES_LOST];
     (void)filter;
     for (size_t i = 0; i < COUNTS; i++) {
-        value_set_integer(&values[i], figures[i]);
+        field_set_integer(&values[i], figures[i]);
     }
-    value_set_integer(&values[WIN_RATE], compute_rate(won, won + lost));
-    value_set_integer(&values[PIPELINE_AMOUNT], figures[SQL_DEALS_FIGURES_PIPELINE]);
+    field_set_integer(&values[WIN_RATE], compute_rate(won, won + lost));
+    field_set_integer(&values[PIPELINE_AMOUNT], figures[SQL_DEALS_FIGURES_PIPELINE]);
     return NULL;
 }
 
@@ -192,7 +192,7 @@ static struct error *count_overdue_tasks(const struct figures_filter *filter, in
     store_bind_text(query, counters_day_name(request->arena, "tasks.due.", filter->now));
     store_bind_integer(query, filter->now - filter->now % MS_PER_DAY);
     store_bind_integer(query, filter->now);
-    return rows_number(query, overdue_r);
+    return rows_read_number(query, overdue_r);
 }
 
 static struct error *fill_task_figures(const struct figures_filter *filter, const int64_t *figures,
@@ -202,10 +202,10 @@ static struct error *fill_task_figures(const struct figures_filter *filter, cons
     int64_t overdue = figures[OVERDUE];
     struct error *error = filter->is_set ? NULL : count_overdue_tasks(filter, &overdue);
     for (size_t i = 0; i < OVERDUE; i++) {
-        value_set_integer(&values[i], figures[i]);
+        field_set_integer(&values[i], figures[i]);
     }
-    value_set_integer(&values[OVERDUE], overdue);
-    value_set_integer(&values[COMPLETION_RATE], compute_rate(figures[SQL_TASKS_FIGURES_DONE],
+    field_set_integer(&values[OVERDUE], overdue);
+    field_set_integer(&values[COMPLETION_RATE], compute_rate(figures[SQL_TASKS_FIGURES_DONE],
                                                              figures[SQL_TASKS_FIGURES_TOTAL]));
     return error;
 }
@@ -281,7 +281,7 @@ static struct error *read_figures(const struct figures_filter *filter, const str
         return error ? error : set->fill(filter, figures, values);
     }
     for (size_t i = 0; i < fields; i++) {
-        value_set_integer(&values[i], figures[i]);
+        field_set_integer(&values[i], figures[i]);
     }
     return NULL;
 }
@@ -314,7 +314,7 @@ static struct error *get_all_figures(struct request *request, struct reply *repl
     for (size_t i = 0; i < SETS && !error; i++) {
         struct value *set_values;
         error = read_figures(&filter, sets[i], &set_values);
-        value_set_record(&values[i], set_values);
+        field_set_record(&values[i], set_values);
     }
     if (!error) {
         reply_record(reply, values);

@@ -224,12 +224,12 @@ static const struct schema change_password_schema = {"ChangePassword", change_pa
 static void set_token_fields(const struct field *fields, struct value *record,
                              const struct auth_tokens *tokens)
 {
-    value_set_string(fields_get(fields, record, "access_token"), tokens->access);
+    field_set_string(fields_get(fields, record, "access_token"), tokens->access);
     if (tokens->refresh) {
-        value_set_string(fields_get(fields, record, "refresh_token"), tokens->refresh);
+        field_set_string(fields_get(fields, record, "refresh_token"), tokens->refresh);
     }
-    value_set_string(fields_get(fields, record, "token_type"), "bearer");
-    value_set_integer(fields_get(fields, record, "expires_in"), tokens->expires_in);
+    field_set_string(fields_get(fields, record, "token_type"), "bearer");
+    field_set_integer(fields_get(fields, record, "expires_in"), tokens->expires_in);
 }
 
 static struct session_client get_session_client(const struct request *request)
@@ -263,8 +263,8 @@ static struct error *begin_login_session(struct request *request, struct reply *
         request->actor = principal->username;
         request->actor_id = principal->id;
         const struct session_client client = get_session_client(request);
-        error = auth_open(app->config, app->store, request->arena, principal, &throttle, &client,
-                          &tokens);
+        error = auth_begin_session(app->config, app->store, request->arena, principal, &throttle,
+                                   &client, &tokens);
     }
     if (!error) {
         reply_tokens(request, reply, &tokens);
@@ -282,19 +282,20 @@ static struct value *describe_registration(struct arena *arena,
     struct value *organization =
         arena_array(arena, fields_count(membership_fields), sizeof *organization);
     struct value *record = arena_array(arena, fields_count(registered_fields), sizeof *record);
-    value_set_integer(fields_get(user_fields, user, "id"), account->id);
-    value_set_string(fields_get(user_fields, user, "username"), account->username);
-    value_set_string(fields_get(user_fields, user, "email"), account->email);
-    value_set_string(fields_get(user_fields, user, "name"), account->name);
-    value_set_integer(fields_get(membership_fields, organization, "id"),
+    field_set_integer(fields_get(user_fields, user, "id"), account->id);
+    field_set_string(fields_get(user_fields, user, "username"), account->username);
+    field_set_string(fields_get(user_fields, user, "email"), account->email);
+    field_set_string(fields_get(user_fields, user, "name"), account->name);
+    field_set_integer(fields_get(membership_fields, organization, "id"),
                       registration->organization.id);
-    value_set_string(fields_get(membership_fields, organization, "name"),
+    field_set_string(fields_get(membership_fields, organization, "name"),
                      registration->organization.name);
-    value_set_string(fields_get(membership_fields, organization, "currency"),
+    field_set_string(fields_get(membership_fields, organization, "currency"),
                      registration->organization.currency);
-    value_set_string(fields_get(membership_fields, organization, "role"), role_names[ROLE_OWNER]);
-    value_set_record(fields_get(registered_fields, record, "user"), user);
-    value_set_record(fields_get(registered_fields, record, "organization"), organization);
+    field_set_string(fields_get(membership_fields, organization, "role"),
+                     principal_role_names[ROLE_OWNER]);
+    field_set_record(fields_get(registered_fields, record, "user"), user);
+    field_set_record(fields_get(registered_fields, record, "organization"), organization);
     set_token_fields(registered_fields, record, tokens);
     return record;
 }
@@ -368,8 +369,8 @@ static struct error *register_account(struct request *request, struct reply *rep
         error = login_check_name_free(app->directory, app->config, request->arena, "email", email);
     }
     if (!error) {
-        error =
-            auth_hash(app->config, request->arena, &password, &registration.account.password_hash);
+        error = auth_hash_password(app->config, request->arena, &password,
+                                   &registration.account.password_hash);
     }
     if (!error) {
         error = auth_register(app->config, app->store, request->arena, &registration, &tokens);
@@ -379,7 +380,7 @@ static struct error *register_account(struct request *request, struct reply *rep
     }
     if (!error && registration.released_id) {
         /* Commits first: the audit line must not report a release that is rolled back. */
-        error = store_turn_end(app->store, request->arena);
+        error = store_group_commit(app->store, request->arena);
     }
     if (error) {
         return error;
@@ -418,7 +419,7 @@ static struct error *change_password(struct request *request, struct reply *repl
                                    &account);
     }
     if (error && error->id == ERR_INVALID_CREDENTIALS) {
-        error = throttle_failed(app->store, request->arena, &throttle, clock_wall_ms());
+        error = throttle_count_failure(app->store, request->arena, &throttle, clock_wall_ms());
         return error ? error
                      : error_field(request->arena, "current_password", FAULT_WRONG_PASSWORD, NULL);
     }
@@ -430,7 +431,7 @@ static struct error *change_password(struct request *request, struct reply *repl
         error = auth_change_password(app->config, app->store, request->arena, principal, &password);
     }
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
@@ -440,7 +441,7 @@ static struct error *end_own_session(struct request *request, struct reply *repl
     request->subject = request->principal->username;
     struct error *error = auth_logout(request->app->store, request->arena, request->principal);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
@@ -477,8 +478,8 @@ static struct error *refresh_caller_tokens(struct request *request, struct reply
     request->bearer_ignored = token != NULL;
     struct error *error =
         token ? auth_refresh_subject(app->config, app->store, request->arena, token, &principal)
-              : auth_bearer(app->config, app->store, request->arena, request->headers.authorization,
-                            0, &principal);
+              : auth_authenticate_bearer(app->config, app->store, request->arena,
+                                         request->headers.authorization, 0, &principal);
     if (!error && !principal) {
         return error_new(request->arena, ERR_UNAUTHORIZED, NULL);
     }
@@ -509,17 +510,17 @@ static struct error *read_account_state(struct request *request, struct value *r
 {
     struct store_query *query = store_query(request->app->store, request->arena, SQL_ACCOUNTS_SELF);
     struct value *organization = fields_get(me_fields, record, "default_organization_id");
-    bool row, trusted = config_trusts_addresses(request->app->config);
+    bool row, trusted = config_trusts_email_addresses(request->app->config);
     store_bind_integer(query, request->principal->account_id);
     struct error *error = store_next(query, &row);
     if (error || !row) {
         return error;
     }
-    value_set_boolean(fields_get(me_fields, record, "email_verified"),
+    field_set_boolean(fields_get(me_fields, record, "email_verified"),
                       request->principal->email &&
                           (trusted || !store_is_null(query, SQL_ACCOUNTS_SELF_EMAIL_VERIFIED_AT)));
     if (!store_is_null(query, SQL_ACCOUNTS_SELF_ORGANIZATION_ID)) {
-        value_set_integer(organization, store_integer(query, SQL_ACCOUNTS_SELF_ORGANIZATION_ID));
+        field_set_integer(organization, store_integer(query, SQL_ACCOUNTS_SELF_ORGANIZATION_ID));
     }
     return store_next(query, &row);
 }
@@ -531,18 +532,18 @@ static struct error *get_me(struct request *request, struct reply *reply)
     struct value **organizations = NULL;
     size_t count = 0, organizations_count = 0;
     for (size_t i = 0; i < PERMIT_COUNT; i++) {
-        if (permission_names[i] && authorization_permits(principal, (enum permission)i)) {
-            permissions[count++] = permission_names[i];
+        if (principal_permission_names[i] && authorization_permits(principal, (enum permission)i)) {
+            permissions[count++] = principal_permission_names[i];
         }
     }
     struct value *record = arena_array(request->arena, fields_count(me_fields), sizeof *record);
-    value_set_boolean(fields_get(me_fields, record, "email_verified"), false);
+    field_set_boolean(fields_get(me_fields, record, "email_verified"), false);
     if (principal->account_id) {
         struct store_query *query =
             store_query(request->app->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
         store_bind_integer(query, principal->account_id);
-        struct error *error = rows_all(query, request->arena, membership_fields, &organizations,
-                                       &organizations_count);
+        struct error *error = rows_read_all(query, request->arena, membership_fields,
+                                            &organizations, &organizations_count);
         if (!error) {
             error = read_account_state(request, record);
         }
@@ -550,17 +551,17 @@ static struct error *get_me(struct request *request, struct reply *reply)
             return error;
         }
     }
-    value_set_string(fields_get(me_fields, record, "id"), principal->id);
-    value_set_string(fields_get(me_fields, record, "username"), principal->username);
-    value_set_string(fields_get(me_fields, record, "email"), principal->email);
-    value_set_string(fields_get(me_fields, record, "name"), principal->name);
-    value_set_string(fields_get(me_fields, record, "kind"), principal_kind_names[principal->kind]);
+    field_set_string(fields_get(me_fields, record, "id"), principal->id);
+    field_set_string(fields_get(me_fields, record, "username"), principal->username);
+    field_set_string(fields_get(me_fields, record, "email"), principal->email);
+    field_set_string(fields_get(me_fields, record, "name"), principal->name);
+    field_set_string(fields_get(me_fields, record, "kind"), principal_kind_names[principal->kind]);
     if (principal->account_id) {
-        value_set_integer(fields_get(me_fields, record, "account_id"), principal->account_id);
+        field_set_integer(fields_get(me_fields, record, "account_id"), principal->account_id);
     }
-    value_set_records(fields_get(me_fields, record, "organizations"), organizations,
+    field_set_records(fields_get(me_fields, record, "organizations"), organizations,
                       organizations_count);
-    value_set_strings(fields_get(me_fields, record, "permissions"), permissions, count);
+    field_set_strings(fields_get(me_fields, record, "permissions"), permissions, count);
     reply_record(reply, record);
     return NULL;
 }

@@ -103,7 +103,7 @@ static struct error *check_contact_duplicate(struct record_change *change)
     struct arena *arena = change->request->arena;
     const char *key = fold_contact_email(change);
     bool found, more, allowed = !strcasecmp(change->request->headers.allow_duplicate, "true");
-    value_set_string(record_value(change, "email_unique_key"), allowed ? NULL : key);
+    field_set_string(record_value(change, "email_unique_key"), allowed ? NULL : key);
     if (!key || allowed) {
         return NULL;
     }
@@ -117,13 +117,14 @@ static struct error *check_contact_duplicate(struct record_change *change)
     }
     int64_t other = store_integer(query, SQL_CONTACTS_BY_EMAIL_ID);
     error = store_next(query, &more);
-    return error ? error : error_about(arena, ERR_DUPLICATE, "email", FAULT_DUPLICATE, other);
+    return error ? error
+                 : error_about_object(arena, ERR_DUPLICATE, "email", FAULT_DUPLICATE, other);
 }
 
 static struct error *check_contact(struct record_change *change)
 {
     record_default_owner(change, "owner_id");
-    return record_changes(change, "email") ? check_contact_duplicate(change) : NULL;
+    return record_field_changed(change, "email") ? check_contact_duplicate(change) : NULL;
 }
 
 /* Binds the derived columns: the keys for sorting and filtering, and the text for searches. */

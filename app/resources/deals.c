@@ -22,7 +22,7 @@ static const char status_new[] = "NEW", status_in_progress[] = "IN_PROGRESS", st
 static const char *const deal_statuses[] = {status_new,  status_in_progress, status_won,
                                             status_lost, status_closed,      NULL};
 
-static const struct record_step deal_steps[] = {
+static const struct record_transition deal_steps[] = {
     {status_new, status_in_progress},  {status_in_progress, status_won},
     {status_in_progress, status_lost}, {status_won, status_closed},
     {status_lost, status_closed},      {.from = NULL},
@@ -142,10 +142,10 @@ static struct error *check_deal(struct record_change *change)
     struct value *amount = record_value(change, "amount");
     record_default_owner(change, "owner_id");
     if (!change->before) {
-        value_set_string(record_value(change, "status"), status_new);
+        field_set_string(record_value(change, "status"), status_new);
     }
     if (amount->state == VALUE_ABSENT) {
-        value_set_integer(amount, 0);
+        field_set_integer(amount, 0);
     }
     bool unpaid_win =
         equals_status(record_string(change, "outcome"), status_won) && amount->integer == 0;
@@ -156,10 +156,10 @@ static struct error *check_deal(struct record_change *change)
 /* Adds an activity for each change of the status. */
 static struct error *add_status_activity(struct record_change *change)
 {
-    return change->before && record_changes(change, "status")
-               ? activity_insert_status_change(change,
-                                               fields_string(deal_fields, change->before, "status"),
-                                               record_string(change, "status"))
+    return change->before && record_field_changed(change, "status")
+               ? activities_insert_status_change(
+                     change, fields_string(deal_fields, change->before, "status"),
+                     record_string(change, "status"))
                : NULL;
 }
 
@@ -211,17 +211,17 @@ static struct error *apply_deal_status(struct record_change *change)
     const struct request *request = change->request;
     const char *status = request_body_string(request, "status");
     const char *reason = request_body_string(request, "lost_reason");
-    struct error *error = record_check_step(change, deal_steps, status);
+    struct error *error = record_check_transition(change, deal_steps, status);
     if (error) {
         return error;
     }
-    value_set_string(record_value(change, "status"), status);
+    field_set_string(record_value(change, "status"), status);
     if (equals_status(status, status_won) || equals_status(status, status_lost)) {
-        value_set_string(record_value(change, "outcome"), status);
-        value_set_string(record_value(change, "lost_reason"), reason);
+        field_set_string(record_value(change, "outcome"), status);
+        field_set_string(record_value(change, "lost_reason"), reason);
     }
     if (equals_status(status, status_closed)) {
-        value_set_integer(record_value(change, "closed_at"), change->now);
+        field_set_integer(record_value(change, "closed_at"), change->now);
     }
     return reason && !equals_status(status, status_lost)
                ? error_field(request->arena, "lost_reason", FAULT_ONLY_WITH, status_lost)

@@ -88,10 +88,10 @@ static struct error *issue_one_use_link(struct request *request, struct reply *r
         return error;
     }
     struct value *record = arena_array(request->arena, fields_count(issued_fields), sizeof *record);
-    value_set_integer(fields_get(issued_fields, record, "id"), link.id);
-    value_set_string(fields_get(issued_fields, record, "email"), link.email);
-    value_set_string(fields_get(issued_fields, record, "token"), link.token);
-    value_set_integer(fields_get(issued_fields, record, "expires_at"), link.expires_ms);
+    field_set_integer(fields_get(issued_fields, record, "id"), link.id);
+    field_set_string(fields_get(issued_fields, record, "email"), link.email);
+    field_set_string(fields_get(issued_fields, record, "token"), link.token);
+    field_set_integer(fields_get(issued_fields, record, "expires_at"), link.expires_ms);
     reply_created(request, reply, LINKS, arena_format(request->arena, "%" PRId64, link.id));
     reply_record(reply, record);
     return NULL;
@@ -108,11 +108,11 @@ static struct error *list_unused_links(struct request *request, struct reply *re
     store_bind_integer(query, now);
     store_bind_integer(query, limit);
     store_bind_integer(query, skip);
-    struct error *error = rows_all(query, request->arena, link_fields, &items, &count);
+    struct error *error = rows_read_all(query, request->arena, link_fields, &items, &count);
     if (!error) {
         query = store_query(store, request->arena, SQL_EMAIL_LINKS_COUNT);
         store_bind_integer(query, now);
-        error = rows_number(query, &total);
+        error = rows_read_number(query, &total);
     }
     if (!error) {
         reply_list(reply, items, count, total, skip, limit);
@@ -134,8 +134,8 @@ static struct error *get_unused_link(struct request *request, struct reply *repl
 {
     struct value *values;
     struct error *error =
-        rows_one(query_link_in_path(request->app->store, request, SQL_EMAIL_LINKS_GET),
-                 request->arena, link_fields, &values);
+        rows_read_one(query_link_in_path(request->app->store, request, SQL_EMAIL_LINKS_GET),
+                      request->arena, link_fields, &values);
     if (!error && !values) {
         error = error_new(request->arena, ERR_NOT_FOUND, NULL);
     }
@@ -158,7 +158,7 @@ static struct error *withdraw_email_link(struct request *request, struct reply *
     struct error *error =
         store_write(request->app->store, request->arena, delete_email_link, request);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
@@ -179,7 +179,7 @@ static struct error *confirm_email(struct request *request, struct reply *reply)
     struct error *error =
         store_write(request->app->store, request->arena, verify_email_of_account, request);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
@@ -212,7 +212,7 @@ static struct error *verify_email(struct request *request, struct reply *reply)
     struct error *error =
         store_write(request->app->store, request->arena, verify_email_by_link, request);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }

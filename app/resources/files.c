@@ -181,7 +181,7 @@ static struct value *new_file_record(const struct request *request, const struct
 static void set_file_message(const struct request *request, const struct field *map,
                              struct value *record, const char *ru, const char *en)
 {
-    value_set_string(fields_get(map, record, "message"),
+    field_set_string(fields_get(map, record, "message"),
                      request->language == LANGUAGE_EN ? en : ru);
 }
 
@@ -207,7 +207,7 @@ static struct catalog_file describe_new_file(const struct request *request,
         .scope = file_scope_of(request),
         .organization_id = request->principal ? request->principal->organization_id : 0,
         .name = generate_file_name(request->arena, now, upload->extension),
-        .object_key = objects_key(request->arena),
+        .object_key = objects_generate_key(request->arena),
         .original_name = upload->original_name,
         .original_length = upload->original_length,
         .content_type = upload->content_type,
@@ -228,7 +228,7 @@ static struct error *describe_uploaded_file(struct request *request,
     const struct field *map = uploaded_fields;
     struct value *record = file_fields_describe(request->arena, map, file);
     set_file_message(request, map, record, "Файл успешно загружен", "The file was uploaded");
-    value_set_record(fields_get(map, record, "file_info"),
+    field_set_record(fields_get(map, record, "file_info"),
                      file_fields_describe(request->arena, uploaded_info_fields, file));
     *record_r = record;
     return file_fields_set_url(request, map, record, file);
@@ -243,22 +243,23 @@ static struct error *store_file(struct request *request, struct reply *reply, st
     request->subject = file.name;
     struct error *error = describe_uploaded_file(request, &file, &record);
     if (!error) {
-        error = catalog_place(app->store, app->objects, request->arena, &upload->staged, &file);
+        error =
+            catalog_put_object(app->store, app->objects, request->arena, &upload->staged, &file);
     }
     if (error) {
         return error;
     }
     const struct file_quota quota = file_usage_quota(app->config);
-    error = catalog_record(app->store, request->arena, &file, &quota);
+    error = catalog_insert_file(app->store, request->arena, &file, &quota);
     if (!error) {
         reply->status = STATUS_CREATED;
-        reply_language(request, reply);
+        reply_set_language(request, reply);
         reply_header(reply, "Location",
                      arena_format(request->arena, "/api/v1/files/%s/info", file.name));
         reply_record(reply, record);
     } else if (error->id != ERR_OUTCOME_UNKNOWN) {
         /* With an unknown outcome the row may be committed, and its object is kept. */
-        catalog_dispose(app->store, app->objects, request->arena, &file.object_key, 1);
+        catalog_delete_pending(app->store, app->objects, request->arena, &file.object_key, 1);
     }
     return error;
 }
@@ -327,9 +328,9 @@ static struct error *get_file_download(struct request *request, struct reply *re
     }
     const struct field *map = download_fields;
     struct value *record = new_file_record(request, map);
-    value_set_record(fields_get(map, record, "file_info"),
+    field_set_record(fields_get(map, record, "file_info"),
                      file_fields_describe(request->arena, download_info_fields, &file));
-    value_set_integer(fields_get(map, record, "expires_in"), FILE_URL_LIFETIME_S);
+    field_set_integer(fields_get(map, record, "expires_in"), FILE_URL_LIFETIME_S);
     error = file_fields_set_url(request, map, record, &file);
     reply_record(reply, record);
     return error;
@@ -354,7 +355,7 @@ static struct error *get_file_content(struct request *request, struct reply *rep
     struct catalog_file file;
     bool found;
     if (!expires || !signature ||
-        !objects_verify(request->app->objects, name, expires, signature) ||
+        !objects_verify_url(request->app->objects, name, expires, signature) ||
         expires_too_late(expires)) {
         return error_new(request->arena, ERR_LINK_INVALID, NULL);
     }
@@ -363,8 +364,9 @@ static struct error *get_file_content(struct request *request, struct reply *rep
         return error ? error : error_new(request->arena, ERR_FILE_NOT_FOUND, NULL);
     }
     reply_header(reply, "X-Accel-Redirect", objects_internal_path(request->arena, file.object_key));
-    reply_header(reply, "Content-Disposition",
-                 parameters_attachment(request->arena, file.original_name, file.original_length));
+    reply_header(
+        reply, "Content-Disposition",
+        parameters_format_attachment(request->arena, file.original_name, file.original_length));
     reply_text(reply, file.content_type, &(struct buffer){.arena = request->arena});
     return NULL;
 }
@@ -461,7 +463,7 @@ static struct error *remove_catalog_files(struct store *store, void *context)
         struct catalog_file file;
         error = file_scope_find(deletion->request, deletion->names[i], &file);
         if (!error) {
-            error = catalog_remove(store, deletion->request->arena, &file);
+            error = catalog_delete_file(store, deletion->request->arena, &file);
         }
         deletion->found[i] = !error;
         if (!error) {
@@ -483,11 +485,12 @@ static struct error *delete_named_files(struct request *request, struct deletion
     deletion->keys = arena_array(request->arena, deletion->count, sizeof *deletion->keys);
     struct error *error =
         store_write_unserialized(app->store, request->arena, remove_catalog_files, deletion);
-    struct error *ending = store_turn_end(app->store, request->arena);
+    struct error *ending = store_group_commit(app->store, request->arena);
     if (error || ending) {
         return error ? error : ending;
     }
-    catalog_dispose(app->store, app->objects, request->arena, deletion->keys, deletion->deleted);
+    catalog_delete_pending(app->store, app->objects, request->arena, deletion->keys,
+                           deletion->deleted);
     return NULL;
 }
 
@@ -502,8 +505,8 @@ static struct error *delete_file(struct request *request, struct reply *reply)
     const struct field *map = deleted_fields;
     struct value *record = new_file_record(request, map);
     set_file_message(request, map, record, "Файл успешно удален", "The file was deleted");
-    reply_language(request, reply);
-    value_set_string(fields_get(map, record, "filename"), name);
+    reply_set_language(request, reply);
+    field_set_string(fields_get(map, record, "filename"), name);
     reply_record(reply, record);
     return NULL;
 }
@@ -513,11 +516,11 @@ static struct value *describe_deletion(const struct request *request, const char
 {
     const struct field *map = result_fields;
     struct value *record = new_file_record(request, map);
-    value_set_string(fields_get(map, record, "name"), name);
-    value_set_boolean(fields_get(map, record, "deleted"), deleted);
+    field_set_string(fields_get(map, record, "name"), name);
+    field_set_boolean(fields_get(map, record, "deleted"), deleted);
     if (!deleted) {
-        value_set_string(fields_get(map, record, "code"), problem_code(ERR_FILE_NOT_FOUND));
-        value_set_string(fields_get(map, record, "error"),
+        field_set_string(fields_get(map, record, "code"), problem_code(ERR_FILE_NOT_FOUND));
+        field_set_string(fields_get(map, record, "error"),
                          problem_message(ERR_FILE_NOT_FOUND, request->language));
     }
     return record;
@@ -548,8 +551,8 @@ static struct error *delete_many_files(struct request *request, struct reply *re
     for (size_t i = 0; i < deletion.count; i++) {
         results[i] = describe_deletion(request, deletion.names[i], deletion.found[i]);
     }
-    value_set_integer(fields_get(map, record, "deleted"), (int64_t)deletion.deleted);
-    value_set_records(fields_get(map, record, "results"), results, deletion.count);
+    field_set_integer(fields_get(map, record, "deleted"), (int64_t)deletion.deleted);
+    field_set_records(fields_get(map, record, "results"), results, deletion.count);
     audit_deleted_files(request, &deletion);
     reply->audited = deletion.count;
     reply_record(reply, record);

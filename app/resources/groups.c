@@ -104,7 +104,7 @@ static const struct schema create_schema = {"GroupCreate", create_fields};
 static const struct schema update_schema = {"GroupUpdate", update_fields};
 
 static const struct directory_class group_class = {
-    .filter = DIRECTORY_GROUPS,
+    .filter = DIRECTORY_GROUP_FILTER,
     .name_attribute = "cn",
     .rdn_attribute = "CN",
     .sort_attribute = "cn",
@@ -122,7 +122,7 @@ static void derive_group_account_name(struct request *request, struct directory_
 {
     if (!request_body_string(request, "sAMAccountName")) {
         char *name = arena_string(request->arena, request_body_string(request, "cn"));
-        for (size_t at = 0; (at += strcspn(name + at, DIRECTORY_NOT_IN_ACCOUNT_NAMES)), name[at];) {
+        for (size_t at = 0; (at += strcspn(name + at, DIRECTORY_ACCOUNT_NAME_INVALID)), name[at];) {
             name[at] = '_';
         }
         size_t length = strlen(name);
@@ -142,14 +142,14 @@ static const struct entries groups = {
 /* Adds the account to the group or removes it. Looks both up without reading their attributes,
  * which for a group may be thousands of members. */
 static struct error *change_group_member(struct request *request,
-                                         enum directory_belonging belonging,
+                                         enum directory_member_state belonging,
                                          struct directory_entry **group_r)
 {
     const struct directory_membership membership = {
         .group = request_path_value(request, "name"),
         .group_parent_dn = request_query_string(request, "parent_dn"),
         .member = request_path_value(request, "username"),
-        .member_filter = "(|" DIRECTORY_PEOPLE DIRECTORY_GROUPS ")",
+        .member_filter = "(|" DIRECTORY_USER_FILTER DIRECTORY_GROUP_FILTER ")",
         .belonging = belonging,
     };
     struct directory_entry *member;
@@ -180,7 +180,7 @@ static struct error *remove_group_member(struct request *request, struct reply *
     struct directory_entry *group;
     struct error *error = change_group_member(request, DIRECTORY_NO_MEMBER, &group);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }

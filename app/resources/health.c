@@ -114,7 +114,7 @@ static const struct schema ready_schema = {"Readiness", ready_fields};
 static struct error *get_root(struct request *request, struct reply *reply)
 {
     struct value *record = arena_array(request->arena, fields_count(hello_fields), sizeof *record);
-    value_set_string(fields_get(hello_fields, record, "message"), "Hello World!");
+    field_set_string(fields_get(hello_fields, record, "message"), "Hello World!");
     reply_record(reply, record);
     return NULL;
 }
@@ -122,8 +122,8 @@ static struct error *get_root(struct request *request, struct reply *reply)
 static struct error *get_health(struct request *request, struct reply *reply)
 {
     struct value *record = arena_array(request->arena, fields_count(health_fields), sizeof *record);
-    value_set_string(fields_get(health_fields, record, "status"), "ok");
-    value_set_string(fields_get(health_fields, record, "service"), request->app->config->app_name);
+    field_set_string(fields_get(health_fields, record, "status"), "ok");
+    field_set_string(fields_get(health_fields, record, "service"), request->app->config->app_name);
     reply_record(reply, record);
     return NULL;
 }
@@ -227,15 +227,15 @@ static struct value *describe_dependency(struct arena *arena, const char *name,
 {
     const struct field *map = dependency_fields;
     struct value *record = arena_array(arena, fields_count(map), sizeof *record);
-    value_set_string(fields_get(map, record, "name"), name);
-    value_set_string(fields_get(map, record, "state"), state->state);
-    value_set_boolean(fields_get(map, record, "needed"), state->needed);
+    field_set_string(fields_get(map, record, "name"), name);
+    field_set_string(fields_get(map, record, "state"), state->state);
+    field_set_boolean(fields_get(map, record, "needed"), state->needed);
     if (state->latency_us >= 0) {
-        value_set_integer(fields_get(map, record, "latency_ms"),
+        field_set_integer(fields_get(map, record, "latency_ms"),
                           (state->latency_us + US_PER_MS - 1) / US_PER_MS);
     }
     if (state->checked_ms) {
-        value_set_integer(fields_get(map, record, "checked_at"), state->checked_ms);
+        field_set_integer(fields_get(map, record, "checked_at"), state->checked_ms);
     }
     return record;
 }
@@ -252,9 +252,9 @@ static struct error *get_ready(struct request *request, struct reply *reply)
         ready &= !state.needed || strcmp(state.state, "down") != 0;
         records[i] = describe_dependency(arena, dependencies[i].name, &state);
     }
-    value_set_string(fields_get(ready_fields, record, "status"), ready ? "ready" : "unavailable");
-    value_set_string(fields_get(ready_fields, record, "service"), request->app->config->app_name);
-    value_set_records(fields_get(ready_fields, record, "dependencies"), records, DEPENDENCIES);
+    field_set_string(fields_get(ready_fields, record, "status"), ready ? "ready" : "unavailable");
+    field_set_string(fields_get(ready_fields, record, "service"), request->app->config->app_name);
+    field_set_records(fields_get(ready_fields, record, "dependencies"), records, DEPENDENCIES);
     if (!ready) {
         reply->status = STATUS_UNAVAILABLE;
         reply_header(reply, "Retry-After", "5");
@@ -270,13 +270,13 @@ static struct error *get_storage(struct request *request, struct reply *reply)
     const struct error *error = objects_check(request->app->objects, arena);
     bool english = request->language == LANGUAGE_EN;
     struct value *record = arena_array(arena, fields_count(storage_fields), sizeof *record);
-    value_set_string(fields_get(storage_fields, record, "status"), error ? "unhealthy" : "healthy");
-    value_set_string(fields_get(storage_fields, record, "message"),
+    field_set_string(fields_get(storage_fields, record, "status"), error ? "unhealthy" : "healthy");
+    field_set_string(fields_get(storage_fields, record, "message"),
                      error     ? problem_message(ERR_STORAGE_UNAVAILABLE, request->language)
                      : english ? "The object storage is available"
                                : "Object Storage доступен");
-    value_set_integer(fields_get(storage_fields, record, "timestamp"), clock_wall_ms());
-    reply_language(request, reply);
+    field_set_integer(fields_get(storage_fields, record, "timestamp"), clock_wall_ms());
+    reply_set_language(request, reply);
     if (error) {
         log_warning("storage: check failed: %s", error->cause);
         reply->status = STATUS_UNAVAILABLE;

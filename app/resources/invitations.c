@@ -75,7 +75,7 @@ static struct error *list_organization_invitations(struct request *request, stru
     store_bind_integer(query, now);
     store_bind_integer(query, limit);
     store_bind_integer(query, skip);
-    struct error *error = rows_all(query, request->arena, invitation_fields, &items, &count);
+    struct error *error = rows_read_all(query, request->arena, invitation_fields, &items, &count);
     if (!error) {
         error = invitation_count(store, request, now, &total);
     }
@@ -92,7 +92,7 @@ static struct error *read_invitation_in_path(struct store *store, const struct r
     store_bind_integer(query, request->principal->organization_id);
     store_bind_integer(query, clock_wall_ms());
     store_bind_integer(query, request_path_id(request, "invitation_id"));
-    struct error *error = rows_one(query, request->arena, invitation_fields, values_r);
+    struct error *error = rows_read_one(query, request->arena, invitation_fields, values_r);
     return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
@@ -122,7 +122,7 @@ static struct error *delete_permitted_invitation(struct store *store, void *cont
         error = read_invitation_in_path(store, request, &values);
     }
     if (!error) {
-        enum role role = role_of_name(fields_string(invitation_fields, values, "role"));
+        enum role role = principal_role_by_name(fields_string(invitation_fields, values, "role"));
         error = organization_check_rank(request, role, ROLE_NONE);
     }
     return error ? error
@@ -135,7 +135,7 @@ static struct error *withdraw_invitation(struct request *request, struct reply *
     struct error *error =
         store_write(request->app->store, request->arena, delete_permitted_invitation, request);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
@@ -148,7 +148,7 @@ static struct store_query *query_own_invitations(struct store *store, const stru
 {
     struct store_query *query = store_query(store, request->arena, statement);
     store_bind_integer(query, request->principal->account_id);
-    store_bind_integer(query, config_trusts_addresses(request->app->config));
+    store_bind_integer(query, config_trusts_email_addresses(request->app->config));
     store_bind_integer(query, clock_wall_ms());
     return query;
 }
@@ -163,10 +163,10 @@ static struct error *list_own_invitations(struct request *request, struct reply 
     struct store_query *query = query_own_invitations(store, request, SQL_INVITATIONS_OF_ACCOUNT);
     store_bind_integer(query, limit);
     store_bind_integer(query, skip);
-    struct error *error = rows_all(query, request->arena, own_fields, &items, &count);
+    struct error *error = rows_read_all(query, request->arena, own_fields, &items, &count);
     if (!error) {
-        error = rows_number(query_own_invitations(store, request, SQL_INVITATIONS_COUNT_OF_ACCOUNT),
-                            &total);
+        error = rows_read_number(
+            query_own_invitations(store, request, SQL_INVITATIONS_COUNT_OF_ACCOUNT), &total);
     }
     if (!error) {
         reply_list(reply, items, count, total, skip, limit);
@@ -249,7 +249,7 @@ static struct error *decline_invitation(struct request *request, struct reply *r
     struct error *error =
         store_write(request->app->store, request->arena, decline_in_transaction, &invitation);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }

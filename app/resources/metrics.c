@@ -19,7 +19,7 @@ static void set_gauge(enum metric metric, const char *first, const char *second,
 static void set_pool_gauges(void)
 {
     for (unsigned pool = 0; pool < POOL_COUNT; pool++) {
-        const char *name = pool_names[pool];
+        const char *name = config_pool_names[pool];
         struct scoreboard_count count = scoreboard_count(pool);
         set_gauge(METRIC_POOL_WORKERS, name, "busy", count.busy);
         set_gauge(METRIC_POOL_WORKERS, name, "idle", count.processes - count.busy);

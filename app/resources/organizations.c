@@ -85,7 +85,7 @@ static struct error *list_organizations(struct request *request, struct reply *r
     struct store_query *query =
         store_query(request->app->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
     store_bind_integer(query, request->principal->account_id);
-    struct error *error = rows_all(query, request->arena, organization_fields, &items, &count);
+    struct error *error = rows_read_all(query, request->arena, organization_fields, &items, &count);
     if (!error) {
         reply_list(reply, items, count, (int64_t)count, 0, count ? (int64_t)count : 1);
     }
@@ -108,7 +108,8 @@ static struct error *get_organization(struct request *request, struct reply *rep
 {
     struct value *values;
     struct error *error = read_organization(request->app->store, request, &values);
-    return error ? error : reply_selected(request, reply, values, get_organization_version(values));
+    return error ? error
+                 : reply_conditional(request, reply, values, get_organization_version(values));
 }
 
 /* The context of a transaction that changes an organization or a member. */
@@ -153,7 +154,7 @@ static struct error *update_organization(struct request *request, struct reply *
     struct error *error =
         store_write(request->app->store, request->arena, write_organization, &change);
     if (!error) {
-        reply_version(request, reply, change.values, get_organization_version(change.values));
+        reply_versioned(request, reply, change.values, get_organization_version(change.values));
     }
     return error;
 }
@@ -166,13 +167,13 @@ static struct error *read_member(struct store *store, const struct request *requ
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_GET);
     store_bind_integer(query, request->principal->organization_id);
     store_bind_integer(query, account_id);
-    struct error *error = rows_one(query, request->arena, member_fields, values_r);
+    struct error *error = rows_read_one(query, request->arena, member_fields, values_r);
     return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
 static enum role get_member_role(struct value *member)
 {
-    return role_of_name(fields_string(member_fields, member, "role"));
+    return principal_role_by_name(fields_string(member_fields, member, "role"));
 }
 
 /* Returns ERR_LAST_OWNER if no other member is an owner. Locks the owners' rows until the
@@ -223,11 +224,11 @@ static struct error *invite_member(struct request *request, struct reply *reply)
     }
     struct value *record =
         arena_array(request->arena, fields_count(invited_fields), sizeof *record);
-    value_set_integer(fields_get(invited_fields, record, "id"), invitation.id);
-    value_set_string(fields_get(invited_fields, record, "email"), email);
-    value_set_string(fields_get(invited_fields, record, "role"),
+    field_set_integer(fields_get(invited_fields, record, "id"), invitation.id);
+    field_set_string(fields_get(invited_fields, record, "email"), email);
+    field_set_string(fields_get(invited_fields, record, "role"),
                      request_body_string(request, "role"));
-    value_set_string(fields_get(invited_fields, record, "state"), invitation_states[0]);
+    field_set_string(fields_get(invited_fields, record, "state"), invitation_states[0]);
     reply_created(request, reply,
                   arena_format(request->arena, "/api/v1/organizations/%" PRId64 "/invitations",
                                request->principal->organization_id),
@@ -279,11 +280,12 @@ static struct error *set_member_role(struct store *store, void *context)
     struct change *change = context;
     struct request *request = change->request;
     const char *role = request_body_string(request, "role");
-    struct error *error = check_member_change(store, request, role_of_name(role), &change->values);
+    struct error *error =
+        check_member_change(store, request, principal_role_by_name(role), &change->values);
     if (error) {
         return error;
     }
-    bool is_new = get_member_role(change->values) != role_of_name(role);
+    bool is_new = get_member_role(change->values) != principal_role_by_name(role);
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_SET_ROLE);
     store_bind_integer(query, request->principal->organization_id);
     store_bind_integer(query, request_path_id(request, "account_id"));
@@ -342,7 +344,7 @@ static struct error *delete_member(struct request *request, struct reply *reply)
     struct error *error =
         store_write(request->app->store, request->arena, remove_organization_member, &change);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }

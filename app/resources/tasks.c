@@ -14,7 +14,7 @@ static const char status_todo[] = "TODO", status_in_progress[] = "IN_PROGRESS",
 
 static const char *const task_statuses[] = {status_todo, status_in_progress, status_done, NULL};
 
-static const struct record_step task_steps[] = {
+static const struct record_transition task_steps[] = {
     {status_todo, status_in_progress},
     {status_in_progress, status_done},
     {status_in_progress, status_todo},
@@ -151,24 +151,24 @@ static struct error *set_task_due_date(struct record_change *change)
         if (!clock_parse_time(due->string.bytes, &span)) {
             return error_field(arena, "due_date", FAULT_NOT_MOMENT, NULL);
         }
-        value_set_string(due, arena_string(arena, clock_format(span.from_ms, text)));
+        field_set_string(due, arena_string(arena, clock_format(span.from_ms, text)));
     }
-    value_set_integer(record_value(change, "overdue_from"), span.until_ms);
-    bool past = record_changes(change, "due_date") && span.until_ms <= change->now;
+    field_set_integer(record_value(change, "overdue_from"), span.until_ms);
+    bool past = record_field_changed(change, "due_date") && span.until_ms <= change->now;
     return past ? error_field(arena, "due_date", FAULT_IN_PAST, NULL) : NULL;
 }
 
 static struct error *set_task_status(struct record_change *change)
 {
     if (!change->before) {
-        value_set_string(record_value(change, "status"), status_todo);
+        field_set_string(record_value(change, "status"), status_todo);
         return NULL;
     }
     const char *status = request_body_string(change->request, "status");
     if (status && !strcmp(status, status_done)) {
-        value_set_integer(record_value(change, "completed_at"), change->now);
+        field_set_integer(record_value(change, "completed_at"), change->now);
     }
-    return status ? record_check_step(change, task_steps, status) : NULL;
+    return status ? record_check_transition(change, task_steps, status) : NULL;
 }
 
 static struct error *check_task(struct record_change *change)

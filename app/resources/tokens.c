@@ -200,8 +200,8 @@ static const struct schema introspection_schema = {"TokenIntrospection", introsp
 static void reply_token_status(const struct request *request, struct reply *reply, bool status)
 {
     struct value *record = arena_array(request->arena, 2, sizeof *record);
-    value_set_integer(fields_get(status_fields, record, "status_code"), STATUS_OK);
-    value_set_boolean(fields_get(status_fields, record, "status"), status);
+    field_set_integer(fields_get(status_fields, record, "status_code"), STATUS_OK);
+    field_set_boolean(fields_get(status_fields, record, "status"), status);
     reply_record(reply, record);
 }
 
@@ -259,8 +259,8 @@ static struct error *issue_token(struct request *request, struct reply *reply)
     }
     request_count(request, METRIC_TOKENS_ISSUED, 0, 1);
     struct value *record = arena_array(request->arena, 2, sizeof *record);
-    value_set_integer(fields_get(issued_fields, record, "status_code"), STATUS_OK);
-    value_set_string(fields_get(issued_fields, record, "token"), token);
+    field_set_integer(fields_get(issued_fields, record, "status_code"), STATUS_OK);
+    field_set_string(fields_get(issued_fields, record, "token"), token);
     reply_record(reply, record);
     return NULL;
 }
@@ -331,17 +331,17 @@ static struct value *describe_token(struct arena *arena, struct value *row)
         row && row[SQL_TOKENS_INTROSPECT_EXPIRES_AT].integer > clock_wall_ms() &&
         (row[SQL_TOKENS_INTROSPECT_MAX_USES].state != VALUE_SET ||
          row[SQL_TOKENS_INTROSPECT_USES].integer < row[SQL_TOKENS_INTROSPECT_MAX_USES].integer);
-    value_set_boolean(fields_get(map, record, "active"), active);
+    field_set_boolean(fields_get(map, record, "active"), active);
     if (!active) {
         return record;
     }
-    value_set_string(fields_get(map, record, "jti"),
+    field_set_string(fields_get(map, record, "jti"),
                      arena_format(arena, "%" PRId64, row[SQL_TOKENS_INTROSPECT_ID].integer));
-    value_set_integer(fields_get(map, record, "iat"),
+    field_set_integer(fields_get(map, record, "iat"),
                       row[SQL_TOKENS_INTROSPECT_CREATED_AT].integer / MS_PER_S);
-    value_set_integer(fields_get(map, record, "exp"),
+    field_set_integer(fields_get(map, record, "exp"),
                       row[SQL_TOKENS_INTROSPECT_EXPIRES_AT].integer / MS_PER_S);
-    value_set_integer(fields_get(map, record, "uses"), row[SQL_TOKENS_INTROSPECT_USES].integer);
+    field_set_integer(fields_get(map, record, "uses"), row[SQL_TOKENS_INTROSPECT_USES].integer);
     if (row[SQL_TOKENS_INTROSPECT_PURPOSE].state == VALUE_SET) {
         *fields_get(map, record, "purpose") = row[SQL_TOKENS_INTROSPECT_PURPOSE];
     }
@@ -361,7 +361,7 @@ static struct error *introspect_token(struct request *request, struct reply *rep
         struct store_query *query =
             store_query(request->app->store, request->arena, SQL_TOKENS_INTROSPECT);
         tokens_format_bind_digest(query, request->arena, request->app->config->secret_key, token);
-        error = rows_one(query, request->arena, token_fields, &row);
+        error = rows_read_one(query, request->arena, token_fields, &row);
     }
     if (!error) {
         reply_record(reply, describe_token(request->arena, row));
@@ -405,7 +405,7 @@ static struct error *delete_token(struct request *request, struct reply *reply)
         return error_new(request->arena, ERR_NOT_FOUND, NULL);
     }
     count_revoked_token(request, id);
-    reply_nothing(reply);
+    reply_no_content(reply);
     return NULL;
 }
 

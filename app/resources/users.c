@@ -124,7 +124,7 @@ static const struct schema create_schema = {"UserCreate", create_fields};
 static const struct schema update_schema = {"UserUpdate", update_fields};
 
 static const struct directory_class user_class = {
-    .filter = DIRECTORY_PEOPLE,
+    .filter = DIRECTORY_USER_FILTER,
     .name_attribute = "sAMAccountName",
     .rdn_attribute = "CN",
     .sort_attribute = "sAMAccountName",
@@ -177,8 +177,8 @@ static void end_user_sessions(struct request *request, const struct directory_en
         return;
     }
     struct error *error = auth_end_sessions(store, request->arena, guid);
-    struct error *commit = store_turn_end(store, request->arena);
-    auth_committed();
+    struct error *commit = store_group_commit(store, request->arena);
+    auth_after_commit();
     error = error ? error : commit;
     if (error) {
         log_warning("sessions: cannot end the sessions of a changed user: %s", error->cause);
@@ -207,14 +207,15 @@ static const struct entries users = {
 };
 
 /* Adds the user to the group or removes them. Looks both up without reading their attributes. */
-static struct error *change_user_group(struct request *request, enum directory_belonging belonging,
+static struct error *change_user_group(struct request *request,
+                                       enum directory_member_state belonging,
                                        struct directory_entry **user_r)
 {
     const struct directory_membership membership = {
         .group = request_path_value(request, "group"),
         .group_parent_dn = request_query_string(request, "parent_dn"),
         .member = request_path_value(request, "username"),
-        .member_filter = DIRECTORY_PEOPLE,
+        .member_filter = DIRECTORY_USER_FILTER,
         .belonging = belonging,
     };
     struct directory_entry *group;
@@ -244,7 +245,7 @@ static struct error *remove_user_from_group(struct request *request, struct repl
     struct directory_entry *user;
     struct error *error = change_user_group(request, DIRECTORY_NO_MEMBER, &user);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }

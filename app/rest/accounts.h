@@ -55,7 +55,8 @@ enum { ACCOUNT_PASSWORD_MIN = 8 }; /* characters of a new password */
 
 #define MEMBER_ROLE(flags_)                                                                        \
     {                                                                                              \
-        .name = "role", .type = FIELD_STRING, .flags = (flags_), .choices = role_names + 1,        \
+        .name = "role", .type = FIELD_STRING, .flags = (flags_),                                   \
+        .choices = principal_role_names + 1,                                                       \
         .about = {"Роль в организации", "The role in the organization"}, .example = "\"SALES\""    \
     }
 

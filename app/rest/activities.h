@@ -12,11 +12,11 @@
 #define ACTIVITIES_BY_AUTHOR "where.activities.author_id="
 
 /* Adds the counter deltas of an activity. */
-void activity_add_deltas(struct arena *arena, const char *type, const struct value *author_id,
-                         struct counter_deltas *deltas);
+void activities_add_deltas(struct arena *arena, const char *type, const struct value *author_id,
+                           struct counter_deltas *deltas);
 
 /* Inserts an activity about a change of the deal's status, in the transaction of that change. */
-struct error *activity_insert_status_change(struct record_change *deal, const char *old_status,
-                                            const char *new_status) MUST_CHECK;
+struct error *activities_insert_status_change(struct record_change *deal, const char *old_status,
+                                              const char *new_status) MUST_CHECK;
 
 #endif

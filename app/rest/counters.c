@@ -62,7 +62,7 @@ static int compare_delta_names(const void *one, const void *other)
                   ((const struct counter_delta *)other)->name);
 }
 
-struct error *counters_change(struct store *store, struct arena *arena, int64_t organization_id,
+struct error *counters_update(struct store *store, struct arena *arena, int64_t organization_id,
                               const struct counter_deltas *before,
                               const struct counter_deltas *after)
 {
@@ -95,7 +95,7 @@ struct error *counters_value(struct store *store, struct arena *arena, int64_t o
     struct store_query *query = store_query(store, arena, SQL_COUNTERS_VALUE);
     store_bind_integer(query, organization_id);
     store_bind_text(query, name);
-    return rows_number(query, value_r);
+    return rows_read_number(query, value_r);
 }
 
 /* Finds the first and the last name in alphabetical order: the range that the query reads. */

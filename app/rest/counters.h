@@ -39,7 +39,7 @@ const char *counters_day_name(struct arena *arena, const char *prefix, int64_t w
 
 /* Updates the counters of an organization after a row has changed: subtracts the deltas `before`
  * and adds the deltas `after`. Called inside of store_write(). */
-struct error *counters_change(struct store *store, struct arena *arena, int64_t organization_id,
+struct error *counters_update(struct store *store, struct arena *arena, int64_t organization_id,
                               const struct counter_deltas *before,
                               const struct counter_deltas *after) MUST_CHECK;
 

@@ -175,7 +175,7 @@ struct error *entries_delete(struct request *request, struct reply *reply)
         }
     }
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }

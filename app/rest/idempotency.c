@@ -44,7 +44,7 @@ static const unsigned char *digest_request(const struct request *request, const 
     buffer_format(&text, "%s %s %" PRId64 "\n", request->headers.method, request->headers.uri,
                   request->principal ? request->principal->organization_id : 0);
     buffer_add(&text, body->length ? body->bytes : "", body->length);
-    return digest_keyed(request->arena, request->app->config->secret_key, text.bytes, text.length);
+    return digest_hmac(request->arena, request->app->config->secret_key, text.bytes, text.length);
 }
 
 /* --- stored responses: header fields, an empty line, the body --------------------------------- */
@@ -131,7 +131,7 @@ static struct error *reply_with_first_response(struct store *store,
     const char *response = store_bytes(query, SQL_IDEMPOTENCY_KEYS_GET_ANSWER, &length);
     parse_stored_response(request->arena, response, length, reservation->reply);
     if (reservation->reply->status >= STATUS_ERROR) {
-        problem_readdress(&reservation->reply->body, request->id);
+        problem_replace_request_id(&reservation->reply->body, request->id);
     }
     return store_next(query, &row);
 }
@@ -180,7 +180,7 @@ static struct error *replay_or_reserve_key(struct request *request, const struct
     }
     struct error *error = store_write(store, request->arena, reserve_key, (void *)&reservation);
     if (!error && request->route->pool != POOL_CORE) {
-        error = store_turn_end(store, request->arena);
+        error = store_group_commit(store, request->arena);
     }
     return error;
 }
@@ -218,10 +218,10 @@ static void store_or_release_key(struct request *request, const struct reply *re
     /* Without an open transaction, the change is already durable, or was made in the directory.
      * Then the response is committed alone, so that a failure of that commit neither rolls back the
      * change nor replaces its response. */
-    bool commit_alone = request->route->pool == POOL_DIRECTORY || !store_turn_open(store);
+    bool commit_alone = request->route->pool == POOL_DIRECTORY || !store_group_open(store);
     struct error *failure = store_write(store, request->arena, store_response, &completion);
     if (commit_alone) {
-        struct error *ending = store_turn_end(store, request->arena);
+        struct error *ending = store_group_commit(store, request->arena);
         failure = failure ? failure : ending;
     }
     if (failure) { /* the change remains; a repetition gets ERR_OUTCOME_UNKNOWN */
@@ -229,4 +229,4 @@ static void store_or_release_key(struct request *request, const struct reply *re
     }
 }
 
-const struct router_repeats idempotency = {replay_or_reserve_key, store_or_release_key};
+const struct router_idempotency idempotency = {replay_or_reserve_key, store_or_release_key};

@@ -21,6 +21,6 @@
 enum { IDEMPOTENCY_KEPT_MS = MS_PER_DAY };
 
 /* The hooks of the router; service/ installs them. */
-extern const struct router_repeats idempotency;
+extern const struct router_idempotency idempotency;
 
 #endif

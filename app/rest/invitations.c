@@ -39,7 +39,8 @@ static struct error *find_invitation_role(struct store *store, const struct requ
     store_bind_integer(query, now);
     struct error *error = store_next(query, &row);
     if (!error && row) {
-        *role_r = role_of_name(store_text(query, SQL_INVITATIONS_ROLE_OF_ADDRESS_ROLE, NULL));
+        *role_r =
+            principal_role_by_name(store_text(query, SQL_INVITATIONS_ROLE_OF_ADDRESS_ROLE, NULL));
         error = store_next(query, &row);
     }
     return error;
@@ -51,7 +52,7 @@ struct error *invitation_count(struct store *store, const struct request *reques
     struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_COUNT);
     store_bind_integer(query, request->principal->organization_id);
     store_bind_integer(query, now_ms);
-    return rows_number(query, count_r);
+    return rows_read_number(query, count_r);
 }
 
 /* Checks the rank of the caller and the number of pending invitations. */
@@ -79,7 +80,8 @@ struct error *invitation_insert(struct store *store, const struct request *reque
     int64_t now = clock_wall_ms();
     struct error *error = check_not_member(store, request, email_key);
     if (!error) {
-        error = check_invitation_allowed(store, request, email_key, role_of_name(role), now);
+        error =
+            check_invitation_allowed(store, request, email_key, principal_role_by_name(role), now);
     }
     if (error) {
         return error;
@@ -92,5 +94,5 @@ struct error *invitation_insert(struct store *store, const struct request *reque
     store_bind_integer(query, request->principal->account_id);
     store_bind_integer(query, now);
     store_bind_integer(query, now + lifetime_ms);
-    return rows_number(query, id_r);
+    return rows_read_number(query, id_r);
 }

@@ -59,7 +59,7 @@ struct error *limits_check_queue(const struct request *request)
 size_t limits_queue_length(const struct config *config)
 {
     enum { LENGTH_MAX = 4096 };
-    int64_t hash_us = password_hash_us(config->bcrypt_cost);
+    int64_t hash_us = password_hash_time_us(config->bcrypt_cost);
     if (!hash_us) {
         return 0;
     }

@@ -312,7 +312,8 @@ static struct error *count_rows(struct page *page, int64_t *total_r)
         return counters_value(request->app->store, request->arena, page->parameters[0].integer,
                               page->counter, total_r);
     }
-    return rows_number(prepare_page_query(page, statement_text(page, page->list->count)), total_r);
+    return rows_read_number(prepare_page_query(page, statement_text(page, page->list->count)),
+                            total_r);
 }
 
 /* Counts the matches of a search, up to a limit, and chooses the statement that reads them: see
@@ -325,7 +326,7 @@ static struct error *count_found(struct page *page, int64_t limit, int64_t *tota
     const char *text =
         arena_format(page->request->arena, "SELECT count(*) FROM (%s LIMIT $%zu) AS found", found,
                      add_parameter(page, (struct parameter_value){.integer = enough + 1}));
-    struct error *error = rows_number(prepare_page_query(page, text), total_r);
+    struct error *error = rows_read_number(prepare_page_query(page, text), total_r);
     page->parameter_count--; /* only this statement has the limit */
     page->common = *total_r > enough;
     *total_r -= page->common;
@@ -479,7 +480,7 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     if (!error) {
         error = read_after(&page);
     }
-    error = error_join(error, read_search(&page));
+    error = error_merge(error, read_search(&page));
     if (error) {
         return error;
     }

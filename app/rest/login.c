@@ -47,12 +47,12 @@ static struct error *begin_throttle(struct request *request, const char *subject
     *throttle_r = (struct throttle){
         .key = config->secret_key,
         .subject = subject,
-        .source = network_of_client(request->arena, request->headers.address),
+        .source = network_client_key(request->arena, request->headers.address),
         .realm = realm,
         .name = name,
         .free_failures = config->login_free_failures,
     };
-    return throttle_look(request->app->store, request->arena, throttle_r, clock_wall_ms());
+    return throttle_find_source(request->app->store, request->arena, throttle_r, clock_wall_ms());
 }
 
 struct error *login_begin_throttle(struct request *request, const char *principal_id,
@@ -66,7 +66,7 @@ struct error *login_begin_throttle(struct request *request, const char *principa
 static const char *format_unknown_name(const struct request *request, const char *name)
 {
     const unsigned char *digest =
-        digest_keyed(request->arena, request->app->config->secret_key, name, strlen(name));
+        digest_hmac(request->arena, request->app->config->secret_key, name, strlen(name));
     return arena_format(request->arena, "(unknown name %02x%02x%02x%02x)", digest[0], digest[1],
                         digest[2], digest[3]);
 }
@@ -79,7 +79,8 @@ static const char *throttle_realm(const struct request *request,
     const struct config *config = request->app->config;
     const char *local = utf8_fold_text(request->arena, config->local_auth_username);
     bool is_local = !strcmp(utf8_fold_text(request->arena, attempt->name), local);
-    return is_local && !auth_local_from(config, request->headers.address) ? "elsewhere" : "";
+    return is_local && !auth_local_is_allowed_from(config, request->headers.address) ? "elsewhere"
+                                                                                     : "";
 }
 
 /* Returns the subject for which failures are counted. All names of one directory user, or of one
@@ -103,7 +104,7 @@ static struct error *identify_name(struct request *request, struct login_attempt
 {
     const struct app *app = request->app;
     struct account *account;
-    attempt->is_local = auth_is_local(app->config, attempt->name);
+    attempt->is_local = auth_is_local_username(app->config, attempt->name);
     if (app->config->ldap_login && !attempt->is_local) {
         attempt->unavailable =
             directory_resolve(app->directory, request->arena, attempt->name, &attempt->candidate);
@@ -152,7 +153,7 @@ static void wait_like_directory(struct request *request, const struct login_atte
         spent_us = nobody.spent_us;
     }
     if (!error) {
-        directory_wait(directory, request->arena, spent_us);
+        directory_simulate_login(directory, request->arena, spent_us);
     }
 }
 
@@ -175,7 +176,7 @@ static void store_new_hash(const struct request *request, const struct account *
 {
     const struct app *app = request->app;
     const struct error *error =
-        auth_rehash(app->config, app->store, request->arena, account, password);
+        auth_rehash_password(app->config, app->store, request->arena, account, password);
     if (error) {
         log_warning("login: cannot store a new password hash: %s",
                     error->cause ? error->cause : "unknown");
@@ -192,7 +193,7 @@ static struct error *verify_credentials(struct request *request,
     struct account *account = NULL;
     struct error *error = auth_login_local(app->config, request->arena, attempt->name,
                                            attempt->password, principal_r);
-    bool elsewhere = !error && !auth_local_from(app->config, request->headers.address);
+    bool elsewhere = !error && !auth_local_is_allowed_from(app->config, request->headers.address);
     if (!error && !elsewhere) {
         return NULL;
     }
@@ -227,13 +228,13 @@ static struct error *admit_overflow(struct request *request, const char *name)
 {
     const struct throttle throttle = {
         .key = request->app->config->secret_key,
-        .source = network_of_client(request->arena, request->headers.address),
+        .source = network_client_key(request->arena, request->headers.address),
         .name = name,
     };
     bool known = false;
     struct error *error = limits_is_overflow(request)
-                              ? throttle_look_at_name(request->app->store, request->arena,
-                                                      &throttle, clock_wall_ms(), &known)
+                              ? throttle_find_name_source(request->app->store, request->arena,
+                                                          &throttle, clock_wall_ms(), &known)
                               : NULL;
     return error ? error : limits_admit_hash(request, known);
 }
@@ -259,7 +260,7 @@ struct error *login_verify(struct request *request, const char *name, const char
     error = verify_credentials(request, &attempt, principal_r);
     if (error && error->id == ERR_INVALID_CREDENTIALS) {
         struct error *failure =
-            throttle_failed(app->store, request->arena, throttle_r, clock_wall_ms());
+            throttle_count_failure(app->store, request->arena, throttle_r, clock_wall_ms());
         return failure ? failure : error;
     }
     return error;

@@ -28,7 +28,7 @@ struct error *login_begin_throttle(struct request *request, const char *principa
 
 /* Verifies name and password: ERR_INVALID_CREDENTIALS or ERR_TOO_MANY_ATTEMPTS. Sets the request's
  * subject to the name, or to a placeholder if the name does not exist. Sets *throttle_r for
- * auth_open(). */
+ * auth_begin_session(). */
 struct error *login_verify(struct request *request, const char *name, const char *password,
                            struct throttle *throttle_r,
                            const struct principal **principal_r) MUST_CHECK;

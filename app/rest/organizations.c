@@ -39,7 +39,7 @@ struct error *organization_read(struct store *store, struct arena *arena, int64_
     struct store_query *query = store_query(store, arena, SQL_ORGANIZATIONS_OF_MEMBER);
     store_bind_integer(query, organization_id);
     store_bind_integer(query, account_id);
-    struct error *error = rows_one(query, arena, organization_fields, values_r);
+    struct error *error = rows_read_one(query, arena, organization_fields, values_r);
     return error || *values_r ? error : error_new(arena, ERR_NOT_FOUND, NULL);
 }
 
@@ -54,7 +54,8 @@ struct error *organization_confirm_role(struct store *store, const struct reques
     if (error) {
         return error;
     }
-    enum role role = row ? role_of_name(store_text(query, SQL_MEMBERS_ROLE_ROLE, NULL)) : ROLE_NONE;
+    enum role role =
+        row ? principal_role_by_name(store_text(query, SQL_MEMBERS_ROLE_ROLE, NULL)) : ROLE_NONE;
     store_end(query);
     if (role == ROLE_NONE) {
         return error_new(request->arena, ERR_NOT_FOUND, NULL);

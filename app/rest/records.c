@@ -63,7 +63,7 @@ static bool is_equal_value(enum field_type type, const struct value *one, const 
                                    : one->integer == other->integer;
 }
 
-bool record_changes(const struct record_change *change, const char *name)
+bool record_field_changed(const struct record_change *change, const char *name)
 {
     const struct value *after = record_value(change, name);
     const struct field *fields = change->records->schema->fields;
@@ -76,7 +76,7 @@ void record_default_owner(struct record_change *change, const char *name)
 {
     struct value *owner = record_value(change, name);
     if (!change->before && owner->state == VALUE_ABSENT) {
-        value_set_integer(owner, change->request->principal->account_id);
+        field_set_integer(owner, change->request->principal->account_id);
     }
 }
 
@@ -108,8 +108,8 @@ static struct error *apply_body(struct record_change *change)
     return NULL;
 }
 
-struct error *record_check_step(const struct record_change *change, const struct record_step *steps,
-                                const char *status)
+struct error *record_check_transition(const struct record_change *change,
+                                      const struct record_transition *steps, const char *status)
 {
     const char *before = fields_string(change->records->schema->fields, change->before, "status");
     struct error *error = error_new(change->request->arena, ERR_INVALID_TRANSITION, NULL);
@@ -146,7 +146,7 @@ static struct error *find_record(struct store *store, struct request *request, b
     struct store_query *query = store_query(store, request->arena, records->get);
     store_bind_integer(query, request->principal->organization_id);
     store_bind_integer(query, request_path_id(request, "id"));
-    struct error *error = rows_one(query, request->arena, records->schema->fields, values_r);
+    struct error *error = rows_read_one(query, request->arena, records->schema->fields, values_r);
     if (error) {
         return error;
     }
@@ -156,8 +156,8 @@ static struct error *find_record(struct store *store, struct request *request, b
 
 static void reply_with_record(struct request *request, struct reply *reply, struct value *values)
 {
-    reply_version(request, reply, values,
-                  get_integer_field(records_of(request->route), values, "version"));
+    reply_versioned(request, reply, values,
+                    get_integer_field(records_of(request->route), values, "version"));
 }
 
 struct error *records_list(struct request *request, struct reply *reply)
@@ -171,8 +171,9 @@ struct error *records_get(struct request *request, struct reply *reply)
     struct value *values;
     struct error *error = find_record(request->app->store, request, false, &values);
     return error ? error
-                 : reply_selected(request, reply, values,
-                                  get_integer_field(records_of(request->route), values, "version"));
+                 : reply_conditional(
+                       request, reply, values,
+                       get_integer_field(records_of(request->route), values, "version"));
 }
 
 /* --- references ------------------------------------------------------------------------------- */
@@ -195,7 +196,7 @@ static bool must_check_reference(const struct record_change *change,
 {
     return record_value(change, reference->field)->state == VALUE_SET &&
            (restoring ? reference->fault == FAULT_NO_SUCH_OBJECT
-                      : record_changes(change, reference->field));
+                      : record_field_changed(change, reference->field));
 }
 
 /* Checks that the referenced objects exist. The error has a detail for each one that does not. */
@@ -268,10 +269,10 @@ static struct error *apply_rule(struct error *(*rule)(struct record_change *chan
 static void set_history(const struct record_change *change)
 {
     if (!change->before) {
-        value_set_integer(record_value(change, "created_at"), change->now);
+        field_set_integer(record_value(change, "created_at"), change->now);
     }
-    value_set_integer(record_value(change, "updated_at"), change->now);
-    value_set_integer(
+    field_set_integer(record_value(change, "updated_at"), change->now);
+    field_set_integer(
         record_value(change, "version"),
         change->before ? get_integer_field(change->records, change->before, "version") + 1 : 1);
 }
@@ -283,7 +284,7 @@ static struct error *finish_record_write(struct record_change *change)
     set_history(change);
     collect_deltas(change, change->before, &before);
     collect_deltas(change, change->after, &after);
-    struct error *error = counters_change(change->store, change->request->arena,
+    struct error *error = counters_update(change->store, change->request->arena,
                                           get_organization_id(change), &before, &after);
     return error ? error : apply_rule(change->records->after_write, change);
 }
@@ -296,11 +297,11 @@ static struct error *insert_record(struct record_change *change)
     store_bind_integer(query, get_organization_id(change));
     store_bind_integer(query, change->now);
     bind_own_fields(change, query);
-    struct error *error = rows_number(query, &id);
+    struct error *error = rows_read_number(query, &id);
     if (error) {
         return error;
     }
-    value_set_integer(record_value(change, "id"), id);
+    field_set_integer(record_value(change, "id"), id);
     return finish_record_write(change);
 }
 
@@ -371,7 +372,7 @@ static bool has_changes(const struct record_change *change)
 {
     const struct field *fields = change->records->schema->fields;
     size_t at = 0;
-    while (fields[at].name && !record_changes(change, fields[at].name)) {
+    while (fields[at].name && !record_field_changed(change, fields[at].name)) {
         at++;
     }
     return fields[at].name != NULL;
@@ -381,9 +382,9 @@ static bool has_changes(const struct record_change *change)
  * rules in one error. */
 static struct error *check_and_write(struct record_change *change, struct error *faults)
 {
-    struct error *error = error_join(faults, check_references(change, false));
+    struct error *error = error_merge(faults, check_references(change, false));
     if (!error || error->id == ERR_VALIDATION) {
-        error = error_join(error, apply_rule(change->records->before_write, change));
+        error = error_merge(error, apply_rule(change->records->before_write, change));
     }
     if (error || !has_changes(change)) {
         return error;
@@ -432,7 +433,7 @@ static struct error *change_record(struct store *store, void *context)
     error = call->apply(&call->change);
     return error && error->id != ERR_VALIDATION
                ? error
-               : check_and_write(&call->change, error_join(call->change.request->faults, error));
+               : check_and_write(&call->change, error_merge(call->change.request->faults, error));
 }
 
 static struct error *change_and_reply(struct request *request, struct reply *reply,
@@ -469,7 +470,7 @@ static struct error *delete_record(struct store *store, void *context)
     if (error) {
         return error;
     }
-    value_set_integer(record_value(change, "deleted_at"), change->now);
+    field_set_integer(record_value(change, "deleted_at"), change->now);
     return update_record(change);
 }
 
@@ -479,7 +480,7 @@ struct error *records_delete(struct request *request, struct reply *reply)
         .change = {.request = request, .records = records_of(request->route)}};
     struct error *error = store_write(request->app->store, request->arena, delete_record, &call);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }

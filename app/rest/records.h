@@ -72,20 +72,21 @@ struct value *record_value(const struct record_change *change, const char *name)
 const char *record_string(const struct record_change *change, const char *name);
 
 /* True if the change modifies the field. Always true for a record that is created. */
-bool record_changes(const struct record_change *change, const char *name);
+bool record_field_changed(const struct record_change *change, const char *name);
 
 /* Sets the field to the caller's account if a record is created without it. */
 void record_default_owner(struct record_change *change, const char *name);
 
 /* An allowed change of a status. */
-struct record_step {
+struct record_transition {
     const char *from, *to; /* NULL ends a table */
 };
 
 /* ERR_INVALID_TRANSITION, with the allowed statuses as details, unless the table `steps` allows the
  * change from the previous status to `status`. */
-struct error *record_check_step(const struct record_change *change, const struct record_step *steps,
-                                const char *status) MUST_CHECK;
+struct error *record_check_transition(const struct record_change *change,
+                                      const struct record_transition *steps,
+                                      const char *status) MUST_CHECK;
 
 /* Handles a call that changes the record that the path names, apart from the handlers below.
  * `apply` sets the new values in `after`, which starts as a copy of `before`. If it returns

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { ROWS_FIRST = 16 }; /* initial capacity of rows_all() */
+enum { ROWS_FIRST = 16 }; /* initial capacity of rows_read_all() */
 
 static void read_column_value(struct store_query *query, struct arena *arena, size_t column,
                               const struct field *field, struct value *value)
@@ -25,10 +25,10 @@ static void read_column_value(struct store_query *query, struct arena *arena, si
     case FIELD_INTEGER:
     case FIELD_DECIMAL:
     case FIELD_TIME:
-        value_set_integer(value, store_integer(query, column));
+        field_set_integer(value, store_integer(query, column));
         break;
     case FIELD_BOOLEAN:
-        value_set_boolean(value, store_integer(query, column) != 0);
+        field_set_boolean(value, store_integer(query, column) != 0);
         break;
     case FIELD_STRINGS:
     case FIELD_RECORDS:
@@ -47,8 +47,8 @@ struct value *rows_read(struct store_query *query, struct arena *arena, const st
     return values;
 }
 
-struct error *rows_one(struct store_query *query, struct arena *arena, const struct field *fields,
-                       struct value **values_r)
+struct error *rows_read_one(struct store_query *query, struct arena *arena,
+                            const struct field *fields, struct value **values_r)
 {
     bool row;
     *values_r = NULL;
@@ -60,8 +60,8 @@ struct error *rows_one(struct store_query *query, struct arena *arena, const str
     return store_next(query, &row);
 }
 
-struct error *rows_all(struct store_query *query, struct arena *arena, const struct field *fields,
-                       struct value ***values_r, size_t *count_r)
+struct error *rows_read_all(struct store_query *query, struct arena *arena,
+                            const struct field *fields, struct value ***values_r, size_t *count_r)
 {
     size_t count = 0, size = 0;
     struct value **values = NULL;
@@ -83,7 +83,7 @@ struct error *rows_all(struct store_query *query, struct arena *arena, const str
     return error;
 }
 
-struct error *rows_number(struct store_query *query, int64_t *number_r)
+struct error *rows_read_number(struct store_query *query, int64_t *number_r)
 {
     bool row;
     struct error *error = store_next(query, &row);

@@ -16,14 +16,15 @@ struct value *rows_read(struct store_query *query, struct arena *arena, const st
     __attribute__((returns_nonnull));
 
 /* Reads the only row of a query. *values_r is NULL if there is no row. */
-struct error *rows_one(struct store_query *query, struct arena *arena, const struct field *fields,
-                       struct value **values_r) MUST_CHECK;
+struct error *rows_read_one(struct store_query *query, struct arena *arena,
+                            const struct field *fields, struct value **values_r) MUST_CHECK;
 
 /* Reads all rows of a query. */
-struct error *rows_all(struct store_query *query, struct arena *arena, const struct field *fields,
-                       struct value ***values_r, size_t *count_r) MUST_CHECK;
+struct error *rows_read_all(struct store_query *query, struct arena *arena,
+                            const struct field *fields, struct value ***values_r,
+                            size_t *count_r) MUST_CHECK;
 
 /* Reads the only number of a query, such as a count. */
-struct error *rows_number(struct store_query *query, int64_t *number_r) MUST_CHECK;
+struct error *rows_read_number(struct store_query *query, int64_t *number_r) MUST_CHECK;
 
 #endif

@@ -31,7 +31,7 @@ void api_document_publish(const struct config *config)
     struct arena *arena = arena_new();
     for (int i = 0; i < LANGUAGE_COUNT; i++) {
         const char *path =
-            arena_format(arena, "%s/openapi.%s.json", config->static_dir, language_names[i]);
+            arena_format(arena, "%s/openapi.%s.json", config->static_dir, config_language_names[i]);
         struct buffer document = api_document_write(config, (enum config_language)i);
         if (!file_replace(path, document.bytes, document.length, READABLE)) {
             log_error("STATIC_DIR: cannot write %s: %s", path, strerror(errno));

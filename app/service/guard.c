@@ -17,7 +17,7 @@
  * *organization_r is 0 if neither names one; the organization of the token then applies. */
 static struct error *select_organization(struct request *request, int64_t *organization_r)
 {
-    const char *in_path = request_path_value_if(request, "organization_id");
+    const char *in_path = request_optional_path_value(request, "organization_id");
     const char *in_header = request->headers.organization;
     *organization_r = 0;
     if (!in_path && !*in_header) {
@@ -33,8 +33,9 @@ static struct error *authenticate_caller(struct request *request)
     int64_t organization_id;
     struct error *error = select_organization(request, &organization_id);
     if (!error) {
-        error = auth_bearer(app->config, app->store, request->arena, request->headers.authorization,
-                            organization_id, &request->principal);
+        error = auth_authenticate_bearer(app->config, app->store, request->arena,
+                                         request->headers.authorization, organization_id,
+                                         &request->principal);
     }
     if (error && error->id == ERR_INVALID_TOKEN) {
         request->reason = error->cause;
@@ -63,7 +64,7 @@ static struct error *recheck_directory_user(struct request *request, enum permis
         return error;
     }
     const char *outdated =
-        auth_outdated(request->principal, identity.password_set, identity.administrator);
+        auth_outdated_reason(request->principal, identity.password_set, identity.administrator);
     if (outdated) {
         request->reason = outdated;
         return error_new(request->arena, ERR_INVALID_TOKEN, "%s", outdated);
@@ -85,8 +86,8 @@ static bool is_surface_open(const struct request *request, enum permission permi
     if (strcmp(request->headers.surface, "files") != 0) {
         return false;
     }
-    return (permission == PERMIT_ACCOUNTS && config_anonymous(config, SURFACE_ACCOUNTS)) ||
-           (permission_is_of_files(permission) && config_anonymous(config, SURFACE_FILES));
+    return (permission == PERMIT_ACCOUNTS && config_allows_anonymous(config, SURFACE_ACCOUNTS)) ||
+           (permission_is_of_files(permission) && config_allows_anonymous(config, SURFACE_FILES));
 }
 
 static bool permits_call(const struct request *request, enum permission permission)
@@ -104,7 +105,7 @@ static bool permits_call(const struct request *request, enum permission permissi
 /* Decides for routes with access_by_setting, which are those of tokens (TOKENS_ACCESS). */
 static bool are_tokens_open(const struct request *request)
 {
-    return config_tokens_open(request->app->config);
+    return config_allows_anonymous_tokens(request->app->config);
 }
 
 /* Reserves the last free space for administrators. Measures free space again before each upload,

@@ -12,12 +12,12 @@
 #include "store/store.h"
 #include "tokens/usage.h"
 
-void *jobs_begin(const struct config *config)
+void *jobs_open_store(const struct config *config)
 {
     return store_new(config, sharing_database());
 }
 
-void jobs_end(void *store)
+void jobs_close_store(void *store)
 {
     struct store *owned = store;
     store_free(&owned);

@@ -10,9 +10,9 @@
 extern const struct job jobs_list[];
 
 /* Opens the store that all jobs share. They can share it because they never run concurrently. */
-void *jobs_begin(const struct config *config);
+void *jobs_open_store(const struct config *config);
 
-/* Closes the store that jobs_begin() returned. */
-void jobs_end(void *store);
+/* Closes the store that jobs_open_store() returned. */
+void jobs_close_store(void *store);
 
 #endif

@@ -41,17 +41,17 @@ struct worker_state {
 
 static uint64_t pending_transaction(struct app *app)
 {
-    return store_hold(app->store);
+    return store_end_request(app->store);
 }
 
 static struct error *end_group_commit(struct app *app, struct arena *arena, uint64_t *lost_r)
 {
     struct error *error = store_group_end(app->store, arena, lost_r);
-    auth_committed();
+    auth_after_commit();
     return error;
 }
 
-static const struct server_turn group_commit = {pending_transaction, end_group_commit};
+static const struct server_group_commit group_commit = {pending_transaction, end_group_commit};
 
 /* --- start of a process ---------------------------------------------------------------------- */
 
@@ -74,7 +74,7 @@ static void register_file_systems(const struct config *config)
         }
     }
     paths[count] = NULL;
-    space_enter(config->disk_reserve_mib * MIB, paths);
+    space_configure(config->disk_reserve_mib * MIB, paths);
 }
 
 static struct worker_state *create_worker_state(const struct config *config, enum pool_id pool)
@@ -85,7 +85,7 @@ static struct worker_state *create_worker_state(const struct config *config, enu
         .standard_language = (enum config_language)config->default_language,
         .body_max = (size_t)config->max_json_kib * KIB,
     };
-    struct worker_state *state = must_alloc(sizeof *state);
+    struct worker_state *state = base_alloc(sizeof *state);
     state->app = (struct app){
         .config = config,
         .directory = directory_new(config),
@@ -94,7 +94,7 @@ static struct worker_state *create_worker_state(const struct config *config, enu
         .pool = pool,
     };
     if (pool == POOL_CORE) { /* all requests of a loop iteration have arrived before it begins */
-        store_read_by_turns(state->app.store);
+        store_share_snapshots(state->app.store);
     }
     state->router = router_new(resources, &settings);
     state->server = server_new(state->router, &state->app, &group_commit, pool == POOL_CORE);
@@ -109,7 +109,7 @@ static void *start_serving(const struct config *config, enum pool_id pool)
         background_enter();
         password_estimate(config->bcrypt_cost);
     }
-    access_enter(pool);
+    access_set_pool(pool);
     if (!audit_open(config->audit_log_path)) {
         log_error("AUDIT_LOG_PATH: cannot open %s: %s", config->audit_log_path, strerror(errno));
         return NULL;
@@ -137,7 +137,7 @@ static void *open_server_connection(void *state, int fd, int body_fd)
 
 static enum arrival classify_request(const char *bytes, size_t length)
 {
-    switch (fastcgi_look_at_request(bytes, length)) {
+    switch (fastcgi_inspect_request(bytes, length)) {
     case FASTCGI_END:
         return ARRIVAL_COMPLETE;
     case FASTCGI_PARAMS_END:
@@ -178,7 +178,7 @@ static size_t queue_length(void *state)
 
 static void end_iteration(void *state)
 {
-    store_rest(((struct worker_state *)state)->app.store);
+    store_snapshot_end(((struct worker_state *)state)->app.store);
 }
 
 /* --- log rotation and shutdown --------------------------------------------------------------- */
@@ -216,8 +216,8 @@ static const struct service service = {
     .close = close_server_connection,
     .reopen = reopen_log_files,
     .stop = stop_serving,
-    .begin_jobs = jobs_begin,
-    .end_jobs = jobs_end,
+    .begin_jobs = jobs_open_store,
+    .end_jobs = jobs_close_store,
     .jobs = jobs_list,
 };
 

@@ -41,7 +41,7 @@ static void set_last_subject(struct session_watch *watch, const char *subject)
 struct session_watch *session_watch_new(const struct config *config, struct store *store,
                                         struct directory *directory)
 {
-    struct session_watch *watch = must_alloc(sizeof *watch);
+    struct session_watch *watch = base_alloc(sizeof *watch);
     *watch = (struct session_watch){.config = config, .store = store, .directory = directory};
     set_last_subject(watch, first_subject);
     return watch;
@@ -60,7 +60,7 @@ struct user {
     const char *subject;
     int64_t oldest_epoch;
     bool any_administrator;
-    enum directory_standing standing;
+    enum directory_account_state standing;
     struct directory_identity identity;
 };
 
@@ -77,8 +77,8 @@ static struct error *end_and_commit(struct session_watch *watch, struct arena *a
                                     store_work *work, struct ending *ending)
 {
     struct error *error = store_write(watch->store, arena, work, ending);
-    struct error *commit = store_turn_end(watch->store, arena);
-    auth_committed();
+    struct error *commit = store_group_commit(watch->store, arena);
+    auth_after_commit();
     return error ? error : commit;
 }
 
@@ -88,7 +88,7 @@ static struct error *end_unpermitted_sessions(struct store *store, void *context
 {
     struct ending *work = context;
     const struct config *config = work->watch->config;
-    const struct session_terms terms = auth_session_terms(config);
+    const struct session_settings terms = auth_session_settings(config);
     const char *subject = auth_local_subject(config, work->arena);
     work->count = 0;
     return session_end_unconfigured(store, work->arena, &terms, subject,
@@ -128,7 +128,7 @@ static struct error *check_directory_user(struct session_watch *watch, struct ar
 {
     const char *guid = principal_guid(user->subject);
     struct error *error =
-        directory_examine(watch->directory, arena, guid, &user->identity, &user->standing);
+        directory_read_identity(watch->directory, arena, guid, &user->identity, &user->standing);
     if (error) {
         return error;
     }

@@ -58,7 +58,7 @@ bool settings_prepare(const struct config *config, struct buffer *faults)
         return false;
     }
     if (valid) {
-        directory_prepare(config);
+        directory_prepare_circuit(config);
         api_document_publish(config);
     }
     return valid;

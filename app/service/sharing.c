@@ -23,7 +23,7 @@ static struct store_shared *database;
 
 static void share_counters(void)
 {
-    access_prepare(resources);
+    access_register_labels(resources);
     metrics_share();
     space_share();
     scoreboard_share();

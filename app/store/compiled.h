@@ -16,7 +16,7 @@ struct sql_statement_row {
     const char *columns; /* names, separated by spaces; "?" for a bare number */
 };
 
-extern const struct sql_statement_row sql_statements[SQL_COUNT];
+extern const struct sql_statement_row store_statements[SQL_COUNT];
 
 struct migration {
     int64_t version; /* 1, 2, 3 … */

@@ -57,7 +57,7 @@ struct engine {
     void (*snapshot_end)(struct store *store);
 };
 
-extern const struct engine sqlite_engine, postgres_engine;
+extern const struct engine store_engine_sqlite, store_engine_postgres;
 
 /* Appends a line to `faults` for each error in DATABASE_URL. Returns false if there is one. */
 bool postgres_check(const struct config *config, struct buffer *faults);
@@ -93,8 +93,8 @@ struct store {
     enum sql_statement deferred[DEFERRED_MAX]; /* by store_defer(): run before the group commit */
     size_t deferred_count;
 
-    bool shares_snapshots;     /* store_read_by_turns() */
-    bool wrote;                /* store_write() was called since the last store_hold() */
+    bool shares_snapshots;     /* store_share_snapshots() */
+    bool wrote;                /* store_write() was called since the last store_end_request() */
     bool writing;              /* inside store_write() */
     struct arena *write_arena; /* of the running store_write() */
     struct error *failure;     /* error of the first query that failed in it */

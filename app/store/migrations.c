@@ -39,7 +39,7 @@ static void compute_checksum(const struct migration *migration, unsigned char *d
     unsigned length = 0;
     if (!EVP_Digest(migration->source, strlen(migration->source), digest, &length, EVP_sha256(),
                     NULL)) {
-        store_slip("cannot compute SHA-256");
+        store_abort("cannot compute SHA-256");
     }
 }
 
@@ -197,7 +197,7 @@ static struct error *migrate_one_step(struct store *store, void *context)
 static struct error *commit_step(struct store *store, struct step *step, struct buffer *report)
 {
     struct error *error = store_write_schema(store, step->arena, migrate_one_step, step);
-    struct error *ending = store_turn_end(store, step->arena);
+    struct error *ending = store_group_commit(store, step->arena);
     error = error ? error : ending;
     if (!error && step->done) {
         buffer_format(report, "%04" PRId64 " %s %s\n", step->done->version, step->done->name,

@@ -67,7 +67,7 @@ struct postgres {
     struct store store;
     PGconn *connection;
     enum preparation prepared[SLOT_COUNT]; /* on this connection */
-    enum mishap mishap;                    /* of the last call */
+    enum db_failure db_failure;            /* of the last call */
     bool in_transaction;
     int64_t timeout_us;    /* of one statement */
     int64_t connect_after; /* until then, connecting fails at once with connect_cause */
@@ -125,7 +125,7 @@ bool postgres_check(const struct config *config, struct buffer *faults)
 static struct store *open_postgres(const struct config *config, struct store_shared *shared)
 {
     (void)shared; /* the server serializes writers itself */
-    struct postgres *postgres = must_alloc(sizeof *postgres);
+    struct postgres *postgres = base_alloc(sizeof *postgres);
     postgres->timeout_us = config->database_timeout_ms * US_PER_MS + GRACE_US;
     return &postgres->store;
 }
@@ -162,34 +162,34 @@ static bool wait_for_socket(const PGconn *connection, short events, int64_t dead
 }
 
 /* Sends all output that libpq has buffered. */
-static enum mishap flush_output(PGconn *connection, int64_t deadline)
+static enum db_failure flush_output(PGconn *connection, int64_t deadline)
 {
     int unsent;
     while ((unsent = PQflush(connection)) > 0) {
         /* Read as well, to avoid a deadlock with a server that sends before it reads on. */
         if (!wait_for_socket(connection, POLLIN | POLLOUT, deadline)) {
-            return MISHAP_SILENT;
+            return DB_FAILURE_TIMEOUT;
         }
         if (!PQconsumeInput(connection)) {
-            return MISHAP_LOST;
+            return DB_FAILURE_DISCONNECTED;
         }
     }
-    return unsent < 0 ? MISHAP_LOST : MISHAP_NONE;
+    return unsent < 0 ? DB_FAILURE_DISCONNECTED : DB_FAILURE_NONE;
 }
 
 /* Receives the next result of the sent query; NULL after the last one. */
-static enum mishap receive_result(PGconn *connection, int64_t deadline, PGresult **result_r)
+static enum db_failure receive_result(PGconn *connection, int64_t deadline, PGresult **result_r)
 {
     while (PQisBusy(connection)) {
         if (!wait_for_socket(connection, POLLIN, deadline)) {
-            return MISHAP_SILENT;
+            return DB_FAILURE_TIMEOUT;
         }
         if (!PQconsumeInput(connection)) {
-            return MISHAP_LOST;
+            return DB_FAILURE_DISCONNECTED;
         }
     }
     *result_r = PQgetResult(connection);
-    return MISHAP_NONE;
+    return DB_FAILURE_NONE;
 }
 
 /* --- errors ---------------------------------------------------------------------------------- */
@@ -201,18 +201,18 @@ static struct error *result_error(struct postgres *postgres, struct arena *arena
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (!state) { /* libpq made this result: the connection is closed */
-        postgres->mishap = MISHAP_LOST;
+        postgres->db_failure = DB_FAILURE_DISCONNECTED;
         return error_new(arena, ERR_DATABASE_UNAVAILABLE, "PostgreSQL: connection lost");
     }
     enum error_id id = sqlstate_error(state);
-    postgres->mishap = sqlstate_mishap(state);
+    postgres->db_failure = sqlstate_failure(state);
     if (id == ERR_CONSTRAINT_UNIQUE || id == ERR_CONSTRAINT_REFERENCE) {
         const char *name = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
         return error_new(arena, id, "%s", name ? name : "");
     }
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (!strcmp(state, "25006") && !postgres->in_transaction) {
-        store_slip("statement changes data outside of store_write(): %s", message);
+        store_abort("statement changes data outside of store_write(): %s", message);
     }
     return error_new(arena, id, "PostgreSQL: %s (%s)",
                      message && !sqlstate_shows_values(state) ? message : "invalid value", state);
@@ -220,12 +220,13 @@ static struct error *result_error(struct postgres *postgres, struct arena *arena
 
 /* Records that the connection was lost or that the server did not answer, and returns the error. */
 static struct error *fail_connection(struct postgres *postgres, struct arena *arena,
-                                     enum mishap mishap)
+                                     enum db_failure db_failure)
 {
-    postgres->mishap = mishap;
+    postgres->db_failure = db_failure;
     return error_new(arena, ERR_DATABASE_UNAVAILABLE,
-                     mishap == MISHAP_SILENT ? "PostgreSQL: timed out waiting for the server"
-                                             : "PostgreSQL: connection lost");
+                     db_failure == DB_FAILURE_TIMEOUT
+                         ? "PostgreSQL: timed out waiting for the server"
+                         : "PostgreSQL: connection lost");
 }
 
 /* Records a failure to connect: until the pause has passed, connecting fails at once with the same
@@ -243,12 +244,13 @@ static struct error *pause_connecting(struct postgres *postgres, struct arena *a
 
 /* Sends the query and receives all of its results. Keeps the first error, or else the last result.
  */
-static enum mishap collect_results(PGconn *connection, int64_t deadline, PGresult **kept_r)
+static enum db_failure collect_results(PGconn *connection, int64_t deadline, PGresult **kept_r)
 {
-    enum mishap mishap = flush_output(connection, deadline);
+    enum db_failure db_failure = flush_output(connection, deadline);
     PGresult *result = NULL;
-    while (mishap == MISHAP_NONE &&
-           (mishap = receive_result(connection, deadline, &result)) == MISHAP_NONE && result) {
+    while (db_failure == DB_FAILURE_NONE &&
+           (db_failure = receive_result(connection, deadline, &result)) == DB_FAILURE_NONE &&
+           result) {
         if (*kept_r && PQresultStatus(*kept_r) == PGRES_FATAL_ERROR) {
             PQclear(result);
             continue;
@@ -256,7 +258,7 @@ static enum mishap collect_results(PGconn *connection, int64_t deadline, PGresul
         PQclear(*kept_r);
         *kept_r = result;
     }
-    return mishap;
+    return db_failure;
 }
 
 /* Completes a call: waits for its result, which the caller clears. `sent` is what PQsend…()
@@ -268,22 +270,23 @@ static struct error *complete_call(struct postgres *postgres, struct arena *aren
     int64_t deadline = clock_steady_us() + postgres->timeout_us;
     PGresult *result = NULL;
     struct error *error = NULL;
-    postgres->mishap = MISHAP_NONE;
-    enum mishap mishap =
-        sent ? collect_results(postgres->connection, deadline, &result) : MISHAP_LOST;
+    postgres->db_failure = DB_FAILURE_NONE;
+    enum db_failure db_failure =
+        sent ? collect_results(postgres->connection, deadline, &result) : DB_FAILURE_DISCONNECTED;
     if (result && PQresultStatus(result) == PGRES_FATAL_ERROR) {
         error = result_error(postgres, arena, result);
-    } else if (mishap != MISHAP_NONE || !result) {
-        error = fail_connection(postgres, arena, mishap == MISHAP_NONE ? MISHAP_LOST : mishap);
+    } else if (db_failure != DB_FAILURE_NONE || !result) {
+        error = fail_connection(
+            postgres, arena, db_failure == DB_FAILURE_NONE ? DB_FAILURE_DISCONNECTED : db_failure);
     }
-    if (mishap != MISHAP_NONE || postgres->mishap == MISHAP_LOST) {
+    if (db_failure != DB_FAILURE_NONE || postgres->db_failure == DB_FAILURE_DISCONNECTED) {
         close_session(postgres);
     }
     if (error) {
         PQclear(result);
         result = NULL;
     }
-    if (mishap == MISHAP_SILENT) {
+    if (db_failure == DB_FAILURE_TIMEOUT) {
         (void)pause_connecting(postgres, arena, "timed out waiting for the server");
     }
     *result_r = result;
@@ -350,7 +353,7 @@ static struct error *open_postgres_session(struct postgres *postgres, struct are
     const char *const values[] = {postgres->store.config->database_url, process, "UTF8", NULL};
     postgres->connection = PQconnectStartParams(keywords, values, 1);
     if (!postgres->connection) {
-        store_slip("PostgreSQL: out of memory");
+        store_abort("PostgreSQL: out of memory");
     }
     PQsetNoticeProcessor(postgres->connection, log_notice, NULL);
     int64_t deadline = clock_steady_us() + postgres->store.config->database_timeout_ms * US_PER_MS;
@@ -384,7 +387,7 @@ static struct error *ensure_session(struct postgres *postgres, struct arena *are
         return NULL;
     }
     if (postgres->in_transaction) { /* the transaction was lost with its connection */
-        return fail_connection(postgres, arena, MISHAP_LOST);
+        return fail_connection(postgres, arena, DB_FAILURE_DISCONNECTED);
     }
     if (clock_steady_us() < postgres->connect_after) {
         return error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s", postgres->connect_cause);
@@ -509,7 +512,7 @@ static int send_query(struct postgres *postgres, const struct store_query *query
 static struct error *execute_prepared(struct postgres *postgres, struct store_query *query,
                                       PGresult **result_r)
 {
-    postgres->mishap = MISHAP_NONE;
+    postgres->db_failure = DB_FAILURE_NONE;
     struct error *error = ensure_session(postgres, query->arena);
     if (!error && postgres->prepared[query->slot] != PREPARED) {
         error = prepare_slot(postgres, query->arena, query->slot);
@@ -524,7 +527,7 @@ static struct error *begin_postgres_query(struct store_query *query)
     PGresult *result = NULL;
     struct error *error = execute_prepared(postgres, query, &result);
     /* Repeat a read on a new connection. run_transaction() repeats a transaction as a whole. */
-    if (error && postgres->mishap == MISHAP_LOST && !postgres->in_transaction) {
+    if (error && postgres->db_failure == DB_FAILURE_DISCONNECTED && !postgres->in_transaction) {
         error = execute_prepared(postgres, query, &result);
     }
     if (error) {
@@ -625,13 +628,14 @@ static struct error *commit_transaction(struct postgres *postgres, struct arena 
     PGresult *result = NULL;
     if (!postgres->connection || !is_still_open(postgres->connection)) {
         close_session(postgres);
-        return fail_connection(postgres, arena, MISHAP_LOST);
+        return fail_connection(postgres, arena, DB_FAILURE_DISCONNECTED);
     }
     struct error *error =
         complete_call(postgres, arena, PQsendQuery(postgres->connection, "COMMIT"), &result);
     PQclear(result);
-    if (error && (postgres->mishap == MISHAP_LOST || postgres->mishap == MISHAP_SILENT)) {
-        postgres->mishap = MISHAP_NONE; /* it must not be repeated: it may have succeeded */
+    if (error && (postgres->db_failure == DB_FAILURE_DISCONNECTED ||
+                  postgres->db_failure == DB_FAILURE_TIMEOUT)) {
+        postgres->db_failure = DB_FAILURE_NONE; /* it must not be repeated: it may have succeeded */
         return error_new(arena, ERR_OUTCOME_UNKNOWN, "%s during the commit", error->cause);
     }
     return error;
@@ -639,18 +643,18 @@ static struct error *commit_transaction(struct postgres *postgres, struct arena 
 
 static void roll_back(struct postgres *postgres, struct arena *arena)
 {
-    enum mishap mishap = postgres->mishap; /* of the error that causes the rollback */
+    enum db_failure db_failure = postgres->db_failure; /* of the error that causes the rollback */
     if (postgres->connection && execute_command(postgres, arena, "ROLLBACK")) {
         close_session(postgres);
     }
-    postgres->mishap = mishap;
+    postgres->db_failure = db_failure;
 }
 
-/* Runs a transaction once. After a failure, postgres->mishap says whether to try again. */
+/* Runs a transaction once. After a failure, postgres->db_failure says whether to try again. */
 static struct error *try_transaction(struct postgres *postgres, struct arena *arena,
                                      store_work *work, void *context, const char *beginning)
 {
-    postgres->mishap = MISHAP_NONE;
+    postgres->db_failure = DB_FAILURE_NONE;
     struct error *error = ensure_session(postgres, arena);
     if (!error) {
         error = execute_command(postgres, arena, beginning);
@@ -659,7 +663,7 @@ static struct error *try_transaction(struct postgres *postgres, struct arena *ar
         return error;
     }
     postgres->in_transaction = true;
-    error = store_run(&postgres->store, arena, work, context);
+    error = store_run_work(&postgres->store, arena, work, context);
     if (error) {
         roll_back(postgres, arena);
     } else {
@@ -681,9 +685,9 @@ static struct error *run_transaction(struct postgres *postgres, struct arena *ar
     unsigned conflicts = 0, losses = 0;
     for (;;) {
         struct error *error = try_transaction(postgres, arena, work, context, beginning);
-        if (error && postgres->mishap == MISHAP_COLLISION && ++conflicts < CONFLICTS_MAX) {
+        if (error && postgres->db_failure == DB_FAILURE_CONFLICT && ++conflicts < CONFLICTS_MAX) {
             usleep((useconds_t)backoff_delay(&conflict_backoff, conflicts));
-        } else if (!error || postgres->mishap != MISHAP_LOST || losses++) {
+        } else if (!error || postgres->db_failure != DB_FAILURE_DISCONNECTED || losses++) {
             return error;
         }
     }
@@ -721,7 +725,7 @@ static struct error *run_postgres_script(struct store *store, struct arena *aren
     return error ? error : execute_command(postgres, arena, text);
 }
 
-const struct engine postgres_engine = {
+const struct engine store_engine_postgres = {
     .compares_rows = true,
     .open = open_postgres,
     .close = close_postgres,

@@ -51,7 +51,7 @@ struct error *purge_batch(struct store *store, struct arena *arena, const struct
                           int64_t now_ms, int64_t *deleted_r)
 {
     struct error *error = purge_rows(store, arena, kind, now_ms, PURGE_BATCH, deleted_r);
-    struct error *ending = store_turn_end(store, arena);
+    struct error *ending = store_group_commit(store, arena);
     error = error ? error : ending;
     *deleted_r = error ? 0 : *deleted_r;
     metrics_add(METRIC_PURGED, metrics_series(METRIC_PURGED, kind->table, NULL), *deleted_r);
@@ -86,7 +86,7 @@ static struct error *clamp_times(const struct purge_plan *plan, struct store *st
 {
     struct clamping clamping = {plan, arena, now_ms};
     struct error *error = store_write(store, arena, execute_clamps, &clamping);
-    struct error *ending = store_turn_end(store, arena);
+    struct error *ending = store_group_commit(store, arena);
     return error ? error : ending;
 }
 
@@ -137,7 +137,7 @@ struct error *purge_shorten(const struct purge_plan *plan, struct store *store, 
         changed += work.changed;
         *more_r = *more_r || work.changed == PURGE_BATCH;
     }
-    struct error *ending = store_turn_end(store, arena);
+    struct error *ending = store_group_commit(store, arena);
     error = error ? error : ending;
     if (!error && changed) {
         log_warning("purge: the clock was set back: corrected the expiry of %" PRId64
@@ -229,7 +229,7 @@ struct purge {
 
 struct purge *purge_new(struct store *store)
 {
-    struct purge *purge = must_alloc(sizeof *purge);
+    struct purge *purge = base_alloc(sizeof *purge);
     purge->store = store;
     purge->plan = shared_plan;
     purge->kind_count = (int)count_kinds(shared_plan);

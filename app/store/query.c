@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void store_slip(const char *format, ...)
+void store_abort(const char *format, ...)
 {
     char text[512];
     va_list arguments;
@@ -68,7 +68,7 @@ static struct store_query *new_query(struct store *store, struct arena *arena, s
     query->arena = arena;
     query->slot = slot;
     query->text = store_statement_text(store, slot);
-    query->parameters_wanted = slot < SQL_COUNT ? sql_statements[slot].parameters[store->id]
+    query->parameters_wanted = slot < SQL_COUNT ? store_statements[slot].parameters[store->id]
                                                 : store->composed[slot - SQL_COUNT].parameters;
     query->parameters = query->inline_parameters;
     query->parameter_size = PARAMETERS_INLINE;
@@ -111,7 +111,7 @@ static struct composed *choose_composed(struct store *store)
         }
     }
     if (!chosen) {
-        store_slip("too many open composed statements: %d", COMPOSED_COUNT);
+        store_abort("too many open composed statements: %d", COMPOSED_COUNT);
     }
     return chosen;
 }
@@ -130,7 +130,7 @@ struct store_query *store_compose(struct store *store, struct arena *arena, cons
             store->engine->finalize(store, SQL_COUNT + (size_t)(composed - store->composed));
             free(composed->text);
         }
-        composed->text = must_string(text);
+        composed->text = base_strdup(text);
         composed->parameters = count_parameters(text);
     }
     composed->used = ++store->uses;
@@ -145,12 +145,12 @@ bool store_compares_rows(const struct store *store)
 
 const char *store_text_of(const struct store *store, enum sql_statement statement)
 {
-    return sql_statements[statement].text[store->id];
+    return store_statements[statement].text[store->id];
 }
 
 const char *store_statement_text(const struct store *store, size_t slot)
 {
-    return slot < SQL_COUNT ? sql_statements[slot].text[store->id]
+    return slot < SQL_COUNT ? store_statements[slot].text[store->id]
                             : store->composed[slot - SQL_COUNT].text;
 }
 
@@ -207,8 +207,8 @@ static struct error *begin_query(struct store_query *query)
 {
     struct store *store = query->store;
     if (query->parameters_wanted != query->parameter_count) {
-        store_slip("%zu parameters bound, not %zu: %s", query->parameter_count,
-                   query->parameters_wanted, query->text);
+        store_abort("%zu parameters bound, not %zu: %s", query->parameter_count,
+                    query->parameters_wanted, query->text);
     }
     query->writing = store->writing;
     if (query->writing && store->failure) {
@@ -285,7 +285,7 @@ size_t store_columns(const struct store_query *query)
 static const struct cell *get_cell(const struct store_query *query, size_t column)
 {
     if (!query->row || column >= query->column_count) {
-        store_slip("no column %zu: %s", column, query->text);
+        store_abort("no column %zu: %s", column, query->text);
     }
     return &query->row[column];
 }
@@ -299,7 +299,7 @@ static const struct cell *get_typed(const struct store_query *query, size_t colu
         return NULL;
     }
     if (cell->type != type) {
-        store_slip("column %zu has another type: %s", column, query->text);
+        store_abort("column %zu has another type: %s", column, query->text);
     }
     return cell;
 }
@@ -333,7 +333,7 @@ const void *store_bytes(const struct store_query *query, size_t column, size_t *
     return get_bytes(get_typed(query, column, CELL_BYTES), length_r);
 }
 
-bool store_violated(const struct error *error, const char *constraint)
+bool store_is_violation(const struct error *error, const char *constraint)
 {
     bool violated = error->id == ERR_CONSTRAINT_UNIQUE || error->id == ERR_CONSTRAINT_REFERENCE;
     if (error->id == ERR_CONSTRAINT_REFERENCE && !*error->cause) {

@@ -59,6 +59,6 @@ void store_count_time(const char *operation, int64_t us);
 const char *store_statement_text(const struct store *store, size_t slot);
 
 /* Logs a programming error and aborts the process. */
-_Noreturn void store_slip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void store_abort(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

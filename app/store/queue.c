@@ -27,7 +27,7 @@
 static void check_mutex_result(int result, const char *operation)
 {
     if (result) {
-        store_slip("queue of writers: cannot %s: %s", operation, strerror(result));
+        store_abort("queue of writers: cannot %s: %s", operation, strerror(result));
     }
 }
 
@@ -36,7 +36,7 @@ struct store_shared *store_shared_new(void)
     struct store_shared *shared =
         mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) {
-        store_slip("queue of writers: cannot map memory: %s", strerror(errno));
+        store_abort("queue of writers: cannot map memory: %s", strerror(errno));
     }
     pthread_mutexattr_t attributes;
     check_mutex_result(pthread_mutexattr_init(&attributes), "create attributes");

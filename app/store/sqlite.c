@@ -122,8 +122,8 @@ static enum role control_role(enum control which)
 static struct store *open_sqlite(const struct config *config, struct store_shared *shared)
 {
     (void)shared;
-    struct sqlite *sqlite = must_alloc(sizeof *sqlite);
-    sqlite->path = sqlite_path(config);
+    struct sqlite *sqlite = base_alloc(sizeof *sqlite);
+    sqlite->path = sqlite_file_path(config);
     return &sqlite->store;
 }
 
@@ -275,7 +275,7 @@ static struct error *open_sqlite_connection(struct sqlite *sqlite, struct arena 
                                             enum role role)
 {
     struct connection *connection = &sqlite->connections[role];
-    struct error *error = sqlite_make_file(arena, sqlite->path);
+    struct error *error = sqlite_file_create(arena, sqlite->path);
     if (error) {
         return error;
     }
@@ -523,7 +523,7 @@ static struct error *begin_sqlite_query(struct store_query *query)
     }
     bool changes = !sqlite3_stmt_readonly(run->statement);
     if (changes && role == READER) {
-        store_slip("statement changes data outside of store_write(): %s", query->text);
+        store_abort("statement changes data outside of store_write(): %s", query->text);
     }
     query->handle = run;
     query->column_count = (size_t)sqlite3_column_count(run->statement);
@@ -647,7 +647,8 @@ static struct error *write_in_group(struct store *store, struct arena *arena, st
     if (!error) {
         error = execute_control(sqlite, arena, CONTROL_SAVEPOINT);
     }
-    return error ? error : end_savepoint(sqlite, arena, store_run(store, arena, work, context));
+    return error ? error
+                 : end_savepoint(sqlite, arena, store_run_work(store, arena, work, context));
 }
 
 static bool is_group_open(const struct store *store)
@@ -727,7 +728,7 @@ static struct error *checkpoint_log(struct store *store, struct arena *arena)
     return good ? NULL : translate_code(arena, writer, code);
 }
 
-const struct engine sqlite_engine = {
+const struct engine store_engine_sqlite = {
     .open = open_sqlite,
     .close = close_sqlite,
     .prepare = check_sqlite_statement,

@@ -25,7 +25,7 @@ static const char *url_path(const char *url)
     return end && path[end - 1] != '/' && !strpbrk(path, "?#") ? path : "";
 }
 
-bool sqlite_check(const struct config *config, struct buffer *faults)
+bool sqlite_file_check(const struct config *config, struct buffer *faults)
 {
     const char *path = url_path(config->database_url);
     struct stat facts;
@@ -46,23 +46,23 @@ const char *store_database_file(const struct config *config, struct arena *arena
     if (!*url_path(config->database_url)) {
         return NULL;
     }
-    char *path = sqlite_path(config);
+    char *path = sqlite_file_path(config);
     const char *copy = arena_string(arena, path);
     free(path);
     return copy;
 }
 
-char *sqlite_path(const struct config *config)
+char *sqlite_file_path(const struct config *config)
 {
     const char *path = url_path(config->database_url);
     const char *folder = *path == '/' ? "" : config->state_dir;
     size_t size = strlen(folder) + sizeof "/" + strlen(path);
-    char *whole = must_alloc(size);
+    char *whole = base_alloc(size);
     snprintf(whole, size, "%s%s%s", folder, *folder ? "/" : "", path);
     return whole;
 }
 
-struct error *sqlite_make_file(struct arena *arena, const char *file)
+struct error *sqlite_file_create(struct arena *arena, const char *file)
 {
     char *path = arena_string(arena, file);
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {

@@ -12,16 +12,16 @@ static bool state_is_one_of(const char *state, const char *const *states)
     return *states != NULL;
 }
 
-enum mishap sqlstate_mishap(const char *state)
+enum db_failure sqlstate_failure(const char *state)
 {
     /* 53200: the server has no memory to track the conflicts of a serializable transaction. */
     static const char *const collisions[] = {"40001", "40P01", "53200", NULL};
     /* The server shuts down or ends the connection, or a prepared statement is no longer valid. */
     static const char *const losses[] = {"57P", "25P03", "08", "26000", "0A000", NULL};
     if (state_is_one_of(state, collisions)) {
-        return MISHAP_COLLISION;
+        return DB_FAILURE_CONFLICT;
     }
-    return state_is_one_of(state, losses) ? MISHAP_LOST : MISHAP_NONE;
+    return state_is_one_of(state, losses) ? DB_FAILURE_DISCONNECTED : DB_FAILURE_NONE;
 }
 
 enum error_id sqlstate_error(const char *state)

@@ -10,7 +10,7 @@
  *     if (!error && found) { id = store_integer(query, SQL_ACCOUNTS_BY_ID_ID); }
  *
  * A read needs no transaction: each query sees the data that was committed when it began (for the
- * exception, see store_read_by_turns()). A change runs inside store_write(). Both engines have
+ * exception, see store_share_snapshots()). A change runs inside store_write(). Both engines have
  * three types and null: 64-bit integers (ids, times in milliseconds since the epoch, booleans as 0
  * and 1, money in minor units), text (UTF-8 without NUL), and bytes.
  *
@@ -134,7 +134,7 @@ int64_t store_changes(const struct store_query *query);
  * TABLE_COLUMN…, primary keys TABLE_pkey, foreign keys TABLE_COLUMN_fkey. SQLite does not report
  * which foreign key was violated: there, the name of any foreign key matches. The caller translates
  * such an error into one for the client. */
-bool store_violated(const struct error *error, const char *constraint);
+bool store_is_violation(const struct error *error, const char *constraint);
 
 /* --- changes --------------------------------------------------------------------------------- */
 
@@ -154,7 +154,7 @@ typedef struct error *store_work(struct store *store, void *context);
  * lost during the commit, the error is ERR_OUTCOME_UNKNOWN.
  *
  * On SQLite the write joins the transaction of the group commit: no client may be told of its
- * success before store_turn_end(). If `work` fails, only its own changes are rolled back.
+ * success before store_group_commit(). If `work` fails, only its own changes are rolled back.
  *
  * Calls cannot be nested.
  */

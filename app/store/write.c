@@ -24,7 +24,8 @@ static void count_duration_since(const char *operation, int64_t began)
 
 /* --- changes --------------------------------------------------------------------------------- */
 
-struct error *store_run(struct store *store, struct arena *arena, store_work *work, void *context)
+struct error *store_run_work(struct store *store, struct arena *arena, store_work *work,
+                             void *context)
 {
     store->writing = true;
     store->write_arena = arena;
@@ -50,12 +51,12 @@ static struct error *run_write(struct store *store, struct arena *arena, store_w
                                void *context, enum write_kind kind)
 {
     if (store->writing) {
-        store_slip("store_write() called inside store_write()");
+        store_abort("store_write() called inside store_write()");
     }
     if (store->group.failed) {
         return group_error(store, arena);
     }
-    store->transactions += !store_turn_open(store);
+    store->transactions += !store_group_open(store);
     store->wrote = true;
     int64_t began = clock_steady_us();
     struct error *error = store->engine->write(store, arena, work, context, kind);
@@ -88,7 +89,7 @@ struct error *store_script(struct store *store, struct arena *arena, const char 
 
 void store_defer(struct store *store, enum sql_statement statement)
 {
-    if (!sql_statements[statement].text[store->id]) {
+    if (!store_statements[statement].text[store->id]) {
         return;
     }
     for (size_t i = 0; i < store->deferred_count; i++) {
@@ -97,7 +98,7 @@ void store_defer(struct store *store, enum sql_statement statement)
         }
     }
     if (store->deferred_count == DEFERRED_MAX || !store->engine->group_commit) {
-        store_slip("cannot defer %s", sql_statements[statement].name);
+        store_abort("cannot defer %s", store_statements[statement].name);
     }
     store->deferred[store->deferred_count++] = statement;
 }
@@ -113,33 +114,33 @@ static struct error *run_deferred(struct store *store, void *context)
 
 struct error *store_run_deferred(struct store *store, struct arena *arena)
 {
-    struct error *error = store_run(store, arena, run_deferred, arena);
+    struct error *error = store_run_work(store, arena, run_deferred, arena);
     store->deferred_count = 0;
     return error;
 }
 
-void store_read_by_turns(struct store *store)
+void store_share_snapshots(struct store *store)
 {
     store->shares_snapshots = true;
 }
 
-void store_rest(struct store *store)
+void store_snapshot_end(struct store *store)
 {
     if (store->engine->snapshot_end) {
         store->engine->snapshot_end(store);
     }
 }
 
-bool store_turn_open(const struct store *store)
+bool store_group_open(const struct store *store)
 {
     return store->engine->group_open && store->engine->group_open(store);
 }
 
 /* --- group commit ---------------------------------------------------------------------------- */
 
-uint64_t store_hold(struct store *store)
+uint64_t store_end_request(struct store *store)
 {
-    bool waits = store->wrote && store_turn_open(store);
+    bool waits = store->wrote && store_group_open(store);
     store->wrote = false;
     store->group.waits = store->group.waits || waits;
     return waits ? store->transactions : 0;
@@ -157,12 +158,12 @@ static void settle_group(struct store *store, const struct error *error)
     }
 }
 
-struct error *store_turn_end(struct store *store, struct arena *arena)
+struct error *store_group_commit(struct store *store, struct arena *arena)
 {
     if (!store->engine->group_commit) {
         return NULL;
     }
-    bool open = store_turn_open(store);
+    bool open = store_group_open(store);
     int64_t began = open ? clock_steady_us() : 0;
     struct error *error = store->engine->group_commit(store, arena);
     if (open) {
@@ -174,7 +175,7 @@ struct error *store_turn_end(struct store *store, struct arena *arena)
 
 struct error *store_group_end(struct store *store, struct arena *arena, uint64_t *lost_r)
 {
-    struct error *error = store_turn_end(store, arena);
+    struct error *error = store_group_commit(store, arena);
     *lost_r = error ? store->transactions : 0;
     store->group.failed = false;
     return error;

@@ -9,7 +9,8 @@ struct arena;
 
 /* Runs `work` inside the transaction that the engine has begun. Returns the error of `work`, or
  * else of the first query in it that failed. */
-struct error *store_run(struct store *store, struct arena *arena, store_work *work, void *context);
+struct error *store_run_work(struct store *store, struct arena *arena, store_work *work,
+                             void *context);
 
 /* Executes the deferred statements in order, and empties their list. */
 struct error *store_run_deferred(struct store *store, struct arena *arena) MUST_CHECK;

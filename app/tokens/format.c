@@ -58,6 +58,6 @@ void tokens_format_bind_digest(struct store_query *query, struct arena *arena, c
     for (size_t at = NUMBER_SIZE; at--; number >>= BYTE_BITS) {
         kept[at] = (unsigned char)number;
     }
-    memcpy(kept + NUMBER_SIZE, digest_keyed(arena, key, token, strlen(token)), DIGEST_KEPT);
+    memcpy(kept + NUMBER_SIZE, digest_hmac(arena, key, token, strlen(token)), DIGEST_KEPT);
     store_bind_bytes(query, kept, NUMBER_SIZE + DIGEST_KEPT);
 }

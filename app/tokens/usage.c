@@ -148,7 +148,7 @@ struct error *tokens_usage_flush(struct store *store, struct arena *arena, bool 
         return NULL;
     }
     struct error *error = store_write_unserialized(store, arena, write_counters, batch);
-    struct error *ending = store_turn_end(store, arena);
+    struct error *ending = store_group_commit(store, arena);
     error = error ? error : ending;
     bool may_be_written = !error || error->id == ERR_OUTCOME_UNKNOWN;
     if (!may_be_written) {

@@ -46,7 +46,7 @@ static void *open_request(void *state, int fd, int body_fd)
 {
     (void)state;
     (void)body_fd; /* -1 outside the pool uploads */
-    FCGX_Request *request = must_alloc(sizeof *request);
+    FCGX_Request *request = base_alloc(sizeof *request);
     if (FCGX_InitRequest(request, -1, 0) !=
         0) { /* -1: no listening socket, because the loop accepts; see http/server.c */
         abort();
@@ -68,7 +68,7 @@ static void close_request(void *state, void *connection)
 
 static enum arrival check_arrival(const char *bytes, size_t length)
 {
-    return fastcgi_look_at_request(bytes, length) == FASTCGI_MORE ? ARRIVAL_PENDING : ARRIVAL_READY;
+    return fastcgi_inspect_request(bytes, length) == FASTCGI_MORE ? ARRIVAL_PENDING : ARRIVAL_READY;
 }
 
 static enum served serve_constant(void *state, void *connection, bool complete)

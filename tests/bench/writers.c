@@ -65,7 +65,7 @@ static void exit_on_error(const struct error *error)
 static void write_one(struct store *store, struct bench *bench, store_work *work)
 {
     exit_on_error(store_write(store, bench->arena, work, bench));
-    exit_on_error(store_turn_end(store, bench->arena));
+    exit_on_error(store_group_commit(store, bench->arena));
     arena_reset(bench->arena);
 }
 

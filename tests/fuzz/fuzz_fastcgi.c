@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buffer whole = read_records(arena, bytes, size - 1, size);
     struct buffer pieces = read_records(arena, bytes, size - 1, (size_t)data[0] % 16 + 1);
     FUZZ_CHECK(whole.length == pieces.length && !memcmp(whole.bytes, pieces.bytes, whole.length));
-    (void)!fastcgi_look_at_request(bytes, size - 1);
+    (void)!fastcgi_inspect_request(bytes, size - 1);
     arena_free(&arena);
     return 0;
 }

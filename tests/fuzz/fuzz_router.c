@@ -28,10 +28,10 @@ static char folder[] = "/tmp/kontora-fuzz-XXXXXX";
 
 static struct error *authenticate(struct request *request)
 {
-    const char *in_path = request_path_value_if(request, "organization_id");
-    return auth_bearer(request->app->config, request->app->store, request->arena,
-                       request->headers.authorization, in_path ? request_parse_id(in_path) : 0,
-                       &request->principal);
+    const char *in_path = request_optional_path_value(request, "organization_id");
+    return auth_authenticate_bearer(request->app->config, request->app->store, request->arena,
+                                    request->headers.authorization,
+                                    in_path ? request_parse_id(in_path) : 0, &request->principal);
 }
 
 static struct error *confirm(struct request *request, enum permission permission)
@@ -163,7 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     request.input = (struct request_body){read_input, &source};
     const struct error *error = router_handle(router, &request, &reply);
     router_finish(&request, &reply, error);
-    FUZZ_CHECK(!store_turn_end(app.store, request.arena));
+    FUZZ_CHECK(!store_group_commit(app.store, request.arena));
     check_reply(&request, &reply);
     log_set_request(NULL);
     arena_free(&request.arena);

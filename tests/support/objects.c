@@ -110,7 +110,7 @@ static struct error *put_object(struct objects *objects, struct arena *arena, ch
     digests_end(&digests);
     digests.md5_r[0] ^= spoilt;
     if (!error) {
-        error = objects_place(objects, arena, &staged, words[0], &properties);
+        error = objects_put(objects, arena, &staged, words[0], &properties);
     }
     objects_discard(objects, &staged);
     return error;
@@ -156,7 +156,7 @@ static struct error *make_url(struct objects *objects, struct arena *arena, char
         .base = "https://kontora.example.com",
         .expires = clock_wall_ms() / MS_PER_S + strtol(words[1], NULL, DECIMAL),
     };
-    struct error *error = objects_url(objects, arena, &download, &url);
+    struct error *error = objects_sign_url(objects, arena, &download, &url);
     if (!error) {
         buffer_format(answer, " %s", url);
     }

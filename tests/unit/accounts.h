@@ -15,7 +15,7 @@
 /* Commits the writes, so that other connections and our own reads see them. */
 static inline void commit_writes(struct test *test)
 {
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
 /* Enters a temporary folder with a new database that has the full schema. */

@@ -40,7 +40,7 @@ struct test {
 
 static inline int test_setup(void **state)
 {
-    struct test *test = must_alloc(sizeof *test);
+    struct test *test = base_alloc(sizeof *test);
     test->arena = arena_new();
     test->store = store_new(&store_config, store_queue);
     test->other = store_new(&store_config, store_queue);
@@ -93,7 +93,7 @@ static inline void must_script(struct store *store, struct arena *arena, const c
 {
     struct script script = {arena, text};
     must_succeed(store_write_schema(store, arena, run_script, &script));
-    must_succeed(store_turn_end(store, arena));
+    must_succeed(store_group_commit(store, arena));
 }
 
 /* A statement for store_write() that returns no rows and has an integer and an optional text
@@ -135,7 +135,7 @@ static inline struct error *insert_item_row(struct store *store, struct arena *a
 static inline struct error *insert_and_commit(struct store *store, struct arena *arena, int64_t id)
 {
     struct error *error = insert_item_row(store, arena, id);
-    struct error *ending = store_turn_end(store, arena);
+    struct error *ending = store_group_commit(store, arena);
     return error ? error : ending;
 }
 

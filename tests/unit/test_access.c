@@ -10,7 +10,7 @@
 static struct error *reply_without_content(struct request *request, struct reply *reply)
 {
     (void)request;
-    reply_nothing(reply);
+    reply_no_content(reply);
     return NULL;
 }
 
@@ -56,8 +56,8 @@ static void finish_request(const struct request *request, int status, const stru
     struct access access;
     const struct reply reply = {.status = status};
     access_begin(&access);
-    access_routed(request);
-    access_handled(&access);
+    access_count_request(request);
+    access_record_result(&access);
     access_end(&access, request, &reply, error);
 }
 
@@ -116,13 +116,13 @@ static int64_t measure_queue(struct arena *arena, const char *sent)
     struct request request = make_request(arena, "/", NULL);
     request.headers.sent = sent;
     access_begin(&access);
-    access_queued(&access, &request);
+    access_record_queue(&access, &request);
     return access.queue_us;
 }
 
 static void queue_time_is_measured_from_nginx_timestamp(void **state)
 {
-    access_enter(POOL_AUTH);
+    access_set_pool(POOL_AUTH);
     int64_t before = value_of(METRIC_QUEUE_TIME, "auth", NULL);
     assert_true(measure_queue(*state, "1700000000.000") > 0);
     assert_int_equal(measure_queue(*state, "99999999999.000"), 0); /* the clock was set back */
@@ -245,7 +245,7 @@ static void log_line_reports_duration_of_each_stage(void **state)
     spent_add(SPENT_DATABASE, 30);
     spent_add(SPENT_DIRECTORY, 40);
     spent_add(SPENT_STORAGE, 50);
-    access_handled(&access);
+    access_record_result(&access);
     access.started_us = access.handled_us - 1000;
     access.committed_us = access.handled_us + 500;
     access.queue_us = 2000;
@@ -277,7 +277,7 @@ static void log_line_omits_stages_that_took_no_time(void **state)
     struct request request = make_request(*state, "/nowhere", NULL);
     struct access access;
     access_begin(&access);
-    access_handled(&access);
+    access_record_result(&access);
     access.handled_us = access.started_us;
     const struct error *error = error_new(*state, ERR_NOT_FOUND, "%s", "a secret cause");
     struct json_object *line = log_line_of(*state, &access, &request, error);
@@ -299,7 +299,7 @@ int main(void)
     if (!enter_temporary(folder) || !log_open(LOG_LEVEL_WARNING, "access.log")) {
         return EXIT_FAILURE;
     }
-    access_prepare(tables);
+    access_register_labels(tables);
     const struct CMUnitTest tests[] = {
         ARENA_TEST(requests_are_counted_by_route_pattern),
         ARENA_TEST(unmatched_requests_share_one_series_per_method),

@@ -184,13 +184,13 @@ static void failed_allocation_ends_the_process(void **state)
 static void memory_outside_arenas_is_zeroed_and_kept_when_resized(void **state)
 {
     (void)state;
-    unsigned char *bytes = must_alloc(64);
+    unsigned char *bytes = base_alloc(64);
     assert_true(all_bytes_equal(bytes, 64, 0));
     bytes[63] = 7;
-    bytes = must_realloc(bytes, 4096);
+    bytes = base_realloc(bytes, 4096);
     assert_int_equal(bytes[63], 7);
     free(bytes);
-    char *text = must_string("text");
+    char *text = base_strdup("text");
     assert_string_equal(text, "text");
     free(text);
 }

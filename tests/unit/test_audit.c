@@ -81,8 +81,8 @@ static void audit_line_names_changed_fields_without_their_values(void **state)
 {
     struct request *request = request_for(*state, &change);
     struct value *values = arena_array(*state, fields_count(map), sizeof *values);
-    value_set_string(&values[1], "hush");
-    value_set_string(&values[2], NULL);
+    field_set_string(&values[1], "hush");
+    field_set_string(&values[2], NULL);
     request->body = values;
     struct json_object *line = write_and_read_line(*state, request, NULL);
     struct json_object *fields = must_get(must_get(line, "details"), "fields");

@@ -33,7 +33,8 @@ static struct auth_tokens open_session(struct test *test, const struct config *w
                                        const struct principal *principal)
 {
     struct auth_tokens tokens = {0};
-    must_succeed(auth_open(with, test->store, test->arena, principal, NULL, &client, &tokens));
+    must_succeed(
+        auth_begin_session(with, test->store, test->arena, principal, NULL, &client, &tokens));
     commit_writes(test);
     return tokens;
 }
@@ -49,8 +50,9 @@ static const struct principal *authenticate_bearer(struct test *test, const stru
                                                    const char *token)
 {
     const struct principal *principal = NULL;
-    must_succeed(auth_bearer(with, test->store, test->arena,
-                             arena_format(test->arena, "Bearer %s", token), 0, &principal));
+    must_succeed(auth_authenticate_bearer(with, test->store, test->arena,
+                                          arena_format(test->arena, "Bearer %s", token), 0,
+                                          &principal));
     assert_non_null(principal);
     return principal;
 }
@@ -58,7 +60,7 @@ static const struct principal *authenticate_bearer(struct test *test, const stru
 static void assert_bearer_rejected(struct test *test, const struct config *with, const char *field)
 {
     const struct principal *principal = NULL;
-    assert_error(auth_bearer(with, test->store, test->arena, field, 0, &principal),
+    assert_error(auth_authenticate_bearer(with, test->store, test->arena, field, 0, &principal),
                  ERR_INVALID_TOKEN);
     assert_null(principal);
 }
@@ -78,8 +80,8 @@ static void local_administrator_logs_in(void **state)
     assert_null(principal->email);
     assert_int_equal(principal->account_id, 0);
     assert_null(principal_guid(principal->id));
-    assert_true(auth_is_local(&config, "admin"));
-    assert_false(auth_is_local(&config, "Admin"));
+    assert_true(auth_is_local_username(&config, "admin"));
+    assert_false(auth_is_local_username(&config, "Admin"));
 }
 
 static void wrong_local_credentials_are_rejected(void **state)
@@ -113,7 +115,7 @@ static void login_returns_access_and_refresh_token_of_one_session(void **state)
     assert_int_equal(claims.organization_id, 0);
     assert_int_equal(strspn(tokens.refresh, "0123456789abcdef"), REFRESH_HEX_DIGITS);
     assert_int_equal(strlen(tokens.refresh), REFRESH_HEX_DIGITS);
-    const struct session_terms terms = auth_session_terms(&config);
+    const struct session_settings terms = auth_session_settings(&config);
     struct session session;
     must_succeed(session_find(test->store, test->arena, &terms, tokens.refresh, &session));
     assert_string_equal(session.id, claims.session);
@@ -127,7 +129,8 @@ static void bearer_token_resolves_to_its_subject(void **state)
     for (size_t i = 0; i < COUNT_OF(schemes); i++) {
         const char *field = arena_format(test->arena, "%s%s", schemes[i], tokens.access);
         const struct principal *principal = NULL;
-        assert_null(auth_bearer(&config, test->store, test->arena, field, 0, &principal));
+        assert_null(
+            auth_authenticate_bearer(&config, test->store, test->arena, field, 0, &principal));
         assert_non_null(principal);
         assert_string_equal(principal->id, "local:admin");
     }
@@ -137,7 +140,7 @@ static void missing_authorization_header_yields_no_principal(void **state)
 {
     struct test *test = *state;
     const struct principal *principal = (const struct principal *)&config;
-    assert_null(auth_bearer(&config, test->store, test->arena, "", 0, &principal));
+    assert_null(auth_authenticate_bearer(&config, test->store, test->arena, "", 0, &principal));
     assert_null(principal);
 }
 
@@ -228,7 +231,8 @@ static struct auth_tokens add_account(struct test *test, const char *email, cons
         .client = client,
     };
     const struct new_password new = {.field = "password", .text = password};
-    must_succeed(auth_hash(&config, test->arena, &new, &registration->account.password_hash));
+    must_succeed(
+        auth_hash_password(&config, test->arena, &new, &registration->account.password_hash));
     must_succeed(auth_register(&config, test->store, test->arena, registration, &tokens));
     commit_writes(test);
     return tokens;
@@ -248,9 +252,9 @@ static void bearer_token_resolves_account_role_and_organization(void **state)
     struct auth_registration other;
     add_account(test, "other@example.com", "mein-geheim-1", &other);
     const char *field = arena_format(test->arena, "Bearer %s", token);
-    assert_error(
-        auth_bearer(&config, test->store, test->arena, field, other.organization.id, &principal),
-        ERR_NOT_FOUND);
+    assert_error(auth_authenticate_bearer(&config, test->store, test->arena, field,
+                                          other.organization.id, &principal),
+                 ERR_NOT_FOUND);
     must_succeed(auth_logout(test->store, test->arena, authenticate_bearer(test, &config, token)));
     commit_writes(test);
     assert_bearer_rejected(test, &config, field);
@@ -323,7 +327,8 @@ static const char *add_account_of_cost(struct test *test, int64_t cost)
         .account = {.username = email, .email = email, .name = email},
         .organization = {.name = email, .currency = "RUB"},
     };
-    must_succeed(auth_hash(&changed, test->arena, &new, &registration->account.password_hash));
+    must_succeed(
+        auth_hash_password(&changed, test->arena, &new, &registration->account.password_hash));
     must_succeed(auth_add_account(test->store, test->arena, registration));
     commit_writes(test);
     return email;
@@ -369,7 +374,7 @@ static const char *log_in_with(struct test *test, const struct config *with, con
     struct account *account;
     must_succeed(
         auth_login_account(with, test->store, test->arena, email, password, &principal, &account));
-    must_succeed(auth_rehash(with, test->store, test->arena, account, password));
+    must_succeed(auth_rehash_password(with, test->store, test->arena, account, password));
     return open_session(test, with, principal).access;
 }
 
@@ -410,10 +415,11 @@ static void rehash_does_not_overwrite_a_newer_password(void **state)
     const struct new_password new = {.field = "new_password", .text = "mein-geheim-2"};
     must_succeed(auth_change_password(&config, test->other, test->arena,
                                       principal_of_account(test->arena, verified->id), &new));
-    must_succeed(store_turn_end(test->other, test->arena));
+    must_succeed(store_group_commit(test->other, test->arena));
     const struct account *changed = read_account(test, email);
     const struct config higher = config_with_cost(OLD + 1);
-    must_succeed(auth_rehash(&higher, test->store, test->arena, verified, "mein-geheim-1"));
+    must_succeed(
+        auth_rehash_password(&higher, test->store, test->arena, verified, "mein-geheim-1"));
     commit_writes(test);
     assert_string_equal(read_account(test, email)->password_hash, changed->password_hash);
     (void)log_in_with(test, &config, email, "mein-geheim-2");
@@ -616,7 +622,7 @@ static void every_permission_role_and_principal_kind_has_a_name(void **state)
         bool silent = permission == PERMIT_ALL || permission == PERMIT_PRINCIPAL ||
                       permission == PERMIT_ADDRESSES || permission == PERMIT_MANAGE_OR_SELF ||
                       permission_is_of_files(permission);
-        assert_int_equal(permission_names[i] != NULL, !silent);
+        assert_int_equal(principal_permission_names[i] != NULL, !silent);
         assert_int_equal(permission_is_of_directory(permission),
                          permission == PERMIT_DIRECTORY_READ ||
                              permission == PERMIT_DIRECTORY_WRITE);
@@ -626,10 +632,10 @@ static void every_permission_role_and_principal_kind_has_a_name(void **state)
         assert_non_null(principal_kind_names[i]);
     }
     for (int i = ROLE_OWNER; i < ROLE_COUNT; i++) {
-        assert_int_equal(role_of_name(role_names[i]), i);
+        assert_int_equal(principal_role_by_name(principal_role_names[i]), i);
     }
-    assert_int_equal(role_of_name("owner"), ROLE_NONE);
-    assert_int_equal(role_of_name(NULL), ROLE_NONE);
+    assert_int_equal(principal_role_by_name("owner"), ROLE_NONE);
+    assert_int_equal(principal_role_by_name(NULL), ROLE_NONE);
 }
 
 static void principal_id_yields_its_account_id(void **state)

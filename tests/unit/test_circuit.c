@@ -38,7 +38,7 @@ static void each_configuration_has_its_own_circuit(void **state)
     (void)state;
     struct config config = next_settings(), changed = config;
     struct circuit *circuit = circuit_get(&config, 1);
-    circuit_failed(circuit, 0, START, false);
+    circuit_record_failure(circuit, 0, START, false);
     assert_ptr_equal(circuit_get(&config, 1), circuit);
     const char **texts[] = {&changed.ldap_server, &changed.ldap_tls_ca_file, &changed.ldap_bind_dn,
                             &changed.ldap_bind_password, &changed.ldap_base_dn};
@@ -58,8 +58,8 @@ static void circuits_of_oldest_configurations_are_evicted(void **state)
 {
     (void)state;
     struct config old = next_settings(), now = next_settings();
-    circuit_failed(circuit_get(&old, 1), 0, START, false);
-    circuit_failed(circuit_get(&now, 1), 0, START, false);
+    circuit_record_failure(circuit_get(&old, 1), 0, START, false);
+    circuit_record_failure(circuit_get(&now, 1), 0, START, false);
     for (int i = 0; i < 7; i++) {
         new_circuit(1);
     }
@@ -72,12 +72,12 @@ static void circuit_is_open_while_all_controllers_are_down(void **state)
     (void)state;
     struct circuit *circuit = new_circuit(2);
     assert_int_equal(circuit_gate(circuit, START), CIRCUIT_CLOSED);
-    circuit_failed(circuit, 0, START, false);
+    circuit_record_failure(circuit, 0, START, false);
     assert_int_equal(circuit_gate(circuit, START + 1), CIRCUIT_CLOSED);
-    circuit_failed(circuit, 1, START, true);
+    circuit_record_failure(circuit, 1, START, true);
     assert_int_equal(circuit_gate(circuit, START + 1), CIRCUIT_OPEN);
     assert_int_equal(circuit_state(circuit), CIRCUIT_DOWN);
-    circuit_connected(circuit, 1, START + 2);
+    circuit_record_connection(circuit, 1, START + 2);
     assert_int_equal(circuit_gate(circuit, START + 3), CIRCUIT_CLOSED);
     assert_int_equal(circuit_state(circuit), CIRCUIT_UP);
     assert_int_equal(circuit_controller_state(circuit, 0), CIRCUIT_DOWN);
@@ -89,7 +89,7 @@ static void circuit_closes_if_probes_stop(void **state)
 {
     (void)state;
     struct circuit *circuit = new_circuit(1);
-    circuit_failed(circuit, 0, START, false);
+    circuit_record_failure(circuit, 0, START, false);
     assert_int_equal(circuit_gate(circuit, START + 119 * SECOND), CIRCUIT_OPEN);
     assert_int_equal(circuit_gate(circuit, START + 121 * SECOND), CIRCUIT_CLOSED);
     assert_int_equal(circuit_state(circuit), CIRCUIT_DOWN);
@@ -99,22 +99,22 @@ static void recently_failed_controller_is_avoided(void **state)
 {
     (void)state;
     struct circuit *circuit = new_circuit(2);
-    assert_false(circuit_avoids(circuit, 0, START));
-    circuit_failed(circuit, 0, START, false);
-    assert_true(circuit_avoids(circuit, 0, START + 9 * SECOND));
-    assert_false(circuit_avoids(circuit, 0, START + 11 * SECOND));
-    assert_false(circuit_avoids(circuit, 1, START));
-    circuit_connected(circuit, 0, START + SECOND);
-    assert_false(circuit_avoids(circuit, 0, START + 2 * SECOND));
+    assert_false(circuit_is_avoided(circuit, 0, START));
+    circuit_record_failure(circuit, 0, START, false);
+    assert_true(circuit_is_avoided(circuit, 0, START + 9 * SECOND));
+    assert_false(circuit_is_avoided(circuit, 0, START + 11 * SECOND));
+    assert_false(circuit_is_avoided(circuit, 1, START));
+    circuit_record_connection(circuit, 0, START + SECOND);
+    assert_false(circuit_is_avoided(circuit, 0, START + 2 * SECOND));
 }
 
 static void busy_controller_is_avoided_but_not_down(void **state)
 {
     (void)state;
     struct circuit *circuit = new_circuit(1);
-    circuit_connected(circuit, 0, START);
-    circuit_busy(circuit, 0, START + 1);
-    assert_true(circuit_avoids(circuit, 0, START + 2));
+    circuit_record_connection(circuit, 0, START);
+    circuit_record_busy(circuit, 0, START + 1);
+    assert_true(circuit_is_avoided(circuit, 0, START + 2));
     assert_int_equal(circuit_gate(circuit, START + 2), CIRCUIT_CLOSED);
     assert_int_equal(circuit_state(circuit), CIRCUIT_UP);
 }
@@ -123,24 +123,24 @@ static void timeouts_are_distinguished_from_other_failures(void **state)
 {
     (void)state;
     struct circuit *circuit = new_circuit(1);
-    circuit_failed(circuit, 0, START, false);
-    assert_false(circuit_silent_since(circuit, 0, START - SECOND));
-    circuit_failed(circuit, 0, START + SECOND, true);
-    assert_true(circuit_silent_since(circuit, 0, START));
-    assert_false(circuit_silent_since(circuit, 0, START + 2 * SECOND));
+    circuit_record_failure(circuit, 0, START, false);
+    assert_false(circuit_was_silent_since(circuit, 0, START - SECOND));
+    circuit_record_failure(circuit, 0, START + SECOND, true);
+    assert_true(circuit_was_silent_since(circuit, 0, START));
+    assert_false(circuit_was_silent_since(circuit, 0, START + 2 * SECOND));
 }
 
 static void slow_request_does_not_fail_a_controller_that_answers_others(void **state)
 {
     (void)state;
     struct circuit *circuit = new_circuit(1);
-    circuit_connected(circuit, 0, START);
-    circuit_answered(circuit, 0, START + 2 * SECOND);
-    assert_false(circuit_unanswered(circuit, 0, START + SECOND, START + 4 * SECOND));
+    circuit_record_connection(circuit, 0, START);
+    circuit_record_answer(circuit, 0, START + 2 * SECOND);
+    assert_false(circuit_record_timeout(circuit, 0, START + SECOND, START + 4 * SECOND));
     assert_int_equal(circuit_gate(circuit, START + 5 * SECOND), CIRCUIT_CLOSED);
-    assert_true(circuit_unanswered(circuit, 0, START + 3 * SECOND, START + 6 * SECOND));
+    assert_true(circuit_record_timeout(circuit, 0, START + 3 * SECOND, START + 6 * SECOND));
     assert_int_equal(circuit_gate(circuit, START + 7 * SECOND), CIRCUIT_OPEN);
-    assert_true(circuit_silent_since(circuit, 0, START + 3 * SECOND));
+    assert_true(circuit_was_silent_since(circuit, 0, START + 3 * SECOND));
 }
 
 static void connection_returns_only_to_a_controller_known_to_work(void **state)
@@ -148,18 +148,18 @@ static void connection_returns_only_to_a_controller_known_to_work(void **state)
     (void)state;
     struct circuit *circuit = new_circuit(3);
     /* the state of the first two is unknown */
-    assert_false(circuit_serves_before(circuit, 2, START));
-    circuit_failed(circuit, 0, START, true);
-    assert_false(circuit_serves_before(circuit, 2, START + 11 * SECOND));
-    circuit_connected(circuit, 1, START);
-    assert_true(circuit_serves_before(circuit, 2, START + SECOND));
-    assert_false(circuit_serves_before(circuit, 1, START + SECOND));
+    assert_false(circuit_has_better_controller(circuit, 2, START));
+    circuit_record_failure(circuit, 0, START, true);
+    assert_false(circuit_has_better_controller(circuit, 2, START + 11 * SECOND));
+    circuit_record_connection(circuit, 1, START);
+    assert_true(circuit_has_better_controller(circuit, 2, START + SECOND));
+    assert_false(circuit_has_better_controller(circuit, 1, START + SECOND));
     /* the last success is too old */
-    assert_false(circuit_serves_before(circuit, 2, START + 16 * SECOND));
-    circuit_busy(circuit, 1, START + SECOND);
-    assert_false(circuit_serves_before(circuit, 2, START + 2 * SECOND));
-    circuit_connected(circuit, 0, START + 3 * SECOND);
-    assert_true(circuit_serves_before(circuit, 1, START + 4 * SECOND));
+    assert_false(circuit_has_better_controller(circuit, 2, START + 16 * SECOND));
+    circuit_record_busy(circuit, 1, START + SECOND);
+    assert_false(circuit_has_better_controller(circuit, 2, START + 2 * SECOND));
+    circuit_record_connection(circuit, 0, START + 3 * SECOND);
+    assert_true(circuit_has_better_controller(circuit, 1, START + 4 * SECOND));
 }
 
 /* --- service account -------------------------------------------------------------------------- */
@@ -168,26 +168,28 @@ static void one_process_tests_the_bind_while_others_wait(void **state)
 {
     (void)state;
     struct circuit *circuit = new_circuit(1);
-    assert_int_equal(circuit_bind(circuit, 0, START, BIND_TIMEOUT), BIND_ALLOWED);
-    assert_int_equal(circuit_bind(circuit, 0, START + 1, BIND_TIMEOUT), BIND_WAIT);
-    circuit_bind_accepted(circuit, 0, START + 2);
+    assert_int_equal(circuit_bind(circuit, 0, START, BIND_TIMEOUT), CIRCUIT_BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, START + 1, BIND_TIMEOUT), CIRCUIT_BIND_WAIT);
+    circuit_record_bind_success(circuit, 0, START + 2);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(circuit_bind(circuit, 0, START + 3, BIND_TIMEOUT), BIND_ALLOWED);
+        assert_int_equal(circuit_bind(circuit, 0, START + 3, BIND_TIMEOUT), CIRCUIT_BIND_ALLOWED);
     }
     int64_t late = START + 20 * SECOND; /* the password may have been changed since */
-    assert_int_equal(circuit_bind(circuit, 0, late, BIND_TIMEOUT), BIND_ALLOWED);
-    assert_int_equal(circuit_bind(circuit, 0, late, BIND_TIMEOUT), BIND_WAIT);
-    circuit_bind_unanswered(circuit);
-    assert_int_equal(circuit_bind(circuit, 0, late, BIND_TIMEOUT), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, late, BIND_TIMEOUT), CIRCUIT_BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, late, BIND_TIMEOUT), CIRCUIT_BIND_WAIT);
+    circuit_record_bind_unknown(circuit);
+    assert_int_equal(circuit_bind(circuit, 0, late, BIND_TIMEOUT), CIRCUIT_BIND_ALLOWED);
 }
 
 static void crashed_bind_attempt_blocks_others_only_for_the_timeout(void **state)
 {
     (void)state;
     struct circuit *circuit = new_circuit(1);
-    assert_int_equal(circuit_bind(circuit, 0, START, BIND_TIMEOUT), BIND_ALLOWED);
-    assert_int_equal(circuit_bind(circuit, 0, START + BIND_TIMEOUT - 1, BIND_TIMEOUT), BIND_WAIT);
-    assert_int_equal(circuit_bind(circuit, 0, START + BIND_TIMEOUT, BIND_TIMEOUT), BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, START, BIND_TIMEOUT), CIRCUIT_BIND_ALLOWED);
+    assert_int_equal(circuit_bind(circuit, 0, START + BIND_TIMEOUT - 1, BIND_TIMEOUT),
+                     CIRCUIT_BIND_WAIT);
+    assert_int_equal(circuit_bind(circuit, 0, START + BIND_TIMEOUT, BIND_TIMEOUT),
+                     CIRCUIT_BIND_ALLOWED);
 }
 
 static void rejected_binds_back_off_exponentially(void **state)
@@ -196,23 +198,23 @@ static void rejected_binds_back_off_exponentially(void **state)
     static const int64_t pauses[] = {5, 10, 20, 40, 60, 60};
     struct circuit *circuit = new_circuit(1);
     int64_t now = START;
-    circuit_connected(circuit, 0, now);
+    circuit_record_connection(circuit, 0, now);
     for (size_t i = 0; i < COUNT_OF(pauses); i++) {
-        assert_int_equal(circuit_bind(circuit, 0, now, BIND_TIMEOUT), BIND_ALLOWED);
-        assert_int_not_equal(circuit_bind(circuit, 0, now, BIND_TIMEOUT), BIND_ALLOWED);
-        circuit_bind_refused(circuit, 0, now);
+        assert_int_equal(circuit_bind(circuit, 0, now, BIND_TIMEOUT), CIRCUIT_BIND_ALLOWED);
+        assert_int_not_equal(circuit_bind(circuit, 0, now, BIND_TIMEOUT), CIRCUIT_BIND_ALLOWED);
+        circuit_record_bind_refusal(circuit, 0, now);
         now += pauses[i] * SECOND;
         assert_int_equal(circuit_gate(circuit, now - 1), CIRCUIT_REFUSED);
-        assert_int_equal(circuit_bind(circuit, 0, now - 1, BIND_TIMEOUT), BIND_REFUSED);
+        assert_int_equal(circuit_bind(circuit, 0, now - 1, BIND_TIMEOUT), CIRCUIT_BIND_REFUSED);
         assert_int_equal(circuit_gate(circuit, now), CIRCUIT_CLOSED);
         assert_int_equal(circuit_state(circuit), CIRCUIT_DOWN);
     }
-    assert_int_equal(circuit_bind(circuit, 0, now, BIND_TIMEOUT), BIND_ALLOWED);
-    circuit_bind_accepted(circuit, 0, now);
+    assert_int_equal(circuit_bind(circuit, 0, now, BIND_TIMEOUT), CIRCUIT_BIND_ALLOWED);
+    circuit_record_bind_success(circuit, 0, now);
     assert_int_equal(circuit_gate(circuit, now), CIRCUIT_CLOSED);
     assert_int_equal(circuit_state(circuit), CIRCUIT_UP);
-    assert_int_equal(circuit_bind(circuit, 0, now, BIND_TIMEOUT), BIND_ALLOWED);
-    circuit_bind_refused(circuit, 0, now);
+    assert_int_equal(circuit_bind(circuit, 0, now, BIND_TIMEOUT), CIRCUIT_BIND_ALLOWED);
+    circuit_record_bind_refusal(circuit, 0, now);
     assert_int_equal(circuit_gate(circuit, now + pauses[0] * SECOND),
                      CIRCUIT_CLOSED); /* the pause starts at five seconds again */
 }
@@ -223,17 +225,17 @@ static void single_controller_that_rejects_binds_is_avoided(void **state)
 {
     (void)state;
     struct circuit *circuit = new_circuit(2);
-    circuit_connected(circuit, 0, START);
-    circuit_bind_accepted(circuit, 0, START);
-    assert_int_equal(circuit_bind(circuit, 1, START + 1, BIND_TIMEOUT), BIND_ALLOWED);
-    circuit_bind_refused(circuit, 1, START + 2);
+    circuit_record_connection(circuit, 0, START);
+    circuit_record_bind_success(circuit, 0, START);
+    assert_int_equal(circuit_bind(circuit, 1, START + 1, BIND_TIMEOUT), CIRCUIT_BIND_ALLOWED);
+    circuit_record_bind_refusal(circuit, 1, START + 2);
     assert_int_equal(circuit_gate(circuit, START + 3), CIRCUIT_CLOSED);
     assert_int_equal(circuit_state(circuit), CIRCUIT_UP);
-    assert_true(circuit_avoids(circuit, 1, START + 3));
-    assert_int_equal(circuit_bind(circuit, 1, START + 3, BIND_TIMEOUT), BIND_REFUSED);
-    assert_int_equal(circuit_bind(circuit, 0, START + 3, BIND_TIMEOUT), BIND_ALLOWED);
+    assert_true(circuit_is_avoided(circuit, 1, START + 3));
+    assert_int_equal(circuit_bind(circuit, 1, START + 3, BIND_TIMEOUT), CIRCUIT_BIND_REFUSED);
+    assert_int_equal(circuit_bind(circuit, 0, START + 3, BIND_TIMEOUT), CIRCUIT_BIND_ALLOWED);
     /* The controller that accepted the bind now rejects it too: the password is wrong. */
-    circuit_bind_refused(circuit, 0, START + 4);
+    circuit_record_bind_refusal(circuit, 0, START + 4);
     assert_int_equal(circuit_gate(circuit, START + 5), CIRCUIT_REFUSED);
 }
 
@@ -251,10 +253,10 @@ static void only_one_of_many_processes_tries_a_rejected_bind(void **state)
         assert_true(child >= 0);
         if (child == 0) {
             enum circuit_bind turn = circuit_bind(circuit, 0, START, BIND_TIMEOUT);
-            if (turn == BIND_ALLOWED) {
-                circuit_bind_refused(circuit, 0, START);
+            if (turn == CIRCUIT_BIND_ALLOWED) {
+                circuit_record_bind_refusal(circuit, 0, START);
             }
-            _exit(turn == BIND_ALLOWED);
+            _exit(turn == CIRCUIT_BIND_ALLOWED);
         }
     }
     while (wait(&status) > 0) {
@@ -272,15 +274,15 @@ static void latency_is_that_of_the_first_controller_that_is_up(void **state)
 {
     (void)state;
     struct circuit *circuit = new_circuit(2);
-    assert_true(circuit_latency(circuit) == -1 && circuit_checked(circuit) == 0);
-    circuit_connected(circuit, 1, START);
-    circuit_probed(circuit, 1, 300, 7);
-    circuit_failed(circuit, 0, START, false);
-    circuit_probed(circuit, 0, -1, 8);
-    assert_true(circuit_latency(circuit) == 300 && circuit_checked(circuit) == 8);
-    circuit_connected(circuit, 0, START + 1);
-    circuit_probed(circuit, 0, 200, 9);
-    assert_true(circuit_latency(circuit) == 200 && circuit_checked(circuit) == 9);
+    assert_true(circuit_latency(circuit) == -1 && circuit_last_probe_ms(circuit) == 0);
+    circuit_record_connection(circuit, 1, START);
+    circuit_record_probe(circuit, 1, 300, 7);
+    circuit_record_failure(circuit, 0, START, false);
+    circuit_record_probe(circuit, 0, -1, 8);
+    assert_true(circuit_latency(circuit) == 300 && circuit_last_probe_ms(circuit) == 8);
+    circuit_record_connection(circuit, 0, START + 1);
+    circuit_record_probe(circuit, 0, 200, 9);
+    assert_true(circuit_latency(circuit) == 200 && circuit_last_probe_ms(circuit) == 9);
 }
 
 int main(void)

@@ -375,7 +375,7 @@ static void token_access_is_open_by_default_in_development_only(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct loaded *loaded = must_load(*state, rows[i].text);
-        assert_int_equal(config_tokens_open(&loaded->config), rows[i].open);
+        assert_int_equal(config_allows_anonymous_tokens(&loaded->config), rows[i].open);
     }
     assert_rejected(*state, "TOKENS_ACCESS=closed\n", "TOKENS_ACCESS");
     assert_rejected(*state, "DISK_RESERVE_MIB=-1\n", "DISK_RESERVE_MIB");
@@ -415,12 +415,13 @@ static void random_keys_are_accepted_as_strong(void **state)
         for (size_t j = 0; j < ids; j++) {
             buffer_add_string(&hex, random_id(id));
         }
-        if (key_weakness(hex.bytes)) {
-            FAIL("%s %s", hex.bytes, key_weakness(hex.bytes));
+        if (key_strength_find_weakness(hex.bytes)) {
+            FAIL("%s %s", hex.bytes, key_strength_find_weakness(hex.bytes));
         }
     }
-    assert_null(key_weakness("q5zP0tXbGvJm1rYk8wLcSdHnUeAfTiRo7V9hE2Bx")); /* a key in base64 */
-    assert_null(key_weakness("correct horse battery staple 1837"));
+    assert_null(key_strength_find_weakness(
+        "q5zP0tXbGvJm1rYk8wLcSdHnUeAfTiRo7V9hE2Bx")); /* a key in base64 */
+    assert_null(key_strength_find_weakness("correct horse battery staple 1837"));
 }
 
 static void production_rejects_weak_administrator_passwords(void **state)
@@ -461,7 +462,7 @@ static void registration_default_depends_on_environment(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct config *config = &must_load(*state, rows[i].text)->config;
         assert_int_equal(config_registration(config), rows[i].registration);
-        assert_int_equal(config_trusts_addresses(config), rows[i].trusts);
+        assert_int_equal(config_trusts_email_addresses(config), rows[i].trusts);
     }
     assert_rejected(*state, "REGISTRATION=anybody\n", "REGISTRATION");
     assert_rejected(*state, "REGISTRATION=\n", "REGISTRATION");

@@ -51,9 +51,9 @@ static const char *format_mods(struct arena *arena, LDAPMod **mods)
 static const struct value *old_values(void)
 {
     static struct value values[COUNT_OF(fields)];
-    value_set_string(fields_get(fields, values, "title"), NULL);
-    value_set_string(fields_get(fields, values, "email"), "a@example.com");
-    value_set_string(fields_get(fields, values, "sn"), NULL);
+    field_set_string(fields_get(fields, values, "title"), NULL);
+    field_set_string(fields_get(fields, values, "email"), "a@example.com");
+    field_set_string(fields_get(fields, values, "sn"), NULL);
     return values;
 }
 
@@ -79,10 +79,10 @@ static void fields_bound_to_attributes_become_modifications(void **state)
     struct arena *arena = *state;
     struct value values[COUNT_OF(fields)] = {0};
     struct directory_changes *changes = directory_changes_new(arena);
-    value_set_string(fields_get(fields, values, "title"), "Chef");
-    value_set_string(fields_get(fields, values, "email"), NULL);
-    value_set_string(fields_get(fields, values, "password"), "secret");
-    value_set_integer(fields_get(fields, values, "flags"), 1);
+    field_set_string(fields_get(fields, values, "title"), "Chef");
+    field_set_string(fields_get(fields, values, "email"), NULL);
+    field_set_string(fields_get(fields, values, "password"), "secret");
+    field_set_integer(fields_get(fields, values, "flags"), 1);
     directory_change_fields(changes, fields, values);
     assert_mods(arena, changes, 0, "replace title=Chef\ndelete mail=\nreplace flags=1\n");
 }
@@ -92,8 +92,8 @@ static void absent_attributes_are_not_deleted(void **state)
     struct arena *arena = *state;
     struct value values[COUNT_OF(fields)] = {0};
     struct directory_changes *changes = directory_changes_new(arena);
-    value_set_string(fields_get(fields, values, "title"), NULL);
-    value_set_string(fields_get(fields, values, "sn"), NULL);
+    field_set_string(fields_get(fields, values, "title"), NULL);
+    field_set_string(fields_get(fields, values, "sn"), NULL);
     directory_change_fields(changes, fields, values);
     assert_mods(arena, changes, 0, "");
 }
@@ -158,8 +158,8 @@ static void new_account_is_normal_and_has_set_fields_only(void **state)
     struct value values[COUNT_OF(fields)] = {0};
     struct directory_changes *changes = directory_changes_new(arena);
     LDAPMod **mods = NULL;
-    value_set_string(fields_get(fields, values, "title"), NULL);
-    value_set_string(fields_get(fields, values, "sn"), "Жук");
+    field_set_string(fields_get(fields, values, "title"), NULL);
+    field_set_string(fields_get(fields, values, "sn"), "Жук");
     directory_change_fields(changes, fields, values);
     directory_change_text(changes, "cn", "set by the RDN");
     directory_change_account_control(changes, DISABLED, true);

@@ -181,7 +181,7 @@ static void primary_group_is_appended_to_the_groups(void **state)
     };
     const struct config config = {.ldap_server = ""};
     struct directory *directory = directory_new(&config);
-    primary_remember(directory, "S-1-5-21-1-513", "CN=Domain Users");
+    primary_cache_group(directory, "S-1-5-21-1-513", "CN=Domain Users");
     const struct value *values =
         decode_entry(directory, arena, attributes, COUNT_OF(attributes))->values;
     assert_int_equal(values[GROUPS].strings.count, 2);

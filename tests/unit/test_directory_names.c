@@ -33,10 +33,10 @@ static void rdn_value_survives_building_and_parsing_a_dn(void **state)
         assert_non_null(rdn);
         const char *dn = arena_format(arena, "%s,OU=Staff,DC=x", rdn);
         assert_string_equal(parse_first_value(arena, dn), awkward[i]);
-        assert_string_equal(parse_first_value(arena, names_normal(arena, dn)), awkward[i]);
-        assert_string_equal(names_first(arena, dn), rdn);
+        assert_string_equal(parse_first_value(arena, names_normalize(arena, dn)), awkward[i]);
+        assert_string_equal(names_first_rdn(arena, dn), rdn);
         assert_string_equal(names_parent(arena, dn), "OU=Staff,DC=x");
-        assert_true(names_within(dn, "ou=staff,dc=X"));
+        assert_true(names_is_within(dn, "ou=staff,dc=X"));
     }
 }
 
@@ -55,11 +55,12 @@ static void dn_is_split_into_first_component_and_parent(void **state)
 {
     struct arena *arena = *state;
     assert_string_equal(names_parent(arena, "CN=Ivanov\\, Ivan , OU=a+L=b, DC=x"), "OU=a+L=b,DC=x");
-    assert_string_equal(names_first(arena, "CN=Ivanov\\, Ivan , OU=a, DC=x"), "CN=Ivanov\\2C Ivan");
+    assert_string_equal(names_first_rdn(arena, "CN=Ivanov\\, Ivan , OU=a, DC=x"),
+                        "CN=Ivanov\\2C Ivan");
     assert_null(names_parent(arena, "DC=x"));
     assert_null(names_parent(arena, "no name"));
-    assert_null(names_first(arena, "no name"));
-    assert_null(names_normal(arena, "no name"));
+    assert_null(names_first_rdn(arena, "no name"));
+    assert_null(names_normalize(arena, "no name"));
 }
 
 static void equal_dns_match_in_any_spelling(void **state)
@@ -82,15 +83,15 @@ static void dn_is_within_its_base_only_by_whole_components(void **state)
 {
     (void)state;
     static const char base[] = "OU=Staff,DC=kontora,DC=test";
-    assert_true(names_within(base, base));
-    assert_true(names_within("OU=x,ou=STAFF,dc=kontora,dc=test", base));
-    assert_true(names_within("CN=a\\,b,OU=x,OU=Staff,DC=kontora,DC=test", base));
-    assert_false(names_within("DC=kontora,DC=test", base));
-    assert_false(names_within("OU=NotStaff,DC=kontora,DC=test", base));
-    assert_false(names_within("CN=x\\,OU=Staff,DC=kontora,DC=test", base));
-    assert_false(names_within("OU=Staff,DC=kontora,DC=test,DC=evil", base));
-    assert_false(names_within("", base));
-    assert_false(names_within("no name", base));
+    assert_true(names_is_within(base, base));
+    assert_true(names_is_within("OU=x,ou=STAFF,dc=kontora,dc=test", base));
+    assert_true(names_is_within("CN=a\\,b,OU=x,OU=Staff,DC=kontora,DC=test", base));
+    assert_false(names_is_within("DC=kontora,DC=test", base));
+    assert_false(names_is_within("OU=NotStaff,DC=kontora,DC=test", base));
+    assert_false(names_is_within("CN=x\\,OU=Staff,DC=kontora,DC=test", base));
+    assert_false(names_is_within("OU=Staff,DC=kontora,DC=test,DC=evil", base));
+    assert_false(names_is_within("", base));
+    assert_false(names_is_within("no name", base));
 }
 
 static void filter_value_is_escaped(void **state)
@@ -149,7 +150,7 @@ static void random_bytes_do_not_crash_the_dn_parser(void **state)
             text[i] = pieces[(size_t)rand_r(&seed) % (sizeof pieces - 1)];
         }
         text[length] = '\0';
-        const char *normal = names_normal(arena, text);
+        const char *normal = names_normalize(arena, text);
         if (directory_check_dn(text, length) == FAULT_NONE) {
             assert_non_null(normal);
             assert_true(names_equal(text, normal));

@@ -21,7 +21,7 @@ struct fixture {
 
 static int setup(void **state)
 {
-    struct fixture *fixture = must_alloc(sizeof *fixture);
+    struct fixture *fixture = base_alloc(sizeof *fixture);
     *fixture = (struct fixture){.fd = -1, .worker_fd = -1};
     assert_true(handoff_open(&fixture->handoff));
     fastcgi_add_param(&fixture->params, "REQUEST_METHOD", "POST");

@@ -61,10 +61,10 @@ static void request_head_is_complete_at_the_end_of_its_parameters(void **state)
 {
     (void)state;
     for (size_t length = 0; length < sizeof request - 1; length++) {
-        assert_int_equal(fastcgi_look_at_request(request, length),
+        assert_int_equal(fastcgi_inspect_request(request, length),
                          length < head_length ? FASTCGI_MORE : FASTCGI_PARAMS_END);
     }
-    assert_int_equal(fastcgi_look_at_request(BYTES(request)), FASTCGI_END);
+    assert_int_equal(fastcgi_inspect_request(BYTES(request)), FASTCGI_END);
 }
 
 /* The record after the parameters does not belong to a body. */
@@ -73,7 +73,7 @@ static void request_head_is_complete_whatever_record_follows(void **state)
     struct buffer bytes = {.arena = *state};
     buffer_add(&bytes, request, head_length);
     buffer_add(&bytes, BYTES("\1\1\0\1\0\10\0\0"));
-    assert_int_equal(fastcgi_look_at_request(bytes.bytes, bytes.length), FASTCGI_PARAMS_END);
+    assert_int_equal(fastcgi_inspect_request(bytes.bytes, bytes.length), FASTCGI_PARAMS_END);
 }
 
 static void records_that_do_not_begin_a_request_are_malformed(void **state)
@@ -94,7 +94,7 @@ static void records_that_do_not_begin_a_request_are_malformed(void **state)
         {BYTES("\1\1\0\1\0\10\0\0________\1\2\0\1\0\0\0\0")},  /* ABORT_REQUEST */
     };
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        assert_int_equal(fastcgi_look_at_request(wrong[i].bytes, wrong[i].length),
+        assert_int_equal(fastcgi_inspect_request(wrong[i].bytes, wrong[i].length),
                          FASTCGI_MALFORMED);
     }
 }
@@ -108,7 +108,7 @@ static void written_request_can_be_parsed(void **state)
         fastcgi_add_param(&params, "NAME", "a value");
     }
     fastcgi_add_request(&out, 258, &params);
-    assert_int_equal(fastcgi_look_at_request(out.bytes, out.length), FASTCGI_PARAMS_END);
+    assert_int_equal(fastcgi_inspect_request(out.bytes, out.length), FASTCGI_PARAMS_END);
     fastcgi_add_header(&out, FASTCGI_STDIN, 258, 1);
     buffer_add_char(&out, 'x');
     fastcgi_add_header(&out, FASTCGI_STDIN, 258, 0);

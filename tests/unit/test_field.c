@@ -52,7 +52,7 @@ static void string_field_is_null_unless_set(void **state)
     assert_null(fields_string(map, values, "a"));
     values[A].state = VALUE_NULL;
     assert_null(fields_string(map, values, "a"));
-    value_set_string(&values[A], "text");
+    field_set_string(&values[A], "text");
     assert_string_equal(fields_string(map, values, "a"), "text");
 }
 
@@ -63,24 +63,24 @@ static void field_value_setters_store_value_and_state(void **state)
     struct value value, record = {0};
     struct value *const records[] = {&record};
 
-    value_set_string(&value, "text");
+    field_set_string(&value, "text");
     assert_int_equal(value.state, VALUE_SET);
     assert_int_equal(value.string.length, 4);
-    value_set_string(&value, NULL);
+    field_set_string(&value, NULL);
     assert_int_equal(value.state, VALUE_NULL);
-    value_set_integer(&value, INT64_MIN);
+    field_set_integer(&value, INT64_MIN);
     assert_int_equal(value.state, VALUE_SET);
     assert_true(value.integer == INT64_MIN);
-    value_set_boolean(&value, true);
+    field_set_boolean(&value, true);
     assert_int_equal(value.state, VALUE_SET);
     assert_true(value.boolean);
-    value_set_strings(&value, items, COUNT_OF(items));
+    field_set_strings(&value, items, COUNT_OF(items));
     assert_int_equal(value.strings.count, 2);
     assert_string_equal(value.strings.items[1], "two");
-    value_set_records(&value, records, 1);
+    field_set_records(&value, records, 1);
     assert_int_equal(value.records.count, 1);
     assert_ptr_equal(value.records.items[0], &record);
-    value_set_records(&value, NULL, 0);
+    field_set_records(&value, NULL, 0);
     assert_int_equal(value.state, VALUE_SET);
 }
 

@@ -233,15 +233,15 @@ static void records_are_written_without_secret_fields(void **state)
     struct value *const rows[] = {row, row};
     struct buffer out = {.arena = *state};
     struct jsonw json = {.out = &out};
-    value_set_integer(&row[0], 1);
-    value_set_string(&row[1], "hush");
-    value_set_string(&values[TEXT], "Иван \"И\"");
-    value_set_integer(&values[NUMBER], -5);
-    value_set_boolean(&values[YES], true);
-    value_set_integer(&values[WHEN], 0);
-    value_set_strings(&values[TAGS], tags, COUNT_OF(tags));
-    value_set_records(&values[ROWS], rows, COUNT_OF(rows));
-    value_set_string(&values[SECRET], "hush");
+    field_set_integer(&row[0], 1);
+    field_set_string(&row[1], "hush");
+    field_set_string(&values[TEXT], "Иван \"И\"");
+    field_set_integer(&values[NUMBER], -5);
+    field_set_boolean(&values[YES], true);
+    field_set_integer(&values[WHEN], 0);
+    field_set_strings(&values[TAGS], tags, COUNT_OF(tags));
+    field_set_records(&values[ROWS], rows, COUNT_OF(rows));
+    field_set_string(&values[SECRET], "hush");
     values[CLEARED].state = VALUE_NULL;
     fields_write(&json, NULL, reply, values);
     assert_string_equal(out.bytes,
@@ -255,8 +255,8 @@ static void empty_lists_are_written_as_arrays(void **state)
     struct value values[REPLY_FIELDS] = {0};
     struct buffer out = {.arena = *state};
     struct jsonw json = {.out = &out};
-    value_set_strings(&values[TAGS], NULL, 0);
-    value_set_records(&values[ROWS], NULL, 0);
+    field_set_strings(&values[TAGS], NULL, 0);
+    field_set_records(&values[ROWS], NULL, 0);
     jsonw_open_object(&json, NULL);
     fields_write(&json, "inside", reply, values);
     jsonw_close_object(&json);

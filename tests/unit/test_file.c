@@ -56,7 +56,7 @@ static void file_is_created_with_its_folder_and_mode(void **state)
 static void changed_content_replaces_the_file(void **state)
 {
     (void)state;
-    char *bytes = must_alloc(LENGTH);
+    char *bytes = base_alloc(LENGTH);
     memset(bytes, 'x', LENGTH);
     assert_true(file_replace(path, BYTES("one"), MODE));
     struct stat before = stat_file();

@@ -57,7 +57,7 @@ static struct error *recall_response(struct request *request, struct reply *repl
 {
     *reply = (struct reply){0};
     struct error *error = idempotency.recall(request, &no_body, reply);
-    struct error *ending = store_turn_end(app.store, request->arena);
+    struct error *ending = store_group_commit(app.store, request->arena);
     return error ? error : ending;
 }
 
@@ -68,7 +68,7 @@ static void keep_error_response(struct request *request, enum error_id id)
     struct reply reply = {.status = problem_status(id), .body = {.arena = request->arena}};
     problem_write(&reply.body, error, LANGUAGE_EN, request->id);
     idempotency.keep(request, &reply, error);
-    must_succeed(store_turn_end(app.store, request->arena));
+    must_succeed(store_group_commit(app.store, request->arena));
 }
 
 static bool leaves_outcome_unknown(enum error_id id)
@@ -121,7 +121,7 @@ static void abandoned_request_reports_an_unknown_outcome(void **state)
     assert_int_equal(reply.status, 0);
     assert_error(recall_response(&request, &reply), ERR_IDEMPOTENCY_PENDING);
     must_succeed(store_write(test->store, test->arena, age_keys, test->arena));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     assert_error(recall_response(&request, &reply), ERR_OUTCOME_UNKNOWN);
     assert_error(recall_response(&request, &reply), ERR_OUTCOME_UNKNOWN);
 }
@@ -135,15 +135,15 @@ static void response_is_committed_with_its_change_or_at_once(void **state)
     struct request request = new_request(test, "with", POOL_FILES);
     must_succeed(recall_response(&request, &before));
     must_succeed(insert_item_row(test->store, test->arena, 1));
-    bool joins = store_turn_open(test->store); /* always false on PostgreSQL */
+    bool joins = store_group_open(test->store); /* always false on PostgreSQL */
     idempotency.keep(&request, &reply, NULL);
-    assert_int_equal(store_turn_open(test->store), joins);
-    must_succeed(store_turn_end(test->store, test->arena));
+    assert_int_equal(store_group_open(test->store), joins);
+    must_succeed(store_group_commit(test->store, test->arena));
     request = new_request(test, "after", POOL_FILES);
     must_succeed(recall_response(&request, &before));
     must_succeed(insert_and_commit(test->store, test->arena, 2));
     idempotency.keep(&request, &reply, NULL);
-    assert_false(store_turn_open(test->store));
+    assert_false(store_group_open(test->store));
     must_succeed(recall_response(&request, &before));
     assert_int_equal(before.status, reply.status);
 }

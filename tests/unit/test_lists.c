@@ -123,7 +123,7 @@ struct lists_test {
 
 static int setup_lists(void **state)
 {
-    struct lists_test *test = must_alloc(sizeof *test);
+    struct lists_test *test = base_alloc(sizeof *test);
     *test = (struct lists_test){.arena = arena_new(), .store = store_new(&config, NULL)};
     real_engine = test->store->engine;
     recording_engine = *real_engine;
@@ -555,7 +555,7 @@ static struct error *change_counters(struct store *store, void *context)
     for (size_t i = 0; some_counters[i]; i++) {
         counter_deltas_add(&after, some_counters[i], (int64_t)i + 1);
     }
-    return counters_change(store, context, ORGANIZATION, &before, &after);
+    return counters_update(store, context, ORGANIZATION, &before, &after);
 }
 
 /* The statement selects the range between the least and the greatest of the names. */
@@ -565,7 +565,7 @@ static void counters_are_read_by_name(void **state)
     int64_t before[COUNT_OF(some_counters)], values[COUNT_OF(some_counters)];
     must_succeed(counters_values(test->store, test->arena, ORGANIZATION, some_counters, before));
     must_succeed(store_write(test->store, test->arena, change_counters, test->arena));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     must_succeed(counters_values(test->store, test->arena, ORGANIZATION, some_counters, values));
     for (int64_t i = 0; some_counters[i]; i++) {
         assert_int_equal(values[i], before[i] + i + 1);
@@ -594,7 +594,7 @@ static bool create_rows(void)
         must_script(store, arena, scripts[i]);
     }
     must_succeed(store_write(store, arena, index_contacts, NULL));
-    must_succeed(store_turn_end(store, arena));
+    must_succeed(store_group_commit(store, arena));
     arena_free(&arena);
     store_free(&store);
     return true;

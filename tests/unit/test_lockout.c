@@ -74,7 +74,7 @@ static struct lockout_attempt begin_attempt(const char *guid, int64_t limit)
 static void fail_attempt(const char *guid, int64_t limit)
 {
     struct lockout_attempt attempt = begin_attempt(guid, limit);
-    lockout_failed(&attempt);
+    lockout_record_failure(&attempt);
 }
 
 static void login_attempts_are_admitted_up_to_the_limit(void **state)
@@ -113,7 +113,7 @@ static void successful_login_clears_earlier_failures(void **state)
     fail_attempt("e", 3);
     struct lockout_attempt attempt = begin_attempt("e", 3);
     assert_false(reserve_attempt("e", 0, 3, start_us));
-    lockout_succeeded(&attempt);
+    lockout_record_success(&attempt);
     for (int i = 0; i < 3; i++) {
         fail_attempt("e", 3);
     }
@@ -126,7 +126,7 @@ static void successful_login_clears_failures_on_other_hosts(void **state)
     (void)state;
     assert_true(lockout_reserve("other hosts", 2, 3, WINDOW_MS, start_us, &attempt));
     assert_false(reserve_attempt("other hosts", 0, 3, start_us));
-    lockout_succeeded(&attempt);
+    lockout_record_success(&attempt);
     assert_true(reserve_attempt("other hosts", 0, 1, start_us));
 }
 
@@ -136,10 +136,10 @@ static void successful_login_keeps_attempts_in_progress(void **state)
     (void)state;
     struct lockout_attempt first = begin_attempt("flight", 2), second = begin_attempt("flight", 2);
     struct lockout_attempt owner = begin_attempt("flight", 4);
-    lockout_succeeded(&owner);
+    lockout_record_success(&owner);
     assert_false(reserve_attempt("flight", 0, 2, start_us));
-    lockout_failed(&first);
-    lockout_failed(&second);
+    lockout_record_failure(&first);
+    lockout_record_failure(&second);
     assert_false(reserve_attempt("flight", 0, 2, start_us));
     assert_true(reserve_attempt("flight", 0, 3, start_us));
 }
@@ -149,8 +149,8 @@ static void successful_login_keeps_failures_that_ended_meanwhile(void **state)
 {
     (void)state;
     struct lockout_attempt first = begin_attempt("late", 2), owner = begin_attempt("late", 4);
-    lockout_failed(&first);
-    lockout_succeeded(&owner);
+    lockout_record_failure(&first);
+    lockout_record_success(&owner);
     assert_true(reserve_attempt("late", 0, 2, start_us));
     assert_false(reserve_attempt("late", 0, 2, start_us));
 }
@@ -162,11 +162,11 @@ static void concurrent_successful_logins_do_not_clear_a_failure_twice(void **sta
     fail_attempt("twice", 9);
     struct lockout_attempt older = begin_attempt("twice", 9), newer = begin_attempt("twice", 9);
     struct lockout_attempt late = begin_attempt("twice", 9), later = begin_attempt("twice", 9);
-    lockout_failed(&late);
-    lockout_failed(&later);
-    lockout_succeeded(&newer);
-    lockout_succeeded(&older);
-    lockout_succeeded(&older); /* ending an attempt twice has no effect */
+    lockout_record_failure(&late);
+    lockout_record_failure(&later);
+    lockout_record_success(&newer);
+    lockout_record_success(&older);
+    lockout_record_success(&older); /* ending an attempt twice has no effect */
     assert_false(reserve_attempt("twice", 0, 2, start_us));
     assert_true(reserve_attempt("twice", 0, 3, start_us));
 }
@@ -178,8 +178,8 @@ static void late_success_does_not_undo_a_newer_successful_login(void **state)
     fail_attempt("order", 9);
     fail_attempt("order", 9);
     struct lockout_attempt newer = begin_attempt("order", 9);
-    lockout_succeeded(&newer);
-    lockout_succeeded(&older);
+    lockout_record_success(&newer);
+    lockout_record_success(&older);
     assert_true(reserve_attempt("order", 0, 1, start_us));
 }
 
@@ -189,8 +189,8 @@ static void expired_attempt_does_not_clear_later_failures(void **state)
     struct lockout_attempt expired = begin_attempt("old", 2), later;
     (void)state;
     assert_true(lockout_reserve("old", 0, 1, WINDOW_MS, later_us, &later));
-    lockout_failed(&later);
-    lockout_succeeded(&expired);
+    lockout_record_failure(&later);
+    lockout_record_success(&expired);
     assert_false(reserve_attempt("old", 0, 1, later_us));
 }
 
@@ -202,7 +202,7 @@ static void failures_are_counted_after_thousands_of_successes(void **state)
         fail_attempt("many", 3);
         struct lockout_attempt attempt = begin_attempt("many", 3);
         assert_false(reserve_attempt("many", 0, 3, start_us));
-        lockout_succeeded(&attempt);
+        lockout_record_success(&attempt);
     }
 }
 
@@ -222,8 +222,8 @@ static void ending_an_unreserved_attempt_has_no_effect(void **state)
 {
     struct lockout_attempt nothing = {0};
     (void)state;
-    lockout_failed(&nothing);
-    lockout_succeeded(&nothing);
+    lockout_record_failure(&nothing);
+    lockout_record_success(&nothing);
 }
 
 static void attempts_are_not_counted_without_a_threshold(void **state)

@@ -46,10 +46,10 @@ static void log_line_names_its_pool_and_process(void **state)
     struct json_object *line = parse_only_line(*state, "master.log");
     assert_member(line, "pool", "master");
     json_object_put(line);
-    log_forked("auth");
+    log_set_process("auth");
     assert_true(log_open(LOG_LEVEL_INFO, "pool.log"));
     log_info("as a worker");
-    log_forked("master");
+    log_set_process("master");
     line = parse_only_line(*state, "pool.log");
     assert_member(line, "pool", "auth");
     assert_int_equal(json_object_get_int64(must_get(line, "pid")), getpid());

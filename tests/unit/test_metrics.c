@@ -38,7 +38,7 @@ static void every_pool_has_a_metric_series(void **state)
 {
     (void)state;
     for (size_t i = 0; i < POOL_COUNT; i++) {
-        assert_int_equal(metrics_series(METRIC_WORKER_RESTARTS, pool_names[i], NULL), i);
+        assert_int_equal(metrics_series(METRIC_WORKER_RESTARTS, config_pool_names[i], NULL), i);
     }
     assert_int_equal(metrics_series(METRIC_WORKER_RESTARTS, "house", NULL), POOL_COUNT);
 }
@@ -174,7 +174,7 @@ static void concurrent_processes_lose_no_increments(void **state)
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
-            metrics_forked((size_t)i);
+            metrics_select_stripe((size_t)i);
         }
         for (int n = 0; child == 0 && n < EACH; n++) {
             metrics_add(METRIC_WORKER_RESTARTS, series, 1);
@@ -199,7 +199,7 @@ static void killed_process_leaves_consistent_histograms(void **state)
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
-            metrics_forked(i);
+            metrics_select_stripe(i);
             for (;;) {
                 metrics_observe(METRIC_DIRECTORY_TIME, series, 100);
             }

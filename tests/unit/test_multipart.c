@@ -282,7 +282,7 @@ static void attachment_header_contains_the_encoded_file_name(void **state)
         {BYTES(""), "attachment; filename=\"\"; filename*=UTF-8''"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        assert_string_equal(parameters_attachment(*state, cases[i].name, cases[i].length),
+        assert_string_equal(parameters_format_attachment(*state, cases[i].name, cases[i].length),
                             cases[i].expected);
     }
 }
@@ -292,7 +292,7 @@ static void written_file_name_can_be_parsed(void **state)
 {
     static const char name[] = "Ёж \"%22\" \t\x01;=' \\ /.docx";
     struct parameter value;
-    const char *field = parameters_attachment(*state, name, sizeof name - 1);
+    const char *field = parameters_format_attachment(*state, name, sizeof name - 1);
     assert_true(parameters_find_extended(*state, field, "filename", &value));
     assert_string_equal(value.bytes, name);
 }

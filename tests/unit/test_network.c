@@ -76,7 +76,7 @@ static void ipv6_client_is_identified_by_its_64_bit_prefix(void **state)
         {"unix:", "unix:"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        assert_string_equal(network_of_client(*state, rows[i][0]), rows[i][1]);
+        assert_string_equal(network_client_key(*state, rows[i][0]), rows[i][1]);
     }
 }
 

@@ -39,10 +39,10 @@ static struct staged stage_text(struct objects *objects, struct arena *arena, co
 
 static const char *place_object(struct objects *objects, struct arena *arena, const char *text)
 {
-    const char *key = objects_key(arena);
+    const char *key = objects_generate_key(arena);
     struct staged staged = stage_text(objects, arena, text);
     const struct object_properties properties = {.size = (int64_t)strlen(text)};
-    assert_null(objects_place(objects, arena, &staged, key, &properties));
+    assert_null(objects_put(objects, arena, &staged, key, &properties));
     objects_discard(objects, &staged);
     return key;
 }
@@ -130,7 +130,7 @@ static void old_staged_files_are_removed(void **state)
     own.storage_url = "file:///swept";
     struct objects *objects = open_objects(*state, &own);
     size_t removed;
-    assert_null(objects_sweep(objects, *state, 0, &removed));
+    assert_null(objects_purge_staged(objects, *state, 0, &removed));
     struct staged old = stage_text(objects, *state, "old"),
                   young = stage_text(objects, *state, "young");
     struct staged ahead = stage_text(objects, *state, "staged with a fast clock");
@@ -140,7 +140,7 @@ static void old_staged_files_are_removed(void **state)
     assert_int_equal(futimens(old.fd, times), 0);
     assert_int_equal(futimens(ahead.fd, future_times), 0);
     write_file("state/swept/incoming/foreign", "x", 1);
-    assert_null(objects_sweep(objects, *state, 3600, &removed));
+    assert_null(objects_purge_staged(objects, *state, 3600, &removed));
     assert_int_equal(removed, 2);
     assert_int_equal(access(old.path, F_OK), -1);
     assert_int_equal(access(ahead.path, F_OK), -1);
@@ -163,7 +163,7 @@ static const char *make_url(struct objects *objects, struct arena *arena, const 
         .expires = expires,
     };
     const char *url;
-    assert_null(objects_url(objects, arena, &download, &url));
+    assert_null(objects_sign_url(objects, arena, &download, &url));
     return url;
 }
 
@@ -174,7 +174,7 @@ static bool url_is_accepted(struct objects *objects, struct arena *arena, const 
     char *expires = arena_string(arena, strstr(url, "expires=") + strlen("expires="));
     char *signature = strstr(expires, "&signature=");
     *signature = '\0';
-    return objects_verify(objects, name, expires, signature + strlen("&signature="));
+    return objects_verify_url(objects, name, expires, signature + strlen("&signature="));
 }
 
 static void signed_urls_are_valid_until_they_expire(void **state)
@@ -188,8 +188,8 @@ static void signed_urls_are_valid_until_they_expire(void **state)
     assert_false(url_is_accepted(objects, *state, "b.txt", url));
     assert_false(
         url_is_accepted(objects, *state, "a.txt", make_url(objects, *state, "a.txt", now - 1)));
-    assert_false(objects_verify(objects, "a.txt", "", ""));
-    assert_false(objects_verify(objects, "a.txt", "99999999999999999999", "00"));
+    assert_false(objects_verify_url(objects, "a.txt", "", ""));
+    assert_false(objects_verify_url(objects, "a.txt", "99999999999999999999", "00"));
     /* The signature depends on the secret key. */
     struct config other = standard;
     other.secret_key = "another key";
@@ -259,7 +259,7 @@ static void invalid_storage_urls_are_rejected(void **state)
 
 static void object_keys_are_unique(void **state)
 {
-    const char *one = objects_key(*state), *other = objects_key(*state);
+    const char *one = objects_generate_key(*state), *other = objects_generate_key(*state);
     assert_int_equal(strspn(one, "0123456789abcdef"), OBJECT_KEY_LENGTH);
     assert_string_not_equal(one, other);
     assert_string_equal(objects_internal_path(*state, "abcdef"), "/_objects/ab/abcdef");

@@ -105,7 +105,7 @@ static void storage_url_yields_hosts_prefix_and_region(void **state)
 {
     static const struct {
         const char *url, *prefix, *region;
-        struct s3_place place, public_place;
+        struct s3_address place, public_place;
     } cases[] = {
         {"s3://files",
          "",
@@ -139,8 +139,8 @@ static void storage_url_yields_hosts_prefix_and_region(void **state)
         struct config config = make_config(cases[i].url);
         const struct error *error = s3_read_settings(&config, *state, &settings);
         assert_string_equal(error ? error->cause : "", "");
-        const struct s3_place *got[] = {&settings.place, &settings.public_place};
-        const struct s3_place *expected[] = {&cases[i].place, &cases[i].public_place};
+        const struct s3_address *got[] = {&settings.place, &settings.public_place};
+        const struct s3_address *expected[] = {&cases[i].place, &cases[i].public_place};
         assert_string_equal(settings.prefix, cases[i].prefix);
         assert_string_equal(settings.region, cases[i].region);
         for (size_t j = 0; j < COUNT_OF(got); j++) {

@@ -75,8 +75,8 @@ static void document_contains_exactly_the_routes(void **state)
     for (const struct resource *resource = resources; resource->routes; resource++) {
         for (const struct route *route = resource->routes; route->pattern; route++) {
             char method[16] = "";
-            for (size_t i = 0; method_names[route->method][i]; i++) {
-                method[i] = (char)tolower((unsigned char)method_names[route->method][i]);
+            for (size_t i = 0; route_method_names[route->method][i]; i++) {
+                method[i] = (char)tolower((unsigned char)route_method_names[route->method][i]);
             }
             struct json_object *operation = AT(paths, route->pattern, method);
             assert_string_equal(json_object_get_string(AT(operation, "summary")),
@@ -125,16 +125,19 @@ static void permission_descriptions_name_the_permitted_roles(void **state)
         for (enum role role = ROLE_OWNER; role < ROLE_COUNT && !everybody; role++) {
             const struct principal principal = {
                 .kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = role};
-            const char *english = strstr(permission_about[permission].en, role_names[role]);
-            const char *russian = strstr(permission_about[permission].ru, role_names[role]);
+            const char *english = strstr(principal_permission_descriptions[permission].en,
+                                         principal_role_names[role]);
+            const char *russian = strstr(principal_permission_descriptions[permission].ru,
+                                         principal_role_names[role]);
             assert_int_equal(authorization_permits(&principal, permission), english != NULL);
             assert_int_equal(!russian, !english);
         }
     }
     for (enum permission permission = PERMIT_ALL; permission < PERMIT_COUNT; permission++) {
-        const char *name = permission_names[permission];
-        assert_true(permission_about[permission].ru && permission_about[permission].en);
-        assert_true(!name || strstr(permission_about[permission].en, name));
+        const char *name = principal_permission_names[permission];
+        assert_true(principal_permission_descriptions[permission].ru &&
+                    principal_permission_descriptions[permission].en);
+        assert_true(!name || strstr(principal_permission_descriptions[permission].en, name));
     }
 }
 

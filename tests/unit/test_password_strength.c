@@ -8,7 +8,7 @@ static enum fault_id find_weakness(struct arena *arena, const char *text)
 {
     const struct new_password password = {
         .text = text, .username = "anna.ivanova", .email = "a.ivanova@example.com"};
-    return password_weakness(arena, &password);
+    return password_strength_check(arena, &password);
 }
 
 static void common_passwords_are_rejected(void **state)
@@ -16,7 +16,7 @@ static void common_passwords_are_rejected(void **state)
     static const char *const common[] = {
         "password1", "Passw0rd",  "P@ssw0rd2026", "passwordpassword", "qwerty123",   "iloveyou",
         "letmein1",  "drowssap1", "football!",    "password1234",     "Welcome2026!"};
-    assert_true(password_dictionary_readable());
+    assert_true(password_strength_dictionary_readable());
     for (size_t i = 0; i < COUNT_OF(common); i++) {
         assert_int_equal(find_weakness(*state, common[i]), FAULT_PASSWORD_COMMON);
     }
@@ -44,7 +44,7 @@ static void passwords_may_contain_very_short_names(void **state)
 {
     const struct new_password password = {
         .text = "Kontora-2026", .username = "ont", .email = "o@k"};
-    assert_int_equal(password_weakness(*state, &password), FAULT_NONE);
+    assert_int_equal(password_strength_check(*state, &password), FAULT_NONE);
 }
 
 static void passphrases_are_allowed(void **state)
@@ -55,7 +55,7 @@ static void passphrases_are_allowed(void **state)
         assert_int_equal(find_weakness(*state, good[i]), FAULT_NONE);
     }
     const struct new_password nobodys = {.text = "correct horse battery staple"};
-    assert_int_equal(password_weakness(*state, &nobodys), FAULT_NONE);
+    assert_int_equal(password_strength_check(*state, &nobodys), FAULT_NONE);
 }
 
 int main(void)

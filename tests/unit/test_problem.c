@@ -106,7 +106,7 @@ static const char *fault_text(struct arena *arena, enum fault_id fault, const ch
 {
     struct buffer out = {.arena = arena};
     const struct error_detail detail = {.field = "f", .fault = fault, .argument = argument};
-    problem_fault(&detail, language, &out);
+    problem_format_fault(&detail, language, &out);
     return out.bytes;
 }
 
@@ -215,7 +215,8 @@ static void details_without_a_field_are_plain_strings(void **state)
 /* For example, the contact that already has an email address. */
 static void details_about_another_object_contain_its_id(void **state)
 {
-    struct error *error = error_about(*state, ERR_DUPLICATE, "email", FAULT_DUPLICATE, INT64_MAX);
+    struct error *error =
+        error_about_object(*state, ERR_DUPLICATE, "email", FAULT_DUPLICATE, INT64_MAX);
     error_detail(error, "phone", FAULT_TAKEN, NULL);
     struct json_object *json = write_and_parse_body(*state, error, LANGUAGE_EN);
     struct json_object *details = must_get(json, "details");
@@ -264,7 +265,7 @@ static void repeated_response_gets_the_new_request_id(void **state)
     error_detail(error, NULL, FAULT_NONE, "CN=x,\"request_id\":\"1\"}");
     problem_write(&body, error, LANGUAGE_EN, "a-long-request-id");
     problem_write(&expected, error, LANGUAGE_EN, "short");
-    problem_readdress(&body, "short");
+    problem_replace_request_id(&body, "short");
     assert_string_equal(body.bytes, expected.bytes);
     assert_int_equal(body.length, expected.length);
 }

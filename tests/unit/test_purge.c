@@ -60,7 +60,7 @@ static void insert_expired_rows(struct test *test, const char *text, int64_t cou
 {
     struct rows rows = {test->arena, text, count};
     must_succeed(store_write(test->store, test->arena, add_rows, &rows));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
 /* Runs the purge once, as the housekeeper does, then waits until it is due. Fails if a purge is
@@ -129,7 +129,7 @@ static void rename_links(struct test *test, const char *text)
 {
     struct rows rows = {.arena = test->arena, .text = text};
     must_succeed(store_write(test->store, test->arena, rename_table, &rows));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
 static void purge_continues_if_correcting_future_times_fails(void **state)

@@ -16,7 +16,7 @@ static const char key[] = "0123456789abcdef0123456789abcdef";
 
 struct session_opening {
     struct arena *arena;
-    struct session_terms terms;
+    struct session_settings terms;
     struct session session;
 };
 
@@ -69,7 +69,7 @@ static void refresh_tokens_issued_in_the_future_are_shortened(void **state)
 {
     struct test *test = *state;
     static const struct session_client client = {"192.0.2.1", "tests"};
-    struct session_terms terms = {
+    struct session_settings terms = {
         .key = key, .refresh_ms = LIFETIME, .lifetime_ms = MAXIMUM, .now_ms = now + LIFETIME};
     struct session session = log_in(test, now + 10 * HOUR);
     struct session_outcome outcome;

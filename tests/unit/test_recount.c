@@ -27,7 +27,7 @@ static size_t recount_usage(struct test *test, bool repair, struct buffer *repor
 {
     size_t wrong = 0;
     must_succeed(file_usage_recount(test->store, test->arena, repair, report, &wrong));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     return wrong;
 }
 

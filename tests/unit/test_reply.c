@@ -23,7 +23,7 @@ static void record_reply_has_status_200(void **state)
 {
     struct value record = {0};
     struct reply reply = {0};
-    value_set_integer(&record, 7);
+    field_set_integer(&record, 7);
     reply_record(&reply, &record);
     assert_int_equal(reply.status, 200);
     assert_string_equal(serialize(*state, &record_route, &reply), "{\"id\":7}");
@@ -34,7 +34,7 @@ static void created_reply_has_status_201_and_location(void **state)
     struct request request = {.arena = *state};
     struct value record = {0};
     struct reply reply = {0};
-    value_set_integer(&record, 7);
+    field_set_integer(&record, 7);
     reply_created(&request, &reply, "/things", "a b\r\nX: Я/..");
     reply_record(&reply, &record);
     assert_int_equal(reply.status, 201);
@@ -46,7 +46,7 @@ static void created_reply_has_status_201_and_location(void **state)
 static void reply_without_content_has_status_204(void **state)
 {
     struct reply reply = {0};
-    reply_nothing(&reply);
+    reply_no_content(&reply);
     assert_int_equal(reply.status, 204);
     assert_string_equal(serialize(*state, &silent_route, &reply), "");
     assert_int_equal(reply.body.length, 0);
@@ -82,7 +82,7 @@ static void list_reply_contains_the_number_of_pages(void **state)
                 {11, 10, 2}, {2500, 1000, 3}, {5, 1, 5}};
     struct value record = {0};
     struct value *const items[] = {&record, &record};
-    value_set_integer(&record, 7);
+    field_set_integer(&record, 7);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct reply reply = {0};
         reply_list(&reply, items, COUNT_OF(items), rows[i].total, 3, rows[i].limit);
@@ -112,10 +112,10 @@ static int evaluate_conditions(struct arena *arena, enum method method, const ch
     struct reply reply = {0};
     struct error *error = NULL;
     if (method == METHOD_GET) {
-        error = reply_selected(&request, &reply, &record, 7);
+        error = reply_conditional(&request, &reply, &record, 7);
     } else {
         error = reply_check_conditions(&request, 7);
-        reply_version(&request, &reply, &record, 7);
+        reply_versioned(&request, &reply, &record, 7);
     }
     if (error) {
         assert_int_equal(error->id, ERR_PRECONDITION_FAILED);

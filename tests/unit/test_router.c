@@ -34,7 +34,7 @@ static struct error *reply_with_pattern(struct request *request, struct reply *r
 {
     calls++;
     struct value *record = arena_array(request->arena, fields_count(name_map), sizeof *record);
-    value_set_string(&record[0], request->route->pattern);
+    field_set_string(&record[0], request->route->pattern);
     reply_record(reply, record);
     return NULL;
 }
@@ -51,7 +51,7 @@ static struct error *reply_without_content(struct request *request, struct reply
 {
     calls++;
     assert_non_null(request->arena);
-    reply_nothing(reply);
+    reply_no_content(reply);
     return NULL;
 }
 
@@ -245,7 +245,7 @@ static size_t read_input(void *source, char *bytes, size_t size)
 
 static int setup_router(void **state)
 {
-    struct exchange *exchange = must_alloc(sizeof *exchange);
+    struct exchange *exchange = base_alloc(sizeof *exchange);
     struct router_settings settings = {
         .guard = guard,
         .standard_language = LANGUAGE_EN,

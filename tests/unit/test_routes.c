@@ -33,7 +33,7 @@ static void collect_routes(void)
 #define MUST(route, condition)                                                                     \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
-            FAIL("%s %s: violates %s", method_names[(route)->method], (route)->pattern,            \
+            FAIL("%s %s: violates %s", route_method_names[(route)->method], (route)->pattern,      \
                  #condition);                                                                      \
         }                                                                                          \
     } while (0)
@@ -338,7 +338,7 @@ static void check_map(const struct route *route, const struct field *fields)
             ((field->flags & FIELD_DEFAULT) && field->type != FIELD_INTEGER) ||
             (holds_records(field) && !field->fields) ||
             (field->codec != CODEC_NONE && field->codec != CODEC_DN && !field->attribute)) {
-            FAIL("%s %s: the field \"%s\" is incomplete", method_names[route->method],
+            FAIL("%s %s: the field \"%s\" is incomplete", route_method_names[route->method],
                  route->pattern, name);
         }
         for (const struct field *other = fields; other < field; other++) {
@@ -422,8 +422,8 @@ static void example_bodies_are_valid(void **state)
         const struct error *error =
             fields_read_json(*state, route->body->fields, text.bytes, text.length, &values);
         if (error) {
-            FAIL("%s %s: %s for its own example: %s", method_names[route->method], route->pattern,
-                 problem_code(error->id), text.bytes);
+            FAIL("%s %s: %s for its own example: %s", route_method_names[route->method],
+                 route->pattern, problem_code(error->id), text.bytes);
         }
     }
 }

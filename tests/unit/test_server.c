@@ -24,7 +24,7 @@ static const struct schema schema = {"Thing", map};
 static struct error *get_hello(struct request *request, struct reply *reply)
 {
     struct value *record = arena_array(request->arena, 1, sizeof *record);
-    value_set_string(record, "hello");
+    field_set_string(record, "hello");
     reply_record(reply, record);
     return NULL;
 }
@@ -39,7 +39,7 @@ static struct error *echo_thing(struct request *request, struct reply *reply)
 static struct error *reply_without_content(struct request *request, struct reply *reply)
 {
     assert_non_null(request);
-    reply_nothing(reply);
+    reply_no_content(reply);
     return NULL;
 }
 
@@ -86,7 +86,7 @@ static struct error *fake_commit(struct app *app, struct arena *arena, uint64_t 
     return failing_transaction ? error_new(arena, ERR_DIRECTORY_UNAVAILABLE, NULL) : NULL;
 }
 
-static const struct server_turn fake_turn = {fake_waits, fake_commit};
+static const struct server_group_commit fake_turn = {fake_waits, fake_commit};
 
 static bool may_write(const struct request *request)
 {
@@ -99,7 +99,7 @@ static int setup_server(void **state)
     static const struct resource tables[] = {{.routes = table}, {.routes = NULL}};
     const struct router_settings settings = {
         .guard = {.may_write = may_write}, .standard_language = LANGUAGE_EN, .body_max = 100000};
-    struct fixture *fixture = must_alloc(sizeof *fixture);
+    struct fixture *fixture = base_alloc(sizeof *fixture);
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     fixture->arena = arena_new();

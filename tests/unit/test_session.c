@@ -31,9 +31,9 @@ static const char old_key[] = "0123456789abcdef0123456789abcdef";
 static const char new_key[] = "fedcba9876543210fedcba9876543210";
 static const struct session_client client = {"192.0.2.1", "tests"};
 
-static struct session_terms terms_at(int64_t now)
+static struct session_settings terms_at(int64_t now)
 {
-    return (struct session_terms){
+    return (struct session_settings){
         .key = old_key,
         .previous_key = "",
         .now_ms = now,
@@ -66,7 +66,7 @@ struct session_write {
 static struct error *begin_session(struct store *store, void *context)
 {
     const struct session_write *session_write = context;
-    const struct session_terms terms = terms_at(session_write->now);
+    const struct session_settings terms = terms_at(session_write->now);
     return session_begin(store, session_write->arena, &terms, &client, session_write->session);
 }
 
@@ -101,7 +101,7 @@ static void end_and_commit(struct test *test, struct session *session)
 }
 
 /* Uses a refresh token under these terms, commits, and returns the outcome. */
-static const struct error *use_token(struct test *test, const struct session_terms *terms,
+static const struct error *use_token(struct test *test, const struct session_settings *terms,
                                      const char *token, struct session *session, bool *reused_r)
 {
     struct session_outcome outcome;
@@ -114,7 +114,7 @@ static const struct error *use_token(struct test *test, const struct session_ter
 
 static const char *must_renew(struct test *test, const char *token, int64_t now)
 {
-    const struct session_terms terms = terms_at(now);
+    const struct session_settings terms = terms_at(now);
     struct session session = make_administrator(1);
     bool reused;
     must_succeed(use_token(test, &terms, token, &session, &reused));
@@ -125,7 +125,7 @@ static const char *must_renew(struct test *test, const char *token, int64_t now)
 
 static void must_reject(struct test *test, const char *token, int64_t now, enum error_id id)
 {
-    const struct session_terms terms = terms_at(now);
+    const struct session_settings terms = terms_at(now);
     struct session session = make_administrator(1);
     bool reused;
     assert_error(use_token(test, &terms, token, &session, &reused), id);
@@ -135,7 +135,7 @@ static void must_reject(struct test *test, const char *token, int64_t now, enum 
 
 static void must_detect_reuse(struct test *test, const char *token, int64_t now)
 {
-    const struct session_terms terms = terms_at(now);
+    const struct session_settings terms = terms_at(now);
     struct session session = make_administrator(1);
     bool reused;
     assert_error(use_token(test, &terms, token, &session, &reused), ERR_INVALID_TOKEN);
@@ -160,7 +160,7 @@ static void each_refresh_issues_a_new_token_of_the_same_session(void **state)
     for (int i = 0; i < RENEWALS; i++, now += MINUTE) {
         token = must_renew(test, token, now);
     }
-    const struct session_terms terms = terms_at(now);
+    const struct session_settings terms = terms_at(now);
     bool reused;
     must_succeed(use_token(test, &terms, token, &last, &reused));
     assert_string_equal(last.id, first.id);
@@ -250,7 +250,7 @@ static void refreshing_does_not_extend_the_maximum_lifetime(void **state)
 static const struct error *renew_session(struct test *test, const char *id, struct session session,
                                          int64_t now)
 {
-    const struct session_terms terms = terms_at(now);
+    const struct session_settings terms = terms_at(now);
     snprintf(session.id, sizeof session.id, "%s", id);
     const struct error *error = session_renew(test->store, test->arena, &terms, &client, &session);
     assert_null(session.refresh_token);
@@ -313,7 +313,7 @@ static void changed_credentials_or_rights_end_the_session(void **state)
         struct session by_bearer =
             begin_session_of(test, make_person(rows[i].before.epoch, rows[i].before.administrator));
         struct session now = make_person(rows[i].after.epoch, rows[i].after.administrator);
-        const struct session_terms terms = terms_at(start);
+        const struct session_settings terms = terms_at(start);
         bool reused;
         assert_int_equal(!renew_session(test, by_bearer.id, now, start), rows[i].goes_on);
         assert_int_equal(!use_token(test, &terms, by_token.refresh_token, &now, &reused),
@@ -330,7 +330,7 @@ static void refresh_tokens_of_an_unknown_key_are_rejected(void **state)
 {
     struct test *test = *state;
     const char *token = begin_administrator_session(test).refresh_token;
-    struct session_terms terms = terms_at(start);
+    struct session_settings terms = terms_at(start);
     struct session session = make_administrator(1);
     bool reused;
     terms.key = new_key;
@@ -348,7 +348,7 @@ static void grace_period_continues_after_a_key_change(void **state)
     struct test *test = *state;
     const char *token = begin_administrator_session(test).refresh_token;
     const char *successor = must_renew(test, token, start);
-    struct session_terms terms = terms_at(start);
+    struct session_settings terms = terms_at(start);
     struct session session = make_administrator(1);
     bool reused;
     terms.key = new_key;
@@ -359,7 +359,7 @@ static void grace_period_continues_after_a_key_change(void **state)
 
 struct configuration_change {
     struct arena *arena;
-    struct session_terms terms;
+    struct session_settings terms;
     int64_t epoch, count;
 };
 
@@ -422,7 +422,8 @@ static void fill_random_id(unsigned char id[RANDOM_ID_BYTES])
     assert_true(session_id_bytes(random_id(text), id));
 }
 
-static void must_be_known(const unsigned char *id, const char *subject, enum session_known known)
+static void must_be_known(const unsigned char *id, const char *subject,
+                          enum session_cache_state known)
 {
     struct session_facts found;
     assert_int_equal(session_cache_find(id, subject, &found), known);
@@ -436,7 +437,7 @@ static void cache_returns_facts_for_matching_session_and_subject(void **state)
     fill_random_id(id);
     fill_random_id(other);
     must_be_known(id, "local:a", SESSION_UNKNOWN);
-    session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
+    session_cache_store(id, "local:a", session_cache_generation(id), &facts);
     assert_int_equal(session_cache_find(id, "local:a", &found), SESSION_FRESH);
     assert_int_equal(found.epoch, facts.epoch);
     assert_int_equal(found.expires_ms, facts.expires_ms);
@@ -450,15 +451,15 @@ static void ended_session_is_removed_from_the_cache_at_once(void **state)
     (void)state;
     unsigned char id[RANDOM_ID_BYTES];
     fill_random_id(id);
-    session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
-    session_cache_end(id);
+    session_cache_store(id, "local:a", session_cache_generation(id), &facts);
+    session_cache_invalidate(id);
     must_be_known(id, "local:a", SESSION_UNKNOWN);
-    session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
+    session_cache_store(id, "local:a", session_cache_generation(id), &facts);
     must_be_known(id, "local:a", SESSION_FRESH);
-    session_cache_committed();
+    session_cache_after_commit();
     must_be_known(id, "local:a", SESSION_UNKNOWN);
-    session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
-    session_cache_end_all();
+    session_cache_store(id, "local:a", session_cache_generation(id), &facts);
+    session_cache_invalidate_all();
     must_be_known(id, "local:a", SESSION_UNKNOWN);
 }
 
@@ -469,8 +470,8 @@ static void late_database_answer_does_not_revive_an_ended_session(void **state)
     unsigned char id[RANDOM_ID_BYTES];
     fill_random_id(id);
     uint64_t generation = session_cache_generation(id);
-    session_cache_end(id);
-    session_cache_keep(id, "local:a", generation, &facts);
+    session_cache_invalidate(id);
+    session_cache_store(id, "local:a", generation, &facts);
     must_be_known(id, "local:a", SESSION_UNKNOWN);
 }
 
@@ -481,7 +482,7 @@ static void expired_session_is_unknown_to_the_cache(void **state)
     struct session_facts expired = facts;
     fill_random_id(id);
     expired.expires_ms = clock_wall_ms();
-    session_cache_keep(id, "local:a", session_cache_generation(id), &expired);
+    session_cache_store(id, "local:a", session_cache_generation(id), &expired);
     must_be_known(id, "local:a", SESSION_UNKNOWN);
 }
 
@@ -495,7 +496,7 @@ static void full_cache_never_confuses_sessions(void **state)
         unsigned char id[RANDOM_ID_BYTES] = {0};
         memcpy(id + RANDOM_ID_BYTES - sizeof i, &i, sizeof i);
         mine.epoch = i;
-        session_cache_keep(id, "local:a", session_cache_generation(id), &mine);
+        session_cache_store(id, "local:a", session_cache_generation(id), &mine);
         assert_int_equal(session_cache_find(id, "local:a", &found), SESSION_FRESH);
         assert_int_equal(found.epoch, i);
     }
@@ -509,9 +510,9 @@ static void cache_survives_a_restart(void **state)
     fill_random_id(id);
     fill_random_id(ended);
     session_cache_share("sessions.cache");
-    session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
-    session_cache_keep(ended, "local:a", session_cache_generation(ended), &facts);
-    session_cache_end(ended);
+    session_cache_store(id, "local:a", session_cache_generation(id), &facts);
+    session_cache_store(ended, "local:a", session_cache_generation(ended), &facts);
+    session_cache_invalidate(ended);
     session_cache_share("sessions.cache");
     must_be_known(id, "local:a", SESSION_FRESH);
     must_be_known(ended, "local:a", SESSION_UNKNOWN);
@@ -527,7 +528,7 @@ static void damaged_cache_entries_are_ignored(void **state)
     fill_random_id(id);
     for (int i = 0; i < TRIES; i++) {
         session_cache_share("damaged.cache");
-        session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
+        session_cache_store(id, "local:a", session_cache_generation(id), &facts);
         must_be_known(id, "local:a", SESSION_FRESH);
         struct stat status;
         assert_int_equal(stat("damaged.cache", &status), 0);
@@ -554,7 +555,7 @@ static void cache_works_without_its_file(void **state)
     unsigned char id[RANDOM_ID_BYTES];
     fill_random_id(id);
     session_cache_share("no/such/folder/sessions.cache");
-    session_cache_keep(id, "local:a", session_cache_generation(id), &facts);
+    session_cache_store(id, "local:a", session_cache_generation(id), &facts);
     must_be_known(id, "local:a", SESSION_FRESH);
 }
 
@@ -572,14 +573,14 @@ static struct throttle look_up_throttle(struct test *test, const char *name, con
                                         int64_t now)
 {
     struct throttle throttle = make_throttle(name, source);
-    must_succeed(throttle_look(test->store, test->arena, &throttle, now));
+    must_succeed(throttle_find_source(test->store, test->arena, &throttle, now));
     return throttle;
 }
 
 static void fail_login_from(struct test *test, const char *name, const char *source, int64_t now)
 {
     struct throttle throttle = look_up_throttle(test, name, source, now);
-    must_succeed(throttle_failed(test->store, test->arena, &throttle, now));
+    must_succeed(throttle_count_failure(test->store, test->arena, &throttle, now));
     commit_writes(test);
 }
 
@@ -660,7 +661,8 @@ struct passed_login {
 static struct error *pass_throttle(struct store *store, void *context)
 {
     const struct passed_login *passed_login = context;
-    return throttle_passed(store, passed_login->arena, &passed_login->throttle, passed_login->now);
+    return throttle_count_success(store, passed_login->arena, &passed_login->throttle,
+                                  passed_login->now);
 }
 
 static void log_in(struct test *test, const char *name, const char *source, int64_t now)
@@ -759,7 +761,7 @@ static bool knows_name(struct test *test, const char *name, const char *source, 
 {
     struct throttle throttle = {.key = "key", .source = source, .name = name};
     bool known;
-    must_succeed(throttle_look_at_name(test->store, test->arena, &throttle, now, &known));
+    must_succeed(throttle_find_name_source(test->store, test->arena, &throttle, now, &known));
     return known;
 }
 
@@ -767,7 +769,7 @@ static void log_in_by(struct test *test, const char *subject, const char *name, 
 {
     struct passed_login passed_login = {test->arena, make_throttle(subject, "home"), now};
     passed_login.throttle.name = name;
-    must_succeed(throttle_look(test->store, test->arena, &passed_login.throttle, now));
+    must_succeed(throttle_find_source(test->store, test->arena, &passed_login.throttle, now));
     must_succeed(store_write(test->store, test->arena, pass_throttle, &passed_login));
     commit_writes(test);
 }
@@ -813,7 +815,7 @@ static void throttle_is_off_without_free_failures(void **state)
     for (int i = 0; i < 3 * FREE; i++) {
         struct throttle throttle = make_throttle("fedor", "here");
         throttle.free_failures = 0;
-        must_succeed(throttle_failed(test->store, test->arena, &throttle, start));
+        must_succeed(throttle_count_failure(test->store, test->arena, &throttle, start));
         commit_writes(test);
         must_succeed(throttle_check(test->store, test->arena, &throttle, start));
     }

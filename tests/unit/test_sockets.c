@@ -35,7 +35,7 @@ static void each_pool_gets_its_socket(void **state)
     struct pool_socket sockets[POOL_COUNT];
     assert_true(sockets_open(&config, sockets));
     for (size_t i = 0; i < POOL_COUNT; i++) {
-        const char *path = arena_format(*state, "run/deep/%s.sock", pool_names[i]);
+        const char *path = arena_format(*state, "run/deep/%s.sock", config_pool_names[i]);
         struct stat facts;
         assert_string_equal(sockets[i].path, path);
         assert_int_equal(stat(path, &facts), 0);
@@ -54,7 +54,8 @@ static void each_pool_gets_its_socket(void **state)
     for (size_t i = 0; i < POOL_COUNT; i++) {
         assert_int_equal(sockets[i].fd, -1);
         assert_null(sockets[i].path);
-        assert_int_equal(access(arena_format(*state, "run/deep/%s.sock", pool_names[i]), F_OK), -1);
+        assert_int_equal(
+            access(arena_format(*state, "run/deep/%s.sock", config_pool_names[i]), F_OK), -1);
     }
     sockets_close(sockets); /* closing twice is allowed */
 }

@@ -20,7 +20,7 @@ static void space_state_is_unknown_before_the_first_measurement(void **state)
 {
     (void)state;
     struct space_health health;
-    space_enter(huge_reserve, current_folder);
+    space_configure(huge_reserve, current_folder);
     space_health(&health);
     assert_int_equal(health.state, SPACE_UNKNOWN);
     assert_int_equal(health.latency_us, -1);
@@ -31,7 +31,7 @@ static void space_is_never_low_without_a_reserve(void **state)
 {
     (void)state;
     struct space_health health;
-    space_enter(0, current_folder);
+    space_configure(0, current_folder);
     assert_false(space_is_low());
     assert_false(space_is_critical());
     space_health(&health);
@@ -43,7 +43,7 @@ static void first_space_check_measures_the_free_space(void **state)
 {
     (void)state;
     struct space_health health;
-    space_enter(huge_reserve, current_folder);
+    space_configure(huge_reserve, current_folder);
     assert_true(space_is_low());
     assert_true(space_is_critical());
     space_health(&health);
@@ -55,7 +55,7 @@ static void space_check_for_an_upload_measures_again(void **state)
 {
     (void)state;
     struct space_health health;
-    space_enter(tiny_reserve, current_folder);
+    space_configure(tiny_reserve, current_folder);
     assert_false(space_is_low());
     space_health(&health);
     const int64_t small = health.free_bytes;
@@ -63,7 +63,7 @@ static void space_check_for_an_upload_measures_again(void **state)
     int file = mkstemp(name);
     assert_true(file >= 0);
     assert_int_equal(posix_fallocate(file, 0, 64 * MIB), 0);
-    space_enter(small - 32 * MIB, current_folder);
+    space_configure(small - 32 * MIB, current_folder);
     bool low = space_is_low_now();
     close(file);
     unlink(name);
@@ -75,7 +75,7 @@ static void free_space_matches_the_file_system(void **state)
     (void)state;
     struct space_health health;
     struct statvfs facts;
-    space_enter(tiny_reserve, current_folder);
+    space_configure(tiny_reserve, current_folder);
     space_watch();
     assert_int_equal(statvfs(".", &facts), 0);
     space_health(&health);
@@ -89,12 +89,12 @@ static void space_below_half_of_the_reserve_is_critical(void **state)
 {
     (void)state;
     struct space_health health;
-    space_enter(tiny_reserve, current_folder);
+    space_configure(tiny_reserve, current_folder);
     space_watch();
     space_health(&health);
-    space_enter(health.free_bytes + MIB, current_folder);
+    space_configure(health.free_bytes + MIB, current_folder);
     assert_false(space_is_critical());
-    space_enter(health.free_bytes * 2 + MIB, current_folder);
+    space_configure(health.free_bytes * 2 + MIB, current_folder);
     assert_true(space_is_critical());
 }
 
@@ -102,7 +102,7 @@ static void free_space_of_missing_paths_is_that_of_a_parent_folder(void **state)
 {
     (void)state;
     struct space_health health;
-    space_enter(tiny_reserve, missing_paths);
+    space_configure(tiny_reserve, missing_paths);
     space_watch();
     space_health(&health);
     assert_int_equal(health.state, SPACE_ENOUGH);

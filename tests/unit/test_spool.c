@@ -89,7 +89,7 @@ static void parameters_have_arrived_when_a_worker_takes_a_connection(void **stat
         assert_true(fd >= 0 && body_fd >= 0);
         ssize_t got = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
         assert_true(got > 0);
-        assert_int_not_equal(fastcgi_look_at_request(bytes, (size_t)got), FASTCGI_MORE);
+        assert_int_not_equal(fastcgi_inspect_request(bytes, (size_t)got), FASTCGI_MORE);
         close(fd);
         close(body_fd);
         close(client);

@@ -9,32 +9,33 @@ static void sqlstates_map_to_errors_and_retries(void **state)
     static const struct {
         const char *state;
         enum error_id error;
-        enum mishap mishap;
+        enum db_failure db_failure;
     } cases[] = {
-        {"23505", ERR_CONSTRAINT_UNIQUE, MISHAP_NONE},
-        {"23503", ERR_CONSTRAINT_REFERENCE, MISHAP_NONE},
-        {"23001", ERR_CONSTRAINT_REFERENCE, MISHAP_NONE},
-        {"23502", ERR_INTERNAL, MISHAP_NONE},
-        {"42P01", ERR_INTERNAL, MISHAP_NONE},
-        {"22P02", ERR_INTERNAL, MISHAP_NONE},
-        {"40001", ERR_DATABASE_UNAVAILABLE, MISHAP_COLLISION},
-        {"40P01", ERR_DATABASE_UNAVAILABLE, MISHAP_COLLISION},
-        {"57P01", ERR_DATABASE_UNAVAILABLE, MISHAP_LOST}, /* the server shuts down */
-        {"08006", ERR_DATABASE_UNAVAILABLE, MISHAP_LOST},
-        {"25P03", ERR_DATABASE_UNAVAILABLE, MISHAP_LOST},
-        {"26000", ERR_INTERNAL, MISHAP_LOST}, /* a prepared statement was lost twice in a row */
-        {"0A000", ERR_DATABASE_UNAVAILABLE, MISHAP_LOST},
-        {"57014", ERR_DATABASE_UNAVAILABLE, MISHAP_NONE}, /* statement timeout */
-        {"53100", ERR_DATABASE_UNAVAILABLE, MISHAP_NONE}, /* the server's disk is full */
-        {"53200", ERR_DATABASE_UNAVAILABLE, MISHAP_COLLISION},
-        {"53300", ERR_DATABASE_UNAVAILABLE, MISHAP_NONE},
-        {"58030", ERR_DATABASE_UNAVAILABLE, MISHAP_NONE},
-        {"55P03", ERR_DATABASE_UNAVAILABLE, MISHAP_NONE},
-        {"25006", ERR_DATABASE_UNAVAILABLE, MISHAP_NONE},
+        {"23505", ERR_CONSTRAINT_UNIQUE, DB_FAILURE_NONE},
+        {"23503", ERR_CONSTRAINT_REFERENCE, DB_FAILURE_NONE},
+        {"23001", ERR_CONSTRAINT_REFERENCE, DB_FAILURE_NONE},
+        {"23502", ERR_INTERNAL, DB_FAILURE_NONE},
+        {"42P01", ERR_INTERNAL, DB_FAILURE_NONE},
+        {"22P02", ERR_INTERNAL, DB_FAILURE_NONE},
+        {"40001", ERR_DATABASE_UNAVAILABLE, DB_FAILURE_CONFLICT},
+        {"40P01", ERR_DATABASE_UNAVAILABLE, DB_FAILURE_CONFLICT},
+        {"57P01", ERR_DATABASE_UNAVAILABLE, DB_FAILURE_DISCONNECTED}, /* the server shuts down */
+        {"08006", ERR_DATABASE_UNAVAILABLE, DB_FAILURE_DISCONNECTED},
+        {"25P03", ERR_DATABASE_UNAVAILABLE, DB_FAILURE_DISCONNECTED},
+        {"26000", ERR_INTERNAL,
+         DB_FAILURE_DISCONNECTED}, /* a prepared statement was lost twice in a row */
+        {"0A000", ERR_DATABASE_UNAVAILABLE, DB_FAILURE_DISCONNECTED},
+        {"57014", ERR_DATABASE_UNAVAILABLE, DB_FAILURE_NONE}, /* statement timeout */
+        {"53100", ERR_DATABASE_UNAVAILABLE, DB_FAILURE_NONE}, /* the server's disk is full */
+        {"53200", ERR_DATABASE_UNAVAILABLE, DB_FAILURE_CONFLICT},
+        {"53300", ERR_DATABASE_UNAVAILABLE, DB_FAILURE_NONE},
+        {"58030", ERR_DATABASE_UNAVAILABLE, DB_FAILURE_NONE},
+        {"55P03", ERR_DATABASE_UNAVAILABLE, DB_FAILURE_NONE},
+        {"25006", ERR_DATABASE_UNAVAILABLE, DB_FAILURE_NONE},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         if (sqlstate_error(cases[i].state) != cases[i].error ||
-            sqlstate_mishap(cases[i].state) != cases[i].mishap) {
+            sqlstate_failure(cases[i].state) != cases[i].db_failure) {
             FAIL("%s", cases[i].state);
         }
     }

@@ -45,7 +45,7 @@ static struct error *change_and_commit(const struct test *test, const char *text
     struct change change = {
         .arena = test->arena, .text = text, .integer = integer, .string = string};
     struct error *error = store_write(test->store, test->arena, run_change, &change);
-    struct error *ending = store_turn_end(test->store, test->arena);
+    struct error *ending = store_group_commit(test->store, test->arena);
     return error ? error : ending;
 }
 
@@ -145,7 +145,7 @@ static void generated_columns_and_parameters_match_the_engine(void **state)
         } else {
             describe_on_postgres(test->arena, text, &about);
         }
-        assert_described(&sql_statements[slot], test->store->id, &about, test->arena);
+        assert_described(&store_statements[slot], test->store->id, &about, test->arena);
     }
     must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
 }
@@ -233,7 +233,7 @@ static void values_are_stored_and_read_unchanged(void **state)
         values.arena = test->arena;
         values.id = (int64_t)i;
         must_succeed(store_write(test->store, test->arena, write_values, &values));
-        must_succeed(store_turn_end(test->store, test->arena));
+        must_succeed(store_group_commit(test->store, test->arena));
         bool row = false;
         size_t length = 0;
         struct store_query *query =
@@ -304,7 +304,7 @@ static void changed_rows_are_counted(void **state)
         must_succeed(store_write(test->store, test->arena, run_change, &change));
         assert_int_equal(change.changes, cases[i].changes);
     }
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
 /* --- queries ---------------------------------------------------------------------------------- */
@@ -314,7 +314,7 @@ static void insert_many(const struct test *test, int64_t count)
     for (int64_t id = 1; id <= count; id++) {
         must_succeed(insert_item_row(test->store, test->arena, id));
     }
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
 /* Counts all pairs of rows: the inner query is the same statement as the outer one. */
@@ -411,12 +411,13 @@ static void violation_names_the_constraint(void **state)
         const struct error *error =
             change_and_commit(test, cases[i].text, cases[i].integer, cases[i].string);
         assert_error(error, cases[i].id);
-        if (!store_violated(error, cases[i].constraint)) {
+        if (!store_is_violation(error, cases[i].constraint)) {
             FAIL("%s: %s", cases[i].text, error->cause);
         }
-        assert_false(store_violated(error, "items_other"));
+        assert_false(store_is_violation(error, "items_other"));
     }
-    assert_false(store_violated(error_new(test->arena, ERR_INTERNAL, "items_name"), "items_name"));
+    assert_false(
+        store_is_violation(error_new(test->arena, ERR_INTERNAL, "items_name"), "items_name"));
 }
 
 /* --- writes ----------------------------------------------------------------------------------- */
@@ -432,7 +433,7 @@ static void failed_write_is_rolled_back_without_the_others(void **state)
     assert_error(store_write(test->store, test->arena, run_change, &failing), ERR_CONFLICT);
     assert_error(insert_item_row(test->store, test->arena, 1), ERR_CONSTRAINT_UNIQUE);
     must_succeed(insert_item_row(test->store, test->arena, 3));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     int64_t sum = 0;
     must_succeed(
         read_integer(test->other, test->arena, "SELECT CAST(sum(id) AS BIGINT) FROM items", &sum));
@@ -461,8 +462,8 @@ static void failed_query_fails_the_whole_write(void **state)
     struct test *test = *state;
     const struct error *error = store_write(test->store, test->arena, ignore_failure, test->arena);
     assert_error(error, ERR_CONSTRAINT_UNIQUE);
-    assert_true(store_violated(error, "items_pkey"));
-    must_succeed(store_turn_end(test->store, test->arena));
+    assert_true(store_is_violation(error, "items_pkey"));
+    must_succeed(store_group_commit(test->store, test->arena));
     assert_int_equal(count_items(test->store, test->arena), 0);
 }
 
@@ -481,7 +482,7 @@ static void writes_are_visible_to_others_only_after_commit(void **state)
 {
     struct test *test = *state;
     must_succeed(store_write(test->store, test->arena, check_visibility, test));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     assert_int_equal(count_items(test->store, test->arena), 1);
     assert_int_equal(count_items(test->other, test->arena), 1);
 }
@@ -510,11 +511,11 @@ static void held_request_gets_the_outcome_of_its_transaction(void **state)
                 "CREATE TABLE late (item BIGINT REFERENCES items (id) "
                 "DEFERRABLE INITIALLY DEFERRED)");
     must_succeed(insert_item_row(test->store, test->arena, 1));
-    uint64_t waits = store_hold(test->store);
+    uint64_t waits = store_end_request(test->store);
     struct error *refusal = change_and_commit(test, "INSERT INTO late VALUES ($1)", 99, NULL);
-    struct error *ending = store_turn_end(test->store, test->arena);
+    struct error *ending = store_group_commit(test->store, test->arena);
     assert_error(refusal ? refusal : ending, ERR_CONSTRAINT_REFERENCE);
-    assert_int_equal(store_hold(test->store), 0);
+    assert_int_equal(store_end_request(test->store), 0);
     uint64_t lost = 0;
     const struct error *error = store_group_end(test->store, test->arena, &lost);
     bool told_failure = error && waits == lost;
@@ -529,7 +530,7 @@ static void queries_started_in_a_write_end_with_it(void **state)
     insert_many(test, 3);
     must_succeed(store_write(test->store, test->arena, leave_query_open, test->arena));
     assert_null(test->store->queries);
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     assert_int_equal(count_items(test->other, test->arena), 6);
 }
 

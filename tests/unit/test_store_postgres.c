@@ -189,7 +189,7 @@ static void write_lost_before_its_commit_is_repeated_once(void **state)
     struct test *test = *state;
     must_succeed(store_write(test->store, test->arena, lose_session_once, test));
     assert_int_equal(runs, 2);
-    assert_false(store_turn_open(test->store));
+    assert_false(store_group_open(test->store));
     assert_int_equal(count_items(test->other, test->arena), 1);
     must_script(test->store, test->arena, "DELETE FROM items");
     runs = 0;

@@ -64,15 +64,15 @@ static int wait_end(pid_t child)
 static void writes_of_a_group_are_committed_together(void **state)
 {
     struct test *test = *state;
-    assert_false(store_turn_open(test->store));
-    must_succeed(store_turn_end(test->store, test->arena));
+    assert_false(store_group_open(test->store));
+    must_succeed(store_group_commit(test->store, test->arena));
     must_succeed(insert_item_row(test->store, test->arena, 1));
-    assert_true(store_turn_open(test->store));
+    assert_true(store_group_open(test->store));
     must_succeed(insert_item_row(test->store, test->arena, 2));
     assert_int_equal(count_items(test->store, test->arena), 0);
     assert_int_equal(count_items(test->other, test->arena), 0);
-    must_succeed(store_turn_end(test->store, test->arena));
-    assert_false(store_turn_open(test->store));
+    must_succeed(store_group_commit(test->store, test->arena));
+    assert_false(store_group_open(test->store));
     assert_int_equal(count_items(test->store, test->arena), 2);
     assert_int_equal(count_items(test->other, test->arena), 2);
 }
@@ -98,35 +98,35 @@ static void query_reads_the_snapshot_of_its_start(void **state)
 static void requests_that_only_read_are_not_held(void **state)
 {
     struct test *test = *state;
-    assert_int_equal(store_hold(test->store), 0);
+    assert_int_equal(store_end_request(test->store), 0);
     must_succeed(insert_item_row(test->store, test->arena, 1));
-    assert_int_not_equal(store_hold(test->store), 0);
+    assert_int_not_equal(store_end_request(test->store), 0);
     assert_int_equal(count_items(test->store, test->arena), 0);
-    assert_int_equal(store_hold(test->store), 0);
+    assert_int_equal(store_end_request(test->store), 0);
     must_succeed(insert_item_row(test->store, test->arena, 2));
-    assert_int_not_equal(store_hold(test->store), 0);
-    must_succeed(store_turn_end(test->store, test->arena));
+    assert_int_not_equal(store_end_request(test->store), 0);
+    must_succeed(store_group_commit(test->store, test->arena));
     must_succeed(insert_and_commit(test->store, test->arena, 3));
-    assert_int_equal(store_hold(test->store), 0);
+    assert_int_equal(store_end_request(test->store), 0);
 }
 
 /* Otherwise, each query would take the locks of the file by itself. */
 static void queries_of_an_iteration_share_one_snapshot(void **state)
 {
     struct test *test = *state;
-    store_read_by_turns(test->other);
+    store_share_snapshots(test->other);
     must_succeed(insert_and_commit(test->store, test->arena, 1));
     assert_int_equal(count_items(test->other, test->arena), 1);
     must_succeed(insert_and_commit(test->store, test->arena, 2));
     assert_int_equal(count_items(test->other, test->arena), 1);
-    store_rest(test->other);
+    store_snapshot_end(test->other);
     assert_int_equal(count_items(test->other, test->arena), 2);
     must_succeed(insert_and_commit(test->store, test->arena, 3));
-    must_succeed(store_turn_end(test->other, test->arena));
+    must_succeed(store_group_commit(test->other, test->arena));
     assert_int_equal(count_items(test->other, test->arena), 3);
-    store_rest(test->other);
-    store_rest(test->other);
-    store_rest(test->store);
+    store_snapshot_end(test->other);
+    store_snapshot_end(test->other);
+    store_snapshot_end(test->store);
 }
 
 /* Its writes are visible to its own writes at once, and to all reads after the group commit.
@@ -134,15 +134,15 @@ static void queries_of_an_iteration_share_one_snapshot(void **state)
 static void iteration_can_write_after_reading(void **state)
 {
     struct test *test = *state;
-    store_read_by_turns(test->store);
+    store_share_snapshots(test->store);
     assert_int_equal(count_items(test->store, test->arena), 0);
     must_succeed(insert_and_commit(test->other, test->arena, 1));
     assert_int_equal(count_items(test->store, test->arena), 0);
     must_succeed(insert_item_row(test->store, test->arena, 2));
     assert_int_equal(count_items(test->store, test->arena), 1);
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     assert_int_equal(count_items(test->store, test->arena), 2);
-    store_rest(test->store);
+    store_snapshot_end(test->store);
 }
 
 /* An open query keeps the snapshot that it started with. */
@@ -150,19 +150,19 @@ static void open_query_keeps_its_snapshot_after_the_iteration(void **state)
 {
     struct test *test = *state;
     bool row = false;
-    store_read_by_turns(test->other);
+    store_share_snapshots(test->other);
     for (int64_t id = 1; id <= 3; id++) {
         must_succeed(insert_and_commit(test->store, test->arena, id));
     }
     struct store_query *query = store_compose(test->other, test->arena, "SELECT id FROM items");
     must_succeed(store_next(query, &row));
-    store_rest(test->other);
+    store_snapshot_end(test->other);
     must_succeed(insert_and_commit(test->store, test->arena, 4));
     must_succeed(store_next(query, &row));
     must_succeed(store_next(query, &row));
     assert_int_equal(store_integer(query, 0), 3);
     must_succeed(store_execute(query));
-    store_rest(test->other);
+    store_snapshot_end(test->other);
     assert_int_equal(count_items(test->other, test->arena), 4);
 }
 
@@ -214,7 +214,7 @@ static void waiting_for_the_write_lock_times_out(void **state)
           separate = start_process(time_out_writing, NULL);
     assert_int_equal(wait_end(sharing), 0);
     assert_int_equal(wait_end(separate), 0);
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     must_succeed(insert_and_commit(test->other, test->arena, 2));
 }
 
@@ -225,7 +225,7 @@ static int add_many(struct store *store, struct arena *arena)
     static const char text[] = "UPDATE items SET text = CAST(text AS INTEGER) + $1 WHERE id = 1";
     for (int i = 0; i < ROUNDS; i++) {
         struct change change = {.arena = arena, .text = text, .integer = 1};
-        if (store_write(store, arena, run_change, &change) || store_turn_end(store, arena)) {
+        if (store_write(store, arena, run_change, &change) || store_group_commit(store, arena)) {
             return 1;
         }
     }
@@ -254,7 +254,7 @@ static int create_table(struct store *store, struct arena *arena)
     struct script script = {arena, "CREATE TABLE IF NOT EXISTS t (id INTEGER) STRICT;"
                                    "INSERT INTO t VALUES (1)"};
     int64_t rows = 0;
-    return store_write(store, arena, run_script, &script) || store_turn_end(store, arena) ||
+    return store_write(store, arena, run_script, &script) || store_group_commit(store, arena) ||
            read_integer(store, arena, "SELECT count(*) FROM t", &rows) || rows < 1;
 }
 
@@ -319,7 +319,7 @@ static void write_connection_is_durable_and_read_connection_read_only(void **sta
     struct test *test = *state;
     assert_int_equal(read_pragma(test, "query_only"), 1);
     must_succeed(store_write(test->store, test->arena, check_write_connection, test));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
 /* --- write-ahead log -------------------------------------------------------------------------- */
@@ -338,7 +338,7 @@ static void write_mebibytes(const struct test *test, int64_t mib)
     for (int64_t i = 0; i < mib; i++) {
         struct change change = {.arena = test->arena, .text = text, .integer = 1};
         must_succeed(store_write(test->store, test->arena, run_change, &change));
-        must_succeed(store_turn_end(test->store, test->arena));
+        must_succeed(store_group_commit(test->store, test->arena));
     }
 }
 
@@ -363,7 +363,7 @@ static void checkpoint_does_not_wait_for_readers_or_writers(void **state)
     int64_t began = clock_steady_us();
     must_succeed(store_checkpoint(test->other, test->arena));
     assert_true(clock_steady_us() - began < US_PER_S);
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     must_succeed(store_execute(query));
     must_succeed(store_checkpoint(test->other, test->arena));
     assert_int_equal(log_size(), 0);
@@ -373,7 +373,7 @@ static int snapshot_pipe[2];
 
 static int read_then_write(struct store *store, struct arena *arena)
 {
-    store_read_by_turns(store);
+    store_share_snapshots(store);
     bool told = count_items(store, arena) && write(snapshot_pipe[1], "", 1) == 1;
     return told && !insert_and_commit(store, arena, -2) ? 0 : 1;
 }
@@ -428,14 +428,14 @@ static struct error *insert_text(struct store *store, struct arena *arena, int64
 /* Asserts that the group was rolled back completely and that the next one works. */
 static void assert_group_lost(struct store *store, struct arena *arena)
 {
-    assert_false(store_turn_open(store));
+    assert_false(store_group_open(store));
     assert_int_equal(count_items(store, arena), 1);
     must_succeed(insert_and_commit(store, arena, 50));
     assert_int_equal(count_items(store, arena), 2);
     struct change change = {
         .arena = arena, .text = "DELETE FROM items WHERE id = $1", .integer = 50};
     must_succeed(store_write(store, arena, run_change, &change));
-    must_succeed(store_turn_end(store, arena));
+    must_succeed(store_group_commit(store, arena));
 }
 
 /* Runs in a child process with a private mount namespace. */
@@ -457,7 +457,7 @@ static void use_full_disk(void *nothing)
     fill_disk("disk/ballast");
     must_succeed(insert_text(store, arena, 2, SMALL));
     must_succeed(insert_text(store, arena, 3, SMALL));
-    assert_error(store_turn_end(store, arena), ERR_DATABASE_UNAVAILABLE);
+    assert_error(store_group_commit(store, arena), ERR_DATABASE_UNAVAILABLE);
     assert_int_equal(unlink("disk/ballast"), 0);
     assert_group_lost(store, arena);
     /* A statement fails in the middle of a group. */
@@ -466,7 +466,7 @@ static void use_full_disk(void *nothing)
     assert_error(insert_text(store, arena, 5, LARGER_THAN_CACHE), ERR_DATABASE_UNAVAILABLE);
     assert_int_equal(unlink("disk/ballast"), 0);
     assert_error(insert_item_row(store, arena, 6), ERR_DATABASE_UNAVAILABLE);
-    assert_error(store_turn_end(store, arena), ERR_DATABASE_UNAVAILABLE);
+    assert_error(store_group_commit(store, arena), ERR_DATABASE_UNAVAILABLE);
     assert_group_lost(store, arena);
     store_free(&store);
     arena_free(&arena);
@@ -508,7 +508,7 @@ static void rejected_commit_is_rolled_back(void **state)
     must_script(test->store, test->arena, late_table);
     must_succeed(insert_item_row(test->store, test->arena, 5));
     violate_deferred_constraint(test);
-    assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
+    assert_error(store_group_commit(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(count_items(test->store, test->arena), 0);
     must_succeed(insert_and_commit(test->other, test->arena, 6));
     must_succeed(insert_and_commit(test->store, test->arena, 7));
@@ -524,14 +524,14 @@ static void failed_group_stays_failed_until_its_requests_are_answered(void **sta
     uint64_t lost = 0;
     must_script(test->store, test->arena, late_table);
     must_succeed(insert_item_row(test->store, test->arena, 1));
-    uint64_t a = store_hold(test->store);
+    uint64_t a = store_end_request(test->store);
     assert_int_not_equal(a, 0);
     violate_deferred_constraint(test);
-    assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
-    assert_int_equal(store_hold(test->store), 0);
+    assert_error(store_group_commit(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
+    assert_int_equal(store_end_request(test->store), 0);
     assert_error(insert_item_row(test->store, test->arena, 2), ERR_CONSTRAINT_REFERENCE);
-    assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
-    assert_int_equal(store_hold(test->store), 0);
+    assert_error(store_group_commit(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
+    assert_int_equal(store_end_request(test->store), 0);
     assert_error(store_group_end(test->store, test->arena, &lost), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(lost, a);
     assert_int_equal(count_items(test->store, test->arena), 0);
@@ -548,11 +548,11 @@ static void writes_committed_early_survive_a_failed_group_commit(void **state)
     uint64_t lost = 0;
     must_script(test->store, test->arena, late_table);
     must_succeed(insert_item_row(test->store, test->arena, 1));
-    uint64_t a = store_hold(test->store);
+    uint64_t a = store_end_request(test->store);
     must_succeed(insert_and_commit(test->store, test->arena, 2));
-    assert_int_equal(store_hold(test->store), 0);
+    assert_int_equal(store_end_request(test->store), 0);
     violate_deferred_constraint(test);
-    uint64_t c = store_hold(test->store);
+    uint64_t c = store_end_request(test->store);
     assert_error(store_group_end(test->store, test->arena, &lost), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(lost, c);
     assert_int_not_equal(lost, a);
@@ -566,7 +566,7 @@ static void failed_commit_without_held_requests_keeps_store_usable(void **state)
     struct test *test = *state;
     must_script(test->store, test->arena, late_table);
     violate_deferred_constraint(test);
-    assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
+    assert_error(store_group_commit(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
     must_succeed(insert_and_commit(test->store, test->arena, 1));
     assert_int_equal(count_items(test->other, test->arena), 1);
     must_script(test->store, test->arena, "DROP TABLE late");

@@ -27,7 +27,7 @@ static struct error *insert_token(struct store *store, void *context)
 static void add_token(struct test *test, int64_t id)
 {
     must_succeed(store_write(test->store, test->arena, insert_token, &id));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
 static int64_t uses_of(struct test *test, int64_t id)
@@ -76,7 +76,7 @@ static void token_uses_are_written_exactly_once(void **state)
     assert_int_equal(uses_of(test, 2), 1);
     add_uses(1, 1);
     must_succeed(tokens_usage_write(test->store, test->arena, 1));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     tokens_usage_flush_all(test->store);
     assert_int_equal(uses_of(test, 1), 7);
 }

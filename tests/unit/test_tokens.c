@@ -31,7 +31,7 @@ static const char *issue_token(struct test *test, int64_t max_uses)
         .max_uses = max_uses, .now_ms = ISSUED, .expires_ms = EXPIRES};
     const char *token;
     must_succeed(tokens_issue(test->store, test->arena, key, &terms, &token));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     return token;
 }
 
@@ -40,7 +40,7 @@ static enum tokens_result verify_token(struct test *test, const char *token, int
 {
     enum tokens_result result;
     must_succeed(tokens_verify(test->store, test->arena, key, token, now, counts, &result));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     return result;
 }
 
@@ -84,14 +84,14 @@ static void revoked_token_is_unknown(void **state)
     bool found;
     must_succeed(tokens_revoke(test->store, test->arena, key, token, &id));
     must_succeed(tokens_revoke(test->store, test->arena, key, token, &again));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     assert_true(id > 0);
     assert_int_equal(again, 0);
     assert_int_equal(verify_token(test, token, ISSUED, true), TOKENS_UNKNOWN);
     must_succeed(tokens_revoke_id(test->store, test->arena, id, &found));
     assert_false(found);
     must_succeed(tokens_revoke_id(test->store, test->arena, id + 1, &found));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     assert_true(found);
     assert_int_equal(verify_token(test, other, ISSUED, true), TOKENS_UNKNOWN);
 }

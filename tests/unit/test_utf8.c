@@ -142,7 +142,7 @@ static void non_ascii_run_ends_where_valid_characters_end(void **state)
                     while (next < length && utf8_next(bytes, length, &next) >= 0x80) {
                         end = next;
                     }
-                    assert_true(utf8_pass_beyond_ascii(bytes, length, 0) == end);
+                    assert_true(utf8_skip_non_ascii(bytes, length, 0) == end);
                 }
             }
         }

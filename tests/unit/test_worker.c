@@ -28,7 +28,7 @@ static void *echo_open(void *state, int fd, int body_fd)
 {
     (void)state;
     assert_int_equal(body_fd, -1);
-    int *connection = must_alloc(sizeof *connection);
+    int *connection = base_alloc(sizeof *connection);
     *connection = fd;
     return connection;
 }
@@ -173,7 +173,7 @@ static void start_worker(struct worker *worker, enum pool_id pool)
     worker->status_fd = status_pipe[0];
 }
 
-static void assert_event(const struct worker *worker, enum worker_news news)
+static void assert_event(const struct worker *worker, enum worker_status news)
 {
     struct pollfd waiting = {.fd = worker->status_fd, .events = POLLIN};
     struct worker_message message = {0};
@@ -360,13 +360,13 @@ static void check_log_of_core(bool leaving)
     request_echo(fd, 'a');
     if (leaving) {
         kill(worker.pid, SIGTERM);
-        assert_event(&worker, WORKER_LEAVING);
+        assert_event(&worker, WORKER_DRAINING);
     }
     request_echo(fd, 'l');
     if (!leaving) {
         wait_for_bytes("worker.log");
         kill(worker.pid, SIGTERM);
-        assert_event(&worker, WORKER_LEAVING);
+        assert_event(&worker, WORKER_DRAINING);
     }
     close(fd);
     assert_exits(&worker);
@@ -422,7 +422,7 @@ static void draining_worker_serves_only_open_connections(void **state)
     int kept = connect_to(&worker);
     request_echo(kept, 'a');
     kill(worker.pid, SIGTERM);
-    assert_event(&worker, WORKER_LEAVING);
+    assert_event(&worker, WORKER_DRAINING);
     int fresh = connect_to(&worker);
     assert_int_equal(send(fresh, "b", 1, MSG_NOSIGNAL), 1);
     int64_t before = processor_time(&worker);
@@ -443,7 +443,7 @@ static void worker_drains_after_its_maximum_of_requests(void **state)
     for (int i = 0; i < 5; i++) {
         request_echo(fd, 'a');
     }
-    assert_event(&worker, WORKER_LEAVING);
+    assert_event(&worker, WORKER_DRAINING);
     request_echo(fd, 'b'); /* still answers on a kept connection */
     close(fd);
     assert_exits(&worker);
