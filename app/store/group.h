@@ -13,14 +13,14 @@
 struct arena;
 struct store;
 
-/* True if a transaction with uncommitted writes is open: until store_turn_end(), no other process
- * can write. Always false on PostgreSQL. */
+/* True if a transaction with uncommitted writes is open: until store_turn_end(), no other
+ * process can write. Always false on PostgreSQL. */
 bool store_turn_open(const struct store *store);
 
 /*
  * From now on, the queries outside of store_write() share a snapshot of the committed data. A
- * query begins one if none is open; store_rest(), the group commit and the first write of a group
- * end it. A no-op on PostgreSQL.
+ * query begins a snapshot if none is open; store_rest(), the group commit and the first
+ * write of a group end it. A no-op on PostgreSQL.
  *
  * A shared snapshot saves SQLite two file locks for each query, which cost as much as finding a
  * row. It is safe for a process that takes all its requests of an iteration before it answers the
@@ -49,8 +49,8 @@ void store_rest(struct store *store);
 struct error *store_turn_end(struct store *store, struct arena *arena) MUST_CHECK;
 
 /* Ends the group commit: commits the open transaction. An error is the answer of the requests
- * for which store_hold() returned *lost_r; the writes of all others are durable. After that the
- * store accepts writes again. Only the code that sends the held replies calls this. */
+ * for which store_hold() returned *lost_r; the writes of all others are durable. After that,
+ * the store accepts writes again. Only the code that sends the held replies calls this. */
 struct error *store_group_end(struct store *store, struct arena *arena,
                               uint64_t *lost_r) MUST_CHECK;
 
