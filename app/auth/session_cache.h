@@ -9,8 +9,7 @@
  * session_cache_generation()).
  *
  * The memory is a file in STATE_DIR, so that directory users can work after a restart even while
- * the database is down (see auth.c). It contains nothing that a client could
- * authenticate with.
+ * the database is down (see auth.c). It contains nothing that a client could authenticate with.
  *
  * Guarantees: there are no locks, and a process may be killed at any point. A partly written entry
  * does not match its checksum and is ignored.

@@ -119,7 +119,7 @@ struct value *file_fields_describe(struct arena *arena, const struct field *map,
  * path, if the request's Host is invalid in a URL: the client could inject text into the URL. */
 static const char *download_base(const struct request *request)
 {
-    const char *public_url = request->app->config->public_url;
+    const char *public_url = app_of(request)->config->public_url;
     const char *asked = origin_valid(request->headers.base) ? request->headers.base : "";
     return *public_url ? public_url : asked;
 }
@@ -137,7 +137,8 @@ struct error *file_fields_set_url(const struct request *request, const struct fi
         .expires = clock_wall_ms() / MS_PER_S + FILE_URL_LIFETIME_S,
     };
     const char *url = NULL;
-    struct error *error = objects_sign_url(request->app->objects, request->arena, &download, &url);
+    struct error *error =
+        objects_sign_url(app_of(request)->objects, request->arena, &download, &url);
     file_fields_set(map, record, "download_url", string_value(url));
     return error;
 }

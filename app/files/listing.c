@@ -106,7 +106,7 @@ static size_t bind_file_integer(struct listing *listing, int64_t integer)
 static struct error *begin_listing(struct listing *listing)
 {
     struct request *request = listing->request;
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     const char *search = request_query_string(request, "search");
     const char *tag = request_query_string(request, "tag");
     const char *parts[SEARCH_WORDS];
@@ -171,7 +171,7 @@ static struct store_query *prepare_listing(const struct listing *listing)
 {
     const struct request *request = listing->request;
     struct store_query *query =
-        store_compose(request->app->store, request->arena, listing->text.bytes);
+        store_compose(app_of(request)->store, request->arena, listing->text.bytes);
     for (size_t i = 0; i < listing->count; i++) {
         if (listing->parameters[i].text) {
             store_bind_text(query, listing->parameters[i].text);

@@ -94,7 +94,7 @@ static struct error *stage_file(struct request *request, struct multipart *form,
                                 struct upload *upload)
 {
     struct file_text text = {0};
-    struct error *error = objects_stage(request->app->objects, request->arena, &upload->staged);
+    struct error *error = objects_stage(app_of(request)->objects, request->arena, &upload->staged);
     if (error) {
         return error;
     }
@@ -181,7 +181,8 @@ struct error *upload_receive(struct request *request, int64_t remaining, struct 
         error = reject_type(request->arena);
     }
     if (!error) {
-        error = check_macros(request->app->config, request->arena, type, upload_r);
+        error = check_macros(app_of(request)->config, request->arena, type, upload_r);
     }
-    return error ? error : scan_file(request->app->config, request->arena, upload_r->staged.path);
+    return error ? error
+                 : scan_file(app_of(request)->config, request->arena, upload_r->staged.path);
 }

@@ -20,8 +20,6 @@ enum {
     REQUEST_ID_MAX = 64,
 };
 
-struct app;       /* what handlers work with: rest/app.h */
-struct principal; /* the authenticated caller: auth/ */
 struct router_idempotency;
 
 /* The request headers in use, unparsed; "" if a header is absent, never NULL. */
@@ -52,7 +50,7 @@ struct request_body {
 
 struct request {
     struct arena *arena;
-    struct app *app;
+    void *app;                 /* for handlers: struct app of rest/app.h */
     const struct route *route; /* NULL until the router has found the route */
     enum method method;        /* METHOD_COUNT: unknown method */
     bool head;
@@ -73,8 +71,8 @@ struct request {
     const struct router_idempotency *repeats; /* idempotency functions of the router; NULL: none */
     enum config_language language;
     const char *id;
-    bool limited; /* guard->begin() has counted the request: guard->end() must follow */
-    const struct principal *principal; /* NULL: anonymous */
+    bool limited;            /* guard->begin() has counted the request: guard->end() must follow */
+    const void *principal;   /* struct principal of auth/; NULL: anonymous */
     bool bearer_ignored;     /* the call reads credentials from the body, not from Authorization */
     struct value *query;     /* parallel to route->query */
     struct buffer body_text; /* the unparsed body, if the route has one */

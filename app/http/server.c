@@ -38,7 +38,7 @@ enum {
 
 struct server {
     const struct router *router;
-    struct app *app;
+    void *app;
     const struct server_group_commit *turn;
     bool keeps;                        /* nginx keeps connections to this worker open */
     struct arena *arenas[ARENAS_KEPT]; /* unused arenas */
@@ -87,7 +87,7 @@ bool server_init(void)
     return FCGX_Init() == 0;
 }
 
-struct server *server_new(const struct router *router, struct app *app,
+struct server *server_new(const struct router *router, void *app,
                           const struct server_group_commit *turn, bool keeps)
 {
     struct server *server = base_alloc(sizeof *server);

@@ -19,10 +19,10 @@ struct server_connection;
 struct server_group_commit {
     /* Returns the number of the transaction in which the request just handled has written; its
      * reply must wait for the commit of this transaction. 0 if the reply need not wait. */
-    uint64_t (*waits)(struct app *app);
+    uint64_t (*waits)(void *app);
     /* Commits the transaction. If this fails, the returned error is the reply to all requests that
      * wrote in the transaction *lost_r; writes of other transactions were committed earlier. */
-    struct error *(*commit)(struct app *app, struct arena *arena, uint64_t *lost_r);
+    struct error *(*commit)(void *app, struct arena *arena, uint64_t *lost_r);
 };
 
 /* Initializes libfcgi, once per process, before any connection. False if that fails. */
@@ -30,7 +30,7 @@ bool server_init(void) MUST_CHECK;
 
 /* Creates the server of a worker. The arguments must outlive it. `keeps` is true if nginx keeps
  * connections to this worker open; otherwise a connection serves a single request. */
-struct server *server_new(const struct router *router, struct app *app,
+struct server *server_new(const struct router *router, void *app,
                           const struct server_group_commit *turn, bool keeps);
 void server_free(struct server **server);
 

@@ -48,7 +48,7 @@ static const struct schema create_schema = {"AccountCreate", create_fields};
 
 static struct error *list_accounts(struct request *request, struct reply *reply)
 {
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     struct value **items;
     size_t count;
     int64_t total;
@@ -103,7 +103,7 @@ static struct error *create_account(struct request *request, struct reply *reply
     request->subject = username;
     struct error *error = check_account_names_free(request, username, creation.account.email);
     if (!error) {
-        error = store_write(request->app->store, request->arena, insert_new_account, &creation);
+        error = store_write(app_of(request)->store, request->arena, insert_new_account, &creation);
     }
     if (error) {
         return error;

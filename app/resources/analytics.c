@@ -187,8 +187,9 @@ static struct error *fill_deal_figures(const struct figures_filter *filter, cons
 static struct error *count_overdue_tasks(const struct figures_filter *filter, int64_t *overdue_r)
 {
     const struct request *request = filter->request;
-    struct store_query *query = store_query(request->app->store, request->arena, SQL_TASKS_OVERDUE);
-    store_bind_integer(query, request->principal->organization_id);
+    struct store_query *query =
+        store_query(app_of(request)->store, request->arena, SQL_TASKS_OVERDUE);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_text(query, counters_day_name(request->arena, "tasks.due.", filter->now));
     store_bind_integer(query, filter->now - filter->now % MS_PER_DAY);
     store_bind_integer(query, filter->now);
@@ -246,10 +247,10 @@ static struct error *count_filtered_rows(const struct figures_filter *filter,
                                          const struct figure_set *set, int64_t *figures_r)
 {
     const struct request *request = filter->request;
-    struct store_query *query = store_query(request->app->store, request->arena,
+    struct store_query *query = store_query(app_of(request)->store, request->arena,
                                             filter->owner_id ? set->count_of_owner : set->count);
     bool row;
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_integer(query, filter->from_ms);
     store_bind_integer(query, filter->until_ms);
     if (set->needs_now) {
@@ -273,8 +274,8 @@ static struct error *read_figures(const struct figures_filter *filter, const str
     size_t fields = fields_count(set->fields);
     struct value *values = arena_array(request->arena, fields, sizeof *values);
     struct error *error = filter->is_set ? count_filtered_rows(filter, set, figures)
-                                         : counters_values(request->app->store, request->arena,
-                                                           request->principal->organization_id,
+                                         : counters_values(app_of(request)->store, request->arena,
+                                                           app_principal(request)->organization_id,
                                                            set->counters, figures);
     *values_r = values;
     if (error || set->fill) {

@@ -302,7 +302,7 @@ static struct value *describe_registration(struct arena *arena,
 
 static struct error *refuse_registration(const struct request *request)
 {
-    bool open = config_registration(request->app->config) == REGISTRATION_OPEN;
+    bool open = config_registration(app_of(request)->config) == REGISTRATION_OPEN;
     return error_new(request->arena, open ? ERR_LINK_INVALID : ERR_REGISTRATION_CLOSED, NULL);
 }
 
@@ -438,8 +438,8 @@ static struct error *change_password(struct request *request, struct reply *repl
 
 static struct error *end_own_session(struct request *request, struct reply *reply)
 {
-    request->subject = request->principal->username;
-    struct error *error = auth_logout(request->app->store, request->arena, request->principal);
+    request->subject = app_principal(request)->username;
+    struct error *error = auth_logout(app_of(request)->store, request->arena, request->principal);
     if (!error) {
         reply_no_content(reply);
     }
@@ -457,7 +457,7 @@ static struct error *reread_directory_principal(struct request *request,
         return NULL;
     }
     struct error *error =
-        directory_identify(request->app->directory, request->arena, guid, true, &identity);
+        directory_identify(app_of(request)->directory, request->arena, guid, true, &identity);
     if (!error) {
         struct principal *found = login_principal(request->arena, &identity);
         found->session = (*principal)->session;
@@ -508,16 +508,17 @@ static struct error *refresh_caller_tokens(struct request *request, struct reply
 /* Reads the default organization of the caller's account, and whether its address is verified. */
 static struct error *read_account_state(struct request *request, struct value *record)
 {
-    struct store_query *query = store_query(request->app->store, request->arena, SQL_ACCOUNTS_SELF);
+    struct store_query *query =
+        store_query(app_of(request)->store, request->arena, SQL_ACCOUNTS_SELF);
     struct value *organization = fields_get(me_fields, record, "default_organization_id");
-    bool row, trusted = config_trusts_email_addresses(request->app->config);
-    store_bind_integer(query, request->principal->account_id);
+    bool row, trusted = config_trusts_email_addresses(app_of(request)->config);
+    store_bind_integer(query, app_principal(request)->account_id);
     struct error *error = store_next(query, &row);
     if (error || !row) {
         return error;
     }
     field_set_boolean(fields_get(me_fields, record, "email_verified"),
-                      request->principal->email &&
+                      app_principal(request)->email &&
                           (trusted || !store_is_null(query, SQL_ACCOUNTS_SELF_EMAIL_VERIFIED_AT)));
     if (!store_is_null(query, SQL_ACCOUNTS_SELF_ORGANIZATION_ID)) {
         field_set_integer(organization, store_integer(query, SQL_ACCOUNTS_SELF_ORGANIZATION_ID));
@@ -540,7 +541,7 @@ static struct error *get_me(struct request *request, struct reply *reply)
     field_set_boolean(fields_get(me_fields, record, "email_verified"), false);
     if (principal->account_id) {
         struct store_query *query =
-            store_query(request->app->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
+            store_query(app_of(request)->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
         store_bind_integer(query, principal->account_id);
         struct error *error = rows_read_all(query, request->arena, membership_fields,
                                             &organizations, &organizations_count);
@@ -578,21 +579,21 @@ static struct error *set_default_organization(struct store *store, void *context
     struct request *request = update->request;
     const struct value *wanted = request_body_value(request, "default_organization_id");
     struct error *error = account_set_default_organization(
-        store, request->arena, request->principal->account_id, wanted->integer);
+        store, request->arena, app_principal(request)->account_id, wanted->integer);
     return error ? error : get_me(request, update->reply);
 }
 
 static struct error *update_me(struct request *request, struct reply *reply)
 {
     struct self_update update = {request, reply};
-    request->subject = request->principal->username;
-    if (!request->principal->account_id) {
+    request->subject = app_principal(request)->username;
+    if (!app_principal(request)->account_id) {
         return error_new(request->arena, ERR_FORBIDDEN, "the caller is not an account");
     }
     bool wanted = request_body_value(request, "default_organization_id")->state == VALUE_SET;
-    return wanted
-               ? store_write(request->app->store, request->arena, set_default_organization, &update)
-               : get_me(request, reply);
+    return wanted ? store_write(app_of(request)->store, request->arena, set_default_organization,
+                                &update)
+                  : get_me(request, reply);
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */

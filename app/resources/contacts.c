@@ -108,7 +108,7 @@ static struct error *check_contact_duplicate(struct record_change *change)
         return NULL;
     }
     struct store_query *query = store_query(change->store, arena, SQL_CONTACTS_BY_EMAIL);
-    store_bind_integer(query, change->request->principal->organization_id);
+    store_bind_integer(query, app_principal(change->request)->organization_id);
     store_bind_text(query, key);
     store_bind_integer(query, record_value(change, "id")->integer);
     struct error *error = store_next(query, &found);
@@ -159,7 +159,7 @@ static struct error *refuse_contact_with_deals(struct record_change *change)
     struct store_query *query =
         store_query(change->store, change->request->arena, SQL_DEALS_OF_CONTACT);
     bool found, more;
-    store_bind_integer(query, change->request->principal->organization_id);
+    store_bind_integer(query, app_principal(change->request)->organization_id);
     store_bind_integer(query, record_value(change, "id")->integer);
     struct error *error = store_next(query, &found);
     if (!error && found) {

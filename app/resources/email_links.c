@@ -99,7 +99,7 @@ static struct error *issue_one_use_link(struct request *request, struct reply *r
 
 static struct error *list_unused_links(struct request *request, struct reply *reply)
 {
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     int64_t now = clock_wall_ms(), total, skip = request_query_integer(request, "skip");
     int64_t limit = request_query_integer(request, "limit");
     struct value **items;
@@ -134,7 +134,7 @@ static struct error *get_unused_link(struct request *request, struct reply *repl
 {
     struct value *values;
     struct error *error =
-        rows_read_one(query_link_in_path(request->app->store, request, SQL_EMAIL_LINKS_GET),
+        rows_read_one(query_link_in_path(app_of(request)->store, request, SQL_EMAIL_LINKS_GET),
                       request->arena, link_fields, &values);
     if (!error && !values) {
         error = error_new(request->arena, ERR_NOT_FOUND, NULL);
@@ -156,7 +156,7 @@ static struct error *delete_email_link(struct store *store, void *context)
 static struct error *withdraw_email_link(struct request *request, struct reply *reply)
 {
     struct error *error =
-        store_write(request->app->store, request->arena, delete_email_link, request);
+        store_write(app_of(request)->store, request->arena, delete_email_link, request);
     if (!error) {
         reply_no_content(reply);
     }
@@ -177,7 +177,7 @@ static struct error *confirm_email(struct request *request, struct reply *reply)
     request->subject = arena_format(request->arena, "%" PRId64,
                                     request_body_value(request, "account_id")->integer);
     struct error *error =
-        store_write(request->app->store, request->arena, verify_email_of_account, request);
+        store_write(app_of(request)->store, request->arena, verify_email_of_account, request);
     if (!error) {
         reply_no_content(reply);
     }
@@ -190,7 +190,7 @@ static struct error *verify_email_by_link(struct store *store, void *context)
 {
     const struct request *request = context;
     struct account *account = NULL;
-    int64_t id = request->principal->account_id, now = clock_wall_ms();
+    int64_t id = app_principal(request)->account_id, now = clock_wall_ms();
     struct error *error = account_get(store, request->arena, id, &account);
     if (error) {
         return error;
@@ -205,12 +205,12 @@ static struct error *verify_email_by_link(struct store *store, void *context)
 
 static struct error *verify_email(struct request *request, struct reply *reply)
 {
-    request->subject = request->principal->username;
-    if (!request->principal->account_id) {
+    request->subject = app_principal(request)->username;
+    if (!app_principal(request)->account_id) {
         return error_new(request->arena, ERR_FORBIDDEN, "the caller is not an account");
     }
     struct error *error =
-        store_write(request->app->store, request->arena, verify_email_by_link, request);
+        store_write(app_of(request)->store, request->arena, verify_email_by_link, request);
     if (!error) {
         reply_no_content(reply);
     }

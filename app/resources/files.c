@@ -205,7 +205,7 @@ static struct catalog_file describe_new_file(const struct request *request,
     int64_t now = clock_wall_ms();
     return (struct catalog_file){
         .scope = file_scope_of(request),
-        .organization_id = request->principal ? request->principal->organization_id : 0,
+        .organization_id = request->principal ? app_principal(request)->organization_id : 0,
         .name = generate_file_name(request->arena, now, upload->extension),
         .object_key = objects_generate_key(request->arena),
         .original_name = upload->original_name,
@@ -297,7 +297,7 @@ static struct error *upload_file(struct request *request, struct reply *reply)
     if (!error && !reply->repeated) {
         error = store_file(request, reply, &upload);
     }
-    objects_discard(request->app->objects, &upload.staged);
+    objects_discard(app_of(request)->objects, &upload.staged);
     return error;
 }
 
@@ -355,11 +355,11 @@ static struct error *get_file_content(struct request *request, struct reply *rep
     struct catalog_file file;
     bool found;
     if (!expires || !signature ||
-        !objects_verify_url(request->app->objects, name, expires, signature) ||
+        !objects_verify_url(app_of(request)->objects, name, expires, signature) ||
         expires_too_late(expires)) {
         return error_new(request->arena, ERR_LINK_INVALID, NULL);
     }
-    struct error *error = catalog_find(request->app->store, request->arena, name, &found, &file);
+    struct error *error = catalog_find(app_of(request)->store, request->arena, name, &found, &file);
     if (error || !found) {
         return error ? error : error_new(request->arena, ERR_FILE_NOT_FOUND, NULL);
     }
@@ -437,7 +437,7 @@ static struct error *replace_file_tags(struct request *request, struct reply *re
         .file = &file,
         .lines = join_tags(request->arena, request_body_value(request, "tags")),
     };
-    error = store_write(request->app->store, request->arena, write_file_tags, &tagging);
+    error = store_write(app_of(request)->store, request->arena, write_file_tags, &tagging);
     file.tags = tagging.lines;
     return error ? error : reply_file_info(request, reply, &file);
 }

@@ -153,7 +153,7 @@ static struct error *change_group_member(struct request *request,
         .belonging = belonging,
     };
     struct directory_entry *member;
-    struct error *error = directory_change_member(request->app->directory, request->arena,
+    struct error *error = directory_change_member(app_of(request)->directory, request->arena,
                                                   &membership, group_r, &member);
     if (!error) {
         request->object_dn = (*group_r)->dn;
@@ -167,7 +167,7 @@ static struct error *add_group_member(struct request *request, struct reply *rep
     struct error *error = change_group_member(request, DIRECTORY_MEMBER, &group);
     if (!error) {
         error =
-            directory_read(request->app->directory, request->arena, &group_class, group, &group);
+            directory_read(app_of(request)->directory, request->arena, &group_class, group, &group);
     }
     if (!error) {
         reply_record(reply, group->values);

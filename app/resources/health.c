@@ -123,7 +123,8 @@ static struct error *get_health(struct request *request, struct reply *reply)
 {
     struct value *record = arena_array(request->arena, fields_count(health_fields), sizeof *record);
     field_set_string(fields_get(health_fields, record, "status"), "ok");
-    field_set_string(fields_get(health_fields, record, "service"), request->app->config->app_name);
+    field_set_string(fields_get(health_fields, record, "service"),
+                     app_of(request)->config->app_name);
     reply_record(reply, record);
     return NULL;
 }
@@ -253,7 +254,8 @@ static struct error *get_ready(struct request *request, struct reply *reply)
         records[i] = describe_dependency(arena, dependencies[i].name, &state);
     }
     field_set_string(fields_get(ready_fields, record, "status"), ready ? "ready" : "unavailable");
-    field_set_string(fields_get(ready_fields, record, "service"), request->app->config->app_name);
+    field_set_string(fields_get(ready_fields, record, "service"),
+                     app_of(request)->config->app_name);
     field_set_records(fields_get(ready_fields, record, "dependencies"), records, DEPENDENCIES);
     if (!ready) {
         reply->status = STATUS_UNAVAILABLE;
@@ -267,7 +269,7 @@ static struct error *get_ready(struct request *request, struct reply *reply)
 static struct error *get_storage(struct request *request, struct reply *reply)
 {
     struct arena *arena = request->arena;
-    const struct error *error = objects_check(request->app->objects, arena);
+    const struct error *error = objects_check(app_of(request)->objects, arena);
     bool english = request->language == LANGUAGE_EN;
     struct value *record = arena_array(arena, fields_count(storage_fields), sizeof *record);
     field_set_string(fields_get(storage_fields, record, "status"), error ? "unhealthy" : "healthy");

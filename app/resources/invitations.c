@@ -65,13 +65,13 @@ struct invitation {
 
 static struct error *list_organization_invitations(struct request *request, struct reply *reply)
 {
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     int64_t now = clock_wall_ms(), total, skip = request_query_integer(request, "skip");
     int64_t limit = request_query_integer(request, "limit");
     struct value **items;
     size_t count;
     struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_PAGE);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_integer(query, now);
     store_bind_integer(query, limit);
     store_bind_integer(query, skip);
@@ -89,7 +89,7 @@ static struct error *read_invitation_in_path(struct store *store, const struct r
                                              struct value **values_r)
 {
     struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_GET);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_integer(query, clock_wall_ms());
     store_bind_integer(query, request_path_id(request, "invitation_id"));
     struct error *error = rows_read_one(query, request->arena, invitation_fields, values_r);
@@ -99,7 +99,7 @@ static struct error *read_invitation_in_path(struct store *store, const struct r
 static struct error *get_organization_invitation(struct request *request, struct reply *reply)
 {
     struct value *values;
-    struct error *error = read_invitation_in_path(request->app->store, request, &values);
+    struct error *error = read_invitation_in_path(app_of(request)->store, request, &values);
     if (!error) {
         reply_record(reply, values);
     }
@@ -133,7 +133,7 @@ static struct error *delete_permitted_invitation(struct store *store, void *cont
 static struct error *withdraw_invitation(struct request *request, struct reply *reply)
 {
     struct error *error =
-        store_write(request->app->store, request->arena, delete_permitted_invitation, request);
+        store_write(app_of(request)->store, request->arena, delete_permitted_invitation, request);
     if (!error) {
         reply_no_content(reply);
     }
@@ -147,15 +147,15 @@ static struct store_query *query_own_invitations(struct store *store, const stru
                                                  enum sql_statement statement)
 {
     struct store_query *query = store_query(store, request->arena, statement);
-    store_bind_integer(query, request->principal->account_id);
-    store_bind_integer(query, config_trusts_email_addresses(request->app->config));
+    store_bind_integer(query, app_principal(request)->account_id);
+    store_bind_integer(query, config_trusts_email_addresses(app_of(request)->config));
     store_bind_integer(query, clock_wall_ms());
     return query;
 }
 
 static struct error *list_own_invitations(struct request *request, struct reply *reply)
 {
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     int64_t total, skip = request_query_integer(request, "skip");
     int64_t limit = request_query_integer(request, "limit");
     struct value **items;
@@ -198,13 +198,13 @@ static struct error *insert_membership(struct store *store, const struct invitat
     const struct request *request = invitation->request;
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_JOIN);
     store_bind_integer(query, invitation->organization_id);
-    store_bind_integer(query, request->principal->account_id);
+    store_bind_integer(query, app_principal(request)->account_id);
     store_bind_text(query, invitation->role);
     store_bind_integer(query, clock_wall_ms());
     struct error *error = store_execute(query);
     return error ? error
                  : account_init_default_organization(store, request->arena,
-                                                     request->principal->account_id,
+                                                     app_principal(request)->account_id,
                                                      invitation->organization_id);
 }
 
@@ -221,7 +221,7 @@ static struct error *accept_in_transaction(struct store *store, void *context)
     }
     return error ? error
                  : organization_read(store, arena, invitation->organization_id,
-                                     invitation->request->principal->account_id,
+                                     app_principal(invitation->request)->account_id,
                                      &invitation->organization);
 }
 
@@ -229,7 +229,7 @@ static struct error *accept_invitation(struct request *request, struct reply *re
 {
     struct invitation invitation = {.request = request};
     struct error *error =
-        store_write(request->app->store, request->arena, accept_in_transaction, &invitation);
+        store_write(app_of(request)->store, request->arena, accept_in_transaction, &invitation);
     if (!error) {
         reply_record(reply, invitation.organization);
     }
@@ -247,7 +247,7 @@ static struct error *decline_invitation(struct request *request, struct reply *r
 {
     struct invitation invitation = {.request = request};
     struct error *error =
-        store_write(request->app->store, request->arena, decline_in_transaction, &invitation);
+        store_write(app_of(request)->store, request->arena, decline_in_transaction, &invitation);
     if (!error) {
         reply_no_content(reply);
     }

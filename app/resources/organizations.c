@@ -83,8 +83,8 @@ static struct error *list_organizations(struct request *request, struct reply *r
     struct value **items;
     size_t count;
     struct store_query *query =
-        store_query(request->app->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
-    store_bind_integer(query, request->principal->account_id);
+        store_query(app_of(request)->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
+    store_bind_integer(query, app_principal(request)->account_id);
     struct error *error = rows_read_all(query, request->arena, organization_fields, &items, &count);
     if (!error) {
         reply_list(reply, items, count, (int64_t)count, 0, count ? (int64_t)count : 1);
@@ -95,8 +95,8 @@ static struct error *list_organizations(struct request *request, struct reply *r
 static struct error *read_organization(struct store *store, const struct request *request,
                                        struct value **values_r)
 {
-    return organization_read(store, request->arena, request->principal->organization_id,
-                             request->principal->account_id, values_r);
+    return organization_read(store, request->arena, app_principal(request)->organization_id,
+                             app_principal(request)->account_id, values_r);
 }
 
 static int64_t get_organization_version(struct value *organization)
@@ -107,7 +107,7 @@ static int64_t get_organization_version(struct value *organization)
 static struct error *get_organization(struct request *request, struct reply *reply)
 {
     struct value *values;
-    struct error *error = read_organization(request->app->store, request, &values);
+    struct error *error = read_organization(app_of(request)->store, request, &values);
     return error ? error
                  : reply_conditional(request, reply, values, get_organization_version(values));
 }
@@ -140,7 +140,7 @@ static struct error *write_organization(struct store *store, void *context)
         return error;
     }
     struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_UPDATE);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_text(query, choose_organization_text(change, "name"));
     store_bind_text(query, choose_organization_text(change, "currency"));
     store_bind_integer(query, clock_wall_ms());
@@ -152,7 +152,7 @@ static struct error *update_organization(struct request *request, struct reply *
 {
     struct change change = {.request = request};
     struct error *error =
-        store_write(request->app->store, request->arena, write_organization, &change);
+        store_write(app_of(request)->store, request->arena, write_organization, &change);
     if (!error) {
         reply_versioned(request, reply, change.values, get_organization_version(change.values));
     }
@@ -165,7 +165,7 @@ static struct error *read_member(struct store *store, const struct request *requ
                                  int64_t account_id, struct value **values_r)
 {
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_GET);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_integer(query, account_id);
     struct error *error = rows_read_one(query, request->arena, member_fields, values_r);
     return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
@@ -184,7 +184,7 @@ static struct error *check_other_owner(struct store *store, const struct request
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_OWNERS);
     struct error *error;
     bool row, other = false;
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     while (!(error = store_next(query, &row)) && row) {
         other |= store_integer(query, SQL_MEMBERS_OWNERS_ACCOUNT_ID) != account_id;
     }
@@ -193,7 +193,7 @@ static struct error *check_other_owner(struct store *store, const struct request
 
 static struct error *list_members(struct request *request, struct reply *reply)
 {
-    const int64_t scope[] = {request->principal->organization_id};
+    const int64_t scope[] = {app_principal(request)->organization_id};
     return list_reply(request, reply, &member_list, scope, 1);
 }
 
@@ -218,7 +218,7 @@ static struct error *invite_member(struct request *request, struct reply *reply)
     struct invitation invitation = {.request = request};
     request->subject = email;
     struct error *error =
-        store_write(request->app->store, request->arena, insert_member_invitation, &invitation);
+        store_write(app_of(request)->store, request->arena, insert_member_invitation, &invitation);
     if (error) {
         return error;
     }
@@ -231,7 +231,7 @@ static struct error *invite_member(struct request *request, struct reply *reply)
     field_set_string(fields_get(invited_fields, record, "state"), invitation_states[0]);
     reply_created(request, reply,
                   arena_format(request->arena, "/api/v1/organizations/%" PRId64 "/invitations",
-                               request->principal->organization_id),
+                               app_principal(request)->organization_id),
                   arena_format(request->arena, "%" PRId64, invitation.id));
     reply_record(reply, record);
     return NULL;
@@ -262,7 +262,7 @@ static struct error *withdraw_member_invitations(struct store *store, const stru
     struct store_query *query =
         store_query(store, request->arena, SQL_INVITATIONS_DELETE_OF_INVITER);
     store_bind_integer(query, request_path_id(request, "account_id"));
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     return store_execute(query);
 }
 
@@ -271,7 +271,7 @@ static struct error *withdraw_member_invitations(struct store *store, const stru
 static struct error *renew_organization_version(struct store *store, const struct request *request)
 {
     struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_NEW_VERSION);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     return store_execute(query);
 }
 
@@ -287,7 +287,7 @@ static struct error *set_member_role(struct store *store, void *context)
     }
     bool is_new = get_member_role(change->values) != principal_role_by_name(role);
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_SET_ROLE);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_integer(query, request_path_id(request, "account_id"));
     store_bind_text(query, role);
     error = store_execute(query);
@@ -306,7 +306,7 @@ static struct error *update_member(struct request *request, struct reply *reply)
 {
     struct change change = {.request = request};
     struct error *error =
-        store_write(request->app->store, request->arena, set_member_role, &change);
+        store_write(app_of(request)->store, request->arena, set_member_role, &change);
     if (!error) {
         reply_record(reply, change.values);
     }
@@ -322,7 +322,7 @@ static struct error *remove_organization_member(struct store *store, void *conte
         return error;
     }
     int64_t account_id = request_path_id(request, "account_id");
-    int64_t organization_id = request->principal->organization_id;
+    int64_t organization_id = app_principal(request)->organization_id;
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_DELETE);
     store_bind_integer(query, organization_id);
     store_bind_integer(query, account_id);
@@ -342,7 +342,7 @@ static struct error *delete_member(struct request *request, struct reply *reply)
 {
     struct change change = {.request = request};
     struct error *error =
-        store_write(request->app->store, request->arena, remove_organization_member, &change);
+        store_write(app_of(request)->store, request->arena, remove_organization_member, &change);
     if (!error) {
         reply_no_content(reply);
     }

@@ -213,7 +213,7 @@ static struct error *read_token_lifetime(const struct request *request, int64_t 
 {
     const struct value *ttl = request_body_value(request, "ttl_minutes");
     int64_t max = request->principal ? TTL_MAX : ANONYMOUS_TTL_MAX;
-    int64_t standard = request->app->config->token_ttl_minutes;
+    int64_t standard = app_of(request)->config->token_ttl_minutes;
     bool given = ttl->state == VALUE_SET;
     *minutes_r = given ? ttl->integer : standard < max ? standard : max;
     return *minutes_r <= max ? NULL
@@ -226,7 +226,7 @@ static struct error *read_token_lifetime(const struct request *request, int64_t 
 static struct error *check_token_quota(const struct request *request, int64_t minutes,
                                        const struct tokens_terms *terms)
 {
-    int64_t quota = request->app->config->tokens_quota;
+    int64_t quota = app_of(request)->config->tokens_quota;
     if (request->principal) {
         return limits_count_token(request, minutes);
     }
@@ -251,8 +251,8 @@ static struct error *issue_token(struct request *request, struct reply *reply)
         error = check_token_quota(request, minutes, &terms);
     }
     if (!error) {
-        error = tokens_issue(request->app->store, request->arena, request->app->config->secret_key,
-                             &terms, &token);
+        error = tokens_issue(app_of(request)->store, request->arena,
+                             app_of(request)->config->secret_key, &terms, &token);
     }
     if (error) {
         return error;
@@ -300,7 +300,7 @@ static struct error *check_token_in_body(struct request *request, struct reply *
 static struct error *clear_tokens(struct request *request, struct reply *reply)
 {
     int64_t deleted;
-    struct error *error = purge_rows(request->app->store, request->arena, &tokens_purge_kind,
+    struct error *error = purge_rows(app_of(request)->store, request->arena, &tokens_purge_kind,
                                      clock_wall_ms(), CLEAR_ROWS, &deleted);
     if (error) {
         return error;
@@ -359,8 +359,9 @@ static struct error *introspect_token(struct request *request, struct reply *rep
     struct error *error = NULL;
     if (tokens_format_matches(token)) {
         struct store_query *query =
-            store_query(request->app->store, request->arena, SQL_TOKENS_INTROSPECT);
-        tokens_format_bind_digest(query, request->arena, request->app->config->secret_key, token);
+            store_query(app_of(request)->store, request->arena, SQL_TOKENS_INTROSPECT);
+        tokens_format_bind_digest(query, request->arena, app_of(request)->config->secret_key,
+                                  token);
         error = rows_read_one(query, request->arena, token_fields, &row);
     }
     if (!error) {
@@ -397,7 +398,7 @@ static struct error *delete_token(struct request *request, struct reply *reply)
 {
     int64_t id = request_path_id(request, "id");
     bool found;
-    struct error *error = tokens_revoke_id(request->app->store, request->arena, id, &found);
+    struct error *error = tokens_revoke_id(app_of(request)->store, request->arena, id, &found);
     if (error) {
         return error;
     }

@@ -171,7 +171,7 @@ static void apply_account_update(struct request *request, struct directory_chang
  * pool `directory` serves one request at a time, so that no other request is committed with it. */
 static void end_user_sessions(struct request *request, const struct directory_entry *entry)
 {
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     const char *guid = fields_string(user_fields, entry->values, "objectGUID");
     if (!guid) {
         return;
@@ -219,7 +219,7 @@ static struct error *change_user_group(struct request *request,
         .belonging = belonging,
     };
     struct directory_entry *group;
-    struct error *error = directory_change_member(request->app->directory, request->arena,
+    struct error *error = directory_change_member(app_of(request)->directory, request->arena,
                                                   &membership, &group, user_r);
     if (!error) {
         request->object_dn = group->dn;
@@ -232,7 +232,8 @@ static struct error *add_user_to_group(struct request *request, struct reply *re
     struct directory_entry *user;
     struct error *error = change_user_group(request, DIRECTORY_MEMBER, &user);
     if (!error) {
-        error = directory_read(request->app->directory, request->arena, &user_class, user, &user);
+        error =
+            directory_read(app_of(request)->directory, request->arena, &user_class, user, &user);
     }
     if (!error) {
         reply_record(reply, user->values);

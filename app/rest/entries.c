@@ -66,7 +66,7 @@ static struct error *find_entry(struct request *request, struct directory_entry 
     const struct directory_class *class = route_entries(request)->class;
     bool reads = request->method == METHOD_GET;
     struct error *error = (reads ? directory_find : directory_find_target)(
-        request->app->directory, request->arena, class,
+        app_of(request)->directory, request->arena, class,
         request->segments[request->segments_count - 1], request_query_string(request, "parent_dn"),
         entry_r);
     if (!error) {
@@ -82,7 +82,7 @@ struct error *entries_list(struct request *request, struct reply *reply)
     int64_t limit = request_query_integer(request, "limit");
     struct directory_page page;
     struct error *error =
-        directory_list(request->app->directory, request->arena, route_entries(request)->class,
+        directory_list(app_of(request)->directory, request->arena, route_entries(request)->class,
                        request_query_string(request, "search"), skip, limit, &page);
     if (error) {
         return error;
@@ -126,7 +126,7 @@ struct error *entries_create(struct request *request, struct reply *reply)
     struct directory_entry *entry;
     request->subject = request_body_string(request, class->name_attribute);
     struct error *error =
-        directory_add(request->app->directory, request->arena, class,
+        directory_add(app_of(request)->directory, request->arena, class,
                       request_body_string(request, entries->rdn_field),
                       request_body_string(request, class->parent_field), changes, &entry);
     if (!error) {
@@ -149,7 +149,7 @@ struct error *entries_update(struct request *request, struct reply *reply)
     struct directory_changes *changes = new_body_changes(request, entries->update);
     directory_change_place(changes, request_body_string(request, entries->rdn_field),
                            request_body_string(request, "parent_dn"));
-    error = directory_update(request->app->directory, request->arena, entries->class, entry,
+    error = directory_update(app_of(request)->directory, request->arena, entries->class, entry,
                              changes, &entry);
     if (entries->updated && (!error || error_may_follow_change(error))) {
         entries->updated(request, before);
@@ -169,7 +169,7 @@ struct error *entries_delete(struct request *request, struct reply *reply)
     struct directory_entry *entry;
     struct error *error = find_entry(request, &entry);
     if (!error) {
-        error = directory_delete(request->app->directory, request->arena, entry);
+        error = directory_delete(app_of(request)->directory, request->arena, entry);
         if (entries->deleted && (!error || error_may_follow_change(error))) {
             entries->deleted(request, entry);
         }

@@ -42,9 +42,10 @@ static const unsigned char *digest_request(const struct request *request, const 
 {
     struct buffer text = {.arena = request->arena};
     buffer_format(&text, "%s %s %" PRId64 "\n", request->headers.method, request->headers.uri,
-                  request->principal ? request->principal->organization_id : 0);
+                  request->principal ? app_principal(request)->organization_id : 0);
     buffer_add(&text, body->length ? body->bytes : "", body->length);
-    return digest_hmac(request->arena, request->app->config->secret_key, text.bytes, text.length);
+    return digest_hmac(request->arena, app_of(request)->config->secret_key, text.bytes,
+                       text.length);
 }
 
 /* --- stored responses: header fields, an empty line, the body --------------------------------- */
@@ -96,7 +97,7 @@ static struct store_query *begin_key_query(struct store *store, const struct req
                                            enum sql_statement statement)
 {
     struct store_query *query = store_query(store, request->arena, statement);
-    store_bind_text(query, request->principal->id);
+    store_bind_text(query, app_principal(request)->id);
     store_bind_text(query, request->headers.idempotency_key);
     return query;
 }
@@ -170,7 +171,7 @@ static bool uses_idempotency_key(const struct request *request)
 static struct error *replay_or_reserve_key(struct request *request, const struct buffer *body,
                                            struct reply *reply)
 {
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     const struct reservation reservation = {request, reply, digest_request(request, body)};
     if (!uses_idempotency_key(request)) {
         return NULL;
@@ -214,7 +215,7 @@ static void store_or_release_key(struct request *request, const struct reply *re
     if (!uses_idempotency_key(request)) {
         return;
     }
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     /* Without an open transaction, the change is already durable, or was made in the directory.
      * Then the response is committed alone, so that a failure of that commit neither rolls back the
      * change nor replaces its response. */

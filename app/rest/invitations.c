@@ -20,7 +20,7 @@ static struct error *check_not_member(struct store *store, const struct request 
 {
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_BY_ADDRESS);
     bool member;
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_text(query, email_key);
     struct error *error = store_next(query, &member);
     store_end(query);
@@ -34,7 +34,7 @@ static struct error *find_invitation_role(struct store *store, const struct requ
     struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_ROLE_OF_ADDRESS);
     bool row;
     *role_r = ROLE_NONE;
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_text(query, email_key);
     store_bind_integer(query, now);
     struct error *error = store_next(query, &row);
@@ -50,7 +50,7 @@ struct error *invitation_count(struct store *store, const struct request *reques
                                int64_t *count_r)
 {
     struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_COUNT);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_integer(query, now_ms);
     return rows_read_number(query, count_r);
 }
@@ -87,11 +87,11 @@ struct error *invitation_insert(struct store *store, const struct request *reque
         return error;
     }
     struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_INSERT);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_text(query, email);
     store_bind_text(query, email_key);
     store_bind_text(query, role);
-    store_bind_integer(query, request->principal->account_id);
+    store_bind_integer(query, app_principal(request)->account_id);
     store_bind_integer(query, now);
     store_bind_integer(query, now + lifetime_ms);
     return rows_read_number(query, id_r);

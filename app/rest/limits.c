@@ -43,13 +43,14 @@ static struct error *reject_hash(const struct request *request)
 {
     struct error *error = error_new(request->arena, ERR_OVERLOADED, NULL);
     /* By then, all requests that are queued now have been handled or rejected. */
-    error->retry_after_s = (int)((request->app->config->login_queue_ms + MS_PER_S - 1) / MS_PER_S);
+    error->retry_after_s =
+        (int)((app_of(request)->config->login_queue_ms + MS_PER_S - 1) / MS_PER_S);
     return error;
 }
 
 struct error *limits_check_queue(const struct request *request)
 {
-    int64_t longest_ms = request->app->config->login_queue_ms;
+    int64_t longest_ms = app_of(request)->config->login_queue_ms;
     if (request->route->pool != POOL_AUTH || request->queue_us <= longest_ms * US_PER_MS) {
         return NULL;
     }
@@ -69,7 +70,7 @@ size_t limits_queue_length(const struct config *config)
 
 bool limits_is_overflow(const struct request *request)
 {
-    return request->route->pool == POOL_AUTH && request->app->pool == POOL_DIRECTORY;
+    return request->route->pool == POOL_AUTH && app_of(request)->pool == POOL_DIRECTORY;
 }
 
 static void clear_hashing_flag(void *nothing)
@@ -89,7 +90,7 @@ struct error *limits_admit_hash(const struct request *request, bool known)
     if (!known) {
         return reject_hash(request);
     }
-    int64_t most = request->app->config->workers[POOL_DIRECTORY] / 2;
+    int64_t most = app_of(request)->config->workers[POOL_DIRECTORY] / 2;
     arena_defer(request->arena, clear_hashing_flag, NULL);
     scoreboard_set_hashing(true);
     if (scoreboard_count_hashing(POOL_DIRECTORY) <= (most ? most : 1)) {
@@ -148,7 +149,7 @@ static struct rate_limit per_minute(int64_t count)
 
 static struct error *take_request_token(const struct request *request)
 {
-    const struct config *config = request->app->config;
+    const struct config *config = app_of(request)->config;
     const struct rate_limit of_subject = per_second(config->rate_subject_per_s);
     const struct rate_limit of_organization = per_second(config->rate_organization_per_s);
     const struct keys keys = caller_keys(request, BUCKET_REQUESTS);
@@ -167,7 +168,7 @@ static struct error *reject_upload(const struct request *request)
  * rejected, but cannot both take the last slot. */
 static struct error *register_upload(const struct request *request, const struct keys *keys)
 {
-    const struct config *config = request->app->config;
+    const struct config *config = app_of(request)->config;
     const struct scoreboard_upload upload = {keys->subject, keys->organization};
     scoreboard_set_upload(upload);
     struct scoreboard_uploads count = scoreboard_count_uploads(upload);
@@ -182,7 +183,7 @@ static struct error *register_upload(const struct request *request, const struct
 
 static struct error *admit_upload(const struct request *request)
 {
-    const struct config *config = request->app->config;
+    const struct config *config = app_of(request)->config;
     const struct rate_limit of_subject = per_minute(config->uploads_subject_per_minute);
     const struct rate_limit of_organization = per_minute(config->uploads_organization_per_minute);
     const struct keys keys = caller_keys(request, BUCKET_UPLOADS);
@@ -205,7 +206,7 @@ static struct error *admit_upload(const struct request *request)
 struct error *limits_count_token(const struct request *request, int64_t lifetime_minutes)
 {
     const struct principal *principal = request->principal;
-    int64_t quota = request->app->config->tokens_subject_quota;
+    int64_t quota = app_of(request)->config->tokens_subject_quota;
     int64_t lifetime = 1;
     unsigned kind = KIND_TOKENS;
     if (!quota || principal->kind == PRINCIPAL_LOCAL || principal->administrator) {
@@ -224,7 +225,7 @@ struct error *limits_count_token(const struct request *request, int64_t lifetime
 
 struct error *limits_begin(const struct request *request)
 {
-    bool counts = request->principal && request->app->config->rate_limits;
+    bool counts = request->principal && app_of(request)->config->rate_limits;
     struct error *error = counts ? take_request_token(request) : NULL;
     if (error || !request->route->form) {
         return error;
@@ -254,7 +255,7 @@ static void add_owner_header(const struct request *request, struct reply *reply,
 
 void limits_name_owners(const struct request *request, struct reply *reply)
 {
-    const struct config *config = request->app->config;
+    const struct config *config = app_of(request)->config;
     if (!config->rate_limits || !request->route->form) {
         return;
     }

@@ -285,7 +285,7 @@ static void add_filters(struct page *page)
 static struct store_query *prepare_page_query(struct page *page, const char *text)
 {
     struct store_query *query =
-        store_compose(page->request->app->store, page->request->arena, text);
+        store_compose(app_of(page->request)->store, page->request->arena, text);
     for (size_t i = 0; i < page->parameter_count; i++) {
         const struct parameter_value *value = &page->parameters[i];
         if (value->is_text) {
@@ -300,7 +300,7 @@ static struct store_query *prepare_page_query(struct page *page, const char *tex
 /* Returns the text of a statement with the added conditions. */
 static const char *statement_text(const struct page *page, enum sql_statement statement)
 {
-    struct store *store = page->request->app->store;
+    struct store *store = app_of(page->request)->store;
     return arena_format(page->request->arena, "%s%s", store_text_of(store, statement),
                         page->where.length ? page->where.bytes : "");
 }
@@ -309,7 +309,7 @@ static struct error *count_rows(struct page *page, int64_t *total_r)
 {
     const struct request *request = page->request;
     if (page->counter) {
-        return counters_value(request->app->store, request->arena, page->parameters[0].integer,
+        return counters_value(app_of(request)->store, request->arena, page->parameters[0].integer,
                               page->counter, total_r);
     }
     return rows_read_number(prepare_page_query(page, statement_text(page, page->list->count)),
@@ -332,7 +332,8 @@ static struct error *count_found(struct page *page, int64_t limit, int64_t *tota
     *total_r -= page->common;
     /* Without sort keys, rows are ordered by id. SQLite's index of the search finds them in this
      * order; that of PostgreSQL, the engine that compares rows, is unordered. */
-    bool index_is_ordered = !page->order_count && !store_compares_rows(page->request->app->store);
+    bool index_is_ordered =
+        !page->order_count && !store_compares_rows(app_of(page->request)->store);
     bool use_order = page->common && !index_is_ordered;
     page->rows = use_order ? page->list->search_common : page->list->search_rare;
     page->id = use_order ? page->list->id : page->list->search_id;
@@ -345,7 +346,7 @@ static struct error *count_found(struct page *page, int64_t limit, int64_t *tota
 static void add_page_order(struct page *page, struct buffer *text, int64_t limit)
 {
     bool sorts =
-        page->narrow && page->order_count && !store_compares_rows(page->request->app->store);
+        page->narrow && page->order_count && !store_compares_rows(app_of(page->request)->store);
     for (size_t i = 0; i <= page->order_count; i++) {
         buffer_format(text, "%s%s%s%s", i ? ", " : " ORDER BY ", sorts ? "+" : "",
                       column_at(page, i), descends_at(page, i) ? " DESC" : "");
@@ -427,7 +428,7 @@ static const char *select_after_cursor(struct page *page, int64_t limit)
 {
     size_t first = page->parameter_count + 1;
     bool at_once = !page->order_count ||
-                   (store_compares_rows(page->request->app->store) && has_one_direction(page));
+                   (store_compares_rows(app_of(page->request)->store) && has_one_direction(page));
     for (size_t i = 0; i <= page->order_count; i++) {
         (void)add_parameter(page, page->after[i]);
     }

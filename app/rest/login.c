@@ -43,7 +43,7 @@ struct login_attempt {
 static struct error *begin_throttle(struct request *request, const char *subject, const char *realm,
                                     const char *name, struct throttle *throttle_r)
 {
-    const struct config *config = request->app->config;
+    const struct config *config = app_of(request)->config;
     *throttle_r = (struct throttle){
         .key = config->secret_key,
         .subject = subject,
@@ -52,7 +52,8 @@ static struct error *begin_throttle(struct request *request, const char *subject
         .name = name,
         .free_failures = config->login_free_failures,
     };
-    return throttle_find_source(request->app->store, request->arena, throttle_r, clock_wall_ms());
+    return throttle_find_source(app_of(request)->store, request->arena, throttle_r,
+                                clock_wall_ms());
 }
 
 struct error *login_begin_throttle(struct request *request, const char *principal_id,
@@ -66,7 +67,7 @@ struct error *login_begin_throttle(struct request *request, const char *principa
 static const char *format_unknown_name(const struct request *request, const char *name)
 {
     const unsigned char *digest =
-        digest_hmac(request->arena, request->app->config->secret_key, name, strlen(name));
+        digest_hmac(request->arena, app_of(request)->config->secret_key, name, strlen(name));
     return arena_format(request->arena, "(unknown name %02x%02x%02x%02x)", digest[0], digest[1],
                         digest[2], digest[3]);
 }
@@ -76,7 +77,7 @@ static const char *format_unknown_name(const struct request *request, const char
 static const char *throttle_realm(const struct request *request,
                                   const struct login_attempt *attempt)
 {
-    const struct config *config = request->app->config;
+    const struct config *config = app_of(request)->config;
     const char *local = utf8_fold_text(request->arena, config->local_auth_username);
     bool is_local = !strcmp(utf8_fold_text(request->arena, attempt->name), local);
     return is_local && !auth_local_is_allowed_from(config, request->headers.address) ? "elsewhere"
@@ -127,7 +128,7 @@ static struct error *login_by_directory(struct request *request,
 {
     struct directory_identity identity;
     struct error *error =
-        directory_login(request->app->directory, request->arena, &attempt->candidate,
+        directory_login(app_of(request)->directory, request->arena, &attempt->candidate,
                         attempt->password, attempt->throttle.known, &identity);
     if (!error) {
         *principal_r = login_principal(request->arena, &identity);
@@ -141,11 +142,11 @@ static struct error *login_by_directory(struct request *request,
 /* Delays a rejection for which the directory was not asked by the time of a search and a bind. */
 static void wait_like_directory(struct request *request, const struct login_attempt *attempt)
 {
-    struct directory *directory = request->app->directory;
+    struct directory *directory = app_of(request)->directory;
     struct directory_candidate nobody;
     int64_t spent_us = attempt->candidate.spent_us;
     struct error *error = attempt->unavailable;
-    if (!request->app->config->ldap_login) {
+    if (!app_of(request)->config->ldap_login) {
         return;
     }
     if (attempt->is_local) { /* the name was not searched for */
@@ -227,13 +228,13 @@ static struct error *verify_credentials(struct request *request,
 static struct error *admit_overflow(struct request *request, const char *name)
 {
     const struct throttle throttle = {
-        .key = request->app->config->secret_key,
+        .key = app_of(request)->config->secret_key,
         .source = network_client_key(request->arena, request->headers.address),
         .name = name,
     };
     bool known = false;
     struct error *error = limits_is_overflow(request)
-                              ? throttle_find_name_source(request->app->store, request->arena,
+                              ? throttle_find_name_source(app_of(request)->store, request->arena,
                                                           &throttle, clock_wall_ms(), &known)
                               : NULL;
     return error ? error : limits_admit_hash(request, known);

@@ -67,7 +67,7 @@ struct error *organization_check_rank(const struct request *request, enum role b
                                       enum role after)
 {
     bool about_owners = before == ROLE_OWNER || after == ROLE_OWNER;
-    return about_owners && request->principal->role != ROLE_OWNER
+    return about_owners && app_principal(request)->role != ROLE_OWNER
                ? error_new(request->arena, ERR_FORBIDDEN, NULL)
                : NULL;
 }

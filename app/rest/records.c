@@ -76,13 +76,13 @@ void record_default_owner(struct record_change *change, const char *name)
 {
     struct value *owner = record_value(change, name);
     if (!change->before && owner->state == VALUE_ABSENT) {
-        field_set_integer(owner, change->request->principal->account_id);
+        field_set_integer(owner, app_principal(change->request)->account_id);
     }
 }
 
 static int64_t get_organization_id(const struct record_change *change)
 {
-    return change->request->principal->organization_id;
+    return app_principal(change->request)->organization_id;
 }
 
 static struct value *copy_record(const struct record_change *change, const struct value *values)
@@ -144,7 +144,7 @@ static struct error *find_record(struct store *store, struct request *request, b
 {
     const struct records *records = records_of(request->route);
     struct store_query *query = store_query(store, request->arena, records->get);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_integer(query, request_path_id(request, "id"));
     struct error *error = rows_read_one(query, request->arena, records->schema->fields, values_r);
     if (error) {
@@ -162,14 +162,14 @@ static void reply_with_record(struct request *request, struct reply *reply, stru
 
 struct error *records_list(struct request *request, struct reply *reply)
 {
-    const int64_t scope[] = {request->principal->organization_id};
+    const int64_t scope[] = {app_principal(request)->organization_id};
     return list_reply(request, reply, records_of(request->route)->list, scope, 1);
 }
 
 struct error *records_get(struct request *request, struct reply *reply)
 {
     struct value *values;
-    struct error *error = find_record(request->app->store, request, false, &values);
+    struct error *error = find_record(app_of(request)->store, request, false, &values);
     return error ? error
                  : reply_conditional(
                        request, reply, values,
@@ -358,12 +358,12 @@ static struct error *write_with_retry(struct request *request, store_work *work,
                                       struct record_call *call)
 {
     if (request->faults) {
-        struct error *error = work(request->app->store, call);
+        struct error *error = work(app_of(request)->store, call);
         return error->id == ERR_DATABASE_UNAVAILABLE ? request->faults : error;
     }
-    struct error *error = store_write(request->app->store, request->arena, work, call);
+    struct error *error = store_write(app_of(request)->store, request->arena, work, call);
     return error && error->id == ERR_CONSTRAINT_UNIQUE
-               ? store_write(request->app->store, request->arena, work, call)
+               ? store_write(app_of(request)->store, request->arena, work, call)
                : error;
 }
 
@@ -478,7 +478,7 @@ struct error *records_delete(struct request *request, struct reply *reply)
 {
     struct record_call call = {
         .change = {.request = request, .records = records_of(request->route)}};
-    struct error *error = store_write(request->app->store, request->arena, delete_record, &call);
+    struct error *error = store_write(app_of(request)->store, request->arena, delete_record, &call);
     if (!error) {
         reply_no_content(reply);
     }

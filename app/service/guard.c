@@ -30,19 +30,21 @@ static struct error *select_organization(struct request *request, int64_t *organ
 static struct error *authenticate_caller(struct request *request)
 {
     const struct app *app = request->app;
+    const struct principal *principal = NULL;
     int64_t organization_id;
     struct error *error = select_organization(request, &organization_id);
     if (!error) {
-        error = auth_authenticate_bearer(app->config, app->store, request->arena,
-                                         request->headers.authorization, organization_id,
-                                         &request->principal);
+        error =
+            auth_authenticate_bearer(app->config, app->store, request->arena,
+                                     request->headers.authorization, organization_id, &principal);
     }
+    request->principal = principal;
     if (error && error->id == ERR_INVALID_TOKEN) {
         request->reason = error->cause;
     }
-    if (!error && request->principal) {
-        request->actor = request->principal->username;
-        request->actor_id = request->principal->id;
+    if (!error && principal) {
+        request->actor = principal->username;
+        request->actor_id = principal->id;
     }
     return error;
 }
@@ -52,13 +54,13 @@ static struct error *authenticate_caller(struct request *request)
  * users. The result is cached for LDAP_LOGIN_CACHE_S. */
 static struct error *recheck_directory_user(struct request *request, enum permission permission)
 {
-    const char *guid = request->principal ? principal_guid(request->principal->id) : NULL;
+    const char *guid = request->principal ? principal_guid(app_principal(request)->id) : NULL;
     struct directory_identity identity;
     if (!guid || !permission_is_of_directory(permission)) {
         return NULL;
     }
     struct error *error =
-        directory_identify(request->app->directory, request->arena, guid, false, &identity);
+        directory_identify(app_of(request)->directory, request->arena, guid, false, &identity);
     if (error) {
         request->reason = error->id == ERR_INVALID_TOKEN ? error->cause : NULL;
         return error;
@@ -70,7 +72,7 @@ static struct error *recheck_directory_user(struct request *request, enum permis
         return error_new(request->arena, ERR_INVALID_TOKEN, "%s", outdated);
     }
     struct principal *principal = arena_alloc(request->arena, sizeof *principal);
-    *principal = *request->principal;
+    *principal = *app_principal(request);
     principal->username = identity.username;
     principal->administrator = identity.administrator;
     request->principal = principal;
@@ -82,7 +84,7 @@ static struct error *recheck_directory_user(struct request *request, enum permis
  * has arrived. */
 static bool is_surface_open(const struct request *request, enum permission permission)
 {
-    const struct config *config = request->app->config;
+    const struct config *config = app_of(request)->config;
     if (strcmp(request->headers.surface, "files") != 0) {
         return false;
     }
@@ -105,7 +107,7 @@ static bool permits_call(const struct request *request, enum permission permissi
 /* Decides for routes with access_by_setting, which are those of tokens (TOKENS_ACCESS). */
 static bool are_tokens_open(const struct request *request)
 {
-    return config_allows_anonymous_tokens(request->app->config);
+    return config_allows_anonymous_tokens(app_of(request)->config);
 }
 
 /* Reserves the last free space for administrators. Measures free space again before each upload,

@@ -39,13 +39,15 @@ struct worker_state {
 
 /* --- group commit ---------------------------------------------------------------------------- */
 
-static uint64_t pending_transaction(struct app *app)
+static uint64_t pending_transaction(void *state)
 {
-    return store_end_request(app->store);
+    const struct app *app = state;
+    return store_pending_transaction(app->store);
 }
 
-static struct error *end_group_commit(struct app *app, struct arena *arena, uint64_t *lost_r)
+static struct error *end_group_commit(void *state, struct arena *arena, uint64_t *lost_r)
 {
+    const struct app *app = state;
     struct error *error = store_group_end(app->store, arena, lost_r);
     auth_after_commit();
     return error;

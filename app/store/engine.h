@@ -93,9 +93,9 @@ struct store {
     enum sql_statement deferred[DEFERRED_MAX]; /* by store_defer(): run before the group commit */
     size_t deferred_count;
 
-    bool shares_snapshots;     /* store_share_snapshots() */
-    bool wrote;                /* store_write() was called since the last store_end_request() */
-    bool writing;              /* inside store_write() */
+    bool shares_snapshots; /* store_share_snapshots() */
+    bool wrote;            /* store_write() was called since the last store_pending_transaction() */
+    bool writing;          /* inside store_write() */
     struct arena *write_arena; /* of the running store_write() */
     struct error *failure;     /* error of the first query that failed in it */
 

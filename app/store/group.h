@@ -32,7 +32,7 @@ void store_share_snapshots(struct store *store);
 /* Called after each request. Returns the number of the transaction if the request has
  * uncommitted writes: its reply is then held until store_group_end(). Returns 0 if the reply
  * can be sent: a request that only reads sees committed data. */
-uint64_t store_end_request(struct store *store) MUST_CHECK;
+uint64_t store_pending_transaction(struct store *store) MUST_CHECK;
 
 /* Ends the read snapshot. Called at the end of each iteration of the worker loop. */
 void store_snapshot_end(struct store *store);
@@ -49,7 +49,7 @@ void store_snapshot_end(struct store *store);
 struct error *store_group_commit(struct store *store, struct arena *arena) MUST_CHECK;
 
 /* Ends the group commit: commits the open transaction. An error is the answer of the requests
- * for which store_end_request() returned *lost_r; the writes of all others are durable. After that the
+ * for which store_pending_transaction() returned *lost_r; the writes of all others are durable. After that the
  * store accepts writes again. Only the code that sends the held replies calls this. */
 struct error *store_group_end(struct store *store, struct arena *arena,
                               uint64_t *lost_r) MUST_CHECK;

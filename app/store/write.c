@@ -138,7 +138,7 @@ bool store_group_open(const struct store *store)
 
 /* --- group commit ---------------------------------------------------------------------------- */
 
-uint64_t store_end_request(struct store *store)
+uint64_t store_pending_transaction(struct store *store)
 {
     bool waits = store->wrote && store_group_open(store);
     store->wrote = false;

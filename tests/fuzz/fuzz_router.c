@@ -29,9 +29,12 @@ static char folder[] = "/tmp/kontora-fuzz-XXXXXX";
 static struct error *authenticate(struct request *request)
 {
     const char *in_path = request_optional_path_value(request, "organization_id");
-    return auth_authenticate_bearer(request->app->config, request->app->store, request->arena,
-                                    request->headers.authorization,
-                                    in_path ? request_parse_id(in_path) : 0, &request->principal);
+    const struct principal *principal = NULL;
+    struct error *error = auth_authenticate_bearer(
+        app.config, app.store, request->arena, request->headers.authorization,
+        in_path ? request_parse_id(in_path) : 0, &principal);
+    request->principal = principal;
+    return error;
 }
 
 static struct error *confirm(struct request *request, enum permission permission)

@@ -174,7 +174,8 @@ static struct error *confirm(struct request *request, enum permission permission
 
 static bool permits(const struct request *request, enum permission permission)
 {
-    return request->principal && (request->principal->permissions & 1U << permission);
+    const struct principal *principal = request->principal;
+    return principal && (principal->permissions & 1U << permission);
 }
 
 /* Access setting of routes with access_by_setting, and the state of free space. */

@@ -73,13 +73,13 @@ struct fixture {
  * transaction whose commit fails, or 0. */
 static uint64_t written_transaction, failing_transaction;
 
-static uint64_t fake_waits(struct app *app)
+static uint64_t fake_waits(void *app)
 {
     (void)app;
     return written_transaction;
 }
 
-static struct error *fake_commit(struct app *app, struct arena *arena, uint64_t *lost_r)
+static struct error *fake_commit(void *app, struct arena *arena, uint64_t *lost_r)
 {
     (void)app;
     *lost_r = failing_transaction;

@@ -511,11 +511,11 @@ static void held_request_gets_the_outcome_of_its_transaction(void **state)
                 "CREATE TABLE late (item BIGINT REFERENCES items (id) "
                 "DEFERRABLE INITIALLY DEFERRED)");
     must_succeed(insert_item_row(test->store, test->arena, 1));
-    uint64_t waits = store_end_request(test->store);
+    uint64_t waits = store_pending_transaction(test->store);
     struct error *refusal = change_and_commit(test, "INSERT INTO late VALUES ($1)", 99, NULL);
     struct error *ending = store_group_commit(test->store, test->arena);
     assert_error(refusal ? refusal : ending, ERR_CONSTRAINT_REFERENCE);
-    assert_int_equal(store_end_request(test->store), 0);
+    assert_int_equal(store_pending_transaction(test->store), 0);
     uint64_t lost = 0;
     const struct error *error = store_group_end(test->store, test->arena, &lost);
     bool told_failure = error && waits == lost;

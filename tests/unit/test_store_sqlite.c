@@ -98,16 +98,16 @@ static void query_reads_the_snapshot_of_its_start(void **state)
 static void requests_that_only_read_are_not_held(void **state)
 {
     struct test *test = *state;
-    assert_int_equal(store_end_request(test->store), 0);
+    assert_int_equal(store_pending_transaction(test->store), 0);
     must_succeed(insert_item_row(test->store, test->arena, 1));
-    assert_int_not_equal(store_end_request(test->store), 0);
+    assert_int_not_equal(store_pending_transaction(test->store), 0);
     assert_int_equal(count_items(test->store, test->arena), 0);
-    assert_int_equal(store_end_request(test->store), 0);
+    assert_int_equal(store_pending_transaction(test->store), 0);
     must_succeed(insert_item_row(test->store, test->arena, 2));
-    assert_int_not_equal(store_end_request(test->store), 0);
+    assert_int_not_equal(store_pending_transaction(test->store), 0);
     must_succeed(store_group_commit(test->store, test->arena));
     must_succeed(insert_and_commit(test->store, test->arena, 3));
-    assert_int_equal(store_end_request(test->store), 0);
+    assert_int_equal(store_pending_transaction(test->store), 0);
 }
 
 /* Otherwise, each query would take the locks of the file by itself. */
@@ -524,14 +524,14 @@ static void failed_group_stays_failed_until_its_requests_are_answered(void **sta
     uint64_t lost = 0;
     must_script(test->store, test->arena, late_table);
     must_succeed(insert_item_row(test->store, test->arena, 1));
-    uint64_t a = store_end_request(test->store);
+    uint64_t a = store_pending_transaction(test->store);
     assert_int_not_equal(a, 0);
     violate_deferred_constraint(test);
     assert_error(store_group_commit(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
-    assert_int_equal(store_end_request(test->store), 0);
+    assert_int_equal(store_pending_transaction(test->store), 0);
     assert_error(insert_item_row(test->store, test->arena, 2), ERR_CONSTRAINT_REFERENCE);
     assert_error(store_group_commit(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
-    assert_int_equal(store_end_request(test->store), 0);
+    assert_int_equal(store_pending_transaction(test->store), 0);
     assert_error(store_group_end(test->store, test->arena, &lost), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(lost, a);
     assert_int_equal(count_items(test->store, test->arena), 0);
@@ -548,11 +548,11 @@ static void writes_committed_early_survive_a_failed_group_commit(void **state)
     uint64_t lost = 0;
     must_script(test->store, test->arena, late_table);
     must_succeed(insert_item_row(test->store, test->arena, 1));
-    uint64_t a = store_end_request(test->store);
+    uint64_t a = store_pending_transaction(test->store);
     must_succeed(insert_and_commit(test->store, test->arena, 2));
-    assert_int_equal(store_end_request(test->store), 0);
+    assert_int_equal(store_pending_transaction(test->store), 0);
     violate_deferred_constraint(test);
-    uint64_t c = store_end_request(test->store);
+    uint64_t c = store_pending_transaction(test->store);
     assert_error(store_group_end(test->store, test->arena, &lost), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(lost, c);
     assert_int_not_equal(lost, a);
