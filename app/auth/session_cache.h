@@ -4,9 +4,9 @@
  *
  * An entry is fresh for SESSION_FRESH_S after the database was read; then it must be read again, so
  * that a session that ends on another host, or by `kontora sessions end`, is rejected within that
- * time. A session that ends on this host is rejected at once: session_cache_invalidate() invalidates its
- * entry, and also any entry that another process stores later but has read before (see
- * session_cache_generation()).
+ * time. A session that ends on this host is rejected at once: session_cache_invalidate()
+ * invalidates its entry, and also any entry that another process stores later but has read before
+ * (see session_cache_generation()).
  *
  * The memory is a file in STATE_DIR, so that directory users can work after a restart even while
  * the database is down (see auth.c). It contains nothing that a client could authenticate with.
@@ -45,16 +45,16 @@ void session_cache_share(const char *path);
 enum session_cache_state session_cache_find(const unsigned char id[RANDOM_ID_BYTES],
                                             const char *subject, struct session_facts *facts_r);
 
-/* Returns the generation that session_cache_store() needs. Must be called before the session is read
- * from the database: if the session ends in between, the stored entry is invalid. */
+/* Returns the generation that session_cache_store() needs. Must be called before the session is
+ * read from the database: if the session ends in between, the stored entry is invalid. */
 uint64_t session_cache_generation(const unsigned char id[RANDOM_ID_BYTES]);
 
 /* Stores a session that was alive when the database was read. */
 void session_cache_store(const unsigned char id[RANDOM_ID_BYTES], const char *subject,
                          uint64_t generation, const struct session_facts *facts);
 
-/* Invalidate the entry of one session, or all entries, at once. session_cache_after_commit() does so
- * again after the commit. */
+/* Invalidate the entry of one session, or all entries, at once. session_cache_after_commit() does
+ * so again after the commit. */
 void session_cache_invalidate(const unsigned char id[RANDOM_ID_BYTES]);
 void session_cache_invalidate_all(void);
 

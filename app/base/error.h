@@ -71,8 +71,8 @@ enum error_id {
     ERR_LINK_INVALID,         /* signed URL or one-use link: altered, used or expired */
     ERR_REGISTRATION_CLOSED,  /* same reply for known and unknown email addresses */
     ERR_TOO_MANY_INVITATIONS, /* the organization has too many pending invitations */
-    /* A constraint was violated; `cause` is its name, see store_is_violation(). Callers translate these
-     * two into an error that clients understand. */
+    /* A constraint was violated; `cause` is its name, see store_is_violation(). Callers translate
+     * these two into an error that clients understand. */
     ERR_CONSTRAINT_UNIQUE,
     ERR_CONSTRAINT_REFERENCE, /* foreign key */
     ERR_OUTCOME_UNKNOWN,   /* no answer to a change by directory or database; it may be applied */

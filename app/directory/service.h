@@ -13,8 +13,8 @@ struct directory;
 struct error *service_is_account(struct directory *directory, struct arena *arena, const char *guid,
                                  bool *is_r) MUST_CHECK;
 
-/* Sets *within_r to true if the service account is below `dn`. Call service_is_account() first, which finds
- * the service account; otherwise the result is false. */
+/* Sets *within_r to true if the service account is below `dn`. Call service_is_account() first,
+ * which finds the service account; otherwise the result is false. */
 struct error *service_is_within(struct directory *directory, struct arena *arena, const char *dn,
                                 bool *within_r) MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /* See permission.h. */
 #include "http/permission.h"
 
-const char *const principal_permission_names[PERMIT_COUNT] = {
+const char *const permission_names[PERMIT_COUNT] = {
     [PERMIT_DIRECTORY_READ] = "directory:read",
     [PERMIT_DIRECTORY_WRITE] = "directory:write",
     [PERMIT_ACCOUNTS] = "accounts",
@@ -13,7 +13,7 @@ const char *const principal_permission_names[PERMIT_COUNT] = {
     [PERMIT_MANAGE] = "organization:manage",
 };
 
-const struct text principal_permission_descriptions[PERMIT_COUNT] = {
+const struct text permission_descriptions[PERMIT_COUNT] = {
     [PERMIT_ALL] = {"Вход не требуется.", "No authentication required."},
     [PERMIT_PRINCIPAL] = {"Доступно любому вошедшему пользователю.", "Any authenticated user."},
     [PERMIT_DIRECTORY_READ] =

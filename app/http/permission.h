@@ -33,10 +33,10 @@ enum permission {
 };
 
 /* Names in the contract. NULL for permissions that the contract does not name. */
-extern const char *const principal_permission_names[PERMIT_COUNT];
+extern const char *const permission_names[PERMIT_COUNT];
 
 /* Documentation: the callers that have the permission. */
-extern const struct text principal_permission_descriptions[PERMIT_COUNT];
+extern const struct text permission_descriptions[PERMIT_COUNT];
 
 /* True for permissions on the directory. Directory users lose them as soon as the directory revokes
  * them, so each use is checked against the directory. */

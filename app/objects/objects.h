@@ -5,9 +5,9 @@
  * they are measured, checked and scanned. objects_put() then turns the staged file into an object
  * in one durable step: a rename on local disk, a PUT in S3.
  *
- * Callers generate keys with objects_generate_key(). A key consists of lower-case hexadecimal digits and
- * reveals nothing about the client's file name. The database records which objects should exist;
- * this folder does not use it.
+ * Callers generate keys with objects_generate_key(). A key consists of lower-case hexadecimal
+ * digits and reveals nothing about the client's file name. The database records which objects
+ * should exist; this folder does not use it.
  *
  * Errors: ERR_STORAGE_UNAVAILABLE if the engine is unreachable, slow or refuses the request, and
  * ERR_STORAGE_FULL if it has no space; the log has the cause. A request that got no response is
@@ -115,8 +115,8 @@ struct error *objects_sign_url(struct objects *objects, struct arena *arena,
 bool objects_verify_url(const struct objects *objects, const char *name, const char *expires,
                         const char *signature);
 
-/* Returns the path of nginx's internal location for an object, after objects_verify_url() has accepted
- * the URL. */
+/* Returns the path of nginx's internal location for an object, after objects_verify_url() has
+ * accepted the URL. */
 const char *objects_internal_path(struct arena *arena, const char *key)
     __attribute__((returns_nonnull));
 

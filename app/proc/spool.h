@@ -28,7 +28,8 @@
 #include "proc/service.h"
 
 /* Runs until SIGTERM, then drains and exits the process. nginx connects to `listen_fd`; workers
- * take requests from the other end of `handoff_fd`; `status_fd` is the status pipe to the master. */
+ * take requests from the other end of `handoff_fd`; `status_fd` is the status pipe to the
+ * master. */
 _Noreturn void spool_run(const struct config *config, const struct service *service, int listen_fd,
                          int handoff_fd, int status_fd);
 

@@ -533,8 +533,8 @@ static struct error *get_me(struct request *request, struct reply *reply)
     struct value **organizations = NULL;
     size_t count = 0, organizations_count = 0;
     for (size_t i = 0; i < PERMIT_COUNT; i++) {
-        if (principal_permission_names[i] && authorization_permits(principal, (enum permission)i)) {
-            permissions[count++] = principal_permission_names[i];
+        if (permission_names[i] && authorization_permits(principal, (enum permission)i)) {
+            permissions[count++] = permission_names[i];
         }
     }
     struct value *record = arena_array(request->arena, fields_count(me_fields), sizeof *record);

@@ -13,13 +13,13 @@
 struct arena;
 struct store;
 
-/* True if a transaction with uncommitted writes is open: until store_group_commit(), no other process
- * can write. Always false on PostgreSQL. */
+/* True if a transaction with uncommitted writes is open: until store_group_commit(), no other
+ * process can write. Always false on PostgreSQL. */
 bool store_group_open(const struct store *store);
 
 /*
- * From now on, the queries outside of store_write() share a snapshot of the committed data. A
- * query begins one if none is open; store_snapshot_end(), the group commit and the first write of a group
+ * From now on, the queries outside of store_write() share a snapshot of the committed data. A query
+ * begins one if none is open; store_snapshot_end(), the group commit and the first write of a group
  * end it. A no-op on PostgreSQL.
  *
  * A shared snapshot saves SQLite two file locks for each query, which cost as much as finding a
@@ -48,9 +48,9 @@ void store_snapshot_end(struct store *store);
  */
 struct error *store_group_commit(struct store *store, struct arena *arena) MUST_CHECK;
 
-/* Ends the group commit: commits the open transaction. An error is the answer of the requests
- * for which store_pending_transaction() returned *lost_r; the writes of all others are durable. After that the
- * store accepts writes again. Only the code that sends the held replies calls this. */
+/* Ends the group commit: commits the open transaction. An error is the answer of the requests for
+ * which store_pending_transaction() returned *lost_r; the writes of all others are durable. After
+ * that the store accepts writes again. Only the code that sends the held replies calls this. */
 struct error *store_group_end(struct store *store, struct arena *arena,
                               uint64_t *lost_r) MUST_CHECK;
 

@@ -1,9 +1,10 @@
 /*
- * Synced: what a power cut would leave. To be preloaded (LD_PRELOAD): whenever a process has the kernel
- * sync a file of the database, as much of it as there was by then is copied to the folder SYNCED_DIR.
+ * Synced: what a power cut would leave. To be preloaded (LD_PRELOAD): whenever a process has the
+ * kernel sync a file of the database, as much of it as there was by then is copied to the folder
+ * SYNCED_DIR.
  *
- * The copies are the worst that a disk without faults may hold after a power cut: nothing that was written
- * later, though the kernel may have written that too.
+ * The copies are the worst that a disk without faults may hold after a power cut: nothing that was
+ * written later, though the kernel may have written that too.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -16,7 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The database and its log. A rollback journal is there while the database is made, and no longer. */
+/* The database and its log. A rollback journal is there while the database is made, and no longer.
+ * */
 static const char database[] = "kontora.db", database_log[] = "kontora.db-wal";
 
 /* The name of the file below its folder; empty: it is neither of them. */

@@ -622,7 +622,7 @@ static void every_permission_role_and_principal_kind_has_a_name(void **state)
         bool silent = permission == PERMIT_ALL || permission == PERMIT_PRINCIPAL ||
                       permission == PERMIT_ADDRESSES || permission == PERMIT_MANAGE_OR_SELF ||
                       permission_is_of_files(permission);
-        assert_int_equal(principal_permission_names[i] != NULL, !silent);
+        assert_int_equal(permission_names[i] != NULL, !silent);
         assert_int_equal(permission_is_of_directory(permission),
                          permission == PERMIT_DIRECTORY_READ ||
                              permission == PERMIT_DIRECTORY_WRITE);

@@ -125,19 +125,19 @@ static void permission_descriptions_name_the_permitted_roles(void **state)
         for (enum role role = ROLE_OWNER; role < ROLE_COUNT && !everybody; role++) {
             const struct principal principal = {
                 .kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = role};
-            const char *english = strstr(principal_permission_descriptions[permission].en,
+            const char *english = strstr(permission_descriptions[permission].en,
                                          principal_role_names[role]);
-            const char *russian = strstr(principal_permission_descriptions[permission].ru,
+            const char *russian = strstr(permission_descriptions[permission].ru,
                                          principal_role_names[role]);
             assert_int_equal(authorization_permits(&principal, permission), english != NULL);
             assert_int_equal(!russian, !english);
         }
     }
     for (enum permission permission = PERMIT_ALL; permission < PERMIT_COUNT; permission++) {
-        const char *name = principal_permission_names[permission];
-        assert_true(principal_permission_descriptions[permission].ru &&
-                    principal_permission_descriptions[permission].en);
-        assert_true(!name || strstr(principal_permission_descriptions[permission].en, name));
+        const char *name = permission_names[permission];
+        assert_true(permission_descriptions[permission].ru &&
+                    permission_descriptions[permission].en);
+        assert_true(!name || strstr(permission_descriptions[permission].en, name));
     }
 }
 
