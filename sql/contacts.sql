@@ -53,8 +53,8 @@ SELECT @contact_columns@ FROM @found_by_fts@ WHERE @has_words@;
 SELECT @contact_columns@ FROM @found_by_trigrams@
  WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
 
--- The same search for words that many contacts contain: reads the contacts in the order of the list
--- and checks the text of each, without the search index.
+-- Searches for words that many contacts contain: reads the contacts in the order of the list and
+-- checks the text of each, without the search index.
 
 -- name: contacts_search_common sqlite
 SELECT @contact_columns@ FROM contacts c WHERE @has_words@;
@@ -104,7 +104,7 @@ SELECT id FROM contacts WHERE organization_id = $1 AND id = $2 AND deleted_at IS
 SELECT count(*) AS count FROM contacts
  WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND deleted_at IS NULL;
 
--- The same for one owner. The unary + keeps SQLite from using the index of created_at: the index of
+-- Number of contacts of one owner, created in the period from $2 to before $3. The unary + keeps SQLite from using the index of created_at: the index of
 -- the owner selects fewer rows.
 -- name: contacts_figures_of_owner
 SELECT count(*) AS count FROM contacts

@@ -11,7 +11,7 @@ build='gcc make libc6-dev libfcgi-dev libldap-dev libjson-c-dev libjwt-dev libss
     libmagic-dev libsqlite3-dev libpq-dev libcurl4-openssl-dev libexpat1-dev zlib1g-dev
     libcrack2-dev cracklib-runtime pkg-config'
 
-# What a host in production needs.
+# Packages of a host in production.
 serve="$build nginx openssl"
 
 # npm builds the pages of the documentation. Packages of Node.js from elsewhere include it.
@@ -20,8 +20,8 @@ command -v npm >/dev/null || npm='nodejs npm'
 run="$build ${npm-} nginx openssl curl python3 python3-samba samba-ad-dc samba-ad-provision
     ldb-tools"
 
-# Of systemd's, systemd-analyze, which runs without it. The rules of nftables are tried in a network of
-# their own.
+# systemd is for systemd-analyze, which works without a running systemd. The tests of the firewall
+# load the rules of nftables in a network namespace.
 test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
     postgresql sqlite3 procps git python3-prometheus-client python3-jsonschema ceph-mon ceph-osd
     radosgw prometheus chromium systemd nftables iproute2"
@@ -55,7 +55,7 @@ fuzz) wanted=$fuzz ;;
 *) usage ;;
 esac
 
-# Those of the wanted that are not installed, one a line.
+# Prints the wanted packages that are not installed, one per line.
 missing() {
     # shellcheck disable=SC2086  # one word a package
     {

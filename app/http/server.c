@@ -39,7 +39,7 @@ enum {
 struct server {
     const struct router *router;
     void *app;
-    const struct server_group_commit *turn;
+    const struct server_group_commit *group_commit;
     bool keeps;                        /* nginx keeps connections to this worker open */
     struct arena *arenas[ARENAS_KEPT]; /* unused arenas */
     size_t arenas_count;
@@ -88,13 +88,13 @@ bool server_init(void)
 }
 
 struct server *server_new(const struct router *router, void *app,
-                          const struct server_group_commit *turn, bool keeps)
+                          const struct server_group_commit *group_commit, bool keeps)
 {
     struct server *server = base_alloc(sizeof *server);
     *server = (struct server){
         .router = router,
         .app = app,
-        .turn = turn,
+        .group_commit = group_commit,
         .keeps = keeps,
         .commit_arena = arena_new(),
     };
@@ -487,7 +487,7 @@ enum server_progress server_serve(struct server *server, struct server_connectio
     request->queue_us = connection->access.queue_us;
     connection->error = router_handle(server->router, request, &connection->reply);
     access_record_result(&connection->access);
-    connection->transaction = server->turn->waits(server->app);
+    connection->transaction = server->group_commit->waits(server->app);
     return connection->transaction ? SERVER_HELD : complete_request(server, connection);
 }
 
@@ -495,7 +495,7 @@ void server_commit(struct server *server)
 {
     arena_reset(server->commit_arena);
     server->commit_error =
-        server->turn->commit(server->app, server->commit_arena, &server->lost_transaction);
+        server->group_commit->commit(server->app, server->commit_arena, &server->lost_transaction);
 }
 
 enum server_progress server_finish(struct server *server, struct server_connection *connection)

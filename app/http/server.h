@@ -31,7 +31,7 @@ bool server_init(void) MUST_CHECK;
 /* Creates the server of a worker. The arguments must outlive it. `keeps` is true if nginx keeps
  * connections to this worker open; otherwise a connection serves a single request. */
 struct server *server_new(const struct router *router, void *app,
-                          const struct server_group_commit *turn, bool keeps);
+                          const struct server_group_commit *group_commit, bool keeps);
 void server_free(struct server **server);
 
 /* Takes ownership of an accepted socket, and of the file that holds the body of its only request

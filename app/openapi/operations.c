@@ -445,8 +445,7 @@ static void write_operation_description(struct document *document, const struct 
     if (route->about.ru) {
         buffer_format(&text, "%s\n\n", document_text(document, &route->about));
     }
-    buffer_add_string(
-        &text, document_text(document, &permission_descriptions[route->permission]));
+    buffer_add_string(&text, document_text(document, &permission_descriptions[route->permission]));
     jsonw_bytes(&document->json, "description", text.bytes, text.length);
 }
 

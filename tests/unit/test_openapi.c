@@ -125,10 +125,10 @@ static void permission_descriptions_name_the_permitted_roles(void **state)
         for (enum role role = ROLE_OWNER; role < ROLE_COUNT && !everybody; role++) {
             const struct principal principal = {
                 .kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = role};
-            const char *english = strstr(permission_descriptions[permission].en,
-                                         principal_role_names[role]);
-            const char *russian = strstr(permission_descriptions[permission].ru,
-                                         principal_role_names[role]);
+            const char *english =
+                strstr(permission_descriptions[permission].en, principal_role_names[role]);
+            const char *russian =
+                strstr(permission_descriptions[permission].ru, principal_role_names[role]);
             assert_int_equal(authorization_permits(&principal, permission), english != NULL);
             assert_int_equal(!russian, !english);
         }
