@@ -104,8 +104,8 @@ SELECT id FROM contacts WHERE organization_id = $1 AND id = $2 AND deleted_at IS
 SELECT count(*) AS count FROM contacts
  WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND deleted_at IS NULL;
 
--- Number of contacts of one owner, created in the period from $2 to before $3. The unary + keeps SQLite from using the index of created_at: the index of
--- the owner selects fewer rows.
+-- Number of contacts of one owner, created in the period from $2 to before $3. The unary + keeps
+-- SQLite from using the index of created_at: the index of the owner selects fewer rows.
 -- name: contacts_figures_of_owner
 SELECT count(*) AS count FROM contacts
  WHERE organization_id = $1 AND +created_at >= $2 AND +created_at < $3 AND owner_id = $4
